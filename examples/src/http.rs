@@ -1,0 +1,15 @@
+//! Where HTTP clients come from: the TLS provider, and what a client of the demo's upstream must not depend on.
+
+use reqwest::{Client, ClientBuilder};
+
+/// A client that speaks TLS with ring: the choice of this package's executables, as the libraries make none.
+pub(crate) fn client() -> ClientBuilder {
+    // An error means that a provider was installed before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+}
+
+/// A client for plain HTTP on loopback: past the proxy of the environment, and without the machine's certificates, which may not exist.
+pub(crate) fn loopback_client() -> ClientBuilder {
+    client().no_proxy().tls_certs_only([])
+}

@@ -1,0 +1,14 @@
+//! Real MCP servers written with `resilient-runtime`, and the demo that puts one to the test.
+//!
+//! * [`make`]: a server for [Make](https://www.make.com), useful to somebody with an account. Start
+//!   reading at [`make::server`]: it is what a user of the macros writes.
+//! * [`upstream`]: a stand-in for Make's API on a loopback port that misbehaves by a script.
+//! * [`demo`]: drives both builds of the server through that script and compares them.
+//!
+//! It is a library so that one executable can be both the demo and the server that it drives (`cargo run --bin demo` builds no other
+//! binary), and so that tests can start the same server as a child process.
+
+pub mod demo;
+mod http;
+pub mod make;
+pub mod upstream;

@@ -1,0 +1,102 @@
+//! `make-server`: [Make](https://www.make.com) for MCP clients.
+//!
+//! [`server`] is the part to read: four tools and their policies. [`bare`] is the same without them, [`api`] the client that both use.
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use rmcp::{ServerHandler, ServiceExt, transport::io::stdio_pipes};
+
+pub use self::args::Mode;
+use self::{
+    api::MakeApi,
+    args::{Command, HELP, parse},
+    bare::BareServer,
+    server::MakeServer,
+    settings::Settings,
+};
+use crate::upstream::{DEMO_SEED, DEMO_TOKEN, Upstream};
+
+pub mod api;
+mod args;
+pub mod bare;
+pub mod error;
+mod logging;
+pub mod server;
+pub mod settings;
+pub mod types;
+
+/// The exit code of a server that was called wrongly or is not configured.
+const USAGE: u8 = 2;
+
+/// `main` of `make-server`, for every executable that can be one. The arguments are those after the program's name.
+#[must_use]
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(args) {
+        Ok(Command::Help) => tell(io::stdout(), HELP.trim_end(), ExitCode::SUCCESS),
+        Ok(Command::Version) => tell(io::stdout(), env!("CARGO_PKG_VERSION"), ExitCode::SUCCESS),
+        Err(error) => fail(&error, USAGE),
+        Ok(Command::Serve(mode)) => {
+            logging::init(mode.demo);
+            serve_blocking(mode)
+        }
+    }
+}
+
+fn serve_blocking(mode: Mode) -> ExitCode {
+    let settings = if mode.demo { None } else { Some(Settings::from_env()) };
+    let settings = match settings.transpose() {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error, USAGE),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    let ended = runtime.block_on(serve(mode, settings));
+    // A read of stdin or a call without an end must not keep the process alive after its client has gone.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.as_ref(), 1),
+    }
+}
+
+/// Serves over stdio until the client has gone. Without settings, on an embedded upstream.
+async fn serve(mode: Mode, settings: Option<Settings>) -> Result<(), Box<dyn Error>> {
+    let (settings, _upstream) = if let Some(settings) = settings {
+        (settings, None)
+    } else {
+        let upstream = Upstream::start(DEMO_TOKEN, DEMO_SEED).await?;
+        // Whoever started this process reads the address here, and may steer.
+        tracing::info!(upstream = upstream.origin(), "the demo's upstream is up");
+        (Settings::for_demo(&upstream.base_url(), DEMO_TOKEN)?, Some(upstream))
+    };
+    let api = MakeApi::new(&settings)?;
+    if mode.bare { converse(BareServer::new(api)).await } else { converse(MakeServer::new(api)).await }
+}
+
+async fn converse(server: impl ServerHandler) -> Result<(), Box<dyn Error>> {
+    server.serve(stdio_pipes()).await?.waiting().await?;
+    Ok(())
+}
+
+fn fail(error: &dyn Error, code: u8) -> ExitCode {
+    let mut text = format!("make-server: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    tell(io::stderr(), &text, ExitCode::from(code))
+}
+
+/// Writes a line; that nobody reads it is no reason to end otherwise.
+fn tell(mut to: impl Write, text: &str, code: ExitCode) -> ExitCode {
+    let _ = writeln!(to, "{text}");
+    code
+}

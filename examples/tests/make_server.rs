@@ -1,0 +1,96 @@
+//! `make-server` as its users start it: a process of its own, flags and environment, MCP over its pipes.
+
+use std::process::{Command, Output};
+
+use rmcp::{
+    RoleClient, ServiceExt,
+    model::{CallToolRequestParams, CallToolResult},
+    service::RunningService,
+    transport::TokioChildProcess,
+};
+use serde_json::json;
+
+const SERVER: &str = env!("CARGO_BIN_EXE_make-server");
+
+fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(SERVER);
+    command.args(args).env_remove("MAKE_API_TOKEN").env_remove("MAKE_BASE_URL").envs(env.iter().copied());
+    command.stdin(std::process::Stdio::null()).output().unwrap()
+}
+
+async fn connect(args: &[&str]) -> RunningService<RoleClient, ()> {
+    let mut command = tokio::process::Command::new(SERVER);
+    command.args(args).kill_on_drop(true);
+    let (transport, _) = TokioChildProcess::builder(command).stderr(std::process::Stdio::null()).spawn().unwrap();
+    ().serve(transport).await.unwrap()
+}
+
+async fn call(
+    service: &RunningService<RoleClient, ()>,
+    tool: &'static str,
+    arguments: serde_json::Value,
+) -> CallToolResult {
+    let params = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().unwrap().clone());
+    service.call_tool(params).await.unwrap()
+}
+
+#[test]
+fn without_a_token_it_says_what_to_do() {
+    let output = run(&[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("MAKE_API_TOKEN is not set"), "{text}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn wrong_settings_and_flags_are_named() {
+    let output = run(&[], &[("MAKE_API_TOKEN", "t"), ("MAKE_BASE_URL", "eu1.make.com")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`eu1.make.com`"));
+    let output = run(&["--fast"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`--fast`"));
+}
+
+#[test]
+fn help_and_version() {
+    let output = run(&["--help"], &[]);
+    assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("MAKE_BASE_URL"));
+    let output = run(&["--version"], &[]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn both_builds_offer_the_same_tools() {
+    for args in [&["--demo"] as &[_], &["--demo", "--bare"]] {
+        let service = connect(args).await;
+        let mut tools = service.list_all_tools().await.unwrap();
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+        assert_eq!(names, ["get_scenario", "list_connections", "list_scenarios", "run_scenario"]);
+        for tool in &tools {
+            assert!(tool.description.is_some() && tool.output_schema.is_some(), "{}", tool.name);
+            let reads = tool.annotations.as_ref().and_then(|annotations| annotations.read_only_hint);
+            assert_eq!(reads, Some(tool.name != "run_scenario"), "{}", tool.name);
+        }
+        assert_eq!(tools[2].input_schema["properties"]["limit"]["maximum"], 100);
+    }
+}
+
+#[tokio::test]
+async fn both_builds_answer_with_structured_content() {
+    for args in [&["--demo"] as &[_], &["--demo", "--bare"]] {
+        let service = connect(args).await;
+        let result = call(&service, "list_scenarios", json!({ "team_id": 3, "limit": 2 })).await;
+        let answer = result.structured_content.unwrap();
+        assert_eq!(answer["scenarios"].as_array().unwrap().len(), 2);
+        assert_eq!(answer["scenarios"][0]["name"], "Scenario 6 of team 3");
+        let result = call(&service, "run_scenario", json!({ "id": 301 })).await;
+        assert!(result.structured_content.unwrap()["executionId"].is_string());
+        let result = call(&service, "get_scenario", json!({ "id": 999 })).await;
+        assert_eq!(result.is_error, Some(true));
+        let result = call(&service, "get_scenario", json!({ "id": 101, "verbose": true })).await;
+        assert_eq!(result.is_error, Some(true), "an argument that does not exist");
+    }
+}

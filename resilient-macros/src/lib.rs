@@ -1,0 +1,55 @@
+//! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them:
+//! depend on that crate alone.
+
+mod krate;
+mod mcp_error;
+mod resilient;
+
+use proc_macro::TokenStream;
+
+/// Guards an `async fn`, or every tool of an `impl` block above `#[tool_router]`.
+///
+/// ```ignore
+/// #[resilient(timeout = "30s", breaker = "make")]
+/// #[tool_router(server_handler)]
+/// impl Server {
+///     #[resilient(retry = 3, fallback = cached)]
+///     #[tool(annotations(read_only_hint = true))]
+///     async fn list(&self) -> Result<Json<List>, MyError> { .. }
+/// }
+/// ```
+///
+/// | key | value | without it |
+/// |---|---|---|
+/// | `timeout` | `"30s"`: queueing, attempts and delays together | 30 s |
+/// | `attempt_timeout` | `"10s"`: one attempt | none; with `retry` the smaller of 10 s and half the timeout |
+/// | `retry` | `3`, or `retry(max, base, factor, cap, jitter = off\|equal\|full, on(kind, ..))` | no retries; base 1 s, factor 2, cap 30 s, equal jitter |
+/// | `breaker` | `"name"`, the path of a `static Breaker`, or `breaker(name, failures, open, probes, successes)` | no breaker; 5 failures in a row, open 60 s, 1 probe at a time, 2 successes close |
+/// | `fallback` | `cached`, `path::to::function`, `value(expr)`, or a list of these, tried in order | none |
+/// | `cache` | `cache(max_age, max, key, scope = caller\|shared)`, for `fallback = cached` | 1 h, 1,024 answers, per caller |
+/// | `read_only`, `idempotent` | alone: what repeating the function does, where no annotation says it | from `#[tool(annotations(..))]` |
+/// | `retry_unsafe` | `"reason"`: why a function that writes may be repeated | |
+/// | `name` | `"name"`: what statistics and answers call it | the tool's name, or the function's |
+/// | `skip` | alone, on a tool: nothing but the hook | |
+/// | `crate` | `::path`: where the runtime is | `::resilient_runtime` |
+///
+/// A method's own key replaces the block's whole; `key = none` refuses it. A fallback function has
+/// the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a method
+/// is given `self` first. It has the smaller of the timeout and 5 s.
+///
+/// Place it above `#[tool]` or `#[prompt]`: below, the function's annotations are no longer to be
+/// seen. Configuration that cannot work does not compile, and neither does `retry` on a function
+/// of which nothing says that repeating it is harmless.
+///
+/// The future may be dropped at any time: an attempt that runs is dropped, and every permit is
+/// given back.
+#[proc_macro_attribute]
+pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    resilient::expand(attribute.into(), item.into()).into()
+}
+
+/// Classifies an error for clients, retries and breakers. See `resilient_runtime::McpError`.
+#[proc_macro_derive(McpError, attributes(mcp))]
+pub fn derive_mcp_error(input: TokenStream) -> TokenStream {
+    mcp_error::derive(input.into()).into()
+}

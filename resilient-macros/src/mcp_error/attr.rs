@@ -1,0 +1,223 @@
+//! What `#[mcp(..)]` says of the enum, of a variant, of a field.
+
+use proc_macro2::Ident;
+use resilient_policy::{ErrorKind, Severity};
+use syn::{Attribute, LitBool, LitStr};
+
+use super::errors::Errors;
+use super::keys::{self, Key, Owner};
+use super::list::{Entry, entries};
+use super::value::{self, Spanned};
+use crate::krate::Krate;
+
+/// A key that was written, and its value unless that was wrong (and has been told).
+#[derive(Debug)]
+pub(super) struct Said<T> {
+    pub(super) key: Ident,
+    pub(super) value: Option<T>,
+    /// Its place among the keys of the same owner.
+    order: usize,
+}
+
+impl<T> Said<T> {
+    /// The key with its place, to find out which of two came later.
+    pub(super) fn placed(&self) -> (usize, &Ident) {
+        (self.order, &self.key)
+    }
+}
+
+/// Room for one key.
+#[derive(Debug)]
+pub(super) struct Slot<T>(Option<Said<T>>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Slot<T> {
+    pub(super) fn said(&self) -> Option<&Said<T>> {
+        self.0.as_ref()
+    }
+
+    pub(super) fn is_said(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn key(&self) -> Option<&Ident> {
+        self.said().map(|said| &said.key)
+    }
+
+    /// The value, if it was said and understood.
+    pub(super) fn value(&self) -> Option<&T> {
+        self.said()?.value.as_ref()
+    }
+
+    /// Fills the room with what `read` makes of the entry; a second entry is a mistake.
+    fn set(
+        &mut self,
+        key: Key,
+        entry: Entry,
+        errors: &mut Errors,
+        read: impl FnOnce(Key, &Entry, &mut Errors) -> Option<T>,
+    ) {
+        if self.is_said() {
+            errors.at(&entry.key, format!("`{}` is said twice; keep one of the two", key.name()));
+            return;
+        }
+        let value = read(key, &entry, errors);
+        self.0 = Some(Said { key: entry.key, value, order: entry.order });
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ContainerAttrs {
+    pub(super) prefix: Slot<LitStr>,
+    pub(super) krate: Slot<Krate>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct VariantAttrs {
+    pub(super) kind: Slot<ErrorKind>,
+    pub(super) transparent: Slot<()>,
+    pub(super) code: Slot<LitStr>,
+    pub(super) message: Slot<LitStr>,
+    pub(super) public: Slot<()>,
+    pub(super) private: Slot<()>,
+    pub(super) hint: Slot<LitStr>,
+    pub(super) retryable: Slot<LitBool>,
+    pub(super) trips_breaker: Slot<LitBool>,
+    pub(super) fallback: Slot<LitBool>,
+    pub(super) severity: Slot<Severity>,
+    pub(super) protocol: Slot<Spanned<i32>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FieldAttrs {
+    pub(super) status: Slot<()>,
+    pub(super) classify: Slot<()>,
+    pub(super) retry_after: Slot<()>,
+    pub(super) detail: Slot<()>,
+    pub(super) secret: Slot<()>,
+}
+
+impl ContainerAttrs {
+    /// Reads what stands above an enum, or above a struct, which is its own variant.
+    pub(super) fn read(
+        &mut self,
+        attrs: &[Attribute],
+        owner: Owner,
+        mut own: Option<&mut VariantAttrs>,
+        errors: &mut Errors,
+    ) {
+        for entry in entries(attrs, errors) {
+            match keys::find(&entry.key, owner, errors) {
+                Some(key @ Key::Prefix) => self.prefix.set(key, entry, errors, value::string),
+                Some(key @ Key::Crate) => self.krate.set(key, entry, errors, krate),
+                Some(key) => {
+                    if let Some(own) = &mut own {
+                        own.set(key, entry, errors);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl VariantAttrs {
+    pub(super) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut read = Self::default();
+        for entry in entries(attrs, errors) {
+            if let Some(key) = keys::find(&entry.key, Owner::Variant, errors) {
+                read.set(key, entry, errors);
+            }
+        }
+        read
+    }
+
+    fn set(&mut self, key: Key, entry: Entry, errors: &mut Errors) {
+        match key {
+            Key::Kind => self.kind.set(key, entry, errors, value::kind),
+            Key::Transparent => self.transparent.set(key, entry, errors, value::flag),
+            Key::Code => self.code.set(key, entry, errors, value::string),
+            Key::Message => self.message.set(key, entry, errors, value::string),
+            Key::Public => self.public.set(key, entry, errors, value::flag),
+            Key::Private => self.private.set(key, entry, errors, value::flag),
+            Key::Hint => self.hint.set(key, entry, errors, value::string),
+            Key::Retryable => self.retryable.set(key, entry, errors, value::boolean),
+            Key::TripsBreaker => self.trips_breaker.set(key, entry, errors, value::boolean),
+            Key::Fallback => self.fallback.set(key, entry, errors, value::boolean),
+            Key::Severity => self.severity.set(key, entry, errors, value::severity),
+            Key::Protocol => self.protocol.set(key, entry, errors, value::protocol),
+            // `keys::find` lets none of these through.
+            Key::Prefix | Key::Crate | Key::Status | Key::Classify | Key::RetryAfter | Key::Detail | Key::Secret => {}
+        }
+    }
+
+    /// The keys that say something of their own about the variant, which beside `transparent`
+    /// nobody would hear.
+    pub(super) fn own(&self) -> impl Iterator<Item = &Ident> {
+        // Without `..`, so that a new key cannot be forgotten.
+        let Self {
+            kind: _,
+            transparent: _,
+            code,
+            message,
+            public,
+            private,
+            hint,
+            retryable,
+            trips_breaker,
+            fallback,
+            severity,
+            protocol,
+        } = self;
+        [
+            code.key(),
+            message.key(),
+            public.key(),
+            private.key(),
+            hint.key(),
+            retryable.key(),
+            trips_breaker.key(),
+            fallback.key(),
+            severity.key(),
+            protocol.key(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl FieldAttrs {
+    pub(super) fn read(attrs: &[Attribute], owner: Owner, errors: &mut Errors) -> Self {
+        let mut read = Self::default();
+        for entry in entries(attrs, errors) {
+            let Some(key) = keys::find(&entry.key, owner, errors) else { continue };
+            let slot = match key {
+                Key::Status => &mut read.status,
+                Key::Classify => &mut read.classify,
+                Key::RetryAfter => &mut read.retry_after,
+                Key::Detail => &mut read.detail,
+                Key::Secret => &mut read.secret,
+                // `keys::find` lets no other through.
+                _ => continue,
+            };
+            slot.set(key, entry, errors, value::flag);
+        }
+        read
+    }
+}
+
+fn krate(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Krate> {
+    let path = value::path(key, entry, errors)?;
+    match Krate::from_path(&path) {
+        Ok(krate) => Some(krate),
+        Err(why) => {
+            errors.at(path, why);
+            None
+        }
+    }
+}

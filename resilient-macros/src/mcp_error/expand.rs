@@ -1,0 +1,268 @@
+//! The model as impls. Locals are hygienic, paths are absolute, and whatever asks something of a
+//! field's type does it through a function that names the type as it was written, so that an
+//! answer of "no" is told there and once.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use resilient_policy::ErrorKind;
+use syn::Ident;
+
+use super::ast::Field;
+use super::bounds::Bounds;
+use super::matching::{Arm, partial, total};
+use super::model::{Answer, Case, KindFrom, Model, Own, Text};
+use crate::krate::Krate;
+
+/// All that the derive adds.
+pub(super) fn expand(model: &Model<'_>) -> TokenStream {
+    let expansion = Expansion::new(model);
+    let classify = expansion.classify();
+    let mcp_error = expansion.mcp_error();
+    let catalog = super::catalog::expand(model);
+    let rmcp = super::rmcp::expand(model.node, &model.krate);
+    quote!(#classify #mcp_error #catalog #rmcp)
+}
+
+struct Expansion<'m, 'a> {
+    model: &'m Model<'a>,
+    krate: &'m Krate,
+    /// `::krate::__private`
+    private: TokenStream,
+    span: Span,
+}
+
+impl<'m, 'a> Expansion<'m, 'a> {
+    fn new(model: &'m Model<'a>) -> Self {
+        let (krate, span) = (&model.krate, Span::mixed_site());
+        Self { model, krate, private: quote_spanned!(span=> #krate::__private), span }
+    }
+
+    fn classify(&self) -> TokenStream {
+        let Self { krate, span, .. } = *self;
+        let kind = total(self.model, |case| self.kind(case));
+        let unknown = quote_spanned!(span=> ::core::option::Option::None);
+        let retry_after = partial(self.model, &unknown, |case| self.retry_after(case)).map(|body| {
+            quote_spanned! {span=>
+                fn retry_after(&self) -> ::core::option::Option<::core::time::Duration> {
+                    #body
+                }
+            }
+        });
+        let header = self.header(&quote_spanned!(span=> #krate::Classify), &Bounds::of_classify(self.model));
+        quote_spanned! {span=>
+            #header {
+                fn kind(&self) -> #krate::ErrorKind {
+                    #kind
+                }
+                #retry_after
+            }
+        }
+    }
+
+    fn mcp_error(&self) -> TokenStream {
+        let Self { krate, private, span, .. } = self;
+        let span = *span;
+        let code = total(self.model, |case| self.code(case));
+        let message = total(self.model, |case| self.message(case));
+        let kind = quote_spanned!(span=> #krate::Classify::kind(self));
+        let boolean = quote_spanned!(span=> ::core::primitive::bool);
+        let cow = quote_spanned!(span=> ::std::borrow::Cow);
+        let option = quote_spanned!(span=> ::core::option::Option);
+        let methods = [
+            self.method(
+                "hint",
+                &quote_spanned!(span=> #option<#cow<'_, ::core::primitive::str>>),
+                &quote_spanned!(span=> #option::Some(#cow::Borrowed(#kind.default_hint()))),
+                |own| {
+                    let hint = own.hint.as_ref()?;
+                    let text = hint.expand();
+                    Some(Arm::with(hint.fields(), quote_spanned!(span=> #option::Some(#text))))
+                },
+            ),
+            self.method("is_retryable", &boolean, &quote_spanned!(span=> #kind.is_retryable()), |own| {
+                own.retryable.map(|said| Arm::new(quote!(#said)))
+            }),
+            self.method("trips_breaker", &boolean, &quote_spanned!(span=> #kind.trips_breaker()), |own| {
+                own.trips_breaker.map(|said| Arm::new(quote!(#said)))
+            }),
+            self.method("falls_back", &boolean, &quote_spanned!(span=> #kind.falls_back()), |own| {
+                own.falls_back.map(|said| Arm::new(quote!(#said)))
+            }),
+            self.method(
+                "severity",
+                &quote_spanned!(span=> #private::Severity),
+                &quote_spanned!(span=> #kind.severity()),
+                |own| {
+                    let name = Ident::new(&format!("{:?}", own.severity?), span);
+                    Some(Arm::new(quote_spanned!(span=> #private::Severity::#name)))
+                },
+            ),
+            self.method(
+                "details",
+                &quote_spanned!(span=> #private::Details),
+                &quote_spanned!(span=> #private::Details::new()),
+                |own| self.details(own),
+            ),
+            self.method(
+                "protocol_code",
+                &quote_spanned!(span=> #option<::core::primitive::i32>),
+                &quote_spanned!(span=> #option::None),
+                |own| own.protocol.map(|code| Arm::new(quote_spanned!(span=> #option::Some(#code)))),
+            ),
+            self.method(
+                "as_resilience",
+                &quote_spanned!(span=> #option<&#krate::ResilienceError>),
+                &quote_spanned!(span=> #option::None),
+                |_| None,
+            ),
+        ];
+        let header = self.header(&quote_spanned!(span=> #krate::McpError), &Bounds::of_mcp_error(self.model));
+        quote_spanned! {span=>
+            #header {
+                fn code(&self) -> #cow<'static, ::core::primitive::str> {
+                    #code
+                }
+                fn public_message(&self) -> #cow<'_, ::core::primitive::str> {
+                    #message
+                }
+                #(#methods)*
+            }
+        }
+    }
+
+    /// A method that the trait has a default for: written where a variant says something, or
+    /// where a field answers.
+    fn method(
+        &self,
+        name: &str,
+        answer: &TokenStream,
+        default: &TokenStream,
+        own: impl Fn(&Own<'a>) -> Option<Arm<'a>>,
+    ) -> Option<TokenStream> {
+        let Self { krate, span, .. } = self;
+        let span = *span;
+        let name = Ident::new(name, span);
+        let body = partial(self.model, default, |case| match &case.answer {
+            Answer::Own(said) => own(said),
+            Answer::Field(field) => Some(self.delegate(field, &quote_spanned!(span=> #krate::McpError::#name))),
+        })?;
+        Some(quote_spanned! {span=>
+            fn #name(&self) -> #answer {
+                #body
+            }
+        })
+    }
+
+    /// `method(field)`, for a field that has to be an `McpError`.
+    fn delegate(&self, field: &'a Field<'a>, method: &TokenStream) -> Arm<'a> {
+        let asked = self.ask("transparent", field);
+        Arm::with(vec![field], quote_spanned!(self.span=> #method(#asked)))
+    }
+
+    /// `helper::<FieldType>()(field)`: what the type cannot do is told under the type.
+    fn ask(&self, helper: &str, field: &Field<'_>) -> TokenStream {
+        let Self { private, span, .. } = self;
+        let (helper, ty, binding) = (Ident::new(helper, *span), field.ty, field.binding(*span));
+        quote_spanned!(*span=> #private::#helper::<#ty>()(#binding))
+    }
+
+    fn kind(&self, case: &Case<'a>) -> Arm<'a> {
+        let Self { krate, span, .. } = self;
+        match &case.answer {
+            Answer::Field(field) => self.delegate(field, &quote_spanned!(*span=> #krate::Classify::kind)),
+            Answer::Own(own) => match own.kind {
+                KindFrom::Word(kind) => Arm::new(kind_path(krate, kind)),
+                KindFrom::Status(field) => Arm::with(vec![field], self.ask("status", field)),
+                KindFrom::Classify(field) => {
+                    let asked = self.ask("classify", field);
+                    Arm::with(vec![field], quote_spanned!(*span=> #krate::Classify::kind(#asked)))
+                }
+            },
+        }
+    }
+
+    fn retry_after(&self, case: &Case<'a>) -> Option<Arm<'a>> {
+        let Self { krate, span, .. } = self;
+        let method = quote_spanned!(*span=> #krate::Classify::retry_after);
+        match &case.answer {
+            Answer::Field(field) => Some(self.delegate(field, &method)),
+            Answer::Own(Own { retry_after: Some(field), .. }) => {
+                Some(Arm::with(vec![field], self.ask("retry_after", field)))
+            }
+            Answer::Own(Own { kind: KindFrom::Classify(field), .. }) => {
+                let asked = self.ask("classify", field);
+                Some(Arm::with(vec![field], quote_spanned!(*span=> #method(#asked))))
+            }
+            Answer::Own(_) => None,
+        }
+    }
+
+    fn code(&self, case: &Case<'a>) -> Arm<'a> {
+        let Self { krate, span, .. } = self;
+        match &case.answer {
+            Answer::Field(field) => self.delegate(field, &quote_spanned!(*span=> #krate::McpError::code)),
+            Answer::Own(Own { code, .. }) => Arm::new(quote_spanned!(*span=> ::std::borrow::Cow::Borrowed(#code))),
+        }
+    }
+
+    fn message(&self, case: &Case<'a>) -> Arm<'a> {
+        let Self { krate, private, span, .. } = self;
+        let span = *span;
+        let own = match &case.answer {
+            Answer::Field(field) => {
+                return self.delegate(field, &quote_spanned!(span=> #krate::McpError::public_message));
+            }
+            Answer::Own(own) => own,
+        };
+        match &own.text {
+            Text::Template(template) => Arm::with(template.fields(), template.expand()),
+            Text::Display => Arm::new(quote_spanned!(span=> #private::display(self))),
+            Text::Sentence => {
+                let ask = || quote_spanned!(span=> #krate::Classify::kind(self));
+                let kind = own.kind.known().map_or_else(ask, |kind| kind_path(krate, kind));
+                Arm::new(quote_spanned!(span=> ::std::borrow::Cow::Borrowed(#kind.public_sentence())))
+            }
+        }
+    }
+
+    fn details(&self, own: &Own<'a>) -> Option<Arm<'a>> {
+        let Self { private, span, .. } = self;
+        let span = *span;
+        if own.details.is_empty() {
+            return None;
+        }
+        let inserts = own.details.iter().map(|field| {
+            let (ty, name, binding) = (field.ty, &field.name, field.binding(span));
+            quote_spanned!(span=> #private::detail::<#ty>()(&mut __details, #name, #binding);)
+        });
+        let body = quote_spanned! {span=> {
+            let mut __details = #private::Details::new();
+            #(#inserts)*
+            __details
+        }};
+        Some(Arm::with(own.details.clone(), body))
+    }
+
+    fn header(&self, implemented: &TokenStream, bounds: &Bounds<'_>) -> TokenStream {
+        let (impl_generics, ty_generics, _) = self.model.node.generics.split_for_impl();
+        let (ident, clause) = (call_site(&self.model.node.ident), bounds.where_clause());
+        quote_spanned! {self.span=>
+            #[automatically_derived]
+            impl #impl_generics #implemented for #ident #ty_generics #clause
+        }
+    }
+}
+
+/// `::krate::ErrorKind::NotFound`
+pub(super) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
+    let span = Span::mixed_site();
+    let name = Ident::new(kind.variant_name(), span);
+    quote_spanned!(span=> #krate::ErrorKind::#name)
+}
+
+/// The name of the user's type, without the hygiene of where it was written.
+pub(super) fn call_site(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(ident.span().resolved_at(Span::call_site()));
+    ident
+}

@@ -1,0 +1,101 @@
+//! `#[mcp(key, key = value)]` taken apart into entries. A mistake in one entry hides no other.
+
+use proc_macro2::{Group, Ident, Punct, TokenStream, TokenTree};
+use quote::quote;
+use syn::{Attribute, Meta};
+
+use super::errors::Errors;
+
+/// One key and what stands behind it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: Ident,
+    pub(super) value: Value,
+    /// Its place among the entries of the same owner.
+    pub(super) order: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Value {
+    /// `key`
+    None,
+    /// `key = value`
+    Is(TokenStream),
+    /// `key(..)`
+    List(Group),
+}
+
+/// The entries of all `#[mcp(..)]` among `attrs`.
+pub(super) fn entries(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
+    let mut found: Vec<Entry> = Vec::new();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("mcp")) {
+        match &attr.meta {
+            Meta::List(list) => split(list.tokens.clone(), &mut found, errors),
+            other => errors.at(other, "expected a list: `#[mcp(..)]`"),
+        }
+    }
+    for (order, entry) in found.iter_mut().enumerate() {
+        entry.order = order;
+    }
+    found
+}
+
+/// Cuts at the commas. Those inside brackets are hidden in their group.
+fn split(tokens: TokenStream, found: &mut Vec<Entry>, errors: &mut Errors) {
+    let mut current = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Punct(comma) if comma.as_char() == ',' => {
+                if current.is_empty() {
+                    errors.at(comma, "expected a key before this `,`");
+                } else {
+                    found.extend(entry(std::mem::take(&mut current), errors));
+                }
+            }
+            other => current.push(other),
+        }
+    }
+    if !current.is_empty() {
+        found.extend(entry(current, errors));
+    }
+}
+
+fn entry(tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<Entry> {
+    let mut tokens = tokens.into_iter();
+    let key = match tokens.next()? {
+        TokenTree::Ident(key) => key,
+        // What a `macro_rules!` metavariable left behind.
+        TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
+            let inner = group.stream().into_iter().chain(tokens).collect();
+            return entry(inner, errors);
+        }
+        other => {
+            errors.at(&other, format!("expected a key such as `kind`, found `{other}`"));
+            return None;
+        }
+    };
+    let value = match tokens.next() {
+        None => Value::None,
+        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => Value::Is(after(&key, &equals, tokens, errors)?),
+        Some(TokenTree::Group(group)) => Value::List(group),
+        Some(other) => {
+            errors.at(&other, format!("expected `=` or `,` after `{key}`"));
+            return None;
+        }
+    };
+    Some(Entry { key, value, order: 0 })
+}
+
+fn after(
+    key: &Ident,
+    equals: &Punct,
+    tokens: impl Iterator<Item = TokenTree>,
+    errors: &mut Errors,
+) -> Option<TokenStream> {
+    let value: TokenStream = tokens.collect();
+    if value.is_empty() {
+        errors.at(quote!(#key #equals), format!("expected a value after `{key} =`"));
+        return None;
+    }
+    Some(value)
+}

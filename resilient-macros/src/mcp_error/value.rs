@@ -1,0 +1,167 @@
+//! The values of `#[mcp(key = value)]`, each with a message that shows how it is written.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use resilient_policy::{ErrorKind, Severity, one_of};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Ident, LitBool, LitInt, LitStr, Path, Token};
+
+use super::code;
+use super::errors::Errors;
+use super::keys::Key;
+use super::list::{Entry, Value};
+
+/// A value and the tokens that it was written with.
+#[derive(Debug)]
+pub(super) struct Spanned<T> {
+    pub(super) tokens: TokenStream,
+    pub(super) value: T,
+}
+
+/// A key that stands alone.
+pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
+    match &entry.value {
+        Value::None => return Some(()),
+        Value::Is(value) => errors.at(value, format!("`{}` takes no value; write `{}`", key.name(), key.example())),
+        Value::List(list) => errors.at(list, format!("`{}` takes no list; write `{}`", key.name(), key.example())),
+    }
+    None
+}
+
+pub(super) fn string(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
+    let text: LitStr = value(key, entry, "a string", errors)?;
+    if text.suffix().is_empty() {
+        Some(text)
+    } else {
+        errors.at(&text, format!("expected a string without a suffix: `{}`", key.example()));
+        None
+    }
+}
+
+pub(super) fn boolean(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitBool> {
+    value(key, entry, "`true` or `false`", errors)
+}
+
+pub(super) fn path(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Path> {
+    let ModPath(path) = value(key, entry, "a path", errors)?;
+    Some(path)
+}
+
+/// A path without generic arguments, in which `crate` is welcome.
+struct ModPath(Path);
+
+impl Parse for ModPath {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        input.call(Path::parse_mod_style).map(Self)
+    }
+}
+
+pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<ErrorKind> {
+    if let Value::Is(tokens) = &entry.value
+        && let Some(word) = misspelled_kind(tokens)
+    {
+        errors.at(
+            tokens,
+            match snake(&word).parse::<ErrorKind>() {
+                Ok(kind) => format!("expected a bare word: `kind = {kind}`"),
+                Err(_) => format!("expected a bare word: unknown kind `{word}`{}", one_of(&word, ErrorKind::NAMES)),
+            },
+        );
+        return None;
+    }
+    let word: Ident = value(key, entry, "the name of a kind", errors)?;
+    let name = word.unraw().to_string();
+    let found = name.parse().ok();
+    if found.is_none() {
+        let meant = match snake(&name).parse::<ErrorKind>() {
+            Ok(kind) => format!("; did you mean `{kind}`?"),
+            Err(_) => one_of(&name, ErrorKind::NAMES),
+        };
+        errors.at(word, format!("unknown kind `{name}`{meant}"));
+    }
+    found
+}
+
+/// The word in `"not_found"` or `ErrorKind::NotFound`, which are understood well enough to be corrected.
+fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
+    if let Ok(text) = syn::parse2::<LitStr>(tokens.clone()) {
+        return Some(text.value());
+    }
+    let path = syn::parse2::<Path>(tokens.clone()).ok()?;
+    let last = path.segments.last()?;
+    path.get_ident().is_none().then(|| last.ident.to_string())
+}
+
+/// `NotFound` as `not_found`.
+fn snake(word: &str) -> String {
+    code::screaming_snake(word).to_lowercase()
+}
+
+pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Severity> {
+    const ALL: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    let names = ALL.map(Severity::as_str);
+    let word: Ident = value(key, entry, "`low`, `medium`, `high` or `critical`", errors)?;
+    let name = word.to_string();
+    let found = ALL.into_iter().find(|severity| severity.as_str() == name);
+    if found.is_none() {
+        errors.at(word, format!("unknown severity `{name}`{}", one_of(&name, &names)));
+    }
+    found
+}
+
+/// A JSON-RPC code, with or without a sign.
+pub(super) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Spanned<i32>> {
+    let Signed { minus, digits } = value(key, entry, "an integer", errors)?;
+    let mut tokens = minus.to_token_stream();
+    digits.to_tokens(&mut tokens);
+    let number = digits.base10_parse::<i64>().ok().filter(|_| digits.suffix().is_empty());
+    let number = number.map(|number| if minus.is_some() { -number } else { number });
+    if let Some(value) = number.and_then(|number| i32::try_from(number).ok()) {
+        Some(Spanned { tokens, value })
+    } else {
+        errors.at(tokens, format!("expected an integer of 32 bits: `{}`", key.example()));
+        None
+    }
+}
+
+struct Signed {
+    minus: Option<Token![-]>,
+    digits: LitInt,
+}
+
+impl Parse for Signed {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        Ok(Self { minus: input.parse()?, digits: input.parse()? })
+    }
+}
+
+/// The value behind `=`, whole.
+fn value<T: Parse>(key: Key, entry: &Entry, expected: &str, errors: &mut Errors) -> Option<T> {
+    let tokens = match &entry.value {
+        Value::Is(tokens) => tokens,
+        Value::None => {
+            errors.at(&entry.key, format!("expected {expected}: `{}`", key.example()));
+            return None;
+        }
+        Value::List(list) => {
+            errors.at(list, format!("expected {expected}: `{}`", key.example()));
+            return None;
+        }
+    };
+    let parser = |input: ParseStream<'_>| {
+        let parsed = input.parse::<T>();
+        Ok((parsed, input.parse::<TokenStream>()?))
+    };
+    match parser.parse2(tokens.clone()) {
+        Ok((Ok(value), rest)) if rest.is_empty() => Some(value),
+        Ok((Ok(_), rest)) => {
+            errors.at(rest, format!("expected `,` after the value of `{}`", key.name()));
+            None
+        }
+        Ok((Err(_), _)) | Err(_) => {
+            errors.at(tokens, format!("expected {expected}: `{}`", key.example()));
+            None
+        }
+    }
+}

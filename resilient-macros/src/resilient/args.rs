@@ -1,0 +1,111 @@
+//! The keys of `#[resilient(..)]` as they were written: spans kept, nothing decided.
+
+use darling::{Error, FromMeta};
+use proc_macro2::TokenStream;
+use syn::Meta;
+
+use super::list;
+use super::value::{BreakerArgs, CacheArgs, DurationArg, FallbackArgs, RetryArgs, Setting, Text, Word};
+use crate::krate::Krate;
+
+/// The key under which an impl block hands its own keys to its tools. No user writes it.
+pub(super) const INHERITED: &str = "__inherited";
+
+const KEYS: &[&str] = &[
+    "retry",
+    "timeout",
+    "attempt_timeout",
+    "breaker",
+    "fallback",
+    "cache",
+    "read_only",
+    "idempotent",
+    "retry_unsafe",
+    "name",
+    "skip",
+    "crate",
+    INHERITED,
+];
+
+/// The keys that make sense for one tool only, so that an impl block cannot have them.
+const ONE_TOOL_ONLY: &[&str] = &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", "name", "skip"];
+
+#[derive(Debug, Clone, Default, FromMeta)]
+pub(super) struct Args {
+    #[darling(default)]
+    pub(super) retry: Option<Setting<RetryArgs>>,
+    #[darling(default)]
+    pub(super) timeout: Option<Setting<DurationArg>>,
+    #[darling(default)]
+    pub(super) attempt_timeout: Option<Setting<DurationArg>>,
+    #[darling(default)]
+    pub(super) breaker: Option<Setting<BreakerArgs>>,
+    #[darling(default)]
+    pub(super) fallback: Option<Setting<FallbackArgs>>,
+    #[darling(default)]
+    pub(super) cache: Option<Setting<CacheArgs>>,
+    #[darling(default)]
+    pub(super) read_only: Option<Word>,
+    #[darling(default)]
+    pub(super) idempotent: Option<Word>,
+    #[darling(default)]
+    pub(super) retry_unsafe: Option<Text>,
+    #[darling(default)]
+    pub(super) name: Option<Text>,
+    #[darling(default)]
+    pub(super) skip: Option<Word>,
+    #[darling(default, rename = "crate")]
+    pub(super) krate: Option<Krate>,
+    #[darling(default, rename = "__inherited")]
+    pub(super) inherited: Option<Inherited>,
+}
+
+/// The keys of the impl block around a tool.
+#[derive(Debug, Clone)]
+pub(super) struct Inherited(pub(super) Box<Args>);
+
+impl FromMeta for Inherited {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        // The block has checked them and told what was wrong.
+        let Meta::List(list) = item else { return Ok(Self(Box::default())) };
+        let mut told = Error::accumulator();
+        let args = parse(list.tokens.clone(), &mut told);
+        drop(told.into_inner());
+        Ok(Self(Box::new(args)))
+    }
+}
+
+/// Reads all keys; mistakes go to `errors`, and what could be read is returned.
+pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
+    let entries = list::entries(tokens, KEYS, errors);
+    // One by one: a value that is wrong must not take the others with it.
+    let readable: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| errors.handle(Args::from_list(std::slice::from_ref(entry))).is_some())
+        .collect();
+    let args = Args::from_list(&readable).unwrap_or_default();
+    if args.skip.is_some() {
+        let others =
+            readable.iter().filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED)));
+        for other in others {
+            let message = "`skip` refuses everything but the hook; remove this key or `skip`";
+            errors.push(Error::custom(message).with_span(&list::span_of(other)));
+        }
+    }
+    args
+}
+
+/// Reads the keys of an impl block, which gives them to each of its tools.
+pub(super) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
+    let mut told = Error::accumulator();
+    for entry in list::entries(tokens.clone(), KEYS, &mut told) {
+        if let Some(name) = list::name_of(&entry)
+            && ONE_TOOL_ONLY.contains(&name.as_str())
+        {
+            let message = format!("`{name}` is about one tool; write it in the `#[resilient(..)]` above that tool");
+            errors.push(Error::custom(message).with_span(&list::span_of(&entry)));
+        }
+    }
+    drop(told.into_inner());
+    parse(tokens, errors)
+}

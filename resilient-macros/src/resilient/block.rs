@@ -1,0 +1,245 @@
+//! `#[resilient]` above `#[tool_router]`: its keys for every tool of the block, the hook around
+//! every route, and a router that is built once.
+
+use darling::Error;
+use darling::ast::NestedMeta;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Generics, Ident, Meta, Token, Type, Visibility, WhereClause, braced};
+
+use super::args::{self, Args, INHERITED};
+use super::function::OpaqueFn;
+use super::{handler, model, shape, tool};
+
+/// An impl block whose methods' bodies are not parsed.
+pub(super) struct OpaqueImpl {
+    pub(super) attrs: Vec<Attribute>,
+    unsafety: Option<Token![unsafe]>,
+    impl_token: Token![impl],
+    pub(super) generics: Generics,
+    /// The trait and `for`.
+    pub(super) trait_: Option<(Type, Token![for])>,
+    self_ty: Type,
+    members: Vec<Member>,
+}
+
+enum Member {
+    Function(Box<OpaqueFn>),
+    Other(TokenStream),
+}
+
+impl Parse for OpaqueImpl {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let unsafety = input.parse()?;
+        let impl_token: Token![impl] = input.parse()?;
+        let mut generics: Generics = if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
+        let mut self_ty: Type = input.parse()?;
+        let mut trait_ = None;
+        if input.peek(Token![for]) {
+            let for_token = input.parse()?;
+            trait_ = Some((std::mem::replace(&mut self_ty, input.parse()?), for_token));
+        }
+        generics.where_clause = input.parse::<Option<WhereClause>>()?;
+        let content;
+        braced!(content in input);
+        let mut members = Vec::new();
+        while !content.is_empty() {
+            members.push(Member::parse(&content)?);
+        }
+        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members })
+    }
+}
+
+impl Member {
+    /// A function, or whatever comes up to a `;` or the end of a pair of braces.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        if let Ok(function) = ahead.parse::<OpaqueFn>() {
+            syn::parse::discouraged::Speculative::advance_to(input, &ahead);
+            return Ok(Self::Function(Box::new(function)));
+        }
+        let mut tokens = TokenStream::new();
+        while !input.is_empty() {
+            let token: TokenTree = input.parse()?;
+            let ends = match &token {
+                TokenTree::Punct(punct) => punct.as_char() == ';',
+                TokenTree::Group(group) => group.delimiter() == proc_macro2::Delimiter::Brace,
+                _ => false,
+            };
+            tokens.extend([token]);
+            if ends {
+                break;
+            }
+        }
+        Ok(Self::Other(tokens))
+    }
+}
+
+impl ToTokens for OpaqueImpl {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members } = self;
+        let (parameters, _, where_clause) = generics.split_for_impl();
+        let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
+        let members = members.iter().map(|member| match member {
+            Member::Function(function) => super::expand::untouched(function),
+            Member::Other(other) => other.clone(),
+        });
+        tokens.extend(quote! {
+            #(#attrs)*
+            #unsafety #impl_token #parameters #trait_ #self_ty #where_clause {
+                #(#members)*
+            }
+        });
+    }
+}
+
+/// Expands the attribute on an impl block.
+pub(super) fn expand(attribute: TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
+    let mut errors = Error::accumulator();
+    let args = args::parse_for_block(attribute.clone(), &mut errors);
+    let Some(mut block) = errors.handle(syn::parse2::<OpaqueImpl>(item).map_err(Error::from)) else {
+        return errors.finish_with(TokenStream::new());
+    };
+    if block.trait_.is_some() {
+        let expanded = errors.handle(handler::expand(&args, block));
+        return errors.finish_with(expanded.unwrap_or_default());
+    }
+    let Some(router_at) = block.attrs.iter().position(|attr| tool::last_is(attr, "tool_router")) else {
+        let message = "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it";
+        errors.push(Error::custom(message).with_span(&block.impl_token));
+        return errors.finish_with(TokenStream::new());
+    };
+    model::check_block(&args, &mut errors);
+    for member in &mut block.members {
+        if let Member::Function(function) = member {
+            inherit(function, &args, &attribute, &mut errors);
+        }
+    }
+    let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));
+    let expanded = match router {
+        Some(router) => with_router(&block, &router, &args),
+        None => TokenStream::new(),
+    };
+    errors.finish_with(expanded)
+}
+
+/// Gives the block's keys to a tool.
+fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mut darling::error::Accumulator) {
+    let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return };
+    let own_at = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient"));
+    let krate = args.krate.clone().unwrap_or_default();
+    let inherited = format_ident!("{INHERITED}");
+    let Some(own_at) = own_at else {
+        if shape::can_inherit(function) {
+            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys))]);
+            function.attrs.insert(tool_at, attribute);
+        }
+        return;
+    };
+    let own = function.attrs.remove(own_at);
+    if own_at > tool_at {
+        let message = "place `#[resilient]` above `#[tool]`: below it, the function and its annotations are no longer \
+                       to be seen";
+        errors.push(Error::custom(message).with_span(own.path()));
+        return;
+    }
+    let path = own.path();
+    let written = match &own.meta {
+        Meta::Path(_) => TokenStream::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(_) => {
+            errors.push(Error::custom("expected keys in brackets: `#[resilient(retry = 3)]`").with_span(path));
+            return;
+        }
+    };
+    // A trailing comma is the user's right.
+    let ends_with_comma = written
+        .clone()
+        .into_iter()
+        .last()
+        .is_some_and(|last| matches!(last, TokenTree::Punct(p) if p.as_char() == ','));
+    let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
+    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys))]);
+    function.attrs.insert(own_at, merged);
+}
+
+/// What the user asked of `#[tool_router]`.
+struct Router {
+    name: Ident,
+    vis: Visibility,
+    server_handler: bool,
+}
+
+impl Router {
+    /// Reads the attribute and leaves in its place one that makes a router under a hidden name.
+    fn take(attribute: Option<&mut Attribute>) -> darling::Result<Self> {
+        let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
+        let mut router = Self { name: format_ident!("tool_router"), vis: Visibility::Inherited, server_handler: false };
+        let mut kept = Vec::new();
+        let entries = match &attribute.meta {
+            Meta::List(list) => NestedMeta::parse_meta_list(list.tokens.clone())?,
+            Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
+        };
+        for entry in entries {
+            let NestedMeta::Meta(meta) = &entry else {
+                kept.push(entry.to_token_stream());
+                continue;
+            };
+            if meta.path().is_ident("router") {
+                router.name = <Ident as darling::FromMeta>::from_meta(meta)?;
+            } else if meta.path().is_ident("vis") {
+                router.vis = <Visibility as darling::FromMeta>::from_meta(meta)?;
+            } else if meta.path().is_ident("server_handler") {
+                router.server_handler = <bool as darling::FromMeta>::from_meta(meta)?;
+            } else {
+                kept.push(entry.to_token_stream());
+            }
+        }
+        let (path, hidden) = (attribute.path(), router.hidden("router"));
+        *attribute = syn::parse_quote!(#[#path(router = #hidden #(, #kept)*)]);
+        Ok(router)
+    }
+
+    fn hidden(&self, what: &str) -> Ident {
+        format_ident!("__resilient_{}_{what}", syn::ext::IdentExt::unraw(&self.name), span = Span::call_site())
+    }
+}
+
+/// The block with its router under a hidden name, the public name as a copy of the shared one,
+/// and, where it was asked for, the handler that uses the shared one itself.
+fn with_router(block: &OpaqueImpl, router: &Router, args: &Args) -> TokenStream {
+    let krate = args.krate.clone().unwrap_or_default();
+    let p = quote!(#krate::__private);
+    let Router { name, vis, server_handler } = router;
+    let label = syn::ext::IdentExt::unraw(name).to_string();
+    let (built, shared) = (router.hidden("router"), router.hidden("shared"));
+    let OpaqueImpl { generics, self_ty, .. } = block;
+    let (parameters, _, where_clause) = generics.split_for_impl();
+    let doc =
+        format!("The tools of this block, instrumented; a copy of what is built once per process. See `{label}`.");
+    let handler = server_handler.then(|| {
+        quote! {
+            #[#p::rmcp::tool_handler(router = Self::#shared())]
+            impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
+        }
+    });
+    quote! {
+        #block
+
+        impl #parameters #self_ty #where_clause {
+            fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                #p::shared(#label, Self::#built)
+            }
+
+            #[doc = #doc]
+            #[allow(dead_code)]
+            #vis fn #name() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                ::core::clone::Clone::clone(Self::#shared())
+            }
+        }
+
+        #handler
+    }
+}

@@ -1,0 +1,85 @@
+//! A function whose body is a group of tokens: half-typed code in it stays rustc's business.
+
+use proc_macro2::{Delimiter, Group, TokenTree};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, Visibility};
+
+/// A function with an unparsed body.
+#[derive(Debug, Clone)]
+pub(super) struct OpaqueFn {
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) vis: Visibility,
+    pub(super) sig: Signature,
+    pub(super) body: Group,
+}
+
+impl Parse for OpaqueFn {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig = input.parse()?;
+        match input.parse()? {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self { attrs, vis, sig, body }),
+            other => Err(syn::Error::new(other.span(), "`#[resilient]` needs a function with a body")),
+        }
+    }
+}
+
+impl OpaqueFn {
+    /// The return type that was written.
+    pub(super) fn output(&self) -> Option<&Type> {
+        match &self.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, output) => Some(output),
+        }
+    }
+
+    /// The arguments after the receiver.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &PatType> {
+        self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(argument),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    pub(super) fn has_receiver(&self) -> bool {
+        self.sig.receiver().is_some()
+    }
+
+    /// Whether the receiver is `&self`, which any number of attempts can share.
+    pub(super) fn receiver_can_be_shared(&self) -> bool {
+        self.sig.receiver().is_none_or(|receiver| match &receiver.kind {
+            ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
+            ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(reference) if reference.mutability.is_none()),
+            _ => false,
+        })
+    }
+
+    /// What rmcp's `#[tool]` makes of an `async fn`: a boxed future, by its return type.
+    pub(super) fn is_boxed_already(&self) -> bool {
+        let Some(Type::Path(path)) = self.output() else { return false };
+        self.sig.asyncness.is_none() && path.path.segments.last().is_some_and(|last| last.ident == "Pin")
+    }
+}
+
+/// The name of an argument that is a plain name.
+pub(super) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
+    match &*argument.pat {
+        Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(&name.ident),
+        _ => None,
+    }
+}
+
+/// Whether a type is or contains `impl Trait`, which cannot be written in a `let`.
+pub(super) fn is_nameless(ty: &Type) -> bool {
+    use quote::ToTokens;
+
+    fn any(tokens: proc_macro2::TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(word) => word == "impl",
+            TokenTree::Group(group) => any(group.stream()),
+            _ => false,
+        })
+    }
+    any(ty.to_token_stream())
+}

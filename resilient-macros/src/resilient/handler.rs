@@ -1,0 +1,55 @@
+//! `#[resilient]` above `#[tool_handler] impl ServerHandler`: the handler asks for its router with
+//! every request, so it is given one that is built once.
+
+use darling::Error;
+use darling::ast::NestedMeta;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::Meta;
+
+use super::args::Args;
+use super::block::OpaqueImpl;
+use super::tool;
+
+pub(super) fn expand(args: &Args, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
+    let Some(attribute) = block.attrs.iter_mut().find(|attr| tool::last_is(attr, "tool_handler")) else {
+        let message = "on an `impl` of a trait, `#[resilient]` goes above `#[tool_handler]`; there is none below it";
+        return Err(match &block.trait_ {
+            Some((trait_, _)) => Error::custom(message).with_span(trait_),
+            None => Error::custom(message),
+        });
+    };
+    let entries = match &attribute.meta {
+        Meta::List(list) => NestedMeta::parse_meta_list(list.tokens.clone())?,
+        Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
+    };
+    let krate = args.krate.clone().unwrap_or_default();
+    let mut router = quote!(Self::tool_router());
+    let mut kept = Vec::new();
+    for entry in entries {
+        match &entry {
+            NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident("router") => {
+                router = pair.value.to_token_stream()
+            }
+            _ => kept.push(entry.to_token_stream()),
+        }
+    }
+    // A router that belongs to a value is built once already; only the value knows which it is.
+    let router = if mentions_self(router.clone()) {
+        router
+    } else {
+        let label = router.to_string();
+        quote!(#krate::__private::shared(#label, || #router))
+    };
+    let path = attribute.path();
+    *attribute = syn::parse_quote!(#[#path(router = #router #(, #kept)*)]);
+    Ok(block.into_token_stream())
+}
+
+fn mentions_self(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "self",
+        TokenTree::Group(group) => mentions_self(group.stream()),
+        _ => false,
+    })
+}

@@ -1,0 +1,84 @@
+//! `key, key = value, key(..)` taken apart, so that a mistake in one entry hides no other.
+
+use darling::Error;
+use darling::ast::NestedMeta;
+use darling::error::Accumulator;
+use proc_macro2::{TokenStream, TokenTree};
+use resilient_policy::one_of;
+use syn::Path;
+use syn::spanned::Spanned;
+
+/// The entries of a list whose keys are all known and stand once; everything else is told.
+pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+    let mut found: Vec<NestedMeta> = Vec::new();
+    for part in split(tokens, errors) {
+        let Some(entry) = errors.handle(syn::parse2::<NestedMeta>(part).map_err(Error::from)) else { continue };
+        let Some(key) = key(&entry) else {
+            errors.push(Error::custom(format!("expected a key{}", one_of("", known))).with_span(&entry));
+            continue;
+        };
+        let name = name(key);
+        if !known.contains(&name.as_str()) {
+            errors.push(unknown(&name, known).with_span(key));
+        } else if let Some(first) = found.iter().filter_map(self::key).find(|first| self::name(first) == name) {
+            errors.push(Error::custom(format!("`{name}` stands here a second time")).with_span(key));
+            errors.push(Error::custom(format!("the first `{name}` is here")).with_span(first));
+        } else {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+fn unknown(name: &str, known: &[&str]) -> Error {
+    if matches!(name, "feature" | "writes") {
+        return Error::custom(format!("`{name}` is reserved for degradation levels, which do not exist yet"));
+    }
+    let shown: Vec<&str> = known.iter().copied().filter(|key| !key.starts_with("__")).collect();
+    Error::custom(format!("unknown key `{name}`{}", one_of(name, &shown)))
+}
+
+/// Cuts at the commas; those inside brackets are hidden in their group.
+fn split(tokens: TokenStream, errors: &mut Accumulator) -> Vec<TokenStream> {
+    let mut parts = Vec::new();
+    let mut current = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Punct(comma) if comma.as_char() == ',' => {
+                if current.is_empty() {
+                    errors.push(Error::custom("expected a key before this `,`").with_span(&comma));
+                } else {
+                    parts.push(std::mem::take(&mut current).into_iter().collect());
+                }
+            }
+            other => current.push(other),
+        }
+    }
+    if !current.is_empty() {
+        parts.push(current.into_iter().collect());
+    }
+    parts
+}
+
+fn key(entry: &NestedMeta) -> Option<&Path> {
+    match entry {
+        NestedMeta::Meta(meta) => Some(meta.path()),
+        NestedMeta::NameValueInvalidExpr(invalid) => Some(&invalid.path),
+        NestedMeta::Lit(_) => None,
+    }
+}
+
+fn name(path: &Path) -> String {
+    let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    segments.join("::")
+}
+
+/// An entry's key.
+pub(super) fn name_of(entry: &NestedMeta) -> Option<String> {
+    key(entry).map(name)
+}
+
+/// The span of an entry's key, for a message about the key as a whole.
+pub(super) fn span_of(entry: &NestedMeta) -> proc_macro2::Span {
+    key(entry).map_or_else(|| entry.span(), Spanned::span)
+}

@@ -1,0 +1,54 @@
+//! `#[resilient]`: parse → check → lower → expand; on any mistake the item as it was, and what
+//! was wrong with the attribute.
+
+mod args;
+mod block;
+mod expand;
+mod function;
+mod handler;
+mod list;
+mod model;
+mod place;
+mod places;
+mod policy;
+mod shape;
+mod span;
+mod tool;
+mod value;
+
+use darling::Error;
+use proc_macro2::TokenStream;
+
+use function::OpaqueFn;
+use place::Item;
+
+/// Expands the attribute on whatever it stands on.
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = match place::of(&item) {
+        Item::Function => function(attribute, item.clone()),
+        Item::Block => block::expand(attribute, item.clone()),
+        Item::Other(span, found) => {
+            let message = format!("expected an `async fn` or an `impl` block above `#[tool_router]`, found {found}");
+            Err(Error::custom(message).with_span(&span))
+        }
+    };
+    // The item first: editors take what they see first for the real one.
+    expanded.unwrap_or_else(|errors| {
+        let errors = errors.write_errors();
+        quote::quote!(#item #errors)
+    })
+}
+
+fn function(attribute: TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
+    let mut errors = Error::accumulator();
+    let args = args::parse(attribute, &mut errors);
+    let Some(function) = errors.handle(syn::parse2::<OpaqueFn>(item).map_err(Error::from)) else {
+        return errors.finish_with(TokenStream::new());
+    };
+    if args.skip.is_some() {
+        return errors.finish_with(expand::untouched(&function));
+    }
+    shape::check(&function, &args, &mut errors);
+    let plan = model::plan(&args, &function, &mut errors);
+    errors.finish_with(expand::expand(&plan, &function))
+}

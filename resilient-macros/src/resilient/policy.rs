@@ -1,0 +1,139 @@
+//! A policy as code that can stand in a `static`: what is not the default, and nothing else.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use resilient_policy::{BreakerSettings, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Retry, Scope};
+
+use super::model::{Breaker, Plan};
+use super::value::FallbackStep;
+
+/// `Policy::new()` and a call for each setting.
+pub(super) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
+    let mut policy = quote!(#p::Policy::new());
+    if let Some(timeout) = plan.timeout {
+        let timeout = duration(timeout, p);
+        policy.extend(quote!(.timeout(#timeout)));
+    }
+    if let Some(attempt_timeout) = plan.attempt_timeout {
+        let attempt_timeout = duration(attempt_timeout, p);
+        policy.extend(quote!(.attempt_timeout(#attempt_timeout)));
+    }
+    if let Some(retry) = &plan.retry {
+        let retry = self::retry(retry, p);
+        policy.extend(quote!(.retry(#retry)));
+    }
+    if let Some(Breaker::Named(name, settings)) = &plan.breaker {
+        let wanted = match settings {
+            None => quote!(#p::BreakerUse::named(#name)),
+            Some(settings) => {
+                let settings = breaker(settings, p);
+                quote!(#p::BreakerUse::with(#name, #settings))
+            }
+        };
+        policy.extend(quote!(.breaker(#wanted)));
+    }
+    if !plan.fallback.is_empty() {
+        let sources = plan.fallback.iter().map(|step| match step {
+            FallbackStep::Cached(_) => quote!(#p::Source::Cache),
+            FallbackStep::Function(_) => quote!(#p::Source::Function),
+            FallbackStep::Value(_) => quote!(#p::Source::Value),
+        });
+        policy.extend(quote!(.fallback(&[#(#sources),*])));
+    }
+    if let Some(cache) = &plan.cache {
+        let cache = self::cache(cache, p);
+        policy.extend(quote!(.cache(#cache)));
+    }
+    match plan.effect {
+        Effect::Unknown => {}
+        Effect::ReadOnly => policy.extend(quote!(.effect(#p::Effect::ReadOnly))),
+        Effect::Idempotent => policy.extend(quote!(.effect(#p::Effect::Idempotent))),
+        Effect::Writes => policy.extend(quote!(.effect(#p::Effect::Writes))),
+    }
+    policy
+}
+
+fn retry(retry: &Retry, p: &TokenStream) -> TokenStream {
+    let max = retry.max;
+    let default = Retry::new(max);
+    let mut tokens = quote!(#p::Retry::new(#max));
+    if retry.base != default.base {
+        let base = duration(retry.base, p);
+        tokens.extend(quote!(.base(#base)));
+    }
+    if (retry.factor - default.factor).abs() > f64::EPSILON {
+        let factor = retry.factor;
+        tokens.extend(quote!(.factor(#factor)));
+    }
+    if retry.cap != default.cap {
+        let cap = duration(retry.cap, p);
+        tokens.extend(quote!(.cap(#cap)));
+    }
+    match retry.jitter {
+        Jitter::Equal => {}
+        Jitter::Off => tokens.extend(quote!(.jitter(#p::Jitter::Off))),
+        Jitter::Full => tokens.extend(quote!(.jitter(#p::Jitter::Full))),
+    }
+    if retry.on != KindSet::RETRYABLE {
+        let kinds = ErrorKind::ALL.iter().filter(|kind| retry.on.contains(**kind)).map(|kind| {
+            let variant = format_ident!("{}", kind.variant_name());
+            quote!(.with(#p::ErrorKind::#variant))
+        });
+        tokens.extend(quote!(.on(#p::KindSet::EMPTY #(#kinds)*)));
+    }
+    tokens
+}
+
+fn breaker(settings: &BreakerSettings, p: &TokenStream) -> TokenStream {
+    let default = BreakerSettings::new();
+    let mut tokens = quote!(#p::BreakerSettings::new());
+    if settings.failures != default.failures {
+        let failures = settings.failures;
+        tokens.extend(quote!(.failures(#failures)));
+    }
+    if settings.open != default.open {
+        let open = duration(settings.open, p);
+        tokens.extend(quote!(.open(#open)));
+    }
+    if settings.probes != default.probes {
+        let probes = settings.probes;
+        tokens.extend(quote!(.probes(#probes)));
+    }
+    if settings.successes != default.successes {
+        let successes = settings.successes;
+        tokens.extend(quote!(.successes(#successes)));
+    }
+    tokens
+}
+
+fn cache(settings: &CacheSettings, p: &TokenStream) -> TokenStream {
+    let default = CacheSettings::new();
+    let mut tokens = quote!(#p::CacheSettings::new());
+    if settings.max_age != default.max_age {
+        let max_age = duration(settings.max_age, p);
+        tokens.extend(quote!(.max_age(#max_age)));
+    }
+    if settings.max != default.max {
+        let max = settings.max;
+        tokens.extend(quote!(.max(#max)));
+    }
+    if settings.scope == Scope::Shared {
+        tokens.extend(quote!(.scope(#p::Scope::Shared)));
+    }
+    tokens
+}
+
+/// A duration in the largest unit that needs no fraction.
+fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    if nanos == 0 {
+        quote!(#p::Duration::from_secs(#seconds))
+    } else if nanos.is_multiple_of(1_000_000) {
+        let millis = seconds.saturating_mul(1_000).saturating_add(u64::from(nanos / 1_000_000));
+        quote!(#p::Duration::from_millis(#millis))
+    } else {
+        quote!(#p::Duration::new(#seconds, #nanos))
+    }
+}

@@ -1,0 +1,73 @@
+//! Rules about the function itself: whether it can be guarded at all, and run more than once.
+
+use darling::Error;
+use darling::error::Accumulator;
+use syn::Type;
+
+use super::args::Args;
+use super::function::OpaqueFn;
+use super::tool::{self, Tool};
+use super::value::Setting;
+
+pub(super) fn check(function: &OpaqueFn, args: &Args, errors: &mut Accumulator) {
+    if function.is_boxed_already() {
+        let message = "place `#[resilient]` above `#[tool]` or `#[prompt]`: below it, the function and its annotations \
+                       are no longer to be seen";
+        errors.push(Error::custom(message).with_span(&function.sig.ident));
+        return;
+    }
+    if let Some(second) = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
+        errors.push(Error::custom("`#[resilient]` stands here a second time; write all keys in one").with_span(second));
+    }
+    let sig = &function.sig;
+    if let Some(constness) = &sig.constness {
+        errors
+            .push(Error::custom("a `const fn` cannot wait for anything; expected an `async fn`").with_span(constness));
+    } else if let Some(abi) = &sig.abi {
+        errors.push(Error::custom("an `extern fn` cannot be guarded; expected an `async fn`").with_span(abi));
+    } else if sig.asyncness.is_none() {
+        errors.push(Error::custom("expected an `async fn`").with_span(&sig.fn_token));
+    } else if function.output().is_none() {
+        let message = "expected a return type: `Result<T, E>`, `CallToolResult` or `CallToolResponse`";
+        errors.push(Error::custom(message).with_span(&sig.ident));
+    }
+    let inherited = args.inherited.as_ref().and_then(|inherited| inherited.0.retry.as_ref());
+    if args.retry.as_ref().or(inherited).and_then(Setting::value).is_some() {
+        repeatable(function, errors);
+    }
+}
+
+/// An attempt that used something up, or changed it, leaves nothing for the next one.
+fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
+    if let Some(receiver) = function.sig.receiver()
+        && !function.receiver_can_be_shared()
+    {
+        errors.push(
+            Error::custom("`retry` may call the body again, so the receiver must be `&self`")
+                .with_span(&receiver.self_token),
+        );
+    }
+    for argument in function.arguments() {
+        if let Type::Reference(reference) = &*argument.ty
+            && reference.mutability.is_some()
+        {
+            let message = "`retry` may call the body again, and this attempt may have changed the argument; take it by \
+                           value or by `&`";
+            errors.push(Error::custom(message).with_span(&argument.ty));
+        }
+    }
+}
+
+/// Whether a tool that only inherits can be guarded: it is `async`, and its return type looks like
+/// one that can tell of a failure. Anything else gets the hook alone.
+pub(super) fn can_inherit(function: &OpaqueFn) -> bool {
+    function.sig.asyncness.is_some()
+        && Tool::find(&function.attrs).is_some()
+        && match function.output() {
+            Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
+                let name = last.ident.to_string();
+                name.ends_with("Result") || name == "CallToolResponse"
+            }),
+            _ => false,
+        }
+}

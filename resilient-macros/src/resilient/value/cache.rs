@@ -1,0 +1,87 @@
+//! `cache(max_age = "1h", max = 1024, scope = caller, key = expr)`.
+
+use darling::{Error, FromMeta};
+use proc_macro2::Span;
+use resilient_policy::{CacheSettings, Scope, one_of};
+use syn::spanned::Spanned;
+use syn::{Expr, Meta};
+
+use super::{At, Count, DurationArg, expected, is_word};
+use crate::resilient::list;
+use crate::resilient::places::Places;
+
+const KEYS: &[&str] = &["max_age", "max", "scope", "key"];
+
+#[derive(Debug, Clone, Default, FromMeta)]
+struct Keys {
+    #[darling(default)]
+    max_age: Option<DurationArg>,
+    #[darling(default)]
+    max: Option<Count>,
+    #[darling(default)]
+    scope: Option<ScopeArg>,
+    #[darling(default)]
+    key: Option<Expr>,
+}
+
+/// The value of `cache`.
+#[derive(Debug, Clone)]
+pub(crate) struct CacheArgs {
+    keys: Keys,
+    span: Span,
+}
+
+impl FromMeta for CacheArgs {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let Meta::List(list) = item else {
+            return Err(expected("settings in brackets: `cache(max_age = \"1h\", max = 1024)`").with_span(item));
+        };
+        let mut errors = Error::accumulator();
+        let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
+        let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
+        errors.finish_with(Self { keys, span: list.path.span() })
+    }
+}
+
+impl CacheArgs {
+    /// Where the key stands.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    pub(crate) fn lower(&self, places: &mut Places) -> CacheSettings {
+        let Keys { max_age, max, scope, key: _ } = &self.keys;
+        let mut settings = CacheSettings::new();
+        if let Some(DurationArg(At { value, span })) = max_age {
+            settings.max_age = *value;
+            places.put("cache.max_age", *span);
+        }
+        if let Some(Count(At { value, span })) = max {
+            settings.max = *value;
+            places.put("cache.max", *span);
+        }
+        if let Some(ScopeArg(scope)) = scope {
+            settings.scope = *scope;
+        }
+        settings
+    }
+
+    /// The expression that tells one call's answer from another's.
+    pub(crate) fn key(&self) -> Option<&Expr> {
+        self.keys.key.as_ref()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct ScopeArg(Scope);
+
+impl FromMeta for ScopeArg {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        if let Some(name) = Scope::NAMES.iter().find(|name| is_word(value, name))
+            && let Some(scope) = Scope::from_name(name)
+        {
+            return Ok(Self(scope));
+        }
+        Err(expected(&format!("whose answers these are{}", one_of("", Scope::NAMES))).with_span(value))
+    }
+}

@@ -1,0 +1,35 @@
+//! `"30s"`.
+
+use std::time::Duration;
+
+use darling::FromMeta;
+use resilient_policy::parse_duration;
+use syn::{Expr, ExprLit, Lit, Meta};
+
+use super::{At, expected};
+
+/// A duration as people write it.
+#[derive(Debug, Clone)]
+pub(crate) struct DurationArg(pub(crate) At<Duration>);
+
+impl FromMeta for DurationArg {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let Meta::NameValue(pair) = item else {
+            let key = item.path().get_ident().map_or_else(|| "timeout".into(), ToString::to_string);
+            return Err(expected(&format!("a duration: `{key} = \"30s\"`")).with_span(item));
+        };
+        Self::from_expr(&pair.value)
+    }
+
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_duration(&text.value())
+                .map(|value| Self(At { value, span: text.span() }))
+                .map_err(|why| darling::Error::custom(why).with_span(text)),
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+                Err(expected(&format!("a duration with its unit in quotes: `\"{number}s\"`")).with_span(number))
+            }
+            other => Err(expected("a duration such as `\"30s\"`").with_span(other)),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The values of the keys, one type each: it parses, keeps its span, and says what it expected
+//! with an example.
+
+mod breaker;
+mod cache;
+mod duration;
+mod fallback;
+mod number;
+mod retry;
+mod text;
+
+use darling::{Error, FromMeta};
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{Expr, Meta};
+
+pub(super) use breaker::BreakerArgs;
+pub(super) use cache::CacheArgs;
+pub(super) use duration::DurationArg;
+pub(super) use fallback::{FallbackArgs, FallbackStep};
+pub(super) use number::{Count, Factor};
+pub(super) use retry::RetryArgs;
+pub(super) use text::Text;
+
+/// What stands behind a key: a value, or `none`, which refuses an inherited one.
+#[derive(Debug, Clone)]
+pub(super) enum Setting<T> {
+    None,
+    Is(T),
+}
+
+impl<T> Setting<T> {
+    pub(super) fn value(&self) -> Option<&T> {
+        match self {
+            Self::None => None,
+            Self::Is(value) => Some(value),
+        }
+    }
+}
+
+impl<T: FromMeta> FromMeta for Setting<T> {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::NameValue(pair) if is_word(&pair.value, "none") => Ok(Self::None),
+            other => T::from_meta(other).map(Self::Is),
+        }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Span,
+}
+
+/// A key that stands alone: `read_only`.
+#[derive(Debug, Clone)]
+pub(super) struct Word(pub(super) Span);
+
+impl FromMeta for Word {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::Path(path) => Ok(Self(path.span())),
+            other => Err(expected("the key alone, without a value").with_span(other)),
+        }
+    }
+}
+
+/// Whether an expression is this one word.
+fn is_word(value: &Expr, word: &str) -> bool {
+    matches!(value, Expr::Path(path) if path.path.is_ident(word))
+}
+
+fn expected(what: &str) -> Error {
+    Error::custom(format!("expected {what}"))
+}

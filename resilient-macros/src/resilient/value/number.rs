@@ -1,0 +1,47 @@
+//! Whole numbers and factors.
+
+use darling::FromMeta;
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
+
+use super::{At, expected};
+
+/// A whole number that counts something.
+#[derive(Debug, Clone)]
+pub(crate) struct Count(pub(crate) At<u32>);
+
+impl FromMeta for Count {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number
+                .base10_parse()
+                .map(|value| Self(At { value, span: number.span() }))
+                .map_err(|_| expected("a number that fits into 32 bits").with_span(number)),
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().parse::<u32>().is_ok() => {
+                Err(expected(&format!("a number without quotes: `{}`", text.value())).with_span(text))
+            }
+            other => Err(expected("a whole number").with_span(other)),
+        }
+    }
+
+    fn from_word() -> darling::Result<Self> {
+        Err(expected("a number after `=`"))
+    }
+}
+
+/// A number with or without a fraction.
+#[derive(Debug, Clone)]
+pub(crate) struct Factor(pub(crate) At<f64>);
+
+impl FromMeta for Factor {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        let parsed = match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+            Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse().ok(),
+            _ => None,
+        };
+        parsed
+            .map(|number| Self(At { value: number, span: value.span() }))
+            .ok_or_else(|| expected("a number such as `2.0`").with_span(value))
+    }
+}

@@ -1,0 +1,162 @@
+//! `retry = 3`, `retry(max = 3, base = "1s", factor = 2.0, cap = "30s", jitter = equal, on(timeout))`.
+
+use darling::{Error, FromMeta};
+use proc_macro2::Span;
+use resilient_policy::{ErrorKind, Jitter, KindSet, Retry, one_of};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit, Meta};
+
+use super::{At, Count, DurationArg, Factor, expected, is_word};
+use crate::resilient::list;
+use crate::resilient::places::Places;
+
+const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on"];
+const DEFAULT_MAX: u32 = 3;
+/// The kinds that `on(..)` may name: the others would be no better the second time, or are
+/// refusals that a retry only makes worse.
+const REPEATABLE: &[&str] =
+    &["rate_limited", "timeout", "connection", "unavailable", "bad_response", "conflict", "internal"];
+
+#[derive(Debug, Clone, Default, FromMeta)]
+struct Keys {
+    #[darling(default)]
+    max: Option<Count>,
+    #[darling(default)]
+    base: Option<DurationArg>,
+    #[darling(default)]
+    factor: Option<Factor>,
+    #[darling(default)]
+    cap: Option<DurationArg>,
+    #[darling(default)]
+    jitter: Option<JitterArg>,
+    #[darling(default)]
+    on: Option<On>,
+}
+
+/// The value of `retry`.
+#[derive(Debug, Clone)]
+pub(crate) struct RetryArgs {
+    keys: Keys,
+    span: Span,
+}
+
+impl FromMeta for RetryArgs {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::List(list) => {
+                let mut errors = Error::accumulator();
+                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
+                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
+                errors.finish_with(Self { keys, span: list.path.span() })
+            }
+            Meta::NameValue(pair) => match &pair.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                    let shown = text.value();
+                    let number = if shown.parse::<u32>().is_ok() { shown } else { "3".into() };
+                    Err(expected(&format!("a number without quotes: `retry = {number}`")).with_span(text))
+                }
+                value @ Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
+                    let keys = Keys { max: Some(Count::from_expr(value)?), ..Keys::default() };
+                    Ok(Self { keys, span: pair.path.span() })
+                }
+                other => Err(expected("a number: `retry = 3`, or `retry = none`").with_span(other)),
+            },
+            Meta::Path(path) => Err(expected("a number: `retry = 3`").with_span(path)),
+        }
+    }
+}
+
+impl RetryArgs {
+    /// Where the key stands.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    pub(crate) fn lower(&self, places: &mut Places) -> Retry {
+        // Without `..`, so that no key can be forgotten.
+        let Keys { max, base, factor, cap, jitter, on } = &self.keys;
+        let mut retry = Retry::new(DEFAULT_MAX);
+        if let Some(Count(At { value, span })) = max {
+            retry.max = *value;
+            places.put("retry.max", *span);
+        }
+        if let Some(DurationArg(At { value, span })) = base {
+            retry.base = *value;
+            places.put("retry.base", *span);
+        }
+        if let Some(Factor(At { value, span })) = factor {
+            retry.factor = *value;
+            places.put("retry.factor", *span);
+        }
+        if let Some(DurationArg(At { value, span })) = cap {
+            retry.cap = *value;
+            places.put("retry.cap", *span);
+        }
+        if let Some(JitterArg(jitter)) = jitter {
+            retry.jitter = *jitter;
+        }
+        if let Some(On(on)) = on {
+            retry.on = *on;
+        }
+        retry
+    }
+}
+
+#[derive(Debug, Clone)]
+struct JitterArg(Jitter);
+
+impl FromMeta for JitterArg {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        if let Some(name) = Jitter::NAMES.iter().find(|name| is_word(value, name))
+            && let Some(jitter) = Jitter::from_name(name)
+        {
+            return Ok(Self(jitter));
+        }
+        Err(expected(&format!("a kind of jitter{}", one_of(&shown(value), Jitter::NAMES))).with_span(value))
+    }
+}
+
+fn shown(value: &Expr) -> String {
+    match value {
+        Expr::Path(path) => path.path.get_ident().map(ToString::to_string).unwrap_or_default(),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
+        _ => String::new(),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct On(KindSet);
+
+impl FromMeta for On {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let Meta::List(list) = item else {
+            return Err(expected("kinds in brackets: `on(timeout, unavailable)`").with_span(item));
+        };
+        let parser = syn::punctuated::Punctuated::<syn::Ident, syn::Token![,]>::parse_terminated;
+        let words = syn::parse::Parser::parse2(parser, list.tokens.clone())?;
+        if words.is_empty() {
+            return Err(expected("at least one kind").with_span(item));
+        }
+        let mut errors = Error::accumulator();
+        let mut kinds = KindSet::EMPTY;
+        for word in words {
+            let name = word.to_string();
+            match name.parse::<ErrorKind>() {
+                Ok(kind) if kinds.contains(kind) => {
+                    errors.push(Error::custom(format!("`{name}` stands here a second time")).with_span(&word));
+                }
+                Ok(kind) if REPEATABLE.contains(&name.as_str()) => kinds = kinds.with(kind),
+                Ok(_) => {
+                    let message = format!("an error of kind `{name}` cannot be retried{}", one_of("", REPEATABLE));
+                    errors.push(Error::custom(message).with_span(&word));
+                }
+                Err(_) => {
+                    errors.push(
+                        Error::custom(format!("unknown kind `{name}`{}", one_of(&name, REPEATABLE))).with_span(&word),
+                    );
+                }
+            }
+        }
+        errors.finish_with(Self(kinds))
+    }
+}

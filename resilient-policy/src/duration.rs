@@ -1,0 +1,123 @@
+//! `"30s"`, `"1.5m"`, `"250ms"`: durations as people write them.
+
+use std::time::Duration;
+
+const UNITS: [(&str, u64); 6] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+/// Parses a number and a unit: `"30s"`, `"500ms"`, `"1.5m"`, `"2h"`.
+///
+/// Units are `ns`, `us`, `ms`, `s`, `m` and `h`; a fraction has at most nine decimals.
+///
+/// # Errors
+/// A sentence that says what is wrong: no unit, an unknown unit, a sign, too many decimals, a
+/// number that is too large, an empty text, zero.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("expected a duration such as `\"30s\"`, found an empty text".into());
+    }
+    if text.starts_with('-') {
+        return Err(format!("a duration cannot be negative: `{text}`"));
+    }
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = unit.trim();
+    if number.is_empty() {
+        return Err(format!("expected a duration such as `\"30s\"`, found `{text}`"));
+    }
+    if unit.is_empty() {
+        return Err(format!("`{text}` has no unit; write `\"{text}s\"` or `\"{text}ms\"`"));
+    }
+    let Some((_, nanos_per_unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        return Err(format!("unknown unit `{unit}`; expected one of `ns`, `us`, `ms`, `s`, `m`, `h`"));
+    };
+    let nanos = nanos(number, *nanos_per_unit, text)?;
+    if nanos == 0 {
+        return Err("a duration of zero is not allowed here".into());
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+fn nanos(number: &str, per_unit: u64, text: &str) -> Result<u64, String> {
+    let too_large = || format!("`{text}` is too large");
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
+        return Err(format!("`{number}` is not a number"));
+    }
+    if fraction.len() > 9 {
+        return Err(format!("`{text}` has more than nine decimals"));
+    }
+    let whole: u64 = whole.parse().map_err(|_| too_large())?;
+    let scale = 10_u64.pow(u32::try_from(fraction.len()).unwrap_or(9));
+    let fraction: u64 = fraction.parse().map_err(|_| too_large())?;
+    let part = u128::from(fraction) * u128::from(per_unit) / u128::from(scale);
+    let total = u128::from(whole) * u128::from(per_unit) + part;
+    u64::try_from(total).map_err(|_| too_large())
+}
+
+/// Writes a duration the way [`parse_duration`] reads it, in the largest unit that needs no
+/// fraction, down to milliseconds; below a millisecond in nanoseconds.
+#[must_use]
+pub fn format_duration(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    for (unit, per_unit) in UNITS.iter().rev() {
+        let per_unit = u128::from(*per_unit);
+        if nanos >= per_unit && nanos.is_multiple_of(per_unit) {
+            return format!("{}{unit}", nanos / per_unit);
+        }
+    }
+    if nanos == 0 { "0s".into() } else { format!("{}s", duration.as_secs_f64()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_with_units_are_read() {
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("500 ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("0.000000001s"), Ok(Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, part) in [
+            ("", "empty"),
+            ("30", "no unit"),
+            ("-3s", "negative"),
+            ("3 parsecs", "unknown unit"),
+            ("0s", "zero"),
+            ("1.0000000001s", "nine decimals"),
+            ("99999999999999999999h", "too large"),
+            ("9999999999h", "too large"),
+            ("1..2s", "not a number"),
+            (".5s", "not a number"),
+            ("s", "expected a duration"),
+        ] {
+            let said = parse_duration(text).expect_err(text);
+            assert!(said.contains(part), "{text}: {said}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_back(millis in 1_u64..1_000_000_000_000) {
+            let duration = Duration::from_millis(millis);
+            proptest::prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = parse_duration(&text);
+        }
+    }
+}

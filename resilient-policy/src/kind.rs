@@ -1,0 +1,409 @@
+//! The kinds of errors: one classification that drives retry, breaker, fallback, what the client
+//! reads and how loud the log is. Each column of the table is a `const fn`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Who has to act so that the same call can succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Whoever sent the call: other arguments, another order of steps.
+    Caller,
+    /// Whoever runs this server: credentials, quota.
+    Operator,
+    /// The service behind the tool.
+    Upstream,
+    /// A limit of this server, working as intended.
+    Guard,
+    /// This server has a bug.
+    Server,
+    /// Nobody: the call was cancelled.
+    Nobody,
+}
+
+/// How urgent an error is for whoever runs the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Part of everyday work.
+    Low,
+    /// Worth a look when there are many.
+    Medium,
+    /// Somebody should look today.
+    High,
+    /// A bug.
+    Critical,
+}
+
+impl Severity {
+    /// The word used in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What class an error belongs to.
+        ///
+        /// | kind | fault | retried | trips the breaker | falls back | client sees the error's own text | severity |
+        /// |---|---|---|---|---|---|---|
+        /// | `invalid_input` | caller | – | – | – | yes | low |
+        /// | `not_found` | caller | – | – | – | yes | low |
+        /// | `conflict` | caller | – | – | – | yes | low |
+        /// | `failed_precondition` | caller | – | – | – | yes | low |
+        /// | `permission_denied` | caller | – | – | – | – | medium |
+        /// | `unauthenticated` | operator | – | – | – | – | high |
+        /// | `quota_exceeded` | operator | – | – | yes | – | high |
+        /// | `rate_limited` | upstream | yes | – | yes | – | medium |
+        /// | `timeout` | upstream | yes | yes | yes | – | medium |
+        /// | `connection` | upstream | yes | yes | yes | – | high |
+        /// | `unavailable` | upstream | yes | yes | yes | – | high |
+        /// | `bad_response` | upstream | – | yes | yes | – | medium |
+        /// | `circuit_open` | guard | – | – | yes | yes | medium |
+        /// | `overloaded` | guard | – | – | yes | yes | medium |
+        /// | `read_only` | guard | – | – | yes | yes | low |
+        /// | `cancelled` | – | – | – | – | yes | low |
+        /// | `internal` | server | – | – | – | – | critical |
+        ///
+        /// A kind that does not trip the breaker is neutral for it: the error neither counts as
+        /// a failure nor resets the count.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorKind {
+            /// Every kind, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Every kind's name, in the order of the table.
+            pub const NAMES: &'static [&'static str] = &[$($name,)*];
+
+            /// The name used in attributes, answers, logs and metrics.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The name of the variant, for code that is generated.
+            #[doc(hidden)]
+            #[must_use]
+            pub const fn variant_name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($variant),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The arguments are wrong. HTTP 400, 422 and any 4xx not named elsewhere.
+    InvalidInput = "invalid_input",
+    /// What the arguments name does not exist. HTTP 404, 410.
+    NotFound = "not_found",
+    /// The state of the thing changed meanwhile. HTTP 409, 412.
+    Conflict = "conflict",
+    /// Another step has to come first. HTTP 428.
+    FailedPrecondition = "failed_precondition",
+    /// The caller may not do this. HTTP 403.
+    PermissionDenied = "permission_denied",
+    /// This server's own credentials are missing or wrong. HTTP 401.
+    Unauthenticated = "unauthenticated",
+    /// A paid or daily allowance is used up. HTTP 402.
+    QuotaExceeded = "quota_exceeded",
+    /// The upstream asks to slow down. HTTP 429.
+    RateLimited = "rate_limited",
+    /// No answer in time. HTTP 408, 504.
+    Timeout = "timeout",
+    /// No connection, or it broke.
+    Connection = "connection",
+    /// The upstream is there but cannot serve. HTTP 425, 500, 502, 503 and any 5xx not named elsewhere.
+    Unavailable = "unavailable",
+    /// The upstream answered with something that cannot be used. HTTP 501, 505 and 3xx.
+    BadResponse = "bad_response",
+    /// A breaker is open: the upstream was not asked.
+    CircuitOpen = "circuit_open",
+    /// A limit of this server is reached: the upstream was not asked.
+    Overloaded = "overloaded",
+    /// This server takes no writes at the moment.
+    ReadOnly = "read_only",
+    /// The client gave up. HTTP 499.
+    Cancelled = "cancelled",
+    /// A bug of this server, such as a panic.
+    Internal = "internal",
+}
+
+impl ErrorKind {
+    /// Who has to act.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::InvalidInput
+            | Self::NotFound
+            | Self::Conflict
+            | Self::FailedPrecondition
+            | Self::PermissionDenied => Fault::Caller,
+            Self::Unauthenticated | Self::QuotaExceeded => Fault::Operator,
+            Self::RateLimited | Self::Timeout | Self::Connection | Self::Unavailable | Self::BadResponse => {
+                Fault::Upstream
+            }
+            Self::CircuitOpen | Self::Overloaded | Self::ReadOnly => Fault::Guard,
+            Self::Cancelled => Fault::Nobody,
+            Self::Internal => Fault::Server,
+        }
+    }
+
+    /// Whether the same call may succeed a little later, so that `retry` repeats it.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Timeout | Self::Connection | Self::Unavailable)
+    }
+
+    /// Whether it counts as a failure for a breaker.
+    #[must_use]
+    pub const fn trips_breaker(self) -> bool {
+        matches!(self, Self::Timeout | Self::Connection | Self::Unavailable | Self::BadResponse)
+    }
+
+    /// Whether a fallback may answer instead.
+    #[must_use]
+    pub const fn falls_back(self) -> bool {
+        matches!(
+            self,
+            Self::QuotaExceeded
+                | Self::RateLimited
+                | Self::Timeout
+                | Self::Connection
+                | Self::Unavailable
+                | Self::BadResponse
+                | Self::CircuitOpen
+                | Self::Overloaded
+                | Self::ReadOnly
+        )
+    }
+
+    /// Whether the client may read the error's own `Display` text.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidInput
+                | Self::NotFound
+                | Self::Conflict
+                | Self::FailedPrecondition
+                | Self::CircuitOpen
+                | Self::Overloaded
+                | Self::ReadOnly
+                | Self::Cancelled
+        )
+    }
+
+    /// How urgent it is for whoever runs the server.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::InvalidInput
+            | Self::NotFound
+            | Self::Conflict
+            | Self::FailedPrecondition
+            | Self::ReadOnly
+            | Self::Cancelled => Severity::Low,
+            Self::PermissionDenied
+            | Self::RateLimited
+            | Self::Timeout
+            | Self::BadResponse
+            | Self::CircuitOpen
+            | Self::Overloaded => Severity::Medium,
+            Self::Unauthenticated | Self::QuotaExceeded | Self::Connection | Self::Unavailable => Severity::High,
+            Self::Internal => Severity::Critical,
+        }
+    }
+
+    /// The kind of an HTTP status that is not a success. A status outside 300..=599 is one that
+    /// the upstream should not have sent.
+    #[must_use]
+    pub const fn from_http_status(status: u16) -> Self {
+        match status {
+            401 => Self::Unauthenticated,
+            402 => Self::QuotaExceeded,
+            403 => Self::PermissionDenied,
+            404 | 410 => Self::NotFound,
+            408 | 504 => Self::Timeout,
+            409 | 412 => Self::Conflict,
+            425 | 500 | 502 | 503 => Self::Unavailable,
+            428 => Self::FailedPrecondition,
+            429 => Self::RateLimited,
+            499 => Self::Cancelled,
+            501 | 505 => Self::BadResponse,
+            400..=498 => Self::InvalidInput,
+            506..=599 => Self::Unavailable,
+            _ => Self::BadResponse,
+        }
+    }
+
+    /// What the client reads where the error's own text is private.
+    #[must_use]
+    pub const fn public_sentence(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "the arguments were not accepted",
+            Self::NotFound => "what was asked for does not exist",
+            Self::Conflict => "the call conflicts with the current state",
+            Self::FailedPrecondition => "another step has to come first",
+            Self::PermissionDenied => "this is not permitted",
+            Self::Unauthenticated => "this server's credentials for the service behind it were not accepted",
+            Self::QuotaExceeded => "the quota of the service behind this tool is used up",
+            Self::RateLimited => "the service behind this tool limits the rate of requests",
+            Self::Timeout => "the service behind this tool did not answer in time",
+            Self::Connection => "the service behind this tool could not be reached",
+            Self::Unavailable => "the service behind this tool is unavailable at the moment",
+            Self::BadResponse => "the service behind this tool gave an answer that could not be used",
+            Self::CircuitOpen => "the service behind this tool has failed repeatedly and is not asked for the moment",
+            Self::Overloaded => "this server has too much to do at the moment",
+            Self::ReadOnly => "this server accepts no changes at the moment",
+            Self::Cancelled => "the call was cancelled",
+            Self::Internal => "this server made a mistake",
+        }
+    }
+
+    /// What the model can do about it.
+    #[must_use]
+    pub const fn default_hint(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "Correct the arguments and call again.",
+            Self::NotFound => "Check the identifier; list what exists first.",
+            Self::Conflict => "Read the current state and try again with it.",
+            Self::FailedPrecondition => "Find out which step is missing and do it first.",
+            Self::PermissionDenied => "Do not repeat the call; ask the user for access or use another way.",
+            Self::Unauthenticated => {
+                "Do not repeat the call; the operator of this server has to renew its credentials."
+            }
+            Self::QuotaExceeded => "Do not repeat the call; the operator of this server has to extend the quota.",
+            Self::RateLimited => "Call less often.",
+            Self::Timeout => "Try again later, with a smaller request if that is possible.",
+            Self::Connection | Self::Unavailable | Self::CircuitOpen | Self::Overloaded | Self::ReadOnly => {
+                "Try again later, or continue without this tool."
+            }
+            Self::BadResponse => "Repeating the call is unlikely to help; continue without this tool.",
+            Self::Cancelled => "Call again if the answer is still needed.",
+            Self::Internal => "Do not repeat the call; report it with the correlation id.",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that is no [`ErrorKind`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseKindError(String);
+
+impl fmt::Display for ParseKindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown kind `{}`{}", self.0, crate::one_of(&self.0, ErrorKind::NAMES))
+    }
+}
+
+impl std::error::Error for ParseKindError {}
+
+impl FromStr for ErrorKind {
+    type Err = ParseKindError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(|| ParseKindError(word.to_owned()))
+    }
+}
+
+/// A set of kinds, small enough to sit in a `const`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindSet(u32);
+
+impl KindSet {
+    /// No kind at all.
+    pub const EMPTY: Self = Self(0);
+
+    /// The kinds that [`ErrorKind::is_retryable`] names.
+    pub const RETRYABLE: Self = Self::EMPTY
+        .with(ErrorKind::RateLimited)
+        .with(ErrorKind::Timeout)
+        .with(ErrorKind::Connection)
+        .with(ErrorKind::Unavailable);
+
+    /// The set with `kind` in it.
+    #[must_use]
+    pub const fn with(self, kind: ErrorKind) -> Self {
+        Self(self.0 | 1 << kind as u32)
+    }
+
+    /// Whether `kind` is in the set.
+    #[must_use]
+    pub const fn contains(self, kind: ErrorKind) -> bool {
+        self.0 & (1 << kind as u32) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_unknown_ones_get_a_suggestion() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+        let said = "rate_limit".parse::<ErrorKind>().expect_err("no kind").to_string();
+        assert_eq!(said, "unknown kind `rate_limit`; did you mean `rate_limited`?");
+    }
+
+    #[test]
+    fn the_retryable_set_is_the_retryable_column() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(KindSet::RETRYABLE.contains(*kind), kind.is_retryable(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn http_statuses_are_sorted_by_who_has_to_act() {
+        for (status, kind) in [
+            (400, "invalid_input"),
+            (401, "unauthenticated"),
+            (402, "quota_exceeded"),
+            (403, "permission_denied"),
+            (404, "not_found"),
+            (408, "timeout"),
+            (409, "conflict"),
+            (410, "not_found"),
+            (412, "conflict"),
+            (418, "invalid_input"),
+            (422, "invalid_input"),
+            (425, "unavailable"),
+            (428, "failed_precondition"),
+            (429, "rate_limited"),
+            (499, "cancelled"),
+            (500, "unavailable"),
+            (501, "bad_response"),
+            (502, "unavailable"),
+            (503, "unavailable"),
+            (504, "timeout"),
+            (505, "bad_response"),
+            (507, "unavailable"),
+            (302, "bad_response"),
+            (200, "bad_response"),
+            (777, "bad_response"),
+        ] {
+            assert_eq!(ErrorKind::from_http_status(status).as_str(), kind, "{status}");
+        }
+    }
+}

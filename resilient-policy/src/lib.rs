@@ -1,0 +1,33 @@
+//! The model that `resilient-macros` and `resilient-runtime` share: what a policy is, which
+//! values it may hold, and how long it can take.
+//!
+//! A rule is written here once. The macro checks an attribute with it while the crate compiles,
+//! the runtime checks an override with it while the server starts, and retries wait by the very
+//! schedule that the macro did its arithmetic with. Nothing here is async and nothing does I/O.
+//!
+//! A mistake is a [`Problem`] with a path such as `retry.base`, which the macro maps to a span
+//! and the runtime to a place in a file.
+
+mod breaker;
+mod cache;
+mod check;
+mod duration;
+mod effect;
+mod kind;
+mod name;
+mod policy;
+mod problem;
+mod retry;
+mod suggest;
+
+pub use breaker::BreakerSettings;
+pub use cache::{CacheSettings, Scope};
+pub use check::{check, check_breaker, longest_answer};
+pub use duration::{format_duration, parse_duration};
+pub use effect::Effect;
+pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
+pub use name::check_name;
+pub use policy::{BreakerUse, Policy, Source};
+pub use problem::Problem;
+pub use retry::{Jitter, Retry};
+pub use suggest::{nearest, one_of};

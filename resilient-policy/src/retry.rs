@@ -1,0 +1,192 @@
+//! How often and how long apart a failed attempt is repeated.
+
+use std::time::Duration;
+
+use crate::{KindSet, Problem, format_duration};
+
+/// How a delay is spread, so that many callers do not come back at the same moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Jitter {
+    /// The nominal delay itself.
+    Off,
+    /// 50 to 100 % of the nominal delay.
+    #[default]
+    Equal,
+    /// 0 to 100 % of the nominal delay.
+    Full,
+}
+
+impl Jitter {
+    /// The words of the attribute.
+    pub const NAMES: &'static [&'static str] = &["off", "equal", "full"];
+
+    /// The jitter of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "off" => Some(Self::Off),
+            "equal" => Some(Self::Equal),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+
+/// When a failed attempt is repeated.
+///
+/// `max` counts retries, not attempts: three retries are up to four attempts. The nominal delay
+/// before retry `n` (from 0) is `base · factorⁿ`, never above `cap`; [`Jitter`] only shortens it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// The number of retries, 1 to 10.
+    pub max: u32,
+    /// The nominal delay before the first retry. Default 1 s.
+    pub base: Duration,
+    /// What each delay is multiplied with to get the next. Default 2.
+    pub factor: f64,
+    /// The longest delay. Default 30 s.
+    pub cap: Duration,
+    /// How delays are spread. Default [`Jitter::Equal`].
+    pub jitter: Jitter,
+    /// The kinds that are repeated. Default [`KindSet::RETRYABLE`].
+    pub on: KindSet,
+}
+
+impl Retry {
+    /// Up to `max` retries with the defaults for everything else.
+    #[must_use]
+    pub const fn new(max: u32) -> Self {
+        Self {
+            max,
+            base: Duration::from_secs(1),
+            factor: 2.0,
+            cap: Duration::from_secs(30),
+            jitter: Jitter::Equal,
+            on: KindSet::RETRYABLE,
+        }
+    }
+
+    /// Sets the nominal delay before the first retry.
+    #[must_use]
+    pub const fn base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Sets what each delay is multiplied with to get the next.
+    #[must_use]
+    pub const fn factor(mut self, factor: f64) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// Sets the longest delay.
+    #[must_use]
+    pub const fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Sets how delays are spread.
+    #[must_use]
+    pub const fn jitter(mut self, jitter: Jitter) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// Sets the kinds that are repeated.
+    #[must_use]
+    pub const fn on(mut self, on: KindSet) -> Self {
+        self.on = on;
+        self
+    }
+
+    /// The nominal delay before retry `n`, counted from 0. Saturates at the cap.
+    #[must_use]
+    pub fn nominal_delay(&self, n: u32) -> Duration {
+        let exponent = i32::try_from(n).unwrap_or(i32::MAX);
+        let seconds = self.base.as_secs_f64() * self.factor.powi(exponent);
+        Duration::try_from_secs_f64(seconds).unwrap_or(self.cap).min(self.cap)
+    }
+
+    /// The delay before retry `n`, spread with `random` from `0.0..1.0`.
+    #[must_use]
+    pub fn delay(&self, n: u32, random: f64) -> Duration {
+        let nominal = self.nominal_delay(n);
+        let share = match self.jitter {
+            Jitter::Off => 1.0,
+            Jitter::Equal => 0.5 + 0.5 * random,
+            Jitter::Full => random,
+        };
+        nominal.mul_f64(share.clamp(0.0, 1.0)).min(self.cap)
+    }
+
+    /// The nominal delays, in order.
+    pub fn schedule(&self) -> impl Iterator<Item = Duration> + '_ {
+        (0..self.max).map(|n| self.nominal_delay(n))
+    }
+
+    /// The problems of the values on their own.
+    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
+        if self.max == 0 {
+            found.push(Problem::new(
+                "retry.max",
+                "`retry = 0` retries nothing; write `retry = none` to refuse an inherited one, or remove it",
+            ));
+        } else if self.max > 10 {
+            found.push(Problem::new("retry.max", format!("at most 10 retries, found {}", self.max)));
+        }
+        if !self.factor.is_finite() || self.factor < 1.0 {
+            found.push(Problem::new("retry.factor", "expected a finite number of at least 1"));
+        }
+        if self.base > self.cap {
+            found.push(Problem::new(
+                "retry.base",
+                format!(
+                    "the first delay ({}) is longer than the cap ({})",
+                    format_duration(self.base),
+                    format_duration(self.cap)
+                ),
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_cap() {
+        let schedule: Vec<_> = Retry::new(7).schedule().map(|delay| delay.as_secs()).collect();
+        assert_eq!(schedule, [1, 2, 4, 8, 16, 30, 30]);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_shortens_and_never_passes_the_cap(
+            n in 0_u32..2_000_000_000,
+            base in 0_u64..u64::MAX,
+            cap in 0_u64..u64::MAX,
+            factor in 1.0_f64..1e300,
+            random in 0.0_f64..1.0,
+        ) {
+            let retry = Retry::new(3)
+                .base(Duration::from_nanos(base))
+                .cap(Duration::from_nanos(cap))
+                .factor(factor);
+            for jitter in [Jitter::Off, Jitter::Equal, Jitter::Full] {
+                let retry = retry.jitter(jitter);
+                let delay = retry.delay(n, random);
+                prop_assert!(delay <= retry.cap);
+                prop_assert!(delay <= retry.nominal_delay(n));
+                if jitter == Jitter::Equal {
+                    prop_assert!(delay >= retry.nominal_delay(n).mul_f64(0.49));
+                }
+            }
+        }
+    }
+}

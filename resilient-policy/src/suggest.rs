@@ -1,0 +1,39 @@
+//! "Did you mean": the known word nearest to an unknown one.
+
+/// The candidate that `word` was most likely meant to be, if one is near enough.
+///
+/// Jaro-Winkler above 0.8, the measure and the threshold that darling uses for its keys, so that
+/// all suggestions of one attribute feel alike.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// ``; did you mean `x`?`` where a word is near, else the whole list of what is possible.
+#[must_use]
+pub fn one_of(word: &str, candidates: &[&str]) -> String {
+    if let Some(near) = nearest(word, candidates.iter().copied()) {
+        format!("; did you mean `{near}`?")
+    } else {
+        let all: Vec<String> = candidates.iter().map(|word| format!("`{word}`")).collect();
+        format!("; expected one of {}", all.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised_and_a_stranger_is_not() {
+        assert_eq!(nearest("retri", ["retry", "timeout"]), Some("retry"));
+        assert_eq!(nearest("banana", ["retry", "timeout"]), None);
+        assert_eq!(one_of("retri", &["retry"]), "; did you mean `retry`?");
+        assert_eq!(one_of("zz", &["a", "b"]), "; expected one of `a`, `b`");
+    }
+}

@@ -1,0 +1,139 @@
+//! What only the expansion of `#[derive(McpError)]` names.
+//!
+//! A function here takes a field's type and gives back the function that asks a value of it:
+//! `status::<u16>()(field)`. Written so, a type that lacks the trait is an error at the type, as
+//! the user wrote it, and at nothing else.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+pub use resilient_policy::Severity;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{CatalogEntry, Classify, ErrorKind, HttpStatus, McpError};
+
+/// What [`McpError::details`] answers with.
+pub type Details = serde_json::Map<String, Value>;
+
+/// `#[mcp(status)]`
+#[must_use]
+pub const fn status<T: HttpStatus>() -> fn(&T) -> ErrorKind {
+    |status| ErrorKind::from_http_status(status.code())
+}
+
+/// `#[mcp(classify)]`
+#[must_use]
+pub const fn classify<T: Classify>() -> for<'a> fn(&'a T) -> &'a dyn Classify {
+    |error| error
+}
+
+/// `#[mcp(transparent)]`
+#[must_use]
+pub const fn transparent<T: Transparent>() -> for<'a> fn(&'a T) -> &'a dyn McpError {
+    T::as_mcp_error
+}
+
+/// `#[mcp(retry_after)]`
+#[must_use]
+pub const fn retry_after<T: RetryAfter>() -> fn(&T) -> Option<Duration> {
+    T::retry_after
+}
+
+/// `#[mcp(detail)]`. A value that cannot be JSON is left out: the answer matters more.
+#[must_use]
+pub const fn detail<T: Detail>() -> fn(&mut Details, &'static str, &T) {
+    |details, name, value| {
+        if let Some(value) = value.to_json() {
+            details.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// The Display text as what the client reads. Bound by `McpError`, so that a type that is no
+/// `std::error::Error` is told so once.
+pub fn display<E: McpError + ?Sized>(error: &E) -> Cow<'static, str> {
+    Cow::Owned(error.to_string())
+}
+
+/// An entry of `catalog()`, which only the derive makes.
+#[must_use]
+pub const fn catalog_entry(
+    code: &'static str,
+    kind: Option<ErrorKind>,
+    retryable: Option<bool>,
+    hint: Option<&'static str>,
+    message: Option<&'static str>,
+) -> CatalogEntry {
+    CatalogEntry { code, kind, retryable, hint, message }
+}
+
+/// How long to wait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how long to wait",
+    label = "`#[mcp(retry_after)]` needs `Duration` or `Option<Duration>`"
+)]
+pub trait RetryAfter {
+    /// The time, if there is one.
+    fn retry_after(&self) -> Option<Duration>;
+}
+
+impl RetryAfter for Duration {
+    fn retry_after(&self) -> Option<Duration> {
+        Some(*self)
+    }
+}
+
+impl RetryAfter for Option<Duration> {
+    fn retry_after(&self) -> Option<Duration> {
+        *self
+    }
+}
+
+/// An error that can answer for the one around it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `McpError` that could answer everything",
+    label = "`#[mcp(transparent)]` needs a type that implements `McpError`",
+    note = "derive `McpError` for it, or say `#[mcp(kind = ..)]` or `#[mcp(classify)]` instead of `transparent`"
+)]
+pub trait Transparent {
+    /// The error itself.
+    fn as_mcp_error(&self) -> &dyn McpError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: McpError> Transparent for T {
+    fn as_mcp_error(&self) -> &dyn McpError {
+        self
+    }
+}
+
+/// A value that can be told as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shown to the client as JSON",
+    label = "`#[mcp(detail)]` needs a type that is `serde::Serialize`"
+)]
+pub trait Detail {
+    /// The value as JSON, if it can be.
+    fn to_json(&self) -> Option<Value>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Detail for T {
+    fn to_json(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_that_cannot_be_json_is_left_out() {
+        let mut details = Details::new();
+        detail::<u8>()(&mut details, "fine", &1);
+        detail::<std::collections::BTreeMap<Vec<u8>, u8>>()(&mut details, "odd", &[(vec![1], 1)].into());
+        assert_eq!(serde_json::to_string(&details).ok().as_deref(), Some(r#"{"fine":1}"#));
+    }
+}

@@ -1,0 +1,64 @@
+//! What generated code calls. Nothing here is covered by semantic versioning: the crates are
+//! pinned to each other.
+
+mod clone;
+/// The ways to copy an argument or an answer, for method resolution to choose from.
+pub mod copies {
+    pub use super::clone::{CloneAny as _, CloneValue as _};
+    #[cfg(feature = "rmcp")]
+    pub use super::clone::{CloneExtractor as _, CloneJson as _};
+}
+mod derive;
+pub mod special;
+
+pub use self::special::Special;
+pub use crate::pipeline::{
+    Answer, End, Fallible, FromResilience, Function, Limit, Meaning, Step, Then, Value, once, once_or, repeat,
+    repeat_or,
+};
+pub use crate::site::{Location, Site};
+pub use clone::{Arg, Slot};
+pub use derive::*;
+pub use resilient_policy::{
+    BreakerSettings, BreakerUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Policy, Retry, Scope, Source,
+};
+pub use std::time::Duration;
+pub use {serde, serde_json};
+
+#[cfg(feature = "cache")]
+pub use crate::cache::{AnswerKey, Cached, Collected};
+#[cfg(feature = "rmcp")]
+pub use rmcp;
+
+#[cfg(feature = "rmcp")]
+pub use crate::mcp::shared;
+
+/// The `is_error` answer, or the protocol error, that an error becomes.
+#[cfg(feature = "rmcp")]
+pub fn tool_error<E: crate::McpError>(error: &E) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
+    crate::mcp::tool_error(error)
+}
+
+/// The JSON-RPC error that an error becomes.
+#[cfg(feature = "rmcp")]
+pub fn error_data<E: crate::McpError>(error: &E) -> rmcp::ErrorData {
+    crate::mcp::error_data(error)
+}
+
+/// Expands to its input where the runtime knows rmcp, to nothing elsewhere.
+#[cfg(feature = "rmcp")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_rmcp {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+/// Expands to its input where the runtime knows rmcp, to nothing elsewhere.
+#[cfg(not(feature = "rmcp"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_rmcp {
+    ($($tokens:tt)*) => {};
+}
+
+pub use crate::__with_rmcp as with_rmcp;

@@ -1,0 +1,295 @@
+//! The breaker's state machine: two words, pure decisions, no clock, no events.
+//!
+//! `word` holds state, generation and counts, and every decision is one compare-and-swap on it:
+//!
+//! ```text
+//! 63..62 state │ 61..20 generation │ 19..10 probes running │ 9..0 failures in a row, or successes
+//! ```
+//!
+//! The generation grows with each transition and whenever the lease of the running probes is
+//! over. A ticket remembers the generation that it was given in; a result from an older one finds
+//! another number in the word and changes nothing.
+//!
+//! `timer` holds a moment, in milliseconds, and the last bits of the generation that it belongs
+//! to: the end of the open period, or of the probes' lease. It is always set before the word that
+//! it belongs to, and only ever moves on, to a newer generation or a later moment; a thread that
+//! slept in between can therefore not wind it back.
+//!
+//! The module knows only `super::sync`, so that a model checker can compile it over its own
+//! atomics.
+
+use super::sync::{AtomicU64, Ordering};
+
+const COUNT_BITS: u32 = 10;
+const GENERATION_SHIFT: u32 = 2 * COUNT_BITS;
+const STATE_SHIFT: u32 = 62;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+const GENERATION_MASK: u64 = (1 << (STATE_SHIFT - GENERATION_SHIFT)) - 1;
+
+const TIME_BITS: u32 = 44;
+const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
+const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
+
+/// Where a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Calls go through.
+    Closed,
+    /// A few calls go through to find out whether the dependency is back.
+    HalfOpen,
+    /// Calls are rejected for a time.
+    Open,
+    /// Calls are rejected until somebody says otherwise.
+    Isolated,
+}
+
+/// The two words, shared by everybody who uses the breaker.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<'a> {
+    pub(crate) word: &'a AtomicU64,
+    pub(crate) timer: &'a AtomicU64,
+}
+
+/// What the machine needs to know of the settings. Counts are at least 1 and at most 1,023.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) failures: u32,
+    pub(crate) probes: u32,
+    pub(crate) successes: u32,
+    pub(crate) open_ms: u64,
+}
+
+/// The right to run once, valid in one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) generation: u64,
+    pub(crate) probe: bool,
+}
+
+/// What became of a call that was let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Success,
+    Failure,
+    /// Says nothing about the dependency.
+    Neutral,
+}
+
+/// A transition that this very call made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) from: State,
+    pub(crate) to: State,
+}
+
+/// The answer to a call that asks to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It may run; asking may itself have been what moved an open breaker to half-open.
+    Granted(Ticket, Option<Change>),
+    /// It may not, and how long that is known to last.
+    Rejected(Option<u64>),
+}
+
+/// What a result did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Counted(Option<Change>),
+    /// It came from an older generation.
+    Stale,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Word {
+    state: State,
+    generation: u64,
+    probes: u32,
+    count: u32,
+}
+
+impl Word {
+    fn unpack(bits: u64) -> Self {
+        let small = |shift: u32| u32::try_from(bits >> shift & COUNT_MASK).unwrap_or(0);
+        Self {
+            state: match bits >> STATE_SHIFT {
+                0 => State::Closed,
+                1 => State::HalfOpen,
+                2 => State::Open,
+                _ => State::Isolated,
+            },
+            generation: bits >> GENERATION_SHIFT & GENERATION_MASK,
+            probes: small(COUNT_BITS),
+            count: small(0),
+        }
+    }
+
+    fn pack(self) -> u64 {
+        let state = match self.state {
+            State::Closed => 0_u64,
+            State::HalfOpen => 1,
+            State::Open => 2,
+            State::Isolated => 3,
+        };
+        state << STATE_SHIFT
+            | (self.generation & GENERATION_MASK) << GENERATION_SHIFT
+            | (u64::from(self.probes) & COUNT_MASK) << COUNT_BITS
+            | u64::from(self.count) & COUNT_MASK
+    }
+
+    /// The first word of the next generation.
+    fn next(self, state: State) -> Self {
+        Self { state, generation: (self.generation + 1) & GENERATION_MASK, probes: 0, count: 0 }
+    }
+}
+
+/// Whether the breaker is closed and has no failure to forget: the state of nearly every call.
+pub(crate) fn is_closed_and_clean(cells: Cells<'_>, ticket: Ticket) -> bool {
+    let word = Word::unpack(cells.word.load(Ordering::Acquire));
+    word.state == State::Closed && word.count == 0 && word.generation == ticket.generation
+}
+
+/// Where the breaker stands, and the failures in a row or successes that it has counted.
+pub(crate) fn peek(cells: Cells<'_>) -> (State, u32, u32) {
+    let word = Word::unpack(cells.word.load(Ordering::Acquire));
+    (word.state, word.count, word.probes)
+}
+
+/// How much of the open period or of the probes' lease is left.
+pub(crate) fn remaining(cells: Cells<'_>, now_ms: u64) -> Option<u64> {
+    let word = Word::unpack(cells.word.load(Ordering::Acquire));
+    match word.state {
+        State::Open | State::HalfOpen => Some(left(cells, word.generation, now_ms).unwrap_or(0)),
+        State::Closed | State::Isolated => None,
+    }
+}
+
+/// Grants a ticket while the breaker is closed, without asking for the time.
+pub(crate) fn admit_closed(cells: Cells<'_>) -> Option<Ticket> {
+    let word = Word::unpack(cells.word.load(Ordering::Acquire));
+    (word.state == State::Closed).then_some(Ticket { generation: word.generation, probe: false })
+}
+
+/// Asks to run. A probe's lease is `lease_ms`, from now or from [`start_lease`] on.
+pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64) -> Admission {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        let next = match word.state {
+            State::Closed => return Admission::Granted(Ticket { generation: word.generation, probe: false }, None),
+            State::Isolated => return Admission::Rejected(None),
+            // A timer of a newer generation is somebody who found the period over before us.
+            State::Open => match left(cells, word.generation, now_ms) {
+                Some(left) if left > 0 => return Admission::Rejected(Some(left)),
+                _ => Word { probes: 1, ..word.next(State::HalfOpen) },
+            },
+            State::HalfOpen if word.probes < limits.probes => Word { probes: word.probes + 1, ..word },
+            State::HalfOpen => match left(cells, word.generation, now_ms) {
+                // The probes are lost: the next generation starts without them.
+                Some(0) => Word { probes: 1, ..word.next(State::HalfOpen) },
+                Some(left) => return Admission::Rejected(Some(left)),
+                // A failed probe is just about to reopen. To take its place would lose its failure.
+                None => return Admission::Rejected(Some(1)),
+            },
+        };
+        raise(cells.timer, next.generation, now_ms.saturating_add(lease_ms));
+        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                let change = (word.state != next.state).then_some(Change { from: word.state, to: next.state });
+                return Admission::Granted(Ticket { generation: next.generation, probe: true }, change);
+            }
+            Err(seen) => bits = seen,
+        }
+    }
+}
+
+/// Lets a probe's lease run from now on: it may have queued since it was let through.
+pub(crate) fn start_lease(cells: Cells<'_>, ticket: Ticket, now_ms: u64, lease_ms: u64) {
+    let word = Word::unpack(cells.word.load(Ordering::Acquire));
+    if ticket.probe && word.generation == ticket.generation {
+        raise(cells.timer, ticket.generation, now_ms.saturating_add(lease_ms));
+    }
+}
+
+/// Gives a ticket back with what became of it.
+pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: Signal, now_ms: u64) -> Recorded {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        if word.generation != ticket.generation {
+            return Recorded::Stale;
+        }
+        let next = match (word.state, signal) {
+            (State::Closed, Signal::Neutral) => return Recorded::Counted(None),
+            (State::Closed, Signal::Success) if word.count == 0 => return Recorded::Counted(None),
+            (State::Closed, Signal::Success) => Word { count: 0, ..word },
+            (State::Closed, Signal::Failure) if word.count + 1 < limits.failures => {
+                Word { count: word.count + 1, ..word }
+            }
+            (State::Closed | State::HalfOpen, Signal::Failure) => word.next(State::Open),
+            (State::HalfOpen, Signal::Neutral) => Word { probes: word.probes.saturating_sub(1), ..word },
+            (State::HalfOpen, Signal::Success) if word.count + 1 < limits.successes => {
+                Word { probes: word.probes.saturating_sub(1), count: word.count + 1, ..word }
+            }
+            (State::HalfOpen, Signal::Success) => word.next(State::Closed),
+            // No ticket is given out in these generations.
+            (State::Open | State::Isolated, _) => return Recorded::Stale,
+        };
+        if next.state == State::Open {
+            raise(cells.timer, next.generation, now_ms.saturating_add(limits.open_ms));
+        }
+        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                return Recorded::Counted(
+                    (word.state != next.state).then_some(Change { from: word.state, to: next.state }),
+                );
+            }
+            Err(seen) => bits = seen,
+        }
+    }
+}
+
+/// Moves the breaker by hand. Tickets that are out become stale; nothing happens, and nothing is
+/// stale, where it already stands there. An open breaker that is opened again starts its period anew.
+pub(crate) fn force(cells: Cells<'_>, limits: Limits, to: State, now_ms: u64) -> Option<Change> {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        if word.state == to && to != State::Open {
+            return None;
+        }
+        let next = word.next(to);
+        if to == State::Open {
+            raise(cells.timer, next.generation, now_ms.saturating_add(limits.open_ms));
+        }
+        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return (word.state != to).then_some(Change { from: word.state, to }),
+            Err(seen) => bits = seen,
+        }
+    }
+}
+
+/// The milliseconds left until the moment of this generation; `None` where the timer is already
+/// somebody else's, who is about to move the word on.
+fn left(cells: Cells<'_>, generation: u64, now_ms: u64) -> Option<u64> {
+    let timer = cells.timer.load(Ordering::Acquire);
+    (timer >> TIME_BITS == generation & TAG_MASK).then(|| (timer & TIME_MASK).saturating_sub(now_ms))
+}
+
+/// Moves the timer on to `moment_ms` of `generation`, unless it is further already.
+fn raise(timer: &AtomicU64, generation: u64, moment_ms: u64) {
+    let tag = generation & TAG_MASK;
+    let wanted = tag << TIME_BITS | moment_ms.min(TIME_MASK);
+    let mut seen = timer.load(Ordering::Acquire);
+    loop {
+        // How many generations the timer is ahead, in a ring of 2²⁰.
+        let ahead = (seen >> TIME_BITS).wrapping_sub(tag) & TAG_MASK;
+        let is_newer = ahead != 0 && ahead < TAG_MASK / 2;
+        if is_newer || (ahead == 0 && seen >= wanted) {
+            return;
+        }
+        match timer.compare_exchange_weak(seen, wanted, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return,
+            Err(now) => seen = now,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The last transitions of a breaker, for whoever asks what happened.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::core::State;
+
+const KEPT: usize = 100;
+
+/// Why a breaker moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Too many failures, or a probe that failed.
+    Failures,
+    /// The open period was over and a call came to probe.
+    Probing,
+    /// Enough probes succeeded.
+    Recovered,
+    /// Opened by hand.
+    Opened,
+    /// Closed by hand.
+    Closed,
+    /// Isolated by hand.
+    Isolated,
+}
+
+impl Reason {
+    /// The word used in logs and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failures => "failures",
+            Self::Probing => "probing",
+            Self::Recovered => "recovered",
+            Self::Opened => "opened_by_hand",
+            Self::Closed => "closed_by_hand",
+            Self::Isolated => "isolated_by_hand",
+        }
+    }
+}
+
+/// One transition of a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transition {
+    /// Where it stood.
+    pub from: State,
+    /// Where it went.
+    pub to: State,
+    /// When, by the wall clock.
+    pub at: SystemTime,
+    /// Why.
+    pub reason: Reason,
+}
+
+pub(crate) struct History(Mutex<VecDeque<Transition>>);
+
+impl History {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    pub(crate) fn keep(&self, from: State, to: State, reason: Reason) {
+        let transition = Transition { from, to, at: SystemTime::now(), reason };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(transition);
+    }
+
+    pub(crate) fn read(&self) -> Vec<Transition> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+}

@@ -1,0 +1,275 @@
+//! Circuit breakers: stop asking a dependency that keeps failing, and notice when it is back.
+//!
+//! A breaker belongs to a dependency, not to a server or a tool: functions that name the same
+//! breaker share it. Closed, it counts failures in a row. After `failures` of them it opens and
+//! rejects calls for the `open` period; then it is half-open and lets `probes` calls through at a
+//! time. `successes` good ones close it, a single failure opens it again.
+//!
+//! A permit is given back whatever happens to its call: a permit that is dropped, because the
+//! call was cancelled, is neutral. A result that comes back after the breaker has moved on
+//! changes nothing. A probe that never comes back is given up when its lease is over.
+
+mod core;
+mod history;
+mod sync;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use resilient_policy::BreakerSettings;
+use tokio::time::Instant;
+
+pub use self::core::State as BreakerState;
+pub(crate) use self::core::{Signal, Ticket};
+pub use history::{Reason, Transition};
+
+use self::core::{Admission, Cells, Change, Limits, Recorded, State};
+use self::history::History;
+use self::sync::AtomicU64;
+use crate::ResilienceError;
+use crate::clock;
+use crate::statistics::sharded::Sharded;
+
+const SUCCESSES: usize = 0;
+const FAILURES: usize = 1;
+const NEUTRAL: usize = 2;
+const REJECTED: usize = 3;
+const STALE: usize = 4;
+
+/// A circuit breaker. It can sit in a `static`.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+///
+/// static MAKE: Breaker = Breaker::new("make", BreakerSettings::new().failures(3));
+/// assert_eq!(MAKE.state(), BreakerState::Closed);
+/// ```
+pub struct Breaker {
+    name: &'static str,
+    own: Option<BreakerSettings>,
+    declared: OnceLock<BreakerSettings>,
+    word: AtomicU64,
+    timer: AtomicU64,
+    counts: Sharded<5>,
+    history: History,
+}
+
+impl Breaker {
+    /// A closed breaker with these settings.
+    #[must_use]
+    pub const fn new(name: &'static str, settings: BreakerSettings) -> Self {
+        Self::build(name, Some(settings))
+    }
+
+    /// A closed breaker whose settings another place may still give.
+    pub(crate) const fn undeclared(name: &'static str) -> Self {
+        Self::build(name, None)
+    }
+
+    const fn build(name: &'static str, own: Option<BreakerSettings>) -> Self {
+        Self {
+            name,
+            own,
+            declared: OnceLock::new(),
+            word: AtomicU64::new(0),
+            timer: AtomicU64::new(0),
+            counts: Sharded::new(),
+            history: History::new(),
+        }
+    }
+
+    /// The name: a label in metrics and a word in answers.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The settings that hold.
+    #[must_use]
+    pub fn settings(&self) -> BreakerSettings {
+        self.own.or_else(|| self.declared.get().copied()).unwrap_or_default()
+    }
+
+    /// Gives the settings, unless they were given before and differ: then those are returned.
+    pub(crate) fn declare(&self, settings: BreakerSettings) -> Result<(), BreakerSettings> {
+        let holding = self.own.unwrap_or_else(|| *self.declared.get_or_init(|| settings));
+        if holding == settings { Ok(()) } else { Err(holding) }
+    }
+
+    /// Where it stands. An open breaker whose period is over is half-open from the next call on.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        self::core::peek(self.cells()).0
+    }
+
+    /// What is left of the open period, or of the lease of the probes that are running.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self::core::remaining(self.cells(), clock::millis(Instant::now())).map(Duration::from_millis)
+    }
+
+    /// Opens it for one period.
+    pub fn open(&self) {
+        self.force(State::Open, Reason::Opened);
+    }
+
+    /// Closes it.
+    pub fn close(&self) {
+        self.force(State::Closed, Reason::Closed);
+    }
+
+    /// Rejects everything until [`close`](Self::close) or [`open`](Self::open) is called.
+    pub fn isolate(&self) {
+        self.force(State::Isolated, Reason::Isolated);
+    }
+
+    /// What it has seen and where it stands.
+    #[must_use]
+    pub fn snapshot(&self) -> BreakerSnapshot {
+        let (state, count, probes) = self::core::peek(self.cells());
+        BreakerSnapshot {
+            name: self.name,
+            state,
+            remaining: self.remaining(),
+            consecutive_failures: if state == State::Closed { count } else { 0 },
+            probes,
+            successes: self.counts.sum(SUCCESSES),
+            failures: self.counts.sum(FAILURES),
+            neutral: self.counts.sum(NEUTRAL),
+            rejected: self.counts.sum(REJECTED),
+            stale: self.counts.sum(STALE),
+            transitions: self.history.read(),
+        }
+    }
+
+    /// Asks to run once. A probe that gives no result within `lease` is given up.
+    pub(crate) fn admit(&self, lease: Option<Duration>) -> Result<Ticket, ResilienceError> {
+        if let Some(ticket) = self::core::admit_closed(self.cells()) {
+            return Ok(ticket);
+        }
+        let settings = self.settings();
+        let lease = clock::saturating_millis(lease.unwrap_or(settings.open));
+        match self::core::admit(self.cells(), limits(settings), clock::millis(Instant::now()), lease) {
+            Admission::Granted(ticket, change) => {
+                self.tell(change, Reason::Probing);
+                Ok(ticket)
+            }
+            Admission::Rejected(wait) => {
+                self.counts.add(REJECTED, 1);
+                let retry_after = wait.map(Duration::from_millis);
+                tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
+                Err(ResilienceError::CircuitOpen { breaker: self.name, retry_after })
+            }
+        }
+    }
+
+    /// Lets the lease of a probe run from now on.
+    pub(crate) fn start_lease(&self, ticket: Ticket, lease: Option<Duration>) {
+        if ticket.probe {
+            let lease = clock::saturating_millis(lease.unwrap_or(self.settings().open));
+            self::core::start_lease(self.cells(), ticket, clock::millis(Instant::now()), lease);
+        }
+    }
+
+    /// Gives a ticket back with what became of it.
+    pub(crate) fn record(&self, ticket: Ticket, signal: Signal) {
+        self.counts.add(
+            match signal {
+                Signal::Success => SUCCESSES,
+                Signal::Failure => FAILURES,
+                Signal::Neutral => NEUTRAL,
+            },
+            1,
+        );
+        if signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket) {
+            return;
+        }
+        let limits = limits(self.settings());
+        match self::core::record(self.cells(), limits, ticket, signal, clock::millis(Instant::now())) {
+            Recorded::Counted(change) => {
+                let reason = if signal == Signal::Failure { Reason::Failures } else { Reason::Recovered };
+                self.tell(change, reason);
+            }
+            Recorded::Stale => self.counts.add(STALE, 1),
+        }
+    }
+
+    fn force(&self, to: State, reason: Reason) {
+        let change = self::core::force(self.cells(), limits(self.settings()), to, clock::millis(Instant::now()));
+        self.tell(change, reason);
+    }
+
+    /// Keeps and logs a transition. Whoever made it tells it, after it is made and holding nothing.
+    fn tell(&self, change: Option<Change>, reason: Reason) {
+        let Some(Change { from, to }) = change else { return };
+        self.history.keep(from, to, reason);
+        let (from, to, reason) = (from.as_str(), to.as_str(), reason.as_str());
+        if to == State::Open.as_str() {
+            tracing::warn!(event = "breaker.transition", breaker = self.name, from, to, reason);
+        } else {
+            tracing::info!(event = "breaker.transition", breaker = self.name, from, to, reason);
+        }
+    }
+
+    fn cells(&self) -> Cells<'_> {
+        Cells { word: &self.word, timer: &self.timer }
+    }
+}
+
+impl std::fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Breaker").field("name", &self.name).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+impl BreakerState {
+    /// The word used in logs, metrics and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+            Self::Isolated => "isolated",
+        }
+    }
+}
+
+/// What a breaker said when it was read.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BreakerSnapshot {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it stands.
+    pub state: BreakerState,
+    /// What is left of the open period, or of the lease of the probes that are running.
+    pub remaining: Option<Duration>,
+    /// Failures in a row, while it is closed.
+    pub consecutive_failures: u32,
+    /// Probes that are running.
+    pub probes: u32,
+    /// Results that were successes.
+    pub successes: u64,
+    /// Results that were failures.
+    pub failures: u64,
+    /// Results that said nothing about the dependency, cancelled calls among them.
+    pub neutral: u64,
+    /// Calls that were not let through.
+    pub rejected: u64,
+    /// Results that came too late to matter; they are among the three above as well.
+    pub stale: u64,
+    /// The last 100 transitions, oldest first.
+    pub transitions: Vec<Transition>,
+}
+
+fn limits(settings: BreakerSettings) -> Limits {
+    // What the rules refuse could only come from code that did not ask them; it must not make a
+    // count that never matches.
+    Limits {
+        failures: settings.failures.clamp(1, 1023),
+        probes: settings.probes.clamp(1, 1023),
+        successes: settings.successes.clamp(1, 1023),
+        open_ms: clock::saturating_millis(settings.open),
+    }
+}

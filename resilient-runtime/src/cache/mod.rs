@@ -1,0 +1,178 @@
+//! Last good answers: kept when a call succeeds, served only by `fallback = cached`.
+//!
+//! An answer is found again by the arguments of its call and by whose data it is: without a known
+//! principal nothing is kept or served, unless the policy says that answers are shared.
+
+use std::any::Any;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use resilient_policy::{CacheSettings, Scope, Source};
+use tokio::time::Instant;
+
+use crate::context::{CallContext, Principal};
+use crate::keyed_hash::KeyedHash;
+use crate::pipeline::{Chance, Fallible, Step};
+use crate::site::Site;
+
+/// The last good answers of one function.
+pub(crate) struct Answers {
+    kept: Cache<u128, Kept>,
+    settings: CacheSettings,
+}
+
+#[derive(Clone)]
+struct Kept {
+    answer: Arc<dyn Any + Send + Sync>,
+    at: Instant,
+}
+
+impl Answers {
+    pub(crate) fn new(settings: CacheSettings) -> Self {
+        // Moka's own expiry, by the wall clock, only frees memory; what may be served is decided
+        // by age on the clock that the rest of the call uses.
+        let kept = Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age).build();
+        Self { kept, settings }
+    }
+
+    fn keep(&self, key: u128, answer: Arc<dyn Any + Send + Sync>) {
+        self.kept.insert(key, Kept { answer, at: Instant::now() });
+    }
+
+    fn find(&self, key: u128) -> Option<(Arc<dyn Any + Send + Sync>, Duration)> {
+        let kept = self.kept.get(&key)?;
+        let age = kept.at.elapsed();
+        (age <= self.settings.max_age).then_some((kept.answer, age))
+    }
+}
+
+/// The key of an answer to these arguments for this principal. 128 bits of a hash that is keyed
+/// anew in each process: nobody outside can make two keys meet.
+#[derive(Debug, Clone, Copy)]
+pub struct AnswerKey(u128);
+
+impl AnswerKey {
+    fn new(principal: Option<&Principal>, scope: Scope, arguments: &[u8]) -> Option<Self> {
+        let mut hash = KeyedHash::new();
+        match (scope, principal) {
+            (Scope::Shared, _) => hash.part(b"shared"),
+            (Scope::Caller, Some(principal)) => {
+                hash.part(b"caller");
+                hash.part(principal.as_str().as_bytes());
+            }
+            (Scope::Caller, None) => return None,
+        }
+        hash.part(arguments);
+        Some(Self(hash.finish()))
+    }
+
+    /// The key of the request that is running: its raw arguments as canonical JSON.
+    #[must_use]
+    pub fn of_request(site: &'static Site) -> Option<Self> {
+        let scope = site.policy().cache?.scope;
+        let context = CallContext::current();
+        let arguments =
+            context.as_ref().and_then(CallContext::request).and_then(|request| request.arguments.as_deref());
+        let Some(arguments) = arguments else {
+            site.warn_once(
+                "this tool runs without the hook, so `fallback = cached` keeps nothing; add \
+                `#[resilient]` above `#[tool_router]`, or wrap the router with `mcp::instrument`",
+            );
+            return None;
+        };
+        Self::new(context.as_ref().and_then(CallContext::principal), scope, arguments.as_bytes())
+    }
+
+    /// The key of a plain function's arguments. Without a request there is one caller: this process.
+    #[must_use]
+    pub fn of_arguments(site: &'static Site, arguments: impl FnOnce(&mut Collected)) -> Option<Self> {
+        let scope = site.policy().cache?.scope;
+        let mut collected = Collected(Vec::new());
+        crate::pipeline::barrier(|| arguments(&mut collected))?;
+        let context = CallContext::current();
+        let alone = Principal::new("");
+        let principal = match &context {
+            Some(context) if context.request().is_some() => context.principal(),
+            _ => Some(&alone),
+        };
+        Self::new(principal, scope, &collected.0)
+    }
+}
+
+/// All bytes that a `Hash` writes, so that two different arguments never share a key by a weak hash.
+#[derive(Debug)]
+pub struct Collected(Vec<u8>);
+
+impl Collected {
+    /// Adds an argument.
+    pub fn add<T: Hash + ?Sized>(&mut self, argument: &T) {
+        argument.hash(self);
+        // Arguments are told apart even where their own bytes do not end themselves.
+        self.0.extend_from_slice(&[0xff, 0x00]);
+    }
+}
+
+impl Hasher for Collected {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+/// `fallback = cached`.
+#[derive(Debug)]
+pub struct Cached<C> {
+    site: &'static Site,
+    key: Option<AnswerKey>,
+    clone: C,
+}
+
+impl<C> Cached<C> {
+    /// Keeps and serves answers under this key; `clone` copies one.
+    pub const fn new(site: &'static Site, key: Option<AnswerKey>, clone: C) -> Self {
+        Self { site, key, clone }
+    }
+
+    fn answers(&self) -> Option<(&'static Answers, u128)> {
+        Some((self.site.bind().answers.as_ref()?, self.key?.0))
+    }
+}
+
+impl<R, C> Step<R> for Cached<C>
+where
+    R: Fallible,
+    R::Good: Send + Sync + 'static,
+    C: Fn(&R::Good) -> R::Good,
+{
+    fn keep(&self, good: &R::Good) {
+        if let Some((answers, key)) = self.answers() {
+            answers.keep(key, Arc::new((self.clone)(good)));
+        }
+    }
+
+    fn forget(&self) {
+        if let Some((answers, key)) = self.answers() {
+            answers.kept.invalidate(&key);
+        }
+    }
+
+    async fn serve(self, chance: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
+        let found = self.answers().and_then(|(answers, key)| answers.find(key));
+        let copied = found.and_then(|(answer, age)| {
+            let good = answer.downcast_ref::<R::Good>()?;
+            Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))
+        });
+        match copied {
+            Some((good, age)) => {
+                chance.served = Some((Source::Cache, Some(age)));
+                Ok(good)
+            }
+            None => Err(error),
+        }
+    }
+}

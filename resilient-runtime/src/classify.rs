@@ -1,0 +1,204 @@
+//! `Classify`: which kind a foreign error is, and when its sender wants to be asked again.
+
+use std::time::{Duration, SystemTime};
+
+use crate::ErrorKind;
+
+/// Sorts an error into its [`ErrorKind`].
+///
+/// Implemented for HTTP statuses, `std::io::Error`, `reqwest::Error` (feature `reqwest`) and
+/// every type that derives [`McpError`](derive@crate::McpError); a `#[mcp(classify)]` field asks it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which kind of error it is",
+    label = "this type does not implement `Classify`",
+    note = "implement `resilient_runtime::Classify` for it, or say `#[mcp(kind = ..)]` on the variant"
+)]
+pub trait Classify {
+    /// The kind that decides about retry, breaker, fallback and what the client reads.
+    fn kind(&self) -> ErrorKind;
+
+    /// How long the sender asked to wait. Default: it did not say.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl<T: Classify + ?Sized> Classify for &T {
+    fn kind(&self) -> ErrorKind {
+        (**self).kind()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        (**self).retry_after()
+    }
+}
+
+impl<T: Classify + ?Sized> Classify for Box<T> {
+    fn kind(&self) -> ErrorKind {
+        (**self).kind()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        (**self).retry_after()
+    }
+}
+
+impl Classify for http::StatusCode {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::from_http_status(self.as_u16())
+    }
+}
+
+impl Classify for std::io::Error {
+    fn kind(&self) -> ErrorKind {
+        use std::io::ErrorKind as Io;
+        match self.kind() {
+            Io::TimedOut => ErrorKind::Timeout,
+            Io::ConnectionRefused
+            | Io::ConnectionReset
+            | Io::ConnectionAborted
+            | Io::NotConnected
+            | Io::BrokenPipe
+            | Io::HostUnreachable
+            | Io::NetworkUnreachable
+            | Io::NetworkDown
+            | Io::AddrNotAvailable => ErrorKind::Connection,
+            Io::UnexpectedEof | Io::InvalidData => ErrorKind::BadResponse,
+            // The rest is about this machine's files and memory: nothing the caller or an upstream did.
+            _ => ErrorKind::Internal,
+        }
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl Classify for reqwest::Error {
+    fn kind(&self) -> ErrorKind {
+        if self.is_timeout() {
+            ErrorKind::Timeout
+        } else if let Some(status) = self.status() {
+            ErrorKind::from_http_status(status.as_u16())
+        } else if self.is_builder() {
+            ErrorKind::Internal
+        } else if self.is_decode() || self.is_redirect() {
+            // A body that broke off in the middle is told as a decoding error too.
+            if broke_off(self) { ErrorKind::Connection } else { ErrorKind::BadResponse }
+        } else {
+            // Connecting, sending the request, reading the body.
+            ErrorKind::Connection
+        }
+    }
+}
+
+/// Whether a connection error is among the sources.
+#[cfg(feature = "reqwest")]
+fn broke_off(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return matches!(Classify::kind(io), ErrorKind::Connection | ErrorKind::Timeout)
+                || io.kind() == std::io::ErrorKind::UnexpectedEof;
+        }
+        // hyper's own type is not ours to name; its text is stable enough for a better answer, and
+        // a wrong guess only costs a retry.
+        if cause.to_string().contains("connection closed before message completed") {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+/// A type that holds an HTTP status, for `#[mcp(status)]` fields.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no HTTP status",
+    label = "`#[mcp(status)]` needs `u16` or `http::StatusCode`"
+)]
+pub trait HttpStatus {
+    /// The number, 100 to 599 if the upstream keeps to the protocol.
+    fn code(&self) -> u16;
+}
+
+impl HttpStatus for u16 {
+    fn code(&self) -> u16 {
+        *self
+    }
+}
+
+impl HttpStatus for http::StatusCode {
+    fn code(&self) -> u16 {
+        self.as_u16()
+    }
+}
+
+impl<T: HttpStatus + ?Sized> HttpStatus for &T {
+    fn code(&self) -> u16 {
+        (**self).code()
+    }
+}
+
+/// The longest wait that an upstream can ask for; a longer one is cut to it.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Reads the value of a `Retry-After` header: whole seconds or an HTTP date (RFC 9110 §10.2.3).
+///
+/// A date in the past is zero, anything that cannot be read is `None`, and no wait is longer than
+/// [`LONGEST_RETRY_AFTER`].
+#[must_use]
+pub fn parse_retry_after(value: &str) -> Option<Duration> {
+    parse_retry_after_at(value, SystemTime::now())
+}
+
+fn parse_retry_after_at(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are a long time all the same.
+        value.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs)
+    } else {
+        httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Sat, 21 Nov 2026 10:00:00 GMT").expect("a date");
+        for (value, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("99999", Some(3600)),
+            ("99999999999999999999999", Some(3600)),
+            ("Sat, 21 Nov 2026 10:00:30 GMT", Some(30)),
+            ("Sat, 21 Nov 2026 09:00:00 GMT", Some(0)),
+            ("Sat, 21 Nov 2027 10:00:00 GMT", Some(3600)),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_retry_after_at(value, now), expected.map(Duration::from_secs), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn io_errors_of_connections_are_the_upstreams() {
+        use std::io::ErrorKind as Io;
+        for (io, kind) in [
+            (Io::TimedOut, ErrorKind::Timeout),
+            (Io::ConnectionRefused, ErrorKind::Connection),
+            (Io::ConnectionReset, ErrorKind::Connection),
+            (Io::ConnectionAborted, ErrorKind::Connection),
+            (Io::BrokenPipe, ErrorKind::Connection),
+            (Io::NotConnected, ErrorKind::Connection),
+            (Io::HostUnreachable, ErrorKind::Connection),
+            (Io::NetworkUnreachable, ErrorKind::Connection),
+            (Io::NotFound, ErrorKind::Internal),
+            (Io::PermissionDenied, ErrorKind::Internal),
+        ] {
+            assert_eq!(Classify::kind(&std::io::Error::from(io)), kind, "{io}");
+        }
+    }
+}

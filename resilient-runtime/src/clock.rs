@@ -1,0 +1,27 @@
+//! The one clock: tokio's, so that a test under paused time sees the same world as the timers.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Milliseconds on the monotonic clock since this process first asked, saturating.
+///
+/// The origin is real time even where the caller's clock is paused: a paused clock starts at the
+/// real now and only runs ahead of it, so no test can be earlier than the origin.
+pub(crate) fn millis(now: Instant) -> u64 {
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    let origin = Instant::from_std(*ORIGIN.get_or_init(std::time::Instant::now));
+    saturating_millis(now.saturating_duration_since(origin))
+}
+
+/// Whole milliseconds, the largest number for what does not fit.
+pub(crate) fn saturating_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The moment `after` from `now`; for what no clock can express, about thirty years from now,
+/// which is what tokio itself takes for "far".
+pub(crate) fn later(now: Instant, after: Duration) -> Instant {
+    now.checked_add(after).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
+}

@@ -1,0 +1,123 @@
+//! The id under which an answer and the log lines about it are found together.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest id that a client may bring along.
+const LONGEST: usize = 128;
+
+/// A correlation id: the trace id of the request, an id that the client chose, or a random one.
+///
+/// A random one is only written out where somebody reads it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct CorrelationId(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Number(u128),
+    Text(Arc<str>),
+}
+
+/// Where a correlation id came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CorrelationSource {
+    /// The trace id of a valid `traceparent`.
+    Trace,
+    /// The request's `_meta`.
+    Client,
+    /// Nobody gave one.
+    Generated,
+}
+
+impl CorrelationSource {
+    /// The word used in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Client => "client",
+            Self::Generated => "generated",
+        }
+    }
+}
+
+impl CorrelationId {
+    /// A random id. It names a call; it is no secret and must not be used as one.
+    pub(crate) fn random() -> Self {
+        Self(Repr::Number(fastrand::u128(..)))
+    }
+
+    /// The trace id of a W3C `traceparent`, if that is valid.
+    pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
+        let mut parts = header.split('-');
+        let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let lower_hex = |text: &str, length: usize| {
+            text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let valid = lower_hex(version, 2)
+            && version != "ff"
+            && lower_hex(trace, 32)
+            && lower_hex(parent, 16)
+            && lower_hex(flags, 2)
+            // Version 00 has four parts; a later one may have more.
+            && (version != "00" || parts.next().is_none())
+            && parent.bytes().any(|byte| byte != b'0');
+        let number = u128::from_str_radix(trace, 16).ok().filter(|number| *number != 0)?;
+        valid.then_some(Self(Repr::Number(number)))
+    }
+
+    /// An id that the client chose: 1 to 128 characters of `[A-Za-z0-9._-]`.
+    pub(crate) fn from_client(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        ((1..=LONGEST).contains(&text.len()) && text.bytes().all(plain)).then(|| Self(Repr::Text(text.into())))
+    }
+}
+
+impl fmt::Display for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Number(number) => write!(f, "{number:032x}"),
+            Repr::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_id_is_taken_from_a_valid_traceparent_only() {
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        let read = |header: &str| CorrelationId::from_traceparent(header).map(|id| id.to_string());
+        assert_eq!(read(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
+        assert_eq!(read(&format!("cc-{trace}-00f067aa0ba902b7-01-more")).as_deref(), Some(trace));
+        for bad in [
+            format!("00-{trace}-0000000000000000-01"),
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01".into(),
+            format!("ff-{trace}-00f067aa0ba902b7-01"),
+            format!("00-{}-00f067aa0ba902b7-01", trace.to_uppercase()),
+            format!("00-{trace}-00f067aa0ba902b7-01-more"),
+            format!("00-{trace}-00f067aa0ba902b7"),
+            "+0-1-2-3".into(),
+            String::new(),
+        ] {
+            assert_eq!(read(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_clients_id_is_short_and_plain() {
+        assert!(CorrelationId::from_client("order-4711_a.b").is_some());
+        for bad in ["", "a b", "a\nb", "é", &"x".repeat(129)] {
+            assert!(CorrelationId::from_client(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The call that is running: who asked, under which id, until when.
+//!
+//! A guarded function finds its context again at every poll, wherever it is awaited on its way;
+//! a task that it spawns does not, unless the future is wrapped with [`CallContext::instrument`].
+
+mod correlation;
+mod request;
+mod scope;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+pub use correlation::{CorrelationId, CorrelationSource};
+pub use request::Principal;
+pub(crate) use request::{Degraded, Report, Request};
+pub use scope::Instrumented;
+pub(crate) use scope::enter;
+
+/// The context of a call: cheap to clone, the same for everything that runs within one attempt.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    correlation_id: CorrelationId,
+    attempt: u32,
+    deadline: Option<Instant>,
+    request: Option<Arc<Request>>,
+}
+
+impl CallContext {
+    /// The context of the call that is running here, if one is.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        scope::current()
+    }
+
+    /// A context of its own, for a function that no hook and no other guarded function called.
+    pub(crate) fn root() -> Self {
+        Self { correlation_id: CorrelationId::random(), attempt: 0, deadline: None, request: None }
+    }
+
+    /// The context of a request that the hook received.
+    #[cfg_attr(not(feature = "rmcp"), expect(dead_code, reason = "only the hook receives requests"))]
+    pub(crate) fn of_request(correlation_id: CorrelationId, request: Arc<Request>) -> Self {
+        Self { correlation_id, attempt: 0, deadline: None, request: Some(request) }
+    }
+
+    /// The id under which the answer and the log lines about this call are found.
+    #[must_use]
+    pub fn correlation_id(&self) -> &CorrelationId {
+        &self.correlation_id
+    }
+
+    /// The attempt that is running, from 1. Zero outside a guarded function.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// When the guarded part of the call ends at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The JSON-RPC id of the request, where there is one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request.as_ref().map(|request| request.id.as_str())
+    }
+
+    /// The tool that was asked for, where the call came through the hook.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        self.request.as_ref().map(|request| &*request.tool)
+    }
+
+    /// Whose data the call is about, where that is known.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        self.request.as_ref().and_then(|request| request.principal.as_ref())
+    }
+
+    /// The W3C `traceparent` that came with the request.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.request.as_ref().and_then(|request| request.traceparent.as_deref())
+    }
+
+    /// Carries this context into a future that runs elsewhere, such as one that is spawned.
+    pub fn instrument<F: Future>(self, future: F) -> Instrumented<F> {
+        scope::instrument(self, future)
+    }
+
+    pub(crate) fn request(&self) -> Option<&Arc<Request>> {
+        self.request.as_ref()
+    }
+
+    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Instant) {
+        self.attempt = attempt;
+        self.deadline = Some(deadline);
+    }
+}

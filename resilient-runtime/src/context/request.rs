@@ -1,0 +1,85 @@
+//! What the hook knows about a request, and what the guarded function tells it in return.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use resilient_policy::{Effect, Source};
+use tokio_util::sync::CancellationToken;
+
+use crate::statistics::Outcome;
+
+/// Whose data a call is about. Last good answers are kept and served per principal.
+///
+/// An application that knows its users puts one into the request's extensions. Otherwise it is,
+/// over HTTP, a keyed hash of the `Authorization` header; over stdio there is just one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// The principal of that name.
+    #[must_use]
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Who called is nobody's business who reads a debug log.
+        f.write_str("Principal(..)")
+    }
+}
+
+/// A request as the hook received it.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) id: String,
+    pub(crate) tool: Arc<str>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) principal: Option<Principal>,
+    /// The arguments as canonical JSON, where the tool keeps last good answers.
+    pub(crate) arguments: Option<String>,
+    pub(crate) cancellation: CancellationToken,
+    pub(crate) report: Mutex<Report>,
+}
+
+impl Request {
+    pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the guarded function that serves a request tells the hook about it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Whether a guarded function has taken the request: the first one of the tool's name does.
+    pub(crate) claimed: bool,
+    /// Whether that function keeps last good answers.
+    pub(crate) keeps_answers: bool,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) attempts: u32,
+    pub(crate) effect: Effect,
+    /// What the pipeline knows about the earliest useful repetition, where it knows more than the error.
+    pub(crate) retry_after: Option<Duration>,
+    /// Why there were no more attempts although the error could have been retried.
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) degraded: Option<Degraded>,
+    /// The public text of a fallback that failed too.
+    pub(crate) fallback_error: Option<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// That something else answered, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Degraded {
+    pub(crate) source: Source,
+    pub(crate) age: Option<Duration>,
+    pub(crate) reason: &'static str,
+}

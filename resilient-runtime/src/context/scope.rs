@@ -1,0 +1,61 @@
+//! Which context is the current one, on this thread, during this poll.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::CallContext;
+
+thread_local! {
+    static CURRENT: RefCell<Option<CallContext>> = const { RefCell::new(None) };
+}
+
+pub(super) fn current() -> Option<CallContext> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Makes `slot` the current context until the guard is dropped; then both are as before.
+pub(crate) fn enter(slot: &mut Option<CallContext>) -> Entered<'_> {
+    swap(slot);
+    Entered(slot)
+}
+
+pub(crate) struct Entered<'a>(&'a mut Option<CallContext>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        swap(self.0);
+    }
+}
+
+fn swap(slot: &mut Option<CallContext>) {
+    // A thread that is being torn down has no context any more; there is nothing to swap with.
+    let _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), slot));
+}
+
+pin_project! {
+    /// A future that runs within a call's context. See [`CallContext::instrument`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Instrumented<F> {
+        context: Option<CallContext>,
+        #[pin]
+        future: F,
+    }
+}
+
+pub(super) fn instrument<F: Future>(context: CallContext, future: F) -> Instrumented<F> {
+    Instrumented { context: Some(context), future }
+}
+
+impl<F: Future> Future for Instrumented<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _entered = enter(this.context);
+        this.future.poll(cx)
+    }
+}

@@ -1,0 +1,94 @@
+//! The catalog of an error type: what can go wrong, as data and as a table for documentation.
+
+use std::fmt::Write as _;
+
+use crate::ErrorKind;
+
+/// One code of an error type that derives [`McpError`](derive@crate::McpError).
+///
+/// `MakeError::catalog()` has one for each variant but the transparent ones; [`table`](Self::table)
+/// makes them a Markdown table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CatalogEntry {
+    /// The code.
+    pub code: &'static str,
+    /// The kind. `None` where the error decides when it happens: by an HTTP status, by what it
+    /// classifies.
+    pub kind: Option<ErrorKind>,
+    /// Whether the same call may succeed a little later. `None` where the kind is not known yet.
+    pub retryable: Option<bool>,
+    /// What the model can do about it, with placeholders such as `{id}`. `None` where the kind
+    /// decides and is not known yet.
+    pub hint: Option<&'static str>,
+    /// What the client reads, with placeholders. `None` where the kind decides and is not known
+    /// yet, or where the text is made by code.
+    pub message: Option<&'static str>,
+}
+
+impl CatalogEntry {
+    /// The entries as a Markdown table.
+    ///
+    /// ```
+    /// # use resilient_runtime::CatalogEntry;
+    /// let head = CatalogEntry::table(&[]);
+    /// assert!(head.starts_with("| code | kind | retryable | what the client reads | hint |\n"));
+    /// ```
+    #[must_use]
+    pub fn table(entries: &[Self]) -> String {
+        let mut table =
+            String::from("| code | kind | retryable | what the client reads | hint |\n|---|---|---|---|---|\n");
+        for Self { code, kind, retryable, hint, message } in entries {
+            let kind = kind.map_or_else(|| LATER.to_owned(), |kind| format!("`{kind}`"));
+            let retryable = match retryable {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => LATER,
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(table, "| `{code}` | {kind} | {retryable} | {} | {} |", cell(*message), cell(*hint));
+        }
+        table
+    }
+}
+
+/// Stands where only the error itself knows.
+const LATER: &str = "when it happens";
+
+/// A text that stays in its cell.
+fn cell(text: Option<&str>) -> String {
+    let Some(text) = text else { return LATER.to_owned() };
+    let mut cell = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '\\' | '<' | '>' | '`' | '*' | '_' | '[' | ']' => cell.extend(['\\', c]),
+            c if c.is_whitespace() => cell.push(' '),
+            c => cell.push(c),
+        }
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_row_for_each_entry_and_no_text_leaves_its_cell() {
+        let known = CatalogEntry {
+            code: "MAKE_NO_SUCH_SCENARIO",
+            kind: Some(ErrorKind::NotFound),
+            retryable: Some(false),
+            hint: Some("a | b\nc"),
+            message: Some("no scenario {id}"),
+        };
+        let unknown = CatalogEntry { code: "MAKE_UPSTREAM", kind: None, retryable: None, hint: None, message: None };
+        assert_eq!(
+            CatalogEntry::table(&[known, unknown]),
+            "| code | kind | retryable | what the client reads | hint |\n\
+             |---|---|---|---|---|\n\
+             | `MAKE_NO_SUCH_SCENARIO` | `not_found` | no | no scenario {id} | a \\| b c |\n\
+             | `MAKE_UPSTREAM` | when it happens | when it happens | when it happens | when it happens |\n"
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! The errors that this crate itself answers with.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use resilient_policy::format_duration;
+use serde_json::{Map, Value, json};
+
+use super::McpError;
+use crate::{Classify, ErrorKind};
+
+/// Which limit was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeoutScope {
+    /// `timeout`: the whole guarded part of the call.
+    Call,
+    /// `attempt_timeout`: one attempt.
+    Attempt,
+}
+
+impl TimeoutScope {
+    /// The word used in answers, logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Attempt => "attempt",
+        }
+    }
+}
+
+/// Why a guarded function gave no answer of its own.
+///
+/// An error type that a `#[resilient]` function returns takes it in with
+/// `#[error(transparent)] #[mcp(transparent)] Resilience(#[from] ResilienceError)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResilienceError {
+    /// The function did not answer within its limit. Whether it took effect is not known.
+    #[non_exhaustive]
+    Timeout {
+        /// Which limit was reached.
+        scope: TimeoutScope,
+        /// How long that limit was.
+        limit: Duration,
+    },
+    /// The breaker is open: the function was not run.
+    #[non_exhaustive]
+    CircuitOpen {
+        /// The breaker's name.
+        breaker: &'static str,
+        /// The time after which a call may be let through. `None` where the breaker was isolated
+        /// by hand and opens for no time that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The client cancelled the call.
+    Cancelled,
+    /// The function panicked. The panic's own text is in the log only.
+    Panicked,
+}
+
+impl fmt::Display for ResilienceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout { scope: TimeoutScope::Call, limit } => {
+                write!(f, "no answer within {}", format_duration(*limit))
+            }
+            Self::Timeout { scope: TimeoutScope::Attempt, limit } => {
+                write!(f, "an attempt gave no answer within {}", format_duration(*limit))
+            }
+            Self::CircuitOpen { breaker, .. } => write!(f, "the circuit breaker `{breaker}` is open"),
+            Self::Cancelled => f.write_str("the call was cancelled"),
+            Self::Panicked => f.write_str("the function panicked"),
+        }
+    }
+}
+
+impl std::error::Error for ResilienceError {}
+
+impl Classify for ResilienceError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::Panicked => ErrorKind::Internal,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::CircuitOpen { retry_after, .. } => *retry_after,
+            Self::Timeout { .. } | Self::Cancelled | Self::Panicked => None,
+        }
+    }
+}
+
+impl McpError for ResilienceError {
+    fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Timeout { .. } => "TIMEOUT",
+            Self::CircuitOpen { .. } => "CIRCUIT_OPEN",
+            Self::Cancelled => "CANCELLED",
+            Self::Panicked => "INTERNAL",
+        })
+    }
+
+    fn public_message(&self) -> Cow<'_, str> {
+        match self {
+            Self::Timeout { limit, .. } => {
+                format!("the service behind this tool did not answer within {}", format_duration(*limit)).into()
+            }
+            Self::CircuitOpen { .. } | Self::Cancelled | Self::Panicked => self.kind().public_sentence().into(),
+        }
+    }
+
+    fn details(&self) -> Map<String, Value> {
+        let mut details = Map::new();
+        match self {
+            Self::Timeout { scope, limit } => {
+                details.insert("scope".into(), json!(scope.as_str()));
+                details.insert("limit_ms".into(), json!(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)));
+            }
+            Self::CircuitOpen { breaker, .. } => {
+                details.insert("breaker".into(), json!(breaker));
+            }
+            Self::Cancelled | Self::Panicked => {}
+        }
+        details
+    }
+
+    fn as_resilience(&self) -> Option<&ResilienceError> {
+        Some(self)
+    }
+}

@@ -1,0 +1,45 @@
+//! Retries, circuit breakers, deadlines, fallbacks and honest errors for MCP servers, from one
+//! attribute.
+//!
+//! Put [`#[resilient]`](macro@resilient) above `#[tool]` on a tool of an [rmcp] server, derive
+//! [`McpError`](derive@McpError) for its errors, and a call is answered in time whatever the
+//! service behind it does. Configuration that cannot work does not compile.
+//!
+//! The order in which everything happens to a call is fixed; see [`pipeline`]. The words:
+//! an *attempt* is one run of the body, a *call* everything that happens for one tool call.
+//!
+//! Timers need a Tokio runtime with time enabled.
+//!
+//! [rmcp]: https://docs.rs/rmcp
+
+#[doc(hidden)]
+pub mod __private;
+mod breaker;
+#[cfg(feature = "cache")]
+mod cache;
+mod classify;
+mod clock;
+mod context;
+mod error;
+#[cfg(any(feature = "cache", feature = "rmcp"))]
+mod keyed_hash;
+#[cfg(feature = "rmcp")]
+pub mod mcp;
+mod pipeline;
+mod registry;
+mod site;
+mod statistics;
+mod telemetry;
+
+pub use resilient_macros::{McpError, resilient};
+pub use resilient_policy::{
+    BreakerSettings, BreakerUse, CacheSettings, Effect, ErrorKind, Fault, Jitter, KindSet, Policy, Retry, Scope,
+    Severity, Source,
+};
+
+pub use breaker::{Breaker, BreakerSnapshot, BreakerState, Reason, Transition};
+pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
+pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
+pub use error::{CatalogEntry, McpError, ResilienceError, TimeoutScope};
+pub use registry::Registry;
+pub use statistics::{HistogramSnapshot, Outcome, ToolSnapshot};

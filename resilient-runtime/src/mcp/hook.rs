@@ -1,0 +1,292 @@
+//! The hook: what wraps every route of a tool router, annotated or not.
+//!
+//! It is the one place that works on every transport and sees the tool's name and annotations, the
+//! raw arguments and the request. It gives the call its context, catches what panics outside the
+//! body, counts the call and writes what a client is told beside the answer.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use resilient_policy::Effect;
+use rmcp::ErrorData;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
+use rmcp::model::{CallToolResponse, CallToolResult, Extensions, ToolAnnotations};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, model::ErrorCode};
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::{arguments, wire};
+use crate::context::{self, CallContext, CorrelationId, CorrelationSource, Principal, Report, Request};
+use crate::keyed_hash::KeyedHash;
+use crate::pipeline::barrier;
+use crate::registry::Registry;
+use crate::statistics::{Outcome, ToolStatistics};
+use crate::{ResilienceError, telemetry};
+
+type Handled = Result<CallToolResponse, ErrorData>;
+type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
+
+/// Wraps every route of a router: disabled routes and the notifier stay as they are.
+///
+/// `#[resilient]` above `#[tool_router]` does this by itself. A router that is wrapped twice, or
+/// that is put together from wrapped ones, hooks each call once.
+#[must_use]
+pub fn instrument<S: Send + Sync + 'static>(mut router: ToolRouter<S>) -> ToolRouter<S> {
+    for route in router.map.values_mut() {
+        let tool: Arc<str> = route.attr.name.as_ref().into();
+        let hook = Arc::new(Hook {
+            statistics: Registry::global().statistics(&tool),
+            effect: effect(route.attr.annotations.as_ref()),
+            keeps_answers: AtomicU8::new(UNKNOWN),
+            tool,
+        });
+        let inner = Arc::clone(&route.call);
+        route.call = Arc::new(move |call| hook.clone().serve(inner.clone(), call));
+    }
+    router
+}
+
+/// What the hook knows about one route.
+struct Hook {
+    tool: Arc<str>,
+    statistics: Arc<ToolStatistics>,
+    effect: Effect,
+    /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
+    /// Known once it has been called.
+    keeps_answers: AtomicU8,
+}
+
+const UNKNOWN: u8 = 0;
+const KEEPS: u8 = 1;
+const KEEPS_NOT: u8 = 2;
+
+fn effect(annotations: Option<&ToolAnnotations>) -> Effect {
+    let Some(hints) = annotations else { return Effect::Unknown };
+    match (hints.read_only_hint, hints.idempotent_hint, hints.destructive_hint) {
+        (Some(true), _, _) => Effect::ReadOnly,
+        (_, Some(true), _) => Effect::Idempotent,
+        (Some(false), _, _) | (_, _, Some(true)) => Effect::Writes,
+        _ => Effect::Unknown,
+    }
+}
+
+impl Hook {
+    fn serve<S: Send + Sync + 'static>(
+        self: Arc<Self>,
+        inner: Arc<DynCallToolHandler<S>>,
+        call: ToolCallContext<'_, S>,
+    ) -> Handling<'_> {
+        if self.is_running_already(&call.request_context) {
+            return inner(call);
+        }
+        Box::pin(async move {
+            let mut served = Served::new(&self, &call);
+            let made = served.within(|| inner(call));
+            let mut handling = match made {
+                Some(handling) => handling,
+                None => return served.panicked(),
+            };
+            let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
+                Some(Poll::Pending) => Poll::Pending,
+                Some(Poll::Ready(answered)) => Poll::Ready(Some(answered)),
+                None => Poll::Ready(None),
+            })
+            .await;
+            // What is left of it may panic too.
+            served.within(|| drop(handling));
+            match answered {
+                Some(answered) => served.answered(answered),
+                None => served.panicked(),
+            }
+        })
+    }
+
+    /// Whether an outer hook has this very call.
+    fn is_running_already(&self, request: &RequestContext<RoleServer>) -> bool {
+        CallContext::current().and_then(|context| {
+            let outer = context.request()?;
+            Some(*outer.tool == *self.tool && outer.id == request.id.to_string())
+        }) == Some(true)
+    }
+}
+
+/// A call that the hook is serving. Dropped before it has answered, it counts as cancelled.
+struct Served<'h> {
+    hook: &'h Hook,
+    request: Arc<Request>,
+    context: Option<CallContext>,
+    span: Span,
+    started: Instant,
+    counted: bool,
+}
+
+impl<'h> Served<'h> {
+    fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
+        hook.statistics.call_started();
+        let asked = &call.request_context;
+        let traceparent = asked.meta.get_traceparent().map(ToOwned::to_owned);
+        let (correlation_id, source) = correlation(asked, traceparent.as_deref());
+        let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
+        let request = Arc::new(Request {
+            id: asked.id.to_string(),
+            tool: Arc::clone(&hook.tool),
+            traceparent,
+            principal: principal(&asked.extensions),
+            arguments: wants_arguments.then(|| arguments::canonical(call.arguments.as_ref())),
+            cancellation: asked.ct.clone(),
+            report: Mutex::new(Report { effect: hook.effect, ..Report::default() }),
+        });
+        let context = CallContext::of_request(correlation_id, Arc::clone(&request));
+        let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
+        Self { hook, request, context: Some(context), span, started: Instant::now(), counted: false }
+    }
+
+    /// Runs a piece of the call inside its context and span, behind the outer panic barrier.
+    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        let _span = self.span.enter();
+        let _context = context::enter(&mut self.context);
+        barrier(run)
+    }
+
+    fn answered(mut self, answered: Handled) -> Handled {
+        let answered = match answered {
+            Err(error) if is_about_arguments(&error) => self
+                .within(|| wire::tool_error(&BadArguments(error.message.into_owned())))
+                .unwrap_or_else(|| Err(internal())),
+            other => other,
+        };
+        let outcome = self.request.report().outcome.unwrap_or(match &answered {
+            Ok(CallToolResponse::Complete(result)) if result.is_error == Some(true) => Outcome::Error,
+            Ok(_) => Outcome::Ok,
+            Err(_) => Outcome::Error,
+        });
+        self.count(outcome);
+        let Some(context) = &self.context else { return answered };
+        match answered {
+            Ok(CallToolResponse::Complete(mut result)) => {
+                if result.is_error == Some(true) {
+                    self.span.record("error.type", error_type(outcome));
+                }
+                if !tells_of_an_error(&result) {
+                    wire::disclose(&mut result, context, &self.request.report());
+                }
+                Ok(result.into())
+            }
+            Err(mut error) => {
+                self.span.record("error.type", error.code.0.to_string());
+                wire::correlate(&mut error, context);
+                Err(error)
+            }
+            unfinished => unfinished,
+        }
+    }
+
+    fn panicked(mut self) -> Handled {
+        self.span.record("error.type", error_type(Outcome::Panic));
+        self.count(Outcome::Panic);
+        self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.counted, true) {
+            return;
+        }
+        let report = self.request.report();
+        self.hook.keeps_answers.store(if report.keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
+        self.hook.statistics.call_ended(outcome, self.started.elapsed());
+        telemetry::call_ended(&self.span, outcome, report.attempts);
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
+        self.count(outcome);
+    }
+}
+
+fn error_type(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Timeout => "timeout",
+        Outcome::Cancelled => "cancelled",
+        _ => "tool_error",
+    }
+}
+
+fn tells_of_an_error(result: &CallToolResult) -> bool {
+    result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
+}
+
+/// The trace id of the request, else the client's own id, else a random one.
+fn correlation(request: &RequestContext<RoleServer>, traceparent: Option<&str>) -> (CorrelationId, CorrelationSource) {
+    if let Some(id) = traceparent.and_then(CorrelationId::from_traceparent) {
+        return (id, CorrelationSource::Trace);
+    }
+    let given = request.meta.0.0.get(wire::CORRELATION_META).and_then(|id| id.as_str());
+    if let Some(id) = given.and_then(CorrelationId::from_client) {
+        return (id, CorrelationSource::Client);
+    }
+    (CorrelationId::random(), CorrelationSource::Generated)
+}
+
+/// Whose data a request is about: what the application says, else over HTTP who authenticated,
+/// else, where there is no HTTP, the one client of this process.
+fn principal(extensions: &Extensions) -> Option<Principal> {
+    if let Some(principal) = extensions.get::<Principal>() {
+        return Some(principal.clone());
+    }
+    match extensions.get::<http::request::Parts>() {
+        Some(parts) => {
+            let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
+            let mut hash = KeyedHash::new();
+            hash.part(b"authorization");
+            hash.part(authorization.as_bytes());
+            Some(Principal::new(format!("{:032x}", hash.finish())))
+        }
+        None => Some(Principal::new("local")),
+    }
+}
+
+/// rmcp tells arguments that do not fit as this error and turns it into an answer of the tool
+/// further out, where nobody could add the correlation id.
+fn is_about_arguments(error: &ErrorData) -> bool {
+    error.code == ErrorCode::INVALID_PARAMS && error.message.starts_with("failed to deserialize parameters:")
+}
+
+/// What remains to be said where even saying it panicked.
+fn internal() -> ErrorData {
+    ErrorData::internal_error("this server made a mistake", None)
+}
+
+/// Arguments that do not fit the tool's schema.
+#[derive(Debug)]
+struct BadArguments(String);
+
+impl std::fmt::Display for BadArguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadArguments {}
+
+impl crate::Classify for BadArguments {
+    fn kind(&self) -> crate::ErrorKind {
+        crate::ErrorKind::InvalidInput
+    }
+}
+
+impl crate::McpError for BadArguments {
+    fn code(&self) -> std::borrow::Cow<'static, str> {
+        "INVALID_ARGUMENTS".into()
+    }
+
+    fn public_message(&self) -> std::borrow::Cow<'_, str> {
+        self.0.as_str().into()
+    }
+}

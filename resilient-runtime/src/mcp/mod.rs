@@ -1,0 +1,16 @@
+//! Tools of an rmcp server: the hook around every route, the wire form of errors, the router that
+//! is built once.
+
+mod arguments;
+mod error_data;
+mod hook;
+mod results;
+mod shared;
+mod wire;
+
+pub use hook::instrument;
+pub use shared::shared;
+pub use wire::{CALL_META, CORRELATION_META, ERROR_META};
+
+pub(crate) use results::{meaning_of_response, meaning_of_result};
+pub(crate) use wire::{error_data, tool_error};

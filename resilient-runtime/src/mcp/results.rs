@@ -1,0 +1,46 @@
+//! rmcp's own result types as answers of a guarded function.
+
+use rmcp::model::{CallToolResponse, CallToolResult};
+
+use crate::error::{McpError, ResilienceError};
+use crate::pipeline::{Answer, Meaning};
+
+pub(crate) fn meaning_of_result(result: &CallToolResult) -> Meaning {
+    if result.is_error == Some(true) { Meaning::OwnError } else { Meaning::Good }
+}
+
+pub(crate) fn meaning_of_response(response: &CallToolResponse) -> Meaning {
+    match response {
+        CallToolResponse::Complete(result) => meaning_of_result(result),
+        // A question back to the client, a task, and whatever the protocol adds.
+        _ => Meaning::Unfinished,
+    }
+}
+
+impl Answer for CallToolResult {
+    fn meaning(&self) -> Meaning {
+        meaning_of_result(self)
+    }
+
+    fn refused(error: ResilienceError) -> Self {
+        super::wire::error_result(&error)
+    }
+
+    fn error(&self) -> Option<&dyn McpError> {
+        None
+    }
+}
+
+impl Answer for CallToolResponse {
+    fn meaning(&self) -> Meaning {
+        meaning_of_response(self)
+    }
+
+    fn refused(error: ResilienceError) -> Self {
+        super::wire::error_result(&error).into()
+    }
+
+    fn error(&self) -> Option<&dyn McpError> {
+        None
+    }
+}

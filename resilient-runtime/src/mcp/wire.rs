@@ -1,0 +1,236 @@
+//! What leaves the server about a call: one text for the model, one object for programs.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use resilient_policy::{Effect, ErrorKind, format_duration};
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject};
+use serde_json::{Map, Value, json};
+
+use crate::clock::saturating_millis;
+use crate::context::{CallContext, Degraded, Report};
+use crate::error::{McpError, public_text};
+use crate::pipeline::barrier;
+
+macro_rules! meta_key {
+    ($name:literal) => {
+        concat!("io.crates.resilient-runtime/", $name)
+    };
+}
+
+/// The `_meta` key of an error.
+pub const ERROR_META: &str = meta_key!("error");
+/// The `_meta` key of a successful call.
+pub const CALL_META: &str = meta_key!("call");
+/// The `_meta` key under which a client may send a correlation id of its own.
+pub const CORRELATION_META: &str = meta_key!("correlation-id");
+
+/// A tool's error as rmcp wants it: an answer with `is_error`, or a protocol error where the error
+/// says so.
+pub(crate) fn tool_error<E: McpError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
+    match barrier(|| error.protocol_code()).flatten() {
+        Some(_) => Err(error_data(error)),
+        None => Ok(error_result(error).into()),
+    }
+}
+
+/// An error as a tool's answer.
+pub(crate) fn error_result<E: McpError + ?Sized>(error: &E) -> CallToolResult {
+    let told = Told::of(error);
+    let mut meta = MetaObject::new();
+    meta.0.insert(ERROR_META.into(), Value::Object(told.object));
+    CallToolResult::error(vec![ContentBlock::text(told.text)]).with_meta(Some(meta))
+}
+
+/// An error as a JSON-RPC error.
+pub(crate) fn error_data<E: McpError + ?Sized>(error: &E) -> ErrorData {
+    let told = Told::of(error);
+    let code = told.protocol_code.unwrap_or(match told.kind {
+        ErrorKind::InvalidInput | ErrorKind::NotFound => ErrorCode::INVALID_PARAMS.0,
+        _ => ErrorCode::INTERNAL_ERROR.0,
+    });
+    ErrorData::new(ErrorCode(code), told.text, Some(json!({ ERROR_META: told.object })))
+}
+
+/// An error in both forms.
+struct Told {
+    text: String,
+    object: Map<String, Value>,
+    kind: ErrorKind,
+    protocol_code: Option<i32>,
+}
+
+impl Told {
+    /// Asks the error about itself. All of that is the user's code: where it panics, the client
+    /// hears that this server made a mistake.
+    fn of<E: McpError + ?Sized>(error: &E) -> Self {
+        let context = CallContext::current();
+        let call = Known::of(context.as_ref());
+        barrier(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
+    }
+
+    fn ask<E: McpError + ?Sized>(error: &E, call: &Known<'_>) -> Self {
+        let kind = error.kind();
+        let code = public_text(&error.code());
+        let message = public_text(&error.public_message());
+        let hint = error.hint().map(|hint| public_text(&hint));
+        let retry_after = error.retry_after().max(call.retry_after);
+        let repeatable = call.effect.is_repeatable();
+        let timed_out = kind == ErrorKind::Timeout && call.attempts > 0;
+        let rejected =
+            call.attempts == 0 && call.is_known && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded);
+
+        let mut text = format!("{code}: {}", sentence(&message));
+        if !repeatable && timed_out {
+            text.push_str(" It may have taken effect; check before repeating it.");
+        }
+        if !repeatable && rejected {
+            text.push_str(" Nothing was changed.");
+        }
+        if let Some(wait) = retry_after {
+            // Writing to a String cannot fail.
+            let _ = write!(text, " Do not retry before {}.", in_seconds(wait));
+        }
+        if let Some(hint) = &hint {
+            text.push(' ');
+            text.push_str(&sentence(hint));
+        }
+        if let Some(id) = call.correlation_id() {
+            let _ = write!(text, " (correlation id {id})");
+        }
+
+        let mut details = error.details();
+        if !repeatable && rejected {
+            details.insert("performed".into(), json!(false));
+        }
+        if let Some(second) = &call.fallback_error {
+            details.insert("fallback_error".into(), json!(second));
+        }
+        let mut object = Map::new();
+        object.insert("code".into(), json!(code));
+        object.insert("kind".into(), json!(kind.as_str()));
+        object.insert("retryable".into(), json!(repeatable && error.is_retryable()));
+        if let Some(wait) = retry_after {
+            object.insert("retry_after_ms".into(), json!(saturating_millis(wait)));
+        }
+        if let Some(hint) = hint {
+            object.insert("hint".into(), json!(hint));
+        }
+        object.insert("attempts".into(), json!(call.attempts));
+        if let Some(id) = call.correlation_id() {
+            object.insert("correlation_id".into(), json!(id));
+        }
+        if let Some(reason) = call.reason {
+            object.insert("reason".into(), json!(reason));
+        }
+        if !details.is_empty() {
+            object.insert("details".into(), Value::Object(bounded(details)));
+        }
+        Self { text, object, kind, protocol_code: error.protocol_code() }
+    }
+}
+
+/// What the hook knows about the call that an error belongs to.
+struct Known<'a> {
+    context: Option<&'a CallContext>,
+    is_known: bool,
+    attempts: u32,
+    effect: Effect,
+    retry_after: Option<Duration>,
+    reason: Option<&'static str>,
+    fallback_error: Option<String>,
+}
+
+impl<'a> Known<'a> {
+    fn of(context: Option<&'a CallContext>) -> Self {
+        let nothing = Self {
+            context,
+            is_known: false,
+            attempts: context.map_or(0, CallContext::attempt),
+            effect: Effect::Unknown,
+            retry_after: None,
+            reason: None,
+            fallback_error: None,
+        };
+        let Some(request) = context.and_then(CallContext::request) else { return nothing };
+        let report = request.report();
+        Self {
+            is_known: report.outcome.is_some(),
+            attempts: report.attempts,
+            effect: report.effect,
+            retry_after: report.retry_after,
+            reason: report.reason,
+            fallback_error: report.fallback_error.clone(),
+            ..nothing
+        }
+    }
+
+    fn correlation_id(&self) -> Option<String> {
+        self.context.map(|context| context.correlation_id().to_string())
+    }
+}
+
+/// Tells a finished call in its result: who is asked under which id, and, where something else
+/// answered, in words as well, after the result's own content.
+pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, report: &Report) {
+    let mut object = Map::new();
+    object.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
+    object.insert("attempts".into(), json!(report.attempts));
+    if let Some(degraded) = &report.degraded {
+        object.insert("degraded".into(), json!(true));
+        object.insert("source".into(), json!(degraded.source.as_str()));
+        if let Some(age) = degraded.age {
+            object.insert("age_ms".into(), json!(saturating_millis(age)));
+        }
+        object.insert("reason".into(), json!(degraded.reason));
+        result.content.push(ContentBlock::text(disclosure(degraded)));
+    }
+    if !report.warnings.is_empty() {
+        object.insert("warnings".into(), json!(report.warnings));
+    }
+    result.meta.get_or_insert_default().0.insert(CALL_META.into(), Value::Object(object));
+}
+
+fn disclosure(degraded: &Degraded) -> String {
+    let why = degraded.reason;
+    match degraded.age {
+        Some(age) => format!("Note: this is the last good answer, {} old, not a fresh one ({why}).", in_seconds(age)),
+        None => format!("Note: this is a substitute answer; the usual source could not answer ({why})."),
+    }
+}
+
+/// Adds the correlation id to a protocol error that the user's code made, unless its data is of a
+/// form that has no room for it.
+pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
+    let data = error.data.get_or_insert_with(|| json!({}));
+    if let Value::Object(members) = data
+        && !members.contains_key(ERROR_META)
+    {
+        members.insert(ERROR_META.into(), json!({ "correlation_id": context.correlation_id().to_string() }));
+    }
+}
+
+/// Whole seconds, rounded up: who waits that long has waited long enough.
+fn in_seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    format_duration(Duration::from_secs(seconds))
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
+/// Details are public facts of the user's; their texts are cleaned and cut as all others are.
+fn bounded(details: Map<String, Value>) -> Map<String, Value> {
+    fn clean(value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(public_text(&text)),
+            Value::Array(items) => Value::Array(items.into_iter().map(clean).collect()),
+            Value::Object(members) => Value::Object(bounded(members)),
+            scalar => scalar,
+        }
+    }
+    details.into_iter().map(|(key, value)| (key, clean(value))).collect()
+}

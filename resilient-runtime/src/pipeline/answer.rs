@@ -1,0 +1,104 @@
+//! What the pipeline asks of a function's return type.
+
+use crate::error::{Failure, McpError, ResilienceError};
+
+/// What an answer means to retry, breaker and fallback.
+#[derive(Debug, Clone, Copy)]
+pub enum Meaning {
+    /// A good answer.
+    Good,
+    /// The function's own account of a failure, such as a tool result with `is_error`: it is
+    /// passed on as it is and says nothing about the dependency.
+    OwnError,
+    /// A question back to the client or a task: passed on as it is.
+    Unfinished,
+    /// An error.
+    Failed(Failed),
+}
+
+/// An error, reduced to what decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed(pub(crate) Failure);
+
+/// A return type of a `#[resilient]` function.
+#[diagnostic::on_unimplemented(
+    message = "a `#[resilient]` function cannot return `{Self}`",
+    label = "expected `Result<T, E>`, `CallToolResult` or `CallToolResponse`",
+    note = "return `Result<T, E>` where `E` derives `McpError`"
+)]
+pub trait Answer: Sized {
+    /// What it means. `McpError` answers are read here, the tool's own answers by [`super::special`].
+    fn meaning(&self) -> Meaning;
+
+    /// The answer where the function gave none.
+    fn refused(error: ResilienceError) -> Self;
+
+    /// The error inside.
+    fn error(&self) -> Option<&dyn McpError>;
+}
+
+/// A return type that a fallback can serve in place of: `Result<T, E>`.
+#[diagnostic::on_unimplemented(
+    message = "`fallback` needs a function that returns `Result<T, E>`",
+    label = "this is no `Result`"
+)]
+pub trait Fallible: Answer {
+    /// The good answer.
+    type Good;
+    /// The error.
+    type Error: McpError;
+
+    /// Opens it.
+    fn open(self) -> Result<Self::Good, Self::Error>;
+
+    /// Closes it again.
+    fn close(result: Result<Self::Good, Self::Error>) -> Self;
+}
+
+/// An error type that takes in the pipeline's own errors.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not take in `ResilienceError`",
+    label = "timeouts and open breakers cannot be told through this error type",
+    note = "add a variant `#[error(transparent)] #[mcp(transparent)] Resilience(#[from] ResilienceError)`"
+)]
+pub trait FromResilience {
+    /// The pipeline's error as one of this type.
+    fn from_resilience(error: ResilienceError) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<ResilienceError>> FromResilience for E {
+    fn from_resilience(error: ResilienceError) -> Self {
+        error.into()
+    }
+}
+
+impl<T, E: McpError + FromResilience> Answer for Result<T, E> {
+    fn meaning(&self) -> Meaning {
+        match self {
+            Ok(_) => Meaning::Good,
+            Err(error) => Meaning::Failed(Failed(Failure::of(error))),
+        }
+    }
+
+    fn refused(error: ResilienceError) -> Self {
+        Err(E::from_resilience(error))
+    }
+
+    fn error(&self) -> Option<&dyn McpError> {
+        self.as_ref().err().map(|error| error as &dyn McpError)
+    }
+}
+
+impl<T, E: McpError + FromResilience> Fallible for Result<T, E> {
+    type Good = T;
+    type Error = E;
+
+    fn open(self) -> Result<T, E> {
+        self
+    }
+
+    fn close(result: Result<T, E>) -> Self {
+        result
+    }
+}

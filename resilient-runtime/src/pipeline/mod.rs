@@ -1,0 +1,113 @@
+//! The one order in which everything happens to a call, outermost first:
+//!
+//! ```text
+//! hook: context, statistics, outer panic barrier
+//!   → cancellation → fallback → timeout → retry → breaker → attempt timeout → panic barrier → body
+//! ```
+//!
+//! - The **timeout** covers all attempts and the delays between them. Nothing sleeps past it.
+//! - Each **attempt** asks the breaker anew, is recorded by it on its own, and runs no longer than
+//!   its own limit or what is left of the timeout. No timer is armed for a body that is ready at
+//!   its first poll.
+//! - A **panic** is caught around the attempt; it is not retried and says nothing about the
+//!   dependency.
+//! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends a delay,
+//!   gives every permit back and is an outcome of its own: no retry, no fallback.
+//! - A **fallback** sees the final error, and runs outside breaker and timeout with a limit of its
+//!   own.
+
+mod answer;
+mod body;
+mod call;
+mod fallback;
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+
+pub use answer::{Answer, Fallible, FromResilience, Meaning};
+pub use fallback::{Chance, End, Function, Limit, Step, Then, Value};
+
+pub(crate) use body::barrier;
+pub(crate) use call::{Call, Verdict};
+
+use crate::site::Site;
+use crate::telemetry;
+use body::{Attempts, Body};
+
+/// Reads an answer of a kind that its type alone does not tell; see `#[tool]`'s own results.
+pub type Special<R> = fn(&R) -> Option<Meaning>;
+
+/// Guards a function that runs once.
+pub async fn once<R: Answer>(site: &'static Site, body: impl Future<Output = R>, special: Special<R>) -> R {
+    let mut call = pin!(Call::new(site));
+    let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
+    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
+    finish(call, &verdict, &answer);
+    answer
+}
+
+/// Guards a function that may run again: `make` gives an attempt, and may use up the arguments
+/// for the last one.
+pub async fn repeat<R, F>(site: &'static Site, make: impl FnMut(bool) -> Option<F>, special: Special<R>) -> R
+where
+    R: Answer,
+    F: Future<Output = R>,
+{
+    let mut call = pin!(Call::new(site));
+    let mut attempts = pin!(Attempts::new(make, None, special));
+    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
+    finish(call, &verdict, &answer);
+    answer
+}
+
+/// As [`once`], with a chain of fallbacks.
+pub async fn once_or<R: Fallible>(
+    site: &'static Site,
+    body: impl Future<Output = R>,
+    special: Special<R>,
+    chain: impl Step<R>,
+) -> R {
+    let mut call = pin!(Call::new(site));
+    let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
+    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
+    fallback::finish(call, verdict, answer, chain).await
+}
+
+/// As [`repeat`], with a chain of fallbacks.
+pub async fn repeat_or<R, F>(
+    site: &'static Site,
+    make: impl FnMut(bool) -> Option<F>,
+    special: Special<R>,
+    chain: impl Step<R>,
+) -> R
+where
+    R: Fallible,
+    F: Future<Output = R>,
+{
+    let mut call = pin!(Call::new(site));
+    let mut attempts = pin!(Attempts::new(make, None, special));
+    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
+    fallback::finish(call, verdict, answer, chain).await
+}
+
+async fn guarded<M, F, R>(mut call: Pin<&mut Call>, mut attempts: Pin<&mut Attempts<M, F, R>>) -> (Verdict, R)
+where
+    M: FnMut(bool) -> Option<F>,
+    F: Future<Output = R>,
+    R: Answer,
+{
+    let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut() as Pin<&mut dyn Body>)).await;
+    let answer = match &verdict {
+        Verdict::Refused(error) => R::refused(error.clone()),
+        // An answered verdict comes with an answer; without one there was a panic on the way.
+        Verdict::Answered(_) => attempts.take().unwrap_or_else(|| R::refused(crate::ResilienceError::Panicked)),
+    };
+    (verdict, answer)
+}
+
+fn finish<R: Answer>(call: Pin<&mut Call>, verdict: &Verdict, answer: &R) {
+    if let Some(error) = answer.error() {
+        telemetry::call_failed(&call, error);
+    }
+    call.finish(verdict);
+}

@@ -1,0 +1,86 @@
+//! A latency histogram of fixed size whose edges include OpenTelemetry's.
+
+use std::time::Duration;
+
+use super::sharded::Sharded;
+
+/// The upper edges in milliseconds, each included: about five to a decade, with every edge of the
+/// OpenTelemetry convention for `mcp.server.operation.duration` among them.
+pub(crate) const EDGES_MS: [u64; 25] = [
+    1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 300, 500, 700, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000,
+    120_000, 300_000,
+];
+
+const BUCKETS: usize = EDGES_MS.len() + 1;
+/// The slot of the sum of all samples, in microseconds.
+const SUM: usize = BUCKETS;
+
+/// Durations by bucket, and their sum. The number of samples is the sum of the buckets.
+pub(crate) struct Histogram(Sharded<{ BUCKETS + 1 }>);
+
+impl Histogram {
+    pub(crate) const fn new() -> Self {
+        Self(Sharded::new())
+    }
+
+    pub(crate) fn record(&self, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = EDGES_MS.partition_point(|edge| edge * 1_000 < micros);
+        self.0.add(bucket, 1);
+        self.0.add(SUM, micros);
+    }
+
+    pub(crate) fn read(&self) -> HistogramSnapshot {
+        HistogramSnapshot {
+            buckets: (0..BUCKETS).map(|bucket| self.0.sum(bucket)).collect(),
+            sum: Duration::from_micros(self.0.sum(SUM)),
+        }
+    }
+}
+
+/// What a histogram held when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistogramSnapshot {
+    /// Samples per bucket, in the order of [`HistogramSnapshot::edges`]; the last bucket holds
+    /// what was longer than the last edge.
+    pub buckets: Vec<u64>,
+    /// The sum of all samples.
+    pub sum: Duration,
+}
+
+impl HistogramSnapshot {
+    /// The upper edges of all buckets but the last, each included in its bucket.
+    pub fn edges() -> impl Iterator<Item = Duration> {
+        EDGES_MS.into_iter().map(Duration::from_millis)
+    }
+
+    /// The number of samples.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_edge_of_the_convention_is_an_edge() {
+        for seconds in [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0] {
+            assert!(HistogramSnapshot::edges().any(|edge| edge == Duration::from_secs_f64(seconds)), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_sample_on_an_edge_belongs_to_the_bucket_below() {
+        let histogram = Histogram::new();
+        for micros in [0, 1_000, 1_001, 400_000_000] {
+            histogram.record(Duration::from_micros(micros));
+        }
+        let read = histogram.read();
+        assert_eq!((read.buckets[0], read.buckets[1], read.buckets[25]), (2, 1, 1));
+        assert_eq!((read.count(), read.sum), (4, Duration::from_micros(400_002_001)));
+    }
+}

@@ -1,0 +1,131 @@
+//! What is counted: one place, written by the pipeline and read by whoever exports it.
+//!
+//! Everything is sharded and of fixed size: counting never waits, never allocates, and memory
+//! depends only on how many tools there are.
+
+mod histogram;
+pub(crate) mod sharded;
+
+use std::time::Duration;
+
+pub use histogram::HistogramSnapshot;
+
+use histogram::Histogram;
+use sharded::Sharded;
+
+/// How a call ended. Every call has exactly one outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It answered.
+    Ok,
+    /// Something else answered in its place.
+    Fallback,
+    /// It answered with an error.
+    Error,
+    /// It was not run.
+    Rejected,
+    /// It gave no answer in time.
+    Timeout,
+    /// The client gave up, or the future was dropped.
+    Cancelled,
+    /// It panicked.
+    Panic,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
+
+    /// The word used in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Fallback => "fallback",
+            Self::Error => "error",
+            Self::Rejected => "rejected",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+const STARTED: usize = Outcome::ALL.len();
+const ATTEMPTS: usize = STARTED + 1;
+const RETRIES: usize = ATTEMPTS + 1;
+const SLOTS: usize = RETRIES + 1;
+
+/// The counters of one tool.
+pub(crate) struct ToolStatistics {
+    counts: Sharded<SLOTS>,
+    durations: Histogram,
+}
+
+impl ToolStatistics {
+    pub(crate) const fn new() -> Self {
+        Self { counts: Sharded::new(), durations: Histogram::new() }
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.counts.add(STARTED, 1);
+    }
+
+    pub(crate) fn call_ended(&self, outcome: Outcome, duration: Duration) {
+        self.durations.record(duration);
+        self.counts.add(outcome as usize, 1);
+    }
+
+    pub(crate) fn attempt_started(&self, is_retry: bool) {
+        self.counts.add(ATTEMPTS, 1);
+        if is_retry {
+            self.counts.add(RETRIES, 1);
+        }
+    }
+
+    pub(crate) fn read(&self) -> ToolSnapshot {
+        // Ends before starts: a call that ends in between must not look like one that never began.
+        let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(outcome as usize)));
+        let started = self.counts.sum(STARTED);
+        let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
+        ToolSnapshot {
+            outcomes,
+            in_flight: started.saturating_sub(ended),
+            attempts: self.counts.sum(ATTEMPTS),
+            retries: self.counts.sum(RETRIES),
+            durations: self.durations.read(),
+        }
+    }
+}
+
+/// What the counters of one tool said when they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolSnapshot {
+    /// How many calls ended in each way.
+    pub outcomes: [(Outcome, u64); 7],
+    /// How many calls are running.
+    pub in_flight: u64,
+    /// How many times the body was run.
+    pub attempts: u64,
+    /// How many of those were retries.
+    pub retries: u64,
+    /// How long ended calls took, from their start to their answer.
+    pub durations: HistogramSnapshot,
+}
+
+impl ToolSnapshot {
+    /// How many calls ended in this way.
+    #[must_use]
+    pub fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes.iter().find(|(each, _)| *each == outcome).map_or(0, |(_, count)| *count)
+    }
+
+    /// How many calls ended.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.outcomes.iter().map(|(_, count)| count).sum()
+    }
+}

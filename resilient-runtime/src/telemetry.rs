@@ -1,0 +1,102 @@
+//! What a call says about itself while it runs: one span, and events with fixed names.
+
+use std::time::Duration;
+
+use resilient_policy::{ErrorKind, Severity, Source};
+use tracing::Span;
+
+use crate::context::CallContext;
+use crate::error::{McpError, log_chain};
+use crate::pipeline::{Call, barrier};
+use crate::statistics::Outcome;
+
+/// The span of a guarded function that no hook called.
+pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
+    tracing::info_span!(
+        "call",
+        otel.name = name,
+        correlation_id = %context.correlation_id(),
+        outcome = tracing::field::Empty,
+        attempts = tracing::field::Empty,
+    )
+}
+
+/// The span of a tool call that came through the hook, by the OpenTelemetry conventions for MCP.
+#[cfg(feature = "rmcp")]
+pub(crate) fn tool_span(tool: &str, request_id: &str, context: &CallContext, source: &'static str) -> Span {
+    tracing::info_span!(
+        "tools/call",
+        otel.name = format_args!("tools/call {tool}"),
+        otel.kind = "server",
+        mcp.method.name = "tools/call",
+        gen_ai.tool.name = tool,
+        gen_ai.operation.name = "execute_tool",
+        jsonrpc.request.id = request_id,
+        correlation_id = %context.correlation_id(),
+        correlation_source = source,
+        error.type = tracing::field::Empty,
+        outcome = tracing::field::Empty,
+        attempts = tracing::field::Empty,
+    )
+}
+
+/// A call ended. The event is at debug level: the span says the same.
+pub(crate) fn call_ended(span: &Span, outcome: Outcome, attempts: u32) {
+    if span.is_disabled() {
+        return;
+    }
+    span.record("outcome", outcome.as_str());
+    span.record("attempts", attempts);
+}
+
+/// A call ended with an error: all of it, private text too, for the log alone.
+pub(crate) fn call_failed(call: &Call, error: &dyn McpError) {
+    // Every method of an error is the user's code.
+    barrier(|| {
+        let (tool, attempts) = (call.site().name(), call.attempts());
+        let (code, kind, severity) = (error.code(), error.kind(), error.severity());
+        let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
+        let _entered = call.span().enter();
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    event = "tool.error",
+                    tool,
+                    code = &*code,
+                    kind = kind.as_str(),
+                    severity = severity.as_str(),
+                    attempts,
+                    correlation_id,
+                    error = log_chain(&error),
+                )
+            };
+        }
+        match severity {
+            Severity::Low => tell!(info),
+            Severity::Medium => tell!(warn),
+            Severity::High | Severity::Critical => tell!(error),
+        }
+    });
+}
+
+pub(crate) fn retry_scheduled(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration) {
+    tracing::warn!(event = "retry.scheduled", tool, attempt, kind = kind.as_str(), delay_ms = millis(delay));
+}
+
+pub(crate) fn retry_given_up(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration) {
+    let delay_ms = millis(delay);
+    tracing::warn!(event = "retry.suppressed", tool, attempt, kind = kind.as_str(), delay_ms, reason = "deadline");
+}
+
+pub(crate) fn fallback_used(tool: &str, source: Source, kind: ErrorKind, age: Option<Duration>) {
+    let age_ms = age.map(millis);
+    tracing::warn!(event = "fallback.used", tool, source = source.as_str(), kind = kind.as_str(), age_ms);
+}
+
+pub(crate) fn fallback_failed(tool: &str, error: &str) {
+    tracing::error!(event = "fallback.failed", tool, error);
+}
+
+fn millis(duration: Duration) -> u64 {
+    crate::clock::saturating_millis(duration)
+}
