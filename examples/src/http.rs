@@ -10,6 +10,6 @@ pub(crate) fn client() -> ClientBuilder {
 }
 
 /// A client for plain HTTP on loopback: past the proxy of the environment, and without the machine's certificates, which may not exist.
-pub(crate) fn loopback_client() -> ClientBuilder {
+pub fn loopback_client() -> ClientBuilder {
     client().no_proxy().tls_certs_only([])
 }

@@ -9,6 +9,6 @@
 //! binary), and so that tests can start the same server as a child process.
 
 pub mod demo;
-mod http;
+pub mod http;
 pub mod make;
 pub mod upstream;

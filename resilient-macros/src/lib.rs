@@ -45,7 +45,7 @@ use proc_macro::TokenStream;
 /// given back.
 #[proc_macro_attribute]
 pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    resilient::expand(attribute.into(), item.into()).into()
+    resilient::expand(attribute.into(), &item.into()).into()
 }
 
 /// Classifies an error for clients, retries and breakers. See `resilient_runtime::McpError`.

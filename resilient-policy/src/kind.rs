@@ -240,13 +240,12 @@ impl ErrorKind {
             404 | 410 => Self::NotFound,
             408 | 504 => Self::Timeout,
             409 | 412 => Self::Conflict,
-            425 | 500 | 502 | 503 => Self::Unavailable,
             428 => Self::FailedPrecondition,
             429 => Self::RateLimited,
             499 => Self::Cancelled,
-            501 | 505 => Self::BadResponse,
+            425 | 500 | 502 | 503 | 506..=599 => Self::Unavailable,
             400..=498 => Self::InvalidInput,
-            506..=599 => Self::Unavailable,
+            // 501, 505, 3xx, and what is no failure at all.
             _ => Self::BadResponse,
         }
     }

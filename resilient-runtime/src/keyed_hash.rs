@@ -1,4 +1,4 @@
-//! A hash whose key no peer knows: SipHash with 128 bits, keyed at random in each process.
+//! A hash whose key no peer knows: `SipHash` with 128 bits, keyed at random in each process.
 
 use std::hash::Hasher;
 use std::sync::OnceLock;

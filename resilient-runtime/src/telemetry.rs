@@ -40,13 +40,20 @@ pub(crate) fn tool_span(tool: &str, request_id: &str, context: &CallContext, sou
     )
 }
 
-/// A call ended. The event is at debug level: the span says the same.
-pub(crate) fn call_ended(span: &Span, outcome: Outcome, attempts: u32) {
-    if span.is_disabled() {
-        return;
+/// A call ended: its span says how, and so does an event that few want to read. A call that was
+/// cancelled has no other trace.
+pub(crate) fn call_ended(span: &Span, tool: &str, outcome: Outcome, attempts: u32, context: Option<&CallContext>) {
+    if !span.is_disabled() {
+        span.record("outcome", outcome.as_str());
+        span.record("attempts", attempts);
     }
-    span.record("outcome", outcome.as_str());
-    span.record("attempts", attempts);
+    let _entered = span.enter();
+    let correlation_id = context.map(|context| tracing::field::display(context.correlation_id()));
+    if outcome == Outcome::Cancelled {
+        tracing::info!(event = "tool.cancelled", tool, attempts, correlation_id);
+    } else {
+        tracing::debug!(event = "tool.ended", tool, outcome = outcome.as_str(), attempts, correlation_id);
+    }
 }
 
 /// A call ended with an error: all of it, private text too, for the log alone.

@@ -1,1 +1,4 @@
+//! Servers under test, and what is needed to drive them as real child processes.
 
+pub mod child;
+pub mod faults;

@@ -75,6 +75,7 @@ impl MakeServer {
     }
 }
 
+#[resilient]
 #[tool_handler(
     name = "make",
     instructions = "Scenarios are automations in Make. Find ids with list_scenarios. When an answer says that it is old, Make could not \

@@ -96,7 +96,7 @@ impl ToTokens for OpaqueImpl {
 }
 
 /// Expands the attribute on an impl block.
-pub(super) fn expand(attribute: TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
+pub(super) fn expand(attribute: &TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
     let args = args::parse_for_block(attribute.clone(), &mut errors);
     let Some(mut block) = errors.handle(syn::parse2::<OpaqueImpl>(item).map_err(Error::from)) else {
@@ -114,7 +114,7 @@ pub(super) fn expand(attribute: TokenStream, item: TokenStream) -> darling::Resu
     model::check_block(&args, &mut errors);
     for member in &mut block.members {
         if let Member::Function(function) = member {
-            inherit(function, &args, &attribute, &mut errors);
+            inherit(function, &args, attribute, &mut errors);
         }
     }
     let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));

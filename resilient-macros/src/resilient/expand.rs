@@ -44,14 +44,18 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
         (TokenStream::new(), body)
     };
     let call = match (plan.retry.is_some(), &chain) {
-        (false, None) => quote_spanned!(at=> #p::once(&__RESILIENT_SITE, #work, #special).await),
-        (true, None) => quote_spanned!(at=> #p::repeat(&__RESILIENT_SITE, #work, #special).await),
+        (false, None) => quote_spanned!(at=> #p::once(&__RESILIENT_SITE, #work, #special)),
+        (true, None) => quote_spanned!(at=> #p::repeat(&__RESILIENT_SITE, #work, #special)),
         (false, Some(Chain { steps, .. })) => {
-            quote_spanned!(at=> #p::once_or(&__RESILIENT_SITE, #work, #special, #steps).await)
+            quote_spanned!(at=> #p::once_or(&__RESILIENT_SITE, #work, #special, #steps))
         }
         (true, Some(Chain { steps, .. })) => {
-            quote_spanned!(at=> #p::repeat_or(&__RESILIENT_SITE, #work, #special, #steps).await)
+            quote_spanned!(at=> #p::repeat_or(&__RESILIENT_SITE, #work, #special, #steps))
         }
+    };
+    let call = match request(plan, function, &p, at) {
+        Some(request) => quote_spanned!(at=> #p::asked(#request, #call)),
+        None => call,
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
 
@@ -67,7 +71,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
             *input.pat = Pat::Verbatim(name.to_token_stream());
         }
     }
-    let block = quote_spanned!(at=> { #site #copies #before #call });
+    let block = quote_spanned!(at=> { #site #copies #before #call.await });
     quote!(#(#attrs)* #vis #sig #block)
 }
 
@@ -93,6 +97,24 @@ fn site(plan: &Plan, p: &TokenStream, at: Span) -> TokenStream {
             #policy,
         ) #breaker;
     )
+}
+
+/// The request among a tool's arguments, for when it runs without the hook. Only an argument with
+/// a plain name is looked at: what a pattern takes apart is no request.
+fn request(plan: &Plan, function: &OpaqueFn, p: &TokenStream, at: Span) -> Option<TokenStream> {
+    let names: Vec<_> =
+        function.arguments().filter(|argument| plan.is_tool && no_cfg(argument)).filter_map(plain_name).collect();
+    let (first, others) = names.split_first()?;
+    let look = |name: &Ident| quote_spanned!(at=> (&&#p::Asked(&#name)).context(&__RESILIENT_SITE));
+    let (first, others) = (look(first), others.iter().map(|name| look(name)));
+    Some(quote_spanned!(at=> {
+        use #p::requests::*;
+        #first #(.or_else(|| #others))*
+    }))
+}
+
+fn no_cfg(argument: &PatType) -> bool {
+    !argument.attrs.iter().any(|attr| attr.path().is_ident("cfg"))
 }
 
 /// What recognises an answer that its type alone does not tell.

@@ -29,7 +29,7 @@ pub(super) fn expand(args: &Args, mut block: OpaqueImpl) -> darling::Result<Toke
     for entry in entries {
         match &entry {
             NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident("router") => {
-                router = pair.value.to_token_stream()
+                router = pair.value.to_token_stream();
             }
             _ => kept.push(entry.to_token_stream()),
         }

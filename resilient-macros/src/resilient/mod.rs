@@ -23,10 +23,10 @@ use function::OpaqueFn;
 use place::Item;
 
 /// Expands the attribute on whatever it stands on.
-pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let expanded = match place::of(&item) {
+pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
+    let expanded = match place::of(item) {
         Item::Function => function(attribute, item.clone()),
-        Item::Block => block::expand(attribute, item.clone()),
+        Item::Block => block::expand(&attribute, item.clone()),
         Item::Other(span, found) => {
             let message = format!("expected an `async fn` or an `impl` block above `#[tool_router]`, found {found}");
             Err(Error::custom(message).with_span(&span))

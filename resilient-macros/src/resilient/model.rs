@@ -197,7 +197,7 @@ fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator)
         return;
     }
     let span = match &args.retry {
-        Some(retry) => retry.value().map(super::value::RetryArgs::span).unwrap_or_else(|| function.sig.ident.span()),
+        Some(retry) => retry.value().map_or_else(|| function.sig.ident.span(), super::value::RetryArgs::span),
         None => function.sig.ident.span(),
     };
     let name = &plan.name;

@@ -1,7 +1,14 @@
 //! What generated code calls. Nothing here is covered by semantic versioning: the crates are
 //! pinned to each other.
 
+mod asked;
 mod clone;
+/// The ways to look for a request among the arguments.
+pub mod requests {
+    #[cfg(feature = "rmcp")]
+    pub use super::asked::ARequest as _;
+    pub use super::asked::NoRequest as _;
+}
 /// The ways to copy an argument or an answer, for method resolution to choose from.
 pub mod copies {
     pub use super::clone::{CloneAny as _, CloneValue as _};
@@ -17,6 +24,7 @@ pub use crate::pipeline::{
     repeat_or,
 };
 pub use crate::site::{Location, Site};
+pub use asked::{Asked, asked};
 pub use clone::{Arg, Slot};
 pub use derive::*;
 pub use resilient_policy::{

@@ -42,6 +42,8 @@ impl fmt::Debug for Principal {
 pub(crate) struct Request {
     pub(crate) id: String,
     pub(crate) tool: Arc<str>,
+    /// Whether the hook serves it, counts it and tells the client what is reported.
+    pub(crate) is_hooked: bool,
     pub(crate) traceparent: Option<String>,
     pub(crate) principal: Option<Principal>,
     /// The arguments as canonical JSON, where the tool keeps last good answers.

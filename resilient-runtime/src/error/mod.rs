@@ -27,7 +27,7 @@ use crate::Classify;
     note = "add `#[derive(McpError)]` beside `thiserror::Error` and say of each variant what kind it is"
 )]
 pub trait McpError: Error + Classify {
-    /// A stable code for programs, in SCREAMING_SNAKE: `MAKE_NO_SUCH_SCENARIO`.
+    /// A stable code for programs, in capitals: `MAKE_NO_SUCH_SCENARIO`.
     fn code(&self) -> Cow<'static, str>;
 
     /// What the client may read about what happened. Never private text.

@@ -6,23 +6,22 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use resilient_policy::Effect;
 use rmcp::ErrorData;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
-use rmcp::model::{CallToolResponse, CallToolResult, Extensions, ToolAnnotations};
+use rmcp::model::{CallToolResponse, CallToolResult, ToolAnnotations};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::{arguments, wire};
-use crate::context::{self, CallContext, CorrelationId, CorrelationSource, Principal, Report, Request};
-use crate::keyed_hash::KeyedHash;
+use super::{arguments, request, wire};
+use crate::context::{self, CallContext, Request};
 use crate::pipeline::barrier;
 use crate::registry::Registry;
 use crate::statistics::{Outcome, ToolStatistics};
@@ -87,10 +86,7 @@ impl Hook {
         Box::pin(async move {
             let mut served = Served::new(&self, &call);
             let made = served.within(|| inner(call));
-            let mut handling = match made {
-                Some(handling) => handling,
-                None => return served.panicked(),
-            };
+            let Some(mut handling) = made else { return served.panicked() };
             let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
                 Some(Poll::Pending) => Poll::Pending,
                 Some(Poll::Ready(answered)) => Poll::Ready(Some(answered)),
@@ -128,20 +124,10 @@ struct Served<'h> {
 impl<'h> Served<'h> {
     fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
         hook.statistics.call_started();
-        let asked = &call.request_context;
-        let traceparent = asked.meta.get_traceparent().map(ToOwned::to_owned);
-        let (correlation_id, source) = correlation(asked, traceparent.as_deref());
         let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
-        let request = Arc::new(Request {
-            id: asked.id.to_string(),
-            tool: Arc::clone(&hook.tool),
-            traceparent,
-            principal: principal(&asked.extensions),
-            arguments: wants_arguments.then(|| arguments::canonical(call.arguments.as_ref())),
-            cancellation: asked.ct.clone(),
-            report: Mutex::new(Report { effect: hook.effect, ..Report::default() }),
-        });
-        let context = CallContext::of_request(correlation_id, Arc::clone(&request));
+        let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
+        let (context, request, source) =
+            request::context(&call.request_context, Arc::clone(&hook.tool), hook.effect, arguments, true);
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
         Self { hook, request, context: Some(context), span, started: Instant::now(), counted: false }
     }
@@ -199,7 +185,7 @@ impl<'h> Served<'h> {
         let report = self.request.report();
         self.hook.keeps_answers.store(if report.keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
         self.hook.statistics.call_ended(outcome, self.started.elapsed());
-        telemetry::call_ended(&self.span, outcome, report.attempts);
+        telemetry::call_ended(&self.span, &self.hook.tool, outcome, report.attempts, self.context.as_ref());
     }
 }
 
@@ -220,36 +206,6 @@ fn error_type(outcome: Outcome) -> &'static str {
 
 fn tells_of_an_error(result: &CallToolResult) -> bool {
     result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
-}
-
-/// The trace id of the request, else the client's own id, else a random one.
-fn correlation(request: &RequestContext<RoleServer>, traceparent: Option<&str>) -> (CorrelationId, CorrelationSource) {
-    if let Some(id) = traceparent.and_then(CorrelationId::from_traceparent) {
-        return (id, CorrelationSource::Trace);
-    }
-    let given = request.meta.0.0.get(wire::CORRELATION_META).and_then(|id| id.as_str());
-    if let Some(id) = given.and_then(CorrelationId::from_client) {
-        return (id, CorrelationSource::Client);
-    }
-    (CorrelationId::random(), CorrelationSource::Generated)
-}
-
-/// Whose data a request is about: what the application says, else over HTTP who authenticated,
-/// else, where there is no HTTP, the one client of this process.
-fn principal(extensions: &Extensions) -> Option<Principal> {
-    if let Some(principal) = extensions.get::<Principal>() {
-        return Some(principal.clone());
-    }
-    match extensions.get::<http::request::Parts>() {
-        Some(parts) => {
-            let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
-            let mut hash = KeyedHash::new();
-            hash.part(b"authorization");
-            hash.part(authorization.as_bytes());
-            Some(Principal::new(format!("{:032x}", hash.finish())))
-        }
-        None => Some(Principal::new("local")),
-    }
 }
 
 /// rmcp tells arguments that do not fit as this error and turns it into an answer of the tool

@@ -4,6 +4,7 @@
 mod arguments;
 mod error_data;
 mod hook;
+pub(crate) mod request;
 mod results;
 mod shared;
 mod wire;

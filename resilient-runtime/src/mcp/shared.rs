@@ -26,7 +26,7 @@ where
         return found;
     }
     // Built outside the lock: building runs the user's code, which may ask for another router.
-    let built: &'static ToolRouter<S> = Box::leak(Box::new(super::instrument(build())));
-    ROUTERS.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(built);
-    find().unwrap_or(built)
+    let made: &'static ToolRouter<S> = Box::leak(Box::new(super::instrument(build())));
+    ROUTERS.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made);
+    find().unwrap_or(made)
 }

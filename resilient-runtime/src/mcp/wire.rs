@@ -79,7 +79,7 @@ impl Told {
         let repeatable = call.effect.is_repeatable();
         let timed_out = kind == ErrorKind::Timeout && call.attempts > 0;
         let rejected =
-            call.attempts == 0 && call.is_known && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded);
+            call.attempts == 0 && call.has_ended && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded);
 
         let mut text = format!("{code}: {}", sentence(&message));
         if !repeatable && timed_out {
@@ -134,7 +134,7 @@ impl Told {
 /// What the hook knows about the call that an error belongs to.
 struct Known<'a> {
     context: Option<&'a CallContext>,
-    is_known: bool,
+    has_ended: bool,
     attempts: u32,
     effect: Effect,
     retry_after: Option<Duration>,
@@ -146,7 +146,7 @@ impl<'a> Known<'a> {
     fn of(context: Option<&'a CallContext>) -> Self {
         let nothing = Self {
             context,
-            is_known: false,
+            has_ended: false,
             attempts: context.map_or(0, CallContext::attempt),
             effect: Effect::Unknown,
             retry_after: None,
@@ -156,7 +156,7 @@ impl<'a> Known<'a> {
         let Some(request) = context.and_then(CallContext::request) else { return nothing };
         let report = request.report();
         Self {
-            is_known: report.outcome.is_some(),
+            has_ended: report.outcome.is_some(),
             attempts: report.attempts,
             effect: report.effect,
             retry_after: report.retry_after,

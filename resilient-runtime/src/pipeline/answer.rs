@@ -49,6 +49,9 @@ pub trait Fallible: Answer {
     type Error: McpError;
 
     /// Opens it.
+    ///
+    /// # Errors
+    /// The error inside.
     fn open(self) -> Result<Self::Good, Self::Error>;
 
     /// Closes it again.

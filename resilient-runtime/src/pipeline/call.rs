@@ -43,12 +43,14 @@ impl Verdict {
         }
     }
 
-    fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::Answered(Meaning::Failed(Failed(failure))) => Some(*failure),
-            Self::Answered(_) => None,
-            Self::Refused(error) => Some(Failure::of(error)),
-        }
+    /// The kind of error that something else may answer for.
+    pub(crate) fn falls_back(&self) -> Option<ErrorKind> {
+        let failure = match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => *failure,
+            Self::Answered(_) => return None,
+            Self::Refused(error) => Failure::of(error),
+        };
+        failure.falls_back.then_some(failure.kind)
     }
 }
 
@@ -316,11 +318,6 @@ impl Call {
         Some(delay)
     }
 
-    /// What a fallback has to know, where one may answer instead.
-    pub(crate) fn may_fall_back(&self, verdict: &Verdict) -> Option<ErrorKind> {
-        verdict.failure().filter(|failure| failure.falls_back).map(|failure| failure.kind)
-    }
-
     pub(crate) fn policy(&self) -> &'static Policy {
         self.site.policy()
     }
@@ -368,7 +365,7 @@ impl Call {
         }
         if !*this.reports {
             this.binding.statistics.call_ended(outcome, this.started.elapsed());
-            telemetry::call_ended(this.span, outcome, *this.attempt);
+            telemetry::call_ended(this.span, this.site.name(), outcome, *this.attempt, this.context.as_ref());
         } else if let Some(request) = this.context.as_ref().and_then(CallContext::request) {
             let mut report = request.report();
             report.outcome = Some(outcome);
@@ -382,7 +379,7 @@ impl context::Request {
     /// Takes the request for this function, if it is the one that the client asked for.
     fn claim(&self, site: &Site) -> bool {
         let mut report = self.report();
-        let mine = !report.claimed && *self.tool == *site.name();
+        let mine = self.is_hooked && !report.claimed && *self.tool == *site.name();
         if mine {
             report.claimed = true;
             report.keeps_answers = site.policy().cache.is_some();

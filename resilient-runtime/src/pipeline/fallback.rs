@@ -209,7 +209,7 @@ pub(crate) async fn finish<R: Fallible>(
     answer: R,
     chain: impl Step<R>,
 ) -> R {
-    let kind = call.may_fall_back(&verdict);
+    let kind = verdict.falls_back();
     let error = match answer.open() {
         Ok(good) => {
             if matches!(verdict, Verdict::Answered(Meaning::Good)) {

@@ -25,7 +25,8 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 
 pub use answer::{Answer, Fallible, FromResilience, Meaning};
-pub use fallback::{Chance, End, Function, Limit, Step, Then, Value};
+pub(crate) use fallback::Chance;
+pub use fallback::{End, Function, Limit, Step, Then, Value};
 
 pub(crate) use body::barrier;
 pub(crate) use call::{Call, Verdict};
@@ -35,7 +36,7 @@ use crate::telemetry;
 use body::{Attempts, Body};
 
 /// Reads an answer of a kind that its type alone does not tell; see `#[tool]`'s own results.
-pub type Special<R> = fn(&R) -> Option<Meaning>;
+pub(crate) type Special<R> = fn(&R) -> Option<Meaning>;
 
 /// Guards a function that runs once.
 pub async fn once<R: Answer>(site: &'static Site, body: impl Future<Output = R>, special: Special<R>) -> R {

@@ -1,0 +1,17 @@
+//! The servers that the end-to-end tests start: `make …` is make-server, `faults` the one whose
+//! tools go wrong in every way.
+
+use std::env;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    match arguments.next() {
+        Some(which) if which == "make" => resilient_examples::make::main_from(arguments),
+        Some(which) if which == "faults" => resilient_tests::faults::serve_stdio(),
+        _ => {
+            eprintln!("expected `make` or `faults`");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A server as a child process, with every byte that it writes kept.
+
+use std::io;
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rmcp::model::{CallToolRequestParams, CallToolResult};
+use rmcp::service::{RoleClient, RunningService};
+use rmcp::{ServiceError, ServiceExt};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadBuf};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::watch;
+
+/// How long a child may take for anything at all before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes that are added to while somebody else looks at them.
+type Kept = Arc<Mutex<Vec<u8>>>;
+
+/// A child process: what it logs is kept.
+pub struct Process {
+    child: Child,
+    log: watch::Receiver<Vec<String>>,
+}
+
+impl Process {
+    /// Starts the executable with these arguments.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(executable: &str, arguments: &[&str]) -> io::Result<(Self, ChildStdin, ChildStdout)> {
+        let mut child = Command::new(executable)
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let missing = || io::Error::other("a pipe is missing");
+        let stdin = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let (lines, log) = watch::channel(Vec::new());
+        tokio::spawn(async move {
+            let mut read = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = read.next_line().await {
+                lines.send_modify(|lines| lines.push(line));
+            }
+            // A log that has ended can still be looked at.
+            lines.closed().await;
+        });
+        Ok((Self { child, log }, stdin, stdout))
+    }
+
+    /// Waits for a log line that fits, and returns it.
+    ///
+    /// # Errors
+    /// If none comes in time.
+    pub async fn wait_for_log(&self, fits: impl Fn(&str) -> bool) -> io::Result<String> {
+        let mut log = self.log.clone();
+        let found = log.wait_for(|lines| lines.iter().any(|line| fits(line)));
+        let lines = match tokio::time::timeout(PATIENCE, found).await {
+            Ok(Ok(lines)) => lines.clone(),
+            _ => return Err(io::Error::other(format!("no such line in the log: {:#?}", self.log.borrow()))),
+        };
+        lines.into_iter().find(|line| fits(line)).ok_or_else(|| io::Error::other("the line is gone"))
+    }
+
+    /// Waits for the process to end by itself.
+    ///
+    /// # Errors
+    /// If it does not end in time.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.map_err(io::Error::other)?
+    }
+}
+
+/// A server with a real MCP client at its other end.
+pub struct Server {
+    client: RunningService<RoleClient, ()>,
+    process: Process,
+    stdout: Kept,
+}
+
+impl Server {
+    /// Starts the executable and greets it as a client does.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not speak the protocol.
+    pub async fn start(executable: &str, arguments: &[&str]) -> io::Result<Self> {
+        let (process, stdin, stdout) = Process::start(executable, arguments)?;
+        let bytes = Kept::default();
+        let tee = Tee { inner: stdout, seen: Arc::clone(&bytes) };
+        let greeted = tokio::time::timeout(PATIENCE, ().serve((tee, stdin))).await.map_err(io::Error::other)?;
+        Ok(Self { client: greeted.map_err(io::Error::other)?, process, stdout: bytes })
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &RunningService<RoleClient, ()> {
+        &self.client
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Calls a tool.
+    ///
+    /// # Errors
+    /// Whatever the client says, or that there was no answer.
+    pub async fn call(&self, tool: &'static str, arguments: Value) -> Result<CallToolResult, ServiceError> {
+        let mut request = CallToolRequestParams::new(tool);
+        if let Value::Object(arguments) = arguments {
+            request = request.with_arguments(arguments);
+        }
+        tokio::time::timeout(PATIENCE, self.client.call_tool(request))
+            .await
+            .map_err(|_| ServiceError::Timeout { timeout: PATIENCE })?
+    }
+
+    /// Every line that the server has written to stdout.
+    #[must_use]
+    pub fn stdout(&self) -> Vec<String> {
+        let bytes = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).lines().map(ToOwned::to_owned).collect()
+    }
+}
+
+/// A server with nobody at its other end but the test, for what no client would send.
+pub struct Raw {
+    process: Process,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Raw {
+    /// Starts the executable and does the protocol's greeting by hand.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not answer.
+    pub async fn start(executable: &str, arguments: &[&str]) -> io::Result<Self> {
+        let (process, stdin, stdout) = Process::start(executable, arguments)?;
+        let mut raw = Self { process, stdin, stdout: BufReader::new(stdout) };
+        raw.send(
+            r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"0"}}}"#,
+        )
+        .await?;
+        raw.receive().await?;
+        raw.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
+        Ok(raw)
+    }
+
+    /// Sends one line.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub async fn send(&mut self, line: &str) -> io::Result<()> {
+        self.stdin.write_all(line.as_bytes()).await?;
+        self.stdin.write_all(b"\n").await?;
+        self.stdin.flush().await
+    }
+
+    /// Receives one message.
+    ///
+    /// # Errors
+    /// If none comes in time, or if it is no JSON.
+    pub async fn receive(&mut self) -> io::Result<Value> {
+        let mut line = String::new();
+        tokio::time::timeout(PATIENCE, self.stdout.read_line(&mut line)).await.map_err(io::Error::other)??;
+        serde_json::from_str(&line).map_err(|error| io::Error::other(format!("{error}: {line:?}")))
+    }
+
+    /// Hangs up, waits for the server to end, and returns what it wrote meanwhile.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn hang_up(mut self) -> io::Result<(ExitStatus, String)> {
+        drop(self.stdin);
+        let mut rest = String::new();
+        tokio::time::timeout(PATIENCE, self.stdout.read_to_string(&mut rest)).await.map_err(io::Error::other)??;
+        Ok((self.process.ended().await?, rest))
+    }
+}
+
+/// Passes on what it reads, and keeps a copy.
+struct Tee<R> {
+    inner: R,
+    seen: Kept,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(fresh);
+        polled
+    }
+}

@@ -1,0 +1,217 @@
+//! A server whose tools go wrong in every way that a tool can.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use resilient_runtime::{McpError, ResilienceError, resilient};
+use rmcp::handler::server::wrapper::{Json, Parameters};
+use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::{ErrorData, ServiceExt, tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A text that no client may ever read.
+pub const PRIVATE: &str = "private-7d1c-must-never-be-seen";
+
+/// The errors of the server.
+#[derive(Debug, thiserror::Error, McpError)]
+#[mcp(prefix = "FAULT")]
+pub enum Fault {
+    /// The upstream is down, and its text is private.
+    #[error("upstream said {text}")]
+    #[mcp(kind = unavailable)]
+    Down {
+        /// What it said.
+        text: String,
+    },
+    /// A caller's mistake.
+    #[error("no thing {id}")]
+    #[mcp(kind = not_found, hint = "Use thing 1 instead of {id}.")]
+    NoThing {
+        /// Which thing.
+        #[mcp(detail)]
+        id: u64,
+    },
+    /// An error whose own text panics.
+    #[error("{}", panics(.0))]
+    #[mcp(kind = invalid_input, public)]
+    Unspeakable(String),
+    /// Timeouts and open breakers.
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+fn panics(text: &str) -> String {
+    assert!(text.is_empty(), "{text}");
+    String::new()
+}
+
+/// A number, to ask for a thing.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Thing {
+    /// Which thing.
+    pub id: u64,
+}
+
+/// Arguments whose very reading panics.
+#[derive(Debug, Clone, JsonSchema)]
+pub struct Explosive {
+    /// Anything.
+    pub text: String,
+}
+
+impl<'de> Deserialize<'de> for Explosive {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("arguments with {PRIVATE}")
+    }
+}
+
+/// An answer with a schema.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Answer {
+    /// A text.
+    pub text: String,
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("a drop with {PRIVATE}");
+    }
+}
+
+/// The server.
+#[derive(Debug, Clone, Default)]
+pub struct Faults;
+
+#[resilient(timeout = "500ms")]
+#[tool_router(server_handler, vis = "pub")]
+impl Faults {
+    /// Answers.
+    #[tool(annotations(read_only_hint = true))]
+    async fn well(&self, Parameters(thing): Parameters<Thing>) -> Result<Json<Answer>, Fault> {
+        if thing.id == 0 {
+            return Err(Fault::NoThing { id: 0 });
+        }
+        Ok(Json(Answer { text: format!("thing {}", thing.id) }))
+    }
+
+    /// Panics before it waits.
+    #[tool]
+    async fn panic_in_body(&self) -> Result<String, Fault> {
+        panic!("a body with {PRIVATE}")
+    }
+
+    /// Panics after it has waited.
+    #[tool]
+    async fn panic_after_await(&self) -> Result<String, Fault> {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        panic!("a body with {PRIVATE}")
+    }
+
+    /// Panics while its arguments are read.
+    #[tool]
+    async fn panic_in_arguments(&self, Parameters(explosive): Parameters<Explosive>) -> Result<String, Fault> {
+        Ok(explosive.text)
+    }
+
+    /// Panics while it is dropped because its time is over.
+    #[tool]
+    async fn panic_in_drop(&self) -> Result<String, Fault> {
+        let _bomb = PanicsWhenDropped;
+        std::future::pending().await
+    }
+
+    /// Panics when it is asked what its error says.
+    #[tool]
+    async fn panic_in_display(&self) -> Result<String, Fault> {
+        Err(Fault::Unspeakable(PRIVATE.into()))
+    }
+
+    /// Panics without being async: it has the hook alone.
+    #[tool]
+    fn panic_in_sync(&self) -> String {
+        panic!("a sync tool with {PRIVATE}")
+    }
+
+    /// Panics with nothing but the hook.
+    #[resilient(skip)]
+    #[tool]
+    async fn panic_unguarded(&self) -> Result<String, ErrorData> {
+        panic!("an unguarded tool with {PRIVATE}")
+    }
+
+    /// Puts a panic's text into its error, as `JoinError` does.
+    #[tool]
+    async fn panic_in_task(&self) -> Result<String, Fault> {
+        let joined = tokio::spawn(async { panic!("a task with {PRIVATE}") }).await;
+        let text: String = joined.map_or_else(|error| error.to_string(), |()| String::new());
+        Err(Fault::Down { text })
+    }
+
+    /// Never answers.
+    #[tool(annotations(read_only_hint = true))]
+    async fn hang(&self) -> Result<String, Fault> {
+        std::future::pending().await
+    }
+
+    /// Never answers, and may have changed something.
+    #[tool(annotations(read_only_hint = false))]
+    async fn hang_write(&self) -> Result<String, Fault> {
+        std::future::pending().await
+    }
+
+    /// Always fails, behind a breaker that opens after two failures.
+    #[resilient(breaker(name = "faults", failures = 2, open = "27s"))]
+    #[tool(annotations(read_only_hint = false))]
+    async fn fail(&self) -> Result<String, Fault> {
+        Err(Fault::Down { text: PRIVATE.into() })
+    }
+
+    /// Fails in the form that rmcp itself uses.
+    #[tool]
+    async fn protocol_error(&self) -> Result<String, ErrorData> {
+        Err(ErrorData::invalid_request("not today", None))
+    }
+
+    /// Says itself that it failed.
+    #[tool]
+    async fn own_error(&self) -> CallToolResult {
+        CallToolResult::error(vec![ContentBlock::text("the tool's own words")])
+    }
+
+    /// Hangs in the form that rmcp itself uses.
+    #[tool]
+    async fn hang_protocol(&self) -> Result<String, ErrorData> {
+        std::future::pending().await
+    }
+
+    /// Logs from within, so that the log line can be found by the correlation id.
+    #[tool]
+    async fn log(&self) -> Result<String, Fault> {
+        tracing::info!("hello from the tool");
+        Ok("logged".into())
+    }
+}
+
+/// Serves it over stdio until the client leaves, with its log on stderr.
+#[must_use]
+pub fn serve_stdio() -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
+        .with_writer(std::io::stderr)
+        .init();
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    let ended = runtime.block_on(async {
+        let running = Faults.serve(rmcp::transport::io::stdio()).await?;
+        running.waiting().await?;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    });
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

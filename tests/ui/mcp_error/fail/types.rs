@@ -1,0 +1,58 @@
+//! Fields whose types cannot answer: one error each, under the type.
+
+use resilient_runtime::{McpError, ResilienceError};
+
+#[derive(Debug)]
+struct Opaque;
+
+// rule 55
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("later")]
+#[mcp(kind = rate_limited)]
+struct Wait {
+    #[mcp(retry_after)]
+    seconds: Option<u64>,
+}
+
+// rule 55
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("answered")]
+struct Status(#[mcp(status)] String);
+
+// rule 56
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("not here")]
+#[mcp(kind = not_found)]
+struct Detail {
+    #[mcp(detail)]
+    what: Opaque,
+}
+
+// rule 60
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("broken")]
+struct Classified(#[mcp(classify)] std::fmt::Error);
+
+// rule 60
+#[derive(Debug, thiserror::Error, McpError)]
+enum Transparent {
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Fmt(#[from] std::fmt::Error),
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Fine(#[from] ResilienceError),
+}
+
+// A text that cannot be formatted is told under the text.
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("not here")]
+#[mcp(kind = not_found, hint = "Look for {0}.")]
+struct Hint(Opaque);
+
+// No error at all, for `std` or for anybody.
+#[derive(Debug, McpError)]
+#[mcp(kind = not_found)]
+struct NoError;
+
+fn main() {}
