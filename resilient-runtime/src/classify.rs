@@ -173,7 +173,7 @@ mod tests {
             ("99999999999999999999999", Some(3600)),
             ("Sat, 21 Nov 2026 10:00:30 GMT", Some(30)),
             ("Sat, 21 Nov 2026 09:00:00 GMT", Some(0)),
-            ("Sat, 21 Nov 2027 10:00:00 GMT", Some(3600)),
+            ("Sun, 21 Nov 2027 10:00:00 GMT", Some(3600)),
             ("soon", None),
             ("-1", None),
             ("1.5", None),

@@ -12,6 +12,9 @@
 //!
 //! [rmcp]: https://docs.rs/rmcp
 
+// What is written for the hook and the cache is read by nobody where they are not built.
+#![cfg_attr(not(all(feature = "rmcp", feature = "cache")), allow(dead_code))]
+
 #[doc(hidden)]
 pub mod __private;
 mod breaker;
@@ -43,3 +46,8 @@ pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, P
 pub use error::{CatalogEntry, McpError, ResilienceError, TimeoutScope};
 pub use registry::Registry;
 pub use statistics::{HistogramSnapshot, Outcome, ToolSnapshot};
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "rmcp", feature = "cache"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -154,6 +154,11 @@ fn a_code_is_the_prefix_and_the_name_and_a_detail_has_the_fields_name() {
 
 #[test]
 fn a_status_decides_when_it_is_known_and_its_display_stays_in_the_log() {
+    #[derive(Debug, thiserror::Error, McpError)]
+    #[error("answered {0}")]
+    #[mcp(public)]
+    struct Answered(#[mcp(status)] http::StatusCode);
+
     for status in [400, 404, 429, 500, 503, 504] {
         let kind = ErrorKind::from_http_status(status);
         assert_eq!(
@@ -164,11 +169,6 @@ fn a_status_decides_when_it_is_known_and_its_display_stays_in_the_log() {
             }
         );
     }
-
-    #[derive(Debug, thiserror::Error, McpError)]
-    #[error("answered {0}")]
-    #[mcp(public)]
-    struct Answered(#[mcp(status)] http::StatusCode);
     let unavailable = Answered(http::StatusCode::SERVICE_UNAVAILABLE);
     let text = "answered 503 Service Unavailable";
     assert_eq!(ask(&unavailable), follows_from(ErrorKind::Unavailable, "ANSWERED", text));
@@ -176,11 +176,6 @@ fn a_status_decides_when_it_is_known_and_its_display_stays_in_the_log() {
 
 #[test]
 fn a_classified_field_says_kind_and_wait_but_no_text() {
-    let refused = MakeError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
-    let sentence = ErrorKind::Connection.public_sentence();
-    assert_eq!(ask(&refused), follows_from(ErrorKind::Connection, "MAKE_IO", sentence));
-
-    let late = "Retry-After: 7";
     #[derive(Debug, thiserror::Error, McpError)]
     enum Later {
         #[error("later")]
@@ -188,7 +183,12 @@ fn a_classified_field_says_kind_and_wait_but_no_text() {
         #[error("later")]
         Ours(#[mcp(classify)] Asked, #[mcp(retry_after)] Duration),
     }
-    let asked = || Asked(late);
+
+    let refused = MakeError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+    let sentence = ErrorKind::Connection.public_sentence();
+    assert_eq!(ask(&refused), follows_from(ErrorKind::Connection, "MAKE_IO", sentence));
+
+    let asked = || Asked("Retry-After: 7");
     assert_eq!(Later::Theirs(asked()).retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(Later::Ours(asked(), Duration::from_secs(9)).retry_after(), Some(Duration::from_secs(9)));
     assert_eq!(Later::Ours(asked(), Duration::ZERO).kind(), ErrorKind::QuotaExceeded);

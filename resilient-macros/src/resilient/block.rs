@@ -197,7 +197,7 @@ impl Router {
                 kept.push(entry.to_token_stream());
             }
         }
-        let (path, hidden) = (attribute.path(), router.hidden("router"));
+        let (path, hidden) = (attribute.path(), router.hidden("built"));
         *attribute = syn::parse_quote!(#[#path(router = #hidden #(, #kept)*)]);
         Ok(router)
     }
@@ -214,11 +214,10 @@ fn with_router(block: &OpaqueImpl, router: &Router, args: &Args) -> TokenStream 
     let p = quote!(#krate::__private);
     let Router { name, vis, server_handler } = router;
     let label = syn::ext::IdentExt::unraw(name).to_string();
-    let (built, shared) = (router.hidden("router"), router.hidden("shared"));
+    let (built, shared) = (router.hidden("built"), router.hidden("shared"));
     let OpaqueImpl { generics, self_ty, .. } = block;
     let (parameters, _, where_clause) = generics.split_for_impl();
-    let doc =
-        format!("The tools of this block, instrumented; a copy of what is built once per process. See `{label}`.");
+    let doc = " The tools of this block, each with the hook: a copy of what is built once per process.";
     let handler = server_handler.then(|| {
         quote! {
             #[#p::rmcp::tool_handler(router = Self::#shared())]

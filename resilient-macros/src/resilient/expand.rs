@@ -260,7 +260,11 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
                     let copy = copy(&quote_spanned!(there=> &#original), &moved(p.clone(), there), there);
                     copies.extend(quote_spanned!(there=> #(#cfgs)* let #name = #copy;));
                 }
-                let receiver = takes_self(path, function).then(|| quote_spanned!(at=> self,));
+                let receiver = receiver_for(path, function).map(|receiver| {
+                    // `self` can only be seen under the very name that the user gave it.
+                    let receiver = moved(receiver.to_token_stream(), at);
+                    quote_spanned!(at=> #receiver,)
+                });
                 quote_spanned!(at=> #p::Function(
                     move |__error: <#output as #p::Fallible>::Error, __limit: #p::Limit| async move {
                         let __answer = __limit.run(#path(#receiver #(#names,)* &__error)).await;
@@ -283,10 +287,9 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
 }
 
 /// A fallback that is a method of the same type is given the receiver first.
-fn takes_self(path: &syn::Path, function: &OpaqueFn) -> bool {
-    function.has_receiver()
-        && path.segments.len() == 2
-        && path.segments.first().is_some_and(|first| first.ident == "Self")
+fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn::Token![self]> {
+    let is_own = path.segments.len() == 2 && path.segments.first().is_some_and(|first| first.ident == "Self");
+    function.sig.receiver().filter(|_| is_own).map(|receiver| &receiver.self_token)
 }
 
 struct AnswerKey {

@@ -42,10 +42,6 @@ impl OpaqueFn {
         })
     }
 
-    pub(super) fn has_receiver(&self) -> bool {
-        self.sig.receiver().is_some()
-    }
-
     /// Whether the receiver is `&self`, which any number of attempts can share.
     pub(super) fn receiver_can_be_shared(&self) -> bool {
         self.sig.receiver().is_none_or(|receiver| match &receiver.kind {

@@ -12,6 +12,7 @@ use syn::spanned::Spanned;
 pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     let mut found: Vec<NestedMeta> = Vec::new();
     for part in split(tokens, errors) {
+        let Some(part) = errors.handle(with_value(part)) else { continue };
         let Some(entry) = errors.handle(syn::parse2::<NestedMeta>(part).map_err(Error::from)) else { continue };
         let Some(key) = key(&entry) else {
             errors.push(Error::custom(format!("expected a key{}", one_of("", known))).with_span(&entry));
@@ -28,6 +29,16 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
         }
     }
     found
+}
+
+/// Refuses `key =` without anything behind it at the `=`: a parser would only find the end.
+fn with_value(part: TokenStream) -> darling::Result<TokenStream> {
+    match part.clone().into_iter().last() {
+        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
+            Err(Error::custom("expected a value after this `=`").with_span(&equals))
+        }
+        _ => Ok(part),
+    }
 }
 
 fn unknown(name: &str, known: &[&str]) -> Error {

@@ -13,6 +13,8 @@ mod places;
 mod policy;
 mod shape;
 mod span;
+#[cfg(test)]
+mod tests;
 mod tool;
 mod value;
 

@@ -39,7 +39,6 @@ impl CallContext {
     }
 
     /// The context of a request that the hook received.
-    #[cfg_attr(not(feature = "rmcp"), expect(dead_code, reason = "only the hook receives requests"))]
     pub(crate) fn of_request(correlation_id: CorrelationId, request: Arc<Request>) -> Self {
         Self { correlation_id, attempt: 0, deadline: None, request: Some(request) }
     }
@@ -84,6 +83,20 @@ impl CallContext {
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
         self.request.as_ref().and_then(|request| request.traceparent.as_deref())
+    }
+
+    /// Tells the client something beside the result, in its `_meta`: that a list was cut, say. At
+    /// most 16 warnings of a call are told, each cut at 1,000 characters; without the hook there is
+    /// nobody to tell.
+    pub fn warn(&self, warning: impl AsRef<str>) {
+        const MOST: usize = 16;
+        if let Some(request) = &self.request {
+            let warning = crate::error::public_text(warning.as_ref());
+            let mut report = request.report();
+            if report.warnings.len() < MOST {
+                report.warnings.push(warning);
+            }
+        }
     }
 
     /// Carries this context into a future that runs elsewhere, such as one that is spawned.

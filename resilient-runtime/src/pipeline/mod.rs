@@ -25,6 +25,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 
 pub use answer::{Answer, Fallible, FromResilience, Meaning};
+#[cfg(feature = "cache")]
 pub(crate) use fallback::Chance;
 pub use fallback::{End, Function, Limit, Step, Then, Value};
 

@@ -3,6 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use proptest::prelude::*;
+
 use super::{in_variant, is_fine, message, messages};
 
 #[test]
@@ -104,4 +106,68 @@ fn what_macro_rules_leaves_around_its_metavariables_is_seen_through() {
     let group = |tokens: TokenStream| proc_macro2::Group::new(proc_macro2::Delimiter::None, tokens);
     let (kind, code, hint) = (group(quote! { internal }), group(quote! { -33001 }), group(quote! { "see {id}" }));
     is_fine(quote! { enum E { #[mcp(kind = #kind, protocol = #code, hint = #hint)] V { id: u8 }, } });
+}
+
+/// What people type into an attribute, and what nobody should.
+fn fragment() -> impl Strategy<Value = String> {
+    let words = [
+        "kind",
+        "=",
+        ",",
+        "not_found",
+        "transparent",
+        "hint",
+        "message",
+        "status",
+        "classify",
+        "secret",
+        "detail",
+        "retryable",
+        "true",
+        "protocol",
+        "-",
+        "-32000",
+        "5",
+        "\"X\"",
+        "\"{0} {\"",
+        "(kind)",
+        "::",
+        "crate",
+        "#",
+        "r#fn",
+        "'a",
+        "5.0",
+        "{}",
+        "severity",
+        "high",
+        "prefix",
+        "public",
+        "private",
+        "retry_after",
+        "code",
+    ];
+    prop_oneof![
+        9 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
+        1 => ".{0,12}".prop_map(|text| proc_macro2::Literal::string(&text).to_string()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_the_answer_is_items(
+        container in proptest::collection::vec(fragment(), 0..6),
+        variant in proptest::collection::vec(fragment(), 0..12),
+        field in proptest::collection::vec(fragment(), 0..6),
+        error in proptest::collection::vec(fragment(), 0..4),
+    ) {
+        let tokens = [container, variant, field, error].map(|words| words.join(" ").parse::<TokenStream>());
+        if let [Ok(container), Ok(variant), Ok(field), Ok(error)] = tokens {
+            // `messages` parses what comes out.
+            messages(quote! {
+                #[mcp(#container)]
+                enum E { #[mcp(#variant)] #[error(#error)] V(#[mcp(#field)] u8) }
+            });
+            messages(quote! { #[mcp(#variant)] #[error("{0}" #error)] struct S(#[source] #[mcp(#field)] T); });
+        }
+    }
 }

@@ -21,7 +21,7 @@ struct Keys {
     #[darling(default)]
     scope: Option<ScopeArg>,
     #[darling(default)]
-    key: Option<Expr>,
+    key: Option<Key>,
 }
 
 /// The value of `cache`.
@@ -68,7 +68,17 @@ impl CacheArgs {
 
     /// The expression that tells one call's answer from another's.
     pub(crate) fn key(&self) -> Option<&Expr> {
-        self.keys.key.as_ref()
+        self.keys.key.as_ref().map(|key| &key.0)
+    }
+}
+
+/// Any expression, a text in quotes too.
+#[derive(Debug, Clone)]
+struct Key(Expr);
+
+impl FromMeta for Key {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        Ok(Self(value.clone()))
     }
 }
 

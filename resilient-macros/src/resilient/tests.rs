@@ -1,0 +1,251 @@
+//! What the expansion looks like, and what is said about mistakes.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::expand;
+
+/// The expansion as a person would read it.
+fn pretty(attribute: TokenStream, item: TokenStream) -> String {
+    let file = syn::parse2(expand(attribute, &item)).expect("the expansion parses");
+    prettyplease::unparse(&file)
+}
+
+/// The messages of an expansion.
+fn messages(attribute: TokenStream, item: TokenStream) -> Vec<String> {
+    fn collect(tokens: TokenStream, found: &mut Vec<String>) {
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            match token {
+                proc_macro2::TokenTree::Ident(word) if word == "compile_error" => {
+                    tokens.next();
+                    let Some(proc_macro2::TokenTree::Group(group)) = tokens.next() else {
+                        panic!("a macro's arguments")
+                    };
+                    found.push(syn::parse2::<syn::LitStr>(group.stream()).expect("a text").value());
+                }
+                proc_macro2::TokenTree::Group(group) => collect(group.stream(), found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(expand(attribute, &item), &mut found);
+    found
+}
+
+#[test]
+fn a_tool_expands_to_a_static_closures_and_one_call() {
+    let expanded = pretty(
+        quote!(retry = 3, breaker = "make", timeout = "30s", fallback = [cached, substitute]),
+        quote! {
+            /// List the scenarios of a team.
+            #[tool]
+            pub async fn list_scenarios(
+                api: Api,
+                Parameters(req): Parameters<ListScenarios>,
+            ) -> Result<Json<Scenarios>, MakeError> {
+                api.scenarios(req.team_id).await
+            }
+        },
+    );
+    insta::assert_snapshot!(expanded);
+}
+
+#[test]
+fn without_retry_and_fallback_nothing_is_renamed_or_copied() {
+    let expanded = pretty(
+        quote!(timeout = "2s"),
+        quote! {
+            async fn get(Parameters(req): Parameters<Get>) -> Result<Json<Got>, MakeError> {
+                get(req.id).await
+            }
+        },
+    );
+    insta::assert_snapshot!(expanded);
+}
+
+#[test]
+fn a_block_gives_its_keys_to_its_tools_and_shares_its_router() {
+    let expanded = pretty(
+        quote!(timeout = "8s", breaker = "make"),
+        quote! {
+            #[tool_router(server_handler)]
+            impl<S: Store> MakeServer<S>
+            where
+                S: Send,
+            {
+                /// List the scenarios of a team.
+                #[resilient(retry = 3, fallback = cached)]
+                #[tool(annotations(read_only_hint = true))]
+                async fn list(&self) -> Result<Json<List>, MakeError> {
+                    self.api.list().await
+                }
+
+                /// Run a scenario.
+                #[tool]
+                async fn run(&self) -> Result<Json<Run>, MakeError> {
+                    self.api.run().await
+                }
+
+                /// No business of ours.
+                #[resilient(skip)]
+                #[tool]
+                async fn plain(&self) -> Result<Json<Run>, MakeError> {
+                    self.api.run().await
+                }
+
+                /// The version.
+                #[tool]
+                fn version(&self) -> String {
+                    VERSION.into()
+                }
+
+                fn helper(&self) {}
+            }
+        },
+    );
+    insta::assert_snapshot!(expanded);
+}
+
+#[test]
+fn a_handler_is_given_a_router_that_is_built_once() {
+    let expanded = pretty(
+        quote!(),
+        quote! {
+            #[tool_handler(name = "make", router = Self::reads() + Self::writes())]
+            impl ServerHandler for MakeServer {}
+        },
+    );
+    insta::assert_snapshot!(expanded);
+}
+
+#[test]
+fn all_mistakes_of_one_attribute_are_told_and_the_item_stays() {
+    let item = quote!(
+        async fn get(id: u64) -> Result<u64, E> {
+            Ok(id)
+        }
+    );
+    let attribute = quote!(
+        retri = 3,
+        timeout = 30,
+        breaker = 5,
+        fallback = "cached",
+        retry(max = 11, jitter = equl, on(timeout, timeouts)),
+        attempt_timeout = "0s",
+        name = ,
+        timeout = "1s",
+    );
+    let messages = messages(attribute.clone(), item.clone());
+    insta::assert_snapshot!(messages.join("\n"));
+    let expanded = expand(attribute, &item).to_string();
+    assert!(expanded.starts_with(&item.to_string()), "{expanded}");
+}
+
+#[test]
+fn the_item_stays_whatever_is_wrong_with_it() {
+    for (item, part) in [
+        (
+            quote!(
+                fn get() -> Result<u64, E> {
+                    Ok(1)
+                }
+            ),
+            "async fn",
+        ),
+        (
+            quote!(
+                async fn get() {
+                    1;
+                }
+            ),
+            "return type",
+        ),
+        (
+            quote!(
+                struct Server;
+            ),
+            "`struct`",
+        ),
+        (
+            quote!(
+                mod server {}
+            ),
+            "`mod`",
+        ),
+        (
+            quote!(
+                trait Server {}
+            ),
+            "`trait`",
+        ),
+        (quote!(impl Server {}), "#[tool_router]"),
+        (quote!(impl ServerHandler for Server {}), "#[tool_handler]"),
+        (
+            quote!(
+                fn f() -> Pin<Box<dyn Future<Output = u8>>> {
+                    Box::pin(async move { 1 })
+                }
+            ),
+            "above `#[tool]`",
+        ),
+        (
+            quote!(
+                #[resilient]
+                async fn f() -> Result<u64, E> {
+                    Ok(1)
+                }
+            ),
+            "second time",
+        ),
+    ] {
+        let said = messages(quote!(), item.clone());
+        assert_eq!(said.len(), 1, "{item}: {said:?}");
+        assert!(said[0].contains(part), "{item}: {said:?}");
+        assert!(expand(quote!(), &item).to_string().starts_with(&item.to_string()), "{item}");
+    }
+}
+
+#[test]
+fn half_typed_code_in_the_body_is_left_to_rustc() {
+    let item = quote!(
+        async fn get(&self) -> Result<u64, E> {
+            self.;
+            let x = ;
+        }
+    );
+    assert_eq!(messages(quote!(timeout = "1s"), item), Vec::<String>::new());
+}
+
+#[test]
+fn retry_needs_to_know_that_it_is_harmless() {
+    let harmless = [
+        (quote!(retry = 3, read_only), quote!()),
+        (quote!(retry = 3, idempotent), quote!()),
+        (quote!(retry = 3, fallback = cached), quote!()),
+        (quote!(retry = 3, retry_unsafe = "writes the same thing"), quote!()),
+        (quote!(retry = 3), quote!(#[tool(annotations(read_only_hint = true))])),
+        (quote!(retry = 3), quote!(#[tool(annotations(idempotent_hint = true, read_only_hint = false))])),
+        (quote!(retry = 3), quote!(#[prompt])),
+        (quote!(__inherited(retry = 3), retry = none), quote!(#[tool])),
+    ];
+    for (attribute, tool) in harmless {
+        let item = quote!(#tool async fn f() -> Result<u64, E> { Ok(1) });
+        assert_eq!(messages(attribute.clone(), item), Vec::<String>::new(), "{attribute}");
+    }
+    for (attribute, tool) in [
+        (quote!(retry = 3), quote!(#[tool])),
+        (quote!(retry = 3), quote!(#[tool(annotations(destructive_hint = false))])),
+        (quote!(__inherited(retry = 3)), quote!(#[tool])),
+        (quote!(retry = 3, retry_unsafe = " "), quote!(#[tool])),
+        (quote!(fallback = cached), quote!(#[tool(annotations(read_only_hint = false))])),
+        (quote!(fallback = cached), quote!(#[tool(annotations(destructive_hint = true))])),
+        (quote!(fallback = cached, retry_unsafe = "why not"), quote!(#[tool])),
+        (quote!(read_only), quote!(#[tool(annotations(read_only_hint = false))])),
+        (quote!(idempotent), quote!(#[tool(annotations(idempotent_hint = false))])),
+    ] {
+        let item = quote!(#tool async fn f() -> Result<u64, E> { Ok(1) });
+        assert_eq!(messages(attribute.clone(), item).len(), 1, "{attribute}");
+    }
+}

@@ -1,0 +1,36 @@
+//! The error that the functions under test answer with.
+
+use std::time::Duration;
+
+use resilient_runtime::{Classify, McpError, ResilienceError};
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error, McpError)]
+pub enum Error {
+    #[error("no {0}")]
+    #[mcp(kind = not_found)]
+    NotFound(u32),
+    #[error("down")]
+    #[mcp(kind = unavailable)]
+    Down,
+    #[error("slow down")]
+    #[mcp(kind = rate_limited)]
+    SlowDown {
+        #[mcp(retry_after)]
+        wait: Option<Duration>,
+    },
+    #[error("final")]
+    #[mcp(kind = unavailable, retryable = false)]
+    Final,
+    #[error("nonsense")]
+    #[mcp(kind = bad_response)]
+    Nonsense,
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+impl Error {
+    pub fn kind_name(&self) -> &'static str {
+        self.kind().as_str()
+    }
+}

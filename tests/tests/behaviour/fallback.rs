@@ -1,0 +1,172 @@
+use std::cell::Cell;
+use std::time::Duration;
+
+use resilient_runtime::{Outcome, Registry, resilient};
+use tokio::time::{Instant, advance};
+
+use super::error::Error;
+
+async fn substitute(number: u32, error: &Error) -> Result<String, Error> {
+    Ok(format!("substitute for {number} because {error}"))
+}
+
+#[resilient(fallback = substitute)]
+async fn has_a_function(number: u32) -> Result<String, Error> {
+    match number {
+        0 => Err(Error::NotFound(0)),
+        1 => Err(Error::Down),
+        2 => std::future::pending().await,
+        _ => Ok("own".into()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_answers_for_what_is_nobodys_mistake() {
+    assert_eq!(has_a_function(3).await, Ok("own".into()));
+    assert_eq!(has_a_function(1).await, Ok("substitute for 1 because down".into()));
+    assert_eq!(has_a_function(2).await, Ok("substitute for 2 because no answer within 30s".into()));
+    assert_eq!(has_a_function(0).await, Err(Error::NotFound(0)));
+    let read = Registry::global().tool("has_a_function").expect("bound");
+    assert_eq!((read.outcome(Outcome::Ok), read.outcome(Outcome::Fallback), read.outcome(Outcome::Error)), (1, 2, 1));
+}
+
+async fn fails_too(_: u32, _: &Error) -> Result<u32, Error> {
+    Err(Error::Nonsense)
+}
+
+async fn hangs(_: u32, _: &Error) -> Result<u32, Error> {
+    std::future::pending().await
+}
+
+async fn panics(_: u32, _: &Error) -> Result<u32, Error> {
+    panic!("in a fallback")
+}
+
+#[resilient(fallback = fails_too)]
+async fn fallback_fails(_number: u32) -> Result<u32, Error> {
+    Err(Error::Down)
+}
+
+#[resilient(fallback = [panics, fails_too, value(7)], name = "falls-through")]
+async fn fallback_panics(_number: u32) -> Result<u32, Error> {
+    Err(Error::Down)
+}
+
+#[resilient(fallback = hangs, timeout = "60s")]
+async fn fallback_hangs(_number: u32) -> Result<u32, Error> {
+    Err(Error::Down)
+}
+
+#[resilient(fallback = hangs, timeout = "2s")]
+async fn fallback_hangs_briefly(_number: u32) -> Result<u32, Error> {
+    Err(Error::Down)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_that_fails_leaves_the_first_error() {
+    assert_eq!(fallback_fails(1).await, Err(Error::Down));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fallbacks_are_tried_in_order_until_one_answers() {
+    assert_eq!(fallback_panics(1).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_has_five_seconds_or_the_timeout_if_that_is_shorter() {
+    let started = Instant::now();
+    assert_eq!(fallback_hangs(1).await, Err(Error::Down));
+    assert_eq!(started.elapsed(), Duration::from_secs(5));
+    let started = Instant::now();
+    assert_eq!(fallback_hangs_briefly(1).await, Err(Error::Down));
+    assert_eq!(started.elapsed(), Duration::from_secs(2));
+}
+
+struct Server {
+    down: Cell<bool>,
+}
+
+impl Server {
+    async fn other(&self, number: u32, _: &Error) -> Result<u32, Error> {
+        Ok(number + u32::from(self.down.get()))
+    }
+
+    #[resilient(fallback = Self::other)]
+    async fn asks_itself(&self, number: u32) -> Result<u32, Error> {
+        Err(if self.down.get() { Error::Down } else { Error::NotFound(number) })
+    }
+
+    #[resilient(fallback = cached, cache(max_age = "10s"))]
+    async fn keeps(&self, number: u32, text: &str) -> Result<String, Error> {
+        match (self.down.get(), number) {
+            (true, _) => Err(Error::Down),
+            (false, 0) => Err(Error::NotFound(0)),
+            (false, _) => Ok(format!("{number}{text}")),
+        }
+    }
+
+    #[resilient(fallback = cached, cache(key = number % 2))]
+    async fn keeps_by_parity(&self, number: u32) -> Result<u32, Error> {
+        if self.down.get() { Err(Error::Down) } else { Ok(number) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_of_the_same_type_is_given_self() {
+    let server = Server { down: Cell::new(true) };
+    assert_eq!(server.asks_itself(1).await, Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_answer_is_served_to_the_same_arguments_until_it_is_too_old() {
+    let server = Server { down: Cell::new(false) };
+    assert_eq!(server.keeps(1, "a").await, Ok("1a".into()));
+    server.down.set(true);
+    assert_eq!(server.keeps(1, "a").await, Ok("1a".into()));
+    assert_eq!(server.keeps(1, "b").await, Err(Error::Down), "other arguments");
+    assert_eq!(server.keeps(2, "a").await, Err(Error::Down), "other arguments");
+    advance(Duration::from_secs(11)).await;
+    assert_eq!(server.keeps(1, "a").await, Err(Error::Down), "too old");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_ones_own_decides_what_the_same_question_is() {
+    let server = Server { down: Cell::new(false) };
+    assert_eq!(server.keeps_by_parity(1).await, Ok(1));
+    server.down.set(true);
+    assert_eq!(server.keeps_by_parity(3).await, Ok(1));
+    assert_eq!(server.keeps_by_parity(4).await, Err(Error::Down));
+}
+
+#[resilient(fallback = cached, cache(key = "the one thing"))]
+async fn may_be_gone(gone: &Cell<u32>) -> Result<u32, Error> {
+    match gone.get() {
+        0 => Ok(1),
+        1 => Err(Error::NotFound(1)),
+        _ => Err(Error::Down),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_gone_is_forgotten() {
+    let gone = Cell::new(0);
+    assert_eq!(may_be_gone(&gone).await, Ok(1));
+    gone.set(1);
+    assert_eq!(may_be_gone(&gone).await, Err(Error::NotFound(1)));
+    gone.set(2);
+    assert_eq!(may_be_gone(&gone).await, Err(Error::Down));
+}
+
+#[resilient(breaker(name = "isolated-for-fallback"), fallback = value(9))]
+async fn rejected() -> Result<u32, Error> {
+    Ok(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_falls_back_without_running_the_body() {
+    assert_eq!(rejected().await, Ok(1));
+    Registry::global().breaker("isolated-for-fallback").expect("bound").isolate();
+    assert_eq!(rejected().await, Ok(9));
+    let read = Registry::global().tool("rejected").expect("bound");
+    assert_eq!((read.attempts, read.outcome(Outcome::Fallback)), (1, 1));
+}
