@@ -48,7 +48,7 @@ pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
     resilient::expand(attribute.into(), &item.into()).into()
 }
 
-/// Classifies an error for clients, retries and breakers. See `resilient_runtime::McpError`.
+#[doc = include_str!("mcp_error/derive.md")]
 #[proc_macro_derive(McpError, attributes(mcp))]
 pub fn derive_mcp_error(input: TokenStream) -> TokenStream {
     mcp_error::derive(input.into()).into()

@@ -140,9 +140,8 @@ fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mu
     };
     let own = function.attrs.remove(own_at);
     if own_at > tool_at {
-        let message = "place `#[resilient]` above `#[tool]`: below it, the function and its annotations are no longer \
-                       to be seen";
-        errors.push(Error::custom(message).with_span(own.path()));
+        // The function itself will say that this is the wrong place.
+        function.attrs.insert(own_at, own);
         return;
     }
     let path = own.path();

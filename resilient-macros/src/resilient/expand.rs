@@ -32,7 +32,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
     let named = plan.retry.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
     let body = body(function, &arguments, output, named, at);
-    let (before, work) = if plan.retry.is_some() {
+    let (mut before, work) = if plan.retry.is_some() {
         let slots = arguments.iter().map(|argument| argument.slot(&p));
         let next = arguments.iter().map(|argument| argument.next(&p));
         let make = quote_spanned!(at=> move |__last: bool| {
@@ -54,7 +54,11 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
         }
     };
     let call = match request(plan, function, &p, at) {
-        Some(request) => quote_spanned!(at=> #p::asked(#request, #call)),
+        Some(request) => {
+            // Before the arguments are moved to where an attempt finds them.
+            before = quote_spanned!(at=> let __request = #request; #before);
+            quote_spanned!(at=> #p::asked(__request, #call))
+        }
         None => call,
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
@@ -267,7 +271,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
                 });
                 quote_spanned!(at=> #p::Function(
                     move |__error: <#output as #p::Fallible>::Error, __limit: #p::Limit| async move {
-                        let __answer = __limit.run(#path(#receiver #(#names,)* &__error)).await;
+                        let __answer: ::core::option::Option<#output> = __limit.run(#path(#receiver #(#names,)* &__error)).await;
                         (__error, __answer)
                     },
                 ))

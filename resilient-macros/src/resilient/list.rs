@@ -21,9 +21,8 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
         let name = name(key);
         if !known.contains(&name.as_str()) {
             errors.push(unknown(&name, known).with_span(key));
-        } else if let Some(first) = found.iter().filter_map(self::key).find(|first| self::name(first) == name) {
-            errors.push(Error::custom(format!("`{name}` stands here a second time")).with_span(key));
-            errors.push(Error::custom(format!("the first `{name}` is here")).with_span(first));
+        } else if found.iter().filter_map(self::key).any(|first| self::name(first) == name) {
+            errors.push(Error::custom(format!("`{name}` is written twice; this is the second")).with_span(key));
         } else {
             found.push(entry);
         }

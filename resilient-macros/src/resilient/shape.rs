@@ -2,6 +2,7 @@
 
 use darling::Error;
 use darling::error::Accumulator;
+use proc_macro2::Span;
 use syn::Type;
 
 use super::args::Args;
@@ -13,7 +14,7 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, errors: &mut Accumulator) 
     if function.is_boxed_already() {
         let message = "place `#[resilient]` above `#[tool]` or `#[prompt]`: below it, the function and its annotations \
                        are no longer to be seen";
-        errors.push(Error::custom(message).with_span(&function.sig.ident));
+        errors.push(Error::custom(message).with_span(&Span::call_site()));
         return;
     }
     if let Some(second) = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use rmcp::ErrorData;
-use rmcp::model::ErrorCode;
+use rmcp::handler::server::tool::IntoCallToolResult;
+use rmcp::model::{CallToolResponse, ErrorCode};
 
 use crate::error::{McpError, ResilienceError};
 use crate::{Classify, ErrorKind};
@@ -39,6 +40,13 @@ impl McpError for ErrorData {
 
     fn protocol_code(&self) -> Option<i32> {
         Some(self.code.0)
+    }
+}
+
+/// A tool whose only errors are the pipeline's can return them as they are.
+impl IntoCallToolResult for ResilienceError {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        super::tool_error(&self)
     }
 }
 
