@@ -9,7 +9,7 @@ use proc_macro::TokenStream;
 
 /// Guards an `async fn`, or every tool of an `impl` block above `#[tool_router]`.
 ///
-/// ```ignore
+/// ```text
 /// #[resilient(timeout = "30s", breaker = "make")]
 /// #[tool_router(server_handler)]
 /// impl Server {

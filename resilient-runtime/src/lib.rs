@@ -5,8 +5,22 @@
 //! [`McpError`](derive@McpError) for its errors, and a call is answered in time whatever the
 //! service behind it does. Configuration that cannot work does not compile.
 //!
-//! The order in which everything happens to a call is fixed; see [`pipeline`]. The words:
-//! an *attempt* is one run of the body, a *call* everything that happens for one tool call.
+//! # What happens to a call
+//!
+//! Everything has its place in one fixed order, outermost first:
+//!
+//! ```text
+//! hook: context, statistics, outer panic barrier
+//!   → cancellation → fallback → timeout → retry → breaker → attempt timeout → panic barrier → body
+//! ```
+//!
+//! An *attempt* is one run of the body, a *call* everything that happens for one tool call. The
+//! timeout covers all attempts and the delays between them. Each attempt asks the breaker anew and
+//! is recorded by it on its own. A panic is caught around the attempt; it is neither retried nor
+//! held against the dependency. A fallback sees the final error and runs outside breaker and
+//! timeout, with a limit of its own. A call that is cancelled, by the client or by dropping its
+//! future, ends at once: the attempt is dropped, every permit is given back, and nothing is
+//! repeated or substituted.
 //!
 //! Timers need a Tokio runtime with time enabled.
 //!

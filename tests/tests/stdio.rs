@@ -82,7 +82,7 @@ async fn a_hung_tool_is_answered_within_its_time() {
         let started = Instant::now();
         let result = server.call(tool, json!({})).await.expect("an answer");
         let took = started.elapsed();
-        assert!((Duration::from_millis(500)..Duration::from_millis(1_000)).contains(&took), "{tool}: {took:?}");
+        assert!((Duration::from_millis(500)..Duration::from_secs(1)).contains(&took), "{tool}: {took:?}");
         assert_eq!(meta(&result, ERROR)["details"], json!({"limit_ms": 500, "scope": "call"}), "{tool}");
     }
 }

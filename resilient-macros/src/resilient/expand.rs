@@ -10,7 +10,7 @@ use syn::{Attribute, FnArg, Pat, PatType, Type};
 use super::function::{OpaqueFn, is_nameless, plain_name};
 use super::model::{Breaker, Plan, step_span};
 use super::policy;
-use super::span::{glue, moved};
+use super::span::{exactly, glue, moved};
 use super::value::FallbackStep;
 
 /// The function as it was.
@@ -24,7 +24,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let Some(output) = function.output() else { return untouched(function) };
     let at = glue(output);
     let krate = &plan.krate;
-    let p = moved(quote!(#krate::__private), at);
+    let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
     let site = site(plan, &p, at);
     let special = special(output, &p, at);
@@ -181,7 +181,11 @@ impl<'a> Argument<'a> {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
         Self {
             cfgs: argument.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect(),
-            name: plain_name(argument).cloned().unwrap_or_else(|| hidden(format!("__argument_{index}"))),
+            name: plain_name(argument)
+                // A name that says that it is not used must not be seen to be used.
+                .filter(|name| !name.to_string().starts_with('_'))
+                .cloned()
+                .unwrap_or_else(|| hidden(format!("__argument_{index}"))),
             slot: hidden(format!("__slot_{index}")),
             pattern: &argument.pat,
             ty: &argument.ty,
@@ -199,7 +203,7 @@ impl<'a> Argument<'a> {
     fn next(&self, p: &TokenStream) -> TokenStream {
         let Self { cfgs, name, slot, ty, .. } = self;
         let at = glue(ty);
-        let p = moved(p.clone(), at);
+        let p = exactly(p.clone(), at);
         let copy = copy(&quote_spanned!(at=> __argument), &p, at);
         quote_spanned!(at=> #(#cfgs)* let #name = #slot.next(__last, |__argument| #copy)?;)
     }
@@ -208,11 +212,12 @@ impl<'a> Argument<'a> {
     fn rebind(&self) -> TokenStream {
         let Self { cfgs, name, pattern, ty, .. } = self;
         let at = glue(ty);
-        if is_nameless(ty) {
-            quote_spanned!(at=> #(#cfgs)* let #pattern = #name;)
-        } else {
-            quote_spanned!(at=> #(#cfgs)* let #pattern: #ty = #name;)
-        }
+        let ty = (!is_nameless(ty)).then(|| quote_spanned!(at=> : #ty));
+        quote_spanned!(at=>
+            #(#cfgs)*
+            #[allow(clippy::no_effect_underscore_binding)]
+            let #pattern #ty = #name;
+        )
     }
 }
 
@@ -239,14 +244,14 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
     let mut needs_arguments = false;
     for (index, step) in plan.fallback.iter().enumerate() {
         let at = glue(&step_span(step));
-        let p = &moved(p.clone(), at);
+        let p = &exactly(p.clone(), at);
         let tokens = match step {
             FallbackStep::Cached(_) => {
                 let key = answer_key(plan, arguments, p, at);
                 needs_arguments |= key.needs_arguments;
                 let key = key.tokens;
                 let whole = glue(output);
-                let copy = copy(&quote_spanned!(whole=> __good), &moved(p.clone(), whole), whole);
+                let copy = copy(&quote_spanned!(whole=> __good), &exactly(p.clone(), whole), whole);
                 quote_spanned!(at=> #p::Cached::new(
                     &__RESILIENT_SITE,
                     #key,
@@ -261,7 +266,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
                 for (argument, name) in arguments.iter().zip(&names) {
                     let Argument { cfgs, name: original, ty, .. } = argument;
                     let there = glue(ty);
-                    let copy = copy(&quote_spanned!(there=> &#original), &moved(p.clone(), there), there);
+                    let copy = copy(&quote_spanned!(there=> &#original), &exactly(p.clone(), there), there);
                     copies.extend(quote_spanned!(there=> #(#cfgs)* let #name = #copy;));
                 }
                 let receiver = receiver_for(path, function).map(|receiver| {
@@ -284,7 +289,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
     }
     let end = quote!(#p::End);
     let steps = steps.into_iter().rev().fold(end, |rest, (at, step)| {
-        let p = moved(p.clone(), at);
+        let p = exactly(p.clone(), at);
         quote_spanned!(at=> #p::Then(#step, #rest))
     });
     Chain { copies, steps, needs_arguments }

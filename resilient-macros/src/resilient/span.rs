@@ -10,16 +10,26 @@ pub(super) fn glue(at: &impl Spanned) -> Span {
 
 /// The same tokens at another place, each with the names it could see before.
 pub(super) fn moved(tokens: TokenStream, place: Span) -> TokenStream {
+    each_span(tokens, &|span| span.located_at(place))
+}
+
+/// A path of the runtime with exactly this span. Two errors about one call are one to rustc only
+/// where their spans are the same to the last bit, and a path sees the same names from everywhere.
+pub(super) fn exactly(tokens: TokenStream, place: Span) -> TokenStream {
+    each_span(tokens, &|_| place)
+}
+
+fn each_span(tokens: TokenStream, change: &dyn Fn(Span) -> Span) -> TokenStream {
     tokens
         .into_iter()
         .map(|token| match token {
             TokenTree::Group(group) => {
-                let mut new = Group::new(group.delimiter(), moved(group.stream(), place));
-                new.set_span(group.span().located_at(place));
+                let mut new = Group::new(group.delimiter(), each_span(group.stream(), change));
+                new.set_span(change(group.span()));
                 TokenTree::Group(new)
             }
             mut other => {
-                other.set_span(other.span().located_at(place));
+                other.set_span(change(other.span()));
                 other
             }
         })

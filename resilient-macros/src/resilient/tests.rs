@@ -1,4 +1,5 @@
 //! What the expansion looks like, and what is said about mistakes.
+#![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -27,7 +27,7 @@ pub struct Failed(pub(crate) Failure);
     note = "return `Result<T, E>` where `E` derives `McpError`"
 )]
 pub trait Answer: Sized {
-    /// What it means. `McpError` answers are read here, the tool's own answers by [`super::special`].
+    /// What it means. `McpError` answers are read here, a tool's own results by `__private::Special`.
     fn meaning(&self) -> Meaning;
 
     /// The answer where the function gave none.

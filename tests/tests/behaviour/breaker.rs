@@ -19,6 +19,8 @@ async fn guarded_by_three(answer: Result<(), Error>) -> Result<(), Error> {
 
 #[tokio::test(start_paused = true)]
 async fn a_breaker_opens_rejects_probes_and_closes() {
+    use BreakerState::{Closed, HalfOpen, Open};
+
     for _ in 0..3 {
         assert_eq!(THREE.state(), BreakerState::Closed);
         assert_eq!(guarded_by_three(Err(Error::Down)).await, Err(Error::Down));
@@ -41,7 +43,6 @@ async fn a_breaker_opens_rejects_probes_and_closes() {
     assert_eq!(guarded_by_three(Ok(())).await, Ok(()));
     assert_eq!(THREE.state(), BreakerState::Closed);
     let moves: Vec<_> = THREE.snapshot().transitions.iter().map(|moved| (moved.from, moved.to)).collect();
-    use BreakerState::{Closed, HalfOpen, Open};
     assert_eq!(moves, [(Closed, Open), (Open, HalfOpen), (HalfOpen, Open), (Open, HalfOpen), (HalfOpen, Closed)]);
 }
 

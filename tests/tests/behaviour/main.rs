@@ -1,5 +1,7 @@
 //! What an annotated function does, under paused time.
 
+#![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
+
 mod breaker;
 mod cancellation;
 mod error;

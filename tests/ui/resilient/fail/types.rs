@@ -40,12 +40,6 @@ async fn changed(number: &mut u32) -> Result<u32, ResilienceError> {
 }
 
 // rule 40
-#[resilient(fallback = not_there)]
-async fn missing(number: u32) -> Result<u32, ResilienceError> {
-    Ok(number)
-}
-
-// rule 40
 fn plain(_: u32, _: &ResilienceError) -> Result<u32, ResilienceError> {
     Ok(1)
 }
