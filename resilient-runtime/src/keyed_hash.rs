@@ -1,6 +1,6 @@
 //! A hash whose key no peer knows: `SipHash` with 128 bits, keyed at random in each process.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -27,5 +27,42 @@ impl KeyedHash {
 
     pub(crate) fn finish(self) -> u128 {
         self.0.finish128().as_u128()
+    }
+}
+
+/// All bytes that a `Hash` writes, so that two different values never meet by a weak hash.
+#[derive(Debug, Default)]
+pub struct Collected(Vec<u8>);
+
+impl Collected {
+    /// Adds a value.
+    pub fn add<T: Hash + ?Sized>(&mut self, value: &T) {
+        value.hash(self);
+        // Values are told apart even where their own bytes do not end themselves.
+        self.0.extend_from_slice(&[0xff, 0x00]);
+    }
+
+    /// The bytes that `values` adds. `None` where that panics.
+    pub(crate) fn bytes(values: impl FnOnce(&mut Self)) -> Option<Vec<u8>> {
+        let mut collected = Self::default();
+        crate::pipeline::barrier(|| values(&mut collected))?;
+        Some(collected.0)
+    }
+
+    /// The hash of what `values` adds.
+    pub(crate) fn hash(values: impl FnOnce(&mut Self)) -> Option<u128> {
+        let mut hash = KeyedHash::new();
+        hash.part(&Self::bytes(values)?);
+        Some(hash.finish())
+    }
+}
+
+impl Hasher for Collected {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 }

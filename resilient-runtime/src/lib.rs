@@ -38,7 +38,6 @@ mod classify;
 mod clock;
 mod context;
 mod error;
-#[cfg(any(feature = "cache", feature = "rmcp"))]
 mod keyed_hash;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
@@ -58,7 +57,7 @@ pub use breaker::{Breaker, BreakerSnapshot, BreakerState, Reason, Transition};
 pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
 pub use error::{CatalogEntry, McpError, ResilienceError, TimeoutScope};
-pub use registry::Registry;
+pub use registry::{Registry, ScopedRegistry};
 pub use statistics::{HistogramSnapshot, Outcome, ToolSnapshot};
 
 /// The examples of the README compile.

@@ -1,21 +1,25 @@
-//! One annotated function: its name, its place in the code, its policy, and what it is bound to.
+//! One guarded function: its name, its place in the code, its policy, and what it is bound to.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use resilient_policy::Policy;
 
 use crate::breaker::Breaker;
+use crate::keyed_hash::Collected;
 use crate::registry::{Binding, Registry};
 
-/// The record that an annotated function owns, in a `static`.
+/// The record that a guarded function owns; that of an annotated one sits in a `static`.
 pub struct Site {
     name: &'static str,
     location: Location,
     policy: Policy,
     breaker: Option<&'static Breaker>,
     bound: OnceLock<Binding>,
+    /// What it is bound to in registries of their own, which tests have.
+    elsewhere: Mutex<Vec<(Weak<Registry>, Arc<Binding>)>>,
     warned: AtomicBool,
 }
 
@@ -40,7 +44,15 @@ impl Site {
     /// The record of a function.
     #[must_use]
     pub const fn new(name: &'static str, location: Location, policy: Policy) -> Self {
-        Self { name, location, policy, breaker: None, bound: OnceLock::new(), warned: AtomicBool::new(false) }
+        Self {
+            name,
+            location,
+            policy,
+            breaker: None,
+            bound: OnceLock::new(),
+            elsewhere: Mutex::new(Vec::new()),
+            warned: AtomicBool::new(false),
+        }
     }
 
     /// Guards the function with a breaker of the user's.
@@ -68,6 +80,12 @@ impl Site {
         &self.policy
     }
 
+    /// A call of the function, before anything is known about it.
+    #[must_use]
+    pub const fn entry(&self) -> Entry<'_> {
+        Entry { site: self, keys: Keys { breaker: None } }
+    }
+
     /// The breaker of the user's that guards it.
     pub(crate) const fn own_breaker(&self) -> Option<&'static Breaker> {
         self.breaker
@@ -80,9 +98,31 @@ impl Site {
         }
     }
 
-    /// Its statistics, breaker and cache, looked up once.
-    pub(crate) fn bind(&'static self) -> &'static Binding {
-        self.bound.get_or_init(|| Registry::global().bind(self))
+    /// Its statistics, breaker and cache, looked up once in each registry.
+    pub(crate) fn bind(&self) -> BindingRef<'_> {
+        match Registry::scoped() {
+            None => BindingRef::Global(self.bound.get_or_init(|| Registry::global().bind(self))),
+            Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
+        }
+    }
+
+    fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
+        let find = |bindings: &[(Weak<Registry>, Arc<Binding>)]| {
+            let found = bindings.iter().find(|(known, _)| known.as_ptr() == Arc::as_ptr(registry));
+            found.map(|(_, binding)| Arc::clone(binding))
+        };
+        let lock = || self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return found;
+        }
+        let fresh = Arc::new(registry.bind(self));
+        let mut bindings = lock();
+        // Two threads may have come here; both must get the same. What is dead is nobody's.
+        bindings.retain(|(known, _)| known.strong_count() > 0);
+        find(&bindings).unwrap_or_else(|| {
+            bindings.push((Arc::downgrade(registry), Arc::clone(&fresh)));
+            fresh
+        })
     }
 }
 
@@ -93,5 +133,45 @@ impl fmt::Debug for Site {
             .field("location", &format_args!("{}", self.location))
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a function is bound to, in the process's registry or in one of its own.
+pub(crate) enum BindingRef<'a> {
+    Global(&'a Binding),
+    Scoped(Arc<Binding>),
+}
+
+impl Deref for BindingRef<'_> {
+    type Target = Binding;
+
+    fn deref(&self) -> &Binding {
+        match self {
+            Self::Global(binding) => binding,
+            Self::Scoped(binding) => binding,
+        }
+    }
+}
+
+/// One call of a function, with the keys that its policies are kept apart by.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) keys: Keys,
+}
+
+/// By what the policies of one call are kept apart from those of other calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Keys {
+    pub(crate) breaker: Option<u128>,
+}
+
+impl Entry<'_> {
+    /// Gives each of these values a breaker of its own. Where looking at them panics, the call has
+    /// no key, as if the policy had none.
+    #[must_use]
+    pub fn breaker_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
+        self.keys.breaker = Collected::hash(values);
+        self
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn call_ended(span: &Span, tool: &str, outcome: Outcome, attempts: u3
 }
 
 /// A call ended with an error: all of it, private text too, for the log alone.
-pub(crate) fn call_failed(call: &Call, error: &dyn McpError) {
+pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     // Every method of an error is the user's code.
     barrier(|| {
         let (tool, attempts) = (call.site().name(), call.attempts());

@@ -43,14 +43,15 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     } else {
         (TokenStream::new(), body)
     };
+    let entry = quote_spanned!(at=> __RESILIENT_SITE.entry());
     let call = match (plan.retry.is_some(), &chain) {
-        (false, None) => quote_spanned!(at=> #p::once(&__RESILIENT_SITE, #work, #special)),
-        (true, None) => quote_spanned!(at=> #p::repeat(&__RESILIENT_SITE, #work, #special)),
+        (false, None) => quote_spanned!(at=> #p::once(#entry, #work, #special)),
+        (true, None) => quote_spanned!(at=> #p::repeat(#entry, #work, #special)),
         (false, Some(Chain { steps, .. })) => {
-            quote_spanned!(at=> #p::once_or(&__RESILIENT_SITE, #work, #special, #steps))
+            quote_spanned!(at=> #p::once_or(#entry, #work, #special, #steps))
         }
         (true, Some(Chain { steps, .. })) => {
-            quote_spanned!(at=> #p::repeat_or(&__RESILIENT_SITE, #work, #special, #steps))
+            quote_spanned!(at=> #p::repeat_or(#entry, #work, #special, #steps))
         }
     };
     let call = match request(plan, function, &p, at) {

@@ -11,7 +11,7 @@ pub struct Asked<'a, T: ?Sized>(pub &'a T);
 /// Everything that is no request.
 pub trait NoRequest {
     /// Nothing.
-    fn context(&self, _: &'static Site) -> Option<CallContext> {
+    fn context(&self, _: &Site) -> Option<CallContext> {
         None
     }
 }
@@ -30,11 +30,11 @@ mod requests {
     /// rmcp's own context of a request.
     pub trait ARequest {
         /// The context of the call that it asks for, unless there is one already.
-        fn context(&self, site: &'static Site) -> Option<CallContext>;
+        fn context(&self, site: &Site) -> Option<CallContext>;
     }
 
     impl ARequest for &Asked<'_, RequestContext<RoleServer>> {
-        fn context(&self, site: &'static Site) -> Option<CallContext> {
+        fn context(&self, site: &Site) -> Option<CallContext> {
             if CallContext::current().is_some_and(|current| current.request().is_some()) {
                 return None;
             }

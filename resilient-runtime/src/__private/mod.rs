@@ -19,11 +19,12 @@ mod derive;
 pub mod special;
 
 pub use self::special::Special;
+pub use crate::keyed_hash::Collected;
 pub use crate::pipeline::{
     Answer, End, Fallible, FromResilience, Function, Limit, Meaning, Step, Then, Value, once, once_or, repeat,
     repeat_or,
 };
-pub use crate::site::{Location, Site};
+pub use crate::site::{Entry, Location, Site};
 pub use asked::{Asked, asked};
 pub use clone::{Arg, Slot};
 pub use derive::*;
@@ -34,7 +35,7 @@ pub use std::time::Duration;
 pub use {serde, serde_json};
 
 #[cfg(feature = "cache")]
-pub use crate::cache::{AnswerKey, Cached, Collected};
+pub use crate::cache::{AnswerKey, Cached};
 #[cfg(feature = "rmcp")]
 pub use rmcp;
 

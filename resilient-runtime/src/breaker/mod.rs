@@ -11,6 +11,7 @@
 
 mod core;
 mod history;
+mod keyed;
 mod sync;
 
 use std::sync::OnceLock;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 pub use self::core::State as BreakerState;
 pub(crate) use self::core::{Signal, Ticket};
 pub use history::{Reason, Transition};
+pub(crate) use keyed::KeyedBreakers;
 
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
 use self::history::History;
@@ -192,6 +194,12 @@ impl Breaker {
             }
             Recorded::Stale => self.counts.add(STALE, 1),
         }
+    }
+
+    /// Whether dropping it would lose nothing that decides about a call.
+    fn has_nothing_to_remember(&self) -> bool {
+        let (state, count, _) = self::core::peek(self.cells());
+        state == State::Closed && count == 0
     }
 
     fn force(&self, to: State, reason: Reason) {

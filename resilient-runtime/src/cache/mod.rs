@@ -4,7 +4,6 @@
 //! principal nothing is kept or served, unless the policy says that answers are shared.
 
 use std::any::Any;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use resilient_policy::{CacheSettings, Scope, Source};
 use tokio::time::Instant;
 
 use crate::context::{CallContext, Principal};
-use crate::keyed_hash::KeyedHash;
+use crate::keyed_hash::{Collected, KeyedHash};
 use crate::pipeline::{Chance, Fallible, Step};
 use crate::site::Site;
 
@@ -70,7 +69,7 @@ impl AnswerKey {
 
     /// The key of the request that is running: its raw arguments as canonical JSON.
     #[must_use]
-    pub fn of_request(site: &'static Site) -> Option<Self> {
+    pub fn of_request(site: &Site) -> Option<Self> {
         let scope = site.policy().cache?.scope;
         let context = CallContext::current();
         let arguments =
@@ -87,82 +86,55 @@ impl AnswerKey {
 
     /// The key of a plain function's arguments. Without a request there is one caller: this process.
     #[must_use]
-    pub fn of_arguments(site: &'static Site, arguments: impl FnOnce(&mut Collected)) -> Option<Self> {
+    pub fn of_arguments(site: &Site, arguments: impl FnOnce(&mut Collected)) -> Option<Self> {
         let scope = site.policy().cache?.scope;
-        let mut collected = Collected(Vec::new());
-        crate::pipeline::barrier(|| arguments(&mut collected))?;
+        let arguments = Collected::bytes(arguments)?;
         let context = CallContext::current();
         let alone = Principal::new("");
         let principal = match &context {
             Some(context) if context.request().is_some() => context.principal(),
             _ => Some(&alone),
         };
-        Self::new(principal, scope, &collected.0)
-    }
-}
-
-/// All bytes that a `Hash` writes, so that two different arguments never share a key by a weak hash.
-#[derive(Debug)]
-pub struct Collected(Vec<u8>);
-
-impl Collected {
-    /// Adds an argument.
-    pub fn add<T: Hash + ?Sized>(&mut self, argument: &T) {
-        argument.hash(self);
-        // Arguments are told apart even where their own bytes do not end themselves.
-        self.0.extend_from_slice(&[0xff, 0x00]);
-    }
-}
-
-impl Hasher for Collected {
-    fn finish(&self) -> u64 {
-        0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        Self::new(principal, scope, &arguments)
     }
 }
 
 /// `fallback = cached`.
 #[derive(Debug)]
-pub struct Cached<C> {
-    site: &'static Site,
+pub struct Cached<'a, C> {
+    site: &'a Site,
     key: Option<AnswerKey>,
     clone: C,
 }
 
-impl<C> Cached<C> {
+impl<'a, C> Cached<'a, C> {
     /// Keeps and serves answers under this key; `clone` copies one.
-    pub const fn new(site: &'static Site, key: Option<AnswerKey>, clone: C) -> Self {
+    pub const fn new(site: &'a Site, key: Option<AnswerKey>, clone: C) -> Self {
         Self { site, key, clone }
     }
 
-    fn answers(&self) -> Option<(&'static Answers, u128)> {
-        Some((self.site.bind().answers.as_ref()?, self.key?.0))
+    fn with_answers<T>(&self, ask: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
+        let key = self.key?.0;
+        self.site.bind().answers.as_ref().map(|answers| ask(answers, key))
     }
 }
 
-impl<R, C> Step<R> for Cached<C>
+impl<R, C> Step<R> for Cached<'_, C>
 where
     R: Fallible,
     R::Good: Send + Sync + 'static,
     C: Fn(&R::Good) -> R::Good,
 {
     fn keep(&self, good: &R::Good) {
-        if let Some((answers, key)) = self.answers() {
-            answers.keep(key, Arc::new((self.clone)(good)));
-        }
+        self.with_answers(|answers, key| answers.keep(key, Arc::new((self.clone)(good))));
     }
 
     fn forget(&self) {
-        if let Some((answers, key)) = self.answers() {
-            answers.kept.invalidate(&key);
-        }
+        self.with_answers(|answers, key| answers.kept.invalidate(&key));
     }
 
     async fn serve(self, chance: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
-        let found = self.answers().and_then(|(answers, key)| answers.find(key));
+        let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<R::Good>()?;
             Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))

@@ -110,6 +110,10 @@ impl CallContext {
 
     pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Instant) {
         self.attempt = attempt;
+        self.set_deadline(deadline);
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::CallContext;
+use crate::registry::{self, Registry};
 
 thread_local! {
     static CURRENT: RefCell<Option<CallContext>> = const { RefCell::new(None) };
@@ -41,13 +43,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {
         context: Option<CallContext>,
+        registry: Option<Arc<Registry>>,
         #[pin]
         future: F,
     }
 }
 
 pub(super) fn instrument<F: Future>(context: CallContext, future: F) -> Instrumented<F> {
-    Instrumented { context: Some(context), future }
+    Instrumented { context: Some(context), registry: Registry::scoped(), future }
 }
 
 impl<F: Future> Future for Instrumented<F> {
@@ -56,6 +59,7 @@ impl<F: Future> Future for Instrumented<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let _entered = enter(this.context);
+        let _registry = this.registry.is_some().then(|| registry::enter(this.registry));
         this.future.poll(cx)
     }
 }

@@ -114,6 +114,7 @@ impl Hook {
 /// A call that the hook is serving. Dropped before it has answered, it counts as cancelled.
 struct Served<'h> {
     hook: &'h Hook,
+    statistics: Arc<ToolStatistics>,
     request: Arc<Request>,
     context: Option<CallContext>,
     span: Span,
@@ -123,13 +124,15 @@ struct Served<'h> {
 
 impl<'h> Served<'h> {
     fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
-        hook.statistics.call_started();
+        let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.tool));
+        let statistics = scoped.unwrap_or_else(|| Arc::clone(&hook.statistics));
+        statistics.call_started();
         let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
         let (context, request, source) =
             request::context(&call.request_context, Arc::clone(&hook.tool), hook.effect, arguments, true);
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
-        Self { hook, request, context: Some(context), span, started: Instant::now(), counted: false }
+        Self { hook, statistics, request, context: Some(context), span, started: Instant::now(), counted: false }
     }
 
     /// Runs a piece of the call inside its context and span, behind the outer panic barrier.
@@ -184,7 +187,7 @@ impl<'h> Served<'h> {
         }
         let report = self.request.report();
         self.hook.keeps_answers.store(if report.keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
-        self.hook.statistics.call_ended(outcome, self.started.elapsed());
+        self.statistics.call_ended(outcome, self.started.elapsed());
         telemetry::call_ended(&self.span, &self.hook.tool, outcome, report.attempts, self.context.as_ref());
     }
 }

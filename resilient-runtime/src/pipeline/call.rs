@@ -2,6 +2,7 @@
 //! annotated function adds little code of its own.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ use tracing::Span;
 
 use super::answer::{Failed, Meaning};
 use super::body::Body;
-use crate::breaker::{Signal, Ticket};
+use crate::breaker::{Breaker, Signal, Ticket};
 use crate::clock;
 use crate::context::{self, CallContext};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::registry::Binding;
-use crate::site::Site;
+use crate::site::{BindingRef, Entry, Site};
 use crate::statistics::Outcome;
 use crate::telemetry;
 
@@ -66,9 +67,11 @@ enum State {
 
 pin_project! {
     /// A call from its start to its answer.
-    pub(crate) struct Call {
-        site: &'static Site,
-        binding: &'static Binding,
+    pub(crate) struct Call<'a> {
+        site: &'a Site,
+        binding: BindingRef<'a>,
+        // The breaker of this call's key, where the policy has one.
+        keyed_breaker: Option<Arc<Breaker>>,
         // What runs in this call finds this; while it runs, its caller's context is parked here.
         context: Option<CallContext>,
         span: Span,
@@ -92,16 +95,18 @@ pin_project! {
         watches_cancellation: bool,
     }
 
-    impl PinnedDrop for Call {
+    impl PinnedDrop for Call<'_> {
         fn drop(this: Pin<&mut Self>) {
             this.end(Outcome::Cancelled);
         }
     }
 }
 
-impl Call {
-    pub(crate) fn new(site: &'static Site) -> Self {
+impl<'a> Call<'a> {
+    pub(crate) fn new(entry: Entry<'a>) -> Self {
+        let site = entry.site;
         let binding = site.bind();
+        let keyed_breaker = entry.keys.breaker.and_then(|key| binding.keyed_breakers.as_ref()?.get(key));
         let started = Instant::now();
         let own = clock::later(started, site.policy().timeout);
         let caller = CallContext::current();
@@ -115,6 +120,7 @@ impl Call {
         }
         Self {
             site,
+            keyed_breaker,
             binding,
             watches_cancellation: !is_nested && context.request().is_some(),
             context: Some(context),
@@ -193,7 +199,7 @@ impl Call {
     /// Asks everybody who has a say for an attempt.
     fn ask(self: Pin<&mut Self>) -> Result<(), Verdict> {
         let this = self.project();
-        if let Some(breaker) = &this.binding.breaker {
+        if let Some(breaker) = breaker(this.keyed_breaker, this.binding) {
             match breaker.admit(this.site.policy().attempt_limit()) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
@@ -205,7 +211,7 @@ impl Call {
         if let Some(context) = this.context {
             context.begin_attempt(*this.attempt, *this.deadline);
         }
-        if let (Some(breaker), Some(ticket)) = (&this.binding.breaker, *this.ticket) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), *this.ticket) {
             breaker.start_lease(ticket, this.site.policy().attempt_limit());
         }
         Ok(())
@@ -252,7 +258,7 @@ impl Call {
     fn settle(mut self: Pin<&mut Self>, ended: Verdict) -> Option<Verdict> {
         let signal = self.signal(&ended);
         let this = self.as_mut().project();
-        if let (Some(breaker), Some(ticket)) = (&this.binding.breaker, this.ticket.take()) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
             breaker.record(ticket, signal);
         }
         match self.as_mut().next_delay(&ended) {
@@ -318,11 +324,11 @@ impl Call {
         Some(delay)
     }
 
-    pub(crate) fn policy(&self) -> &'static Policy {
+    pub(crate) fn policy(&self) -> &'a Policy {
         self.site.policy()
     }
 
-    pub(crate) fn site(&self) -> &'static Site {
+    pub(crate) fn site(&self) -> &'a Site {
         self.site
     }
 
@@ -360,7 +366,7 @@ impl Call {
             return;
         }
         *this.outcome = Some(outcome);
-        if let (Some(breaker), Some(ticket)) = (&this.binding.breaker, this.ticket.take()) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
             breaker.record(ticket, Signal::Neutral);
         }
         if !*this.reports {
@@ -373,6 +379,11 @@ impl Call {
             report.effect = this.site.policy().effect;
         }
     }
+}
+
+/// The breaker that a call asks: that of its key, else the function's.
+fn breaker<'b>(keyed: &'b Option<Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Breaker> {
+    keyed.as_deref().or(binding.breaker.as_deref())
 }
 
 impl context::Request {

@@ -6,12 +6,14 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Source};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::answer::{Fallible, Meaning};
 use super::body::barrier;
 use super::call::{Call, Verdict};
+use crate::clock;
 use crate::context::{CallContext, Degraded};
 use crate::error::{McpError, public_text};
 use crate::statistics::Outcome;
@@ -141,7 +143,7 @@ pub struct Chance {
 }
 
 impl Chance {
-    fn of(call: &Call, kind: ErrorKind) -> Self {
+    fn of(call: &Call<'_>, kind: ErrorKind) -> Self {
         let context = call.context().cloned();
         Self {
             tool: call.site().name(),
@@ -156,7 +158,12 @@ impl Chance {
     }
 
     fn limit(&self) -> Limit {
-        Limit { time: self.time, context: self.context.clone(), cancellation: self.cancellation.clone() }
+        let mut context = self.context.clone();
+        if let Some(context) = &mut context {
+            // The call's own deadline may have passed; what the function calls has what it has.
+            context.set_deadline(clock::later(Instant::now(), self.time));
+        }
+        Limit { time: self.time, context, cancellation: self.cancellation.clone() }
     }
 
     fn failed(&mut self, error: &dyn McpError) {
@@ -204,7 +211,7 @@ async fn catch<R>(future: impl Future<Output = R>) -> Option<R> {
 
 /// Ends a call that has a chain: keeps what is good, tries the chain for what is not.
 pub(crate) async fn finish<R: Fallible>(
-    mut call: Pin<&mut Call>,
+    mut call: Pin<&mut Call<'_>>,
     verdict: Verdict,
     answer: R,
     chain: impl Step<R>,
@@ -246,7 +253,7 @@ pub(crate) async fn finish<R: Fallible>(
     R::close(served)
 }
 
-fn report(call: &Call, tell: impl FnOnce(&mut crate::context::Report)) {
+fn report(call: &Call<'_>, tell: impl FnOnce(&mut crate::context::Report)) {
     if call.reports()
         && let Some(request) = call.context().and_then(CallContext::request)
     {

@@ -32,7 +32,7 @@ pub use fallback::{End, Function, Limit, Step, Then, Value};
 pub(crate) use body::barrier;
 pub(crate) use call::{Call, Verdict};
 
-use crate::site::Site;
+use crate::site::Entry;
 use crate::telemetry;
 use body::{Attempts, Body};
 
@@ -40,8 +40,8 @@ use body::{Attempts, Body};
 pub(crate) type Special<R> = fn(&R) -> Option<Meaning>;
 
 /// Guards a function that runs once.
-pub async fn once<R: Answer>(site: &'static Site, body: impl Future<Output = R>, special: Special<R>) -> R {
-    let mut call = pin!(Call::new(site));
+pub async fn once<R: Answer>(entry: Entry<'_>, body: impl Future<Output = R>, special: Special<R>) -> R {
+    let mut call = pin!(Call::new(entry));
     let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
     let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
     finish(call, &verdict, &answer);
@@ -50,12 +50,12 @@ pub async fn once<R: Answer>(site: &'static Site, body: impl Future<Output = R>,
 
 /// Guards a function that may run again: `make` gives an attempt, and may use up the arguments
 /// for the last one.
-pub async fn repeat<R, F>(site: &'static Site, make: impl FnMut(bool) -> Option<F>, special: Special<R>) -> R
+pub async fn repeat<R, F>(entry: Entry<'_>, make: impl FnMut(bool) -> Option<F>, special: Special<R>) -> R
 where
     R: Answer,
     F: Future<Output = R>,
 {
-    let mut call = pin!(Call::new(site));
+    let mut call = pin!(Call::new(entry));
     let mut attempts = pin!(Attempts::new(make, None, special));
     let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
     finish(call, &verdict, &answer);
@@ -64,12 +64,12 @@ where
 
 /// As [`once`], with a chain of fallbacks.
 pub async fn once_or<R: Fallible>(
-    site: &'static Site,
+    entry: Entry<'_>,
     body: impl Future<Output = R>,
     special: Special<R>,
     chain: impl Step<R>,
 ) -> R {
-    let mut call = pin!(Call::new(site));
+    let mut call = pin!(Call::new(entry));
     let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
     let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
     fallback::finish(call, verdict, answer, chain).await
@@ -77,7 +77,7 @@ pub async fn once_or<R: Fallible>(
 
 /// As [`repeat`], with a chain of fallbacks.
 pub async fn repeat_or<R, F>(
-    site: &'static Site,
+    entry: Entry<'_>,
     make: impl FnMut(bool) -> Option<F>,
     special: Special<R>,
     chain: impl Step<R>,
@@ -86,13 +86,13 @@ where
     R: Fallible,
     F: Future<Output = R>,
 {
-    let mut call = pin!(Call::new(site));
+    let mut call = pin!(Call::new(entry));
     let mut attempts = pin!(Attempts::new(make, None, special));
     let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
     fallback::finish(call, verdict, answer, chain).await
 }
 
-async fn guarded<M, F, R>(mut call: Pin<&mut Call>, mut attempts: Pin<&mut Attempts<M, F, R>>) -> (Verdict, R)
+async fn guarded<M, F, R>(mut call: Pin<&mut Call<'_>>, mut attempts: Pin<&mut Attempts<M, F, R>>) -> (Verdict, R)
 where
     M: FnMut(bool) -> Option<F>,
     F: Future<Output = R>,
@@ -107,7 +107,7 @@ where
     (verdict, answer)
 }
 
-fn finish<R: Answer>(call: Pin<&mut Call>, verdict: &Verdict, answer: &R) {
+fn finish<R: Answer>(call: Pin<&mut Call<'_>>, verdict: &Verdict, answer: &R) {
     if let Some(error) = answer.error() {
         telemetry::call_failed(&call, error);
     }
