@@ -29,11 +29,13 @@ use proc_macro::TokenStream;
 /// | `cache` | `cache(max_age, max, key, scope = caller\|shared)`, for `fallback = cached` | 1 h, 1,024 answers, per caller |
 /// | `read_only`, `idempotent` | alone: what repeating the function does, where no annotation says it | from `#[tool(annotations(..))]` |
 /// | `retry_unsafe` | `"reason"`: why a function that writes may be repeated | |
-/// | `name` | `"name"`: what statistics and answers call it | the tool's name, or the function's |
+/// | `name` | `"name"`: what statistics and logs call it | the tool's name, or the function's path |
 /// | `skip` | alone, on a tool: nothing but the hook | |
 /// | `crate` | `::path`: where the runtime is | `::resilient_runtime` |
 ///
-/// A method's own key replaces the block's whole; `key = none` refuses it. A fallback function has
+/// A method's own key replaces the block's whole; `key = none` refuses it. A tool that is not
+/// `async`, or whose return type does not end in `Result` or is no `CallToolResponse`, has no way
+/// to tell a timeout: of a block's keys it gets none, only the hook. A fallback function has
 /// the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a method
 /// is given `self` first. It has the smaller of the timeout and 5 s.
 ///

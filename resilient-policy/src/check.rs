@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{BreakerSettings, Policy, Problem, Source, check_name, format_duration};
+use crate::{BreakerSettings, Jitter, Policy, Problem, Source, Window, check_bulkhead, check_name, check_rate_limit, format_duration};
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -16,6 +16,10 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     if found.is_empty() {
         attempts_fit(policy, &mut found);
         last_retry_can_start(policy, &mut found);
+        if let Some(bulkhead) = &policy.bulkhead {
+            bulkhead.settings.leaves_time(policy.timeout, &mut found);
+        }
+        breaker_sees_enough(policy, &mut found);
     }
     found
 }
@@ -46,6 +50,12 @@ fn values(policy: &Policy, found: &mut Vec<Problem>) {
     }
     if let Some(breaker) = &policy.breaker {
         found.extend(check_breaker(breaker.name, breaker.settings.as_ref()));
+    }
+    if let Some(bulkhead) = &policy.bulkhead {
+        found.extend(check_bulkhead(bulkhead.name, &bulkhead.settings));
+    }
+    if let Some(rate_limit) = &policy.rate_limit {
+        found.extend(check_rate_limit(rate_limit.name, &rate_limit.settings));
     }
     if let Some(cache) = &policy.cache {
         cache.problems(found);
@@ -82,8 +92,8 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(retry) = &policy.retry else { return };
     let mut waited = Duration::ZERO;
     let mut fitting = 0_u32;
-    for delay in retry.schedule() {
-        waited = waited.saturating_add(delay / 2);
+    for n in 0..retry.max {
+        waited = waited.saturating_add(retry.shortest_delay(n));
         if waited < policy.timeout {
             fitting += 1;
         }
@@ -93,12 +103,57 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
         found.push(Problem::new(
             "retry.max",
             format!(
-                "retry {} can never start: the delays before it are {} (at least half of that with jitter), but the \
-                 timeout is {}; {fitting} {} fit",
+                "retry {} can never start: the delays before it are {}{}, but the timeout is {}; {fitting} {} fit",
                 retry.max,
                 schedule.join(" + "),
+                if retry.jitter == Jitter::Equal { " (at least half of that with jitter)" } else { "" },
                 format_duration(policy.timeout),
                 if fitting == 1 { "retry" } else { "retries" },
+            ),
+        ));
+    }
+}
+
+/// A breaker that one call alone opens, a window that cannot hold two attempts, and a limit for
+/// slow calls that no call lives to reach: none of them does what it was written for.
+fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
+    let Some(settings) = policy.breaker.and_then(|breaker| breaker.settings) else { return };
+    let attempts = policy.retries() + 1;
+    if settings.rate.is_none() && settings.failures <= attempts && attempts > 1 {
+        found.push(Problem::new(
+            "breaker.failures",
+            format!(
+                "one call alone opens this breaker: it makes up to {attempts} attempts, and {} failures are enough; \
+                 write at least {}",
+                settings.failures,
+                attempts + 1
+            ),
+        ));
+    }
+    let Some(attempt) = policy.attempt_limit() else { return };
+    if let Window::Time(window) = settings.window
+        && settings.has_window()
+        && window < attempt.saturating_mul(2)
+    {
+        found.push(Problem::new(
+            "breaker.window",
+            format!(
+                "a window of {} cannot hold two attempts of {}; write at least {}",
+                format_duration(window),
+                format_duration(attempt),
+                format_duration(attempt.saturating_mul(2))
+            ),
+        ));
+    }
+    if let Some(slow) = settings.slow
+        && slow >= attempt
+    {
+        found.push(Problem::new(
+            "breaker.slow",
+            format!(
+                "no attempt takes {}: it is cut off after {}",
+                format_duration(slow),
+                format_duration(attempt)
             ),
         ));
     }
@@ -124,7 +179,7 @@ pub fn longest_answer(policy: &Policy) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BreakerUse, CacheSettings, Retry};
+    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse, Retry};
 
     fn paths(policy: Policy) -> Vec<&'static str> {
         check(&policy).iter().map(|problem| problem.path).collect()
@@ -147,6 +202,8 @@ mod tests {
             .attempt_timeout(s(90_000))
             .retry(Retry::new(11).factor(0.5).base(s(60)))
             .breaker(BreakerUse::with("", BreakerSettings::new().failures(0).open(s(0)).probes(0).successes(0)))
+            .bulkhead(BulkheadUse::new(BulkheadSettings::new(0).wait(s(1))).named(""))
+            .rate_limit(RateLimitUse::new(RateLimitSettings::new(0, s(0)).burst(0)).named(""))
             .cache(CacheSettings::new().max(0).max_age(s(0)));
         assert_eq!(
             paths(policy),
@@ -161,6 +218,13 @@ mod tests {
                 "breaker.probes",
                 "breaker.successes",
                 "breaker.open",
+                "bulkhead.name",
+                "bulkhead.max",
+                "bulkhead.wait",
+                "rate_limit.rate",
+                "rate_limit.rate",
+                "rate_limit.burst",
+                "rate_limit.name",
                 "cache.max_age",
                 "cache.max",
                 "cache"
@@ -184,6 +248,16 @@ mod tests {
             "retry 5 can never start: the delays before it are 1s + 2s + 4s + 8s + 16s (at least half of that with \
              jitter), but the timeout is 5s; 3 retries fit"
         );
+    }
+
+    #[test]
+    fn a_wait_for_a_place_leaves_time_to_run() {
+        let policy = |wait| {
+            let settings = BulkheadSettings::new(1).queue(1).wait(wait);
+            Policy::new().timeout(s(5)).bulkhead(BulkheadUse::new(settings))
+        };
+        assert_eq!(paths(policy(Duration::from_millis(4_999))), Vec::<&str>::new());
+        assert_eq!(paths(policy(s(5))), ["bulkhead.wait"]);
     }
 
     #[test]

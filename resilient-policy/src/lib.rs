@@ -9,6 +9,7 @@
 //! and the runtime to a place in a file.
 
 mod breaker;
+mod bulkhead;
 mod cache;
 mod check;
 mod duration;
@@ -17,10 +18,12 @@ mod kind;
 mod name;
 mod policy;
 mod problem;
+mod rate_limit;
 mod retry;
 mod suggest;
 
-pub use breaker::BreakerSettings;
+pub use breaker::{BreakerKeys, BreakerSettings, Window};
+pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::{CacheSettings, Scope};
 pub use check::{check, check_breaker, longest_answer};
 pub use duration::{format_duration, parse_duration};
@@ -29,5 +32,6 @@ pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use name::check_name;
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
+pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
 pub use retry::{Jitter, Retry};
 pub use suggest::{nearest, one_of};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{BreakerSettings, CacheSettings, Effect, Retry};
+use crate::{BreakerSettings, BulkheadUse, CacheSettings, Effect, RateLimitUse, Retry};
 
 /// Where the breaker of a function comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct BreakerUse {
     /// The name under which functions share it; by convention the dependency behind them.
@@ -64,6 +64,10 @@ pub struct Policy {
     pub retry: Option<Retry>,
     /// The breaker that the function shares with others. Default none.
     pub breaker: Option<BreakerUse>,
+    /// How many attempts may run at a time. Default any number.
+    pub bulkhead: Option<BulkheadUse>,
+    /// How many calls may begin in a time. Default any number.
+    pub rate_limit: Option<RateLimitUse>,
     /// What answers instead, in this order. Default nothing.
     pub fallback: &'static [Source],
     /// How last good answers are kept, where a fallback serves them.
@@ -82,7 +86,7 @@ impl Policy {
     /// The attempt timeout that `retry` brings along, unless half the timeout is shorter.
     const ATTEMPT_TIMEOUT_WITH_RETRY: Duration = Duration::from_secs(10);
 
-    /// The defaults: 30 s, no retry, no breaker, no fallback.
+    /// The defaults: 30 s, no retry, no breaker, no other limit, no fallback.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -90,6 +94,8 @@ impl Policy {
             attempt_timeout: None,
             retry: None,
             breaker: None,
+            bulkhead: None,
+            rate_limit: None,
             fallback: &[],
             cache: None,
             effect: Effect::Unknown,
@@ -121,6 +127,20 @@ impl Policy {
     #[must_use]
     pub const fn breaker(mut self, breaker: BreakerUse) -> Self {
         self.breaker = Some(breaker);
+        self
+    }
+
+    /// Limits how many attempts run at a time.
+    #[must_use]
+    pub const fn bulkhead(mut self, bulkhead: BulkheadUse) -> Self {
+        self.bulkhead = Some(bulkhead);
+        self
+    }
+
+    /// Limits how many calls begin in a time.
+    #[must_use]
+    pub const fn rate_limit(mut self, rate_limit: RateLimitUse) -> Self {
+        self.rate_limit = Some(rate_limit);
         self
     }
 

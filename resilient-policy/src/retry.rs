@@ -51,9 +51,15 @@ pub struct Retry {
     pub jitter: Jitter,
     /// The kinds that are repeated. Default [`KindSet::RETRYABLE`].
     pub on: KindSet,
+    /// How many retries there may be for each first call of the last ten seconds, beside one a
+    /// second: 0 to 1. `None` is no budget at all. Default 0.2.
+    pub budget: Option<f64>,
 }
 
 impl Retry {
+    /// The share of retries that a policy allows which does not speak of it.
+    pub const DEFAULT_BUDGET: f64 = 0.2;
+
     /// Up to `max` retries with the defaults for everything else.
     #[must_use]
     pub const fn new(max: u32) -> Self {
@@ -64,6 +70,7 @@ impl Retry {
             cap: Duration::from_secs(30),
             jitter: Jitter::Equal,
             on: KindSet::RETRYABLE,
+            budget: Some(Self::DEFAULT_BUDGET),
         }
     }
 
@@ -102,6 +109,20 @@ impl Retry {
         self
     }
 
+    /// Sets how many retries there may be for each first call.
+    #[must_use]
+    pub const fn budget(mut self, share: f64) -> Self {
+        self.budget = Some(share);
+        self
+    }
+
+    /// Repeats whatever the number of retries there have been.
+    #[must_use]
+    pub const fn without_budget(mut self) -> Self {
+        self.budget = None;
+        self
+    }
+
     /// The nominal delay before retry `n`, counted from 0. Saturates at the cap.
     #[must_use]
     pub fn nominal_delay(&self, n: u32) -> Duration {
@@ -122,6 +143,12 @@ impl Retry {
         nominal.mul_f64(share.clamp(0.0, 1.0)).min(self.cap)
     }
 
+    /// The shortest that jitter can make the delay before retry `n`.
+    #[must_use]
+    pub fn shortest_delay(&self, n: u32) -> Duration {
+        self.delay(n, 0.0)
+    }
+
     /// The nominal delays, in order.
     pub fn schedule(&self) -> impl Iterator<Item = Duration> + '_ {
         (0..self.max).map(|n| self.nominal_delay(n))
@@ -139,6 +166,11 @@ impl Retry {
         }
         if !self.factor.is_finite() || self.factor < 1.0 {
             found.push(Problem::new("retry.factor", "expected a finite number of at least 1"));
+        }
+        if let Some(budget) = self.budget
+            && !(0.0..=1.0).contains(&budget)
+        {
+            found.push(Problem::new("retry.budget", format!("expected 0 to 100 %, found {} %", budget * 100.0)));
         }
         if self.base > self.cap {
             found.push(Problem::new(

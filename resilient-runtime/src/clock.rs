@@ -6,13 +6,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Milliseconds on the monotonic clock since this process first asked, saturating.
-///
+pub(crate) fn millis(now: Instant) -> u64 {
+    saturating_millis(since_origin(now))
+}
+
+/// Nanoseconds on the same clock: enough for half a millennium, saturating.
+#[cfg(feature = "rate-limit")]
+pub(crate) fn nanos(now: Instant) -> u64 {
+    u64::try_from(since_origin(now).as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The origin is real time even where the caller's clock is paused: a paused clock starts at the
 /// real now and only runs ahead of it, so no test can be earlier than the origin.
-pub(crate) fn millis(now: Instant) -> u64 {
+fn since_origin(now: Instant) -> Duration {
     static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
     let origin = Instant::from_std(*ORIGIN.get_or_init(std::time::Instant::now));
-    saturating_millis(now.saturating_duration_since(origin))
+    now.saturating_duration_since(origin)
 }
 
 /// Whole milliseconds, the largest number for what does not fit.

@@ -11,12 +11,14 @@
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
-//!   → cancellation → fallback → timeout → retry → breaker → attempt timeout → panic barrier → body
+//!   → cancellation → fallback → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
+//!   → panic barrier → body
 //! ```
 //!
 //! An *attempt* is one run of the body, a *call* everything that happens for one tool call. The
-//! timeout covers all attempts and the delays between them. Each attempt asks the breaker anew and
-//! is recorded by it on its own. A panic is caught around the attempt; it is neither retried nor
+//! rate limit counts calls and never waits. The timeout covers queueing, all attempts and the
+//! delays between them. Each attempt asks the breaker anew and is recorded by it on its own, and
+//! takes a slot of the bulkhead, which it may have to queue for; between attempts none is held. A panic is caught around the attempt; it is neither retried nor
 //! held against the dependency. A fallback sees the final error and runs outside breaker and
 //! timeout, with a limit of its own. A call that is cancelled, by the client or by dropping its
 //! future, ends at once: the attempt is dropped, every permit is given back, and nothing is
@@ -32,33 +34,43 @@
 #[doc(hidden)]
 pub mod __private;
 mod breaker;
+mod bulkhead;
 #[cfg(feature = "cache")]
 mod cache;
 mod classify;
 mod clock;
 mod context;
 mod error;
+mod guard;
 mod keyed_hash;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
 mod pipeline;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
 mod registry;
+mod retry;
 mod site;
 mod statistics;
 mod telemetry;
 
 pub use resilient_macros::{McpError, resilient};
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, CacheSettings, Effect, ErrorKind, Fault, Jitter, KindSet, Policy, Retry, Scope,
-    Severity, Source,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Fault, Jitter, KindSet,
+    Policy, Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Severity, Source, Window,
 };
 
-pub use breaker::{Breaker, BreakerSnapshot, BreakerState, Reason, Transition};
+pub use breaker::{Breaker, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
+pub use bulkhead::{Bulkhead, BulkheadPermit};
 pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
-pub use error::{CatalogEntry, McpError, ResilienceError, TimeoutScope};
-pub use registry::{Registry, ScopedRegistry};
-pub use statistics::{HistogramSnapshot, Outcome, ToolSnapshot};
+pub use error::{CatalogEntry, LimitKind, McpError, ResilienceError, TimeoutScope};
+pub use guard::{Guard, InvalidPolicy};
+pub use pipeline::Answer;
+#[cfg(feature = "rate-limit")]
+pub use rate_limit::RateLimit;
+pub use registry::{BreakerHandle, Registry, ScopedRegistry};
+pub use statistics::{HistogramSnapshot, Outcome, Rejected, Suppressed, ToolSnapshot};
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "rmcp", feature = "cache"))]

@@ -8,34 +8,47 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use resilient_policy::BreakerUse;
+use resilient_policy::{BreakerUse, BulkheadUse};
 
 use crate::breaker::{Breaker, BreakerSnapshot, KeyedBreakers};
+use crate::bulkhead::Bulkheads;
+#[cfg(feature = "rate-limit")]
+use crate::rate_limit::RateLimits;
+use crate::retry::Budget;
 use crate::site::Site;
 use crate::statistics::{ToolSnapshot, ToolStatistics};
 
 /// What one function is bound to.
 pub(crate) struct Binding {
     pub(crate) statistics: Arc<ToolStatistics>,
-    pub(crate) breaker: Option<BoundBreaker>,
+    pub(crate) breaker: Option<BreakerHandle>,
     pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
+    /// Of a function that retries without a breaker; with one, its users share a budget.
+    pub(crate) own_budget: Option<Box<Budget>>,
+    pub(crate) bulkheads: Option<Arc<Bulkheads>>,
+    #[cfg(feature = "rate-limit")]
+    pub(crate) rate_limits: Option<Arc<RateLimits>>,
     #[cfg(feature = "cache")]
     pub(crate) answers: Option<crate::cache::Answers>,
 }
 
 /// A breaker that a function uses: one of the registry's, or a `static` of the user's.
-pub(crate) enum BoundBreaker {
+#[derive(Debug, Clone)]
+pub struct BreakerHandle(Held);
+
+#[derive(Debug, Clone)]
+enum Held {
     Named(Arc<Breaker>),
     Static(&'static Breaker),
 }
 
-impl std::ops::Deref for BoundBreaker {
+impl std::ops::Deref for BreakerHandle {
     type Target = Breaker;
 
     fn deref(&self) -> &Breaker {
-        match self {
-            Self::Named(breaker) => breaker,
-            Self::Static(breaker) => breaker,
+        match &self.0 {
+            Held::Named(breaker) => breaker,
+            Held::Static(breaker) => breaker,
         }
     }
 }
@@ -67,8 +80,13 @@ pub struct Registry(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     tools: HashMap<Arc<str>, Arc<ToolStatistics>>,
+    functions: HashMap<Arc<str>, Arc<ToolStatistics>>,
     breakers: HashMap<&'static str, Arc<Breaker>>,
+    statics: Vec<&'static Breaker>,
     keyed_breakers: HashMap<&'static str, Arc<KeyedBreakers>>,
+    bulkheads: HashMap<&'static str, Arc<Bulkheads>>,
+    #[cfg(feature = "rate-limit")]
+    rate_limits: HashMap<&'static str, Arc<RateLimits>>,
 }
 
 thread_local! {
@@ -110,10 +128,16 @@ impl Registry {
     /// What each tool has counted, by name.
     #[must_use]
     pub fn tools(&self) -> Vec<(Arc<str>, ToolSnapshot)> {
-        let tools: Vec<_> = self.lock().tools.iter().map(|(name, tool)| (name.clone(), tool.clone())).collect();
-        let mut read: Vec<_> = tools.into_iter().map(|(name, tool)| (name, tool.read())).collect();
-        read.sort_by(|a, b| a.0.cmp(&b.0));
-        read
+        let tools = self.lock().tools.clone();
+        read_all(tools)
+    }
+
+    /// What each guarded function that is no tool has counted, by the path of its module and its
+    /// name, or by the name that the policy gives it.
+    #[must_use]
+    pub fn functions(&self) -> Vec<(Arc<str>, ToolSnapshot)> {
+        let functions = self.lock().functions.clone();
+        read_all(functions)
     }
 
     /// What one tool has counted.
@@ -123,15 +147,24 @@ impl Registry {
         tool.map(|tool| tool.read())
     }
 
+    /// What one guarded function that is no tool has counted. See [`functions`](Self::functions).
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<ToolSnapshot> {
+        let function = self.lock().functions.get(name).cloned();
+        function.map(|function| function.read())
+    }
+
     /// Every breaker that a function has been bound to, by name; of those with a key, the ones
     /// that are not closed.
     #[must_use]
     pub fn breakers(&self) -> Vec<BreakerSnapshot> {
         let inner = self.lock();
         let breakers: Vec<_> = inner.breakers.values().cloned().collect();
+        let statics = inner.statics.clone();
         let keyed: Vec<_> = inner.keyed_breakers.values().cloned().collect();
         drop(inner);
         let mut read: Vec<_> = breakers.iter().map(|breaker| breaker.snapshot()).collect();
+        read.extend(statics.iter().map(|breaker| breaker.snapshot()));
         read.extend(keyed.iter().flat_map(|keyed| keyed.not_closed()));
         read.sort_by_key(|snapshot| snapshot.name);
         read
@@ -139,18 +172,29 @@ impl Registry {
 
     /// The breaker of that name, once a function has been bound to it.
     #[must_use]
-    pub fn breaker(&self, name: &str) -> Option<Arc<Breaker>> {
-        self.lock().breakers.get(name).cloned()
+    pub fn breaker(&self, name: &str) -> Option<BreakerHandle> {
+        let inner = self.lock();
+        let named = inner.breakers.get(name).cloned().map(Held::Named);
+        let a_static = || inner.statics.iter().find(|breaker| breaker.name() == name).copied().map(Held::Static);
+        named.or_else(a_static).map(BreakerHandle)
     }
 
     pub(crate) fn bind(&self, site: &Site) -> Binding {
         Binding {
-            statistics: self.statistics(site.name()),
+            statistics: if site.tool().is_some() {
+                self.statistics(site.name())
+            } else {
+                entry(&mut self.lock().functions, site.name())
+            },
             breaker: match site.own_breaker() {
-                Some(own) => Some(BoundBreaker::Static(own)),
-                None => site.policy().breaker.map(|wanted| BoundBreaker::Named(self.bind_breaker(wanted, site))),
+                Some(own) => Some(self.bind_static(own)),
+                None => site.policy().breaker.map(|wanted| self.bind_breaker(wanted, site)),
             },
             keyed_breakers: site.policy().breaker.map(|wanted| self.keyed_breakers(wanted)),
+            own_budget: site.policy().retry.map(|_| Box::new(Budget::new())),
+            bulkheads: site.policy().bulkhead.map(|wanted| self.bulkheads(wanted, site)),
+            #[cfg(feature = "rate-limit")]
+            rate_limits: site.policy().rate_limit.map(|wanted| self.rate_limits(wanted, site)),
             #[cfg(feature = "cache")]
             answers: site.policy().cache.map(crate::cache::Answers::new),
         }
@@ -158,16 +202,18 @@ impl Registry {
 
     /// The statistics of the tool of that name: they exist from the first question on.
     pub(crate) fn statistics(&self, name: &str) -> Arc<ToolStatistics> {
-        let mut inner = self.lock();
-        if let Some(found) = inner.tools.get(name) {
-            return found.clone();
-        }
-        let fresh = Arc::new(ToolStatistics::new());
-        inner.tools.insert(name.into(), fresh.clone());
-        fresh
+        entry(&mut self.lock().tools, name)
     }
 
-    fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> Arc<Breaker> {
+    fn bind_static(&self, own: &'static Breaker) -> BreakerHandle {
+        let mut inner = self.lock();
+        if !inner.statics.iter().any(|known| std::ptr::eq(*known, own)) {
+            inner.statics.push(own);
+        }
+        BreakerHandle(Held::Static(own))
+    }
+
+    fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> BreakerHandle {
         let breaker = self
             .lock()
             .breakers
@@ -185,7 +231,7 @@ impl Registry {
                 wanted.name,
             );
         }
-        breaker
+        BreakerHandle(Held::Named(breaker))
     }
 
     fn keyed_breakers(&self, wanted: BreakerUse) -> Arc<KeyedBreakers> {
@@ -199,9 +245,56 @@ impl Registry {
         keyed
     }
 
+    /// The bulkheads of that name, or new ones for a function that has them to itself.
+    fn bulkheads(&self, wanted: BulkheadUse, site: &Site) -> Arc<Bulkheads> {
+        let fresh = || Arc::new(Bulkheads::new(wanted.settings));
+        let Some(name) = wanted.name else { return fresh() };
+        let found = Arc::clone(self.lock().bulkheads.entry(name).or_insert_with(fresh));
+        differs("bulkhead", name, site, &found.settings(), &wanted.settings);
+        found
+    }
+
+    /// The rate limits of that name, or new ones for a function that has them to itself.
+    #[cfg(feature = "rate-limit")]
+    fn rate_limits(&self, wanted: resilient_policy::RateLimitUse, site: &Site) -> Arc<RateLimits> {
+        let fresh = || Arc::new(RateLimits::new(wanted.settings));
+        let Some(name) = wanted.name else { return fresh() };
+        let found = Arc::clone(self.lock().rate_limits.entry(name).or_insert_with(fresh));
+        differs("rate limit", name, site, &found.settings(), &wanted.settings);
+        found
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells where a limit is given settings that differ from those it has.
+fn differs<S: PartialEq + std::fmt::Debug>(what: &str, name: &str, site: &Site, holding: &S, ignored: &S) {
+    if holding != ignored {
+        tracing::error!(
+            event = "config.invalid",
+            limit = name,
+            location = %site.location(),
+            "two places give the {what} `{name}` different settings: {holding:?} holds, {ignored:?} is ignored",
+        );
+    }
+}
+
+/// The statistics of that name: they exist from the first question on.
+fn entry(of: &mut HashMap<Arc<str>, Arc<ToolStatistics>>, name: &str) -> Arc<ToolStatistics> {
+    if let Some(found) = of.get(name) {
+        return Arc::clone(found);
+    }
+    let fresh = Arc::new(ToolStatistics::new());
+    of.insert(name.into(), Arc::clone(&fresh));
+    fresh
+}
+
+fn read_all(of: HashMap<Arc<str>, Arc<ToolStatistics>>) -> Vec<(Arc<str>, ToolSnapshot)> {
+    let mut read: Vec<_> = of.into_iter().map(|(name, counted)| (name, counted.read())).collect();
+    read.sort_by(|a, b| a.0.cmp(&b.0));
+    read
 }
 
 pin_project! {

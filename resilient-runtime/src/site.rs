@@ -16,7 +16,8 @@ pub struct Site {
     name: &'static str,
     location: Location,
     policy: Policy,
-    breaker: Option<&'static Breaker>,
+    tool: Option<&'static str>,
+    pub(crate) breaker: Option<&'static Breaker>,
     bound: OnceLock<Binding>,
     /// What it is bound to in registries of their own, which tests have.
     elsewhere: Mutex<Vec<(Weak<Registry>, Arc<Binding>)>>,
@@ -48,11 +49,19 @@ impl Site {
             name,
             location,
             policy,
+            tool: None,
             breaker: None,
             bound: OnceLock::new(),
             elsewhere: Mutex::new(Vec::new()),
             warned: AtomicBool::new(false),
         }
+    }
+
+    /// Says that it is a tool, and under which name rmcp's router knows it.
+    #[must_use]
+    pub const fn of_tool(mut self, tool: &'static str) -> Self {
+        self.tool = Some(tool);
+        self
     }
 
     /// Guards the function with a breaker of the user's.
@@ -83,7 +92,12 @@ impl Site {
     /// A call of the function, before anything is known about it.
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
-        Entry { site: self, keys: Keys { breaker: None } }
+        Entry { site: self, keys: Keys { breaker: None, bulkhead: None, rate_limit: None } }
+    }
+
+    /// The name under which rmcp's router knows it, if it is a tool.
+    pub(crate) const fn tool(&self) -> Option<&'static str> {
+        self.tool
     }
 
     /// The breaker of the user's that guards it.
@@ -164,6 +178,8 @@ pub struct Entry<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Keys {
     pub(crate) breaker: Option<u128>,
+    pub(crate) bulkhead: Option<u128>,
+    pub(crate) rate_limit: Option<u128>,
 }
 
 impl Entry<'_> {
@@ -172,6 +188,22 @@ impl Entry<'_> {
     #[must_use]
     pub fn breaker_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
         self.keys.breaker = Collected::hash(values);
+        self
+    }
+
+    /// Gives each of these values a bulkhead of its own, as [`breaker_key`](Self::breaker_key)
+    /// does for breakers.
+    #[must_use]
+    pub fn bulkhead_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
+        self.keys.bulkhead = Collected::hash(values);
+        self
+    }
+
+    /// Gives each of these values a rate limit of its own, as [`breaker_key`](Self::breaker_key)
+    /// does for breakers.
+    #[must_use]
+    pub fn rate_limit_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
+        self.keys.rate_limit = Collected::hash(values);
         self
     }
 }

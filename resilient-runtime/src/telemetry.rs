@@ -6,9 +6,9 @@ use resilient_policy::{ErrorKind, Severity, Source};
 use tracing::Span;
 
 use crate::context::CallContext;
-use crate::error::{McpError, log_chain};
+use crate::error::{LimitKind, McpError, log_chain};
 use crate::pipeline::{Call, barrier};
-use crate::statistics::Outcome;
+use crate::statistics::{Outcome, Suppressed};
 
 /// The span of a guarded function that no hook called.
 pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
@@ -90,9 +90,13 @@ pub(crate) fn retry_scheduled(tool: &str, attempt: u32, kind: ErrorKind, delay: 
     tracing::warn!(event = "retry.scheduled", tool, attempt, kind = kind.as_str(), delay_ms = millis(delay));
 }
 
-pub(crate) fn retry_given_up(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration) {
-    let delay_ms = millis(delay);
-    tracing::warn!(event = "retry.suppressed", tool, attempt, kind = kind.as_str(), delay_ms, reason = "deadline");
+pub(crate) fn retry_suppressed(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration, reason: Suppressed) {
+    let (delay_ms, reason) = (millis(delay), reason.as_str());
+    tracing::warn!(event = "retry.suppressed", tool, attempt, kind = kind.as_str(), delay_ms, reason);
+}
+
+pub(crate) fn limit_rejected(tool: &str, limit: LimitKind) {
+    tracing::debug!(event = "limit.rejected", tool, limit = limit.as_str());
 }
 
 pub(crate) fn fallback_used(tool: &str, source: Source, kind: ErrorKind, age: Option<Duration>) {

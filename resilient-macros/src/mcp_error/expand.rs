@@ -79,9 +79,21 @@ impl<'m, 'a> Expansion<'m, 'a> {
                     Some(Arm::with(hint.fields(), quote_spanned!(span=> #option::Some(#text))))
                 },
             ),
-            self.method("is_retryable", &boolean, &quote_spanned!(span=> #kind.is_retryable()), |own| {
-                own.retryable.map(|said| Arm::new(quote!(#said)))
-            }),
+            self.method(
+                "retry_override",
+                &quote_spanned!(span=> #option<::core::primitive::bool>),
+                &quote_spanned!(span=> #option::None),
+                |own| own.retryable.map(|said| Arm::new(quote_spanned!(span=> #option::Some(#said)))),
+            ),
+            // A field whose type answers this in a way of its own is asked too.
+            self.method(
+                "is_retryable",
+                &boolean,
+                &quote_spanned!(span=>
+                    #option::unwrap_or_else(#krate::McpError::retry_override(self), || #kind.is_retryable())
+                ),
+                |_| None,
+            ),
             self.method("trips_breaker", &boolean, &quote_spanned!(span=> #kind.trips_breaker()), |own| {
                 own.trips_breaker.map(|said| Arm::new(quote!(#said)))
             }),

@@ -2,10 +2,12 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::TokenStream;
-use syn::Meta;
+use syn::{Expr, Meta};
 
 use super::list;
-use super::value::{BreakerArgs, CacheArgs, DurationArg, FallbackArgs, RetryArgs, Setting, Text, Word};
+use super::value::{
+    BreakerArgs, BulkheadArgs, CacheArgs, DurationArg, FallbackArgs, RateLimitArgs, RetryArgs, Setting, Text, Word,
+};
 use crate::krate::Krate;
 
 /// The key under which an impl block hands its own keys to its tools. No user writes it.
@@ -16,6 +18,8 @@ const KEYS: &[&str] = &[
     "timeout",
     "attempt_timeout",
     "breaker",
+    "bulkhead",
+    "rate_limit",
     "fallback",
     "cache",
     "read_only",
@@ -40,6 +44,10 @@ pub(super) struct Args {
     pub(super) attempt_timeout: Option<Setting<DurationArg>>,
     #[darling(default)]
     pub(super) breaker: Option<Setting<BreakerArgs>>,
+    #[darling(default)]
+    pub(super) bulkhead: Option<Setting<BulkheadArgs>>,
+    #[darling(default)]
+    pub(super) rate_limit: Option<Setting<RateLimitArgs>>,
     #[darling(default)]
     pub(super) fallback: Option<Setting<FallbackArgs>>,
     #[darling(default)]
@@ -107,5 +115,23 @@ pub(super) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::
         }
     }
     drop(told.into_inner());
-    parse(tokens, errors)
+    let args = parse(tokens, errors);
+    for key in args.keys() {
+        let message = "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool";
+        errors.push(Error::custom(message).with_span(key));
+    }
+    args
+}
+
+impl Args {
+    /// The expressions that keep the limits of one call apart from those of another.
+    fn keys(&self) -> impl Iterator<Item = &Expr> {
+        let breaker = match self.breaker.as_ref().and_then(Setting::value) {
+            Some(BreakerArgs::Set(set)) => set.key(),
+            _ => None,
+        };
+        let bulkhead = self.bulkhead.as_ref().and_then(Setting::value).and_then(BulkheadArgs::key);
+        let rate_limit = self.rate_limit.as_ref().and_then(Setting::value).and_then(RateLimitArgs::key);
+        [breaker, bulkhead, rate_limit].into_iter().flatten()
+    }
 }

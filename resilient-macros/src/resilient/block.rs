@@ -10,7 +10,7 @@ use syn::{Attribute, Generics, Ident, Meta, Token, Type, Visibility, WhereClause
 
 use super::args::{self, Args, INHERITED};
 use super::function::OpaqueFn;
-use super::{handler, model, shape, tool};
+use super::{expand, handler, model, shape, tool};
 
 /// An impl block whose methods' bodies are not parsed.
 pub(super) struct OpaqueImpl {
@@ -83,7 +83,7 @@ impl ToTokens for OpaqueImpl {
         let (parameters, _, where_clause) = generics.split_for_impl();
         let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
         let members = members.iter().map(|member| match member {
-            Member::Function(function) => super::expand::untouched(function),
+            Member::Function(function) => expand::untouched(function),
             Member::Other(other) => other.clone(),
         });
         tokens.extend(quote! {
@@ -96,7 +96,7 @@ impl ToTokens for OpaqueImpl {
 }
 
 /// Expands the attribute on an impl block.
-pub(super) fn expand(attribute: &TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
+pub(super) fn block(attribute: &TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
     let args = args::parse_for_block(attribute.clone(), &mut errors);
     let Some(mut block) = errors.handle(syn::parse2::<OpaqueImpl>(item).map_err(Error::from)) else {
@@ -112,47 +112,62 @@ pub(super) fn expand(attribute: &TokenStream, item: TokenStream) -> darling::Res
         return errors.finish_with(TokenStream::new());
     };
     model::check_block(&args, &mut errors);
+    let mut guarded = Vec::new();
     for member in &mut block.members {
-        if let Member::Function(function) = member {
-            inherit(function, &args, attribute, &mut errors);
+        if let Member::Function(function) = member
+            && inherit(function, &args, attribute, &mut errors)
+        {
+            guarded.push(expand::site_fn(&function.sig.ident));
         }
     }
     let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));
     let expanded = match router {
-        Some(router) => with_router(&block, &router, &args),
+        Some(router) => with_router(&block, &router, &guarded, &args),
         None => TokenStream::new(),
     };
     errors.finish_with(expanded)
 }
 
-/// Gives the block's keys to a tool.
-fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mut darling::error::Accumulator) {
-    let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return };
+/// Gives the block's keys to a tool. `true` where that leaves it guarded.
+fn inherit(
+    function: &mut OpaqueFn,
+    args: &Args,
+    keys: &TokenStream,
+    errors: &mut darling::error::Accumulator,
+) -> bool {
+    let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return false };
     let own_at = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient"));
     let krate = args.krate.clone().unwrap_or_default();
     let inherited = format_ident!("{INHERITED}");
     let Some(own_at) = own_at else {
-        if shape::can_inherit(function) {
+        let guarded = shape::can_inherit(function);
+        if guarded {
             let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys))]);
             function.attrs.insert(tool_at, attribute);
         }
-        return;
+        return guarded;
     };
-    let own = function.attrs.remove(own_at);
     if own_at > tool_at {
         // The function itself will say that this is the wrong place.
-        function.attrs.insert(own_at, own);
-        return;
+        return false;
     }
+    let own = function.attrs.remove(own_at);
     let path = own.path();
     let written = match &own.meta {
         Meta::Path(_) => TokenStream::new(),
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(_) => {
             errors.push(Error::custom("expected keys in brackets: `#[resilient(retry = 3)]`").with_span(path));
-            return;
+            return false;
         }
     };
+    let mut told = Error::accumulator();
+    let skips = args::parse(written.clone(), &mut told).skip.is_some();
+    drop(told.into_inner());
+    if skips {
+        function.attrs.insert(own_at, own);
+        return false;
+    }
     // A trailing comma is the user's right.
     let ends_with_comma = written
         .clone()
@@ -162,6 +177,7 @@ fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mu
     let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
     let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys))]);
     function.attrs.insert(own_at, merged);
+    true
 }
 
 /// What the user asked of `#[tool_router]`.
@@ -208,7 +224,7 @@ impl Router {
 
 /// The block with its router under a hidden name, the public name as a copy of the shared one,
 /// and, where it was asked for, the handler that uses the shared one itself.
-fn with_router(block: &OpaqueImpl, router: &Router, args: &Args) -> TokenStream {
+fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Args) -> TokenStream {
     let krate = args.krate.clone().unwrap_or_default();
     let p = quote!(#krate::__private);
     let Router { name, vis, server_handler } = router;
@@ -228,7 +244,7 @@ fn with_router(block: &OpaqueImpl, router: &Router, args: &Args) -> TokenStream 
 
         impl #parameters #self_ty #where_clause {
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                #p::shared(#label, Self::#built)
+                #p::shared(#label, Self::#built, &[#(Self::#guarded),*])
             }
 
             #[doc = #doc]

@@ -7,6 +7,7 @@ use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, FnArg, Pat, PatType, Type};
 
+use crate::krate::Krate;
 use super::function::{OpaqueFn, is_nameless, plain_name};
 use super::model::{Breaker, Plan, step_span};
 use super::policy;
@@ -26,11 +27,12 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
-    let site = site(plan, &p, at);
+    let (site, beside) = site(plan, &p, at);
     let special = special(output, &p, at);
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
-    let named = plan.retry.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
+    let named =
+        plan.retry.is_some() || !plan.keys.is_empty() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
     let body = body(function, &arguments, output, named, at);
     let (mut before, work) = if plan.retry.is_some() {
         let slots = arguments.iter().map(|argument| argument.slot(&p));
@@ -43,7 +45,13 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     } else {
         (TokenStream::new(), body)
     };
-    let entry = quote_spanned!(at=> __RESILIENT_SITE.entry());
+    let mut entry = quote_spanned!(at=> __site.entry());
+    if !plan.keys.is_empty() {
+        // Before the arguments are moved to where an attempt finds them.
+        let keys = plan.keys.tokens(|place| look(&arguments, place));
+        before = quote_spanned!(at=> let __entry = #entry #keys; #before);
+        entry = quote_spanned!(at=> __entry);
+    }
     let call = match (plan.retry.is_some(), &chain) {
         (false, None) => quote_spanned!(at=> #p::once(#entry, #work, #special)),
         (true, None) => quote_spanned!(at=> #p::repeat(#entry, #work, #special)),
@@ -77,12 +85,21 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
         }
     }
     let block = quote_spanned!(at=> { #site #copies #before #call.await });
-    quote!(#(#attrs)* #vis #sig #block)
+    quote!(#(#attrs)* #vis #sig #block #beside)
 }
 
-/// The static record of the function.
-fn site(plan: &Plan, p: &TokenStream, at: Span) -> TokenStream {
+/// The static record of the function: what stands in its body, and what stands beside it. The
+/// record of a tool in a block is owned by a function beside it, which the block's router asks, so
+/// that everything is known before the first call.
+fn site(plan: &Plan, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
     let name = &plan.name;
+    // Two functions of one name in two modules are two; a tool's name is its own.
+    let label = if plan.tool_name.is_some() || plan.is_named {
+        quote_spanned!(at=> #name)
+    } else {
+        quote_spanned!(at=> ::core::concat!(::core::module_path!(), "::", #name))
+    };
+    let tool = plan.tool_name.as_ref().map(|tool| quote_spanned!(at=> .of_tool(#tool)));
     let policy = policy::tokens(plan, p);
     let breaker = match &plan.breaker {
         Some(Breaker::Static(path)) => {
@@ -91,17 +108,41 @@ fn site(plan: &Plan, p: &TokenStream, at: Span) -> TokenStream {
         }
         Some(Breaker::Named(..)) | None => TokenStream::new(),
     };
-    quote_spanned!(at=>
+    let record = quote_spanned!(at=>
         static __RESILIENT_SITE: #p::Site = #p::Site::new(
-            #name,
+            #label,
             #p::Location {
                 module: ::core::module_path!(),
                 file: ::core::file!(),
                 line: ::core::line!(),
             },
             #policy,
-        ) #breaker;
-    )
+        ) #tool #breaker;
+    );
+    let Some(owner) = &plan.site_fn else {
+        let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);
+        return (here, TokenStream::new());
+    };
+    let beside = quote_spanned!(at=>
+        #[doc(hidden)]
+        fn #owner() -> &'static #p::Site {
+            #record
+            &__RESILIENT_SITE
+        }
+    );
+    (quote_spanned!(at=> let __site = Self::#owner();), beside)
+}
+
+/// Beside a function that was refused: what the block's router asks for, so that it is not told as
+/// missing as well.
+pub(super) fn dummy_site(function: &OpaqueFn, krate: &Krate) -> TokenStream {
+    let owner = site_fn(&function.sig.ident);
+    quote!(fn #owner() -> &'static #krate::__private::Site { loop {} })
+}
+
+/// The name of the function that owns the record of a tool in a block.
+pub(super) fn site_fn(tool: &Ident) -> Ident {
+    format_ident!("__resilient_{}_site", syn::ext::IdentExt::unraw(tool), span = Span::call_site())
 }
 
 /// The request among a tool's arguments, for when it runs without the hook. Only an argument with
@@ -110,7 +151,7 @@ fn request(plan: &Plan, function: &OpaqueFn, p: &TokenStream, at: Span) -> Optio
     let names: Vec<_> =
         function.arguments().filter(|argument| plan.is_tool && no_cfg(argument)).filter_map(plain_name).collect();
     let (first, others) = names.split_first()?;
-    let look = |name: &Ident| quote_spanned!(at=> (&&#p::Asked(&#name)).context(&__RESILIENT_SITE));
+    let look = |name: &Ident| quote_spanned!(at=> (&&#p::Asked(&#name)).context(__site));
     let (first, others) = (look(first), others.iter().map(|name| look(name)));
     Some(quote_spanned!(at=> {
         use #p::requests::*;
@@ -230,6 +271,18 @@ fn copy(reference: &TokenStream, p: &TokenStream, at: Span) -> TokenStream {
     })
 }
 
+/// The arguments under the user's names, by reference.
+fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
+    let look = arguments.iter().map(|Argument { cfgs, name, pattern, .. }| {
+        quote_spanned!(place=>
+            #(#cfgs)*
+            #[allow(unused_variables, unused_mut, clippy::no_effect_underscore_binding)]
+            let #pattern = &#name;
+        )
+    });
+    quote!(#(#look)*)
+}
+
 /// A chain of fallbacks and what it needs.
 struct Chain {
     /// Copies of the arguments, made before the body uses them up.
@@ -250,11 +303,14 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
             FallbackStep::Cached(_) => {
                 let key = answer_key(plan, arguments, p, at);
                 needs_arguments |= key.needs_arguments;
-                let key = key.tokens;
+                // Before the arguments are moved to where an attempt finds them.
+                let tokens = key.tokens;
+                let key = format_ident!("__key_{index}", span = at);
+                copies.extend(quote_spanned!(at=> let #key = #tokens;));
                 let whole = glue(output);
                 let copy = copy(&quote_spanned!(whole=> __good), &exactly(p.clone(), whole), whole);
                 quote_spanned!(at=> #p::Cached::new(
-                    &__RESILIENT_SITE,
+                    __site,
                     #key,
                     |__good: &<#output as #p::Fallible>::Good| #copy,
                 ))
@@ -311,19 +367,16 @@ struct AnswerKey {
 /// what `cache(key = ..)` says.
 fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> AnswerKey {
     if let Some(key) = &plan.cache_key {
-        let place = glue(key);
-        let look = arguments.iter().map(|Argument { cfgs, name, pattern, .. }| {
-            quote_spanned!(place=> #(#cfgs)* #[allow(unused_variables)] let #pattern = &#name;)
-        });
-        let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(&__RESILIENT_SITE, |__hash| {
-            #(#look)*
+        let look = look(arguments, glue(key));
+        let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| {
+            #look
             __hash.add(&(#key));
         }));
         return AnswerKey { tokens, needs_arguments: true };
     }
     if plan.is_tool {
         return AnswerKey {
-            tokens: quote_spanned!(at=> #p::AnswerKey::of_request(&__RESILIENT_SITE)),
+            tokens: quote_spanned!(at=> #p::AnswerKey::of_request(__site)),
             needs_arguments: false,
         };
     }
@@ -331,6 +384,6 @@ fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span
         let place = glue(ty);
         quote_spanned!(place=> #(#cfgs)* __hash.add(&#name);)
     });
-    let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(&__RESILIENT_SITE, |__hash| { #(#add)* }));
+    let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| { #(#add)* }));
     AnswerKey { tokens, needs_arguments: true }
 }

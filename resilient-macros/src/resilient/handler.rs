@@ -39,7 +39,7 @@ pub(super) fn expand(args: &Args, mut block: OpaqueImpl) -> darling::Result<Toke
         router
     } else {
         let label = router.to_string();
-        quote!(#krate::__private::shared(#label, || #router))
+        quote!(#krate::__private::shared(#label, || #router, &[]))
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #kept)*)]);

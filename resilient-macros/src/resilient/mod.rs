@@ -6,6 +6,7 @@ mod block;
 mod expand;
 mod function;
 mod handler;
+mod limits;
 mod list;
 mod model;
 mod place;
@@ -28,7 +29,7 @@ use place::Item;
 pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let expanded = match place::of(item) {
         Item::Function => function(attribute, item.clone()),
-        Item::Block => block::expand(&attribute, item.clone()),
+        Item::Block => block::block(&attribute, item.clone()),
         Item::Other(span, found) => {
             let message = format!("expected an `async fn` or an `impl` block above `#[tool_router]`, found {found}");
             Err(Error::custom(message).with_span(&span))
@@ -52,5 +53,12 @@ fn function(attribute: TokenStream, item: TokenStream) -> darling::Result<TokenS
     }
     shape::check(&function, &args, &mut errors);
     let plan = model::plan(&args, &function, &mut errors);
-    errors.finish_with(expand::expand(&plan, &function))
+    let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &function)) };
+    if args.inherited.is_none() {
+        return Err(errors);
+    }
+    // The block's router asks for the record of each of its tools.
+    let (item, errors) = (expand::untouched(&function), errors.write_errors());
+    let dummy = expand::dummy_site(&function, &plan.krate);
+    Ok(quote::quote!(#item #dummy #errors))
 }

@@ -4,12 +4,13 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
-use resilient_policy::{BreakerSettings, CacheSettings, Effect, Policy, Retry, Source, check};
+use resilient_policy::{BreakerSettings, BulkheadUse, CacheSettings, Effect, Policy, RateLimitUse, Retry, Source, check};
 use syn::spanned::Spanned;
 use syn::{Expr, Path};
 
 use super::args::Args;
 use super::function::OpaqueFn;
+use super::limits::{self, Bulkhead, Keys, RateLimit};
 use super::places::Places;
 use super::tool::Tool;
 use super::value::{At, BreakerArgs, DurationArg, FallbackStep, Setting};
@@ -24,12 +25,21 @@ pub(super) struct Plan {
     pub(super) attempt_timeout: Option<std::time::Duration>,
     pub(super) retry: Option<Retry>,
     pub(super) breaker: Option<Breaker>,
+    pub(super) bulkhead: Option<Bulkhead>,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) keys: Keys,
     pub(super) fallback: Vec<FallbackStep>,
     pub(super) cache: Option<CacheSettings>,
     pub(super) cache_key: Option<Expr>,
     pub(super) effect: Effect,
     /// Whether rmcp serves the function, so that its request holds its arguments.
     pub(super) is_tool: bool,
+    /// The name under which rmcp's tool router knows the function, if it is a tool.
+    pub(super) tool_name: Option<String>,
+    /// The function that owns the record, for a tool of a block.
+    pub(super) site_fn: Option<syn::Ident>,
+    /// Whether the user chose the name.
+    pub(super) is_named: bool,
 }
 
 /// The breaker of a function.
@@ -46,17 +56,19 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, errors: &mut Accumulator) -
     let tool = Tool::find(&function.attrs);
     let mut places = Places::default();
 
-    let name = args
-        .name
+    let own_name = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
+    let tool_name = tool
         .as_ref()
-        .map(|name| name.0.value.clone())
-        .or_else(|| tool.as_ref().and_then(|tool| tool.name.clone()))
-        .unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
+        .filter(|tool| !tool.is_prompt)
+        .map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
+    let name =
+        args.name.as_ref().map(|name| name.0.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
     let timeout = duration("timeout", args.timeout.as_ref(), inherited.timeout.as_ref(), &mut places);
     let attempt_timeout =
         duration("attempt_timeout", args.attempt_timeout.as_ref(), inherited.attempt_timeout.as_ref(), &mut places);
     let retry_args = own_or(args.retry.as_ref(), inherited.retry.as_ref());
     let retry = retry_args.map(|retry| retry.lower(&mut places));
+    let mut keys = Keys::default();
     let breaker = own_or(args.breaker.as_ref(), inherited.breaker.as_ref()).map(|breaker| match breaker {
         BreakerArgs::Named(At { value, span }) => {
             places.put("breaker.name", *span);
@@ -65,8 +77,19 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, errors: &mut Accumulator) -
         BreakerArgs::Static(path) => Breaker::Static(path.clone()),
         BreakerArgs::Set(set) => {
             let (named, settings) = set.lower(&mut places);
+            keys.breaker = set.key().cloned();
             Breaker::Named(named.unwrap_or_else(|| name.clone()), Some(settings))
         }
+    });
+    let bulkhead = own_or(args.bulkhead.as_ref(), inherited.bulkhead.as_ref()).map(|bulkhead| {
+        keys.bulkhead = bulkhead.key().cloned();
+        let (name, settings) = bulkhead.lower(&mut places);
+        Bulkhead { name, settings }
+    });
+    let rate_limit = own_or(args.rate_limit.as_ref(), inherited.rate_limit.as_ref()).map(|rate_limit| {
+        keys.rate_limit = rate_limit.key().cloned();
+        let (name, settings) = rate_limit.lower(&mut places);
+        RateLimit { name, settings, by_caller: rate_limit.by_caller(), span: rate_limit.span() }
     });
     let fallback =
         args.fallback.as_ref().and_then(Setting::value).map(|fallback| fallback.0.clone()).unwrap_or_default();
@@ -85,11 +108,17 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, errors: &mut Accumulator) -
         attempt_timeout,
         retry,
         breaker,
+        bulkhead,
+        rate_limit,
+        keys,
         fallback,
         cache,
         cache_key: cache_args.and_then(|cache| cache.key().cloned()),
         effect,
         is_tool: tool.is_some(),
+        tool_name,
+        site_fn: args.inherited.is_some().then(|| super::expand::site_fn(&function.sig.ident)),
+        is_named: args.name.is_some(),
     };
     policy_rules(&plan, args, &places, function.sig.ident.span(), errors);
     gate(&plan, args, function, errors);
@@ -119,6 +148,9 @@ fn policy(plan: &Plan) -> Policy {
     policy.timeout = plan.timeout.unwrap_or(policy.timeout);
     policy.attempt_timeout = plan.attempt_timeout;
     policy.retry = plan.retry;
+    // Their names are checked on their own.
+    policy.bulkhead = plan.bulkhead.as_ref().map(|bulkhead| BulkheadUse::new(bulkhead.settings));
+    policy.rate_limit = plan.rate_limit.as_ref().map(|rate_limit| RateLimitUse::new(rate_limit.settings));
     policy.cache = plan.cache;
     if plan.fallback.iter().any(|step| matches!(step, FallbackStep::Cached(_))) {
         policy.fallback = &[Source::Cache];
@@ -132,6 +164,12 @@ fn policy_rules(plan: &Plan, args: &Args, places: &Places, fallback_span: Span, 
     if let Some(Breaker::Named(name, settings)) = &plan.breaker {
         problems.extend(resilient_policy::check_breaker(name, settings.as_ref()));
     }
+    if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker {
+        problems.extend(set.written().problems());
+    }
+    let bulkhead = plan.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref());
+    let rate_limit = plan.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref());
+    problems.extend(limits::names(bulkhead, rate_limit));
     for problem in problems {
         let span = places.find(problem.path).or_else(|| key_span(args, problem.path)).unwrap_or(fallback_span);
         errors.push(Error::custom(problem.message).with_span(&span));
@@ -165,6 +203,13 @@ fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep], errors: &
         && tool.and_then(|tool| tool.idempotent).is_some_and(|hint| !hint.value)
     {
         errors.push(Error::custom("the tool's annotations say `idempotent_hint = false`").with_span(&word.0));
+    }
+    if let Some(span) = cached
+        && tool.is_some_and(|tool| tool.is_prompt)
+    {
+        let message = "a prompt's last good answers are not kept, as prompts have no hook that knows whose they are; \
+                       use a function or `value(expr)`";
+        errors.push(Error::custom(message).with_span(&span));
     }
     if let (Some(_), Some(span)) = (&args.retry_unsafe, cached) {
         let message = "`fallback = cached` says that the tool only reads, `retry_unsafe` that it writes; remove one";
@@ -226,7 +271,19 @@ pub(super) fn check_block(args: &Args, errors: &mut Accumulator) {
     }
     policy.attempt_timeout = duration("attempt_timeout", args.attempt_timeout.as_ref(), None, &mut places);
     policy.retry = own_or(args.retry.as_ref(), None).map(|retry| retry.lower(&mut places));
+    let (mut bulkhead_name, mut rate_limit_name) = (None, None);
+    if let Some(bulkhead) = own_or(args.bulkhead.as_ref(), None) {
+        let (name, settings) = bulkhead.lower(&mut places);
+        bulkhead_name = name;
+        policy.bulkhead = Some(BulkheadUse::new(settings));
+    }
+    if let Some(rate_limit) = own_or(args.rate_limit.as_ref(), None) {
+        let (name, settings) = rate_limit.lower(&mut places);
+        rate_limit_name = name;
+        policy.rate_limit = Some(RateLimitUse::new(settings));
+    }
     let mut problems = check(&policy);
+    problems.extend(limits::names(bulkhead_name.as_deref(), rate_limit_name.as_deref()));
     match own_or(args.breaker.as_ref(), None) {
         Some(BreakerArgs::Named(At { value, span })) => {
             places.put("breaker.name", *span);
@@ -235,6 +292,7 @@ pub(super) fn check_block(args: &Args, errors: &mut Accumulator) {
         Some(BreakerArgs::Set(set)) => {
             let (name, settings) = set.lower(&mut places);
             problems.extend(resilient_policy::check_breaker(name.as_deref().unwrap_or("breaker"), Some(&settings)));
+            problems.extend(set.written().problems());
         }
         Some(BreakerArgs::Static(_)) | None => {}
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use resilient_policy::{BreakerSettings, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Retry, Scope};
+use resilient_policy::{BreakerSettings, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Retry, Scope, Window};
 
 use super::model::{Breaker, Plan};
 use super::value::FallbackStep;
@@ -33,6 +33,14 @@ pub(super) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
             }
         };
         policy.extend(quote!(.breaker(#wanted)));
+    }
+    if let Some(bulkhead) = &plan.bulkhead {
+        let bulkhead = bulkhead.tokens(p);
+        policy.extend(quote!(.bulkhead(#bulkhead)));
+    }
+    if let Some(rate_limit) = &plan.rate_limit {
+        let rate_limit = rate_limit.tokens(p);
+        policy.extend(quote!(.rate_limit(#rate_limit)));
     }
     if !plan.fallback.is_empty() {
         let sources = plan.fallback.iter().map(|step| match step {
@@ -76,6 +84,11 @@ fn retry(retry: &Retry, p: &TokenStream) -> TokenStream {
         Jitter::Off => tokens.extend(quote!(.jitter(#p::Jitter::Off))),
         Jitter::Full => tokens.extend(quote!(.jitter(#p::Jitter::Full))),
     }
+    match (retry.budget, default.budget) {
+        (None, _) => tokens.extend(quote!(.without_budget())),
+        (Some(share), Some(default)) if (share - default).abs() > f64::EPSILON => tokens.extend(quote!(.budget(#share))),
+        (Some(_), _) => {}
+    }
     if retry.on != KindSet::RETRYABLE {
         let kinds = ErrorKind::ALL.iter().filter(|kind| retry.on.contains(**kind)).map(|kind| {
             let variant = format_ident!("{}", kind.variant_name());
@@ -92,6 +105,30 @@ fn breaker(settings: &BreakerSettings, p: &TokenStream) -> TokenStream {
     if settings.failures != default.failures {
         let failures = settings.failures;
         tokens.extend(quote!(.failures(#failures)));
+    }
+    if let Some(rate) = settings.rate {
+        tokens.extend(quote!(.rate(#rate)));
+    }
+    if settings.window != default.window {
+        let window = match settings.window {
+            Window::Count(size) => quote!(#p::Window::Count(#size)),
+            Window::Time(length) => {
+                let length = duration(length, p);
+                quote!(#p::Window::Time(#length))
+            }
+        };
+        tokens.extend(quote!(.window(#window)));
+    }
+    if let Some(min_calls) = settings.min_calls {
+        tokens.extend(quote!(.min_calls(#min_calls)));
+    }
+    if let Some(slow) = settings.slow {
+        let slow = duration(slow, p);
+        tokens.extend(quote!(.slow(#slow)));
+    }
+    if (settings.slow_rate - default.slow_rate).abs() > f64::EPSILON {
+        let slow_rate = settings.slow_rate;
+        tokens.extend(quote!(.slow_rate(#slow_rate)));
     }
     if settings.open != default.open {
         let open = duration(settings.open, p);
@@ -126,7 +163,7 @@ fn cache(settings: &CacheSettings, p: &TokenStream) -> TokenStream {
 }
 
 /// A duration in the largest unit that needs no fraction.
-fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
+pub(super) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     if nanos == 0 {
         quote!(#p::Duration::from_secs(#seconds))

@@ -39,7 +39,7 @@ mod requests {
                 return None;
             }
             let effect = site.policy().effect;
-            Some(crate::mcp::request::context(self.0, site.name().into(), effect, None, false).0)
+            Some(crate::mcp::request::context(self.0, site.name().into(), effect, None, None).0)
         }
     }
 }

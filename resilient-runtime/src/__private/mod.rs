@@ -29,7 +29,8 @@ pub use asked::{Asked, asked};
 pub use clone::{Arg, Slot};
 pub use derive::*;
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Policy, Retry, Scope, Source,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Policy,
+    RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
 pub use std::time::Duration;
 pub use {serde, serde_json};
@@ -71,3 +72,27 @@ macro_rules! __with_rmcp {
 }
 
 pub use crate::__with_rmcp as with_rmcp;
+
+/// Expands to its input where the runtime has rate limits.
+#[cfg(feature = "rate-limit")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rate_limit {
+    ($wanted:expr) => {
+        $wanted
+    };
+}
+
+/// Where the runtime has no rate limits, says what to do about it.
+#[cfg(not(feature = "rate-limit"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rate_limit {
+    ($wanted:expr) => {
+        ::core::compile_error!(
+            "`rate_limit` needs the feature `rate-limit` of `resilient-runtime`; add it in Cargo.toml, or remove the key"
+        )
+    };
+}
+
+pub use crate::__rate_limit as rate_limit;

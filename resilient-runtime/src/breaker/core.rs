@@ -234,8 +234,9 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
             // No ticket is given out in these generations.
             (State::Open | State::Isolated, _) => return Recorded::Stale,
         };
-        if next.state == State::Open {
-            raise(cells.timer, next.generation, now_ms.saturating_add(limits.open_ms));
+        if next.generation != word.generation {
+            let period = if next.state == State::Open { limits.open_ms } else { 0 };
+            raise(cells.timer, next.generation, now_ms.saturating_add(period));
         }
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
@@ -243,6 +244,28 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
                     (word.state != next.state).then_some(Change { from: word.state, to: next.state }),
                 );
             }
+            Err(seen) => bits = seen,
+        }
+    }
+}
+
+/// The generation in which the breaker is closed, if it is.
+pub(crate) fn closed_generation(cells: Cells<'_>) -> Option<u64> {
+    admit_closed(cells).map(|ticket| ticket.generation)
+}
+
+/// Opens the breaker because of what a window holds that belongs to this generation.
+pub(crate) fn trip(cells: Cells<'_>, limits: Limits, generation: u64, now_ms: u64) -> Option<Change> {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        if word.state != State::Closed || word.generation != generation {
+            return None;
+        }
+        let next = word.next(State::Open);
+        raise(cells.timer, next.generation, now_ms.saturating_add(limits.open_ms));
+        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return Some(Change { from: State::Closed, to: State::Open }),
             Err(seen) => bits = seen,
         }
     }
@@ -258,9 +281,10 @@ pub(crate) fn force(cells: Cells<'_>, limits: Limits, to: State, now_ms: u64) ->
             return None;
         }
         let next = word.next(to);
-        if to == State::Open {
-            raise(cells.timer, next.generation, now_ms.saturating_add(limits.open_ms));
-        }
+        // Where there is no period the timer still moves on, so that it never falls so far behind
+        // that it seems to be ahead.
+        let period = if to == State::Open { limits.open_ms } else { 0 };
+        raise(cells.timer, next.generation, now_ms.saturating_add(period));
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => return (word.state != to).then_some(Change { from: word.state, to }),
             Err(seen) => bits = seen,

@@ -14,6 +14,8 @@ const KEPT: usize = 100;
 pub enum Reason {
     /// Too many failures, or a probe that failed.
     Failures,
+    /// Too many slow calls.
+    Slow,
     /// The open period was over and a call came to probe.
     Probing,
     /// Enough probes succeeded.
@@ -32,6 +34,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Failures => "failures",
+            Self::Slow => "slow",
             Self::Probing => "probing",
             Self::Recovered => "recovered",
             Self::Opened => "opened_by_hand",

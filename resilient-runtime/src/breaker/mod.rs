@@ -1,8 +1,8 @@
 //! Circuit breakers: stop asking a dependency that keeps failing, and notice when it is back.
 //!
 //! A breaker belongs to a dependency, not to a server or a tool: functions that name the same
-//! breaker share it. Closed, it counts failures in a row. After `failures` of them it opens and
-//! rejects calls for the `open` period; then it is half-open and lets `probes` calls through at a
+//! breaker share it. Closed, it counts failures in a row, or takes the rate of failures, or of slow
+//! calls, over a window. After `failures` of them, or at that rate, it opens and rejects calls for the `open` period; then it is half-open and lets `probes` calls through at a
 //! time. `successes` good ones close it, a single failure opens it again.
 //!
 //! A permit is given back whatever happens to its call: a permit that is dropped, because the
@@ -12,9 +12,11 @@
 mod core;
 mod history;
 mod keyed;
+mod permit;
 mod sync;
+mod window;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
@@ -24,12 +26,15 @@ pub use self::core::State as BreakerState;
 pub(crate) use self::core::{Signal, Ticket};
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
+pub use permit::Permit;
 
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
 use self::history::History;
 use self::sync::AtomicU64;
+use self::window::{Results, Sample};
 use crate::ResilienceError;
 use crate::clock;
+use crate::retry::Budget;
 use crate::statistics::sharded::Sharded;
 
 const SUCCESSES: usize = 0;
@@ -53,7 +58,9 @@ pub struct Breaker {
     word: AtomicU64,
     timer: AtomicU64,
     counts: Sharded<5>,
+    results: Mutex<Results>,
     history: History,
+    budget: Budget,
 }
 
 impl Breaker {
@@ -76,7 +83,9 @@ impl Breaker {
             word: AtomicU64::new(0),
             timer: AtomicU64::new(0),
             counts: Sharded::new(),
+            results: Mutex::new(Results::new()),
             history: History::new(),
+            budget: Budget::new(),
         }
     }
 
@@ -134,6 +143,7 @@ impl Breaker {
             state,
             remaining: self.remaining(),
             consecutive_failures: if state == State::Closed { count } else { 0 },
+            window: self.window(),
             probes,
             successes: self.counts.sum(SUCCESSES),
             failures: self.counts.sum(FAILURES),
@@ -142,6 +152,14 @@ impl Breaker {
             stale: self.counts.sum(STALE),
             transitions: self.history.read(),
         }
+    }
+
+    fn window(&self) -> Option<(u32, u32, u32)> {
+        let settings = self.settings();
+        let generation = self::core::closed_generation(self.cells()).filter(|_| settings.has_window())?;
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let totals = results.totals(generation, settings.window, clock::millis(Instant::now()));
+        Some((totals.calls, totals.failed, totals.slow))
     }
 
     /// Asks to run once. A probe that gives no result within `lease` is given up.
@@ -166,15 +184,15 @@ impl Breaker {
     }
 
     /// Lets the lease of a probe run from now on.
-    pub(crate) fn start_lease(&self, ticket: Ticket, lease: Option<Duration>) {
+    pub(crate) fn start_lease(&self, ticket: Ticket, lease: Duration) {
         if ticket.probe {
-            let lease = clock::saturating_millis(lease.unwrap_or(self.settings().open));
+            let lease = clock::saturating_millis(lease);
             self::core::start_lease(self.cells(), ticket, clock::millis(Instant::now()), lease);
         }
     }
 
-    /// Gives a ticket back with what became of it.
-    pub(crate) fn record(&self, ticket: Ticket, signal: Signal) {
+    /// Gives a ticket back with what became of the execution, which took that long.
+    pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
         self.counts.add(
             match signal {
                 Signal::Success => SUCCESSES,
@@ -183,17 +201,87 @@ impl Breaker {
             },
             1,
         );
-        if signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket) {
+        let settings = self.settings();
+        if !settings.has_window() && signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket) {
             return;
         }
-        let limits = limits(self.settings());
-        match self::core::record(self.cells(), limits, ticket, signal, clock::millis(Instant::now())) {
+        let now = clock::millis(Instant::now());
+        let slow = took.is_slow(&settings);
+        if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
+            let sample = Sample { failed: signal == Signal::Failure, slow };
+            let tripped = self.look_at_window(&settings, ticket, now, |results| match took {
+                Took::KnownToBeSlow if !sample.failed => results.totals(ticket.generation, settings.window, now),
+                Took::KnownToBeSlow => results.slow_one_failed(ticket.generation, settings.window, now),
+                Took::Time(_) | Took::Nothing => results.add(ticket.generation, settings.window, sample, now),
+            });
+            if tripped || settings.rate.is_some() {
+                return;
+            }
+        }
+        // A probe that is slow shows that the dependency is not well.
+        let signal = match signal {
+            Signal::Success if slow && ticket.probe => Signal::Failure,
+            other => other,
+        };
+        match self::core::record(self.cells(), limits(settings), ticket, signal, now) {
             Recorded::Counted(change) => {
                 let reason = if signal == Signal::Failure { Reason::Failures } else { Reason::Recovered };
                 self.tell(change, reason);
             }
             Recorded::Stale => self.counts.add(STALE, 1),
         }
+    }
+
+    /// Takes note that an execution that is still running has become slow: a dependency that hangs
+    /// must not look well until its callers give up. Told at most once of a ticket.
+    pub(crate) fn note_slow(&self, ticket: Ticket) {
+        let settings = self.settings();
+        if settings.slow.is_some() && self.is_closed_in(ticket) {
+            let now = clock::millis(Instant::now());
+            let sample = Sample { failed: false, slow: true };
+            self.look_at_window(&settings, ticket, now, |results| {
+                results.add(ticket.generation, settings.window, sample, now)
+            });
+        }
+    }
+
+    fn is_closed_in(&self, ticket: Ticket) -> bool {
+        self::core::closed_generation(self.cells()) == Some(ticket.generation)
+    }
+
+    /// Changes the window, and opens the breaker if a rate is reached by that.
+    fn look_at_window(
+        &self,
+        settings: &BreakerSettings,
+        ticket: Ticket,
+        now: u64,
+        change: impl FnOnce(&mut Results) -> window::Totals,
+    ) -> bool {
+        let totals = change(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner));
+        let trips = totals.trips(settings);
+        if trips {
+            let change = self::core::trip(self.cells(), limits(*settings), ticket.generation, now);
+            let is_failing = settings.rate.is_some_and(|rate| {
+                f64::from(totals.failed) / f64::from(totals.calls) >= rate
+            });
+            self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });
+        }
+        trips
+    }
+
+    /// Whether a call that comes after `delay` is sure to be rejected, and how long that lasts, as
+    /// far as that is known.
+    pub(crate) fn rejects_for(&self, delay: Duration) -> Option<Option<Duration>> {
+        match self.state() {
+            State::Isolated => Some(None),
+            State::Open => self.remaining().filter(|left| *left > delay).map(Some),
+            State::Closed | State::HalfOpen => None,
+        }
+    }
+
+    /// The budget of retries of everybody who uses this breaker.
+    pub(crate) const fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Whether dropping it would lose nothing that decides about a call.
@@ -255,6 +343,8 @@ pub struct BreakerSnapshot {
     pub remaining: Option<Duration>,
     /// Failures in a row, while it is closed.
     pub consecutive_failures: u32,
+    /// What the window holds, while it is closed and has one: results, failures, slow ones.
+    pub window: Option<(u32, u32, u32)>,
     /// Probes that are running.
     pub probes: u32,
     /// Results that were successes.
@@ -269,6 +359,27 @@ pub struct BreakerSnapshot {
     pub stale: u64,
     /// The last 100 transitions, oldest first.
     pub transitions: Vec<Transition>,
+}
+
+/// How long an execution took, as far as that is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Took {
+    /// That long.
+    Time(Duration),
+    /// Long enough that [`Breaker::note_slow`] was told of it.
+    KnownToBeSlow,
+    /// It did not begin.
+    Nothing,
+}
+
+impl Took {
+    fn is_slow(self, settings: &BreakerSettings) -> bool {
+        match (self, settings.slow) {
+            (Self::Time(took), Some(slow)) => took >= slow,
+            (Self::KnownToBeSlow, _) => true,
+            (Self::Time(_) | Self::Nothing, _) => false,
+        }
+    }
 }
 
 fn limits(settings: BreakerSettings) -> Limits {

@@ -11,7 +11,7 @@ use moka::sync::Cache;
 use resilient_policy::{CacheSettings, Scope, Source};
 use tokio::time::Instant;
 
-use crate::context::{CallContext, Principal};
+use crate::context::{CallContext, Principal, Request};
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::pipeline::{Chance, Fallible, Step};
 use crate::site::Site;
@@ -72,13 +72,8 @@ impl AnswerKey {
     pub fn of_request(site: &Site) -> Option<Self> {
         let scope = site.policy().cache?.scope;
         let context = CallContext::current();
-        let arguments =
-            context.as_ref().and_then(CallContext::request).and_then(|request| request.arguments.as_deref());
-        let Some(arguments) = arguments else {
-            site.warn_once(
-                "this tool runs without the hook, so `fallback = cached` keeps nothing; add \
-                `#[resilient]` above `#[tool_router]`, or wrap the router with `mcp::instrument`",
-            );
+        let Some(arguments) = hooked(context.as_ref()).and_then(|request| request.arguments.as_deref()) else {
+            warn_unhooked(site);
             return None;
         };
         Self::new(context.as_ref().and_then(CallContext::principal), scope, arguments.as_bytes())
@@ -90,13 +85,31 @@ impl AnswerKey {
         let scope = site.policy().cache?.scope;
         let arguments = Collected::bytes(arguments)?;
         let context = CallContext::current();
+        if site.tool().is_some() && hooked(context.as_ref()).is_none() {
+            warn_unhooked(site);
+            return None;
+        }
         let alone = Principal::new("");
         let principal = match &context {
             Some(context) if context.request().is_some() => context.principal(),
+            // Nobody knows for whom this is done; in a process that serves several, nothing is kept.
+            _ if Principal::are_several() => None,
             _ => Some(&alone),
         };
         Self::new(principal, scope, &arguments)
     }
+}
+
+/// The request that the hook serves, if this is part of one.
+fn hooked(context: Option<&CallContext>) -> Option<&Request> {
+    context.and_then(CallContext::request).map(|request| &**request).filter(|request| request.is_hooked)
+}
+
+fn warn_unhooked(site: &Site) {
+    site.warn_once(
+        "this tool runs without the hook, so `fallback = cached` keeps nothing; add `#[resilient]` above \
+         `#[tool_router]`, or wrap the router with `mcp::instrument`",
+    );
 }
 
 /// `fallback = cached`.

@@ -111,6 +111,10 @@ impl CallContext {
     pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Instant) {
         self.attempt = attempt;
         self.set_deadline(deadline);
+        // What an attempt warned of that failed is not about the answer.
+        if let Some(request) = self.request.as_ref().filter(|_| attempt > 1) {
+            request.report().warnings.clear();
+        }
     }
 
     pub(crate) fn set_deadline(&mut self, deadline: Instant) {

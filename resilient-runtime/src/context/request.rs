@@ -1,18 +1,24 @@
 //! What the hook knows about a request, and what the guarded function tells it in return.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::{Effect, Source};
 use tokio_util::sync::CancellationToken;
 
-use crate::statistics::Outcome;
+use crate::statistics::{Outcome, ToolStatistics};
+
+/// Whether this process serves more than one principal, or some that nobody knows.
+static SEVERAL: AtomicBool = AtomicBool::new(false);
 
 /// Whose data a call is about. Last good answers are kept and served per principal.
 ///
-/// An application that knows its users puts one into the request's extensions. Otherwise it is,
-/// over HTTP, a keyed hash of the `Authorization` header; over stdio there is just one.
+/// An application that knows its users puts one into the request's extensions: rmcp's own, or, in a
+/// layer of an HTTP server, those of the HTTP request. Otherwise it is, over HTTP, a keyed hash of
+/// the `Authorization` header; over stdio there is just one. A server that speaks to several clients
+/// over something else has to say who they are: as soon as a second one is noticed, none is known.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal(Arc<str>);
 
@@ -21,6 +27,17 @@ impl Principal {
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(name.as_ref().into())
+    }
+
+    /// Takes note that this process serves more than one principal, or some that nobody knows.
+    #[cfg_attr(not(feature = "rmcp"), expect(dead_code, reason = "without requests there is nobody to serve"))]
+    pub(crate) fn note_several() {
+        SEVERAL.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process serves more than one principal.
+    pub(crate) fn are_several() -> bool {
+        SEVERAL.load(Ordering::Relaxed)
     }
 
     /// The name.
@@ -44,6 +61,8 @@ pub(crate) struct Request {
     pub(crate) tool: Arc<str>,
     /// Whether the hook serves it, counts it and tells the client what is reported.
     pub(crate) is_hooked: bool,
+    /// Where the hook counts it.
+    pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) traceparent: Option<String>,
     pub(crate) principal: Option<Principal>,
     /// The arguments as canonical JSON, where the tool keeps last good answers.
@@ -75,6 +94,8 @@ pub(crate) struct Report {
     pub(crate) degraded: Option<Degraded>,
     /// The public text of a fallback that failed too.
     pub(crate) fallback_error: Option<String>,
+    /// Where the call is counted, if not under the name of its route.
+    pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) warnings: Vec<String>,
 }
 

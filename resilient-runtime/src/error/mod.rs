@@ -12,7 +12,7 @@ use resilient_policy::Severity;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
-pub use resilience::{ResilienceError, TimeoutScope};
+pub use resilience::{LimitKind, ResilienceError, TimeoutScope};
 pub(crate) use text::{log_chain, public_text};
 
 use crate::Classify;
@@ -38,9 +38,16 @@ pub trait McpError: Error + Classify {
         Some(Cow::Borrowed(self.kind().default_hint()))
     }
 
-    /// Whether the same call may succeed a little later. Default: the kind's answer.
+    /// What this error says of its own about being retried, whatever its kind and whatever the
+    /// policy retries. Default: nothing.
+    fn retry_override(&self) -> Option<bool> {
+        None
+    }
+
+    /// Whether the same call may succeed a little later: what the error says of its own, else what
+    /// its kind says.
     fn is_retryable(&self) -> bool {
-        self.kind().is_retryable()
+        self.retry_override().unwrap_or_else(|| self.kind().is_retryable())
     }
 
     /// Whether it counts as a failure for a breaker. Default: the kind's answer.
@@ -80,7 +87,7 @@ pub trait McpError: Error + Classify {
 pub(crate) struct Failure {
     pub(crate) kind: crate::ErrorKind,
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) retryable: bool,
+    pub(crate) retry_override: Option<bool>,
     pub(crate) trips_breaker: bool,
     pub(crate) falls_back: bool,
 }
@@ -90,7 +97,7 @@ impl Failure {
         Self {
             kind: error.kind(),
             retry_after: error.retry_after(),
-            retryable: error.is_retryable(),
+            retry_override: error.retry_override(),
             trips_breaker: error.trips_breaker(),
             falls_back: error.falls_back(),
         }

@@ -30,6 +30,27 @@ impl TimeoutScope {
     }
 }
 
+/// Which limit of this server's own was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// `bulkhead`: so many executions at a time.
+    Bulkhead,
+    /// `rate_limit`: so many calls in a time.
+    RateLimit,
+}
+
+impl LimitKind {
+    /// The word used in answers, logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bulkhead => "bulkhead",
+            Self::RateLimit => "rate_limit",
+        }
+    }
+}
+
 /// Why a guarded function gave no answer of its own.
 ///
 /// An error type that a `#[resilient]` function returns takes it in with
@@ -54,6 +75,15 @@ pub enum ResilienceError {
         /// by hand and opens for no time that is known.
         retry_after: Option<Duration>,
     },
+    /// A limit of this server's own was reached: the function was not run.
+    #[non_exhaustive]
+    Overloaded {
+        /// Which limit.
+        limit: LimitKind,
+        /// The time after which a call may be let through: exact for a rate limit, where nobody
+        /// else comes first. `None` for a bulkhead: when somebody else ends is not known.
+        retry_after: Option<Duration>,
+    },
     /// The client cancelled the call.
     Cancelled,
     /// The function panicked. The panic's own text is in the log only.
@@ -70,6 +100,8 @@ impl fmt::Display for ResilienceError {
                 write!(f, "an attempt gave no answer within {}", format_duration(*limit))
             }
             Self::CircuitOpen { breaker, .. } => write!(f, "the circuit breaker `{breaker}` is open"),
+            Self::Overloaded { limit: LimitKind::Bulkhead, .. } => f.write_str("the bulkhead is full"),
+            Self::Overloaded { limit: LimitKind::RateLimit, .. } => f.write_str("the rate limit is reached"),
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
         }
@@ -83,6 +115,7 @@ impl Classify for ResilienceError {
         match self {
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
+            Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
         }
@@ -90,7 +123,7 @@ impl Classify for ResilienceError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::CircuitOpen { retry_after, .. } => *retry_after,
+            Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Cancelled | Self::Panicked => None,
         }
     }
@@ -101,6 +134,7 @@ impl McpError for ResilienceError {
         Cow::Borrowed(match self {
             Self::Timeout { .. } => "TIMEOUT",
             Self::CircuitOpen { .. } => "CIRCUIT_OPEN",
+            Self::Overloaded { .. } => "OVERLOADED",
             Self::Cancelled => "CANCELLED",
             Self::Panicked => "INTERNAL",
         })
@@ -111,7 +145,10 @@ impl McpError for ResilienceError {
             Self::Timeout { limit, .. } => {
                 format!("the service behind this tool did not answer within {}", format_duration(*limit)).into()
             }
-            Self::CircuitOpen { .. } | Self::Cancelled | Self::Panicked => self.kind().public_sentence().into(),
+            Self::Overloaded { limit: LimitKind::RateLimit, .. } => "this tool was called too often".into(),
+            Self::CircuitOpen { .. } | Self::Overloaded { .. } | Self::Cancelled | Self::Panicked => {
+                self.kind().public_sentence().into()
+            }
         }
     }
 
@@ -124,6 +161,9 @@ impl McpError for ResilienceError {
             }
             Self::CircuitOpen { breaker, .. } => {
                 details.insert("breaker".into(), json!(breaker));
+            }
+            Self::Overloaded { limit, .. } => {
+                details.insert("limit".into(), json!(limit.as_str()));
             }
             Self::Cancelled | Self::Panicked => {}
         }

@@ -130,7 +130,7 @@ impl<'h> Served<'h> {
         let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
         let (context, request, source) =
-            request::context(&call.request_context, Arc::clone(&hook.tool), hook.effect, arguments, true);
+            request::context(&call.request_context, Arc::clone(&hook.tool), hook.effect, arguments, Some(Arc::clone(&statistics)));
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
         Self { hook, statistics, request, context: Some(context), span, started: Instant::now(), counted: false }
     }
@@ -149,11 +149,16 @@ impl<'h> Served<'h> {
                 .unwrap_or_else(|| Err(internal())),
             other => other,
         };
-        let outcome = self.request.report().outcome.unwrap_or(match &answered {
-            Ok(CallToolResponse::Complete(result)) if result.is_error == Some(true) => Outcome::Error,
-            Ok(_) => Outcome::Ok,
-            Err(_) => Outcome::Error,
-        });
+        let failed = match &answered {
+            Ok(CallToolResponse::Complete(result)) => result.is_error == Some(true),
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        let outcome = match self.request.report().outcome {
+            // A good answer that could not be written down is none.
+            None | Some(Outcome::Ok | Outcome::Fallback) if failed => Outcome::Error,
+            reported => reported.unwrap_or(Outcome::Ok),
+        };
         self.count(outcome);
         let Some(context) = &self.context else { return answered };
         match answered {
@@ -186,8 +191,15 @@ impl<'h> Served<'h> {
             return;
         }
         let report = self.request.report();
-        self.hook.keeps_answers.store(if report.keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
-        self.statistics.call_ended(outcome, self.started.elapsed());
+        // A call that never came to the function, for its arguments, says nothing about it.
+        let keeps = &self.hook.keeps_answers;
+        if report.claimed {
+            keeps.store(if report.keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
+        } else if outcome == Outcome::Ok {
+            // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
+            let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        report.statistics.as_ref().unwrap_or(&self.statistics).call_ended(outcome, self.started.elapsed());
         telemetry::call_ended(&self.span, &self.hook.tool, outcome, report.attempts, self.context.as_ref());
     }
 }

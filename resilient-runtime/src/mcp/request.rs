@@ -1,15 +1,17 @@
 //! What a request says about itself: its id, whose it is, what it belongs to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
-use rmcp::model::Extensions;
+use rmcp::model::ClientConfig;
 use rmcp::service::RequestContext;
 
 use super::wire;
 use crate::context::{CallContext, CorrelationId, CorrelationSource, Principal, Report, Request};
 use crate::keyed_hash::KeyedHash;
+use crate::statistics::ToolStatistics;
 
 /// The context of a call that this request asks for.
 pub(crate) fn context(
@@ -17,16 +19,17 @@ pub(crate) fn context(
     tool: Arc<str>,
     effect: Effect,
     arguments: Option<String>,
-    is_hooked: bool,
+    statistics: Option<Arc<ToolStatistics>>,
 ) -> (CallContext, Arc<Request>, CorrelationSource) {
     let traceparent = asked.meta.get_traceparent().map(ToOwned::to_owned);
     let (correlation_id, source) = correlation(asked, traceparent.as_deref());
     let request = Arc::new(Request {
         id: asked.id.to_string(),
         tool,
-        is_hooked,
+        is_hooked: statistics.is_some(),
         traceparent,
-        principal: principal(&asked.extensions),
+        principal: principal(asked),
+        statistics,
         arguments,
         cancellation: asked.ct.clone(),
         report: Mutex::new(Report { effect, ..Report::default() }),
@@ -48,18 +51,38 @@ fn correlation(asked: &RequestContext<RoleServer>, traceparent: Option<&str>) ->
 
 /// Whose data a request is about: what the application says, else over HTTP who authenticated,
 /// else, where there is no HTTP, the one client of this process.
-fn principal(extensions: &Extensions) -> Option<Principal> {
-    if let Some(principal) = extensions.get::<Principal>() {
+fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
+    let parts = asked.extensions.get::<http::request::Parts>();
+    let said = asked.extensions.get::<Principal>();
+    if let Some(principal) = said.or_else(|| parts?.extensions.get::<Principal>()) {
+        Principal::note_several();
         return Some(principal.clone());
     }
-    match extensions.get::<http::request::Parts>() {
-        Some(parts) => {
-            let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
-            let mut hash = KeyedHash::new();
-            hash.part(b"authorization");
-            hash.part(authorization.as_bytes());
-            Some(Principal::new(format!("{:032x}", hash.finish())))
-        }
-        None => Some(Principal::new("local")),
+    let Some(parts) = parts else { return the_only_client(asked) };
+    Principal::note_several();
+    let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
+    let mut hash = KeyedHash::new();
+    hash.part(b"authorization");
+    hash.part(authorization.as_bytes());
+    Some(Principal::new(format!("{:032x}", hash.finish())))
+}
+
+/// The principal of a process with one client, as over stdio. A second one is noticed by what it
+/// said of itself when it greeted the server; from then on nobody is known.
+fn the_only_client(asked: &RequestContext<RoleServer>) -> Option<Principal> {
+    // Kept alive, so that no later client can have the same address.
+    static FIRST: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    static OTHERS: AtomicBool = AtomicBool::new(false);
+    if let Some(greeting) = asked.peer.peer_info()
+        && !Arc::ptr_eq(FIRST.get_or_init(|| Arc::clone(&greeting)), &greeting)
+        && !OTHERS.swap(true, Ordering::Relaxed)
+    {
+        Principal::note_several();
+        tracing::warn!(
+            event = "config.warning",
+            "this process serves several clients without HTTP: `fallback = cached` needs a `Principal` in the \
+             request's extensions to tell them apart",
+        );
     }
+    (!OTHERS.load(Ordering::Relaxed)).then(|| Principal::new("local"))
 }

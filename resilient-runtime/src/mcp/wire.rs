@@ -78,8 +78,10 @@ impl Told {
         let retry_after = error.retry_after().max(call.retry_after);
         let repeatable = call.effect.is_repeatable();
         let timed_out = kind == ErrorKind::Timeout && call.attempts > 0;
-        let rejected =
-            call.attempts == 0 && call.has_ended && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded);
+        // A call that was never let run, or whose time was over while it queued.
+        let rejected = call.attempts == 0
+            && call.has_ended
+            && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout);
 
         let mut text = format!("{code}: {}", sentence(&message));
         if !repeatable && timed_out {
@@ -117,7 +119,9 @@ impl Told {
         if let Some(hint) = hint {
             object.insert("hint".into(), json!(hint));
         }
-        object.insert("attempts".into(), json!(call.attempts));
+        if call.has_ended {
+            object.insert("attempts".into(), json!(call.attempts));
+        }
         if let Some(id) = call.correlation_id() {
             object.insert("correlation_id".into(), json!(id));
         }
@@ -176,7 +180,9 @@ impl<'a> Known<'a> {
 pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, report: &Report) {
     let mut object = Map::new();
     object.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
-    object.insert("attempts".into(), json!(report.attempts));
+    if report.claimed {
+        object.insert("attempts".into(), json!(report.attempts));
+    }
     if let Some(degraded) = &report.degraded {
         object.insert("degraded".into(), json!(true));
         object.insert("source".into(), json!(degraded.source.as_str()));

@@ -14,14 +14,21 @@ use tracing::Span;
 
 use super::answer::{Failed, Meaning};
 use super::body::Body;
-use crate::breaker::{Breaker, Signal, Ticket};
+use super::turn::{Got, Turn};
+use crate::bulkhead;
+use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock;
 use crate::context::{self, CallContext};
-use crate::error::{Failure, ResilienceError, TimeoutScope};
+use crate::error::{Failure, LimitKind, ResilienceError, TimeoutScope};
+#[cfg(feature = "rate-limit")]
+use crate::keyed_hash::Collected;
 use crate::registry::Binding;
+use crate::retry::Budget;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::Outcome;
+use crate::statistics::{Outcome, Rejected, Suppressed};
 use crate::telemetry;
+
+const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
 /// How the guarded part of a call ended.
 #[derive(Debug, Clone)]
@@ -33,12 +40,12 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Answered(Meaning::Good | Meaning::Unfinished) => Outcome::Ok,
             Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => Outcome::Error,
             Self::Refused(ResilienceError::Timeout { .. }) => Outcome::Timeout,
-            Self::Refused(ResilienceError::CircuitOpen { .. }) => Outcome::Rejected,
+            Self::Refused(ResilienceError::CircuitOpen { .. } | ResilienceError::Overloaded { .. }) => Outcome::Rejected,
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
         }
@@ -59,6 +66,8 @@ impl Verdict {
 enum State {
     /// About to ask for an attempt.
     Asking,
+    /// In line for a slot of the bulkhead.
+    Queueing,
     /// The body runs.
     Running,
     /// Between two attempts.
@@ -84,6 +93,13 @@ pin_project! {
         attempt: u32,
         attempt_started: Instant,
         ticket: Option<Ticket>,
+        // What it has of its bulkhead.
+        turn: Turn,
+        // Of whom the rate limit is asked, where the policy has a key.
+        rate_limit_key: Option<u128>,
+        // When the running attempt becomes slow, where the breaker wants to know; gone once told.
+        slow_at: Option<Instant>,
+        is_slow: bool,
         state: State,
         // How the last attempt ended.
         last: Option<Verdict>,
@@ -97,7 +113,8 @@ pin_project! {
 
     impl PinnedDrop for Call<'_> {
         fn drop(this: Pin<&mut Self>) {
-            this.end(Outcome::Cancelled);
+            // A panic that no barrier was around takes the future with it.
+            this.end(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled });
         }
     }
 }
@@ -113,16 +130,24 @@ impl<'a> Call<'a> {
         let deadline = caller.as_ref().and_then(CallContext::deadline).map_or(own, |theirs| theirs.min(own));
         let is_nested = caller.as_ref().is_some_and(|caller| caller.attempt() > 0);
         let context = caller.unwrap_or_else(CallContext::root);
-        let reports = !is_nested && context.request().is_some_and(|request| request.claim(site));
+        let reports = !is_nested && context.request().is_some_and(|request| request.claim(site, &binding));
         let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
         if !reports {
             binding.statistics.call_started();
         }
+        if site.policy().retry.is_some_and(|retry| retry.budget.is_some())
+            && let Some(budget) = budget(&keyed_breaker, &binding)
+        {
+            budget.deposit(clock::millis(started));
+        }
+        let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
         Self {
             site,
             keyed_breaker,
             binding,
-            watches_cancellation: !is_nested && context.request().is_some(),
+            turn: Turn::new(bulkhead),
+            rate_limit_key: entry.keys.rate_limit,
+            watches_cancellation: context.request().is_some(),
             context: Some(context),
             span,
             reports,
@@ -132,6 +157,8 @@ impl<'a> Call<'a> {
             attempt: 0,
             attempt_started: started,
             ticket: None,
+            slow_at: None,
+            is_slow: false,
             state: State::Asking,
             last: None,
             outcome: None,
@@ -151,16 +178,16 @@ impl<'a> Call<'a> {
     fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<Verdict> {
         loop {
             match self.state {
-                State::Asking => {
-                    if let Err(verdict) = self.as_mut().ask() {
-                        return Poll::Ready(verdict);
-                    }
-                    let this = self.as_mut().project();
-                    let last = *this.attempt > this.site.policy().retries();
-                    let _context = context::enter(this.context);
-                    body.as_mut().begin(last);
-                    *this.state = State::Running;
-                }
+                State::Asking => match self.as_mut().ask() {
+                    Ok(Got::Slot) => self.as_mut().begin(body.as_mut()),
+                    Ok(Got::Place) => *self.as_mut().project().state = State::Queueing,
+                    Ok(Got::Nothing) => return Poll::Ready(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
+                    Err(verdict) => return Poll::Ready(verdict),
+                },
+                State::Queueing => match ready!(self.as_mut().poll_queue(cx)) {
+                    Ok(()) => self.as_mut().begin(body.as_mut()),
+                    Err(verdict) => return Poll::Ready(verdict),
+                },
                 State::Running => {
                     let polled = {
                         let _context = context::enter(self.as_mut().project().context);
@@ -196,25 +223,120 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Asks everybody who has a say for an attempt.
-    fn ask(self: Pin<&mut Self>) -> Result<(), Verdict> {
-        let this = self.project();
+    /// Asks everybody who has a say for an attempt, and says what the bulkhead gave it.
+    fn ask(mut self: Pin<&mut Self>) -> Result<Got, Verdict> {
+        #[cfg(feature = "rate-limit")]
+        if let Err(error) = self.check_rate() {
+            return Err(self.reject(LimitKind::RateLimit, error));
+        }
+        let this = self.as_mut().project();
         if let Some(breaker) = breaker(this.keyed_breaker, this.binding) {
-            match breaker.admit(this.site.policy().attempt_limit()) {
+            let policy = this.site.policy();
+            // A probe that may have to queue is not given up while it does.
+            let queueing = this.turn.longest_wait(*this.deadline).map(|wait| lease(policy).saturating_add(wait));
+            match breaker.admit(queueing.or_else(|| policy.attempt_limit())) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
-                Err(error) => return Err(this.last.take().unwrap_or(Verdict::Refused(error))),
+                Err(error) => {
+                    this.binding.statistics.rejected(Rejected::Breaker);
+                    return Err(this.last.take().unwrap_or(Verdict::Refused(error)));
+                }
             }
         }
+        Ok(this.turn.ask(&this.binding.statistics))
+    }
+
+    /// Asks the rate limit for the call, at its beginning.
+    #[cfg(feature = "rate-limit")]
+    fn check_rate(&self) -> Result<(), ResilienceError> {
+        let Some(limits) = self.binding.rate_limits.as_ref().filter(|_| self.attempt == 0) else { return Ok(()) };
+        let by_caller = self.site.policy().rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
+        // Without a known caller the whole process is one.
+        let principal = self.context.as_ref().and_then(CallContext::principal).filter(|_| by_caller);
+        let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));
+        limits.check(caller.or(self.rate_limit_key))
+    }
+
+    /// A limit did not let an attempt run: what it had is given back, and a call that has run ends
+    /// as its last attempt did.
+    fn reject(self: Pin<&mut Self>, limit: LimitKind, error: ResilienceError) -> Verdict {
+        self.binding.statistics.rejected(match limit {
+            LimitKind::Bulkhead => Rejected::Bulkhead,
+            LimitKind::RateLimit => Rejected::RateLimit,
+        });
+        telemetry::limit_rejected(self.site.name(), limit);
+        self.give_up(error)
+    }
+
+    /// There is no attempt, although the breaker let it through: says so to everybody.
+    fn give_up(mut self: Pin<&mut Self>, error: ResilienceError) -> Verdict {
+        let mut this = self.as_mut().project();
+        this.turn.give_back();
+        this.timer.set(None);
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
+            breaker.record(ticket, Signal::Neutral, Took::Nothing);
+        }
+        this.last.take().unwrap_or(Verdict::Refused(error))
+    }
+
+    /// Waits in line for a slot, at most as long as the bulkhead allows and the call has time.
+    fn poll_queue(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Verdict>> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            // That the client is gone is the end, whatever came before.
+            *self.as_mut().project().last = None;
+            return Poll::Ready(Err(self.give_up(ResilienceError::Cancelled)));
+        }
+        let mut this = self.as_mut().project();
+        let given_up = this.turn.waits_until(*this.attempt_started).filter(|until| until < this.deadline);
+        let has_slot = this.turn.poll_slot(cx).is_ready();
+        if !has_slot {
+            if this.timer.is_none() {
+                this.timer.set(Some(sleep_until(given_up.unwrap_or(*this.deadline))));
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
+            }
+        }
+        let now = Instant::now();
+        if now >= *this.deadline {
+            return Poll::Ready(Err(self.out_of_time()));
+        }
+        if !has_slot {
+            return Poll::Ready(Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())));
+        }
+        this.timer.set(None);
+        *this.attempt_started = now;
+        Poll::Ready(Ok(()))
+    }
+
+    /// The deadline came while an attempt was in line.
+    fn out_of_time(self: Pin<&mut Self>) -> Verdict {
+        if self.last.is_some()
+            && let Some(request) = self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports)
+        {
+            request.report().reason = Some(Suppressed::Deadline.as_str());
+        }
+        let limit = whole_call(self.started, self.deadline);
+        self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })
+    }
+
+    /// Begins the attempt that everybody has let through.
+    fn begin(self: Pin<&mut Self>, body: Pin<&mut dyn Body>) {
+        let this = self.project();
         *this.attempt += 1;
         this.binding.statistics.attempt_started(*this.attempt > 1);
         if let Some(context) = this.context {
             context.begin_attempt(*this.attempt, *this.deadline);
         }
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), *this.ticket) {
-            breaker.start_lease(ticket, this.site.policy().attempt_limit());
+            breaker.start_lease(ticket, lease(this.site.policy()));
+            *this.slow_at = breaker.settings().slow.map(|slow| clock::later(*this.attempt_started, slow));
+            *this.is_slow = false;
         }
-        Ok(())
+        let last = *this.attempt > this.site.policy().retries();
+        *this.state = State::Running;
+        let _context = context::enter(this.context);
+        body.begin(last);
     }
 
     /// Waits for whatever ends a running attempt from outside.
@@ -226,17 +348,28 @@ impl<'a> Call<'a> {
         let own_limit = this.site.policy().attempt_limit();
         let own_end = own_limit.map(|limit| clock::later(*this.attempt_started, limit));
         let end = own_end.map_or(*this.deadline, |own| own.min(*this.deadline));
-        if this.timer.is_none() {
-            this.timer.set(Some(sleep_until(end)));
+        loop {
+            let slow_at = this.slow_at.filter(|slow| *slow < end);
+            if this.timer.is_none() {
+                this.timer.set(Some(sleep_until(slow_at.unwrap_or(end))));
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
+            }
+            this.timer.set(None);
+            *this.slow_at = None;
+            if slow_at.is_none() {
+                break;
+            }
+            if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), *this.ticket) {
+                breaker.note_slow(ticket);
+                *this.is_slow = true;
+            }
         }
-        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-            ready!(timer.poll(cx));
-        }
-        this.timer.set(None);
         let had_it_all = own_end.is_some_and(|own| own <= *this.deadline);
         let (scope, limit) = match own_limit {
             Some(limit) if had_it_all => (TimeoutScope::Attempt, limit),
-            _ => (TimeoutScope::Call, this.deadline.saturating_duration_since(*this.started)),
+            _ => (TimeoutScope::Call, whole_call(*this.started, *this.deadline)),
         };
         Poll::Ready(Verdict::Refused(ResilienceError::Timeout { scope, limit }))
     }
@@ -258,8 +391,14 @@ impl<'a> Call<'a> {
     fn settle(mut self: Pin<&mut Self>, ended: Verdict) -> Option<Verdict> {
         let signal = self.signal(&ended);
         let this = self.as_mut().project();
+        this.turn.give_back();
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
-            breaker.record(ticket, signal);
+            let took = match (*this.is_slow, breaker.settings().slow) {
+                (true, _) => Took::KnownToBeSlow,
+                (false, Some(_)) => Took::Time(this.attempt_started.elapsed()),
+                (false, None) => Took::Nothing,
+            };
+            breaker.record(ticket, signal, took);
         }
         match self.as_mut().next_delay(&ended) {
             None => Some(ended),
@@ -280,9 +419,11 @@ impl<'a> Call<'a> {
             Verdict::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
             Verdict::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
             // Without a limit of its own the attempt had all the time there was, unless that was
-            // somebody else's.
+            // somebody else's, or queueing had taken some of it.
             Verdict::Refused(ResilienceError::Timeout { .. })
-                if self.site.policy().attempt_limit().is_none() && !self.deadline_is_inherited =>
+                if self.site.policy().attempt_limit().is_none()
+                    && !self.deadline_is_inherited
+                    && !self.turn.has_queued() =>
             {
                 Signal::Failure
             }
@@ -301,22 +442,41 @@ impl<'a> Call<'a> {
             }
             Verdict::Answered(_) | Verdict::Refused(_) => return None,
         };
-        if !(failure.retryable && retry.on.contains(failure.kind)) {
+        // What the error says of itself wins; else it is its kind that decides.
+        if !failure.retry_override.unwrap_or_else(|| retry.on.contains(failure.kind)) {
             return None;
         }
         let retries_done = *this.attempt - 1;
         if retries_done >= retry.max {
             return None;
         }
+        let now = Instant::now();
         let backoff = retry.delay(retries_done, fastrand::f64());
         let delay = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
-        let left = this.deadline.saturating_duration_since(Instant::now());
-        if delay >= left {
-            telemetry::retry_given_up(this.site.name(), *this.attempt, failure.kind, delay);
+        // The breaker would reject the retry: nobody has to wait to hear that.
+        let open_for = breaker(this.keyed_breaker, this.binding).and_then(|breaker| breaker.rejects_for(delay));
+        if let Some(open_for) = open_for {
+            if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
+                let mut report = request.report();
+                report.retry_after = open_for;
+                report.reason = Some(ErrorKind::CircuitOpen.as_str());
+            }
+            return None;
+        }
+        let reason = if delay >= this.deadline.saturating_duration_since(now) {
+            Some(Suppressed::Deadline)
+        } else {
+            let budget = budget(this.keyed_breaker, this.binding);
+            let is_spent = |share| budget.is_some_and(|budget| !budget.withdraw(clock::millis(now), share));
+            retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
+        };
+        if let Some(reason) = reason {
+            this.binding.statistics.retry_suppressed(reason);
+            telemetry::retry_suppressed(this.site.name(), *this.attempt, failure.kind, delay, reason);
             if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
                 let mut report = request.report();
                 report.retry_after = Some(delay);
-                report.reason = Some("deadline");
+                report.reason = Some(reason.as_str());
             }
             return None;
         }
@@ -360,25 +520,48 @@ impl<'a> Call<'a> {
     }
 
     /// Counts the call, once, and gives back what it may still hold.
-    pub(crate) fn end(self: Pin<&mut Self>, outcome: Outcome) {
-        let this = self.project();
+    pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome) {
+        let this = self.as_mut().project();
         if this.outcome.is_some() {
             return;
         }
         *this.outcome = Some(outcome);
+        this.turn.give_back();
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
-            breaker.record(ticket, Signal::Neutral);
+            breaker.record(ticket, Signal::Neutral, Took::Nothing);
         }
         if !*this.reports {
             this.binding.statistics.call_ended(outcome, this.started.elapsed());
             telemetry::call_ended(this.span, this.site.name(), outcome, *this.attempt, this.context.as_ref());
-        } else if let Some(request) = this.context.as_ref().and_then(CallContext::request) {
-            let mut report = request.report();
-            report.outcome = Some(outcome);
-            report.attempts = *this.attempt;
-            report.effect = this.site.policy().effect;
+        } else {
+            self.report(outcome);
         }
     }
+
+    /// Tells the hook how the call went, as far as it has gone.
+    pub(crate) fn report(&self, outcome: Outcome) {
+        if let Some(request) = self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports) {
+            let mut report = request.report();
+            report.outcome = Some(outcome);
+            report.attempts = self.attempt;
+            report.effect = self.site.policy().effect;
+        }
+    }
+}
+
+/// How long a call had. What a caller left of its own time is no round number; nobody needs its
+/// nanoseconds.
+fn whole_call(started: Instant, deadline: Instant) -> Duration {
+    let limit = deadline.saturating_duration_since(started);
+    Duration::from_millis(clock::saturating_millis(limit.saturating_add(HALF_A_MILLI)))
+}
+
+/// How long a probe is waited for: as long as it may take, and a little longer, so that its own
+/// timeout is heard before somebody else takes its place.
+fn lease(policy: &Policy) -> Duration {
+    const LEAST_MARGIN: Duration = Duration::from_millis(100);
+    let longest = policy.attempt_limit().unwrap_or(policy.timeout);
+    longest.saturating_add((longest / 4).max(LEAST_MARGIN))
 }
 
 /// The breaker that a call asks: that of its key, else the function's.
@@ -386,12 +569,25 @@ fn breaker<'b>(keyed: &'b Option<Arc<Breaker>>, binding: &'b Binding) -> Option<
     keyed.as_deref().or(binding.breaker.as_deref())
 }
 
+/// The budget that a call's retries come out of: that of its breaker, else the function's.
+fn budget<'b>(keyed: &'b Option<Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Budget> {
+    breaker(keyed, binding).map(Breaker::budget).or(binding.own_budget.as_deref())
+}
+
 impl context::Request {
     /// Takes the request for this function, if it is the one that the client asked for.
-    fn claim(&self, site: &Site) -> bool {
+    fn claim(&self, site: &Site, binding: &Binding) -> bool {
         let mut report = self.report();
-        let mine = self.is_hooked && !report.claimed && *self.tool == *site.name();
+        let mine = self.is_hooked && !report.claimed && site.tool() == Some(&*self.tool);
         if mine {
+            // Under another name than its route's, the call is counted there.
+            if let Some(hook) = &self.statistics
+                && !Arc::ptr_eq(hook, &binding.statistics)
+            {
+                hook.call_withdrawn();
+                binding.statistics.call_started();
+                report.statistics = Some(Arc::clone(&binding.statistics));
+            }
             report.claimed = true;
             report.keeps_answers = site.policy().cache.is_some();
             report.effect = site.policy().effect;

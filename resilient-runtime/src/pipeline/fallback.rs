@@ -1,8 +1,8 @@
 //! What answers when the guarded part could not: a chain of steps, each tried in turn.
 
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Source};
@@ -184,29 +184,31 @@ impl Limit {
     /// Runs the function within the limit. `None` where it did not end in time, was cancelled or
     /// panicked.
     pub async fn run<R>(self, function: impl Future<Output = R>) -> Option<R> {
-        let caught = catch(function);
-        let work = async {
-            match self.context {
-                Some(context) => context.instrument(caught).await,
-                None => caught.await,
+        let mut running = pin!(Some(function));
+        let ended = {
+            let caught = poll_fn(|cx| match running.as_mut().as_pin_mut() {
+                Some(function) => match barrier(|| function.poll(cx)) {
+                    Some(polled) => polled.map(Some),
+                    None => Poll::Ready(None),
+                },
+                None => Poll::Ready(None),
+            });
+            let work = async {
+                match self.context {
+                    Some(context) => context.instrument(caught).await,
+                    None => caught.await,
+                }
+            };
+            let limited = tokio::time::timeout(self.time, work);
+            match self.cancellation {
+                Some(cancellation) => cancellation.run_until_cancelled_owned(limited).await,
+                None => Some(limited.await),
             }
         };
-        let limited = tokio::time::timeout(self.time, work);
-        match self.cancellation {
-            Some(cancellation) => cancellation.run_until_cancelled_owned(limited).await?.ok()?,
-            None => limited.await.ok()?,
-        }
+        // What is left of it may panic when it is dropped.
+        barrier(|| running.set(None));
+        ended?.ok()?
     }
-}
-
-/// Runs a future behind a panic barrier.
-async fn catch<R>(future: impl Future<Output = R>) -> Option<R> {
-    let mut future = pin!(AssertUnwindSafe(future));
-    poll_fn(|cx| match barrier(|| future.as_mut().poll(cx)) {
-        Some(polled) => polled.map(Some),
-        None => std::task::Poll::Ready(None),
-    })
-    .await
 }
 
 /// Ends a call that has a chain: keeps what is good, tries the chain for what is not.
@@ -219,7 +221,8 @@ pub(crate) async fn finish<R: Fallible>(
     let kind = verdict.falls_back();
     let error = match answer.open() {
         Ok(good) => {
-            if matches!(verdict, Verdict::Answered(Meaning::Good)) {
+            // What is made of an old answer is old.
+            if matches!(verdict, Verdict::Answered(Meaning::Good)) && !is_degraded(&call) {
                 barrier(|| chain.keep(&good));
             }
             call.finish(&verdict);
@@ -244,19 +247,29 @@ pub(crate) async fn finish<R: Fallible>(
         call.end(Outcome::Cancelled);
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         telemetry::fallback_used(chance.tool, source, kind, age);
-        report(&call, |report| report.degraded = Some(Degraded { source, age, reason: kind.as_str() }));
+        degrade(&call, Degraded { source, age, reason: kind.as_str() });
         call.as_mut().finish_degraded();
     } else {
-        report(&call, |report| report.fallback_error = chance.public_error.take());
+        if let Some(request) = call.context().and_then(CallContext::request).filter(|_| call.reports()) {
+            request.report().fallback_error = chance.public_error.take();
+        }
         call.finish(&verdict);
     }
     R::close(served)
 }
 
-fn report(call: &Call<'_>, tell: impl FnOnce(&mut crate::context::Report)) {
-    if call.reports()
-        && let Some(request) = call.context().and_then(CallContext::request)
-    {
-        tell(&mut request.report());
+/// Takes note for the client that something else answered, also where that was a function that the
+/// tool called: of several, the oldest counts.
+fn degrade(call: &Call<'_>, degraded: Degraded) {
+    if let Some(request) = call.context().and_then(CallContext::request) {
+        let mut report = request.report();
+        if report.degraded.as_ref().is_none_or(|known| known.age < degraded.age) {
+            report.degraded = Some(degraded);
+        }
     }
+}
+
+/// Whether anything in this request was answered by something else.
+fn is_degraded(call: &Call<'_>) -> bool {
+    call.context().and_then(CallContext::request).is_some_and(|request| request.report().degraded.is_some())
 }

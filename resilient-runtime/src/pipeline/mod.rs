@@ -2,13 +2,21 @@
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
-//!   → cancellation → fallback → timeout → retry → breaker → attempt timeout → panic barrier → body
+//!   → cancellation → fallback → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
+//!   → panic barrier → body
 //! ```
 //!
-//! - The **timeout** covers all attempts and the delays between them. Nothing sleeps past it.
+//! - The **rate limit** counts calls, not attempts: it is asked once, before anything else, and
+//!   never waits.
+//! - The **timeout** covers queueing, all attempts and the delays between them. Nothing sleeps past
+//!   it.
 //! - Each **attempt** asks the breaker anew, is recorded by it on its own, and runs no longer than
 //!   its own limit or what is left of the timeout. No timer is armed for a body that is ready at
 //!   its first poll.
+//! - Each attempt takes a slot of the **bulkhead**, after the breaker has let it through, so that
+//!   nobody queues for what would not be asked. Queueing counts for the timeout, but neither for
+//!   the attempt's own limit nor for the lease of a probe. A retry queues again, behind the others:
+//!   no slot is held in a delay. Whoever gets none says nothing about the dependency.
 //! - A **panic** is caught around the attempt; it is not retried and says nothing about the
 //!   dependency.
 //! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends a delay,
@@ -20,6 +28,7 @@ mod answer;
 mod body;
 mod call;
 mod fallback;
+mod turn;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -99,6 +108,8 @@ where
     R: Answer,
 {
     let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut() as Pin<&mut dyn Body>)).await;
+    // An answer that is made here may say how the call went.
+    call.report(verdict.outcome());
     let answer = match &verdict {
         Verdict::Refused(error) => R::refused(error.clone()),
         // An answered verdict comes with an answer; without one there was a panic on the way.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-const SHARDS: usize = 8;
+pub(crate) const SHARDS: usize = 8;
 
 /// A cache line of its own, so that two shards never share one.
 #[repr(align(64))]
@@ -35,7 +35,7 @@ impl<const N: usize> Sharded<N> {
 }
 
 /// This thread's shard: threads are dealt out in turn when they first count something.
-fn shard() -> usize {
+pub(crate) fn shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static MINE: Cell<usize> = const { Cell::new(usize::MAX) };

@@ -119,7 +119,9 @@ async fn an_attempt_cut_off_after_its_full_limit_is_a_failure_and_a_shortened_on
     assert_eq!((SHORTENED.state(), SHORTENED.snapshot().neutral), (BreakerState::Closed, 1));
 }
 
-#[resilient(breaker(name = "opens-between", failures = 2), retry(max = 3, jitter = off), read_only)]
+static OPENS_BETWEEN: Breaker = Breaker::new("opens-between", BreakerSettings::new().failures(2));
+
+#[resilient(breaker = OPENS_BETWEEN, retry(max = 3, jitter = off), read_only)]
 async fn fails_until_the_breaker_opens() -> Result<(), Error> {
     Err(Error::Down)
 }
@@ -127,8 +129,8 @@ async fn fails_until_the_breaker_opens() -> Result<(), Error> {
 #[tokio::test(start_paused = true)]
 async fn a_breaker_that_opens_between_attempts_ends_them_with_the_last_error() {
     assert_eq!(fails_until_the_breaker_opens().await, Err(Error::Down));
-    let snapshot = Registry::global().breaker("opens-between").expect("bound").snapshot();
-    assert_eq!((snapshot.failures, snapshot.rejected), (2, 1));
+    let snapshot = OPENS_BETWEEN.snapshot();
+    assert_eq!((snapshot.failures, snapshot.rejected), (2, 0));
     assert!(is_rejected(&fails_until_the_breaker_opens().await));
 }
 
@@ -143,4 +145,50 @@ fn a_breaker_is_moved_by_hand() {
     breaker.close();
     assert_eq!(breaker.state(), BreakerState::Closed);
     assert_eq!(breaker.snapshot().transitions.len(), 3, "nothing is told twice");
+}
+
+static GIVES_UP: Breaker = Breaker::new("gives-up", BreakerSettings::new().failures(2));
+
+#[resilient(breaker = GIVES_UP, retry(max = 3, jitter = off), read_only)]
+async fn opens_its_own_breaker() -> Result<(), Error> {
+    Err(Error::Down)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_retry_that_the_breaker_is_sure_to_reject() {
+    let started = tokio::time::Instant::now();
+    assert_eq!(opens_its_own_breaker().await, Err(Error::Down));
+    assert_eq!(started.elapsed(), Duration::from_secs(1), "the delay before the second attempt and none after it");
+}
+
+static PROBED_LATE: Breaker = Breaker::new(
+    "probed-late",
+    BreakerSettings::new().failures(1).open(Duration::from_millis(500)),
+);
+
+#[resilient(breaker = PROBED_LATE, timeout = "60s", attempt_timeout = "50ms")]
+async fn never_answers() -> Result<(), Error> {
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timeout_of_a_probe_is_heard_before_anybody_takes_its_place() {
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            tokio::spawn(async {
+                let started = tokio::time::Instant::now();
+                while started.elapsed() < Duration::from_secs(4) {
+                    assert!(never_answers().await.is_err());
+                    sleep(Duration::from_millis(1)).await;
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.expect("no panic");
+    }
+    let seen = PROBED_LATE.snapshot();
+    // The first eight run together: one opens it, seven come too late. Every 550 ms one probe fails.
+    assert_eq!(seen.stale, 7, "{seen:?}");
+    assert_eq!(seen.failures - seen.stale, 8, "{seen:?}");
 }

@@ -34,7 +34,7 @@ async fn dropping_the_future_at_any_await_gives_everything_back() {
         advance(Duration::from_secs(60)).await;
         assert_eq!(RUNS.load(Ordering::Relaxed), runs, "nothing goes on");
     }
-    let read = Registry::global().tool("fails_slowly").expect("bound");
+    let read = Registry::global().function(concat!(module_path!(), "::fails_slowly")).expect("bound");
     assert_eq!((read.outcome(Outcome::Cancelled), read.calls(), read.in_flight), (3, 3, 0));
     let breaker = Registry::global().breaker("dropped").expect("bound").snapshot();
     assert_eq!((breaker.neutral, breaker.probes), (2, 0), "a delay holds no permit");

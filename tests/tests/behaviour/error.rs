@@ -24,6 +24,9 @@ pub enum Error {
     #[error("nonsense")]
     #[mcp(kind = bad_response)]
     Nonsense,
+    #[error("nonsense for ever")]
+    #[mcp(kind = bad_response, retryable = false)]
+    FinalNonsense,
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),

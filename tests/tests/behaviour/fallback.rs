@@ -26,7 +26,7 @@ async fn a_function_answers_for_what_is_nobodys_mistake() {
     assert_eq!(has_a_function(1).await, Ok("substitute for 1 because down".into()));
     assert_eq!(has_a_function(2).await, Ok("substitute for 2 because no answer within 30s".into()));
     assert_eq!(has_a_function(0).await, Err(Error::NotFound(0)));
-    let read = Registry::global().tool("has_a_function").expect("bound");
+    let read = Registry::global().function(concat!(module_path!(), "::has_a_function")).expect("bound");
     assert_eq!((read.outcome(Outcome::Ok), read.outcome(Outcome::Fallback), read.outcome(Outcome::Error)), (1, 2, 1));
 }
 
@@ -167,6 +167,71 @@ async fn a_rejection_falls_back_without_running_the_body() {
     assert_eq!(rejected().await, Ok(1));
     Registry::global().breaker("isolated-for-fallback").expect("bound").isolate();
     assert_eq!(rejected().await, Ok(9));
-    let read = Registry::global().tool("rejected").expect("bound");
+    let read = Registry::global().function(concat!(module_path!(), "::rejected")).expect("bound");
     assert_eq!((read.attempts, read.outcome(Outcome::Fallback)), (1, 1));
+}
+
+#[resilient(fallback = cached)]
+async fn keeps_what_it_was_given(text: String, number: u32) -> Result<String, Error> {
+    if number == 0 { Err(Error::Down) } else { Ok(text) }
+}
+
+#[resilient(fallback = cached, cache(key = text.len()), retry = 1)]
+async fn keeps_by_length(text: String, down: bool) -> Result<String, Error> {
+    if down { Err(Error::Down) } else { Ok(text) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn arguments_that_the_body_uses_up_are_a_key_all_the_same() {
+    assert_eq!(keeps_what_it_was_given("a".into(), 0).await, Err(Error::Down));
+    assert_eq!(keeps_what_it_was_given("a".into(), 1).await, Ok("a".into()));
+    assert_eq!(keeps_by_length("ab".into(), false).await, Ok("ab".into()));
+    assert_eq!(keeps_by_length("cd".into(), true).await, Ok("ab".into()));
+}
+
+#[resilient]
+async fn replica(number: u32) -> Result<u32, Error> {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    Ok(number)
+}
+
+async fn ask_the_replica(number: u32, _: &Error) -> Result<u32, Error> {
+    replica(number).await
+}
+
+#[resilient(timeout = "1s", fallback = ask_the_replica)]
+async fn primary(number: u32) -> Result<u32, Error> {
+    let _ = number;
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_fallback_calls_has_the_fallbacks_time_and_not_that_of_the_call() {
+    assert_eq!(primary(7).await, Ok(7));
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a drop");
+    }
+}
+
+async fn hangs_with_a_bomb(_: u32, _: &Error) -> Result<u32, Error> {
+    let _bomb = Bomb;
+    std::future::pending().await
+}
+
+#[resilient(fallback = hangs_with_a_bomb)]
+async fn has_a_bomb(number: u32) -> Result<u32, Error> {
+    let _ = number;
+    Err(Error::Down)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_a_fallback_leaves_the_first_error() {
+    assert_eq!(has_a_bomb(1).await, Err(Error::Down));
+    let read = Registry::global().function(concat!(module_path!(), "::has_a_bomb")).expect("bound");
+    assert_eq!((read.outcome(Outcome::Error), read.in_flight), (1, 0));
 }

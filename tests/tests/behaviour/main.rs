@@ -3,10 +3,13 @@
 #![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
 
 mod breaker;
+mod budget;
 mod cancellation;
 mod error;
 mod fallback;
+mod guard;
 mod panics;
 mod retry;
 mod statistics;
 mod timeout;
+mod windows;

@@ -26,7 +26,7 @@ async fn a_panic_is_an_answer_and_neither_retried_nor_held_against_the_dependenc
         assert_eq!(panics(after_a_wait).await, Err(Error::Resilience(ResilienceError::Panicked)));
     }
     assert_eq!((BREAKER.state(), BREAKER.snapshot().neutral), (BreakerState::Closed, 2));
-    let read = Registry::global().tool("panics").expect("bound");
+    let read = Registry::global().function(concat!(module_path!(), "::panics")).expect("bound");
     assert_eq!((read.attempts, read.outcome(Outcome::Panic), read.in_flight), (2, 2, 0));
 }
 

@@ -32,8 +32,9 @@ impl Flaky {
         self.ask()
     }
 
-    #[resilient(retry(max = 3, jitter = off), timeout = "5s", read_only)]
-    async fn thrice_in_five_seconds(&self) -> Result<u32, Error> {
+    #[resilient(retry(max = 3, jitter = off), timeout = "8s", read_only)]
+    async fn thrice_in_eight_seconds(&self) -> Result<u32, Error> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
         self.ask()
     }
 
@@ -101,15 +102,19 @@ async fn a_wait_that_passes_the_deadline_is_not_begun() {
 
     let started = Instant::now();
     let flaky = Flaky::new(4, Error::Down);
-    assert_eq!(flaky.thrice_in_five_seconds().await, Err(Error::Down));
-    // 1 s and 2 s are waited for; 4 s more would pass the 5.
-    assert_eq!((flaky.attempts.get(), started.elapsed()), (3, Duration::from_secs(3)));
+    assert_eq!(flaky.thrice_in_eight_seconds().await, Err(Error::Down));
+    // Three attempts of 1 s, 1 s and 2 s between them; 4 s more would pass the 8.
+    assert_eq!((flaky.attempts.get(), started.elapsed()), (3, Duration::from_secs(6)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn on_replaces_the_kinds_that_are_retried() {
     let flaky = Flaky::new(1, Error::Down);
     assert_eq!(flaky.on_nonsense().await, Err(Error::Down));
+    let flaky = Flaky::new(1, Error::Nonsense);
+    assert_eq!(flaky.on_nonsense().await, Ok(2));
+    let flaky = Flaky::new(1, Error::FinalNonsense);
+    assert_eq!(flaky.on_nonsense().await, Err(Error::FinalNonsense), "what the error says of itself wins");
 }
 
 #[resilient(retry(max = 2, jitter = off), idempotent)]

@@ -21,7 +21,7 @@ async fn every_call_has_one_outcome_and_its_duration_is_counted() {
         let _ = counted(what).await;
     }
     drop(counted(0));
-    let read = Registry::global().tool("counted").expect("bound");
+    let read = Registry::global().function("counted").expect("bound");
     let outcomes = [Outcome::Ok, Outcome::Error, Outcome::Panic, Outcome::Timeout].map(|outcome| read.outcome(outcome));
     assert_eq!(outcomes, [3, 2, 1, 1]);
     assert_eq!((read.calls(), read.in_flight), (7, 0), "a call that was never polled is none");

@@ -2,15 +2,16 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
-use resilient_policy::BreakerSettings;
+use resilient_policy::{BreakerKeys, BreakerSettings, Window};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
-use super::{At, Count, DurationArg, Text, expected};
+use super::{At, Count, DurationArg, Factor, Key, Text, expected};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] = &["name", "failures", "open", "probes", "successes"];
+const KEYS: &[&str] =
+    &["name", "failures", "rate", "window", "min_calls", "slow", "slow_rate", "open", "probes", "successes", "key"];
 
 #[derive(Debug, Clone, Default, FromMeta)]
 struct Keys {
@@ -19,11 +20,23 @@ struct Keys {
     #[darling(default)]
     failures: Option<Count>,
     #[darling(default)]
+    rate: Option<Factor>,
+    #[darling(default)]
+    window: Option<WindowArg>,
+    #[darling(default)]
+    min_calls: Option<Count>,
+    #[darling(default)]
+    slow: Option<DurationArg>,
+    #[darling(default)]
+    slow_rate: Option<Factor>,
+    #[darling(default)]
     open: Option<DurationArg>,
     #[darling(default)]
     probes: Option<Count>,
     #[darling(default)]
     successes: Option<Count>,
+    #[darling(default)]
+    key: Option<Key>,
 }
 
 /// The value of `breaker`.
@@ -67,9 +80,22 @@ impl FromMeta for BreakerArgs {
 }
 
 impl Set {
+    /// Which keys were written: some make no sense beside, or without, others.
+    pub(crate) fn written(&self) -> BreakerKeys {
+        BreakerKeys {
+            failures: self.keys.failures.is_some(),
+            rate: self.keys.rate.is_some(),
+            window: self.keys.window.is_some(),
+            min_calls: self.keys.min_calls.is_some(),
+            slow: self.keys.slow.is_some(),
+            slow_rate: self.keys.slow_rate.is_some(),
+        }
+    }
+
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, BreakerSettings) {
-        let Keys { name, failures, open, probes, successes } = &self.keys;
+        let Keys { name, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, key: _ } =
+            &self.keys;
         let mut settings = BreakerSettings::new();
         places.put("breaker.name", self.key_span);
         let name = name.as_ref().map(|Text(At { value, span })| {
@@ -86,10 +112,55 @@ impl Set {
                 places.put(path, *span);
             }
         }
+        if let Some(Factor(At { value, span })) = rate {
+            settings.rate = Some(*value);
+            places.put("breaker.rate", *span);
+        }
+        if let Some(WindowArg(At { value, span })) = window {
+            settings.window = *value;
+            places.put("breaker.window", *span);
+        }
+        if let Some(Count(At { value, span })) = min_calls {
+            settings.min_calls = Some(*value);
+            places.put("breaker.min_calls", *span);
+        }
+        if let Some(DurationArg(At { value, span })) = slow {
+            settings.slow = Some(*value);
+            places.put("breaker.slow", *span);
+        }
+        if let Some(Factor(At { value, span })) = slow_rate {
+            settings.slow_rate = *value;
+            places.put("breaker.slow_rate", *span);
+        }
         if let Some(DurationArg(At { value, span })) = open {
             settings.open = *value;
             places.put("breaker.open", *span);
         }
         (name, settings)
+    }
+
+    /// The expression that gives each of its values a breaker of its own.
+    pub(crate) fn key(&self) -> Option<&Expr> {
+        self.keys.key.as_ref().map(|key| &key.0)
+    }
+}
+
+/// `100` results, or those of the last `"60s"`.
+#[derive(Debug, Clone)]
+struct WindowArg(At<Window>);
+
+impl FromMeta for WindowArg {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
+                let Count(At { value, span }) = Count::from_expr(value)?;
+                Ok(Self(At { value: Window::Count(value), span }))
+            }
+            Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+                let DurationArg(At { value, span }) = DurationArg::from_expr(value)?;
+                Ok(Self(At { value: Window::Time(value), span }))
+            }
+            other => Err(expected("a number of results, `window = 100`, or a time, `window = \"60s\"`").with_span(other)),
+        }
     }
 }

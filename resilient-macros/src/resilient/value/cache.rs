@@ -6,7 +6,7 @@ use resilient_policy::{CacheSettings, Scope, one_of};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
-use super::{At, Count, DurationArg, expected, is_word};
+use super::{At, Count, DurationArg, Key, expected, is_word};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -72,15 +72,6 @@ impl CacheArgs {
     }
 }
 
-/// Any expression, a text in quotes too.
-#[derive(Debug, Clone)]
-struct Key(Expr);
-
-impl FromMeta for Key {
-    fn from_expr(value: &Expr) -> darling::Result<Self> {
-        Ok(Self(value.clone()))
-    }
-}
 
 #[derive(Debug, Clone)]
 struct ScopeArg(Scope);

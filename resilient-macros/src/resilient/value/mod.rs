@@ -2,10 +2,13 @@
 //! with an example.
 
 mod breaker;
+mod bulkhead;
 mod cache;
 mod duration;
 mod fallback;
+mod key;
 mod number;
+mod rate_limit;
 mod retry;
 mod text;
 
@@ -15,10 +18,13 @@ use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
 pub(super) use breaker::BreakerArgs;
+pub(super) use bulkhead::BulkheadArgs;
 pub(super) use cache::CacheArgs;
 pub(super) use duration::DurationArg;
 pub(super) use fallback::{FallbackArgs, FallbackStep};
-pub(super) use number::{Count, Factor};
+use key::Key;
+pub(super) use number::{Count, Factor, Share};
+pub(super) use rate_limit::RateLimitArgs;
 pub(super) use retry::RetryArgs;
 pub(super) use text::Text;
 

@@ -29,6 +29,24 @@ impl FromMeta for Count {
     }
 }
 
+/// A share in per cent: `"20%"`.
+#[derive(Debug, Clone)]
+pub(crate) struct Share(pub(crate) At<f64>);
+
+impl FromMeta for Share {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        let per_cent = match value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                text.value().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok())
+            }
+            _ => None,
+        };
+        per_cent
+            .map(|per_cent| Self(At { value: per_cent / 100.0, span: value.span() }))
+            .ok_or_else(|| expected("a share such as `\"20%\"`, or `none`").with_span(value))
+    }
+}
+
 /// A number with or without a fraction.
 #[derive(Debug, Clone)]
 pub(crate) struct Factor(pub(crate) At<f64>);

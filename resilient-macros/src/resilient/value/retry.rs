@@ -6,11 +6,11 @@ use resilient_policy::{ErrorKind, Jitter, KindSet, Retry, one_of};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Factor, expected, is_word};
+use super::{At, Count, DurationArg, Factor, Setting, Share, expected, is_word};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on"];
+const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"];
 const DEFAULT_MAX: u32 = 3;
 /// The kinds that `on(..)` may name: the others would be no better the second time, or are
 /// refusals that a retry only makes worse.
@@ -31,6 +31,8 @@ struct Keys {
     jitter: Option<JitterArg>,
     #[darling(default)]
     on: Option<On>,
+    #[darling(default)]
+    budget: Option<Setting<Share>>,
 }
 
 /// The value of `retry`.
@@ -74,7 +76,7 @@ impl RetryArgs {
 
     pub(crate) fn lower(&self, places: &mut Places) -> Retry {
         // Without `..`, so that no key can be forgotten.
-        let Keys { max, base, factor, cap, jitter, on } = &self.keys;
+        let Keys { max, base, factor, cap, jitter, on, budget } = &self.keys;
         let mut retry = Retry::new(DEFAULT_MAX);
         if let Some(Count(At { value, span })) = max {
             retry.max = *value;
@@ -97,6 +99,14 @@ impl RetryArgs {
         }
         if let Some(On(on)) = on {
             retry.on = *on;
+        }
+        match budget {
+            Some(Setting::Is(Share(At { value, span }))) => {
+                retry.budget = Some(*value);
+                places.put("retry.budget", *span);
+            }
+            Some(Setting::None) => retry.budget = None,
+            None => {}
         }
         retry
     }

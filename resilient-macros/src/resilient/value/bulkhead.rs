@@ -1,0 +1,102 @@
+//! `bulkhead = 20`, `bulkhead(max = 20, queue = 40, wait = "1s", name = "make", key = expr)`.
+
+use darling::{Error, FromMeta};
+use proc_macro2::Span;
+use resilient_policy::BulkheadSettings;
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit, Meta};
+
+use super::{At, Count, DurationArg, Key, Text, expected};
+use crate::resilient::list;
+use crate::resilient::places::Places;
+
+const KEYS: &[&str] = &["max", "queue", "wait", "name", "key"];
+
+#[derive(Debug, Clone, Default, FromMeta)]
+struct Keys {
+    #[darling(default)]
+    max: Option<Count>,
+    #[darling(default)]
+    queue: Option<Count>,
+    #[darling(default)]
+    wait: Option<DurationArg>,
+    #[darling(default)]
+    name: Option<Text>,
+    #[darling(default)]
+    key: Option<Key>,
+}
+
+/// The value of `bulkhead`.
+#[derive(Debug, Clone)]
+pub(crate) struct BulkheadArgs {
+    keys: Keys,
+    max: u32,
+    span: Span,
+}
+
+impl FromMeta for BulkheadArgs {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::List(list) => {
+                let mut errors = Error::accumulator();
+                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
+                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
+                // What is missing may be what was misspelt.
+                errors.finish()?;
+                match keys.max.as_ref().map(|max| max.0.value) {
+                    Some(max) => Ok(Self { keys, max, span: list.path.span() }),
+                    None => {
+                        Err(expected("how many attempts may run at a time: `bulkhead(max = 20, ..)`")
+                            .with_span(&list.path))
+                    }
+                }
+            }
+            Meta::NameValue(pair) => match &pair.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                    let shown = text.value();
+                    let number = if shown.parse::<u32>().is_ok() { shown } else { "20".into() };
+                    Err(expected(&format!("a number without quotes: `bulkhead = {number}`")).with_span(text))
+                }
+                value @ Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
+                    let max = Count::from_expr(value)?;
+                    let number = max.0.value;
+                    let keys = Keys { max: Some(max), ..Keys::default() };
+                    Ok(Self { keys, max: number, span: pair.path.span() })
+                }
+                other => Err(expected("a number: `bulkhead = 20`, or `bulkhead = none`").with_span(other)),
+            },
+            Meta::Path(path) => Err(expected("a number: `bulkhead = 20`").with_span(path)),
+        }
+    }
+}
+
+impl BulkheadArgs {
+    /// The name, if it says one, and the settings.
+    pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, BulkheadSettings) {
+        // Without `..`, so that no key can be forgotten.
+        let Keys { max, queue, wait, name, key: _ } = &self.keys;
+        places.put("bulkhead", self.span);
+        let mut settings = BulkheadSettings::new(self.max);
+        if let Some(max) = max {
+            places.put("bulkhead.max", max.0.span);
+        }
+        if let Some(Count(At { value, span })) = queue {
+            settings.queue = *value;
+            places.put("bulkhead.queue", *span);
+        }
+        if let Some(DurationArg(At { value, span })) = wait {
+            settings.wait = Some(*value);
+            places.put("bulkhead.wait", *span);
+        }
+        let name = name.as_ref().map(|Text(At { value, span })| {
+            places.put("bulkhead.name", *span);
+            value.clone()
+        });
+        (name, settings)
+    }
+
+    /// The expression that gives each of its values a bulkhead of its own.
+    pub(crate) fn key(&self) -> Option<&Expr> {
+        self.keys.key.as_ref().map(|key| &key.0)
+    }
+}

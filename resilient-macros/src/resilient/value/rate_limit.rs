@@ -1,0 +1,118 @@
+//! `rate_limit = "100/1s"`, `rate_limit(rate = "100/1s", burst = 20, key = caller, name = "make")`.
+
+use darling::{Error, FromMeta};
+use proc_macro2::Span;
+use resilient_policy::{RateLimitSettings, parse_rate};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit, Meta};
+
+use super::{At, Count, Key, Text, expected, is_word};
+use crate::resilient::list;
+use crate::resilient::places::Places;
+
+const KEYS: &[&str] = &["rate", "burst", "key", "name"];
+
+#[derive(Debug, Clone, Default, FromMeta)]
+struct Keys {
+    #[darling(default)]
+    rate: Option<Rate>,
+    #[darling(default)]
+    burst: Option<Count>,
+    #[darling(default)]
+    key: Option<Key>,
+    #[darling(default)]
+    name: Option<Text>,
+}
+
+/// The value of `rate_limit`.
+#[derive(Debug, Clone)]
+pub(crate) struct RateLimitArgs {
+    keys: Keys,
+    rate: RateLimitSettings,
+    span: Span,
+}
+
+impl FromMeta for RateLimitArgs {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        match item {
+            Meta::List(list) => {
+                let mut errors = Error::accumulator();
+                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
+                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
+                // What is missing may be what was misspelt.
+                errors.finish()?;
+                match keys.rate.as_ref().map(|rate| rate.0.value) {
+                    Some(rate) => Ok(Self { keys, rate, span: list.path.span() }),
+                    None => Err(expected("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`")
+                        .with_span(&list.path)),
+                }
+            }
+            Meta::NameValue(pair) => {
+                let rate = Rate::from_expr(&pair.value)?;
+                let value = rate.0.value;
+                let keys = Keys { rate: Some(rate), ..Keys::default() };
+                Ok(Self { keys, rate: value, span: pair.path.span() })
+            }
+            Meta::Path(path) => Err(expected("a rate: `rate_limit = \"100/1s\"`").with_span(path)),
+        }
+    }
+}
+
+impl RateLimitArgs {
+    /// Where the key stands.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The name, if it says one, and the settings.
+    pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, RateLimitSettings) {
+        // Without `..`, so that no key can be forgotten.
+        let Keys { rate, burst, key: _, name } = &self.keys;
+        places.put("rate_limit", self.span);
+        let mut settings = self.rate;
+        if let Some(rate) = rate {
+            places.put("rate_limit.rate", rate.0.span);
+        }
+        if let Some(Count(At { value, span })) = burst {
+            settings.burst = Some(*value);
+            places.put("rate_limit.burst", *span);
+        }
+        let name = name.as_ref().map(|Text(At { value, span })| {
+            places.put("rate_limit.name", *span);
+            value.clone()
+        });
+        (name, settings)
+    }
+
+    /// Whether each caller has a limit of its own.
+    pub(crate) fn by_caller(&self) -> bool {
+        self.keys.key.as_ref().is_some_and(|key| is_word(&key.0, "caller"))
+    }
+
+    /// The expression that gives each of its values a limit of its own.
+    pub(crate) fn key(&self) -> Option<&Expr> {
+        self.keys.key.as_ref().map(|key| &key.0).filter(|_| !self.by_caller())
+    }
+}
+
+/// `"100/1s"`.
+#[derive(Debug, Clone)]
+struct Rate(At<RateLimitSettings>);
+
+impl FromMeta for Rate {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_rate(&text.value())
+                .map(|value| Self(At { value, span: text.span() }))
+                .map_err(|why| Error::custom(why).with_span(text)),
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+                Err(expected(&format!("calls and a duration in quotes: `\"{number}/1s\"`")).with_span(number))
+            }
+            other => Err(expected("calls and a duration such as `\"100/1s\"`").with_span(other)),
+        }
+    }
+
+    fn from_word() -> darling::Result<Self> {
+        Err(expected("calls and a duration after `=`: `rate = \"100/1s\"`"))
+    }
+}

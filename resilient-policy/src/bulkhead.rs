@@ -1,0 +1,130 @@
+//! How many attempts may run at a time, and how many may wait for their turn.
+
+use std::time::Duration;
+
+use crate::{Problem, check_name, format_duration};
+
+/// The settings of one bulkhead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkheadSettings {
+    /// How many attempts may run at a time.
+    pub max: u32,
+    /// How many may wait for one of them to end. Default 0: what finds no place is rejected at once.
+    pub queue: u32,
+    /// How long one waits at most. Default as long as its call has time.
+    pub wait: Option<Duration>,
+}
+
+impl BulkheadSettings {
+    /// At most `max` at a time, and nobody waits.
+    #[must_use]
+    pub const fn new(max: u32) -> Self {
+        Self { max, queue: 0, wait: None }
+    }
+
+    /// Sets how many may wait for their turn.
+    #[must_use]
+    pub const fn queue(mut self, queue: u32) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// Sets how long one waits at most.
+    #[must_use]
+    pub const fn wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
+        if self.max == 0 {
+            found.push(Problem::new(
+                "bulkhead.max",
+                "a bulkhead of 0 lets nothing through; write `bulkhead = none` to refuse an inherited one, or remove it",
+            ));
+        }
+        match self.wait {
+            Some(_) if self.queue == 0 => found.push(Problem::new(
+                "bulkhead.wait",
+                "nobody waits where the queue has no places; set `queue` to how many may wait, or remove `wait`",
+            )),
+            Some(Duration::ZERO) => {
+                found.push(Problem::new("bulkhead.wait", "a wait of no time is none; remove `queue` and `wait`"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Who waits as long as the call may take has no time left to run.
+    pub(crate) fn leaves_time(&self, timeout: Duration, found: &mut Vec<Problem>) {
+        if let Some(wait) = self.wait
+            && wait >= timeout
+        {
+            found.push(Problem::new(
+                "bulkhead.wait",
+                format!(
+                    "who waits that long has no time left to run: `wait` ({}) must be shorter than `timeout` ({}); \
+                     without `wait` a call waits as long as it has time",
+                    format_duration(wait),
+                    format_duration(timeout)
+                ),
+            ));
+        }
+    }
+}
+
+/// The bulkhead of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkheadUse {
+    /// The name under which functions share it. Without one the function has it to itself.
+    pub name: Option<&'static str>,
+    /// Its settings.
+    pub settings: BulkheadSettings,
+}
+
+impl BulkheadUse {
+    /// A bulkhead that the function has to itself.
+    #[must_use]
+    pub const fn new(settings: BulkheadSettings) -> Self {
+        Self { name: None, settings }
+    }
+
+    /// Shares it with every function that names it.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+}
+
+/// Every problem of a bulkhead's name and settings.
+#[must_use]
+pub fn check_bulkhead(name: Option<&str>, settings: &BulkheadSettings) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if let Some(Err(why)) = name.map(check_name) {
+        found.push(Problem::new("bulkhead.name", why));
+    }
+    settings.problems(&mut found);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(settings: BulkheadSettings) -> Vec<&'static str> {
+        check_bulkhead(Some("make"), &settings).iter().map(|problem| problem.path).collect()
+    }
+
+    #[test]
+    fn a_wait_needs_a_queue_and_a_bulkhead_needs_a_place() {
+        let second = Duration::from_secs(1);
+        assert_eq!(paths(BulkheadSettings::new(1)), Vec::<&str>::new());
+        assert_eq!(paths(BulkheadSettings::new(1).queue(2).wait(second)), Vec::<&str>::new());
+        assert_eq!(paths(BulkheadSettings::new(0).wait(second)), ["bulkhead.max", "bulkhead.wait"]);
+        assert_eq!(paths(BulkheadSettings::new(1).queue(1).wait(Duration::ZERO)), ["bulkhead.wait"]);
+        assert_eq!(check_bulkhead(Some("a b"), &BulkheadSettings::new(1)).len(), 1);
+    }
+}

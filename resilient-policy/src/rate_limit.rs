@@ -1,0 +1,205 @@
+//! `"100/1s"`: how many calls may begin in a time.
+
+use std::time::Duration;
+
+use crate::{Problem, check_name, format_duration, parse_duration};
+
+const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest time that a burst which was used up may take to come back. Beyond it nobody means
+/// what is written, and the arithmetic of nanoseconds comes to its end.
+const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The settings of one rate limit.
+///
+/// `calls` in each `period`, spread evenly: a call's permission comes back after `period / calls`.
+/// Up to `burst` of them are saved up while nobody calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimitSettings {
+    /// How many calls may begin in one period.
+    pub calls: u32,
+    /// The period, at most a day.
+    pub period: Duration,
+    /// How many calls may begin at once after a time without any. Default as many as `calls`.
+    pub burst: Option<u32>,
+}
+
+impl RateLimitSettings {
+    /// `calls` in each `period`, all of them at once if need be.
+    #[must_use]
+    pub const fn new(calls: u32, period: Duration) -> Self {
+        Self { calls, period, burst: None }
+    }
+
+    /// Sets how many calls may begin at once after a time without any.
+    #[must_use]
+    pub const fn burst(mut self, burst: u32) -> Self {
+        self.burst = Some(burst);
+        self
+    }
+
+    /// How many calls may begin at once after a time without any.
+    #[must_use]
+    pub const fn bursts(&self) -> u32 {
+        match self.burst {
+            Some(burst) => burst,
+            None => self.calls,
+        }
+    }
+
+    /// The time after which the permission for one call comes back, at least a nanosecond.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.period.checked_div(self.calls).unwrap_or(self.period).max(Duration::from_nanos(1))
+    }
+
+    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
+        let before = found.len();
+        if self.calls == 0 {
+            found.push(Problem::new(
+                "rate_limit.rate",
+                "a rate of 0 lets nothing through; write `rate_limit = none` to refuse an inherited one, or remove it",
+            ));
+        }
+        if self.period.is_zero() || self.period > LONGEST_PERIOD {
+            found.push(Problem::new(
+                "rate_limit.rate",
+                format!("expected a period of at most 24h, found {}", format_duration(self.period)),
+            ));
+        }
+        if self.burst == Some(0) {
+            found.push(Problem::new(
+                "rate_limit.burst",
+                "a burst of 0 lets nothing through; expected at least 1, or remove `burst`",
+            ));
+        }
+        if found.len() == before && self.interval().saturating_mul(self.bursts()) > LONGEST_REFILL {
+            found.push(Problem::new(
+                "rate_limit.burst",
+                format!("a burst of {} would take more than a year to come back at this rate", self.bursts()),
+            ));
+        }
+    }
+}
+
+/// Reads a rate: a number of calls and a duration, `"100/1s"`.
+///
+/// # Errors
+/// A sentence that says what is wrong: no `/`, no whole number before it, no duration behind it.
+pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
+    let Some((calls, period)) = text.split_once('/') else {
+        return Err(format!("expected calls and a duration such as `\"100/1s\"`, found `{text}`"));
+    };
+    let (calls, period) = (calls.trim(), period.trim());
+    let Ok(number) = calls.parse() else {
+        return Err(format!("expected a whole number of calls before the `/`, as in `\"100/1s\"`, found `{calls}`"));
+    };
+    let period = parse_duration(period).map_err(|why| {
+        if period.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            format!("expected a duration behind the `/`: `\"{calls}/1{period}\"`")
+        } else {
+            why
+        }
+    })?;
+    Ok(RateLimitSettings::new(number, period))
+}
+
+/// The rate limit of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimitUse {
+    /// The name under which functions share it. Without one the function has it to itself.
+    pub name: Option<&'static str>,
+    /// Its settings.
+    pub settings: RateLimitSettings,
+    /// Whether each caller has a limit of its own.
+    pub by_caller: bool,
+}
+
+impl RateLimitUse {
+    /// A rate limit that the function has to itself.
+    #[must_use]
+    pub const fn new(settings: RateLimitSettings) -> Self {
+        Self { name: None, settings, by_caller: false }
+    }
+
+    /// Shares it with every function that names it.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Gives each caller a limit of its own.
+    #[must_use]
+    pub const fn by_caller(mut self) -> Self {
+        self.by_caller = true;
+        self
+    }
+}
+
+/// Every problem of a rate limit's name and settings.
+#[must_use]
+pub fn check_rate_limit(name: Option<&str>, settings: &RateLimitSettings) -> Vec<Problem> {
+    let mut found = Vec::new();
+    settings.problems(&mut found);
+    if let Some(Err(why)) = name.map(check_name) {
+        found.push(Problem::new("rate_limit.name", why));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn rates_are_read() {
+        assert_eq!(parse_rate("100/1s"), Ok(RateLimitSettings::new(100, SECOND)));
+        assert_eq!(parse_rate(" 5 / 1.5m "), Ok(RateLimitSettings::new(5, Duration::from_secs(90))));
+        assert_eq!(parse_rate("100/1s").map(|rate| rate.interval()), Ok(Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_rate_is_said() {
+        for (text, part) in [
+            ("100", "`\"100/1s\"`"),
+            ("", "found ``"),
+            ("x/1s", "before the `/`"),
+            ("-1/1s", "before the `/`"),
+            ("1.5/1s", "before the `/`"),
+            ("99999999999/1s", "before the `/`"),
+            ("100/s", "`\"100/1s\"`"),
+            ("100/", "empty"),
+            ("100/30", "no unit"),
+            ("100/0s", "zero"),
+        ] {
+            let said = parse_rate(text).expect_err(text);
+            assert!(said.contains(part), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_limit_lets_something_through_and_comes_back() {
+        let paths = |settings: RateLimitSettings| {
+            check_rate_limit(None, &settings).iter().map(|problem| problem.path).collect::<Vec<_>>()
+        };
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(paths(RateLimitSettings::new(1, day).burst(365)), Vec::<&str>::new());
+        assert_eq!(paths(RateLimitSettings::new(1, day).burst(366)), ["rate_limit.burst"]);
+        assert_eq!(paths(RateLimitSettings::new(1, day + SECOND)), ["rate_limit.rate"]);
+        assert_eq!(paths(RateLimitSettings::new(0, SECOND).burst(0)), ["rate_limit.rate", "rate_limit.burst"]);
+        assert_eq!(paths(RateLimitSettings::new(u32::MAX, SECOND)), Vec::<&str>::new());
+        assert_eq!(check_rate_limit(Some(""), &RateLimitSettings::new(1, SECOND)).len(), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = parse_rate(&text);
+        }
+    }
+}

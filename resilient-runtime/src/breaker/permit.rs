@@ -1,0 +1,111 @@
+//! A breaker in plain code: a permit for one execution, and a call that takes care of it.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use tokio::time::Instant;
+
+use super::{Breaker, Signal, Ticket, Took};
+use crate::error::ResilienceError;
+use crate::pipeline::{Answer, Meaning};
+
+/// The right to ask a dependency once.
+///
+/// Tell it how the execution went with [`success`](Self::success) or [`failure`](Self::failure).
+/// A permit that is dropped is neutral: it says nothing about the dependency, and its place is
+/// free again. One that is held for longer than the breaker's open period while the breaker is
+/// half-open is given up; what it says then is ignored.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped at once is of no use"]
+pub struct Permit<'b> {
+    breaker: &'b Breaker,
+    ticket: Option<Ticket>,
+    started: Instant,
+}
+
+impl Permit<'_> {
+    /// The dependency did what it should.
+    pub fn success(self) {
+        self.end(Signal::Success);
+    }
+
+    /// The dependency failed.
+    pub fn failure(self) {
+        self.end(Signal::Failure);
+    }
+
+    fn end(mut self, signal: Signal) {
+        if let Some(ticket) = self.ticket.take() {
+            self.breaker.record(ticket, signal, Took::Time(self.started.elapsed()));
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.breaker.record(ticket, Signal::Neutral, Took::Nothing);
+        }
+    }
+}
+
+impl Breaker {
+    /// Asks to run once.
+    ///
+    /// # Errors
+    /// [`ResilienceError::CircuitOpen`] while the breaker is open, isolated, or half-open with all
+    /// its probes running; it says when to ask again.
+    pub fn try_acquire(&self) -> Result<Permit<'_>, ResilienceError> {
+        let ticket = self.admit(None)?;
+        Ok(Permit { breaker: self, ticket: Some(ticket), started: Instant::now() })
+    }
+
+    /// Runs a future if the breaker lets it, and takes note of how it ended: an `Ok` is a success,
+    /// an error counts as its kind says, a panic is neutral and goes on. A future that is dropped
+    /// gives its place back.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// use resilient_runtime::{Breaker, BreakerSettings, ResilienceError};
+    ///
+    /// static SHOP: Breaker = Breaker::new("shop", BreakerSettings::new());
+    ///
+    /// let answer: Result<u32, ResilienceError> = SHOP.call(async { Ok(7) }).await;
+    /// assert_eq!(answer, Ok(7));
+    /// # });
+    /// ```
+    pub async fn call<R: Answer>(&self, future: impl Future<Output = R>) -> R {
+        let mut permit = match self.try_acquire() {
+            Ok(permit) => permit,
+            Err(rejected) => return R::refused(rejected),
+        };
+        let mut future = pin!(future);
+        let mut slow = pin!(self.settings().slow.map(tokio::time::sleep));
+        let mut took = None;
+        let answer = poll_fn(|cx| {
+            // A panic goes on; the permit, dropped on its way, is neutral.
+            let polled = future.as_mut().poll(cx);
+            if polled.is_pending()
+                && took.is_none()
+                && let Some(timer) = slow.as_mut().as_pin_mut()
+                && timer.poll(cx).is_ready()
+            {
+                took = Some(Took::KnownToBeSlow);
+                if let Some(ticket) = permit.ticket {
+                    self.note_slow(ticket);
+                }
+            }
+            polled
+        })
+        .await;
+        if let Some(ticket) = permit.ticket.take() {
+            let signal = match answer.meaning() {
+                Meaning::Good => Signal::Success,
+                Meaning::Failed(failed) if failed.0.trips_breaker => Signal::Failure,
+                Meaning::Failed(_) | Meaning::OwnError | Meaning::Unfinished => Signal::Neutral,
+            };
+            self.record(ticket, signal, took.unwrap_or_else(|| Took::Time(permit.started.elapsed())));
+        }
+        answer
+    }
+}

@@ -1,0 +1,68 @@
+//! One bulkhead for each value of a key, and never more than a bounded number.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use resilient_policy::BulkheadSettings;
+
+use super::Bulkhead;
+
+/// The most bulkheads of one policy. What comes beyond shares one.
+const MOST: usize = 1_024;
+
+/// The bulkheads of one policy: the one of calls without a key, and those by key.
+pub(crate) struct Bulkheads {
+    plain: Arc<Bulkhead>,
+    by_key: Mutex<HashMap<u128, Arc<Bulkhead>>>,
+    overflow: OnceLock<Arc<Bulkhead>>,
+}
+
+impl Bulkheads {
+    pub(crate) fn new(settings: BulkheadSettings) -> Self {
+        Self { plain: Arc::new(Bulkhead::with(settings)), by_key: Mutex::default(), overflow: OnceLock::new() }
+    }
+
+    pub(crate) fn settings(&self) -> BulkheadSettings {
+        self.plain.settings()
+    }
+
+    /// The bulkhead of this key. Where there are too many, those that nobody is in make room;
+    /// where all are busy, the one that all the others share.
+    pub(crate) fn get(&self, key: Option<u128>) -> Arc<Bulkhead> {
+        let Some(key) = key else { return Arc::clone(&self.plain) };
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = by_key.get(&key) {
+            return Arc::clone(found);
+        }
+        if by_key.len() >= MOST {
+            // Who asks for one of these holds it, and an empty one has nothing to remember.
+            by_key.retain(|_, bulkhead| Arc::strong_count(bulkhead) > 1);
+        }
+        let fresh = || Arc::new(Bulkhead::with(self.settings()));
+        if by_key.len() >= MOST {
+            return Arc::clone(self.overflow.get_or_init(fresh));
+        }
+        Arc::clone(by_key.entry(key).or_insert_with(fresh))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_busy_stays_and_what_is_not_makes_room() {
+        let bulkheads = Bulkheads::new(BulkheadSettings::new(1));
+        let busy: Vec<_> = (0..MOST as u128).map(|key| bulkheads.get(Some(key))).collect();
+        let first = bulkheads.get(Some(5_000));
+        let second = bulkheads.get(Some(5_001));
+        assert!(Arc::ptr_eq(&first, &second), "these share one");
+        assert!(Arc::ptr_eq(&busy[7], &bulkheads.get(Some(7))), "those keep theirs");
+        drop(busy);
+        assert!(!Arc::ptr_eq(&first, &bulkheads.get(Some(5_000))));
+        for key in 0..1_000_000 {
+            bulkheads.get(Some(key));
+        }
+        assert!(bulkheads.by_key.lock().unwrap().len() <= MOST);
+    }
+}

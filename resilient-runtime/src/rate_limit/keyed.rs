@@ -1,0 +1,147 @@
+//! One rate limit for each value of a key, and never more than a bounded number.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::ShrinkableKeyedStateStore;
+use resilient_policy::RateLimitSettings;
+
+use super::{Limiter, RateLimit, TokioClock, overloaded, quota};
+use crate::error::ResilienceError;
+
+/// The most limits of one policy. What comes beyond shares one.
+const MOST: usize = 1_024;
+
+/// The rate limits of one policy: the one of calls without a key, and those by key.
+pub(crate) struct RateLimits {
+    plain: RateLimit,
+    by_key: OnceLock<Limiter<u128, Bounded>>,
+}
+
+impl RateLimits {
+    pub(crate) fn new(settings: RateLimitSettings) -> Self {
+        Self { plain: RateLimit::with(settings), by_key: OnceLock::new() }
+    }
+
+    pub(crate) fn settings(&self) -> RateLimitSettings {
+        self.plain.settings()
+    }
+
+    /// Takes the permission for one call of this key.
+    pub(crate) fn check(&self, key: Option<u128>) -> Result<(), ResilienceError> {
+        let Some(key) = key else { return self.plain.check() };
+        let fresh = || Limiter::new(quota(self.settings()), Bounded::default(), TokioClock);
+        let by_key = self.by_key.get_or_init(fresh);
+        if by_key.len() >= MOST {
+            by_key.retain_recent();
+        }
+        by_key.check_key(&key).map_err(|until| overloaded(&until))
+    }
+}
+
+/// A store of at most [`MOST`] limits, and one more for all other keys. What is in it is the time,
+/// since the limiter was made, at which everything that was let through will have been paid for.
+#[derive(Debug, Default)]
+pub(super) struct Bounded(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_key: HashMap<u128, Nanos>,
+    overflow: Option<Nanos>,
+    /// No later than the earliest in the map: before that, looking for what is over finds nothing.
+    earliest: Option<Nanos>,
+}
+
+impl Bounded {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StateStore for Bounded {
+    type Key = u128;
+
+    fn measure_and_replace<T, F, E>(&self, key: &u128, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut inner = self.lock();
+        let Inner { by_key, overflow, earliest } = &mut *inner;
+        if let Some(known) = by_key.get_mut(key) {
+            let (taken, next) = measure(Some(*known))?;
+            *known = next;
+            return Ok(taken);
+        }
+        if by_key.len() >= MOST {
+            let (taken, next) = measure(*overflow)?;
+            *overflow = Some(next);
+            return Ok(taken);
+        }
+        let (taken, next) = measure(None)?;
+        by_key.insert(*key, next);
+        *earliest = Some(earliest.map_or(next, |earliest| earliest.min(next)));
+        Ok(taken)
+    }
+}
+
+impl ShrinkableKeyedStateStore<u128> for Bounded {
+    /// Drops the limits that are as if nobody had called. As times only grow, there are none
+    /// before the earliest one; so a store that is full of busy ones is not searched at each call.
+    fn retain_recent(&self, drop_below: Nanos) {
+        let mut inner = self.lock();
+        if inner.earliest.is_none_or(|earliest| drop_below < earliest) {
+            return;
+        }
+        inner.by_key.retain(|_, time| *time > drop_below);
+        inner.earliest = inner.by_key.values().copied().min();
+    }
+
+    fn len(&self) -> usize {
+        self.lock().by_key.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn limits() -> RateLimits {
+        RateLimits::new(RateLimitSettings::new(1, Duration::from_secs(1)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_use_stays_and_the_rest_shares_one() {
+        let limits = limits();
+        for key in 0..MOST as u128 {
+            assert_eq!(limits.check(Some(key)), Ok(()));
+        }
+        assert_eq!(limits.check(Some(5_000)), Ok(()));
+        assert!(limits.check(Some(5_001)).is_err(), "these share one");
+        assert!(limits.check(Some(7)).is_err(), "those keep theirs");
+        assert_eq!(limits.check(None), Ok(()), "and who has no key has one of its own");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        for key in 5_000..5_010 {
+            assert_eq!(limits.check(Some(key)), Ok(()), "there is room again");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_million_keys_take_no_more_room_than_the_bound() {
+        let limits = limits();
+        for key in 0..1_000_000 {
+            let _ = limits.check(Some(key));
+            if key % 1_000 == 0 {
+                tokio::time::advance(Duration::from_secs(3)).await;
+            }
+        }
+        assert!(limits.by_key.get().is_some_and(|by_key| by_key.len() <= MOST));
+    }
+}

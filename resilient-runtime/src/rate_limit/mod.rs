@@ -1,0 +1,157 @@
+//! Rate limits: so many calls in a time, and a saved-up burst of them at once. They never wait.
+//!
+//! The arithmetic is governor's GCRA: one number for each limit, the time at which everything that
+//! was let through will have been paid for. It runs on the clock of the rest of a call, which a
+//! test can pause.
+
+mod keyed;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use governor::Quota;
+use governor::clock::Clock;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use resilient_policy::RateLimitSettings;
+use tokio::time::Instant;
+
+pub(crate) use keyed::RateLimits;
+
+use crate::clock;
+use crate::error::{LimitKind, ResilienceError};
+
+type Until = governor::NotUntil<Nanos>;
+type Limiter<K, S> = governor::RateLimiter<K, S, TokioClock, governor::middleware::NoOpMiddleware<Nanos>>;
+
+/// A rate limit: at most so many calls in a time. It can sit in a `static`.
+///
+/// `calls` in each `period` are spread evenly: the permission for one comes back after
+/// `period / calls`. Up to [`burst`](Self::burst) of them are saved up while nobody calls; at
+/// first all are there. A burst that would take more than a year to come back is cut to what comes
+/// back within one.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// use std::time::Duration;
+/// use resilient_runtime::{RateLimit, ResilienceError};
+///
+/// static SEARCHES: RateLimit = RateLimit::new(10, Duration::from_secs(1)).burst(2);
+///
+/// assert!(SEARCHES.check().is_ok() && SEARCHES.check().is_ok());
+/// match SEARCHES.check() {
+///     Err(ResilienceError::Overloaded { retry_after, .. }) => {
+///         assert_eq!(retry_after, Some(Duration::from_millis(100)));
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// tokio::time::advance(Duration::from_millis(100)).await;
+/// assert!(SEARCHES.check().is_ok());
+/// # });
+/// ```
+pub struct RateLimit {
+    settings: RateLimitSettings,
+    limiter: OnceLock<Limiter<NotKeyed, InMemoryState>>,
+}
+
+impl RateLimit {
+    /// At most `calls` in each `period`, all of them at once if need be. None or no time are
+    /// taken for one.
+    #[must_use]
+    pub const fn new(calls: u32, period: Duration) -> Self {
+        Self::with(RateLimitSettings::new(calls, period))
+    }
+
+    /// A rate limit with these settings.
+    #[must_use]
+    pub const fn with(settings: RateLimitSettings) -> Self {
+        Self { settings, limiter: OnceLock::new() }
+    }
+
+    /// Sets how many calls may begin at once after a time without any.
+    #[must_use]
+    pub const fn burst(mut self, burst: u32) -> Self {
+        self.settings = self.settings.burst(burst);
+        self
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> RateLimitSettings {
+        self.settings
+    }
+
+    /// Takes the permission for one call. It cannot be given back, and nothing waits here: who
+    /// wants to wait sleeps as long as the error says, and asks again.
+    ///
+    /// # Errors
+    /// [`ResilienceError::Overloaded`] where there is none, with the exact time after which there
+    /// will be one if nobody else takes it.
+    pub fn check(&self) -> Result<(), ResilienceError> {
+        let fresh = || Limiter::new(quota(self.settings), InMemoryState::default(), TokioClock);
+        self.limiter.get_or_init(fresh).check().map_err(|until| overloaded(&until))
+    }
+}
+
+impl fmt::Debug for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimit").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The clock of the rest of a call, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct TokioClock;
+
+impl Clock for TokioClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        clock::nanos(Instant::now()).into()
+    }
+}
+
+/// The settings in governor's terms, within what its arithmetic can hold.
+fn quota(settings: RateLimitSettings) -> Quota {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let interval = settings.interval().min(YEAR);
+    let most = u32::try_from(YEAR.as_nanos() / interval.as_nanos().max(1)).unwrap_or(u32::MAX);
+    let burst = NonZeroU32::new(settings.bursts().min(most)).unwrap_or(NonZeroU32::MIN);
+    Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst)
+}
+
+fn overloaded(until: &Until) -> ResilienceError {
+    let retry_after = Some(until.wait_time_from(TokioClock.now()));
+    ResilienceError::Overloaded { limit: LimitKind::RateLimit, retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_settings_neither_panic_nor_let_nothing_through() {
+        for calls in [0, 1, u32::MAX] {
+            for period in [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(1), Duration::MAX] {
+                for burst in [0, 1, u32::MAX] {
+                    let limit = RateLimit::new(calls, period).burst(burst);
+                    assert_eq!(limit.check(), Ok(()), "{limit:?}");
+                    let _ = limit.check();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_threads_take_no_more_than_there_are() {
+        let limit = RateLimit::new(1, Duration::from_secs(3_600)).burst(100);
+        let taken: usize = std::thread::scope(|scope| {
+            let takes = || (0..1_000).filter(|_| limit.check().is_ok()).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(takes)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(taken, 100);
+    }
+}

@@ -1,0 +1,149 @@
+//! The budget of retries: a dependency that is down must not be asked more often than one that is
+//! well.
+//!
+//! Where every call fails, three retries each are four times the load, just when the dependency
+//! can bear it least; behind each other, two such layers are sixteen times. A budget bounds that:
+//! within ten seconds there may be as many retries as a share of the first calls, 20 % unless the
+//! policy says otherwise, and one a second more, so that a function that is called rarely can be
+//! retried at all. The numbers are those of Finagle's budget and of tower's, with a smaller reserve.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::statistics::sharded::{SHARDS, shard};
+
+/// How many seconds count, and how many retries there may be in them whatever else happens.
+const SECONDS: u64 = 10;
+const RESERVE: f64 = 10.0;
+
+/// More cells than seconds, so that a cell is old before it is needed again.
+const CELLS: usize = 16;
+const COUNT_BITS: u32 = 24;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+
+/// First calls and retries of the last seconds.
+pub(crate) struct Budget {
+    /// A second and a count in each cell.
+    calls: [Shard; SHARDS],
+    /// Retries are rare: a lock keeps them exact.
+    retries: Mutex<[(u64, u32); SECONDS as usize]>,
+}
+
+#[repr(align(64))]
+struct Shard([AtomicU64; CELLS]);
+
+impl Budget {
+    pub(crate) const fn new() -> Self {
+        Self {
+            calls: [const { Shard([const { AtomicU64::new(0) }; CELLS]) }; SHARDS],
+            retries: Mutex::new([(0, 0); SECONDS as usize]),
+        }
+    }
+
+    /// Counts a first call.
+    pub(crate) fn deposit(&self, now_ms: u64) {
+        let second = second(now_ms);
+        let cell = usize::try_from(second).unwrap_or(0) % CELLS;
+        let Some(cell) = self.calls.get(shard()).and_then(|shard| shard.0.get(cell)) else { return };
+        let mut seen = cell.load(Ordering::Relaxed);
+        loop {
+            // A newer second in the cell is another thread's whose clock was read later.
+            let next = match (seen >> COUNT_BITS).cmp(&second) {
+                std::cmp::Ordering::Greater => return,
+                std::cmp::Ordering::Equal if seen & COUNT_MASK == COUNT_MASK => return,
+                std::cmp::Ordering::Equal => seen + 1,
+                std::cmp::Ordering::Less => second << COUNT_BITS | 1,
+            };
+            match cell.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes out one retry, if there is one left.
+    pub(crate) fn withdraw(&self, now_ms: u64, share: f64) -> bool {
+        let second = second(now_ms);
+        let recent = |then: u64| then + SECONDS > second && then <= second;
+        let calls: u64 = self
+            .calls
+            .iter()
+            .flat_map(|shard| &shard.0)
+            .map(|cell| cell.load(Ordering::Relaxed))
+            .filter(|cell| recent(cell >> COUNT_BITS))
+            .map(|cell| cell & COUNT_MASK)
+            .sum();
+        let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent: u64 = retries.iter().filter(|(then, _)| recent(*then)).map(|(_, count)| u64::from(*count)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "nobody calls 2⁵³ times in ten seconds")]
+        let left = (calls as f64).mul_add(share, RESERVE) - spent as f64;
+        if left < 1.0 {
+            return false;
+        }
+        let slot = usize::try_from(second % SECONDS).unwrap_or(0);
+        if let Some((then, count)) = retries.get_mut(slot) {
+            *count = if *then == second { count.saturating_add(1) } else { 1 };
+            *then = second;
+        }
+        true
+    }
+}
+
+/// Seconds from 1 on, so that an empty cell is never a recent one.
+fn second(now_ms: u64) -> u64 {
+    (now_ms / 1_000 + 1) & (u64::MAX >> COUNT_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_calls_and_one_a_second_can_be_retried() {
+        let budget = Budget::new();
+        for _ in 0..100 {
+            budget.deposit(500);
+        }
+        let granted = (0..200).filter(|_| budget.withdraw(900, 0.2)).count();
+        assert_eq!(granted, 100 / 5 + 10);
+    }
+
+    #[test]
+    fn what_is_older_than_ten_seconds_is_forgotten_on_both_sides() {
+        let budget = Budget::new();
+        for _ in 0..100 {
+            budget.deposit(0);
+        }
+        assert_eq!((0..200).filter(|_| budget.withdraw(9_999, 0.2)).count(), 30);
+        // The calls are too old now, and so are the retries.
+        assert_eq!((0..200).filter(|_| budget.withdraw(20_000, 0.2)).count(), 10);
+    }
+
+    #[test]
+    fn two_threads_spend_no_more_than_there_is() {
+        let budget = Budget::new();
+        let granted: usize = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for _ in 0..250 {
+                            budget.deposit(1_000);
+                        }
+                        (0..100).filter(|_| budget.withdraw(1_500, 0.0)).count()
+                    })
+                })
+                .collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or(0)).sum()
+        });
+        assert_eq!(granted, 10);
+    }
+
+    #[test]
+    fn the_ends_of_the_clock_are_no_special_case() {
+        let budget = Budget::new();
+        budget.deposit(u64::MAX);
+        assert!(budget.withdraw(u64::MAX, 0.2));
+        budget.deposit(0);
+        assert!(budget.withdraw(0, 0.2));
+    }
+}

@@ -1,0 +1,13 @@
+//! The breaker's state machine under a model checker: the very file that the runtime compiles,
+//! over atomics that try every interleaving and every value that a load may see.
+//!
+//! Run it with `cargo test -p resilient-loom`.
+
+#![cfg(test)]
+
+#[path = "../../../resilient-runtime/src/breaker/core.rs"]
+#[allow(dead_code, reason = "the fast paths that decide nothing are not called here")]
+mod machine;
+
+mod models;
+mod sync;

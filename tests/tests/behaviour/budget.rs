@@ -1,0 +1,80 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilient_runtime::{Registry, Suppressed, resilient};
+use tokio::time::{Instant, advance};
+
+use super::error::Error;
+
+#[resilient(retry(max = 1, base = "1ms", jitter = off), read_only, name = "budgeted")]
+async fn fails() -> Result<(), Error> {
+    Err(Error::Down)
+}
+
+#[resilient(retry(max = 1, base = "1ms", jitter = off, budget = none), read_only, name = "unbounded")]
+async fn fails_without_a_budget() -> Result<(), Error> {
+    Err(Error::Down)
+}
+
+#[resilient(retry(max = 1, base = "1ms", jitter = off, budget = "100%"), read_only, breaker = "budget-of-two", name = "first")]
+async fn first() -> Result<(), Error> {
+    Err(Error::SlowDown { wait: None })
+}
+
+#[resilient(retry(max = 1, base = "1ms", jitter = off, budget = "0%"), read_only, breaker = "budget-of-two", name = "second")]
+async fn second() -> Result<(), Error> {
+    Err(Error::SlowDown { wait: None })
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_retry_for_five_calls_and_one_a_second_are_what_there_is() {
+    let registry = Arc::new(Registry::new());
+    let inner = Arc::clone(&registry);
+    registry
+        .clone()
+        .scope(async move {
+            for _ in 0..100 {
+                assert_eq!(fails().await, Err(Error::Down), "the original error");
+            }
+            let read = inner.function("budgeted").expect("bound");
+            // What was there when each asked: 10, and one more with every fifth call.
+            let expected = 30;
+            assert_eq!((read.retries, read.suppressed(Suppressed::Budget)), (expected, 100 - expected));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_budget_every_error_is_retried() {
+    let registry = Arc::new(Registry::new());
+    registry
+        .clone()
+        .scope(async {
+            for _ in 0..100 {
+                assert!(fails_without_a_budget().await.is_err());
+            }
+        })
+        .await;
+    assert_eq!(registry.function("unbounded").expect("bound").retries, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn functions_that_share_a_breaker_share_the_budget_of_its_dependency() {
+    let registry = Arc::new(Registry::new());
+    registry
+        .clone()
+        .scope(async {
+            for _ in 0..50 {
+                assert!(first().await.is_err());
+            }
+            let started = Instant::now();
+            assert!(second().await.is_err());
+            assert_eq!(started.elapsed(), Duration::ZERO, "the first has used the reserve up");
+            advance(Duration::from_secs(11)).await;
+            let started = Instant::now();
+            assert!(second().await.is_err());
+            assert_eq!(started.elapsed(), Duration::from_millis(1), "it is back");
+        })
+        .await;
+    assert_eq!(registry.function("first").expect("bound").retries, 50);
+}

@@ -1,0 +1,68 @@
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilient_runtime::{
+    Breaker, BreakerSettings, BreakerState, Guard, Outcome, Policy, Registry, ResilienceError, Retry,
+};
+use tokio::time::Instant;
+
+use super::error::Error;
+
+static SHOP: Guard = Guard::new(
+    "guarded-shop",
+    Policy::new().timeout(Duration::from_secs(20)).retry(Retry::new(2).jitter(resilient_runtime::Jitter::Off)),
+);
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_in_plain_code_retries_as_the_attribute_does() {
+    let registry = Arc::new(Registry::new());
+    let attempts = Cell::new(0);
+    let started = Instant::now();
+    let answer = registry
+        .clone()
+        .scope(SHOP.call(|| async {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() < 3 { Err(Error::Down) } else { Ok(attempts.get()) }
+        }))
+        .await;
+    assert_eq!((answer, started.elapsed()), (Ok(3), Duration::from_secs(3)));
+    let read = registry.function("guarded-shop").expect("bound");
+    assert_eq!((read.outcome(Outcome::Ok), read.retries, read.in_flight), (1, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_made_at_run_time_needs_no_static() {
+    let policy = Policy::new().timeout(Duration::from_secs(2));
+    let guard = Guard::checked("made", policy).expect("a policy that can work");
+    let answer: Result<(), Error> = guard.call(std::future::pending).await;
+    assert_eq!(answer.expect_err("a timeout").kind_name(), "timeout");
+    let answer: Result<(), Error> = guard.call(|| async { panic!("on purpose") }).await;
+    assert_eq!(answer, Err(Error::Resilience(ResilienceError::Panicked)));
+}
+
+#[test]
+fn a_policy_that_cannot_work_is_refused_with_all_that_is_wrong() {
+    let policy = Policy::new().timeout(Duration::ZERO).retry(Retry::new(0).budget(2.0));
+    let refused = Guard::checked("broken", policy).expect_err("three mistakes");
+    let paths: Vec<_> = refused.problems().iter().map(|problem| problem.path).collect();
+    assert_eq!(paths, ["timeout", "retry.max", "retry.budget"]);
+    assert!(
+        refused.to_string().starts_with("the policy of `broken` cannot work; timeout: expected between 1ms and 24h")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_guards_plain_futures() {
+    let breaker = Breaker::new("plain", BreakerSettings::new().failures(2).open(Duration::from_secs(1)));
+    for _ in 0..2 {
+        assert_eq!(breaker.call(async { Err::<(), _>(Error::Down) }).await, Err(Error::Down));
+    }
+    let rejected = breaker.call(async { Ok::<_, Error>(()) }).await.expect_err("open");
+    assert_eq!(rejected.kind_name(), "circuit_open");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        breaker.try_acquire().expect("a probe").success();
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}

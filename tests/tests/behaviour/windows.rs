@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Reason, Window, resilient};
+use tokio::time::{advance, sleep};
+
+use super::error::Error;
+
+fn tell(breaker: &Breaker, outcomes: &str) {
+    for outcome in outcomes.chars() {
+        let permit = breaker.try_acquire().expect("closed");
+        match outcome {
+            '+' => permit.success(),
+            '-' => permit.failure(),
+            _ => drop(permit),
+        }
+    }
+}
+
+#[test]
+fn old_successes_are_evicted_from_a_count_window() {
+    let breaker = Breaker::new("slides", BreakerSettings::new().rate(0.5).window(Window::Count(10)).min_calls(10));
+    tell(&breaker, &"+".repeat(1_000));
+    tell(&breaker, "----");
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    tell(&breaker, "-");
+    assert_eq!(breaker.state(), BreakerState::Open, "half of the last ten, whatever was before");
+}
+
+#[test]
+fn a_rate_counts_from_min_calls_on_and_not_from_a_full_window() {
+    let settings = BreakerSettings::new().rate(0.5).window(Window::Count(100)).min_calls(5);
+    let breaker = Breaker::new("min-calls", settings);
+    tell(&breaker, "----");
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    tell(&breaker, "-");
+    assert_eq!(breaker.state(), BreakerState::Open);
+}
+
+#[test]
+fn a_rate_is_reached_at_its_exact_value_and_by_a_success_too() {
+    let settings = || BreakerSettings::new().rate(0.5).window(Window::Count(10)).min_calls(10);
+    let breaker = Breaker::new("boundary", settings());
+    tell(&breaker, "++++++----");
+    assert_eq!(breaker.state(), BreakerState::Closed, "40 %");
+    let breaker = Breaker::new("boundary", settings());
+    // The tenth result, a success, is what makes enough of them.
+    tell(&breaker, "-----++++");
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    tell(&breaker, "+");
+    assert_eq!(breaker.state(), BreakerState::Open);
+}
+
+#[test]
+fn what_says_nothing_about_the_dependency_is_in_no_window() {
+    let breaker = Breaker::new("neutral", BreakerSettings::new().rate(1.0).window(Window::Count(5)).min_calls(5));
+    tell(&breaker, "-.-.-.-.");
+    assert_eq!((breaker.state(), breaker.snapshot().window), (BreakerState::Closed, Some((4, 4, 0))));
+    tell(&breaker, "-");
+    assert_eq!(breaker.state(), BreakerState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_leave_a_time_window_by_their_time_however_long_nobody_called() {
+    let settings = BreakerSettings::new().rate(0.5).window(Window::Time(Duration::from_secs(10))).min_calls(4);
+    let breaker = Breaker::new("time", settings);
+    tell(&breaker, "---");
+    advance(Duration::from_secs(24 * 60 * 60)).await;
+    tell(&breaker, "-++");
+    assert_eq!((breaker.state(), breaker.snapshot().window), (BreakerState::Closed, Some((3, 1, 0))));
+    advance(Duration::from_secs(5)).await;
+    tell(&breaker, "-");
+    assert_eq!(breaker.state(), BreakerState::Open, "two of four within ten seconds");
+}
+
+#[test]
+fn the_window_starts_anew_when_the_breaker_closes() {
+    let breaker = Breaker::new("anew", BreakerSettings::new().rate(0.5).window(Window::Count(10)).min_calls(4));
+    tell(&breaker, "+---");
+    assert_eq!(breaker.state(), BreakerState::Open);
+    breaker.close();
+    assert_eq!(breaker.snapshot().window, Some((0, 0, 0)));
+    tell(&breaker, "---");
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+static SLOW: Breaker = Breaker::new(
+    "slow",
+    BreakerSettings::new().slow(Duration::from_secs(1)).slow_rate(0.5).window(Window::Count(10)).min_calls(4),
+);
+
+#[resilient(breaker = SLOW, timeout = "10s")]
+async fn takes(time: Duration) -> Result<(), Error> {
+    sleep(time).await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_slow_open_it_although_they_succeed() {
+    for millis in [0, 1_000, 999] {
+        assert_eq!(takes(Duration::from_millis(millis)).await, Ok(()));
+    }
+    assert_eq!(SLOW.snapshot().window, Some((3, 0, 1)));
+    assert_eq!(takes(Duration::from_secs(5)).await, Ok(()));
+    assert_eq!(SLOW.state(), BreakerState::Open);
+    assert_eq!(SLOW.snapshot().transitions.last().map(|moved| moved.reason), Some(Reason::Slow));
+}
+
+static LATE: Breaker =
+    Breaker::new("late", BreakerSettings::new().slow(Duration::from_secs(1)).window(Window::Count(10)).min_calls(3));
+
+#[resilient(breaker = LATE, timeout = "60s")]
+async fn hangs_for(time: Duration) -> Result<(), Error> {
+    sleep(time).await;
+    Err(Error::Down)
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_late_count_while_they_still_run() {
+    let calls: Vec<_> = (0..3).map(|_| tokio::spawn(hangs_for(Duration::from_secs(30)))).collect();
+    tokio::task::yield_now().await;
+    assert_eq!(LATE.state(), BreakerState::Closed);
+    sleep(Duration::from_millis(1_001)).await;
+    assert_eq!(LATE.state(), BreakerState::Open, "nobody has to wait for thirty seconds to know");
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), Err(Error::Down));
+    }
+    assert_eq!((LATE.snapshot().stale, LATE.snapshot().transitions.len()), (3, 1), "what they say now is old");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_probe_is_no_sign_of_health() {
+    let settings = BreakerSettings::new().failures(1).slow(Duration::from_secs(1)).open(Duration::from_secs(5));
+    let breaker = Breaker::new("slow-probe", settings);
+    tell(&breaker, "-");
+    advance(Duration::from_secs(5)).await;
+    let probe = breaker.try_acquire().expect("a probe");
+    advance(Duration::from_secs(2)).await;
+    probe.success();
+    assert_eq!(breaker.state(), BreakerState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_never_comes_back_is_given_up_when_its_lease_is_over() {
+    let breaker = Breaker::new("lease", BreakerSettings::new().failures(1).open(Duration::from_secs(5)));
+    tell(&breaker, "-");
+    advance(Duration::from_secs(5)).await;
+    let hung = breaker.try_acquire().expect("a probe");
+    advance(Duration::from_secs(2)).await;
+    let rejected = breaker.try_acquire().expect_err("the probe is running");
+    assert_eq!(resilient_runtime::Classify::retry_after(&rejected), Some(Duration::from_secs(3)));
+    advance(Duration::from_secs(3)).await;
+    let next = breaker.try_acquire().expect("the lease is over");
+    hung.failure();
+    assert_eq!((breaker.state(), breaker.snapshot().stale), (BreakerState::HalfOpen, 1), "what it says is old");
+    next.success();
+    breaker.try_acquire().expect("a probe").success();
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_from_before_the_breaker_opened_change_nothing_afterwards() {
+    let breaker = Breaker::new("stale", BreakerSettings::new().failures(1).open(Duration::from_secs(5)).successes(1));
+    let (early_success, early_failure) =
+        (breaker.try_acquire().expect("closed"), breaker.try_acquire().expect("closed"));
+    tell(&breaker, "-");
+    advance(Duration::from_secs(5)).await;
+    let probe = breaker.try_acquire().expect("a probe");
+    early_success.success();
+    assert_eq!(breaker.state(), BreakerState::HalfOpen, "not closed by an old success");
+    early_failure.failure();
+    assert_eq!(breaker.state(), BreakerState::HalfOpen, "not reopened by an old failure");
+    probe.success();
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
