@@ -181,6 +181,7 @@ mod tests {
     use super::*;
     use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse, Retry};
 
+    #[expect(clippy::large_types_passed_by_value, reason = "a policy is written where it is asked about")]
     fn paths(policy: Policy) -> Vec<&'static str> {
         check(&policy).iter().map(|problem| problem.path).collect()
     }

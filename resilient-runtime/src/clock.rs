@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Milliseconds on the monotonic clock since this process first asked, saturating.
+/// Milliseconds on the monotonic clock since about when this process first asked, saturating.
 pub(crate) fn millis(now: Instant) -> u64 {
     saturating_millis(since_origin(now))
 }
@@ -16,12 +16,17 @@ pub(crate) fn nanos(now: Instant) -> u64 {
     u64::try_from(since_origin(now).as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The origin is real time even where the caller's clock is paused: a paused clock starts at the
-/// real now and only runs ahead of it, so no test can be earlier than the origin.
+/// The origin is real time even where the caller's clock is paused. A paused clock starts at what
+/// was the real now and only moves ahead by hand, so it may be behind who asked first; an origin
+/// an hour earlier is before every test.
 fn since_origin(now: Instant) -> Duration {
+    const MARGIN: Duration = Duration::from_secs(60 * 60);
     static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
-    let origin = Instant::from_std(*ORIGIN.get_or_init(std::time::Instant::now));
-    now.saturating_duration_since(origin)
+    let origin = ORIGIN.get_or_init(|| {
+        let now = std::time::Instant::now();
+        now.checked_sub(MARGIN).unwrap_or(now)
+    });
+    now.saturating_duration_since(Instant::from_std(*origin))
 }
 
 /// Whole milliseconds, the largest number for what does not fit.

@@ -4,7 +4,9 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
-use resilient_policy::{BreakerSettings, BulkheadUse, CacheSettings, Effect, Policy, RateLimitUse, Retry, Source, check};
+use resilient_policy::{
+    BreakerSettings, BreakerUse, BulkheadUse, CacheSettings, Effect, Policy, RateLimitUse, Retry, Source, check,
+};
 use syn::spanned::Spanned;
 use syn::{Expr, Path};
 
@@ -57,12 +59,9 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, errors: &mut Accumulator) -
     let mut places = Places::default();
 
     let own_name = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
-    let tool_name = tool
-        .as_ref()
-        .filter(|tool| !tool.is_prompt)
-        .map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
-    let name =
-        args.name.as_ref().map(|name| name.0.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
+    let tool_name =
+        tool.as_ref().filter(|tool| !tool.is_prompt).map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
+    let name = args.name.as_ref().map(|name| name.0.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
     let timeout = duration("timeout", args.timeout.as_ref(), inherited.timeout.as_ref(), &mut places);
     let attempt_timeout =
         duration("attempt_timeout", args.attempt_timeout.as_ref(), inherited.attempt_timeout.as_ref(), &mut places);
@@ -160,13 +159,17 @@ fn policy(plan: &Plan) -> Policy {
 
 /// The rules that hold for files and variables as well.
 fn policy_rules(plan: &Plan, args: &Args, places: &Places, fallback_span: Span, errors: &mut Accumulator) {
-    let mut problems = check(&policy(plan));
+    let mut policy = policy(plan);
+    let mut problems = Vec::new();
     if let Some(Breaker::Named(name, settings)) = &plan.breaker {
-        problems.extend(resilient_policy::check_breaker(name, settings.as_ref()));
+        problems.extend(resilient_policy::check_breaker(name, None));
+        // What a block says of its breaker was checked there, and more than one tool uses it.
+        if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker {
+            policy.breaker = settings.map(|settings| BreakerUse::with("checked_apart", settings));
+            problems.extend(set.written().problems());
+        }
     }
-    if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker {
-        problems.extend(set.written().problems());
-    }
+    problems.extend(check(&policy));
     let bulkhead = plan.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref());
     let rate_limit = plan.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref());
     problems.extend(limits::names(bulkhead, rate_limit));

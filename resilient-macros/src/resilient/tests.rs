@@ -67,6 +67,25 @@ fn without_retry_and_fallback_nothing_is_renamed_or_copied() {
 }
 
 #[test]
+fn keys_are_looked_at_before_the_arguments_are_moved() {
+    let expanded = pretty(
+        quote!(
+            retry = 1,
+            read_only,
+            breaker(name = "make", key = req.team_id),
+            bulkhead(max = 20, queue = 5, wait = "500ms", name = "make", key = &self.zone),
+            rate_limit(rate = "100/1s", burst = 20, key = caller)
+        ),
+        quote! {
+            async fn list(&self, Parameters(req): Parameters<List>) -> Result<Json<Listed>, MakeError> {
+                self.api.list(req).await
+            }
+        },
+    );
+    insta::assert_snapshot!(expanded);
+}
+
+#[test]
 fn a_block_gives_its_keys_to_its_tools_and_shares_its_router() {
     let expanded = pretty(
         quote!(timeout = "8s", breaker = "make"),

@@ -11,9 +11,10 @@
 //! another number in the word and changes nothing.
 //!
 //! `timer` holds a moment, in milliseconds, and the last bits of the generation that it belongs
-//! to: the end of the open period, or of the probes' lease. It is always set before the word that
-//! it belongs to, and only ever moves on, to a newer generation or a later moment; a thread that
-//! slept in between can therefore not wind it back.
+//! to: the end of the open period, or of the probes' lease. It follows the word: whoever moved the
+//! word to a new generation sets it next, and until then the period counts as just begun. It is
+//! never ahead of the word, and only ever moves on, to a newer generation or a later moment; a
+//! thread that slept in between can therefore not wind it back.
 //!
 //! The module knows only `super::sync`, so that a model checker can compile it over its own
 //! atomics.
@@ -154,12 +155,20 @@ pub(crate) fn peek(cells: Cells<'_>) -> (State, u32, u32) {
     (word.state, word.count, word.probes)
 }
 
-/// How much of the open period or of the probes' lease is left.
-pub(crate) fn remaining(cells: Cells<'_>, now_ms: u64) -> Option<u64> {
-    let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    match word.state {
-        State::Open | State::HalfOpen => Some(left(cells, word.generation, now_ms).unwrap_or(0)),
-        State::Closed | State::Isolated => None,
+/// How much of the open period, or of the lease of the probes that are running, is left.
+pub(crate) fn remaining(cells: Cells<'_>, limits: Limits, now_ms: u64) -> Option<u64> {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        let is_waiting = word.state == State::Open || (word.state == State::HalfOpen && word.probes > 0);
+        if !is_waiting {
+            return None;
+        }
+        match left(cells, bits, now_ms) {
+            Left::Known(left) => return Some(left),
+            Left::JustBegun => return Some(limits.open_ms),
+            Left::Moved(seen) => bits = seen,
+        }
     }
 }
 
@@ -177,23 +186,30 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
         let next = match word.state {
             State::Closed => return Admission::Granted(Ticket { generation: word.generation, probe: false }, None),
             State::Isolated => return Admission::Rejected(None),
-            // A timer of a newer generation is somebody who found the period over before us.
-            State::Open => match left(cells, word.generation, now_ms) {
-                Some(left) if left > 0 => return Admission::Rejected(Some(left)),
-                _ => Word { probes: 1, ..word.next(State::HalfOpen) },
-            },
-            State::HalfOpen if word.probes < limits.probes => Word { probes: word.probes + 1, ..word },
-            State::HalfOpen => match left(cells, word.generation, now_ms) {
-                // The probes are lost: the next generation starts without them.
-                Some(0) => Word { probes: 1, ..word.next(State::HalfOpen) },
-                Some(left) => return Admission::Rejected(Some(left)),
-                // A failed probe is just about to reopen. To take its place would lose its failure.
-                None => return Admission::Rejected(Some(1)),
+            State::HalfOpen if word.probes < limits.probes => {
+                // Before it counts as running, so that nobody finds it without a lease.
+                raise(cells.timer, word.generation, now_ms.saturating_add(lease_ms));
+                Word { probes: word.probes + 1, ..word }
+            }
+            State::Open | State::HalfOpen => match left(cells, bits, now_ms) {
+                // Probes whose lease is over are lost: the next generation starts without them.
+                Left::Known(0) => Word { probes: 1, ..word.next(State::HalfOpen) },
+                Left::Known(left) => return Admission::Rejected(Some(left)),
+                Left::JustBegun => {
+                    let period = if word.state == State::Open { limits.open_ms } else { lease_ms };
+                    return Admission::Rejected(Some(period.max(1)));
+                }
+                Left::Moved(seen) => {
+                    bits = seen;
+                    continue;
+                }
             },
         };
-        raise(cells.timer, next.generation, now_ms.saturating_add(lease_ms));
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
+                if next.generation != word.generation {
+                    raise(cells.timer, next.generation, now_ms.saturating_add(lease_ms));
+                }
                 let change = (word.state != next.state).then_some(Change { from: word.state, to: next.state });
                 return Admission::Granted(Ticket { generation: next.generation, probe: true }, change);
             }
@@ -234,12 +250,11 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
             // No ticket is given out in these generations.
             (State::Open | State::Isolated, _) => return Recorded::Stale,
         };
-        if next.generation != word.generation {
-            let period = if next.state == State::Open { limits.open_ms } else { 0 };
-            raise(cells.timer, next.generation, now_ms.saturating_add(period));
-        }
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
+                if next.generation != word.generation {
+                    begin(cells, limits, next, now_ms);
+                }
                 return Recorded::Counted(
                     (word.state != next.state).then_some(Change { from: word.state, to: next.state }),
                 );
@@ -263,9 +278,11 @@ pub(crate) fn trip(cells: Cells<'_>, limits: Limits, generation: u64, now_ms: u6
             return None;
         }
         let next = word.next(State::Open);
-        raise(cells.timer, next.generation, now_ms.saturating_add(limits.open_ms));
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return Some(Change { from: State::Closed, to: State::Open }),
+            Ok(_) => {
+                begin(cells, limits, next, now_ms);
+                return Some(Change { from: State::Closed, to: State::Open });
+            }
             Err(seen) => bits = seen,
         }
     }
@@ -281,22 +298,40 @@ pub(crate) fn force(cells: Cells<'_>, limits: Limits, to: State, now_ms: u64) ->
             return None;
         }
         let next = word.next(to);
-        // Where there is no period the timer still moves on, so that it never falls so far behind
-        // that it seems to be ahead.
-        let period = if to == State::Open { limits.open_ms } else { 0 };
-        raise(cells.timer, next.generation, now_ms.saturating_add(period));
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return (word.state != to).then_some(Change { from: word.state, to }),
+            Ok(_) => {
+                begin(cells, limits, next, now_ms);
+                return (word.state != to).then_some(Change { from: word.state, to });
+            }
             Err(seen) => bits = seen,
         }
     }
 }
 
-/// The milliseconds left until the moment of this generation; `None` where the timer is already
-/// somebody else's, who is about to move the word on.
-fn left(cells: Cells<'_>, generation: u64, now_ms: u64) -> Option<u64> {
+/// How much of a generation's period is left.
+enum Left {
+    /// So many milliseconds.
+    Known(u64),
+    /// Whoever moved the word here is about to set the timer.
+    JustBegun,
+    /// The generation itself is over: this is the word now.
+    Moved(u64),
+}
+
+fn left(cells: Cells<'_>, bits: u64, now_ms: u64) -> Left {
     let timer = cells.timer.load(Ordering::Acquire);
-    (timer >> TIME_BITS == generation & TAG_MASK).then(|| (timer & TIME_MASK).saturating_sub(now_ms))
+    if timer >> TIME_BITS == Word::unpack(bits).generation & TAG_MASK {
+        return Left::Known((timer & TIME_MASK).saturating_sub(now_ms));
+    }
+    let seen = cells.word.load(Ordering::Acquire);
+    if seen == bits { Left::JustBegun } else { Left::Moved(seen) }
+}
+
+/// Sets the timer of a generation that this thread has just begun. Where there is no period it
+/// still moves on, so that it never falls so far behind that it seems to be ahead.
+fn begin(cells: Cells<'_>, limits: Limits, word: Word, now_ms: u64) {
+    let period = if word.state == State::Open { limits.open_ms } else { 0 };
+    raise(cells.timer, word.generation, now_ms.saturating_add(period));
 }
 
 /// Moves the timer on to `moment_ms` of `generation`, unless it is further already.

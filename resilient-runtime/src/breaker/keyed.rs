@@ -31,10 +31,10 @@ impl KeyedBreakers {
 
     /// The breaker of this key. Where there are too many, one that is closed, clean and used by
     /// nobody makes room; where none is, the one that all the others share.
-    pub(crate) fn get(&self, key: u128) -> Option<Arc<Breaker>> {
+    pub(crate) fn get(&self, key: u128) -> Arc<Breaker> {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = breakers.get(&key) {
-            return Some(Arc::clone(found));
+            return Arc::clone(found);
         }
         if breakers.len() >= MOST {
             // A quarter at a time, so that looking for room is rare.
@@ -46,11 +46,11 @@ impl KeyedBreakers {
             });
         }
         if breakers.len() >= MOST {
-            return Some(Arc::clone(self.overflow.get_or_init(|| Arc::new(self.fresh()))));
+            return Arc::clone(self.overflow.get_or_init(|| Arc::new(self.fresh())));
         }
         let fresh = Arc::new(self.fresh());
         breakers.insert(key, Arc::clone(&fresh));
-        Some(fresh)
+        fresh
     }
 
     /// What those say that are not closed.

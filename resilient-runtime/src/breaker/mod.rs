@@ -116,7 +116,8 @@ impl Breaker {
     /// What is left of the open period, or of the lease of the probes that are running.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        self::core::remaining(self.cells(), clock::millis(Instant::now())).map(Duration::from_millis)
+        let (limits, now) = (limits(self.settings()), clock::millis(Instant::now()));
+        self::core::remaining(self.cells(), limits, now).map(Duration::from_millis)
     }
 
     /// Opens it for one period.
@@ -269,13 +270,12 @@ impl Breaker {
         trips
     }
 
-    /// Whether a call that comes after `delay` is sure to be rejected, and how long that lasts, as
-    /// far as that is known.
-    pub(crate) fn rejects_for(&self, delay: Duration) -> Option<Option<Duration>> {
+    /// Whether a call that comes after `delay` is sure to be rejected.
+    pub(crate) fn rejects_after(&self, delay: Duration) -> bool {
         match self.state() {
-            State::Isolated => Some(None),
-            State::Open => self.remaining().filter(|left| *left > delay).map(Some),
-            State::Closed | State::HalfOpen => None,
+            State::Isolated => true,
+            State::Open => self.remaining().is_some_and(|left| left > delay),
+            State::Closed | State::HalfOpen => false,
         }
     }
 

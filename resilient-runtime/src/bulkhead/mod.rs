@@ -121,9 +121,7 @@ impl Bulkhead {
         let slot = match (place.try_slot(), self.settings.wait) {
             (Ok(slot), _) => slot,
             (Err(place), None) => place.slot().await,
-            (Err(place), Some(wait)) => {
-                tokio::time::timeout(wait, place.slot()).await.map_err(|_| overloaded())?
-            }
+            (Err(place), Some(wait)) => tokio::time::timeout(wait, place.slot()).await.map_err(|_| overloaded())?,
         };
         Ok(BulkheadPermit(slot))
     }

@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 pub use correlation::{CorrelationId, CorrelationSource};
 pub use request::Principal;
-pub(crate) use request::{Degraded, Report, Request};
+#[cfg(feature = "rmcp")]
+pub(crate) use request::Report;
+pub(crate) use request::{Degraded, Request};
 pub use scope::Instrumented;
 pub(crate) use scope::enter;
 

@@ -34,7 +34,9 @@ where
         return found;
     }
     // Everything that the tools share is known, with its settings, before the first call.
-    guarded.iter().for_each(|site| drop(site().bind()));
+    for site in guarded {
+        site().bind();
+    }
     // Built outside the lock: building runs the user's code, which may ask for another router.
     let made: &'static ToolRouter<S> = Box::leak(Box::new(super::instrument(build())));
     ROUTERS.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made);

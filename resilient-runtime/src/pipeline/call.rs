@@ -123,7 +123,7 @@ impl<'a> Call<'a> {
     pub(crate) fn new(entry: Entry<'a>) -> Self {
         let site = entry.site;
         let binding = site.bind();
-        let keyed_breaker = entry.keys.breaker.and_then(|key| binding.keyed_breakers.as_ref()?.get(key));
+        let keyed_breaker = entry.keys.breaker.and_then(|key| Some(binding.keyed_breakers.as_ref()?.get(key)));
         let started = Instant::now();
         let own = clock::later(started, site.policy().timeout);
         let caller = CallContext::current();
@@ -136,7 +136,7 @@ impl<'a> Call<'a> {
             binding.statistics.call_started();
         }
         if site.policy().retry.is_some_and(|retry| retry.budget.is_some())
-            && let Some(budget) = budget(&keyed_breaker, &binding)
+            && let Some(budget) = budget(keyed_breaker.as_ref(), &binding)
         {
             budget.deposit(clock::millis(started));
         }
@@ -230,7 +230,7 @@ impl<'a> Call<'a> {
             return Err(self.reject(LimitKind::RateLimit, error));
         }
         let this = self.as_mut().project();
-        if let Some(breaker) = breaker(this.keyed_breaker, this.binding) {
+        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) {
             let policy = this.site.policy();
             // A probe that may have to queue is not given up while it does.
             let queueing = this.turn.longest_wait(*this.deadline).map(|wait| lease(policy).saturating_add(wait));
@@ -273,7 +273,7 @@ impl<'a> Call<'a> {
         let mut this = self.as_mut().project();
         this.turn.give_back();
         this.timer.set(None);
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take()) {
             breaker.record(ticket, Signal::Neutral, Took::Nothing);
         }
         this.last.take().unwrap_or(Verdict::Refused(error))
@@ -328,7 +328,7 @@ impl<'a> Call<'a> {
         if let Some(context) = this.context {
             context.begin_attempt(*this.attempt, *this.deadline);
         }
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), *this.ticket) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
             breaker.start_lease(ticket, lease(this.site.policy()));
             *this.slow_at = breaker.settings().slow.map(|slow| clock::later(*this.attempt_started, slow));
             *this.is_slow = false;
@@ -361,7 +361,7 @@ impl<'a> Call<'a> {
             if slow_at.is_none() {
                 break;
             }
-            if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), *this.ticket) {
+            if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
                 breaker.note_slow(ticket);
                 *this.is_slow = true;
             }
@@ -392,7 +392,7 @@ impl<'a> Call<'a> {
         let signal = self.signal(&ended);
         let this = self.as_mut().project();
         this.turn.give_back();
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take()) {
             let took = match (*this.is_slow, breaker.settings().slow) {
                 (true, _) => Took::KnownToBeSlow,
                 (false, Some(_)) => Took::Time(this.attempt_started.elapsed()),
@@ -454,11 +454,10 @@ impl<'a> Call<'a> {
         let backoff = retry.delay(retries_done, fastrand::f64());
         let delay = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
         // The breaker would reject the retry: nobody has to wait to hear that.
-        let open_for = breaker(this.keyed_breaker, this.binding).and_then(|breaker| breaker.rejects_for(delay));
-        if let Some(open_for) = open_for {
+        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding).filter(|it| it.rejects_after(delay)) {
             if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
                 let mut report = request.report();
-                report.retry_after = open_for;
+                report.retry_after = breaker.remaining();
                 report.reason = Some(ErrorKind::CircuitOpen.as_str());
             }
             return None;
@@ -466,7 +465,7 @@ impl<'a> Call<'a> {
         let reason = if delay >= this.deadline.saturating_duration_since(now) {
             Some(Suppressed::Deadline)
         } else {
-            let budget = budget(this.keyed_breaker, this.binding);
+            let budget = budget(this.keyed_breaker.as_ref(), this.binding);
             let is_spent = |share| budget.is_some_and(|budget| !budget.withdraw(clock::millis(now), share));
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
         };
@@ -527,14 +526,14 @@ impl<'a> Call<'a> {
         }
         *this.outcome = Some(outcome);
         this.turn.give_back();
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker, this.binding), this.ticket.take()) {
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take()) {
             breaker.record(ticket, Signal::Neutral, Took::Nothing);
         }
-        if !*this.reports {
+        if *this.reports {
+            self.report(outcome);
+        } else {
             this.binding.statistics.call_ended(outcome, this.started.elapsed());
             telemetry::call_ended(this.span, this.site.name(), outcome, *this.attempt, this.context.as_ref());
-        } else {
-            self.report(outcome);
         }
     }
 
@@ -565,12 +564,12 @@ fn lease(policy: &Policy) -> Duration {
 }
 
 /// The breaker that a call asks: that of its key, else the function's.
-fn breaker<'b>(keyed: &'b Option<Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Breaker> {
-    keyed.as_deref().or(binding.breaker.as_deref())
+fn breaker<'b>(keyed: Option<&'b Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Breaker> {
+    keyed.map(|keyed| &**keyed).or(binding.breaker.as_deref())
 }
 
 /// The budget that a call's retries come out of: that of its breaker, else the function's.
-fn budget<'b>(keyed: &'b Option<Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Budget> {
+fn budget<'b>(keyed: Option<&'b Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Budget> {
     breaker(keyed, binding).map(Breaker::budget).or(binding.own_budget.as_deref())
 }
 

@@ -14,6 +14,7 @@ use crate::statistics::sharded::{SHARDS, shard};
 
 /// How many seconds count, and how many retries there may be in them whatever else happens.
 const SECONDS: u64 = 10;
+const SLOTS: usize = 10;
 const RESERVE: f64 = 10.0;
 
 /// More cells than seconds, so that a cell is old before it is needed again.
@@ -26,7 +27,7 @@ pub(crate) struct Budget {
     /// A second and a count in each cell.
     calls: [Shard; SHARDS],
     /// Retries are rare: a lock keeps them exact.
-    retries: Mutex<[(u64, u32); SECONDS as usize]>,
+    retries: Mutex<[(u64, u32); SLOTS]>,
 }
 
 #[repr(align(64))]
@@ -36,7 +37,7 @@ impl Budget {
     pub(crate) const fn new() -> Self {
         Self {
             calls: [const { Shard([const { AtomicU64::new(0) }; CELLS]) }; SHARDS],
-            retries: Mutex::new([(0, 0); SECONDS as usize]),
+            retries: Mutex::new([(0, 0); SLOTS]),
         }
     }
 

@@ -161,10 +161,8 @@ async fn nobody_waits_for_a_retry_that_the_breaker_is_sure_to_reject() {
     assert_eq!(started.elapsed(), Duration::from_secs(1), "the delay before the second attempt and none after it");
 }
 
-static PROBED_LATE: Breaker = Breaker::new(
-    "probed-late",
-    BreakerSettings::new().failures(1).open(Duration::from_millis(500)),
-);
+static PROBED_LATE: Breaker =
+    Breaker::new("probed-late", BreakerSettings::new().failures(1).open(Duration::from_millis(500)));
 
 #[resilient(breaker = PROBED_LATE, timeout = "60s", attempt_timeout = "50ms")]
 async fn never_answers() -> Result<(), Error> {

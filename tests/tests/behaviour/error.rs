@@ -5,7 +5,7 @@ use std::time::Duration;
 use resilient_runtime::{Classify, McpError, ResilienceError};
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error, McpError)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("no {0}")]
     #[mcp(kind = not_found)]
     NotFound(u32),
@@ -33,7 +33,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub fn kind_name(&self) -> &'static str {
+    pub(crate) fn kind_name(&self) -> &'static str {
         self.kind().as_str()
     }
 }

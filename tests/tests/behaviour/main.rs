@@ -4,11 +4,14 @@
 
 mod breaker;
 mod budget;
+mod bulkhead;
 mod cancellation;
 mod error;
 mod fallback;
 mod guard;
+mod order;
 mod panics;
+mod rate_limit;
 mod retry;
 mod statistics;
 mod timeout;

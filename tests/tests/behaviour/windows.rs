@@ -172,3 +172,58 @@ async fn results_from_before_the_breaker_opened_change_nothing_afterwards() {
     probe.success();
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn half_open_lets_through_as_many_as_it_says_however_many_come_at_once() {
+    for probes in [1, 3] {
+        let settings = BreakerSettings::new().failures(1).open(Duration::from_secs(1)).probes(probes).successes(10);
+        let breaker = Breaker::new("stampede", settings);
+        tell(&breaker, "-");
+        advance(Duration::from_secs(1)).await;
+        let barrier = std::sync::Barrier::new(8);
+        let now = tokio::runtime::Handle::current();
+        let admitted: usize = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let _clock = now.enter();
+                        barrier.wait();
+                        let permits: Vec<_> = (0..50).filter_map(|_| breaker.try_acquire().ok()).collect();
+                        let admitted = permits.len();
+                        barrier.wait();
+                        admitted
+                    })
+                })
+                .collect();
+            callers.into_iter().map(|caller| caller.join().expect("no panic")).sum()
+        });
+        assert_eq!(admitted, usize::try_from(probes).expect("small"));
+        assert_eq!(breaker.snapshot().probes, 0, "all were given back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_says_nothing_gives_its_place_back() {
+    let breaker = Breaker::new("says-nothing", BreakerSettings::new().failures(1).open(Duration::from_secs(1)));
+    tell(&breaker, "-");
+    advance(Duration::from_secs(1)).await;
+    for _ in 0..10 {
+        tell(&breaker, ".");
+    }
+    assert_eq!((breaker.state(), breaker.snapshot().probes), (BreakerState::HalfOpen, 0));
+    tell(&breaker, "++");
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_from_before_adds_no_probe_when_it_is_given_back() {
+    let breaker = Breaker::new("no-more", BreakerSettings::new().failures(1).open(Duration::from_secs(1)));
+    let early = breaker.try_acquire().expect("closed");
+    tell(&breaker, "-");
+    advance(Duration::from_secs(1)).await;
+    let probe = breaker.try_acquire().expect("a probe");
+    drop(early);
+    assert_eq!(breaker.snapshot().probes, 1);
+    assert!(breaker.try_acquire().is_err(), "one at a time");
+    drop(probe);
+}

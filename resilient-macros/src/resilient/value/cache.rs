@@ -72,7 +72,6 @@ impl CacheArgs {
     }
 }
 
-
 #[derive(Debug, Clone)]
 struct ScopeArg(Scope);
 

@@ -1,0 +1,74 @@
+//! Limits and their keys, wherever they may stand.
+
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
+
+use resilient_runtime::{ResilienceError, resilient};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, schemars, tool, tool_router};
+
+/// A question.
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+pub struct Ask {
+    /// Whose.
+    pub tenant: String,
+    /// Which.
+    pub number: u32,
+}
+
+/// A server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    prefix: String,
+}
+
+#[resilient(bulkhead(max = 5, queue = 10, wait = "1s"), rate_limit(rate = "10/1s", key = caller), breaker = "all")]
+#[tool_router]
+impl Server {
+    /// Inherits both.
+    #[tool]
+    async fn inherits(&self) -> Result<String, ResilienceError> {
+        Ok("well".into())
+    }
+
+    /// Refuses both.
+    #[resilient(bulkhead = none, rate_limit = none)]
+    #[tool]
+    async fn refuses(&self) -> Result<String, ResilienceError> {
+        Ok("well".into())
+    }
+
+    /// Has keys that look into a pattern, at `self`, and at nothing.
+    #[resilient(
+        bulkhead(max = 1, name = "by-tenant", key = (tenant, number % 7, &self.prefix)),
+        rate_limit(rate = "5/1m", burst = 2, name = "by-tenant", key = tenant.to_lowercase()),
+        breaker(name = "by-number", key = number),
+        retry(max = 2, base = "1ms"),
+        fallback = value("nothing".into())
+    )]
+    #[tool(annotations(read_only_hint = true))]
+    async fn keys(
+        &self,
+        Parameters(Ask { tenant, number }): Parameters<Ask>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<String, ResilienceError> {
+        Ok(format!("{tenant}{number}{}", context.id))
+    }
+}
+
+/// Mutable, borrowed and hidden parameters under keys.
+///
+/// # Errors
+/// Those of the limits.
+#[resilient(bulkhead(max = 1, key = text.len()), rate_limit(rate = "1/1s", key = "the same for all"))]
+pub async fn borrows(text: &str, mut count: u32, #[cfg(any())] gone: u32, _hidden: u32) -> Result<u32, ResilienceError> {
+    count += u32::try_from(text.len()).unwrap_or_default();
+    Ok(count)
+}
+
+fn main() {
+    let server = Server { prefix: String::new() };
+    drop((server.inherits(), server.refuses()));
+    let _ = Server::tool_router();
+    drop(borrows("", 1, 2));
+}
