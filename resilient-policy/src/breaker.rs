@@ -182,7 +182,10 @@ impl BreakerSettings {
     fn window_problems(&self, found: &mut Vec<Problem>) {
         match self.window {
             Window::Count(size) if size == 0 || size > LARGEST_WINDOW => {
-                found.push(Problem::new("breaker.window", format!("expected 1 to {LARGEST_WINDOW} results, found {size}")));
+                found.push(Problem::new(
+                    "breaker.window",
+                    format!("expected 1 to {LARGEST_WINDOW} results, found {size}"),
+                ));
             }
             Window::Time(length) if length < SHORTEST_WINDOW || length > LONGEST_WINDOW => {
                 found.push(Problem::new(
@@ -238,7 +241,8 @@ impl BreakerKeys {
             }
         }
         if self.slow_rate && !self.slow {
-            found.push(Problem::new("breaker.slow_rate", "no call counts as slow; add `slow = \"2s\"`, or remove this"));
+            found
+                .push(Problem::new("breaker.slow_rate", "no call counts as slow; add `slow = \"2s\"`, or remove this"));
         }
         found
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{BreakerSettings, Jitter, Policy, Problem, Source, Window, check_bulkhead, check_name, check_rate_limit, format_duration};
+use crate::{
+    BreakerSettings, Jitter, Policy, Problem, Source, Window, check_bulkhead, check_name, check_rate_limit,
+    format_duration,
+};
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -150,11 +153,7 @@ fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
     {
         found.push(Problem::new(
             "breaker.slow",
-            format!(
-                "no attempt takes {}: it is cut off after {}",
-                format_duration(slow),
-                format_duration(attempt)
-            ),
+            format!("no attempt takes {}: it is cut off after {}", format_duration(slow), format_duration(attempt)),
         ));
     }
 }

@@ -56,8 +56,8 @@ mod telemetry;
 
 pub use resilient_macros::{McpError, resilient};
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Fault, Jitter, KindSet,
-    Policy, Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Severity, Source, Window,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Fault, Jitter,
+    KindSet, Policy, Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Severity, Source, Window,
 };
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState, Permit, Reason, Transition};

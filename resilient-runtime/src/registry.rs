@@ -61,14 +61,14 @@ impl std::ops::Deref for BreakerHandle {
 /// use std::sync::Arc;
 /// use resilient_runtime::{Registry, ResilienceError, resilient};
 ///
-/// #[resilient(breaker = "shop")]
+/// #[resilient(breaker = "shop", name = "ask")]
 /// async fn ask() -> Result<u32, ResilienceError> {
 ///     Ok(1)
 /// }
 ///
 /// let registry = Arc::new(Registry::new());
 /// registry.clone().scope(async { ask().await }).await.unwrap();
-/// assert_eq!(registry.tool("ask").unwrap().calls(), 1);
+/// assert_eq!(registry.function("ask").unwrap().calls(), 1);
 /// assert!(Registry::global().breaker("shop").is_none());
 /// # });
 /// ```

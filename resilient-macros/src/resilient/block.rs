@@ -129,12 +129,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream) -> darling::Resu
 }
 
 /// Gives the block's keys to a tool. `true` where that leaves it guarded.
-fn inherit(
-    function: &mut OpaqueFn,
-    args: &Args,
-    keys: &TokenStream,
-    errors: &mut darling::error::Accumulator,
-) -> bool {
+fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mut darling::error::Accumulator) -> bool {
     let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return false };
     let own_at = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient"));
     let krate = args.krate.clone().unwrap_or_default();

@@ -7,12 +7,12 @@ use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, FnArg, Pat, PatType, Type};
 
-use crate::krate::Krate;
 use super::function::{OpaqueFn, is_nameless, plain_name};
 use super::model::{Breaker, Plan, step_span};
 use super::policy;
 use super::span::{exactly, glue, moved};
 use super::value::FallbackStep;
+use crate::krate::Krate;
 
 /// The function as it was.
 pub(super) fn untouched(function: &OpaqueFn) -> TokenStream {
@@ -375,10 +375,7 @@ fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span
         return AnswerKey { tokens, needs_arguments: true };
     }
     if plan.is_tool {
-        return AnswerKey {
-            tokens: quote_spanned!(at=> #p::AnswerKey::of_request(__site)),
-            needs_arguments: false,
-        };
+        return AnswerKey { tokens: quote_spanned!(at=> #p::AnswerKey::of_request(__site)), needs_arguments: false };
     }
     let add = arguments.iter().map(|Argument { cfgs, name, ty, .. }| {
         let place = glue(ty);

@@ -1,12 +1,20 @@
 //! `key, key = value, key(..)` taken apart, so that a mistake in one entry hides no other.
 
-use darling::Error;
 use darling::ast::NestedMeta;
 use darling::error::Accumulator;
+use darling::{Error, FromMeta};
 use proc_macro2::{TokenStream, TokenTree};
 use resilient_policy::one_of;
-use syn::Path;
 use syn::spanned::Spanned;
+use syn::{MetaList, Path};
+
+/// The keys of `key(..)`, all of which are known and right.
+pub(super) fn keys<K: FromMeta + Default>(list: &MetaList, known: &[&str]) -> darling::Result<K> {
+    let mut errors = Error::accumulator();
+    let entries = entries(list.tokens.clone(), known, &mut errors);
+    let keys = errors.handle(K::from_list(&entries)).unwrap_or_default();
+    errors.finish_with(keys)
+}
 
 /// The entries of a list whose keys are all known and stand once; everything else is told.
 pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {

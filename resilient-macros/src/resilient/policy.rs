@@ -86,7 +86,9 @@ fn retry(retry: &Retry, p: &TokenStream) -> TokenStream {
     }
     match (retry.budget, default.budget) {
         (None, _) => tokens.extend(quote!(.without_budget())),
-        (Some(share), Some(default)) if (share - default).abs() > f64::EPSILON => tokens.extend(quote!(.budget(#share))),
+        (Some(share), Some(default)) if (share - default).abs() > f64::EPSILON => {
+            tokens.extend(quote!(.budget(#share)));
+        }
         (Some(_), _) => {}
     }
     if retry.on != KindSet::RETRYABLE {

@@ -29,8 +29,8 @@ pub use asked::{Asked, asked};
 pub use clone::{Arg, Slot};
 pub use derive::*;
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Policy,
-    RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
+    Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
 pub use std::time::Duration;
 pub use {serde, serde_json};

@@ -14,7 +14,7 @@ const KEPT: usize = 100;
 pub enum Reason {
     /// Too many failures, or a probe that failed.
     Failures,
-    /// Too many slow calls.
+    /// Too many slow calls, or a probe that was slow.
     Slow,
     /// The open period was over and a call came to probe.
     Probing,

@@ -31,7 +31,7 @@ pub use permit::Permit;
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
 use self::history::History;
 use self::sync::AtomicU64;
-use self::window::{Results, Sample};
+use self::window::{Place, Results, Sample};
 use crate::ResilienceError;
 use crate::clock;
 use crate::retry::Budget;
@@ -203,7 +203,8 @@ impl Breaker {
             1,
         );
         let settings = self.settings();
-        if !settings.has_window() && signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket) {
+        if !settings.has_window() && signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket)
+        {
             return;
         }
         let now = clock::millis(Instant::now());
@@ -211,8 +212,9 @@ impl Breaker {
         if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
             let sample = Sample { failed: signal == Signal::Failure, slow };
             let tripped = self.look_at_window(&settings, ticket, now, |results| match took {
-                Took::KnownToBeSlow if !sample.failed => results.totals(ticket.generation, settings.window, now),
-                Took::KnownToBeSlow => results.slow_one_failed(ticket.generation, settings.window, now),
+                Took::KnownToBeSlow(place) => {
+                    results.end_slow(ticket.generation, settings.window, place, sample.failed, now)
+                }
                 Took::Time(_) | Took::Nothing => results.add(ticket.generation, settings.window, sample, now),
             });
             if tripped || settings.rate.is_some() {
@@ -220,30 +222,33 @@ impl Breaker {
             }
         }
         // A probe that is slow shows that the dependency is not well.
-        let signal = match signal {
-            Signal::Success if slow && ticket.probe => Signal::Failure,
-            other => other,
+        let (signal, reason) = match signal {
+            Signal::Success if slow && ticket.probe => (Signal::Failure, Reason::Slow),
+            Signal::Failure => (Signal::Failure, Reason::Failures),
+            other => (other, Reason::Recovered),
         };
         match self::core::record(self.cells(), limits(settings), ticket, signal, now) {
-            Recorded::Counted(change) => {
-                let reason = if signal == Signal::Failure { Reason::Failures } else { Reason::Recovered };
-                self.tell(change, reason);
-            }
+            Recorded::Counted(change) => self.tell(change, reason),
             Recorded::Stale => self.counts.add(STALE, 1),
         }
     }
 
     /// Takes note that an execution that is still running has become slow: a dependency that hangs
-    /// must not look well until its callers give up. Told at most once of a ticket.
-    pub(crate) fn note_slow(&self, ticket: Ticket) {
+    /// must not look well until its callers give up. Told at most once of a ticket; what it returns
+    /// is what took the time when the ticket is given back.
+    pub(crate) fn note_slow(&self, ticket: Ticket) -> Took {
         let settings = self.settings();
+        let mut place = None;
         if settings.slow.is_some() && self.is_closed_in(ticket) {
             let now = clock::millis(Instant::now());
             let sample = Sample { failed: false, slow: true };
             self.look_at_window(&settings, ticket, now, |results| {
-                results.add(ticket.generation, settings.window, sample, now)
+                let totals = results.add(ticket.generation, settings.window, sample, now);
+                place = results.newest();
+                totals
             });
         }
+        Took::KnownToBeSlow(place)
     }
 
     fn is_closed_in(&self, ticket: Ticket) -> bool {
@@ -262,9 +267,8 @@ impl Breaker {
         let trips = totals.trips(settings);
         if trips {
             let change = self::core::trip(self.cells(), limits(*settings), ticket.generation, now);
-            let is_failing = settings.rate.is_some_and(|rate| {
-                f64::from(totals.failed) / f64::from(totals.calls) >= rate
-            });
+            let is_failing =
+                settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
             self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });
         }
         trips
@@ -287,7 +291,8 @@ impl Breaker {
     /// Whether dropping it would lose nothing that decides about a call.
     fn has_nothing_to_remember(&self) -> bool {
         let (state, count, _) = self::core::peek(self.cells());
-        state == State::Closed && count == 0
+        let has_bad_results = || self.window().is_some_and(|(_, failed, slow)| failed > 0 || slow > 0);
+        state == State::Closed && count == 0 && !has_bad_results()
     }
 
     fn force(&self, to: State, reason: Reason) {
@@ -366,8 +371,8 @@ pub struct BreakerSnapshot {
 pub(crate) enum Took {
     /// That long.
     Time(Duration),
-    /// Long enough that [`Breaker::note_slow`] was told of it.
-    KnownToBeSlow,
+    /// Long enough that [`Breaker::note_slow`] was told of it, which may have put it in a window.
+    KnownToBeSlow(Option<Place>),
     /// It did not begin.
     Nothing,
 }
@@ -376,7 +381,7 @@ impl Took {
     fn is_slow(self, settings: &BreakerSettings) -> bool {
         match (self, settings.slow) {
             (Self::Time(took), Some(slow)) => took >= slow,
-            (Self::KnownToBeSlow, _) => true,
+            (Self::KnownToBeSlow(_), _) => true,
             (Self::Time(_) | Self::Nothing, _) => false,
         }
     }

@@ -90,10 +90,7 @@ impl Breaker {
                 && let Some(timer) = slow.as_mut().as_pin_mut()
                 && timer.poll(cx).is_ready()
             {
-                took = Some(Took::KnownToBeSlow);
-                if let Some(ticket) = permit.ticket {
-                    self.note_slow(ticket);
-                }
+                took = permit.ticket.map(|ticket| self.note_slow(ticket));
             }
             polled
         })

@@ -16,6 +16,10 @@ pub(crate) struct Sample {
     pub(crate) slow: bool,
 }
 
+/// Where a result stands in a window: its number among the last, or that of its step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(u64);
+
 /// How many results there are, and of which kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
@@ -57,13 +61,24 @@ pub(crate) struct Results {
 
 #[derive(Debug)]
 enum Kept {
-    Last { ring: VecDeque<Sample>, totals: Totals },
+    /// `first` is the number of the oldest result in the ring.
+    Last {
+        ring: VecDeque<Sample>,
+        first: u64,
+        totals: Totals,
+    },
     Recent(VecDeque<Step>),
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self::Last { ring: VecDeque::new(), totals: Totals::default() }
+        Self::last()
+    }
+}
+
+impl Kept {
+    const fn last() -> Self {
+        Self::Last { ring: VecDeque::new(), first: 0, totals: Totals { calls: 0, failed: 0, slow: 0 } }
     }
 }
 
@@ -76,7 +91,7 @@ struct Step {
 
 impl Results {
     pub(crate) const fn new() -> Self {
-        Self { generation: 0, kept: Kept::Last { ring: VecDeque::new(), totals: Totals { calls: 0, failed: 0, slow: 0 } } }
+        Self { generation: 0, kept: Kept::last() }
     }
 
     /// Adds a result of this generation; those of others are forgotten.
@@ -85,10 +100,10 @@ impl Results {
             return Totals::default();
         }
         match (&mut self.kept, window) {
-            (Kept::Last { ring, totals }, Window::Count(size)) => {
+            (Kept::Last { ring, first, totals }, Window::Count(size)) => {
                 ring.push_back(sample);
                 totals.add(sample);
-                trim(ring, totals, size);
+                trim(ring, first, totals, size);
             }
             (Kept::Recent(steps), Window::Time(_)) => {
                 let number = now_ms / step_length(window);
@@ -107,25 +122,48 @@ impl Results {
         self.totals(generation, window, now_ms)
     }
 
-    /// Takes note that a result that was counted as slow while it was still running has failed.
-    pub(crate) fn slow_one_failed(&mut self, generation: u64, window: Window, now_ms: u64) -> Totals {
+    /// Where the result stands that was added last.
+    pub(crate) fn newest(&self) -> Option<Place> {
+        match &self.kept {
+            Kept::Last { ring, first, .. } => Some(Place(first + u64::try_from(ring.len()).ok()?.checked_sub(1)?)),
+            Kept::Recent(steps) => steps.back().map(|newest| Place(newest.number)),
+        }
+    }
+
+    /// Takes in how an execution ended that was counted as slow while it was still running: in its
+    /// place, or, where the window has moved on since, as a result of its own.
+    pub(crate) fn end_slow(
+        &mut self,
+        generation: u64,
+        window: Window,
+        place: Option<Place>,
+        failed: bool,
+        now_ms: u64,
+    ) -> Totals {
         if !self.prepare(generation, window) {
             return Totals::default();
         }
-        match &mut self.kept {
-            Kept::Last { ring, totals } => {
-                if let Some(found) = ring.iter_mut().rev().find(|sample| sample.slow && !sample.failed) {
-                    found.failed = true;
-                    totals.failed = totals.failed.saturating_add(1);
-                }
+        // Steps whose time is over must not be found.
+        let _ = self.totals(generation, window, now_ms);
+        let found = place.is_some_and(|Place(place)| match &mut self.kept {
+            Kept::Last { ring, first, totals } => {
+                let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+                let Some(sample) = index.and_then(|index| ring.get_mut(index)) else { return false };
+                sample.failed = failed;
+                totals.failed = totals.failed.saturating_add(u32::from(failed));
+                true
             }
             Kept::Recent(steps) => {
-                if let Some(found) = steps.iter_mut().rev().find(|step| step.totals.failed < step.totals.calls) {
-                    found.totals.failed += 1;
-                }
+                let Some(step) = steps.iter_mut().find(|step| step.number == place) else { return false };
+                step.totals.failed = step.totals.failed.saturating_add(u32::from(failed));
+                true
             }
+        });
+        if found {
+            self.totals(generation, window, now_ms)
+        } else {
+            self.add(generation, window, Sample { failed, slow: true }, now_ms)
         }
-        self.totals(generation, window, now_ms)
     }
 
     /// What the window holds now. Steps are forgotten by their time, however long nobody asked.
@@ -155,10 +193,8 @@ impl Results {
         if generation < self.generation {
             return false;
         }
-        let right_kind = matches!(
-            (&self.kept, window),
-            (Kept::Last { .. }, Window::Count(_)) | (Kept::Recent(_), Window::Time(_))
-        );
+        let right_kind =
+            matches!((&self.kept, window), (Kept::Last { .. }, Window::Count(_)) | (Kept::Recent(_), Window::Time(_)));
         if self.generation == generation && right_kind {
             return true;
         }
@@ -171,9 +207,10 @@ impl Results {
     }
 }
 
-fn trim(ring: &mut VecDeque<Sample>, totals: &mut Totals, size: u32) {
+fn trim(ring: &mut VecDeque<Sample>, first: &mut u64, totals: &mut Totals, size: u32) {
     while u32::try_from(ring.len()).unwrap_or(u32::MAX) > size.max(1) {
         if let Some(oldest) = ring.pop_front() {
+            *first += 1;
             totals.remove(oldest);
         }
     }

@@ -129,8 +129,13 @@ impl<'h> Served<'h> {
         statistics.call_started();
         let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
-        let (context, request, source) =
-            request::context(&call.request_context, Arc::clone(&hook.tool), hook.effect, arguments, Some(Arc::clone(&statistics)));
+        let (context, request, source) = request::context(
+            &call.request_context,
+            Arc::clone(&hook.tool),
+            hook.effect,
+            arguments,
+            Some(Arc::clone(&statistics)),
+        );
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
         Self { hook, statistics, request, context: Some(context), span, started: Instant::now(), counted: false }
     }

@@ -1,6 +1,6 @@
 //! `breaker = "make"`, `breaker = MAKE`, `breaker(name = "make", failures = 5, open = "60s")`.
 
-use darling::{Error, FromMeta};
+use darling::FromMeta;
 use proc_macro2::Span;
 use resilient_policy::{BreakerKeys, BreakerSettings, Window};
 use syn::spanned::Spanned;
@@ -60,10 +60,8 @@ impl FromMeta for BreakerArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let mut errors = Error::accumulator();
-                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
-                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
-                errors.finish_with(Self::Set(Box::new(Set { keys, key_span: list.path.span() })))
+                let keys: Keys = list::keys(list, KEYS)?;
+                Ok(Self::Set(Box::new(Set { keys, key_span: list.path.span() })))
             }
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => {
@@ -160,7 +158,9 @@ impl FromMeta for WindowArg {
                 let DurationArg(At { value, span }) = DurationArg::from_expr(value)?;
                 Ok(Self(At { value: Window::Time(value), span }))
             }
-            other => Err(expected("a number of results, `window = 100`, or a time, `window = \"60s\"`").with_span(other)),
+            other => {
+                Err(expected("a number of results, `window = 100`, or a time, `window = \"60s\"`").with_span(other))
+            }
         }
     }
 }

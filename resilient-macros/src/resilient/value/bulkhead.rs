@@ -1,6 +1,6 @@
 //! `bulkhead = 20`, `bulkhead(max = 20, queue = 40, wait = "1s", name = "make", key = expr)`.
 
-use darling::{Error, FromMeta};
+use darling::FromMeta;
 use proc_macro2::Span;
 use resilient_policy::BulkheadSettings;
 use syn::spanned::Spanned;
@@ -38,11 +38,7 @@ impl FromMeta for BulkheadArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let mut errors = Error::accumulator();
-                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
-                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
-                // What is missing may be what was misspelt.
-                errors.finish()?;
+                let keys: Keys = list::keys(list, KEYS)?;
                 match keys.max.as_ref().map(|max| max.0.value) {
                     Some(max) => Ok(Self { keys, max, span: list.path.span() }),
                     None => {

@@ -1,6 +1,6 @@
 //! `cache(max_age = "1h", max = 1024, scope = caller, key = expr)`.
 
-use darling::{Error, FromMeta};
+use darling::FromMeta;
 use proc_macro2::Span;
 use resilient_policy::{CacheSettings, Scope, one_of};
 use syn::spanned::Spanned;
@@ -36,10 +36,8 @@ impl FromMeta for CacheArgs {
         let Meta::List(list) = item else {
             return Err(expected("settings in brackets: `cache(max_age = \"1h\", max = 1024)`").with_span(item));
         };
-        let mut errors = Error::accumulator();
-        let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
-        let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
-        errors.finish_with(Self { keys, span: list.path.span() })
+        let keys: Keys = list::keys(list, KEYS)?;
+        Ok(Self { keys, span: list.path.span() })
     }
 }
 

@@ -36,11 +36,7 @@ impl FromMeta for RateLimitArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let mut errors = Error::accumulator();
-                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
-                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
-                // What is missing may be what was misspelt.
-                errors.finish()?;
+                let keys: Keys = list::keys(list, KEYS)?;
                 match keys.rate.as_ref().map(|rate| rate.0.value) {
                     Some(rate) => Ok(Self { keys, rate, span: list.path.span() }),
                     None => Err(expected("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`")

@@ -46,10 +46,8 @@ impl FromMeta for RetryArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let mut errors = Error::accumulator();
-                let entries = list::entries(list.tokens.clone(), KEYS, &mut errors);
-                let keys = errors.handle(Keys::from_list(&entries)).unwrap_or_default();
-                errors.finish_with(Self { keys, span: list.path.span() })
+                let keys: Keys = list::keys(list, KEYS)?;
+                Ok(Self { keys, span: list.path.span() })
             }
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {

@@ -1,0 +1,128 @@
+//! Before an attempt: who has a say in whether it may run, and what happens where one says no.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use resilient_policy::Policy;
+use tokio::time::{Instant, sleep_until};
+
+use super::limits::whole_call;
+use super::{Call, Verdict, breaker};
+use crate::breaker::{Signal, Took};
+use crate::bulkhead;
+use crate::context::CallContext;
+use crate::error::{LimitKind, ResilienceError, TimeoutScope};
+#[cfg(feature = "rate-limit")]
+use crate::keyed_hash::Collected;
+use crate::pipeline::turn::Got;
+use crate::statistics::{Rejected, Suppressed};
+use crate::telemetry;
+
+impl Call<'_> {
+    /// Asks everybody who has a say for an attempt, and says what the bulkhead gave it.
+    pub(super) fn ask(mut self: Pin<&mut Self>) -> Result<Got, Verdict> {
+        #[cfg(feature = "rate-limit")]
+        if let Err(error) = self.check_rate() {
+            return Err(self.reject(LimitKind::RateLimit, error));
+        }
+        let this = self.as_mut().project();
+        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) {
+            let policy = this.site.policy();
+            // A probe that may have to queue is not given up while it does.
+            let queueing = this.turn.longest_wait(*this.deadline).map(|wait| lease(policy).saturating_add(wait));
+            match breaker.admit(queueing.or_else(|| policy.attempt_limit())) {
+                Ok(ticket) => *this.ticket = Some(ticket),
+                // A call that has run ends as its last attempt did.
+                Err(error) => {
+                    this.binding.statistics.rejected(Rejected::Breaker);
+                    return Err(this.last.take().unwrap_or(Verdict::Refused(error)));
+                }
+            }
+        }
+        Ok(this.turn.ask(&this.binding.statistics))
+    }
+
+    /// Asks the rate limit for the call, at its beginning.
+    #[cfg(feature = "rate-limit")]
+    pub(super) fn check_rate(&self) -> Result<(), ResilienceError> {
+        let Some(limits) = self.binding.rate_limits.as_ref().filter(|_| self.attempt == 0) else { return Ok(()) };
+        let by_caller = self.site.policy().rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
+        // Without a known caller the whole process is one.
+        let principal = self.context.as_ref().and_then(CallContext::principal).filter(|_| by_caller);
+        let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));
+        limits.check(caller.or(self.rate_limit_key))
+    }
+
+    /// A limit did not let an attempt run: what it had is given back, and a call that has run ends
+    /// as its last attempt did.
+    pub(super) fn reject(self: Pin<&mut Self>, limit: LimitKind, error: ResilienceError) -> Verdict {
+        self.binding.statistics.rejected(match limit {
+            LimitKind::Bulkhead => Rejected::Bulkhead,
+            LimitKind::RateLimit => Rejected::RateLimit,
+        });
+        telemetry::limit_rejected(self.site.name(), limit);
+        self.give_up(error)
+    }
+
+    /// There is no attempt, although the breaker let it through: says so to everybody.
+    pub(super) fn give_up(mut self: Pin<&mut Self>, error: ResilienceError) -> Verdict {
+        let mut this = self.as_mut().project();
+        this.turn.give_back();
+        this.timer.set(None);
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take())
+        {
+            breaker.record(ticket, Signal::Neutral, Took::Nothing);
+        }
+        this.last.take().unwrap_or(Verdict::Refused(error))
+    }
+
+    /// Waits in line for a slot, at most as long as the bulkhead allows and the call has time.
+    pub(super) fn poll_queue(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Verdict>> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            // That the client is gone is the end, whatever came before.
+            *self.as_mut().project().last = None;
+            return Poll::Ready(Err(self.give_up(ResilienceError::Cancelled)));
+        }
+        let mut this = self.as_mut().project();
+        let given_up = this.turn.waits_until(*this.attempt_started).filter(|until| until < this.deadline);
+        let has_slot = this.turn.poll_slot(cx).is_ready();
+        if !has_slot {
+            if this.timer.is_none() {
+                this.timer.set(Some(sleep_until(given_up.unwrap_or(*this.deadline))));
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
+            }
+        }
+        let now = Instant::now();
+        if now >= *this.deadline {
+            return Poll::Ready(Err(self.out_of_time()));
+        }
+        if !has_slot {
+            return Poll::Ready(Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())));
+        }
+        this.timer.set(None);
+        *this.attempt_started = now;
+        Poll::Ready(Ok(()))
+    }
+
+    /// The deadline came while an attempt was in line.
+    pub(super) fn out_of_time(self: Pin<&mut Self>) -> Verdict {
+        if self.last.is_some()
+            && let Some(request) = self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports)
+        {
+            request.report().reason = Some(Suppressed::Deadline.as_str());
+        }
+        let limit = whole_call(self.started, self.deadline);
+        self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })
+    }
+}
+
+/// How long a probe is waited for: as long as it may take, and a little longer, so that its own
+/// timeout is heard before somebody else takes its place.
+pub(super) fn lease(policy: &Policy) -> Duration {
+    const LEAST_MARGIN: Duration = Duration::from_millis(100);
+    let longest = policy.attempt_limit().unwrap_or(policy.timeout);
+    longest.saturating_add((longest / 4).max(LEAST_MARGIN))
+}

@@ -1,0 +1,70 @@
+//! While an attempt runs: what ends it from outside.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Call, Verdict, breaker};
+use crate::clock;
+use crate::context::CallContext;
+use crate::error::{ResilienceError, TimeoutScope};
+
+const HALF_A_MILLI: Duration = Duration::from_micros(500);
+
+impl Call<'_> {
+    /// Waits for whatever ends a running attempt from outside.
+    pub(super) fn poll_limits(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
+        }
+        let mut this = self.project();
+        let own_limit = this.site.policy().attempt_limit();
+        let own_end = own_limit.map(|limit| clock::later(*this.attempt_started, limit));
+        let end = own_end.map_or(*this.deadline, |own| own.min(*this.deadline));
+        loop {
+            let slow_at = this.slow_at.filter(|slow| *slow < end);
+            if this.timer.is_none() {
+                this.timer.set(Some(sleep_until(slow_at.unwrap_or(end))));
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
+            }
+            this.timer.set(None);
+            *this.slow_at = None;
+            if slow_at.is_none() {
+                break;
+            }
+            if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
+                *this.slow = Some(breaker.note_slow(ticket));
+            }
+        }
+        let had_it_all = own_end.is_some_and(|own| own <= *this.deadline);
+        let (scope, limit) = match own_limit {
+            Some(limit) if had_it_all => (TimeoutScope::Attempt, limit),
+            _ => (TimeoutScope::Call, whole_call(*this.started, *this.deadline)),
+        };
+        Poll::Ready(Verdict::Refused(ResilienceError::Timeout { scope, limit }))
+    }
+
+    pub(super) fn poll_cancelled(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if !*this.watches_cancellation {
+            return Poll::Pending;
+        }
+        if this.cancelled.is_none()
+            && let Some(request) = this.context.as_ref().and_then(CallContext::request)
+        {
+            this.cancelled.set(Some(request.cancellation.clone().cancelled_owned()));
+        }
+        this.cancelled.as_mut().as_pin_mut().map_or(Poll::Pending, |cancelled| cancelled.poll(cx))
+    }
+}
+
+/// How long a call had. What a caller left of its own time is no round number; nobody needs its
+/// nanoseconds.
+pub(super) fn whole_call(started: Instant, deadline: Instant) -> Duration {
+    let limit = deadline.saturating_duration_since(started);
+    Duration::from_millis(clock::saturating_millis(limit.saturating_add(HALF_A_MILLI)))
+}

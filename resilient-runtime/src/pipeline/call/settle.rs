@@ -1,0 +1,115 @@
+//! After an attempt: what it says about the dependency, and whether there is another.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use resilient_policy::ErrorKind;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Call, State, Verdict, breaker, budget};
+use crate::breaker::{Signal, Took};
+use crate::clock;
+use crate::context::CallContext;
+use crate::error::{Failure, ResilienceError, TimeoutScope};
+use crate::pipeline::answer::{Failed, Meaning};
+use crate::statistics::Suppressed;
+use crate::telemetry;
+
+impl Call<'_> {
+    /// Takes note of how an attempt ended, and decides whether there is another.
+    pub(super) fn settle(mut self: Pin<&mut Self>, ended: Verdict) -> Option<Verdict> {
+        let signal = self.signal(&ended);
+        let this = self.as_mut().project();
+        this.turn.give_back();
+        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take())
+        {
+            let took = match (*this.slow, breaker.settings().slow) {
+                (Some(slow), _) => slow,
+                (None, Some(_)) => Took::Time(this.attempt_started.elapsed()),
+                (None, None) => Took::Nothing,
+            };
+            breaker.record(ticket, signal, took);
+        }
+        match self.as_mut().next_delay(&ended) {
+            None => Some(ended),
+            Some(delay) => {
+                let mut this = self.project();
+                this.timer.set(Some(sleep_until(clock::later(Instant::now(), delay))));
+                *this.last = Some(ended);
+                *this.state = State::Waiting;
+                None
+            }
+        }
+    }
+
+    /// What the end of an attempt says about the dependency.
+    pub(super) fn signal(&self, ended: &Verdict) -> Signal {
+        match ended {
+            Verdict::Answered(Meaning::Good) => Signal::Success,
+            Verdict::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
+            Verdict::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
+            // Without a limit of its own the attempt had all the time there was, unless that was
+            // somebody else's, or queueing had taken some of it.
+            Verdict::Refused(ResilienceError::Timeout { .. })
+                if self.site.policy().attempt_limit().is_none()
+                    && !self.deadline_is_inherited
+                    && !self.turn.has_queued() =>
+            {
+                Signal::Failure
+            }
+            Verdict::Answered(_) | Verdict::Refused(_) => Signal::Neutral,
+        }
+    }
+
+    /// How long to wait for the next attempt; `None` where there is none.
+    pub(super) fn next_delay(self: Pin<&mut Self>, ended: &Verdict) -> Option<Duration> {
+        let this = self.project();
+        let retry = this.site.policy().retry?;
+        let failure = match ended {
+            Verdict::Answered(Meaning::Failed(Failed(failure))) => *failure,
+            Verdict::Refused(error @ ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => {
+                Failure::of(error)
+            }
+            Verdict::Answered(_) | Verdict::Refused(_) => return None,
+        };
+        // What the error says of itself wins; else it is its kind that decides.
+        if !failure.retry_override.unwrap_or_else(|| retry.on.contains(failure.kind)) {
+            return None;
+        }
+        let retries_done = *this.attempt - 1;
+        if retries_done >= retry.max {
+            return None;
+        }
+        let now = Instant::now();
+        let backoff = retry.delay(retries_done, fastrand::f64());
+        let delay = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
+        // The breaker would reject the retry: nobody has to wait to hear that.
+        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding).filter(|it| it.rejects_after(delay)) {
+            if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
+                let mut report = request.report();
+                report.retry_after = breaker.remaining();
+                report.reason = Some(ErrorKind::CircuitOpen.as_str());
+            }
+            return None;
+        }
+        let reason = if delay >= this.deadline.saturating_duration_since(now) {
+            Some(Suppressed::Deadline)
+        } else {
+            let budget = budget(this.keyed_breaker.as_ref(), this.binding);
+            let is_spent = |share| budget.is_some_and(|budget| !budget.withdraw(clock::millis(now), share));
+            retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
+        };
+        if let Some(reason) = reason {
+            this.binding.statistics.retry_suppressed(reason);
+            telemetry::retry_suppressed(this.site.name(), *this.attempt, failure.kind, delay, reason);
+            if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
+                let mut report = request.report();
+                report.retry_after = Some(delay);
+                report.reason = Some(reason.as_str());
+            }
+            return None;
+        }
+        telemetry::retry_scheduled(this.site.name(), *this.attempt, failure.kind, delay);
+        Some(delay)
+    }
+}

@@ -1,0 +1,41 @@
+//! How the guarded part of a call can end, and what that means.
+
+use resilient_policy::ErrorKind;
+
+use crate::error::{Failure, ResilienceError};
+use crate::pipeline::answer::{Failed, Meaning};
+use crate::statistics::Outcome;
+
+/// How the guarded part of a call ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    /// The body has an answer.
+    Answered(Meaning),
+    /// It has none, and this is why.
+    Refused(ResilienceError),
+}
+
+impl Verdict {
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Answered(Meaning::Good | Meaning::Unfinished) => Outcome::Ok,
+            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => Outcome::Error,
+            Self::Refused(ResilienceError::Timeout { .. }) => Outcome::Timeout,
+            Self::Refused(ResilienceError::CircuitOpen { .. } | ResilienceError::Overloaded { .. }) => {
+                Outcome::Rejected
+            }
+            Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
+            Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+        }
+    }
+
+    /// The kind of error that something else may answer for.
+    pub(crate) fn falls_back(&self) -> Option<ErrorKind> {
+        let failure = match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => *failure,
+            Self::Answered(_) => return None,
+            Self::Refused(error) => Failure::of(error),
+        };
+        failure.falls_back.then_some(failure.kind)
+    }
+}
