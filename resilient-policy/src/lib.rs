@@ -20,6 +20,7 @@ mod policy;
 mod problem;
 mod rate_limit;
 mod retry;
+mod secret;
 mod suggest;
 
 pub use breaker::{BreakerKeys, BreakerSettings, Window};
@@ -34,4 +35,5 @@ pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
 pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
 pub use retry::{Jitter, Retry};
+pub use secret::is_secret_name;
 pub use suggest::{nearest, one_of};

@@ -48,6 +48,7 @@ pub mod mcp;
 mod pipeline;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
+pub mod redact;
 mod registry;
 mod retry;
 mod site;

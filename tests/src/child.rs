@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes that are added to while somebody else looks at them.
-type Kept = Arc<Mutex<Vec<u8>>>;
+pub type Kept = Arc<Mutex<Vec<u8>>>;
 
 /// A child process: what it logs is kept.
 pub struct Process {
@@ -55,6 +55,12 @@ impl Process {
             lines.closed().await;
         });
         Ok((Self { child, log }, stdin, stdout))
+    }
+
+    /// The log so far, line by line.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
     }
 
     /// Waits for a log line that fits, and returns it.
@@ -94,8 +100,7 @@ impl Server {
     /// If it cannot be started or does not speak the protocol.
     pub async fn start(executable: &str, arguments: &[&str]) -> io::Result<Self> {
         let (process, stdin, stdout) = Process::start(executable, arguments)?;
-        let bytes = Kept::default();
-        let tee = Tee { inner: stdout, seen: Arc::clone(&bytes) };
+        let (tee, bytes) = Tee::new(stdout);
         let greeted = tokio::time::timeout(PATIENCE, ().serve((tee, stdin))).await.map_err(io::Error::other)?;
         Ok(Self { client: greeted.map_err(io::Error::other)?, process, stdout: bytes })
     }
@@ -191,9 +196,17 @@ impl Raw {
 }
 
 /// Passes on what it reads, and keeps a copy.
-struct Tee<R> {
+pub struct Tee<R> {
     inner: R,
     seen: Kept,
+}
+
+impl<R> Tee<R> {
+    /// A reader, and what has been read from it so far.
+    pub fn new(inner: R) -> (Self, Kept) {
+        let seen = Kept::default();
+        (Self { inner, seen: Arc::clone(&seen) }, seen)
+    }
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {

@@ -341,6 +341,13 @@ async fn the_upstreams_token_and_private_texts_are_in_no_answer() {
         }
     }
     assert!(failed > 10, "only {failed} calls failed");
+    // What has a secret's form is masked in the log as well; what is only private is there.
+    server
+        .process()
+        .wait_for_log(|line| line.contains("tool.panic") && line.contains("password=***"))
+        .await
+        .expect("masked");
+    assert!(server.process().log().iter().all(|line| !line.contains("hunter2") && !line.contains(DEMO_TOKEN)));
     for line in server.stdout() {
         for private in [DEMO_TOKEN, PRIVATE_TEXT, PANIC_TEXT, "must-never-be-seen"] {
             assert!(!line.contains(private), "{line}");

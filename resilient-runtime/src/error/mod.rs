@@ -82,6 +82,64 @@ pub trait McpError: Error + Classify {
     }
 }
 
+/// Whoever owns or lends the error has it answer for itself, overrides and all.
+macro_rules! delegate {
+    () => {
+        fn code(&self) -> Cow<'static, str> {
+            (**self).code()
+        }
+
+        fn public_message(&self) -> Cow<'_, str> {
+            (**self).public_message()
+        }
+
+        fn hint(&self) -> Option<Cow<'_, str>> {
+            (**self).hint()
+        }
+
+        fn retry_override(&self) -> Option<bool> {
+            (**self).retry_override()
+        }
+
+        fn is_retryable(&self) -> bool {
+            (**self).is_retryable()
+        }
+
+        fn trips_breaker(&self) -> bool {
+            (**self).trips_breaker()
+        }
+
+        fn falls_back(&self) -> bool {
+            (**self).falls_back()
+        }
+
+        fn severity(&self) -> Severity {
+            (**self).severity()
+        }
+
+        fn details(&self) -> Map<String, Value> {
+            (**self).details()
+        }
+
+        fn protocol_code(&self) -> Option<i32> {
+            (**self).protocol_code()
+        }
+
+        fn as_resilience(&self) -> Option<&ResilienceError> {
+            (**self).as_resilience()
+        }
+    };
+}
+
+impl<T: McpError + ?Sized> McpError for &T {
+    delegate!();
+}
+
+// `Box<dyn McpError>` is none: the standard library makes no `Error` of a box of a trait object.
+impl<T: McpError> McpError for Box<T> {
+    delegate!();
+}
+
 /// The facts about one error that the pipeline decides by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failure {
@@ -101,5 +159,99 @@ impl Failure {
             trips_breaker: error.trips_breaker(),
             falls_back: error.falls_back(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    /// Answers nothing as its kind would.
+    #[derive(Debug)]
+    struct Own;
+
+    impl fmt::Display for Own {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("own")
+        }
+    }
+
+    impl Error for Own {}
+
+    impl Classify for Own {
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Internal
+        }
+
+        fn retry_after(&self) -> Option<Duration> {
+            Some(Duration::from_secs(7))
+        }
+    }
+
+    impl McpError for Own {
+        fn code(&self) -> Cow<'static, str> {
+            "OWN".into()
+        }
+
+        fn public_message(&self) -> Cow<'_, str> {
+            "own message".into()
+        }
+
+        fn hint(&self) -> Option<Cow<'_, str>> {
+            Some("own hint".into())
+        }
+
+        fn retry_override(&self) -> Option<bool> {
+            Some(false)
+        }
+
+        fn is_retryable(&self) -> bool {
+            true
+        }
+
+        fn trips_breaker(&self) -> bool {
+            true
+        }
+
+        fn falls_back(&self) -> bool {
+            true
+        }
+
+        fn severity(&self) -> Severity {
+            Severity::Low
+        }
+
+        fn details(&self) -> Map<String, Value> {
+            Map::from_iter([("own".to_owned(), json!(1))])
+        }
+
+        fn protocol_code(&self) -> Option<i32> {
+            Some(-33_001)
+        }
+
+        fn as_resilience(&self) -> Option<&ResilienceError> {
+            Some(&ResilienceError::Cancelled)
+        }
+    }
+
+    fn answers<E: McpError>(error: E) -> String {
+        let decided = Failure::of(&error);
+        let told = (error.code(), error.public_message(), error.hint(), error.details());
+        let rest = (error.is_retryable(), error.severity(), error.protocol_code(), error.as_resilience());
+        format!("{error} {decided:?} {told:?} {rest:?}")
+    }
+
+    #[test]
+    fn a_box_and_a_reference_answer_as_the_error_itself() {
+        let own = answers(Own);
+        assert!(own.contains("own message") && own.contains("Cancelled"), "{own}");
+        assert_eq!(answers(Box::new(Own)), own);
+        assert_eq!(answers(&Own), own);
+        assert_eq!(answers(&Own as &dyn McpError), own);
     }
 }

@@ -3,21 +3,16 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-/// The most characters of one public text.
-const LONGEST: usize = 1_000;
+use crate::redact;
 
-/// Makes a text fit for a client: no control or bidirectional characters, which could hide or
-/// reorder what a person or a model reads, and at most 1,000 characters.
+/// Makes a text fit for a client: what looks like a secret is masked, there are no control or
+/// bidirectional characters, which could hide or reorder what a person or a model reads, and it has
+/// at most 1,000 characters.
 pub(crate) fn public_text(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len().min(LONGEST));
-    for (count, c) in text.chars().filter(|c| !is_deceptive(*c)).enumerate() {
-        if count == LONGEST {
-            clean.push('…');
-            break;
-        }
-        clean.push(if c.is_control() { ' ' } else { c });
-    }
-    clean
+    // Cleaned first: a character that hides nothing but a secret's form must not save it.
+    let clean: String =
+        text.chars().filter(|c| !is_deceptive(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    redact::cut(redact::text(&clean))
 }
 
 /// Characters that change the order or the look of others and show nothing themselves: zero-width
@@ -30,7 +25,7 @@ fn is_deceptive(c: char) -> bool {
         || (c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
 }
 
-/// An error and its sources on one line, for the log.
+/// An error and its sources on one line, masked and cut, for the log.
 pub(crate) fn log_chain(error: &dyn Error) -> String {
     // A chain that names itself again would not end.
     const DEEPEST: usize = 16;
@@ -42,7 +37,7 @@ pub(crate) fn log_chain(error: &dyn Error) -> String {
         let _ = write!(text, ": {cause}");
         source = cause.source();
     }
-    text
+    redact::for_log(&text)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
 use crate::error::{McpError, public_text};
 use crate::pipeline::barrier;
+use crate::redact;
 
 macro_rules! meta_key {
     ($name:literal) => {
@@ -228,15 +229,15 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// Details are public facts of the user's; their texts are cleaned and cut as all others are.
+/// Details are public facts of the user's; their texts are masked, cleaned and cut as all others are.
 fn bounded(details: Map<String, Value>) -> Map<String, Value> {
     fn clean(value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(public_text(&text)),
             Value::Array(items) => Value::Array(items.into_iter().map(clean).collect()),
-            Value::Object(members) => Value::Object(bounded(members)),
+            Value::Object(members) => Value::Object(members.into_iter().map(|(key, value)| (key, clean(value))).collect()),
             scalar => scalar,
         }
     }
-    details.into_iter().map(|(key, value)| (key, clean(value))).collect()
+    redact::object(details).into_iter().map(|(key, value)| (key, clean(value))).collect()
 }

@@ -1,0 +1,140 @@
+//! Masks what looks like a secret in whatever leaves the process: answers and log lines.
+//!
+//! A second line of defence. What is secret should not be in a public text in the first place
+//! (`#[mcp(secret)]`, a kind whose own text is private); this catches what slipped in, by the name
+//! that it stands under and by its form: bearer tokens, `sk-…` keys, JSON web tokens, URLs with
+//! credentials, `password=…`. It masks rather too much than too little.
+
+mod pattern;
+
+use serde_json::{Map, Value};
+
+pub use resilient_policy::is_secret_name;
+
+/// What stands in the place of a secret.
+pub const MASK: &str = "***";
+
+/// The most characters of a text that leaves the process.
+pub(crate) const LONGEST: usize = 1_000;
+
+/// Masks what looks like a secret in a text.
+///
+/// ```
+/// use resilient_runtime::redact;
+///
+/// assert_eq!(redact::text("GET https://ann:pw@example.org/?token=abc&id=7"), "GET https://***@example.org/?token=***&id=7");
+/// assert_eq!(redact::text("Authorization: Bearer eyJhbGciOi"), "Authorization: ***");
+/// assert_eq!(redact::text("the monkey's issue_key=ABC-1"), "the monkey's issue_key=ABC-1");
+/// ```
+#[must_use]
+pub fn text(text: &str) -> String {
+    pattern::mask(text)
+}
+
+/// Masks what looks like a secret in a JSON value, however deep it is: whatever stands under the
+/// name of a secret, and what looks like one in any other text.
+#[must_use]
+pub fn json(value: Value) -> Value {
+    match value {
+        Value::String(plain) => Value::String(text(&plain)),
+        Value::Array(items) => Value::Array(items.into_iter().map(json).collect()),
+        Value::Object(members) => Value::Object(object(members)),
+        scalar => scalar,
+    }
+}
+
+/// As [`json`], for the members of an object.
+#[must_use]
+pub fn object(members: Map<String, Value>) -> Map<String, Value> {
+    members
+        .into_iter()
+        .map(|(name, value)| {
+            let value = match value {
+                Value::Null => Value::Null,
+                _ if is_secret_name(&name) => Value::String(MASK.into()),
+                other => json(other),
+            };
+            (name, value)
+        })
+        .collect()
+}
+
+/// A text for the log: masked, then cut at 1,000 characters.
+pub(crate) fn for_log(plain: &str) -> String {
+    cut(text(plain))
+}
+
+/// Cuts a text at 1,000 characters. Only after it was masked: a secret that is cut in the middle is
+/// no longer recognised.
+pub(crate) fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_in_json_are_masked_by_name_and_by_form_however_deep() {
+        let masked = super::json(json!({
+            "id": 7, "api_key": "k", "list": [{"password": 123}, "Bearer abcdef0123456789", null],
+            "session": {"anything": true}, "token": null, "issue_key": "ABC-1", "note": "url https://a:b@c/d",
+        }));
+        assert_eq!(
+            masked,
+            json!({
+                "id": 7, "api_key": "***", "list": [{"password": "***"}, "Bearer ***", null],
+                "session": "***", "token": null, "issue_key": "ABC-1", "note": "url https://***@c/d",
+            })
+        );
+    }
+
+    #[test]
+    fn a_text_is_cut_after_it_was_masked_and_between_characters() {
+        let long = format!("{} password=hunter2", "é".repeat(995));
+        let cut = for_log(&long);
+        assert!(!cut.contains("hunter2"), "{cut}");
+        assert_eq!(cut.chars().count(), 1_001);
+        assert!(cut.ends_with('…'));
+        assert_eq!(for_log("short"), "short");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_a_masked_text_stays_as_it_is(plain in ".{0,200}") {
+            let once = text(&plain);
+            let _ = for_log(&plain);
+            prop_assert_eq!(text(&once), once);
+        }
+
+        #[test]
+        fn a_secret_is_gone_whatever_is_around_it(
+            secret in "[A-Za-z0-9]{12,40}",
+            before in "[a-z ]{0,20}",
+            after in "[a-z ]{0,20}",
+        ) {
+            for form in [
+                format!("{before} password={secret} {after}"),
+                format!("{before} \"api_key\": \"{secret}\", {after}"),
+                format!("{before} token: {secret}\n{after}"),
+                format!("{before} https://user:{secret}@host/{after}"),
+                format!("{before} Authorization: Token {secret}"),
+                format!("{before} bearer {secret}9 {after}"),
+                format!("{before} sk-{secret} {after}"),
+                format!("{before} eyJ{secret}.{secret}.{secret} {after}"),
+                format!("{before}?access_token={secret}&x=1"),
+                format!("{before} set-cookie: a={secret}; b={secret}"),
+            ] {
+                let masked = text(&form);
+                prop_assert!(!masked.contains(&secret), "{} -> {}", form, masked);
+            }
+        }
+    }
+}
