@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use resilient_runtime::{CallContext, McpError, Outcome, Registry, Rejected, ResilienceError, ToolSnapshot, resilient};
+use resilient_runtime::{
+    CallContext, McpError, Outcome, Reason, Registry, Rejected, ResilienceError, ToolSnapshot, resilient,
+};
 use tokio::sync::Barrier;
 use tokio::time::sleep;
 
@@ -94,6 +96,8 @@ const ERRORS: [Error; 13] = [
     Error::Bug,
 ];
 
+const DEPENDENCY_ERRORS: &[Error] = &[Error::TooLate, Error::NoConnection, Error::Down, Error::Nonsense];
+
 /// Who answered, and for which call.
 #[derive(Debug, Clone, PartialEq)]
 enum Answer {
@@ -109,8 +113,8 @@ async fn inject(function: usize, number: u64) -> Result<Answer, Error> {
     RUNS[function].fetch_add(1, Ordering::Relaxed);
     let attempt = CallContext::current().map_or(0, |context| u64::from(context.attempt()));
     let dice = dice(1 + attempt, number);
-    // A storm comes over a part of the calls, so that breakers have something to open for.
-    let storm = number % 1_000 < 150;
+    // A storm comes and goes, so that breakers have something to open for.
+    let storm = number % 10_000 < 2_000;
     let (kind, detail) = (dice % 100, dice >> 32);
     match kind {
         0..=1 => resume_unwind(Box::new("on purpose")),
@@ -123,9 +127,9 @@ async fn inject(function: usize, number: u64) -> Result<Answer, Error> {
         19..=30 => tokio::task::yield_now().await,
         _ => {}
     }
-    let fails = if storm { 70 } else { 12 };
+    let (fails, errors) = if storm { (90, DEPENDENCY_ERRORS) } else { (12, &ERRORS[..]) };
     if (dice >> 16) % 100 < fails {
-        return Err(ERRORS[usize::try_from(detail).unwrap_or(0) % ERRORS.len()].clone());
+        return Err(errors[usize::try_from(detail).unwrap_or(0) % errors.len()].clone());
     }
     Ok(Answer::Own(number))
 }
@@ -188,7 +192,7 @@ async fn keyed(number: u64) -> Result<Answer, Error> {
     name = "limited",
     retry(max = 2, base = "1ms", jitter = full),
     breaker = "chaos-row",
-    bulkhead(max = 8, queue = 8, wait = "3ms", name = "chaos-slots"),
+    bulkhead(max = 16, queue = 16, wait = "3ms", name = "chaos-slots"),
     rate_limit(rate = "20000/1s", burst = 100),
     attempt_timeout = "4ms",
     timeout = "20ms",
@@ -217,7 +221,7 @@ async fn inner(number: u64) -> Result<Answer, Error> {
 }
 
 /// Needs every slot of the bulkhead at the same time.
-#[resilient(name = "all-slots", bulkhead(max = 8, queue = 8, wait = "3ms", name = "chaos-slots"), timeout = "60s")]
+#[resilient(name = "all-slots", bulkhead(max = 16, queue = 16, wait = "3ms", name = "chaos-slots"), timeout = "60s")]
 async fn takes_a_slot(together: &Barrier) -> Result<(), Error> {
     together.wait().await;
     Ok(())
@@ -302,10 +306,10 @@ fn a_hundred_thousand_calls_leave_nothing_behind_and_each_is_counted_as_its_call
             }
         }
         check(&registry, &seen);
-        let together = Barrier::new(8);
-        let slots = std::array::from_fn::<_, 8, _>(|_| Arc::clone(&registry).scope(takes_a_slot(&together)));
+        let together = Barrier::new(16);
+        let slots = std::array::from_fn::<_, 16, _>(|_| Arc::clone(&registry).scope(takes_a_slot(&together)));
         let taken = tokio::time::timeout(Duration::from_secs(30), futures_util::future::join_all(slots)).await;
-        assert_eq!(taken.expect("every slot is free"), [const { Ok(()) }; 8]);
+        assert_eq!(taken.expect("every slot is free"), [const { Ok(()) }; 16]);
     });
 }
 
@@ -360,8 +364,11 @@ fn went_wrong_in_every_way(registry: &Registry, seen: &Seen) {
     }
     for name in ["chaos-row", "chaos-rate"] {
         let breaker = registry.breaker(name).expect("bound").snapshot();
-        assert!(breaker.transitions.len() >= 4, "{breaker:?}");
+        assert!(breaker.transitions.iter().any(|moved| moved.reason == Reason::Recovered), "{breaker:?}");
+        assert!(breaker.transitions.len() >= 6, "{breaker:?}");
+        assert!(breaker.stale > 0, "{breaker:?}");
     }
+    assert!(registry.function("keyed").expect("bound").rejected(Rejected::Breaker) > 0);
     let limited = registry.function("limited").expect("bound");
     for reason in [Rejected::Breaker, Rejected::Bulkhead, Rejected::RateLimit] {
         assert!(limited.rejected(reason) > 0, "{reason:?}");

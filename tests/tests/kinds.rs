@@ -154,6 +154,7 @@ impl Server {
 #[allow(clippy::unused_self, clippy::unused_async, reason = "a prompt is an async method, whatever it does")]
 impl Server {
     /// Fails as a prompt does: there is no answer that could say so.
+    #[resilient(timeout = "10s")]
     #[prompt]
     async fn summary(&self) -> Result<Vec<PromptMessage>, ErrorData> {
         Err(Every::not_found(Cause))?
@@ -304,12 +305,7 @@ async fn a_protocol_error_and_a_prompt_say_the_same_as_json_rpc_data() {
     let told = client.call_tool(asked("protocol", &json!({}))).await.expect_err("a protocol error");
     insta::assert_snapshot!("protocol_tool", account_of_protocol(told, &log));
     let told = client.get_prompt(GetPromptRequestParams::new("summary")).await.expect_err("a protocol error");
-    let ServiceError::McpError(ErrorData { code, message, data, .. }) = told else { panic!("{told}") };
-    // Nothing stands around a prompt that is not annotated: no id, and no line in the log.
-    insta::assert_snapshot!(
-        "protocol_prompt",
-        format!("(JSON-RPC error {}) {message}\n\ndata:\n\n{:#}", code.0, data.expect("data"))
-    );
+    insta::assert_snapshot!("protocol_prompt", account_of_protocol(told, &log));
 }
 
 #[tokio::test(start_paused = true)]
@@ -394,17 +390,24 @@ fn the_tables_of_the_documentation_are_those_of_the_code() {
     }
 }
 
-/// The JSON of the guide is what a client gets.
+/// The guide shows what a client gets of a call, and what the log holds of it.
 #[tokio::test(start_paused = true)]
 async fn the_answer_in_the_guide_is_an_answer() {
-    let (_, example) = GUIDE.split_once("```json\n").expect("a block of JSON");
-    let (example, _) = example.split_once("```").expect("its end");
-    let example: Value = serde_json::from_str(example).expect("JSON");
+    let blocks = GUIDE.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<Value> = blocks.map(|block| serde_json::from_str(block).expect("JSON")).collect();
+    let [example, line] = examples.as_slice() else { panic!("{examples:?}") };
+
+    let (log, _kept) = Log::keep();
     let client = connect(&Server::default()).await;
     let mut request = asked("get_order", &json!({}));
     let mut meta = RequestMetaObject::new();
     meta.0.0.insert(CORRELATION.into(), example["_meta"][ERROR]["correlation_id"].clone());
     request.meta = Some(meta);
     let answer = client.call_tool(request).await.expect("an answer");
-    assert_eq!(serde_json::to_value(&answer).expect("JSON"), example);
+    assert_eq!(&serde_json::to_value(&answer).expect("JSON"), example);
+
+    let mut logged = log.take();
+    let members = logged[0].as_object_mut().expect("an object");
+    members.retain(|name, _| ["level", "target", "fields"].contains(&name.as_str()));
+    assert_eq!(&logged, std::slice::from_ref(line));
 }
