@@ -27,7 +27,7 @@ pub enum Window {
 ///
 /// It opens after `failures` in a row, or, with `rate`, when that share of the results in the
 /// window are failures; with `slow` also when `slow_rate` of them took that long. Neutral results,
-/// such as a caller's mistake, are in no window.
+/// such as a caller's mistake, are in no window, but for calls that were slow before they ended so.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct BreakerSettings {
@@ -144,9 +144,8 @@ impl BreakerSettings {
     pub fn min_calls_that_hold(&self) -> u32 {
         const DEFAULT: u32 = 20;
         match (self.min_calls, self.window) {
-            (Some(set), _) => set,
-            (None, Window::Count(size)) => DEFAULT.min(size),
-            (None, Window::Time(_)) => DEFAULT,
+            (set, Window::Count(size)) => set.unwrap_or(DEFAULT).min(size),
+            (set, Window::Time(_)) => set.unwrap_or(DEFAULT),
         }
     }
 

@@ -340,6 +340,11 @@ impl KindSet {
         .with(ErrorKind::Connection)
         .with(ErrorKind::Unavailable);
 
+    /// The kinds that a policy may retry: the others would be no better the second time, or are
+    /// refusals that a retry only makes worse.
+    pub const REPEATABLE: Self =
+        Self::RETRYABLE.with(ErrorKind::BadResponse).with(ErrorKind::Conflict).with(ErrorKind::Internal);
+
     /// The set with `kind` in it.
     #[must_use]
     pub const fn with(self, kind: ErrorKind) -> Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{KindSet, Problem, format_duration};
+use crate::{ErrorKind, KindSet, Problem, format_duration};
 
 /// How a delay is spread, so that many callers do not come back at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -140,7 +140,9 @@ impl Retry {
             Jitter::Equal => 0.5 + 0.5 * random,
             Jitter::Full => random,
         };
-        nominal.mul_f64(share.clamp(0.0, 1.0)).min(self.cap)
+        // The longest durations round up to more than fits.
+        let seconds = nominal.as_secs_f64() * share.clamp(0.0, 1.0);
+        Duration::try_from_secs_f64(seconds).unwrap_or(nominal).min(self.cap)
     }
 
     /// The shortest that jitter can make the delay before retry `n`.
@@ -166,6 +168,10 @@ impl Retry {
         }
         if !self.factor.is_finite() || self.factor < 1.0 {
             found.push(Problem::new("retry.factor", "expected a finite number of at least 1"));
+        }
+        let others = ErrorKind::ALL.iter().filter(|kind| self.on.contains(**kind) && !KindSet::REPEATABLE.contains(**kind));
+        for kind in others {
+            found.push(Problem::new("retry.on", format!("an error of kind `{kind}` cannot be retried")));
         }
         if let Some(budget) = self.budget
             && !(0.0..=1.0).contains(&budget)

@@ -1,9 +1,11 @@
 //! The one clock: tokio's, so that a test under paused time sees the same world as the timers.
 
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// Milliseconds on the monotonic clock since about when this process first asked, saturating.
 pub(crate) fn millis(now: Instant) -> u64 {
@@ -38,4 +40,14 @@ pub(crate) fn saturating_millis(duration: Duration) -> u64 {
 /// which is what tokio itself takes for "far".
 pub(crate) fn later(now: Instant, after: Duration) -> Instant {
     now.checked_add(after).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
+}
+
+/// Whether a timer is over, by itself or by the clock: a body that uses up all that tokio lets a
+/// task do at a time leaves nothing for its timer, and would never be cut off.
+pub(crate) fn poll_timer(mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    let until = timer.deadline();
+    match timer.as_mut().poll(cx) {
+        Poll::Pending if Instant::now() < until => Poll::Pending,
+        Poll::Pending | Poll::Ready(()) => Poll::Ready(()),
+    }
 }

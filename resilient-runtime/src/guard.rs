@@ -47,7 +47,12 @@ impl Guard {
     /// Every rule that the policy breaks.
     #[track_caller]
     pub fn checked(name: &'static str, policy: Policy) -> Result<Self, InvalidPolicy> {
-        let problems = resilient_policy::check(&policy);
+        #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
+        let mut problems = resilient_policy::check(&policy);
+        #[cfg(not(feature = "rate-limit"))]
+        if policy.rate_limit.is_some() {
+            problems.push(Problem::new("rate_limit", "needs the feature `rate-limit` of `resilient-runtime`"));
+        }
         if problems.is_empty() { Ok(Self::new(name, policy)) } else { Err(InvalidPolicy { name, problems }) }
     }
 

@@ -42,6 +42,8 @@ mod clock;
 mod context;
 mod error;
 mod guard;
+#[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache")))]
+pub mod guide;
 mod keyed_hash;
 #[cfg(feature = "rmcp")]
 pub mod mcp;

@@ -170,7 +170,8 @@ impl Registry {
         read
     }
 
-    /// The breaker of that name, once a function has been bound to it.
+    /// The breaker of that name, once a function has been bound to it. Where it has a key this is the
+    /// one that calls without a key ask; isolated by hand it rejects those of every key.
     #[must_use]
     pub fn breaker(&self, name: &str) -> Option<BreakerHandle> {
         let inner = self.lock();

@@ -114,7 +114,7 @@ async fn inject(function: usize, number: u64) -> Result<Answer, Error> {
     let attempt = CallContext::current().map_or(0, |context| u64::from(context.attempt()));
     let dice = dice(1 + attempt, number);
     // A storm comes and goes, so that breakers have something to open for.
-    let storm = number % 10_000 < 2_000;
+    let storm = number % 25_000 < 1_500;
     let (kind, detail) = (dice % 100, dice >> 32);
     match kind {
         0..=1 => resume_unwind(Box::new("on purpose")),
@@ -193,7 +193,7 @@ async fn keyed(number: u64) -> Result<Answer, Error> {
     retry(max = 2, base = "1ms", jitter = full),
     breaker = "chaos-row",
     bulkhead(max = 16, queue = 16, wait = "3ms", name = "chaos-slots"),
-    rate_limit(rate = "20000/1s", burst = 100),
+    rate_limit(rate = "6000/1s", burst = 50),
     attempt_timeout = "4ms",
     timeout = "20ms",
     read_only
@@ -285,7 +285,7 @@ async fn caller(caller: u64) -> Seen {
             *seen.entry((function, outcome)).or_default() += 1;
             // Who is rejected waits a little, as a caller would.
             if outcome == Outcome::Rejected {
-                sleep(Duration::from_millis(2)).await;
+                sleep(Duration::from_millis(10)).await;
             }
         }
     }

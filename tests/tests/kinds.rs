@@ -1,10 +1,11 @@
 //! Each kind from end to end: what the model reads, what `_meta` holds, what the log holds. And
 //! that the tables of the documentation say what the code does.
 
+use std::cell::RefCell;
 use std::fmt::{Display, Write as _};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use resilient_runtime::{BreakerState, ErrorKind, Fault, McpError, Outcome, Registry, ResilienceError, resilient};
@@ -18,7 +19,6 @@ use rmcp::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
 const ERROR: &str = "io.crates.resilient-runtime/error";
@@ -169,6 +169,7 @@ impl ServerHandler for Server {}
 type Client = RunningService<RoleClient, ()>;
 
 async fn connect(server: &Server) -> Client {
+    Log::keep();
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = server.clone();
     tokio::spawn(async move {
@@ -186,13 +187,17 @@ async fn call(client: &Client, tool: &'static str, arguments: &Value) -> CallToo
     client.call_tool(asked(tool, arguments)).await.expect("an answer")
 }
 
-/// What this crate logs on this thread, as a server's log would hold it.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// What this crate logs on this thread, as a server's log would hold it. There is one subscriber for
+/// all tests of the process: one for each would let them race for what is enabled at all.
+struct Log;
+
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -202,21 +207,24 @@ impl io::Write for Log {
 }
 
 impl Log {
-    fn keep() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(EnvFilter::new("off,resilient_runtime=info"))
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    fn keep() {
+        static KEPT: Once = Once::new();
+        KEPT.call_once(|| {
+            tracing_subscriber::fmt()
+                .json()
+                .with_env_filter(EnvFilter::new("off,resilient_runtime=info"))
+                .with_writer(|| Self)
+                .init();
+        });
     }
 
-    /// The lines since it was asked last.
-    fn take(&self) -> Vec<Value> {
-        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        String::from_utf8(bytes).expect("text").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    /// The lines about calls since it was asked last.
+    fn take() -> Vec<Value> {
+        let bytes = LINES.take();
+        let text = String::from_utf8(bytes).expect("text");
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        // Said once in the life of a process, whichever test comes to it.
+        lines.filter(|line| line["fields"]["event"] != "config.warning").collect()
     }
 }
 
@@ -256,56 +264,53 @@ fn meta(result: &CallToolResult) -> Value {
     result.meta.as_ref().and_then(|meta| meta.0.get(ERROR)).cloned().unwrap_or_default()
 }
 
-fn account_of_tool(result: &CallToolResult, log: &Log) -> String {
+fn account_of_tool(result: &CallToolResult) -> String {
     assert_eq!(result.is_error, Some(true));
-    let account = account(&text(result), (&format!("_meta[\"{ERROR}\"]"), &meta(result)), log.take());
+    let account = account(&text(result), (&format!("_meta[\"{ERROR}\"]"), &meta(result)), Log::take());
     let (public, _) = account.split_once("The log:").expect("a log");
     assert!(!public.contains("for the log alone"), "{public}");
     account
 }
 
-fn account_of_protocol(error: ServiceError, log: &Log) -> String {
+fn account_of_protocol(error: ServiceError) -> String {
     let ServiceError::McpError(ErrorData { code, message, data, .. }) = error else { panic!("{error}") };
     let data = data.expect("data");
     let text = format!("(JSON-RPC error {}) {message}", code.0);
-    account(&text, (&format!("data[\"{ERROR}\"]"), &data[ERROR]), log.take())
+    account(&text, (&format!("data[\"{ERROR}\"]"), &data[ERROR]), Log::take())
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_kind_from_end_to_end() {
-    let (log, _kept) = Log::keep();
     let client = connect(&Server::default()).await;
     for kind in ErrorKind::ALL {
-        log.take();
+        Log::take();
         let result = call(&client, "fails", &json!({ "kind": kind.as_str() })).await;
         assert_eq!(meta(&result)["kind"], kind.as_str());
-        insta::assert_snapshot!(kind.as_str(), account_of_tool(&result, &log));
+        insta::assert_snapshot!(kind.as_str(), account_of_tool(&result));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_pipeline_itself_answers_with_from_end_to_end() {
-    let (log, _kept) = Log::keep();
     let client = connect(&Server::default()).await;
     // Twice at once, where the second call is the one to look at.
     for (tool, first) in [("hangs", false), ("panics", false), ("breaks", true), ("rarely", true)] {
         if first {
             call(&client, tool, &json!({})).await;
         }
-        log.take();
+        Log::take();
         let result = call(&client, tool, &json!({})).await;
-        insta::assert_snapshot!(format!("pipeline_{tool}"), account_of_tool(&result, &log));
+        insta::assert_snapshot!(format!("pipeline_{tool}"), account_of_tool(&result));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_protocol_error_and_a_prompt_say_the_same_as_json_rpc_data() {
-    let (log, _kept) = Log::keep();
     let client = connect(&Server::default()).await;
     let told = client.call_tool(asked("protocol", &json!({}))).await.expect_err("a protocol error");
-    insta::assert_snapshot!("protocol_tool", account_of_protocol(told, &log));
+    insta::assert_snapshot!("protocol_tool", account_of_protocol(told));
     let told = client.get_prompt(GetPromptRequestParams::new("summary")).await.expect_err("a protocol error");
-    insta::assert_snapshot!("protocol_prompt", account_of_protocol(told, &log));
+    insta::assert_snapshot!("protocol_prompt", account_of_protocol(told));
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,7 +341,7 @@ async fn a_callers_mistake_ten_times_changes_nothing() {
     assert_eq!(server.runs.load(Ordering::Relaxed), 2 + 10);
     assert_eq!((counted().attempts, counted().outcome(Outcome::Error)), (12, 11));
 
-    // It serves as before; and the count that the mistakes left alone is one failure from open.
+    // It serves as before.
     let fresh = Server::default();
     let unharmed = call(&connect(&fresh).await, "mistakes", &json!({ "kind": "none" })).await;
     assert_eq!(text(&unharmed), "done");
@@ -397,7 +402,6 @@ async fn the_answer_in_the_guide_is_an_answer() {
     let examples: Vec<Value> = blocks.map(|block| serde_json::from_str(block).expect("JSON")).collect();
     let [example, line] = examples.as_slice() else { panic!("{examples:?}") };
 
-    let (log, _kept) = Log::keep();
     let client = connect(&Server::default()).await;
     let mut request = asked("get_order", &json!({}));
     let mut meta = RequestMetaObject::new();
@@ -406,7 +410,7 @@ async fn the_answer_in_the_guide_is_an_answer() {
     let answer = client.call_tool(request).await.expect("an answer");
     assert_eq!(&serde_json::to_value(&answer).expect("JSON"), example);
 
-    let mut logged = log.take();
+    let mut logged = Log::take();
     let members = logged[0].as_object_mut().expect("an object");
     members.retain(|name, _| ["level", "target", "fields"].contains(&name.as_str()));
     assert_eq!(&logged, std::slice::from_ref(line));

@@ -77,10 +77,6 @@ const TOOLS: [&str; 12] = [
     "sync_panics",
 ];
 
-async fn fails_too(_: &Server, error: &Error) -> Result<String, Error> {
-    Err(Error::Display(error.to_string()))
-}
-
 #[resilient(timeout = "50ms")]
 #[tool_router(server_handler)]
 impl Server {
@@ -155,7 +151,7 @@ impl Server {
     }
 
     /// A fallback that fails as well.
-    #[resilient(fallback = fails_too_here)]
+    #[resilient(fallback = fails_too)]
     #[tool]
     async fn fallback_fails(&self) -> Result<String, Error> {
         Err(Error::Display(self.text()))
@@ -168,8 +164,9 @@ impl Server {
     }
 }
 
-async fn fails_too_here(error: &Error) -> Result<String, Error> {
-    fails_too(&Server::default(), error).await
+async fn fails_too(error: &Error) -> Result<String, Error> {
+    tokio::task::yield_now().await;
+    Err(Error::Display(error.to_string()))
 }
 
 /// Everything that a server writes to a client that calls all its tools.

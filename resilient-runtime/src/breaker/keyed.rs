@@ -2,19 +2,36 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
+use tokio::time::Instant;
 
 use super::{Breaker, BreakerSnapshot, BreakerState};
+use crate::clock;
 
 /// The most breakers of one name. What comes beyond shares one.
 const MOST: usize = 1_024;
+
+/// How long it is not looked for room again after there was none.
+const REST_MS: u64 = 1_000;
+
+#[derive(Default)]
+struct Known {
+    by_key: HashMap<u128, Entry>,
+    looked_at_ms: Option<u64>,
+}
+
+struct Entry {
+    breaker: Arc<Breaker>,
+    used_ms: u64,
+}
 
 /// The breakers of one name, by key.
 pub(crate) struct KeyedBreakers {
     name: &'static str,
     declared: OnceLock<BreakerSettings>,
-    breakers: Mutex<HashMap<u128, Arc<Breaker>>>,
+    breakers: Mutex<Known>,
     overflow: OnceLock<Arc<Breaker>>,
 }
 
@@ -29,38 +46,57 @@ impl KeyedBreakers {
         let _ = self.declared.set(settings);
     }
 
-    /// The breaker of this key. Where there are too many, one that is closed, clean and used by
-    /// nobody makes room; where none is, the one that all the others share.
+    /// The breaker of this key. Where there are too many, those that nobody uses and that reject
+    /// nobody make room: first those that have nothing to remember, then those that were idle the
+    /// longest. Where none can go, the one that all the others share.
     pub(crate) fn get(&self, key: u128) -> Arc<Breaker> {
-        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = breakers.get(&key) {
-            return Arc::clone(found);
+        let now = clock::millis(Instant::now());
+        let mut known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.by_key.get_mut(&key) {
+            found.used_ms = now;
+            return Arc::clone(&found.breaker);
         }
-        if breakers.len() >= MOST {
-            // A quarter at a time, so that looking for room is rare.
-            let mut room = MOST / 4;
-            breakers.retain(|_, breaker| {
-                let drop = room > 0 && Arc::strong_count(breaker) == 1 && breaker.has_nothing_to_remember();
-                room -= usize::from(drop);
-                !drop
-            });
+        if known.by_key.len() >= MOST {
+            known.make_room(now);
         }
-        if breakers.len() >= MOST {
+        if known.by_key.len() >= MOST {
             return Arc::clone(self.overflow.get_or_init(|| Arc::new(self.fresh())));
         }
         let fresh = Arc::new(self.fresh());
-        breakers.insert(key, Arc::clone(&fresh));
+        known.by_key.insert(key, Entry { breaker: Arc::clone(&fresh), used_ms: now });
         fresh
     }
 
     /// What those say that are not closed.
     pub(crate) fn not_closed(&self) -> Vec<BreakerSnapshot> {
-        let mut all: Vec<_> = self.breakers.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
+        drop(known);
         all.extend(self.overflow.get().cloned());
         all.iter().filter(|breaker| breaker.state() != BreakerState::Closed).map(|breaker| breaker.snapshot()).collect()
     }
 
     fn fresh(&self) -> Breaker {
         Breaker::new(self.name, self.declared.get().copied().unwrap_or_default())
+    }
+}
+
+impl Known {
+    /// Drops up to a quarter, so that looking for room is rare.
+    fn make_room(&mut self, now_ms: u64) {
+        if self.looked_at_ms.is_some_and(|last| now_ms < last.saturating_add(REST_MS)) {
+            return;
+        }
+        let mut idle: Vec<_> = self
+            .by_key
+            .iter()
+            .filter(|(_, entry)| Arc::strong_count(&entry.breaker) == 1 && !entry.breaker.rejects_after(Duration::ZERO))
+            .map(|(key, entry)| (!entry.breaker.has_nothing_to_remember(), entry.used_ms, *key))
+            .collect();
+        idle.sort_unstable();
+        for (_, _, key) in idle.iter().take(MOST / 4) {
+            self.by_key.remove(key);
+        }
+        self.looked_at_ms = idle.is_empty().then_some(now_ms);
     }
 }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use tokio::time::Instant;
 
 use super::{Breaker, Signal, Ticket, Took};
+use crate::clock;
 use crate::error::ResilienceError;
 use crate::pipeline::{Answer, Meaning};
 
@@ -88,7 +89,7 @@ impl Breaker {
             if polled.is_pending()
                 && took.is_none()
                 && let Some(timer) = slow.as_mut().as_pin_mut()
-                && timer.poll(cx).is_ready()
+                && clock::poll_timer(timer, cx).is_ready()
             {
                 took = permit.ticket.map(|ticket| self.note_slow(ticket));
             }

@@ -6,6 +6,10 @@ use std::collections::VecDeque;
 
 use resilient_policy::{BreakerSettings, Window};
 
+/// The most results that are kept, as many as the rules allow, whatever code asks for that did not
+/// ask them.
+const MOST: u32 = 100_000;
+
 /// A time window moves in this many steps.
 const STEPS: u64 = 10;
 
@@ -208,7 +212,7 @@ impl Results {
 }
 
 fn trim(ring: &mut VecDeque<Sample>, first: &mut u64, totals: &mut Totals, size: u32) {
-    while u32::try_from(ring.len()).unwrap_or(u32::MAX) > size.max(1) {
+    while u32::try_from(ring.len()).unwrap_or(u32::MAX) > size.clamp(1, MOST) {
         if let Some(oldest) = ring.pop_front() {
             *first += 1;
             totals.remove(oldest);

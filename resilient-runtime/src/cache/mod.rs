@@ -16,6 +16,9 @@ use crate::keyed_hash::{Collected, KeyedHash};
 use crate::pipeline::{Chance, Fallible, Step};
 use crate::site::Site;
 
+/// Moka keeps nothing for more than a thousand years, and says so with a panic.
+const LONGEST_KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The last good answers of one function.
 pub(crate) struct Answers {
     kept: Cache<u128, Kept>,
@@ -32,7 +35,7 @@ impl Answers {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         // Moka's own expiry, by the wall clock, only frees memory; what may be served is decided
         // by age on the clock that the rest of the call uses.
-        let kept = Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age).build();
+        let kept = Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
         Self { kept, settings }
     }
 

@@ -57,7 +57,8 @@ impl CallContext {
         self.attempt
     }
 
-    /// When the guarded part of the call ends at the latest.
+    /// When the attempt that is running ends at the latest: at its own limit or at the call's, and
+    /// never after the deadline of the call around it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

@@ -1,7 +1,9 @@
 //! How to work with this crate, page by page.
 
-#[doc = include_str!("adopting.md")]
-pub mod adopting {}
+pub mod adopting {
+    #![doc = include_str!("adopting.md")]
+}
 
-#[doc = include_str!("errors.md")]
-pub mod errors {}
+pub mod errors {
+    #![doc = include_str!("errors.md")]
+}

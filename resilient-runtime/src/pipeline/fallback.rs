@@ -134,7 +134,8 @@ impl<R: Fallible, F: FnOnce() -> R::Good> Step<R> for Value<F> {
 pub struct Chance {
     tool: &'static str,
     kind: ErrorKind,
-    time: Duration,
+    /// When the functions of the chain must have answered, all of them together.
+    until: Instant,
     context: Option<CallContext>,
     cancellation: Option<CancellationToken>,
     cancelled: bool,
@@ -148,7 +149,7 @@ impl Chance {
         Self {
             tool: call.site().name(),
             kind,
-            time: call.policy().fallback_limit(),
+            until: clock::later(Instant::now(), call.policy().fallback_limit()),
             cancellation: context.as_ref().and_then(CallContext::request).map(|request| request.cancellation.clone()),
             context,
             cancelled: false,
@@ -161,9 +162,9 @@ impl Chance {
         let mut context = self.context.clone();
         if let Some(context) = &mut context {
             // The call's own deadline may have passed; what the function calls has what it has.
-            context.set_deadline(clock::later(Instant::now(), self.time));
+            context.set_deadline(self.until);
         }
-        Limit { time: self.time, context, cancellation: self.cancellation.clone() }
+        Limit { until: self.until, context, cancellation: self.cancellation.clone() }
     }
 
     fn failed(&mut self, error: &dyn McpError) {
@@ -175,7 +176,7 @@ impl Chance {
 /// The time that a fallback function has.
 #[derive(Debug)]
 pub struct Limit {
-    time: Duration,
+    until: Instant,
     context: Option<CallContext>,
     cancellation: Option<CancellationToken>,
 }
@@ -199,7 +200,7 @@ impl Limit {
                     None => caught.await,
                 }
             };
-            let limited = tokio::time::timeout(self.time, work);
+            let limited = tokio::time::timeout_at(self.until, work);
             match self.cancellation {
                 Some(cancellation) => cancellation.run_until_cancelled_owned(limited).await,
                 None => Some(limited.await),

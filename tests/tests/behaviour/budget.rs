@@ -78,3 +78,31 @@ async fn functions_that_share_a_breaker_share_the_budget_of_its_dependency() {
         .await;
     assert_eq!(registry.function("first").expect("bound").retries, 50);
 }
+
+#[resilient(retry(max = 1, base = "1ms", jitter = off), read_only, breaker = "budget-closed", name = "rejected")]
+async fn is_rejected() -> Result<(), Error> {
+    Err(Error::SlowDown { wait: None })
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_never_asked_the_dependency_earn_no_retries_of_it() {
+    let registry = Arc::new(Registry::new());
+    let inner = Arc::clone(&registry);
+    registry
+        .clone()
+        .scope(async move {
+            assert!(is_rejected().await.is_err());
+            let breaker = inner.breaker("budget-closed").expect("bound");
+            breaker.isolate();
+            for _ in 0..500 {
+                assert!(is_rejected().await.is_err());
+            }
+            breaker.close();
+            for _ in 0..50 {
+                assert!(is_rejected().await.is_err());
+            }
+            // The reserve, and one for five of the 51 that ran.
+            assert_eq!(inner.function("rejected").expect("bound").retries, 20);
+        })
+        .await;
+}

@@ -235,3 +235,20 @@ async fn a_panic_in_the_drop_of_a_fallback_leaves_the_first_error() {
     let read = Registry::global().function(concat!(module_path!(), "::has_a_bomb")).expect("bound");
     assert_eq!((read.outcome(Outcome::Error), read.in_flight), (1, 0));
 }
+
+#[resilient(timeout = "10s", fallback = [hangs_as_well, hangs_as_well])]
+async fn two_fallbacks(number: u32) -> Result<u32, Error> {
+    let _ = number;
+    std::future::pending().await
+}
+
+async fn hangs_as_well(_: u32, _: &Error) -> Result<u32, Error> {
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_fallback_functions_together_have_the_five_seconds() {
+    let started = Instant::now();
+    assert!(two_fallbacks(1).await.is_err());
+    assert_eq!(started.elapsed(), Duration::from_secs(15));
+}

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, Guard, Outcome, Policy, Registry, ResilienceError, Retry,
+    Breaker, BreakerSettings, BreakerState, ErrorKind, Guard, KindSet, Outcome, Policy, Registry, ResilienceError, Retry,
 };
 use tokio::time::Instant;
 
@@ -50,6 +50,13 @@ fn a_policy_that_cannot_work_is_refused_with_all_that_is_wrong() {
     assert!(
         refused.to_string().starts_with("the policy of `broken` cannot work; timeout: expected between 1ms and 24h")
     );
+}
+
+#[test]
+fn what_a_retry_only_makes_worse_cannot_be_retried() {
+    let on = KindSet::RETRYABLE.with(ErrorKind::CircuitOpen);
+    let refused = Guard::checked("again", Policy::new().retry(Retry::new(1).on(on))).expect_err("a mistake");
+    assert_eq!(refused.problems()[0].to_string(), "retry.on: an error of kind `circuit_open` cannot be retried");
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,3 +104,34 @@ fn a_function_that_never_waits_needs_no_timer() {
     let answered = futures_util::FutureExt::now_or_never(is_ready_at_once(7));
     assert_eq!(answered, Some(Ok(7)));
 }
+
+#[resilient(timeout = "50ms")]
+async fn never_rests() -> Result<(), Error> {
+    loop {
+        // Uses up all that tokio lets a task do at a time, over and over.
+        tokio::task::consume_budget().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_leaves_its_timer_no_budget_is_cut_off_all_the_same() {
+    let cut_off = tokio::time::timeout(Duration::from_secs(5), never_rests()).await;
+    assert_eq!(scope(&cut_off.expect("in time").expect_err("a timeout")), Some(TimeoutScope::Call));
+}
+
+#[resilient(timeout = "60s", attempt_timeout = "1s")]
+async fn has_one_second_for_its_attempt() -> Result<(), Error> {
+    has_long_delays().await
+}
+
+#[resilient(timeout = "60s", retry(max = 1, base = "5s", jitter = off), read_only)]
+async fn has_long_delays() -> Result<(), Error> {
+    Err(Error::Down)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nested_call_does_not_begin_a_delay_that_its_callers_attempt_cannot_outlast() {
+    let started = Instant::now();
+    assert_eq!(has_one_second_for_its_attempt().await, Err(Error::Down));
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}

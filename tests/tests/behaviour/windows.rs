@@ -227,3 +227,47 @@ async fn a_permit_from_before_adds_no_probe_when_it_is_given_back() {
     assert!(breaker.try_acquire().is_err(), "one at a time");
     drop(probe);
 }
+
+#[resilient(breaker(name = "keyed", failures = 2, open = "1s", key = number))]
+async fn asks_by_number(number: u32, answer: Result<(), Error>) -> Result<(), Error> {
+    let _ = number;
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_uses_make_room_and_open_ones_stay() {
+    let registry = std::sync::Arc::new(resilient_runtime::Registry::new());
+    registry
+        .clone()
+        .scope(async {
+            for _ in 0..2 {
+                assert!(asks_by_number(0, Err(Error::Down)).await.is_err());
+            }
+            for number in 1..3_000 {
+                assert_eq!(asks_by_number(number, Err(Error::Down)).await, Err(Error::Down), "{number}");
+            }
+            let open = asks_by_number(0, Ok(())).await.expect_err("open");
+            assert_eq!(open.kind_name(), "circuit_open", "its period is not over");
+            // One failure each: no key shuts out another.
+            assert_eq!(asks_by_number(10_001, Err(Error::Down)).await, Err(Error::Down));
+            assert_eq!(asks_by_number(10_002, Ok(())).await, Ok(()));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_is_isolated_by_hand_is_isolated_for_every_key() {
+    let registry = std::sync::Arc::new(resilient_runtime::Registry::new());
+    let inner = std::sync::Arc::clone(&registry);
+    registry
+        .clone()
+        .scope(async move {
+            assert_eq!(asks_by_number(1, Ok(())).await, Ok(()));
+            let breaker = inner.breaker("keyed").expect("bound");
+            breaker.isolate();
+            assert_eq!(asks_by_number(1, Ok(())).await.expect_err("isolated").kind_name(), "circuit_open");
+            breaker.close();
+            assert_eq!(asks_by_number(1, Ok(())).await, Ok(()));
+        })
+        .await;
+}

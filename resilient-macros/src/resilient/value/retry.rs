@@ -12,11 +12,6 @@ use crate::resilient::places::Places;
 
 const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"];
 const DEFAULT_MAX: u32 = 3;
-/// The kinds that `on(..)` may name: the others would be no better the second time, or are
-/// refusals that a retry only makes worse.
-const REPEATABLE: &[&str] =
-    &["rate_limited", "timeout", "connection", "unavailable", "bad_response", "conflict", "internal"];
-
 #[derive(Debug, Clone, Default, FromMeta)]
 struct Keys {
     #[darling(default)]
@@ -145,6 +140,11 @@ impl FromMeta for On {
         if words.is_empty() {
             return Err(expected("at least one kind").with_span(item));
         }
+        let repeatable: Vec<&str> = ErrorKind::ALL
+            .iter()
+            .filter(|kind| KindSet::REPEATABLE.contains(**kind))
+            .map(|kind| kind.as_str())
+            .collect();
         let mut errors = Error::accumulator();
         let mut kinds = KindSet::EMPTY;
         for word in words {
@@ -153,14 +153,14 @@ impl FromMeta for On {
                 Ok(kind) if kinds.contains(kind) => {
                     errors.push(Error::custom(format!("`{name}` stands here a second time")).with_span(&word));
                 }
-                Ok(kind) if REPEATABLE.contains(&name.as_str()) => kinds = kinds.with(kind),
+                Ok(kind) if KindSet::REPEATABLE.contains(kind) => kinds = kinds.with(kind),
                 Ok(_) => {
-                    let message = format!("an error of kind `{name}` cannot be retried{}", one_of("", REPEATABLE));
+                    let message = format!("an error of kind `{name}` cannot be retried{}", one_of("", &repeatable));
                     errors.push(Error::custom(message).with_span(&word));
                 }
                 Err(_) => {
                     errors.push(
-                        Error::custom(format!("unknown kind `{name}`{}", one_of(&name, REPEATABLE))).with_span(&word),
+                        Error::custom(format!("unknown kind `{name}`{}", one_of(&name, &repeatable))).with_span(&word),
                     );
                 }
             }

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::limits::whole_call;
 use super::{Call, Verdict, breaker};
-use crate::breaker::{Signal, Took};
+use crate::breaker::{Breaker, BreakerState, Signal, Took};
 use crate::bulkhead;
+use crate::clock;
 use crate::context::CallContext;
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
@@ -27,11 +28,11 @@ impl Call<'_> {
             return Err(self.reject(LimitKind::RateLimit, error));
         }
         let this = self.as_mut().project();
-        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) {
+        // Who isolates a breaker by hand isolates it for every key.
+        let by_hand = this.binding.breaker.as_deref().filter(|plain| plain.state() == BreakerState::Isolated);
+        if let Some(breaker) = by_hand.or_else(|| breaker(this.keyed_breaker.as_ref(), this.binding)) {
             let policy = this.site.policy();
-            // A probe that may have to queue is not given up while it does.
-            let queueing = this.turn.longest_wait(*this.deadline).map(|wait| lease(policy).saturating_add(wait));
-            match breaker.admit(queueing.or_else(|| policy.attempt_limit())) {
+            match breaker.admit(Some(lease(policy, breaker))) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
                 Err(error) => {
@@ -40,7 +41,17 @@ impl Call<'_> {
                 }
             }
         }
-        Ok(this.turn.ask(&this.binding.statistics))
+        let got = this.turn.ask(&this.binding.statistics);
+        // A probe that has to queue is not given up while it does.
+        if let (Got::Place, Some(breaker), Some(ticket), Some(wait)) = (
+            &got,
+            breaker(this.keyed_breaker.as_ref(), this.binding),
+            *this.ticket,
+            this.turn.longest_wait(*this.deadline),
+        ) {
+            breaker.start_lease(ticket, lease(this.site.policy(), breaker).saturating_add(wait));
+        }
+        Ok(got)
     }
 
     /// Asks the rate limit for the call, at its beginning.
@@ -92,7 +103,7 @@ impl Call<'_> {
                 this.timer.set(Some(sleep_until(given_up.unwrap_or(*this.deadline))));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                ready!(timer.poll(cx));
+                ready!(clock::poll_timer(timer, cx));
             }
         }
         let now = Instant::now();
@@ -119,10 +130,11 @@ impl Call<'_> {
     }
 }
 
-/// How long a probe is waited for: as long as it may take, and a little longer, so that its own
-/// timeout is heard before somebody else takes its place.
-pub(super) fn lease(policy: &Policy) -> Duration {
+/// How long a probe is waited for: its attempt's limit, else the open period or, where that is
+/// shorter, the timeout. And a little longer, so that its own timeout is heard before somebody else
+/// takes its place.
+pub(super) fn lease(policy: &Policy, breaker: &Breaker) -> Duration {
     const LEAST_MARGIN: Duration = Duration::from_millis(100);
-    let longest = policy.attempt_limit().unwrap_or(policy.timeout);
+    let longest = policy.attempt_limit().unwrap_or_else(|| policy.timeout.min(breaker.settings().open));
     longest.saturating_add((longest / 4).max(LEAST_MARGIN))
 }

@@ -29,7 +29,7 @@ impl Call<'_> {
                 this.timer.set(Some(sleep_until(slow_at.unwrap_or(end))));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                ready!(timer.poll(cx));
+                ready!(clock::poll_timer(timer, cx));
             }
             this.timer.set(None);
             *this.slow_at = None;
@@ -46,6 +46,12 @@ impl Call<'_> {
             _ => (TimeoutScope::Call, whole_call(*this.started, *this.deadline)),
         };
         Poll::Ready(Verdict::Refused(ResilienceError::Timeout { scope, limit }))
+    }
+
+    /// Whether the client was gone before anything began.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.watches_cancellation
+            && self.context.as_ref().and_then(CallContext::request).is_some_and(|it| it.cancellation.is_cancelled())
     }
 
     pub(super) fn poll_cancelled(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -108,11 +108,6 @@ impl<'a> Call<'a> {
         if !reports {
             binding.statistics.call_started();
         }
-        if site.policy().retry.is_some_and(|retry| retry.budget.is_some())
-            && let Some(budget) = budget(keyed_breaker.as_ref(), &binding)
-        {
-            budget.deposit(clock::millis(started));
-        }
         let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
         Self {
             site,
@@ -151,6 +146,9 @@ impl<'a> Call<'a> {
     fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<Verdict> {
         loop {
             match self.state {
+                State::Asking if self.attempt == 0 && self.is_cancelled() => {
+                    return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
+                }
                 State::Asking => match self.as_mut().ask() {
                     Ok(Got::Slot) => self.as_mut().begin(body.as_mut()),
                     Ok(Got::Place) => *self.as_mut().project().state = State::Queueing,
@@ -186,7 +184,7 @@ impl<'a> Call<'a> {
                     }
                     let mut this = self.as_mut().project();
                     if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                        ready!(timer.poll(cx));
+                        ready!(clock::poll_timer(timer, cx));
                     }
                     this.timer.set(None);
                     *this.attempt_started = Instant::now();
@@ -207,11 +205,20 @@ impl<'a> Call<'a> {
         let this = self.project();
         *this.attempt += 1;
         this.binding.statistics.attempt_started(*this.attempt > 1);
+        let policy = this.site.policy();
+        // Only what really asks the dependency earns retries of it.
+        if *this.attempt == 1
+            && policy.retry.is_some_and(|retry| retry.budget.is_some())
+            && let Some(budget) = budget(this.keyed_breaker.as_ref(), this.binding)
+        {
+            budget.deposit(clock::millis(*this.attempt_started));
+        }
         if let Some(context) = this.context {
-            context.begin_attempt(*this.attempt, *this.deadline);
+            let own_end = policy.attempt_limit().map(|limit| clock::later(*this.attempt_started, limit));
+            context.begin_attempt(*this.attempt, own_end.map_or(*this.deadline, |end| end.min(*this.deadline)));
         }
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
-            breaker.start_lease(ticket, lease(this.site.policy()));
+            breaker.start_lease(ticket, lease(policy, breaker));
             *this.slow_at = breaker.settings().slow.map(|slow| clock::later(*this.attempt_started, slow));
             *this.slow = None;
         }

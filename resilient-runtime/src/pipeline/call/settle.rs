@@ -73,7 +73,8 @@ impl Call<'_> {
             Verdict::Answered(_) | Verdict::Refused(_) => return None,
         };
         // What the error says of itself wins; else it is its kind that decides.
-        if !failure.retry_override.unwrap_or_else(|| retry.on.contains(failure.kind)) {
+        let never = matches!(failure.kind, ErrorKind::CircuitOpen | ErrorKind::Cancelled);
+        if never || !failure.retry_override.unwrap_or_else(|| retry.on.contains(failure.kind)) {
             return None;
         }
         let retries_done = *this.attempt - 1;
