@@ -12,10 +12,12 @@ pub(crate) fn millis(now: Instant) -> u64 {
     saturating_millis(since_origin(now))
 }
 
-/// Nanoseconds on the same clock: enough for half a millennium, saturating.
+/// Nanoseconds on the same clock: enough for half a millennium. It stops some years before the
+/// largest number, so that a moment a few years later is a number as well.
 #[cfg(feature = "rate-limit")]
 pub(crate) fn nanos(now: Instant) -> u64 {
-    u64::try_from(since_origin(now).as_nanos()).unwrap_or(u64::MAX)
+    const END: u64 = u64::MAX - 10 * 365 * 24 * 60 * 60 * 1_000_000_000;
+    u64::try_from(since_origin(now).as_nanos()).unwrap_or(END).min(END)
 }
 
 /// The origin is real time even where the caller's clock is paused. A paused clock starts at what

@@ -24,6 +24,9 @@
 //! future, ends at once: the attempt is dropped, every permit is given back, and nothing is
 //! repeated or substituted.
 //!
+//! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
+//! [`guide::errors`].
+//!
 //! Timers need a Tokio runtime with time enabled.
 //!
 //! [rmcp]: https://docs.rs/rmcp

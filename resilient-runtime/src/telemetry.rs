@@ -79,10 +79,29 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
             };
         }
         match severity {
+            // A breaker that is open, or a full limit, says so for every call.
+            _ if kind == ErrorKind::CircuitOpen || kind == ErrorKind::Overloaded => tell!(debug),
             Severity::Low => tell!(info),
             Severity::Medium => tell!(warn),
             Severity::High | Severity::Critical => tell!(error),
         }
+    });
+}
+
+/// An error became a JSON-RPC error, by `?` in a function that returns one: what is private about
+/// it, for the log alone.
+#[cfg(feature = "rmcp")]
+pub(crate) fn converted(error: &dyn McpError) {
+    barrier(|| {
+        let context = CallContext::current();
+        let correlation_id = context.as_ref().map(|context| tracing::field::display(context.correlation_id()));
+        tracing::info!(
+            event = "error.converted",
+            code = &*error.code(),
+            kind = error.kind().as_str(),
+            correlation_id,
+            error = log_chain(&error),
+        );
     });
 }
 

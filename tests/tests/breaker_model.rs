@@ -51,6 +51,9 @@ enum End {
     Dropped,
 }
 
+/// A transition, and why.
+type Move = (BreakerState, BreakerState, Reason);
+
 // ---- the model ----
 
 #[derive(Debug)]
@@ -67,7 +70,7 @@ struct Model {
     running_probes: u32,
     results: Vec<Kept>,
     numbered: u32,
-    told: Vec<(BreakerState, BreakerState, Reason)>,
+    told: Vec<Move>,
     counts: Counts,
 }
 
@@ -94,8 +97,10 @@ struct Kept {
 struct Execution {
     epoch: u32,
     started: u64,
-    /// Whether it was seen to be slow while it ran, and which result says so.
-    seen_slow: Option<Option<u32>>,
+    /// Whether it was seen to be slow while it ran.
+    seen_slow: bool,
+    /// The result that says so, if one does.
+    says_slow: Option<u32>,
 }
 
 impl Model {
@@ -151,7 +156,7 @@ impl Model {
             }
             Open | HalfOpen => return self.reject(Some(self.until - self.now)),
         }
-        Ok(Execution { epoch: self.epoch, started: self.now, seen_slow: None })
+        Ok(Execution { epoch: self.epoch, started: self.now, seen_slow: false, says_slow: None })
     }
 
     fn reject(&mut self, wait: Option<u64>) -> Result<Execution, Option<u64>> {
@@ -161,10 +166,10 @@ impl Model {
 
     /// A running call is looked at.
     fn look(&mut self, execution: &mut Execution) {
-        if execution.seen_slow.is_none() && self.is_slow(execution) {
-            let counts = self.state == Closed && execution.epoch == self.epoch;
-            execution.seen_slow = Some(counts.then(|| self.keep(false, true)));
-            if counts {
+        if !execution.seen_slow && self.is_slow(execution) {
+            execution.seen_slow = true;
+            if self.state == Closed && execution.epoch == self.epoch {
+                execution.says_slow = Some(self.keep(false, true));
                 self.trip();
             }
         }
@@ -189,8 +194,7 @@ impl Model {
         match (self.state, end) {
             (Closed, End::Good | End::Failed) => {
                 if self.settings.has_window() {
-                    let seen = execution.seen_slow.flatten();
-                    match self.results_that_count().iter().find(|kept| Some(kept.number) == seen) {
+                    match self.results_that_count().iter().find(|kept| Some(kept.number) == execution.says_slow) {
                         Some(kept) => {
                             let number = kept.number;
                             let kept = self.results.iter_mut().find(|kept| kept.number == number);
@@ -290,7 +294,7 @@ struct Said {
     failures_in_a_row: u32,
     window: Option<(u32, u32, u32)>,
     probes: u32,
-    told: Vec<(BreakerState, BreakerState, Reason)>,
+    told: Vec<Move>,
     counts: Counts,
 }
 
@@ -486,7 +490,7 @@ async fn both(settings: BreakerSettings, steps: &[Step], reached: &Reached) -> T
 
 /// What the sequences of one test came to.
 #[derive(Default)]
-struct Reached(Mutex<(HashSet<(BreakerState, BreakerState, Reason)>, u64)>);
+struct Reached(Mutex<(HashSet<Move>, u64)>);
 
 impl Reached {
     fn see(&self, model: &Model) {
@@ -571,7 +575,7 @@ fn slow() -> impl Strategy<Value = (u64, f64)> {
 }
 
 /// Tries many sequences, and that they come to all of these transitions and to stale results.
-fn agree(settings: impl Strategy<Value = BreakerSettings>, own: &[(BreakerState, BreakerState, Reason)]) {
+fn agree(settings: impl Strategy<Value = BreakerSettings>, own: &[Move]) {
     let by_every_breaker = [
         (Open, HalfOpen, Reason::Probing),
         (HalfOpen, Open, Reason::Failures),
@@ -598,9 +602,9 @@ fn agree(settings: impl Strategy<Value = BreakerSettings>, own: &[(BreakerState,
     assert!(stale > u64::from(CASES));
 }
 
-const FAILING: (BreakerState, BreakerState, Reason) = (Closed, Open, Reason::Failures);
-const SLOW: (BreakerState, BreakerState, Reason) = (Closed, Open, Reason::Slow);
-const SLOW_PROBE: (BreakerState, BreakerState, Reason) = (HalfOpen, Open, Reason::Slow);
+const FAILING: Move = (Closed, Open, Reason::Failures);
+const SLOW: Move = (Closed, Open, Reason::Slow);
+const SLOW_PROBE: Move = (HalfOpen, Open, Reason::Slow);
 
 #[test]
 fn failures_in_a_row_are_counted_as_the_model_counts_them() {

@@ -192,8 +192,8 @@ async fn keyed(number: u64) -> Result<Answer, Error> {
     name = "limited",
     retry(max = 2, base = "1ms", jitter = full),
     breaker = "chaos-row",
-    bulkhead(max = 16, queue = 16, wait = "3ms", name = "chaos-slots"),
-    rate_limit(rate = "6000/1s", burst = 50),
+    bulkhead(max = 8, queue = 8, wait = "2ms", name = "chaos-slots"),
+    rate_limit(rate = "1/1h", burst = 8000),
     attempt_timeout = "4ms",
     timeout = "20ms",
     read_only
@@ -221,7 +221,7 @@ async fn inner(number: u64) -> Result<Answer, Error> {
 }
 
 /// Needs every slot of the bulkhead at the same time.
-#[resilient(name = "all-slots", bulkhead(max = 16, queue = 16, wait = "3ms", name = "chaos-slots"), timeout = "60s")]
+#[resilient(name = "all-slots", bulkhead(max = 8, queue = 8, wait = "2ms", name = "chaos-slots"), timeout = "60s")]
 async fn takes_a_slot(together: &Barrier) -> Result<(), Error> {
     together.wait().await;
     Ok(())
@@ -306,10 +306,10 @@ fn a_hundred_thousand_calls_leave_nothing_behind_and_each_is_counted_as_its_call
             }
         }
         check(&registry, &seen);
-        let together = Barrier::new(16);
-        let slots = std::array::from_fn::<_, 16, _>(|_| Arc::clone(&registry).scope(takes_a_slot(&together)));
+        let together = Barrier::new(8);
+        let slots = std::array::from_fn::<_, 8, _>(|_| Arc::clone(&registry).scope(takes_a_slot(&together)));
         let taken = tokio::time::timeout(Duration::from_secs(30), futures_util::future::join_all(slots)).await;
-        assert_eq!(taken.expect("every slot is free"), [const { Ok(()) }; 16]);
+        assert_eq!(taken.expect("every slot is free"), [const { Ok(()) }; 8]);
     });
 }
 
@@ -327,7 +327,7 @@ fn check(registry: &Registry, seen: &Seen) {
         assert!(read.calls() > CALLERS * CALLS_OF_EACH / 10, "{name} was hardly called: {read:?}");
         all += read.calls();
     }
-    let began = (0..CALLERS * CALLS_OF_EACH).filter(|number| dice(300, *number) % 40 != 0).count();
+    let began = (0..CALLERS * CALLS_OF_EACH).filter(|number| !dice(300, *number).is_multiple_of(40)).count();
     assert_eq!(usize::try_from(all), Ok(began));
     nothing_is_held("inner", &registry.function("inner").expect("bound"));
     breakers_agree(registry);
@@ -360,7 +360,7 @@ fn breakers_agree(registry: &Registry) {
 fn went_wrong_in_every_way(registry: &Registry, seen: &Seen) {
     for outcome in Outcome::ALL {
         let count: u64 = seen.iter().filter(|((_, each), _)| *each == outcome).map(|(_, count)| count).sum();
-        assert!(count > 500, "{outcome:?}: {count}");
+        assert!(count > 100, "{outcome:?}: {count}");
     }
     for name in ["chaos-row", "chaos-rate"] {
         let breaker = registry.breaker(name).expect("bound").snapshot();
@@ -370,8 +370,7 @@ fn went_wrong_in_every_way(registry: &Registry, seen: &Seen) {
     }
     assert!(registry.function("keyed").expect("bound").rejected(Rejected::Breaker) > 0);
     let limited = registry.function("limited").expect("bound");
-    for reason in [Rejected::Breaker, Rejected::Bulkhead, Rejected::RateLimit] {
-        assert!(limited.rejected(reason) > 0, "{reason:?}");
-    }
+    assert!(limited.rejected(Rejected::Breaker) > 0 && limited.rejected(Rejected::Bulkhead) > 0, "{limited:?}");
+    assert_eq!(limited.rejected(Rejected::RateLimit), limited.calls() - 8_000, "the burst and nothing beyond it");
     assert!(registry.function("retried").expect("bound").retries > 100);
 }

@@ -52,6 +52,8 @@ pub fn tool_error<E: crate::McpError>(error: &E) -> Result<rmcp::model::CallTool
 /// The JSON-RPC error that an error becomes.
 #[cfg(feature = "rmcp")]
 pub fn error_data<E: crate::McpError>(error: &E) -> rmcp::ErrorData {
+    // What is private does not come along, so this is the last place that can tell it.
+    crate::telemetry::converted(error);
     crate::mcp::error_data(error)
 }
 

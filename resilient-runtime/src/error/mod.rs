@@ -131,11 +131,13 @@ macro_rules! delegate {
     };
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: McpError + ?Sized> McpError for &T {
     delegate!();
 }
 
 // `Box<dyn McpError>` is none: the standard library makes no `Error` of a box of a trait object.
+#[diagnostic::do_not_recommend]
 impl<T: McpError> McpError for Box<T> {
     delegate!();
 }

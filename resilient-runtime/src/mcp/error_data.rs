@@ -1,16 +1,28 @@
 //! `rmcp::ErrorData` as a tool's error: classified by its JSON-RPC code, told as it is.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, ErrorCode};
+use serde_json::Value;
 
+use super::ERROR_META;
 use crate::error::{McpError, ResilienceError};
 use crate::{Classify, ErrorKind};
 
+/// What one of our own errors said of itself before it became this.
+fn said<'a>(error: &'a ErrorData, field: &str) -> Option<&'a Value> {
+    error.data.as_ref()?.get(ERROR_META)?.get(field)
+}
+
+/// By what our own conversion left in the data, else by the code.
 impl Classify for ErrorData {
     fn kind(&self) -> ErrorKind {
+        if let Some(kind) = said(self, "kind").and_then(Value::as_str).and_then(|kind| kind.parse().ok()) {
+            return kind;
+        }
         match self.code {
             ErrorCode::PARSE_ERROR | ErrorCode::INVALID_REQUEST | ErrorCode::INVALID_PARAMS => ErrorKind::InvalidInput,
             ErrorCode::METHOD_NOT_FOUND | ErrorCode::RESOURCE_NOT_FOUND => ErrorKind::NotFound,
@@ -18,10 +30,17 @@ impl Classify for ErrorData {
             _ => ErrorKind::Internal,
         }
     }
+
+    fn retry_after(&self) -> Option<Duration> {
+        said(self, "retry_after_ms").and_then(Value::as_u64).map(Duration::from_millis)
+    }
 }
 
 impl McpError for ErrorData {
     fn code(&self) -> Cow<'static, str> {
+        if let Some(code) = said(self, "code").and_then(Value::as_str) {
+            return code.to_owned().into();
+        }
         match self.code {
             ErrorCode::PARSE_ERROR => "PARSE_ERROR".into(),
             ErrorCode::INVALID_REQUEST => "INVALID_REQUEST".into(),

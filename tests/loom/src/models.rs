@@ -389,7 +389,7 @@ fn a_lease_that_starts_late_is_the_running_generations_only() {
         let (breaker, tickets) = Breaker::probing(1, 2, 1);
         let queued = tickets[0];
         let over = OPEN_MS + LEASE_MS;
-        let (_, asked) =
+        let ((), asked) =
             race(&breaker, move |b| machine::start_lease(b.cells(), queued, over, 1_000), |b| b.admit(over).0);
         let left = breaker.remaining(over).expect("a probe runs");
         match asked {
