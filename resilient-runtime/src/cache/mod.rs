@@ -35,7 +35,8 @@ impl Answers {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         // Moka's own expiry, by the wall clock, only frees memory; what may be served is decided
         // by age on the clock that the rest of the call uses.
-        let kept = Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
+        let kept =
+            Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
         Self { kept, settings }
     }
 

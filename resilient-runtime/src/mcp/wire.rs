@@ -235,7 +235,9 @@ fn bounded(details: Map<String, Value>) -> Map<String, Value> {
         match value {
             Value::String(text) => Value::String(public_text(&text)),
             Value::Array(items) => Value::Array(items.into_iter().map(clean).collect()),
-            Value::Object(members) => Value::Object(members.into_iter().map(|(key, value)| (key, clean(value))).collect()),
+            Value::Object(members) => {
+                Value::Object(members.into_iter().map(|(key, value)| (key, clean(value))).collect())
+            }
             scalar => scalar,
         }
     }

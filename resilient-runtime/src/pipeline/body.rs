@@ -97,7 +97,11 @@ pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(value) => Some(value),
         Err(payload) => {
-            tracing::error!(event = "tool.panic", panic = redact::for_log(panic_text(&*payload)), "a guarded function panicked");
+            tracing::error!(
+                event = "tool.panic",
+                panic = redact::for_log(panic_text(&*payload)),
+                "a guarded function panicked"
+            );
             // The payload's own drop is the user's code as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             None

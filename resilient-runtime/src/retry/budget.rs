@@ -76,7 +76,8 @@ impl Budget {
             .sum();
         let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
         // Booked by a clock that was read a little later, a retry is spent all the same.
-        let spent: u64 = retries.iter().filter(|(then, _)| then + SECONDS > second).map(|(_, count)| u64::from(*count)).sum();
+        let spent: u64 =
+            retries.iter().filter(|(then, _)| then + SECONDS > second).map(|(_, count)| u64::from(*count)).sum();
         #[expect(clippy::cast_precision_loss, reason = "nobody calls 2⁵³ times in ten seconds")]
         let left = (calls as f64).mul_add(share, RESERVE) - spent as f64;
         if left < 1.0 {

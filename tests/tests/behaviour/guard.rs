@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, ErrorKind, Guard, KindSet, Outcome, Policy, Registry, ResilienceError, Retry,
+    Breaker, BreakerSettings, BreakerState, ErrorKind, Guard, KindSet, Outcome, Policy, Registry, ResilienceError,
+    Retry,
 };
 use tokio::time::Instant;
 
