@@ -17,7 +17,7 @@ mod sync;
 mod window;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use resilient_policy::BreakerSettings;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ pub use permit::Permit;
 
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
 use self::history::History;
-use self::sync::AtomicU64;
+use self::sync::{AtomicU64, Ordering};
 use self::window::{Place, Results, Sample};
 use crate::ResilienceError;
 use crate::clock;
@@ -60,6 +60,7 @@ pub struct Breaker {
     counts: Sharded<5>,
     results: Mutex<Results>,
     history: History,
+    last_failure: AtomicU64,
     budget: Budget,
 }
 
@@ -85,6 +86,7 @@ impl Breaker {
             counts: Sharded::new(),
             results: Mutex::new(Results::new()),
             history: History::new(),
+            last_failure: AtomicU64::new(0),
             budget: Budget::new(),
         }
     }
@@ -139,6 +141,7 @@ impl Breaker {
     #[must_use]
     pub fn snapshot(&self) -> BreakerSnapshot {
         let (state, count, probes) = self::core::peek(self.cells());
+        let transitions = self.history.read();
         BreakerSnapshot {
             name: self.name,
             state,
@@ -151,7 +154,12 @@ impl Breaker {
             neutral: self.counts.sum(NEUTRAL),
             rejected: self.counts.sum(REJECTED),
             stale: self.counts.sum(STALE),
-            transitions: self.history.read(),
+            last_failure: match self.last_failure.load(Ordering::Relaxed) {
+                0 => None,
+                millis => UNIX_EPOCH.checked_add(Duration::from_millis(millis)),
+            },
+            since: transitions.last().map(|moved| moved.at),
+            transitions,
         }
     }
 
@@ -202,6 +210,10 @@ impl Breaker {
             },
             1,
         );
+        if signal == Signal::Failure {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.last_failure.store(clock::saturating_millis(now), Ordering::Relaxed);
+        }
         let settings = self.settings();
         if !settings.has_window() && signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket)
         {
@@ -362,6 +374,10 @@ pub struct BreakerSnapshot {
     pub rejected: u64,
     /// Results that came too late to matter; they are among the three above as well.
     pub stale: u64,
+    /// When the last failure was, by the wall clock.
+    pub last_failure: Option<SystemTime>,
+    /// Since when it stands where it stands, by the wall clock. `None` where it never moved.
+    pub since: Option<SystemTime>,
     /// The last 100 transitions, oldest first.
     pub transitions: Vec<Transition>,
 }

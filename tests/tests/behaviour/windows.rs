@@ -51,6 +51,20 @@ fn a_rate_is_reached_at_its_exact_value_and_by_a_success_too() {
 }
 
 #[test]
+fn a_snapshot_says_when_it_failed_last_and_since_when_it_stands_there() {
+    let breaker = Breaker::new("times", BreakerSettings::new().failures(2));
+    let before = std::time::SystemTime::now() - Duration::from_millis(1);
+    assert_eq!((breaker.snapshot().last_failure, breaker.snapshot().since), (None, None));
+    tell(&breaker, "+--");
+    let seen = breaker.snapshot();
+    let after = std::time::SystemTime::now();
+    for time in [seen.last_failure, seen.since] {
+        assert!(time.is_some_and(|time| (before..=after).contains(&time)), "{time:?}");
+    }
+    assert_eq!((seen.successes, seen.failures), (1, 2));
+}
+
+#[test]
 fn what_says_nothing_about_the_dependency_is_in_no_window() {
     let breaker = Breaker::new("neutral", BreakerSettings::new().rate(1.0).window(Window::Count(5)).min_calls(5));
     tell(&breaker, "-.-.-.-.");
