@@ -13,6 +13,7 @@ mod core;
 mod history;
 mod keyed;
 mod permit;
+mod snapshot;
 mod sync;
 mod window;
 
@@ -27,6 +28,7 @@ pub(crate) use self::core::{Signal, Ticket};
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
+pub use snapshot::BreakerSnapshot;
 
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
 use self::history::History;
@@ -135,40 +137,6 @@ impl Breaker {
     /// Rejects everything until [`close`](Self::close) or [`open`](Self::open) is called.
     pub fn isolate(&self) {
         self.force(State::Isolated, Reason::Isolated);
-    }
-
-    /// What it has seen and where it stands.
-    #[must_use]
-    pub fn snapshot(&self) -> BreakerSnapshot {
-        let (state, count, probes) = self::core::peek(self.cells());
-        let transitions = self.history.read();
-        BreakerSnapshot {
-            name: self.name,
-            state,
-            remaining: self.remaining(),
-            consecutive_failures: if state == State::Closed { count } else { 0 },
-            window: self.window(),
-            probes,
-            successes: self.counts.sum(SUCCESSES),
-            failures: self.counts.sum(FAILURES),
-            neutral: self.counts.sum(NEUTRAL),
-            rejected: self.counts.sum(REJECTED),
-            stale: self.counts.sum(STALE),
-            last_failure: match self.last_failure.load(Ordering::Relaxed) {
-                0 => None,
-                millis => UNIX_EPOCH.checked_add(Duration::from_millis(millis)),
-            },
-            since: transitions.last().map(|moved| moved.at),
-            transitions,
-        }
-    }
-
-    fn window(&self) -> Option<(u32, u32, u32)> {
-        let settings = self.settings();
-        let generation = self::core::closed_generation(self.cells()).filter(|_| settings.has_window())?;
-        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        let totals = results.totals(generation, settings.window, clock::millis(Instant::now()));
-        Some((totals.calls, totals.failed, totals.slow))
     }
 
     /// Asks to run once. A probe that gives no result within `lease` is given up.
@@ -346,40 +314,6 @@ impl BreakerState {
             Self::Isolated => "isolated",
         }
     }
-}
-
-/// What a breaker said when it was read.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct BreakerSnapshot {
-    /// Its name.
-    pub name: &'static str,
-    /// Where it stands.
-    pub state: BreakerState,
-    /// What is left of the open period, or of the lease of the probes that are running.
-    pub remaining: Option<Duration>,
-    /// Failures in a row, while it is closed.
-    pub consecutive_failures: u32,
-    /// What the window holds, while it is closed and has one: results, failures, slow ones.
-    pub window: Option<(u32, u32, u32)>,
-    /// Probes that are running.
-    pub probes: u32,
-    /// Results that were successes.
-    pub successes: u64,
-    /// Results that were failures.
-    pub failures: u64,
-    /// Results that said nothing about the dependency, cancelled calls among them.
-    pub neutral: u64,
-    /// Calls that were not let through.
-    pub rejected: u64,
-    /// Results that came too late to matter; they are among the three above as well.
-    pub stale: u64,
-    /// When the last failure was, by the wall clock.
-    pub last_failure: Option<SystemTime>,
-    /// Since when it stands where it stands, by the wall clock. `None` where it never moved.
-    pub since: Option<SystemTime>,
-    /// The last 100 transitions, oldest first.
-    pub transitions: Vec<Transition>,
 }
 
 /// How long an execution took, as far as that is known.
