@@ -27,7 +27,10 @@ pub fn is_secret_name(name: &str) -> bool {
         let singular = word.strip_suffix('s').filter(|singular| *singular != "token").unwrap_or(word);
         WORDS.contains(&word.as_str()) || WORDS.contains(&singular)
     });
-    let two = words.windows(2).any(|pair| PAIRS.iter().any(|(a, b)| pair == [*a, *b]));
+    let two = words.windows(2).any(|pair| {
+        let [first, second] = pair else { return false };
+        PAIRS.iter().any(|(a, b)| first == a && second.strip_suffix('s').unwrap_or(second) == *b)
+    });
     one || two
 }
 
@@ -83,6 +86,8 @@ mod tests {
             "APIKey",
             "req.api_key",
             "apikey",
+            "apiKeys",
+            "private_keys",
             "private_key",
             "Set-Cookie",
             "credential",

@@ -95,13 +95,23 @@ pub(crate) fn converted(error: &dyn McpError) {
     barrier(|| {
         let context = CallContext::current();
         let correlation_id = context.as_ref().map(|context| tracing::field::display(context.correlation_id()));
-        tracing::info!(
-            event = "error.converted",
-            code = &*error.code(),
-            kind = error.kind().as_str(),
-            correlation_id,
-            error = log_chain(&error),
-        );
+        let (code, kind) = (error.code(), error.kind().as_str());
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    event = "error.converted",
+                    code = &*code,
+                    kind,
+                    correlation_id,
+                    error = log_chain(&error)
+                )
+            };
+        }
+        match error.severity() {
+            Severity::Low => tell!(info),
+            Severity::Medium => tell!(warn),
+            Severity::High | Severity::Critical => tell!(error),
+        }
     });
 }
 

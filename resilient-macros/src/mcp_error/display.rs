@@ -69,7 +69,10 @@ fn format(literal: LitStr, args: TokenStream) -> Format {
             // With arguments a number means one of them, and a name that is given there is not the field.
             let is_arg = has_args && name.starts_with(|c: char| c.is_ascii_digit());
             if !is_arg && !named.contains(&name) {
-                prints.push(name);
+                // thiserror takes `_0` for the field `0`.
+                let index =
+                    name.strip_prefix('_').filter(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit()));
+                prints.push(index.map_or_else(|| name.clone(), ToOwned::to_owned));
             }
         }
     }

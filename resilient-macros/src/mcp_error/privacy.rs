@@ -51,7 +51,9 @@ pub(super) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors
 /// A source's own text was written by somebody who did not know that a client would read it: a
 /// Display that prints it is public only where the author says so.
 fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
-    for source in variant.fields.iter().filter(|field| field.is_source) {
+    // A transparent Display prints its field, said to be a source or not.
+    let is_printed_whole = matches!(variant.display, Display::Transparent(_));
+    for source in variant.fields.iter().filter(|field| field.is_source || is_printed_whole) {
         printed(variant, source, errors, |name| {
             format!(
                 "the client would read the source `{name}` of this error; say `#[mcp(message = \"..\")]` for another \

@@ -9,20 +9,7 @@ use crate::redact;
 /// bidirectional characters, which could hide or reorder what a person or a model reads, and it has
 /// at most 1,000 characters.
 pub(crate) fn public_text(text: &str) -> String {
-    // Cleaned first: a character that hides nothing but a secret's form must not save it.
-    let clean: String =
-        text.chars().filter(|c| !is_deceptive(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    redact::cut(redact::text(&clean))
-}
-
-/// Characters that change the order or the look of others and show nothing themselves: zero-width
-/// and directional marks, embeddings, overrides and isolates, line and paragraph separators, the
-/// byte order mark, and the tag characters.
-fn is_deceptive(c: char) -> bool {
-    matches!(c,
-        '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}')
-        || (c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
+    redact::fit(text)
 }
 
 /// An error and its sources on one line, masked and cut, for the log.
@@ -37,7 +24,7 @@ pub(crate) fn log_chain(error: &dyn Error) -> String {
         let _ = write!(text, ": {cause}");
         source = cause.source();
     }
-    redact::for_log(&text)
+    redact::fit(&text)
 }
 
 #[cfg(test)]

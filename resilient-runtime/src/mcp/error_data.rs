@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::ERROR_META;
 use crate::error::{McpError, ResilienceError};
-use crate::{Classify, ErrorKind};
+use crate::{Classify, ErrorKind, LONGEST_RETRY_AFTER};
 
 /// What one of our own errors said of itself before it became this.
 fn said<'a>(error: &'a ErrorData, field: &str) -> Option<&'a Value> {
@@ -32,7 +32,9 @@ impl Classify for ErrorData {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        said(self, "retry_after_ms").and_then(Value::as_u64).map(Duration::from_millis)
+        said(self, "retry_after_ms")
+            .and_then(Value::as_u64)
+            .map(|wait| Duration::from_millis(wait).min(LONGEST_RETRY_AFTER))
     }
 }
 

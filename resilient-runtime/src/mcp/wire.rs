@@ -220,7 +220,7 @@ pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
 
 /// Whole seconds, rounded up: who waits that long has waited long enough.
 fn in_seconds(duration: Duration) -> String {
-    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     format_duration(Duration::from_secs(seconds))
 }
 
@@ -236,10 +236,10 @@ fn bounded(details: Map<String, Value>) -> Map<String, Value> {
             Value::String(text) => Value::String(public_text(&text)),
             Value::Array(items) => Value::Array(items.into_iter().map(clean).collect()),
             Value::Object(members) => {
-                Value::Object(members.into_iter().map(|(key, value)| (key, clean(value))).collect())
+                Value::Object(members.into_iter().map(|(key, value)| (public_text(&key), clean(value))).collect())
             }
             scalar => scalar,
         }
     }
-    redact::object(details).into_iter().map(|(key, value)| (key, clean(value))).collect()
+    redact::object(details).into_iter().map(|(key, value)| (public_text(&key), clean(value))).collect()
 }

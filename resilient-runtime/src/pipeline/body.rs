@@ -99,7 +99,7 @@ pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
         Err(payload) => {
             tracing::error!(
                 event = "tool.panic",
-                panic = redact::for_log(panic_text(&*payload)),
+                panic = redact::fit(panic_text(&*payload)),
                 "a guarded function panicked"
             );
             // The payload's own drop is the user's code as well.

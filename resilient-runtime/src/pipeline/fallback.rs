@@ -168,7 +168,7 @@ impl Chance {
     }
 
     fn failed(&mut self, error: &dyn McpError) {
-        telemetry::fallback_failed(self.tool, &crate::error::log_chain(&error));
+        barrier(|| telemetry::fallback_failed(self.tool, &crate::error::log_chain(&error)));
         self.public_error = barrier(|| public_text(&format!("{}: {}", error.code(), error.public_message())));
     }
 }
