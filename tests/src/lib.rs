@@ -2,3 +2,4 @@
 
 pub mod child;
 pub mod faults;
+pub mod in_process;

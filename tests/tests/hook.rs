@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use resilient_runtime::{CallContext, McpError, Outcome, Registry, ResilienceError, resilient};
+use resilient_tests::in_process::{Client, connect, text};
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock};
-use rmcp::service::{RoleClient, RunningService};
-use rmcp::{ServerHandler, ServiceExt, tool, tool_handler, tool_router};
+use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -107,17 +107,7 @@ impl Server {
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Server {}
 
-async fn connect(server: &Server) -> RunningService<RoleClient, ()> {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let server = server.clone();
-    tokio::spawn(async move {
-        let running = server.serve(theirs).await.expect("a client");
-        running.waiting().await.expect("no panic");
-    });
-    ().serve(ours).await.expect("a server")
-}
-
-async fn call(client: &RunningService<RoleClient, ()>, tool: &'static str, arguments: Value) -> CallToolResult {
+async fn call(client: &Client, tool: &'static str, arguments: Value) -> CallToolResult {
     let arguments = arguments.as_object().cloned().unwrap_or_default();
     client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.expect("an answer")
 }
@@ -126,15 +116,11 @@ fn meta(result: &CallToolResult, key: &str) -> Value {
     result.meta.as_ref().and_then(|meta| meta.0.get(key)).cloned().unwrap_or_default()
 }
 
-fn text(result: &CallToolResult) -> String {
-    result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect::<Vec<_>>().join("\n")
-}
-
 /// One server and one client in this process: others in it would make the only client one of many.
 #[tokio::test(start_paused = true)]
 async fn an_instrumented_server_tells_its_client_what_happened() {
     let server = Server::default();
-    let client = connect(&server).await;
+    let client = connect(server.clone()).await;
 
     // An old answer is served and disclosed, whatever else clients send meanwhile.
     for tool in ["kept", "renamed_tool"] {
@@ -190,7 +176,7 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
     assert_eq!(meta(&warned, CALL)["warnings"], json!(["attempt 2"]));
 
     // A second client without a name of its own: from now on nobody is known, so nothing is served.
-    let second = connect(&server).await;
+    let second = connect(server.clone()).await;
     let theirs = call(&second, "kept", json!({"id": 7})).await;
     assert_eq!(meta(&theirs, ERROR)["code"], "DOWN", "not what the first client was told");
 }

@@ -9,12 +9,11 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use resilient_runtime::{BreakerState, ErrorKind, Fault, McpError, Outcome, Registry, ResilienceError, resilient};
+use resilient_tests::in_process::{self, Client, text};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolRequestParams, CallToolResult, GetPromptRequestParams, PromptMessage, RequestMetaObject};
-use rmcp::service::{RoleClient, RunningService};
 use rmcp::{
-    ErrorData, ServerHandler, ServiceError, ServiceExt, prompt, prompt_handler, prompt_router, tool, tool_handler,
-    tool_router,
+    ErrorData, ServerHandler, ServiceError, prompt, prompt_handler, prompt_router, tool, tool_handler, tool_router,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -166,17 +165,9 @@ impl Server {
 #[prompt_handler(router = Self::prompt_router())]
 impl ServerHandler for Server {}
 
-type Client = RunningService<RoleClient, ()>;
-
 async fn connect(server: &Server) -> Client {
     Log::keep();
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let server = server.clone();
-    tokio::spawn(async move {
-        let running = server.serve(theirs).await.expect("a client");
-        running.waiting().await.expect("no panic");
-    });
-    ().serve(ours).await.expect("a server")
+    in_process::connect(server.clone()).await
 }
 
 fn asked(tool: &'static str, arguments: &Value) -> CallToolRequestParams {
@@ -257,10 +248,6 @@ fn account(text: &str, meta: (&str, &Value), log: Vec<Value>) -> String {
     }
     let id = meta.1["correlation_id"].as_str().expect("a correlation id");
     account.replace(id, "[correlation id]")
-}
-
-fn text(result: &CallToolResult) -> String {
-    result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect::<Vec<_>>().join("\n")
 }
 
 fn meta(result: &CallToolResult) -> Value {

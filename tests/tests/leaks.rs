@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use resilient_runtime::{McpError, ResilienceError, resilient};
 use resilient_tests::child::Tee;
+use resilient_tests::in_process::serve;
 use rmcp::model::CallToolRequestParams;
 use rmcp::{ServiceExt, tool, tool_router};
 
@@ -176,12 +177,7 @@ fn everything(text: &str) -> String {
     runtime.block_on(async {
         let server = Server::default();
         text.clone_into(&mut server.text.lock().expect("no panic while it is held"));
-        let (ours, theirs) = tokio::io::duplex(1 << 16);
-        tokio::spawn(async move {
-            let running = server.serve(theirs).await.expect("a client");
-            running.waiting().await.expect("no panic");
-        });
-        let (read, write) = tokio::io::split(ours);
+        let (read, write) = tokio::io::split(serve(server));
         let (read, seen) = Tee::new(read);
         let client = ().serve((read, write)).await.expect("a server");
         for tool in TOOLS {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use resilient_runtime::{McpError, Outcome, Principal, Registry, Rejected, ResilienceError, resilient};
+use resilient_tests::in_process::{Client, connect, text};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, Request, RequestMetaObject};
-use rmcp::service::{PeerRequestOptions, RequestContext, RoleClient, RunningService};
-use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt, tool, tool_router};
+use rmcp::service::{PeerRequestOptions, RequestContext};
+use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -68,17 +69,6 @@ impl ServerHandler for Server {
     }
 }
 
-type Client = RunningService<RoleClient, ()>;
-
-async fn connect() -> Client {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    tokio::spawn(async move {
-        let running = Server.serve(theirs).await.expect("a client");
-        running.waiting().await.expect("no panic");
-    });
-    ().serve(ours).await.expect("a server")
-}
-
 async fn call_as(client: &Client, who: Option<&str>, tool: &'static str) -> CallToolResult {
     let mut request = CallToolRequestParams::new(tool);
     if let Some(who) = who {
@@ -98,13 +88,9 @@ fn error(result: &CallToolResult) -> Value {
     told
 }
 
-fn text(result: &CallToolResult) -> String {
-    result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect::<Vec<_>>().join("\n")
-}
-
 #[tokio::test(start_paused = true)]
 async fn each_caller_has_a_limit_of_its_own_and_is_told_when_to_come_back() {
-    let client = connect().await;
+    let client = connect(Server).await;
     for who in [Some("ann"), Some("ben"), None] {
         assert_eq!(call_as(&client, who, "by_caller").await.is_error, Some(false), "{who:?}");
         let rejected = call_as(&client, who, "by_caller").await;
@@ -124,7 +110,7 @@ async fn each_caller_has_a_limit_of_its_own_and_is_told_when_to_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn the_tools_of_a_block_have_limits_of_their_own() {
-    let client = connect().await;
+    let client = connect(Server).await;
     for tool in ["inherits", "inherits_too"] {
         for _ in 0..2 {
             assert_eq!(call_as(&client, None, tool).await.is_error, Some(false), "{tool}");
@@ -135,7 +121,7 @@ async fn the_tools_of_a_block_have_limits_of_their_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_cancels_in_the_queue_leaves_it_and_who_never_ran_changed_nothing() {
-    let client = connect().await;
+    let client = connect(Server).await;
     let in_line = |waiting| async move {
         while Registry::global().tool("one_at_a_time").is_none_or(|read| read.waiting != waiting) {
             tokio::task::yield_now().await;

@@ -4,10 +4,10 @@
 #![allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
 
 use resilient_runtime::resilient;
+use resilient_tests::in_process::{Client, connect};
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject, Tool};
-use rmcp::service::{RoleClient, RunningService};
-use rmcp::{ErrorData, ServerHandler, ServiceError, ServiceExt, tool, tool_router};
+use rmcp::{ErrorData, ServiceError, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -136,17 +136,6 @@ macro_rules! server {
 
 server!(Plain,);
 server!(Guarded, #[resilient(timeout = "10s", breaker = "unchanged")]);
-
-type Client = RunningService<RoleClient, ()>;
-
-async fn connect<S: ServerHandler>(server: S) -> Client {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    tokio::spawn(async move {
-        let running = server.serve(theirs).await.expect("a client");
-        running.waiting().await.expect("no panic");
-    });
-    ().serve(ours).await.expect("a server")
-}
 
 /// What the client gets, as JSON: a result, or an error.
 async fn answer(client: &Client, tool: &Tool) -> Value {

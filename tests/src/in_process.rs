@@ -1,0 +1,37 @@
+//! A server and its client in one process, so that a test can stop their clock.
+
+use rmcp::model::CallToolResult;
+use rmcp::service::{RoleClient, RunningService};
+use rmcp::{ServerHandler, ServiceExt};
+use tokio::io::DuplexStream;
+
+/// The client of such a server.
+pub type Client = RunningService<RoleClient, ()>;
+
+/// Serves in a task of its own, and gives the client's end of the line.
+///
+/// # Panics
+/// The task does where no client greets it.
+#[must_use]
+pub fn serve<S: ServerHandler>(server: S) -> DuplexStream {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move {
+        let running = server.serve(theirs).await.expect("a client");
+        running.waiting().await.expect("no panic");
+    });
+    ours
+}
+
+/// Serves, and greets the server as its client.
+///
+/// # Panics
+/// Where the server does not answer the greeting.
+pub async fn connect<S: ServerHandler>(server: S) -> Client {
+    ().serve(serve(server)).await.expect("a server")
+}
+
+/// What the model reads.
+#[must_use]
+pub fn text(result: &CallToolResult) -> String {
+    result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect::<Vec<_>>().join("\n")
+}
