@@ -18,11 +18,11 @@
 //! An *attempt* is one run of the body, a *call* everything that happens for one tool call. The
 //! rate limit counts calls and never waits. The timeout covers queueing, all attempts and the
 //! delays between them. Each attempt asks the breaker anew and is recorded by it on its own, and
-//! takes a slot of the bulkhead, which it may have to queue for; between attempts none is held. A panic is caught around the attempt; it is neither retried nor
-//! held against the dependency. A fallback sees the final error and runs outside breaker and
-//! timeout, with a limit of its own. A call that is cancelled, by the client or by dropping its
-//! future, ends at once: the attempt is dropped, every permit is given back, and nothing is
-//! repeated or substituted.
+//! takes a slot of the bulkhead, which it may have to queue for; between attempts none is held. A
+//! panic is caught around the attempt; it is neither retried nor held against the dependency. A
+//! fallback sees the final error and runs outside breaker and timeout, with a limit of its own. A
+//! call that is cancelled, by the client or by dropping its future, ends at once: the attempt is
+//! dropped, every permit is given back, and nothing is repeated or substituted.
 //!
 //! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
 //! [`guide::errors`].

@@ -187,7 +187,7 @@ impl Registry {
             } else {
                 entry(&mut self.lock().functions, site.name())
             },
-            breaker: match site.own_breaker() {
+            breaker: match site.breaker {
                 Some(own) => Some(self.bind_static(own)),
                 None => site.policy().breaker.map(|wanted| self.bind_breaker(wanted, site)),
             },

@@ -17,6 +17,7 @@ pub struct Site {
     location: Location,
     policy: Policy,
     tool: Option<&'static str>,
+    /// The breaker of the user's that guards it.
     pub(crate) breaker: Option<&'static Breaker>,
     bound: OnceLock<Binding>,
     /// What it is bound to in registries of their own, which tests have.
@@ -98,11 +99,6 @@ impl Site {
     /// The name under which rmcp's router knows it, if it is a tool.
     pub(crate) const fn tool(&self) -> Option<&'static str> {
         self.tool
-    }
-
-    /// The breaker of the user's that guards it.
-    pub(crate) const fn own_breaker(&self) -> Option<&'static Breaker> {
-        self.breaker
     }
 
     /// Logs a warning about the function, the first time.

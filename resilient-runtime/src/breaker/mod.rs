@@ -2,8 +2,9 @@
 //!
 //! A breaker belongs to a dependency, not to a server or a tool: functions that name the same
 //! breaker share it. Closed, it counts failures in a row, or takes the rate of failures, or of slow
-//! calls, over a window. After `failures` of them, or at that rate, it opens and rejects calls for the `open` period; then it is half-open and lets `probes` calls through at a
-//! time. `successes` good ones close it, a single failure opens it again.
+//! calls, over a window. After `failures` of them, or at that rate, it opens and rejects calls for
+//! the `open` period; then it is half-open and lets `probes` calls through at a time. `successes`
+//! good ones close it, a single failure opens it again.
 //!
 //! A permit is given back whatever happens to its call: a permit that is dropped, because the
 //! call was cancelled, is neutral. A result that comes back after the breaker has moved on

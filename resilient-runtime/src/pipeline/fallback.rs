@@ -251,7 +251,7 @@ pub(crate) async fn finish<R: Fallible>(
         degrade(&call, Degraded { source, age, reason: kind.as_str() });
         call.as_mut().finish_degraded();
     } else {
-        if let Some(request) = call.context().and_then(CallContext::request).filter(|_| call.reports()) {
+        if let Some(request) = call.hook() {
             request.report().fallback_error = chance.public_error.take();
         }
         call.finish(&verdict);

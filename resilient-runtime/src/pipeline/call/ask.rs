@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::limits::whole_call;
 use super::{Call, Verdict, breaker};
-use crate::breaker::{Breaker, BreakerState, Signal, Took};
+use crate::breaker::{Breaker, BreakerState};
 use crate::bulkhead;
 use crate::clock;
+#[cfg(feature = "rate-limit")]
 use crate::context::CallContext;
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
@@ -78,13 +79,9 @@ impl Call<'_> {
 
     /// There is no attempt, although the breaker let it through: says so to everybody.
     pub(super) fn give_up(mut self: Pin<&mut Self>, error: ResilienceError) -> Verdict {
-        let mut this = self.as_mut().project();
-        this.turn.give_back();
+        self.as_mut().give_back();
+        let mut this = self.project();
         this.timer.set(None);
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take())
-        {
-            breaker.record(ticket, Signal::Neutral, Took::Nothing);
-        }
         this.last.take().unwrap_or(Verdict::Refused(error))
     }
 
@@ -121,7 +118,7 @@ impl Call<'_> {
     /// The deadline came while an attempt was in line.
     pub(super) fn out_of_time(self: Pin<&mut Self>) -> Verdict {
         if self.last.is_some()
-            && let Some(request) = self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports)
+            && let Some(request) = self.hook()
         {
             request.report().reason = Some(Suppressed::Deadline.as_str());
         }

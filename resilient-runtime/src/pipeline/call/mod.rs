@@ -201,18 +201,18 @@ impl<'a> Call<'a> {
     }
 
     /// Begins the attempt that everybody has let through.
-    fn begin(self: Pin<&mut Self>, body: Pin<&mut dyn Body>) {
-        let this = self.project();
-        *this.attempt += 1;
-        this.binding.statistics.attempt_started(*this.attempt > 1);
-        let policy = this.site.policy();
+    fn begin(mut self: Pin<&mut Self>, body: Pin<&mut dyn Body>) {
+        *self.as_mut().project().attempt += 1;
+        self.binding.statistics.attempt_started(self.attempt > 1);
+        let policy = self.site.policy();
         // Only what really asks the dependency earns retries of it.
-        if *this.attempt == 1
+        if self.attempt == 1
             && policy.retry.is_some_and(|retry| retry.budget.is_some())
-            && let Some(budget) = budget(this.keyed_breaker.as_ref(), this.binding)
+            && let Some(budget) = self.budget()
         {
-            budget.deposit(clock::millis(*this.attempt_started));
+            budget.deposit(clock::millis(self.attempt_started));
         }
+        let this = self.project();
         if let Some(context) = this.context {
             let own_end = policy.attempt_limit().map(|limit| clock::later(*this.attempt_started, limit));
             context.begin_attempt(*this.attempt, own_end.map_or(*this.deadline, |end| end.min(*this.deadline)));
@@ -222,7 +222,7 @@ impl<'a> Call<'a> {
             *this.slow_at = breaker.settings().slow.map(|slow| clock::later(*this.attempt_started, slow));
             *this.slow = None;
         }
-        let last = *this.attempt > this.site.policy().retries();
+        let last = *this.attempt > policy.retries();
         *this.state = State::Running;
         let _context = context::enter(this.context);
         body.begin(last);
@@ -238,11 +238,6 @@ impl<'a> Call<'a> {
 
     pub(crate) fn context(&self) -> Option<&CallContext> {
         self.context.as_ref()
-    }
-
-    /// Whether the hook wants to hear how the call went.
-    pub(crate) fn reports(&self) -> bool {
-        self.reports
     }
 
     pub(crate) fn span(&self) -> &Span {
@@ -265,27 +260,52 @@ impl<'a> Call<'a> {
 
     /// Counts the call, once, and gives back what it may still hold.
     pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome) {
-        let this = self.as_mut().project();
-        if this.outcome.is_some() {
+        if self.outcome.is_some() {
             return;
         }
-        *this.outcome = Some(outcome);
-        this.turn.give_back();
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take())
-        {
-            breaker.record(ticket, Signal::Neutral, Took::Nothing);
-        }
-        if *this.reports {
+        *self.as_mut().project().outcome = Some(outcome);
+        self.as_mut().give_back();
+        if self.reports {
             self.report(outcome);
         } else {
-            this.binding.statistics.call_ended(outcome, this.started.elapsed());
-            telemetry::call_ended(this.span, this.site.name(), outcome, *this.attempt, this.context.as_ref());
+            self.binding.statistics.call_ended(outcome, self.started.elapsed());
+            telemetry::call_ended(&self.span, self.site.name(), outcome, self.attempt, self.context.as_ref());
         }
+    }
+
+    /// Gives back whatever it holds; that says nothing about the dependency.
+    fn give_back(mut self: Pin<&mut Self>) {
+        let ticket = self.as_mut().release();
+        if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
+            breaker.record(ticket, Signal::Neutral, Took::Nothing);
+        }
+    }
+
+    /// Leaves the bulkhead, and hands out the ticket, which is to be recorded.
+    fn release(self: Pin<&mut Self>) -> Option<Ticket> {
+        let this = self.project();
+        this.turn.give_back();
+        this.ticket.take()
+    }
+
+    /// The request whose hook wants to hear how the call goes.
+    pub(crate) fn hook(&self) -> Option<&context::Request> {
+        self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports).map(|request| &**request)
+    }
+
+    /// The breaker that it asks. See [`breaker`].
+    fn breaker(&self) -> Option<&Breaker> {
+        breaker(self.keyed_breaker.as_ref(), &self.binding)
+    }
+
+    /// The budget that its retries come out of: that of its breaker, else the function's.
+    fn budget(&self) -> Option<&Budget> {
+        self.breaker().map(Breaker::budget).or(self.binding.own_budget.as_deref())
     }
 
     /// Tells the hook how the call went, as far as it has gone.
     pub(crate) fn report(&self, outcome: Outcome) {
-        if let Some(request) = self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports) {
+        if let Some(request) = self.hook() {
             let mut report = request.report();
             report.outcome = Some(outcome);
             report.attempts = self.attempt;
@@ -297,9 +317,4 @@ impl<'a> Call<'a> {
 /// The breaker that a call asks: that of its key, else the function's.
 fn breaker<'b>(keyed: Option<&'b Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Breaker> {
     keyed.map(|keyed| &**keyed).or(binding.breaker.as_deref())
-}
-
-/// The budget that a call's retries come out of: that of its breaker, else the function's.
-fn budget<'b>(keyed: Option<&'b Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Budget> {
-    breaker(keyed, binding).map(Breaker::budget).or(binding.own_budget.as_deref())
 }

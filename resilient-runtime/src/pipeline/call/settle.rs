@@ -6,10 +6,9 @@ use std::time::Duration;
 use resilient_policy::ErrorKind;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Call, State, Verdict, breaker, budget};
+use super::{Call, State, Verdict};
 use crate::breaker::{Signal, Took};
 use crate::clock;
-use crate::context::CallContext;
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::pipeline::answer::{Failed, Meaning};
 use crate::statistics::Suppressed;
@@ -19,18 +18,16 @@ impl Call<'_> {
     /// Takes note of how an attempt ended, and decides whether there is another.
     pub(super) fn settle(mut self: Pin<&mut Self>, ended: Verdict) -> Option<Verdict> {
         let signal = self.signal(&ended);
-        let this = self.as_mut().project();
-        this.turn.give_back();
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), this.ticket.take())
-        {
-            let took = match (*this.slow, breaker.settings().slow) {
+        let ticket = self.as_mut().release();
+        if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
+            let took = match (self.slow, breaker.settings().slow) {
                 (Some(slow), _) => slow,
-                (None, Some(_)) => Took::Time(this.attempt_started.elapsed()),
+                (None, Some(_)) => Took::Time(self.attempt_started.elapsed()),
                 (None, None) => Took::Nothing,
             };
             breaker.record(ticket, signal, took);
         }
-        match self.as_mut().next_delay(&ended) {
+        match self.next_delay(&ended) {
             None => Some(ended),
             Some(delay) => {
                 let mut this = self.project();
@@ -62,9 +59,8 @@ impl Call<'_> {
     }
 
     /// How long to wait for the next attempt; `None` where there is none.
-    pub(super) fn next_delay(self: Pin<&mut Self>, ended: &Verdict) -> Option<Duration> {
-        let this = self.project();
-        let retry = this.site.policy().retry?;
+    pub(super) fn next_delay(&self, ended: &Verdict) -> Option<Duration> {
+        let retry = self.site.policy().retry?;
         let failure = match ended {
             Verdict::Answered(Meaning::Failed(Failed(failure))) => *failure,
             Verdict::Refused(error @ ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => {
@@ -77,7 +73,7 @@ impl Call<'_> {
         if never || !failure.retry_override.unwrap_or_else(|| retry.on.contains(failure.kind)) {
             return None;
         }
-        let retries_done = *this.attempt - 1;
+        let retries_done = self.attempt - 1;
         if retries_done >= retry.max {
             return None;
         }
@@ -85,32 +81,31 @@ impl Call<'_> {
         let backoff = retry.delay(retries_done, fastrand::f64());
         let delay = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
         // The breaker would reject the retry: nobody has to wait to hear that.
-        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding).filter(|it| it.rejects_after(delay)) {
-            if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
+        if let Some(breaker) = self.breaker().filter(|it| it.rejects_after(delay)) {
+            if let Some(request) = self.hook() {
                 let mut report = request.report();
                 report.retry_after = breaker.remaining();
                 report.reason = Some(ErrorKind::CircuitOpen.as_str());
             }
             return None;
         }
-        let reason = if delay >= this.deadline.saturating_duration_since(now) {
+        let reason = if delay >= self.deadline.saturating_duration_since(now) {
             Some(Suppressed::Deadline)
         } else {
-            let budget = budget(this.keyed_breaker.as_ref(), this.binding);
-            let is_spent = |share| budget.is_some_and(|budget| !budget.withdraw(clock::millis(now), share));
+            let is_spent = |share| self.budget().is_some_and(|budget| !budget.withdraw(clock::millis(now), share));
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
         };
         if let Some(reason) = reason {
-            this.binding.statistics.retry_suppressed(reason);
-            telemetry::retry_suppressed(this.site.name(), *this.attempt, failure.kind, delay, reason);
-            if let Some(request) = this.context.as_ref().and_then(CallContext::request).filter(|_| *this.reports) {
+            self.binding.statistics.retry_suppressed(reason);
+            telemetry::retry_suppressed(self.site.name(), self.attempt, failure.kind, delay, reason);
+            if let Some(request) = self.hook() {
                 let mut report = request.report();
                 report.retry_after = Some(delay);
                 report.reason = Some(reason.as_str());
             }
             return None;
         }
-        telemetry::retry_scheduled(this.site.name(), *this.attempt, failure.kind, delay);
+        telemetry::retry_scheduled(self.site.name(), self.attempt, failure.kind, delay);
         Some(delay)
     }
 }
