@@ -3,6 +3,7 @@
 
 mod krate;
 mod mcp_error;
+mod project;
 mod resilient;
 
 use proc_macro::TokenStream;

@@ -1,5 +1,6 @@
 //! When a breaker opens, how long it stays open, and what closes it again.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::{Problem, format_duration};
@@ -21,6 +22,15 @@ pub enum Window {
     Count(u32),
     /// Those of the last so long, in ten steps.
     Time(Duration),
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(results) => write!(f, "{results}"),
+            Self::Time(length) => f.write_str(&format_duration(*length)),
+        }
+    }
 }
 
 /// The settings of one breaker.
@@ -147,6 +157,31 @@ impl BreakerSettings {
             (set, Window::Count(size)) => set.unwrap_or(DEFAULT).min(size),
             (set, Window::Time(_)) => set.unwrap_or(DEFAULT),
         }
+    }
+
+    /// What another place says differently: `` `open` 1m, not 5s ``, theirs first.
+    #[must_use]
+    pub fn differences(&self, theirs: &Self) -> String {
+        fn shown(settings: &BreakerSettings) -> [(&'static str, String); 9] {
+            // Without `..`, so that no setting can be forgotten.
+            let BreakerSettings { failures, rate, window, min_calls, slow, slow_rate, open, probes, successes } =
+                *settings;
+            let none = || "none".to_owned();
+            [
+                ("failures", failures.to_string()),
+                ("rate", rate.map_or_else(none, |rate| rate.to_string())),
+                ("window", window.to_string()),
+                ("min_calls", min_calls.map_or_else(none, |calls| calls.to_string())),
+                ("slow", slow.map_or_else(none, format_duration)),
+                ("slow_rate", slow_rate.to_string()),
+                ("open", format_duration(open)),
+                ("probes", probes.to_string()),
+                ("successes", successes.to_string()),
+            ]
+        }
+        let pairs = shown(self).into_iter().zip(shown(theirs)).filter(|(own, their)| own != their);
+        let told: Vec<_> = pairs.map(|((key, own), (_, their))| format!("`{key}` {their}, not {own}")).collect();
+        told.join("; ")
     }
 
     pub(crate) fn problems(&self, found: &mut Vec<Problem>) {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Every problem of a policy, in the order of the keys. An empty list is a policy that can work.
 #[must_use]
@@ -117,8 +117,7 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
     }
 }
 
-/// A breaker that one call alone opens, a window that cannot hold two attempts, and a limit for
-/// slow calls that no call lives to reach: none of them does what it was written for.
+/// A breaker that one call alone opens does not do what it was written for.
 fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(settings) = policy.breaker.and_then(|breaker| breaker.settings) else { return };
     let attempts = policy.retries() + 1;
@@ -133,7 +132,15 @@ fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
             ),
         ));
     }
-    let Some(attempt) = policy.attempt_limit() else { return };
+    found.extend(check_breaker_for(policy, &settings));
+}
+
+/// Every problem of a breaker that sees this function's attempts: a window that cannot hold two of
+/// them, and a limit for slow calls that none lives to reach.
+#[must_use]
+pub fn check_breaker_for(policy: &Policy, settings: &BreakerSettings) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let Some(attempt) = policy.attempt_limit() else { return found };
     if let Window::Time(window) = settings.window
         && settings.has_window()
         && window < attempt.saturating_mul(2)
@@ -156,23 +163,38 @@ fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
             format!("no attempt takes {}: it is cut off after {}", format_duration(slow), format_duration(attempt)),
         ));
     }
+    found
 }
 
-/// The longest time from the start of a call to its answer: the guarded part, which is the
-/// smaller of the timeout and all attempts with the longest delays between them, and after that
-/// a fallback function's own limit.
+/// The longest time from the start of a call to its answer, as long as no dependency asks for
+/// longer delays: the guarded part, which is the smaller of the timeout and all attempts with
+/// their places in a queue and the longest delays between them, and after that a fallback
+/// function's own limit.
 #[must_use]
 pub fn longest_answer(policy: &Policy) -> Duration {
     let guarded = match policy.attempt_limit() {
         None => policy.timeout,
         Some(attempt) => {
-            let attempts = attempt.saturating_mul(policy.retries() + 1);
+            let queued = policy.bulkhead.map(|bulkhead| bulkhead.settings).filter(|settings| settings.queue > 0);
+            let queued = queued.map_or(Duration::ZERO, |settings| settings.wait.unwrap_or(policy.timeout));
+            let attempts = attempt.saturating_add(queued).saturating_mul(policy.retries() + 1);
             let delays =
                 policy.retry.iter().flat_map(crate::Retry::schedule).fold(Duration::ZERO, Duration::saturating_add);
             policy.timeout.min(attempts.saturating_add(delays))
         }
     };
-    if policy.fallback.contains(&Source::Function) { guarded.saturating_add(policy.fallback_limit()) } else { guarded }
+    guarded.saturating_add(fallback_time(policy))
+}
+
+/// The time after which every call has an answer, whatever a dependency asks for: the timeout, and
+/// after that a fallback function's own limit.
+#[must_use]
+pub fn latest_answer(policy: &Policy) -> Duration {
+    policy.timeout.saturating_add(fallback_time(policy))
+}
+
+fn fallback_time(policy: &Policy) -> Duration {
+    if policy.fallback.contains(&Source::Function) { policy.fallback_limit() } else { Duration::ZERO }
 }
 
 #[cfg(test)]
@@ -266,5 +288,10 @@ mod tests {
         let quick = Policy::new().attempt_timeout(s(2)).retry(Retry::new(1));
         assert_eq!(longest_answer(&quick), s(5));
         assert_eq!(longest_answer(&quick.fallback(&[Source::Cache, Source::Function])), s(10));
+        assert_eq!(latest_answer(&quick.fallback(&[Source::Cache, Source::Function])), s(35));
+        let queue = |settings: BulkheadSettings| quick.bulkhead(BulkheadUse::new(settings));
+        assert_eq!(longest_answer(&queue(BulkheadSettings::new(1))), s(5));
+        assert_eq!(longest_answer(&queue(BulkheadSettings::new(1).queue(1).wait(s(3)))), s(11));
+        assert_eq!(longest_answer(&queue(BulkheadSettings::new(1).queue(1))), s(30));
     }
 }

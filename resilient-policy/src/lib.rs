@@ -12,28 +12,40 @@ mod breaker;
 mod bulkhead;
 mod cache;
 mod check;
+mod describe;
 mod duration;
 mod effect;
+#[cfg(feature = "file")]
+mod file;
 mod kind;
 mod name;
+mod part;
 mod policy;
 mod problem;
 mod rate_limit;
 mod retry;
 mod secret;
 mod suggest;
+#[cfg(feature = "file")]
+mod tune;
 
 pub use breaker::{BreakerKeys, BreakerSettings, Window};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::{CacheSettings, Scope};
-pub use check::{check, check_breaker, longest_answer};
+pub use check::{check, check_breaker, check_breaker_for, latest_answer, longest_answer};
+pub use describe::{Beside, describe};
 pub use duration::{format_duration, parse_duration};
 pub use effect::Effect;
+#[cfg(feature = "file")]
+pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
 pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use name::check_name;
+pub use part::{BreakerPart, BulkheadPart, CachePart, Given, RateLimitPart, RetryPart};
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
 pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
-pub use retry::{Jitter, Retry};
+pub use retry::{Jitter, Retry, retried_kind};
 pub use secret::is_secret_name;
 pub use suggest::{nearest, one_of};
+#[cfg(feature = "file")]
+pub use tune::{For, tune, tune_breaker};

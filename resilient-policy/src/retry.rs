@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ErrorKind, KindSet, Problem, format_duration};
+use crate::{ErrorKind, KindSet, Problem, format_duration, one_of};
 
 /// How a delay is spread, so that many callers do not come back at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +57,9 @@ pub struct Retry {
 }
 
 impl Retry {
+    /// The number of retries of a policy that does not say it.
+    pub const DEFAULT_MAX: u32 = 3;
+
     /// The share of retries that a policy allows which does not speak of it.
     pub const DEFAULT_BUDGET: f64 = 0.2;
 
@@ -189,6 +192,23 @@ impl Retry {
                 ),
             ));
         }
+    }
+}
+
+/// Adds the kind of this name to those that are retried.
+///
+/// # Errors
+/// A sentence that says what is wrong: no kind, one that cannot be retried, one that is there already.
+pub fn retried_kind(name: &str, so_far: KindSet) -> Result<KindSet, String> {
+    let repeatable = || -> Vec<&str> {
+        let kinds = ErrorKind::ALL.iter().filter(|kind| KindSet::REPEATABLE.contains(**kind));
+        kinds.map(|kind| kind.as_str()).collect()
+    };
+    match name.parse::<ErrorKind>() {
+        Ok(kind) if so_far.contains(kind) => Err(format!("`{name}` stands here a second time")),
+        Ok(kind) if KindSet::REPEATABLE.contains(kind) => Ok(so_far.with(kind)),
+        Ok(_) => Err(format!("an error of kind `{name}` cannot be retried{}", one_of("", &repeatable()))),
+        Err(_) => Err(format!("unknown kind `{name}`{}", one_of(name, &repeatable()))),
     }
 }
 

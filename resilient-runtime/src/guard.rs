@@ -69,7 +69,12 @@ impl Guard {
         self.0.name()
     }
 
-    /// The policy.
+    #[cfg(feature = "config")]
+    pub(crate) const fn site(&self) -> &Site {
+        &self.0
+    }
+
+    /// The policy, as the code has it.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         self.0.policy()

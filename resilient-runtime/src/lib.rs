@@ -56,6 +56,9 @@ mod rate_limit;
 pub mod redact;
 mod registry;
 mod retry;
+#[cfg(feature = "config")]
+mod settings;
+mod shown;
 mod site;
 mod statistics;
 mod telemetry;
@@ -75,7 +78,9 @@ pub use guard::{Guard, InvalidPolicy};
 pub use pipeline::Answer;
 #[cfg(feature = "rate-limit")]
 pub use rate_limit::RateLimit;
-pub use registry::{BreakerHandle, Registry, ScopedRegistry};
+pub use registry::{BreakerHandle, PolicyDescriptor, Registry, ScopedRegistry};
+#[cfg(feature = "config")]
+pub use settings::{InvalidSettings, Resilience};
 pub use statistics::{HistogramSnapshot, Outcome, Rejected, Suppressed, ToolSnapshot};
 
 /// The examples of the README compile.

@@ -10,6 +10,8 @@ use resilient_policy::Policy;
 use crate::breaker::Breaker;
 use crate::keyed_hash::Collected;
 use crate::registry::{Binding, Registry};
+use crate::shown::Shown;
+use crate::telemetry;
 
 /// The record that a guarded function owns; that of an annotated one sits in a `static`.
 pub struct Site {
@@ -17,6 +19,8 @@ pub struct Site {
     location: Location,
     policy: Policy,
     tool: Option<&'static str>,
+    /// The profiles of a file that it follows, the strongest first.
+    pub(crate) profiles: &'static [&'static str],
     /// The breaker of the user's that guards it.
     pub(crate) breaker: Option<&'static Breaker>,
     bound: OnceLock<Binding>,
@@ -26,7 +30,7 @@ pub struct Site {
 }
 
 /// Where a function stands in the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Location {
     /// Its module.
     pub module: &'static str,
@@ -51,6 +55,7 @@ impl Site {
             location,
             policy,
             tool: None,
+            profiles: &[],
             breaker: None,
             bound: OnceLock::new(),
             elsewhere: Mutex::new(Vec::new()),
@@ -62,6 +67,13 @@ impl Site {
     #[must_use]
     pub const fn of_tool(mut self, tool: &'static str) -> Self {
         self.tool = Some(tool);
+        self
+    }
+
+    /// Says which profiles of a file it follows, the strongest first.
+    #[must_use]
+    pub const fn of_profiles(mut self, profiles: &'static [&'static str]) -> Self {
+        self.profiles = profiles;
         self
     }
 
@@ -84,7 +96,7 @@ impl Site {
         self.location
     }
 
-    /// Its policy.
+    /// Its policy, as it was compiled in. What holds is in its [`Binding`].
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -93,12 +105,18 @@ impl Site {
     /// A call of the function, before anything is known about it.
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
-        Entry { site: self, keys: Keys { breaker: None, bulkhead: None, rate_limit: None } }
+        Entry { site: self, keys: Keys { breaker: None, bulkhead: None, rate_limit: None }, arguments: None }
     }
 
     /// The name under which rmcp's router knows it, if it is a tool.
     pub(crate) const fn tool(&self) -> Option<&'static str> {
         self.tool
+    }
+
+    /// What it is bound to in the process's registry.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn bind_globally(&self) -> &Binding {
+        self.bound.get_or_init(|| Registry::global().bind(self))
     }
 
     /// Logs a warning about the function, the first time.
@@ -116,7 +134,7 @@ impl Site {
         }
     }
 
-    fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
+    pub(crate) fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
         let find = |bindings: &[(Weak<Registry>, Arc<Binding>)]| {
             let found = bindings.iter().find(|(known, _)| known.as_ptr() == Arc::as_ptr(registry));
             found.map(|(_, binding)| Arc::clone(binding))
@@ -164,10 +182,12 @@ impl Deref for BindingRef<'_> {
 }
 
 /// One call of a function, with the keys that its policies are kept apart by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Entry<'a> {
     pub(crate) site: &'a Site,
     pub(crate) keys: Keys,
+    /// What the log may show of the arguments.
+    pub(crate) arguments: Option<Box<str>>,
 }
 
 /// By what the policies of one call are kept apart from those of other calls.
@@ -200,6 +220,16 @@ impl Entry<'_> {
     #[must_use]
     pub fn rate_limit_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
         self.keys.rate_limit = Collected::hash(values);
+        self
+    }
+
+    /// Shows these arguments to the log, if there is one that listens. Where looking at them panics,
+    /// it is shown none.
+    #[must_use]
+    pub fn log_args(mut self, arguments: impl FnOnce(&mut Shown)) -> Self {
+        if telemetry::spans_are_enabled() {
+            self.arguments = Shown::of(arguments);
+        }
         self
     }
 }

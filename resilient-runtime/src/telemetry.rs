@@ -10,12 +10,18 @@ use crate::error::{LimitKind, McpError, log_chain};
 use crate::pipeline::{Call, barrier};
 use crate::statistics::{Outcome, Suppressed};
 
+/// Whether anybody listens to the spans of calls.
+pub(crate) fn spans_are_enabled() -> bool {
+    tracing::enabled!(tracing::Level::INFO)
+}
+
 /// The span of a guarded function that no hook called.
 pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
     tracing::info_span!(
         "call",
         otel.name = name,
         correlation_id = %context.correlation_id(),
+        arguments = tracing::field::Empty,
         outcome = tracing::field::Empty,
         attempts = tracing::field::Empty,
     )
@@ -35,6 +41,7 @@ pub(crate) fn tool_span(tool: &str, request_id: &str, context: &CallContext, sou
         correlation_id = %context.correlation_id(),
         correlation_source = source,
         error.type = tracing::field::Empty,
+        arguments = tracing::field::Empty,
         outcome = tracing::field::Empty,
         attempts = tracing::field::Empty,
     )

@@ -6,7 +6,8 @@ use syn::{Expr, Meta};
 
 use super::list;
 use super::value::{
-    BreakerArgs, BulkheadArgs, CacheArgs, DurationArg, FallbackArgs, RateLimitArgs, RetryArgs, Setting, Text, Word,
+    BreakerArgs, BulkheadArgs, CacheArgs, DurationArg, FallbackArgs, LogArgs, RateLimitArgs, RetryArgs, Setting, Text,
+    Word,
 };
 use crate::krate::Krate;
 
@@ -25,6 +26,8 @@ const KEYS: &[&str] = &[
     "read_only",
     "idempotent",
     "retry_unsafe",
+    "profile",
+    "log_args",
     "name",
     "skip",
     "crate",
@@ -32,7 +35,13 @@ const KEYS: &[&str] = &[
 ];
 
 /// The keys that make sense for one tool only, so that an impl block cannot have them.
-const ONE_TOOL_ONLY: &[&str] = &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", "name", "skip"];
+const ONE_TOOL_ONLY: &[&str] =
+    &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", "log_args", "name", "skip"];
+
+/// Whether it is a key that a block gives to its tools.
+pub(super) fn is_of_blocks(name: &str) -> bool {
+    name != "crate" && KEYS.contains(&name) && !ONE_TOOL_ONLY.contains(&name)
+}
 
 #[derive(Debug, Clone, Default, FromMeta)]
 pub(super) struct Args {
@@ -59,6 +68,10 @@ pub(super) struct Args {
     #[darling(default)]
     pub(super) retry_unsafe: Option<Text>,
     #[darling(default)]
+    pub(super) profile: Option<Setting<Text>>,
+    #[darling(default)]
+    pub(super) log_args: Option<LogArgs>,
+    #[darling(default)]
     pub(super) name: Option<Text>,
     #[darling(default)]
     pub(super) skip: Option<Word>,
@@ -76,10 +89,7 @@ impl FromMeta for Inherited {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         // The block has checked them and told what was wrong.
         let Meta::List(list) = item else { return Ok(Self(Box::default())) };
-        let mut told = Error::accumulator();
-        let args = parse(list.tokens.clone(), &mut told);
-        drop(told.into_inner());
-        Ok(Self(Box::new(args)))
+        Ok(Self(Box::new(parse_silently(list.tokens.clone()))))
     }
 }
 
@@ -100,6 +110,14 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
             errors.push(Error::custom(message).with_span(&list::span_of(other)));
         }
     }
+    args
+}
+
+/// Reads all keys that can be read; what is wrong is told elsewhere.
+pub(super) fn parse_silently(tokens: TokenStream) -> Args {
+    let mut told = Error::accumulator();
+    let args = parse(tokens, &mut told);
+    drop(told.into_inner());
     args
 }
 

@@ -10,7 +10,9 @@ use syn::{Attribute, Generics, Ident, Meta, Token, Type, Visibility, WhereClause
 
 use super::args::{self, Args, INHERITED};
 use super::function::OpaqueFn;
-use super::{expand, handler, model, shape, tool};
+use super::value::Setting;
+use super::{expand, handler, rules, shape, tool};
+use crate::project::Project;
 
 /// An impl block whose methods' bodies are not parsed.
 pub(super) struct OpaqueImpl {
@@ -49,6 +51,32 @@ impl Parse for OpaqueImpl {
             members.push(Member::parse(&content)?);
         }
         Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members })
+    }
+}
+
+impl OpaqueImpl {
+    /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
+    /// tell themselves.
+    fn tools(&self) -> Vec<(String, Args)> {
+        let functions = self.members.iter().filter_map(|member| match member {
+            Member::Function(function) => Some(function),
+            Member::Other(_) => None,
+        });
+        functions
+            .filter_map(|function| {
+                let tool = tool::Tool::find(&function.attrs)?;
+                let name = tool.name.unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
+                let own = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient"));
+                match own.map(|own| &own.meta) {
+                    Some(Meta::List(list)) => {
+                        let own = args::parse_silently(list.tokens.clone());
+                        own.skip.is_none().then_some((name, own))
+                    }
+                    Some(_) => Some((name, Args::default())),
+                    None => shape::can_inherit(function).then(|| (name, Args::default())),
+                }
+            })
+            .collect()
     }
 }
 
@@ -96,14 +124,14 @@ impl ToTokens for OpaqueImpl {
 }
 
 /// Expands the attribute on an impl block.
-pub(super) fn block(attribute: &TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
+pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
     let args = args::parse_for_block(attribute.clone(), &mut errors);
     let Some(mut block) = errors.handle(syn::parse2::<OpaqueImpl>(item).map_err(Error::from)) else {
         return errors.finish_with(TokenStream::new());
     };
     if block.trait_.is_some() {
-        let expanded = errors.handle(handler::expand(&args, block));
+        let expanded = errors.handle(handler::expand(&args, attribute, block));
         return errors.finish_with(expanded.unwrap_or_default());
     }
     let Some(router_at) = block.attrs.iter().position(|attr| tool::last_is(attr, "tool_router")) else {
@@ -111,7 +139,12 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream) -> darling::Resu
         errors.push(Error::custom(message).with_span(&block.impl_token));
         return errors.finish_with(TokenStream::new());
     };
-    model::check_block(&args, &mut errors);
+    let tools = block.tools();
+    let uses_default = tools.iter().any(|(_, own)| own.timeout.is_none() && own.profile.is_none());
+    rules::of_block(&args, project, uses_default, &mut errors);
+    let breakers = std::iter::once((String::new(), &args)).chain(tools.iter().map(|(name, own)| (name.clone(), own)));
+    let breakers = breakers.filter_map(|(name, args)| Some((name, args.breaker.as_ref().and_then(Setting::value)?)));
+    rules::of_breakers(breakers, &mut errors);
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
@@ -122,7 +155,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream) -> darling::Resu
     }
     let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));
     let expanded = match router {
-        Some(router) => with_router(&block, &router, &guarded, &args),
+        Some(router) => with_router(&block, &router, &guarded, &args, project),
         None => TokenStream::new(),
     };
     errors.finish_with(expanded)
@@ -156,10 +189,7 @@ fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mu
             return false;
         }
     };
-    let mut told = Error::accumulator();
-    let skips = args::parse(written.clone(), &mut told).skip.is_some();
-    drop(told.into_inner());
-    if skips {
+    if args::parse_silently(written.clone()).skip.is_some() {
         function.attrs.insert(own_at, own);
         return false;
     }
@@ -219,7 +249,7 @@ impl Router {
 
 /// The block with its router under a hidden name, the public name as a copy of the shared one,
 /// and, where it was asked for, the handler that uses the shared one itself.
-fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Args) -> TokenStream {
+fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Args, project: &Project) -> TokenStream {
     let krate = args.krate.clone().unwrap_or_default();
     let p = quote!(#krate::__private);
     let Router { name, vis, server_handler } = router;
@@ -234,12 +264,18 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
             impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
         }
     });
+    let tables = project.file.iter().flat_map(|file| &file.tools).filter_map(|(name, table)| {
+        let place = table.place.as_ref()?.to_string();
+        Some(quote!((#name, #place)))
+    });
+    let watched = project.watched();
     quote! {
         #block
+        #watched
 
         impl #parameters #self_ty #where_clause {
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                #p::shared(#label, Self::#built, &[#(Self::#guarded),*])
+                #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*])
             }
 
             #[doc = #doc]

@@ -5,6 +5,7 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use resilient_policy::{Beside, BreakerUse, Source, describe};
 use syn::{Attribute, FnArg, Pat, PatType, Type};
 
 use super::function::{OpaqueFn, is_nameless, plain_name};
@@ -13,6 +14,7 @@ use super::policy;
 use super::span::{exactly, glue, moved};
 use super::value::FallbackStep;
 use crate::krate::Krate;
+use crate::project::Project;
 
 /// The function as it was.
 pub(super) fn untouched(function: &OpaqueFn) -> TokenStream {
@@ -21,7 +23,7 @@ pub(super) fn untouched(function: &OpaqueFn) -> TokenStream {
 }
 
 /// The guarded function.
-pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
     let Some(output) = function.output() else { return untouched(function) };
     let at = glue(output);
     let krate = &plan.krate;
@@ -31,10 +33,11 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let special = special(output, &p, at);
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
+    let sight = sight(plan, &arguments);
     let named =
-        plan.retry.is_some() || !plan.keys.is_empty() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
+        plan.guards.retry.is_some() || sight.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
     let body = body(function, &arguments, output, named, at);
-    let (mut before, work) = if plan.retry.is_some() {
+    let (mut before, work) = if plan.guards.retry.is_some() {
         let slots = arguments.iter().map(|argument| argument.slot(&p));
         let next = arguments.iter().map(|argument| argument.next(&p));
         let make = quote_spanned!(at=> move |__last: bool| {
@@ -46,13 +49,12 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
         (TokenStream::new(), body)
     };
     let mut entry = quote_spanned!(at=> __site.entry());
-    if !plan.keys.is_empty() {
+    if let Some(sight) = sight {
         // Before the arguments are moved to where an attempt finds them.
-        let keys = plan.keys.tokens(|place| look(&arguments, place));
-        before = quote_spanned!(at=> let __entry = #entry #keys; #before);
+        before = quote_spanned!(at=> let __entry = #entry #sight; #before);
         entry = quote_spanned!(at=> __entry);
     }
-    let call = match (plan.retry.is_some(), &chain) {
+    let call = match (plan.guards.retry.is_some(), &chain) {
         (false, None) => quote_spanned!(at=> #p::once(#entry, #work, #special)),
         (true, None) => quote_spanned!(at=> #p::repeat(#entry, #work, #special)),
         (false, Some(Chain { steps, .. })) => {
@@ -84,8 +86,65 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn) -> TokenStream {
             *input.pat = Pat::Verbatim(name.to_token_stream());
         }
     }
-    let block = quote_spanned!(at=> { #site #copies #before #call.await });
-    quote!(#(#attrs)* #vis #sig #block #beside)
+    let watched = project.watched();
+    let block = quote_spanned!(at=> { #watched #site #copies #before #call.await });
+    let documented = documented(plan);
+    quote!(#(#attrs)* #documented #vis #sig #block #beside)
+}
+
+/// The policy in the function's documentation. Only there: rmcp takes every line of documentation
+/// for the tool's description, and a condition that does not hold is gone before it looks.
+fn documented(plan: &Plan) -> TokenStream {
+    let breaker = match &plan.guards.breaker {
+        Some(Breaker::Named(name, _)) => Some(name.clone()),
+        Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
+        None => None,
+    };
+    let fallback: Vec<_> = plan
+        .fallback
+        .iter()
+        .map(|step| match step {
+            FallbackStep::Cached(_) => Source::Cache,
+            FallbackStep::Function(_) => Source::Function,
+            FallbackStep::Value(_) => Source::Value,
+        })
+        .collect();
+    let guards = &plan.guards;
+    let beside = Beside {
+        breaker: breaker.as_deref(),
+        bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
+        rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
+        fallback: &fallback,
+    };
+    let mut policy = plan.policy();
+    if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
+        policy.breaker = Some(BreakerUse::with("", *settings));
+    }
+    let text = format!("\n\nGuarded by `#[resilient]`:\n\n- {}\n", describe(&policy, &beside).join("\n- "));
+    quote!(#[cfg_attr(doc, doc = #text)])
+}
+
+/// What is asked of the parameters before the first attempt.
+fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
+    let keys = &plan.guards.keys;
+    if keys.is_empty() && plan.log_args.is_empty() {
+        return None;
+    }
+    let mut sight = keys.tokens(|place| look(arguments, place));
+    if let Some(first) = plan.log_args.first() {
+        let at = glue(first);
+        let look = look(arguments, at);
+        let shown = plan.log_args.iter().map(|shown| {
+            let name = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+            let at = glue(shown);
+            quote_spanned!(at=> __shown.add(#name, &(#shown));)
+        });
+        sight.extend(quote_spanned!(at=> .log_args(|__shown| {
+            #look
+            #(#shown)*
+        })));
+    }
+    Some(sight)
 }
 
 /// The static record of the function: what stands in its body, and what stands beside it. The
@@ -100,8 +159,10 @@ fn site(plan: &Plan, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
         quote_spanned!(at=> ::core::concat!(::core::module_path!(), "::", #name))
     };
     let tool = plan.tool_name.as_ref().map(|tool| quote_spanned!(at=> .of_tool(#tool)));
+    let profiles = &plan.profiles;
+    let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
     let policy = policy::tokens(plan, p);
-    let breaker = match &plan.breaker {
+    let breaker = match &plan.guards.breaker {
         Some(Breaker::Static(path)) => {
             let place = glue(path);
             quote_spanned!(place=> .guarded_by(&#path))
@@ -117,7 +178,7 @@ fn site(plan: &Plan, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
                 line: ::core::line!(),
             },
             #policy,
-        ) #tool #breaker;
+        ) #tool #breaker #profiles;
     );
     let Some(owner) = &plan.site_fn else {
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);

@@ -7,11 +7,12 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Meta;
 
-use super::args::Args;
+use super::args::{self, Args};
 use super::block::OpaqueImpl;
 use super::tool;
 
-pub(super) fn expand(args: &Args, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
+pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
+    only_the_runtime(written)?;
     let Some(attribute) = block.attrs.iter_mut().find(|attr| tool::last_is(attr, "tool_handler")) else {
         let message = "on an `impl` of a trait, `#[resilient]` goes above `#[tool_handler]`; there is none below it";
         return Err(match &block.trait_ {
@@ -39,11 +40,25 @@ pub(super) fn expand(args: &Args, mut block: OpaqueImpl) -> darling::Result<Toke
         router
     } else {
         let label = router.to_string();
-        quote!(#krate::__private::shared(#label, || #router, &[]))
+        quote!(#krate::__private::shared(#label, || #router, &[], &[]))
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #kept)*)]);
     Ok(block.into_token_stream())
+}
+
+/// A handler has no tools of its own that a key could guard.
+fn only_the_runtime(written: &TokenStream) -> darling::Result<()> {
+    let mut errors = Error::accumulator();
+    for entry in NestedMeta::parse_meta_list(written.clone()).unwrap_or_default() {
+        if let NestedMeta::Meta(meta) = &entry
+            && meta.path().get_ident().is_some_and(|key| args::is_of_blocks(&key.to_string()))
+        {
+            let message = "above `#[tool_handler]` only `crate` means anything; write this key above `#[tool_router]`";
+            errors.push(Error::custom(message).with_span(meta.path()));
+        }
+    }
+    errors.finish()
 }
 
 fn mentions_self(tokens: TokenStream) -> bool {

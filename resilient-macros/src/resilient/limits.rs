@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use resilient_policy::{BulkheadSettings, Problem, RateLimitSettings, check_name};
+use resilient_policy::{BulkheadSettings, RateLimitSettings};
 use syn::Expr;
 
 use super::policy::duration;
@@ -30,12 +30,6 @@ pub(super) struct Keys {
     pub(super) breaker: Option<Expr>,
     pub(super) bulkhead: Option<Expr>,
     pub(super) rate_limit: Option<Expr>,
-}
-
-/// What is wrong with the names of limits.
-pub(super) fn names(bulkhead: Option<&str>, rate_limit: Option<&str>) -> Vec<Problem> {
-    let names = [("bulkhead.name", bulkhead), ("rate_limit.name", rate_limit)];
-    names.into_iter().filter_map(|(path, name)| Some(Problem::new(path, check_name(name?).err()?))).collect()
 }
 
 impl Bulkhead {
@@ -76,10 +70,14 @@ impl RateLimit {
 
 impl Keys {
     pub(super) fn is_empty(&self) -> bool {
-        self.all().next().is_none()
+        self.named().next().is_none()
     }
 
-    fn all(&self) -> impl Iterator<Item = (TokenStream, &Expr)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Expr> {
+        self.named().map(|(_, key)| key)
+    }
+
+    fn named(&self) -> impl Iterator<Item = (TokenStream, &Expr)> {
         let Self { breaker, bulkhead, rate_limit } = self;
         [
             breaker.as_ref().map(|key| (quote!(breaker_key), key)),
@@ -92,7 +90,7 @@ impl Keys {
 
     /// The keys of a call, added to its entry: `look` shows an expression the parameters.
     pub(super) fn tokens(&self, look: impl Fn(Span) -> TokenStream) -> TokenStream {
-        self.all()
+        self.named()
             .map(|(method, key)| {
                 let at = glue(key);
                 let look = look(at);

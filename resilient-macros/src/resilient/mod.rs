@@ -6,13 +6,17 @@ mod block;
 mod expand;
 mod function;
 mod handler;
+mod layers;
 mod limits;
 mod list;
 mod model;
 mod place;
 mod places;
 mod policy;
+mod rules;
+mod safety;
 mod shape;
+mod sight;
 mod span;
 #[cfg(test)]
 mod tests;
@@ -25,24 +29,35 @@ use proc_macro2::TokenStream;
 use function::OpaqueFn;
 use place::Item;
 
-/// Expands the attribute on whatever it stands on.
+use crate::project::Project;
+
+/// Expands the attribute on whatever it stands on, in the crate that is being compiled.
 pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
+    expand_in(&Project::current(), attribute, item)
+}
+
+fn expand_in(project: &Project, attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let expanded = match place::of(item) {
-        Item::Function => function(attribute, item.clone()),
-        Item::Block => block::block(&attribute, item.clone()),
+        Item::Function => function(attribute, item.clone(), project),
+        Item::Block => block::block(&attribute, item.clone(), project),
         Item::Other(span, found) => {
             let message = format!("expected an `async fn` or an `impl` block above `#[tool_router]`, found {found}");
             Err(Error::custom(message).with_span(&span))
         }
     };
     // The item first: editors take what they see first for the real one.
-    expanded.unwrap_or_else(|errors| {
+    let mut tokens = expanded.unwrap_or_else(|errors| {
         let errors = errors.write_errors();
         quote::quote!(#item #errors)
-    })
+    });
+    // The file is the whole crate's: what is wrong with it is told beside what came out.
+    for problem in project.problems_for(item) {
+        tokens.extend(Error::custom(problem).write_errors());
+    }
+    tokens
 }
 
-fn function(attribute: TokenStream, item: TokenStream) -> darling::Result<TokenStream> {
+fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
     let args = args::parse(attribute, &mut errors);
     let Some(function) = errors.handle(syn::parse2::<OpaqueFn>(item).map_err(Error::from)) else {
@@ -52,8 +67,8 @@ fn function(attribute: TokenStream, item: TokenStream) -> darling::Result<TokenS
         return errors.finish_with(expand::untouched(&function));
     }
     shape::check(&function, &args, &mut errors);
-    let plan = model::plan(&args, &function, &mut errors);
-    let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &function)) };
+    let plan = model::plan(&args, &function, project, &mut errors);
+    let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &function, project)) };
     if args.inherited.is_none() {
         return Err(errors);
     }

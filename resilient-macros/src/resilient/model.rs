@@ -1,38 +1,35 @@
-//! The plan of one function: keys of its own and of the block around it put together, everything
-//! decided, rules checked.
+//! The plan of one function: what every place says put together, everything decided, rules checked.
 
-use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadUse, CacheSettings, Effect, Policy, RateLimitUse, Retry, Source, check,
+    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Policy, RateLimitSettings,
+    RateLimitUse, Retry, RetryPart, Source,
 };
 use syn::spanned::Spanned;
 use syn::{Expr, Path};
 
 use super::args::Args;
 use super::function::OpaqueFn;
-use super::limits::{self, Bulkhead, Keys, RateLimit};
+use super::layers::{Found, Layers};
+use super::limits::{Bulkhead, Keys, RateLimit};
 use super::places::Places;
 use super::tool::Tool;
-use super::value::{At, BreakerArgs, DurationArg, FallbackStep, Setting};
+use super::value::{At, BreakerArgs, BulkheadArgs, DurationArg, FallbackStep, RateLimitArgs, RetryArgs, Setting};
+use super::{rules, safety};
 use crate::krate::Krate;
+use crate::project::Project;
 
 /// What the expansion of one function needs to know.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) krate: Krate,
     pub(super) name: String,
-    pub(super) timeout: Option<std::time::Duration>,
-    pub(super) attempt_timeout: Option<std::time::Duration>,
-    pub(super) retry: Option<Retry>,
-    pub(super) breaker: Option<Breaker>,
-    pub(super) bulkhead: Option<Bulkhead>,
-    pub(super) rate_limit: Option<RateLimit>,
-    pub(super) keys: Keys,
+    pub(super) guards: Guards,
     pub(super) fallback: Vec<FallbackStep>,
     pub(super) cache: Option<CacheSettings>,
     pub(super) cache_key: Option<Expr>,
+    pub(super) log_args: Vec<Expr>,
     pub(super) effect: Effect,
     /// Whether rmcp serves the function, so that its request holds its arguments.
     pub(super) is_tool: bool,
@@ -42,6 +39,22 @@ pub(super) struct Plan {
     pub(super) site_fn: Option<syn::Ident>,
     /// Whether the user chose the name.
     pub(super) is_named: bool,
+    /// The profiles that it follows, the strongest first.
+    pub(super) profiles: Vec<String>,
+}
+
+/// The part of a plan that blocks and files can give as well.
+#[derive(Debug, Default)]
+pub(super) struct Guards {
+    pub(super) timeout: Option<std::time::Duration>,
+    pub(super) attempt_timeout: Option<std::time::Duration>,
+    pub(super) retry: Option<Retry>,
+    pub(super) breaker: Option<Breaker>,
+    pub(super) bulkhead: Option<Bulkhead>,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) keys: Keys,
+    /// Where each of them was written.
+    pub(super) places: Places,
 }
 
 /// The breaker of a function.
@@ -51,258 +64,196 @@ pub(super) enum Breaker {
     Static(Path),
 }
 
-/// Puts the keys together and checks them. Mistakes go to `errors`.
-pub(super) fn plan(args: &Args, function: &OpaqueFn, errors: &mut Accumulator) -> Plan {
+/// Puts everything together and checks it. Mistakes go to `errors`.
+pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> Plan {
     let nothing = Args::default();
     let inherited = args.inherited.as_ref().map_or(&nothing, |inherited| &*inherited.0);
     let tool = Tool::find(&function.attrs);
-    let mut places = Places::default();
-
     let own_name = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
-    let tool_name =
-        tool.as_ref().filter(|tool| !tool.is_prompt).map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
+    let served_as = tool.as_ref().map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
+    let tool_name = served_as.clone().filter(|_| tool.as_ref().is_some_and(|tool| !tool.is_prompt));
     let name = args.name.as_ref().map(|name| name.0.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
-    let timeout = duration("timeout", args.timeout.as_ref(), inherited.timeout.as_ref(), &mut places);
-    let attempt_timeout =
-        duration("attempt_timeout", args.attempt_timeout.as_ref(), inherited.attempt_timeout.as_ref(), &mut places);
-    let retry_args = own_or(args.retry.as_ref(), inherited.retry.as_ref());
-    let retry = retry_args.map(|retry| retry.lower(&mut places));
-    let mut keys = Keys::default();
-    let breaker = own_or(args.breaker.as_ref(), inherited.breaker.as_ref()).map(|breaker| match breaker {
-        BreakerArgs::Named(At { value, span }) => {
-            places.put("breaker.name", *span);
-            Breaker::Named(value.clone(), None)
-        }
-        BreakerArgs::Static(path) => Breaker::Static(path.clone()),
-        BreakerArgs::Set(set) => {
-            let (named, settings) = set.lower(&mut places);
-            keys.breaker = set.key().cloned();
-            Breaker::Named(named.unwrap_or_else(|| name.clone()), Some(settings))
-        }
-    });
-    let bulkhead = own_or(args.bulkhead.as_ref(), inherited.bulkhead.as_ref()).map(|bulkhead| {
-        keys.bulkhead = bulkhead.key().cloned();
-        let (name, settings) = bulkhead.lower(&mut places);
-        Bulkhead { name, settings }
-    });
-    let rate_limit = own_or(args.rate_limit.as_ref(), inherited.rate_limit.as_ref()).map(|rate_limit| {
-        keys.rate_limit = rate_limit.key().cloned();
-        let (name, settings) = rate_limit.lower(&mut places);
-        RateLimit { name, settings, by_caller: rate_limit.by_caller(), span: rate_limit.span() }
-    });
+
+    let file = project.file.as_ref();
+    let layers = Layers::of_function(args, inherited, served_as.as_deref(), file);
+    let mut guards = Guards::of(&layers, &name, file);
     let fallback =
         args.fallback.as_ref().and_then(Setting::value).map(|fallback| fallback.0.clone()).unwrap_or_default();
-    let is_cached = fallback.iter().any(|step| matches!(step, FallbackStep::Cached(_)));
     let cache_args = args.cache.as_ref().and_then(Setting::value);
-    let cache = match cache_args {
-        Some(cache) => Some(cache.lower(&mut places)),
-        None => is_cached.then(CacheSettings::new),
+    let is_cached = fallback.iter().any(|step| matches!(step, FallbackStep::Cached(_)));
+    let in_table = layers.find(|args| args.cache.as_ref(), |table| table.cache.map(resilient_policy::Given::Is));
+    let cache = match in_table {
+        Some(Found::Written(cache)) => Some(cache.lower(&mut guards.places)),
+        Some(Found::Table(part, table)) if is_cached => {
+            guards.places.put_file("cache", table);
+            let mut settings = CacheSettings::new();
+            part.apply(&mut settings);
+            Some(settings)
+        }
+        _ => is_cached.then(CacheSettings::new),
     };
-    let effect = effect(args, tool.as_ref(), &fallback, errors);
+    let effect = safety::effect(args, tool.as_ref(), &fallback, errors);
 
     let plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
         name,
-        timeout,
-        attempt_timeout,
-        retry,
-        breaker,
-        bulkhead,
-        rate_limit,
-        keys,
+        guards,
         fallback,
         cache,
         cache_key: cache_args.and_then(|cache| cache.key().cloned()),
+        log_args: args.log_args.as_ref().map(|log_args| log_args.0.clone()).unwrap_or_default(),
         effect,
         is_tool: tool.is_some(),
         tool_name,
         site_fn: args.inherited.is_some().then(|| super::expand::site_fn(&function.sig.ident)),
         is_named: args.name.is_some(),
+        profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
     };
-    policy_rules(&plan, args, &places, function.sig.ident.span(), errors);
-    gate(&plan, args, function, errors);
+    rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
+    safety::gate(&plan, args, function, errors);
+    super::sight::check(function, args, &plan.guards.keys, errors);
     plan
 }
 
-/// A key of the function's own, which may refuse the block's; else the block's.
-fn own_or<'a, T>(own: Option<&'a Setting<T>>, inherited: Option<&'a Setting<T>>) -> Option<&'a T> {
-    own.or(inherited).and_then(Setting::value)
+impl Guards {
+    /// What the strongest place says of each key.
+    pub(super) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
+        let mut places = Places::default();
+        let mut keys = Keys::default();
+        let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout.map(resilient_policy::Given::Is));
+        let timeout = timeout.map(|found| duration("timeout", found, &mut places));
+        let attempt_timeout = layers.find(|args| args.attempt_timeout.as_ref(), |table| table.attempt_timeout);
+        let attempt_timeout = attempt_timeout.map(|found| duration("attempt_timeout", found, &mut places));
+        let retry = layers.find(|args| args.retry.as_ref(), |table| table.retry).map(|found| match found {
+            Found::Written(retry) => RetryArgs::lower(retry, &mut places),
+            Found::Table(part, table) => {
+                places.put_file("retry", table);
+                RetryPart::whole(&part)
+            }
+        });
+        let breaker = layers.find(|args| args.breaker.as_ref(), |table| table.breaker.clone());
+        let breaker = breaker.and_then(|found| match found {
+            Found::Written(breaker) => written_breaker(breaker, name, file, &mut keys, &mut places),
+            Found::Table(name, table) => {
+                places.put_file("breaker", table);
+                named_breaker(name, file)
+            }
+        });
+        let bulkhead = layers.find(|args| args.bulkhead.as_ref(), |table| table.bulkhead.clone());
+        let bulkhead = bulkhead.map(|found| match found {
+            Found::Written(bulkhead) => {
+                keys.bulkhead = bulkhead.key().cloned();
+                let (name, settings) = BulkheadArgs::lower(bulkhead, &mut places);
+                Bulkhead { name, settings }
+            }
+            Found::Table(named, table) => {
+                places.put_file("bulkhead", table);
+                let mut settings = BulkheadSettings::new(1);
+                named.part.apply(&mut settings);
+                Bulkhead { name: named.name, settings }
+            }
+        });
+        let rate_limit = layers.find(|args| args.rate_limit.as_ref(), |table| table.rate_limit.clone());
+        let rate_limit = rate_limit.map(|found| match found {
+            Found::Written(rate_limit) => {
+                keys.rate_limit = rate_limit.key().cloned();
+                let (name, settings) = RateLimitArgs::lower(rate_limit, &mut places);
+                RateLimit { name, settings, by_caller: rate_limit.by_caller(), span: rate_limit.span() }
+            }
+            Found::Table(named, table) => {
+                places.put_file("rate_limit", table);
+                let mut settings = RateLimitSettings::new(1, std::time::Duration::from_secs(1));
+                named.part.apply(&mut settings);
+                RateLimit { name: named.name, settings, by_caller: false, span: Span::call_site() }
+            }
+        });
+        Self { timeout, attempt_timeout, retry, breaker, bulkhead, rate_limit, keys, places }
+    }
+
+    /// The policy that the runtime will see, as far as the rules look at it.
+    pub(super) fn policy(&self) -> Policy {
+        let mut policy = Policy::new();
+        policy.timeout = self.timeout.unwrap_or(policy.timeout);
+        policy.attempt_timeout = self.attempt_timeout;
+        policy.retry = self.retry;
+        // Their names are checked on their own.
+        policy.bulkhead = self.bulkhead.as_ref().map(|bulkhead| BulkheadUse::new(bulkhead.settings));
+        policy.rate_limit = self.rate_limit.as_ref().map(|rate_limit| {
+            let wanted = RateLimitUse::new(rate_limit.settings);
+            if rate_limit.by_caller { wanted.by_caller() } else { wanted }
+        });
+        policy
+    }
+}
+
+impl Plan {
+    /// The policy that the runtime will see, as far as the rules look at it.
+    pub(super) fn policy(&self) -> Policy {
+        let mut policy = self.guards.policy().effect(self.effect);
+        policy.cache = self.cache;
+        let is = |wanted: fn(&FallbackStep) -> bool| self.fallback.iter().any(wanted);
+        // In what order they are asked is of no interest to any rule.
+        policy.fallback = match (
+            is(|step| matches!(step, FallbackStep::Cached(_))),
+            is(|step| matches!(step, FallbackStep::Function(_))),
+        ) {
+            (true, true) => &[Source::Cache, Source::Function],
+            (true, false) => &[Source::Cache],
+            (false, true) => &[Source::Function],
+            (false, false) => &[],
+        };
+        policy
+    }
 }
 
 fn duration(
     path: &'static str,
-    own: Option<&Setting<DurationArg>>,
-    inherited: Option<&Setting<DurationArg>>,
+    found: Found<'_, DurationArg, std::time::Duration>,
     places: &mut Places,
-) -> Option<std::time::Duration> {
-    own_or(own, inherited).map(|DurationArg(At { value, span })| {
-        places.put(path, *span);
-        *value
-    })
-}
-
-/// The policy that the runtime will see, as far as the rules look at it.
-fn policy(plan: &Plan) -> Policy {
-    let mut policy = Policy::new().effect(plan.effect);
-    policy.timeout = plan.timeout.unwrap_or(policy.timeout);
-    policy.attempt_timeout = plan.attempt_timeout;
-    policy.retry = plan.retry;
-    // Their names are checked on their own.
-    policy.bulkhead = plan.bulkhead.as_ref().map(|bulkhead| BulkheadUse::new(bulkhead.settings));
-    policy.rate_limit = plan.rate_limit.as_ref().map(|rate_limit| RateLimitUse::new(rate_limit.settings));
-    policy.cache = plan.cache;
-    if plan.fallback.iter().any(|step| matches!(step, FallbackStep::Cached(_))) {
-        policy.fallback = &[Source::Cache];
-    }
-    policy
-}
-
-/// The rules that hold for files and variables as well.
-fn policy_rules(plan: &Plan, args: &Args, places: &Places, fallback_span: Span, errors: &mut Accumulator) {
-    let mut policy = policy(plan);
-    let mut problems = Vec::new();
-    if let Some(Breaker::Named(name, settings)) = &plan.breaker {
-        problems.extend(resilient_policy::check_breaker(name, None));
-        // What a block says of its breaker was checked there, and more than one tool uses it.
-        if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker {
-            policy.breaker = settings.map(|settings| BreakerUse::with("checked_apart", settings));
-            problems.extend(set.written().problems());
+) -> std::time::Duration {
+    match found {
+        Found::Written(DurationArg(At { value, span })) => {
+            places.put(path, *span);
+            *value
+        }
+        Found::Table(value, table) => {
+            places.put_file(path, table);
+            value
         }
     }
-    problems.extend(check(&policy));
-    let bulkhead = plan.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref());
-    let rate_limit = plan.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref());
-    problems.extend(limits::names(bulkhead, rate_limit));
-    for problem in problems {
-        let span = places.find(problem.path).or_else(|| key_span(args, problem.path)).unwrap_or(fallback_span);
-        errors.push(Error::custom(problem.message).with_span(&span));
-    }
 }
 
-/// Where a key stands whose value has no span of its own.
-fn key_span(args: &Args, path: &str) -> Option<Span> {
-    match path {
-        "retry.max" => Some(args.retry.as_ref()?.value()?.span()),
-        "cache" => Some(args.cache.as_ref()?.value()?.span()),
-        _ => None,
-    }
-}
-
-/// What repeating the function would do, by its own keys, its annotations and its fallback.
-fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep], errors: &mut Accumulator) -> Effect {
-    let denied = tool.and_then(Tool::denies_reading);
-    let cached = fallback.iter().find_map(|step| match step {
-        FallbackStep::Cached(span) => Some(*span),
-        _ => None,
-    });
-    for span in [args.read_only.as_ref().map(|word| word.0), cached].into_iter().flatten() {
-        if denied.is_some() {
-            let message = "the tool's annotations say that it changes something; an old answer or a repetition is no \
-                           substitute for that";
-            errors.push(Error::custom(message).with_span(&span));
-        }
-    }
-    if let Some(word) = &args.idempotent
-        && tool.and_then(|tool| tool.idempotent).is_some_and(|hint| !hint.value)
-    {
-        errors.push(Error::custom("the tool's annotations say `idempotent_hint = false`").with_span(&word.0));
-    }
-    if let Some(span) = cached
-        && tool.is_some_and(|tool| tool.is_prompt)
-    {
-        let message = "a prompt's last good answers are not kept, as prompts have no hook that knows whose they are; \
-                       use a function or `value(expr)`";
-        errors.push(Error::custom(message).with_span(&span));
-    }
-    if let (Some(_), Some(span)) = (&args.retry_unsafe, cached) {
-        let message = "`fallback = cached` says that the tool only reads, `retry_unsafe` that it writes; remove one";
-        errors.push(Error::custom(message).with_span(&span));
-    }
-    let says_read = tool.is_some_and(Tool::says_read_only) || args.read_only.is_some();
-    if says_read || (cached.is_some() && denied.is_none()) {
-        Effect::ReadOnly
-    } else if tool.is_some_and(Tool::says_idempotent) || args.idempotent.is_some() {
-        Effect::Idempotent
-    } else if denied.is_some() || args.retry_unsafe.is_some() {
-        Effect::Writes
-    } else {
-        Effect::Unknown
-    }
-}
-
-/// A function is only repeated if that is known to be harmless, or if somebody says why it may be.
-fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
-    if let Some(reason) = &args.retry_unsafe {
-        let span = reason.0.span;
-        if reason.0.value.trim().is_empty() {
-            errors.push(Error::custom("say why it may be repeated: `retry_unsafe = \"reason\"`").with_span(&span));
-        } else if plan.effect.is_repeatable() && plan.cache.is_none() {
-            errors.push(Error::custom("the function can be repeated anyway; remove `retry_unsafe`").with_span(&span));
-        }
-        return;
-    }
-    if plan.retry.is_none() || plan.effect.is_repeatable() {
-        return;
-    }
-    let span = match &args.retry {
-        Some(retry) => retry.value().map_or_else(|| function.sig.ident.span(), super::value::RetryArgs::span),
-        None => function.sig.ident.span(),
-    };
-    let name = &plan.name;
-    let annotate = if plan.is_tool {
-        "say what it does with `annotations(read_only_hint = true)` or `annotations(idempotent_hint = true)` in \
-         `#[tool(..)]`, or "
-    } else {
-        ""
-    };
-    errors.push(
-        Error::custom(format!(
-            "`retry` may run `{name}` again, and nothing says that this is harmless: {annotate}add `read_only` or \
-             `idempotent` to `#[resilient(..)]`, or accept it with `retry_unsafe = \"reason\"`, or refuse it with \
-             `retry = none`"
-        ))
-        .with_span(&span),
-    );
-}
-
-/// Checks the keys of a block on their own, once, instead of at each of its tools.
-pub(super) fn check_block(args: &Args, errors: &mut Accumulator) {
-    let mut places = Places::default();
-    let mut policy = Policy::new();
-    if let Some(timeout) = duration("timeout", args.timeout.as_ref(), None, &mut places) {
-        policy.timeout = timeout;
-    }
-    policy.attempt_timeout = duration("attempt_timeout", args.attempt_timeout.as_ref(), None, &mut places);
-    policy.retry = own_or(args.retry.as_ref(), None).map(|retry| retry.lower(&mut places));
-    let (mut bulkhead_name, mut rate_limit_name) = (None, None);
-    if let Some(bulkhead) = own_or(args.bulkhead.as_ref(), None) {
-        let (name, settings) = bulkhead.lower(&mut places);
-        bulkhead_name = name;
-        policy.bulkhead = Some(BulkheadUse::new(settings));
-    }
-    if let Some(rate_limit) = own_or(args.rate_limit.as_ref(), None) {
-        let (name, settings) = rate_limit.lower(&mut places);
-        rate_limit_name = name;
-        policy.rate_limit = Some(RateLimitUse::new(settings));
-    }
-    let mut problems = check(&policy);
-    problems.extend(limits::names(bulkhead_name.as_deref(), rate_limit_name.as_deref()));
-    match own_or(args.breaker.as_ref(), None) {
-        Some(BreakerArgs::Named(At { value, span })) => {
+fn written_breaker(
+    breaker: &BreakerArgs,
+    tool: &str,
+    file: Option<&File>,
+    keys: &mut Keys,
+    places: &mut Places,
+) -> Option<Breaker> {
+    match breaker {
+        BreakerArgs::Named(At { value, span }) => {
             places.put("breaker.name", *span);
-            problems.extend(resilient_policy::check_breaker(value, None));
+            named_breaker(value.clone(), file)
         }
-        Some(BreakerArgs::Set(set)) => {
-            let (name, settings) = set.lower(&mut places);
-            problems.extend(resilient_policy::check_breaker(name.as_deref().unwrap_or("breaker"), Some(&settings)));
-            problems.extend(set.written().problems());
+        BreakerArgs::Static(path) => Some(Breaker::Static(path.clone())),
+        BreakerArgs::Set(set) => {
+            let (named, settings) = set.lower(places);
+            keys.breaker = set.key().cloned();
+            let name = named.unwrap_or_else(|| tool.to_owned());
+            // A file that disables it has no other say in this.
+            named_breaker(name.clone(), file).map(|_| Breaker::Named(name, Some(settings)))
         }
-        Some(BreakerArgs::Static(_)) | None => {}
     }
-    for problem in problems {
-        let span = places.find(problem.path).or_else(|| key_span(args, problem.path)).unwrap_or_else(Span::call_site);
-        errors.push(Error::custom(problem.message).with_span(&span));
+}
+
+/// The breaker of that name, with the settings that the file gives it, unless it is disabled there.
+fn named_breaker(name: String, file: Option<&File>) -> Option<Breaker> {
+    let table = file.and_then(|file| file.breakers.get(&name));
+    if table.is_some_and(|table| table.part.enabled == Some(false)) {
+        return None;
     }
+    let settings = table.map(|table| table.part.whole());
+    Some(Breaker::Named(name, settings))
 }
 
 /// The span of a fallback step, where its type errors belong.

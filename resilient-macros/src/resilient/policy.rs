@@ -11,20 +11,21 @@ use super::value::FallbackStep;
 
 /// `Policy::new()` and a call for each setting.
 pub(super) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
+    let guards = &plan.guards;
     let mut policy = quote!(#p::Policy::new());
-    if let Some(timeout) = plan.timeout {
+    if let Some(timeout) = guards.timeout {
         let timeout = duration(timeout, p);
         policy.extend(quote!(.timeout(#timeout)));
     }
-    if let Some(attempt_timeout) = plan.attempt_timeout {
+    if let Some(attempt_timeout) = guards.attempt_timeout {
         let attempt_timeout = duration(attempt_timeout, p);
         policy.extend(quote!(.attempt_timeout(#attempt_timeout)));
     }
-    if let Some(retry) = &plan.retry {
+    if let Some(retry) = &guards.retry {
         let retry = self::retry(retry, p);
         policy.extend(quote!(.retry(#retry)));
     }
-    if let Some(Breaker::Named(name, settings)) = &plan.breaker {
+    if let Some(Breaker::Named(name, settings)) = &guards.breaker {
         let wanted = match settings {
             None => quote!(#p::BreakerUse::named(#name)),
             Some(settings) => {
@@ -34,11 +35,11 @@ pub(super) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
         };
         policy.extend(quote!(.breaker(#wanted)));
     }
-    if let Some(bulkhead) = &plan.bulkhead {
+    if let Some(bulkhead) = &guards.bulkhead {
         let bulkhead = bulkhead.tokens(p);
         policy.extend(quote!(.bulkhead(#bulkhead)));
     }
-    if let Some(rate_limit) = &plan.rate_limit {
+    if let Some(rate_limit) = &guards.rate_limit {
         let rate_limit = rate_limit.tokens(p);
         policy.extend(quote!(.rate_limit(#rate_limit)));
     }

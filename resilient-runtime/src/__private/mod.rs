@@ -24,6 +24,7 @@ pub use crate::pipeline::{
     Answer, End, Fallible, FromResilience, Function, Limit, Meaning, Step, Then, Value, once, once_or, repeat,
     repeat_or,
 };
+pub use crate::shown::Shown;
 pub use crate::site::{Entry, Location, Site};
 pub use asked::{Asked, asked};
 pub use clone::{Arg, Slot};

@@ -30,18 +30,19 @@ struct Entry {
 /// The breakers of one name, by key.
 pub(crate) struct KeyedBreakers {
     name: &'static str,
+    /// What holds until somebody declares settings.
+    otherwise: BreakerSettings,
     declared: OnceLock<BreakerSettings>,
     breakers: Mutex<Known>,
     overflow: OnceLock<Arc<Breaker>>,
 }
 
 impl KeyedBreakers {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, declared: OnceLock::new(), breakers: Mutex::default(), overflow: OnceLock::new() }
+    pub(crate) fn new(name: &'static str, otherwise: BreakerSettings) -> Self {
+        Self { name, otherwise, declared: OnceLock::new(), breakers: Mutex::default(), overflow: OnceLock::new() }
     }
 
-    /// Gives the settings of breakers to come; the first to say so is heard, and who differs is
-    /// told by the breaker of the plain name.
+    /// Gives the settings of breakers to come, unless they were given before.
     pub(crate) fn declare(&self, settings: BreakerSettings) {
         let _ = self.declared.set(settings);
     }
@@ -77,7 +78,7 @@ impl KeyedBreakers {
     }
 
     fn fresh(&self) -> Breaker {
-        Breaker::new(self.name, self.declared.get().copied().unwrap_or_default())
+        Breaker::new(self.name, self.declared.get().copied().unwrap_or(self.otherwise))
     }
 }
 

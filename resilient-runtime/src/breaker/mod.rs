@@ -56,7 +56,9 @@ const STALE: usize = 4;
 /// ```
 pub struct Breaker {
     name: &'static str,
-    own: Option<BreakerSettings>,
+    /// What holds until somebody declares settings, if anybody may.
+    otherwise: BreakerSettings,
+    is_own: bool,
     declared: OnceLock<BreakerSettings>,
     word: AtomicU64,
     timer: AtomicU64,
@@ -71,18 +73,19 @@ impl Breaker {
     /// A closed breaker with these settings.
     #[must_use]
     pub const fn new(name: &'static str, settings: BreakerSettings) -> Self {
-        Self::build(name, Some(settings))
+        Self::build(name, settings, true)
     }
 
     /// A closed breaker whose settings another place may still give.
-    pub(crate) const fn undeclared(name: &'static str) -> Self {
-        Self::build(name, None)
+    pub(crate) const fn undeclared(name: &'static str, otherwise: BreakerSettings) -> Self {
+        Self::build(name, otherwise, false)
     }
 
-    const fn build(name: &'static str, own: Option<BreakerSettings>) -> Self {
+    const fn build(name: &'static str, otherwise: BreakerSettings, is_own: bool) -> Self {
         Self {
             name,
-            own,
+            otherwise,
+            is_own,
             declared: OnceLock::new(),
             word: AtomicU64::new(0),
             timer: AtomicU64::new(0),
@@ -103,13 +106,14 @@ impl Breaker {
     /// The settings that hold.
     #[must_use]
     pub fn settings(&self) -> BreakerSettings {
-        self.own.or_else(|| self.declared.get().copied()).unwrap_or_default()
+        self.declared.get().copied().unwrap_or(self.otherwise)
     }
 
-    /// Gives the settings, unless they were given before and differ: then those are returned.
-    pub(crate) fn declare(&self, settings: BreakerSettings) -> Result<(), BreakerSettings> {
-        let holding = self.own.unwrap_or_else(|| *self.declared.get_or_init(|| settings));
-        if holding == settings { Ok(()) } else { Err(holding) }
+    /// Gives the settings, unless they were given before.
+    pub(crate) fn declare(&self, settings: BreakerSettings) {
+        if !self.is_own {
+            let _ = self.declared.set(settings);
+        }
     }
 
     /// Where it stands. An open breaker whose period is over is half-open from the next call on.

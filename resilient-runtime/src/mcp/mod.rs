@@ -4,14 +4,17 @@
 mod arguments;
 mod error_data;
 mod hook;
+mod offer;
 pub(crate) mod request;
 mod results;
 mod shared;
 mod wire;
 
 pub use hook::instrument;
+#[cfg(feature = "config")]
+pub(crate) use shared::known;
 pub use shared::shared;
-pub use wire::{CALL_META, CORRELATION_META, ERROR_META};
+pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 pub(crate) use results::{meaning_of_response, meaning_of_result};
 pub(crate) use wire::{error_data, tool_error};

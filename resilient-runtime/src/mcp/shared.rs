@@ -2,17 +2,34 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rmcp::handler::server::router::tool::ToolRouter;
 
+use super::offer;
 use crate::site::Site;
 
-type Routers = HashMap<(TypeId, &'static str), &'static (dyn Any + Send + Sync)>;
+/// A tool that `resilient.toml` speaks of, and where.
+type Table = (&'static str, &'static str);
+
+/// What a block of tools made.
+#[derive(Clone, Copy)]
+struct Block {
+    router: &'static (dyn Any + Send + Sync),
+    guarded: &'static [&'static Site],
+    tables: &'static [Table],
+}
+
+type Blocks = HashMap<(TypeId, &'static str), Block>;
+
+fn blocks() -> MutexGuard<'static, Blocks> {
+    static BLOCKS: LazyLock<Mutex<Blocks>> = LazyLock::new(Mutex::default);
+    BLOCKS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The router of server `S` under this label, built and instrumented at the first question.
 ///
-/// The tools that are guarded are bound then to what they share.
+/// The tools that are guarded are bound then to what they share, and say so to clients.
 ///
 /// A `static` cannot do this in a generic impl: there it would be one for all type arguments. The
 /// router is never freed; there is one for each server type and label in the code.
@@ -20,25 +37,40 @@ pub fn shared<S>(
     label: &'static str,
     build: fn() -> ToolRouter<S>,
     guarded: &[fn() -> &'static Site],
+    tables: &'static [Table],
 ) -> &'static ToolRouter<S>
 where
     S: Send + Sync + 'static,
 {
-    static ROUTERS: LazyLock<Mutex<Routers>> = LazyLock::new(Mutex::default);
     let key = (TypeId::of::<S>(), label);
-    let find = || {
-        let routers = ROUTERS.lock().unwrap_or_else(PoisonError::into_inner);
-        routers.get(&key).and_then(|router| router.downcast_ref::<ToolRouter<S>>())
-    };
+    let find = || blocks().get(&key).and_then(|block| block.router.downcast_ref::<ToolRouter<S>>());
     if let Some(found) = find() {
         return found;
     }
     // Everything that the tools share is known, with its settings, before the first call.
-    for site in guarded {
-        site().bind();
+    let guarded: Vec<_> = guarded.iter().map(|site| site()).collect();
+    for site in &guarded {
+        site.bind();
     }
     // Built outside the lock: building runs the user's code, which may ask for another router.
-    let made: &'static ToolRouter<S> = Box::leak(Box::new(super::instrument(build())));
-    ROUTERS.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made);
+    let mut router = super::instrument(build());
+    offer::tell_policies(&mut router, &guarded);
+    let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
+    let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables };
+    blocks().entry(key).or_insert(block);
     find().unwrap_or(made)
+}
+
+/// What is known of a router: its tools, and of all blocks of its server those that are guarded.
+#[cfg(feature = "config")]
+pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::Known {
+    let tools = router().map.keys().map(ToString::to_string).collect();
+    let mine: Vec<_> =
+        blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect();
+    crate::settings::Known {
+        sites: mine.iter().flat_map(|block| block.guarded).copied().collect(),
+        tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
+        tools,
+        ..crate::settings::Known::default()
+    }
 }

@@ -24,6 +24,8 @@ macro_rules! meta_key {
 pub const ERROR_META: &str = meta_key!("error");
 /// The `_meta` key of a successful call.
 pub const CALL_META: &str = meta_key!("call");
+/// The `_meta` key of a tool's policy, where tools are listed.
+pub const POLICY_META: &str = meta_key!("policy");
 /// The `_meta` key under which a client may send a correlation id of its own.
 pub const CORRELATION_META: &str = meta_key!("correlation-id");
 

@@ -137,6 +137,13 @@ impl Set {
         (name, settings)
     }
 
+    /// The name, which is the tool's where none is said, where it stands, and the settings.
+    pub(crate) fn named(&self, tool: &str) -> (String, Span, BreakerSettings) {
+        let (name, settings) = self.lower(&mut Places::default());
+        let span = self.keys.name.as_ref().map_or(self.key_span, |name| name.0.span);
+        (name.unwrap_or_else(|| tool.to_owned()), span, settings)
+    }
+
     /// The expression that gives each of its values a breaker of its own.
     pub(crate) fn key(&self) -> Option<&Expr> {
         self.keys.key.as_ref().map(|key| &key.0)

@@ -47,6 +47,11 @@ impl CacheArgs {
         self.span
     }
 
+    /// Whose answers these are, if it says so.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        self.keys.scope.as_ref().map(|scope| scope.0)
+    }
+
     pub(crate) fn lower(&self, places: &mut Places) -> CacheSettings {
         let Keys { max_age, max, scope, key: _ } = &self.keys;
         let mut settings = CacheSettings::new();

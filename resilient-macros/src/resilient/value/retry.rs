@@ -2,7 +2,7 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
-use resilient_policy::{ErrorKind, Jitter, KindSet, Retry, one_of};
+use resilient_policy::{Jitter, KindSet, Retry, one_of, retried_kind};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
@@ -11,7 +11,7 @@ use crate::resilient::list;
 use crate::resilient::places::Places;
 
 const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"];
-const DEFAULT_MAX: u32 = 3;
+
 #[derive(Debug, Clone, Default, FromMeta)]
 struct Keys {
     #[darling(default)]
@@ -70,7 +70,7 @@ impl RetryArgs {
     pub(crate) fn lower(&self, places: &mut Places) -> Retry {
         // Without `..`, so that no key can be forgotten.
         let Keys { max, base, factor, cap, jitter, on, budget } = &self.keys;
-        let mut retry = Retry::new(DEFAULT_MAX);
+        let mut retry = Retry::new(Retry::DEFAULT_MAX);
         if let Some(Count(At { value, span })) = max {
             retry.max = *value;
             places.put("retry.max", *span);
@@ -140,29 +140,12 @@ impl FromMeta for On {
         if words.is_empty() {
             return Err(expected("at least one kind").with_span(item));
         }
-        let repeatable: Vec<&str> = ErrorKind::ALL
-            .iter()
-            .filter(|kind| KindSet::REPEATABLE.contains(**kind))
-            .map(|kind| kind.as_str())
-            .collect();
         let mut errors = Error::accumulator();
         let mut kinds = KindSet::EMPTY;
         for word in words {
-            let name = word.to_string();
-            match name.parse::<ErrorKind>() {
-                Ok(kind) if kinds.contains(kind) => {
-                    errors.push(Error::custom(format!("`{name}` stands here a second time")).with_span(&word));
-                }
-                Ok(kind) if KindSet::REPEATABLE.contains(kind) => kinds = kinds.with(kind),
-                Ok(_) => {
-                    let message = format!("an error of kind `{name}` cannot be retried{}", one_of("", &repeatable));
-                    errors.push(Error::custom(message).with_span(&word));
-                }
-                Err(_) => {
-                    errors.push(
-                        Error::custom(format!("unknown kind `{name}`{}", one_of(&name, &repeatable))).with_span(&word),
-                    );
-                }
+            match retried_kind(&word.to_string(), kinds) {
+                Ok(more) => kinds = more,
+                Err(why) => errors.push(Error::custom(why).with_span(&word)),
             }
         }
         errors.finish_with(Self(kinds))

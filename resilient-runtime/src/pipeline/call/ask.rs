@@ -32,8 +32,7 @@ impl Call<'_> {
         // Who isolates a breaker by hand isolates it for every key.
         let by_hand = this.binding.breaker.as_deref().filter(|plain| plain.state() == BreakerState::Isolated);
         if let Some(breaker) = by_hand.or_else(|| breaker(this.keyed_breaker.as_ref(), this.binding)) {
-            let policy = this.site.policy();
-            match breaker.admit(Some(lease(policy, breaker))) {
+            match breaker.admit(Some(lease(&this.binding.policy, breaker))) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
                 Err(error) => {
@@ -50,7 +49,7 @@ impl Call<'_> {
             *this.ticket,
             this.turn.longest_wait(*this.deadline),
         ) {
-            breaker.start_lease(ticket, lease(this.site.policy(), breaker).saturating_add(wait));
+            breaker.start_lease(ticket, lease(&this.binding.policy, breaker).saturating_add(wait));
         }
         Ok(got)
     }
@@ -59,7 +58,7 @@ impl Call<'_> {
     #[cfg(feature = "rate-limit")]
     pub(super) fn check_rate(&self) -> Result<(), ResilienceError> {
         let Some(limits) = self.binding.rate_limits.as_ref().filter(|_| self.attempt == 0) else { return Ok(()) };
-        let by_caller = self.site.policy().rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
+        let by_caller = self.binding.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
         // Without a known caller the whole process is one.
         let principal = self.context.as_ref().and_then(CallContext::principal).filter(|_| by_caller);
         let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));

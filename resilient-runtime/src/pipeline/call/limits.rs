@@ -20,7 +20,7 @@ impl Call<'_> {
             return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
         }
         let mut this = self.project();
-        let own_limit = this.site.policy().attempt_limit();
+        let own_limit = this.binding.policy.attempt_limit();
         let own_end = own_limit.map(|limit| clock::later(*this.attempt_started, limit));
         let end = own_end.map_or(*this.deadline, |own| own.min(*this.deadline));
         loop {

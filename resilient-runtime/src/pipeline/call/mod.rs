@@ -98,7 +98,7 @@ impl<'a> Call<'a> {
         let binding = site.bind();
         let keyed_breaker = entry.keys.breaker.and_then(|key| Some(binding.keyed_breakers.as_ref()?.get(key)));
         let started = Instant::now();
-        let own = clock::later(started, site.policy().timeout);
+        let own = clock::later(started, binding.policy.timeout);
         let caller = CallContext::current();
         let deadline = caller.as_ref().and_then(CallContext::deadline).map_or(own, |theirs| theirs.min(own));
         let is_nested = caller.as_ref().is_some_and(|caller| caller.attempt() > 0);
@@ -107,6 +107,11 @@ impl<'a> Call<'a> {
         let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
         if !reports {
             binding.statistics.call_started();
+        }
+        if let Some(arguments) = entry.arguments {
+            // The hook's span is entered around the call that it counts.
+            let of_hook = reports.then(Span::current);
+            of_hook.as_ref().unwrap_or(&span).record("arguments", &*arguments);
         }
         let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
         Self {
@@ -204,15 +209,15 @@ impl<'a> Call<'a> {
     fn begin(mut self: Pin<&mut Self>, body: Pin<&mut dyn Body>) {
         *self.as_mut().project().attempt += 1;
         self.binding.statistics.attempt_started(self.attempt > 1);
-        let policy = self.site.policy();
         // Only what really asks the dependency earns retries of it.
         if self.attempt == 1
-            && policy.retry.is_some_and(|retry| retry.budget.is_some())
+            && self.binding.policy.retry.is_some_and(|retry| retry.budget.is_some())
             && let Some(budget) = self.budget()
         {
             budget.deposit(clock::millis(self.attempt_started));
         }
         let this = self.project();
+        let policy = &this.binding.policy;
         if let Some(context) = this.context {
             let own_end = policy.attempt_limit().map(|limit| clock::later(*this.attempt_started, limit));
             context.begin_attempt(*this.attempt, own_end.map_or(*this.deadline, |end| end.min(*this.deadline)));
@@ -228,8 +233,8 @@ impl<'a> Call<'a> {
         body.begin(last);
     }
 
-    pub(crate) fn policy(&self) -> &'a Policy {
-        self.site.policy()
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.binding.policy
     }
 
     pub(crate) fn site(&self) -> &'a Site {

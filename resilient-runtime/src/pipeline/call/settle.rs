@@ -48,7 +48,7 @@ impl Call<'_> {
             // Without a limit of its own the attempt had all the time there was, unless that was
             // somebody else's, or queueing had taken some of it.
             Verdict::Refused(ResilienceError::Timeout { .. })
-                if self.site.policy().attempt_limit().is_none()
+                if self.binding.policy.attempt_limit().is_none()
                     && !self.deadline_is_inherited
                     && !self.turn.has_queued() =>
             {
@@ -60,7 +60,7 @@ impl Call<'_> {
 
     /// How long to wait for the next attempt; `None` where there is none.
     pub(super) fn next_delay(&self, ended: &Verdict) -> Option<Duration> {
-        let retry = self.site.policy().retry?;
+        let retry = self.binding.policy.retry?;
         let failure = match ended {
             Verdict::Answered(Meaning::Failed(Failed(failure))) => *failure,
             Verdict::Refused(error @ ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => {

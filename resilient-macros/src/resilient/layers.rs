@@ -1,0 +1,86 @@
+//! The places that can speak of a key: the function, the file, the block. The strongest that does
+//! is heard, and its value taken whole.
+
+use resilient_policy::{File, Given, Table};
+
+use super::args::Args;
+use super::value::{Setting, Text};
+
+#[derive(Clone, Copy)]
+enum Layer<'a> {
+    Written(&'a Args),
+    Table(&'a Table),
+}
+
+/// A value, in an attribute or in the file.
+pub(super) enum Found<'a, A, F> {
+    Written(&'a A),
+    Table(F, &'a Table),
+}
+
+/// The places, strongest first.
+pub(super) struct Layers<'a> {
+    layers: Vec<Layer<'a>>,
+    /// The profiles among them, by name.
+    pub(super) profiles: Vec<&'a str>,
+}
+
+impl<'a> Layers<'a> {
+    /// Of a function: its own keys, its profile, its tool's table; the same of the block around it;
+    /// what holds for all.
+    pub(super) fn of_function(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
+        let mut layers = Self { layers: vec![Layer::Written(own)], profiles: Vec::new() };
+        layers.profile(own.profile.as_ref(), file);
+        if let Some(table) = tool.and_then(|tool| file?.tools.get(tool)) {
+            layers.layers.push(Layer::Table(table));
+        }
+        layers.layers.push(Layer::Written(inherited));
+        if !matches!(own.profile, Some(Setting::None)) {
+            layers.profile(inherited.profile.as_ref(), file);
+        }
+        layers.default(file)
+    }
+
+    /// Of a block.
+    pub(super) fn of_block(args: &'a Args, file: Option<&'a File>) -> Self {
+        let mut layers = Self { layers: vec![Layer::Written(args)], profiles: Vec::new() };
+        layers.profile(args.profile.as_ref(), file);
+        layers.default(file)
+    }
+
+    fn profile(&mut self, named: Option<&'a Setting<Text>>, file: Option<&'a File>) {
+        let Some(Text(named)) = named.and_then(Setting::value) else { return };
+        self.profiles.push(&named.value);
+        if let Some(table) = file.and_then(|file| file.profiles.get(&named.value)) {
+            self.layers.push(Layer::Table(table));
+        }
+    }
+
+    fn default(mut self, file: Option<&'a File>) -> Self {
+        self.layers.extend(file.map(|file| Layer::Table(&file.default)));
+        self
+    }
+
+    /// What the strongest place says that speaks of a key.
+    pub(super) fn find<A, F>(
+        &self,
+        written: impl Fn(&'a Args) -> Option<&'a Setting<A>>,
+        in_table: impl Fn(&'a Table) -> Option<Given<F>>,
+    ) -> Option<Found<'a, A, F>> {
+        for layer in &self.layers {
+            match *layer {
+                Layer::Written(args) => {
+                    if let Some(setting) = written(args) {
+                        return setting.value().map(Found::Written);
+                    }
+                }
+                Layer::Table(table) => match in_table(table) {
+                    Some(Given::Is(value)) => return Some(Found::Table(value, table)),
+                    Some(Given::None) => return None,
+                    None => {}
+                },
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,89 @@
+//! Safety: what repeating a function does to the world, and that nothing is repeated, and no old
+//! answer served, of which nobody says that this is harmless.
+
+use darling::Error;
+use darling::error::Accumulator;
+use resilient_policy::Effect;
+
+use super::args::Args;
+use super::function::OpaqueFn;
+use super::model::Plan;
+use super::tool::Tool;
+use super::value::{self, FallbackStep};
+
+/// What repeating the function would do, by its own keys, its annotations and its fallback.
+pub(super) fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep], errors: &mut Accumulator) -> Effect {
+    let denied = tool.and_then(Tool::denies_reading);
+    let cached = fallback.iter().find_map(|step| match step {
+        FallbackStep::Cached(span) => Some(*span),
+        _ => None,
+    });
+    for span in [args.read_only.as_ref().map(|word| word.0), cached].into_iter().flatten() {
+        if denied.is_some() {
+            let message = "the tool's annotations say that it changes something; an old answer or a repetition is no \
+                           substitute for that";
+            errors.push(Error::custom(message).with_span(&span));
+        }
+    }
+    if let Some(word) = &args.idempotent
+        && tool.and_then(|tool| tool.idempotent).is_some_and(|hint| !hint.value)
+    {
+        errors.push(Error::custom("the tool's annotations say `idempotent_hint = false`").with_span(&word.0));
+    }
+    if let Some(span) = cached
+        && tool.is_some_and(|tool| tool.is_prompt)
+    {
+        let message = "a prompt's last good answers are not kept, as prompts have no hook that knows whose they are; \
+                       use a function or `value(expr)`";
+        errors.push(Error::custom(message).with_span(&span));
+    }
+    if let (Some(_), Some(span)) = (&args.retry_unsafe, cached) {
+        let message = "`fallback = cached` says that the tool only reads, `retry_unsafe` that it writes; remove one";
+        errors.push(Error::custom(message).with_span(&span));
+    }
+    let says_read = tool.is_some_and(Tool::says_read_only) || args.read_only.is_some();
+    if says_read || (cached.is_some() && denied.is_none()) {
+        Effect::ReadOnly
+    } else if tool.is_some_and(Tool::says_idempotent) || args.idempotent.is_some() {
+        Effect::Idempotent
+    } else if denied.is_some() || args.retry_unsafe.is_some() {
+        Effect::Writes
+    } else {
+        Effect::Unknown
+    }
+}
+
+/// A function is only repeated if that is known to be harmless, or if somebody says why it may be.
+pub(super) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
+    if let Some(reason) = &args.retry_unsafe {
+        let span = reason.0.span;
+        if reason.0.value.trim().is_empty() {
+            errors.push(Error::custom("say why it may be repeated: `retry_unsafe = \"reason\"`").with_span(&span));
+        } else if plan.effect.is_repeatable() && plan.cache.is_none() {
+            errors.push(Error::custom("the function can be repeated anyway; remove `retry_unsafe`").with_span(&span));
+        }
+        return;
+    }
+    if plan.guards.retry.is_none() || plan.effect.is_repeatable() {
+        return;
+    }
+    let span = match &args.retry {
+        Some(retry) => retry.value().map_or_else(|| function.sig.ident.span(), value::RetryArgs::span),
+        None => function.sig.ident.span(),
+    };
+    let name = &plan.name;
+    let annotate = if plan.is_tool {
+        "say what it does with `annotations(read_only_hint = true)` or `annotations(idempotent_hint = true)` in \
+         `#[tool(..)]`, or "
+    } else {
+        ""
+    };
+    errors.push(
+        Error::custom(format!(
+            "`retry` may run `{name}` again, and nothing says that this is harmless: {annotate}add `read_only` or \
+             `idempotent` to `#[resilient(..)]`, or accept it with `retry_unsafe = \"reason\"`, or refuse it with \
+             `retry = none`"
+        ))
+        .with_span(&span),
+    );
+}

@@ -1,0 +1,123 @@
+//! Rules about expressions that see the parameters: `key` and `log_args`. They see them by
+//! reference, before the first attempt.
+
+use darling::Error;
+use darling::error::Accumulator;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use resilient_policy::{Scope, is_secret_name};
+use syn::ext::IdentExt;
+use syn::{Expr, Ident, Pat};
+
+use super::args::Args;
+use super::function::OpaqueFn;
+use super::limits::Keys;
+use super::value::Setting;
+
+/// A name that a parameter's pattern gives to what it takes apart.
+struct Binding<'a> {
+    name: &'a Ident,
+    /// `ref` or `mut`, which cannot stand before it where the parameter is seen by reference.
+    modifier: Option<&'static str>,
+}
+
+pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut Accumulator) {
+    let mut bindings = Vec::new();
+    for argument in function.arguments() {
+        bind(&argument.pat, &mut bindings);
+    }
+    let cache = args.cache.as_ref().and_then(Setting::value);
+    let cache_key = cache.and_then(|cache| cache.key());
+    for (what, seen) in keys.all().map(|key| ("key", key)).chain(cache_key.map(|key| ("key", key))) {
+        by_reference(what, seen, &bindings, errors);
+    }
+    if let Some(key) = cache_key
+        && cache.is_some_and(|cache| cache.scope() == Some(Scope::Shared))
+        && !bindings.is_empty()
+        && mentioned(key, &bindings).next().is_none()
+    {
+        let message = "this key is the same for all arguments, and `scope = shared` would serve anybody's answer to \
+                       anybody; expected an expression of the parameters";
+        errors.push(Error::custom(message).with_span(key));
+    }
+    for shown in args.log_args.iter().flat_map(|log_args| &log_args.0) {
+        by_reference("log_args", shown, &bindings, errors);
+        if let Some(secret) = words(shown.to_token_stream()).into_iter().find(|word| is_secret_name(word)) {
+            let message = format!("`{secret}` is the name of a secret, which no log may show; remove it");
+            errors.push(Error::custom(message).with_span(shown));
+        } else if mentioned(shown, &bindings).next().is_none() {
+            let names: Vec<_> = bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
+            let message = match names.as_slice() {
+                [] => "the function has no parameters to log; remove `log_args`".into(),
+                _ => format!("expected something of a parameter: {}", names.join(", ")),
+            };
+            errors.push(Error::custom(message).with_span(shown));
+        }
+    }
+}
+
+/// What is seen by reference can be neither changed nor borrowed once more by its pattern.
+fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut Accumulator) {
+    for Binding { name, modifier } in mentioned(seen, bindings) {
+        if let Some(modifier) = modifier {
+            let message = format!(
+                "`{what}` sees the parameters by reference, and the pattern of `{name}` says `{modifier}`; move the \
+                 `{modifier}` into the body"
+            );
+            errors.push(Error::custom(message).with_span(seen));
+        }
+    }
+}
+
+/// The names that an expression mentions, those in the texts of its macros too.
+fn mentioned<'b, 'a>(seen: &Expr, bindings: &'b [Binding<'a>]) -> impl Iterator<Item = &'b Binding<'a>> {
+    let words = words(seen.to_token_stream());
+    bindings.iter().filter(move |binding| words.contains(&binding.name.unraw().to_string()))
+}
+
+/// Every name in these tokens, and those that `{name}` captures in a text.
+fn words(tokens: TokenStream) -> Vec<String> {
+    let mut found = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => found.push(word.unraw().to_string()),
+            TokenTree::Group(group) => found.extend(words(group.stream())),
+            TokenTree::Literal(text) => {
+                let text = text.to_string();
+                let captured = text
+                    .split('{')
+                    .skip(1)
+                    .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>());
+                found.extend(captured.filter(|name| !name.is_empty()));
+            }
+            TokenTree::Punct(_) => {}
+        }
+    }
+    found
+}
+
+fn bind<'a>(pattern: &'a Pat, found: &mut Vec<Binding<'a>>) {
+    match pattern {
+        Pat::Ident(ident) => {
+            let modifier = match (&ident.by_ref, &ident.mutability) {
+                (Some(_), _) => Some("ref"),
+                (None, Some(_)) => Some("mut"),
+                (None, None) => None,
+            };
+            found.push(Binding { name: &ident.ident, modifier });
+            if let Some((_, inner)) = &ident.subpat {
+                bind(inner, found);
+            }
+        }
+        Pat::Paren(inner) => bind(&inner.pat, found),
+        Pat::Reference(inner) => bind(&inner.pat, found),
+        Pat::Type(inner) => bind(&inner.pat, found),
+        Pat::Slice(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::Tuple(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::TupleStruct(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, found)),
+        // Each case of an alternative binds the same names.
+        Pat::Or(cases) => cases.cases.iter().take(1).for_each(|inner| bind(inner, found)),
+        _ => {}
+    }
+}

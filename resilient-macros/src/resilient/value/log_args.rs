@@ -1,0 +1,25 @@
+//! `log_args(req.team_id, req.limit)`: what of the arguments the log may show.
+
+use darling::{Error, FromMeta};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Expr, Meta, Token};
+
+use super::expected;
+
+/// Expressions that look at the parameters.
+#[derive(Debug, Clone)]
+pub(crate) struct LogArgs(pub(crate) Vec<Expr>);
+
+impl FromMeta for LogArgs {
+    fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let Meta::List(list) = item else {
+            return Err(expected("arguments in brackets: `log_args(req.team_id, req.limit)`").with_span(item));
+        };
+        let shown = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(list.tokens.clone()).map_err(Error::from)?;
+        if shown.is_empty() {
+            return Err(expected("at least one argument: `log_args(req.team_id)`").with_span(item));
+        }
+        Ok(Self(shown.into_iter().collect()))
+    }
+}

@@ -1,0 +1,174 @@
+//! A policy in words, for the documentation of the function that has it.
+
+use crate::{
+    BreakerSettings, ErrorKind, Jitter, KindSet, Policy, RateLimitSettings, Retry, Source, Window, format_duration,
+    latest_answer, longest_answer,
+};
+
+/// What a policy that is still being put together cannot hold: texts and lists of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The name of the breaker.
+    pub breaker: Option<&'a str>,
+    /// The name of the bulkhead, if it is shared.
+    pub bulkhead: Option<&'a str>,
+    /// The name of the rate limit, if it is shared.
+    pub rate_limit: Option<&'a str>,
+    /// What answers instead, in this order.
+    pub fallback: &'a [Source],
+}
+
+/// The policy as the lines of a list; the first says how long an answer can take.
+#[must_use]
+pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
+    let mut lines = vec![answer(policy)];
+    if policy.retry.is_some() || policy.attempt_limit().is_some() {
+        lines.push(attempts(policy));
+    }
+    if let Some(name) = beside.breaker {
+        let settings = policy.breaker.and_then(|breaker| breaker.settings);
+        lines.push(format!("breaker `{name}`{}", settings.map(opens).unwrap_or_default()));
+    }
+    let named = |name: Option<&str>| name.map(|name| format!(", shared as `{name}`")).unwrap_or_default();
+    if let Some(bulkhead) = &policy.bulkhead {
+        let settings = bulkhead.settings;
+        let queue = match (settings.queue, settings.wait) {
+            (0, _) => String::new(),
+            (queue, None) => format!(", {queue} more may wait"),
+            (queue, Some(wait)) => format!(", {queue} more may wait {}", format_duration(wait)),
+        };
+        lines.push(format!("at most {} at a time{queue}{}", attempts_of(settings.max), named(beside.bulkhead)));
+    }
+    if let Some(rate_limit) = &policy.rate_limit {
+        let RateLimitSettings { calls, period, .. } = rate_limit.settings;
+        let burst = rate_limit.settings.burst.map(|burst| format!(", {burst} at once")).unwrap_or_default();
+        let whose = if rate_limit.by_caller { " of each caller" } else { "" };
+        let (calls, period) = (plural(calls, "call"), format_duration(period));
+        lines.push(format!("at most {calls} in {period}{whose}{burst}{}", named(beside.rate_limit)));
+    }
+    if !beside.fallback.is_empty() {
+        let sources: Vec<String> = beside.fallback.iter().map(|source| substitute(*source, policy)).collect();
+        lines.push(format!("without a good answer: {}", sources.join(", then ")));
+    }
+    lines
+}
+
+fn answer(policy: &Policy) -> String {
+    let (longest, latest) = (longest_answer(policy), latest_answer(policy));
+    let mut line = format!("answers within {}", format_duration(longest));
+    if policy.fallback.contains(&Source::Function) {
+        line.push_str(&format!(", {} of which are for the fallback", format_duration(policy.fallback_limit())));
+    }
+    if policy.retry.is_some() && latest > longest {
+        line.push_str(&format!("; within {} where a service says `Retry-After`", format_duration(latest)));
+    }
+    line
+}
+
+fn attempts(policy: &Policy) -> String {
+    let limit = policy.attempt_limit().map(|limit| format!(" of {} each", format_duration(limit))).unwrap_or_default();
+    let Some(retry) = &policy.retry else { return format!("one attempt{limit}") };
+    let Retry { jitter, on, budget, .. } = *retry;
+    let delays: Vec<_> = retry.schedule().map(format_duration).collect();
+    let jitter = match jitter {
+        Jitter::Off => "",
+        Jitter::Equal => ", or down to half of that",
+        Jitter::Full => ", or less",
+    };
+    let kinds = if on == KindSet::RETRYABLE {
+        String::new()
+    } else {
+        let kinds = ErrorKind::ALL.iter().filter(|kind| on.contains(**kind));
+        let kinds: Vec<_> = kinds.map(|kind| format!("`{kind}`")).collect();
+        format!(", after {}", kinds.join(", "))
+    };
+    let budget = match budget {
+        Some(share) => format!(", while retries are at most {} % of calls", share * 100.0),
+        None => String::new(),
+    };
+    let attempts = attempts_of(retry.max + 1);
+    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{budget}", delays.join(", "))
+}
+
+fn opens(settings: BreakerSettings) -> String {
+    let BreakerSettings { failures, rate, window, slow, slow_rate, open, .. } = settings;
+    let window = match window {
+        Window::Count(results) => format!("the last {}", plural(results, "result")),
+        Window::Time(length) => format!("the last {}", format_duration(length)),
+    };
+    let mut when = Vec::new();
+    match rate {
+        Some(rate) => when.push(format!("{} % failures in {window}", rate * 100.0)),
+        None => when.push(format!("{} in a row", plural(failures, "failure"))),
+    }
+    if let Some(slow) = slow {
+        when.push(format!("{} % of {window} taking {}", slow_rate * 100.0, format_duration(slow)));
+    }
+    format!(": opens for {} after {}", format_duration(open), when.join(", or "))
+}
+
+fn substitute(source: Source, policy: &Policy) -> String {
+    match (source, policy.cache) {
+        (Source::Cache, Some(cache)) => format!("the last good one, up to {} old", format_duration(cache.max_age)),
+        (Source::Cache, None) => "the last good one".into(),
+        (Source::Function, _) => "a fallback function's".into(),
+        (Source::Value, _) => "a fixed one".into(),
+    }
+}
+
+fn attempts_of(count: u32) -> String {
+    plural(count, "attempt")
+}
+
+fn plural(count: u32, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitUse};
+
+    #[test]
+    fn the_first_line_says_how_long_an_answer_can_take() {
+        assert_eq!(describe(&Policy::new(), &Beside::default()), ["answers within 30s"]);
+    }
+
+    #[test]
+    fn a_longer_delay_that_a_service_may_ask_for_is_not_forgotten() {
+        let policy = Policy::new().retry(Retry::new(1)).attempt_timeout(Duration::from_secs(2));
+        assert_eq!(
+            describe(&policy, &Beside::default())[0],
+            "answers within 5s; within 30s where a service says `Retry-After`"
+        );
+    }
+
+    #[test]
+    fn everything_that_a_policy_has_is_said() {
+        let s = Duration::from_secs;
+        let policy = Policy::new()
+            .retry(Retry::new(3).on(KindSet::EMPTY.with(ErrorKind::Timeout)))
+            .breaker(BreakerUse::with("ignored", BreakerSettings::new().rate(0.5).slow(s(2))))
+            .bulkhead(BulkheadUse::new(BulkheadSettings::new(20).queue(5).wait(s(1))))
+            .rate_limit(RateLimitUse::new(RateLimitSettings::new(100, s(1)).burst(5)).by_caller())
+            .fallback(&[Source::Cache, Source::Function, Source::Value])
+            .cache(CacheSettings::new());
+        let beside =
+            Beside { breaker: Some("make"), bulkhead: Some("all"), rate_limit: None, fallback: policy.fallback };
+        assert_eq!(
+            describe(&policy, &beside),
+            [
+                "answers within 35s, 5s of which are for the fallback",
+                "up to 4 attempts of 10s each, after `timeout`, 1s, 2s, 4s apart, or down to half of that, while \
+                 retries are at most 20 % of calls",
+                "breaker `make`: opens for 1m after 50 % failures in the last 100 results, or 100 % of the last 100 \
+                 results taking 2s",
+                "at most 20 attempts at a time, 5 more may wait 1s, shared as `all`",
+                "at most 100 calls in 1s of each caller, 5 at once",
+                "without a good answer: the last good one, up to 1h old, then a fallback function's, then a fixed one",
+            ]
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! `resilient.toml` and variables: what they may say, and where they say it.
+//!
+//! ```toml
+//! [default]                 # every guarded function
+//! timeout = "20s"
+//!
+//! [profile.make]            # who says `profile = "make"`
+//! retry = { max = 2, base = "500ms" }
+//! breaker = "make"
+//!
+//! [breaker.make]            # the settings of the breaker of that name
+//! failures = 8
+//!
+//! [tool.list_scenarios]     # the tool of that name
+//! bulkhead = 10
+//! ```
+
+mod node;
+mod read;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Given, Problem, check_name, one_of};
+pub use node::Place;
+use node::{Entry, Kind, Lines, Node};
+use read::Reader;
+pub use table::{BreakerTable, Named, Places, Table};
+
+const SECTIONS: &[&str] = &["default", "profile", "breaker", "tool"];
+
+/// A mistake in a file or a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileProblem {
+    /// Where it was written.
+    pub place: Place,
+    /// The key it is about, with those above it, joined by dots; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong and what was expected, in one lower-case sentence.
+    pub message: String,
+}
+
+impl FileProblem {
+    fn of(problem: Problem, places: &Places, otherwise: &Place, under: &str) -> Self {
+        let place = places.find(problem.path).unwrap_or(otherwise).clone();
+        // The path of a breaker's setting begins with the word that the section has.
+        let path =
+            problem.path.strip_prefix("breaker.").filter(|_| under.starts_with("breaker.")).unwrap_or(problem.path);
+        Self { place, key: format!("{under}.{path}"), message: problem.message }
+    }
+}
+
+impl fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, key, message } = self;
+        if key.is_empty() { write!(f, "{place}: {message}") } else { write!(f, "{place}: `{key}`: {message}") }
+    }
+}
+
+/// What a file says.
+#[derive(Debug, Clone, Default)]
+pub struct File {
+    /// `[default]`: of every guarded function.
+    pub default: Table,
+    /// `[profile.NAME]`: of functions that name the profile.
+    pub profiles: BTreeMap<String, Table>,
+    /// `[breaker.NAME]`: the settings of the breaker of that name.
+    pub breakers: BTreeMap<String, BreakerTable>,
+    /// `[tool.NAME]`: of the tool of that name.
+    pub tools: BTreeMap<String, Table>,
+}
+
+impl File {
+    /// Reads a file; `name` is what problems call it. What could be read is returned beside all
+    /// that is wrong. Values are read, but the rules that they have to keep are not asked.
+    #[must_use]
+    pub fn parse(name: &str, text: &str) -> (Self, Vec<FileProblem>) {
+        let lines = Lines::new(name, text);
+        let mut found = Vec::new();
+        let entries = match toml::de::DeTable::parse(text) {
+            Ok(table) => lines.table(table.get_ref()),
+            Err(error) => {
+                let place = lines.place(error.span().map_or(0, |span| span.start));
+                let message = format!("this is not TOML: {}", error.message().replace('\n', "; "));
+                found.push(FileProblem { place, key: String::new(), message });
+                Vec::new()
+            }
+        };
+        let mut file = Self::default();
+        let mut reader = Reader { found: &mut found, under: String::new() };
+        for entry in &entries {
+            match entry.key.as_str() {
+                "default" => {
+                    if let Some(entries) = reader.entries(entry, "a table: `[default]`") {
+                        file.default = Table::read(entries, "default", entry.place.clone(), reader.found);
+                    }
+                }
+                "profile" => sections(entry, &mut reader, |name, under, inner, found| {
+                    file.profiles.insert(name, Table::read(inner.1, under, inner.0.clone(), found));
+                }),
+                "tool" => sections(entry, &mut reader, |name, under, inner, found| {
+                    file.tools.insert(name, Table::read(inner.1, under, inner.0.clone(), found));
+                }),
+                "breaker" => sections(entry, &mut reader, |name, under, inner, found| {
+                    file.breakers.insert(name, BreakerTable::read(inner.1, under, inner.0.clone(), found));
+                }),
+                _ => {
+                    let message = format!("unknown table `{}`{}", entry.key, one_of(&entry.key, SECTIONS));
+                    reader.found.push(FileProblem { place: entry.place.clone(), key: entry.key.clone(), message });
+                }
+            }
+        }
+        (file, found)
+    }
+
+    /// Every rule that what the file says breaks by itself, whatever function it is for.
+    #[must_use]
+    pub fn check(&self) -> Vec<FileProblem> {
+        let mut found = Vec::new();
+        for (under, table) in self.tables() {
+            let Some(place) = &table.place else { continue };
+            found.extend(table.check(&under, place));
+            if let Some(Given::Is(name)) = &table.breaker
+                && let Err(why) = self.knows_breaker(name)
+            {
+                found.push(FileProblem::of(Problem::new("breaker", why), &table.places, place, &under));
+            }
+        }
+        found.extend(self.breakers.iter().flat_map(|(name, table)| table.check(&format!("breaker.{name}"))));
+        found
+    }
+
+    fn tables(&self) -> impl Iterator<Item = (String, &Table)> {
+        let profiles = self.profiles.iter().map(|(name, table)| (format!("profile.{name}"), table));
+        let tools = self.tools.iter().map(|(name, table)| (format!("tool.{name}"), table));
+        std::iter::once(("default".into(), &self.default)).chain(profiles).chain(tools)
+    }
+
+    /// Whether a breaker of this name may be used: one that is there, or any where none is.
+    ///
+    /// # Errors
+    /// A sentence with the name that was probably meant.
+    pub fn knows_breaker(&self, name: &str) -> Result<(), String> {
+        known("breaker", name, &self.breakers, self.breakers.is_empty())
+    }
+
+    /// Whether there is a profile of this name.
+    ///
+    /// # Errors
+    /// A sentence with the name that was probably meant.
+    pub fn knows_profile(&self, name: &str) -> Result<(), String> {
+        known("profile", name, &self.profiles, false)
+    }
+}
+
+fn known<T>(what: &str, name: &str, all: &BTreeMap<String, T>, otherwise: bool) -> Result<(), String> {
+    if all.contains_key(name) || otherwise {
+        return Ok(());
+    }
+    let names: Vec<&str> = all.keys().map(String::as_str).collect();
+    let meant = if names.is_empty() { "; there are none".into() } else { one_of(name, &names) };
+    Err(format!("no {what} `{name}`{meant}"))
+}
+
+/// `[section.NAME]`: hands out each name with its place and entries.
+fn sections(
+    entry: &Entry,
+    reader: &mut Reader<'_>,
+    mut each: impl FnMut(String, &str, (&Place, &[Entry]), &mut Vec<FileProblem>),
+) {
+    let section = &entry.key;
+    let Some(named) = reader.entries(entry, &format!("tables with names: `[{section}.NAME]`")) else { return };
+    for inner in named {
+        let under = format!("{section}.{}", inner.key);
+        if section != "tool"
+            && let Err(why) = check_name(&inner.key)
+        {
+            reader.found.push(FileProblem { place: inner.place.clone(), key: under, message: why });
+            continue;
+        }
+        reader.under.clone_from(section);
+        if let Some(entries) = reader.entries(inner, &format!("a table: `[{under}]`")) {
+            each(inner.key.clone(), &under, (&inner.place, entries), reader.found);
+        }
+        reader.under.clear();
+    }
+}
+
+/// What a variable says: a value under keys, of which the first are already spoken for.
+fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> Option<Entry> {
+    let place = Place::Variable(Arc::clone(variable));
+    let node = Node { place: place.clone(), kind: Kind::Word(value.into()) };
+    let mut keys = keys.iter().rev();
+    let innermost = Entry { key: keys.next()?.clone(), place: place.clone(), value: node };
+    Some(keys.fold(innermost, |inner, key| Entry {
+        key: key.clone(),
+        place: place.clone(),
+        value: Node { place: place.clone(), kind: Kind::Table(vec![inner]) },
+    }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Values with the place where each was written, whether a file or a variable holds them.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where a setting was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In a file: its name, line and column, both from 1.
+    File(Arc<str>, u32, u32),
+    /// In a variable of the environment.
+    Variable(Arc<str>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(name, line, column) => write!(f, "{name}:{line}:{column}"),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// A text in quotes.
+    Text(String),
+    /// The value of a variable: a text, a number or a list, whichever is wanted.
+    Word(String),
+    Integer(i128),
+    Float(f64),
+    Bool(bool),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+    /// A date or a time, which nothing here is.
+    Moment,
+}
+
+/// A key, where it stands, and its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) place: Place,
+    pub(crate) value: Node,
+}
+
+/// Turns offsets in a text into lines and columns.
+pub(crate) struct Lines<'t> {
+    name: Arc<str>,
+    text: &'t str,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn new(name: &str, text: &'t str) -> Self {
+        Self { name: name.into(), text }
+    }
+
+    pub(crate) fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let fits = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Place::File(Arc::clone(&self.name), fits(line), fits(column))
+    }
+
+    pub(crate) fn table(&self, table: &toml::de::DeTable<'_>) -> Vec<Entry> {
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(key, value)| {
+                let entry = Entry {
+                    key: key.get_ref().to_string(),
+                    place: self.place(key.span().start),
+                    value: self.node(value.get_ref(), value.span()),
+                };
+                (key.span().start, entry)
+            })
+            .collect();
+        // As they stand in the file, so that problems are told in that order.
+        entries.sort_by_key(|(start, _)| *start);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    fn node(&self, value: &toml::de::DeValue<'_>, span: Range<usize>) -> Node {
+        use toml::de::DeValue;
+        let kind = match value {
+            DeValue::String(text) => Kind::Text(text.to_string()),
+            DeValue::Integer(number) => {
+                i128::from_str_radix(number.as_str(), number.radix()).map_or(Kind::Moment, Kind::Integer)
+            }
+            DeValue::Float(number) => number.as_str().parse().map_or(Kind::Moment, Kind::Float),
+            DeValue::Boolean(value) => Kind::Bool(*value),
+            DeValue::Datetime(_) => Kind::Moment,
+            DeValue::Array(list) => {
+                Kind::List(list.iter().map(|value| self.node(value.get_ref(), value.span())).collect())
+            }
+            DeValue::Table(table) => Kind::Table(self.table(table)),
+        };
+        Node { place: self.place(span.start), kind }
+    }
+}

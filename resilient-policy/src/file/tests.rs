@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{BreakerPart, BulkheadPart, Given, Jitter, KindSet, RateLimitPart, RetryPart, Window};
+
+/// Every problem of a text, as it is told.
+fn problems(text: &str) -> Vec<String> {
+    let (file, mut found) = File::parse("f.toml", text);
+    if found.is_empty() {
+        found = file.check();
+    }
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_key_is_read() {
+    let (file, found) = File::parse(
+        "f.toml",
+        r#"
+        [default]
+        timeout = "20s"
+        attempt_timeout = "none"
+
+        [profile.make]
+        retry = { max = 2, base = "500ms", factor = 1.5, cap = "4s", jitter = "full", on = ["timeout"], budget = "10%" }
+        breaker = "make"
+        rate_limit = "100/1s"
+
+        [breaker.make]
+        rate = 0.5
+        window = "60s"
+        min_calls = 5
+        slow = "2s"
+        slow_rate = 1
+        open = "10s"
+        probes = 2
+        successes = 3
+
+        [tool."list.scenarios"]
+        retry = 3
+        breaker = "none"
+        bulkhead = { max = 5, queue = 9, wait = "1s", name = "five" }
+        rate_limit.rate = "5/1m"
+        rate_limit.burst = 2
+        cache.max_age = "2h"
+        "#,
+    );
+    assert_eq!(found, []);
+    assert_eq!(file.check(), []);
+    assert_eq!(file.default.timeout, Some(Duration::from_secs(20)));
+    assert_eq!(file.default.attempt_timeout, Some(Given::None));
+    let make = &file.profiles["make"];
+    let expected = RetryPart {
+        max: Some(2),
+        base: Some(Duration::from_millis(500)),
+        factor: Some(1.5),
+        cap: Some(Duration::from_secs(4)),
+        jitter: Some(Jitter::Full),
+        on: Some(KindSet::EMPTY.with(crate::ErrorKind::Timeout)),
+        budget: Some(Given::Is(0.1)),
+    };
+    assert_eq!(make.retry, Some(Given::Is(expected)));
+    assert_eq!(make.breaker, Some(Given::Is("make".into())));
+    let expected = BreakerPart {
+        rate: Some(0.5),
+        window: Some(Window::Time(Duration::from_secs(60))),
+        min_calls: Some(5),
+        slow: Some(Duration::from_secs(2)),
+        slow_rate: Some(1.0),
+        open: Some(Duration::from_secs(10)),
+        probes: Some(2),
+        successes: Some(3),
+        ..BreakerPart::default()
+    };
+    assert_eq!(file.breakers["make"].part, expected);
+    let tool = &file.tools["list.scenarios"];
+    assert_eq!(tool.retry.as_ref().and_then(Given::value).and_then(|part| part.max), Some(3));
+    assert_eq!(tool.breaker, Some(Given::None));
+    let expected = BulkheadPart { max: Some(5), queue: Some(9), wait: Some(Duration::from_secs(1)) };
+    assert_eq!(tool.bulkhead, Some(Given::Is(Named { part: expected, name: Some("five".into()) })));
+    let expected = RateLimitPart { rate: Some((5, Duration::from_secs(60))), burst: Some(2) };
+    assert_eq!(tool.rate_limit, Some(Given::Is(Named { part: expected, name: None })));
+    assert_eq!(tool.cache.and_then(|part| part.max_age), Some(Duration::from_secs(7200)));
+}
+
+#[test]
+fn what_is_not_toml_is_told_where() {
+    assert_eq!(problems("[default]\ntimeout = = 3")[0].split(": this is not TOML").next(), Some("f.toml:2:11"));
+    assert_eq!(problems("\u{0}")[0].split(": this is not TOML").next(), Some("f.toml:1:2"));
+}
+
+#[test]
+fn unknown_names_are_told_all_at_once_with_a_suggestion() {
+    assert_eq!(
+        problems("[defaults]\n[profile.a]\nretri = 3\n[profile.a.retry]\nbse = \"1s\"\n[breaker.b]\nfailure = 1\n"),
+        [
+            "f.toml:1:2: `defaults`: unknown table `defaults`; did you mean `default`?",
+            "f.toml:3:1: `profile.a.retri`: unknown key `retri`; did you mean `retry`?",
+            "f.toml:5:1: `profile.a.retry.bse`: unknown key `bse`; did you mean `base`?",
+            "f.toml:7:1: `breaker.b.failure`: unknown key `failure`; did you mean `failures`?",
+        ]
+    );
+}
+
+#[test]
+fn values_of_the_wrong_shape_are_told_with_the_right_one() {
+    let told = problems(
+        r#"
+        profile = 3
+        [default]
+        timeout = 30
+        attempt_timeout = "5"
+        retry = "3"
+        breaker = { failures = 3 }
+        bulkhead = -1
+        rate_limit = "100"
+        cache = 1
+        [tool]
+        x = 1
+        [breaker."a b"]
+        [breaker.c]
+        rate = "half"
+        window = true
+        enabled = "no"
+        "#,
+    );
+    let expected = [
+        "f.toml:2:19: `profile`: expected tables with names: `[profile.NAME]`",
+        "f.toml:4:19: `default.timeout`: expected a duration with its unit in quotes: `\"30s\"`",
+        "f.toml:5:27: `default.attempt_timeout`: `5` has no unit; write `\"5s\"` or `\"5ms\"`",
+        "f.toml:6:17: `default.retry`: expected a number without quotes: `3`",
+        "f.toml:7:19: `default.breaker`: expected a name: the settings stand in `[breaker.NAME]`",
+        "f.toml:8:20: `default.bulkhead`: expected a whole number that fits into 32 bits",
+        "f.toml:9:22: `default.rate_limit`: expected calls and a duration such as `\"100/1s\"`, found `100`",
+        "f.toml:10:17: `default.cache`: expected settings in a table: `cache = { max_age = \"1h\" }`",
+        "f.toml:12:13: `tool.x`: expected a table: `[tool.x]`",
+        "f.toml:13:18: `breaker.a b`: ` ` is not allowed in a name; expected letters, digits, `_`, `.` or `-`",
+        "f.toml:15:16: `breaker.c.rate`: expected a number such as `2.0`",
+        "f.toml:16:18: `breaker.c.window`: expected a number of results, `100`, or a time, `\"60s\"`",
+        "f.toml:17:19: `breaker.c.enabled`: expected `true` or `false`",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn the_rules_hold_for_what_a_table_says_by_itself() {
+    assert_eq!(
+        problems("[default]\ntimeout = \"25h\"\n[profile.a]\ntimeout = \"5s\"\nattempt_timeout = \"6s\"\n"),
+        [
+            "f.toml:2:11: `default.timeout`: expected between 1ms and 24h, found 25h",
+            "f.toml:5:19: `profile.a.attempt_timeout`: `attempt_timeout` (6s) is longer than `timeout` (5s) and never \
+             reached",
+        ]
+    );
+    assert_eq!(problems("[profile.a]\nattempt_timeout = \"50s\"\n[tool.b]\nretry = 10\n"), Vec::<String>::new());
+    assert_eq!(
+        problems("[breaker.m]\nfailures = 0\nwindow = 5\n"),
+        [
+            "f.toml:2:12: `breaker.m.failures`: expected 1 to 1023, found 0",
+            "f.toml:3:10: `breaker.m.window`: there is no rate to take; add `rate` or `slow`, or remove this",
+        ]
+    );
+    assert_eq!(problems("[default]\nbulkhead = { queue = 3 }\nrate_limit = { burst = 3 }").len(), 2);
+}
+
+#[test]
+fn where_a_file_has_breakers_no_other_is_named() {
+    assert_eq!(problems("[default]\nbreaker = \"mkae\"\n"), Vec::<String>::new());
+    assert_eq!(
+        problems("[default]\nbreaker = \"mkae\"\n[breaker.make]\n"),
+        ["f.toml:2:11: `default.breaker`: no breaker `mkae`; did you mean `make`?"]
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in ".*") {
+        let _ = problems(&text);
+    }
+
+    #[test]
+    fn no_toml_makes_it_panic(
+        section in "default|profile\\.[a-z]|breaker\\.[a-z]|tool\\.[a-z]|[a-z]+",
+        key in "timeout|retry|bulkhead|rate_limit|cache|failures|rate|window|open|retry\\.on|retry\\.base|[a-z]+",
+        value in "\"[^\"\\\\]*\"|-?[0-9]{1,30}|[0-9]\\.[0-9]e[0-9]{1,3}|true|\\[\"[a-z_]*\"\\]|nan|inf|1979-05-27|\\{ max = -1 \\}",
+    ) {
+        let _ = problems(&format!("[{section}]\n{key} = {value}\n"));
+    }
+}

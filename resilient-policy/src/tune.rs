@@ -1,0 +1,174 @@
+//! A compiled-in policy changed at start: what is there can be tuned or taken away, and nothing
+//! that the code does not have can be added.
+
+use crate::{BreakerPart, BreakerSettings, Given, Policy, Problem, Table};
+
+/// Who a table is for, and so what it means that a function lacks a key which the table speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// This function alone: the key is a mistake.
+    OneFunction,
+    /// Many functions: the key is for those that have it.
+    Many,
+}
+
+/// Changes a policy as the table says. What it may not say is told, and left as it is.
+#[must_use]
+pub fn tune(policy: &mut Policy, table: &Table, whom: For) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut missing = |path: &'static str| {
+        if whom == For::OneFunction {
+            let message = "the code does not have this key; a setting can tune or disable what was compiled in, not \
+                           add to it";
+            found.push(Problem::new(path, message));
+        }
+    };
+    policy.timeout = table.timeout.unwrap_or(policy.timeout);
+    match (table.attempt_timeout, policy.attempt_limit()) {
+        (Some(_), None) => missing("attempt_timeout"),
+        (Some(Given::Is(limit)), Some(_)) => policy.attempt_timeout = Some(limit),
+        (Some(Given::None), Some(_)) => policy.attempt_timeout = None,
+        (None, _) => {}
+    }
+    match (&table.retry, &mut policy.retry) {
+        (Some(_), None) => missing("retry"),
+        (Some(Given::Is(part)), Some(retry)) => part.apply(retry),
+        (Some(Given::None), _) => policy.retry = None,
+        (None, _) => {}
+    }
+    match (&table.bulkhead, &mut policy.bulkhead) {
+        (Some(_), None) => missing("bulkhead"),
+        (Some(Given::Is(named)), Some(bulkhead)) => named.part.apply(&mut bulkhead.settings),
+        (Some(Given::None), _) => policy.bulkhead = None,
+        (None, _) => {}
+    }
+    match (&table.rate_limit, &mut policy.rate_limit) {
+        (Some(_), None) => missing("rate_limit"),
+        (Some(Given::Is(named)), Some(rate_limit)) => named.part.apply(&mut rate_limit.settings),
+        (Some(Given::None), _) => policy.rate_limit = None,
+        (None, _) => {}
+    }
+    match (&table.cache, &mut policy.cache) {
+        (Some(_), None) => missing("cache"),
+        (Some(part), Some(cache)) => part.apply(cache),
+        (None, _) => {}
+    }
+    match (&table.breaker, &policy.breaker) {
+        (Some(Given::None), Some(_)) => policy.breaker = None,
+        (Some(Given::None), None) => missing("breaker"),
+        (Some(Given::Is(name)), Some(breaker)) if name == breaker.name => {}
+        (Some(Given::Is(_)), None) => missing("breaker"),
+        (Some(Given::Is(_)), Some(breaker)) => {
+            let message =
+                format!("which breaker guards a function is compiled in: `{}`; expected `none`", breaker.name);
+            found.push(Problem::new("breaker", message));
+        }
+        (None, _) => {}
+    }
+    for (path, named) in
+        [("bulkhead.name", name_of(table.bulkhead.as_ref())), ("rate_limit.name", name_of(table.rate_limit.as_ref()))]
+    {
+        if named {
+            found.push(Problem::new(path, "who shares a limit is compiled in; remove this"));
+        }
+    }
+    found
+}
+
+fn name_of<T>(limit: Option<&Given<crate::Named<T>>>) -> bool {
+    limit.and_then(Given::value).is_some_and(|limit| limit.name.is_some())
+}
+
+/// Changes a breaker's settings. What it may not say is told, and left as it is.
+#[must_use]
+pub fn tune_breaker(settings: &mut BreakerSettings, part: &BreakerPart) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut part = *part;
+    let mut refuse = |path: &'static str, is: bool, message: &str| {
+        if is {
+            found.push(Problem::new(path, message));
+        }
+        is
+    };
+    let by_rate = "this breaker opens by a rate, as the code says; tune `rate`, `window` or `min_calls`";
+    let in_a_row = "this breaker counts failures in a row, as the code says; tune `failures`";
+    let no_slow = "no call counts as slow for this breaker, as the code says";
+    if refuse("breaker.failures", part.failures.is_some() && settings.rate.is_some(), by_rate) {
+        part.failures = None;
+    }
+    if refuse("breaker.rate", part.rate.is_some() && settings.rate.is_none(), in_a_row) {
+        part.rate = None;
+    }
+    if refuse("breaker.slow", part.slow.is_some() && settings.slow.is_none(), no_slow) {
+        part.slow = None;
+    }
+    if refuse("breaker.slow_rate", part.slow_rate.is_some() && settings.slow.is_none(), no_slow) {
+        part.slow_rate = None;
+    }
+    for (path, is) in [("breaker.window", part.window.is_some()), ("breaker.min_calls", part.min_calls.is_some())] {
+        if refuse(path, is && !settings.has_window(), in_a_row) {
+            (part.window, part.min_calls) = (None, None);
+        }
+    }
+    part.apply(settings);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{BreakerUse, Retry, Window};
+
+    fn said(keys: &str, value: &str) -> Table {
+        let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
+        let (table, found) = Table::of_variable(&Arc::from("VARIABLE"), &keys, value);
+        assert_eq!(found, []);
+        table
+    }
+
+    #[test]
+    fn what_is_there_is_tuned_part_by_part() {
+        let mut policy = Policy::new().retry(Retry::new(3).factor(3.0)).breaker(BreakerUse::named("make"));
+        for (keys, value) in
+            [("retry.base", "250ms"), ("timeout", "9s"), ("attempt_timeout", "2s"), ("breaker", "none")]
+        {
+            assert_eq!(tune(&mut policy, &said(keys, value), For::OneFunction), [], "{keys}");
+        }
+        let expected = Policy::new()
+            .retry(Retry::new(3).factor(3.0).base(Duration::from_millis(250)))
+            .timeout(Duration::from_secs(9))
+            .attempt_timeout(Duration::from_secs(2));
+        assert_eq!(policy, expected);
+    }
+
+    #[test]
+    fn nothing_is_added_to_one_function_and_many_take_what_they_have() {
+        for (keys, value) in
+            [("retry", "2"), ("attempt_timeout", "2s"), ("breaker", "make"), ("bulkhead", "3"), ("rate_limit", "1/1s")]
+        {
+            let mut policy = Policy::new();
+            let paths: Vec<_> =
+                tune(&mut policy, &said(keys, value), For::OneFunction).iter().map(|problem| problem.path).collect();
+            assert_eq!(paths, [keys]);
+            assert_eq!(tune(&mut policy, &said(keys, value), For::Many), []);
+            assert_eq!(policy, Policy::new());
+        }
+    }
+
+    #[test]
+    fn a_breaker_keeps_the_way_it_counts() {
+        let part = |failures, rate, window| BreakerPart { failures, rate, window, ..BreakerPart::default() };
+        let paths = |mut settings: BreakerSettings, part: &BreakerPart| {
+            tune_breaker(&mut settings, part).iter().map(|problem| problem.path).collect::<Vec<_>>()
+        };
+        let in_a_row = BreakerSettings::new();
+        let by_rate = BreakerSettings::new().rate(0.5);
+        assert_eq!(paths(in_a_row, &part(Some(9), None, None)), Vec::<&str>::new());
+        assert_eq!(paths(in_a_row, &part(None, Some(0.1), Some(Window::Count(9)))), ["breaker.rate", "breaker.window"]);
+        assert_eq!(paths(by_rate, &part(None, Some(0.1), Some(Window::Count(9)))), Vec::<&str>::new());
+        assert_eq!(paths(by_rate, &part(Some(9), None, None)), ["breaker.failures"]);
+    }
+}

@@ -1,0 +1,44 @@
+//! What a client learns of a tool's policy when it lists the tools: how long to wait for an answer,
+//! and what is repeated already.
+
+use resilient_policy::{ErrorKind, Policy, Source, latest_answer};
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::model::MetaObject;
+use serde_json::{Value, json};
+
+use super::wire::POLICY_META;
+use crate::clock::saturating_millis;
+use crate::site::Site;
+
+/// Says the policy of each guarded tool in its `_meta`.
+pub(super) fn tell_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>, guarded: &[&'static Site]) {
+    for route in router.map.values_mut() {
+        let site = guarded.iter().find(|site| site.tool() == Some(&*route.attr.name));
+        if let Some(site) = site {
+            let meta = route.attr.meta.get_or_insert_with(MetaObject::default);
+            // What the tool says of itself stays.
+            meta.0.entry(POLICY_META).or_insert_with(|| policy(&site.bind_globally().policy));
+        }
+    }
+}
+
+fn policy(policy: &Policy) -> Value {
+    let mut told = json!({
+        "answers_within_ms": saturating_millis(latest_answer(policy)),
+        "max_attempts": policy.retries() + 1,
+    });
+    let Some(members) = told.as_object_mut() else { return told };
+    if let Some(retry) = &policy.retry {
+        let kinds = ErrorKind::ALL.iter().filter(|kind| retry.on.contains(**kind));
+        members.insert("retries_on".into(), kinds.map(|kind| kind.as_str()).collect());
+    }
+    if let Some(rate_limit) = &policy.rate_limit {
+        let settings = rate_limit.settings;
+        let told = json!({ "calls": settings.calls, "period_ms": saturating_millis(settings.period) });
+        members.insert("rate_limit".into(), told);
+    }
+    if !policy.fallback.is_empty() {
+        members.insert("fallback".into(), policy.fallback.iter().copied().map(Source::as_str).collect());
+    }
+    told
+}

@@ -1,0 +1,123 @@
+//! Binding a guarded function to what it shares with others.
+
+use std::sync::Arc;
+
+use resilient_policy::{BreakerUse, BulkheadUse, Policy};
+
+use super::declared::Settings;
+use super::{BreakerHandle, Held, Registry, entry};
+use crate::breaker::{Breaker, KeyedBreakers};
+use crate::bulkhead::Bulkheads;
+#[cfg(feature = "rate-limit")]
+use crate::rate_limit::RateLimits;
+use crate::retry::Budget;
+use crate::site::Site;
+use crate::statistics::ToolStatistics;
+
+/// What one function is bound to.
+pub(crate) struct Binding {
+    /// Its policy, with what was set at start.
+    pub(crate) policy: Policy,
+    pub(crate) statistics: Arc<ToolStatistics>,
+    pub(crate) breaker: Option<BreakerHandle>,
+    pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
+    /// Of a function that retries without a breaker; with one, its users share a budget.
+    pub(crate) own_budget: Option<Box<Budget>>,
+    pub(crate) bulkheads: Option<Arc<Bulkheads>>,
+    #[cfg(feature = "rate-limit")]
+    pub(crate) rate_limits: Option<Arc<RateLimits>>,
+    #[cfg(feature = "cache")]
+    pub(crate) answers: Option<crate::cache::Answers>,
+}
+
+impl Registry {
+    pub(crate) fn bind(&self, site: &Site) -> Binding {
+        let policy = self.policy(site);
+        #[cfg(feature = "config")]
+        self.lock().named_breakers.extend(site.breaker.map(Breaker::name).or(site.policy().breaker.map(|it| it.name)));
+        let breaker = match site.breaker {
+            Some(own) => self.bind_static(own, site),
+            None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
+        };
+        self.describe(site, policy, breaker.clone());
+        Binding {
+            policy,
+            statistics: if site.tool().is_some() {
+                self.statistics(site.name())
+            } else {
+                entry(&mut self.lock().functions, site.name())
+            },
+            breaker,
+            keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
+            own_budget: policy.retry.map(|_| Box::new(Budget::new())),
+            bulkheads: policy.bulkhead.map(|wanted| self.bulkheads(wanted, site)),
+            #[cfg(feature = "rate-limit")]
+            rate_limits: policy.rate_limit.map(|wanted| self.rate_limits(wanted, site)),
+            #[cfg(feature = "cache")]
+            answers: policy.cache.map(crate::cache::Answers::new),
+        }
+    }
+
+    /// A breaker of the user's, unless a setting says to do without.
+    fn bind_static(&self, own: &'static Breaker, site: &Site) -> Option<BreakerHandle> {
+        self.declare("breaker", own.name(), Settings::Breaker(own.settings()), site);
+        #[cfg(feature = "config")]
+        if let Some(overrides) = self.overrides.get() {
+            if overrides.tunes_breaker(own.name()) {
+                let message = "is a `static` of the code; of its settings only `enabled` can be changed";
+                self.lock().conflicts.push(format!("the breaker `{}` {message}", own.name()));
+            }
+            if overrides.is_disabled(own.name()) {
+                return None;
+            }
+        }
+        let mut inner = self.lock();
+        if !inner.statics.iter().any(|known| std::ptr::eq(*known, own)) {
+            inner.statics.push(own);
+        }
+        Some(BreakerHandle(Held::Static(own)))
+    }
+
+    fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> BreakerHandle {
+        let fresh = || Arc::new(Breaker::undeclared(wanted.name, self.breaker_settings(wanted.name, None)));
+        let known = self.lock().breakers.get(wanted.name).cloned();
+        // Made outside of the lock, under which no setting is looked up.
+        let fresh = known.unwrap_or_else(fresh);
+        let breaker = Arc::clone(self.lock().breakers.entry(wanted.name).or_insert(fresh));
+        if let Some(settings) = site.policy().breaker.and_then(|compiled| compiled.settings) {
+            self.declare("breaker", wanted.name, Settings::Breaker(settings), site);
+            breaker.declare(self.breaker_settings(wanted.name, Some(settings)));
+        }
+        BreakerHandle(Held::Named(breaker))
+    }
+
+    fn keyed_breakers(&self, wanted: BreakerUse) -> Arc<KeyedBreakers> {
+        let fresh = Arc::new(KeyedBreakers::new(wanted.name, self.breaker_settings(wanted.name, None)));
+        let keyed = Arc::clone(self.lock().keyed_breakers.entry(wanted.name).or_insert(fresh));
+        if let Some(settings) = wanted.settings {
+            keyed.declare(settings);
+        }
+        keyed
+    }
+
+    /// The bulkheads of that name, or new ones for a function that has them to itself.
+    fn bulkheads(&self, wanted: BulkheadUse, site: &Site) -> Arc<Bulkheads> {
+        let fresh = || Arc::new(Bulkheads::new(wanted.settings));
+        let Some(name) = wanted.name else { return fresh() };
+        if let Some(compiled) = site.policy().bulkhead {
+            self.declare("bulkhead", name, Settings::Bulkhead(compiled.settings), site);
+        }
+        Arc::clone(self.lock().bulkheads.entry(name).or_insert_with(fresh))
+    }
+
+    /// The rate limits of that name, or new ones for a function that has them to itself.
+    #[cfg(feature = "rate-limit")]
+    fn rate_limits(&self, wanted: resilient_policy::RateLimitUse, site: &Site) -> Arc<RateLimits> {
+        let fresh = || Arc::new(RateLimits::new(wanted.settings));
+        let Some(name) = wanted.name else { return fresh() };
+        if let Some(compiled) = site.policy().rate_limit {
+            self.declare("rate limit", name, Settings::RateLimit(compiled.settings), site);
+        }
+        Arc::clone(self.lock().rate_limits.entry(name).or_insert_with(fresh))
+    }
+}

@@ -1,0 +1,195 @@
+//! What functions share by name: statistics of a tool, breakers, stores of last good answers.
+
+mod bind;
+mod declared;
+mod policies;
+mod scope;
+mod settings;
+
+#[cfg(feature = "config")]
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use bind::Binding;
+pub use policies::PolicyDescriptor;
+pub use scope::ScopedRegistry;
+pub(crate) use scope::enter;
+
+use declared::Settings;
+use policies::Described;
+
+use crate::breaker::{Breaker, BreakerSnapshot, KeyedBreakers};
+use crate::bulkhead::Bulkheads;
+#[cfg(feature = "rate-limit")]
+use crate::rate_limit::RateLimits;
+#[cfg(feature = "config")]
+use crate::settings::Overrides;
+use crate::site::Location;
+use crate::statistics::{ToolSnapshot, ToolStatistics};
+
+/// A breaker that a function uses: one of the registry's, or a `static` of the user's.
+#[derive(Debug, Clone)]
+pub struct BreakerHandle(Held);
+
+#[derive(Debug, Clone)]
+enum Held {
+    Named(Arc<Breaker>),
+    Static(&'static Breaker),
+}
+
+impl std::ops::Deref for BreakerHandle {
+    type Target = Breaker;
+
+    fn deref(&self) -> &Breaker {
+        match &self.0 {
+            Held::Named(breaker) => breaker,
+            Held::Static(breaker) => breaker,
+        }
+    }
+}
+
+/// Everything that functions share: one registry for the process, and one of its own for each
+/// test that wants to be alone.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// use std::sync::Arc;
+/// use resilient_runtime::{Registry, ResilienceError, resilient};
+///
+/// #[resilient(breaker = "shop", name = "ask")]
+/// async fn ask() -> Result<u32, ResilienceError> {
+///     Ok(1)
+/// }
+///
+/// let registry = Arc::new(Registry::new());
+/// registry.clone().scope(async { ask().await }).await.unwrap();
+/// assert_eq!(registry.function("ask").unwrap().calls(), 1);
+/// assert!(Registry::global().breaker("shop").is_none());
+/// # });
+/// ```
+///
+/// A `static Breaker` belongs to the code, not to a registry: tests that use one share it.
+#[derive(Default)]
+pub struct Registry {
+    inner: Mutex<Inner>,
+    /// What was set at start.
+    #[cfg(feature = "config")]
+    overrides: OnceLock<Overrides>,
+}
+
+#[derive(Default)]
+struct Inner {
+    policies: HashMap<(&'static str, Location), Described>,
+    /// The settings that the code gives to what is shared by name, and where.
+    declared: HashMap<(&'static str, &'static str), (Settings, Location)>,
+    conflicts: Vec<String>,
+    /// The breakers that functions name, there or not.
+    #[cfg(feature = "config")]
+    named_breakers: BTreeSet<&'static str>,
+    #[cfg(feature = "config")]
+    problems: Vec<resilient_policy::FileProblem>,
+    tools: HashMap<Arc<str>, Arc<ToolStatistics>>,
+    functions: HashMap<Arc<str>, Arc<ToolStatistics>>,
+    breakers: HashMap<&'static str, Arc<Breaker>>,
+    statics: Vec<&'static Breaker>,
+    keyed_breakers: HashMap<&'static str, Arc<KeyedBreakers>>,
+    bulkheads: HashMap<&'static str, Arc<Bulkheads>>,
+    #[cfg(feature = "rate-limit")]
+    rate_limits: HashMap<&'static str, Arc<RateLimits>>,
+}
+
+impl Registry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The registry of this process.
+    #[must_use]
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<Registry> = OnceLock::new();
+        GLOBAL.get_or_init(Self::default)
+    }
+
+    /// What each tool has counted, by name.
+    #[must_use]
+    pub fn tools(&self) -> Vec<(Arc<str>, ToolSnapshot)> {
+        let tools = self.lock().tools.clone();
+        read_all(tools)
+    }
+
+    /// What each guarded function that is no tool has counted, by the path of its module and its
+    /// name, or by the name that the policy gives it.
+    #[must_use]
+    pub fn functions(&self) -> Vec<(Arc<str>, ToolSnapshot)> {
+        let functions = self.lock().functions.clone();
+        read_all(functions)
+    }
+
+    /// What one tool has counted.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<ToolSnapshot> {
+        let tool = self.lock().tools.get(name).cloned();
+        tool.map(|tool| tool.read())
+    }
+
+    /// What one guarded function that is no tool has counted. See [`functions`](Self::functions).
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<ToolSnapshot> {
+        let function = self.lock().functions.get(name).cloned();
+        function.map(|function| function.read())
+    }
+
+    /// Every breaker that a function has been bound to, by name; of those with a key, the ones
+    /// that are not closed.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<BreakerSnapshot> {
+        let inner = self.lock();
+        let breakers: Vec<_> = inner.breakers.values().cloned().collect();
+        let statics = inner.statics.clone();
+        let keyed: Vec<_> = inner.keyed_breakers.values().cloned().collect();
+        drop(inner);
+        let mut read: Vec<_> = breakers.iter().map(|breaker| breaker.snapshot()).collect();
+        read.extend(statics.iter().map(|breaker| breaker.snapshot()));
+        read.extend(keyed.iter().flat_map(|keyed| keyed.not_closed()));
+        read.sort_by_key(|snapshot| snapshot.name);
+        read
+    }
+
+    /// The breaker of that name, once a function has been bound to it. Where it has a key this is the
+    /// one that calls without a key ask; isolated by hand it rejects those of every key.
+    #[must_use]
+    pub fn breaker(&self, name: &str) -> Option<BreakerHandle> {
+        let inner = self.lock();
+        let named = inner.breakers.get(name).cloned().map(Held::Named);
+        let a_static = || inner.statics.iter().find(|breaker| breaker.name() == name).copied().map(Held::Static);
+        named.or_else(a_static).map(BreakerHandle)
+    }
+
+    /// The statistics of the tool of that name: they exist from the first question on.
+    pub(crate) fn statistics(&self, name: &str) -> Arc<ToolStatistics> {
+        entry(&mut self.lock().tools, name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The statistics of that name: they exist from the first question on.
+fn entry(of: &mut HashMap<Arc<str>, Arc<ToolStatistics>>, name: &str) -> Arc<ToolStatistics> {
+    if let Some(found) = of.get(name) {
+        return Arc::clone(found);
+    }
+    let fresh = Arc::new(ToolStatistics::new());
+    of.insert(name.into(), Arc::clone(&fresh));
+    fresh
+}
+
+fn read_all(of: HashMap<Arc<str>, Arc<ToolStatistics>>) -> Vec<(Arc<str>, ToolSnapshot)> {
+    let mut read: Vec<_> = of.into_iter().map(|(name, counted)| (name, counted.read())).collect();
+    read.sort_by(|a, b| a.0.cmp(&b.0));
+    read
+}

@@ -1,0 +1,104 @@
+//! The policies of guarded functions, for whoever wants to read them.
+
+use std::time::Duration;
+
+use resilient_policy::{BreakerSettings, Policy, latest_answer};
+
+use super::{BreakerHandle, Registry};
+use crate::site::{Location, Site};
+
+/// The policy of one guarded function, as it holds.
+///
+/// ```
+/// # #[cfg(feature = "rmcp")] mod example {
+/// use resilient_runtime::{Registry, ResilienceError, resilient};
+/// use rmcp::{tool, tool_router};
+///
+/// pub struct Shop;
+///
+/// #[resilient(timeout = "10s", breaker = "shop")]
+/// #[tool_router]
+/// impl Shop {
+///     /// Count the orders.
+///     #[resilient(retry = 2)]
+///     #[tool(annotations(read_only_hint = true))]
+///     async fn count(&self) -> Result<String, ResilienceError> {
+///         Ok("7".into())
+///     }
+/// }
+///
+/// # pub fn main() {
+/// let _ = Shop::tool_router();
+/// let policies = Registry::global().policies();
+/// let count = policies.iter().find(|policy| policy.tool == Some("count")).unwrap();
+/// assert_eq!(count.policy.retries(), 2);
+/// assert_eq!(count.breaker.unwrap().failures, 5);
+/// assert_eq!(count.latest_answer().as_secs(), 10);
+/// # } }
+/// # #[cfg(feature = "rmcp")] example::main();
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct PolicyDescriptor {
+    /// Under which name it is counted.
+    pub name: &'static str,
+    /// Under which name it is served, if it is a tool.
+    pub tool: Option<&'static str>,
+    /// The file in which it stands.
+    pub file: &'static str,
+    /// The line in it.
+    pub line: u32,
+    /// The policy.
+    pub policy: Policy,
+    /// The settings of its breaker, whoever gave them.
+    pub breaker: Option<BreakerSettings>,
+}
+
+impl PolicyDescriptor {
+    /// The time after which every call has an answer: the timeout, and after that the limit of a
+    /// fallback function.
+    #[must_use]
+    pub fn latest_answer(&self) -> Duration {
+        latest_answer(&self.policy)
+    }
+}
+
+/// A function that was bound.
+pub(super) struct Described {
+    name: &'static str,
+    tool: Option<&'static str>,
+    location: Location,
+    policy: Policy,
+    breaker: Option<BreakerHandle>,
+}
+
+impl Described {
+    fn read(&self) -> PolicyDescriptor {
+        let Self { name, tool, location: Location { file, line, .. }, policy, ref breaker } = *self;
+        let breaker = breaker.as_ref().map(|breaker| breaker.settings());
+        PolicyDescriptor { name, tool, file, line, policy, breaker }
+    }
+}
+
+impl Registry {
+    /// The policy of every guarded function that is known, as it holds: of tools from when their
+    /// router was built, of other functions from their first call on.
+    #[must_use]
+    pub fn policies(&self) -> Vec<PolicyDescriptor> {
+        let mut read: Vec<_> = self.lock().policies.values().map(Described::read).collect();
+        read.sort_by_key(|policy| (policy.name, policy.file, policy.line));
+        read
+    }
+
+    /// The name of a function that was bound.
+    #[cfg(feature = "config")]
+    pub(super) fn bound_first(&self) -> Option<&'static str> {
+        self.lock().policies.keys().map(|(name, _)| *name).min()
+    }
+
+    pub(super) fn describe(&self, site: &Site, policy: Policy, breaker: Option<BreakerHandle>) {
+        let described = Described { name: site.name(), tool: site.tool(), location: site.location(), policy, breaker };
+        // A guard that is made anew is the same as before.
+        self.lock().policies.insert((site.name(), site.location()), described);
+    }
+}

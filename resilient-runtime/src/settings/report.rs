@@ -1,0 +1,41 @@
+//! Everything that is wrong with what was set, in one report.
+
+use std::fmt;
+
+use resilient_policy::FileProblem;
+
+/// Why a server refuses to start: every problem, each with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidSettings(Vec<String>);
+
+impl InvalidSettings {
+    /// The report, unless nothing is wrong. One mistake that is found for several functions is told
+    /// once.
+    pub(super) fn of(problems: Vec<FileProblem>, others: Vec<String>) -> Option<Self> {
+        let mut told: Vec<FileProblem> = Vec::new();
+        for problem in problems {
+            if !told.iter().any(|known| known.place == problem.place && known.message == problem.message) {
+                told.push(problem);
+            }
+        }
+        let mut lines: Vec<_> = told.iter().map(ToString::to_string).collect();
+        lines.extend(others);
+        (!lines.is_empty()).then_some(Self(lines))
+    }
+
+    /// What is wrong: where, what, and what was expected.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} {} in the settings:", if count == 1 { "problem" } else { "problems" })?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for InvalidSettings {}

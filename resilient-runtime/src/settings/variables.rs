@@ -1,0 +1,178 @@
+//! `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`: variables of the environment that tune what was
+//! compiled in.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use resilient_policy::{BreakerTable, FileProblem, Place, Table, nearest, one_of};
+
+const PREFIX: &str = "RESILIENT__";
+const SECTIONS: [(&str, Section); 4] = [
+    ("TOOL", Section::Tool),
+    ("BREAKER", Section::Breaker),
+    ("PROFILE", Section::Profile),
+    ("DEFAULT", Section::Default),
+];
+
+/// The file to be read at start.
+pub(super) const CONFIG: &str = "RESILIENT_CONFIG";
+/// The switch that turns off everything that can reject, repeat or cut off a call.
+pub(super) const DISABLED: &str = "RESILIENT_DISABLED";
+
+/// What a variable is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Tool,
+    Breaker,
+    Profile,
+    Default,
+}
+
+impl Section {
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Breaker => BreakerTable::KEYS,
+            Self::Tool | Self::Profile | Self::Default => Table::KEYS,
+        }
+    }
+
+    pub(super) const fn what(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Breaker => "breaker",
+            Self::Profile => "profile",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// A variable whose section is known, and not yet whom it names.
+#[derive(Debug)]
+pub(super) struct Variable {
+    pub(super) name: Arc<str>,
+    pub(super) section: Section,
+    /// What follows the section: a name and keys, in capitals.
+    rest: String,
+    pub(super) value: String,
+    /// Whether somebody has found himself named.
+    used: AtomicBool,
+}
+
+impl Variable {
+    /// The keys that the variable gives to whoever has this name.
+    pub(super) fn keys_for(&self, name: &str) -> Option<Vec<String>> {
+        let keys = self.behind(name)?;
+        // A name may have two underscores itself: what follows a shorter one is then no key.
+        let is_mine = self.section == Section::Default || self.section.keys().contains(&keys.first()?.as_str());
+        if is_mine {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        is_mine.then_some(keys)
+    }
+
+    /// What follows this name.
+    fn behind(&self, name: &str) -> Option<Vec<String>> {
+        let rest = match self.section {
+            Section::Default => &*self.rest,
+            _ => self.rest.strip_prefix(&in_capitals(name))?.strip_prefix("__")?,
+        };
+        Some(rest.split("__").map(str::to_lowercase).collect())
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// The problem of a variable that names nobody: which of these it may have meant.
+    pub(super) fn names_nobody(&self, known: &[&str]) -> FileProblem {
+        let what = self.section.what();
+        let place = Place::Variable(Arc::clone(&self.name));
+        if let Some((name, keys)) = known.iter().find_map(|name| Some((name, self.behind(name)?))) {
+            let (key, keys) = (keys.join("."), self.section.keys());
+            let message = format!("unknown key `{key}`{}", one_of(&key, keys));
+            return FileProblem { place, key: format!("{what}.{name}.{key}"), message };
+        }
+        let named = self.rest.split("__").next().unwrap_or_default().to_lowercase();
+        let capitals: Vec<String> = known.iter().map(|name| in_capitals(name).to_lowercase()).collect();
+        let meant = match nearest(&named, capitals.iter().map(String::as_str)) {
+            Some(near) => format!("; did you mean `{}`?", near.to_uppercase()),
+            None if known.is_empty() => format!("; no {what} is known here"),
+            None => one_of("", known),
+        };
+        let message = format!("no {what} `{}`{meant}", named.to_uppercase());
+        FileProblem { place, key: String::new(), message }
+    }
+}
+
+/// A name as a part of a variable.
+pub(super) fn in_capitals(name: &str) -> String {
+    name.to_uppercase().replace(['-', '.'], "_")
+}
+
+/// What the environment says.
+#[derive(Debug, Default)]
+pub(super) struct Variables {
+    pub(super) all: Vec<Variable>,
+    /// The path of the file to be read.
+    pub(super) config: Option<String>,
+    pub(super) disabled: bool,
+}
+
+impl Variables {
+    /// Sorts variables; those of other programs are left alone.
+    pub(super) fn read(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        problems: &mut Vec<FileProblem>,
+    ) -> Self {
+        let mut read = Self::default();
+        let mut environment: Vec<_> = environment.into_iter().collect();
+        environment.sort();
+        for (name, value) in environment {
+            let Ok(name) = name.into_string() else { continue };
+            if !name.starts_with("RESILIENT") {
+                continue;
+            }
+            let place = || Place::Variable(name.as_str().into());
+            let mut problem = |message: String| {
+                problems.push(FileProblem { place: place(), key: String::new(), message });
+            };
+            let Ok(value) = value.into_string() else {
+                problem("the value is no text".into());
+                continue;
+            };
+            if let Some(rest) = name.strip_prefix(PREFIX) {
+                match variable(&name, rest, value) {
+                    Ok(variable) => read.all.push(variable),
+                    Err(why) => problem(why),
+                }
+            } else if name == CONFIG {
+                read.config = Some(value).filter(|path| !path.is_empty());
+            } else if name == DISABLED {
+                match value.trim() {
+                    "1" | "true" => read.disabled = true,
+                    "" | "0" | "false" => {}
+                    other => problem(format!("expected `1` or `0`, found `{other}`")),
+                }
+            } else if let Some(near) = nearest(&name, [CONFIG, DISABLED]) {
+                // Whatever else begins like this may be somebody else's.
+                problem(format!("unknown variable; did you mean `{near}`?"));
+            }
+        }
+        read
+    }
+}
+
+fn variable(name: &str, rest: &str, value: String) -> Result<Variable, String> {
+    let (first, rest) = rest.split_once("__").unwrap_or((rest, ""));
+    let Some((_, section)) = SECTIONS.iter().find(|(word, _)| *word == first) else {
+        let words: Vec<&str> = SECTIONS.iter().map(|(word, _)| *word).collect();
+        return Err(format!("`{first}` is nothing that can be set{}", one_of(first, &words)));
+    };
+    let needs = if *section == Section::Default { 1 } else { 2 };
+    if rest.split("__").filter(|part| !part.is_empty()).count() < needs {
+        let shown = if *section == Section::Default { "" } else { "NAME__" };
+        return Err(format!("expected a name and a key: `{PREFIX}{first}__{shown}TIMEOUT`"));
+    }
+    Ok(Variable { name: name.into(), section: *section, rest: rest.into(), value, used: AtomicBool::new(false) })
+}
