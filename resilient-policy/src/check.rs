@@ -106,12 +106,12 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
         found.push(Problem::new(
             "retry.max",
             format!(
-                "retry {} can never start: the delays before it are {}{}, but the timeout is {}; {fitting} {} fit",
+                "retry {} can never start: the delays before it are {}{}, but the timeout is {}; {fitting} {}",
                 retry.max,
                 schedule.join(" + "),
                 if retry.jitter == Jitter::Equal { " (at least half of that with jitter)" } else { "" },
                 format_duration(policy.timeout),
-                if fitting == 1 { "retry" } else { "retries" },
+                if fitting == 1 { "retry fits" } else { "retries fit" },
             ),
         ));
     }

@@ -9,11 +9,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use resilient_policy::{File, FileProblem, Place, nearest};
+use resilient_policy::{BreakerTable, File, FileProblem, Place, nearest};
 
 pub(crate) use overrides::Overrides;
 pub use report::InvalidSettings;
-use variables::{CONFIG, Section, Variables, in_capitals};
+use variables::{CONFIG, Section, Variables, in_capitals, not_guarded};
 
 use crate::guard::Guard;
 use crate::registry::Registry;
@@ -219,6 +219,18 @@ fn names(
     for (what, name, known, place) in places.chain(in_breakers) {
         if let Some(place) = place {
             unknown(what, name, known, place);
+        }
+    }
+    let guarded: Vec<&str> = known.sites.iter().filter_map(|site| site.tool()).collect();
+    for (name, table) in in_tools.iter().filter(|(name, _)| tools.contains(&name.as_str())) {
+        if let Some(place) = table.place.clone().filter(|_| !guarded.contains(&name.as_str())) {
+            problems.push(FileProblem { place, key: String::new(), message: not_guarded(name) });
+        }
+    }
+    // Of these nothing is known but their names.
+    for (variable, name) in overrides.of_breakers(&known.breakers) {
+        if let Some(keys) = variable.keys_for(name) {
+            problems.extend(BreakerTable::of_variable(&variable.name, &keys, &variable.value).1);
         }
     }
     for variable in overrides.variables.iter().filter(|variable| !variable.is_used()) {

@@ -120,6 +120,15 @@ impl Overrides {
         })
     }
 
+    /// Every variable about a breaker, with each of these names.
+    pub(super) fn of_breakers<'a>(
+        &'a self,
+        names: &'a [&'static str],
+    ) -> impl Iterator<Item = (&'a Variable, &'a str)> {
+        let about = self.variables.iter().filter(|variable| variable.section == Section::Breaker);
+        about.flat_map(|variable| names.iter().map(move |name| (variable, *name)))
+    }
+
     fn breaker_tables(&self, name: &str, problems: &mut Vec<FileProblem>) -> Vec<BreakerTable> {
         let mut tables: Vec<_> = self.file.breakers.get(name).cloned().into_iter().collect();
         for variable in self.variables.iter().filter(|variable| variable.section == Section::Breaker) {

@@ -89,8 +89,13 @@ impl Variable {
         let what = self.section.what();
         let place = Place::Variable(Arc::clone(&self.name));
         if let Some((name, keys)) = known.iter().find_map(|name| Some((name, self.behind(name)?))) {
-            let (key, keys) = (keys.join("."), self.section.keys());
-            let message = format!("unknown key `{key}`{}", one_of(&key, keys));
+            let message = if keys.first().is_some_and(|key| self.section.keys().contains(&key.as_str())) {
+                not_guarded(name)
+            } else {
+                let key = keys.join(".");
+                format!("unknown key `{key}`{}", one_of(&key, self.section.keys()))
+            };
+            let key = keys.join(".");
             return FileProblem { place, key: format!("{what}.{name}.{key}"), message };
         }
         let named = self.rest.split("__").next().unwrap_or_default().to_lowercase();
@@ -103,6 +108,11 @@ impl Variable {
         let message = format!("no {what} `{}`{meant}", named.to_uppercase());
         FileProblem { place, key: String::new(), message }
     }
+}
+
+/// What is said of a tool that has the hook alone.
+pub(super) fn not_guarded(tool: &str) -> String {
+    format!("`{tool}` is not guarded; a setting can tune or disable what was compiled in, not add to it")
 }
 
 /// A name as a part of a variable.
@@ -154,9 +164,11 @@ impl Variables {
                     "" | "0" | "false" => {}
                     other => problem(format!("expected `1` or `0`, found `{other}`")),
                 }
-            } else if let Some(near) = nearest(&name, [CONFIG, DISABLED]) {
+            } else if let Some(near) =
+                nearest(name.trim_start_matches("RESILIENT").trim_start_matches('_'), ["CONFIG", "DISABLED"])
+            {
                 // Whatever else begins like this may be somebody else's.
-                problem(format!("unknown variable; did you mean `{near}`?"));
+                problem(format!("unknown variable; did you mean `RESILIENT_{near}`?"));
             }
         }
         read
