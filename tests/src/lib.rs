@@ -2,4 +2,5 @@
 
 pub mod child;
 pub mod faults;
+pub mod fixture;
 pub mod in_process;

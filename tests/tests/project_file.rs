@@ -1,0 +1,175 @@
+//! `resilient.toml` beside a crate's `Cargo.toml`: what it decides, what is said where it is wrong,
+//! and that an edit is noticed.
+
+use resilient_tests::fixture::{Fixture, Told};
+
+const USER: &str = r#"
+use resilient_runtime::{Registry, ResilienceError, resilient};
+
+/// Asks.
+#[resilient(profile = "make")]
+async fn ask() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+#[resilient(breaker = "make")]
+async fn other() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+fn main() {
+    let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
+    for answer in [&mut std::pin::pin!(ask()) as &mut (dyn Unpin + Future<Output = _>), &mut std::pin::pin!(other())] {
+        assert!(std::pin::Pin::new(answer).poll(&mut waker).is_ready());
+    }
+    for policy in Registry::global().policies() {
+        println!("{} {:?} {:?}", policy.name, policy.policy.timeout, policy.breaker.map(|breaker| breaker.failures));
+    }
+}
+"#;
+
+const NOBODY: &str = r"
+use resilient_runtime::{ResilienceError, resilient};
+
+#[resilient]
+async fn ask() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+fn main() {
+    drop(ask());
+}
+";
+
+const FILE: &str = "[profile.make]\ntimeout = \"20s\"\n[breaker.make]\nfailures = 8\n";
+
+fn told(message: &str, at: &str) -> Told {
+    Told { message: message.into(), at: at.into() }
+}
+
+#[test]
+fn an_edit_rebuilds_the_crate_that_uses_the_file_and_nothing_else() {
+    let fixture = Fixture::new("edits", &[("edits", USER), ("nobody", NOBODY)]);
+    fixture.write("edits/resilient.toml", FILE);
+    let ran = || {
+        let output = fixture.cargo(&["run", "--package", "edits"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(ran(), "edits::ask 20s None\nedits::other 30s Some(8)\n");
+    let (errors, built) = fixture.check();
+    assert_eq!(errors, []);
+    assert!(built.contains(&"edits".into()) && built.contains(&"nobody".into()), "{built:?}");
+    assert_eq!(fixture.check().1, Vec::<String>::new());
+
+    fixture.write("edits/resilient.toml", &FILE.replace("20s", "7s").replace('8', "9"));
+    assert_eq!(fixture.check(), (vec![], vec!["edits".into()]));
+    assert_eq!(ran(), "edits::ask 7s None\nedits::other 30s Some(9)\n");
+}
+
+// rule 45
+#[test]
+fn what_is_not_toml_is_told_once_with_its_line() {
+    let fixture = Fixture::new("not_toml", &[("not_toml", USER)]);
+    fixture.write("not_toml/resilient.toml", "[profile.make]\ntimeout = = 3\n");
+    let (errors, _) = fixture.check();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].message.starts_with("resilient.toml:2:11: this is not TOML: "), "{errors:?}");
+}
+
+// rule 46
+#[test]
+fn unknown_names_and_broken_rules_are_told_once_each_with_their_lines() {
+    let fixture = Fixture::new("rules", &[("rules", USER)]);
+    fixture.write(
+        "rules/resilient.toml",
+        "[profil.make]\n[breaker.make]\nfailurs = 0\nopen = \"1 parsec\"\n[profile.make]\ntimeout = 30\n",
+    );
+    let (errors, _) = fixture.check();
+    let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "resilient.toml:1:2: `profil`: unknown table `profil`; did you mean `profile`?",
+            "resilient.toml:3:1: `breaker.make.failurs`: unknown key `failurs`; did you mean `failures`?",
+            "resilient.toml:4:8: `breaker.make.open`: unknown unit `parsec`; expected one of `ns`, `us`, `ms`, `s`, `m`, \
+             `h`",
+            "resilient.toml:6:11: `profile.make.timeout`: expected a duration with its unit in quotes: `\"30s\"`",
+        ]
+    );
+    fixture
+        .write("rules/resilient.toml", "[profile.make]\nretry = 11\ntimeout = \"25h\"\n[breaker.make]\nfailures = 0\n");
+    let (errors, _) = fixture.check();
+    let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "resilient.toml:3:11: `profile.make.timeout`: expected between 1ms and 24h, found 25h",
+            "resilient.toml:2:9: `profile.make.retry.max`: at most 10 retries, found 11",
+            "resilient.toml:5:12: `breaker.make.failures`: expected 1 to 1023, found 0",
+        ]
+    );
+}
+
+// rule 33, 28
+#[test]
+fn what_the_file_gives_to_a_function_has_to_suit_it() {
+    let fixture = Fixture::new("suits", &[("suits", USER)]);
+    fixture.write("suits/resilient.toml", "[profile.make]\nretry = 2\n[breaker.make]\n");
+    let (errors, _) = fixture.check();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].message.starts_with("`retry` may run `ask` again, and nothing says that this is harmless"));
+    assert_eq!(errors[0].at, "ask");
+    fixture.write("suits/resilient.toml", "[default]\ntimeout = \"3s\"\n[profile.make]\nattempt_timeout = \"4s\"\n");
+    assert_eq!(
+        fixture.check().0,
+        [told(
+            "`attempt_timeout` (4s) is longer than `timeout` (3s) and never reached (`attempt_timeout` stands in \
+             resilient.toml:4:19)",
+            "\"make\""
+        )]
+    );
+}
+
+// rule 47
+#[test]
+fn names_that_are_not_in_the_file_are_told_where_they_were_written() {
+    let fixture = Fixture::new("names", &[("names", USER)]);
+    fixture.write("names/resilient.toml", "[profile.mkae]\n[breaker.maek]\n");
+    assert_eq!(
+        fixture.check().0,
+        [
+            told("no profile `make`; did you mean `mkae`? in `resilient.toml`", "\"make\""),
+            told("no breaker `make`; did you mean `maek`? in `resilient.toml`", "\"make\""),
+        ]
+    );
+}
+
+// rule 48
+#[test]
+fn settings_that_differ_from_the_file_are_told_where_they_were_written() {
+    let main = USER.replace(r#"breaker = "make""#, r#"breaker(name = "make", failures = 9)"#);
+    let fixture = Fixture::new("differing", &[("differing", &main)]);
+    fixture.write("differing/resilient.toml", FILE);
+    assert_eq!(
+        fixture.check().0,
+        [told(
+            "the breaker `make` has other settings in resilient.toml:3:10: `failures` 8, not 9; write them in one \
+             place, and `breaker = \"make\"` here",
+            "\"make\""
+        )]
+    );
+}
+
+// rule 29
+#[test]
+fn the_documentation_states_the_policy_and_the_longest_answer() {
+    let fixture = Fixture::new("documented", &[("documented", USER)]);
+    fixture.write("documented/resilient.toml", FILE);
+    let page = fixture.documentation("documented/fn.ask.html");
+    assert!(page.contains("Asks."), "{page}");
+    assert!(page.contains("answers within 20s"), "{page}");
+    let page = fixture.documentation("documented/fn.other.html");
+    assert!(page.contains("answers within 30s"), "{page}");
+    assert!(page.contains("opens for 1m after 8 failures in a row"), "{page}");
+}
