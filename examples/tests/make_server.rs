@@ -19,8 +19,12 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
 }
 
 async fn connect(args: &[&str]) -> RunningService<RoleClient, ()> {
+    connect_with(args, &[]).await
+}
+
+async fn connect_with(args: &[&str], env: &[(&str, &str)]) -> RunningService<RoleClient, ()> {
     let mut command = tokio::process::Command::new(SERVER);
-    command.args(args).kill_on_drop(true);
+    command.args(args).envs(env.iter().copied()).kill_on_drop(true);
     let (transport, _) = TokioChildProcess::builder(command).stderr(std::process::Stdio::null()).spawn().unwrap();
     ().serve(transport).await.unwrap()
 }
@@ -51,6 +55,40 @@ fn wrong_settings_and_flags_are_named() {
     let output = run(&["--fast"], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("`--fast`"));
+}
+
+#[test]
+fn a_setting_that_cannot_hold_stops_the_start() {
+    let output = run(
+        &["--demo"],
+        &[("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "5"), ("RESILIENT__TOOL__RUN_SCENARIO__RETRY", "3")],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("make-server: 2 problems in the settings:"), "{text}");
+    assert!(text.contains("`5` has no unit") && text.contains("the code does not have this key"), "{text}");
+}
+
+#[tokio::test]
+async fn clients_are_told_the_policy_that_holds() {
+    let service = connect_with(&["--demo"], &[("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "6s")]).await;
+    let tools = service.list_all_tools().await.unwrap();
+    let policy = |tool: &str| {
+        let tool = tools.iter().find(|known| known.name == tool).unwrap();
+        tool.meta.as_ref().unwrap().0["io.crates.resilient-runtime/policy"].clone()
+    };
+    assert_eq!(
+        policy("list_scenarios"),
+        json!({
+            "answers_within_ms": 6000,
+            "max_attempts": 4,
+            "retries_on": ["rate_limited", "timeout", "connection", "unavailable"],
+            "fallback": ["cache"],
+        })
+    );
+    assert_eq!(policy("run_scenario"), json!({ "answers_within_ms": 8000, "max_attempts": 1 }));
+    service.cancel().await.unwrap();
 }
 
 #[test]

@@ -380,6 +380,15 @@ fn one_name_with_two_settings_is_refused_naming_both_places() {
     );
 }
 
+static NAMED_LIKE_OWN: Guard = Guard::new("named_like_own", Policy::new().breaker(BreakerUse::named("own")));
+
+#[test]
+fn two_breakers_of_one_name_are_refused() {
+    let started = variables(&[]).guard(&WITH_OWN).guard(&NAMED_LIKE_OWN).start_with(&Arc::default());
+    let told = started.expect_err("refused");
+    assert!(told.problems()[0].starts_with("the breaker `own` is a `static` in one place and another one"), "{told}");
+}
+
 #[tokio::test]
 async fn settings_that_come_too_late_are_refused() {
     let registry = Arc::new(Registry::new());

@@ -9,6 +9,7 @@ use std::{
     process::ExitCode,
 };
 
+use resilient_runtime::Resilience;
 use rmcp::{ServerHandler, ServiceExt, transport::io::stdio_pipes};
 
 pub use self::args::Mode;
@@ -42,7 +43,11 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => fail(&error, USAGE),
         Ok(Command::Serve(mode)) => {
             logging::init(mode.demo);
-            serve_blocking(mode)
+            // Before anything is guarded, so that all of it runs under the same settings.
+            match Resilience::from_env().tools(MakeServer::tool_router).start() {
+                Ok(()) => serve_blocking(mode),
+                Err(error) => fail(&error, USAGE),
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ impl MakeServer {
 // An agent waits for its tools, so an answer after 8 s is worth more than none after 30. All tools share one breaker, because they
 // share what can break.
 #[resilient(timeout = "8s", attempt_timeout = "2s", breaker(name = "make", open = "5s"))]
-#[tool_router]
+#[tool_router(vis = "pub")]
 impl MakeServer {
     /// List the scenarios of a team: ids, names, schedules and whether they are active.
     #[resilient(retry(max = 3, base = "100ms", cap = "1s"), fallback = cached)]

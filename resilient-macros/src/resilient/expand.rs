@@ -11,7 +11,7 @@ use syn::{Attribute, FnArg, Pat, PatType, Type};
 use super::function::{OpaqueFn, is_nameless, plain_name};
 use super::model::{Breaker, Plan, step_span};
 use super::policy;
-use super::span::{exactly, glue, moved};
+use super::span::{self, exactly, glue, moved};
 use super::value::FallbackStep;
 use crate::krate::Krate;
 use crate::project::Project;
@@ -29,7 +29,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
-    let (site, beside) = site(plan, &p, at);
+    let (site, beside) = site(plan, span::line(function.sig.ident.span()), &p, at);
     let special = special(output, &p, at);
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
@@ -150,7 +150,7 @@ fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
 /// The static record of the function: what stands in its body, and what stands beside it. The
 /// record of a tool in a block is owned by a function beside it, which the block's router asks, so
 /// that everything is known before the first call.
-fn site(plan: &Plan, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
+fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
     let name = &plan.name;
     // Two functions of one name in two modules are two; a tool's name is its own.
     let label = if plan.tool_name.is_some() || plan.is_named {
@@ -169,13 +169,15 @@ fn site(plan: &Plan, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
         }
         Some(Breaker::Named(..)) | None => TokenStream::new(),
     };
+    // `line!()` would say where the block begins.
+    let line = line.map_or_else(|| quote_spanned!(at=> ::core::line!()), |line| quote!(#line));
     let record = quote_spanned!(at=>
         static __RESILIENT_SITE: #p::Site = #p::Site::new(
             #label,
             #p::Location {
                 module: ::core::module_path!(),
                 file: ::core::file!(),
-                line: ::core::line!(),
+                line: #line,
             },
             #policy,
         ) #tool #breaker #profiles;

@@ -8,6 +8,8 @@ use resilient_policy::one_of;
 use syn::spanned::Spanned;
 use syn::{MetaList, Path};
 
+use super::span;
+
 /// The keys of `key(..)`, all of which are known and right.
 pub(super) fn keys<K: FromMeta + Default>(list: &MetaList, known: &[&str]) -> darling::Result<K> {
     let mut errors = Error::accumulator();
@@ -29,8 +31,9 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
         let name = name(key);
         if !known.contains(&name.as_str()) {
             errors.push(unknown(&name, known).with_span(key));
-        } else if found.iter().filter_map(self::key).any(|first| self::name(first) == name) {
-            errors.push(Error::custom(format!("`{name}` is written twice; this is the second")).with_span(key));
+        } else if let Some(first) = found.iter().filter_map(self::key).find(|first| self::name(first) == name) {
+            let at = span::line(first.span()).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
+            errors.push(Error::custom(format!("`{name}` is written twice; this is the second{at}")).with_span(key));
         } else {
             found.push(entry);
         }

@@ -8,6 +8,12 @@ pub(super) fn glue(at: &impl Spanned) -> Span {
     Span::mixed_site().located_at(at.span())
 }
 
+/// The line of a token in its file, where there is a compiler that knows it.
+pub(super) fn line(span: Span) -> Option<u32> {
+    let line = proc_macro::is_available().then(|| span.unwrap().line())?;
+    u32::try_from(line).ok()
+}
+
 /// The same tokens at another place, each with the names it could see before.
 pub(super) fn moved(tokens: TokenStream, place: Span) -> TokenStream {
     each_span(tokens, &|span| span.located_at(place))

@@ -65,7 +65,7 @@ impl Registry {
         if let Some(overrides) = self.overrides.get() {
             if overrides.tunes_breaker(own.name()) {
                 let message = "is a `static` of the code; of its settings only `enabled` can be changed";
-                self.lock().conflicts.push(format!("the breaker `{}` {message}", own.name()));
+                self.conflict(format!("the breaker `{}` {message}", own.name()));
             }
             if overrides.is_disabled(own.name()) {
                 return None;
@@ -75,6 +75,8 @@ impl Registry {
         if !inner.statics.iter().any(|known| std::ptr::eq(*known, own)) {
             inner.statics.push(own);
         }
+        drop(inner);
+        self.one_of_a_name(own.name());
         Some(BreakerHandle(Held::Static(own)))
     }
 
@@ -88,7 +90,22 @@ impl Registry {
             self.declare("breaker", wanted.name, Settings::Breaker(settings), site);
             breaker.declare(self.breaker_settings(wanted.name, Some(settings)));
         }
+        self.one_of_a_name(wanted.name);
         BreakerHandle(Held::Named(breaker))
+    }
+
+    /// Two breakers of one name could not be told apart by anybody who looks at them.
+    fn one_of_a_name(&self, name: &'static str) {
+        let inner = self.lock();
+        let statics = inner.statics.iter().filter(|known| known.name() == name).count();
+        let several = statics + usize::from(inner.breakers.contains_key(name)) > 1;
+        drop(inner);
+        if several {
+            self.conflict(format!(
+                "the breaker `{name}` is a `static` in one place and another one elsewhere; name one of them otherwise, \
+                 or refer to the `static` by its path"
+            ));
+        }
     }
 
     fn keyed_breakers(&self, wanted: BreakerUse) -> Arc<KeyedBreakers> {

@@ -2,16 +2,22 @@
 
 use std::fmt;
 
-use resilient_policy::{BreakerSettings, BulkheadSettings, RateLimitSettings, format_duration};
+#[cfg(feature = "rate-limit")]
+use resilient_policy::RateLimitSettings;
+use resilient_policy::{BreakerSettings, BulkheadSettings, format_duration};
 
 use super::Registry;
 use crate::site::Site;
+
+/// The most contradictions that are kept and told.
+const MOST_CONFLICTS: usize = 100;
 
 /// Settings of something that is shared by name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Settings {
     Breaker(BreakerSettings),
     Bulkhead(BulkheadSettings),
+    #[cfg(feature = "rate-limit")]
     RateLimit(RateLimitSettings),
 }
 
@@ -33,6 +39,7 @@ impl fmt::Display for Settings {
                 let wait = wait.map_or_else(|| "none".into(), format_duration);
                 write!(f, "max = {max}, queue = {queue}, wait = {wait}")
             }
+            #[cfg(feature = "rate-limit")]
             Self::RateLimit(settings) => {
                 let period = format_duration(settings.period);
                 write!(f, "{}/{period}, burst = {}", settings.calls, settings.bursts())
@@ -50,13 +57,23 @@ impl Registry {
         if holding == settings {
             return;
         }
-        let conflict = format!(
+        drop(inner);
+        self.conflict(format!(
             "{}: the {what} `{name}` has other settings at {first}: {}; write them in one place",
             site.location(),
             settings.differences(&holding)
-        );
-        // Told outside of the lock, as whoever listens may look into the registry.
+        ));
+    }
+
+    /// Notes that the code contradicts itself, for the report at start and for the log.
+    pub(super) fn conflict(&self, conflict: String) {
+        let mut inner = self.lock();
+        // Guards that are made while the server runs may contradict each other without end.
+        if inner.conflicts.len() >= MOST_CONFLICTS || inner.conflicts.contains(&conflict) {
+            return;
+        }
         inner.conflicts.push(conflict.clone());
+        // Told outside of the lock, as whoever listens may look into the registry.
         drop(inner);
         tracing::error!(event = "config.invalid", "{conflict}");
     }
