@@ -32,6 +32,8 @@ use proc_macro::TokenStream;
 /// | `cache` | `cache(max_age, max, key, scope = caller\|shared)`, for `fallback = cached` | 1 h, 1,024 answers, per caller |
 /// | `read_only`, `idempotent` | alone: what repeating the function does, where no annotation says it | from `#[tool(annotations(..))]` |
 /// | `retry_unsafe` | `"reason"`: why a function that writes may be repeated | |
+/// | `profile` | `"name"`: a table of `resilient.toml`, weaker than the keys beside it | |
+/// | `log_args` | `log_args(req.team_id, req.limit)`: what of the arguments the log shows | none of them |
 /// | `name` | `"name"`: what statistics and logs call it | the tool's name, or the function's path |
 /// | `skip` | alone, on a tool: nothing but the hook | |
 /// | `crate` | `::path`: where the runtime is | `::resilient_runtime` |
@@ -48,6 +50,12 @@ use proc_macro::TokenStream;
 /// With `key = expr` each value of the expression has a limit of its own; it sees the parameters
 /// by reference, once, before the first attempt, and is `Hash`. `rate_limit` needs the runtime's
 /// feature `rate-limit`.
+///
+/// The arguments of `log_args` are written with their `Display` to the span of the call, masked and
+/// cut, and only if somebody listens to it.
+///
+/// What a file beside `Cargo.toml` can set, and what an operator can change at start, is told in
+/// the runtime's guide, on the page about settings.
 ///
 /// Place it above `#[tool]` or `#[prompt]`: below, the function's annotations are no longer to be
 /// seen. Configuration that cannot work does not compile, and neither does `retry` on a function

@@ -25,7 +25,7 @@
 //! dropped, every permit is given back, and nothing is repeated or substituted.
 //!
 //! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
-//! [`guide::errors`].
+//! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
 //!
 //! Timers need a Tokio runtime with time enabled.
 //!
@@ -45,7 +45,7 @@ mod clock;
 mod context;
 mod error;
 mod guard;
-#[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache")))]
+#[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache", feature = "config")))]
 pub mod guide;
 mod keyed_hash;
 #[cfg(feature = "rmcp")]

@@ -7,3 +7,7 @@ pub mod adopting {
 pub mod errors {
     #![doc = include_str!("errors.md")]
 }
+
+pub mod settings {
+    #![doc = include_str!("settings.md")]
+}
