@@ -269,3 +269,66 @@ fn retry_needs_to_know_that_it_is_harmless() {
         assert_eq!(messages(attribute.clone(), item).len(), 1, "{attribute}");
     }
 }
+
+#[test]
+fn what_macro_rules_leaves_around_its_metavariables_is_seen_through() {
+    let group = |tokens: TokenStream| proc_macro2::Group::new(proc_macro2::Delimiter::None, tokens);
+    let (path, list, body) = (group(quote!(other::f)), group(quote!([cached, f])), group(quote!({ Ok(id) })));
+    let item = quote!(async fn get(id: u64) -> Result<u64, E> #body);
+    for attribute in [quote!(fallback = #path), quote!(fallback = [cached, #path]), quote!(fallback = #list)] {
+        assert_eq!(messages(attribute, item.clone()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_is_said_of_a_parameter_is_said_where_the_body_sees_it() {
+    let item = quote!(
+        async fn get(#[expect(unused_mut)] mut id: u64, #[cfg(all())] more: u64) -> Result<u64, E> {
+            Ok(id)
+        }
+    );
+    let expanded = pretty(quote!(retry = 1, read_only), item);
+    assert_eq!(expanded.matches("#[expect(unused_mut)]").count(), 1, "{expanded}");
+    assert!(expanded.contains("#[expect(unused_mut)]\n                    let mut id: u64 = id;"), "{expanded}");
+    assert!(expanded.contains("#[cfg(all())] more: u64"), "{expanded}");
+}
+
+#[test]
+fn a_tool_that_cannot_tell_of_a_failure_inherits_the_hook_alone() {
+    for (output, guarded) in [
+        (quote!(Result<String, E>), true),
+        (quote!(rmcp::model::CallToolResult), true),
+        (quote!(CallToolResponse), true),
+        (quote!(MyResult), true),
+        (quote!(InputRequiredResult), false),
+        (quote!(GetPromptResult), false),
+        (quote!(Json<Told>), false),
+        (quote!(()), false),
+    ] {
+        let block = quote!(#[tool_router] impl S { #[tool] async fn f(&self) -> #output { todo!() } });
+        let expanded = expand(quote!(timeout = "1s"), &block).to_string();
+        assert_eq!(expanded.contains("__inherited"), guarded, "{output}");
+    }
+}
+
+#[test]
+fn a_slip_between_two_entries_is_told_at_its_token() {
+    let item = quote!(
+        async fn get() -> Result<u64, E> {
+            Ok(1)
+        }
+    );
+    for (attribute, said) in [
+        (quote!(timeout "1s"), "expected `=`, `(..)` or `,` after `timeout`"),
+        (quote!(timeout = "1s" name = "x"), "expected `,` after the value of `timeout`"),
+        (quote!(retry(max = 1) timeout = "1s", read_only), "expected `,` before this"),
+        (quote!(timeout =), "expected a value after this `=`"),
+        (quote!(, timeout = "1s"), "expected a key before this `,`"),
+        (quote!(fallback = <S>::f), "expected `cached`, a function's path, `value(expr)`, or a list of these"),
+    ] {
+        assert_eq!(messages(attribute.clone(), item.clone()), [said], "{attribute}");
+    }
+    let said = messages(quote!("1s"), item);
+    assert!(said[0].starts_with("found a value without a key; expected one of `retry`, "), "{said:?}");
+    assert!(!said[0].contains("__inherited"), "{said:?}");
+}

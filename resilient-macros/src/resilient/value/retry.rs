@@ -138,7 +138,7 @@ impl FromMeta for On {
         let parser = syn::punctuated::Punctuated::<syn::Ident, syn::Token![,]>::parse_terminated;
         let words = syn::parse::Parser::parse2(parser, list.tokens.clone())?;
         if words.is_empty() {
-            return Err(expected("at least one kind").with_span(item));
+            return Err(expected("at least one kind: `on(timeout, unavailable)`").with_span(item));
         }
         let repeatable: Vec<&str> = ErrorKind::ALL
             .iter()
