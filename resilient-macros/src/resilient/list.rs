@@ -7,7 +7,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use resilient_policy::one_of;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Meta, MetaList, Path};
+use syn::{Expr, Meta, MetaList, Path};
 
 /// The keys of `key(..)`, all of which are known and right.
 pub(super) fn keys<K: FromMeta + Default>(list: &MetaList, known: &[&str]) -> darling::Result<K> {
@@ -43,7 +43,13 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
 /// One entry and nothing behind it.
 fn entry(input: ParseStream<'_>) -> syn::Result<NestedMeta> {
     let name = input.fork().parse::<Path>().map(|key| name(&key));
-    let entry = input.parse()?;
+    let mut entry = input.parse()?;
+    if let NestedMeta::Meta(Meta::NameValue(pair)) = &mut entry {
+        // What a `macro_rules!` leaves around its metavariables.
+        while let Expr::Group(group) = &mut pair.value {
+            pair.value = std::mem::replace(&mut *group.expr, Expr::PLACEHOLDER);
+        }
+    }
     if input.is_empty() {
         return Ok(entry);
     }

@@ -275,7 +275,13 @@ fn what_macro_rules_leaves_around_its_metavariables_is_seen_through() {
     let group = |tokens: TokenStream| proc_macro2::Group::new(proc_macro2::Delimiter::None, tokens);
     let (path, list, body) = (group(quote!(other::f)), group(quote!([cached, f])), group(quote!({ Ok(id) })));
     let item = quote!(async fn get(id: u64) -> Result<u64, E> #body);
-    for attribute in [quote!(fallback = #path), quote!(fallback = [cached, #path]), quote!(fallback = #list)] {
+    for attribute in [
+        quote!(fallback = #path),
+        quote!(fallback = [cached, #path]),
+        quote!(fallback = #list),
+        quote!(breaker = #path),
+        quote!(rate_limit(rate = "1/1s", key = #path)),
+    ] {
         assert_eq!(messages(attribute, item.clone()), Vec::<String>::new());
     }
 }

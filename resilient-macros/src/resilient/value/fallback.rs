@@ -31,9 +31,6 @@ impl FromMeta for FallbackArgs {
     }
 
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        if let Expr::Group(group) = value {
-            return Self::from_expr(&group.expr);
-        }
         let mut errors = Error::accumulator();
         let mut steps = Vec::new();
         match value {

@@ -1,7 +1,7 @@
 //! Functions, tools and servers that a `macro_rules!` makes, from every kind of metavariable.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-use resilient_runtime::{McpError, ResilienceError, resilient};
+use resilient_runtime::{Breaker, BreakerSettings, McpError, ResilienceError, resilient};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_handler, tool_router};
 
@@ -13,12 +13,14 @@ pub struct Asked {
 }
 
 macro_rules! function {
-    ($(#[$meta:meta])* $vis:vis $name:ident($argument:ident: $ty:ty) -> $output:ty, $limit:literal, $retries:expr, $substitute:path, $body:block) => {
+    ($(#[$meta:meta])* $vis:vis $name:ident($argument:ident: $ty:ty) -> $output:ty, $limit:literal, $retries:expr, $breaker:path, $substitute:path, $body:block) => {
         $(#[$meta])*
-        #[resilient(timeout = $limit, retry = $retries, read_only, fallback = [$substitute, value($retries)])]
+        #[resilient(timeout = $limit, retry = $retries, breaker = $breaker, read_only, fallback = [$substitute, value($retries)])]
         $vis async fn $name($argument: $ty) -> $output $body
     };
 }
+
+static BREAKER: Breaker = Breaker::new("made-static", BreakerSettings::new());
 
 async fn substitute(number: u32, _: &ResilienceError) -> Result<u32, ResilienceError> {
     std::future::ready(Ok(number)).await
@@ -29,7 +31,7 @@ function! {
     ///
     /// # Errors
     /// Never.
-    pub made(number: u32) -> Result<u32, ResilienceError>, "30s", 2, substitute, { Ok(number) }
+    pub made(number: u32) -> Result<u32, ResilienceError>, "30s", 2, self::BREAKER, substitute, { Ok(number) }
 }
 
 macro_rules! keyed {
