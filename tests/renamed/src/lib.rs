@@ -3,8 +3,8 @@
 
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::GetPromptResult;
-use rmcp::{ErrorData, ServerHandler, prompt, prompt_router, tool, tool_handler, tool_router};
-use shield::{McpError, ResilienceError, resilient};
+use rmcp::{prompt, prompt_router, tool, tool_handler, tool_router, ErrorData, ServerHandler};
+use shield::{resilient, McpError, ResilienceError};
 
 /// What is asked.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
@@ -146,8 +146,8 @@ impl ServerHandler for Split {}
 
 #[cfg(test)]
 mod tests {
-    use rmcp::ServiceExt;
     use rmcp::model::CallToolRequestParams;
+    use rmcp::ServiceExt;
     use shield::{Classify, ErrorKind};
 
     use super::*;
