@@ -55,6 +55,17 @@ async fn words() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 20, in other shapes: 2 mistakes
+#[resilient(retry(jitter = "full"), read_only)]
+async fn quoted() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+#[resilient(retry(jitter = 0.5), read_only)]
+async fn no_word() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
 // rule 20, empty
 #[resilient(retry(on()), read_only)]
 async fn no_words() -> Result<u32, ResilienceError> {
@@ -76,6 +87,17 @@ async fn cache() -> Result<u32, ResilienceError> {
 // rule 26
 #[resilient(fallback = cached, cache(max_age = "0s"))]
 async fn no_age() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// beside the rules, whose answers they are: 2 mistakes
+#[resilient(fallback = cached, cache(scope = everybody))]
+async fn everybody() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+#[resilient(fallback = cached, cache(scope = share))]
+async fn slip() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
