@@ -1,6 +1,8 @@
 //! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them:
 //! depend on that crate alone.
 
+#[cfg(test)]
+mod fuzz;
 mod krate;
 mod mcp_error;
 mod project;

@@ -1,9 +1,44 @@
 //! What the compiler says: each message under `ui/*/fail` as it is, and what must compile.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The compiler whose words the `.stderr` files hold: that of `rust-toolchain.toml`.
 const PINNED: &str = "rustc 1.95.0 ";
+
+/// How many rules there are.
+const RULES: u32 = 61;
+
+/// Rules that no case here can show, and where they are shown instead.
+const SHOWN_ELSEWHERE: &[(u32, &str)] = &[
+    (29, "no error: the generated documentation states the longest time"),
+    (45, "a crate with a settings file"),
+    (46, "a crate with a settings file"),
+    (47, "a crate with a settings file"),
+    (48, "a crate with a settings file"),
+    (49, "at start"),
+];
+
+/// Rules about keys that are not there yet. Whoever adds a key takes its rule out of here.
+const NOT_YET: &[u32] = &[36, 37, 43];
+
+/// Where rustc itself insists on another number of errors: the file, the case, how many, why.
+const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
+    (
+        "resilient/fail/half_typed.rs",
+        "beside the rules, a field at the end",
+        2,
+        "without the attribute, too, rustc takes what is there for the answer",
+    ),
+    (
+        "resilient/fail/half_typed_keys.rs",
+        "rule 4, a value for the attribute itself",
+        2,
+        "rustc refuses this form for every attribute macro, and expands it all the same",
+    ),
+];
 
 fn compiler() -> String {
     let output = Command::new("rustc").arg("--version").output().expect("a compiler");
@@ -20,4 +55,149 @@ fn messages_and_hygiene() {
     } else {
         eprintln!("SKIPPED: the messages are compared on {PINNED}only, this is {compiler}");
     }
+}
+
+#[test]
+fn one_mistake_gives_one_error() {
+    let mut wrong = Vec::new();
+    for path in files("fail") {
+        let name = shown(&path);
+        let cases = cases(&path);
+        let mut left = errors(&path);
+        for case in &cases {
+            let before = left.len();
+            left.retain(|line| !case.lines.contains(line));
+            let found = before - left.len();
+            let exception = EXCEPTIONS.iter().find(|(file, title, ..)| *file == name && *title == case.title);
+            let expected = exception.map_or(case.mistakes, |(_, _, errors, _)| *errors);
+            if found != expected {
+                let Case { title, lines, .. } = case;
+                wrong.push(format!("{name}:{}: `{title}` has {found} errors, expected {expected}", lines.start));
+            }
+        }
+        wrong.extend(left.iter().map(|line| format!("{name}:{line}: an error that belongs to no case")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_exception_is_about_a_case_that_is_there() {
+    for (file, title, _, why) in EXCEPTIONS {
+        let cases = cases(&ui().join(file));
+        assert!(
+            cases.iter().any(|case| case.title == *title),
+            "{file} has no case `{title}`, of which it is said: {why}"
+        );
+    }
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let covered: BTreeSet<u32> =
+        files("fail").iter().flat_map(|path| cases(path)).filter_map(|case| case.rule).collect();
+    for rule in 1..=RULES {
+        let elsewhere = SHOWN_ELSEWHERE.iter().any(|(known, _)| *known == rule);
+        let not_yet = NOT_YET.contains(&rule);
+        assert!(covered.contains(&rule) || elsewhere || not_yet, "rule {rule} has no case under `ui`");
+        assert!(!covered.contains(&rule) || !not_yet, "rule {rule} has a case now: take it out of `NOT_YET`");
+    }
+    assert!(covered.iter().all(|rule| (1..=RULES).contains(rule)), "{covered:?}");
+}
+
+#[test]
+fn what_must_compile_is_seen_by_clippy_too() {
+    let manifest = fs::read_to_string(ui().with_file_name("Cargo.toml")).expect("a manifest");
+    for path in files("pass") {
+        let registered = format!("path = \"ui/{}\"", shown(&path));
+        assert!(manifest.contains(&registered), "an `[[example]]` in Cargo.toml with {registered}");
+        let text = fs::read_to_string(&path).expect("a case");
+        let lints = "#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]";
+        assert!(text.contains(lints), "{}: {lints}", path.display());
+    }
+}
+
+/// What is wrong at one place, under a comment that says so:
+///
+/// ```text
+/// // rule 20
+/// // rule 20, with a word that nobody knows
+/// // rule 20, one of each: 4 mistakes
+/// // beside the rules, the body's own mistake
+/// ```
+struct Case {
+    rule: Option<u32>,
+    /// The comment without the number of mistakes.
+    title: String,
+    mistakes: usize,
+    /// Up to the next case, or to `fn main`.
+    lines: std::ops::Range<usize>,
+}
+
+fn cases(path: &Path) -> Vec<Case> {
+    let text = fs::read_to_string(path).expect("a case");
+    let mut cases: Vec<Case> = Vec::new();
+    let mut open = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let comment = line.trim_start().strip_prefix("// ").unwrap_or_default();
+        let rule = comment.strip_prefix("rule ").map(|rest| {
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            digits.parse().unwrap_or_else(|_| panic!("{}:{number}: a number after `rule`", path.display()))
+        });
+        let starts = rule.is_some() || comment.starts_with("beside the rules, ");
+        if open
+            && (starts || line.starts_with("fn main()"))
+            && let Some(last) = cases.last_mut()
+        {
+            last.lines.end = number;
+        }
+        open &= !line.starts_with("fn main()");
+        if starts {
+            let counted = comment
+                .rsplit_once(": ")
+                .and_then(|(title, count)| Some((title, count.strip_suffix(" mistakes")?.parse().ok()?)));
+            let (title, mistakes) = counted.unwrap_or((comment, 1));
+            cases.push(Case { rule, title: title.to_owned(), mistakes, lines: number..usize::MAX });
+            open = true;
+        }
+    }
+    cases
+}
+
+/// The lines of all errors in the expected output of a case.
+fn errors(path: &Path) -> Vec<usize> {
+    let output = path.with_extension("stderr");
+    let text = fs::read_to_string(&output).expect("an expected output");
+    let mut lines = text.lines();
+    let mut found = Vec::new();
+    while let Some(line) = lines.next() {
+        if !line.starts_with("error") {
+            continue;
+        }
+        let place = lines.find_map(|line| line.trim_start().strip_prefix("--> ")).unwrap_or_default();
+        let line = place
+            .strip_prefix("ui/")
+            .and_then(|place| place.strip_prefix(&shown(path)))
+            .and_then(|place| place.split(':').nth(1)?.parse().ok());
+        found.push(line.unwrap_or_else(|| panic!("{}: `{line:?}` points to `{place}`", output.display())));
+    }
+    found
+}
+
+fn ui() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("ui")
+}
+
+/// The sources of all cases that must pass, or fail.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = |path: PathBuf| fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> = entries(ui()).flat_map(|path| entries(path.join(folder))).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// A case as it is named here: `resilient/fail/keys.rs`.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(ui()).unwrap_or(path).display().to_string()
 }

@@ -3,7 +3,7 @@
 //! Everything generated is placed at the token that a mistake about it belongs to: at the return
 //! type, at an argument's type, at a fallback's path.
 
-use proc_macro2::{Group, Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use resilient_policy::{Beside, BreakerUse, Source, describe};
 use syn::{Attribute, FnArg, Pat, PatType, Type};
@@ -40,7 +40,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let (mut before, work) = if plan.guards.retry.is_some() {
         let slots = arguments.iter().map(|argument| argument.slot(&p));
         let next = arguments.iter().map(|argument| argument.next(&p));
-        let make = quote_spanned!(at=> move |__last: bool| {
+        let make = quote_spanned!(at=> move |__last: ::core::primitive::bool| {
             #(#next)*
             ::core::option::Option::Some(#body)
         });
@@ -84,6 +84,8 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         for (input, argument) in inputs.zip(&arguments) {
             let name = &argument.name;
             *input.pat = Pat::Verbatim(name.to_token_stream());
+            // What is allowed or expected of the argument is so where the body sees it.
+            input.attrs.retain(is_cfg);
         }
     }
     let watched = project.watched();
@@ -223,7 +225,11 @@ fn request(plan: &Plan, function: &OpaqueFn, p: &TokenStream, at: Span) -> Optio
 }
 
 fn no_cfg(argument: &PatType) -> bool {
-    !argument.attrs.iter().any(|attr| attr.path().is_ident("cfg"))
+    !argument.attrs.iter().any(is_cfg)
+}
+
+fn is_cfg(attr: &Attribute) -> bool {
+    attr.path().is_ident("cfg")
 }
 
 /// What recognises an answer that its type alone does not tell.
@@ -241,13 +247,15 @@ fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
 fn body(function: &OpaqueFn, arguments: &[Argument<'_>], output: &Type, named: bool, at: Span) -> TokenStream {
     let rebind = arguments.iter().filter(|_| named).map(Argument::rebind);
     let edge = edge(output, at);
-    let mut body = Group::new(function.body.delimiter(), function.body.stream());
-    // Otherwise rustc takes the braces for the user's, and one pair too many.
-    body.set_span(Span::mixed_site().located_at(function.body.span()));
+    // As it was, to the last brace, at which half-typed code is told once; as the arm of a `match`,
+    // since rustc would take the braces of a block in a block for one pair too many.
+    let body = &function.body;
     quote_spanned!(at=> async move {
         #edge
         #(#rebind)*
-        #body
+        match () {
+            () => #body
+        }
     })
 }
 
@@ -270,6 +278,8 @@ fn edge(output: &Type, at: Span) -> TokenStream {
 struct Argument<'a> {
     /// `#[cfg(..)]`s, which hold for all that is said about the argument.
     cfgs: Vec<&'a Attribute>,
+    /// The others, which are about the argument in the body.
+    lints: Vec<&'a Attribute>,
     /// Its name outside the body.
     name: Ident,
     slot: Ident,
@@ -284,8 +294,10 @@ impl<'a> Argument<'a> {
 
     fn new(index: usize, argument: &'a PatType) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
+        let (cfgs, lints) = argument.attrs.iter().partition(|attr| is_cfg(attr));
         Self {
-            cfgs: argument.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect(),
+            cfgs,
+            lints,
             name: plain_name(argument)
                 // A name that says that it is not used must not be seen to be used.
                 .filter(|name| !name.to_string().starts_with('_'))
@@ -315,12 +327,13 @@ impl<'a> Argument<'a> {
 
     /// Gives the argument the user's name inside the body.
     fn rebind(&self) -> TokenStream {
-        let Self { cfgs, name, pattern, ty, .. } = self;
+        let Self { cfgs, lints, name, pattern, ty, .. } = self;
         let at = glue(ty);
         let ty = (!is_nameless(ty)).then(|| quote_spanned!(at=> : #ty));
         quote_spanned!(at=>
             #(#cfgs)*
             #[allow(clippy::no_effect_underscore_binding)]
+            #(#lints)*
             let #pattern #ty = #name;
         )
     }

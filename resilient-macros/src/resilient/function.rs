@@ -18,10 +18,20 @@ impl Parse for OpaqueFn {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        match input.parse()? {
+        match bare(input.parse()?) {
             TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self { attrs, vis, sig, body }),
             other => Err(syn::Error::new(other.span(), "`#[resilient]` needs a function with a body")),
         }
+    }
+}
+
+/// A token without what a `macro_rules!` leaves around its metavariables.
+fn bare(token: TokenTree) -> TokenTree {
+    let TokenTree::Group(group) = &token else { return token };
+    let mut inner = group.stream().into_iter();
+    match (group.delimiter(), inner.next(), inner.next()) {
+        (Delimiter::None, Some(only), None) => bare(only),
+        _ => token,
     }
 }
 

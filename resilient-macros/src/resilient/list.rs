@@ -5,8 +5,9 @@ use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{TokenStream, TokenTree};
 use resilient_policy::one_of;
+use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{MetaList, Path};
+use syn::{Expr, Meta, MetaList, Path};
 
 use super::span;
 
@@ -23,9 +24,10 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
     let mut found: Vec<NestedMeta> = Vec::new();
     for part in split(tokens, errors) {
         let Some(part) = errors.handle(with_value(part)) else { continue };
-        let Some(entry) = errors.handle(syn::parse2::<NestedMeta>(part).map_err(Error::from)) else { continue };
+        let Some(entry) = errors.handle(entry.parse2(part).map_err(Error::from)) else { continue };
         let Some(key) = key(&entry) else {
-            errors.push(Error::custom(format!("expected a key{}", one_of("", known))).with_span(&entry));
+            let message = format!("found a value without a key{}", one_of("", &shown(known)));
+            errors.push(Error::custom(message).with_span(&entry));
             continue;
         };
         let name = name(key);
@@ -39,6 +41,33 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
         }
     }
     found
+}
+
+/// One entry and nothing behind it.
+fn entry(input: ParseStream<'_>) -> syn::Result<NestedMeta> {
+    let name = input.fork().parse::<Path>().map(|key| name(&key));
+    let mut entry = input.parse()?;
+    if let NestedMeta::Meta(Meta::NameValue(pair)) = &mut entry {
+        // What a `macro_rules!` leaves around its metavariables.
+        while let Expr::Group(group) = &mut pair.value {
+            pair.value = std::mem::replace(&mut *group.expr, Expr::PLACEHOLDER);
+        }
+    }
+    if input.is_empty() {
+        return Ok(entry);
+    }
+    Err(input.error(match (name, &entry) {
+        (Ok(name), NestedMeta::Meta(Meta::Path(_))) => format!("expected `=`, `(..)` or `,` after `{name}`"),
+        (Ok(name), NestedMeta::Meta(Meta::NameValue(_)) | NestedMeta::NameValueInvalidExpr(_)) => {
+            format!("expected `,` after the value of `{name}`")
+        }
+        _ => "expected `,` before this".to_owned(),
+    }))
+}
+
+/// The keys that a user may write.
+fn shown<'k>(known: &[&'k str]) -> Vec<&'k str> {
+    known.iter().copied().filter(|key| !key.starts_with("__")).collect()
 }
 
 /// Refuses `key =` without anything behind it at the `=`: a parser would only find the end.
@@ -55,8 +84,7 @@ fn unknown(name: &str, known: &[&str]) -> Error {
     if matches!(name, "feature" | "writes") {
         return Error::custom(format!("`{name}` is reserved for degradation levels, which do not exist yet"));
     }
-    let shown: Vec<&str> = known.iter().copied().filter(|key| !key.starts_with("__")).collect();
-    Error::custom(format!("unknown key `{name}`{}", one_of(name, &shown)))
+    Error::custom(format!("unknown key `{name}`{}", one_of(name, &shown(known))))
 }
 
 /// Cuts at the commas; those inside brackets are hidden in their group.

@@ -18,7 +18,9 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, errors: &mut Accumulator) 
         return;
     }
     if let Some(second) = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
-        errors.push(Error::custom("`#[resilient]` stands here a second time; write all keys in one").with_span(second));
+        errors.push(
+            Error::custom("`#[resilient]` stands here a second time; write all keys in one").with_span(second.path()),
+        );
     }
     let sig = &function.sig;
     if let Some(constness) = &sig.constness {
@@ -67,7 +69,9 @@ pub(super) fn can_inherit(function: &OpaqueFn) -> bool {
         && match function.output() {
             Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
                 let name = last.ident.to_string();
-                name.ends_with("Result") || name == "CallToolResponse"
+                // rmcp's own that end so and are none.
+                let is_no_result = matches!(name.as_str(), "InputRequiredResult" | "GetPromptResult");
+                (name.ends_with("Result") && !is_no_result) || name == "CallToolResponse"
             }),
             _ => false,
         }

@@ -54,6 +54,7 @@ impl<T> CloneAny for Arg<'_, T> {
 
 #[cfg(feature = "rmcp")]
 mod extractors {
+    use rmcp::handler::server::prompt::PromptName;
     use rmcp::handler::server::tool::{Extension, InputResponses, RequestId, RequestState, ToolName};
     use rmcp::handler::server::wrapper::Json;
 
@@ -79,7 +80,7 @@ mod extractors {
         };
     }
 
-    by_field!(Extension<T>, RequestId, ToolName, RequestState, InputResponses);
+    by_field!(Extension<T>, RequestId, ToolName, PromptName, RequestState, InputResponses);
 
     /// `Json<T>`, rmcp's structured answer, has no `Clone` of its own either.
     pub trait CloneJson {

@@ -67,7 +67,7 @@ impl FromMeta for BreakerArgs {
                 Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => {
                     Ok(Self::Named(At { value: name.value(), span: name.span() }))
                 }
-                Expr::Path(path) => Ok(Self::Static(path.path.clone())),
+                Expr::Path(path) if path.qself.is_none() => Ok(Self::Static(path.path.clone())),
                 other => {
                     Err(expected("a name: `breaker = \"make\"`, or the path of a `static Breaker`").with_span(other))
                 }

@@ -2,11 +2,11 @@
 
 use darling::FromMeta;
 use proc_macro2::Span;
-use resilient_policy::{CacheSettings, Scope, one_of};
+use resilient_policy::{CacheSettings, Scope};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
-use super::{At, Count, DurationArg, Key, expected, is_word};
+use super::{At, Count, DurationArg, Key, expected, is_word, unknown_word};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -85,6 +85,6 @@ impl FromMeta for ScopeArg {
         {
             return Ok(Self(scope));
         }
-        Err(expected(&format!("whose answers these are{}", one_of("", Scope::NAMES))).with_span(value))
+        Err(unknown_word("scope", value, Scope::NAMES))
     }
 }

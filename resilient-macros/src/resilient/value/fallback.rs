@@ -49,8 +49,10 @@ impl FromMeta for FallbackArgs {
 
 fn step(value: &Expr) -> darling::Result<FallbackStep> {
     match value {
+        // What a `macro_rules!` leaves around its metavariables.
+        Expr::Group(group) => step(&group.expr),
         value if is_word(value, "cached") => Ok(FallbackStep::Cached(value.span())),
-        Expr::Path(path) => Ok(FallbackStep::Function(path.path.clone())),
+        Expr::Path(path) if path.qself.is_none() => Ok(FallbackStep::Function(path.path.clone())),
         Expr::Call(call) if is_word(&call.func, "value") => match (call.args.first(), call.args.len()) {
             (Some(value), 1) => Ok(FallbackStep::Value(Box::new(value.clone()))),
             _ => Err(expected("one expression: `value(expr)`").with_span(&call.func)),

@@ -15,8 +15,9 @@ mod text;
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
+use resilient_policy::one_of;
 use syn::spanned::Spanned;
-use syn::{Expr, Meta};
+use syn::{Expr, ExprLit, Lit, Meta};
 
 pub(super) use breaker::BreakerArgs;
 pub(super) use bulkhead::BulkheadArgs;
@@ -78,6 +79,22 @@ impl FromMeta for Word {
 /// Whether an expression is this one word.
 fn is_word(value: &Expr, word: &str) -> bool {
     matches!(value, Expr::Path(path) if path.path.is_ident(word))
+}
+
+/// Says of a value that it is none of the words that stand for something here.
+fn unknown_word(what: &str, value: &Expr, words: &[&str]) -> Error {
+    let word = match value {
+        Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if words.contains(&text.value().as_str()) => {
+            return expected(&format!("no quotes: `{what} = {}`", text.value())).with_span(text);
+        }
+        _ => None,
+    };
+    let message = match word {
+        Some(word) => format!("unknown {what} `{word}`{}", one_of(&word, words)),
+        None => format!("found no {what}{}", one_of("", words)),
+    };
+    Error::custom(message).with_span(value)
 }
 
 fn expected(what: &str) -> Error {

@@ -6,7 +6,7 @@ use resilient_policy::{Jitter, KindSet, Retry, one_of, retried_kind};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Factor, Setting, Share, expected, is_word};
+use super::{At, Count, DurationArg, Factor, Setting, Share, expected, is_word, unknown_word};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -115,15 +115,7 @@ impl FromMeta for JitterArg {
         {
             return Ok(Self(jitter));
         }
-        Err(expected(&format!("a kind of jitter{}", one_of(&shown(value), Jitter::NAMES))).with_span(value))
-    }
-}
-
-fn shown(value: &Expr) -> String {
-    match value {
-        Expr::Path(path) => path.path.get_ident().map(ToString::to_string).unwrap_or_default(),
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
-        _ => String::new(),
+        Err(unknown_word("jitter", value, Jitter::NAMES))
     }
 }
 
@@ -138,7 +130,7 @@ impl FromMeta for On {
         let parser = syn::punctuated::Punctuated::<syn::Ident, syn::Token![,]>::parse_terminated;
         let words = syn::parse::Parser::parse2(parser, list.tokens.clone())?;
         if words.is_empty() {
-            return Err(expected("at least one kind").with_span(item));
+            return Err(expected("at least one kind: `on(timeout, unavailable)`").with_span(item));
         }
         let mut errors = Error::accumulator();
         let mut kinds = KindSet::EMPTY;

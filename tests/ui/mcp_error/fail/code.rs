@@ -2,7 +2,7 @@
 
 use resilient_runtime::McpError;
 
-// rule 52
+// rule 52: 2 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "MAKE")]
 enum Twice {
@@ -17,7 +17,7 @@ enum Twice {
     Third,
 }
 
-// rule 52
+// rule 52: 5 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Malformed {
     #[error("lower case")]

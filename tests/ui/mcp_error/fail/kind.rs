@@ -17,7 +17,7 @@ enum Nowhere {
 #[error("not classified")]
 struct NowhereEither;
 
-// rule 50
+// rule 50: 3 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Twice {
     #[error("by word and by status")]
@@ -30,7 +30,7 @@ enum Twice {
     TransparentAndWord(#[source] std::io::Error),
 }
 
-// rule 51
+// rule 51: 4 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Unknown {
     #[error("a slip of the pen")]

@@ -2,7 +2,7 @@
 
 use resilient_runtime::McpError;
 
-// rule 53
+// rule 53: 3 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Reserved {
     #[error("in the band of JSON-RPC")]
@@ -19,7 +19,7 @@ enum Reserved {
     Fine,
 }
 
-// rule 53
+// rule 53: 2 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum NoCode {
     #[error("a string")]

@@ -15,7 +15,7 @@ struct TwoWaits {
     hard: Option<Duration>,
 }
 
-// rule 59
+// rule 59: 2 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Pointless {
     #[error("not here")]

@@ -2,7 +2,7 @@
 
 use resilient_runtime::McpError;
 
-// rule 54
+// rule 54: 4 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Told {
     #[error("refused")]
@@ -11,6 +11,9 @@ enum Told {
         #[mcp(secret)]
         token: String,
     },
+    #[error("refused")]
+    #[mcp(kind = permission_denied, message = "The token {0:?} was refused.")]
+    Message(#[mcp(secret)] String),
     #[error("refused: {token}")]
     #[mcp(kind = permission_denied)]
     Display {

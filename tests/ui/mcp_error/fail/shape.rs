@@ -2,6 +2,7 @@
 
 use resilient_runtime::McpError;
 
+// beside the rules, how keys are written: 16 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefx = "MAKE", kind = internal, crate = resilient_runtime)]
 enum Keys {

@@ -2,7 +2,7 @@
 
 use resilient_runtime::McpError;
 
-// rule 54
+// rule 54: 5 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Fields {
     #[error("a slip of the pen")]
@@ -22,7 +22,7 @@ enum Fields {
     Width { id: u64, width: usize },
 }
 
-// rule 57
+// rule 57: 3 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Contradictions {
     #[error("both")]
@@ -36,7 +36,7 @@ enum Contradictions {
     MessageAndPublic,
 }
 
-// rule 58
+// rule 58: 4 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Sources {
     #[error("not here: {0}")]

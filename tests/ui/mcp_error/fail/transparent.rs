@@ -2,7 +2,7 @@
 
 use resilient_runtime::{McpError, ResilienceError};
 
-// rule 60
+// rule 60: 3 mistakes
 #[derive(Debug, thiserror::Error, McpError)]
 enum Fields {
     #[error("nobody")]

@@ -44,13 +44,13 @@ enum Transparent {
     Fine(#[from] ResilienceError),
 }
 
-// A text that cannot be formatted is told under the text.
+// beside the rules, a text that cannot be formatted is told under the text
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("not here")]
 #[mcp(kind = not_found, hint = "Look for {0}.")]
 struct Hint(Opaque);
 
-// No error at all, for `std` or for anybody.
+// beside the rules, no error at all for `std` or for anybody
 #[derive(Debug, McpError)]
 #[mcp(kind = not_found)]
 struct NoError;

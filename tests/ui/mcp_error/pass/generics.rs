@@ -1,11 +1,12 @@
 //! Type parameters, lifetimes, constants and `where` clauses; an enum without variants.
-#![deny(warnings)]
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
 
 use resilient_runtime::{Classify, HttpStatus, McpError, ResilienceError};
 
+/// An error.
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("no {what} like {id}")]
 #[mcp(kind = not_found, hint = "List {what} near {id:?}.")]
@@ -20,23 +21,35 @@ where
     token: [u8; N],
 }
 
-#[derive(Debug, thiserror::Error, McpError)]
+/// An error.
+#[derive(Debug, McpError)]
 pub enum Any<E: Error + 'static, C: Error + 'static, S> {
-    #[error("whole")]
+    /// A variant.
     #[mcp(transparent)]
-    Whole(#[source] E),
-    #[error("sorted")]
+    Whole(E),
+    /// A variant.
     Sorted(#[mcp(classify)] Box<C>),
-    #[error("answered")]
+    /// A variant.
     Status(#[mcp(status)] S),
-    #[error("listed")]
+    /// A variant.
     #[mcp(kind = internal)]
     Listed(#[mcp(detail)] Vec<(S, u8)>),
 }
 
+// By hand, as thiserror repeats bounds, and clippy says so.
+impl<E: Error + 'static, C: Error + 'static, S: Debug> Display for Any<E, C, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any")
+    }
+}
+
+impl<E: Error + 'static, C: Error + 'static, S: Debug> Error for Any<E, C, S> {}
+
+/// An error.
 #[derive(Debug, thiserror::Error, McpError)]
 pub enum Never {}
 
+/// An error.
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("borrowed {0}")]
 #[mcp(kind = invalid_input)]
@@ -56,17 +69,18 @@ where
     error.code().into_owned()
 }
 
+type Concrete = Any<ResilienceError, std::io::Error, u16>;
+
 fn main() {
     let error = NotFound { what: "scenario", id: &7, token: *b"abcd" };
     assert_eq!(error.hint().as_deref(), Some("List scenario near 7."));
     assert_eq!(error.details().get("id"), Some(&7.into()));
     assert_eq!(error.token.len(), 4);
     assert!(tool_error(error).message.contains("no scenario like 7"));
-    type Concrete = Any<ResilienceError, std::io::Error, u16>;
     assert_eq!(asks(&Concrete::Whole(ResilienceError::Cancelled)), "CANCELLED");
     assert_eq!(asks(&Concrete::Status(404)), "STATUS");
     assert_eq!(Concrete::Sorted(Box::new(std::io::ErrorKind::TimedOut.into())).kind().as_str(), "timeout");
     assert_eq!(Concrete::Listed(vec![(1, 2)]).details().len(), 1);
     assert!(Never::CODES.is_empty() && Never::catalog().is_empty());
-    assert_eq!(tool_error(Borrowed("x".into())).data.is_some(), true);
+    assert!(tool_error(Borrowed("x".into())).data.is_some());
 }

@@ -1,14 +1,17 @@
 //! Enums that a `macro_rules!` makes, from every kind of metavariable.
-#![deny(warnings)]
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 macro_rules! errors {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($variant:ident($ty:ty) = $kind:ident, $hint:literal, $text:expr, $code:literal;)* }) => {
+        /// Errors.
         $(#[$meta])*
         $vis enum $name {
             $(
+                /// A variant.
                 #[error("about {id}")]
                 #[mcp(kind = $kind, hint = $hint, message = $text, protocol = $code)]
                 $variant {
+                    /// Which.
                     #[mcp(detail)]
                     id: $ty,
                 },
@@ -29,9 +32,11 @@ errors! {
 macro_rules! wait {
     ($field:ident, $($mcp:tt)*) => {
         #[derive(Debug, thiserror::Error, resilient_runtime::McpError)]
+        /// A variant.
         #[error("later")]
         #[mcp($($mcp)*)]
         pub struct Later {
+            /// How long.
             #[mcp(retry_after)]
             pub $field: std::time::Duration,
         }

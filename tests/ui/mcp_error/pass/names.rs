@@ -1,8 +1,9 @@
 //! Names that need care: raw identifiers, keywords as fields, names that the expansion uses too.
-#![deny(warnings)]
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use resilient_runtime::McpError;
 
+/// An error.
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("odd {type}")]
 #[mcp(kind = invalid_input, message = "no {type} in {r#mod}", hint = "{self_} {__field0} {details} {error}")]
@@ -16,16 +17,20 @@ pub struct Odd {
     error: u8,
 }
 
+/// An error.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "ODD")]
 #[allow(non_camel_case_types)]
 pub enum r#dyn {
+    /// A variant.
     #[error("raw")]
     #[mcp(kind = internal)]
     r#async,
+    /// A variant.
     #[error("Error")]
     #[mcp(kind = internal)]
     Error,
+    /// A variant.
     #[error("None")]
     #[mcp(kind = internal)]
     None,

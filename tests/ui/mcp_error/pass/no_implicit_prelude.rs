@@ -1,18 +1,24 @@
 //! A crate without a prelude.
 #![no_implicit_prelude]
-#![deny(warnings)]
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
+/// An error.
 #[derive(::std::fmt::Debug, ::resilient_runtime::McpError)]
 #[mcp(prefix = "BARE")]
 pub enum Bare<T> {
+    /// A part.
     #[mcp(kind = not_found, hint = "List what exists near {0}.", message = "no {0}")]
     NotFound(#[mcp(detail)] T),
+    /// A part.
     Upstream {
+        /// A part.
         #[mcp(status)]
         status: u16,
+        /// A part.
         #[mcp(retry_after)]
         wait: ::std::time::Duration,
     },
+    /// A part.
     #[mcp(transparent)]
     Resilience(::resilient_runtime::ResilienceError),
 }

@@ -1,7 +1,8 @@
 //! Every name of the prelude that the expansion could lean on means something else here.
-#![deny(warnings)]
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 #![allow(dead_code, non_upper_case_globals, unused_macros)]
 
+#[allow(missing_docs, unreachable_pub)]
 mod shadows {
     pub struct Result;
     pub struct Option;
@@ -30,11 +31,11 @@ mod shadows {
     #[allow(non_camel_case_types)]
     pub struct i32;
     #[allow(non_snake_case)]
-    pub fn Some() {}
+    pub const fn Some() {}
     #[allow(non_snake_case)]
-    pub fn Ok() {}
+    pub const fn Ok() {}
     #[allow(non_snake_case)]
-    pub fn Err() {}
+    pub const fn Err() {}
     pub const None: u8 = 0;
     pub mod std {}
     pub mod core {}
@@ -57,6 +58,7 @@ macro_rules! unreachable {
     };
 }
 
+#[allow(missing_docs, unreachable_pub)]
 mod inside {
     #[allow(unused_imports)]
     use super::shadows::*;

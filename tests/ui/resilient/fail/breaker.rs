@@ -12,7 +12,7 @@ async fn no_share() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 22
+// rule 22: 3 mistakes
 #[resilient(breaker(name = "a", rate = 1.5, window = 0, min_calls = 0))]
 async fn out_of_range() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -24,13 +24,25 @@ async fn never_enough() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 22: 5 mistakes
+#[resilient(breaker(name = "", slow = "1s", slow_rate = 0, probes = 0, successes = 0, open = "25h"))]
+async fn nothing_in_range() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// rule 22
+#[resilient(breaker = "a-name-that-goes-on-and-on-and-on-until-nobody-can-read-it-any-more")]
+async fn long_name() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
 // rule 23
 #[resilient(breaker(name = "c", failures = 3, rate = 0.5))]
 async fn two_ways() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 23
+// rule 23: 3 mistakes
 #[resilient(breaker(name = "d", window = 10, min_calls = 5, slow_rate = 0.5))]
 async fn no_rate() -> Result<u32, ResilienceError> {
     Ok(1)

@@ -1,6 +1,6 @@
 use resilient_runtime::{resilient, ResilienceError};
 
-// rule 1
+// rule 1: 2 mistakes
 #[resilient(retri = 3, banana = 1)]
 async fn unknown() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -18,13 +18,13 @@ async fn two_spellings() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 4
+// rule 4: 6 mistakes
 #[resilient(retry = "3", timeout = 30, breaker = 5, fallback = "cached", cache = 7, name = cached)]
 async fn wrong_shapes() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 5
+// rule 5: 2 mistakes
 #[resilient(retry = , timeout = "0s")]
 async fn syntax() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -42,7 +42,7 @@ async fn skipped() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 15
+// rule 15: 2 mistakes
 #[resilient(feature = "exports", writes)]
 async fn reserved() -> Result<u32, ResilienceError> {
     Ok(1)

@@ -1,25 +1,25 @@
 use resilient_runtime::{ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
-// rule 4
+// rule 4: 2 mistakes
 #[resilient(bulkhead = "20", rate_limit = 100)]
 async fn wrong_shapes() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 4
+// rule 4: 2 mistakes
 #[resilient(bulkhead, rate_limit(rate = 5))]
 async fn no_values() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 4
+// rule 4: 2 mistakes
 #[resilient(bulkhead(queue = 5), rate_limit(burst = 5))]
 async fn parts_missing() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 1
+// rule 1: 3 mistakes
 #[resilient(bulkhead(mx = 5), rate_limit(rate = "1/1s", bust = 5), rate_limits = "1/1s")]
 async fn unknown() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -31,7 +31,7 @@ async fn two_spellings() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 22
+// rule 22: 2 mistakes
 #[resilient(bulkhead(max = 5, name = "a b"), rate_limit(rate = "1/1s", name = ""))]
 async fn names() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -43,7 +43,7 @@ async fn no_slots() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 24
+// rule 24: 2 mistakes
 #[resilient(bulkhead(max = 0, wait = "1s"))]
 async fn nobody_queues() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -79,7 +79,7 @@ async fn zero_calls() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 25
+// rule 25: 2 mistakes
 #[resilient(rate_limit(rate = "1/25h", burst = 0))]
 async fn long_and_empty() -> Result<u32, ResilienceError> {
     Ok(1)
@@ -99,7 +99,7 @@ async fn no_time_left() -> Result<u32, ResilienceError> {
 
 struct Keyed;
 
-// rule 10
+// rule 10: 3 mistakes
 #[resilient(
     breaker(name = "keyed", key = id),
     bulkhead(max = 5, key = id),
@@ -116,7 +116,7 @@ impl Keyed {
 
 struct Wrong;
 
-// rule 24, once for all tools
+// rule 24, once for all tools: 3 mistakes
 #[resilient(bulkhead = 0, rate_limit(rate = "0/1s", name = "a b"))]
 #[tool_router]
 impl Wrong {

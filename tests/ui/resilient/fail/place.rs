@@ -61,6 +61,29 @@ impl NoRouter {
     fn method(&self) {}
 }
 
+// rule 9, below
+struct BelowRouter;
+
+#[tool_router]
+#[resilient]
+impl BelowRouter {
+    /// Reads.
+    #[tool]
+    async fn read(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+// rule 9, a trait's block
+struct Implements;
+
+#[resilient]
+impl Default for Implements {
+    fn default() -> Self {
+        Self
+    }
+}
+
 // rule 9
 #[resilient]
 struct Structure;
@@ -73,7 +96,7 @@ mod module {}
 #[resilient]
 trait Trait {}
 
-// rule 10
+// rule 10: 6 mistakes
 struct OneToolOnly;
 
 #[resilient(name = "x", fallback = cached, cache(max = 1), idempotent, read_only, retry_unsafe = "y", timeout = "1s")]

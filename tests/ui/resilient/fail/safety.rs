@@ -44,6 +44,43 @@ async fn an_old_answer_to_a_write() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+struct Annotated;
+
+#[tool_router]
+impl Annotated {
+    // rule 34, `read_only` beside an annotation that denies it
+    /// Writes.
+    #[resilient(read_only)]
+    #[tool(annotations(read_only_hint = false))]
+    async fn no_read(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    // rule 34, `idempotent` beside an annotation that denies it
+    /// Writes.
+    #[resilient(idempotent)]
+    #[tool(annotations(idempotent_hint = false))]
+    async fn not_idempotent(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    // rule 35, an old answer to a write
+    /// Writes.
+    #[resilient(fallback = cached)]
+    #[tool(annotations(read_only_hint = false))]
+    async fn writes(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    // rule 35, an old answer to a deletion
+    /// Deletes.
+    #[resilient(fallback = [cached, value(String::new())])]
+    #[tool(annotations(destructive_hint = true))]
+    async fn deletes(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
 fn main() {
     let _ = (unknown(), no_reason(), no_need(), an_old_answer_to_a_write());
 }

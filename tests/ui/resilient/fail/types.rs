@@ -11,13 +11,27 @@ async fn no_result() -> u32 {
     1
 }
 
-// rule 12
+// rule 12, both: 2 mistakes
 #[resilient]
 async fn no_mcp_error() -> Result<u32, String> {
     Ok(1)
 }
 
-// rule 12
+// rule 12, no `McpError`
+struct Foreign;
+
+impl From<ResilienceError> for Foreign {
+    fn from(_: ResilienceError) -> Self {
+        Self
+    }
+}
+
+#[resilient]
+async fn foreign() -> Result<u32, Foreign> {
+    Ok(1)
+}
+
+// rule 12, no `From<ResilienceError>`
 #[resilient]
 async fn no_resilience() -> Result<u32, Alone> {
     Ok(1)
@@ -32,47 +46,22 @@ async fn not_clone(number: u32, argument: NoClone) -> Result<u32, ResilienceErro
     Ok(number)
 }
 
+// rule 38, for a fallback
+async fn instead(_: NoClone, _: &ResilienceError) -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+#[resilient(fallback = instead)]
+async fn not_clone_for_a_fallback(argument: NoClone) -> Result<u32, ResilienceError> {
+    drop(argument);
+    Ok(1)
+}
+
 // rule 39
 #[resilient(retry = 1, read_only)]
 async fn changed(number: &mut u32) -> Result<u32, ResilienceError> {
     *number += 1;
     Ok(*number)
-}
-
-// rule 40
-fn plain(_: u32, _: &ResilienceError) -> Result<u32, ResilienceError> {
-    Ok(1)
-}
-
-#[resilient(fallback = plain)]
-async fn not_async(number: u32) -> Result<u32, ResilienceError> {
-    Ok(number)
-}
-
-// rule 40
-async fn alone(_: &ResilienceError) -> Result<u32, ResilienceError> {
-    Ok(1)
-}
-
-#[resilient(fallback = alone)]
-async fn wrong_count(number: u32) -> Result<u32, ResilienceError> {
-    Ok(number)
-}
-
-// rule 40
-async fn text(_: u32, _: &ResilienceError) -> Result<String, ResilienceError> {
-    Ok(String::new())
-}
-
-#[resilient(fallback = text)]
-async fn wrong_answer(number: u32) -> Result<u32, ResilienceError> {
-    Ok(number)
-}
-
-// rule 41
-#[resilient(fallback = value("seven"))]
-async fn wrong_value(number: u32) -> Result<u32, ResilienceError> {
-    Ok(number)
 }
 
 // rule 42
@@ -82,7 +71,28 @@ async fn answer_not_clone(number: u32) -> Result<NoClone, ResilienceError> {
     Ok(NoClone)
 }
 
-// rule 42
+// rule 39, the receiver
+impl NoClone {
+    #[resilient(retry = 1, read_only)]
+    async fn changed(&mut self) -> Result<u32, ResilienceError> {
+        Ok(1)
+    }
+
+    #[resilient(retry = 1, read_only)]
+    async fn kept(&self) -> Result<u32, ResilienceError> {
+        Ok(1)
+    }
+}
+
+// rule 39, the receiver used up
+impl NoClone {
+    #[resilient(retry = 1, read_only)]
+    async fn used_up(self) -> Result<u32, ResilienceError> {
+        Ok(1)
+    }
+}
+
+// rule 42, an argument
 #[resilient(fallback = cached)]
 async fn not_hash(number: f64) -> Result<u32, ResilienceError> {
     let _ = number;
@@ -103,7 +113,7 @@ async fn a_breaker() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// the body's own mistakes
+// beside the rules, the body's own mistake
 #[resilient]
 async fn in_the_body() -> Result<u32, ResilienceError> {
     Ok("text")

@@ -1,7 +1,7 @@
 //! Every shape of an argument and of a body.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-use resilient_runtime::{resilient, McpError, ResilienceError};
+use resilient_runtime::{McpError, ResilienceError, resilient};
 
 /// A pair.
 #[derive(Clone)]
@@ -14,7 +14,10 @@ pub struct Pair {
 
 /// An error with a lifetime and a type.
 #[derive(Debug, thiserror::Error, McpError)]
-pub enum Failure<T: std::fmt::Debug + std::fmt::Display> {
+pub enum Failure<T>
+where
+    T: std::fmt::Debug + std::fmt::Display,
+{
     /// What was asked.
     #[error("asked {0}")]
     #[mcp(kind = invalid_input)]
@@ -31,7 +34,7 @@ pub struct Server<'s, T> {
     value: T,
 }
 
-impl<'s, T> Server<'s, T>
+impl<T> Server<'_, T>
 where
     T: Clone + Send + Sync + std::fmt::Debug + std::fmt::Display,
 {
@@ -71,7 +74,12 @@ where
     /// # Errors
     /// Never.
     #[resilient]
-    pub async fn moves(&mut self, file: std::fs::File, #[cfg(all())] there: u32, #[cfg(any())] gone: Nowhere) -> Result<(std::fs::File, u32), Failure<T>> {
+    pub async fn moves(
+        &mut self,
+        file: std::fs::File,
+        #[cfg(not(any()))] there: u32,
+        #[cfg(any())] gone: Nowhere,
+    ) -> Result<(std::fs::File, u32), Failure<T>> {
         Ok((file, there))
     }
 
@@ -80,7 +88,11 @@ where
     /// # Errors
     /// Never.
     #[resilient(retry = 1, idempotent)]
-    pub async fn configured(&self, #[cfg(all())] there: u32, #[cfg(any())] gone: Nowhere) -> Result<u32, Failure<T>> {
+    pub async fn configured(
+        &self,
+        #[cfg(not(any()))] there: u32,
+        #[cfg(any())] gone: Nowhere,
+    ) -> Result<u32, Failure<T>> {
         Ok(there)
     }
 
@@ -121,6 +133,7 @@ pub async fn aliased() -> Answer<u32> {
     Ok(1)
 }
 
+#[allow(unreachable_pub)]
 mod renamed {
     pub mod rt {
         pub use resilient_runtime::*;

@@ -61,7 +61,12 @@ impl Server {
 /// # Errors
 /// Those of the limits.
 #[resilient(bulkhead(max = 1, key = text.len()), rate_limit(rate = "1/1s", key = "the same for all"))]
-pub async fn borrows(text: &str, mut count: u32, #[cfg(any())] gone: u32, _hidden: u32) -> Result<u32, ResilienceError> {
+pub async fn borrows(
+    text: &str,
+    mut count: u32,
+    #[cfg(any())] gone: u32,
+    _hidden: u32,
+) -> Result<u32, ResilienceError> {
     count += u32::try_from(text.len()).unwrap_or_default();
     Ok(count)
 }

@@ -1,11 +1,12 @@
 //! What the expansion looks like, and what is said about mistakes.
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
+mod places;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::expand;
-use crate::project::Project;
 
 /// The expansion as a person would read it.
 fn pretty(attribute: TokenStream, item: TokenStream) -> String {
@@ -275,262 +276,71 @@ fn retry_needs_to_know_that_it_is_harmless() {
     }
 }
 
-/// The messages of an expansion in a crate with this file.
-fn messages_with(file: &str, attribute: TokenStream, item: TokenStream) -> Vec<String> {
-    compile_errors(super::expand_in(&Project::read(file.into()), attribute, &item))
-}
-
 #[test]
-fn what_the_file_says_becomes_part_of_the_record() {
-    let file = r#"
-        [default]
-        timeout = "20s"
-        bulkhead = 9
-        [profile.make]
-        retry = { max = 2, base = "500ms" }
-        breaker = "make"
-        attempt_timeout = "3s"
-        [breaker.make]
-        failures = 8
-        [tool.list]
-        attempt_timeout = "2s"
-        bulkhead = "none"
-        cache = { max_age = "5m" }
-    "#;
-    let expanded = super::expand_in(
-        &Project::read(file.into()),
-        quote!(profile = "make", fallback = cached),
-        &quote! {
-            #[tool]
-            async fn list() -> Result<Json<Listed>, MakeError> {
-                list().await
-            }
-        },
-    );
-    insta::assert_snapshot!(prettyplease::unparse(&syn::parse2(expanded).expect("the expansion parses")));
-}
-
-#[test]
-fn the_strongest_place_that_speaks_of_a_key_is_heard() {
-    let file = r#"
-        [default]
-        timeout = "1s"
-        [profile.outer]
-        timeout = "2s"
-        [tool.list]
-        timeout = "4s"
-        [profile.inner]
-        timeout = "5s"
-    "#;
-    let outer = quote!(__inherited(timeout = "3s", profile = "outer"));
-    for (seconds, attribute, tool) in [
-        (6, quote!(timeout = "6s", profile = "inner", #outer), "list"),
-        (5, quote!(profile = "inner", #outer), "list"),
-        (4, quote!(#outer), "list"),
-        (3, quote!(#outer), "other"),
-        (2, quote!(__inherited(profile = "outer")), "other"),
-        (1, quote!(profile = none, __inherited(profile = "outer")), "other"),
-        (1, quote!(), "other"),
-        (30, quote!(timeout = none), "list"),
-    ] {
-        let project = Project::read(file.into());
-        let item = quote!(
-            #[tool(name = #tool)]
-            async fn any(&self) -> Result<u32, E> {
-                Ok(1)
-            }
-        );
-        let expanded = super::expand_in(&project, attribute.clone(), &item).to_string();
-        let expected = format!("Duration :: from_secs ({seconds}u64)");
-        assert_eq!(expanded.contains(&expected), seconds != 30, "{attribute} {tool}: {expanded}");
-    }
-}
-
-#[test]
-fn names_are_looked_up_in_the_file() {
-    let item = || {
-        quote!(
-            async fn any() -> Result<u32, E> {
-                Ok(1)
-            }
-        )
-    };
-    let file = "[profile.make]\n[breaker.make]\nfailures = 8\n";
-    assert_eq!(
-        messages_with(file, quote!(profile = "mkae", breaker = "maek"), item()),
-        [
-            "no profile `mkae`; did you mean `make`? in `resilient.toml`",
-            "no breaker `maek`; did you mean `make`? in `resilient.toml`"
-        ]
-    );
-    assert_eq!(messages_with("", quote!(breaker = "maek"), item()), Vec::<String>::new());
-    assert_eq!(
-        messages_with("", quote!(profile = "make"), item()),
-        ["no profile `make`; there are none in `resilient.toml`"]
-    );
-    assert_eq!(
-        messages(quote!(profile = "make"), item()),
-        ["there is no `resilient.toml` beside the `Cargo.toml`, in which a profile could stand"]
-    );
-}
-
-#[test]
-fn one_breaker_has_the_same_settings_in_attribute_and_file() {
-    let item = || {
-        quote!(
-            async fn any() -> Result<u32, E> {
-                Ok(1)
-            }
-        )
-    };
-    let file = "[breaker.make]\nfailures = 8\n";
-    assert_eq!(messages_with(file, quote!(breaker(name = "make", failures = 8)), item()), Vec::<String>::new());
-    assert_eq!(
-        messages_with(file, quote!(breaker(name = "make", failures = 8, open = "5s")), item()),
-        ["the breaker `make` has other settings in resilient.toml:1:10: `open` 1m, not 5s; write them in one place, \
-             and `breaker = \"make\"` here"]
-    );
-}
-
-#[test]
-fn rules_between_attribute_and_file_are_told_at_the_function_with_the_line() {
-    let item = || {
-        quote!(
-            async fn any() -> Result<u32, E> {
-                Ok(1)
-            }
-        )
-    };
-    let file = "[profile.slow]\nattempt_timeout = \"20s\"\n";
-    assert_eq!(
-        messages_with(file, quote!(profile = "slow", timeout = "10s"), item()),
-        ["`attempt_timeout` (20s) is longer than `timeout` (10s) and never reached (`attempt_timeout` stands in \
-             resilient.toml:2:19)"]
-    );
-    assert_eq!(messages_with(file, quote!(profile = "slow"), item()), Vec::<String>::new());
-}
-
-#[test]
-fn a_file_that_is_wrong_is_told_once_and_its_names_are_left_alone() {
-    let file = "[default]\ntimeout = 3\n[profil.a]\n";
-    let first = messages_with(
-        file,
-        quote!(profile = "a"),
-        quote!(
-            async fn first() -> Result<u32, E> {
-                Ok(1)
-            }
-        ),
-    );
-    assert_eq!(
-        first,
-        [
-            "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes: `\"3s\"`",
-            "resilient.toml:3:2: `profil`: unknown table `profil`; did you mean `profile`?",
-        ]
-    );
-    let other = messages_with(
-        file,
-        quote!(profile = "a"),
-        quote!(
-            async fn other() -> Result<u32, E> {
-                Ok(1)
-            }
-        ),
-    );
-    assert_eq!(other, Vec::<String>::new());
-    let again = messages_with(
-        file,
-        quote!(profile = "a"),
-        quote!(
-            async fn first() -> Result<u32, E> {
-                Ok(1)
-            }
-        ),
-    );
-    assert_eq!(again, first);
-}
-
-#[test]
-fn one_block_sets_a_breaker_one_way() {
-    let block = |second: TokenStream| {
-        quote! {
-            #[tool_router]
-            impl Server {
-                #[resilient(breaker(name = "make", failures = 7))]
-                #[tool]
-                async fn one(&self) -> Result<String, E> { Ok(String::new()) }
-                #[resilient(#second)]
-                #[tool]
-                async fn two(&self) -> Result<String, E> { Ok(String::new()) }
-            }
-        }
-    };
-    assert_eq!(messages(quote!(), block(quote!(breaker = "make"))), Vec::<String>::new());
-    assert_eq!(messages(quote!(), block(quote!(breaker(name = "make", failures = 7)))), Vec::<String>::new());
-    assert_eq!(
-        messages(quote!(), block(quote!(breaker(name = "make", failures = 8)))),
-        ["the breaker `make` has other settings above: `failures` 7, not 8; write them in one place, and \
-             `breaker = \"make\"` in the others"]
-    );
-    assert_eq!(messages(quote!(breaker(name = "make", failures = 8)), block(quote!())).len(), 1);
-}
-
-#[test]
-fn expressions_that_see_the_parameters_mention_one() {
-    let item = || {
-        quote! {
-            #[tool(annotations(read_only_hint = true))]
-            async fn list(&self, Parameters(Req { ref a, mut b, c: C(d) }): Parameters<Req>, mut e: u8) -> Result<u32, E> { Ok(1) }
-        }
-    };
-    for (attribute, expected) in [
-        (quote!(log_args(d, d.x, e.max(d))), "the pattern of `e` says `mut`"),
-        (quote!(rate_limit(rate = "1/1s", key = (a, b))), "the pattern of `a` says `ref`"),
-        (quote!(log_args(self.zone)), "expected something of a parameter: `a`, `b`, `d`, `e`"),
-        (quote!(log_args(d.api_key)), "`api_key` is the name of a secret"),
-        (quote!(fallback = cached, cache(scope = shared, key = self.zone)), "the same for all arguments"),
-    ] {
-        let told = messages(attribute.clone(), item());
-        assert!(told.first().is_some_and(|first| first.contains(expected)), "{attribute}: {told:?}");
-    }
+fn what_macro_rules_leaves_around_its_metavariables_is_seen_through() {
+    let group = |tokens: TokenStream| proc_macro2::Group::new(proc_macro2::Delimiter::None, tokens);
+    let (path, list, body) = (group(quote!(other::f)), group(quote!([cached, f])), group(quote!({ Ok(id) })));
+    let item = quote!(async fn get(id: u64) -> Result<u64, E> #body);
     for attribute in [
-        quote!(log_args(d, format!("{d}"))),
-        quote!(rate_limit(rate = "1/1s", key = self.zone)),
-        quote!(fallback = cached, cache(scope = shared, key = format!("{d}"))),
-        quote!(fallback = cached, cache(key = self.zone)),
+        quote!(fallback = #path),
+        quote!(fallback = [cached, #path]),
+        quote!(fallback = #list),
+        quote!(breaker = #path),
+        quote!(rate_limit(rate = "1/1s", key = #path)),
     ] {
-        assert_eq!(messages(attribute.clone(), item()), Vec::<String>::new(), "{attribute}");
+        assert_eq!(messages(attribute, item.clone()), Vec::<String>::new());
     }
 }
 
 #[test]
-fn a_block_is_told_of_defaults_only_where_a_tool_uses_them() {
-    let block = |keys: TokenStream| {
-        quote! {
-            #[tool_router]
-            impl Server {
-                #[resilient(#keys)]
-                #[tool]
-                async fn one(&self) -> Result<String, E> { Ok(String::new()) }
-            }
+fn what_is_said_of_a_parameter_is_said_where_the_body_sees_it() {
+    let item = quote!(
+        async fn get(#[expect(unused_mut)] mut id: u64, #[cfg(all())] more: u64) -> Result<u64, E> {
+            Ok(id)
         }
-    };
-    assert_eq!(messages(quote!(attempt_timeout = "40s"), block(quote!(timeout = "60s"))), Vec::<String>::new());
-    assert_eq!(
-        messages(quote!(attempt_timeout = "40s"), block(quote!())),
-        ["`attempt_timeout` (40s) is longer than `timeout` (30s) and never reached"]
     );
+    let expanded = pretty(quote!(retry = 1, read_only), item);
+    assert_eq!(expanded.matches("#[expect(unused_mut)]").count(), 1, "{expanded}");
+    assert!(expanded.contains("#[expect(unused_mut)]\n                    let mut id: u64 = id;"), "{expanded}");
+    assert!(expanded.contains("#[cfg(all())] more: u64"), "{expanded}");
 }
 
 #[test]
-fn a_handler_takes_no_keys() {
+fn a_tool_that_cannot_tell_of_a_failure_inherits_the_hook_alone() {
+    for (output, guarded) in [
+        (quote!(Result<String, E>), true),
+        (quote!(rmcp::model::CallToolResult), true),
+        (quote!(CallToolResponse), true),
+        (quote!(MyResult), true),
+        (quote!(InputRequiredResult), false),
+        (quote!(GetPromptResult), false),
+        (quote!(Json<Told>), false),
+        (quote!(()), false),
+    ] {
+        let block = quote!(#[tool_router] impl S { #[tool] async fn f(&self) -> #output { todo!() } });
+        let expanded = expand(quote!(timeout = "1s"), &block).to_string();
+        assert_eq!(expanded.contains("__inherited"), guarded, "{output}");
+    }
+}
+
+#[test]
+fn a_slip_between_two_entries_is_told_at_its_token() {
     let item = quote!(
-        #[tool_handler]
-        impl ServerHandler for Server {}
+        async fn get() -> Result<u64, E> {
+            Ok(1)
+        }
     );
-    assert_eq!(
-        messages(quote!(timeout = "1s"), item),
-        ["above `#[tool_handler]` only `crate` means anything; write this key above `#[tool_router]`"]
-    );
+    for (attribute, said) in [
+        (quote!(timeout "1s"), "expected `=`, `(..)` or `,` after `timeout`"),
+        (quote!(timeout = "1s" name = "x"), "expected `,` after the value of `timeout`"),
+        (quote!(retry(max = 1) timeout = "1s", read_only), "expected `,` before this"),
+        (quote!(timeout =), "expected a value after this `=`"),
+        (quote!(, timeout = "1s"), "expected a key before this `,`"),
+        (quote!(fallback = <S>::f), "expected `cached`, a function's path, `value(expr)`, or a list of these"),
+    ] {
+        assert_eq!(messages(attribute.clone(), item.clone()), [said], "{attribute}");
+    }
+    let said = messages(quote!("1s"), item);
+    assert!(said[0].starts_with("found a value without a key; expected one of `retry`, "), "{said:?}");
+    assert!(!said[0].contains("__inherited"), "{said:?}");
 }

@@ -1,0 +1,182 @@
+//! A server whose `Cargo.toml` knows the runtime as `shield`, and nothing as `resilient_runtime`.
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
+
+use rmcp::handler::server::wrapper::{Json, Parameters};
+use rmcp::model::GetPromptResult;
+use rmcp::{prompt, prompt_router, tool, tool_handler, tool_router, ErrorData, ServerHandler};
+use shield::{resilient, McpError, ResilienceError};
+
+/// What is asked.
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+pub struct Asked {
+    /// Which.
+    pub number: u32,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
+pub struct Told {
+    /// The same.
+    pub number: u32,
+}
+
+/// What goes wrong.
+#[derive(Debug, thiserror::Error, McpError)]
+#[mcp(crate = ::shield, prefix = "RENAMED")]
+pub enum Failure {
+    /// Nothing has the number.
+    #[error("nothing has the number {number}")]
+    #[mcp(kind = not_found, hint = "Try {number:?} later.", message = "nothing is {number}")]
+    Nothing {
+        /// Which.
+        #[mcp(detail)]
+        number: u32,
+    },
+    /// Another server's answer.
+    #[error("answered {status}")]
+    Status {
+        /// Its status.
+        #[mcp(status)]
+        status: u16,
+        /// How long to wait.
+        #[mcp(retry_after)]
+        wait: Option<std::time::Duration>,
+    },
+    /// Files.
+    #[error("no file")]
+    File(
+        #[from]
+        #[mcp(classify)]
+        std::io::Error,
+    ),
+    /// The pipeline's.
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+/// A function with every key.
+///
+/// # Errors
+/// There is no number 0.
+#[resilient(
+    crate = ::shield,
+    timeout = "5s",
+    attempt_timeout = "1s",
+    retry(max = 1, base = "1ms", on(unavailable)),
+    idempotent,
+    breaker(name = "renamed", key = number),
+    bulkhead(max = 5, key = number),
+    rate_limit(rate = "100/1s", key = number),
+    fallback = [cached, instead, value(7)],
+    cache(key = number)
+)]
+pub async fn function(number: u32) -> Result<u32, Failure> {
+    match number {
+        0 => Err(Failure::Nothing { number }),
+        1 => Err(Failure::Status { status: 503, wait: None }),
+        other => Ok(other),
+    }
+}
+
+async fn instead(number: u32, error: &Failure) -> Result<u32, Failure> {
+    std::future::ready(()).await;
+    match error {
+        Failure::Status { .. } => Ok(number + 100),
+        _ => Err(Failure::Nothing { number }),
+    }
+}
+
+/// A server with its handler.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole;
+
+#[resilient(crate = ::shield, timeout = "5s", breaker = "renamed-tools")]
+#[tool_router(server_handler)]
+impl Whole {
+    /// Reads.
+    #[resilient(retry = 1, fallback = cached)]
+    #[tool(annotations(read_only_hint = true))]
+    async fn read(&self, Parameters(Asked { number }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
+        Ok(Json(Told { number: function(number).await? }))
+    }
+
+    /// Inherits.
+    #[tool]
+    async fn inherits(&self, Parameters(asked): Parameters<Asked>) -> Result<String, Failure> {
+        Ok(asked.number.to_string())
+    }
+
+    /// The hook and nothing else.
+    #[resilient(skip)]
+    #[tool]
+    async fn skipped(&self) -> String {
+        String::new()
+    }
+}
+
+/// A server with a handler of its own.
+#[derive(Debug, Clone, Copy)]
+struct Split;
+
+#[resilient(crate = ::shield)]
+#[tool_router(router = tools)]
+impl Split {
+    /// Says for itself where the runtime is.
+    #[resilient(crate = ::shield, timeout = "1s")]
+    #[tool]
+    async fn read(&self) -> Result<String, ErrorData> {
+        Ok(String::new())
+    }
+}
+
+#[prompt_router]
+impl Split {
+    /// Asks.
+    #[resilient(crate = ::shield, retry = 1)]
+    #[prompt]
+    async fn ask(&self) -> Result<GetPromptResult, ErrorData> {
+        Ok(GetPromptResult::new(vec![]))
+    }
+}
+
+#[resilient(crate = ::shield)]
+#[tool_handler(router = Self::tools())]
+impl ServerHandler for Split {}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::CallToolRequestParams;
+    use rmcp::ServiceExt;
+    use shield::{Classify, ErrorKind};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_function_is_guarded_under_another_name_of_the_runtime() {
+        assert_eq!(function(5).await.expect("an answer"), 5);
+        assert_eq!(function(1).await.expect("the fallback's answer"), 101);
+        let error = function(0).await.expect_err("there is no 0");
+        assert_eq!((error.kind(), error.code().as_ref()), (ErrorKind::NotFound, "RENAMED_NOTHING"));
+        assert_eq!(error.public_message(), "nothing is 0");
+        assert_eq!(Failure::CODES, ["RENAMED_NOTHING", "RENAMED_STATUS", "RENAMED_FILE"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_answers_under_another_name_of_the_runtime() {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let server = tokio::spawn(async move { Whole.serve(ours).await.expect("a session").waiting().await });
+        let client = ().serve(theirs).await.expect("a session");
+        let arguments = rmcp::object!({ "number": 7 });
+        let answer =
+            client.call_tool(CallToolRequestParams::new("read").with_arguments(arguments)).await.expect("an answer");
+        assert_eq!(answer.structured_content.expect("a structure")["number"], 7);
+        let arguments = rmcp::object!({ "number": 0 });
+        let answer =
+            client.call_tool(CallToolRequestParams::new("read").with_arguments(arguments)).await.expect("an answer");
+        assert_eq!(answer.is_error, Some(true));
+        client.cancel().await.expect("an end");
+        drop(server.await);
+        assert_eq!((Split::tools().list_all().len(), Split::prompt_router().list_all().len()), (1, 1));
+    }
+}
