@@ -55,14 +55,17 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
 
 fn answer(policy: &Policy) -> String {
     let (longest, latest) = (longest_answer(policy), latest_answer(policy));
-    let mut line = format!("answers within {}", format_duration(longest));
-    if policy.fallback.contains(&Source::Function) {
-        line.push_str(&format!(", {} of which are for the fallback", format_duration(policy.fallback_limit())));
-    }
-    if policy.retry.is_some() && latest > longest {
-        line.push_str(&format!("; within {} where a service says `Retry-After`", format_duration(latest)));
-    }
-    line
+    let fallback = if policy.fallback.contains(&Source::Function) {
+        format!(", {} of which are for the fallback", format_duration(policy.fallback_limit()))
+    } else {
+        String::new()
+    };
+    let asked = if policy.retry.is_some() && latest > longest {
+        format!("; within {} where a service says `Retry-After`", format_duration(latest))
+    } else {
+        String::new()
+    };
+    format!("answers within {}{fallback}{asked}", format_duration(longest))
 }
 
 fn attempts(policy: &Policy) -> String {

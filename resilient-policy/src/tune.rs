@@ -55,9 +55,8 @@ pub fn tune(policy: &mut Policy, table: &Table, whom: For) -> Vec<Problem> {
     }
     match (&table.breaker, &policy.breaker) {
         (Some(Given::None), Some(_)) => policy.breaker = None,
-        (Some(Given::None), None) => missing("breaker"),
+        (Some(_), None) => missing("breaker"),
         (Some(Given::Is(name)), Some(breaker)) if name == breaker.name => {}
-        (Some(Given::Is(_)), None) => missing("breaker"),
         (Some(Given::Is(_)), Some(breaker)) => {
             let message =
                 format!("which breaker guards a function is compiled in: `{}`; expected `none`", breaker.name);

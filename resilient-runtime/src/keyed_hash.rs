@@ -30,14 +30,34 @@ impl KeyedHash {
     }
 }
 
+/// What can tell one call from another.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell one call from another",
+    label = "expected something that is `Hash`",
+    note = "derive `Hash` for it, or write something of it that has it, such as an id or a text",
+    note = "for `fallback = cached` on a function that is no tool: say what tells its calls apart with \
+            `cache(key = ..)`"
+)]
+pub trait Telling {
+    /// Adds its bytes.
+    fn tell(&self, to: &mut Collected);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Hash + ?Sized> Telling for T {
+    fn tell(&self, to: &mut Collected) {
+        self.hash(to);
+    }
+}
+
 /// All bytes that a `Hash` writes, so that two different values never meet by a weak hash.
 #[derive(Debug, Default)]
 pub struct Collected(Vec<u8>);
 
 impl Collected {
     /// Adds a value.
-    pub fn add<T: Hash + ?Sized>(&mut self, value: &T) {
-        value.hash(self);
+    pub fn add<T: Telling + ?Sized>(&mut self, value: &T) {
+        value.tell(self);
         // Values are told apart even where their own bytes do not end themselves.
         self.0.extend_from_slice(&[0xff, 0x00]);
     }

@@ -8,16 +8,41 @@ use crate::redact;
 /// The most characters of all arguments together that a log is shown.
 const LONGEST: usize = 1_000;
 
+/// What a log can show.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shown to the log",
+    label = "expected something that is `Display`",
+    note = "write something of it that is, such as an id: `log_args(request.id)`, or `format!(\"{{:?}}\", ..)`"
+)]
+pub trait Showing {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn show(&self, to: &mut String) -> std::fmt::Result;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> Showing for T {
+    fn show(&self, to: &mut String) -> std::fmt::Result {
+        write!(to, "{self}")
+    }
+}
+
 /// The arguments that a log may show: names and values, what looks like a secret masked.
 #[derive(Debug, Default)]
 pub struct Shown(String);
 
 impl Shown {
     /// Adds an argument.
-    pub fn add<T: Display + ?Sized>(&mut self, name: &str, value: &T) {
-        let separator = if self.0.is_empty() { "" } else { " " };
-        // A text that cannot fail is written to.
-        let _ = write!(self.0, "{separator}{name}={value}");
+    pub fn add<T: Showing + ?Sized>(&mut self, name: &str, value: &T) {
+        if !self.0.is_empty() {
+            self.0.push(' ');
+        }
+        self.0.push_str(name);
+        self.0.push('=');
+        // Whatever it has written until it failed is shown.
+        let _ = value.show(&mut self.0);
     }
 
     /// What `arguments` adds, fit for a log. `None` where that panics.

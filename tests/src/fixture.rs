@@ -44,7 +44,8 @@ impl Fixture {
                 &format!("{name}/Cargo.toml"),
                 &format!(
                     "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-                     resilient-runtime = {{ path = {runtime:?}, default-features = false }}\n"
+                     resilient-runtime = {{ path = \"{}\", default-features = false }}\n",
+                    runtime.display()
                 ),
             );
             fixture.write(&format!("{name}/src/main.rs"), main);

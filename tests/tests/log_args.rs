@@ -90,7 +90,7 @@ async fn plain(limit: u32, whom: &str) -> Result<usize, ResilienceError> {
 
 #[resilient(log_args(panics))]
 async fn panicking(panics: Panics) -> Result<(), ResilienceError> {
-    drop(panics);
+    let _ = panics;
     Ok(())
 }
 

@@ -70,6 +70,7 @@ pub(super) struct Args {
     #[darling(default)]
     pub(super) profile: Option<Setting<Text>>,
     #[darling(default)]
+    #[expect(clippy::struct_field_names, reason = "the key's own name")]
     pub(super) log_args: Option<LogArgs>,
     #[darling(default)]
     pub(super) name: Option<Text>,

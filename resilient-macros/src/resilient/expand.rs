@@ -407,7 +407,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
                     let receiver = moved(receiver.to_token_stream(), at);
                     quote_spanned!(at=> #receiver,)
                 });
-                quote_spanned!(at=> #p::Function(
+                quote_spanned!(at=> #p::Function::new(
                     move |__error: <#output as #p::Fallible>::Error, __limit: #p::Limit| async move {
                         let __answer: ::core::option::Option<#output> = __limit.run(#path(#receiver #(#names,)* &__error)).await;
                         (__error, __answer)
@@ -415,7 +415,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
                 ))
             }
             FallbackStep::Value(expr) => {
-                quote_spanned!(at=> #p::Value(move || -> <#output as #p::Fallible>::Good { #expr }))
+                quote_spanned!(at=> #p::Value::new(move || -> <#output as #p::Fallible>::Good { #expr }))
             }
         };
         steps.push((at, tokens));
@@ -423,7 +423,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
     let end = quote!(#p::End);
     let steps = steps.into_iter().rev().fold(end, |rest, (at, step)| {
         let p = exactly(p.clone(), at);
-        quote_spanned!(at=> #p::Then(#step, #rest))
+        quote_spanned!(at=> #p::Then::new(#step, #rest))
     });
     Chain { copies, steps, needs_arguments }
 }

@@ -36,7 +36,8 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
     expand_in(&Project::current(), attribute, item)
 }
 
-fn expand_in(project: &Project, attribute: TokenStream, item: &TokenStream) -> TokenStream {
+/// The same in a crate with this file.
+pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let expanded = match place::of(item) {
         Item::Function => function(attribute, item.clone(), project),
         Item::Block => block::block(&attribute, item.clone(), project),

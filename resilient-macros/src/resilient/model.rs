@@ -121,9 +121,9 @@ impl Guards {
         let mut places = Places::default();
         let mut keys = Keys::default();
         let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout.map(resilient_policy::Given::Is));
-        let timeout = timeout.map(|found| duration("timeout", found, &mut places));
+        let timeout = timeout.map(|found| duration("timeout", &found, &mut places));
         let attempt_timeout = layers.find(|args| args.attempt_timeout.as_ref(), |table| table.attempt_timeout);
-        let attempt_timeout = attempt_timeout.map(|found| duration("attempt_timeout", found, &mut places));
+        let attempt_timeout = attempt_timeout.map(|found| duration("attempt_timeout", &found, &mut places));
         let retry = layers.find(|args| args.retry.as_ref(), |table| table.retry).map(|found| match found {
             Found::Written(retry) => RetryArgs::lower(retry, &mut places),
             Found::Table(part, table) => {
@@ -208,7 +208,7 @@ impl Plan {
 
 fn duration(
     path: &'static str,
-    found: Found<'_, DurationArg, std::time::Duration>,
+    found: &Found<'_, DurationArg, std::time::Duration>,
     places: &mut Places,
 ) -> std::time::Duration {
     match found {
@@ -218,7 +218,7 @@ fn duration(
         }
         Found::Table(value, table) => {
             places.put_file(path, table);
-            value
+            *value
         }
     }
 }

@@ -20,15 +20,21 @@ pub(super) fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep]
     });
     for span in [args.read_only.as_ref().map(|word| word.0), cached].into_iter().flatten() {
         if denied.is_some() {
-            let message = "the tool's annotations say that it changes something; an old answer or a repetition is no \
-                           substitute for that";
+            let message = "the tool's annotations say that it writes (`read_only_hint = false` or `destructive_hint = \
+                           true`), and only a read can have an old answer or be `read_only`; remove this, or correct \
+                           the annotations";
             errors.push(Error::custom(message).with_span(&span));
         }
     }
     if let Some(word) = &args.idempotent
         && tool.and_then(|tool| tool.idempotent).is_some_and(|hint| !hint.value)
     {
-        errors.push(Error::custom("the tool's annotations say `idempotent_hint = false`").with_span(&word.0));
+        errors.push(
+            Error::custom(
+                "the tool's annotations say `idempotent_hint = false`; remove `idempotent`, or correct the annotations",
+            )
+            .with_span(&word.0),
+        );
     }
     if let Some(span) = cached
         && tool.is_some_and(|tool| tool.is_prompt)

@@ -4,8 +4,8 @@
 
 /// A type that can be handed to the body more than once.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be handed to the function twice",
-    label = "a retry or a fallback may need this argument again, so it must be `Clone`",
+    message = "`{Self}` cannot be copied",
+    label = "a retry may call the body again, a fallback may need this after the body took it: it must be `Clone`",
     note = "derive `Clone` for it, or remove `retry` and `fallback` from this function"
 )]
 pub trait Repeatable {}

@@ -4,7 +4,9 @@
 //! principal nothing is kept or served, unless the policy says that answers are shared.
 
 use std::any::Any;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -150,18 +152,20 @@ where
         self.with_answers(|answers, key| answers.kept.invalidate(&key));
     }
 
-    async fn serve(self, chance: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
+    fn poll_serve(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        chance: &mut Chance,
+        _: &mut Option<R::Error>,
+    ) -> Poll<Option<R::Good>> {
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<R::Good>()?;
             Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))
         });
-        match copied {
-            Some((good, age)) => {
-                chance.served = Some((Source::Cache, Some(age)));
-                Ok(good)
-            }
-            None => Err(error),
-        }
+        Poll::Ready(copied.map(|(good, age)| {
+            chance.served = Some((Source::Cache, Some(age)));
+            good
+        }))
     }
 }

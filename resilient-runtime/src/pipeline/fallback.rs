@@ -2,9 +2,10 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use resilient_policy::{ErrorKind, Source};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +16,15 @@ use super::body::barrier;
 use super::call::{Call, Verdict};
 use crate::clock;
 use crate::context::{CallContext, Degraded};
-use crate::error::{McpError, public_text};
+use crate::error::{McpError, ResilienceError, public_text};
 use crate::statistics::Outcome;
 use crate::telemetry;
 
 /// One step of a chain, or a whole chain.
+///
+/// It is polled by hand instead of being an `async fn`: for the future of a trait's function the
+/// compiler has to prove once more, with all lifetimes erased, that the function suits the answer,
+/// which fails for answers that borrow.
 pub trait Step<R: Fallible> {
     /// Takes note of a good answer.
     fn keep(&self, good: &R::Good);
@@ -27,8 +32,13 @@ pub trait Step<R: Fallible> {
     /// Takes note that there is no such thing any more.
     fn forget(&self);
 
-    /// Tries to answer instead.
-    fn serve(self, chance: &mut Chance, error: R::Error) -> impl Future<Output = Result<R::Good, R::Error>>;
+    /// Tries to answer instead of the error, which is there again where there is no answer.
+    fn poll_serve(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        chance: &mut Chance,
+        error: &mut Option<R::Error>,
+    ) -> Poll<Option<R::Good>>;
 }
 
 /// The end of a chain.
@@ -40,39 +50,85 @@ impl<R: Fallible> Step<R> for End {
 
     fn forget(&self) {}
 
-    async fn serve(self, _: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
-        Err(error)
+    fn poll_serve(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut Chance,
+        _: &mut Option<R::Error>,
+    ) -> Poll<Option<R::Good>> {
+        Poll::Ready(None)
     }
 }
 
-/// A step and what comes after it.
-#[derive(Debug)]
-pub struct Then<A, B>(pub A, pub B);
+pin_project! {
+    /// A step and what comes after it.
+    #[derive(Debug)]
+    pub struct Then<A, B> {
+        #[pin]
+        first: A,
+        #[pin]
+        rest: B,
+        is_at_rest: bool,
+    }
+}
+
+impl<A, B> Then<A, B> {
+    /// First the one, then the other.
+    pub const fn new(first: A, rest: B) -> Self {
+        Self { first, rest, is_at_rest: false }
+    }
+}
 
 impl<R: Fallible, A: Step<R>, B: Step<R>> Step<R> for Then<A, B> {
     fn keep(&self, good: &R::Good) {
-        self.0.keep(good);
-        self.1.keep(good);
+        self.first.keep(good);
+        self.rest.keep(good);
     }
 
     fn forget(&self) {
-        self.0.forget();
-        self.1.forget();
+        self.first.forget();
+        self.rest.forget();
     }
 
-    async fn serve(self, chance: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
-        match self.0.serve(chance, error).await {
-            Err(error) if !chance.cancelled => self.1.serve(chance, error).await,
-            ended => ended,
+    fn poll_serve(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        chance: &mut Chance,
+        error: &mut Option<R::Error>,
+    ) -> Poll<Option<R::Good>> {
+        let this = self.project();
+        if !*this.is_at_rest {
+            let answer = ready!(this.first.poll_serve(cx, chance, error));
+            if answer.is_some() || chance.cancelled {
+                return Poll::Ready(answer);
+            }
+            *this.is_at_rest = true;
         }
+        this.rest.poll_serve(cx, chance, error)
     }
 }
 
-/// A function of the user's, given the error and the time it has.
-#[derive(Debug)]
-pub struct Function<F>(pub F);
+pin_project! {
+    /// A function of the user's, given the error and the time it has.
+    #[derive(Debug)]
+    pub struct Function<F, A> {
+        make: Option<F>,
+        #[pin]
+        running: Option<A>,
+    }
+}
 
-impl<R, F, A> Step<R> for Function<F>
+impl<F, A> Function<F, A> {
+    /// The function that `make` calls, which hands the error back with the answer.
+    pub const fn new<E>(make: F) -> Self
+    where
+        F: FnOnce(E, Limit) -> A,
+    {
+        Self { make: Some(make), running: None }
+    }
+}
+
+impl<R, F, A> Step<R> for Function<F, A>
 where
     R: Fallible,
     F: FnOnce(R::Error, Limit) -> A,
@@ -82,50 +138,74 @@ where
 
     fn forget(&self) {}
 
-    async fn serve(self, chance: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
+    fn poll_serve(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        chance: &mut Chance,
+        error: &mut Option<R::Error>,
+    ) -> Poll<Option<R::Good>> {
         if chance.kind == ErrorKind::Overloaded {
             // It would only add to the load.
-            return Err(error);
+            return Poll::Ready(None);
         }
-        let (error, answer) = (self.0)(error, chance.limit()).await;
+        let mut this = self.project();
+        if let (Some(make), Some(error)) = (this.make.take(), error.take()) {
+            this.running.set(Some(make(error, chance.limit())));
+        }
+        let Some(running) = this.running.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let (first, answer) = ready!(running.poll(cx));
+        *error = Some(first);
         if chance.cancellation.as_ref().is_some_and(CancellationToken::is_cancelled) {
             chance.cancelled = true;
-            return Err(error);
+            return Poll::Ready(None);
         }
-        match answer.map(Fallible::open) {
+        Poll::Ready(match answer.map(Fallible::open) {
             Some(Ok(good)) => {
                 chance.served = Some((Source::Function, None));
-                Ok(good)
+                Some(good)
             }
             Some(Err(second)) => {
                 chance.failed(&second);
-                Err(error)
+                None
             }
             None => {
                 telemetry::fallback_failed(chance.tool, "no answer in time, or a panic");
-                Err(error)
+                None
             }
-        }
+        })
     }
 }
 
 /// A fixed value, made when it is needed.
 #[derive(Debug)]
-pub struct Value<F>(pub F);
+pub struct Value<F>(Option<F>);
+
+impl<F> Value<F> {
+    /// What `make` makes.
+    pub const fn new(make: F) -> Self {
+        Self(Some(make))
+    }
+}
+
+// Never pinned: what makes the value is called, not polled.
+impl<F> Unpin for Value<F> {}
 
 impl<R: Fallible, F: FnOnce() -> R::Good> Step<R> for Value<F> {
     fn keep(&self, _: &R::Good) {}
 
     fn forget(&self) {}
 
-    async fn serve(self, chance: &mut Chance, error: R::Error) -> Result<R::Good, R::Error> {
-        match barrier(self.0) {
-            Some(good) => {
-                chance.served = Some((Source::Value, None));
-                Ok(good)
-            }
-            None => Err(error),
+    fn poll_serve(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        chance: &mut Chance,
+        _: &mut Option<R::Error>,
+    ) -> Poll<Option<R::Good>> {
+        let good = self.0.take().and_then(barrier);
+        if good.is_some() {
+            chance.served = Some((Source::Value, None));
         }
+        Poll::Ready(good)
     }
 }
 
@@ -243,7 +323,17 @@ pub(crate) async fn finish<R: Fallible>(
     };
     let mut chance = Chance::of(&call, kind);
     let span = call.span().clone();
-    let served = chain.serve(&mut chance, error).instrument(span).await;
+    let (mut chain, mut error) = (pin!(chain), Some(error));
+    let good = poll_fn(|cx| chain.as_mut().poll_serve(cx, &mut chance, &mut error)).instrument(span).await;
+    let served = match (good, error) {
+        (Some(good), _) => Ok(good),
+        (None, Some(error)) => Err(error),
+        // No step keeps the error for itself.
+        (None, None) => {
+            call.finish(&verdict);
+            return R::refused(ResilienceError::Panicked);
+        }
+    };
     if chance.cancelled {
         call.end(Outcome::Cancelled);
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {

@@ -36,10 +36,10 @@ impl Registry {
         #[cfg(feature = "config")]
         self.lock().named_breakers.extend(site.breaker.map(Breaker::name).or(site.policy().breaker.map(|it| it.name)));
         let breaker = match site.breaker {
-            Some(own) => self.bind_static(own, site),
+            Some(own) => (!self.does_without(own)).then(|| self.bind_static(own, site)),
             None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
         };
-        self.describe(site, policy, breaker.clone());
+        self.describe(site, &policy, breaker.clone());
         Binding {
             policy,
             statistics: if site.tool().is_some() {
@@ -58,26 +58,16 @@ impl Registry {
         }
     }
 
-    /// A breaker of the user's, unless a setting says to do without.
-    fn bind_static(&self, own: &'static Breaker, site: &Site) -> Option<BreakerHandle> {
+    /// A breaker of the user's.
+    fn bind_static(&self, own: &'static Breaker, site: &Site) -> BreakerHandle {
         self.declare("breaker", own.name(), Settings::Breaker(own.settings()), site);
-        #[cfg(feature = "config")]
-        if let Some(overrides) = self.overrides.get() {
-            if overrides.tunes_breaker(own.name()) {
-                let message = "is a `static` of the code; of its settings only `enabled` can be changed";
-                self.conflict(format!("the breaker `{}` {message}", own.name()));
-            }
-            if overrides.is_disabled(own.name()) {
-                return None;
-            }
-        }
         let mut inner = self.lock();
         if !inner.statics.iter().any(|known| std::ptr::eq(*known, own)) {
             inner.statics.push(own);
         }
         drop(inner);
         self.one_of_a_name(own.name());
-        Some(BreakerHandle(Held::Static(own)))
+        BreakerHandle(Held::Static(own))
     }
 
     fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> BreakerHandle {
@@ -101,7 +91,7 @@ impl Registry {
         let several = statics + usize::from(inner.breakers.contains_key(name)) > 1;
         drop(inner);
         if several {
-            self.conflict(format!(
+            self.conflict(&format!(
                 "the breaker `{name}` is a `static` in one place and another one elsewhere; name one of them otherwise, \
                  or refer to the `static` by its path"
             ));

@@ -58,7 +58,7 @@ impl Registry {
             return;
         }
         drop(inner);
-        self.conflict(format!(
+        self.conflict(&format!(
             "{}: the {what} `{name}` has other settings at {first}: {}; write them in one place",
             site.location(),
             settings.differences(&holding)
@@ -66,13 +66,13 @@ impl Registry {
     }
 
     /// Notes that the code contradicts itself, for the report at start and for the log.
-    pub(super) fn conflict(&self, conflict: String) {
+    pub(super) fn conflict(&self, conflict: &str) {
         let mut inner = self.lock();
         // Guards that are made while the server runs may contradict each other without end.
-        if inner.conflicts.len() >= MOST_CONFLICTS || inner.conflicts.contains(&conflict) {
+        if inner.conflicts.len() >= MOST_CONFLICTS || inner.conflicts.iter().any(|known| known == conflict) {
             return;
         }
-        inner.conflicts.push(conflict.clone());
+        inner.conflicts.push(conflict.to_owned());
         // Told outside of the lock, as whoever listens may look into the registry.
         drop(inner);
         tracing::error!(event = "config.invalid", "{conflict}");

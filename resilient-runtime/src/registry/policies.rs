@@ -96,8 +96,9 @@ impl Registry {
         self.lock().policies.keys().map(|(name, _)| *name).min()
     }
 
-    pub(super) fn describe(&self, site: &Site, policy: Policy, breaker: Option<BreakerHandle>) {
-        let described = Described { name: site.name(), tool: site.tool(), location: site.location(), policy, breaker };
+    pub(super) fn describe(&self, site: &Site, policy: &Policy, breaker: Option<BreakerHandle>) {
+        let described =
+            Described { name: site.name(), tool: site.tool(), location: site.location(), policy: *policy, breaker };
         // A guard that is made anew is the same as before.
         self.lock().policies.insert((site.name(), site.location()), described);
     }

@@ -5,6 +5,7 @@ use resilient_policy::FileProblem;
 use resilient_policy::{BreakerSettings, Policy};
 
 use super::Registry;
+use crate::breaker::Breaker;
 #[cfg(feature = "config")]
 use crate::settings::Overrides;
 use crate::site::Site;
@@ -20,6 +21,11 @@ impl Registry {
     #[expect(clippy::unused_self, reason = "with settings at start it is")]
     pub(super) fn breaker_settings(&self, _: &str, compiled: Option<BreakerSettings>) -> BreakerSettings {
         compiled.unwrap_or_default()
+    }
+
+    #[expect(clippy::unused_self, reason = "with settings at start it is")]
+    pub(super) const fn does_without(&self, _: &Breaker) -> bool {
+        false
     }
 }
 
@@ -61,6 +67,18 @@ impl Registry {
             self.note(problems);
         }
         settings
+    }
+
+    /// Whether what a breaker of the user's guards is to do without it, which is all that can be set.
+    pub(super) fn does_without(&self, own: &Breaker) -> bool {
+        let Some(overrides) = self.overrides.get() else { return false };
+        if overrides.tunes_breaker(own.name()) {
+            self.conflict(&format!(
+                "the breaker `{}` is a `static` of the code; of its settings only `enabled` can be changed",
+                own.name()
+            ));
+        }
+        overrides.is_disabled(own.name())
     }
 
     /// Keeps problems for the report at start; who comes later can only be told by the log.

@@ -145,7 +145,7 @@ impl Resilience {
 
     fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
         let Self { overrides, mut problems, parts } = self;
-        let registry: &Registry = own.map_or_else(|| Registry::global(), |own| &**own);
+        let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,

@@ -170,4 +170,6 @@ impl FromMeta for WindowArg {
             }
         }
     }
+
+    only_after_equals!("a number of results or a time");
 }

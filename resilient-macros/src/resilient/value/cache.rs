@@ -87,4 +87,6 @@ impl FromMeta for ScopeArg {
         }
         Err(unknown_word("scope", value, Scope::NAMES))
     }
+
+    only_after_equals!("`caller` or `shared`");
 }

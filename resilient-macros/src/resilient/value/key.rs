@@ -11,4 +11,6 @@ impl FromMeta for Key {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
         Ok(Self(value.clone()))
     }
+
+    only_after_equals!("an expression");
 }

@@ -1,6 +1,19 @@
 //! The values of the keys, one type each: it parses, keeps its span, and says what it expected
 //! with an example.
 
+/// The forms of a key that have no value after `=`.
+macro_rules! only_after_equals {
+    ($what:literal) => {
+        fn from_word() -> darling::Result<Self> {
+            Err($crate::resilient::value::expected(concat!($what, " after `=`")))
+        }
+
+        fn from_list(_: &[darling::ast::NestedMeta]) -> darling::Result<Self> {
+            Self::from_word()
+        }
+    };
+}
+
 mod breaker;
 mod bulkhead;
 mod cache;

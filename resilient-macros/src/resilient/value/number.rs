@@ -24,9 +24,7 @@ impl FromMeta for Count {
         }
     }
 
-    fn from_word() -> darling::Result<Self> {
-        Err(expected("a number after `=`"))
-    }
+    only_after_equals!("a whole number");
 }
 
 /// A share in per cent: `"20%"`.
@@ -45,6 +43,8 @@ impl FromMeta for Share {
             .map(|per_cent| Self(At { value: per_cent / 100.0, span: value.span() }))
             .ok_or_else(|| expected("a share such as `\"20%\"`, or `none`").with_span(value))
     }
+
+    only_after_equals!("a share such as `\"20%\"`, or `none`,");
 }
 
 /// A number with or without a fraction.
@@ -62,4 +62,6 @@ impl FromMeta for Factor {
             .map(|number| Self(At { value: number, span: value.span() }))
             .ok_or_else(|| expected("a number such as `2.0`").with_span(value))
     }
+
+    only_after_equals!("a number such as `2.0`");
 }

@@ -108,7 +108,5 @@ impl FromMeta for Rate {
         }
     }
 
-    fn from_word() -> darling::Result<Self> {
-        Err(expected("calls and a duration after `=`: `rate = \"100/1s\"`"))
-    }
+    only_after_equals!("calls and a duration such as `\"100/1s\"`");
 }

@@ -2,7 +2,7 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
-use resilient_policy::{Jitter, KindSet, Retry, one_of, retried_kind};
+use resilient_policy::{Jitter, KindSet, Retry, retried_kind};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
@@ -117,6 +117,8 @@ impl FromMeta for JitterArg {
         }
         Err(unknown_word("jitter", value, Jitter::NAMES))
     }
+
+    only_after_equals!("a kind of jitter");
 }
 
 #[derive(Debug, Clone)]

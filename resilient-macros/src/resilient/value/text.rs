@@ -17,7 +17,5 @@ impl FromMeta for Text {
         }
     }
 
-    fn from_word() -> darling::Result<Self> {
-        Err(expected("a text in quotes after `=`"))
-    }
+    only_after_equals!("a text in quotes");
 }

@@ -99,6 +99,19 @@ async fn not_hash(number: f64) -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 43, what is not `Hash`, and what is not `Display`: 2 mistakes
+#[resilient(rate_limit(rate = "1/1s", key = ratio))]
+async fn key_not_hash(ratio: f64) -> Result<u32, ResilienceError> {
+    let _ = ratio;
+    Ok(1)
+}
+
+#[resilient(log_args(numbers))]
+async fn not_display(numbers: Vec<u32>) -> Result<u32, ResilienceError> {
+    drop(numbers);
+    Ok(1)
+}
+
 // rule 44
 static NO_BREAKER: BreakerSettings = BreakerSettings::new();
 static A_BREAKER: Breaker = Breaker::new("a", BreakerSettings::new());

@@ -268,6 +268,16 @@ impl<const N: usize> Many<N> {
 #[tool_handler]
 impl<const N: usize> ServerHandler for Many<N> {}
 
+/// An answer that borrows from its arguments, and a substitute that does.
+#[resilient(retry = 1, read_only, fallback = [borrowed_instead, value(Cow::Borrowed("none"))])]
+async fn borrowed<'a>(text: &'a str, other: &str) -> Result<Cow<'a, str>, ResilienceError> {
+    Ok(Cow::Borrowed(text.trim_start_matches(other)))
+}
+
+async fn borrowed_instead<'a>(text: &'a str, _: &str, _: &ResilienceError) -> Result<Cow<'a, str>, ResilienceError> {
+    Ok(Cow::Borrowed(text))
+}
+
 fn is_send<T: Send>(_: T) {}
 
 fn main() {
@@ -285,6 +295,7 @@ fn main() {
     is_send(client.used_up(1));
     is_send(7.answer(1));
     let pair = Pair { left: 1, right: String::new() };
+    is_send(borrowed(&text, "other"));
     is_send(patterns(pair.clone(), 1, (1, 2, 3), [1, 2, 3], pair.clone(), 1, 2, &3));
     is_send(configured(1, pair, 2));
     assert_eq!(Server::<u32>::tool_router().list_all().len(), 2);

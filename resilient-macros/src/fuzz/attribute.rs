@@ -1,0 +1,197 @@
+//! What may stand in `#[resilient(..)]`, and in the file beside it.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::tokens::{Tokens, entry, joined, list, some_of, soups};
+
+const KEYS: &[&str] = &[
+    "retry",
+    "timeout",
+    "attempt_timeout",
+    "breaker",
+    "bulkhead",
+    "rate_limit",
+    "fallback",
+    "cache",
+    "read_only",
+    "idempotent",
+    "retry_unsafe",
+    "profile",
+    "log_args",
+    "name",
+    "skip",
+    "crate",
+    "max",
+    "base",
+    "factor",
+    "cap",
+    "jitter",
+    "on",
+    "budget",
+    "failures",
+    "rate",
+    "window",
+    "min_calls",
+    "slow",
+    "slow_rate",
+    "open",
+    "probes",
+    "successes",
+    "key",
+    "queue",
+    "wait",
+    "burst",
+    "max_age",
+    "scope",
+    "feature",
+    "writes",
+    "retri",
+    "r#retry",
+    "a::b",
+    "::timeout",
+    "__inherited",
+];
+
+const VALUES: &[&str] = &[
+    "3",
+    "1",
+    "0",
+    "11",
+    "-1",
+    "1.5",
+    "1e400",
+    "99999999999999999999999999",
+    "3u8",
+    "\"30s\"",
+    "\"1ms\"",
+    "\"0s\"",
+    "\"-1s\"",
+    "\"1.5h\"",
+    "\"99999999999999999999s\"",
+    "\"\"",
+    "\"20%\"",
+    "\"NaN%\"",
+    "\"-1%\"",
+    "\"100/1s\"",
+    "\"0/1s\"",
+    "\"/\"",
+    "\"make\"",
+    "\"a b\"",
+    "none",
+    "cached",
+    "caller",
+    "shared",
+    "equal",
+    "full",
+    "off",
+    "timeout",
+    "not_found",
+    "path::to::f",
+    "::absolute::path",
+    "crate::path",
+    "Self::f",
+    "<T as U>::f",
+    "f::<u8>",
+    "[cached, f]",
+    "[]",
+    "[value(1), cached]",
+    "value(1 + 1)",
+    "value()",
+    "value(1, 2)",
+    "f(1)",
+    "(a, b)",
+    "&self.zone",
+    "|x| x",
+    "{ 1 }",
+    "id.0[1]",
+    "x as u8",
+    "r#fn",
+    "true",
+    "'c'",
+    "b\"b\"",
+    "format!(\"{}\", 1)",
+    "if a { b } else { c }",
+];
+
+/// Entries that are right, alone at least.
+const RIGHT: &[&str] = &[
+    "retry = 2",
+    "timeout = \"30s\"",
+    "attempt_timeout = \"5s\"",
+    "breaker = \"make\"",
+    "bulkhead = 20",
+    "rate_limit = \"100/1s\"",
+    "fallback = [cached, path::to::f, value(1 + 1)]",
+    "cache(max_age = \"1m\", max = 7, scope = shared, key = id)",
+    "read_only",
+    "log_args(id, more.len())",
+    "profile = \"make\"",
+    "name = \"mine\"",
+    "crate = ::renamed",
+];
+
+/// The same keys in other words.
+const RIGHT_TOO: &[&str] = &[
+    "retry(max = 1, base = \"1s\", factor = 1.5, cap = \"9s\", jitter = full, on(timeout, connection), budget = none)",
+    "timeout = none",
+    "breaker(name = \"other\", rate = 0.5, window = \"60s\", slow = \"2s\", key = more)",
+    "bulkhead(max = 5, queue = 5, wait = \"1s\", key = (id, more))",
+    "rate_limit(rate = \"1/1s\", burst = 2, key = caller)",
+    "fallback = Self::f",
+    "cache(max = 7)",
+    "idempotent",
+    "retry_unsafe = \"why not\"",
+    "skip",
+    "__inherited(retry = 1, timeout = \"9s\")",
+];
+
+pub(super) fn attribute() -> BoxedStrategy<Tokens> {
+    let also = (some_of(RIGHT, 3), entry(KEYS, VALUES)).prop_map(|(right, also)| joined([right, also]));
+    prop_oneof![
+        6 => some_of(RIGHT, 4),
+        3 => some_of(RIGHT_TOO, 3),
+        4 => also,
+        4 => list(entry(KEYS, VALUES), 5),
+        1 => soups(6),
+    ]
+    .boxed()
+}
+
+const SECTIONS: &[&str] =
+    &["default", "profile.make", "profile.other", "breaker.make", "breaker.other", "tool.f", "tool.mine", "tools"];
+
+const LINES: &[&str] = &[
+    "timeout = \"20s\"",
+    "timeout = 3",
+    "attempt_timeout = \"5s\"",
+    "attempt_timeout = \"none\"",
+    "retry = 2",
+    "retry = { max = 11, base = \"9s\", on = [\"timeout\"] }",
+    "retry.factor = nan",
+    "breaker = \"make\"",
+    "breaker = \"none\"",
+    "bulkhead = { queue = 3 }",
+    "bulkhead = 7",
+    "rate_limit = \"5/1m\"",
+    "cache = { max_age = \"1s\" }",
+    "failures = 3",
+    "rate = 0.5",
+    "window = \"60s\"",
+    "enabled = false",
+    "open = 1979-05-27",
+    "retri = 3",
+    "= 3",
+    "[default]",
+];
+
+/// A file, mostly one that can be read.
+pub(super) fn file() -> BoxedStrategy<String> {
+    let table = (select(SECTIONS), subsequence(LINES, 0..3));
+    let tables = vec(table, 0..5).prop_map(|tables| {
+        let text = tables.into_iter().map(|(section, lines)| format!("[{section}]\n{}\n", lines.join("\n")));
+        text.collect::<String>()
+    });
+    prop_oneof![9 => tables, 1 => ".{0,40}"].boxed()
+}

@@ -1,0 +1,116 @@
+//! Whatever is written, no macro panics, and what it answers is items or a message.
+
+mod attribute;
+mod errors;
+mod items;
+mod tokens;
+
+use proc_macro2::{TokenStream, TokenTree};
+use proptest::prelude::*;
+use quote::{ToTokens, quote};
+
+use crate::project::Project;
+use crate::{mcp_error, resilient};
+use attribute::{attribute, file};
+use errors::errors;
+use items::{block, function, other};
+use tokens::soups;
+
+fn is_a_message(expanded: TokenStream) -> bool {
+    expanded.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "compile_error",
+        TokenTree::Group(group) => is_a_message(group.stream()),
+        _ => false,
+    })
+}
+
+/// Checks what the attribute answers, and what it answers on the tools that a block left to it.
+fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
+    let expanded = resilient::expand_in(project, attribute.clone(), item);
+    if is_a_message(expanded.clone()) {
+        let (expanded, item) = (expanded.to_string(), item.to_string());
+        // A tool of a block has been taken apart and put together before, which may drop a comma.
+        let is_inherited = attribute.to_string().contains("__inherited");
+        // What is wrong with the file is told beside what came out.
+        let is_about_the_file = project.exists() && project.file.is_none();
+        prop_assert!(is_inherited || is_about_the_file || expanded.starts_with(&item), "the item is gone: {expanded}");
+        return Ok(());
+    }
+    let file = match syn::parse2::<syn::File>(expanded.clone()) {
+        Ok(file) => file,
+        // What nobody has parsed is as wrong as it was.
+        Err(_) if syn::parse2::<syn::File>(item.clone()).is_err() => return Ok(()),
+        Err(why) => return Err(TestCaseError::fail(format!("{why}: {expanded}"))),
+    };
+    for item in file.items {
+        let syn::Item::Impl(block) = item else { continue };
+        for member in block.items {
+            let syn::ImplItem::Fn(mut function) = member else { continue };
+            let Some(at) = function.attrs.iter().position(|attr| attr.path().is_ident("resilient")) else { continue };
+            let own = function.attrs.remove(at);
+            if let syn::Meta::List(list) = own.meta {
+                check_attribute(project, &list.tokens, &function.into_token_stream())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_derive(input: &TokenStream) -> Result<(), TestCaseError> {
+    let expanded = mcp_error::derive(input.clone());
+    if !is_a_message(expanded.clone())
+        && let Err(why) = syn::parse2::<syn::File>(expanded.clone())
+    {
+        return Err(TestCaseError::fail(format!("{why}: {expanded}")));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_keys_on_any_function_give_items_or_a_message(attribute in attribute(), item in function()) {
+        check_attribute(&Project::default(), &attribute.0, &item.0)?;
+    }
+
+    #[test]
+    fn any_keys_on_a_function_that_is_right_give_items_or_a_message(attribute in attribute()) {
+        let item = quote!(
+            #[tool]
+            async fn f(&self, Parameters(Asked { id, .. }): Parameters<Asked>, more: &str) -> Result<u64, E> {
+                Ok(1)
+            }
+        );
+        check_attribute(&Project::default(), &attribute.0, &item)?;
+    }
+
+    #[test]
+    fn any_keys_beside_any_file_give_items_or_a_message(
+        attribute in attribute(),
+        file in file(),
+        item in prop_oneof![function(), block()],
+    ) {
+        check_attribute(&Project::read(file), &attribute.0, &item.0)?;
+    }
+
+    #[test]
+    fn any_keys_on_any_block_give_items_or_a_message(attribute in attribute(), item in block()) {
+        check_attribute(&Project::default(), &attribute.0, &item.0)?;
+    }
+
+    #[test]
+    fn any_tokens_on_any_tokens_give_items_or_a_message(attribute in soups(8), item in other()) {
+        check_attribute(&Project::default(), &attribute.0, &item.0)?;
+    }
+
+    #[test]
+    fn any_keys_of_the_derive_give_items_or_a_message(item in errors()) {
+        check_derive(&item.0)?;
+    }
+
+    #[test]
+    fn any_tokens_in_the_derive_give_items_or_a_message(item in prop_oneof![other(), block(), soups(12)]) {
+        check_derive(&item.0)?;
+    }
+}
