@@ -35,6 +35,7 @@ impl Make {
     /// Has the hook alone.
     #[tool]
     fn now(&self) -> String {
+        let Self = self;
         String::new()
     }
 }
@@ -242,6 +243,7 @@ async fn flaky() -> Result<&'static str, ResilienceError> {
     Err(ResilienceError::Cancelled)
 }
 
+#[allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
 async fn substitute(_: &ResilienceError) -> Result<&'static str, ResilienceError> {
     Ok("instead")
 }

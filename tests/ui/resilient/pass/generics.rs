@@ -274,6 +274,7 @@ async fn borrowed<'a>(text: &'a str, other: &str) -> Result<Cow<'a, str>, Resili
     Ok(Cow::Borrowed(text.trim_start_matches(other)))
 }
 
+#[allow(clippy::unused_async)]
 async fn borrowed_instead<'a>(text: &'a str, _: &str, _: &ResilienceError) -> Result<Cow<'a, str>, ResilienceError> {
     Ok(Cow::Borrowed(text))
 }
