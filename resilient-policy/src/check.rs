@@ -8,13 +8,22 @@ use crate::{
 };
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
-pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Every problem of a value by itself.
+#[must_use]
+pub fn check_values(policy: &Policy) -> Vec<Problem> {
+    let mut found = Vec::new();
+    values(policy, &mut found);
+    found
+}
 
 /// Every problem of a policy, in the order of the keys. An empty list is a policy that can work.
 #[must_use]
 pub fn check(policy: &Policy) -> Vec<Problem> {
-    let mut found = Vec::new();
-    values(policy, &mut found);
+    let mut found = check_values(policy);
+    if let Some(problem) = cache_is_read(policy) {
+        found.push(problem);
+    }
     // Arithmetic on values that are wrong themselves would only tell the same mistake twice.
     if found.is_empty() {
         attempts_fit(policy, &mut found);
@@ -43,7 +52,7 @@ pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Prob
 fn values(policy: &Policy, found: &mut Vec<Problem>) {
     for (path, value) in [("timeout", Some(policy.timeout)), ("attempt_timeout", policy.attempt_timeout)] {
         if let Some(value) = value
-            && !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&value)
+            && !(SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&value)
         {
             found.push(Problem::new(path, format!("expected between 1ms and 24h, found {}", format_duration(value))));
         }
@@ -62,10 +71,12 @@ fn values(policy: &Policy, found: &mut Vec<Problem>) {
     }
     if let Some(cache) = &policy.cache {
         cache.problems(found);
-        if !policy.fallback.contains(&Source::Cache) {
-            found.push(Problem::new("cache", "nothing reads this cache; add `fallback = cached` or remove it"));
-        }
     }
+}
+
+fn cache_is_read(policy: &Policy) -> Option<Problem> {
+    let is_read = policy.cache.is_none() || policy.fallback.contains(&Source::Cache);
+    (!is_read).then(|| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or remove it"))
 }
 
 /// An attempt limit that is as long as the timeout leaves nothing for a retry, and a longer one
@@ -125,9 +136,10 @@ fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
         found.push(Problem::new(
             "breaker.failures",
             format!(
-                "one call alone opens this breaker: it makes up to {attempts} attempts, and {} failures are enough; \
-                 write at least {}",
+                "one call alone opens this breaker: it makes up to {attempts} attempts, and {} {} enough; write at \
+                 least {}",
                 settings.failures,
+                if settings.failures == 1 { "failure is" } else { "failures are" },
                 attempts + 1
             ),
         ));

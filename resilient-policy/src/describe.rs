@@ -2,7 +2,7 @@
 
 use crate::{
     BreakerSettings, ErrorKind, Jitter, KindSet, Policy, RateLimitSettings, Retry, Source, Window, format_duration,
-    latest_answer, longest_answer,
+    format_share, latest_answer, longest_answer,
 };
 
 /// What a policy that is still being put together cannot hold: texts and lists of its own.
@@ -16,6 +16,23 @@ pub struct Beside<'a> {
     pub rate_limit: Option<&'a str>,
     /// What answers instead, in this order.
     pub fallback: &'a [Source],
+    /// Which limits each value of a key has for itself.
+    pub keyed: Keyed,
+}
+
+/// Which limits each value of a key has for itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keyed {
+    /// The breaker.
+    pub breaker: bool,
+    /// The bulkhead.
+    pub bulkhead: bool,
+    /// The rate limit.
+    pub rate_limit: bool,
+}
+
+const fn each(keyed: bool) -> &'static str {
+    if keyed { " for each key" } else { "" }
 }
 
 /// The policy as the lines of a list; the first says how long an answer can take.
@@ -27,7 +44,8 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
     }
     if let Some(name) = beside.breaker {
         let settings = policy.breaker.and_then(|breaker| breaker.settings);
-        lines.push(format!("breaker `{name}`{}", settings.map(opens).unwrap_or_default()));
+        let each = each(beside.keyed.breaker);
+        lines.push(format!("breaker `{name}`{each}{}", settings.map(opens).unwrap_or_default()));
     }
     let named = |name: Option<&str>| name.map(|name| format!(", shared as `{name}`")).unwrap_or_default();
     if let Some(bulkhead) = &policy.bulkhead {
@@ -37,14 +55,15 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
             (queue, None) => format!(", {queue} more may wait"),
             (queue, Some(wait)) => format!(", {queue} more may wait {}", format_duration(wait)),
         };
-        lines.push(format!("at most {} at a time{queue}{}", attempts_of(settings.max), named(beside.bulkhead)));
+        let (most, each) = (attempts_of(settings.max), each(beside.keyed.bulkhead));
+        lines.push(format!("at most {most} at a time{each}{queue}{}", named(beside.bulkhead)));
     }
     if let Some(rate_limit) = &policy.rate_limit {
         let RateLimitSettings { calls, period, .. } = rate_limit.settings;
-        let burst = rate_limit.settings.burst.map(|burst| format!(", {burst} at once")).unwrap_or_default();
-        let whose = if rate_limit.by_caller { " of each caller" } else { "" };
+        let burst = plural(rate_limit.settings.bursts(), "call");
+        let whose = if rate_limit.by_caller { " of each caller" } else { each(beside.keyed.rate_limit) };
         let (calls, period) = (plural(calls, "call"), format_duration(period));
-        lines.push(format!("at most {calls} in {period}{whose}{burst}{}", named(beside.rate_limit)));
+        lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{}", named(beside.rate_limit)));
     }
     if !beside.fallback.is_empty() {
         let sources: Vec<String> = beside.fallback.iter().map(|source| substitute(*source, policy)).collect();
@@ -69,8 +88,9 @@ fn answer(policy: &Policy) -> String {
 }
 
 fn attempts(policy: &Policy) -> String {
-    let limit = policy.attempt_limit().map(|limit| format!(" of {} each", format_duration(limit))).unwrap_or_default();
+    let limit = policy.attempt_limit().map(|limit| format!(" of {}", format_duration(limit))).unwrap_or_default();
     let Some(retry) = &policy.retry else { return format!("one attempt{limit}") };
+    let limit = if limit.is_empty() { limit } else { format!("{limit} each") };
     let Retry { jitter, on, budget, .. } = *retry;
     let delays: Vec<_> = retry.schedule().map(format_duration).collect();
     let jitter = match jitter {
@@ -86,7 +106,7 @@ fn attempts(policy: &Policy) -> String {
         format!(", after {}", kinds.join(", "))
     };
     let budget = match budget {
-        Some(share) => format!(", while retries are at most {} % of calls", share * 100.0),
+        Some(share) => format!(", while retries are at most {} of calls, and one a second", format_share(share)),
         None => String::new(),
     };
     let attempts = attempts_of(retry.max + 1);
@@ -101,11 +121,11 @@ fn opens(settings: BreakerSettings) -> String {
     };
     let mut when = Vec::new();
     match rate {
-        Some(rate) => when.push(format!("{} % failures in {window}", rate * 100.0)),
+        Some(rate) => when.push(format!("{} failures in {window}", format_share(rate))),
         None => when.push(format!("{} in a row", plural(failures, "failure"))),
     }
     if let Some(slow) = slow {
-        when.push(format!("{} % of {window} taking {}", slow_rate * 100.0, format_duration(slow)));
+        when.push(format!("{} of {window} taking {}", format_share(slow_rate), format_duration(slow)));
     }
     format!(": opens for {} after {}", format_duration(open), when.join(", or "))
 }
@@ -158,18 +178,23 @@ mod tests {
             .rate_limit(RateLimitUse::new(RateLimitSettings::new(100, s(1)).burst(5)).by_caller())
             .fallback(&[Source::Cache, Source::Function, Source::Value])
             .cache(CacheSettings::new());
-        let beside =
-            Beside { breaker: Some("make"), bulkhead: Some("all"), rate_limit: None, fallback: policy.fallback };
+        let beside = Beside {
+            breaker: Some("make"),
+            bulkhead: Some("all"),
+            rate_limit: None,
+            fallback: policy.fallback,
+            keyed: Keyed { bulkhead: true, ..Keyed::default() },
+        };
         assert_eq!(
             describe(&policy, &beside),
             [
                 "answers within 35s, 5s of which are for the fallback",
                 "up to 4 attempts of 10s each, after `timeout`, 1s, 2s, 4s apart, or down to half of that, while \
-                 retries are at most 20 % of calls",
+                 retries are at most 20 % of calls, and one a second",
                 "breaker `make`: opens for 1m after 50 % failures in the last 100 results, or 100 % of the last 100 \
                  results taking 2s",
-                "at most 20 attempts at a time, 5 more may wait 1s, shared as `all`",
-                "at most 100 calls in 1s of each caller, 5 at once",
+                "at most 20 attempts at a time for each key, 5 more may wait 1s, shared as `all`",
+                "100 calls in 1s of each caller, 5 calls at once after a pause",
                 "without a good answer: the last good one, up to 1h old, then a fallback function's, then a fixed one",
             ]
         );

@@ -25,6 +25,7 @@ mod problem;
 mod rate_limit;
 mod retry;
 mod secret;
+mod share;
 mod suggest;
 #[cfg(feature = "file")]
 mod tune;
@@ -32,8 +33,8 @@ mod tune;
 pub use breaker::{BreakerKeys, BreakerSettings, Window};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::{CacheSettings, Scope};
-pub use check::{check, check_breaker, check_breaker_for, latest_answer, longest_answer};
-pub use describe::{Beside, describe};
+pub use check::{check, check_breaker, check_breaker_for, check_values, latest_answer, longest_answer};
+pub use describe::{Beside, Keyed, describe};
 pub use duration::{format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
@@ -46,6 +47,7 @@ pub use problem::Problem;
 pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
 pub use retry::{Jitter, Retry, retried_kind};
 pub use secret::is_secret_name;
+pub use share::format_share;
 pub use suggest::{nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

@@ -80,6 +80,9 @@ impl Policy {
     /// The timeout of a function that sets none.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// The longest timeout that there can be.
+    pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
     /// The longest time that a fallback function may take.
     pub const LONGEST_FALLBACK: Duration = Duration::from_secs(5);
 

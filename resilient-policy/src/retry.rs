@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ErrorKind, KindSet, Problem, format_duration, one_of};
+use crate::{ErrorKind, KindSet, Problem, format_duration, format_share, one_of};
 
 /// How a delay is spread, so that many callers do not come back at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,7 +180,7 @@ impl Retry {
         if let Some(budget) = self.budget
             && !(0.0..=1.0).contains(&budget)
         {
-            found.push(Problem::new("retry.budget", format!("expected 0 to 100 %, found {} %", budget * 100.0)));
+            found.push(Problem::new("retry.budget", format!("expected 0 to 100 %, found {}", format_share(budget))));
         }
         if self.base > self.cap {
             found.push(Problem::new(

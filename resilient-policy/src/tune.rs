@@ -13,8 +13,10 @@ pub enum For {
 }
 
 /// Changes a policy as the table says. What it may not say is told, and left as it is.
+///
+/// What is there is what was `compiled` in: a value that is stronger than a `none` begins with that.
 #[must_use]
-pub fn tune(policy: &mut Policy, table: &Table, whom: For) -> Vec<Problem> {
+pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut missing = |path: &'static str| {
         if whom == For::OneFunction {
@@ -23,40 +25,49 @@ pub fn tune(policy: &mut Policy, table: &Table, whom: For) -> Vec<Problem> {
             found.push(Problem::new(path, message));
         }
     };
-    policy.timeout = table.timeout.unwrap_or(policy.timeout);
-    match (table.attempt_timeout, policy.attempt_limit()) {
+    match table.timeout {
+        Some(Given::Is(timeout)) => policy.timeout = timeout,
+        Some(Given::None) => policy.timeout = Policy::DEFAULT_TIMEOUT,
+        None => {}
+    }
+    match (table.attempt_timeout, compiled.attempt_limit()) {
         (Some(_), None) => missing("attempt_timeout"),
         (Some(Given::Is(limit)), Some(_)) => policy.attempt_timeout = Some(limit),
         (Some(Given::None), Some(_)) => policy.attempt_timeout = None,
         (None, _) => {}
     }
-    match (&table.retry, &mut policy.retry) {
+    match (&table.retry, compiled.retry) {
         (Some(_), None) => missing("retry"),
-        (Some(Given::Is(part)), Some(retry)) => part.apply(retry),
+        (Some(Given::Is(part)), Some(retry)) => part.apply(policy.retry.get_or_insert(retry)),
         (Some(Given::None), _) => policy.retry = None,
         (None, _) => {}
     }
-    match (&table.bulkhead, &mut policy.bulkhead) {
+    match (&table.bulkhead, compiled.bulkhead) {
         (Some(_), None) => missing("bulkhead"),
-        (Some(Given::Is(named)), Some(bulkhead)) => named.part.apply(&mut bulkhead.settings),
+        (Some(Given::Is(named)), Some(bulkhead)) => {
+            named.part.apply(&mut policy.bulkhead.get_or_insert(bulkhead).settings);
+        }
         (Some(Given::None), _) => policy.bulkhead = None,
         (None, _) => {}
     }
-    match (&table.rate_limit, &mut policy.rate_limit) {
+    match (&table.rate_limit, compiled.rate_limit) {
         (Some(_), None) => missing("rate_limit"),
-        (Some(Given::Is(named)), Some(rate_limit)) => named.part.apply(&mut rate_limit.settings),
+        (Some(Given::Is(named)), Some(rate_limit)) => {
+            named.part.apply(&mut policy.rate_limit.get_or_insert(rate_limit).settings);
+        }
         (Some(Given::None), _) => policy.rate_limit = None,
         (None, _) => {}
     }
-    match (&table.cache, &mut policy.cache) {
+    match (&table.cache, compiled.cache) {
         (Some(_), None) => missing("cache"),
-        (Some(part), Some(cache)) => part.apply(cache),
+        (Some(Given::Is(part)), Some(cache)) => part.apply(policy.cache.get_or_insert(cache)),
+        (Some(Given::None), _) => policy.cache = None,
         (None, _) => {}
     }
-    match (&table.breaker, &policy.breaker) {
-        (Some(Given::None), Some(_)) => policy.breaker = None,
+    match (&table.breaker, compiled.breaker) {
         (Some(_), None) => missing("breaker"),
-        (Some(Given::Is(name)), Some(breaker)) if name == breaker.name => {}
+        (Some(Given::None), Some(_)) => policy.breaker = None,
+        (Some(Given::Is(name)), Some(breaker)) if name == breaker.name => policy.breaker = Some(breaker),
         (Some(Given::Is(_)), Some(breaker)) => {
             let message =
                 format!("which breaker guards a function is compiled in: `{}`; expected `none`", breaker.name);
@@ -64,18 +75,19 @@ pub fn tune(policy: &mut Policy, table: &Table, whom: For) -> Vec<Problem> {
         }
         (None, _) => {}
     }
-    for (path, named) in
-        [("bulkhead.name", name_of(table.bulkhead.as_ref())), ("rate_limit.name", name_of(table.rate_limit.as_ref()))]
-    {
-        if named {
+    let name_of =
+        |compiled: Option<&'static str>, set: Option<&String>| set.is_some_and(|set| compiled != Some(&**set));
+    let bulkhead = table.bulkhead.as_ref().and_then(Given::value).and_then(|limit| limit.name.as_ref());
+    let rate_limit = table.rate_limit.as_ref().and_then(Given::value).and_then(|limit| limit.name.as_ref());
+    for (path, differs) in [
+        ("bulkhead.name", compiled.bulkhead.is_some_and(|compiled| name_of(compiled.name, bulkhead))),
+        ("rate_limit.name", compiled.rate_limit.is_some_and(|compiled| name_of(compiled.name, rate_limit))),
+    ] {
+        if differs {
             found.push(Problem::new(path, "who shares a limit is compiled in; remove this"));
         }
     }
     found
-}
-
-fn name_of<T>(limit: Option<&Given<crate::Named<T>>>) -> bool {
-    limit.and_then(Given::value).is_some_and(|limit| limit.name.is_some())
 }
 
 /// Changes a breaker's settings. What it may not say is told, and left as it is.
@@ -130,11 +142,12 @@ mod tests {
 
     #[test]
     fn what_is_there_is_tuned_part_by_part() {
-        let mut policy = Policy::new().retry(Retry::new(3).factor(3.0)).breaker(BreakerUse::named("make"));
+        let compiled = Policy::new().retry(Retry::new(3).factor(3.0)).breaker(BreakerUse::named("make"));
+        let mut policy = compiled;
         for (keys, value) in
             [("retry.base", "250ms"), ("timeout", "9s"), ("attempt_timeout", "2s"), ("breaker", "none")]
         {
-            assert_eq!(tune(&mut policy, &said(keys, value), For::OneFunction), [], "{keys}");
+            assert_eq!(tune(&mut policy, &compiled, &said(keys, value), For::OneFunction), [], "{keys}");
         }
         let expected = Policy::new()
             .retry(Retry::new(3).factor(3.0).base(Duration::from_millis(250)))
@@ -144,15 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_stronger_than_a_none_begins_with_what_was_compiled_in() {
+        let compiled = Policy::new().retry(Retry::new(3).factor(3.0)).breaker(BreakerUse::named("make"));
+        let mut policy = compiled;
+        for (keys, value) in [("retry", "none"), ("breaker", "none"), ("retry.max", "2"), ("breaker", "make")] {
+            assert_eq!(tune(&mut policy, &compiled, &said(keys, value), For::OneFunction), [], "{keys}");
+        }
+        assert_eq!(policy, compiled.retry(Retry::new(2).factor(3.0)));
+    }
+
+    #[test]
     fn nothing_is_added_to_one_function_and_many_take_what_they_have() {
         for (keys, value) in
             [("retry", "2"), ("attempt_timeout", "2s"), ("breaker", "make"), ("bulkhead", "3"), ("rate_limit", "1/1s")]
         {
             let mut policy = Policy::new();
-            let paths: Vec<_> =
-                tune(&mut policy, &said(keys, value), For::OneFunction).iter().map(|problem| problem.path).collect();
+            let paths: Vec<_> = tune(&mut policy, &Policy::new(), &said(keys, value), For::OneFunction)
+                .iter()
+                .map(|problem| problem.path)
+                .collect();
             assert_eq!(paths, [keys]);
-            assert_eq!(tune(&mut policy, &said(keys, value), For::Many), []);
+            assert_eq!(tune(&mut policy, &Policy::new(), &said(keys, value), For::Many), []);
             assert_eq!(policy, Policy::new());
         }
     }

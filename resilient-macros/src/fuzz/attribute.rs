@@ -52,6 +52,7 @@ const KEYS: &[&str] = &[
     "a::b",
     "::timeout",
     "__inherited",
+    "__told",
 ];
 
 const VALUES: &[&str] = &[

@@ -14,6 +14,9 @@ use crate::krate::Krate;
 /// The key under which an impl block hands its own keys to its tools. No user writes it.
 pub(super) const INHERITED: &str = "__inherited";
 
+/// The key by which it says that it has told mistakes in them: no rule is asked of its tools then.
+pub(super) const TOLD: &str = "__told";
+
 const KEYS: &[&str] = &[
     "retry",
     "timeout",
@@ -32,6 +35,7 @@ const KEYS: &[&str] = &[
     "skip",
     "crate",
     INHERITED,
+    TOLD,
 ];
 
 /// The keys that make sense for one tool only, so that an impl block cannot have them.
@@ -80,6 +84,12 @@ pub(super) struct Args {
     pub(super) krate: Option<Krate>,
     #[darling(default, rename = "__inherited")]
     pub(super) inherited: Option<Inherited>,
+    #[darling(default, rename = "__told")]
+    pub(super) told: Option<Word>,
+    /// Whether something that was written is not here, as it could not be read: then what is here is
+    /// not what was meant.
+    #[darling(skip)]
+    pub(super) is_incomplete: bool,
 }
 
 /// The keys of the impl block around a tool.
@@ -96,16 +106,21 @@ impl FromMeta for Inherited {
 
 /// Reads all keys; mistakes go to `errors`, and what could be read is returned.
 pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
-    let entries = list::entries(tokens, KEYS, errors);
+    let mut found = Error::accumulator();
+    let entries = list::entries(tokens, KEYS, &mut found);
     // One by one: a value that is wrong must not take the others with it.
     let readable: Vec<_> = entries
         .into_iter()
-        .filter(|entry| errors.handle(Args::from_list(std::slice::from_ref(entry))).is_some())
+        .filter(|entry| found.handle(Args::from_list(std::slice::from_ref(entry))).is_some())
         .collect();
-    let args = Args::from_list(&readable).unwrap_or_default();
+    let mut args = Args::from_list(&readable).unwrap_or_default();
+    if let Err(found) = found.finish() {
+        args.is_incomplete = true;
+        errors.push(found);
+    }
     if args.skip.is_some() {
         let others =
-            readable.iter().filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED)));
+            readable.iter().filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | TOLD)));
         for other in others {
             let message = "`skip` refuses everything but the hook; remove this key or `skip`";
             errors.push(Error::custom(message).with_span(&list::span_of(other)));

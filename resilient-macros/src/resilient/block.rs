@@ -8,7 +8,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Generics, Ident, Meta, Token, Type, Visibility, WhereClause, braced};
 
-use super::args::{self, Args, INHERITED};
+use super::args::{self, Args, INHERITED, TOLD};
 use super::function::OpaqueFn;
 use super::value::Setting;
 use super::{expand, handler, rules, shape, tool};
@@ -65,15 +65,16 @@ impl OpaqueImpl {
         functions
             .filter_map(|function| {
                 let tool = tool::Tool::find(&function.attrs)?;
-                let name = tool.name.unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
+                let tool = tool.name.unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
                 let own = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient"));
                 match own.map(|own| &own.meta) {
                     Some(Meta::List(list)) => {
                         let own = args::parse_silently(list.tokens.clone());
+                        let name = own.name.as_ref().map_or(tool, |name| name.0.value.clone());
                         own.skip.is_none().then_some((name, own))
                     }
-                    Some(_) => Some((name, Args::default())),
-                    None => shape::can_inherit(function).then(|| (name, Args::default())),
+                    Some(_) => Some((tool, Args::default())),
+                    None => shape::can_inherit(function).then(|| (tool, Args::default())),
                 }
             })
             .collect()
@@ -139,38 +140,66 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         errors.push(Error::custom(message).with_span(&block.impl_token));
         return errors.finish_with(TokenStream::new());
     };
-    let tools = block.tools();
-    let uses_default = tools.iter().any(|(_, own)| own.timeout.is_none() && own.profile.is_none());
-    rules::of_block(&args, project, uses_default, &mut errors);
-    let breakers = std::iter::once((String::new(), &args)).chain(tools.iter().map(|(name, own)| (name.clone(), own)));
-    let breakers = breakers.filter_map(|(name, args)| Some((name, args.breaker.as_ref().and_then(Setting::value)?)));
-    rules::of_breakers(breakers, &mut errors);
+    shape::second(&block.attrs, &mut errors);
+    check(&args, &block, project, &mut errors);
+    // The one above it has given its keys to all tools; two cannot.
+    let twice = block.attrs.iter().any(|attr| tool::last_is(attr, "resilient"));
+    let mut told = match errors.finish() {
+        Err(told) if twice => return Err(told),
+        checked => checked.err(),
+    };
+    let mut errors = Error::accumulator();
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
-            && inherit(function, &args, attribute, &mut errors)
+            && inherit(function, &args, attribute, told.is_some(), &mut errors)
         {
             guarded.push(expand::site_fn(&function.sig.ident));
         }
     }
     let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));
+    if let Err(more) = errors.finish() {
+        told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
+    }
+    // With mistakes, too, the block is made whole: its tools and its handler are what others use.
     let expanded = match router {
         Some(router) => with_router(&block, &router, &guarded, &args, project),
-        None => TokenStream::new(),
+        None => block.to_token_stream(),
     };
-    errors.finish_with(expanded)
+    let told = told.map(Error::write_errors);
+    Ok(quote!(#expanded #told))
+}
+
+/// The rules about what the block gives to its tools.
+fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut darling::error::Accumulator) {
+    let tools = block.tools();
+    let in_file = |tool: &str| project.file.as_ref().and_then(|file| file.tools.get(tool));
+    let has_timeout = |(tool, own): &(String, Args)| {
+        own.timeout.is_some() || own.profile.is_some() || in_file(tool).is_some_and(|table| table.timeout.is_some())
+    };
+    rules::of_block(args, project, !tools.iter().all(has_timeout), errors);
+    let all = std::iter::once(("", args)).chain(tools.iter().map(|(name, own)| (&**name, own)));
+    let breakers = all.filter_map(|(name, args)| Some((name, args.breaker.as_ref().and_then(Setting::value)?)));
+    rules::of_breakers(breakers, errors);
 }
 
 /// Gives the block's keys to a tool. `true` where that leaves it guarded.
-fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mut darling::error::Accumulator) -> bool {
+fn inherit(
+    function: &mut OpaqueFn,
+    args: &Args,
+    keys: &TokenStream,
+    told: bool,
+    errors: &mut darling::error::Accumulator,
+) -> bool {
     let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return false };
     let own_at = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient"));
     let krate = args.krate.clone().unwrap_or_default();
-    let inherited = format_ident!("{INHERITED}");
+    let (inherited, word) = (format_ident!("{INHERITED}"), format_ident!("{TOLD}"));
+    let told = told.then(|| quote!(, #word));
     let Some(own_at) = own_at else {
         let guarded = shape::can_inherit(function);
         if guarded {
-            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys))]);
+            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys) #told)]);
             function.attrs.insert(tool_at, attribute);
         }
         return guarded;
@@ -200,7 +229,7 @@ fn inherit(function: &mut OpaqueFn, args: &Args, keys: &TokenStream, errors: &mu
         .last()
         .is_some_and(|last| matches!(last, TokenTree::Punct(p) if p.as_char() == ','));
     let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
-    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys))]);
+    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #told)]);
     function.attrs.insert(own_at, merged);
     true
 }

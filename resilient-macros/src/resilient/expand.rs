@@ -3,13 +3,13 @@
 //! Everything generated is placed at the token that a mistake about it belongs to: at the return
 //! type, at an argument's type, at a fallback's path.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use resilient_policy::{Beside, BreakerUse, Source, describe};
+use resilient_policy::{Beside, BreakerUse, Keyed, Source, describe};
 use syn::{Attribute, FnArg, Pat, PatType, Type};
 
 use super::function::{OpaqueFn, is_nameless, plain_name};
-use super::model::{Breaker, Plan, step_span};
+use super::model::{Breaker, Plan};
 use super::policy;
 use super::span::{self, exactly, glue, moved};
 use super::value::FallbackStep;
@@ -64,7 +64,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
             quote_spanned!(at=> #p::repeat_or(#entry, #work, #special, #steps))
         }
     };
-    let call = match request(plan, function, &p, at) {
+    let call = match request(plan, function, &arguments, named, &p, at) {
         Some(request) => {
             // Before the arguments are moved to where an attempt finds them.
             before = quote_spanned!(at=> let __request = #request; #before);
@@ -117,6 +117,11 @@ fn documented(plan: &Plan) -> TokenStream {
         bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
         rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
         fallback: &fallback,
+        keyed: Keyed {
+            breaker: guards.keys.breaker.is_some(),
+            bulkhead: guards.keys.bulkhead.is_some(),
+            rate_limit: guards.keys.rate_limit.is_some(),
+        },
     };
     let mut policy = plan.policy();
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
@@ -212,9 +217,18 @@ pub(super) fn site_fn(tool: &Ident) -> Ident {
 
 /// The request among a tool's arguments, for when it runs without the hook. Only an argument with
 /// a plain name is looked at: what a pattern takes apart is no request.
-fn request(plan: &Plan, function: &OpaqueFn, p: &TokenStream, at: Span) -> Option<TokenStream> {
-    let names: Vec<_> =
-        function.arguments().filter(|argument| plan.is_tool && no_cfg(argument)).filter_map(plain_name).collect();
+fn request(
+    plan: &Plan,
+    function: &OpaqueFn,
+    arguments: &[Argument<'_>],
+    named: bool,
+    p: &TokenStream,
+    at: Span,
+) -> Option<TokenStream> {
+    let plain = function.arguments().zip(arguments).filter(|(written, _)| plan.is_tool && no_cfg(written));
+    let names: Vec<_> = plain
+        .filter_map(|(written, argument)| plain_name(written).map(|name| if named { &argument.name } else { name }))
+        .collect();
     let (first, others) = names.split_first()?;
     let look = |name: &Ident| quote_spanned!(at=> (&&#p::Asked(&#name)).context(__site));
     let (first, others) = (look(first), others.iter().map(|name| look(name)));
@@ -350,6 +364,7 @@ fn copy(reference: &TokenStream, p: &TokenStream, at: Span) -> TokenStream {
 /// The arguments under the user's names, by reference.
 fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
     let look = arguments.iter().map(|Argument { cfgs, name, pattern, .. }| {
+        let pattern = seen_by_reference(pattern.to_token_stream());
         quote_spanned!(place=>
             #(#cfgs)*
             #[allow(unused_variables, unused_mut, clippy::no_effect_underscore_binding)]
@@ -357,6 +372,21 @@ fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
         )
     });
     quote!(#(#look)*)
+}
+
+/// A pattern without what cannot stand in one for something that is seen by reference: `mut`, `ref`, `&`.
+fn seen_by_reference(pattern: TokenStream) -> TokenStream {
+    let kept = pattern.into_iter().filter_map(|token| match token {
+        TokenTree::Ident(word) if word == "mut" || word == "ref" => None,
+        TokenTree::Punct(and) if and.as_char() == '&' => None,
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), seen_by_reference(group.stream()));
+            inner.set_span(group.span());
+            Some(TokenTree::Group(inner))
+        }
+        other => Some(other),
+    });
+    kept.collect()
 }
 
 /// A chain of fallbacks and what it needs.
@@ -373,7 +403,7 @@ fn chain(plan: &Plan, function: &OpaqueFn, arguments: &[Argument<'_>], output: &
     let mut steps = Vec::new();
     let mut needs_arguments = false;
     for (index, step) in plan.fallback.iter().enumerate() {
-        let at = glue(&step_span(step));
+        let at = glue(&step.span());
         let p = &exactly(p.clone(), at);
         let tokens = match step {
             FallbackStep::Cached(_) => {

@@ -11,12 +11,26 @@ use syn::{Expr, Meta, MetaList, Path};
 
 use super::span;
 
-/// The keys of `key(..)`, all of which are known and right.
-pub(super) fn keys<K: FromMeta + Default>(list: &MetaList, known: &[&str]) -> darling::Result<K> {
+/// The keys of `key(..)`, all of which are known and right. `rules` are asked of those that could be
+/// read where others could not: else somebody else asks them.
+pub(super) fn keys<K: FromMeta + Default>(
+    list: &MetaList,
+    known: &[&str],
+    rules: impl FnOnce(K, &mut Accumulator),
+) -> darling::Result<K> {
     let mut errors = Error::accumulator();
+    // One by one: a value that is wrong must not take the others with it.
     let entries = entries(list.tokens.clone(), known, &mut errors);
-    let keys = errors.handle(K::from_list(&entries)).unwrap_or_default();
-    errors.finish_with(keys)
+    let readable: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| errors.handle(K::from_list(std::slice::from_ref(entry))).is_some())
+        .collect();
+    let keys = || K::from_list(&readable).unwrap_or_default();
+    let Err(told) = errors.finish() else { return Ok(keys()) };
+    let mut errors = Error::accumulator();
+    errors.push(told);
+    rules(keys(), &mut errors);
+    errors.finish_with(K::default())
 }
 
 /// The entries of a list whose keys are all known and stand once; everything else is told.

@@ -52,7 +52,7 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
         quote::quote!(#item #errors)
     });
     // The file is the whole crate's: what is wrong with it is told beside what came out.
-    for problem in project.problems_for(item) {
+    for problem in project.problems_once() {
         tokens.extend(Error::custom(problem).write_errors());
     }
     tokens
@@ -64,10 +64,11 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     let Some(function) = errors.handle(syn::parse2::<OpaqueFn>(item).map_err(Error::from)) else {
         return errors.finish_with(TokenStream::new());
     };
-    if args.skip.is_some() {
+    if let Some(skip) = &args.skip {
+        shape::skipped(&function, skip, &mut errors);
         return errors.finish_with(expand::untouched(&function));
     }
-    shape::check(&function, &args, &mut errors);
+    shape::check(&function, &mut errors);
     let plan = model::plan(&args, &function, project, &mut errors);
     let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &function, project)) };
     if args.inherited.is_none() {

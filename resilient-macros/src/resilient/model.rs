@@ -6,7 +6,6 @@ use resilient_policy::{
     BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Policy, RateLimitSettings,
     RateLimitUse, Retry, RetryPart, Source,
 };
-use syn::spanned::Spanned;
 use syn::{Expr, Path};
 
 use super::args::Args;
@@ -81,8 +80,7 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         args.fallback.as_ref().and_then(Setting::value).map(|fallback| fallback.0.clone()).unwrap_or_default();
     let cache_args = args.cache.as_ref().and_then(Setting::value);
     let is_cached = fallback.iter().any(|step| matches!(step, FallbackStep::Cached(_)));
-    let in_table = layers.find(|args| args.cache.as_ref(), |table| table.cache.map(resilient_policy::Given::Is));
-    let cache = match in_table {
+    let cache = match layers.find(|args| args.cache.as_ref(), |table| table.cache) {
         Some(Found::Written(cache)) => Some(cache.lower(&mut guards.places)),
         Some(Found::Table(part, table)) if is_cached => {
             guards.places.put_file("cache", table);
@@ -92,7 +90,7 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         }
         _ => is_cached.then(CacheSettings::new),
     };
-    let effect = safety::effect(args, tool.as_ref(), &fallback, errors);
+    let (effect, is_contradicted) = safety::effect(args, tool.as_ref(), &fallback, errors);
 
     let plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
@@ -109,8 +107,14 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         is_named: args.name.is_some(),
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
     };
-    rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
-    safety::gate(&plan, args, function, errors);
+    // Rules between keys are asked where all of them are what was meant.
+    let are_right = rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
+    if are_right && !is_contradicted {
+        safety::gate(&plan, args, function, errors);
+    }
+    if plan.guards.retry.is_some() {
+        super::shape::repeatable(function, errors);
+    }
     super::sight::check(function, args, &plan.guards.keys, errors);
     plan
 }
@@ -120,7 +124,7 @@ impl Guards {
     pub(super) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
         let mut places = Places::default();
         let mut keys = Keys::default();
-        let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout.map(resilient_policy::Given::Is));
+        let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout);
         let timeout = timeout.map(|found| duration("timeout", &found, &mut places));
         let attempt_timeout = layers.find(|args| args.attempt_timeout.as_ref(), |table| table.attempt_timeout);
         let attempt_timeout = attempt_timeout.map(|found| duration("attempt_timeout", &found, &mut places));
@@ -136,7 +140,7 @@ impl Guards {
             Found::Written(breaker) => written_breaker(breaker, name, file, &mut keys, &mut places),
             Found::Table(name, table) => {
                 places.put_file("breaker", table);
-                named_breaker(name, file)
+                named_breaker(name, file, &mut places)
             }
         });
         let bulkhead = layers.find(|args| args.bulkhead.as_ref(), |table| table.bulkhead.clone());
@@ -233,34 +237,23 @@ fn written_breaker(
     match breaker {
         BreakerArgs::Named(At { value, span }) => {
             places.put("breaker.name", *span);
-            named_breaker(value.clone(), file)
+            named_breaker(value.clone(), file, places)
         }
         BreakerArgs::Static(path) => Some(Breaker::Static(path.clone())),
         BreakerArgs::Set(set) => {
             let (named, settings) = set.lower(places);
             keys.breaker = set.key().cloned();
             let name = named.unwrap_or_else(|| tool.to_owned());
+            let in_file = named_breaker(name.clone(), file, places)?;
             // A file that disables it has no other say in this.
-            named_breaker(name.clone(), file).map(|_| Breaker::Named(name, Some(settings)))
+            Some(if set.is_bare() { in_file } else { Breaker::Named(name, Some(settings)) })
         }
     }
 }
 
 /// The breaker of that name, with the settings that the file gives it, unless it is disabled there.
-fn named_breaker(name: String, file: Option<&File>) -> Option<Breaker> {
-    let table = file.and_then(|file| file.breakers.get(&name));
-    if table.is_some_and(|table| table.part.enabled == Some(false)) {
-        return None;
-    }
-    let settings = table.map(|table| table.part.whole());
-    Some(Breaker::Named(name, settings))
-}
-
-/// The span of a fallback step, where its type errors belong.
-pub(super) fn step_span(step: &FallbackStep) -> Span {
-    match step {
-        FallbackStep::Cached(span) => *span,
-        FallbackStep::Function(path) => path.span(),
-        FallbackStep::Value(expr) => expr.span(),
-    }
+fn named_breaker(name: String, file: Option<&File>, places: &mut Places) -> Option<Breaker> {
+    let Some(table) = file.and_then(|file| file.breakers.get(&name)) else { return Some(Breaker::Named(name, None)) };
+    places.put_file_places("breaker", &table.places);
+    (table.part.enabled != Some(false)).then(|| Breaker::Named(name, Some(table.part.whole())))
 }

@@ -2,6 +2,7 @@
 //! says its line in `resilient.toml`.
 
 use darling::Error;
+use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{Problem, Table};
 
@@ -24,21 +25,38 @@ impl Places {
 
     /// Notes that what is under this key comes from a file's table.
     pub(crate) fn put_file(&mut self, key: &str, table: &Table) {
-        for (path, place) in table.places.under(key) {
+        self.put_file_places(key, &table.places);
+    }
+
+    /// As [`put_file`](Self::put_file), by the places alone.
+    pub(crate) fn put_file_places(&mut self, key: &str, places: &resilient_policy::Places) {
+        for (path, place) in places.under(key) {
             self.0.push((path.into(), Spot::File(place.clone())));
         }
     }
 
-    /// The problem at the token that was written; one with what stands in the file, at the token
-    /// through which the file came in.
-    pub(crate) fn error(&self, problem: &Problem, otherwise: Span) -> Error {
+    /// The problem at the token that was written, or at that with which it clashes; one with what
+    /// stands in the file, at the name through which the file came in.
+    pub(crate) fn error(&self, problem: &Problem, clash: Option<Span>, otherwise: Span) -> Error {
         let message = &problem.message;
         match self.find(problem.path) {
-            Some(Spot::Here(span)) => Error::custom(message).with_span(span),
+            Some(Spot::Here(span)) => Error::custom(message).with_span(&clash.unwrap_or(*span)),
             Some(Spot::File(place)) => {
-                Error::custom(format!("{message} (`{}` stands in {place})", problem.path)).with_span(&otherwise)
+                let name = self.0.iter().rev().find_map(|(known, spot)| match spot {
+                    Spot::Here(span) if known == "breaker.name" && problem.path.starts_with("breaker.") => Some(*span),
+                    _ => None,
+                });
+                Error::custom(format!("{message} (`{}` stands in {place})", problem.path))
+                    .with_span(&name.or(clash).unwrap_or(otherwise))
             }
             None => Error::custom(message).with_span(&otherwise),
+        }
+    }
+
+    /// All these problems, each at its token.
+    pub(crate) fn tell(&self, problems: &[Problem], otherwise: Span, errors: &mut Accumulator) {
+        for problem in problems {
+            errors.push(self.error(problem, None, otherwise));
         }
     }
 

@@ -4,7 +4,10 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
-use resilient_policy::{BreakerSettings, BreakerUse, Problem, check, check_breaker, check_breaker_for, check_name};
+use resilient_policy::{
+    BreakerPart, BreakerSettings, BreakerUse, Policy, Problem, check, check_breaker, check_breaker_for, check_name,
+    check_values,
+};
 
 use super::args::Args;
 use super::layers::Layers;
@@ -12,52 +15,82 @@ use super::model::{Breaker, Guards, Plan};
 use super::value::{At, BreakerArgs, Setting, Text};
 use crate::project::{NAME, Project};
 
-/// Every rule about the plan of one function.
-pub(super) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
+/// Every rule about the plan of one function. Says whether its values, each by itself, are right.
+pub(super) fn of_function(
+    plan: &Plan,
+    args: &Args,
+    project: &Project,
+    function: Span,
+    errors: &mut Accumulator,
+) -> bool {
+    // What the block has told mistakes in is nothing to hold a tool to.
+    if args.told.is_some() {
+        return false;
+    }
     let guards = &plan.guards;
     let mut policy = plan.policy();
     let mut problems = names(guards);
-    let own = match &args.breaker {
-        Some(Setting::Is(BreakerArgs::Set(set))) => Some(set),
-        _ => None,
-    };
-    match (&guards.breaker, own) {
-        (Some(Breaker::Named(_, Some(settings))), Some(set)) => {
+    problems.extend(args.name.as_ref().and_then(|name| Some(Problem::new("name", check_name(&name.0.value).err()?))));
+    let mut of_breaker = Vec::new();
+    match (&guards.breaker, &args.breaker) {
+        (Some(Breaker::Named(_, Some(settings))), Some(Setting::Is(BreakerArgs::Set(set)))) if !set.is_bare() => {
             policy.breaker = Some(BreakerUse::with("checked_apart", *settings));
             problems.extend(set.written().problems());
         }
         // What a block or a file says of it was checked there, and more than this function uses it.
-        (Some(Breaker::Named(_, Some(settings))), None) => problems.extend(check_breaker_for(&policy, settings)),
+        (Some(Breaker::Named(_, Some(settings))), _) => of_breaker = check_breaker_for(&policy, settings),
         _ => {}
     }
-    problems.extend(check(&policy));
+    let values = check_values(&policy);
+    let are_right = values.is_empty() && !is_incomplete(args, project);
+    problems.extend(values);
+    if are_right {
+        problems.extend(check(&policy));
+        problems.extend(of_breaker);
+    }
     let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.0.span);
-    tell(&problems, guards, args, otherwise, errors);
+    for problem in &problems {
+        let span = key_span(args, problem.path).unwrap_or(otherwise);
+        // What the function's own keys do not say, but something else does, is told at those that clash.
+        let clash = clash(args, problem.path);
+        errors.push(guards.places.error(problem, clash, span));
+    }
     known(args, project, &plan.name, errors);
+    are_right
+}
+
+/// Whether something that was written is not in the plan, so that rules between keys would tell what
+/// is not so.
+fn is_incomplete(args: &Args, project: &Project) -> bool {
+    args.is_incomplete
+        || args.inherited.as_ref().is_some_and(|inherited| inherited.0.is_incomplete)
+        || project.is_wrong()
 }
 
 /// Every rule about what a block gives to its tools, told once instead of at each of them.
 ///
-/// `uses_default`: whether there is a tool that has none of these limits of time of its own, so
-/// that what the block does not say is decided too.
+/// `uses_default`: whether there is a tool that has no timeout of its own, so that what the block
+/// does not say is decided too.
 pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
     let guards = Guards::of(&Layers::of_block(args, file), "breaker", file);
     let mut policy = guards.policy();
     if guards.timeout.is_none() && !uses_default {
-        policy.timeout = std::time::Duration::from_secs(24 * 60 * 60);
+        policy.timeout = Policy::LONGEST_TIMEOUT;
     }
     let mut problems = names(&guards);
     if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker {
         if let Some(Breaker::Named(name, settings)) = &guards.breaker {
-            problems.extend(
-                check_breaker(name, settings.as_ref()).into_iter().filter(|problem| problem.path != "breaker.name"),
-            );
+            let found = check_breaker(name, settings.as_ref());
+            problems.extend(found.into_iter().filter(|problem| problem.path != "breaker.name"));
         }
         problems.extend(set.written().problems());
     }
-    problems.extend(check(&policy));
-    tell(&problems, &guards, args, Span::call_site(), errors);
+    problems.extend(if is_incomplete(args, project) { check_values(&policy) } else { check(&policy) });
+    for problem in &problems {
+        let span = key_span(args, problem.path).unwrap_or_else(Span::call_site);
+        errors.push(guards.places.error(problem, None, span));
+    }
     known(args, project, "", errors);
 }
 
@@ -73,11 +106,23 @@ fn names(guards: &Guards) -> Vec<Problem> {
     names.into_iter().filter_map(|(path, name)| Some(Problem::new(path, check_name(name?).err()?))).collect()
 }
 
-fn tell(problems: &[Problem], guards: &Guards, args: &Args, otherwise: Span, errors: &mut Accumulator) {
-    for problem in problems {
-        let span = key_span(args, problem.path).unwrap_or(otherwise);
-        errors.push(guards.places.error(problem, span));
+/// One of the function's own keys, where the problem is with one that it has from elsewhere.
+fn clash(args: &Args, path: &str) -> Option<Span> {
+    let has = |key: &str| match key {
+        "timeout" => args.timeout.is_some(),
+        "attempt_timeout" => args.attempt_timeout.is_some(),
+        "retry" => args.retry.is_some(),
+        "bulkhead" => args.bulkhead.is_some(),
+        "breaker" => args.breaker.is_some(),
+        // The others are no inherited ones, or are checked alone.
+        _ => true,
+    };
+    if has(path.split('.').next().unwrap_or(path)) {
+        return None;
     }
+    let durations = [args.timeout.as_ref(), args.attempt_timeout.as_ref()].into_iter().flatten();
+    let mut durations = durations.filter_map(Setting::value).map(|duration| duration.0.span);
+    durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span()))
 }
 
 /// Where a key stands whose value has no span of its own.
@@ -85,6 +130,7 @@ fn key_span(args: &Args, path: &str) -> Option<Span> {
     match path {
         "retry.max" => Some(args.retry.as_ref()?.value()?.span()),
         "cache" => Some(args.cache.as_ref()?.value()?.span()),
+        "name" => Some(args.name.as_ref()?.0.span),
         _ => None,
     }
 }
@@ -101,20 +147,30 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     }
     // Nothing is known of a file that is wrong, which is told elsewhere.
     let Some(file) = &project.file else { return };
+    let here = format!(" in `{NAME}`");
     if let Some(Text(At { value, span })) = profile
-        && let Err(why) = file.knows_profile(value)
+        && let Err(why) = file.knows_profile(value, &here)
     {
-        errors.push(Error::custom(format!("{why} in `{NAME}`")).with_span(span));
+        errors.push(Error::custom(why).with_span(span));
     }
     match args.breaker.as_ref().and_then(Setting::value) {
         Some(BreakerArgs::Named(At { value, span })) => {
-            if let Err(why) = file.knows_breaker(value) {
-                errors.push(Error::custom(format!("{why} in `{NAME}`")).with_span(span));
+            if let Err(why) = file.knows_breaker(value, &here) {
+                errors.push(Error::custom(why).with_span(span));
+            }
+        }
+        // Only the name, and perhaps a key.
+        Some(BreakerArgs::Set(set)) if set.is_bare() => {
+            let (name, span, _) = set.named(tool);
+            if let Err(why) = file.knows_breaker(&name, &here) {
+                errors.push(Error::custom(why).with_span(&span));
             }
         }
         Some(BreakerArgs::Set(set)) => {
             let (name, span, settings) = set.named(tool);
+            // A file that only says that it is not there has no other say in this.
             if let Some(table) = file.breakers.get(&name)
+                && table.part != (BreakerPart { enabled: table.part.enabled, ..BreakerPart::default() })
                 && table.part.whole() != settings
             {
                 let (place, differences) = (&table.place, settings.differences(&table.part.whole()));
@@ -131,11 +187,14 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
 
 /// Settings of one breaker that stand in one block and differ: the first ones hold, the others are
 /// told.
-pub(super) fn of_breakers<'a>(all: impl Iterator<Item = (String, &'a BreakerArgs)>, errors: &mut Accumulator) {
+pub(super) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a BreakerArgs)>, errors: &mut Accumulator) {
     let mut first: Vec<(String, BreakerSettings)> = Vec::new();
     for (tool, breaker) in all {
         let BreakerArgs::Set(set) = breaker else { continue };
-        let (name, span, settings) = set.named(&tool);
+        if set.is_bare() {
+            continue;
+        }
+        let (name, span, settings) = set.named(tool);
         match first.iter().find(|(known, _)| *known == name) {
             Some((_, there)) if *there != settings => {
                 let differences = settings.differences(there);

@@ -12,7 +12,15 @@ use super::tool::Tool;
 use super::value::{self, FallbackStep};
 
 /// What repeating the function would do, by its own keys, its annotations and its fallback.
-pub(super) fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep], errors: &mut Accumulator) -> Effect {
+///
+/// And whether they contradict each other, which is told.
+pub(super) fn effect(
+    args: &Args,
+    tool: Option<&Tool>,
+    fallback: &[FallbackStep],
+    errors: &mut Accumulator,
+) -> (Effect, bool) {
+    let mut contradicted = false;
     let denied = tool.and_then(Tool::denies_reading);
     let cached = fallback.iter().find_map(|step| match step {
         FallbackStep::Cached(span) => Some(*span),
@@ -20,6 +28,7 @@ pub(super) fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep]
     });
     for span in [args.read_only.as_ref().map(|word| word.0), cached].into_iter().flatten() {
         if denied.is_some() {
+            contradicted = true;
             let message = "the tool's annotations say that it writes (`read_only_hint = false` or `destructive_hint = \
                            true`), and only a read can have an old answer or be `read_only`; remove this, or correct \
                            the annotations";
@@ -43,12 +52,13 @@ pub(super) fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep]
                        use a function or `value(expr)`";
         errors.push(Error::custom(message).with_span(&span));
     }
-    if let (Some(_), Some(span)) = (&args.retry_unsafe, cached) {
+    if let (Some(_), Some(span), false) = (&args.retry_unsafe, cached, contradicted) {
+        contradicted = true;
         let message = "`fallback = cached` says that the tool only reads, `retry_unsafe` that it writes; remove one";
         errors.push(Error::custom(message).with_span(&span));
     }
     let says_read = tool.is_some_and(Tool::says_read_only) || args.read_only.is_some();
-    if says_read || (cached.is_some() && denied.is_none()) {
+    let effect = if says_read || (cached.is_some() && denied.is_none()) {
         Effect::ReadOnly
     } else if tool.is_some_and(Tool::says_idempotent) || args.idempotent.is_some() {
         Effect::Idempotent
@@ -56,7 +66,8 @@ pub(super) fn effect(args: &Args, tool: Option<&Tool>, fallback: &[FallbackStep]
         Effect::Writes
     } else {
         Effect::Unknown
-    }
+    };
+    (effect, contradicted)
 }
 
 /// A function is only repeated if that is known to be harmless, or if somebody says why it may be.

@@ -3,25 +3,20 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
-use syn::Type;
+use syn::{Attribute, Type};
 
-use super::args::Args;
 use super::function::OpaqueFn;
 use super::tool::{self, Tool};
-use super::value::Setting;
+use super::value::Word;
 
-pub(super) fn check(function: &OpaqueFn, args: &Args, errors: &mut Accumulator) {
+pub(super) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
     if function.is_boxed_already() {
         let message = "place `#[resilient]` above `#[tool]` or `#[prompt]`: below it, the function and its annotations \
                        are no longer to be seen";
         errors.push(Error::custom(message).with_span(&Span::call_site()));
         return;
     }
-    if let Some(second) = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
-        errors.push(
-            Error::custom("`#[resilient]` stands here a second time; write all keys in one").with_span(second.path()),
-        );
-    }
+    second(&function.attrs, errors);
     let sig = &function.sig;
     if let Some(constness) = &sig.constness {
         errors
@@ -34,14 +29,27 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, errors: &mut Accumulator) 
         let message = "expected a return type: `Result<T, E>`, `CallToolResult` or `CallToolResponse`";
         errors.push(Error::custom(message).with_span(&sig.ident));
     }
-    let inherited = args.inherited.as_ref().and_then(|inherited| inherited.0.retry.as_ref());
-    if args.retry.as_ref().or(inherited).and_then(Setting::value).is_some() {
-        repeatable(function, errors);
+}
+
+/// Two attributes on one item would guard it twice.
+pub(super) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
+    if let Some(second) = attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
+        let message = "`#[resilient]` stands here a second time; write all keys in one";
+        errors.push(Error::custom(message).with_span(second.path()));
+    }
+}
+
+/// A tool that refuses what its block gives it.
+pub(super) fn skipped(function: &OpaqueFn, skip: &Word, errors: &mut Accumulator) {
+    second(&function.attrs, errors);
+    if Tool::find(&function.attrs).is_none() {
+        let message = "`skip` is for a tool of a block, and this is no tool; remove the attribute";
+        errors.push(Error::custom(message).with_span(&skip.0));
     }
 }
 
 /// An attempt that used something up, or changed it, leaves nothing for the next one.
-fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
+pub(super) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     if let Some(receiver) = function.sig.receiver()
         && !function.receiver_can_be_shared()
     {

@@ -3,7 +3,7 @@
 
 use darling::Error;
 use darling::error::Accumulator;
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use resilient_policy::{Scope, is_secret_name};
 use syn::ext::IdentExt;
@@ -33,7 +33,7 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
     }
     if let Some(key) = cache_key
         && cache.is_some_and(|cache| cache.scope() == Some(Scope::Shared))
-        && !bindings.is_empty()
+        && function.arguments().next().is_some()
         && mentioned(key, &bindings).next().is_none()
     {
         let message = "this key is the same for all arguments, and `scope = shared` would serve anybody's answer to \
@@ -42,9 +42,10 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
     }
     for shown in args.log_args.iter().flat_map(|log_args| &log_args.0) {
         by_reference("log_args", shown, &bindings, errors);
-        if let Some(secret) = words(shown.to_token_stream()).into_iter().find(|word| is_secret_name(word)) {
+        if let Some((secret, span)) = words(shown.to_token_stream()).into_iter().find(|(word, _)| is_secret_name(word))
+        {
             let message = format!("`{secret}` is the name of a secret, which no log may show; remove it");
-            errors.push(Error::custom(message).with_span(shown));
+            errors.push(Error::custom(message).with_span(&span));
         } else if mentioned(shown, &bindings).next().is_none() {
             let names: Vec<_> = bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
             let message = match names.as_slice() {
@@ -58,6 +59,10 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
 
 /// What is seen by reference can be neither changed nor borrowed once more by its pattern.
 fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut Accumulator) {
+    if let Some((_, span)) = words(seen.to_token_stream()).into_iter().find(|(word, _)| word == "return") {
+        let message = format!("`{what}` is an expression of its own and cannot `return`; expected its value");
+        errors.push(Error::custom(message).with_span(&span));
+    }
     for Binding { name, modifier } in mentioned(seen, bindings) {
         if let Some(modifier) = modifier {
             let message = format!(
@@ -72,23 +77,23 @@ fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut 
 /// The names that an expression mentions, those in the texts of its macros too.
 fn mentioned<'b, 'a>(seen: &Expr, bindings: &'b [Binding<'a>]) -> impl Iterator<Item = &'b Binding<'a>> {
     let words = words(seen.to_token_stream());
-    bindings.iter().filter(move |binding| words.contains(&binding.name.unraw().to_string()))
+    bindings.iter().filter(move |binding| words.iter().any(|(word, _)| binding.name.unraw() == *word))
 }
 
-/// Every name in these tokens, and those that `{name}` captures in a text.
-fn words(tokens: TokenStream) -> Vec<String> {
+/// Every name in these tokens, and those that `{name}` captures in a text, each with its place.
+fn words(tokens: TokenStream) -> Vec<(String, Span)> {
     let mut found = Vec::new();
     for token in tokens {
         match token {
-            TokenTree::Ident(word) => found.push(word.unraw().to_string()),
+            TokenTree::Ident(word) => found.push((word.unraw().to_string(), word.span())),
             TokenTree::Group(group) => found.extend(words(group.stream())),
-            TokenTree::Literal(text) => {
-                let text = text.to_string();
+            TokenTree::Literal(literal) => {
+                let text = literal.to_string();
                 let captured = text
                     .split('{')
                     .skip(1)
                     .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>());
-                found.extend(captured.filter(|name| !name.is_empty()));
+                found.extend(captured.filter(|name| !name.is_empty()).map(|name| (name, literal.span())));
             }
             TokenTree::Punct(_) => {}
         }

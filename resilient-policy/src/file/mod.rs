@@ -48,7 +48,9 @@ impl FileProblem {
         // The path of a breaker's setting begins with the word that the section has.
         let path =
             problem.path.strip_prefix("breaker.").filter(|_| under.starts_with("breaker.")).unwrap_or(problem.path);
-        Self { place, key: format!("{under}.{path}"), message: problem.message }
+        let key = if under.is_empty() { path.to_owned() } else { format!("{under}.{path}") };
+        // What the attribute writes as a word is a text here.
+        Self { place, key, message: problem.message.replace(" = none`", " = \"none\"`") }
     }
 }
 
@@ -115,20 +117,22 @@ impl File {
         (file, found)
     }
 
-    /// Every rule that what the file says breaks by itself, whatever function it is for.
+    /// Every rule that what the file says breaks by itself, whatever function it is for. Values that
+    /// are taken whole have to be `whole`; those that tune others may be parts.
     #[must_use]
-    pub fn check(&self) -> Vec<FileProblem> {
+    pub fn check(&self, whole: bool) -> Vec<FileProblem> {
         let mut found = Vec::new();
         for (under, table) in self.tables() {
             let Some(place) = &table.place else { continue };
-            found.extend(table.check(&under, place));
+            found.extend(table.check(&under, place, whole));
             if let Some(Given::Is(name)) = &table.breaker
-                && let Err(why) = self.knows_breaker(name)
+                && whole
+                && let Err(why) = self.knows_breaker(name, "")
             {
                 found.push(FileProblem::of(Problem::new("breaker", why), &table.places, place, &under));
             }
         }
-        found.extend(self.breakers.iter().flat_map(|(name, table)| table.check(&format!("breaker.{name}"))));
+        found.extend(self.breakers.iter().flat_map(|(name, table)| table.check(&format!("breaker.{name}"), whole)));
         found
     }
 
@@ -138,30 +142,31 @@ impl File {
         std::iter::once(("default".into(), &self.default)).chain(profiles).chain(tools)
     }
 
-    /// Whether a breaker of this name may be used: one that is there, or any where none is.
+    /// Whether a breaker of this name may be used: one that is there, or any where none is. `here`
+    /// says where that is.
     ///
     /// # Errors
     /// A sentence with the name that was probably meant.
-    pub fn knows_breaker(&self, name: &str) -> Result<(), String> {
-        known("breaker", name, &self.breakers, self.breakers.is_empty())
+    pub fn knows_breaker(&self, name: &str, here: &str) -> Result<(), String> {
+        known("breaker", name, here, &self.breakers, self.breakers.is_empty())
     }
 
     /// Whether there is a profile of this name.
     ///
     /// # Errors
     /// A sentence with the name that was probably meant.
-    pub fn knows_profile(&self, name: &str) -> Result<(), String> {
-        known("profile", name, &self.profiles, false)
+    pub fn knows_profile(&self, name: &str, here: &str) -> Result<(), String> {
+        known("profile", name, here, &self.profiles, false)
     }
 }
 
-fn known<T>(what: &str, name: &str, all: &BTreeMap<String, T>, otherwise: bool) -> Result<(), String> {
+fn known<T>(what: &str, name: &str, here: &str, all: &BTreeMap<String, T>, otherwise: bool) -> Result<(), String> {
     if all.contains_key(name) || otherwise {
         return Ok(());
     }
     let names: Vec<&str> = all.keys().map(String::as_str).collect();
     let meant = if names.is_empty() { "; there are none".into() } else { one_of(name, &names) };
-    Err(format!("no {what} `{name}`{meant}"))
+    Err(format!("no {what} `{name}`{here}{meant}"))
 }
 
 /// `[section.NAME]`: hands out each name with its place and entries.
@@ -175,7 +180,7 @@ fn sections(
     for inner in named {
         let under = format!("{section}.{}", inner.key);
         if section != "tool"
-            && let Err(why) = check_name(&inner.key)
+            && let Err(why) = section_name(&inner.key)
         {
             reader.found.push(FileProblem { place: inner.place.clone(), key: under, message: why });
             continue;
@@ -188,10 +193,18 @@ fn sections(
     }
 }
 
+/// A name that a key can name.
+fn section_name(name: &str) -> Result<(), String> {
+    if name == "none" {
+        return Err("`none` takes something away and cannot be a name".into());
+    }
+    check_name(name)
+}
+
 /// What a variable says: a value under keys, of which the first are already spoken for.
 fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> Option<Entry> {
     let place = Place::Variable(Arc::clone(variable));
-    let node = Node { place: place.clone(), kind: Kind::Word(value.into()) };
+    let node = Node { place: place.clone(), kind: Kind::Word(value.trim().into()) };
     let mut keys = keys.iter().rev();
     let innermost = Entry { key: keys.next()?.clone(), place: place.clone(), value: node };
     Some(keys.fold(innermost, |inner, key| Entry {

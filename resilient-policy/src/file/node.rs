@@ -56,17 +56,20 @@ pub(crate) struct Entry {
 pub(crate) struct Lines<'t> {
     name: Arc<str>,
     text: &'t str,
+    /// Where each line begins.
+    starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
     pub(crate) fn new(name: &str, text: &'t str) -> Self {
-        Self { name: name.into(), text }
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name: name.into(), text, starts }
     }
 
     pub(crate) fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
+        let column = self.text.get(start..offset).unwrap_or_default().chars().count() + 1;
         let fits = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Place::File(Arc::clone(&self.name), fits(line), fits(column))
     }

@@ -8,7 +8,7 @@ use super::read::{self, Reader};
 use super::{FileProblem, of_variable};
 use crate::{
     BreakerPart, BulkheadPart, BulkheadSettings, BulkheadUse, CachePart, CacheSettings, Given, Policy, RateLimitPart,
-    RateLimitSettings, RateLimitUse, RetryPart, Source, check, check_breaker,
+    RateLimitSettings, RateLimitUse, RetryPart, Source, Window, check, check_breaker,
 };
 
 const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
@@ -26,6 +26,10 @@ pub struct Places(Vec<(&'static str, Place)>);
 impl Places {
     fn put(&mut self, path: &'static str, entry: &Entry) {
         self.0.push((path, entry.value.place.clone()));
+    }
+
+    fn first(&self) -> Option<&Place> {
+        self.0.first().map(|(_, place)| place)
     }
 
     /// The settings under a key, the key itself too.
@@ -56,7 +60,7 @@ pub struct Named<T> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     /// See [`Policy::timeout`].
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Given<Duration>>,
     /// See [`Policy::attempt_timeout`].
     pub attempt_timeout: Option<Given<Duration>>,
     /// See [`Policy::retry`].
@@ -68,7 +72,7 @@ pub struct Table {
     /// See [`Policy::rate_limit`].
     pub rate_limit: Option<Given<Named<RateLimitPart>>>,
     /// See [`Policy::cache`].
-    pub cache: Option<CachePart>,
+    pub cache: Option<Given<CachePart>>,
     /// Where each of them was written.
     pub places: Places,
     /// Where the table begins, if it was written at all.
@@ -84,8 +88,18 @@ impl Table {
     pub fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> (Self, Vec<FileProblem>) {
         let mut found = Vec::new();
         let entries: Vec<_> = of_variable(variable, keys, value).into_iter().collect();
-        let table = Self::read(&entries, "", Place::Variable(Arc::clone(variable)), &mut found);
+        let place = Place::Variable(Arc::clone(variable));
+        let table = Self::read(&entries, "", place.clone(), &mut found);
+        if found.is_empty() {
+            found = table.check("", &place, false);
+        }
         (table, found)
+    }
+
+    /// The place of anything that the table says.
+    #[must_use]
+    pub fn any_place(&self) -> Option<&Place> {
+        self.places.first()
     }
 
     pub(super) fn read(entries: &[Entry], under: &str, place: Place, found: &mut Vec<FileProblem>) -> Self {
@@ -96,7 +110,7 @@ impl Table {
             match entry.key.as_str() {
                 "timeout" => {
                     places.put("timeout", entry);
-                    table.timeout = reader.take(entry, read::duration);
+                    table.timeout = or_none(entry, |entry| reader.take(entry, read::duration));
                 }
                 "attempt_timeout" => {
                     places.put("attempt_timeout", entry);
@@ -126,7 +140,7 @@ impl Table {
                 }
                 "cache" => {
                     places.put("cache", entry);
-                    table.cache = cache(entry, &mut reader, places);
+                    table.cache = or_none(entry, |entry| cache(entry, &mut reader, places));
                 }
                 _ => reader.unknown(entry, KEYS),
             }
@@ -134,31 +148,46 @@ impl Table {
         table
     }
 
-    /// The rules that hold for what the table says by itself. What it does not say is not its mistake.
-    pub(super) fn check(&self, under: &str, place: &Place) -> Vec<FileProblem> {
-        let mut policy = Policy::new().timeout(self.timeout.unwrap_or(crate::check::LONGEST_TIMEOUT));
+    /// The rules that hold for what the table says by itself. What it does not say is not its mistake,
+    /// unless it has to be `whole`.
+    pub(super) fn check(&self, under: &str, place: &Place, whole: bool) -> Vec<FileProblem> {
+        let timeout = value(self.timeout.as_ref()).copied().unwrap_or(Policy::LONGEST_TIMEOUT);
+        let mut policy = Policy::new().timeout(timeout);
         let mut found = Vec::new();
         policy.attempt_timeout = value(self.attempt_timeout.as_ref()).copied();
-        policy.retry = value(self.retry.as_ref()).map(RetryPart::whole);
+        policy.retry = value(self.retry.as_ref()).map(|part| {
+            let mut retry = part.whole();
+            if !whole && part.cap.is_none() {
+                retry.cap = retry.cap.max(retry.base);
+            }
+            if !whole && part.base.is_none() {
+                retry.base = retry.base.min(retry.cap);
+            }
+            retry
+        });
         if let Some(Named { part, .. }) = value(self.bulkhead.as_ref()) {
             let mut settings = BulkheadSettings::new(part.max.unwrap_or(1));
             part.apply(&mut settings);
+            if !whole && part.queue.is_none() {
+                // Whatever it is in the code.
+                settings.queue = settings.queue.max(1);
+            }
             policy.bulkhead = Some(BulkheadUse::new(settings));
-            if part.max.is_none() {
+            if whole && part.max.is_none() {
                 let message = "expected how many attempts may run at a time: `bulkhead = { max = 20 }`";
                 found.push(crate::Problem::new("bulkhead", message));
             }
         }
         if let Some(Named { part, .. }) = value(self.rate_limit.as_ref()) {
-            let mut settings = RateLimitSettings::new(1, Duration::from_secs(1));
+            let mut settings = RateLimitSettings::new(if whole { 1 } else { u32::MAX }, Duration::from_secs(1));
             part.apply(&mut settings);
             policy.rate_limit = Some(RateLimitUse::new(settings));
-            if part.rate.is_none() {
+            if whole && part.rate.is_none() {
                 let message = "expected how many calls may begin in a time: `rate_limit = { rate = \"100/1s\" }`";
                 found.push(crate::Problem::new("rate_limit", message));
             }
         }
-        policy.cache = self.cache.map(|part| {
+        policy.cache = value(self.cache.as_ref()).map(|part| {
             let mut settings = CacheSettings::new();
             part.apply(&mut settings);
             settings
@@ -190,6 +219,9 @@ impl BreakerTable {
         let mut found = Vec::new();
         let entries: Vec<_> = of_variable(variable, keys, value).into_iter().collect();
         let table = Self::read(&entries, "", Place::Variable(Arc::clone(variable)), &mut found);
+        if found.is_empty() {
+            found = table.check("", false);
+        }
         (table, found)
     }
 
@@ -215,9 +247,16 @@ impl BreakerTable {
         table
     }
 
-    pub(super) fn check(&self, under: &str) -> Vec<FileProblem> {
-        let mut problems = check_breaker("named", Some(&self.part.whole()));
-        problems.extend(self.part.written().problems());
+    pub(super) fn check(&self, under: &str, whole: bool) -> Vec<FileProblem> {
+        let mut settings = self.part.whole();
+        if let (false, None, Some(min_calls)) = (whole, self.part.window, self.part.min_calls) {
+            // As many as there may be.
+            settings.window = Window::Count(min_calls.max(1));
+        }
+        let mut problems = check_breaker("named", Some(&settings));
+        if whole {
+            problems.extend(self.part.written().problems());
+        }
         problems.into_iter().map(|problem| FileProblem::of(problem, &self.places, &self.place, under)).collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::{BreakerPart, BulkheadPart, Given, Jitter, KindSet, RateLimitPart, Re
 fn problems(text: &str) -> Vec<String> {
     let (file, mut found) = File::parse("f.toml", text);
     if found.is_empty() {
-        found = file.check();
+        found = file.check(true);
     }
     found.iter().map(ToString::to_string).collect()
 }
@@ -46,8 +46,8 @@ fn every_key_is_read() {
         "#,
     );
     assert_eq!(found, []);
-    assert_eq!(file.check(), []);
-    assert_eq!(file.default.timeout, Some(Duration::from_secs(20)));
+    assert_eq!(file.check(true), []);
+    assert_eq!(file.default.timeout, Some(Given::Is(Duration::from_secs(20))));
     assert_eq!(file.default.attempt_timeout, Some(Given::None));
     let make = &file.profiles["make"];
     let expected = RetryPart {
@@ -80,7 +80,10 @@ fn every_key_is_read() {
     assert_eq!(tool.bulkhead, Some(Given::Is(Named { part: expected, name: Some("five".into()) })));
     let expected = RateLimitPart { rate: Some((5, Duration::from_secs(60))), burst: Some(2) };
     assert_eq!(tool.rate_limit, Some(Given::Is(Named { part: expected, name: None })));
-    assert_eq!(tool.cache.and_then(|part| part.max_age), Some(Duration::from_secs(7200)));
+    assert_eq!(
+        tool.cache.as_ref().and_then(Given::value).and_then(|part| part.max_age),
+        Some(Duration::from_secs(7200))
+    );
 }
 
 #[test]
@@ -169,6 +172,35 @@ fn where_a_file_has_breakers_no_other_is_named() {
     assert_eq!(
         problems("[default]\nbreaker = \"mkae\"\n[breaker.make]\n"),
         ["f.toml:2:11: `default.breaker`: no breaker `mkae`; did you mean `make`?"]
+    );
+}
+
+#[test]
+fn a_part_is_no_mistake_for_what_it_leaves_out() {
+    for (keys, value) in [
+        ("retry.base", "40s"),
+        ("retry.cap", "10ms"),
+        ("bulkhead.wait", "1s"),
+        ("rate_limit.burst", "100000000"),
+        ("timeout", "1ms"),
+    ] {
+        let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
+        assert_eq!(Table::of_variable(&"V".into(), &keys, value).1, [], "{keys:?}");
+    }
+    for (key, value) in [("min_calls", "500"), ("window", "5"), ("slow_rate", "0.5"), ("failures", "9")] {
+        assert_eq!(BreakerTable::of_variable(&"V".into(), &[key.to_owned()], value).1, [], "{key}");
+    }
+    let told = |key: &str, value: &str| {
+        let (_, found) = Table::of_variable(&"V".into(), &[key.to_owned()], value);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(told("timeout", "25h"), ["V: `timeout`: expected between 1ms and 24h, found 25h"]);
+    assert_eq!(
+        told("rate_limit", "0/1s"),
+        [
+            "V: `rate_limit.rate`: a rate of 0 lets nothing through; write `rate_limit = \"none\"` to refuse an inherited \
+             one, or remove it"
+        ]
     );
 }
 

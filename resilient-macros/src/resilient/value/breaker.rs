@@ -2,7 +2,7 @@
 
 use darling::FromMeta;
 use proc_macro2::Span;
-use resilient_policy::{BreakerKeys, BreakerSettings, Window};
+use resilient_policy::{BreakerKeys, BreakerSettings, Window, check_breaker};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
@@ -60,8 +60,14 @@ impl FromMeta for BreakerArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let keys: Keys = list::keys(list, KEYS)?;
-                Ok(Self::Set(Box::new(Set { keys, key_span: list.path.span() })))
+                let key_span = list.path.span();
+                let keys = list::keys(list, KEYS, |keys, errors| {
+                    let (mut places, set) = (Places::default(), Set { keys, key_span });
+                    let (name, settings) = set.lower(&mut places);
+                    let problems = check_breaker(name.as_deref().unwrap_or("named"), Some(&settings));
+                    places.tell(&problems, key_span, errors);
+                })?;
+                Ok(Self::Set(Box::new(Set { keys, key_span })))
             }
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => {
@@ -135,6 +141,16 @@ impl Set {
             places.put("breaker.open", *span);
         }
         (name, settings)
+    }
+
+    /// Whether it only names a breaker, and perhaps what has one of its own: the settings are those
+    /// that another place gives it.
+    pub(crate) fn is_bare(&self) -> bool {
+        let Keys { name, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, key: _ } =
+            &self.keys;
+        let counts = [failures, min_calls, probes, successes].iter().all(|count| count.is_none());
+        let shares = [rate, slow_rate].iter().all(|share| share.is_none());
+        name.is_some() && counts && shares && window.is_none() && slow.is_none() && open.is_none()
     }
 
     /// The name, which is the tool's where none is said, where it stands, and the settings.

@@ -2,7 +2,7 @@
 
 use darling::FromMeta;
 use proc_macro2::Span;
-use resilient_policy::BulkheadSettings;
+use resilient_policy::{BulkheadSettings, check_bulkhead};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
@@ -38,7 +38,14 @@ impl FromMeta for BulkheadArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let keys: Keys = list::keys(list, KEYS)?;
+                let span = list.path.span();
+                let keys = list::keys(list, KEYS, |keys: Keys, errors| {
+                    // What has no `max` here may have one that could not be read.
+                    let max = keys.max.as_ref().map_or(1, |max| max.0.value);
+                    let mut places = Places::default();
+                    let (name, settings) = Self { keys, max, span }.lower(&mut places);
+                    places.tell(&check_bulkhead(name.as_deref(), &settings), span, errors);
+                })?;
                 match keys.max.as_ref().map(|max| max.0.value) {
                     Some(max) => Ok(Self { keys, max, span: list.path.span() }),
                     None => {

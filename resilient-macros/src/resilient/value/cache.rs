@@ -2,7 +2,7 @@
 
 use darling::FromMeta;
 use proc_macro2::Span;
-use resilient_policy::{CacheSettings, Scope};
+use resilient_policy::{CacheSettings, Policy, Scope, check_values};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
@@ -36,8 +36,13 @@ impl FromMeta for CacheArgs {
         let Meta::List(list) = item else {
             return Err(expected("settings in brackets: `cache(max_age = \"1h\", max = 1024)`").with_span(item));
         };
-        let keys: Keys = list::keys(list, KEYS)?;
-        Ok(Self { keys, span: list.path.span() })
+        let span = list.path.span();
+        let keys = list::keys(list, KEYS, |keys, errors| {
+            let mut places = Places::default();
+            let policy = Policy::new().cache(Self { keys, span }.lower(&mut places));
+            places.tell(&check_values(&policy), span, errors);
+        })?;
+        Ok(Self { keys, span })
     }
 }
 

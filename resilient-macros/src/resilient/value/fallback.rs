@@ -16,6 +16,17 @@ pub(crate) enum FallbackStep {
     Value(Box<Expr>),
 }
 
+impl FallbackStep {
+    /// Where it stands, which is where its type errors belong.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Cached(span) => *span,
+            Self::Function(path) => path.span(),
+            Self::Value(expr) => expr.span(),
+        }
+    }
+}
+
 /// The value of `fallback`: what may answer, in order.
 #[derive(Debug, Clone)]
 pub(crate) struct FallbackArgs(pub(crate) Vec<FallbackStep>);
@@ -73,11 +84,7 @@ fn twice(steps: &[FallbackStep], errors: &mut Accumulator) {
     let mut cached = false;
     let mut value = false;
     for step in steps {
-        let span = match step {
-            FallbackStep::Cached(span) => *span,
-            FallbackStep::Function(path) => path.span(),
-            FallbackStep::Value(expr) => expr.span(),
-        };
+        let span = step.span();
         if value {
             errors.push(Error::custom("nothing after `value(..)` is ever asked").with_span(&span));
         } else if cached && matches!(step, FallbackStep::Cached(_)) {

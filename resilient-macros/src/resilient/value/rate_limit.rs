@@ -2,7 +2,7 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
-use resilient_policy::{RateLimitSettings, parse_rate};
+use resilient_policy::{RateLimitSettings, check_rate_limit, parse_rate};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
@@ -36,7 +36,15 @@ impl FromMeta for RateLimitArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let keys: Keys = list::keys(list, KEYS)?;
+                let span = list.path.span();
+                let keys = list::keys(list, KEYS, |keys: Keys, errors| {
+                    // What has no `rate` here may have one that could not be read.
+                    let any = RateLimitSettings::new(u32::MAX, std::time::Duration::from_secs(1));
+                    let rate = keys.rate.as_ref().map_or(any, |rate| rate.0.value);
+                    let mut places = Places::default();
+                    let (name, settings) = Self { keys, rate, span }.lower(&mut places);
+                    places.tell(&check_rate_limit(name.as_deref(), &settings), span, errors);
+                })?;
                 match keys.rate.as_ref().map(|rate| rate.0.value) {
                     Some(rate) => Ok(Self { keys, rate, span: list.path.span() }),
                     None => Err(expected("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`")

@@ -2,7 +2,7 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
-use resilient_policy::{Jitter, KindSet, Retry, retried_kind};
+use resilient_policy::{Jitter, KindSet, Policy, Retry, check_values, retried_kind};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
@@ -41,8 +41,13 @@ impl FromMeta for RetryArgs {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::List(list) => {
-                let keys: Keys = list::keys(list, KEYS)?;
-                Ok(Self { keys, span: list.path.span() })
+                let span = list.path.span();
+                let keys = list::keys(list, KEYS, |keys, errors| {
+                    let mut places = Places::default();
+                    let policy = Policy::new().retry(Self { keys, span }.lower(&mut places));
+                    places.tell(&check_values(&policy), span, errors);
+                })?;
+                Ok(Self { keys, span })
             }
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
