@@ -1,12 +1,13 @@
 //! What `log_args` shows of a call's arguments.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write};
 
 use crate::pipeline::barrier;
 use crate::redact;
 
-/// The most characters of all arguments together that a log is shown.
-const LONGEST: usize = 1_000;
+/// The most bytes that are written before they are masked and cut: whoever sends an argument decides
+/// how long it is.
+const MOST: usize = 4_096;
 
 /// What a log can show.
 #[diagnostic::on_unimplemented(
@@ -15,16 +16,16 @@ const LONGEST: usize = 1_000;
     note = "write something of it that is, such as an id: `log_args(request.id)`, or `format!(\"{{:?}}\", ..)`"
 )]
 pub trait Showing {
-    /// Writes it.
+    /// Writes it, as far as there is room.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    fn show(&self, to: &mut String) -> std::fmt::Result;
+    /// Where there is no more room.
+    fn show(&self, to: &mut Shown) -> fmt::Result;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> Showing for T {
-    fn show(&self, to: &mut String) -> std::fmt::Result {
+    fn show(&self, to: &mut Shown) -> fmt::Result {
         write!(to, "{self}")
     }
 }
@@ -36,25 +37,29 @@ pub struct Shown(String);
 impl Shown {
     /// Adds an argument.
     pub fn add<T: Showing + ?Sized>(&mut self, name: &str, value: &T) {
-        if !self.0.is_empty() {
-            self.0.push(' ');
-        }
-        self.0.push_str(name);
-        self.0.push('=');
-        // Whatever it has written until it failed is shown.
-        let _ = value.show(&mut self.0);
+        let separator = if self.0.is_empty() { "" } else { " " };
+        // Whatever it has written until there was no more room is shown.
+        let _ = write!(self, "{separator}{name}=").and_then(|()| value.show(self));
     }
 
     /// What `arguments` adds, fit for a log. `None` where that panics.
     pub(crate) fn of(arguments: impl FnOnce(&mut Self)) -> Option<Box<str>> {
         let mut shown = Self::default();
         barrier(|| arguments(&mut shown))?;
-        let mut masked = redact::text(&shown.0);
-        if let Some((end, _)) = masked.char_indices().nth(LONGEST) {
-            masked.truncate(end);
-            masked.push('…');
+        Some(redact::fit(&shown.0).into())
+    }
+}
+
+impl Write for Shown {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MOST.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
         }
-        Some(masked.into())
+        let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        self.0.push_str(text.get(..end).unwrap_or_default());
+        Err(fmt::Error)
     }
 }
 
@@ -71,6 +76,23 @@ mod tests {
         assert_eq!(shown.as_deref(), Some("req.team_id=7 url=https://example.org/?token=***"));
         let long = Shown::of(|shown| shown.add("x", &"é".repeat(2_000))).expect("no panic");
         assert_eq!(long.chars().count(), 1_001);
+    }
+
+    #[test]
+    fn what_is_long_is_not_even_written() {
+        struct Endless(std::cell::Cell<u32>);
+        impl Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    self.0.set(self.0.get() + 1);
+                    f.write_str("0123456789")?;
+                }
+            }
+        }
+        let endless = Endless(std::cell::Cell::new(0));
+        let shown = Shown::of(|shown| shown.add("x", &endless)).expect("no panic");
+        assert_eq!((shown.chars().count(), endless.0.get()), (1_001, 410));
+        assert_eq!(Shown::of(|shown| shown.add("x", "pass\u{200b}word=hunter2")).as_deref(), Some("x=password=***"));
     }
 
     #[test]

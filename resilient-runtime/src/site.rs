@@ -114,9 +114,14 @@ impl Site {
     }
 
     /// What it is bound to in the process's registry.
-    #[cfg(feature = "rmcp")]
     pub(crate) fn bind_globally(&self) -> &Binding {
-        self.bound.get_or_init(|| Registry::global().bind(self))
+        if let Some(bound) = self.bound.get() {
+            return bound;
+        }
+        let bound = self.bound.get_or_init(|| Registry::global().bind(self));
+        // Not while it is being bound, as whoever listens may call it.
+        Registry::global().tell();
+        bound
     }
 
     /// Logs a warning about the function, the first time.
@@ -129,7 +134,7 @@ impl Site {
     /// Its statistics, breaker and cache, looked up once in each registry.
     pub(crate) fn bind(&self) -> BindingRef<'_> {
         match Registry::scoped() {
-            None => BindingRef::Global(self.bound.get_or_init(|| Registry::global().bind(self))),
+            None => BindingRef::Global(self.bind_globally()),
             Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
         }
     }
@@ -144,6 +149,7 @@ impl Site {
             return found;
         }
         let fresh = Arc::new(registry.bind(self));
+        registry.tell();
         let mut bindings = lock();
         // Two threads may have come here; both must get the same. What is dead is nobody's.
         bindings.retain(|(known, _)| known.strong_count() > 0);

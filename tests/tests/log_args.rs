@@ -76,6 +76,14 @@ impl Server {
         Ok(format!("{team_id}{search}{token}"))
     }
 
+    /// Has a span of its own around its body.
+    #[resilient(log_args(team_id))]
+    #[tool]
+    #[tracing::instrument(skip_all)]
+    async fn spanned(&self, Parameters(List { team_id, .. }): Parameters<List>) -> Result<String, ResilienceError> {
+        Ok(team_id.to_string())
+    }
+
     /// Shows nothing.
     #[tool]
     async fn silent(&self, Parameters(List { token, .. }): Parameters<List>) -> Result<String, ResilienceError> {
@@ -100,11 +108,14 @@ async fn the_log_shows_what_the_tool_names_and_masks_what_looks_like_a_secret() 
     let _listening = lines.listen(tracing::Level::DEBUG);
     let client = in_process::connect(Server).await;
     let arguments = json!({ "team_id": 7, "search": " Bearer abcdefghijklmnop ", "token": "hidden" });
-    for tool in ["list", "silent"] {
+    for tool in ["list", "spanned", "silent"] {
         let asked = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().expect("an object").clone());
         client.call_tool(asked).await.expect("an answer");
     }
-    assert_eq!(lines.arguments(), [json!("team_id=7 search.trim()=Bearer *** search.len()=25"), Value::Null]);
+    assert_eq!(
+        lines.arguments(),
+        [json!("team_id=7 search.trim()=Bearer *** search.len()=25"), json!("team_id=7"), Value::Null]
+    );
 }
 
 #[tokio::test]

@@ -77,6 +77,41 @@ fn what_is_not_toml_is_told_once_with_its_line() {
     assert!(errors[0].message.starts_with("resilient.toml:2:11: this is not TOML: "), "{errors:?}");
 }
 
+#[test]
+fn a_file_that_cannot_be_read_is_told_once_and_nothing_else_is() {
+    let fixture = Fixture::new("unreadable", &[("unreadable", USER)]);
+    fixture.write("unreadable/resilient.toml/in_the_way", "");
+    let (errors, _) = fixture.check();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].message.starts_with("`resilient.toml` cannot be read: "), "{errors:?}");
+}
+
+#[test]
+fn items_of_the_same_text_are_told_once_what_is_wrong_with_the_file() {
+    let same = r"
+        macro_rules! same {
+            ($($name:ident)*) => { $(
+                mod $name {
+                    use resilient_runtime::{ResilienceError, resilient};
+                    #[resilient]
+                    pub async fn ask() -> Result<u32, ResilienceError> {
+                        Ok(1)
+                    }
+                }
+            )* };
+        }
+        same! { a b c d }
+        fn main() {
+            let _ = (a::ask(), b::ask(), c::ask(), d::ask());
+        }
+    ";
+    let fixture = Fixture::new("same", &[("same", same)]);
+    fixture.write("same/resilient.toml", "\u{feff}[defaul]\r\n[profile.\"\u{fc}\"]\r\n");
+    let (errors, _) = fixture.check();
+    let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+}
+
 // rule 46
 #[test]
 fn unknown_names_and_broken_rules_are_told_once_each_with_their_lines() {
@@ -139,8 +174,8 @@ fn names_that_are_not_in_the_file_are_told_where_they_were_written() {
     assert_eq!(
         fixture.check().0,
         [
-            told("no profile `make`; did you mean `mkae`? in `resilient.toml`", "\"make\""),
-            told("no breaker `make`; did you mean `maek`? in `resilient.toml`", "\"make\""),
+            told("no profile `make` in `resilient.toml`; did you mean `mkae`?", "\"make\""),
+            told("no breaker `make` in `resilient.toml`; did you mean `maek`?", "\"make\""),
         ]
     );
 }

@@ -41,11 +41,10 @@ pub(super) fn of_function(
         (Some(Breaker::Named(_, Some(settings))), _) => of_breaker = check_breaker_for(&policy, settings),
         _ => {}
     }
-    let values = check_values(&policy);
-    let are_right = values.is_empty() && !is_incomplete(args, project);
-    problems.extend(values);
+    let (values, is_incomplete) = (check_values(&policy), is_incomplete(args, project));
+    let are_right = values.is_empty() && !is_incomplete;
+    problems.extend(if is_incomplete { values } else { check(&policy) });
     if are_right {
-        problems.extend(check(&policy));
         problems.extend(of_breaker);
     }
     let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.0.span);

@@ -43,7 +43,7 @@ pub struct FileProblem {
 }
 
 impl FileProblem {
-    fn of(problem: Problem, places: &Places, otherwise: &Place, under: &str) -> Self {
+    fn of(problem: &Problem, places: &Places, otherwise: &Place, under: &str) -> Self {
         let place = places.find(problem.path).unwrap_or(otherwise).clone();
         // The path of a breaker's setting begins with the word that the section has.
         let path =
@@ -129,7 +129,7 @@ impl File {
                 && whole
                 && let Err(why) = self.knows_breaker(name, "")
             {
-                found.push(FileProblem::of(Problem::new("breaker", why), &table.places, place, &under));
+                found.push(FileProblem::of(&Problem::new("breaker", why), &table.places, place, &under));
             }
         }
         found.extend(self.breakers.iter().flat_map(|(name, table)| table.check(&format!("breaker.{name}"), whole)));

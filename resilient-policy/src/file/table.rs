@@ -194,7 +194,7 @@ impl Table {
         });
         policy.fallback = &[Source::Cache];
         found.extend(check(&policy));
-        found.into_iter().map(|problem| FileProblem::of(problem, &self.places, place, under)).collect()
+        found.into_iter().map(|problem| FileProblem::of(&problem, &self.places, place, under)).collect()
     }
 }
 
@@ -257,7 +257,7 @@ impl BreakerTable {
         if whole {
             problems.extend(self.part.written().problems());
         }
-        problems.into_iter().map(|problem| FileProblem::of(problem, &self.places, &self.place, under)).collect()
+        problems.into_iter().map(|problem| FileProblem::of(&problem, &self.places, &self.place, under)).collect()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::{Effect, Source};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::statistics::{Outcome, ToolStatistics};
 
@@ -68,6 +69,8 @@ pub(crate) struct Request {
     /// The arguments as canonical JSON, where the tool keeps last good answers.
     pub(crate) arguments: Option<String>,
     pub(crate) cancellation: CancellationToken,
+    /// The hook's span of the call.
+    pub(crate) span: OnceLock<Span>,
     pub(crate) report: Mutex<Report>,
 }
 

@@ -137,6 +137,7 @@ impl<'h> Served<'h> {
             Some(Arc::clone(&statistics)),
         );
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
+        let _ = request.span.set(span.clone());
         Self { hook, statistics, request, context: Some(context), span, started: Instant::now(), counted: false }
     }
 

@@ -23,11 +23,12 @@ pub(super) fn tell_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>
 }
 
 fn policy(policy: &Policy) -> Value {
-    let mut told = json!({
-        "answers_within_ms": saturating_millis(latest_answer(policy)),
-        "max_attempts": policy.retries() + 1,
-    });
+    let mut told = json!({ "max_attempts": policy.retries() + 1 });
     let Some(members) = told.as_object_mut() else { return told };
+    // Switched off, there is no such time.
+    if policy.timeout <= Policy::LONGEST_TIMEOUT {
+        members.insert("answers_within_ms".into(), saturating_millis(latest_answer(policy)).into());
+    }
     if let Some(retry) = &policy.retry {
         let kinds = ErrorKind::ALL.iter().filter(|kind| retry.on.contains(**kind));
         members.insert("retries_on".into(), kinds.map(|kind| kind.as_str()).collect());

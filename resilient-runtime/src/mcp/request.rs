@@ -32,6 +32,7 @@ pub(crate) fn context(
         statistics,
         arguments,
         cancellation: asked.ct.clone(),
+        span: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)

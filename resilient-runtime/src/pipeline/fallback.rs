@@ -108,15 +108,16 @@ impl<R: Fallible, A: Step<R>, B: Step<R>> Step<R> for Then<A, B> {
     }
 }
 
-pin_project! {
-    /// A function of the user's, given the error and the time it has.
-    #[derive(Debug)]
-    pub struct Function<F, A> {
-        make: Option<F>,
-        #[pin]
-        running: Option<A>,
-    }
+/// A function of the user's, given the error and the time it has.
+#[derive(Debug)]
+pub struct Function<F, A> {
+    make: Option<F>,
+    /// On the heap: few calls come here, and all of them would have to be large enough for it.
+    running: Option<Pin<Box<A>>>,
 }
+
+// Never pinned itself: what makes the future is called, and the future is pinned where it is.
+impl<F, A> Unpin for Function<F, A> {}
 
 impl<F, A> Function<F, A> {
     /// The function that `make` calls, which hands the error back with the answer.
@@ -139,7 +140,7 @@ where
     fn forget(&self) {}
 
     fn poll_serve(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         chance: &mut Chance,
         error: &mut Option<R::Error>,
@@ -148,12 +149,11 @@ where
             // It would only add to the load.
             return Poll::Ready(None);
         }
-        let mut this = self.project();
-        if let (Some(make), Some(error)) = (this.make.take(), error.take()) {
-            this.running.set(Some(make(error, chance.limit())));
+        if let (Some(make), Some(error)) = (self.make.take(), error.take()) {
+            self.running = Some(Box::pin(make(error, chance.limit())));
         }
-        let Some(running) = this.running.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let (first, answer) = ready!(running.poll(cx));
+        let Some(running) = &mut self.running else { return Poll::Ready(None) };
+        let (first, answer) = ready!(running.as_mut().poll(cx));
         *error = Some(first);
         if chance.cancellation.as_ref().is_some_and(CancellationToken::is_cancelled) {
             chance.cancelled = true;

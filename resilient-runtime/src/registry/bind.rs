@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use resilient_policy::{BreakerUse, BulkheadUse, Policy};
+use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
 
 use super::declared::Settings;
+use super::settings::Holding;
 use super::{BreakerHandle, Held, Registry, entry};
 use crate::breaker::{Breaker, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
@@ -32,11 +33,11 @@ pub(crate) struct Binding {
 
 impl Registry {
     pub(crate) fn bind(&self, site: &Site) -> Binding {
-        let policy = self.policy(site);
-        #[cfg(feature = "config")]
-        self.lock().named_breakers.extend(site.breaker.map(Breaker::name).or(site.policy().breaker.map(|it| it.name)));
+        // Before anything is looked up: settings that come from now on come too late.
+        self.lock().first_bound.get_or_insert(site.name());
+        let Holding { policy, keeps_static } = self.policy(site);
         let breaker = match site.breaker {
-            Some(own) => (!self.does_without(own)).then(|| self.bind_static(own, site)),
+            Some(own) => keeps_static.then(|| self.bind_static(own, site)),
             None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
         };
         self.describe(site, &policy, breaker.clone());
@@ -71,14 +72,17 @@ impl Registry {
     }
 
     fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> BreakerHandle {
-        let fresh = || Arc::new(Breaker::undeclared(wanted.name, self.breaker_settings(wanted.name, None)));
+        let fresh =
+            || Arc::new(Breaker::undeclared(wanted.name, self.breaker_settings(wanted.name, BreakerSettings::new())));
         let known = self.lock().breakers.get(wanted.name).cloned();
         // Made outside of the lock, under which no setting is looked up.
         let fresh = known.unwrap_or_else(fresh);
         let breaker = Arc::clone(self.lock().breakers.entry(wanted.name).or_insert(fresh));
         if let Some(settings) = site.policy().breaker.and_then(|compiled| compiled.settings) {
             self.declare("breaker", wanted.name, Settings::Breaker(settings), site);
-            breaker.declare(self.breaker_settings(wanted.name, Some(settings)));
+            self.check_breaker(wanted.name, settings);
+            // As the function's policy has them, so that both hold together or neither does.
+            breaker.declare(wanted.settings.unwrap_or(settings));
         }
         self.one_of_a_name(wanted.name);
         BreakerHandle(Held::Named(breaker))
@@ -91,7 +95,7 @@ impl Registry {
         let several = statics + usize::from(inner.breakers.contains_key(name)) > 1;
         drop(inner);
         if several {
-            self.conflict(&format!(
+            self.conflict(format!(
                 "the breaker `{name}` is a `static` in one place and another one elsewhere; name one of them otherwise, \
                  or refer to the `static` by its path"
             ));
@@ -99,7 +103,8 @@ impl Registry {
     }
 
     fn keyed_breakers(&self, wanted: BreakerUse) -> Arc<KeyedBreakers> {
-        let fresh = Arc::new(KeyedBreakers::new(wanted.name, self.breaker_settings(wanted.name, None)));
+        let fresh =
+            Arc::new(KeyedBreakers::new(wanted.name, self.breaker_settings(wanted.name, BreakerSettings::new())));
         let keyed = Arc::clone(self.lock().keyed_breakers.entry(wanted.name).or_insert(fresh));
         if let Some(settings) = wanted.settings {
             keyed.declare(settings);
@@ -111,10 +116,13 @@ impl Registry {
     fn bulkheads(&self, wanted: BulkheadUse, site: &Site) -> Arc<Bulkheads> {
         let fresh = || Arc::new(Bulkheads::new(wanted.settings));
         let Some(name) = wanted.name else { return fresh() };
-        if let Some(compiled) = site.policy().bulkhead {
-            self.declare("bulkhead", name, Settings::Bulkhead(compiled.settings), site);
+        let compiled = site.policy().bulkhead.map(|compiled| Settings::Bulkhead(compiled.settings));
+        let agrees = compiled.is_none_or(|compiled| self.declare("bulkhead", name, compiled, site));
+        let found = Arc::clone(self.lock().bulkheads.entry(name).or_insert_with(fresh));
+        if agrees && found.settings() != wanted.settings {
+            self.is_shared("bulkhead", name, site);
         }
-        Arc::clone(self.lock().bulkheads.entry(name).or_insert_with(fresh))
+        found
     }
 
     /// The rate limits of that name, or new ones for a function that has them to itself.
@@ -122,9 +130,20 @@ impl Registry {
     fn rate_limits(&self, wanted: resilient_policy::RateLimitUse, site: &Site) -> Arc<RateLimits> {
         let fresh = || Arc::new(RateLimits::new(wanted.settings));
         let Some(name) = wanted.name else { return fresh() };
-        if let Some(compiled) = site.policy().rate_limit {
-            self.declare("rate limit", name, Settings::RateLimit(compiled.settings), site);
+        let compiled = site.policy().rate_limit.map(|compiled| Settings::RateLimit(compiled.settings));
+        let agrees = compiled.is_none_or(|compiled| self.declare("rate limit", name, compiled, site));
+        let found = Arc::clone(self.lock().rate_limits.entry(name).or_insert_with(fresh));
+        if agrees && found.settings() != wanted.settings {
+            self.is_shared("rate limit", name, site);
         }
-        Arc::clone(self.lock().rate_limits.entry(name).or_insert_with(fresh))
+        found
+    }
+
+    /// A limit that several functions share was set for some of them.
+    fn is_shared(&self, what: &str, name: &str, site: &Site) {
+        self.conflict(format!(
+            "the {what} `{name}` is shared, and `{}` was set to have another one than the others; set all of them, or none",
+            site.name()
+        ));
     }
 }

@@ -9,9 +9,6 @@ use resilient_policy::{BreakerSettings, BulkheadSettings, format_duration};
 use super::Registry;
 use crate::site::Site;
 
-/// The most contradictions that are kept and told.
-const MOST_CONFLICTS: usize = 100;
-
 /// Settings of something that is shared by name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Settings {
@@ -49,32 +46,18 @@ impl fmt::Display for Settings {
 }
 
 impl Registry {
-    /// Notes what the code says of something that is shared by name. Where two places differ, the
-    /// first one holds.
-    pub(super) fn declare(&self, what: &'static str, name: &'static str, settings: Settings, site: &Site) {
-        let mut inner = self.lock();
-        let (holding, first) = *inner.declared.entry((what, name)).or_insert((settings, site.location()));
-        if holding == settings {
-            return;
+    /// Notes what the code says of something that is shared by name, and whether the code says the
+    /// same elsewhere. Where two places differ, the first one holds.
+    pub(super) fn declare(&self, what: &'static str, name: &'static str, settings: Settings, site: &Site) -> bool {
+        let (holding, first) = *self.lock().declared.entry((what, name)).or_insert((settings, site.location()));
+        if holding != settings {
+            let conflict = format!(
+                "{}: the {what} `{name}` has other settings at {first}: {}; write them in one place",
+                site.location(),
+                settings.differences(&holding)
+            );
+            self.contradiction((what, name, settings), conflict);
         }
-        drop(inner);
-        self.conflict(&format!(
-            "{}: the {what} `{name}` has other settings at {first}: {}; write them in one place",
-            site.location(),
-            settings.differences(&holding)
-        ));
-    }
-
-    /// Notes that the code contradicts itself, for the report at start and for the log.
-    pub(super) fn conflict(&self, conflict: &str) {
-        let mut inner = self.lock();
-        // Guards that are made while the server runs may contradict each other without end.
-        if inner.conflicts.len() >= MOST_CONFLICTS || inner.conflicts.iter().any(|known| known == conflict) {
-            return;
-        }
-        inner.conflicts.push(conflict.to_owned());
-        // Told outside of the lock, as whoever listens may look into the registry.
-        drop(inner);
-        tracing::error!(event = "config.invalid", "{conflict}");
+        holding == settings
     }
 }

@@ -5,6 +5,7 @@ mod declared;
 mod policies;
 mod scope;
 mod settings;
+mod trouble;
 
 #[cfg(feature = "config")]
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ pub(crate) use scope::enter;
 
 use declared::Settings;
 use policies::Described;
+use trouble::Trouble;
 
 use crate::breaker::{Breaker, BreakerSnapshot, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
@@ -83,12 +85,12 @@ struct Inner {
     policies: HashMap<(&'static str, Location), Described>,
     /// The settings that the code gives to what is shared by name, and where.
     declared: HashMap<(&'static str, &'static str), (Settings, Location)>,
-    conflicts: Vec<String>,
+    trouble: Trouble,
+    /// The first function that was bound.
+    first_bound: Option<&'static str>,
     /// The breakers that functions name, there or not.
     #[cfg(feature = "config")]
     named_breakers: BTreeSet<&'static str>,
-    #[cfg(feature = "config")]
-    problems: Vec<resilient_policy::FileProblem>,
     tools: HashMap<Arc<str>, Arc<ToolStatistics>>,
     functions: HashMap<Arc<str>, Arc<ToolStatistics>>,
     breakers: HashMap<&'static str, Arc<Breaker>>,

@@ -33,7 +33,7 @@ use crate::site::{Location, Site};
 /// let count = policies.iter().find(|policy| policy.tool == Some("count")).unwrap();
 /// assert_eq!(count.policy.retries(), 2);
 /// assert_eq!(count.breaker.unwrap().failures, 5);
-/// assert_eq!(count.latest_answer().as_secs(), 10);
+/// assert_eq!(count.latest_answer().unwrap().as_secs(), 10);
 /// # } }
 /// # #[cfg(feature = "rmcp")] example::main();
 /// ```
@@ -56,10 +56,10 @@ pub struct PolicyDescriptor {
 
 impl PolicyDescriptor {
     /// The time after which every call has an answer: the timeout, and after that the limit of a
-    /// fallback function.
+    /// fallback function. `None` where the guards are switched off.
     #[must_use]
-    pub fn latest_answer(&self) -> Duration {
-        latest_answer(&self.policy)
+    pub fn latest_answer(&self) -> Option<Duration> {
+        (self.policy.timeout <= Policy::LONGEST_TIMEOUT).then(|| latest_answer(&self.policy))
     }
 }
 
@@ -88,12 +88,6 @@ impl Registry {
         let mut read: Vec<_> = self.lock().policies.values().map(Described::read).collect();
         read.sort_by_key(|policy| (policy.name, policy.file, policy.line));
         read
-    }
-
-    /// The name of a function that was bound.
-    #[cfg(feature = "config")]
-    pub(super) fn bound_first(&self) -> Option<&'static str> {
-        self.lock().policies.keys().map(|(name, _)| *name).min()
     }
 
     pub(super) fn describe(&self, site: &Site, policy: &Policy, breaker: Option<BreakerHandle>) {

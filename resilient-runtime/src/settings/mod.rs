@@ -1,23 +1,24 @@
 //! Settings at start: what an operator changes without a rebuild.
 
+mod names;
 mod overrides;
 mod report;
 mod variables;
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use resilient_policy::{BreakerTable, File, FileProblem, Place, nearest};
+use resilient_policy::{File, FileProblem, Place};
 
-pub(crate) use overrides::Overrides;
+pub(crate) use overrides::{Holding, Overrides};
 pub use report::InvalidSettings;
-use variables::{CONFIG, Section, Variables, in_capitals, not_guarded};
 
 use crate::guard::Guard;
 use crate::registry::Registry;
-use crate::site::Site;
+use crate::site::{BindingRef, Site};
+use names::Names;
+use variables::{CONFIG, Variables};
 
 /// The settings of a server at its start, from the environment.
 ///
@@ -88,7 +89,10 @@ impl Resilience {
         if let Some(path) = &variables.config {
             match std::fs::read_to_string(path) {
                 Ok(text) => {
-                    let (read, found) = File::parse(path, &text);
+                    let (read, mut found) = File::parse(path, &text);
+                    if found.is_empty() {
+                        found = read.check(false);
+                    }
                     file = read;
                     problems.extend(found);
                 }
@@ -130,12 +134,14 @@ impl Resilience {
     /// # Errors
     /// Every problem: of the variables and of the file, of names that nobody has, of rules that a
     /// tool's policy would break, and of breakers and limits that the code itself sets differently
-    /// in two places. The server should not start then.
+    /// in two places. The server should not start then; if it does, what is guarded later is guarded
+    /// as the code says.
     pub fn start(self) -> Result<(), InvalidSettings> {
         self.start_in(None)
     }
 
-    /// As [`start`](Self::start), for what runs in this registry.
+    /// As [`start`](Self::start), for what runs in this registry: for tests. Routers are built for
+    /// the process's own registry too, with what the code says.
     ///
     /// # Errors
     /// As for [`start`](Self::start).
@@ -149,11 +155,10 @@ impl Resilience {
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
+            // What was bound before has other settings than it would be told to have.
             Err(why) => {
-                // What was bound before has other settings than it would be told to have.
-                let mut others = registry.conflicts();
-                others.extend(is_changed.then_some(why));
-                return InvalidSettings::of(problems, others).map_or(Ok(()), Err);
+                return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
+                    .map_or(Ok(()), Err);
             }
         };
         let mut known = Known::default();
@@ -165,92 +170,25 @@ impl Resilience {
             known.breakers.extend(breakers);
         }
         for site in &known.sites {
-            match own {
-                Some(own) => drop(site.bind_in(own)),
-                None => drop(site.bind()),
+            let bound = match own {
+                Some(own) => BindingRef::Scoped(site.bind_in(own)),
+                None => site.bind(),
+            };
+            if let Some(breaker) = &bound.breaker {
+                problems.extend(overrides.suits(site, &bound.policy, &breaker.settings()));
             }
         }
-        problems.extend(registry.take_problems());
-        let mut others = registry.conflicts();
-        names(&known, overrides, registry, &mut problems, &mut others);
-        InvalidSettings::of(problems, others).map_or(Ok(()), Err)
-    }
-}
-
-/// Settings of names that nobody has, and names that variables cannot tell apart.
-fn names(
-    known: &Known,
-    overrides: &Overrides,
-    registry: &Registry,
-    problems: &mut Vec<FileProblem>,
-    others: &mut Vec<String>,
-) {
-    let of_sites = known.sites.iter().filter_map(|site| site.tool());
-    let mut tools: Vec<&str> = known.tools.iter().map(String::as_str).chain(of_sites).collect();
-    tools.sort_unstable();
-    tools.dedup();
-    let mut profiles: Vec<&str> = known.sites.iter().flat_map(|site| site.profiles).copied().collect();
-    profiles.sort_unstable();
-    profiles.dedup();
-    let mut breakers = registry.breaker_names();
-    breakers.extend(&known.breakers);
-    breakers.sort_unstable();
-    breakers.dedup();
-
-    let mut unknown = |what: &str, name: &str, known: &[&str], place: Place| {
-        if known.contains(&name) {
-            return;
-        }
-        let meant = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None if known.is_empty() => "; none is known here".into(),
-            None => format!("; known are `{}`", known.join("`, `")),
-        };
-        problems.push(FileProblem { place, key: String::new(), message: format!("no {what} `{name}`{meant}") });
-    };
-    for (name, place) in &known.tables {
-        unknown("tool", name, &tools, Place::Variable((*place).into()));
-    }
-    let File { default: _, profiles: in_profiles, breakers: in_breakers, tools: in_tools } = &overrides.file;
-    let places = in_tools.iter().map(|(name, table)| ("tool", name, &tools, table.place.clone()));
-    let places =
-        places.chain(in_profiles.iter().map(|(name, table)| ("profile", name, &profiles, table.place.clone())));
-    let in_breakers = in_breakers.iter().map(|(name, table)| ("breaker", name, &breakers, Some(table.place.clone())));
-    for (what, name, known, place) in places.chain(in_breakers) {
-        if let Some(place) = place {
-            unknown(what, name, known, place);
-        }
-    }
-    let guarded: Vec<&str> = known.sites.iter().filter_map(|site| site.tool()).collect();
-    for (name, table) in in_tools.iter().filter(|(name, _)| tools.contains(&name.as_str())) {
-        if let Some(place) = table.place.clone().filter(|_| !guarded.contains(&name.as_str())) {
-            problems.push(FileProblem { place, key: String::new(), message: not_guarded(name) });
-        }
-    }
-    // Of these nothing is known but their names.
-    for (variable, name) in overrides.of_breakers(&known.breakers) {
-        if let Some(keys) = variable.keys_for(name) {
-            problems.extend(BreakerTable::of_variable(&variable.name, &keys, &variable.value).1);
-        }
-    }
-    for variable in overrides.variables.iter().filter(|variable| !variable.is_used()) {
-        let known = match variable.section {
-            Section::Tool => &tools,
-            Section::Breaker => &breakers,
-            Section::Profile => &profiles,
-            // Nothing is guarded.
-            Section::Default => continue,
-        };
-        problems.push(variable.names_nobody(known));
-    }
-    for (what, names) in [("tools", &tools), ("breakers", &breakers), ("profiles", &profiles)] {
-        let mut capitals: HashMap<String, &str> = HashMap::new();
-        for name in names {
-            if let Some(other) = capitals.insert(in_capitals(name), name) {
-                let variable = in_capitals(name);
-                others.push(format!(
-                    "the {what} `{other}` and `{name}` would both be `{variable}` in a variable; rename one of them"
-                ));
+        registry.check_other_breakers();
+        let (found, mut others) = registry.end_report();
+        problems.extend(found);
+        let names = Names::of(&known, registry);
+        names.check(&known, overrides, &mut problems);
+        names.collisions(&mut others);
+        match InvalidSettings::of(problems, others) {
+            None => Ok(()),
+            Some(invalid) => {
+                overrides.refuse();
+                Err(invalid)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`: variables of the environment that tune what was
 //! compiled in.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -90,13 +90,17 @@ impl Variable {
         let place = Place::Variable(Arc::clone(&self.name));
         if let Some((name, keys)) = known.iter().find_map(|name| Some((name, self.behind(name)?))) {
             let message = if keys.first().is_some_and(|key| self.section.keys().contains(&key.as_str())) {
-                not_guarded(name)
+                unknown_before_its_first_call(name)
             } else {
                 let key = keys.join(".");
                 format!("unknown key `{key}`{}", one_of(&key, self.section.keys()))
             };
             let key = keys.join(".");
             return FileProblem { place, key: format!("{what}.{name}.{key}"), message };
+        }
+        if self.rest.chars().any(char::is_lowercase) {
+            let message = format!("names are written in capitals: `{}`", self.name.to_uppercase());
+            return FileProblem { place, key: String::new(), message };
         }
         let named = self.rest.split("__").next().unwrap_or_default().to_lowercase();
         let capitals: Vec<String> = known.iter().map(|name| in_capitals(name).to_lowercase()).collect();
@@ -110,14 +114,17 @@ impl Variable {
     }
 }
 
-/// What is said of a tool that has the hook alone.
-pub(super) fn not_guarded(tool: &str) -> String {
-    format!("`{tool}` is not guarded; a setting can tune or disable what was compiled in, not add to it")
+/// What is said of a tool that has the hook alone, or is guarded outside of a guarded block.
+pub(super) fn unknown_before_its_first_call(tool: &str) -> String {
+    format!(
+        "nothing is known of the policy of `{tool}` before its first call, so nothing can be set; put `#[resilient]` on \
+         its block"
+    )
 }
 
 /// A name as a part of a variable.
 pub(super) fn in_capitals(name: &str) -> String {
-    name.to_uppercase().replace(['-', '.'], "_")
+    name.to_uppercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// What the environment says.
@@ -139,10 +146,7 @@ impl Variables {
         let mut environment: Vec<_> = environment.into_iter().collect();
         environment.sort();
         for (name, value) in environment {
-            let Ok(name) = name.into_string() else { continue };
-            if !name.starts_with("RESILIENT") {
-                continue;
-            }
+            let Some(name) = ours(&name, problems) else { continue };
             let place = || Place::Variable(name.as_str().into());
             let mut problem = |message: String| {
                 problems.push(FileProblem { place: place(), key: String::new(), message });
@@ -164,20 +168,53 @@ impl Variables {
                     "" | "0" | "false" => {}
                     other => problem(format!("expected `1` or `0`, found `{other}`")),
                 }
-            } else if let Some(near) =
-                nearest(name.trim_start_matches("RESILIENT").trim_start_matches('_'), ["CONFIG", "DISABLED"])
-            {
-                // Whatever else begins like this may be somebody else's.
-                problem(format!("unknown variable; did you mean `RESILIENT_{near}`?"));
+            } else if let Some(meant) = meant(&name) {
+                problem(format!("unknown variable; did you mean `{meant}`?"));
             }
         }
         read
     }
 }
 
+/// The name of a variable that is ours, or was meant to be. What else begins like ours is somebody
+/// else's.
+fn ours(name: &OsStr, problems: &mut Vec<FileProblem>) -> Option<String> {
+    let shown = name.to_string_lossy();
+    if !shown.starts_with("RESILIENT") {
+        return None;
+    }
+    match name.to_str() {
+        Some(name) if name.starts_with(PREFIX) || name == CONFIG || name == DISABLED || meant(name).is_some() => {
+            Some(name.to_owned())
+        }
+        Some(_) => None,
+        None => {
+            if shown.starts_with(PREFIX) {
+                let place = Place::Variable(shown.as_ref().into());
+                problems.push(FileProblem { place, key: String::new(), message: "the name is no text".into() });
+            }
+            None
+        }
+    }
+}
+
+/// The variable that this one was probably meant to be.
+fn meant(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("RESILIENT")?.trim_start_matches('_');
+    let section = SECTIONS.iter().find(|(word, _)| rest.starts_with(&format!("{word}_")));
+    if let Some((word, _)) = section {
+        let rest = rest.strip_prefix(word).unwrap_or_default().trim_start_matches('_');
+        return Some(format!("{PREFIX}{word}__{rest}"));
+    }
+    nearest(rest, ["CONFIG", "DISABLED"]).map(|near| format!("RESILIENT_{near}"))
+}
+
 fn variable(name: &str, rest: &str, value: String) -> Result<Variable, String> {
     let (first, rest) = rest.split_once("__").unwrap_or((rest, ""));
     let Some((_, section)) = SECTIONS.iter().find(|(word, _)| *word == first) else {
+        if let Some(meant) = meant(name).filter(|_| rest.is_empty()) {
+            return Err(format!("unknown variable; did you mean `{meant}`?"));
+        }
         let words: Vec<&str> = SECTIONS.iter().map(|(word, _)| *word).collect();
         return Err(format!("`{first}` is nothing that can be set{}", one_of(first, &words)));
     };

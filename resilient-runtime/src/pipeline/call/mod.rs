@@ -109,9 +109,8 @@ impl<'a> Call<'a> {
             binding.statistics.call_started();
         }
         if let Some(arguments) = entry.arguments {
-            // The hook's span is entered around the call that it counts.
-            let of_hook = reports.then(Span::current);
-            of_hook.as_ref().unwrap_or(&span).record("arguments", &*arguments);
+            let of_hook = context.request().filter(|_| reports).and_then(|request| request.span.get());
+            of_hook.unwrap_or(&span).record("arguments", &*arguments);
         }
         let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
         Self {

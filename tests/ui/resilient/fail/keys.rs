@@ -1,4 +1,5 @@
 use resilient_runtime::{resilient, ResilienceError};
+use rmcp::{tool, tool_router};
 
 // rule 1: 2 mistakes
 #[resilient(retri = 3, banana = 1)]
@@ -37,8 +38,22 @@ async fn relative() -> Result<u32, ResilienceError> {
 }
 
 // rule 15
-#[resilient(skip, timeout = "1s")]
-async fn skipped() -> Result<u32, ResilienceError> {
+struct Skipping;
+
+#[resilient]
+#[tool_router]
+impl Skipping {
+    /// Answers.
+    #[resilient(skip, timeout = "1s")]
+    #[tool]
+    async fn skipped(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+// rule 15, on what is no tool
+#[resilient(skip)]
+async fn no_tool() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
@@ -49,5 +64,5 @@ async fn reserved() -> Result<u32, ResilienceError> {
 }
 
 fn main() {
-    let _ = (unknown(), twice(), two_spellings(), wrong_shapes(), syntax(), relative(), skipped(), reserved());
+    let _ = (unknown(), twice(), two_spellings(), wrong_shapes(), syntax(), relative(), Skipping.skipped(), no_tool(), reserved());
 }

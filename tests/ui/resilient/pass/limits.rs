@@ -56,6 +56,58 @@ impl Server {
     }
 }
 
+/// Tools with parameters that they do not use, and patterns that keys do not look at.
+#[derive(Debug, Clone)]
+pub struct Unused;
+
+#[resilient]
+#[tool_router]
+impl Unused {
+    /// Runs again.
+    #[resilient(retry = 2, read_only)]
+    #[tool]
+    async fn again(
+        &self,
+        _context: RequestContext<RoleServer>,
+        _asked: Parameters<Ask>,
+    ) -> Result<String, ResilienceError> {
+        Ok("well".into())
+    }
+
+    /// Has a limit with a key, and a log.
+    #[resilient(bulkhead(max = 3, key = number), log_args(number))]
+    #[tool]
+    async fn keyed(
+        &self,
+        Parameters(Ask { mut tenant, number }): Parameters<Ask>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<String, ResilienceError> {
+        tenant.push_str(&number.to_string());
+        Ok(tenant)
+    }
+
+    /// Has a substitute.
+    #[resilient(fallback = Self::instead)]
+    #[tool]
+    async fn substituted(&self, _asked: Parameters<Ask>) -> Result<String, ResilienceError> {
+        Ok("well".into())
+    }
+
+    #[allow(clippy::unused_async)]
+    async fn instead(&self, _: Parameters<Ask>, _: &ResilienceError) -> Result<String, ResilienceError> {
+        Ok("instead".into())
+    }
+}
+
+/// A pattern that borrows, and one that takes apart a reference, beside what the key looks at.
+///
+/// # Errors
+/// Those of the limit.
+#[resilient(bulkhead(max = 3, key = seen))]
+pub async fn patterns((ref left, seen): (String, u32), (&right, _): (&u32, u32)) -> Result<u32, ResilienceError> {
+    Ok(u32::try_from(left.len()).unwrap_or_default() + seen + right)
+}
+
 /// Mutable, borrowed and hidden parameters under keys.
 ///
 /// # Errors
@@ -75,5 +127,7 @@ fn main() {
     let server = Server { prefix: String::new() };
     drop((server.inherits(), server.refuses()));
     let _ = Server::tool_router();
+    let _ = Unused::tool_router();
     drop(borrows("", 1, 2));
+    drop(patterns((String::new(), 1), (&1, 2)));
 }

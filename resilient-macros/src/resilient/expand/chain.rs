@@ -1,0 +1,119 @@
+//! The chain of fallbacks: what each step is given, and under which key an answer is kept.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
+
+use super::super::function::OpaqueFn;
+use super::super::model::Plan;
+use super::super::span::{exactly, glue, moved};
+use super::super::value::FallbackStep;
+use super::argument::{Argument, copy, look};
+
+/// A chain of fallbacks and what it needs.
+pub(super) struct Chain {
+    /// Copies of the arguments, made before the body uses them up.
+    pub(super) copies: TokenStream,
+    pub(super) steps: TokenStream,
+    /// Whether it looks at the arguments.
+    pub(super) needs_arguments: bool,
+}
+
+pub(super) fn chain(
+    plan: &Plan,
+    function: &OpaqueFn,
+    arguments: &[Argument<'_>],
+    output: &Type,
+    p: &TokenStream,
+) -> Chain {
+    let mut copies = TokenStream::new();
+    let mut steps = Vec::new();
+    let mut needs_arguments = false;
+    for (index, step) in plan.fallback.iter().enumerate() {
+        let at = glue(&step.span());
+        let p = &exactly(p.clone(), at);
+        let tokens = match step {
+            FallbackStep::Cached(_) => {
+                let key = answer_key(plan, arguments, p, at);
+                needs_arguments |= key.needs_arguments;
+                // Before the arguments are moved to where an attempt finds them.
+                let tokens = key.tokens;
+                let key = format_ident!("__key_{index}", span = at);
+                copies.extend(quote_spanned!(at=> let #key = #tokens;));
+                let whole = glue(output);
+                let copy = copy(&quote_spanned!(whole=> __good), &exactly(p.clone(), whole), whole);
+                quote_spanned!(at=> #p::Cached::new(
+                    __site,
+                    #key,
+                    |__good: &<#output as #p::Fallible>::Good| #copy,
+                ))
+            }
+            FallbackStep::Function(path) => {
+                needs_arguments = true;
+                let names =
+                    arguments.iter().map(|argument| format_ident!("__copy_{index}_{}", argument.name, span = at));
+                let names: Vec<_> = names.collect();
+                for (argument, name) in arguments.iter().zip(&names) {
+                    let Argument { cfgs, name: original, ty, .. } = argument;
+                    let there = glue(ty);
+                    let copy = copy(&quote_spanned!(there=> &#original), &exactly(p.clone(), there), there);
+                    copies.extend(quote_spanned!(there=> #(#cfgs)* let #name = #copy;));
+                }
+                let receiver = receiver_for(path, function).map(|receiver| {
+                    // `self` can only be seen under the very name that the user gave it.
+                    let receiver = moved(receiver.to_token_stream(), at);
+                    quote_spanned!(at=> #receiver,)
+                });
+                quote_spanned!(at=> #p::Function::new(
+                    move |__error: <#output as #p::Fallible>::Error, __limit: #p::Limit| async move {
+                        let __answer: ::core::option::Option<#output> = __limit.run(#path(#receiver #(#names,)* &__error)).await;
+                        (__error, __answer)
+                    },
+                ))
+            }
+            FallbackStep::Value(expr) => {
+                quote_spanned!(at=> #p::Value::new(move || -> <#output as #p::Fallible>::Good { #expr }))
+            }
+        };
+        steps.push((at, tokens));
+    }
+    let end = quote!(#p::End);
+    let steps = steps.into_iter().rev().fold(end, |rest, (at, step)| {
+        let p = exactly(p.clone(), at);
+        quote_spanned!(at=> #p::Then::new(#step, #rest))
+    });
+    Chain { copies, steps, needs_arguments }
+}
+
+/// A fallback that is a method of the same type is given the receiver first.
+fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn::Token![self]> {
+    let is_own = path.segments.len() == 2 && path.segments.first().is_some_and(|first| first.ident == "Self");
+    function.sig.receiver().filter(|_| is_own).map(|receiver| &receiver.self_token)
+}
+
+struct AnswerKey {
+    tokens: TokenStream,
+    pub(super) needs_arguments: bool,
+}
+
+/// Under which key an answer is kept: a tool's raw arguments, else those of the function, else
+/// what `cache(key = ..)` says.
+fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> AnswerKey {
+    if let Some(key) = &plan.cache_key {
+        let look = look(arguments, glue(key));
+        let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| {
+            #look
+            __hash.add(&(#key));
+        }));
+        return AnswerKey { tokens, needs_arguments: true };
+    }
+    if plan.is_tool {
+        return AnswerKey { tokens: quote_spanned!(at=> #p::AnswerKey::of_request(__site)), needs_arguments: false };
+    }
+    let add = arguments.iter().map(|Argument { cfgs, name, ty, .. }| {
+        let place = glue(ty);
+        quote_spanned!(place=> #(#cfgs)* __hash.add(&#name);)
+    });
+    let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| { #(#add)* }));
+    AnswerKey { tokens, needs_arguments: true }
+}

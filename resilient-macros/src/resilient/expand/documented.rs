@@ -1,0 +1,45 @@
+//! The policy in the function's documentation.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use resilient_policy::{Beside, BreakerUse, Keyed, Source, describe};
+
+use super::super::model::{Breaker, Plan};
+use super::super::value::FallbackStep;
+
+/// The policy as a list below the function's own documentation. Only there: rmcp takes every line of documentation
+/// for the tool's description, and a condition that does not hold is gone before it looks.
+pub(super) fn documented(plan: &Plan) -> TokenStream {
+    let breaker = match &plan.guards.breaker {
+        Some(Breaker::Named(name, _)) => Some(name.clone()),
+        Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
+        None => None,
+    };
+    let fallback: Vec<_> = plan
+        .fallback
+        .iter()
+        .map(|step| match step {
+            FallbackStep::Cached(_) => Source::Cache,
+            FallbackStep::Function(_) => Source::Function,
+            FallbackStep::Value(_) => Source::Value,
+        })
+        .collect();
+    let guards = &plan.guards;
+    let beside = Beside {
+        breaker: breaker.as_deref(),
+        bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
+        rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
+        fallback: &fallback,
+        keyed: Keyed {
+            breaker: guards.keys.breaker.is_some(),
+            bulkhead: guards.keys.bulkhead.is_some(),
+            rate_limit: guards.keys.rate_limit.is_some(),
+        },
+    };
+    let mut policy = plan.policy();
+    if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
+        policy.breaker = Some(BreakerUse::with("", *settings));
+    }
+    let text = format!("\n\nGuarded by `#[resilient]`:\n\n- {}\n", describe(&policy, &beside).join("\n- "));
+    quote!(#[cfg_attr(doc, doc = #text)])
+}

@@ -1,0 +1,71 @@
+//! The record that a guarded function owns.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use super::super::function::OpaqueFn;
+use super::super::model::{Breaker, Plan};
+use super::super::policy;
+use super::super::span::glue;
+use crate::krate::Krate;
+
+/// The static record of the function: what stands in its body, and what stands beside it. The
+/// record of a tool in a block is owned by a function beside it, which the block's router asks, so
+/// that everything is known before the first call.
+pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
+    let name = &plan.name;
+    // Two functions of one name in two modules are two; a tool's name is its own.
+    let label = if plan.tool_name.is_some() || plan.is_named {
+        quote_spanned!(at=> #name)
+    } else {
+        quote_spanned!(at=> ::core::concat!(::core::module_path!(), "::", #name))
+    };
+    let tool = plan.tool_name.as_ref().map(|tool| quote_spanned!(at=> .of_tool(#tool)));
+    let profiles = &plan.profiles;
+    let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
+    let policy = policy::tokens(plan, p);
+    let breaker = match &plan.guards.breaker {
+        Some(Breaker::Static(path)) => {
+            let place = glue(path);
+            quote_spanned!(place=> .guarded_by(&#path))
+        }
+        Some(Breaker::Named(..)) | None => TokenStream::new(),
+    };
+    // `line!()` would say where the block begins.
+    let line = line.map_or_else(|| quote_spanned!(at=> ::core::line!()), |line| quote!(#line));
+    let record = quote_spanned!(at=>
+        static __RESILIENT_SITE: #p::Site = #p::Site::new(
+            #label,
+            #p::Location {
+                module: ::core::module_path!(),
+                file: ::core::file!(),
+                line: #line,
+            },
+            #policy,
+        ) #tool #breaker #profiles;
+    );
+    let Some(owner) = &plan.site_fn else {
+        let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);
+        return (here, TokenStream::new());
+    };
+    let beside = quote_spanned!(at=>
+        #[doc(hidden)]
+        fn #owner() -> &'static #p::Site {
+            #record
+            &__RESILIENT_SITE
+        }
+    );
+    (quote_spanned!(at=> let __site = Self::#owner();), beside)
+}
+
+/// Beside a function that was refused: what the block's router asks for, so that it is not told as
+/// missing as well.
+pub(in crate::resilient) fn dummy_site(function: &OpaqueFn, krate: &Krate) -> TokenStream {
+    let owner = site_fn(&function.sig.ident);
+    quote!(fn #owner() -> &'static #krate::__private::Site { loop {} })
+}
+
+/// The name of the function that owns the record of a tool in a block.
+pub(in crate::resilient) fn site_fn(tool: &Ident) -> Ident {
+    format_ident!("__resilient_{}_site", syn::ext::IdentExt::unraw(tool), span = Span::call_site())
+}

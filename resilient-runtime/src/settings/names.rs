@@ -1,0 +1,114 @@
+//! Names in settings: those that nobody has, and those that variables cannot tell apart.
+
+use std::collections::HashMap;
+
+use resilient_policy::{BreakerTable, File, FileProblem, Place, Table, nearest};
+
+use super::Known;
+use super::overrides::Overrides;
+use super::variables::{Section, in_capitals, unknown_before_its_first_call};
+use crate::registry::Registry;
+
+/// All names that settings may have.
+pub(super) struct Names<'k> {
+    tools: Vec<&'k str>,
+    guarded: Vec<&'k str>,
+    profiles: Vec<&'k str>,
+    breakers: Vec<&'k str>,
+}
+
+impl<'k> Names<'k> {
+    pub(super) fn of(known: &'k Known, registry: &Registry) -> Self {
+        let guarded: Vec<&str> = known.sites.iter().filter_map(|site| site.tool()).collect();
+        let sorted = |mut names: Vec<&'k str>| {
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        Self {
+            tools: sorted(known.tools.iter().map(String::as_str).chain(guarded.iter().copied()).collect()),
+            guarded: sorted(guarded),
+            profiles: sorted(known.sites.iter().flat_map(|site| site.profiles).copied().collect()),
+            breakers: sorted(registry.breaker_names().into_iter().chain(known.breakers.iter().copied()).collect()),
+        }
+    }
+
+    /// Settings of names that nobody has.
+    pub(super) fn check(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
+        for (name, place) in &known.tables {
+            // A place of the code's own file, as the compiler wrote it down.
+            problems.extend(unknown("tool", name, &self.tools, Place::Variable((*place).into())));
+        }
+        let File { default: _, profiles, breakers, tools } = &overrides.file;
+        for (name, table) in tools {
+            let Some(place) = table.place.clone() else { continue };
+            if !self.guarded.contains(&name.as_str()) && self.tools.contains(&name.as_str()) {
+                let message = unknown_before_its_first_call(name);
+                problems.push(FileProblem { place, key: String::new(), message });
+            } else {
+                problems.extend(unknown("tool", name, &self.tools, place));
+            }
+        }
+        for (name, table) in profiles {
+            let place = table.place.clone();
+            problems.extend(place.and_then(|place| unknown("profile", name, &self.profiles, place)));
+        }
+        for (name, table) in breakers {
+            problems.extend(unknown("breaker", name, &self.breakers, table.place.clone()));
+        }
+        self.check_variables(known, overrides, problems);
+    }
+
+    fn check_variables(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
+        for variable in &overrides.variables {
+            match variable.section {
+                // They are everybody's, and read where nobody is.
+                Section::Default => {
+                    let keys = variable.keys_for("").unwrap_or_default();
+                    problems.extend(Table::of_variable(&variable.name, &keys, &variable.value).1);
+                }
+                Section::Breaker => {
+                    for keys in known.breakers.iter().filter_map(|name| variable.keys_for(name)) {
+                        problems.extend(BreakerTable::of_variable(&variable.name, &keys, &variable.value).1);
+                    }
+                }
+                Section::Tool | Section::Profile => {}
+            }
+        }
+        for variable in overrides.variables.iter().filter(|variable| !variable.is_used()) {
+            problems.push(variable.names_nobody(match variable.section {
+                Section::Tool => &self.tools,
+                Section::Breaker => &self.breakers,
+                Section::Profile | Section::Default => &self.profiles,
+            }));
+        }
+    }
+
+    /// Names that are one in a variable.
+    pub(super) fn collisions(&self, found: &mut Vec<String>) {
+        for (what, names) in [("tools", &self.tools), ("breakers", &self.breakers), ("profiles", &self.profiles)] {
+            let mut capitals: HashMap<String, &str> = HashMap::new();
+            for name in names {
+                let variable = in_capitals(name);
+                if let Some(other) = capitals.insert(variable.clone(), name) {
+                    found.push(format!(
+                        "the {what} `{other}` and `{name}` would both be `{variable}` in a variable; rename one of them"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// The problem of a name that is not among these.
+fn unknown(what: &str, name: &str, known: &[&str], place: Place) -> Option<FileProblem> {
+    if known.contains(&name) {
+        return None;
+    }
+    let meant = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if known.is_empty() => "; none is known here".into(),
+        None => format!("; known are `{}`", known.join("`, `")),
+    };
+    Some(FileProblem { place, key: String::new(), message: format!("no {what} `{name}`{meant}") })
+}
