@@ -5,7 +5,7 @@ mod errors;
 mod items;
 mod tokens;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use proptest::prelude::*;
 use quote::{ToTokens, quote};
 
@@ -25,22 +25,34 @@ fn is_a_message(expanded: TokenStream) -> bool {
 }
 
 /// Whether it is a block of which every function is still there: it is given its router all the same.
-fn has_members(item: &str, expanded: &str) -> bool {
-    let mut functions = item.split("fn ").skip(1).map(|rest| rest.split([' ', '(']).next().unwrap_or_default());
-    item.contains("impl ") && functions.all(|name| expanded.contains(&format!("fn {name}")))
+fn has_members(item: &TokenStream, expanded: &str) -> bool {
+    let is_block = item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "impl"));
+    let members = item.clone().into_iter().filter_map(|token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
+        _ => None,
+    });
+    // Those in an attribute are inside a group of their own.
+    let members: Vec<TokenTree> = members.last().into_iter().flatten().collect();
+    let mut functions = members.windows(2).filter_map(|pair| match pair {
+        [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "fn" => Some(name),
+        _ => None,
+    });
+    is_block && functions.all(|name| expanded.contains(&format!("fn {name}")))
 }
 
 /// Checks what the attribute answers, and what it answers on the tools that a block left to it.
 fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
     let expanded = resilient::expand_in(project, attribute.clone(), item);
     if is_a_message(expanded.clone()) {
-        let (expanded, item) = (expanded.to_string(), item.to_string());
+        let expanded = expanded.to_string();
         // A tool of a block has been taken apart and put together before, which may drop a comma.
         let is_inherited = attribute.to_string().contains("__inherited");
         // What is wrong with the file is told beside what came out.
         let is_about_the_file = project.is_wrong();
-        let is_there =
-            is_inherited || is_about_the_file || expanded.starts_with(&item) || has_members(&item, &expanded);
+        let is_there = is_inherited
+            || is_about_the_file
+            || expanded.starts_with(&item.to_string())
+            || has_members(item, &expanded);
         prop_assert!(is_there, "the item is gone: {expanded}");
         return Ok(());
     }
