@@ -41,6 +41,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// Every source.
+    pub const ALL: [Self; 3] = [Self::Cache, Self::Function, Self::Value];
+
     /// The word used in answers, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -44,6 +44,8 @@ mod classify;
 mod clock;
 mod context;
 mod error;
+#[cfg(feature = "prometheus")]
+pub mod export;
 mod guard;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache", feature = "config")))]
 pub mod guide;
@@ -69,7 +71,7 @@ pub use resilient_policy::{
     KindSet, Policy, Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Severity, Source, Window,
 };
 
-pub use breaker::{Breaker, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
+pub use breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
 pub use bulkhead::{Bulkhead, BulkheadPermit};
 pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
@@ -81,7 +83,10 @@ pub use rate_limit::RateLimit;
 pub use registry::{BreakerHandle, PolicyDescriptor, Registry, ScopedRegistry};
 #[cfg(feature = "config")]
 pub use settings::{InvalidSettings, Resilience};
-pub use statistics::{HistogramSnapshot, Outcome, Rejected, Suppressed, ToolSnapshot};
+pub use statistics::{
+    AttemptOutcome, AttemptSnapshot, ErrorCount, ErrorType, HistogramSnapshot, Outcome, Rejected, Suppressed,
+    ToolSnapshot,
+};
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "rmcp", feature = "cache"))]

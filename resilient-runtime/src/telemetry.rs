@@ -69,6 +69,7 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     barrier(|| {
         let (tool, attempts) = (call.site().name(), call.attempts());
         let (code, kind, severity) = (error.code(), error.kind(), error.severity());
+        call.statistics().failed(&code, kind, severity);
         let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
         let _entered = call.span().enter();
         macro_rules! tell {

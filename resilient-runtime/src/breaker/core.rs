@@ -44,6 +44,11 @@ pub enum State {
     Isolated,
 }
 
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Closed, Self::HalfOpen, Self::Open, Self::Isolated];
+}
+
 /// The two words, shared by everybody who uses the breaker.
 #[derive(Clone, Copy)]
 pub(crate) struct Cells<'a> {

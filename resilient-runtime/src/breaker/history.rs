@@ -1,7 +1,7 @@
 //! The last transitions of a breaker, for whoever asks what happened.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::core::State;
@@ -58,23 +58,46 @@ pub struct Transition {
     pub reason: Reason,
 }
 
-pub(crate) struct History(Mutex<VecDeque<Transition>>);
+pub(crate) struct History(Mutex<Kept>);
+
+struct Kept {
+    last: VecDeque<Transition>,
+    /// All there have been, by where they came from and went.
+    counts: [[u64; State::ALL.len()]; State::ALL.len()],
+}
 
 impl History {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(VecDeque::new()))
+        Self(Mutex::new(Kept { last: VecDeque::new(), counts: [[0; State::ALL.len()]; State::ALL.len()] }))
     }
 
     pub(crate) fn keep(&self, from: State, to: State, reason: Reason) {
         let transition = Transition { from, to, at: SystemTime::now(), reason };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+        let mut kept = self.lock();
+        if kept.last.len() == KEPT {
+            kept.last.pop_front();
         }
-        kept.push_back(transition);
+        kept.last.push_back(transition);
+        if let Some(count) = kept.counts.get_mut(from as usize).and_then(|row| row.get_mut(to as usize)) {
+            *count += 1;
+        }
     }
 
     pub(crate) fn read(&self) -> Vec<Transition> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+        self.lock().last.iter().copied().collect()
+    }
+
+    /// How often each transition there can be has happened.
+    pub(crate) fn counts(&self) -> Vec<((State, State), u64)> {
+        let counts = self.lock().counts;
+        let pairs = State::ALL
+            .into_iter()
+            .zip(counts)
+            .flat_map(|(from, row)| State::ALL.into_iter().zip(row).map(move |(to, count)| ((from, to), count)));
+        pairs.filter(|((from, to), _)| from != to).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

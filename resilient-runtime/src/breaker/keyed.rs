@@ -7,7 +7,7 @@ use std::time::Duration;
 use resilient_policy::BreakerSettings;
 use tokio::time::Instant;
 
-use super::{Breaker, BreakerSnapshot, BreakerState};
+use super::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState};
 use crate::clock;
 
 /// The most breakers of one name. What comes beyond shares one.
@@ -19,6 +19,8 @@ const REST_MS: u64 = 1_000;
 #[derive(Default)]
 struct Known {
     by_key: HashMap<u128, Entry>,
+    /// What those counted that have made room.
+    gone: Option<BreakerSeries>,
     looked_at_ms: Option<u64>,
 }
 
@@ -77,6 +79,17 @@ impl KeyedBreakers {
         all.iter().filter(|breaker| breaker.state() != BreakerState::Closed).map(|breaker| breaker.snapshot()).collect()
     }
 
+    /// Adds what all of them have counted, those too that are gone.
+    pub(crate) fn add_to(&self, series: &mut BreakerSeries) {
+        let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gone) = &known.gone {
+            series.count(gone);
+        }
+        let all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
+        drop(known);
+        all.iter().chain(self.overflow.get()).for_each(|breaker| series.and(breaker));
+    }
+
     fn fresh(&self) -> Breaker {
         Breaker::new(self.name, self.declared.get().copied().unwrap_or(self.otherwise))
     }
@@ -96,7 +109,13 @@ impl Known {
             .collect();
         idle.sort_unstable();
         for (_, _, key) in idle.iter().take(MOST / 4) {
-            self.by_key.remove(key);
+            if let Some(entry) = self.by_key.remove(key) {
+                let counted = entry.breaker.series();
+                match &mut self.gone {
+                    Some(gone) => gone.count(&counted),
+                    None => self.gone = Some(counted),
+                }
+            }
         }
         self.looked_at_ms = idle.is_empty().then_some(now_ms);
     }

@@ -14,6 +14,7 @@ mod core;
 mod history;
 mod keyed;
 mod permit;
+mod series;
 mod snapshot;
 mod sync;
 mod window;
@@ -29,6 +30,7 @@ pub(crate) use self::core::{Signal, Ticket};
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
+pub use series::BreakerSeries;
 pub use snapshot::BreakerSnapshot;
 
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
@@ -38,6 +40,7 @@ use self::window::{Place, Results, Sample};
 use crate::ResilienceError;
 use crate::clock;
 use crate::retry::Budget;
+use crate::statistics::AttemptStatistics;
 use crate::statistics::sharded::Sharded;
 
 const SUCCESSES: usize = 0;
@@ -67,6 +70,7 @@ pub struct Breaker {
     history: History,
     last_failure: AtomicU64,
     budget: Budget,
+    attempts: AttemptStatistics,
 }
 
 impl Breaker {
@@ -94,6 +98,7 @@ impl Breaker {
             history: History::new(),
             last_failure: AtomicU64::new(0),
             budget: Budget::new(),
+            attempts: AttemptStatistics::new(),
         }
     }
 
@@ -163,6 +168,11 @@ impl Breaker {
                 Err(ResilienceError::CircuitOpen { breaker: self.name, retry_after })
             }
         }
+    }
+
+    /// How long the attempts took that it let through.
+    pub(crate) const fn attempts(&self) -> &AttemptStatistics {
+        &self.attempts
     }
 
     /// Lets the lease of a probe run from now on.

@@ -20,6 +20,9 @@ pub enum TimeoutScope {
 }
 
 impl TimeoutScope {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Call, Self::Attempt];
+
     /// The word used in answers, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

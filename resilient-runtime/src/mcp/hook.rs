@@ -24,8 +24,8 @@ use super::{arguments, request, wire};
 use crate::context::{self, CallContext, Request};
 use crate::pipeline::barrier;
 use crate::registry::Registry;
-use crate::statistics::{Outcome, ToolStatistics};
-use crate::{ResilienceError, telemetry};
+use crate::statistics::{ErrorType, Outcome, ToolStatistics};
+use crate::{McpError, ResilienceError, telemetry};
 
 type Handled = Result<CallToolResponse, ErrorData>;
 type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
@@ -150,9 +150,11 @@ impl<'h> Served<'h> {
 
     fn answered(mut self, answered: Handled) -> Handled {
         let answered = match answered {
-            Err(error) if is_about_arguments(&error) => self
-                .within(|| wire::tool_error(&BadArguments(error.message.into_owned())))
-                .unwrap_or_else(|| Err(internal())),
+            Err(error) if is_about_arguments(&error) => {
+                let error = BadArguments(error.message.into_owned());
+                self.failed(&error);
+                self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
+            }
             other => other,
         };
         let failed = match &answered {
@@ -165,20 +167,20 @@ impl<'h> Served<'h> {
             None | Some(Outcome::Ok | Outcome::Fallback) if failed => Outcome::Error,
             reported => reported.unwrap_or(Outcome::Ok),
         };
-        self.count(outcome);
+        let error = match &answered {
+            Err(error) => ErrorType::of_code(error.code.0),
+            Ok(_) => ErrorType::of_outcome(outcome),
+        };
+        self.count(outcome, error);
         let Some(context) = &self.context else { return answered };
         match answered {
             Ok(CallToolResponse::Complete(mut result)) => {
-                if result.is_error == Some(true) {
-                    self.span.record("error.type", error_type(outcome));
-                }
                 if !tells_of_an_error(&result) {
                     wire::disclose(&mut result, context, &self.request.report());
                 }
                 Ok(result.into())
             }
             Err(mut error) => {
-                self.span.record("error.type", error.code.0.to_string());
                 wire::correlate(&mut error, context);
                 Err(error)
             }
@@ -187,12 +189,19 @@ impl<'h> Served<'h> {
     }
 
     fn panicked(mut self) -> Handled {
-        self.span.record("error.type", error_type(Outcome::Panic));
-        self.count(Outcome::Panic);
+        self.failed(&ResilienceError::Panicked);
+        self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic));
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
     }
 
-    fn count(&mut self, outcome: Outcome) {
+    /// Counts an error that no guarded function knows of.
+    fn failed(&self, error: &dyn McpError) {
+        let report = self.request.report();
+        let statistics = report.statistics.as_ref().unwrap_or(&self.statistics);
+        statistics.failed(&error.code(), error.kind(), error.severity());
+    }
+
+    fn count(&mut self, outcome: Outcome, error: Option<ErrorType>) {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
@@ -205,7 +214,10 @@ impl<'h> Served<'h> {
             // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
             let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
         }
-        report.statistics.as_ref().unwrap_or(&self.statistics).call_ended(outcome, self.started.elapsed());
+        report.statistics.as_ref().unwrap_or(&self.statistics).call_ended(outcome, error, self.started.elapsed());
+        if let Some(error) = error {
+            self.span.record("error.type", &*error.as_text());
+        }
         telemetry::call_ended(&self.span, &self.hook.tool, outcome, report.attempts, self.context.as_ref());
     }
 }
@@ -213,15 +225,7 @@ impl<'h> Served<'h> {
 impl Drop for Served<'_> {
     fn drop(&mut self) {
         let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
-        self.count(outcome);
-    }
-}
-
-fn error_type(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Timeout => "timeout",
-        Outcome::Cancelled => "cancelled",
-        _ => "tool_error",
+        self.count(outcome, ErrorType::of_outcome(outcome));
     }
 }
 

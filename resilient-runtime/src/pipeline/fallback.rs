@@ -337,6 +337,7 @@ pub(crate) async fn finish<R: Fallible>(
     if chance.cancelled {
         call.end(Outcome::Cancelled);
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
+        call.statistics().fell_back(source);
         telemetry::fallback_used(chance.tool, source, kind, age);
         degrade(&call, Degraded { source, age, reason: kind.as_str() });
         call.as_mut().finish_degraded();

@@ -40,14 +40,19 @@ impl Registry {
             Some(own) => keeps_static.then(|| self.bind_static(own, site)),
             None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
         };
+        let statistics = if site.tool().is_some() {
+            self.statistics(site.name())
+        } else {
+            entry(&mut self.lock().functions, site.name())
+        };
+        if breaker.is_none() {
+            // A series is there from the start.
+            let _ = statistics.own_attempts();
+        }
         self.describe(site, &policy, breaker.clone());
         Binding {
             policy,
-            statistics: if site.tool().is_some() {
-                self.statistics(site.name())
-            } else {
-                entry(&mut self.lock().functions, site.name())
-            },
+            statistics,
             breaker,
             keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
             own_budget: policy.retry.map(|_| Box::new(Budget::new())),

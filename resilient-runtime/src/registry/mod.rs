@@ -9,7 +9,7 @@ mod trouble;
 
 #[cfg(feature = "config")]
 use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use bind::Binding;
@@ -21,7 +21,7 @@ use declared::Settings;
 use policies::Described;
 use trouble::Trouble;
 
-use crate::breaker::{Breaker, BreakerSnapshot, KeyedBreakers};
+use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
@@ -158,6 +158,27 @@ impl Registry {
         read.extend(keyed.iter().flat_map(|keyed| keyed.not_closed()));
         read.sort_by_key(|snapshot| snapshot.name);
         read
+    }
+
+    /// What every breaker has counted that a function has been bound to, by name: those of all keys
+    /// are one.
+    #[must_use]
+    pub fn breaker_series(&self) -> BTreeMap<&'static str, BreakerSeries> {
+        let inner = self.lock();
+        let named: Vec<_> = inner.breakers.values().cloned().collect();
+        let statics = inner.statics.clone();
+        let keyed: Vec<_> = inner.keyed_breakers.iter().map(|(name, keyed)| (*name, Arc::clone(keyed))).collect();
+        drop(inner);
+        let mut series: BTreeMap<_, _> = named.iter().map(|breaker| (breaker.name(), breaker.series())).collect();
+        for breaker in statics {
+            series.entry(breaker.name()).and_modify(|known| known.and(breaker)).or_insert_with(|| breaker.series());
+        }
+        for (name, keyed) in keyed {
+            if let Some(known) = series.get_mut(name) {
+                keyed.add_to(known);
+            }
+        }
+        series
     }
 
     /// The breaker of that name, once a function has been bound to it. Where it has a key this is the

@@ -50,6 +50,42 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
+    /// The edges of the OpenTelemetry conventions for `mcp.server.operation.duration`; each is an edge
+    /// of every histogram here.
+    pub const CONVENTIONAL: [Duration; 14] = {
+        let ms = Duration::from_millis;
+        [
+            ms(10),
+            ms(20),
+            ms(50),
+            ms(100),
+            ms(200),
+            ms(500),
+            ms(1_000),
+            ms(2_000),
+            ms(5_000),
+            ms(10_000),
+            ms(30_000),
+            ms(60_000),
+            ms(120_000),
+            ms(300_000),
+        ]
+    };
+
+    /// No samples at all.
+    pub(super) fn empty() -> Self {
+        Self { buckets: vec![0; BUCKETS], sum: Duration::ZERO }
+    }
+
+    /// These samples and those.
+    pub(super) fn and(mut self, others: &Self) -> Self {
+        for (bucket, more) in self.buckets.iter_mut().zip(&others.buckets) {
+            *bucket += more;
+        }
+        self.sum = self.sum.saturating_add(others.sum);
+        self
+    }
+
     /// The upper edges of all buckets but the last, each included in its bucket.
     pub fn edges() -> impl Iterator<Item = Duration> {
         EDGES_MS.into_iter().map(Duration::from_millis)
@@ -68,8 +104,10 @@ mod tests {
 
     #[test]
     fn every_edge_of_the_convention_is_an_edge() {
-        for seconds in [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0] {
-            assert!(HistogramSnapshot::edges().any(|edge| edge == Duration::from_secs_f64(seconds)), "{seconds}");
+        let convention = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+        assert_eq!(HistogramSnapshot::CONVENTIONAL, convention.map(Duration::from_secs_f64));
+        for conventional in HistogramSnapshot::CONVENTIONAL {
+            assert!(HistogramSnapshot::edges().any(|edge| edge == conventional), "{conventional:?}");
         }
     }
 

@@ -25,8 +25,8 @@ async fn every_call_has_one_outcome_and_its_duration_is_counted() {
     let outcomes = [Outcome::Ok, Outcome::Error, Outcome::Panic, Outcome::Timeout].map(|outcome| read.outcome(outcome));
     assert_eq!(outcomes, [3, 2, 1, 1]);
     assert_eq!((read.calls(), read.in_flight), (7, 0), "a call that was never polled is none");
-    assert_eq!(read.durations.count(), 7);
+    assert_eq!(read.durations().count(), 7);
     // Two attempts of the one that hangs, and of the one that fails.
     assert_eq!((read.attempts, read.retries), (9, 2));
-    assert!(read.durations.sum >= Duration::from_secs(1));
+    assert!(read.durations().sum >= Duration::from_secs(1));
 }

@@ -122,6 +122,7 @@ impl Call<'_> {
             request.report().reason = Some(Suppressed::Deadline.as_str());
         }
         let limit = whole_call(self.started, self.deadline);
+        self.binding.statistics.timed_out(TimeoutScope::Call);
         self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })
     }
 }

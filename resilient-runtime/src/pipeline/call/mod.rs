@@ -31,7 +31,7 @@ use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
 use crate::retry::Budget;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::Outcome;
+use crate::statistics::{AttemptOutcome, ErrorType, Outcome, ToolStatistics};
 use crate::telemetry;
 
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,8 @@ pin_project! {
         deadline_is_inherited: bool,
         attempt: u32,
         attempt_started: Instant,
+        // Whether an attempt runs that has not been counted.
+        is_running: bool,
         ticket: Option<Ticket>,
         // What it has of its bulkhead.
         turn: Turn,
@@ -128,6 +130,7 @@ impl<'a> Call<'a> {
             deadline_is_inherited: deadline < own,
             attempt: 0,
             attempt_started: started,
+            is_running: false,
             ticket: None,
             slow_at: None,
             slow: None,
@@ -207,7 +210,12 @@ impl<'a> Call<'a> {
     /// Begins the attempt that everybody has let through.
     fn begin(mut self: Pin<&mut Self>, body: Pin<&mut dyn Body>) {
         *self.as_mut().project().attempt += 1;
-        self.binding.statistics.attempt_started(self.attempt > 1);
+        self.binding.statistics.attempt_started();
+        // The kind of the error before it is what it is made for.
+        if let Some(after) = self.last.as_ref().and_then(Verdict::kind) {
+            self.binding.statistics.retried(after);
+        }
+        *self.as_mut().project().is_running = true;
         // Only what really asks the dependency earns retries of it.
         if self.attempt == 1
             && self.binding.policy.retry.is_some_and(|retry| retry.budget.is_some())
@@ -248,6 +256,10 @@ impl<'a> Call<'a> {
         &self.span
     }
 
+    pub(crate) fn statistics(&self) -> &ToolStatistics {
+        &self.binding.statistics
+    }
+
     pub(crate) fn attempts(&self) -> u32 {
         self.attempt
     }
@@ -268,12 +280,26 @@ impl<'a> Call<'a> {
             return;
         }
         *self.as_mut().project().outcome = Some(outcome);
+        let is_panic = outcome == Outcome::Panic;
+        self.as_mut().attempt_ended(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled });
         self.as_mut().give_back();
         if self.reports {
             self.report(outcome);
         } else {
-            self.binding.statistics.call_ended(outcome, self.started.elapsed());
+            let error = ErrorType::of_outcome(outcome);
+            self.binding.statistics.call_ended(outcome, error, self.started.elapsed());
             telemetry::call_ended(&self.span, self.site.name(), outcome, self.attempt, self.context.as_ref());
+        }
+    }
+
+    /// Counts the attempt that runs, if one does.
+    fn attempt_ended(self: Pin<&mut Self>, outcome: AttemptOutcome) {
+        let this = self.project();
+        if std::mem::take(this.is_running) {
+            // The breakers of all keys are one to whoever looks.
+            let plain = this.binding.breaker.as_deref().map(Breaker::attempts);
+            let attempts = plain.unwrap_or_else(|| this.binding.statistics.own_attempts());
+            attempts.ended(outcome, this.attempt_started.elapsed());
         }
     }
 

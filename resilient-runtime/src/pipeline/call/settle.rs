@@ -18,6 +18,10 @@ impl Call<'_> {
     /// Takes note of how an attempt ended, and decides whether there is another.
     pub(super) fn settle(mut self: Pin<&mut Self>, ended: Verdict) -> Option<Verdict> {
         let signal = self.signal(&ended);
+        self.as_mut().attempt_ended(ended.of_attempt());
+        if let Verdict::Refused(ResilienceError::Timeout { scope, .. }) = &ended {
+            self.binding.statistics.timed_out(*scope);
+        }
         let ticket = self.as_mut().release();
         if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
             let took = match (self.slow, breaker.settings().slow) {

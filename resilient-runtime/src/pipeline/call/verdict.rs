@@ -4,7 +4,7 @@ use resilient_policy::ErrorKind;
 
 use crate::error::{Failure, ResilienceError};
 use crate::pipeline::answer::{Failed, Meaning};
-use crate::statistics::Outcome;
+use crate::statistics::{AttemptOutcome, Outcome};
 
 /// How the guarded part of a call ended.
 #[derive(Debug, Clone)]
@@ -26,6 +26,26 @@ impl Verdict {
             }
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+        }
+    }
+
+    /// How an attempt ended that ended like this.
+    pub(crate) fn of_attempt(&self) -> AttemptOutcome {
+        match self {
+            Self::Answered(Meaning::Good | Meaning::Unfinished) => AttemptOutcome::Ok,
+            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => AttemptOutcome::Error,
+            Self::Refused(ResilienceError::Timeout { .. }) => AttemptOutcome::Timeout,
+            Self::Refused(ResilienceError::Panicked) => AttemptOutcome::Panic,
+            Self::Refused(_) => AttemptOutcome::Cancelled,
+        }
+    }
+
+    /// The kind of error that it is, if it is one that says so.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => Some(failure.kind),
+            Self::Answered(_) => None,
+            Self::Refused(error) => Some(Failure::of(error).kind),
         }
     }
 

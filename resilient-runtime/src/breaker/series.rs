@@ -1,0 +1,64 @@
+//! What exporters read: one series for each name, those of all its keys together.
+
+use super::core::State;
+use super::{Breaker, BreakerState, REJECTED, STALE};
+use crate::statistics::AttemptSnapshot;
+
+/// What has been counted under the name of a breaker, whatever the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BreakerSeries {
+    /// The state of the one that stands worst.
+    pub state: BreakerState,
+    /// Calls that were not let through.
+    pub rejected: u64,
+    /// Results that came too late to matter.
+    pub stale: u64,
+    /// How often it has gone from one state to another.
+    pub transitions: Vec<((BreakerState, BreakerState), u64)>,
+    /// How long attempts took that functions made under it.
+    pub attempts: AttemptSnapshot,
+}
+
+impl BreakerSeries {
+    /// Whether rejecting this state is worse than that.
+    const fn rank(state: State) -> u8 {
+        match state {
+            State::Closed => 0,
+            State::HalfOpen => 1,
+            State::Open => 2,
+            State::Isolated => 3,
+        }
+    }
+
+    /// This breaker and that one as one.
+    pub(crate) fn and(&mut self, other: &Breaker) {
+        let other = other.series();
+        self.count(&other);
+        if Self::rank(other.state) > Self::rank(self.state) {
+            self.state = other.state;
+        }
+    }
+
+    /// What another has counted; where it stands does not matter any more.
+    pub(crate) fn count(&mut self, other: &Self) {
+        self.rejected += other.rejected;
+        self.stale += other.stale;
+        for ((_, count), (_, more)) in self.transitions.iter_mut().zip(&other.transitions) {
+            *count += more;
+        }
+    }
+}
+
+impl Breaker {
+    /// What this one has counted.
+    pub(crate) fn series(&self) -> BreakerSeries {
+        BreakerSeries {
+            state: self.state(),
+            rejected: self.counts.sum(REJECTED),
+            stale: self.counts.sum(STALE),
+            transitions: self.history.counts(),
+            attempts: self.attempts.read(),
+        }
+    }
+}

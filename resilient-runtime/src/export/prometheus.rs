@@ -1,0 +1,281 @@
+//! The statistics as Prometheus reads them, in the OpenMetrics text format.
+//!
+//! Every series of a known tool, function or breaker is there from the start, with a count of zero;
+//! but for errors by code, which are there once they have happened. Labels are names in the code and
+//! words of closed lists: nothing that a client sends becomes one.
+//!
+//! | name | labels |
+//! |---|---|
+//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name`, `error_type` (empty where it was no error), by the OpenTelemetry conventions for MCP |
+//! | `resilient_calls_total` | `tool`, `outcome` |
+//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; answered by a fallback or not |
+//! | `resilient_attempt_duration_seconds` | `breaker`, or where there is none `tool`, and `outcome` |
+//! | `resilient_retries_total`, `resilient_retries_suppressed_total` | `tool`, `kind`; `tool`, `reason` |
+//! | `resilient_breaker_state` | `breaker`: 0 closed, 1 half-open, 2 open or isolated |
+//! | `resilient_breaker_transitions_total` | `breaker`, `from`, `to` |
+//! | `resilient_breaker_rejected_total`, `resilient_breaker_stale_total` | `breaker` |
+//! | `resilient_fallbacks_total` | `tool`, `source` |
+//! | `resilient_timeouts_total` | `tool`, `scope` |
+//! | `resilient_rejected_total` | `tool`, `reason` |
+//! | `resilient_in_flight`, `resilient_waiting` | `tool` |
+//!
+//! A guarded function that is no tool is `fn` and its name where a tool has its name. Breakers of the
+//! keys of one name are one series: its state is that of the worst, its counts are the sums.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry as Exposition;
+
+use crate::breaker::{BreakerSeries, BreakerState};
+use crate::registry::Registry;
+use crate::statistics::{ErrorCount, HistogramSnapshot, ToolSnapshot};
+
+/// The content type of [`text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every series of a registry, as text.
+#[must_use]
+pub fn text(registry: &Arc<Registry>) -> String {
+    expose(Statistics::of(registry))
+}
+
+/// Every series of this process, as text.
+#[must_use]
+pub fn global_text() -> String {
+    expose(Statistics::global())
+}
+
+fn expose(statistics: Statistics) -> String {
+    let mut exposition = Exposition::default();
+    exposition.register_collector(Box::new(statistics));
+    let mut text = String::new();
+    // A text that cannot fail is written to.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &exposition);
+    text
+}
+
+/// A collector for a registry of `prometheus_client` of your own.
+#[derive(Clone)]
+pub struct Statistics(Option<Arc<Registry>>);
+
+impl Statistics {
+    /// Of this process.
+    #[must_use]
+    pub const fn global() -> Self {
+        Self(None)
+    }
+
+    /// Of this registry.
+    #[must_use]
+    pub fn of(registry: &Arc<Registry>) -> Self {
+        Self(Some(Arc::clone(registry)))
+    }
+
+    fn registry(&self) -> &Registry {
+        match &self.0 {
+            Some(registry) => registry,
+            None => Registry::global(),
+        }
+    }
+}
+
+impl fmt::Debug for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statistics").finish_non_exhaustive()
+    }
+}
+
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// What is counted of something that is called.
+struct Counted {
+    name: String,
+    read: ToolSnapshot,
+}
+
+impl Collector for Statistics {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
+        let registry = self.registry();
+        let tools = registry.tools().into_iter().map(|(name, read)| Counted { name: name.to_string(), read });
+        let mut all: Vec<_> = tools.collect();
+        operations(&mut to, &all)?;
+        // No tool has a space in its name.
+        let functions = registry.functions().into_iter();
+        all.extend(functions.map(|(name, read)| Counted { name: format!("fn {name}"), read }));
+        let series = registry.breaker_series();
+        calls(&mut to, &all)?;
+        attempts(&mut to, &all, &series)?;
+        breakers(&mut to, &series)
+    }
+}
+
+/// The operations of the conventions: calls of tools, by the type of their error.
+fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted]) -> fmt::Result {
+    let errors: Vec<_> = tools
+        .iter()
+        .flat_map(|tool| {
+            let failed = tool.read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
+            std::iter::once(("".into(), &tool.read.good_durations))
+                .chain(failed)
+                .map(move |(error, read)| (tool, error, read))
+        })
+        .collect();
+    let samples = errors.iter().map(|(tool, error, read)| {
+        let labels =
+            vec![("mcp_method_name", "tools/call"), ("gen_ai_tool_name", &*tool.name), ("error_type", &**error)];
+        (labels, Sample::Durations(read))
+    });
+    let help = "Duration of MCP operations as observed by this server";
+    family(to, "mcp_server_operation_duration_seconds", help, MetricType::Histogram, samples)
+}
+
+/// What is counted of every tool and function: the counts of one of them, each with its own labels.
+type Counts = fn(&ToolSnapshot) -> Vec<(Labels<'_>, u64)>;
+
+const COUNTERS: &[(&str, &str, Counts)] = &[
+    ("resilient_calls", "Calls that ended, by how", |read| {
+        read.outcomes.iter().map(|(is, count)| (vec![("outcome", is.as_str())], *count)).collect()
+    }),
+    ("resilient_errors", "Errors that calls ended with, by code, answered by a fallback or not", |read| {
+        read.errors.iter().map(|error| (of_error(error), error.count)).collect()
+    }),
+    ("resilient_retries", "Attempts after the first, by the kind of the error before", |read| {
+        let retried = read.retries_after.iter().filter(|(kind, count)| kind.is_retryable() || *count > 0);
+        retried.map(|(kind, count)| (vec![("kind", kind.as_str())], *count)).collect()
+    }),
+    ("resilient_retries_suppressed", "Retries that were not made, and why", |read| {
+        read.suppressed.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
+    }),
+    ("resilient_fallbacks", "Calls that something else answered, and what", |read| {
+        read.fallbacks.iter().map(|(is, count)| (vec![("source", is.as_str())], *count)).collect()
+    }),
+    ("resilient_timeouts", "Limits of time that were reached", |read| {
+        read.timeouts.iter().map(|(is, count)| (vec![("scope", is.as_str())], *count)).collect()
+    }),
+    ("resilient_rejected", "Attempts that were not let run, and by what", |read| {
+        read.rejected.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
+    }),
+];
+
+fn of_error(error: &ErrorCount) -> Labels<'_> {
+    vec![("code", &*error.code), ("kind", error.kind.as_str()), ("severity", error.severity.as_str())]
+}
+
+const GAUGES: &[(&str, &str, fn(&ToolSnapshot) -> u64)] = &[
+    ("resilient_in_flight", "Calls that are running", |read| read.in_flight),
+    ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| read.waiting),
+];
+
+fn calls(to: &mut DescriptorEncoder<'_>, all: &[Counted]) -> fmt::Result {
+    for (name, help, counts) in COUNTERS {
+        let samples = all.iter().flat_map(|each| {
+            counts(&each.read).into_iter().map(|(labels, count)| {
+                let labels = std::iter::once(("tool", &*each.name)).chain(labels).collect();
+                (labels, Sample::Count(count))
+            })
+        });
+        family(to, name, help, MetricType::Counter, samples)?;
+    }
+    for (name, help, value) in GAUGES {
+        let samples = all.iter().map(|each| (vec![("tool", &*each.name)], Sample::Value(value(&each.read))));
+        family(to, name, help, MetricType::Gauge, samples)?;
+    }
+    Ok(())
+}
+
+fn attempts(
+    to: &mut DescriptorEncoder<'_>,
+    all: &[Counted],
+    breakers: &BTreeMap<&'static str, BreakerSeries>,
+) -> fmt::Result {
+    let of_breakers = breakers.iter().map(|(name, breaker)| (*name, "", &breaker.attempts));
+    let own = all.iter().filter_map(|each| Some(("", &*each.name, each.read.own_attempts.as_ref()?)));
+    let samples = of_breakers.chain(own).flat_map(|(breaker, tool, attempts)| {
+        attempts.durations.iter().map(move |(outcome, read)| {
+            let labels = vec![("breaker", breaker), ("tool", tool), ("outcome", outcome.as_str())];
+            (labels, Sample::Durations(read))
+        })
+    });
+    let help = "Duration of attempts, by how they ended";
+    family(to, "resilient_attempt_duration_seconds", help, MetricType::Histogram, samples)
+}
+
+fn breakers(to: &mut DescriptorEncoder<'_>, all: &BTreeMap<&'static str, BreakerSeries>) -> fmt::Result {
+    let states = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Value(number(breaker.state))));
+    let help = "Where the breaker stands: 0 closed, 1 half-open, 2 open or isolated by hand";
+    family(to, "resilient_breaker_state", help, MetricType::Gauge, states)?;
+    let moves = all.iter().flat_map(|(name, breaker)| {
+        breaker.transitions.iter().map(move |((from, to), count)| {
+            let labels = vec![("breaker", *name), ("from", from.as_str()), ("to", to.as_str())];
+            (labels, Sample::Count(*count))
+        })
+    });
+    family(to, "resilient_breaker_transitions", "How often the breaker has moved", MetricType::Counter, moves)?;
+    let rejected = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.rejected)));
+    let help = "Calls that the breaker did not let through";
+    family(to, "resilient_breaker_rejected", help, MetricType::Counter, rejected)?;
+    let stale = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.stale)));
+    let help = "Results that came after the breaker had moved on";
+    family(to, "resilient_breaker_stale", help, MetricType::Counter, stale)
+}
+
+const fn number(state: BreakerState) -> u64 {
+    match state {
+        BreakerState::Closed => 0,
+        BreakerState::HalfOpen => 1,
+        BreakerState::Open | BreakerState::Isolated => 2,
+    }
+}
+
+enum Sample<'a> {
+    Count(u64),
+    Value(u64),
+    Durations(&'a HistogramSnapshot),
+}
+
+/// A metric and its samples; one without samples is none.
+fn family<'a>(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    is: MetricType,
+    samples: impl Iterator<Item = (Labels<'a>, Sample<'a>)>,
+) -> fmt::Result {
+    let mut samples = samples.peekable();
+    if samples.peek().is_none() {
+        return Ok(());
+    }
+    let mut metric = to.encode_descriptor(name, help, None, is)?;
+    for (labels, sample) in samples {
+        let mut metric = metric.encode_family(&labels)?;
+        match sample {
+            Sample::Count(count) => metric.encode_counter::<NoLabelSet, u64, f64>(&count, None)?,
+            Sample::Value(value) => metric.encode_gauge(&value)?,
+            Sample::Durations(read) => {
+                let (sum, count) = (read.sum.as_secs_f64(), read.count());
+                metric.encode_histogram::<NoLabelSet>(sum, count, &conventional(read), None)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The buckets of the conventions, into which those of the statistics fall.
+fn conventional(read: &HistogramSnapshot) -> Vec<(f64, u64)> {
+    let mut buckets: Vec<(f64, u64)> =
+        HistogramSnapshot::CONVENTIONAL.iter().map(|edge| (edge.as_secs_f64(), 0)).collect();
+    buckets.push((f64::INFINITY, 0));
+    for (edge, count) in HistogramSnapshot::edges().chain([Duration::MAX]).zip(&read.buckets) {
+        let at = HistogramSnapshot::CONVENTIONAL.partition_point(|conventional| *conventional < edge);
+        if let Some((_, sum)) = buckets.get_mut(at) {
+            *sum += count;
+        }
+    }
+    buckets
+}

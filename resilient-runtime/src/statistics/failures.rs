@@ -1,0 +1,171 @@
+//! Errors by code, and what the conventions call the type of an error: both are few for each tool.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use resilient_policy::{ErrorKind, Severity};
+
+use super::Outcome;
+use super::histogram::{Histogram, HistogramSnapshot};
+
+/// The most codes, or types, that are counted apart for one tool.
+const MOST: usize = 64;
+
+/// What stands for a code, or a type, beyond those.
+const OTHER: &str = "_OTHER";
+
+/// The type of an operation's error, by the OpenTelemetry conventions for MCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorType {
+    /// The tool's own answer says that it failed.
+    ToolError,
+    /// There was no answer in time.
+    Timeout,
+    /// The client gave up.
+    Cancelled,
+    /// A JSON-RPC error with a code that is not the caller's fault.
+    Code(i32),
+    /// Anything beyond those that are counted apart.
+    Other,
+}
+
+impl ErrorType {
+    /// The type of an operation that ended like this without a JSON-RPC error; `None` if it is none.
+    pub(crate) const fn of_outcome(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Ok | Outcome::Fallback => None,
+            Outcome::Timeout => Some(Self::Timeout),
+            Outcome::Cancelled => Some(Self::Cancelled),
+            Outcome::Error | Outcome::Rejected | Outcome::Panic => Some(Self::ToolError),
+        }
+    }
+
+    /// The type of a JSON-RPC error; `None` where the caller is at fault, which the server's side of
+    /// the conventions does not call an error.
+    pub(crate) const fn of_code(code: i32) -> Option<Self> {
+        match code {
+            -32700 | -32600 | -32601 | -32602 | -32002 => None,
+            code => Some(Self::Code(code)),
+        }
+    }
+
+    /// The word used in spans and metrics.
+    #[must_use]
+    pub fn as_text(self) -> Cow<'static, str> {
+        match self {
+            Self::ToolError => "tool_error".into(),
+            Self::Timeout => "timeout".into(),
+            Self::Cancelled => "cancelled".into(),
+            Self::Code(code) => code.to_string().into(),
+            Self::Other => OTHER.into(),
+        }
+    }
+}
+
+/// How often a tool ended with an error of this code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorCount {
+    /// The code of the error, or `_OTHER`.
+    pub code: Arc<str>,
+    /// Its kind.
+    pub kind: ErrorKind,
+    /// Its severity.
+    pub severity: Severity,
+    /// How often.
+    pub count: u64,
+}
+
+/// The errors of one tool.
+#[derive(Default)]
+pub(super) struct Failures(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    errors: Vec<ErrorCount>,
+    durations: Vec<(ErrorType, Arc<Histogram>)>,
+}
+
+impl Failures {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Inner { errors: Vec::new(), durations: Vec::new() }))
+    }
+
+    /// Counts an error.
+    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) {
+        let mut inner = self.lock();
+        let is =
+            |known: &ErrorCount, code: &str| &*known.code == code && known.kind == kind && known.severity == severity;
+        let errors = &mut inner.errors;
+        // Whoever makes up codes while the server runs fills the list, and then one series of each kind.
+        let code = if errors.len() < MOST || errors.iter().any(|known| is(known, code)) { code } else { OTHER };
+        match errors.iter_mut().find(|known| is(known, code)) {
+            Some(known) => known.count += 1,
+            None => errors.push(ErrorCount { code: code.into(), kind, severity, count: 1 }),
+        }
+    }
+
+    pub(super) fn errors(&self) -> Vec<ErrorCount> {
+        self.lock().errors.clone()
+    }
+
+    /// The durations of operations that failed like this.
+    pub(super) fn durations_of(&self, error: ErrorType) -> Arc<Histogram> {
+        let durations = &mut self.lock().durations;
+        let known = |durations: &[(ErrorType, Arc<Histogram>)], error| {
+            durations.iter().find(|(known, _)| *known == error).map(|(_, histogram)| Arc::clone(histogram))
+        };
+        if let Some(known) = known(durations, error) {
+            return known;
+        }
+        let error = if durations.len() < MOST { error } else { ErrorType::Other };
+        known(durations, error).unwrap_or_else(|| {
+            let fresh = Arc::new(Histogram::new());
+            durations.push((error, Arc::clone(&fresh)));
+            fresh
+        })
+    }
+
+    pub(super) fn durations(&self) -> Vec<(ErrorType, HistogramSnapshot)> {
+        let durations = self.lock().durations.clone();
+        let mut read: Vec<_> = durations.iter().map(|(error, histogram)| (*error, histogram.read())).collect();
+        read.sort_by_key(|(error, _)| *error);
+        read
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_without_end_fill_a_list_that_has_one() {
+        let failures = Failures::new();
+        for n in 0..10_000 {
+            failures.count(&format!("CODE_{n}"), ErrorKind::Internal, Severity::Low);
+            failures.durations_of(ErrorType::Code(n)).record(std::time::Duration::ZERO);
+        }
+        failures.count("CODE_3", ErrorKind::Internal, Severity::Low);
+        let errors = failures.errors();
+        assert_eq!(errors.len(), MOST + 1);
+        assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), 10_001);
+        assert_eq!(errors.iter().find(|error| &*error.code == "CODE_3").map(|error| error.count), Some(2));
+        let durations = failures.durations();
+        assert_eq!((durations.len(), durations.iter().map(|(_, read)| read.count()).sum::<u64>()), (MOST + 1, 10_000));
+    }
+
+    #[test]
+    fn what_the_caller_did_wrong_is_no_error_of_the_server() {
+        for code in [-32700, -32600, -32601, -32602, -32002] {
+            assert_eq!(ErrorType::of_code(code), None);
+        }
+        assert_eq!(ErrorType::of_code(-32603).map(ErrorType::as_text).as_deref(), Some("-32603"));
+        assert_eq!(ErrorType::of_outcome(Outcome::Panic), Some(ErrorType::ToolError));
+        assert_eq!(ErrorType::of_outcome(Outcome::Fallback), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! The counters of one tool, or of one guarded function that is none.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use resilient_policy::{ErrorKind, Severity, Source};
+
+use super::attempts::{AttemptSnapshot, AttemptStatistics};
+use super::failures::{ErrorCount, ErrorType, Failures};
+use super::histogram::{Histogram, HistogramSnapshot};
+use super::sharded::Sharded;
+use super::{Outcome, Rejected, Suppressed};
+use crate::error::TimeoutScope;
+
+const STARTED: usize = Outcome::ALL.len();
+const ATTEMPTS: usize = STARTED + 1;
+const RETRIES: usize = ATTEMPTS + 1;
+const SUPPRESSED: usize = RETRIES + ErrorKind::ALL.len();
+const REJECTED: usize = SUPPRESSED + Suppressed::ALL.len();
+const QUEUED: usize = REJECTED + Rejected::ALL.len();
+const UNQUEUED: usize = QUEUED + 1;
+const TIMEOUTS: usize = UNQUEUED + 1;
+const FALLBACKS: usize = TIMEOUTS + TimeoutScope::ALL.len();
+const SLOTS: usize = FALLBACKS + Source::ALL.len();
+
+/// The counters of one tool.
+pub(crate) struct ToolStatistics {
+    counts: Sharded<SLOTS>,
+    /// Of calls that were no error.
+    durations: Histogram,
+    failures: Failures,
+    /// Of a function without a breaker, which counts the attempts of all its users.
+    attempts: OnceLock<Box<AttemptStatistics>>,
+}
+
+impl std::fmt::Debug for ToolStatistics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ToolStatistics").field(&self.read()).finish()
+    }
+}
+
+impl ToolStatistics {
+    pub(crate) const fn new() -> Self {
+        Self {
+            counts: Sharded::new(),
+            durations: Histogram::new(),
+            failures: Failures::new(),
+            attempts: OnceLock::new(),
+        }
+    }
+
+    /// Its attempts, for a function without a breaker.
+    pub(crate) fn own_attempts(&self) -> &AttemptStatistics {
+        self.attempts.get_or_init(|| Box::new(AttemptStatistics::new()))
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.counts.add(STARTED, 1);
+    }
+
+    /// A call that had started is counted elsewhere after all.
+    pub(crate) fn call_withdrawn(&self) {
+        self.counts.add(STARTED, u64::MAX);
+    }
+
+    pub(crate) fn call_ended(&self, outcome: Outcome, error: Option<ErrorType>, duration: Duration) {
+        match error {
+            None => self.durations.record(duration),
+            Some(error) => self.failures.durations_of(error).record(duration),
+        }
+        self.counts.add(outcome as usize, 1);
+    }
+
+    /// The call ended with this error.
+    pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) {
+        self.failures.count(code, kind, severity);
+    }
+
+    pub(crate) fn attempt_started(&self) {
+        self.counts.add(ATTEMPTS, 1);
+    }
+
+    /// Another attempt is made after an error of this kind.
+    pub(crate) fn retried(&self, after: ErrorKind) {
+        self.counts.add(RETRIES + after as usize, 1);
+    }
+
+    pub(crate) fn retry_suppressed(&self, reason: Suppressed) {
+        self.counts.add(SUPPRESSED + reason as usize, 1);
+    }
+
+    pub(crate) fn rejected(&self, reason: Rejected) {
+        self.counts.add(REJECTED + reason as usize, 1);
+    }
+
+    pub(crate) fn timed_out(&self, scope: TimeoutScope) {
+        self.counts.add(TIMEOUTS + scope as usize, 1);
+    }
+
+    pub(crate) fn fell_back(&self, source: Source) {
+        self.counts.add(FALLBACKS + source as usize, 1);
+    }
+
+    pub(crate) fn queued(&self) {
+        self.counts.add(QUEUED, 1);
+    }
+
+    pub(crate) fn unqueued(&self) {
+        self.counts.add(UNQUEUED, 1);
+    }
+
+    pub(crate) fn read(&self) -> ToolSnapshot {
+        // Ends before starts: a call that ends in between must not look like one that never began.
+        let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(outcome as usize)));
+        let started = self.counts.sum(STARTED);
+        let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
+        let unqueued = self.counts.sum(UNQUEUED);
+        let retries_after = ErrorKind::ALL.iter().map(|kind| (*kind, self.counts.sum(RETRIES + *kind as usize)));
+        let retries_after: Vec<_> = retries_after.collect();
+        ToolSnapshot {
+            outcomes,
+            in_flight: started.saturating_sub(ended),
+            waiting: self.counts.sum(QUEUED).saturating_sub(unqueued),
+            rejected: Rejected::ALL.map(|reason| (reason, self.counts.sum(REJECTED + reason as usize))),
+            attempts: self.counts.sum(ATTEMPTS),
+            retries: retries_after.iter().map(|(_, count)| count).sum(),
+            retries_after,
+            suppressed: Suppressed::ALL.map(|reason| (reason, self.counts.sum(SUPPRESSED + reason as usize))),
+            timeouts: TimeoutScope::ALL.map(|scope| (scope, self.counts.sum(TIMEOUTS + scope as usize))),
+            fallbacks: Source::ALL.map(|source| (source, self.counts.sum(FALLBACKS + source as usize))),
+            errors: self.failures.errors(),
+            good_durations: self.durations.read(),
+            failed_durations: self.failures.durations(),
+            own_attempts: self.attempts.get().map(|attempts| attempts.read()),
+        }
+    }
+}
+
+/// What the counters of one tool said when they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolSnapshot {
+    /// How many calls ended in each way.
+    pub outcomes: [(Outcome, u64); 7],
+    /// How many calls are running, those that wait among them.
+    pub in_flight: u64,
+    /// How many calls wait for a slot of a bulkhead.
+    pub waiting: u64,
+    /// How many attempts were not let run, and by what: where the body has run before, the call
+    /// still ends as its last attempt did, so these can be more than the calls that ended rejected.
+    pub rejected: [(Rejected, u64); 3],
+    /// How many times the body was run.
+    pub attempts: u64,
+    /// How many of those were retries.
+    pub retries: u64,
+    /// The retries by the kind of the error before them.
+    pub retries_after: Vec<(ErrorKind, u64)>,
+    /// How many retries there were not, and why.
+    pub suppressed: [(Suppressed, u64); 2],
+    /// How often a limit of time was reached: an attempt's, or the whole call's.
+    pub timeouts: [(TimeoutScope, u64); 2],
+    /// How many calls something else answered, and what.
+    pub fallbacks: [(Source, u64); 3],
+    /// How many calls ended with an error, by its code; at most 64 codes are counted apart.
+    pub errors: Vec<ErrorCount>,
+    /// How long calls took that were no error, from their start to their answer.
+    pub good_durations: HistogramSnapshot,
+    /// The same of those that were, by the type of the error.
+    pub failed_durations: Vec<(ErrorType, HistogramSnapshot)>,
+    /// How long attempts took, where there is no breaker that counts them.
+    pub own_attempts: Option<AttemptSnapshot>,
+}
+
+impl ToolSnapshot {
+    /// How many calls ended in this way.
+    #[must_use]
+    pub fn outcome(&self, outcome: Outcome) -> u64 {
+        of(&self.outcomes, outcome)
+    }
+
+    /// How many attempts were not let run by this.
+    #[must_use]
+    pub fn rejected(&self, reason: Rejected) -> u64 {
+        of(&self.rejected, reason)
+    }
+
+    /// How many retries this reason prevented.
+    #[must_use]
+    pub fn suppressed(&self, reason: Suppressed) -> u64 {
+        of(&self.suppressed, reason)
+    }
+
+    /// How many calls this answered in the place of the function.
+    #[must_use]
+    pub fn fallbacks(&self, source: Source) -> u64 {
+        of(&self.fallbacks, source)
+    }
+
+    /// How often this limit of time was reached.
+    #[must_use]
+    pub fn timeouts(&self, scope: TimeoutScope) -> u64 {
+        of(&self.timeouts, scope)
+    }
+
+    /// How many calls ended.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.outcomes.iter().map(|(_, count)| count).sum()
+    }
+
+    /// How long all calls took that have ended, whatever their answer.
+    #[must_use]
+    pub fn durations(&self) -> HistogramSnapshot {
+        self.failed_durations.iter().fold(self.good_durations.clone(), |all, (_, failed)| all.and(failed))
+    }
+}
+
+fn of<T: PartialEq>(counts: &[(T, u64)], wanted: T) -> u64 {
+    counts.iter().find(|(each, _)| *each == wanted).map_or(0, |(_, count)| *count)
+}

@@ -1,0 +1,231 @@
+//! What Prometheus reads after a scripted run equals what the client saw, outcome by outcome.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openmetrics_parser::OpenMetricsValue;
+use openmetrics_parser::openmetrics::parse_openmetrics;
+use resilient_runtime::export::prometheus;
+use resilient_runtime::{McpError, Registry, ResilienceError, resilient};
+use resilient_tests::in_process::{self, Client};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::CallToolRequestParams;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Debug, thiserror::Error, McpError)]
+#[mcp(prefix = "SHOP")]
+enum Failure {
+    #[error("down: {0}")]
+    #[mcp(kind = unavailable)]
+    Down(String),
+    #[error("no {0}")]
+    #[mcp(kind = not_found)]
+    Missing(String),
+    #[error("protocol")]
+    #[mcp(kind = internal, protocol = -33001)]
+    Protocol,
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+struct Ask {
+    what: String,
+    text: String,
+}
+
+/// A server for each test, as what they count is the whole process's.
+macro_rules! shop {
+    ($Shop:ident, $breaker:literal, $ask:ident, $substituted:ident, $idle:ident) => {
+        struct $Shop;
+
+        #[resilient(timeout = "2s", breaker(name = $breaker, failures = 50))]
+        #[tool_router(server_handler)]
+        impl $Shop {
+            /// Does what it is told.
+            #[resilient(retry(max = 1, base = "10ms", budget = none))]
+            #[tool(annotations(read_only_hint = true))]
+            async fn $ask(&self, Parameters(Ask { what, text }): Parameters<Ask>) -> Result<String, Failure> {
+                match what.as_str() {
+                    "ok" => Ok(text),
+                    "down" => Err(Failure::Down(text)),
+                    "missing" => Err(Failure::Missing(text)),
+                    "protocol" => Err(Failure::Protocol),
+                    "panic" => panic!("{text}"),
+                    _ => std::future::pending().await,
+                }
+            }
+
+            /// Has a substitute, and no breaker.
+            #[resilient(breaker = none, fallback = value(String::from("instead")))]
+            #[tool(annotations(read_only_hint = true))]
+            async fn $substituted(&self) -> Result<String, Failure> {
+                Err(Failure::Down(String::new()))
+            }
+
+            /// Is never called.
+            #[tool]
+            async fn $idle(&self) -> Result<String, Failure> {
+                Ok(String::new())
+            }
+        }
+    };
+}
+shop!(Shop, "shop", ask, substituted, idle);
+shop!(Other, "other", other_ask, other_substituted, other_idle);
+
+async fn call(client: &Client, tool: &'static str, arguments: &Value) -> Option<bool> {
+    let asked = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().expect("an object").clone());
+    client.call_tool(asked).await.ok().map(|result| result.is_error == Some(true))
+}
+
+/// Every sample by the name and labels of its series, with what an independent parser made of it.
+fn scrape(text: &str) -> BTreeMap<String, f64> {
+    let parsed = parse_openmetrics(text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    let mut samples = BTreeMap::new();
+    for (name, family) in &parsed.families {
+        for sample in family.iter_samples() {
+            let labels = sample.get_labelset().expect("labels");
+            let labels: BTreeMap<_, _> = labels.iter().collect();
+            let shown: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let mut put = |suffix: &str, value: f64| {
+                let twice = samples.insert(format!("{name}{suffix}{{{}}}", shown.join(",")), value);
+                assert_eq!(twice, None, "{name} {shown:?}");
+            };
+            match &sample.value {
+                OpenMetricsValue::Counter(counter) => put("", counter.value.as_f64()),
+                OpenMetricsValue::Gauge(gauge) => put("", gauge.as_f64()),
+                OpenMetricsValue::Histogram(histogram) => {
+                    put("_count", f64::from(u32::try_from(histogram.count.expect("a count")).expect("few")));
+                    put("_sum", histogram.sum.expect("a sum").as_f64());
+                    let edges: Vec<_> = histogram.buckets.iter().map(|bucket| bucket.upper_bound).collect();
+                    assert_eq!(
+                        edges,
+                        [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, f64::INFINITY]
+                    );
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+    samples
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_numbers_are_those_that_the_client_saw() {
+    let client = in_process::connect(Shop).await;
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    for (what, times) in [("ok", 5), ("down", 3), ("missing", 4), ("protocol", 2), ("panic", 1), ("hang", 2)] {
+        for n in 0..times {
+            let answered = call(&client, "ask", &json!({ "what": what, "text": format!("text {n}") })).await;
+            let expected = if what == "protocol" { None } else { Some(what != "ok") };
+            assert_eq!(answered, expected, "{what}");
+            *seen.entry(what).or_default() += 1;
+        }
+    }
+    assert_eq!(call(&client, "ask", &json!({ "what": 7 })).await, Some(true));
+    assert_eq!(call(&client, "substituted", &json!({})).await, Some(false));
+    let read = scrape(&prometheus::global_text());
+    let of = |series: &str| read.get(series).copied().unwrap_or_else(|| panic!("{series} in {read:#?}"));
+    for (outcome, count) in [
+        ("ok", seen["ok"]),
+        ("error", seen["down"] + seen["missing"] + seen["protocol"] + 1),
+        ("timeout", seen["hang"]),
+        ("panic", seen["panic"]),
+        ("fallback", 0),
+        ("rejected", 0),
+        ("cancelled", 0),
+    ] {
+        assert_eq!(of(&format!("resilient_calls{{outcome={outcome},tool=ask}}")), f64::from(count), "{outcome}");
+        assert_eq!(of(&format!("resilient_calls{{outcome={outcome},tool=idle}}")), 0.0, "{outcome}");
+    }
+    let operation = |tool: &str, error: &str| {
+        of(&format!(
+            "mcp_server_operation_duration_seconds_count{{error_type={error},gen_ai_tool_name={tool},mcp_method_name=tools/call}}"
+        ))
+    };
+    assert_eq!(operation("ask", ""), f64::from(seen["ok"]));
+    assert_eq!(operation("ask", "timeout"), f64::from(seen["hang"]));
+    assert_eq!(operation("ask", "-33001"), f64::from(seen["protocol"]));
+    assert_eq!(operation("ask", "tool_error"), f64::from(seen["down"] + seen["missing"] + seen["panic"] + 1));
+    assert_eq!(operation("idle", ""), 0.0);
+    for (code, kind, severity, count) in [
+        ("SHOP_DOWN", "unavailable", "high", seen["down"]),
+        ("SHOP_MISSING", "not_found", "low", seen["missing"]),
+        ("SHOP_PROTOCOL", "internal", "critical", seen["protocol"]),
+        ("INVALID_ARGUMENTS", "invalid_input", "low", 1),
+    ] {
+        let series = format!("resilient_errors{{code={code},kind={kind},severity={severity},tool=ask}}");
+        assert_eq!(of(&series), f64::from(count));
+    }
+    // A retry for each that was down, and for each that hung.
+    assert_eq!(of("resilient_retries{kind=unavailable,tool=ask}"), f64::from(seen["down"]));
+    assert_eq!(of("resilient_retries{kind=timeout,tool=ask}"), f64::from(seen["hang"]));
+    assert_eq!(of("resilient_timeouts{scope=attempt,tool=ask}") + of("resilient_timeouts{scope=call,tool=ask}"), 4.0);
+    let attempt = |outcome: &str| {
+        of(&format!("resilient_attempt_duration_seconds_count{{breaker=shop,outcome={outcome},tool=}}"))
+    };
+    assert_eq!(attempt("ok"), f64::from(seen["ok"]));
+    assert_eq!(attempt("error"), f64::from(2 * seen["down"] + seen["missing"] + seen["protocol"]));
+    assert_eq!(attempt("timeout"), f64::from(2 * seen["hang"]));
+    assert_eq!(attempt("panic"), f64::from(seen["panic"]));
+    assert_eq!(of("resilient_fallbacks{source=value,tool=substituted}"), 1.0);
+    assert_eq!(of("resilient_calls{outcome=fallback,tool=substituted}"), 1.0);
+    assert_eq!(of("resilient_attempt_duration_seconds_count{breaker=,outcome=error,tool=substituted}"), 1.0);
+    assert_eq!(of("resilient_breaker_state{breaker=shop}"), 0.0);
+    assert_eq!(of("resilient_breaker_transitions{breaker=shop,from=closed,to=open}"), 0.0);
+    assert_eq!(of("resilient_in_flight{tool=ask}"), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_clients_send_adds_no_series() {
+    let client = in_process::connect(Other).await;
+    let mine = || -> BTreeMap<String, f64> {
+        scrape(&prometheus::global_text()).into_iter().filter(|(series, _)| series.contains("other")).collect()
+    };
+    let round = async |n: u32| {
+        for what in ["ok", "down", "missing"] {
+            call(&client, "other_ask", &json!({ "what": what, "text": format!("{n}") })).await;
+        }
+    };
+    round(0).await;
+    let before: Vec<_> = mine().into_keys().collect();
+    for n in 0..3_333 {
+        round(n).await;
+    }
+    let after = mine();
+    assert_eq!(after.keys().cloned().collect::<Vec<_>>(), before);
+    assert_eq!(after["resilient_calls{outcome=ok,tool=other_ask}"], 3_334.0);
+}
+
+#[test]
+fn breakers_of_one_name_are_one_series_that_only_grows() {
+    #[resilient(name = "keyed", breaker(name = "keyed", failures = 1, open = "100ms", key = id))]
+    async fn keyed(id: u32) -> Result<(), Failure> {
+        if id == u32::MAX { Ok(()) } else { Err(Failure::Down(String::new())) }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let registry = Arc::new(Registry::new());
+        let mut last = 0.0;
+        for round in 0..4_u32 {
+            registry
+                .clone()
+                .scope(async {
+                    for id in 0..1_500 {
+                        let _ = keyed(round * 1_500 + id).await;
+                    }
+                })
+                .await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let opened = scrape(&prometheus::text(&registry))["resilient_breaker_transitions{breaker=keyed,from=closed,to=open}"];
+            assert!(opened >= last + 1_000.0, "{opened} after {last}");
+            last = opened;
+        }
+    });
+}
