@@ -49,6 +49,7 @@ pub mod export;
 mod guard;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache", feature = "config")))]
 pub mod guide;
+pub mod health;
 mod keyed_hash;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
@@ -84,8 +85,8 @@ pub use registry::{BreakerHandle, PolicyDescriptor, Registry, ScopedRegistry};
 #[cfg(feature = "config")]
 pub use settings::{InvalidSettings, Resilience};
 pub use statistics::{
-    AttemptOutcome, AttemptSnapshot, ErrorCount, ErrorType, HistogramSnapshot, Outcome, Rejected, Suppressed,
-    ToolSnapshot,
+    AttemptOutcome, AttemptSnapshot, ErrorCount, ErrorGroup, ErrorType, HistogramSnapshot, Outcome, RecentError,
+    Rejected, Suppressed, ToolSnapshot,
 };
 
 /// The examples of the README compile.

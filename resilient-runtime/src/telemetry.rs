@@ -1,14 +1,15 @@
 //! What a call says about itself while it runs: one span, and events with fixed names.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use resilient_policy::{ErrorKind, Severity, Source};
 use tracing::Span;
 
 use crate::context::CallContext;
-use crate::error::{LimitKind, McpError, log_chain};
+use crate::error::{LimitKind, McpError, log_chain, public_text};
 use crate::pipeline::{Call, barrier};
-use crate::statistics::{Outcome, Suppressed};
+use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
 
 /// Whether anybody listens to the spans of calls.
 pub(crate) fn spans_are_enabled() -> bool {
@@ -69,7 +70,10 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     barrier(|| {
         let (tool, attempts) = (call.site().name(), call.attempts());
         let (code, kind, severity) = (error.code(), error.kind(), error.severity());
-        call.statistics().failed(&code, kind, severity);
+        let counted = call.statistics().failed(&code, kind, severity);
+        if let (Some(tool), Some(context)) = (call.site().tool(), call.context()) {
+            keep_recent(call.recent(), tool.into(), counted, error, attempts, context);
+        }
         let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
         let _entered = call.span().enter();
         macro_rules! tell {
@@ -93,6 +97,27 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
             Severity::Medium => tell!(warn),
             Severity::High | Severity::Critical => tell!(error),
         }
+    });
+}
+
+/// Keeps an error for whoever asks for the last ones: what the client could read of it.
+pub(crate) fn keep_recent(
+    recent: &RecentErrors,
+    tool: Arc<str>,
+    code: Arc<str>,
+    error: &dyn McpError,
+    attempts: u32,
+    context: &CallContext,
+) {
+    recent.keep(RecentError {
+        at: SystemTime::now(),
+        correlation_id: context.correlation_id().clone(),
+        tool,
+        code,
+        kind: error.kind(),
+        text: public_text(&error.public_message()),
+        attempts,
+        principal: context.principal().cloned(),
     });
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use resilient_policy::{Effect, Source};
+use resilient_policy::{Effect, Fault, Source};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
@@ -88,6 +88,8 @@ pub(crate) struct Report {
     /// Whether that function keeps last good answers.
     pub(crate) keeps_answers: bool,
     pub(crate) outcome: Option<Outcome>,
+    /// Whose fault it is that it fails, where that is known.
+    pub(crate) fault: Option<Fault>,
     pub(crate) attempts: u32,
     pub(crate) effect: Effect,
     /// What the pipeline knows about the earliest useful repetition, where it knows more than the error.

@@ -18,6 +18,7 @@
 //! | `resilient_timeouts_total` | `tool`, `scope` |
 //! | `resilient_rejected_total` | `tool`, `reason` |
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |
+//! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
 //!
 //! A guarded function that is no tool is `fn` and its name where a tool has its name. Breakers of the
 //! keys of one name are one series: its state is that of the worst, its counts are the sums.
@@ -111,7 +112,11 @@ impl Collector for Statistics {
         let series = registry.breaker_series();
         calls(&mut to, &all)?;
         attempts(&mut to, &all, &series)?;
-        breakers(&mut to, &series)
+        breakers(&mut to, &series)?;
+        let checks = registry.health_statuses();
+        let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
+        let help = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
+        family(&mut to, "resilient_health_status", help, MetricType::Gauge, statuses)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Poll;
 
-use resilient_policy::Effect;
+use resilient_policy::{Effect, Fault};
 use rmcp::ErrorData;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
@@ -119,6 +119,8 @@ struct Served<'h> {
     context: Option<CallContext>,
     span: Span,
     started: Instant,
+    /// Whose fault it is that it fails, where the hook itself knows.
+    fault: Option<Fault>,
     counted: bool,
 }
 
@@ -138,7 +140,16 @@ impl<'h> Served<'h> {
         );
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
         let _ = request.span.set(span.clone());
-        Self { hook, statistics, request, context: Some(context), span, started: Instant::now(), counted: false }
+        Self {
+            hook,
+            statistics,
+            request,
+            context: Some(context),
+            span,
+            started: Instant::now(),
+            fault: None,
+            counted: false,
+        }
     }
 
     /// Runs a piece of the call inside its context and span, behind the outer panic barrier.
@@ -153,6 +164,7 @@ impl<'h> Served<'h> {
             Err(error) if is_about_arguments(&error) => {
                 let error = BadArguments(error.message.into_owned());
                 self.failed(&error);
+                self.fault = Some(Fault::Caller);
                 self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
             }
             other => other,
@@ -196,9 +208,16 @@ impl<'h> Served<'h> {
 
     /// Counts an error that no guarded function knows of.
     fn failed(&self, error: &dyn McpError) {
-        let report = self.request.report();
-        let statistics = report.statistics.as_ref().unwrap_or(&self.statistics);
-        statistics.failed(&error.code(), error.kind(), error.severity());
+        let (claimed, attempts) = {
+            let report = self.request.report();
+            (report.statistics.clone(), report.attempts)
+        };
+        let statistics = claimed.as_ref().unwrap_or(&self.statistics);
+        let code = statistics.failed(&error.code(), error.kind(), error.severity());
+        if let Some(context) = &self.context {
+            let recent = Registry::scoped().map_or_else(|| Registry::global().recent(), |registry| registry.recent());
+            telemetry::keep_recent(&recent, Arc::clone(&self.hook.tool), code, error, attempts, context);
+        }
     }
 
     fn count(&mut self, outcome: Outcome, error: Option<ErrorType>) {
@@ -214,7 +233,9 @@ impl<'h> Served<'h> {
             // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
             let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
         }
-        report.statistics.as_ref().unwrap_or(&self.statistics).call_ended(outcome, error, self.started.elapsed());
+        let statistics = report.statistics.as_ref().unwrap_or(&self.statistics);
+        let fault = self.fault.or(report.fault);
+        statistics.call_ended(outcome, fault, error, self.started.elapsed());
         if let Some(error) = error {
             self.span.record("error.type", &*error.as_text());
         }

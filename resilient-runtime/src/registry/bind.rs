@@ -13,13 +13,14 @@ use crate::bulkhead::Bulkheads;
 use crate::rate_limit::RateLimits;
 use crate::retry::Budget;
 use crate::site::Site;
-use crate::statistics::ToolStatistics;
+use crate::statistics::{RecentErrors, ToolStatistics};
 
 /// What one function is bound to.
 pub(crate) struct Binding {
     /// Its policy, with what was set at start.
     pub(crate) policy: Policy,
     pub(crate) statistics: Arc<ToolStatistics>,
+    pub(crate) recent: Arc<RecentErrors>,
     pub(crate) breaker: Option<BreakerHandle>,
     pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
     /// Of a function that retries without a breaker; with one, its users share a budget.
@@ -53,6 +54,7 @@ impl Registry {
         Binding {
             policy,
             statistics,
+            recent: self.recent(),
             breaker,
             keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
             own_budget: policy.retry.map(|_| Box::new(Budget::new())),

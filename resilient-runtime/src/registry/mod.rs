@@ -23,12 +23,13 @@ use trouble::Trouble;
 
 use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
+use crate::health::CheckStatus;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
 #[cfg(feature = "config")]
 use crate::settings::Overrides;
 use crate::site::Location;
-use crate::statistics::{ToolSnapshot, ToolStatistics};
+use crate::statistics::{ErrorGroup, RecentError, RecentErrors, ToolSnapshot, ToolStatistics};
 
 /// A breaker that a function uses: one of the registry's, or a `static` of the user's.
 #[derive(Debug, Clone)]
@@ -75,6 +76,7 @@ impl std::ops::Deref for BreakerHandle {
 #[derive(Default)]
 pub struct Registry {
     inner: Mutex<Inner>,
+    recent: Arc<RecentErrors>,
     /// What was set at start.
     #[cfg(feature = "config")]
     overrides: OnceLock<Overrides>,
@@ -88,6 +90,7 @@ struct Inner {
     trouble: Trouble,
     /// The first function that was bound.
     first_bound: Option<&'static str>,
+    health: BTreeMap<String, CheckStatus>,
     /// The breakers that functions name, there or not.
     #[cfg(feature = "config")]
     named_breakers: BTreeSet<&'static str>,
@@ -142,6 +145,32 @@ impl Registry {
     pub fn function(&self, name: &str) -> Option<ToolSnapshot> {
         let function = self.lock().functions.get(name).cloned();
         function.map(|function| function.read())
+    }
+
+    /// The last errors of tools, newest first: at most 100 of one tool and 1,000 in all.
+    #[must_use]
+    pub fn recent_errors(&self) -> Vec<RecentError> {
+        self.recent.read()
+    }
+
+    /// All errors of tools that there have been, by tool and code; those with the latest one first.
+    #[must_use]
+    pub fn error_groups(&self) -> Vec<ErrorGroup> {
+        self.recent.groups()
+    }
+
+    /// What the last health report said of each check.
+    #[must_use]
+    pub fn health_statuses(&self) -> BTreeMap<String, CheckStatus> {
+        self.lock().health.clone()
+    }
+
+    pub(crate) fn note_health(&self, checks: impl Iterator<Item = (String, CheckStatus)>) {
+        self.lock().health = checks.collect();
+    }
+
+    pub(crate) fn recent(&self) -> Arc<RecentErrors> {
+        Arc::clone(&self.recent)
     }
 
     /// Every breaker that a function has been bound to, by name; of those with a key, the ones

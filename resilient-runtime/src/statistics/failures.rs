@@ -92,18 +92,21 @@ impl Failures {
         Self(Mutex::new(Inner { errors: Vec::new(), durations: Vec::new() }))
     }
 
-    /// Counts an error.
-    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) {
+    /// Counts an error, and says under which code.
+    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
         let mut inner = self.lock();
         let is =
             |known: &ErrorCount, code: &str| &*known.code == code && known.kind == kind && known.severity == severity;
         let errors = &mut inner.errors;
         // Whoever makes up codes while the server runs fills the list, and then one series of each kind.
         let code = if errors.len() < MOST || errors.iter().any(|known| is(known, code)) { code } else { OTHER };
-        match errors.iter_mut().find(|known| is(known, code)) {
-            Some(known) => known.count += 1,
-            None => errors.push(ErrorCount { code: code.into(), kind, severity, count: 1 }),
+        if let Some(known) = errors.iter_mut().find(|known| is(known, code)) {
+            known.count += 1;
+            return Arc::clone(&known.code);
         }
+        let code: Arc<str> = code.into();
+        errors.push(ErrorCount { code: Arc::clone(&code), kind, severity, count: 1 });
+        code
     }
 
     pub(super) fn errors(&self) -> Vec<ErrorCount> {

@@ -7,6 +7,7 @@
 mod attempts;
 mod failures;
 mod histogram;
+mod recent;
 pub(crate) mod sharded;
 mod tool;
 
@@ -14,6 +15,8 @@ pub(crate) use attempts::AttemptStatistics;
 pub use attempts::{AttemptOutcome, AttemptSnapshot};
 pub use failures::{ErrorCount, ErrorType};
 pub use histogram::HistogramSnapshot;
+pub(crate) use recent::RecentErrors;
+pub use recent::{ErrorGroup, RecentError};
 pub use tool::ToolSnapshot;
 pub(crate) use tool::ToolStatistics;
 

@@ -1,9 +1,10 @@
 //! The counters of one tool, or of one guarded function that is none.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use resilient_policy::{ErrorKind, Severity, Source};
+use resilient_policy::{ErrorKind, Fault, Severity, Source};
 
 use super::attempts::{AttemptSnapshot, AttemptStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
@@ -29,6 +30,10 @@ pub(crate) struct ToolStatistics {
     /// Of calls that were no error.
     durations: Histogram,
     failures: Failures,
+    /// Calls in a row that did not get what they were for.
+    failures_in_a_row: AtomicU32,
+    /// How the last call ended, from 1; 0 where none has.
+    last_outcome: AtomicU8,
     /// Of a function without a breaker, which counts the attempts of all its users.
     attempts: OnceLock<Box<AttemptStatistics>>,
 }
@@ -45,6 +50,8 @@ impl ToolStatistics {
             counts: Sharded::new(),
             durations: Histogram::new(),
             failures: Failures::new(),
+            failures_in_a_row: AtomicU32::new(0),
+            last_outcome: AtomicU8::new(0),
             attempts: OnceLock::new(),
         }
     }
@@ -63,7 +70,15 @@ impl ToolStatistics {
         self.counts.add(STARTED, u64::MAX);
     }
 
-    pub(crate) fn call_ended(&self, outcome: Outcome, error: Option<ErrorType>, duration: Duration) {
+    /// `fault`: whose it was that the call failed, where that is known.
+    pub(crate) fn call_ended(
+        &self,
+        outcome: Outcome,
+        fault: Option<Fault>,
+        error: Option<ErrorType>,
+        duration: Duration,
+    ) {
+        self.note_health(outcome, fault);
         match error {
             None => self.durations.record(duration),
             Some(error) => self.failures.durations_of(error).record(duration),
@@ -71,9 +86,29 @@ impl ToolStatistics {
         self.counts.add(outcome as usize, 1);
     }
 
-    /// The call ended with this error.
-    pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) {
-        self.failures.count(code, kind, severity);
+    /// Counts failures in a row. What callers do wrong, or give up, says nothing.
+    fn note_health(&self, outcome: Outcome, fault: Option<Fault>) {
+        if outcome == Outcome::Cancelled || matches!(fault, Some(Fault::Caller | Fault::Nobody)) {
+            return;
+        }
+        if outcome == Outcome::Ok {
+            // While all is well nothing is written, which other threads would have to hear of.
+            if self.failures_in_a_row.load(Ordering::Relaxed) > 0 {
+                self.failures_in_a_row.store(0, Ordering::Relaxed);
+            }
+        } else {
+            let more = |known: u32| Some(known.saturating_add(1));
+            let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        }
+        let last = outcome as u8 + 1;
+        if self.last_outcome.load(Ordering::Relaxed) != last {
+            self.last_outcome.store(last, Ordering::Relaxed);
+        }
+    }
+
+    /// The call ended with this error; says under which code it is counted.
+    pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
+        self.failures.count(code, kind, severity)
     }
 
     pub(crate) fn attempt_started(&self) {
@@ -131,6 +166,11 @@ impl ToolStatistics {
             errors: self.failures.errors(),
             good_durations: self.durations.read(),
             failed_durations: self.failures.durations(),
+            consecutive_failures: self.failures_in_a_row.load(Ordering::Relaxed),
+            last_outcome: {
+                let last = usize::from(self.last_outcome.load(Ordering::Relaxed));
+                last.checked_sub(1).and_then(|index| Outcome::ALL.get(index).copied())
+            },
             own_attempts: self.attempts.get().map(|attempts| attempts.read()),
         }
     }
@@ -167,6 +207,11 @@ pub struct ToolSnapshot {
     pub good_durations: HistogramSnapshot,
     /// The same of those that were, by the type of the error.
     pub failed_durations: Vec<(ErrorType, HistogramSnapshot)>,
+    /// Calls in a row that did not get what they were for; an answer by a fallback is one, what a
+    /// caller did wrong is none.
+    pub consecutive_failures: u32,
+    /// How the last of those ended that say something about the tool.
+    pub last_outcome: Option<Outcome>,
     /// How long attempts took, where there is no breaker that counts them.
     pub own_attempts: Option<AttemptSnapshot>,
 }

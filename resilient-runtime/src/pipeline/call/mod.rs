@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use resilient_policy::Policy;
+use resilient_policy::{ErrorKind, Fault, Policy};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
@@ -31,7 +31,7 @@ use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
 use crate::retry::Budget;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::{AttemptOutcome, ErrorType, Outcome, ToolStatistics};
+use crate::statistics::{AttemptOutcome, ErrorType, Outcome, RecentErrors, ToolStatistics};
 use crate::telemetry;
 
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +79,8 @@ pin_project! {
         // How the last attempt ended.
         last: Option<Verdict>,
         outcome: Option<Outcome>,
+        // Whose fault it is that it fails, once that is known.
+        fault: Option<Fault>,
         #[pin]
         timer: Option<Sleep>,
         #[pin]
@@ -137,6 +139,7 @@ impl<'a> Call<'a> {
             state: State::Asking,
             last: None,
             outcome: None,
+            fault: None,
             timer: None,
             cancelled: None,
         }
@@ -260,12 +263,17 @@ impl<'a> Call<'a> {
         &self.binding.statistics
     }
 
+    pub(crate) fn recent(&self) -> &RecentErrors {
+        &self.binding.recent
+    }
+
     pub(crate) fn attempts(&self) -> u32 {
         self.attempt
     }
 
     /// The call is over.
-    pub(crate) fn finish(self: Pin<&mut Self>, verdict: &Verdict) {
+    pub(crate) fn finish(mut self: Pin<&mut Self>, verdict: &Verdict) {
+        *self.as_mut().project().fault = verdict.kind().map(ErrorKind::fault);
         self.end(verdict.outcome());
     }
 
@@ -287,7 +295,7 @@ impl<'a> Call<'a> {
             self.report(outcome);
         } else {
             let error = ErrorType::of_outcome(outcome);
-            self.binding.statistics.call_ended(outcome, error, self.started.elapsed());
+            self.binding.statistics.call_ended(outcome, self.fault, error, self.started.elapsed());
             telemetry::call_ended(&self.span, self.site.name(), outcome, self.attempt, self.context.as_ref());
         }
     }
@@ -338,6 +346,7 @@ impl<'a> Call<'a> {
         if let Some(request) = self.hook() {
             let mut report = request.report();
             report.outcome = Some(outcome);
+            report.fault = self.fault;
             report.attempts = self.attempt;
             report.effect = self.site.policy().effect;
         }

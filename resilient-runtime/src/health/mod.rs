@@ -1,0 +1,269 @@
+//! Whether this server is of use: checks of your own and of its breakers, errors and memory.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use resilient_runtime::health::{CheckResult, Health, HealthCheck, HealthStatus};
+//!
+//! let health = Health::new()
+//!     .check(HealthCheck::new("database", || async { CheckResult::pass("answers") }).critical())
+//!     .critical_tool("list_scenarios");
+//! assert_eq!(health.report().await.status, HealthStatus::Healthy);
+//! # });
+//! ```
+//!
+//! A report is kept for 30 s; who asks meanwhile gets it with its age, and who asks while the checks
+//! run waits for the same run. All checks run at a time, each with its own limit.
+
+mod builtin;
+mod check;
+mod report;
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, timeout};
+
+pub use check::{Check, CheckResult, CheckStatus, HealthCheck};
+pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, ToolHealth};
+
+use crate::pipeline::barrier;
+use crate::redact;
+use crate::registry::Registry;
+use builtin::ErrorRate;
+
+/// How long a report is handed out again, and how long a background task rests between two.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// The health of a server.
+pub struct Health {
+    registry: Option<Arc<Registry>>,
+    checks: Vec<HealthCheck>,
+    critical_tools: BTreeSet<String>,
+    started: Instant,
+    /// Whoever holds it runs the checks.
+    running: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    last: Option<(Instant, HealthReport)>,
+    history: HashMap<String, History>,
+    rate: ErrorRate,
+}
+
+/// What is remembered of a check between two runs.
+#[derive(Debug, Clone, Copy, Default)]
+struct History {
+    last_success: Option<SystemTime>,
+    consecutive_failures: u32,
+}
+
+impl Health {
+    /// The health of this process, with the checks that are built in.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            registry: None,
+            checks: Vec::new(),
+            critical_tools: BTreeSet::new(),
+            started: Instant::now(),
+            running: tokio::sync::Mutex::new(()),
+            known: Mutex::default(),
+        }
+    }
+
+    /// The health of what runs in this registry.
+    #[must_use]
+    pub fn of(registry: &Arc<Registry>) -> Self {
+        Self { registry: Some(Arc::clone(registry)), ..Self::new() }
+    }
+
+    /// Adds a check.
+    #[must_use]
+    pub fn check(mut self, check: HealthCheck) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// Says that the server is of no use while this tool is unhealthy.
+    #[must_use]
+    pub fn critical_tool(mut self, tool: impl Into<String>) -> Self {
+        self.critical_tools.insert(tool.into());
+        self
+    }
+
+    /// The last report, if it is not older than 30 s; else a new one.
+    pub async fn report(&self) -> HealthReport {
+        self.report_not_before(Instant::now().checked_sub(INTERVAL)).await
+    }
+
+    /// A report that is made now.
+    pub async fn report_now(&self) -> HealthReport {
+        self.report_not_before(Some(Instant::now())).await
+    }
+
+    /// Makes a report now and then until the future is dropped: spawn it.
+    pub async fn watch(&self) {
+        loop {
+            self.report_now().await;
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    async fn report_not_before(&self, oldest: Option<Instant>) -> HealthReport {
+        let known = || {
+            let known = self.lock();
+            let (at, report) = known.last.as_ref()?;
+            let is_good = oldest.is_none_or(|oldest| *at >= oldest);
+            is_good.then(|| HealthReport { age: at.elapsed(), ..report.clone() })
+        };
+        if let Some(known) = known() {
+            return known;
+        }
+        let _running = self.running.lock().await;
+        // Whoever ran meanwhile ran for everybody who waited.
+        if let Some(known) = known() {
+            return known;
+        }
+        let started = Instant::now();
+        let report = self.run().await;
+        self.keep(started, &report);
+        report
+    }
+
+    async fn run(&self) -> HealthReport {
+        let results = all(self.checks.iter().map(|check| Box::pin(run(check)) as Pin<Box<_>>).collect()).await;
+        let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
+        let breakers = builtin::breaker_health(registry);
+        let tools = builtin::tool_health(registry, |tool| self.critical_tools.contains(tool));
+        let own = self
+            .checks
+            .iter()
+            .zip(results)
+            .map(|(check, (result, took))| (check.name.clone(), check.is_critical, result, took));
+        let rate = self.lock().rate.check(registry);
+        let built_in = [
+            Some(("breakers", false, builtin::breakers(&breakers))),
+            // So many failures are a reason to stop sending anything here.
+            Some(("error_rate", true, rate)),
+            builtin::memory().map(|memory| ("memory", true, memory)),
+        ];
+        let built_in = built_in.into_iter().flatten();
+        let all =
+            own.chain(built_in.map(|(name, is_critical, result)| (name.into(), is_critical, result, Duration::ZERO)));
+        let checks: Vec<_> =
+            all.map(|(name, critical, result, took)| self.told(name, critical, result, took)).collect();
+        HealthReport {
+            status: overall(&checks, &tools),
+            age: Duration::ZERO,
+            uptime: self.started.elapsed(),
+            checks,
+            tools,
+            breakers,
+        }
+    }
+
+    /// What a check found, with what is remembered of it.
+    fn told(&self, name: String, critical: bool, result: CheckResult, took: Duration) -> CheckReport {
+        let CheckResult { status, message, details } = result;
+        let mut known = self.lock();
+        let history = known.history.entry(name.clone()).or_default();
+        if status == CheckStatus::Fail {
+            history.consecutive_failures = history.consecutive_failures.saturating_add(1);
+        } else {
+            *history = History { last_success: Some(SystemTime::now()), consecutive_failures: 0 };
+        }
+        let History { last_success, consecutive_failures } = *history;
+        drop(known);
+        let (message, details) = (redact::fit(&message), details.map(redact::json));
+        if status == CheckStatus::Fail {
+            tracing::error!(event = "health.check_failed", check = name, message, consecutive_failures);
+        }
+        CheckReport { name, status, critical, message, details, took, last_success, consecutive_failures }
+    }
+
+    fn keep(&self, at: Instant, report: &HealthReport) {
+        let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
+        registry.note_health(report.checks.iter().map(|check| (check.name.clone(), check.status)));
+        let before = self.lock().last.replace((at, report.clone())).map(|(_, before)| before.status);
+        if before.is_some_and(|before| before != report.status) {
+            let (from, to) = (before.map(HealthStatus::as_str), report.status.as_str());
+            tracing::warn!(event = "health.changed", from, to);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Health").field("checks", &self.checks).finish_non_exhaustive()
+    }
+}
+
+/// Critical failures make the whole unhealthy, everything else that is not as it should be degrades it.
+fn overall(checks: &[CheckReport], tools: &[ToolHealth]) -> HealthStatus {
+    let fails = |critical: bool| {
+        let check = checks.iter().any(|check| check.status == CheckStatus::Fail && (check.critical || !critical));
+        check || tools.iter().any(|tool| tool.status == HealthStatus::Unhealthy && (tool.critical || !critical))
+    };
+    if fails(true) {
+        HealthStatus::Unhealthy
+    } else if fails(false)
+        || checks.iter().any(|check| check.status == CheckStatus::Warn)
+        || tools.iter().any(|tool| tool.status == HealthStatus::Degraded)
+    {
+        HealthStatus::Degraded
+    } else {
+        HealthStatus::Healthy
+    }
+}
+
+/// Runs a check within its limit. A panic is a failure.
+async fn run(check: &HealthCheck) -> (CheckResult, Duration) {
+    let started = Instant::now();
+    let mut looking = barrier(|| check.check.look());
+    let caught = poll_fn(|cx| match &mut looking {
+        None => Poll::Ready(None),
+        Some(look) => match barrier(|| look.as_mut().poll(cx)) {
+            None => Poll::Ready(None),
+            Some(polled) => polled.map(Some),
+        },
+    });
+    let result = match timeout(check.timeout, pin!(caught)).await {
+        Ok(Some(result)) => result,
+        Ok(None) => CheckResult::fail("the check panicked"),
+        Err(_) => CheckResult::fail(format!("no answer within {}", resilient_policy::format_duration(check.timeout))),
+    };
+    // What is left of it may panic when it is dropped.
+    barrier(|| drop(looking));
+    (result, started.elapsed())
+}
+
+/// Waits for all of them at a time.
+async fn all<T>(mut running: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        for (future, done) in running.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(value) = future.as_mut().poll(cx) {
+                *done = Some(value);
+            }
+        }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}

@@ -1,0 +1,157 @@
+//! The last errors of tools, for whoever asks what has gone wrong: what the clients were told, and
+//! under which id the log has the rest.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use resilient_policy::ErrorKind;
+
+use crate::context::{CorrelationId, Principal};
+
+/// The most errors that are kept of one tool, and of all.
+const MOST_OF_ONE: usize = 100;
+const MOST: usize = 1_000;
+
+/// An error that a call of a tool ended with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecentError {
+    /// When, by the wall clock.
+    pub at: SystemTime,
+    /// The id of the call, under which the log has what no client may read.
+    pub correlation_id: CorrelationId,
+    /// The tool.
+    pub tool: Arc<str>,
+    /// The code of the error, or `_OTHER`.
+    pub code: Arc<str>,
+    /// Its kind.
+    pub kind: ErrorKind,
+    /// What the client could read.
+    pub text: String,
+    /// How often the body had been run.
+    pub attempts: u32,
+    /// Whose call it was, as far as that is known.
+    pub principal: Option<Principal>,
+}
+
+/// Errors of one tool with one code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorGroup {
+    /// The tool.
+    pub tool: Arc<str>,
+    /// The code, or `_OTHER`.
+    pub code: Arc<str>,
+    /// The kind of the last of them.
+    pub kind: ErrorKind,
+    /// How many there have been.
+    pub count: u64,
+    /// When the first one was.
+    pub first: SystemTime,
+    /// When the last one was.
+    pub last: SystemTime,
+}
+
+/// The last errors of all tools of a registry.
+#[derive(Default)]
+pub(crate) struct RecentErrors(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    /// Oldest first.
+    last: VecDeque<RecentError>,
+    of_one: HashMap<Arc<str>, usize>,
+    groups: HashMap<(Arc<str>, Arc<str>), ErrorGroup>,
+}
+
+impl RecentErrors {
+    pub(crate) fn keep(&self, error: RecentError) {
+        let mut kept = self.lock();
+        let RecentError { at, ref tool, ref code, kind, .. } = error;
+        let fresh =
+            || ErrorGroup { tool: Arc::clone(tool), code: Arc::clone(code), kind, count: 0, first: at, last: at };
+        // Codes are few for each tool; tools are those of the code.
+        let group = kept.groups.entry((Arc::clone(tool), Arc::clone(code))).or_insert_with(fresh);
+        group.count += 1;
+        (group.kind, group.last) = (kind, at);
+        let of_one = kept.of_one.get(tool).copied().unwrap_or(0);
+        let oldest = if of_one >= MOST_OF_ONE {
+            kept.last.iter().position(|known| known.tool == *tool)
+        } else {
+            (kept.last.len() >= MOST).then_some(0)
+        };
+        if let Some(gone) = oldest.and_then(|at| kept.last.remove(at))
+            && let Some(count) = kept.of_one.get_mut(&gone.tool)
+        {
+            *count -= 1;
+        }
+        *kept.of_one.entry(Arc::clone(tool)).or_default() += 1;
+        kept.last.push_back(error);
+    }
+
+    /// The errors that are kept, newest first.
+    pub(crate) fn read(&self) -> Vec<RecentError> {
+        self.lock().last.iter().rev().cloned().collect()
+    }
+
+    /// All there have been, those with the last error first.
+    pub(crate) fn groups(&self) -> Vec<ErrorGroup> {
+        let mut groups: Vec<_> = self.lock().groups.values().cloned().collect();
+        groups.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| (&a.tool, &a.code).cmp(&(&b.tool, &b.code))));
+        groups
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(tool: &str, code: &str, second: u64) -> RecentError {
+        RecentError {
+            at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second),
+            correlation_id: CorrelationId::random(),
+            tool: tool.into(),
+            code: code.into(),
+            kind: ErrorKind::Internal,
+            text: String::new(),
+            attempts: 1,
+            principal: None,
+        }
+    }
+
+    #[test]
+    fn the_last_hundred_of_a_tool_and_the_last_thousand_of_all_are_kept() {
+        let recent = RecentErrors::default();
+        for second in 0..150 {
+            recent.keep(error("loud", "A", second));
+        }
+        recent.keep(error("quiet", "B", 150));
+        let read = recent.read();
+        assert_eq!((read.len(), &*read[0].tool), (101, "quiet"));
+        assert_eq!(read[100].at, error("", "", 50).at);
+        for n in 0..2_000 {
+            recent.keep(error(&format!("tool {}", n % 40), "C", 200 + n));
+        }
+        assert_eq!(recent.read().len(), 1_000);
+        let kept = recent.lock();
+        assert_eq!(kept.of_one.values().sum::<usize>(), 1_000);
+    }
+
+    #[test]
+    fn groups_know_how_many_there_were_and_when() {
+        let recent = RecentErrors::default();
+        for second in 0..150 {
+            recent.keep(error("loud", "A", second));
+        }
+        recent.keep(error("loud", "B", 3));
+        let groups = recent.groups();
+        let shown: Vec<_> = groups.iter().map(|group| (&*group.code, group.count)).collect();
+        assert_eq!(shown, [("A", 150), ("B", 1)]);
+        assert_eq!((groups[0].first, groups[0].last), (error("", "", 0).at, error("", "", 149).at));
+    }
+}
