@@ -51,6 +51,8 @@ mod guard;
 pub mod guide;
 pub mod health;
 mod keyed_hash;
+#[cfg(feature = "logging")]
+mod logging;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
 mod pipeline;
@@ -78,6 +80,8 @@ pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after}
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
 pub use error::{CatalogEntry, LimitKind, McpError, ResilienceError, TimeoutScope};
 pub use guard::{Guard, InvalidPolicy};
+#[cfg(feature = "logging")]
+pub use logging::{LogGuard, init};
 pub use pipeline::Answer;
 #[cfg(feature = "rate-limit")]
 pub use rate_limit::RateLimit;

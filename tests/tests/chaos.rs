@@ -336,7 +336,7 @@ fn check(registry: &Registry, seen: &Seen) {
 
 fn nothing_is_held(name: &str, read: &ToolSnapshot) {
     assert_eq!((read.in_flight, read.waiting), (0, 0), "{name}");
-    assert_eq!(read.durations.count(), read.calls(), "{name}");
+    assert_eq!(read.durations().count(), read.calls(), "{name}");
 }
 
 /// Every permit that a breaker gave came back once, with a result.

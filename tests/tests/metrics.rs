@@ -1,5 +1,7 @@
 //! What Prometheus reads after a scripted run equals what the client saw, outcome by outcome.
 
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The statistics as Prometheus reads them, in the OpenMetrics text format.
+//! The statistics as Prometheus reads them, in the `OpenMetrics` text format.
 //!
 //! Every series of a known tool, function or breaker is there from the start, with a count of zero;
 //! but for errors by code, which are there once they have happened. Labels are names in the code and
@@ -172,7 +172,9 @@ fn of_error(error: &ErrorCount) -> Labels<'_> {
     vec![("code", &*error.code), ("kind", error.kind.as_str()), ("severity", error.severity.as_str())]
 }
 
-const GAUGES: &[(&str, &str, fn(&ToolSnapshot) -> u64)] = &[
+type Count = fn(&ToolSnapshot) -> u64;
+
+const GAUGES: &[(&str, &str, Count)] = &[
     ("resilient_in_flight", "Calls that are running", |read| read.in_flight),
     ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| read.waiting),
 ];

@@ -51,9 +51,18 @@ pub struct Health {
 
 #[derive(Default)]
 struct Known {
-    last: Option<(Instant, HealthReport)>,
+    /// How many runs have begun.
+    begun: u64,
+    last: Option<Last>,
     history: HashMap<String, History>,
     rate: ErrorRate,
+}
+
+/// The last run that came to its end.
+struct Last {
+    run: u64,
+    at: Instant,
+    report: HealthReport,
 }
 
 /// What is remembered of a check between two runs.
@@ -99,12 +108,12 @@ impl Health {
 
     /// The last report, if it is not older than 30 s; else a new one.
     pub async fn report(&self) -> HealthReport {
-        self.report_not_before(Instant::now().checked_sub(INTERVAL)).await
+        self.report_of(INTERVAL).await
     }
 
     /// A report that is made now.
     pub async fn report_now(&self) -> HealthReport {
-        self.report_not_before(Some(Instant::now())).await
+        self.report_of(Duration::ZERO).await
     }
 
     /// Makes a report now and then until the future is dropped: spawn it.
@@ -115,11 +124,13 @@ impl Health {
         }
     }
 
-    async fn report_not_before(&self, oldest: Option<Instant>) -> HealthReport {
+    /// A report that is younger than this, or was begun after it was asked for.
+    async fn report_of(&self, age: Duration) -> HealthReport {
+        let asked = self.lock().begun;
         let known = || {
             let known = self.lock();
-            let (at, report) = known.last.as_ref()?;
-            let is_good = oldest.is_none_or(|oldest| *at >= oldest);
+            let Last { run, at, report } = known.last.as_ref()?;
+            let is_good = at.elapsed() < age || *run > asked;
             is_good.then(|| HealthReport { age: at.elapsed(), ..report.clone() })
         };
         if let Some(known) = known() {
@@ -130,9 +141,14 @@ impl Health {
         if let Some(known) = known() {
             return known;
         }
-        let started = Instant::now();
+        let run = {
+            let mut known = self.lock();
+            known.begun += 1;
+            known.begun
+        };
+        let at = Instant::now();
         let report = self.run().await;
-        self.keep(started, &report);
+        self.keep(Last { run, at, report: report.clone() });
         report
     }
 
@@ -187,13 +203,13 @@ impl Health {
         CheckReport { name, status, critical, message, details, took, last_success, consecutive_failures }
     }
 
-    fn keep(&self, at: Instant, report: &HealthReport) {
+    fn keep(&self, last: Last) {
         let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
-        registry.note_health(report.checks.iter().map(|check| (check.name.clone(), check.status)));
-        let before = self.lock().last.replace((at, report.clone())).map(|(_, before)| before.status);
-        if before.is_some_and(|before| before != report.status) {
-            let (from, to) = (before.map(HealthStatus::as_str), report.status.as_str());
-            tracing::warn!(event = "health.changed", from, to);
+        registry.note_health(last.report.checks.iter().map(|check| (check.name.clone(), check.status)));
+        let now = last.report.status;
+        let before = self.lock().last.replace(last).map(|before| before.report.status);
+        if let Some(before) = before.filter(|before| *before != now) {
+            tracing::warn!(event = "health.changed", from = before.as_str(), to = now.as_str());
         }
     }
 

@@ -59,6 +59,17 @@ pub fn object(members: Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
+/// A line of the log: masked, and every text in it cut at 1,000 characters.
+#[cfg(feature = "logging")]
+pub(crate) fn line(value: Value) -> Value {
+    match json(value) {
+        Value::String(text) => Value::String(cut(text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(line).collect()),
+        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, line(value))).collect()),
+        scalar => scalar,
+    }
+}
+
 /// A text that leaves the process, on one line: without characters that hide or reorder others,
 /// masked, then cut at 1,000 characters.
 pub(crate) fn fit(plain: &str) -> String {

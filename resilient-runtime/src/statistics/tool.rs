@@ -260,6 +260,6 @@ impl ToolSnapshot {
     }
 }
 
-fn of<T: PartialEq>(counts: &[(T, u64)], wanted: T) -> u64 {
+fn of<T: PartialEq + Copy>(counts: &[(T, u64)], wanted: T) -> u64 {
     counts.iter().find(|(each, _)| *each == wanted).map_or(0, |(_, count)| *count)
 }
