@@ -194,7 +194,7 @@ impl Faults {
     /// Logs from within, so that the log line can be found by the correlation id.
     #[tool]
     async fn log(&self) -> Result<String, Fault> {
-        tracing::info!("hello from the tool");
+        tracing::info!(api_key = "hunter2", "hello from the tool");
         Ok("logged".into())
     }
 }
@@ -202,11 +202,9 @@ impl Faults {
 /// Serves it over stdio until the client leaves, with its log on stderr.
 #[must_use]
 pub fn serve_stdio() -> ExitCode {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
-        .with_writer(std::io::stderr)
-        .init();
+    let _logging = resilient_runtime::init();
+    // Twice is as good as once.
+    let _same = resilient_runtime::init();
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };

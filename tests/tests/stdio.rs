@@ -64,6 +64,25 @@ async fn a_panic_anywhere_is_answered_within_a_second_and_the_server_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_the_log_is_json_and_no_secret_is_in_it() {
+    let server = faults().await;
+    for tool in ["log", "panic_in_body", "panic_in_arguments", "panic_in_display", "fail"] {
+        server.call(tool, json!({"text": "x"})).await.expect("an answer");
+    }
+    let panicked = server.process().wait_for_log(|line| line.contains("\"event\":\"panic\"")).await.expect("a line");
+    assert!(panicked.contains("faults.rs:"), "{panicked}");
+    let hello = server.process().wait_for_log(|line| line.contains("hello from the tool")).await.expect("a line");
+    let hello: Value = serde_json::from_str(&hello).expect("JSON");
+    assert_eq!((&hello["api_key"], &hello["level"]), (&json!("***"), &json!("INFO")));
+    let at = hello["timestamp"].as_str().expect("a time");
+    assert!(at.ends_with('Z') && at.as_bytes().get(10) == Some(&b'T'), "{at}");
+    for line in server.process().log() {
+        assert!(serde_json::from_str::<Value>(&line).is_ok_and(|line| line.is_object()), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_a_drop_at_the_timeout_leaves_the_timeouts_answer() {
     let server = faults().await;
     let started = Instant::now();
