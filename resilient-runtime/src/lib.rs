@@ -67,6 +67,8 @@ mod shown;
 mod site;
 mod statistics;
 mod telemetry;
+#[cfg(any(feature = "http", feature = "rmcp"))]
+mod view;
 
 pub use resilient_macros::{McpError, resilient};
 pub use resilient_policy::{

@@ -71,9 +71,6 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
         let (tool, attempts) = (call.site().name(), call.attempts());
         let (code, kind, severity) = (error.code(), error.kind(), error.severity());
         let counted = call.statistics().failed(&code, kind, severity);
-        if let (Some(tool), Some(context)) = (call.site().tool(), call.context()) {
-            keep_recent(call.recent(), tool.into(), counted, error, attempts, context);
-        }
         let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
         let _entered = call.span().enter();
         macro_rules! tell {
@@ -97,6 +94,9 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
             Severity::Medium => tell!(warn),
             Severity::High | Severity::Critical => tell!(error),
         }
+        if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
+            keep_recent(recent, tool.into(), counted, error, attempts, context);
+        }
     });
 }
 
@@ -109,6 +109,9 @@ pub(crate) fn keep_recent(
     attempts: u32,
     context: &CallContext,
 ) {
+    if matches!(error.kind(), ErrorKind::CircuitOpen | ErrorKind::Overloaded) {
+        return;
+    }
     recent.keep(RecentError {
         at: SystemTime::now(),
         correlation_id: context.correlation_id().clone(),

@@ -271,6 +271,130 @@ async fn tools_are_as_healthy_as_their_last_calls_and_the_rate_of_errors_is_that
     assert_eq!(of(&health.report_now().await, "error_rate").0, CheckStatus::Pass);
 }
 
+struct Direct;
+
+#[resilient]
+#[tool_router]
+impl Direct {
+    /// Fails.
+    #[tool]
+    async fn health_fails(&self) -> Result<String, Failure> {
+        Err(Failure::Down)
+    }
+
+    /// Fails by its caller's fault, and has a substitute for that.
+    #[resilient(fallback = value(String::from("instead")))]
+    #[tool]
+    async fn health_missing(&self) -> Result<String, Substituted> {
+        Err(Substituted::Missing)
+    }
+
+    /// Is asked too often.
+    #[resilient(rate_limit(rate = "1/1h", burst = 1))]
+    #[tool]
+    async fn health_limited(&self) -> Result<String, Failure> {
+        Ok(String::new())
+    }
+}
+
+#[derive(Debug, thiserror::Error, McpError)]
+enum Substituted {
+    #[error("missing")]
+    #[mcp(kind = not_found, fallback = true)]
+    Missing,
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_that_of_the_last_five_minutes_whenever_somebody_looks() {
+    let registry = Arc::new(Registry::new());
+    let fail = async |times: u32| {
+        for _ in 0..times {
+            let _ = registry.clone().scope(async { Direct.health_fails().await }).await;
+        }
+    };
+    let health = health(&registry);
+    fail(40).await;
+    // The first report knows what has been since the health is there, and the next ones still do.
+    for _ in 0..9 {
+        let report = health.report_now().await;
+        assert_eq!(of(&report, "error_rate"), (CheckStatus::Fail, "40 of 40 calls failed lately".into()));
+        assert_eq!(report.status, HealthStatus::Unhealthy);
+        tokio::time::sleep(30 * SECOND).await;
+    }
+    tokio::time::sleep(61 * SECOND).await;
+    assert_eq!(of(&health.report_now().await, "error_rate").1, "0 calls lately, too few to say anything");
+    // What was counted while nobody looked is of no known time.
+    fail(40).await;
+    tokio::time::sleep(3_600 * SECOND).await;
+    let report = health.report_now().await;
+    let (status, message) = of(&report, "error_rate");
+    assert!(status == CheckStatus::Pass && message.starts_with("nobody has looked for so long"), "{message}");
+    fail(20).await;
+    assert_eq!(of(&health.report_now().await, "error_rate").1, "20 of 20 calls failed lately");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_callers_do_wrong_or_too_often_makes_nobody_unhealthy_and_hides_no_failure() {
+    let registry = Arc::new(Registry::new());
+    let health = health(&registry);
+    for _ in 0..40 {
+        let _ = registry.clone().scope(async { Direct.health_limited().await }).await;
+    }
+    let report = health.report_now().await;
+    assert_eq!(of(&report, "error_rate"), (CheckStatus::Pass, "0 of 40 calls failed lately".into()));
+    assert_eq!(report.tools[0].consecutive_failures, 0);
+    for _ in 0..30 {
+        assert!(registry.clone().scope(async { Direct.health_missing().await }).await.is_ok());
+        let _ = registry.clone().scope(async { Direct.health_fails().await }).await;
+    }
+    assert_eq!(of(&health.report_now().await, "error_rate").1, "30 of 100 calls failed lately");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_takes_the_place_of_one_of_the_same_name_a_built_in_one_too() {
+    let own = |message: &'static str| HealthCheck::new("breakers", move || async move { CheckResult::fail(message) });
+    let report = health(&Arc::default()).check(own("first")).check(own("second")).report().await;
+    let named: Vec<_> = report.checks.iter().filter(|check| check.name == "breakers").collect();
+    assert_eq!((named.len(), &*named[0].message), (1, "second"));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_cannot_even_be_dropped_harms_nobody() {
+    let check = HealthCheck::new("bomb", || async {
+        let _bomb = Bomb;
+        std::future::pending::<CheckResult>().await
+    });
+    let health = health(&Arc::default()).check(check);
+    tokio::time::timeout(SECOND, health.report()).await.expect_err("it takes five");
+    assert_eq!(of(&health.report().await, "bomb"), (CheckStatus::Fail, "no answer within 5s".into()));
+}
+
+#[tokio::test]
+async fn a_check_that_keeps_its_thread_for_too_long_has_failed() {
+    let limit = Duration::from_millis(5);
+    let check = HealthCheck::new("blocks", move || async move {
+        let started = std::time::Instant::now();
+        while started.elapsed() < 4 * limit {
+            std::hint::spin_loop();
+        }
+        CheckResult::pass("at last")
+    });
+    let report = health(&Arc::default()).check(check.timeout(limit)).report().await;
+    assert_eq!(of(&report, "blocks"), (CheckStatus::Fail, "no answer within 5ms".into()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn details_are_masked_and_can_be_left_out() {
     let check = HealthCheck::new("secrets", || async {

@@ -44,6 +44,7 @@ impl BreakerSeries {
     pub(crate) fn count(&mut self, other: &Self) {
         self.rejected += other.rejected;
         self.stale += other.stale;
+        self.attempts.add(&other.attempts);
         for ((_, count), (_, more)) in self.transitions.iter_mut().zip(&other.transitions) {
             *count += more;
         }

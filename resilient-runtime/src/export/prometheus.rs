@@ -19,6 +19,7 @@
 //! | `resilient_rejected_total` | `tool`, `reason` |
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |
 //! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
+//! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!
 //! A guarded function that is no tool is `fn` and its name where a tool has its name. Breakers of the
 //! keys of one name are one series: its state is that of the worst, its counts are the sums.
@@ -106,9 +107,14 @@ impl Collector for Statistics {
         let tools = registry.tools().into_iter().map(|(name, read)| Counted { name: name.to_string(), read });
         let mut all: Vec<_> = tools.collect();
         operations(&mut to, &all)?;
-        // No tool has a space in its name.
-        let functions = registry.functions().into_iter();
-        all.extend(functions.map(|(name, read)| Counted { name: format!("fn {name}"), read }));
+        for (name, read) in registry.functions() {
+            let mut name = format!("fn {name}");
+            // rmcp lets a tool have any name, this one too.
+            while all.iter().any(|tool| tool.name == name) {
+                name.insert_str(0, "fn ");
+            }
+            all.push(Counted { name, read });
+        }
         let series = registry.breaker_series();
         calls(&mut to, &all)?;
         attempts(&mut to, &all, &series)?;
@@ -116,7 +122,10 @@ impl Collector for Statistics {
         let checks = registry.health_statuses();
         let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
         let help = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
-        family(&mut to, "resilient_health_status", help, MetricType::Gauge, statuses)
+        family(&mut to, "resilient_health_status", help, MetricType::Gauge, statuses)?;
+        #[cfg(target_os = "linux")]
+        super::process::encode(&mut to)?;
+        Ok(())
     }
 }
 

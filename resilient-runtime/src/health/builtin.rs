@@ -1,9 +1,9 @@
 //! What is looked at without anybody asking for it: breakers, the rate of errors, memory.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::Duration;
 
-use resilient_policy::Fault;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::check::CheckResult;
 use super::report::{BreakerHealth, HealthStatus, ToolHealth};
 use crate::breaker::BreakerState;
 use crate::registry::Registry;
-use crate::statistics::{Outcome, ToolSnapshot};
+use crate::statistics::Outcome;
 
 /// The time over which the rate of errors is taken.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
@@ -43,6 +43,8 @@ pub(super) fn breaker_health(registry: &Registry) -> Vec<BreakerHealth> {
         status: match it.state {
             BreakerState::Closed if it.consecutive_failures == 0 => HealthStatus::Healthy,
             BreakerState::Closed | BreakerState::HalfOpen => HealthStatus::Degraded,
+            // Its open period is over: the next call probes.
+            BreakerState::Open if it.remaining.is_none() => HealthStatus::Degraded,
             BreakerState::Open | BreakerState::Isolated => HealthStatus::Unhealthy,
         },
         state: it.state.as_str().into(),
@@ -77,7 +79,7 @@ pub(super) fn tool_health(registry: &Registry, is_critical: impl Fn(&str) -> boo
 }
 
 /// The rate of errors over the last minutes, taken from counts that were read before: no call pays for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ErrorRate(VecDeque<Sample>);
 
 #[derive(Debug, Clone, Copy)]
@@ -88,23 +90,27 @@ struct Sample {
 }
 
 impl ErrorRate {
+    /// A rate of what happens from now on.
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self(VecDeque::from([Sample::now(registry)]))
+    }
+
     pub(super) fn check(&mut self, registry: &Registry) -> CheckResult {
-        let now = Instant::now();
-        let (calls, failures) = registry
-            .tools()
-            .iter()
-            .map(|(_, read)| (read.calls(), failures(read)))
-            .fold((0, 0), |(calls, failures), (more, failed)| (calls + more, failures + failed));
-        // The newest of those that are old enough is where the window begins.
-        while self.0.get(1).is_some_and(|next| now.duration_since(next.at) >= WINDOW) {
+        let now = Sample::now(registry);
+        // What was counted before the window is not known any more.
+        while self.0.front().is_some_and(|first| now.at.duration_since(first.at) > WINDOW) {
             self.0.pop_front();
         }
-        let begin = self.0.front().copied().unwrap_or(Sample { at: now, calls: 0, failures: 0 });
-        // A report every now and then is enough to take a rate of.
-        if self.0.back().is_none_or(|last| now.duration_since(last.at) >= WINDOW / 20) {
-            self.0.push_back(Sample { at: now, calls, failures });
+        let begin = self.0.front().copied();
+        // Some samples are enough to take a rate of.
+        if self.0.back().is_none_or(|last| now.at.duration_since(last.at) >= WINDOW / 20) {
+            self.0.push_back(now);
         }
-        let (calls, failures) = (calls.saturating_sub(begin.calls), failures.saturating_sub(begin.failures));
+        let Some(begin) = begin else {
+            return CheckResult::pass("nobody has looked for so long that nothing is known of the last minutes");
+        };
+        let calls = now.calls.saturating_sub(begin.calls);
+        let failures = now.failures.saturating_sub(begin.failures);
         if calls < FEWEST_CALLS {
             return CheckResult::pass(format!("{calls} calls lately, too few to say anything"));
         }
@@ -120,13 +126,15 @@ impl ErrorRate {
     }
 }
 
-/// Calls that failed, but for those that their callers got wrong.
-fn failures(read: &ToolSnapshot) -> u64 {
-    let ended = [Outcome::Error, Outcome::Rejected, Outcome::Timeout, Outcome::Panic];
-    let ended: u64 = ended.iter().map(|outcome| read.outcome(*outcome)).sum();
-    let by_callers: u64 =
-        read.errors.iter().filter(|error| error.kind.fault() == Fault::Caller).map(|error| error.count).sum();
-    ended.saturating_sub(by_callers)
+impl Sample {
+    fn now(registry: &Registry) -> Self {
+        let (calls, failures) = registry
+            .tools()
+            .iter()
+            .map(|(_, read)| (read.calls(), read.failures()))
+            .fold((0, 0), |(calls, failures), (more, failed)| (calls + more, failures + failed));
+        Self { at: Instant::now(), calls, failures }
+    }
 }
 
 /// The memory that is resident, against what the process may have. `None` where nobody sets a limit, or
@@ -153,10 +161,15 @@ pub(crate) fn resident() -> Option<u64> {
     kib.checked_mul(1_024)
 }
 
-/// The limit of the control group, in a container its own: version 2, else version 1.
+/// The least that a control group allows which this process is in: of version 2, else of version 1.
 fn limit() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let limit = read("/sys/fs/cgroup/memory.max").or_else(|| read("/sys/fs/cgroup/memory/memory.limit_in_bytes"))?;
+    let read = |path: &Path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    // In a container its own group is the root; outside, every group around it has a say.
+    let around = Path::new(own).ancestors();
+    let limits = around.filter_map(|group| read(&Path::new("/sys/fs/cgroup").join(group).join("memory.max")));
+    let limit = limits.min().or_else(|| read(Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes")))?;
     // Version 1 says "none" with the largest number of pages.
     (limit < 1 << 60).then_some(limit)
 }

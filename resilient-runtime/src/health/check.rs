@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use resilient_policy::format_duration;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
     /// Everything is as it should be.
@@ -118,6 +120,12 @@ impl HealthCheck {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+}
+
+impl HealthCheck {
+    pub(super) fn too_late(&self) -> CheckResult {
+        CheckResult::fail(format!("no answer within {}", format_duration(self.timeout)))
     }
 }
 

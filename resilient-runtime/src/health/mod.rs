@@ -12,7 +12,16 @@
 //! ```
 //!
 //! A report is kept for 30 s; who asks meanwhile gets it with its age, and who asks while the checks
-//! run waits for the same run. All checks run at a time, each with its own limit.
+//! run waits for the same run. All checks run at a time, each in a task of its own and with its own limit.
+//!
+//! Built in are
+//!
+//! * `breakers`: one that is open is a warning;
+//! * `error_rate`, which is critical: of at least 20 calls in the last five minutes more than 10 % have
+//!   failed (a warning), or more than 20 % (a failure). What callers did wrong, too often or gave up does
+//!   not count. It is known where reports are made now and then: see [`Health::watch`];
+//! * `memory`, which is critical: from 80 % of what the process may have on a warning, from 95 % on a
+//!   failure. It is there where a control group sets a limit.
 
 mod builtin;
 mod check;
@@ -25,11 +34,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 pub use check::{Check, CheckResult, CheckStatus, HealthCheck};
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, ToolHealth};
 
+use crate::clock::later;
 use crate::pipeline::barrier;
 use crate::redact;
 use crate::registry::Registry;
@@ -41,7 +52,7 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// The health of a server.
 pub struct Health {
     registry: Option<Arc<Registry>>,
-    checks: Vec<HealthCheck>,
+    checks: Vec<Arc<HealthCheck>>,
     critical_tools: BTreeSet<String>,
     started: Instant,
     /// Whoever holds it runs the checks.
@@ -49,7 +60,6 @@ pub struct Health {
     known: Mutex<Known>,
 }
 
-#[derive(Default)]
 struct Known {
     /// How many runs have begun.
     begun: u64,
@@ -76,26 +86,32 @@ impl Health {
     /// The health of this process, with the checks that are built in.
     #[must_use]
     pub fn new() -> Self {
+        Self::within(None)
+    }
+
+    fn within(registry: Option<Arc<Registry>>) -> Self {
+        let rate = ErrorRate::new(registry.as_deref().unwrap_or_else(|| Registry::global()));
         Self {
-            registry: None,
+            registry,
             checks: Vec::new(),
             critical_tools: BTreeSet::new(),
             started: Instant::now(),
             running: tokio::sync::Mutex::new(()),
-            known: Mutex::default(),
+            known: Mutex::new(Known { begun: 0, last: None, history: HashMap::new(), rate }),
         }
     }
 
     /// The health of what runs in this registry.
     #[must_use]
     pub fn of(registry: &Arc<Registry>) -> Self {
-        Self { registry: Some(Arc::clone(registry)), ..Self::new() }
+        Self::within(Some(Arc::clone(registry)))
     }
 
-    /// Adds a check.
+    /// Adds a check. It takes the place of one of the same name, a built-in one too.
     #[must_use]
     pub fn check(mut self, check: HealthCheck) -> Self {
-        self.checks.push(check);
+        self.checks.retain(|known| known.name != check.name);
+        self.checks.push(Arc::new(check));
         self
     }
 
@@ -116,11 +132,13 @@ impl Health {
         self.report_of(Duration::ZERO).await
     }
 
-    /// Makes a report now and then until the future is dropped: spawn it.
+    /// Makes a report every 30 s until the future is dropped: spawn it.
     pub async fn watch(&self) {
+        let mut ticks = interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            ticks.tick().await;
             self.report_now().await;
-            tokio::time::sleep(INTERVAL).await;
         }
     }
 
@@ -153,8 +171,8 @@ impl Health {
     }
 
     async fn run(&self) -> HealthReport {
-        let results = all(self.checks.iter().map(|check| Box::pin(run(check)) as Pin<Box<_>>).collect()).await;
-        let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
+        let results = results(&self.checks).await;
+        let registry = self.registry();
         let breakers = builtin::breaker_health(registry);
         let tools = builtin::tool_health(registry, |tool| self.critical_tools.contains(tool));
         let own = self
@@ -169,7 +187,8 @@ impl Health {
             Some(("error_rate", true, rate)),
             builtin::memory().map(|memory| ("memory", true, memory)),
         ];
-        let built_in = built_in.into_iter().flatten();
+        let is_own = |name: &str| self.checks.iter().any(|check| check.name == name);
+        let built_in = built_in.into_iter().flatten().filter(|(name, ..)| !is_own(name));
         let all =
             own.chain(built_in.map(|(name, is_critical, result)| (name.into(), is_critical, result, Duration::ZERO)));
         let checks: Vec<_> =
@@ -192,7 +211,10 @@ impl Health {
         if status == CheckStatus::Fail {
             history.consecutive_failures = history.consecutive_failures.saturating_add(1);
         } else {
-            *history = History { last_success: Some(SystemTime::now()), consecutive_failures: 0 };
+            history.consecutive_failures = 0;
+        }
+        if status == CheckStatus::Pass {
+            history.last_success = Some(SystemTime::now());
         }
         let History { last_success, consecutive_failures } = *history;
         drop(known);
@@ -204,12 +226,19 @@ impl Health {
     }
 
     fn keep(&self, last: Last) {
-        let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
-        registry.note_health(last.report.checks.iter().map(|check| (check.name.clone(), check.status)));
+        self.registry().note_health(last.report.checks.iter().map(|check| (check.name.clone(), check.status)));
         let now = last.report.status;
         let before = self.lock().last.replace(last).map(|before| before.report.status);
         if let Some(before) = before.filter(|before| *before != now) {
             tracing::warn!(event = "health.changed", from = before.as_str(), to = now.as_str());
+        }
+    }
+
+    /// Where what it is the health of is counted.
+    pub(crate) fn registry(&self) -> &Registry {
+        match &self.registry {
+            Some(own) => own,
+            None => Registry::global(),
         }
     }
 
@@ -248,11 +277,33 @@ fn overall(checks: &[CheckReport], tools: &[ToolHealth]) -> HealthStatus {
     }
 }
 
+/// What each check finds, and how long it took. They are given up where nobody waits for them.
+async fn results(checks: &[Arc<HealthCheck>]) -> Vec<(CheckResult, Duration)> {
+    let started = Instant::now();
+    let run = |check: &Arc<HealthCheck>| {
+        let check = Arc::clone(check);
+        AbortOnDropHandle::new(tokio::spawn(async move { run(&check).await }))
+    };
+    let running: Vec<_> = checks.iter().map(run).collect();
+    let mut results = Vec::with_capacity(checks.len());
+    for (check, running) in checks.iter().zip(running) {
+        // One that does not give up its thread cannot be cut off, but nobody has to wait for it.
+        let found = timeout_at(later(started, check.timeout), running).await;
+        results.push(match found {
+            Ok(Ok(found)) => found,
+            // A runtime that shuts down ends its tasks.
+            Ok(Err(_)) => (CheckResult::fail("the check was given up"), started.elapsed()),
+            Err(_) => (check.too_late(), started.elapsed()),
+        });
+    }
+    results
+}
+
 /// Runs a check within its limit. A panic is a failure.
 async fn run(check: &HealthCheck) -> (CheckResult, Duration) {
     let started = Instant::now();
-    let mut looking = barrier(|| check.check.look());
-    let caught = poll_fn(|cx| match &mut looking {
+    let mut looking = Looking(barrier(|| check.check.look()));
+    let caught = poll_fn(|cx| match &mut looking.0 {
         None => Poll::Ready(None),
         Some(look) => match barrier(|| look.as_mut().poll(cx)) {
             None => Poll::Ready(None),
@@ -260,26 +311,19 @@ async fn run(check: &HealthCheck) -> (CheckResult, Duration) {
         },
     });
     let result = match timeout(check.timeout, pin!(caught)).await {
-        Ok(Some(result)) => result,
         Ok(None) => CheckResult::fail("the check panicked"),
-        Err(_) => CheckResult::fail(format!("no answer within {}", resilient_policy::format_duration(check.timeout))),
+        Ok(Some(result)) if started.elapsed() <= check.timeout => result,
+        Ok(Some(_)) | Err(_) => check.too_late(),
     };
-    // What is left of it may panic when it is dropped.
-    barrier(|| drop(looking));
     (result, started.elapsed())
 }
 
-/// Waits for all of them at a time.
-async fn all<T>(mut running: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
-    let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        for (future, done) in running.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
-            if let Poll::Ready(value) = future.as_mut().poll(cx) {
-                *done = Some(value);
-            }
-        }
-        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
+/// A check that runs, if making it did not panic.
+struct Looking<'a>(Option<Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>>);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        // What is left of it may panic too, also where whoever asked has given up.
+        barrier(|| drop(self.0.take()));
+    }
 }

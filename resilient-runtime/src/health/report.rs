@@ -9,6 +9,7 @@ use super::check::CheckStatus;
 
 /// Whether the server, or one of its tools, is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     /// It works.
@@ -33,6 +34,7 @@ impl HealthStatus {
 
 /// What all checks found, at one time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct HealthReport {
     /// The status of the whole: unhealthy where a critical check fails or a critical tool is unhealthy,
@@ -40,9 +42,11 @@ pub struct HealthReport {
     pub status: HealthStatus,
     /// How old the report is when it is handed out.
     #[serde(rename = "age_ms", serialize_with = "millis")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub age: Duration,
     /// Since when this is watched.
     #[serde(rename = "uptime_ms", serialize_with = "millis")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub uptime: Duration,
     /// What each check found.
     pub checks: Vec<CheckReport>,
@@ -65,6 +69,7 @@ impl HealthReport {
 
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct CheckReport {
     /// Its name.
@@ -80,9 +85,11 @@ pub struct CheckReport {
     pub details: Option<Value>,
     /// How long it took.
     #[serde(rename = "took_ms", serialize_with = "millis")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub took: Duration,
     /// When it last passed.
     #[serde(rename = "last_success_unix_ms", serialize_with = "moment", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "Option<u64>"))]
     pub last_success: Option<SystemTime>,
     /// How often it has failed since.
     pub consecutive_failures: u32,
@@ -90,6 +97,7 @@ pub struct CheckReport {
 
 /// How a tool does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct ToolHealth {
     /// The tool.
@@ -105,12 +113,13 @@ pub struct ToolHealth {
 
 /// How a dependency does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct BreakerHealth {
     /// The breaker.
     pub breaker: String,
     /// Healthy while it is closed without failures in a row, degraded while it counts some or probes,
-    /// unhealthy while it is open.
+    /// unhealthy while it rejects: open, until its open period is over, or isolated by hand.
     pub status: HealthStatus,
     /// Where it stands.
     pub state: String,
@@ -118,6 +127,7 @@ pub struct BreakerHealth {
     pub consecutive_failures: u32,
     /// How long it still rejects.
     #[serde(rename = "retry_after_ms", serialize_with = "maybe_millis", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "Option<u64>"))]
     pub retry_after: Option<Duration>,
 }
 

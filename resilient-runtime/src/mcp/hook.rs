@@ -25,7 +25,7 @@ use crate::context::{self, CallContext, Request};
 use crate::pipeline::barrier;
 use crate::registry::Registry;
 use crate::statistics::{ErrorType, Outcome, ToolStatistics};
-use crate::{McpError, ResilienceError, telemetry};
+use crate::{Classify as _, McpError, ResilienceError, telemetry};
 
 type Handled = Result<CallToolResponse, ErrorData>;
 type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
@@ -35,11 +35,21 @@ type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 /// `#[resilient]` above `#[tool_router]` does this by itself. A router that is wrapped twice, or
 /// that is put together from wrapped ones, hooks each call once.
 #[must_use]
-pub fn instrument<S: Send + Sync + 'static>(mut router: ToolRouter<S>) -> ToolRouter<S> {
+pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
+    hooked(router, |_| None)
+}
+
+/// The same, where it is known that some tools are counted under other names.
+pub(super) fn hooked<S: Send + Sync + 'static>(
+    mut router: ToolRouter<S>,
+    counted_as: impl Fn(&str) -> Option<&'static str>,
+) -> ToolRouter<S> {
     for route in router.map.values_mut() {
         let tool: Arc<str> = route.attr.name.as_ref().into();
+        let name = counted_as(&tool).map_or_else(|| Arc::clone(&tool), Arc::from);
         let hook = Arc::new(Hook {
-            statistics: Registry::global().statistics(&tool),
+            statistics: Registry::global().statistics(&name),
+            name,
             effect: effect(route.attr.annotations.as_ref()),
             keeps_answers: AtomicU8::new(UNKNOWN),
             tool,
@@ -53,6 +63,8 @@ pub fn instrument<S: Send + Sync + 'static>(mut router: ToolRouter<S>) -> ToolRo
 /// What the hook knows about one route.
 struct Hook {
     tool: Arc<str>,
+    /// The name under which it is counted.
+    name: Arc<str>,
     statistics: Arc<ToolStatistics>,
     effect: Effect,
     /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
@@ -126,7 +138,7 @@ struct Served<'h> {
 
 impl<'h> Served<'h> {
     fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
-        let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.tool));
+        let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.name));
         let statistics = scoped.unwrap_or_else(|| Arc::clone(&hook.statistics));
         statistics.call_started();
         let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
@@ -161,11 +173,16 @@ impl<'h> Served<'h> {
 
     fn answered(mut self, answered: Handled) -> Handled {
         let answered = match answered {
-            Err(error) if is_about_arguments(&error) => {
+            Err(error) if is_about_arguments(&error) && !self.is_claimed() => {
                 let error = BadArguments(error.message.into_owned());
                 self.failed(&error);
                 self.fault = Some(Fault::Caller);
                 self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
+            }
+            Err(error) if !self.is_claimed() => {
+                self.failed(&error);
+                self.fault = Some(error.kind().fault());
+                Err(error)
             }
             other => other,
         };
@@ -174,9 +191,18 @@ impl<'h> Served<'h> {
             Ok(_) => false,
             Err(_) => true,
         };
-        let outcome = match self.request.report().outcome {
+        let reported = self.request.report().outcome;
+        let outcome = match reported {
             // A good answer that could not be written down is none.
-            None | Some(Outcome::Ok | Outcome::Fallback) if failed => Outcome::Error,
+            Some(Outcome::Ok | Outcome::Fallback) if failed => {
+                self.fault = Some(Fault::Server);
+                Outcome::Error
+            }
+            // Nobody guards it: such an answer is the tool's own.
+            None if failed => {
+                self.fault = self.fault.or(Some(Fault::Nobody));
+                Outcome::Error
+            }
             reported => reported.unwrap_or(Outcome::Ok),
         };
         let error = match &answered {
@@ -201,9 +227,15 @@ impl<'h> Served<'h> {
     }
 
     fn panicked(mut self) -> Handled {
+        self.fault = Some(Fault::Server);
         self.failed(&ResilienceError::Panicked);
         self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic));
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
+    }
+
+    /// Whether a guarded function has taken the call, and counts how it fails.
+    fn is_claimed(&self) -> bool {
+        self.request.report().claimed
     }
 
     /// Counts an error that no guarded function knows of.
@@ -216,7 +248,7 @@ impl<'h> Served<'h> {
         let code = statistics.failed(&error.code(), error.kind(), error.severity());
         if let Some(context) = &self.context {
             let recent = Registry::scoped().map_or_else(|| Registry::global().recent(), |registry| registry.recent());
-            telemetry::keep_recent(&recent, Arc::clone(&self.hook.tool), code, error, attempts, context);
+            telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, error, attempts, context);
         }
     }
 
@@ -224,22 +256,25 @@ impl<'h> Served<'h> {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
-        let report = self.request.report();
+        let (claimed, keeps_answers, statistics, of_function, attempts) = {
+            let report = self.request.report();
+            (report.claimed, report.keeps_answers, report.statistics.clone(), report.fault, report.attempts)
+        };
         // A call that never came to the function, for its arguments, says nothing about it.
         let keeps = &self.hook.keeps_answers;
-        if report.claimed {
-            keeps.store(if report.keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
+        if claimed {
+            keeps.store(if keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
         } else if outcome == Outcome::Ok {
             // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
             let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
         }
-        let statistics = report.statistics.as_ref().unwrap_or(&self.statistics);
-        let fault = self.fault.or(report.fault);
-        statistics.call_ended(outcome, fault, error, self.started.elapsed());
+        let statistics = statistics.as_ref().unwrap_or(&self.statistics);
+        let fault = self.fault.or(of_function);
+        statistics.call_ended(outcome, fault, error, Some(self.started.elapsed()));
         if let Some(error) = error {
             self.span.record("error.type", &*error.as_text());
         }
-        telemetry::call_ended(&self.span, &self.hook.tool, outcome, report.attempts, self.context.as_ref());
+        telemetry::call_ended(&self.span, &self.hook.tool, outcome, attempts, self.context.as_ref());
     }
 }
 
@@ -254,10 +289,18 @@ fn tells_of_an_error(result: &CallToolResult) -> bool {
     result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
 }
 
+/// How rmcp begins what it says of arguments that do not fit.
+const BAD_ARGUMENTS: &str = "failed to deserialize parameters:";
+
 /// rmcp tells arguments that do not fit as this error and turns it into an answer of the tool
 /// further out, where nobody could add the correlation id.
 fn is_about_arguments(error: &ErrorData) -> bool {
-    error.code == ErrorCode::INVALID_PARAMS && error.message.starts_with("failed to deserialize parameters:")
+    error.code == ErrorCode::INVALID_PARAMS && error.message.starts_with(BAD_ARGUMENTS)
+}
+
+/// Says of arguments, as rmcp does, that they do not fit.
+pub(super) fn bad_arguments(why: &str) -> ErrorData {
+    ErrorData::invalid_params(format!("{BAD_ARGUMENTS} {why}"), None)
 }
 
 /// What remains to be said where even saying it panicked.

@@ -5,12 +5,14 @@ mod arguments;
 mod error_data;
 mod hook;
 mod offer;
+mod operator;
 pub(crate) mod request;
 mod results;
 mod shared;
 mod wire;
 
 pub use hook::instrument;
+pub use operator::operator_tools;
 #[cfg(feature = "config")]
 pub(crate) use shared::known;
 pub use shared::shared;

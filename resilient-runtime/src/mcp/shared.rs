@@ -54,7 +54,12 @@ where
         site.bind();
     }
     // Built outside the lock: building runs the user's code, which may ask for another router.
-    let mut router = super::instrument(build());
+    let plain = build();
+    // A router may be put together from those of other blocks, whose tools are guarded there.
+    let of_others = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
+    let all: Vec<_> = guarded.iter().copied().chain(of_others).collect();
+    let counted_as = |tool: &str| all.iter().find(|site| site.tool() == Some(tool)).map(|site| site.name());
+    let mut router = super::hook::hooked(plain, counted_as);
     offer::tell_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
     let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables };
@@ -62,12 +67,16 @@ where
     find().unwrap_or(made)
 }
 
+/// What the blocks of this server made.
+fn blocks_of<S: 'static>() -> Vec<Block> {
+    blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect()
+}
+
 /// What is known of a router: its tools, and of all blocks of its server those that are guarded.
 #[cfg(feature = "config")]
 pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::Known {
     let tools = router().map.keys().map(ToString::to_string).collect();
-    let mine: Vec<_> =
-        blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect();
+    let mine = blocks_of::<S>();
     crate::settings::Known {
         sites: mine.iter().flat_map(|block| block.guarded).copied().collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),

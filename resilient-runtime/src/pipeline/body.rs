@@ -97,11 +97,14 @@ pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(value) => Some(value),
         Err(payload) => {
-            tracing::error!(
-                event = "tool.panic",
-                panic = redact::fit(panic_text(&*payload)),
-                "a guarded function panicked"
-            );
+            // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                tracing::error!(
+                    event = "tool.panic",
+                    panic = redact::fit(panic_text(&*payload)),
+                    "a guarded function panicked"
+                );
+            }));
             // The payload's own drop is the user's code as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             None

@@ -311,7 +311,9 @@ pub(crate) async fn finish<R: Fallible>(
         }
         Err(error) => error,
     };
-    telemetry::call_failed(&call, &error);
+    if verdict.outcome() != Outcome::Cancelled {
+        telemetry::call_failed(&call, &error);
+    }
     let Some(kind) = kind else {
         if let Verdict::Answered(Meaning::Failed(failed)) = &verdict
             && failed.0.kind == ErrorKind::NotFound
@@ -340,7 +342,7 @@ pub(crate) async fn finish<R: Fallible>(
         call.statistics().fell_back(source);
         telemetry::fallback_used(chance.tool, source, kind, age);
         degrade(&call, Degraded { source, age, reason: kind.as_str() });
-        call.as_mut().finish_degraded();
+        call.as_mut().finish_degraded(&verdict);
     } else {
         if let Some(request) = call.hook() {
             request.report().fallback_error = chance.public_error.take();

@@ -42,6 +42,7 @@ pub(crate) use body::barrier;
 pub(crate) use call::{Call, Verdict};
 
 use crate::site::Entry;
+use crate::statistics::Outcome;
 use crate::telemetry;
 use body::{Attempts, Body};
 
@@ -119,7 +120,8 @@ where
 }
 
 fn finish<R: Answer>(call: Pin<&mut Call<'_>>, verdict: &Verdict, answer: &R) {
-    if let Some(error) = answer.error() {
+    // That a client gave up is no error of anybody's; it has an event of its own.
+    if let Some(error) = answer.error().filter(|_| verdict.outcome() != Outcome::Cancelled) {
         telemetry::call_failed(&call, error);
     }
     call.finish(verdict);

@@ -62,12 +62,18 @@ pub fn object(members: Map<String, Value>) -> Map<String, Value> {
 /// A line of the log: masked, and every text in it cut at 1,000 characters.
 #[cfg(feature = "logging")]
 pub(crate) fn line(value: Value) -> Value {
-    match json(value) {
-        Value::String(text) => Value::String(cut(text)),
-        Value::Array(items) => Value::Array(items.into_iter().map(line).collect()),
-        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, line(value))).collect()),
-        scalar => scalar,
+    // Before it is masked, no text is longer than is worth looking at, or holds what hides a secret.
+    fn each(value: Value, change: fn(String) -> String) -> Value {
+        match value {
+            Value::String(text) => Value::String(change(text)),
+            Value::Array(items) => Value::Array(items.into_iter().map(|item| each(item, change)).collect()),
+            Value::Object(members) => {
+                Value::Object(members.into_iter().map(|(name, value)| (name, each(value, change))).collect())
+            }
+            scalar => scalar,
+        }
     }
+    each(json(each(value, |text| bounded(&text).chars().filter(|c| !is_deceptive(*c)).collect())), cut)
 }
 
 /// A text that leaves the process, on one line: without characters that hide or reorder others,
@@ -86,7 +92,7 @@ fn bounded(text: &str) -> &str {
         return text;
     }
     let head = (0..=MOST).rev().find_map(|end| text.get(..end)).unwrap_or_default();
-    head.rsplit_once(char::is_whitespace).map_or("", |(words, _)| words)
+    head.rsplit_once(char::is_whitespace).map_or("…", |(words, _)| words)
 }
 
 /// Characters that change the order or the look of others and show nothing themselves: zero-width

@@ -147,7 +147,8 @@ impl Registry {
         function.map(|function| function.read())
     }
 
-    /// The last errors of tools, newest first: at most 100 of one tool and 1,000 in all.
+    /// The last errors of tools, newest first: at most 100 of one tool and 1,000 in all. Rejections by
+    /// breakers and limits are not kept, which would soon be all there is.
     #[must_use]
     pub fn recent_errors(&self) -> Vec<RecentError> {
         self.recent.read()
@@ -156,17 +157,17 @@ impl Registry {
     /// All errors of tools that there have been, by tool and code; those with the latest one first.
     #[must_use]
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
-        self.recent.groups()
+        ErrorGroup::of(&self.tools())
     }
 
-    /// What the last health report said of each check.
+    /// What the last health reports said of each check.
     #[must_use]
     pub fn health_statuses(&self) -> BTreeMap<String, CheckStatus> {
         self.lock().health.clone()
     }
 
     pub(crate) fn note_health(&self, checks: impl Iterator<Item = (String, CheckStatus)>) {
-        self.lock().health = checks.collect();
+        self.lock().health.extend(checks);
     }
 
     pub(crate) fn recent(&self) -> Arc<RecentErrors> {

@@ -38,34 +38,25 @@ impl AttemptOutcome {
     }
 }
 
-/// The attempts at one dependency.
-pub(crate) struct AttemptStatistics {
-    good: Histogram,
-    /// The others, in the order of their outcomes: most dependencies need few of them.
-    others: [OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len() - 1],
-}
+/// The attempts at one dependency, in the order of their outcomes: most know only some of them.
+pub(crate) struct AttemptStatistics([OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len()]);
 
 impl AttemptStatistics {
     pub(crate) const fn new() -> Self {
-        Self { good: Histogram::new(), others: [const { OnceLock::new() }; AttemptOutcome::ALL.len() - 1] }
+        Self([const { OnceLock::new() }; AttemptOutcome::ALL.len()])
     }
 
     pub(crate) fn ended(&self, outcome: AttemptOutcome, took: Duration) {
-        match (outcome as usize).checked_sub(1).and_then(|index| self.others.get(index)) {
-            Some(other) => other.get_or_init(|| Box::new(Histogram::new())).record(took),
-            None => self.good.record(took),
+        if let Some(durations) = self.0.get(outcome as usize) {
+            durations.get_or_init(|| Box::new(Histogram::new())).record(took);
         }
     }
 
     pub(crate) fn read(&self) -> AttemptSnapshot {
         AttemptSnapshot {
             durations: AttemptOutcome::ALL.map(|outcome| {
-                let other = (outcome as usize).checked_sub(1).and_then(|index| self.others.get(index));
-                let read = match other {
-                    Some(other) => other.get().map_or_else(HistogramSnapshot::empty, |histogram| histogram.read()),
-                    None => self.good.read(),
-                };
-                (outcome, read)
+                let known = self.0.get(outcome as usize).and_then(OnceLock::get);
+                (outcome, known.map_or_else(HistogramSnapshot::empty, |durations| durations.read()))
             }),
         }
     }
@@ -80,6 +71,12 @@ pub struct AttemptSnapshot {
 }
 
 impl AttemptSnapshot {
+    pub(crate) fn add(&mut self, others: &Self) {
+        for ((_, durations), (_, more)) in self.durations.iter_mut().zip(&others.durations) {
+            durations.add(more);
+        }
+    }
+
     /// How many attempts ended like this.
     #[must_use]
     pub fn count(&self, outcome: AttemptOutcome) -> u64 {

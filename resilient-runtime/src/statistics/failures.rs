@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use resilient_policy::{ErrorKind, Severity};
 
@@ -75,6 +76,10 @@ pub struct ErrorCount {
     pub severity: Severity,
     /// How often.
     pub count: u64,
+    /// When the first one was.
+    pub first: SystemTime,
+    /// When the last one was.
+    pub last: SystemTime,
 }
 
 /// The errors of one tool.
@@ -94,6 +99,7 @@ impl Failures {
 
     /// Counts an error, and says under which code.
     pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
+        let (code, now) = (label(code), SystemTime::now());
         let mut inner = self.lock();
         let is =
             |known: &ErrorCount, code: &str| &*known.code == code && known.kind == kind && known.severity == severity;
@@ -102,10 +108,12 @@ impl Failures {
         let code = if errors.len() < MOST || errors.iter().any(|known| is(known, code)) { code } else { OTHER };
         if let Some(known) = errors.iter_mut().find(|known| is(known, code)) {
             known.count += 1;
+            // The wall clock may go back.
+            (known.first, known.last) = (known.first.min(now), known.last.max(now));
             return Arc::clone(&known.code);
         }
         let code: Arc<str> = code.into();
-        errors.push(ErrorCount { code: Arc::clone(&code), kind, severity, count: 1 });
+        errors.push(ErrorCount { code: Arc::clone(&code), kind, severity, count: 1, first: now, last: now });
         code
     }
 
@@ -142,9 +150,25 @@ impl Failures {
     }
 }
 
+/// A code as a label. One that is a text may be somebody else's, and hold anything.
+fn label(code: &str) -> &str {
+    const LONGEST: usize = 100;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    if (1..=LONGEST).contains(&code.len()) && code.bytes().all(is_plain) { code } else { OTHER }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_that_is_a_text_is_no_label() {
+        let failures = Failures::new();
+        for code in ["X password=hunter2", "", &"Y".repeat(101)] {
+            assert_eq!(&*failures.count(code, ErrorKind::Internal, Severity::Low), OTHER);
+        }
+        assert_eq!(&*failures.count("MAKE_DOWN", ErrorKind::Internal, Severity::Low), "MAKE_DOWN");
+    }
 
     #[test]
     fn codes_without_end_fill_a_list_that_has_one() {

@@ -78,17 +78,34 @@ impl HistogramSnapshot {
     }
 
     /// These samples and those.
-    pub(super) fn and(mut self, others: &Self) -> Self {
+    pub(super) fn add(&mut self, others: &Self) {
         for (bucket, more) in self.buckets.iter_mut().zip(&others.buckets) {
             *bucket += more;
         }
         self.sum = self.sum.saturating_add(others.sum);
-        self
     }
 
     /// The upper edges of all buckets but the last, each included in its bucket.
     pub fn edges() -> impl Iterator<Item = Duration> {
         EDGES_MS.into_iter().map(Duration::from_millis)
+    }
+
+    /// The duration that this share of the samples does not exceed, 0.95 of them say. It is estimated:
+    /// within a bucket, samples are taken to lie evenly. Zero where there are none, and the last edge
+    /// for what was longer.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn quantile(&self, share: f64) -> Duration {
+        let wanted = share.clamp(0.0, 1.0) * self.count() as f64;
+        let (mut below, mut from) = (0.0, Duration::ZERO);
+        for (edge, count) in Self::edges().zip(&self.buckets) {
+            let count = *count as f64;
+            if count > 0.0 && below + count >= wanted {
+                return from + edge.saturating_sub(from).mul_f64(((wanted - below) / count).clamp(0.0, 1.0));
+            }
+            (below, from) = (below + count, edge);
+        }
+        if self.count() == 0 { Duration::ZERO } else { from }
     }
 
     /// The number of samples.
@@ -109,6 +126,20 @@ mod tests {
         for conventional in HistogramSnapshot::CONVENTIONAL {
             assert!(HistogramSnapshot::edges().any(|edge| edge == conventional), "{conventional:?}");
         }
+    }
+
+    #[test]
+    fn a_quantile_lies_in_the_bucket_of_its_sample() {
+        let ms = Duration::from_millis;
+        let histogram = Histogram::new();
+        assert_eq!(histogram.read().quantile(0.5), Duration::ZERO);
+        (0..90).for_each(|_| histogram.record(ms(15)));
+        (0..10).for_each(|_| histogram.record(ms(250)));
+        let read = histogram.read();
+        assert_eq!((read.quantile(0.45), read.quantile(0.9)), (Duration::from_micros(12_500), ms(15)));
+        assert_eq!((read.quantile(0.95), read.quantile(1.0), read.quantile(0.0)), (ms(250), ms(300), ms(10)));
+        histogram.record(Duration::from_secs(4_000));
+        assert_eq!((histogram.read().quantile(1.0), read.quantile(f64::NAN)), (ms(300_000), ms(10)));
     }
 
     #[test]

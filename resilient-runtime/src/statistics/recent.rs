@@ -1,5 +1,8 @@
 //! The last errors of tools, for whoever asks what has gone wrong: what the clients were told, and
 //! under which id the log has the rest.
+//!
+//! Rejections by a breaker or a limit are not among them: in an outage they would soon be all there is.
+//! They are counted with the others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +10,8 @@ use std::time::SystemTime;
 
 use resilient_policy::ErrorKind;
 
+use super::failures::ErrorCount;
+use super::tool::ToolSnapshot;
 use crate::context::{CorrelationId, Principal};
 
 /// The most errors that are kept of one tool, and of all.
@@ -53,6 +58,41 @@ pub struct ErrorGroup {
     pub last: SystemTime,
 }
 
+impl ErrorGroup {
+    /// What each tool has counted, as groups: those with the last error first.
+    pub(crate) fn of(tools: &[(Arc<str>, ToolSnapshot)]) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for (tool, read) in tools {
+            let begin = groups.len();
+            for error in &read.errors {
+                let known = groups.iter_mut().skip(begin).find(|group| group.code == error.code);
+                let Some(known) = known else {
+                    groups.push(Self::new(tool, error));
+                    continue;
+                };
+                if error.last >= known.last {
+                    (known.kind, known.last) = (error.kind, error.last);
+                }
+                known.first = known.first.min(error.first);
+                known.count += error.count;
+            }
+        }
+        groups.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| (&a.tool, &a.code).cmp(&(&b.tool, &b.code))));
+        groups
+    }
+
+    fn new(tool: &Arc<str>, error: &ErrorCount) -> Self {
+        Self {
+            tool: Arc::clone(tool),
+            code: Arc::clone(&error.code),
+            kind: error.kind,
+            count: error.count,
+            first: error.first,
+            last: error.last,
+        }
+    }
+}
+
 /// The last errors of all tools of a registry.
 #[derive(Default)]
 pub(crate) struct RecentErrors(Mutex<Kept>);
@@ -62,19 +102,12 @@ struct Kept {
     /// Oldest first.
     last: VecDeque<RecentError>,
     of_one: HashMap<Arc<str>, usize>,
-    groups: HashMap<(Arc<str>, Arc<str>), ErrorGroup>,
 }
 
 impl RecentErrors {
     pub(crate) fn keep(&self, error: RecentError) {
         let mut kept = self.lock();
-        let RecentError { at, ref tool, ref code, kind, .. } = error;
-        let fresh =
-            || ErrorGroup { tool: Arc::clone(tool), code: Arc::clone(code), kind, count: 0, first: at, last: at };
-        // Codes are few for each tool; tools are those of the code.
-        let group = kept.groups.entry((Arc::clone(tool), Arc::clone(code))).or_insert_with(fresh);
-        group.count += 1;
-        (group.kind, group.last) = (kind, at);
+        let tool = &error.tool;
         let of_one = kept.of_one.get(tool).copied().unwrap_or(0);
         let oldest = if of_one >= MOST_OF_ONE {
             kept.last.iter().position(|known| known.tool == *tool)
@@ -93,13 +126,6 @@ impl RecentErrors {
     /// The errors that are kept, newest first.
     pub(crate) fn read(&self) -> Vec<RecentError> {
         self.lock().last.iter().rev().cloned().collect()
-    }
-
-    /// All there have been, those with the last error first.
-    pub(crate) fn groups(&self) -> Vec<ErrorGroup> {
-        let mut groups: Vec<_> = self.lock().groups.values().cloned().collect();
-        groups.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| (&a.tool, &a.code).cmp(&(&b.tool, &b.code))));
-        groups
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -140,18 +166,5 @@ mod tests {
         assert_eq!(recent.read().len(), 1_000);
         let kept = recent.lock();
         assert_eq!(kept.of_one.values().sum::<usize>(), 1_000);
-    }
-
-    #[test]
-    fn groups_know_how_many_there_were_and_when() {
-        let recent = RecentErrors::default();
-        for second in 0..150 {
-            recent.keep(error("loud", "A", second));
-        }
-        recent.keep(error("loud", "B", 3));
-        let groups = recent.groups();
-        let shown: Vec<_> = groups.iter().map(|group| (&*group.code, group.count)).collect();
-        assert_eq!(shown, [("A", 150), ("B", 1)]);
-        assert_eq!((groups[0].first, groups[0].last), (error("", "", 0).at, error("", "", 149).at));
     }
 }

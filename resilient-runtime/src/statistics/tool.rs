@@ -22,7 +22,8 @@ const QUEUED: usize = REJECTED + Rejected::ALL.len();
 const UNQUEUED: usize = QUEUED + 1;
 const TIMEOUTS: usize = UNQUEUED + 1;
 const FALLBACKS: usize = TIMEOUTS + TimeoutScope::ALL.len();
-const SLOTS: usize = FALLBACKS + Source::ALL.len();
+const EXCUSED: usize = FALLBACKS + Source::ALL.len();
+const SLOTS: usize = EXCUSED + 1;
 
 /// The counters of one tool.
 pub(crate) struct ToolStatistics {
@@ -70,18 +71,23 @@ impl ToolStatistics {
         self.counts.add(STARTED, u64::MAX);
     }
 
-    /// `fault`: whose it was that the call failed, where that is known.
+    /// `fault`: whose it was that the call failed, where that is known. `took`: its duration, but for a
+    /// call that is part of another operation.
     pub(crate) fn call_ended(
         &self,
         outcome: Outcome,
         fault: Option<Fault>,
         error: Option<ErrorType>,
-        duration: Duration,
+        took: Option<Duration>,
     ) {
         self.note_health(outcome, fault);
-        match error {
-            None => self.durations.record(duration),
-            Some(error) => self.failures.durations_of(error).record(duration),
+        match (took, error) {
+            (None, _) => {}
+            (Some(took), None) => self.durations.record(took),
+            (Some(took), Some(error)) => self.failures.durations_of(error).record(took),
+        }
+        if is_failure(outcome) && matches!(fault, Some(Fault::Caller | Fault::Nobody)) {
+            self.counts.add(EXCUSED, 1);
         }
         self.counts.add(outcome as usize, 1);
     }
@@ -154,7 +160,8 @@ impl ToolStatistics {
         let retries_after: Vec<_> = retries_after.collect();
         ToolSnapshot {
             outcomes,
-            in_flight: started.saturating_sub(ended),
+            // A call that was counted elsewhere after all may be taken off before it was put on.
+            in_flight: Some(started.wrapping_sub(ended)).filter(|running| *running < 1 << 63).unwrap_or(0),
             waiting: self.counts.sum(QUEUED).saturating_sub(unqueued),
             rejected: Rejected::ALL.map(|reason| (reason, self.counts.sum(REJECTED + reason as usize))),
             attempts: self.counts.sum(ATTEMPTS),
@@ -163,6 +170,7 @@ impl ToolStatistics {
             suppressed: Suppressed::ALL.map(|reason| (reason, self.counts.sum(SUPPRESSED + reason as usize))),
             timeouts: TimeoutScope::ALL.map(|scope| (scope, self.counts.sum(TIMEOUTS + scope as usize))),
             fallbacks: Source::ALL.map(|source| (source, self.counts.sum(FALLBACKS + source as usize))),
+            excused: self.counts.sum(EXCUSED),
             errors: self.failures.errors(),
             good_durations: self.durations.read(),
             failed_durations: self.failures.durations(),
@@ -201,6 +209,9 @@ pub struct ToolSnapshot {
     pub timeouts: [(TimeoutScope, u64); 2],
     /// How many calls something else answered, and what.
     pub fallbacks: [(Source, u64); 3],
+    /// How many of the calls that ended with an error are no failures: their callers got them wrong, or
+    /// too often, or the error is the tool's own answer.
+    pub excused: u64,
     /// How many calls ended with an error, by its code; at most 64 codes are counted apart.
     pub errors: Vec<ErrorCount>,
     /// How long calls took that were no error, from their start to their answer.
@@ -253,11 +264,25 @@ impl ToolSnapshot {
         self.outcomes.iter().map(|(_, count)| count).sum()
     }
 
+    /// How many calls failed. What callers got wrong, or gave up, is no failure; what the tool itself
+    /// answered, or a fallback, is none either.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        let failed = self.outcomes.iter().filter(|(outcome, _)| is_failure(*outcome));
+        failed.map(|(_, count)| count).sum::<u64>().saturating_sub(self.excused)
+    }
+
     /// How long all calls took that have ended, whatever their answer.
     #[must_use]
     pub fn durations(&self) -> HistogramSnapshot {
-        self.failed_durations.iter().fold(self.good_durations.clone(), |all, (_, failed)| all.and(failed))
+        let mut all = self.good_durations.clone();
+        self.failed_durations.iter().for_each(|(_, failed)| all.add(failed));
+        all
     }
+}
+
+const fn is_failure(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Error | Outcome::Rejected | Outcome::Timeout | Outcome::Panic)
 }
 
 fn of<T: PartialEq + Copy>(counts: &[(T, u64)], wanted: T) -> u64 {

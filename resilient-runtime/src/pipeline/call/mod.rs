@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use resilient_policy::{ErrorKind, Fault, Policy};
+use resilient_policy::{Fault, Policy};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
@@ -58,6 +58,8 @@ pin_project! {
         span: Span,
         // Whether the hook wants to hear how it went, and counts it.
         reports: bool,
+        // Whether it is a tool's function that another call calls: part of that operation.
+        is_part: bool,
         started: Instant,
         deadline: Instant,
         // Whether somebody else's deadline is earlier than this call's own timeout.
@@ -108,6 +110,8 @@ impl<'a> Call<'a> {
         let is_nested = caller.as_ref().is_some_and(|caller| caller.attempt() > 0);
         let context = caller.unwrap_or_else(CallContext::root);
         let reports = !is_nested && context.request().is_some_and(|request| request.claim(site, &binding));
+        let asked_for = context.request().is_none_or(|request| site.tool() == Some(&*request.tool));
+        let is_part = site.tool().is_some() && !reports && (is_nested || !asked_for);
         let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
         if !reports {
             binding.statistics.call_started();
@@ -127,6 +131,7 @@ impl<'a> Call<'a> {
             context: Some(context),
             span,
             reports,
+            is_part,
             started,
             deadline,
             deadline_is_inherited: deadline < own,
@@ -263,8 +268,9 @@ impl<'a> Call<'a> {
         &self.binding.statistics
     }
 
-    pub(crate) fn recent(&self) -> &RecentErrors {
-        &self.binding.recent
+    /// Where its error is kept, if it is a call of its own.
+    pub(crate) fn recent(&self) -> Option<&RecentErrors> {
+        (!self.is_part).then_some(&*self.binding.recent)
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -273,12 +279,13 @@ impl<'a> Call<'a> {
 
     /// The call is over.
     pub(crate) fn finish(mut self: Pin<&mut Self>, verdict: &Verdict) {
-        *self.as_mut().project().fault = verdict.kind().map(ErrorKind::fault);
+        *self.as_mut().project().fault = verdict.fault();
         self.end(verdict.outcome());
     }
 
     /// The call is over, and something else answered.
-    pub(crate) fn finish_degraded(self: Pin<&mut Self>) {
+    pub(crate) fn finish_degraded(mut self: Pin<&mut Self>, verdict: &Verdict) {
+        *self.as_mut().project().fault = verdict.fault();
         self.end(Outcome::Fallback);
     }
 
@@ -295,7 +302,8 @@ impl<'a> Call<'a> {
             self.report(outcome);
         } else {
             let error = ErrorType::of_outcome(outcome);
-            self.binding.statistics.call_ended(outcome, self.fault, error, self.started.elapsed());
+            let took = (!self.is_part).then(|| self.started.elapsed());
+            self.binding.statistics.call_ended(outcome, self.fault, error, took);
             telemetry::call_ended(&self.span, self.site.name(), outcome, self.attempt, self.context.as_ref());
         }
     }

@@ -1,8 +1,8 @@
 //! How the guarded part of a call can end, and what that means.
 
-use resilient_policy::ErrorKind;
+use resilient_policy::{ErrorKind, Fault};
 
-use crate::error::{Failure, ResilienceError};
+use crate::error::{Failure, LimitKind, ResilienceError};
 use crate::pipeline::answer::{Failed, Meaning};
 use crate::statistics::{AttemptOutcome, Outcome};
 
@@ -46,6 +46,17 @@ impl Verdict {
             Self::Answered(Meaning::Failed(Failed(failure))) => Some(failure.kind),
             Self::Answered(_) => None,
             Self::Refused(error) => Some(Failure::of(error).kind),
+        }
+    }
+
+    /// Whose fault it is, if it is an error that says so.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            // Such an answer is the tool's own, as the model asked for it.
+            Self::Answered(Meaning::OwnError) => Some(Fault::Nobody),
+            // Who calls too often says nothing about this server.
+            Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
+            other => other.kind().map(ErrorKind::fault),
         }
     }
 

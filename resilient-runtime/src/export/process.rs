@@ -1,0 +1,44 @@
+//! What this process takes: processor time, memory, descriptors, as the Prometheus libraries name it.
+
+use std::fmt;
+
+use procfs::process::{LimitValue, Process};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+
+pub(super) fn encode(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    // What the system does not tell is left out.
+    let Ok(process) = Process::myself() else { return Ok(()) };
+    if let Ok(stat) = process.stat() {
+        #[expect(clippy::cast_precision_loss, reason = "seconds of processor time")]
+        let seconds = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second().max(1) as f64;
+        let help = "Processor time that this process has used";
+        let mut metric = to.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
+        metric.encode_counter::<NoLabelSet, f64, f64>(&seconds, None)?;
+        let resident = stat.rss.saturating_mul(procfs::page_size());
+        gauge(to, "process_resident_memory_bytes", "Memory that is resident", resident)?;
+        gauge(to, "process_virtual_memory_bytes", "Memory that is mapped", stat.vsize)?;
+        gauge(to, "process_threads", "Threads", u64::try_from(stat.num_threads).unwrap_or(0))?;
+        if let Some(started) = started(stat.starttime) {
+            gauge(to, "process_start_time_seconds", "When this process began, in seconds since 1970", started)?;
+        }
+    }
+    if let Ok(open) = process.fd_count() {
+        gauge(to, "process_open_fds", "Descriptors that are open", u64::try_from(open).unwrap_or(u64::MAX))?;
+    }
+    if let Ok(limits) = process.limits()
+        && let LimitValue::Value(most) = limits.max_open_files.soft_limit
+    {
+        gauge(to, "process_max_fds", "Descriptors that may be open", most)?;
+    }
+    Ok(())
+}
+
+/// A moment since the system began, in seconds since 1970.
+fn started(ticks: u64) -> Option<u64> {
+    Some(procfs::boot_time_secs().ok()? + ticks / procfs::ticks_per_second().max(1))
+}
+
+fn gauge(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    to.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+}

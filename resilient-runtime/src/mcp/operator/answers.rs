@@ -1,0 +1,39 @@
+//! What the ready-made tools answer.
+
+use resilient_policy::one_of;
+use rmcp::ErrorData;
+
+use super::super::hook::bad_arguments;
+use super::asked::{GetMetrics, HealthCheck, RecentErrors};
+use crate::context::CallContext;
+use crate::health::{Health, HealthReport};
+use crate::registry::Registry;
+use crate::view::{Errors, Metrics};
+
+/// The most single errors that are shown at a time.
+const MOST_ERRORS: usize = 100;
+
+pub(super) async fn health_check(health: &Health, asked: &HealthCheck) -> HealthReport {
+    let report = if asked.force { health.report_now().await } else { health.report().await };
+    if asked.include_details { report } else { report.without_details() }
+}
+
+pub(super) fn get_metrics(registry: &Registry, asked: &GetMetrics) -> Result<Metrics, ErrorData> {
+    let metrics = Metrics::of(registry, asked.tool.as_deref());
+    match &asked.tool {
+        Some(tool) if metrics.is_empty() => {
+            let all = registry.tools();
+            let all: Vec<_> = all.iter().map(|(name, _)| &**name).collect();
+            Err(bad_arguments(&format!("no tool has been called `{tool}`{}", one_of(tool, &all))))
+        }
+        _ => Ok(metrics),
+    }
+}
+
+pub(super) fn recent_errors(registry: &Registry, asked: &RecentErrors) -> Errors {
+    let context = CallContext::current();
+    let caller = context.as_ref().and_then(CallContext::principal);
+    let most = usize::try_from(asked.limit).unwrap_or(MOST_ERRORS).min(MOST_ERRORS);
+    // Who is not known has no errors of his own.
+    Errors::of(registry, asked.tool.as_deref(), most, |error| caller.is_some() && error.principal.as_ref() == caller)
+}

@@ -1,0 +1,133 @@
+//! Ready-made tools for whoever runs the server: how it does, what it counts, what went wrong.
+
+mod answers;
+mod asked;
+
+use std::sync::Arc;
+
+use rmcp::Json;
+use rmcp::handler::server::common::{schema_for_input, schema_for_output};
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::{Tool, ToolAnnotations};
+use rmcp::schemars::JsonSchema;
+
+use super::instrument;
+use crate::health::{Health, HealthReport};
+use crate::view::{Breakers, Errors, Metrics};
+use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
+
+/// The tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`, to be added to those
+/// of a server.
+///
+/// | tool | arguments | answer |
+/// |---|---|---|
+/// | `health_check` | `include_details`, `force` | [`HealthReport`]: kept for 30 s unless `force` is set |
+/// | `get_metrics` | `tool` | calls, outcomes, retries and durations of each tool, or of one |
+/// | `circuit_status` | | each breaker: state, remaining time, last transitions |
+/// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, and the last ones |
+///
+/// All of them only read, say so in their annotations, and have output schemas. They are hooked as other
+/// tools are, and ask nothing but this process; `health_check` runs the checks of `health`.
+///
+/// Single errors are shown to the [`Principal`](crate::Principal) whose calls they ended, and to nobody
+/// where it is not known who asks; how many there were is shown to everybody who may call the tools. What a
+/// server must not tell its clients, it does not add, or removes with
+/// [`ToolRouter::remove_route`].
+///
+/// ```
+/// use std::sync::{Arc, LazyLock};
+/// use resilient_runtime::health::Health;
+/// use resilient_runtime::{mcp, resilient};
+/// use rmcp::{ServerHandler, tool_handler, tool_router};
+///
+/// static HEALTH: LazyLock<Arc<Health>> = LazyLock::new(|| Arc::new(Health::new().critical_tool("list")));
+///
+/// struct Shop;
+///
+/// #[resilient]
+/// #[tool_router]
+/// impl Shop {}
+///
+/// #[resilient]
+/// #[tool_handler(router = Self::tool_router() + mcp::operator_tools(&HEALTH))]
+/// impl ServerHandler for Shop {}
+/// # assert!(Shop.get_tool("health_check").is_some());
+/// ```
+#[must_use]
+pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRouter<S> {
+    let told = |name, title, description, read: fn() -> Told| offer(name, title, description, read());
+    let mut router = ToolRouter::new();
+    let own = Arc::clone(health);
+    router.add_route(ToolRoute::new(
+        told(
+            "health_check",
+            "Health",
+            "Whether this server works: its checks, its tools and the dependencies behind them.",
+            told_of::<HealthCheck, HealthReport>,
+        ),
+        move |Parameters(asked): Parameters<HealthCheck>| {
+            let health = Arc::clone(&own);
+            async move { Json(answers::health_check(&health, &asked).await) }
+        },
+    ));
+    let own = Arc::clone(health);
+    router.add_route(ToolRoute::new(
+        told(
+            "get_metrics",
+            "Metrics",
+            "What each tool of this server has counted since its start: calls, outcomes, retries, durations.",
+            told_of::<GetMetrics, Metrics>,
+        ),
+        move |Parameters(asked): Parameters<GetMetrics>| {
+            let answer = answers::get_metrics(own.registry(), &asked).map(Json);
+            async move { answer }
+        },
+    ));
+    let own = Arc::clone(health);
+    router.add_route(ToolRoute::new(
+        told(
+            "circuit_status",
+            "Circuit breakers",
+            "Where each circuit breaker of this server stands, since when and why.",
+            told_of::<CircuitStatus, Breakers>,
+        ),
+        move |Parameters(CircuitStatus {}): Parameters<CircuitStatus>| {
+            let answer = Breakers::of(own.registry());
+            async move { Json(answer) }
+        },
+    ));
+    let own = Arc::clone(health);
+    router.add_route(ToolRoute::new(
+        told(
+            "recent_errors",
+            "Recent errors",
+            "What has gone wrong lately: errors by tool and code, and the last ones of your own calls.",
+            told_of::<RecentErrors, Errors>,
+        ),
+        move |Parameters(asked): Parameters<RecentErrors>| {
+            let answer = answers::recent_errors(own.registry(), &asked);
+            async move { Json(answer) }
+        },
+    ));
+    instrument(router)
+}
+
+/// The schemas of a tool.
+struct Told {
+    input: Arc<rmcp::model::JsonObject>,
+    output: Arc<rmcp::model::JsonObject>,
+}
+
+fn told_of<A: JsonSchema + 'static, T: JsonSchema + 'static>() -> Told {
+    // Only a type that is no object has none; all of these are.
+    Told { input: schema_for_input::<A>().unwrap_or_default(), output: schema_for_output::<T>() }
+}
+
+fn offer(name: &'static str, title: &'static str, description: &'static str, told: Told) -> Tool {
+    let reads = ToolAnnotations::with_title(title).read_only(true).idempotent(true).open_world(false);
+    Tool::new(name, description, told.input)
+        .with_title(title)
+        .with_annotations(reads)
+        .with_raw_output_schema(told.output)
+}

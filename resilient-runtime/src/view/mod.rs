@@ -1,0 +1,24 @@
+//! What operators are shown, as JSON: numbers, with their unit in the name of the field.
+
+mod breakers;
+mod errors;
+mod metrics;
+
+use std::time::{Duration, SystemTime};
+
+pub(crate) use breakers::Breakers;
+pub(crate) use errors::Errors;
+pub(crate) use metrics::Metrics;
+
+use crate::clock::saturating_millis;
+
+/// A moment of the wall clock in milliseconds since 1970.
+fn unix_ms(moment: SystemTime) -> u64 {
+    saturating_millis(moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Milliseconds, to the microsecond.
+#[expect(clippy::cast_precision_loss, reason = "no call takes as long")]
+fn ms(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
+}
