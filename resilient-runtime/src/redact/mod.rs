@@ -59,10 +59,9 @@ pub fn object(members: Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// A line of the log: masked, and every text in it cut at 1,000 characters.
+/// A member of a line of the log: masked, and every text in it cut at 1,000 characters.
 #[cfg(feature = "logging")]
-pub(crate) fn line(value: Value) -> Value {
-    // Before it is masked, no text is longer than is worth looking at, or holds what hides a secret.
+pub(crate) fn member(name: &str, value: Value) -> Value {
     fn each(value: Value, change: fn(String) -> String) -> Value {
         match value {
             Value::String(text) => Value::String(change(text)),
@@ -73,6 +72,10 @@ pub(crate) fn line(value: Value) -> Value {
             scalar => scalar,
         }
     }
+    if !value.is_null() && is_secret_name(name) {
+        return Value::String(MASK.into());
+    }
+    // Before it is masked, no text is longer than is worth looking at, or holds what hides a secret.
     each(json(each(value, |text| bounded(&text).chars().filter(|c| !is_deceptive(*c)).collect())), cut)
 }
 
