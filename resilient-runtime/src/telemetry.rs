@@ -48,19 +48,34 @@ pub(crate) fn tool_span(tool: &str, request_id: &str, context: &CallContext, sou
     )
 }
 
+/// A call begins: for those who want to read everything.
+pub(crate) fn call_started(span: &Span, tool: &str, context: Option<&CallContext>) {
+    let _entered = span.enter();
+    let correlation_id = context.map(|context| tracing::field::display(context.correlation_id()));
+    tracing::debug!(event = "tool.started", tool, correlation_id);
+}
+
 /// A call ended: its span says how, and so does an event that few want to read. A call that was
 /// cancelled has no other trace.
-pub(crate) fn call_ended(span: &Span, tool: &str, outcome: Outcome, attempts: u32, context: Option<&CallContext>) {
+pub(crate) fn call_ended(
+    span: &Span,
+    tool: &str,
+    outcome: Outcome,
+    took: Duration,
+    attempts: u32,
+    context: Option<&CallContext>,
+) {
     if !span.is_disabled() {
         span.record("outcome", outcome.as_str());
         span.record("attempts", attempts);
     }
     let _entered = span.enter();
+    let duration_ms = millis(took);
     let correlation_id = context.map(|context| tracing::field::display(context.correlation_id()));
     if outcome == Outcome::Cancelled {
-        tracing::info!(event = "tool.cancelled", tool, attempts, correlation_id);
+        tracing::info!(event = "tool.cancelled", tool, duration_ms, attempts, correlation_id);
     } else {
-        tracing::debug!(event = "tool.ended", tool, outcome = outcome.as_str(), attempts, correlation_id);
+        tracing::debug!(event = "tool.ended", tool, outcome = outcome.as_str(), duration_ms, attempts, correlation_id);
     }
 }
 
@@ -68,7 +83,7 @@ pub(crate) fn call_ended(span: &Span, tool: &str, outcome: Outcome, attempts: u3
 pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     // Every method of an error is the user's code.
     barrier(|| {
-        let (tool, attempts) = (call.site().name(), call.attempts());
+        let (tool, attempts, duration_ms) = (call.site().name(), call.attempts(), millis(call.elapsed()));
         let (code, kind, severity) = (error.code(), error.kind(), error.severity());
         let counted = call.statistics().failed(&code, kind, severity);
         let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
@@ -81,6 +96,7 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
                     code = &*code,
                     kind = kind.as_str(),
                     severity = severity.as_str(),
+                    duration_ms,
                     attempts,
                     correlation_id,
                     error = log_chain(&error),
@@ -153,6 +169,10 @@ pub(crate) fn converted(error: &dyn McpError) {
 
 pub(crate) fn retry_scheduled(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration) {
     tracing::warn!(event = "retry.scheduled", tool, attempt, kind = kind.as_str(), delay_ms = millis(delay));
+}
+
+pub(crate) fn retry_exhausted(tool: &str, attempts: u32, kind: ErrorKind) {
+    tracing::warn!(event = "retry.exhausted", tool, attempts, kind = kind.as_str());
 }
 
 pub(crate) fn retry_suppressed(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration, reason: Suppressed) {

@@ -152,6 +152,7 @@ impl<'h> Served<'h> {
         );
         let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
         let _ = request.span.set(span.clone());
+        telemetry::call_started(&span, &hook.tool, Some(&context));
         Self {
             hook,
             statistics,
@@ -270,11 +271,12 @@ impl<'h> Served<'h> {
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
-        statistics.call_ended(outcome, fault, error, Some(self.started.elapsed()));
+        let took = self.started.elapsed();
+        statistics.call_ended(outcome, fault, error, Some(took));
         if let Some(error) = error {
             self.span.record("error.type", &*error.as_text());
         }
-        telemetry::call_ended(&self.span, &self.hook.tool, outcome, attempts, self.context.as_ref());
+        telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
     }
 }
 

@@ -10,6 +10,7 @@ mod verdict;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use resilient_policy::{Fault, Policy};
@@ -115,6 +116,7 @@ impl<'a> Call<'a> {
         let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
         if !reports {
             binding.statistics.call_started();
+            telemetry::call_started(&span, site.name(), Some(&context));
         }
         if let Some(arguments) = entry.arguments {
             let of_hook = context.request().filter(|_| reports).and_then(|request| request.span.get());
@@ -273,6 +275,11 @@ impl<'a> Call<'a> {
         (!self.is_part).then_some(&*self.binding.recent)
     }
 
+    /// How long it has taken so far.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     pub(crate) fn attempts(&self) -> u32 {
         self.attempt
     }
@@ -302,9 +309,9 @@ impl<'a> Call<'a> {
             self.report(outcome);
         } else {
             let error = ErrorType::of_outcome(outcome);
-            let took = (!self.is_part).then(|| self.started.elapsed());
-            self.binding.statistics.call_ended(outcome, self.fault, error, took);
-            telemetry::call_ended(&self.span, self.site.name(), outcome, self.attempt, self.context.as_ref());
+            let took = self.started.elapsed();
+            self.binding.statistics.call_ended(outcome, self.fault, error, (!self.is_part).then_some(took));
+            telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
         }
     }
 

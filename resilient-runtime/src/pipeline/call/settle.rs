@@ -79,6 +79,7 @@ impl Call<'_> {
         }
         let retries_done = self.attempt - 1;
         if retries_done >= retry.max {
+            telemetry::retry_exhausted(self.site.name(), self.attempt, failure.kind);
             return None;
         }
         let now = Instant::now();
