@@ -61,7 +61,7 @@ pub(crate) fn call_ended(
     span: &Span,
     tool: &str,
     outcome: Outcome,
-    took: Duration,
+    duration: Duration,
     attempts: u32,
     context: Option<&CallContext>,
 ) {
@@ -70,7 +70,7 @@ pub(crate) fn call_ended(
         span.record("attempts", attempts);
     }
     let _entered = span.enter();
-    let duration_ms = millis(took);
+    let duration_ms = millis(duration);
     let correlation_id = context.map(|context| tracing::field::display(context.correlation_id()));
     if outcome == Outcome::Cancelled {
         tracing::info!(event = "tool.cancelled", tool, duration_ms, attempts, correlation_id);
