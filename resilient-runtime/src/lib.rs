@@ -26,6 +26,7 @@
 //!
 //! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
 //! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
+//! What an operator sees: [`guide::observing`].
 //!
 //! Timers need a Tokio runtime with time enabled.
 //!

@@ -8,6 +8,10 @@ pub mod errors {
     #![doc = include_str!("errors.md")]
 }
 
+pub mod observing {
+    #![doc = include_str!("observing.md")]
+}
+
 pub mod settings {
     #![doc = include_str!("settings.md")]
 }
