@@ -21,6 +21,7 @@ mod report;
 use std::collections::{BTreeSet, HashMap};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -44,6 +45,7 @@ pub struct Health {
     checks: Vec<HealthCheck>,
     critical_tools: BTreeSet<String>,
     started: Instant,
+    is_draining: AtomicBool,
     /// Whoever holds it runs the checks.
     running: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
@@ -81,6 +83,7 @@ impl Health {
             checks: Vec::new(),
             critical_tools: BTreeSet::new(),
             started: Instant::now(),
+            is_draining: AtomicBool::new(false),
             running: tokio::sync::Mutex::new(()),
             known: Mutex::default(),
         }
@@ -124,6 +127,29 @@ impl Health {
         }
     }
 
+    /// Says that the server is stopping: it is no longer ready for more, whatever its checks find. There is
+    /// no way back.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the server is stopping.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
+    }
+
+    /// What it is the health of.
+    pub(crate) fn registry(&self) -> &Registry {
+        if let Some(own) = &self.registry { own } else { Registry::global() }
+    }
+
+    /// What it is the health of, if that is not the whole process.
+    #[cfg(feature = "http")]
+    pub(crate) fn own_registry(&self) -> Option<&Arc<Registry>> {
+        self.registry.as_ref()
+    }
+
     /// A report that is younger than this, or was begun after it was asked for.
     async fn report_of(&self, age: Duration) -> HealthReport {
         let asked = self.lock().begun;
@@ -154,7 +180,7 @@ impl Health {
 
     async fn run(&self) -> HealthReport {
         let results = all(self.checks.iter().map(|check| Box::pin(run(check)) as Pin<Box<_>>).collect()).await;
-        let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
+        let registry = self.registry();
         let breakers = builtin::breaker_health(registry);
         let tools = builtin::tool_health(registry, |tool| self.critical_tools.contains(tool));
         let own = self
@@ -204,8 +230,7 @@ impl Health {
     }
 
     fn keep(&self, last: Last) {
-        let registry: &Registry = if let Some(own) = &self.registry { own } else { Registry::global() };
-        registry.note_health(last.report.checks.iter().map(|check| (check.name.clone(), check.status)));
+        self.registry().note_health(last.report.checks.iter().map(|check| (check.name.clone(), check.status)));
         let now = last.report.status;
         let before = self.lock().last.replace(last).map(|before| before.report.status);
         if let Some(before) = before.filter(|before| *before != now) {
