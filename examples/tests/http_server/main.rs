@@ -184,6 +184,7 @@ async fn sessions_that_are_open_do_not_keep_it_alive() {
     server.signal("TERM");
     let (status, log, _) = server.ended().await;
     assert_eq!(status.code(), Some(0), "{log:#?}");
+    assert!(!log.iter().any(|line| line.contains("server.abandoned")), "{log:#?}");
     drop(client);
 }
 

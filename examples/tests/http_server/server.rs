@@ -87,9 +87,10 @@ impl Server {
         let (origin, upstream) = Default::default();
         let mut server = Self { http, origin, admin: None, upstream, child, log, stdout };
         let started = server.logged("address").await;
-        server.origin = started["address"].as_str().unwrap().to_owned();
-        server.admin = started["admin"].as_str().map(str::to_owned);
-        server.upstream = server.logged("upstream").await["upstream"].as_str().unwrap().to_owned();
+        let text = |line: &Value, field: &str| line[field].as_str().map(str::to_owned);
+        server.origin = text(&started, "address").unwrap();
+        server.admin = text(&started, "admin");
+        server.upstream = text(&server.logged("upstream").await, "upstream").unwrap();
         server
     }
 
