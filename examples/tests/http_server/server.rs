@@ -131,9 +131,11 @@ impl Server {
         self.http.post(url).send().await.unwrap().error_for_status().unwrap();
     }
 
-    /// What the upstream has seen.
-    pub(crate) async fn upstream(&self) -> Value {
-        self.http.get(format!("{}/demo/stats", self.upstream)).send().await.unwrap().json().await.unwrap()
+    /// Waits until the upstream has seen this.
+    pub(crate) async fn until_upstream(&self, seen: impl Fn(&Value) -> bool) {
+        let url = format!("{}/demo/stats", self.upstream);
+        let reached = async { while !seen(&self.http.get(&url).send().await.unwrap().json().await.unwrap()) {} };
+        timeout(PATIENCE, reached).await.expect("the upstream sees it");
     }
 
     /// A client of this era, with this bearer token.
