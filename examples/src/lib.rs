@@ -2,6 +2,7 @@
 //!
 //! * [`make`]: a server for [Make](https://www.make.com), useful to somebody with an account. Start
 //!   reading at [`make::server`]: it is what a user of the macros writes.
+//! * [`http_server`]: the same tools over HTTP, with health, metrics and a graceful end.
 //! * [`upstream`]: a stand-in for Make's API on a loopback port that misbehaves by a script.
 //! * [`demo`]: drives both builds of the server through that script and compares them.
 //!
@@ -10,5 +11,6 @@
 
 pub mod demo;
 pub mod http;
+pub mod http_server;
 pub mod make;
 pub mod upstream;

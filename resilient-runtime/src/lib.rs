@@ -51,6 +51,8 @@ mod guard;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache", feature = "config")))]
 pub mod guide;
 pub mod health;
+#[cfg(feature = "http")]
+pub mod http;
 mod keyed_hash;
 #[cfg(feature = "logging")]
 mod logging;

@@ -100,6 +100,16 @@ impl MakeApi {
         self.send(self.client.get(self.url("/connections")).query(&[("teamId", team_id)])).await
     }
 
+    /// `GET /organizations`, for nothing but its status: whether Make answers, and takes the token.
+    ///
+    /// # Errors
+    ///
+    /// If Make cannot be reached.
+    pub async fn status(&self) -> reqwest::Result<StatusCode> {
+        let request = self.client.get(self.url("/organizations")).query(&[("pg[limit]", 1)]);
+        request.send().await.map(|response| response.status())
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.shared.base)
     }

@@ -1,4 +1,4 @@
-//! The routes: Make's four, and the two by which a test or the demo steers.
+//! The routes: Make's five, and the two by which a test or the demo steers.
 
 use std::{collections::HashMap, str::FromStr, sync::Arc};
 
@@ -28,6 +28,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/scenarios/{id}", get(get_scenario))
         .route("/scenarios/{id}/run", post(run_scenario))
         .route("/connections", get(list_connections))
+        .route("/organizations", get(list_organizations))
         .layer(from_fn_with_state(Arc::clone(&shared), misbehave));
     Router::new()
         .nest("/api/v2", make)
@@ -66,6 +67,10 @@ async fn list_connections(State(shared): State<Arc<Shared>>, Query(query): Param
         Some(team) => Json(data::connections(team, shared.ledger.revision())).into_response(),
         None => refusal(StatusCode::BAD_REQUEST, "teamId is required."),
     }
+}
+
+async fn list_organizations() -> Response {
+    Json(json!({ "organizations": [{ "id": 1, "name": "Somebody's" }] })).into_response()
 }
 
 async fn enter_phase(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {

@@ -30,6 +30,7 @@ mod report;
 use std::collections::{BTreeSet, HashMap};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -55,6 +56,7 @@ pub struct Health {
     checks: Vec<Arc<HealthCheck>>,
     critical_tools: BTreeSet<String>,
     started: Instant,
+    is_draining: AtomicBool,
     /// Whoever holds it runs the checks.
     running: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
@@ -96,6 +98,7 @@ impl Health {
             checks: Vec::new(),
             critical_tools: BTreeSet::new(),
             started: Instant::now(),
+            is_draining: AtomicBool::new(false),
             running: tokio::sync::Mutex::new(()),
             known: Mutex::new(Known { begun: 0, last: None, history: HashMap::new(), rate }),
         }
@@ -140,6 +143,24 @@ impl Health {
             ticks.tick().await;
             self.report_now().await;
         }
+    }
+
+    /// Says that the server is stopping: it is no longer ready for more, whatever its checks find. There is
+    /// no way back.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the server is stopping.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
+    }
+
+    /// What it is the health of, if that is not the whole process.
+    #[cfg(feature = "http")]
+    pub(crate) fn own_registry(&self) -> Option<&Arc<Registry>> {
+        self.registry.as_ref()
     }
 
     /// A report that is younger than this, or was begun after it was asked for.

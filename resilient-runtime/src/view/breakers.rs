@@ -31,12 +31,21 @@ struct Shown {
     retry_after_ms: Option<u64>,
     /// Failures in a row, while it is closed.
     consecutive_failures: u32,
+    /// What its window holds, while it is closed and has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<Window>,
+    /// Probes that are running.
+    probes: u32,
     /// Results that were successes.
     successes: u64,
     /// Results that were failures.
     failures: u64,
+    /// Results that said nothing about the dependency.
+    neutral: u64,
     /// Calls that were not let through.
     rejected: u64,
+    /// Results that came too late to matter.
+    stale: u64,
     /// When the last failure was.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_failure_unix_ms: Option<u64>,
@@ -45,6 +54,18 @@ struct Shown {
     since_unix_ms: Option<u64>,
     /// The last transitions, newest first.
     transitions: Vec<Moved>,
+}
+
+/// The results by which a breaker decides.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+struct Window {
+    /// All of them.
+    results: u32,
+    /// Those that were failures.
+    failures: u32,
+    /// Those that were slow.
+    slow: u32,
 }
 
 /// One transition.
@@ -74,9 +95,13 @@ impl From<BreakerSnapshot> for Shown {
             state: read.state.as_str(),
             retry_after_ms: read.remaining.map(saturating_millis),
             consecutive_failures: read.consecutive_failures,
+            window: read.window.map(|(results, failures, slow)| Window { results, failures, slow }),
+            probes: read.probes,
             successes: read.successes,
             failures: read.failures,
+            neutral: read.neutral,
             rejected: read.rejected,
+            stale: read.stale,
             last_failure_unix_ms: read.last_failure.map(unix_ms),
             since_unix_ms: read.since.map(unix_ms),
             transitions: read.transitions.iter().rev().take(TRANSITIONS).map(Moved::from).collect(),

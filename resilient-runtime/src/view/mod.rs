@@ -2,12 +2,14 @@
 
 mod breakers;
 mod errors;
+#[cfg(feature = "rmcp")]
 mod metrics;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 pub(crate) use breakers::Breakers;
 pub(crate) use errors::Errors;
+#[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;
 
 use crate::clock::saturating_millis;
@@ -18,7 +20,8 @@ fn unix_ms(moment: SystemTime) -> u64 {
 }
 
 /// Milliseconds, to the microsecond.
+#[cfg(feature = "rmcp")]
 #[expect(clippy::cast_precision_loss, reason = "no call takes as long")]
-fn ms(duration: Duration) -> f64 {
+fn ms(duration: std::time::Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
 }

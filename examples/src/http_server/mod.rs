@@ -1,0 +1,196 @@
+//! `http-server`: the tools of [`make`](crate::make) over HTTP, with health, metrics and an end that loses no call.
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, middleware::from_fn_with_state};
+use resilient_runtime::{Registry, Resilience, health::Health, http};
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    args::{Command, HELP, Options, parse},
+    gate::Gate,
+};
+use crate::{
+    make::{api::MakeApi, server::MakeServer, settings::Settings},
+    upstream::{DEMO_SEED, DEMO_TOKEN, Upstream},
+};
+
+mod admin;
+mod args;
+mod check;
+mod gate;
+mod healthcheck;
+mod stop;
+
+/// The exit code of a server that was called wrongly or is not configured.
+const USAGE: u8 = 2;
+
+/// What is left to the network after the last answer, and to connections after that.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// How long a call may take where its guards are switched off.
+const UNGUARDED: Duration = Duration::from_secs(30);
+
+/// `main` of `http-server`. The arguments are those after the program's name.
+#[must_use]
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(args) {
+        Ok(Command::Help) => tell(io::stdout(), HELP.trim_end(), 0),
+        Ok(Command::Version) => tell(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
+        Ok(Command::Healthcheck { url }) => run(async { Ok(healthcheck::ask(&url).await) }, |told| match told {
+            Ok(line) => tell(io::stdout(), &line, 0),
+            Err(line) => tell(io::stderr(), &line, 1),
+        }),
+        Ok(Command::Serve(options)) => {
+            // Dropped after everything else has ended.
+            let _logging = resilient_runtime::init();
+            start(options)
+        }
+        Err(error) => fail(&error, USAGE),
+    }
+}
+
+fn start(options: Options) -> ExitCode {
+    // Before anything is guarded, so that all of it runs under the same settings.
+    if let Err(error) = Resilience::from_env().tools(MakeServer::tool_router).start() {
+        return fail(&error, USAGE);
+    }
+    let settings = if options.demo { None } else { Some(Settings::from_env()) };
+    match settings.transpose() {
+        Ok(settings) => run(serve(options, settings), |()| ExitCode::SUCCESS),
+        Err(error) => fail(&error, USAGE),
+    }
+}
+
+/// Runs to the end, and leaves what is still running then behind.
+fn run<T>(future: impl Future<Output = Result<T, Box<dyn Error>>>, then: impl FnOnce(T) -> ExitCode) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, 1),
+    };
+    let ended = runtime.block_on(future);
+    runtime.shutdown_background();
+    match ended {
+        Ok(value) => then(value),
+        Err(error) => fail(error.as_ref(), 1),
+    }
+}
+
+/// Serves until it is told to stop. Without settings, on an embedded upstream.
+async fn serve(options: Options, settings: Option<Settings>) -> Result<(), Box<dyn Error>> {
+    let told = stop::told()?;
+    let (settings, _upstream) = if let Some(settings) = settings {
+        (settings, None)
+    } else {
+        let upstream = Upstream::start(DEMO_TOKEN, DEMO_SEED).await?;
+        // Whoever started this process reads the address here, and may steer.
+        tracing::info!(upstream = upstream.origin(), "the demo's upstream is up");
+        (Settings::for_demo(&upstream.base_url(), DEMO_TOKEN)?, Some(upstream))
+    };
+    let api = MakeApi::new(&settings)?;
+    let health = Arc::new(Health::new().check(check::make(api.clone())));
+
+    let listener = TcpListener::bind(options.bind).await?;
+    let address = listener.local_addr()?;
+    let admin = match options.admin {
+        Some(admin) => Some(serve_admin(admin, Arc::clone(&health)).await?),
+        None => None,
+    };
+    let (gate, end) = (Gate::default(), CancellationToken::new());
+    let mcp = StreamableHttpService::new(
+        move || Ok(MakeServer::new(api.clone())),
+        Arc::new(LocalSessionManager::default()),
+        config(address, options.hosts).with_cancellation_token(end.clone()),
+    );
+    let app = Router::new()
+        .route_service("/mcp", mcp)
+        .layer(from_fn_with_state(gate.clone(), gate::pass))
+        // Behind no gate: they tell that it is closed.
+        .merge(http::router(Arc::clone(&health)));
+    let serving = axum::serve(listener, app).with_graceful_shutdown(end.clone().cancelled_owned());
+    let serving = tokio::spawn(serving.into_future());
+    let watching = tokio::spawn({
+        let health = Arc::clone(&health);
+        async move { health.watch().await }
+    });
+    if !address.ip().is_loopback() {
+        let warning = "everybody who reaches this address can use the tools: put something in front that says who may";
+        tracing::warn!(event = "config.warning", "{warning}");
+    }
+    let admin = admin.map(|admin| format!("http://{admin}"));
+    tracing::info!(event = "server.start", address = format!("http://{address}"), admin);
+
+    let signal = told.await;
+    let patience = longest_answer() + MARGIN;
+    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(event = "server.stopping", signal, calls = gate.inside(), patience_ms);
+    // Whoever sends calls here learns that it should not, before it is refused.
+    health.drain();
+    gate.close();
+    if timeout(patience, gate.empty()).await.is_err() {
+        tracing::warn!(event = "server.abandoned", calls = gate.inside());
+    }
+    // Sessions and the streams that they hold open end, then the connections.
+    end.cancel();
+    let _ = timeout(MARGIN, serving).await;
+    watching.abort();
+    tracing::info!(event = "server.stopped");
+    Ok(())
+}
+
+/// Serves the routes for operators until the process ends.
+async fn serve_admin(address: SocketAddr, health: Arc<Health>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(axum::serve(listener, admin::router(health)).into_future());
+    Ok(address)
+}
+
+/// Clients with sessions and those without are served alike. A page in a browser is let in by neither its
+/// host (DNS rebinding) nor its origin.
+fn config(address: SocketAddr, hosts: Vec<String>) -> StreamableHttpServerConfig {
+    let mut config = StreamableHttpServerConfig::default().with_json_response(true).enforce_origin_validation();
+    if !address.ip().is_unspecified() {
+        config.allowed_hosts.push(address.to_string());
+    }
+    config.allowed_hosts.extend(hosts);
+    config
+}
+
+/// The time after which every call that runs has its answer.
+fn longest_answer() -> Duration {
+    let policies = Registry::global().policies();
+    policies.iter().map(|policy| policy.latest_answer().unwrap_or(UNGUARDED)).max().unwrap_or(UNGUARDED)
+}
+
+fn fail(error: &dyn Error, code: u8) -> ExitCode {
+    tell(io::stderr(), &format!("http-server: {}", with_causes(error)), code)
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Writes a line; that nobody reads it is no reason to end otherwise.
+fn tell(mut to: impl Write, text: &str, code: u8) -> ExitCode {
+    let _ = writeln!(to, "{text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,76 @@
+//! Liveness, readiness, the health report and the metrics.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use super::now;
+use crate::export::prometheus;
+use crate::health::{CheckStatus, Health, HealthStatus};
+
+/// What an orchestrator and Prometheus ask, for an application with any state.
+///
+/// | route | status | body |
+/// |---|---|---|
+/// | `/livez` | 200 as long as the process answers; nothing is looked at | `{"alive": true}` |
+/// | `/readyz` | 200; 503 while a critical check fails or a critical tool is unhealthy, and from [`Health::drain`] on | `ready`, `draining`, `failing_checks`, `failing_tools` |
+/// | `/healthz` | 200 for healthy and degraded, 503 for unhealthy | the [`HealthReport`](crate::health::HealthReport) without details |
+/// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) |
+///
+/// Readiness and health are those of the last report, which is made anew once it is older than 30 s: then
+/// an answer takes as long as the slowest check, 5 s unless it says otherwise. Who probes with less patience
+/// spawns [`Health::watch`], with which there is always one.
+///
+/// Restart a process for `/livez` alone. That an upstream is down makes a server not ready or degraded, and
+/// no restart helps against it.
+pub fn router<S: Clone + Send + Sync + 'static>(health: Arc<Health>) -> Router<S> {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .with_state(health)
+}
+
+async fn livez() -> Response {
+    now(StatusCode::OK, json!({ "alive": true }))
+}
+
+async fn readyz(State(health): State<Arc<Health>>) -> Response {
+    // Who stops needs no checks to say so.
+    let report = if health.is_draining() { None } else { Some(health.report().await) };
+    let draining = health.is_draining();
+    let (mut checks, mut tools) = (Vec::new(), Vec::new());
+    if let Some(report) = &report {
+        let failing = report.checks.iter().filter(|check| check.critical && check.status == CheckStatus::Fail);
+        checks.extend(failing.map(|check| &*check.name));
+        let failing = report.tools.iter().filter(|tool| tool.critical && tool.status == HealthStatus::Unhealthy);
+        tools.extend(failing.map(|tool| &*tool.tool));
+    }
+    let ready = !draining && checks.is_empty() && tools.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "ready": ready, "draining": draining, "failing_checks": checks, "failing_tools": tools });
+    now(status, body)
+}
+
+async fn healthz(State(health): State<Arc<Health>>) -> Response {
+    let report = health.report().await.without_details();
+    let status = match report.status {
+        HealthStatus::Healthy | HealthStatus::Degraded => StatusCode::OK,
+        HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    now(status, report)
+}
+
+async fn metrics(State(health): State<Arc<Health>>) -> Response {
+    let text = match health.own_registry() {
+        Some(registry) => prometheus::text(registry),
+        None => prometheus::global_text(),
+    };
+    ([(header::CONTENT_TYPE, prometheus::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}
