@@ -36,6 +36,7 @@ impl Process {
         let mut child = Command::new(executable)
             .args(arguments)
             .env_remove("RUST_LOG")
+            .env_remove("LOG_LEVEL")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

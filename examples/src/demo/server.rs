@@ -55,7 +55,7 @@ impl Server {
         let mut command = Command::new(env::current_exe()?);
         command.args([super::AS_SERVER, "--demo"]).args(arguments);
         // The log is read, whatever the user of the demo logs elsewhere.
-        command.env_remove("RUST_LOG").kill_on_drop(true);
+        command.env_remove("RUST_LOG").env_remove("LOG_LEVEL").kill_on_drop(true);
         let (transport, stderr) = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn()?;
         let stderr = stderr.ok_or("the server has no stderr")?;
         let log = Log::default();

@@ -26,7 +26,6 @@ pub mod api;
 mod args;
 pub mod bare;
 pub mod error;
-mod logging;
 pub mod server;
 pub mod settings;
 pub mod types;
@@ -42,7 +41,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Version) => tell(io::stdout(), env!("CARGO_PKG_VERSION"), ExitCode::SUCCESS),
         Err(error) => fail(&error, USAGE),
         Ok(Command::Serve(mode)) => {
-            logging::init(mode.demo);
+            // Dropped after everything else has ended.
+            let _logging = resilient_runtime::init();
             // Before anything is guarded, so that all of it runs under the same settings.
             match Resilience::from_env().tools(MakeServer::tool_router).start() {
                 Ok(()) => serve_blocking(mode),

@@ -63,6 +63,7 @@ impl Server {
             .args(["--demo", "--bind", "127.0.0.1:0"])
             .args(arguments)
             .env_remove("RUST_LOG")
+            .env_remove("LOG_LEVEL")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
