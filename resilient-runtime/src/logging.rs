@@ -1,11 +1,16 @@
-//! `init()`: JSON lines on stderr, masked, for servers that have no subscriber of their own.
+//! `init()`: JSON lines on stderr, masked, for servers that have no subscriber of their own; with the
+//! feature `otel` spans and metrics by OTLP as well.
 
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::redact;
 
@@ -25,6 +30,22 @@ const DEFAULT: &str = "info,rmcp=warn";
 /// done. Keep the guard until the end of `main`: what is still to be written is written when it is
 /// dropped.
 ///
+/// # OpenTelemetry
+///
+/// With the feature `otel`, and where `OTEL_EXPORTER_OTLP_ENDPOINT` is set, or the same for `TRACES` or
+/// `METRICS` alone, spans from INFO on and metrics are exported by OTLP over HTTP with protobuf (see the
+/// module `otel`), whatever `RUST_LOG` says. The other `OTEL_*` variables mean what they mean everywhere:
+/// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, headers, timeouts and
+/// intervals; `OTEL_SDK_DISABLED=true` and an `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER` of `none`
+/// switch it off. gRPC and compression are not supported. An endpoint may be `https` only where the
+/// application itself depends on `reqwest` 0.13 with TLS, as with its default features: the exporter
+/// uses that, and brings no TLS of its own.
+///
+/// Texts in spans are masked and cut as those of the log are. The providers become the global ones of
+/// OpenTelemetry, so that instruments of your own are exported as well. An export that fails is logged
+/// and harms nothing. When the guard is dropped what is left is exported, for which the thread waits for
+/// 3 seconds at most, within an async runtime too.
+///
 /// ```
 /// // At the beginning of `main`:
 /// let _logging = resilient_runtime::init();
@@ -33,24 +54,50 @@ const DEFAULT: &str = "info,rmcp=warn";
 /// ```
 #[must_use = "logging ends when the guard is dropped"]
 pub fn init() -> LogGuard {
+    // Nothing is started for a subscriber that would not be heard of.
+    if tracing::dispatcher::has_been_set() {
+        return LogGuard::default();
+    }
     let (filter, wrong) = filter(std::env::var("RUST_LOG").ok(), std::env::var("LOG_LEVEL").ok());
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(filter)
-        .with_writer(|| Masked { to: io::stderr(), line: Vec::new() });
-    if subscriber.try_init().is_ok() {
+    let mut wrong = Vec::from_iter(wrong);
+    #[cfg(feature = "otel")]
+    let (guard, is_set) = {
+        let (exporting, spans, also_wrong) = crate::otel::start();
+        wrong.extend(also_wrong);
+        let is_set = match spans {
+            Some(spans) => tracing_subscriber::registry()
+                .with(lines().with_filter(filter))
+                .with(crate::otel::layer(spans))
+                .try_init(),
+            None => tracing_subscriber::registry().with(filter).with(lines()).try_init(),
+        };
+        (LogGuard { _exporting: exporting }, is_set)
+    };
+    #[cfg(not(feature = "otel"))]
+    let (guard, is_set) = (LogGuard::default(), tracing_subscriber::registry().with(filter).with(lines()).try_init());
+    if is_set.is_ok() {
         hook_panics();
-        if let Some(wrong) = wrong {
+        for wrong in wrong.drain(..) {
             tracing::warn!(event = "config.warning", "{wrong}");
         }
     }
-    LogGuard(())
+    guard
+}
+
+/// The lines of the log.
+fn lines<S: Subscriber + for<'span> LookupSpan<'span>>() -> impl Layer<S> {
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_writer(|| Masked { to: io::stderr(), line: Vec::new() })
 }
 
 /// Ends logging when it is dropped.
-#[derive(Debug)]
-pub struct LogGuard(());
+#[derive(Debug, Default)]
+pub struct LogGuard {
+    #[cfg(feature = "otel")]
+    _exporting: crate::otel::Exporting,
+}
 
 impl Drop for LogGuard {
     fn drop(&mut self) {

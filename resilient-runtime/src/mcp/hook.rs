@@ -20,7 +20,7 @@ use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::{arguments, request, wire};
+use super::{Line, Operation, arguments, request, span, wire};
 use crate::context::{self, CallContext, Request};
 use crate::pipeline::barrier;
 use crate::registry::Registry;
@@ -118,6 +118,8 @@ struct Served<'h> {
     request: Arc<Request>,
     context: Option<CallContext>,
     span: Span,
+    /// How the request came, where anybody wants to know.
+    line: Option<Line>,
     started: Instant,
     /// Whose fault it is that it fails, where the hook itself knows.
     fault: Option<Fault>,
@@ -138,7 +140,12 @@ impl<'h> Served<'h> {
             arguments,
             Some(Arc::clone(&statistics)),
         );
-        let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
+        let line =
+            (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(&call.request_context));
+        let span = span::of_tool(&hook.tool, &request.id, &context, source, line);
+        // Before anything enters it: then it has a parent for good.
+        #[cfg(feature = "otel")]
+        crate::otel::place(&span, &call.request_context);
         let _ = request.span.set(span.clone());
         Self {
             hook,
@@ -146,6 +153,7 @@ impl<'h> Served<'h> {
             request,
             context: Some(context),
             span,
+            line,
             started: Instant::now(),
             fault: None,
             counted: false,
@@ -183,7 +191,7 @@ impl<'h> Served<'h> {
             Err(error) => ErrorType::of_code(error.code.0),
             Ok(_) => ErrorType::of_outcome(outcome),
         };
-        self.count(outcome, error);
+        self.count(outcome, error, answered.as_ref().err());
         let Some(context) = &self.context else { return answered };
         match answered {
             Ok(CallToolResponse::Complete(mut result)) => {
@@ -202,7 +210,7 @@ impl<'h> Served<'h> {
 
     fn panicked(mut self) -> Handled {
         self.failed(&ResilienceError::Panicked);
-        self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic));
+        self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
     }
 
@@ -220,7 +228,8 @@ impl<'h> Served<'h> {
         }
     }
 
-    fn count(&mut self, outcome: Outcome, error: Option<ErrorType>) {
+    /// `answered`: the JSON-RPC error that is the answer, where one is.
+    fn count(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
@@ -235,10 +244,11 @@ impl<'h> Served<'h> {
         }
         let statistics = report.statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(report.fault);
-        statistics.call_ended(outcome, fault, error, self.started.elapsed());
-        if let Some(error) = error {
-            self.span.record("error.type", &*error.as_text());
-        }
+        let took = self.started.elapsed();
+        let counted = statistics.call_ended(outcome, fault, error, took);
+        span::ended(&self.span, error, answered);
+        let status = answered.map(|error| error.code.0);
+        Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
         telemetry::call_ended(&self.span, &self.hook.tool, outcome, report.attempts, self.context.as_ref());
     }
 }
@@ -246,7 +256,7 @@ impl<'h> Served<'h> {
 impl Drop for Served<'_> {
     fn drop(&mut self) {
         let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
-        self.count(outcome, ErrorType::of_outcome(outcome));
+        self.count(outcome, ErrorType::of_outcome(outcome), None);
     }
 }
 

@@ -70,20 +70,23 @@ impl ToolStatistics {
         self.counts.add(STARTED, u64::MAX);
     }
 
-    /// `fault`: whose it was that the call failed, where that is known.
+    /// `fault`: whose it was that the call failed, where that is known. Says under which type the error
+    /// is counted.
     pub(crate) fn call_ended(
         &self,
         outcome: Outcome,
         fault: Option<Fault>,
         error: Option<ErrorType>,
         duration: Duration,
-    ) {
+    ) -> Option<ErrorType> {
         self.note_health(outcome, fault);
-        match error {
+        let counted = error.map(|error| self.failures.durations_of(error));
+        match &counted {
             None => self.durations.record(duration),
-            Some(error) => self.failures.durations_of(error).record(duration),
+            Some((_, durations)) => durations.record(duration),
         }
         self.counts.add(outcome as usize, 1);
+        counted.map(|(error, _)| error)
     }
 
     /// Counts failures in a row. What callers do wrong, or give up, says nothing.
