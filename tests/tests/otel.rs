@@ -20,7 +20,11 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ErrorCode, Request, RequestMetaObject,
 };
 use rmcp::service::{PeerRequestOptions, RequestContext};
-use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceError, tool, tool_handler, tool_router};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceError, ServiceExt as _, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -345,15 +349,41 @@ async fn a_tool_call_is_a_span_by_the_conventions_however_it_ends() {
     assert_eq!(spans.calls().len(), 7);
 }
 
-#[tokio::test(start_paused = true)]
-async fn over_http_the_span_says_so() {
+#[tokio::test]
+async fn over_real_http_the_span_says_so_and_links_what_the_headers_say() {
+    const AROUND: &str = "11111111111111111111111111111111";
+    provide_tls();
     let spans = Spans::record();
-    let client = in_process::connect(Around { headers: Some(http::HeaderMap::new()), span: false }).await;
-    ask(&client, "ok").await.expect("an answer");
-    let shown = attributes(&spans.last());
-    let of = |name: &str| shown.get(name).map(String::as_str);
-    assert_eq!(of("network.transport"), Some("tcp"));
-    assert_eq!((of("network.protocol.name"), of("network.protocol.version")), (Some("http"), Some("1.1")));
+    let service = StreamableHttpService::new(
+        || Ok(Shop::default()),
+        Arc::new(LocalSessionManager::default()),
+        StreamableHttpServerConfig::default(),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
+    let app = axum::Router::new().route_service("/mcp", service);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut headers = http::HeaderMap::new();
+    headers.insert("traceparent", format!("00-{AROUND}-2222222222222222-01").parse().expect("a header"));
+    let http = reqwest::Client::builder().default_headers(headers).build().expect("a client");
+    let config = StreamableHttpClientTransportConfig::with_uri(url);
+    let client = ().serve(StreamableHttpClientTransport::with_client(http, config)).await.expect("a server");
+    for (meta, parent, links) in [(&[("traceparent", PARENT)][..], TRACE, &[AROUND][..]), (&[], AROUND, &[])] {
+        for (tool, name) in [("ask", "tools/call ask"), ("no_such_tool", "tools/call")] {
+            let _ = client.call_tool(with_meta(request(tool, &json!({ "what": "ok" })), meta)).await;
+            let span = spans.last();
+            assert_eq!(span.name, name);
+            let shown = attributes(&span);
+            let of = |name: &str| shown.get(name).map(String::as_str);
+            assert_eq!(of("network.transport"), Some("tcp"));
+            assert_eq!((of("network.protocol.name"), of("network.protocol.version")), (Some("http"), Some("1.1")));
+            assert_eq!(of("mcp.session.id"), None);
+            assert_eq!(span.span_context.trace_id().to_string(), parent);
+            assert!(span.parent_span_is_remote);
+            let linked: Vec<_> = span.links.iter().map(|link| link.span_context.trace_id().to_string()).collect();
+            assert_eq!(linked, links);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,9 @@
 //! `network.protocol.name` and `.version` over HTTP, and, where it ended so, `error.type` and
 //! `rpc.response.status_code`. The status is an error where there is an `error.type`, and describes it
 //! with the JSON-RPC error's message if that is the answer. `mcp.session.id` is never set. A call of a
-//! tool that is not there is a span `tools/call`.
+//! tool that is not there is a span `tools/call`, where [`Registry::unknown_tools`] says that it is seen.
+//!
+//! [`Registry::unknown_tools`]: crate::Registry::unknown_tools
 //!
 //! The context in the request's `_meta` (`traceparent`, `tracestate`) is the span's parent; the one
 //! around it, the current span or else the headers of the HTTP request, becomes a link where it is

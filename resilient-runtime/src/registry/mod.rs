@@ -151,8 +151,9 @@ impl Registry {
         function.map(|function| function.read())
     }
 
-    /// How long calls took of tools that are not there or are disabled. Only a handler that carries
-    /// `#[resilient]` sees them.
+    /// How long calls took of tools that are not there or are disabled. Handlers see them that carry
+    /// `#[resilient]` and have no `call_tool` of their own, and those that `#[resilient]` has made for
+    /// `#[tool_router(server_handler)]`.
     #[must_use]
     pub fn unknown_tools(&self) -> HistogramSnapshot {
         self.unknown_tools.read()
