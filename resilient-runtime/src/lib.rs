@@ -58,6 +58,8 @@ mod keyed_hash;
 mod logging;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod pipeline;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;

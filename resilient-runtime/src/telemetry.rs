@@ -13,7 +13,7 @@ use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
 
 /// Whether anybody listens to the spans of calls.
 pub(crate) fn spans_are_enabled() -> bool {
-    tracing::enabled!(tracing::Level::INFO)
+    tracing::span_enabled!(tracing::Level::INFO)
 }
 
 /// The span of a guarded function that no hook called.
@@ -22,26 +22,6 @@ pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
         "call",
         otel.name = name,
         correlation_id = %context.correlation_id(),
-        arguments = tracing::field::Empty,
-        outcome = tracing::field::Empty,
-        attempts = tracing::field::Empty,
-    )
-}
-
-/// The span of a tool call that came through the hook, by the OpenTelemetry conventions for MCP.
-#[cfg(feature = "rmcp")]
-pub(crate) fn tool_span(tool: &str, request_id: &str, context: &CallContext, source: &'static str) -> Span {
-    tracing::info_span!(
-        "tools/call",
-        otel.name = format_args!("tools/call {tool}"),
-        otel.kind = "server",
-        mcp.method.name = "tools/call",
-        gen_ai.tool.name = tool,
-        gen_ai.operation.name = "execute_tool",
-        jsonrpc.request.id = request_id,
-        correlation_id = %context.correlation_id(),
-        correlation_source = source,
-        error.type = tracing::field::Empty,
         arguments = tracing::field::Empty,
         outcome = tracing::field::Empty,
         attempts = tracing::field::Empty,

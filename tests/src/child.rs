@@ -33,10 +33,23 @@ impl Process {
     /// # Errors
     /// If it cannot be started.
     pub fn start(executable: &str, arguments: &[&str]) -> io::Result<(Self, ChildStdin, ChildStdout)> {
+        Self::start_with(executable, arguments, &[])
+    }
+
+    /// The same with these variables.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_with(
+        executable: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> io::Result<(Self, ChildStdin, ChildStdout)> {
         let mut child = Command::new(executable)
             .args(arguments)
             .env_remove("RUST_LOG")
             .env_remove("LOG_LEVEL")
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -100,7 +113,15 @@ impl Server {
     /// # Errors
     /// If it cannot be started or does not speak the protocol.
     pub async fn start(executable: &str, arguments: &[&str]) -> io::Result<Self> {
-        let (process, stdin, stdout) = Process::start(executable, arguments)?;
+        Self::start_with(executable, arguments, &[]).await
+    }
+
+    /// The same with these variables.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not speak the protocol.
+    pub async fn start_with(executable: &str, arguments: &[&str], variables: &[(&str, &str)]) -> io::Result<Self> {
+        let (process, stdin, stdout) = Process::start_with(executable, arguments, variables)?;
         let (tee, bytes) = Tee::new(stdout);
         let greeted = tokio::time::timeout(PATIENCE, ().serve((tee, stdin))).await.map_err(io::Error::other)?;
         Ok(Self { client: greeted.map_err(io::Error::other)?, process, stdout: bytes })
@@ -130,6 +151,17 @@ impl Server {
         tokio::time::timeout(PATIENCE, self.client.call_tool(request))
             .await
             .map_err(|_| ServiceError::Timeout { timeout: PATIENCE })?
+    }
+
+    /// Hangs up and waits for the server to end.
+    ///
+    /// # Errors
+    /// If it does not end in time.
+    pub async fn hang_up(self) -> io::Result<Process> {
+        let Self { client, mut process, .. } = self;
+        client.cancel().await.map_err(io::Error::other)?;
+        process.ended().await?;
+        Ok(process)
     }
 
     /// Every line that the server has written to stdout.

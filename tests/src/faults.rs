@@ -199,16 +199,23 @@ impl Faults {
     }
 }
 
+/// What an HTTP client needs before the first one is made, as this workspace builds them.
+pub fn provide_tls() {
+    // Another test may have been here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Serves it over stdio until the client leaves, with its log on stderr.
 #[must_use]
 pub fn serve_stdio() -> ExitCode {
-    let _logging = resilient_runtime::init();
-    // Twice is as good as once.
-    let _same = resilient_runtime::init();
+    provide_tls();
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };
     let ended = runtime.block_on(async {
+        // Within the runtime, where what blocks is harder to do, and twice, which is as good as once.
+        let _logging = resilient_runtime::init();
+        let _same = resilient_runtime::init();
         let running = Faults.serve(rmcp::transport::io::stdio()).await?;
         running.waiting().await?;
         Ok::<_, Box<dyn std::error::Error>>(())

@@ -4,3 +4,4 @@ pub mod child;
 pub mod faults;
 pub mod fixture;
 pub mod in_process;
+pub mod receiver;

@@ -239,3 +239,18 @@ fn breakers_of_one_name_are_one_series_that_only_grows() {
         }
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn tools_that_are_not_there_are_one_series_that_is_there_from_the_start() {
+    const SERIES: &str =
+        "mcp_server_operation_duration_seconds_count{error_type=,gen_ai_tool_name=,mcp_method_name=tools/call}";
+    let before = scrape(&prometheus::global_text())[SERIES];
+    let client = in_process::connect(Shop).await;
+    for n in 0..100 {
+        let asked = CallToolRequestParams::new(format!("no tool {n}"));
+        assert!(client.call_tool(asked).await.is_err());
+    }
+    let read = scrape(&prometheus::global_text());
+    assert_eq!(read[SERIES], before + 100.0);
+    assert!(!read.keys().any(|series| series.contains("no tool")));
+}

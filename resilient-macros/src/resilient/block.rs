@@ -289,7 +289,7 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
     let doc = " The tools of this block, each with the hook: a copy of what is built once per process.";
     let handler = server_handler.then(|| {
         quote! {
-            #[#p::rmcp::tool_handler(router = Self::#shared())]
+            #[#p::rmcp::tool_handler(router = #p::routed(Self::#shared()))]
             impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
         }
     });

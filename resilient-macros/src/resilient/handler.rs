@@ -1,5 +1,6 @@
 //! `#[resilient]` above `#[tool_handler] impl ServerHandler`: the handler asks for its router with
-//! every request, so it is given one that is built once.
+//! every request, so it is given one that is built once, and that counts calls of tools it does
+//! not have.
 
 use darling::Error;
 use darling::ast::NestedMeta;
@@ -37,10 +38,10 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
     }
     // A router that belongs to a value is built once already; only the value knows which it is.
     let router = if mentions_self(router.clone()) {
-        router
+        quote!(#krate::__private::routed(&(#router)))
     } else {
         let label = router.to_string();
-        quote!(#krate::__private::shared(#label, || #router, &[], &[]))
+        quote!(#krate::__private::routed(#krate::__private::shared(#label, || #router, &[], &[])))
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #kept)*)]);

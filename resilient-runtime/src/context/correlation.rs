@@ -50,21 +50,7 @@ impl CorrelationId {
 
     /// The trace id of a W3C `traceparent`, if that is valid.
     pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
-        let mut parts = header.split('-');
-        let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let lower_hex = |text: &str, length: usize| {
-            text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let valid = lower_hex(version, 2)
-            && version != "ff"
-            && lower_hex(trace, 32)
-            && lower_hex(parent, 16)
-            && lower_hex(flags, 2)
-            // Version 00 has four parts; a later one may have more.
-            && (version != "00" || parts.next().is_none())
-            && parent.bytes().any(|byte| byte != b'0');
-        let number = u128::from_str_radix(trace, 16).ok().filter(|number| *number != 0)?;
-        valid.then_some(Self(Repr::Number(number)))
+        super::trace::id(header).map(|id| Self(Repr::Number(id)))
     }
 
     /// An id that the client chose: 1 to 128 characters of `[A-Za-z0-9._-]`.

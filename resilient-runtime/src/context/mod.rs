@@ -4,8 +4,10 @@
 //! a task that it spawns does not, unless the future is wrapped with [`CallContext::instrument`].
 
 mod correlation;
+mod headers;
 mod request;
 mod scope;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 
@@ -102,7 +104,8 @@ impl CallContext {
         }
     }
 
-    /// Carries this context into a future that runs elsewhere, such as one that is spawned.
+    /// Carries this context, and the current span, into a future that runs elsewhere, such as one that is
+    /// spawned.
     pub fn instrument<F: Future>(self, future: F) -> Instrumented<F> {
         scope::instrument(self, future)
     }

@@ -65,6 +65,8 @@ pub(crate) struct Request {
     /// Where the hook counts it.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) traceparent: Option<String>,
+    /// The `tracestate` that came with it, if it is valid.
+    pub(crate) tracestate: Option<String>,
     pub(crate) principal: Option<Principal>,
     /// The arguments as canonical JSON, where the tool keeps last good answers.
     pub(crate) arguments: Option<String>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use tracing::Span;
 
 use super::CallContext;
 use crate::registry::{self, Registry};
@@ -43,6 +44,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {
         context: Option<CallContext>,
+        span: Span,
         registry: Option<Arc<Registry>>,
         #[pin]
         future: F,
@@ -50,7 +52,7 @@ pin_project! {
 }
 
 pub(super) fn instrument<F: Future>(context: CallContext, future: F) -> Instrumented<F> {
-    Instrumented { context: Some(context), registry: Registry::scoped(), future }
+    Instrumented { context: Some(context), span: Span::current(), registry: Registry::scoped(), future }
 }
 
 impl<F: Future> Future for Instrumented<F> {
@@ -58,6 +60,7 @@ impl<F: Future> Future for Instrumented<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let _span = this.span.enter();
         let _entered = enter(this.context);
         let _registry = this.registry.is_some().then(|| registry::enter(this.registry));
         this.future.poll(cx)

@@ -6,7 +6,7 @@
 //!
 //! | name | labels |
 //! |---|---|
-//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name`, `error_type` (empty where it was no error), by the OpenTelemetry conventions for MCP |
+//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (empty for all that are not there), `error_type` (empty where it was no error), by the OpenTelemetry conventions for MCP |
 //! | `resilient_calls_total` | `tool`, `outcome` |
 //! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; answered by a fallback or not |
 //! | `resilient_attempt_duration_seconds` | `breaker`, or where there is none `tool`, and `outcome` |
@@ -34,9 +34,10 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry as Exposition;
 
-use crate::breaker::{BreakerSeries, BreakerState};
+use crate::breaker::BreakerSeries;
 use crate::registry::Registry;
-use crate::statistics::{ErrorCount, HistogramSnapshot, ToolSnapshot};
+use crate::statistics::HistogramSnapshot;
+use crate::statistics::series::{self, Counted, Labels};
 
 /// The content type of [`text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -93,103 +94,48 @@ impl fmt::Debug for Statistics {
     }
 }
 
-type Labels<'a> = Vec<(&'static str, &'a str)>;
-
-/// What is counted of something that is called.
-struct Counted {
-    name: String,
-    read: ToolSnapshot,
-}
-
 impl Collector for Statistics {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let registry = self.registry();
-        let tools = registry.tools().into_iter().map(|(name, read)| Counted { name: name.to_string(), read });
-        let mut all: Vec<_> = tools.collect();
-        operations(&mut to, &all)?;
-        for (name, read) in registry.functions() {
-            let mut name = format!("fn {name}");
-            // rmcp lets a tool have any name, this one too.
-            while all.iter().any(|tool| tool.name == name) {
-                name.insert_str(0, "fn ");
-            }
-            all.push(Counted { name, read });
-        }
-        let series = registry.breaker_series();
+        let mut all = Counted::tools(registry);
+        operations(&mut to, &all, &registry.unknown_tools())?;
+        Counted::add_functions(&mut all, registry);
+        let breaker_series = registry.breaker_series();
         calls(&mut to, &all)?;
-        attempts(&mut to, &all, &series)?;
-        breakers(&mut to, &series)?;
+        attempts(&mut to, &all, &breaker_series)?;
+        breakers(&mut to, &breaker_series)?;
         let checks = registry.health_statuses();
         let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
-        let help = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
-        family(&mut to, "resilient_health_status", help, MetricType::Gauge, statuses)?;
+        family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
         #[cfg(target_os = "linux")]
         super::process::encode(&mut to)?;
         Ok(())
     }
 }
 
-/// The operations of the conventions: calls of tools, by the type of their error.
-fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted]) -> fmt::Result {
+/// The operations of the conventions: calls of tools, by the type of their error. Those of tools that
+/// are not there have no name, since theirs is the client's, and are no error of the server's.
+fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted], unknown: &HistogramSnapshot) -> fmt::Result {
     let errors: Vec<_> = tools
         .iter()
         .flat_map(|tool| {
             let failed = tool.read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
             std::iter::once(("".into(), &tool.read.good_durations))
                 .chain(failed)
-                .map(move |(error, read)| (tool, error, read))
+                .map(move |(error, read)| (&*tool.name, error, read))
         })
+        .chain([("", "".into(), unknown)])
         .collect();
     let samples = errors.iter().map(|(tool, error, read)| {
-        let labels =
-            vec![("mcp_method_name", "tools/call"), ("gen_ai_tool_name", &*tool.name), ("error_type", &**error)];
+        let labels = vec![("mcp_method_name", "tools/call"), ("gen_ai_tool_name", tool), ("error_type", &**error)];
         (labels, Sample::Durations(read))
     });
     let help = "Duration of MCP operations as observed by this server";
     family(to, "mcp_server_operation_duration_seconds", help, MetricType::Histogram, samples)
 }
 
-/// What is counted of every tool and function: the counts of one of them, each with its own labels.
-type Counts = fn(&ToolSnapshot) -> Vec<(Labels<'_>, u64)>;
-
-const COUNTERS: &[(&str, &str, Counts)] = &[
-    ("resilient_calls", "Calls that ended, by how", |read| {
-        read.outcomes.iter().map(|(is, count)| (vec![("outcome", is.as_str())], *count)).collect()
-    }),
-    ("resilient_errors", "Errors that calls ended with, by code, answered by a fallback or not", |read| {
-        read.errors.iter().map(|error| (of_error(error), error.count)).collect()
-    }),
-    ("resilient_retries", "Attempts after the first, by the kind of the error before", |read| {
-        let retried = read.retries_after.iter().filter(|(kind, count)| kind.is_retryable() || *count > 0);
-        retried.map(|(kind, count)| (vec![("kind", kind.as_str())], *count)).collect()
-    }),
-    ("resilient_retries_suppressed", "Retries that were not made, and why", |read| {
-        read.suppressed.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
-    }),
-    ("resilient_fallbacks", "Calls that something else answered, and what", |read| {
-        read.fallbacks.iter().map(|(is, count)| (vec![("source", is.as_str())], *count)).collect()
-    }),
-    ("resilient_timeouts", "Limits of time that were reached", |read| {
-        read.timeouts.iter().map(|(is, count)| (vec![("scope", is.as_str())], *count)).collect()
-    }),
-    ("resilient_rejected", "Attempts that were not let run, and by what", |read| {
-        read.rejected.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
-    }),
-];
-
-fn of_error(error: &ErrorCount) -> Labels<'_> {
-    vec![("code", &*error.code), ("kind", error.kind.as_str()), ("severity", error.severity.as_str())]
-}
-
-type Count = fn(&ToolSnapshot) -> u64;
-
-const GAUGES: &[(&str, &str, Count)] = &[
-    ("resilient_in_flight", "Calls that are running", |read| read.in_flight),
-    ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| read.waiting),
-];
-
 fn calls(to: &mut DescriptorEncoder<'_>, all: &[Counted]) -> fmt::Result {
-    for (name, help, counts) in COUNTERS {
+    for (name, help, counts) in series::COUNTERS {
         let samples = all.iter().flat_map(|each| {
             counts(&each.read).into_iter().map(|(labels, count)| {
                 let labels = std::iter::once(("tool", &*each.name)).chain(labels).collect();
@@ -198,7 +144,7 @@ fn calls(to: &mut DescriptorEncoder<'_>, all: &[Counted]) -> fmt::Result {
         });
         family(to, name, help, MetricType::Counter, samples)?;
     }
-    for (name, help, value) in GAUGES {
+    for (name, help, value) in series::GAUGES {
         let samples = all.iter().map(|each| (vec![("tool", &*each.name)], Sample::Value(value(&each.read))));
         family(to, name, help, MetricType::Gauge, samples)?;
     }
@@ -223,30 +169,20 @@ fn attempts(
 }
 
 fn breakers(to: &mut DescriptorEncoder<'_>, all: &BTreeMap<&'static str, BreakerSeries>) -> fmt::Result {
-    let states = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Value(number(breaker.state))));
-    let help = "Where the breaker stands: 0 closed, 1 half-open, 2 open or isolated by hand";
-    family(to, "resilient_breaker_state", help, MetricType::Gauge, states)?;
+    let states =
+        all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Value(series::number(breaker.state))));
+    family(to, "resilient_breaker_state", series::STATE, MetricType::Gauge, states)?;
     let moves = all.iter().flat_map(|(name, breaker)| {
         breaker.transitions.iter().map(move |((from, to), count)| {
             let labels = vec![("breaker", *name), ("from", from.as_str()), ("to", to.as_str())];
             (labels, Sample::Count(*count))
         })
     });
-    family(to, "resilient_breaker_transitions", "How often the breaker has moved", MetricType::Counter, moves)?;
+    family(to, "resilient_breaker_transitions", series::TRANSITIONS, MetricType::Counter, moves)?;
     let rejected = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.rejected)));
-    let help = "Calls that the breaker did not let through";
-    family(to, "resilient_breaker_rejected", help, MetricType::Counter, rejected)?;
+    family(to, "resilient_breaker_rejected", series::BREAKER_REJECTED, MetricType::Counter, rejected)?;
     let stale = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.stale)));
-    let help = "Results that came after the breaker had moved on";
-    family(to, "resilient_breaker_stale", help, MetricType::Counter, stale)
-}
-
-const fn number(state: BreakerState) -> u64 {
-    match state {
-        BreakerState::Closed => 0,
-        BreakerState::HalfOpen => 1,
-        BreakerState::Open | BreakerState::Isolated => 2,
-    }
+    family(to, "resilient_breaker_stale", series::STALE, MetricType::Counter, stale)
 }
 
 enum Sample<'a> {

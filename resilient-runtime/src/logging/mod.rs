@@ -1,11 +1,15 @@
-//! `init()`: JSON lines on stderr, masked, for servers that have no subscriber of their own.
+//! `init()`: JSON lines on stderr, masked, for servers that have no subscriber of their own; with the
+//! feature `otel` spans and metrics by OTLP as well.
 
 mod filter;
 mod line;
 mod panics;
 mod queue;
 
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 
 use line::Line;
 
@@ -27,6 +31,22 @@ use line::Line;
 /// A subscriber that is there already stays, and with it the panic hook; so does what an earlier call
 /// has done.
 ///
+/// # OpenTelemetry
+///
+/// With the feature `otel`, and where `OTEL_EXPORTER_OTLP_ENDPOINT` is set, or the same for `TRACES` or
+/// `METRICS` alone, spans from INFO on and metrics are exported by OTLP over HTTP with protobuf (see the
+/// module `otel`), whatever `RUST_LOG` says. The other `OTEL_*` variables mean what they mean everywhere:
+/// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, headers, timeouts and
+/// intervals; `OTEL_SDK_DISABLED=true` and an `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER` of `none`
+/// switch it off. gRPC and compression are not supported. An endpoint may be `https` only where the
+/// application itself depends on `reqwest` 0.13 with TLS, as with its default features: the exporter
+/// uses that, and brings no TLS of its own.
+///
+/// Texts in spans are masked and cut as those of the log are. The providers become the global ones of
+/// OpenTelemetry, so that instruments of your own are exported as well. An export that fails is logged
+/// and harms nothing. When the guard is dropped what is left is exported, for which the thread waits for
+/// 3 seconds at most, within an async runtime too.
+///
 /// ```
 /// // At the beginning of `main`:
 /// let _logging = resilient_runtime::init();
@@ -35,28 +55,63 @@ use line::Line;
 /// ```
 #[must_use = "what is still to be written is when the guard is dropped"]
 pub fn init() -> LogGuard {
+    // Nothing is started for a subscriber that would not be heard of.
+    if tracing::dispatcher::has_been_set() {
+        return LogGuard::default();
+    }
     let (filter, wrong) = filter::from_env();
+    let mut wrong = Vec::from_iter(wrong);
+    #[cfg(feature = "otel")]
+    let (exporting, spans, also_wrong) = crate::otel::start();
+    #[cfg(feature = "otel")]
+    wrong.extend(also_wrong);
+    #[cfg(feature = "otel")]
+    let spans = spans.map(crate::otel::layer);
+    #[cfg(not(feature = "otel"))]
+    let spans: Option<tracing_subscriber::layer::Identity> = None;
+    // What is not logged may be exported all the same.
+    let is_set = match spans {
+        Some(spans) => set(tracing_subscriber::registry().with(lines().with_filter(filter)).with(spans)),
+        None => set(tracing_subscriber::registry().with(filter).with(lines())),
+    };
+    if is_set {
+        queue::start();
+        panics::hook();
+        for wrong in wrong {
+            tracing::warn!(event = "config.warning", "{wrong}");
+        }
+    }
+    LogGuard {
+        #[cfg(feature = "otel")]
+        exporting,
+        ends: is_set,
+    }
+}
+
+/// Without what makes `tracing` hear of the `log` crate's records: somebody else may do that already.
+fn set(subscriber: impl Subscriber + Send + Sync) -> bool {
+    tracing::subscriber::set_global_default(subscriber).is_ok()
+}
+
+/// The lines of the log.
+fn lines<S: Subscriber + for<'span> LookupSpan<'span>>() -> impl Layer<S> {
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).log_internal_errors(false);
-    let subscriber = tracing_subscriber::registry().with(filter).with(lines.with_writer(Line::default));
-    if tracing::dispatcher::has_been_set() || tracing::subscriber::set_global_default(subscriber).is_err() {
-        return LogGuard { ends: false };
-    }
-    queue::start();
-    panics::hook();
-    if let Some(wrong) = wrong {
-        tracing::warn!(event = "config.warning", "{wrong}");
-    }
-    LogGuard { ends: true }
+    lines.with_writer(Line::default)
 }
 
 /// Ends logging when it is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LogGuard {
+    #[cfg(feature = "otel")]
+    exporting: crate::otel::Exporting,
     ends: bool,
 }
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
+        // What goes wrong with the last export is still logged.
+        #[cfg(feature = "otel")]
+        drop(std::mem::take(&mut self.exporting));
         if self.ends {
             queue::end();
         }

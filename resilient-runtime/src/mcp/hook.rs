@@ -20,7 +20,7 @@ use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::{arguments, request, wire};
+use super::{Line, Operation, arguments, request, span, wire};
 use crate::context::{self, CallContext, Request};
 use crate::pipeline::barrier;
 use crate::registry::Registry;
@@ -130,6 +130,8 @@ struct Served<'h> {
     request: Arc<Request>,
     context: Option<CallContext>,
     span: Span,
+    /// How the request came, where anybody wants to know.
+    line: Option<Line>,
     started: Instant,
     /// Whose fault it is that it fails, where the hook itself knows.
     fault: Option<Fault>,
@@ -150,7 +152,12 @@ impl<'h> Served<'h> {
             arguments,
             Some(Arc::clone(&statistics)),
         );
-        let span = telemetry::tool_span(&hook.tool, &request.id, &context, source.as_str());
+        let line =
+            (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(&call.request_context));
+        let span = span::of_tool(&hook.tool, &request.id, &context, source, line);
+        // Before anything enters it: then it has a parent for good.
+        #[cfg(feature = "otel")]
+        crate::otel::place(&span, &call.request_context);
         let _ = request.span.set(span.clone());
         telemetry::call_started(&span, &hook.tool, Some(&context));
         Self {
@@ -159,6 +166,7 @@ impl<'h> Served<'h> {
             request,
             context: Some(context),
             span,
+            line,
             started: Instant::now(),
             fault: None,
             counted: false,
@@ -210,7 +218,7 @@ impl<'h> Served<'h> {
             Err(error) => ErrorType::of_code(error.code.0),
             Ok(_) => ErrorType::of_outcome(outcome),
         };
-        self.count(outcome, error);
+        self.count(outcome, error, answered.as_ref().err());
         let Some(context) = &self.context else { return answered };
         match answered {
             Ok(CallToolResponse::Complete(mut result)) => {
@@ -230,7 +238,7 @@ impl<'h> Served<'h> {
     fn panicked(mut self) -> Handled {
         self.fault = Some(Fault::Server);
         self.failed(&ResilienceError::Panicked);
-        self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic));
+        self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
     }
 
@@ -253,7 +261,8 @@ impl<'h> Served<'h> {
         }
     }
 
-    fn count(&mut self, outcome: Outcome, error: Option<ErrorType>) {
+    /// `answered`: the JSON-RPC error that is the answer, where one is.
+    fn count(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
@@ -272,10 +281,10 @@ impl<'h> Served<'h> {
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
         let took = self.started.elapsed();
-        statistics.call_ended(outcome, fault, error, Some(took));
-        if let Some(error) = error {
-            self.span.record("error.type", &*error.as_text());
-        }
+        let counted = statistics.call_ended(outcome, fault, error, Some(took));
+        span::ended(&self.span, error, answered);
+        let status = answered.map(|error| error.code.0);
+        Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
         telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
     }
 }
@@ -283,7 +292,7 @@ impl<'h> Served<'h> {
 impl Drop for Served<'_> {
     fn drop(&mut self) {
         let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
-        self.count(outcome, ErrorType::of_outcome(outcome));
+        self.count(outcome, ErrorType::of_outcome(outcome), None);
     }
 }
 

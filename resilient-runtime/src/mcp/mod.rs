@@ -4,19 +4,27 @@
 mod arguments;
 mod error_data;
 mod hook;
+mod line;
 mod offer;
+mod operation;
 mod operator;
 pub(crate) mod request;
 mod results;
+mod routed;
 mod shared;
+mod span;
 mod wire;
 
 pub use hook::instrument;
 pub use operator::operator_tools;
+#[doc(hidden)]
+pub use routed::{Routed, routed};
 #[cfg(feature = "config")]
 pub(crate) use shared::known;
 pub use shared::shared;
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
+pub(crate) use line::Line;
+pub(crate) use operation::Operation;
 pub(crate) use results::{meaning_of_response, meaning_of_result};
 pub(crate) use wire::{error_data, tool_error};

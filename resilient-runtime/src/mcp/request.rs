@@ -9,7 +9,7 @@ use rmcp::model::ClientConfig;
 use rmcp::service::RequestContext;
 
 use super::wire;
-use crate::context::{CallContext, CorrelationId, CorrelationSource, Principal, Report, Request};
+use crate::context::{CallContext, CorrelationId, CorrelationSource, Principal, Report, Request, trace};
 use crate::keyed_hash::KeyedHash;
 use crate::statistics::ToolStatistics;
 
@@ -22,12 +22,14 @@ pub(crate) fn context(
     statistics: Option<Arc<ToolStatistics>>,
 ) -> (CallContext, Arc<Request>, CorrelationSource) {
     let traceparent = asked.meta.get_traceparent().map(ToOwned::to_owned);
+    let tracestate = asked.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
     let (correlation_id, source) = correlation(asked, traceparent.as_deref());
     let request = Arc::new(Request {
         id: asked.id.to_string(),
         tool,
         is_hooked: statistics.is_some(),
         traceparent,
+        tracestate,
         principal: principal(asked),
         statistics,
         arguments,
@@ -39,7 +41,10 @@ pub(crate) fn context(
 }
 
 /// The trace id of the request, else the client's own id, else a random one.
-fn correlation(asked: &RequestContext<RoleServer>, traceparent: Option<&str>) -> (CorrelationId, CorrelationSource) {
+pub(super) fn correlation(
+    asked: &RequestContext<RoleServer>,
+    traceparent: Option<&str>,
+) -> (CorrelationId, CorrelationSource) {
     if let Some(id) = traceparent.and_then(CorrelationId::from_traceparent) {
         return (id, CorrelationSource::Trace);
     }

@@ -29,7 +29,9 @@ use crate::rate_limit::RateLimits;
 #[cfg(feature = "config")]
 use crate::settings::Overrides;
 use crate::site::Location;
-use crate::statistics::{ErrorGroup, RecentError, RecentErrors, ToolSnapshot, ToolStatistics};
+use crate::statistics::{
+    ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
+};
 
 /// A breaker that a function uses: one of the registry's, or a `static` of the user's.
 #[derive(Debug, Clone)]
@@ -77,6 +79,8 @@ impl std::ops::Deref for BreakerHandle {
 pub struct Registry {
     inner: Mutex<Inner>,
     recent: Arc<RecentErrors>,
+    /// Calls of tools that are not there.
+    unknown_tools: Histogram,
     /// What was set at start.
     #[cfg(feature = "config")]
     overrides: OnceLock<Overrides>,
@@ -145,6 +149,19 @@ impl Registry {
     pub fn function(&self, name: &str) -> Option<ToolSnapshot> {
         let function = self.lock().functions.get(name).cloned();
         function.map(|function| function.read())
+    }
+
+    /// How long calls took of tools that are not there or are disabled. Handlers see them that carry
+    /// `#[resilient]` and have no `call_tool` of their own, and those that `#[resilient]` has made for
+    /// `#[tool_router(server_handler)]`.
+    #[must_use]
+    pub fn unknown_tools(&self) -> HistogramSnapshot {
+        self.unknown_tools.read()
+    }
+
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn unknown_tool(&self, took: std::time::Duration) {
+        self.unknown_tools.record(took);
     }
 
     /// The last errors of tools, newest first: at most 100 of one tool and 1,000 in all. Rejections by

@@ -18,6 +18,12 @@ const SUM: usize = BUCKETS;
 /// Durations by bucket, and their sum. The number of samples is the sum of the buckets.
 pub(crate) struct Histogram(Sharded<{ BUCKETS + 1 }>);
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Histogram {
     pub(crate) const fn new() -> Self {
         Self(Sharded::new())

@@ -8,12 +8,15 @@ mod attempts;
 mod failures;
 mod histogram;
 mod recent;
+#[cfg(any(feature = "prometheus", feature = "otel"))]
+pub(crate) mod series;
 pub(crate) mod sharded;
 mod tool;
 
 pub(crate) use attempts::AttemptStatistics;
 pub use attempts::{AttemptOutcome, AttemptSnapshot};
 pub use failures::{ErrorCount, ErrorType};
+pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
 pub(crate) use recent::RecentErrors;
 pub use recent::{ErrorGroup, RecentError};

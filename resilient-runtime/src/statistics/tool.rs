@@ -72,24 +72,32 @@ impl ToolStatistics {
     }
 
     /// `fault`: whose it was that the call failed, where that is known. `took`: its duration, but for a
-    /// call that is part of another operation.
+    /// call that is part of another operation. Says under which type the error is counted.
     pub(crate) fn call_ended(
         &self,
         outcome: Outcome,
         fault: Option<Fault>,
         error: Option<ErrorType>,
         took: Option<Duration>,
-    ) {
+    ) -> Option<ErrorType> {
         self.note_health(outcome, fault);
-        match (took, error) {
-            (None, _) => {}
-            (Some(took), None) => self.durations.record(took),
-            (Some(took), Some(error)) => self.failures.durations_of(error).record(took),
-        }
+        let counted = match (took, error) {
+            (None, _) => None,
+            (Some(took), None) => {
+                self.durations.record(took);
+                None
+            }
+            (Some(took), Some(error)) => {
+                let (counted, durations) = self.failures.durations_of(error);
+                durations.record(took);
+                Some(counted)
+            }
+        };
         if is_failure(outcome) && matches!(fault, Some(Fault::Caller | Fault::Nobody)) {
             self.counts.add(EXCUSED, 1);
         }
         self.counts.add(outcome as usize, 1);
+        counted
     }
 
     /// Counts failures in a row. What callers do wrong, or give up, says nothing.

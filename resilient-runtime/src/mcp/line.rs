@@ -1,0 +1,58 @@
+//! How a request came here, in the words of the OpenTelemetry conventions for MCP.
+
+use http::Version;
+use rmcp::RoleServer;
+use rmcp::model::ProtocolVersion;
+use rmcp::service::RequestContext;
+
+/// The transport of a request, and the protocol that is spoken over it. Words of closed lists all
+/// of them: nothing that a client makes up is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    http: Option<Version>,
+    mcp: Option<&'static str>,
+}
+
+impl Line {
+    pub(crate) fn of(asked: &RequestContext<RoleServer>) -> Self {
+        let spoken = asked.protocol_version();
+        let known = |version: &ProtocolVersion| {
+            ProtocolVersion::KNOWN_VERSIONS.iter().find(|known| *known == version).map(ProtocolVersion::as_str)
+        };
+        Self {
+            http: asked.extensions.get::<http::request::Parts>().map(|parts| parts.version),
+            mcp: spoken.as_ref().and_then(known),
+        }
+    }
+
+    /// `network.transport`. Whatever is not HTTP is taken for the pipes of stdio.
+    pub(crate) fn transport(self) -> &'static str {
+        match self.http {
+            None => "pipe",
+            Some(Version::HTTP_3) => "quic",
+            Some(_) => "tcp",
+        }
+    }
+
+    /// `network.protocol.name`.
+    pub(crate) fn protocol(self) -> Option<&'static str> {
+        self.http.map(|_| "http")
+    }
+
+    /// `network.protocol.version`.
+    pub(crate) fn protocol_version(self) -> Option<&'static str> {
+        match self.http? {
+            Version::HTTP_09 => Some("0.9"),
+            Version::HTTP_10 => Some("1.0"),
+            Version::HTTP_11 => Some("1.1"),
+            Version::HTTP_2 => Some("2"),
+            Version::HTTP_3 => Some("3"),
+            _ => None,
+        }
+    }
+
+    /// `mcp.protocol.version`, where it is one that rmcp knows.
+    pub(crate) fn mcp(self) -> Option<&'static str> {
+        self.mcp
+    }
+}

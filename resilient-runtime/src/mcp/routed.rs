@@ -1,0 +1,78 @@
+//! A router that answers as rmcp's own does, and takes note of calls of tools that it does not have.
+
+use std::ops::Deref;
+
+use rmcp::ErrorData;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::CallToolResponse;
+use tokio::time::Instant;
+
+use super::{Line, Operation, span};
+use crate::registry::Registry;
+use crate::telemetry;
+
+/// What `#[tool_handler]` is given for a router. No route is asked for a tool that is not there or
+/// is disabled, so no hook sees such a call; this does.
+#[derive(Debug)]
+pub struct Routed<'r, S>(&'r ToolRouter<S>);
+
+/// The router that `#[tool_handler]` is given.
+#[must_use]
+pub fn routed<S>(router: &ToolRouter<S>) -> Routed<'_, S> {
+    Routed(router)
+}
+
+impl<S> Deref for Routed<'_, S> {
+    type Target = ToolRouter<S>;
+
+    fn deref(&self) -> &ToolRouter<S> {
+        self.0
+    }
+}
+
+impl<S: Send + Sync + 'static> Routed<'_, S> {
+    /// Calls the tool. The answer is the router's own.
+    ///
+    /// # Errors
+    /// Those of the router.
+    pub async fn call(&self, call: ToolCallContext<'_, S>) -> Result<CallToolResponse, ErrorData> {
+        let unknown = (!self.0.has_route(call.name())).then(|| Unknown::new(&call));
+        let answered = self.0.call(call).await;
+        if let (Some(unknown), Err(error)) = (unknown, &answered) {
+            unknown.ended(error);
+        }
+        answered
+    }
+}
+
+/// A call of a tool that is not there. Its name is the client's, and so becomes no label and no
+/// name of a span.
+struct Unknown {
+    span: tracing::Span,
+    line: Option<Line>,
+    started: Instant,
+}
+
+impl Unknown {
+    fn new<S>(call: &ToolCallContext<'_, S>) -> Self {
+        let started = Instant::now();
+        let asked = &call.request_context;
+        let line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(asked));
+        let span = span::of_unknown(call.name(), asked, line);
+        #[cfg(feature = "otel")]
+        crate::otel::place(&span, asked);
+        Self { span, line, started }
+    }
+
+    fn ended(self, error: &ErrorData) {
+        let took = self.started.elapsed();
+        match Registry::scoped() {
+            Some(registry) => registry.unknown_tool(took),
+            None => Registry::global().unknown_tool(took),
+        }
+        span::ended(&self.span, None, Some(error));
+        let status = Some(error.code.0);
+        Operation { tool: None, line: self.line, error: None, status, took }.record();
+    }
+}

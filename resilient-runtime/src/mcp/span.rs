@@ -1,0 +1,96 @@
+//! The spans of tool calls, by the OpenTelemetry conventions for MCP.
+//!
+//! There is no `mcp.session.id`: later protocols must not have it, and no earlier one needs it.
+
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::{Line, request};
+use crate::context::{CallContext, CorrelationSource};
+use crate::error::public_text;
+use crate::redact;
+use crate::statistics::ErrorType;
+
+/// The method of all of them.
+const METHOD: &str = "tools/call";
+
+/// The most characters of a name or an id that a client chose.
+const LONGEST: usize = 128;
+
+/// The span of a call that came through the hook.
+pub(super) fn of_tool(
+    tool: &str,
+    request_id: &str,
+    context: &CallContext,
+    source: CorrelationSource,
+    line: Option<Line>,
+) -> Span {
+    tracing::info_span!(
+        "tools/call",
+        otel.name = format_args!("{METHOD} {tool}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        mcp.method.name = METHOD,
+        mcp.protocol.version = line.and_then(Line::mcp),
+        network.transport = line.map(Line::transport),
+        network.protocol.name = line.and_then(Line::protocol),
+        network.protocol.version = line.and_then(Line::protocol_version),
+        gen_ai.tool.name = tool,
+        gen_ai.operation.name = "execute_tool",
+        jsonrpc.request.id = beginning(request_id),
+        rpc.response.status_code = Empty,
+        correlation_id = %context.correlation_id(),
+        correlation_source = source.as_str(),
+        error.type = Empty,
+        arguments = Empty,
+        outcome = Empty,
+        attempts = Empty,
+    )
+}
+
+/// The span of a call of a tool that is not there: its name is the client's.
+pub(super) fn of_unknown(tool: &str, asked: &RequestContext<RoleServer>, line: Option<Line>) -> Span {
+    tracing::info_span!(
+        "tools/call",
+        otel.name = METHOD,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        mcp.method.name = METHOD,
+        mcp.protocol.version = line.and_then(Line::mcp),
+        network.transport = line.map(Line::transport),
+        network.protocol.name = line.and_then(Line::protocol),
+        network.protocol.version = line.and_then(Line::protocol_version),
+        gen_ai.tool.name = redact::fit(beginning(tool)),
+        gen_ai.operation.name = "execute_tool",
+        jsonrpc.request.id = beginning(&asked.id.to_string()),
+        rpc.response.status_code = Empty,
+        correlation_id = %request::correlation(asked, asked.meta.get_traceparent()).0,
+        error.type = Empty,
+    )
+}
+
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(LONGEST).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+/// A call was answered, or never will be. What the caller did wrong is no error of the server's. Of
+/// an error's texts the span has none but what the client reads as well.
+pub(super) fn ended(span: &Span, error: Option<ErrorType>, answered: Option<&ErrorData>) {
+    if span.is_disabled() {
+        return;
+    }
+    if let Some(answered) = answered {
+        span.record("rpc.response.status_code", answered.code.0.to_string());
+    }
+    if let Some(error) = error {
+        span.record("error.type", &*error.as_text());
+        span.record("otel.status_code", "error");
+        if let Some(answered) = answered {
+            span.record("otel.status_description", public_text(&answered.message));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Metrics: the duration of operations, recorded as they end, and all that is read when collected.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use opentelemetry::metrics::{Histogram, Meter};
+
+use super::observed;
+use crate::statistics::HistogramSnapshot;
+
+static ARE_RECORDED: AtomicBool = AtomicBool::new(false);
+static DURATIONS: RwLock<Vec<Histogram<f64>>> = RwLock::new(Vec::new());
+
+/// Lets this meter measure the calls of this process, for as long as that runs. To be called once for
+/// each meter provider: each further time would count everything twice. The global provider is left
+/// alone.
+///
+/// What is counted of a [`Registry`](crate::Registry) of a test's own is not shown; the durations of
+/// its calls are.
+pub fn install(meter: &Meter) {
+    let edges = HistogramSnapshot::CONVENTIONAL.map(|edge| edge.as_secs_f64());
+    let durations = meter
+        .f64_histogram("mcp.server.operation.duration")
+        .with_unit("s")
+        .with_description("Duration of MCP operations as observed by this server")
+        .with_boundaries(edges.to_vec())
+        .build();
+    DURATIONS.write().unwrap_or_else(PoisonError::into_inner).push(durations);
+    ARE_RECORDED.store(true, Ordering::Relaxed);
+    observed::install(meter);
+}
+
+#[cfg(feature = "rmcp")]
+pub(crate) fn are_recorded() -> bool {
+    ARE_RECORDED.load(Ordering::Relaxed)
+}
+
+#[cfg(feature = "rmcp")]
+pub(crate) fn record(operation: &crate::mcp::Operation<'_>) {
+    use opentelemetry::KeyValue;
+
+    use crate::statistics::ErrorType;
+
+    if !are_recorded() {
+        return;
+    }
+    // Everything here is of a closed list, or a name in the code.
+    let mut attributes =
+        vec![KeyValue::new("mcp.method.name", "tools/call"), KeyValue::new("gen_ai.operation.name", "execute_tool")];
+    if let Some(tool) = operation.tool {
+        attributes.push(KeyValue::new("gen_ai.tool.name", std::sync::Arc::clone(tool)));
+    }
+    if let Some(error) = operation.error {
+        attributes.push(KeyValue::new("error.type", error.as_text()));
+    }
+    // One that is no error is one of five; of the others so many are told apart as there are types.
+    if let Some(status) = operation.status
+        && matches!(operation.error, None | Some(ErrorType::Code(_)))
+    {
+        attributes.push(KeyValue::new("rpc.response.status_code", status.to_string()));
+    }
+    if let Some(line) = operation.line {
+        attributes.push(KeyValue::new("network.transport", line.transport()));
+        let others = [
+            ("network.protocol.name", line.protocol()),
+            ("network.protocol.version", line.protocol_version()),
+            ("mcp.protocol.version", line.mcp()),
+        ];
+        attributes.extend(others.into_iter().filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
+    }
+    let seconds = operation.took.as_secs_f64();
+    for durations in &*DURATIONS.read().unwrap_or_else(PoisonError::into_inner) {
+        durations.record(seconds, &attributes);
+    }
+}

@@ -1,0 +1,77 @@
+//! The statistics as observable instruments: read when the SDK collects.
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
+
+use crate::registry::Registry;
+use crate::statistics::series::{self, Counted, Labels};
+
+/// What an instrument shows of the registry: each value with its labels.
+type Read = fn(&mut dyn FnMut(Labels<'_>, u64));
+
+const COUNTERS: [(&str, &str, Read); 3] = [
+    ("resilient_breaker_transitions", series::TRANSITIONS, |show| {
+        for (name, breaker) in Registry::global().breaker_series() {
+            for ((from, to), count) in &breaker.transitions {
+                show(vec![("breaker", name), ("from", from.as_str()), ("to", to.as_str())], *count);
+            }
+        }
+    }),
+    ("resilient_breaker_rejected", series::BREAKER_REJECTED, |show| {
+        for (name, breaker) in Registry::global().breaker_series() {
+            show(vec![("breaker", name)], breaker.rejected);
+        }
+    }),
+    ("resilient_breaker_stale", series::STALE, |show| {
+        for (name, breaker) in Registry::global().breaker_series() {
+            show(vec![("breaker", name)], breaker.stale);
+        }
+    }),
+];
+
+const GAUGES: [(&str, &str, Read); 2] = [
+    ("resilient_breaker_state", series::STATE, |show| {
+        for (name, breaker) in Registry::global().breaker_series() {
+            show(vec![("breaker", name)], series::number(breaker.state));
+        }
+    }),
+    ("resilient_health_status", series::HEALTH, |show| {
+        for (name, status) in Registry::global().health_statuses() {
+            show(vec![("check", &name)], status as u64);
+        }
+    }),
+];
+
+pub(super) fn install(meter: &Meter) {
+    for &(name, help, counts) in series::COUNTERS {
+        let read = move |to: &dyn AsyncInstrument<u64>| {
+            for each in Counted::all(Registry::global()) {
+                for (labels, count) in counts(&each.read) {
+                    to.observe(count, &attributes(std::iter::once(("tool", &*each.name)).chain(labels)));
+                }
+            }
+        };
+        meter.u64_observable_counter(name).with_description(help).with_callback(read).build();
+    }
+    for &(name, help, value) in series::GAUGES {
+        let read = move |to: &dyn AsyncInstrument<u64>| {
+            for each in Counted::all(Registry::global()) {
+                to.observe(value(&each.read), &attributes([("tool", &*each.name)]));
+            }
+        };
+        meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();
+    }
+    let observe = |read: Read| {
+        move |to: &dyn AsyncInstrument<u64>| read(&mut |labels, value| to.observe(value, &attributes(labels)))
+    };
+    for (name, help, read) in COUNTERS {
+        meter.u64_observable_counter(name).with_description(help).with_callback(observe(read)).build();
+    }
+    for (name, help, read) in GAUGES {
+        meter.u64_observable_gauge(name).with_description(help).with_callback(observe(read)).build();
+    }
+}
+
+fn attributes<'a>(labels: impl IntoIterator<Item = (&'static str, &'a str)>) -> Vec<KeyValue> {
+    labels.into_iter().map(|(name, value)| KeyValue::new(name, value.to_owned())).collect()
+}

@@ -1,0 +1,95 @@
+//! What is counted of tools, functions and breakers, as the series that exporters show: their names,
+//! without the endings that are Prometheus's, what they mean, and where their numbers are.
+
+use super::{ErrorCount, ToolSnapshot};
+use crate::breaker::BreakerState;
+use crate::registry::Registry;
+
+pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// What is counted of something that is called.
+pub(crate) struct Counted {
+    pub(crate) name: String,
+    pub(crate) read: ToolSnapshot,
+}
+
+impl Counted {
+    /// Of each tool.
+    pub(crate) fn tools(registry: &Registry) -> Vec<Self> {
+        registry.tools().into_iter().map(|(name, read)| Self { name: name.to_string(), read }).collect()
+    }
+
+    /// Adds each guarded function that is no tool.
+    pub(crate) fn add_functions(tools: &mut Vec<Self>, registry: &Registry) {
+        for (name, read) in registry.functions() {
+            let mut name = format!("fn {name}");
+            // rmcp lets a tool have any name, this one too.
+            while tools.iter().any(|tool| tool.name == name) {
+                name.insert_str(0, "fn ");
+            }
+            tools.push(Self { name, read });
+        }
+    }
+
+    /// Of each of them.
+    #[cfg(feature = "otel")]
+    pub(crate) fn all(registry: &Registry) -> Vec<Self> {
+        let mut all = Self::tools(registry);
+        Self::add_functions(&mut all, registry);
+        all
+    }
+}
+
+/// The counts of a tool or function, each with its own labels.
+pub(crate) type Counts = fn(&ToolSnapshot) -> Vec<(Labels<'_>, u64)>;
+
+pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
+    ("resilient_calls", "Calls that ended, by how", |read| {
+        read.outcomes.iter().map(|(is, count)| (vec![("outcome", is.as_str())], *count)).collect()
+    }),
+    ("resilient_errors", "Errors that calls ended with, by code, answered by a fallback or not", |read| {
+        read.errors.iter().map(|error| (of_error(error), error.count)).collect()
+    }),
+    ("resilient_retries", "Attempts after the first, by the kind of the error before", |read| {
+        let retried = read.retries_after.iter().filter(|(kind, count)| kind.is_retryable() || *count > 0);
+        retried.map(|(kind, count)| (vec![("kind", kind.as_str())], *count)).collect()
+    }),
+    ("resilient_retries_suppressed", "Retries that were not made, and why", |read| {
+        read.suppressed.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
+    }),
+    ("resilient_fallbacks", "Calls that something else answered, and what", |read| {
+        read.fallbacks.iter().map(|(is, count)| (vec![("source", is.as_str())], *count)).collect()
+    }),
+    ("resilient_timeouts", "Limits of time that were reached", |read| {
+        read.timeouts.iter().map(|(is, count)| (vec![("scope", is.as_str())], *count)).collect()
+    }),
+    ("resilient_rejected", "Attempts that were not let run, and by what", |read| {
+        read.rejected.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
+    }),
+];
+
+fn of_error(error: &ErrorCount) -> Labels<'_> {
+    vec![("code", &*error.code), ("kind", error.kind.as_str()), ("severity", error.severity.as_str())]
+}
+
+pub(crate) type Count = fn(&ToolSnapshot) -> u64;
+
+pub(crate) const GAUGES: &[(&str, &str, Count)] = &[
+    ("resilient_in_flight", "Calls that are running", |read| read.in_flight),
+    ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| read.waiting),
+];
+
+pub(crate) const STATE: &str = "Where the breaker stands: 0 closed, 1 half-open, 2 open or isolated by hand";
+pub(crate) const TRANSITIONS: &str = "How often the breaker has moved";
+pub(crate) const BREAKER_REJECTED: &str = "Calls that the breaker did not let through";
+pub(crate) const STALE: &str = "Results that came after the breaker had moved on";
+pub(crate) const HEALTH: &str = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
+
+/// The number of `resilient_breaker_state`.
+pub(crate) const fn number(state: BreakerState) -> u64 {
+    match state {
+        BreakerState::Closed => 0,
+        BreakerState::HalfOpen => 1,
+        BreakerState::Open | BreakerState::Isolated => 2,
+    }
+}
