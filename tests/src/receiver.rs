@@ -27,10 +27,11 @@ impl Received {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the body holds this text somewhere.
+    /// Whether the body holds this somewhere.
     #[must_use]
-    pub fn holds(&self, text: &str) -> bool {
-        self.body.windows(text.len()).any(|window| window == text.as_bytes())
+    pub fn holds(&self, what: impl AsRef<[u8]>) -> bool {
+        let what = what.as_ref();
+        self.body.windows(what.len()).any(|window| window == what)
     }
 }
 

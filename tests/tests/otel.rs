@@ -635,6 +635,9 @@ async fn a_collector_has_the_spans_and_metrics_when_the_process_ends() {
         }
     };
     shown(&["the-shop-under-test", "tools/call well", "tools/call fail", "gen_ai.tool.name", "pipe"], &traces);
+    let (trace, parent) = (u128::from_str_radix(TRACE, 16), u64::from_str_radix("00f067aa0ba902b7", 16));
+    let (trace, parent) = (trace.expect("hex").to_be_bytes(), parent.expect("hex").to_be_bytes());
+    assert!(traces.iter().any(|it| it.holds(trace) && it.holds(parent)));
     shown(&["the-shop-under-test", DURATION, "resilient_calls", "resilient_breaker_state"], &metrics);
     for all in [&traces, &metrics] {
         assert!(!all.is_empty());

@@ -40,7 +40,7 @@
 //!
 //! `mcp.server.operation.duration`, a histogram in seconds with the edges of the conventions, is recorded
 //! once a call when the call ends: the SDK takes no histogram that somebody else has filled. Calls pay
-//! for it from the first [`install`] on, and for a single atomic load before. It has an attribute
+//! for it from the first [`install`] on; before, they read one atomic when they begin and when they end. It has an attribute
 //! `gen_ai.tool.name` for tools of the server alone, not for names that clients made up.
 //!
 //! The series that the module `export::prometheus` lists are read from the statistics whenever the SDK
