@@ -18,7 +18,7 @@ pub(super) fn told() -> io::Result<impl Future<Output = &'static str>> {
 
 /// Listens from when the future is polled first.
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
+#[allow(clippy::unnecessary_wraps, reason = "as where there are signals")]
 pub(super) fn told() -> io::Result<impl Future<Output = &'static str>> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {

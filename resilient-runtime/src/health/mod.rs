@@ -145,8 +145,9 @@ impl Health {
         }
     }
 
-    /// Says that the server is stopping: it is no longer ready for more, whatever its checks find. There is
-    /// no way back.
+    /// Says that the server is stopping: for the routers of the feature `http` it is no longer ready,
+    /// whatever its checks find. Reports and calls go on as before; to refuse new calls and to wait for those
+    /// that run is up to the server. There is no way back.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
     }
