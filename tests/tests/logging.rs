@@ -82,8 +82,8 @@ fn what_is_lost_is_counted() {
     assert_eq!(written.first(), Some(&0));
     // What was lost after the last line that was written is not known any more.
     assert!(written.len() as u64 + lost <= 50_000, "{} and {lost}", written.len());
-    let last = written.last().expect("some") + 1;
-    assert!(written.len() as u64 + lost >= last, "{} and {lost} of {last}", written.len());
+    let until = written.last().expect("some") + 1;
+    assert!(written.len() as u64 + lost >= until, "{} and {lost} of {until}", written.len());
 }
 
 #[test]

@@ -60,13 +60,12 @@ pub fn init() -> LogGuard {
         return LogGuard::default();
     }
     let (filter, wrong) = filter::from_env();
-    let mut wrong = Vec::from_iter(wrong);
+    let wrong = wrong.into_iter();
     #[cfg(feature = "otel")]
-    let (exporting, spans, also_wrong) = crate::otel::start();
-    #[cfg(feature = "otel")]
-    wrong.extend(also_wrong);
-    #[cfg(feature = "otel")]
-    let spans = spans.map(crate::otel::layer);
+    let (exporting, spans, wrong) = {
+        let (exporting, spans, also_wrong) = crate::otel::start();
+        (exporting, spans.map(crate::otel::layer), wrong.chain(also_wrong))
+    };
     #[cfg(not(feature = "otel"))]
     let spans: Option<tracing_subscriber::layer::Identity> = None;
     // What is not logged may be exported all the same.

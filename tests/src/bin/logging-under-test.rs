@@ -23,7 +23,9 @@ fn main() {
             let panicking =
                 |n: u32| move || (0..50).for_each(|m| drop(catch_unwind(|| panic!("number {}", n * 50 + m))));
             let threads: Vec<_> = (0..8).map(|n| std::thread::spawn(panicking(n))).collect();
-            threads.into_iter().for_each(|thread| thread.join().expect("caught"));
+            for thread in threads {
+                thread.join().expect("caught");
+            }
         }
         "flood" => (0..50_000).for_each(|n| tracing::info!(n, text = "a text of some length, as they are")),
         "bomb" => {
