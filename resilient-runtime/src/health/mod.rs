@@ -26,23 +26,18 @@
 mod builtin;
 mod check;
 mod report;
+mod run;
 
 use std::collections::{BTreeSet, HashMap};
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 pub use check::{Check, CheckResult, CheckStatus, HealthCheck};
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, ToolHealth};
 
-use crate::clock::later;
-use crate::pipeline::barrier;
 use crate::redact;
 use crate::registry::Registry;
 use builtin::ErrorRate;
@@ -193,7 +188,7 @@ impl Health {
     }
 
     async fn run(&self) -> HealthReport {
-        let results = results(&self.checks).await;
+        let results = run::all(&self.checks).await;
         let registry = self.registry();
         let breakers = builtin::breaker_health(registry);
         let tools = builtin::tool_health(registry, |tool| self.critical_tools.contains(tool));
@@ -296,56 +291,5 @@ fn overall(checks: &[CheckReport], tools: &[ToolHealth]) -> HealthStatus {
         HealthStatus::Degraded
     } else {
         HealthStatus::Healthy
-    }
-}
-
-/// What each check finds, and how long it took. They are given up where nobody waits for them.
-async fn results(checks: &[Arc<HealthCheck>]) -> Vec<(CheckResult, Duration)> {
-    let started = Instant::now();
-    let run = |check: &Arc<HealthCheck>| {
-        let check = Arc::clone(check);
-        AbortOnDropHandle::new(tokio::spawn(async move { run(&check).await }))
-    };
-    let running: Vec<_> = checks.iter().map(run).collect();
-    let mut results = Vec::with_capacity(checks.len());
-    for (check, running) in checks.iter().zip(running) {
-        // One that does not give up its thread cannot be cut off, but nobody has to wait for it.
-        let found = timeout_at(later(started, check.timeout), running).await;
-        results.push(match found {
-            Ok(Ok(found)) => found,
-            // A runtime that shuts down ends its tasks.
-            Ok(Err(_)) => (CheckResult::fail("the check was given up"), started.elapsed()),
-            Err(_) => (check.too_late(), started.elapsed()),
-        });
-    }
-    results
-}
-
-/// Runs a check within its limit. A panic is a failure.
-async fn run(check: &HealthCheck) -> (CheckResult, Duration) {
-    let started = Instant::now();
-    let mut looking = Looking(barrier(|| check.check.look()));
-    let caught = poll_fn(|cx| match &mut looking.0 {
-        None => Poll::Ready(None),
-        Some(look) => match barrier(|| look.as_mut().poll(cx)) {
-            None => Poll::Ready(None),
-            Some(polled) => polled.map(Some),
-        },
-    });
-    let result = match timeout(check.timeout, pin!(caught)).await {
-        Ok(None) => CheckResult::fail("the check panicked"),
-        Ok(Some(result)) if started.elapsed() <= check.timeout => result,
-        Ok(Some(_)) | Err(_) => check.too_late(),
-    };
-    (result, started.elapsed())
-}
-
-/// A check that runs, if making it did not panic.
-struct Looking<'a>(Option<Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>>);
-
-impl Drop for Looking<'_> {
-    fn drop(&mut self) {
-        // What is left of it may panic too, also where whoever asked has given up.
-        barrier(|| drop(self.0.take()));
     }
 }

@@ -1,42 +1,12 @@
-//! One line of the log: collected where it is made; masked where it is written, so that no call pays for that.
+//! One line of the log as it may be read: JSON, masked, as long as is worth reading.
 
 use std::fmt;
-use std::io::{self, Write};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::queue;
 use crate::redact;
-
-/// Collects a line and hands it on.
-#[derive(Default)]
-pub(super) struct Line(Vec<u8>);
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.0.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
-                queue::push(std::mem::take(&mut self.0));
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        if !self.0.is_empty() {
-            queue::push(std::mem::take(&mut self.0));
-        }
-    }
-}
 
 /// A line as it may be read.
 pub(super) fn masked(line: &[u8]) -> Vec<u8> {

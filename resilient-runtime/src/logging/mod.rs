@@ -11,7 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
-use line::Line;
+use queue::Line;
 
 /// Starts logging: JSON lines on stderr, as stdout belongs to MCP, with times in RFC 3339 and UTC.
 ///

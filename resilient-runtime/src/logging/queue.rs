@@ -1,4 +1,4 @@
-//! Between those who log and stderr: nobody waits for a reader that does not read.
+//! Between those who log and stderr: nobody waits for a reader that does not read, or for the masking.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -23,6 +23,34 @@ enum Message {
     Line(Vec<u8>),
     /// Everything before it is to be written.
     End(SyncSender<()>),
+}
+
+/// Collects a line, and puts it into the queue.
+#[derive(Default)]
+pub(super) struct Line(Vec<u8>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.0.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                push(std::mem::take(&mut self.0));
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            push(std::mem::take(&mut self.0));
+        }
+    }
 }
 
 /// Begins to write in a thread of its own. Where there can be none, lines are written where they are
