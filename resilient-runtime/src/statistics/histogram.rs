@@ -102,7 +102,9 @@ impl HistogramSnapshot {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn quantile(&self, share: f64) -> Duration {
-        let wanted = share.clamp(0.0, 1.0) * self.count() as f64;
+        // What is no number is the least share.
+        let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+        let wanted = share * self.count() as f64;
         let (mut below, mut from) = (0.0, Duration::ZERO);
         for (edge, count) in Self::edges().zip(&self.buckets) {
             let count = *count as f64;
