@@ -214,11 +214,13 @@ impl Log {
         let bytes = LINES.take();
         let text = String::from_utf8(bytes).expect("text");
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        // Said once in the life of a process, whichever test comes to it.
-        let is_about_one = |line: &Value| {
-            !matches!(line["fields"]["event"].as_str(), Some("config.warning" | "tool.ended" | "breaker.transition"))
+        // Every call begins and ends; the others are said once in the life of a process, whichever test
+        // comes to it.
+        let is_about_none = |line: &Value| {
+            let event = line["fields"]["event"].as_str();
+            matches!(event, Some("tool.started" | "tool.ended" | "config.warning" | "breaker.transition"))
         };
-        lines.filter(is_about_one).collect()
+        lines.filter(|line| !is_about_none(line)).collect()
     }
 }
 
