@@ -38,8 +38,8 @@ use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 /// ```
 /// use std::sync::{Arc, LazyLock};
 /// use resilient_runtime::health::Health;
-/// use resilient_runtime::{mcp, resilient};
-/// use rmcp::{ServerHandler, tool_handler, tool_router};
+/// use resilient_runtime::{ResilienceError, mcp, resilient};
+/// use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 ///
 /// static HEALTH: LazyLock<Arc<Health>> = LazyLock::new(|| Arc::new(Health::new().critical_tool("list")));
 ///
@@ -47,7 +47,13 @@ use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 ///
 /// #[resilient]
 /// #[tool_router]
-/// impl Shop {}
+/// impl Shop {
+///     /// What there is to buy.
+///     #[tool(annotations(read_only_hint = true))]
+///     async fn list(&self) -> Result<String, ResilienceError> {
+///         Ok("tea, milk".into())
+///     }
+/// }
 ///
 /// #[resilient]
 /// #[tool_handler(router = Self::tool_router() + mcp::operator_tools(&HEALTH))]
