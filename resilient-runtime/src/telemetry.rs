@@ -1,5 +1,6 @@
 //! What a call says about itself while it runs: one span, and events with fixed names.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use resilient_policy::{ErrorKind, Severity, Source};
 use tracing::Span;
 
 use crate::context::CallContext;
-use crate::error::{LimitKind, McpError, log_chain, public_text};
+use crate::error::{LimitKind, McpError, ResilienceError, log_chain, public_text};
 use crate::pipeline::{Call, barrier};
 use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
 
@@ -59,13 +60,17 @@ pub(crate) fn call_ended(
     }
 }
 
-/// A call ended with an error: all of it, private text too, for the log alone.
+/// A call ended with an error: counts it, keeps what clients may read of it, and logs all of it.
 pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
-    // Every method of an error is the user's code.
+    let told = Told::by(error);
+    let (tool, attempts) = (call.site().name(), call.attempts());
+    let counted = call.statistics().failed(&told.code, told.kind, told.severity);
+    if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
+        keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
+    }
+    // Private text too.
     barrier(|| {
-        let (tool, attempts, duration_ms) = (call.site().name(), call.attempts(), millis(call.elapsed()));
-        let (code, kind, severity) = (error.code(), error.kind(), error.severity());
-        let counted = call.statistics().failed(&code, kind, severity);
+        let duration_ms = millis(call.elapsed());
         let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
         let _entered = call.span().enter();
         macro_rules! tell {
@@ -73,9 +78,9 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
                 tracing::$level!(
                     event = "tool.error",
                     tool,
-                    code = &*code,
-                    kind = kind.as_str(),
-                    severity = severity.as_str(),
+                    code = &*told.code,
+                    kind = told.kind.as_str(),
+                    severity = told.severity.as_str(),
                     duration_ms,
                     attempts,
                     correlation_id,
@@ -83,38 +88,61 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
                 )
             };
         }
-        match severity {
+        match told.severity {
             // A breaker that is open, or a full limit, says so for every call.
-            _ if kind == ErrorKind::CircuitOpen || kind == ErrorKind::Overloaded => tell!(debug),
+            _ if told.is_rejection => tell!(debug),
             Severity::Low => tell!(info),
             Severity::Medium => tell!(warn),
             Severity::High | Severity::Critical => tell!(error),
         }
-        if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
-            keep_recent(recent, tool.into(), counted, error, attempts, context);
-        }
     });
 }
 
-/// Keeps an error for whoever asks for the last ones: what the client could read of it.
+/// What an error says of itself to programs.
+pub(crate) struct Told {
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) kind: ErrorKind,
+    pub(crate) severity: Severity,
+    /// Whether nothing was run: a breaker was open, or a limit full.
+    is_rejection: bool,
+}
+
+impl Told {
+    /// Every method of an error is the user's code; where one panics, it is an error of this server's, as
+    /// clients are told.
+    pub(crate) fn by(error: &dyn McpError) -> Self {
+        barrier(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
+    }
+
+    fn ask(error: &dyn McpError) -> Self {
+        let kind = error.kind();
+        let is_rejection =
+            kind == ErrorKind::CircuitOpen || matches!(error.as_resilience(), Some(ResilienceError::Overloaded { .. }));
+        Self { code: error.code(), kind, severity: error.severity(), is_rejection }
+    }
+}
+
+/// Keeps an error for whoever asks for the last ones: what the client could read of it. What was rejected
+/// is counted, and not kept: it would drive out why.
 pub(crate) fn keep_recent(
     recent: &RecentErrors,
     tool: Arc<str>,
     code: Arc<str>,
-    error: &dyn McpError,
+    (told, error): (&Told, &dyn McpError),
     attempts: u32,
     context: &CallContext,
 ) {
-    if matches!(error.kind(), ErrorKind::CircuitOpen | ErrorKind::Overloaded) {
+    if told.is_rejection {
         return;
     }
+    let text = |error: &dyn McpError| public_text(&error.public_message());
     recent.keep(RecentError {
         at: SystemTime::now(),
         correlation_id: context.correlation_id().clone(),
         tool,
         code,
-        kind: error.kind(),
-        text: public_text(&error.public_message()),
+        kind: told.kind,
+        text: barrier(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
         attempts,
         principal: context.principal().cloned(),
     });

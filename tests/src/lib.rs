@@ -5,3 +5,4 @@ pub mod faults;
 pub mod fixture;
 pub mod in_process;
 pub mod receiver;
+pub mod scrape;

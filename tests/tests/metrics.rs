@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openmetrics_parser::OpenMetricsValue;
-use openmetrics_parser::openmetrics::parse_openmetrics;
 use resilient_runtime::export::prometheus;
 use resilient_runtime::{McpError, Registry, ResilienceError, resilient};
 use resilient_tests::in_process::{self, Client};
+use resilient_tests::scrape::scrape;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolRequestParams;
 use rmcp::{tool, tool_router};
@@ -41,81 +40,42 @@ struct Ask {
     text: String,
 }
 
-/// A server for each test, as what they count is the whole process's.
-macro_rules! shop {
-    ($Shop:ident, $breaker:literal, $ask:ident, $substituted:ident, $idle:ident) => {
-        struct $Shop;
+struct Shop;
 
-        #[resilient(timeout = "2s", breaker(name = $breaker, failures = 50))]
-        #[tool_router(server_handler)]
-        impl $Shop {
-            /// Does what it is told.
-            #[resilient(retry(max = 1, base = "10ms", budget = none))]
-            #[tool(annotations(read_only_hint = true))]
-            async fn $ask(&self, Parameters(Ask { what, text }): Parameters<Ask>) -> Result<String, Failure> {
-                match what.as_str() {
-                    "ok" => Ok(text),
-                    "down" => Err(Failure::Down(text)),
-                    "missing" => Err(Failure::Missing(text)),
-                    "protocol" => Err(Failure::Protocol),
-                    "panic" => panic!("{text}"),
-                    _ => std::future::pending().await,
-                }
-            }
-
-            /// Has a substitute, and no breaker.
-            #[resilient(breaker = none, fallback = value(String::from("instead")))]
-            #[tool(annotations(read_only_hint = true))]
-            async fn $substituted(&self) -> Result<String, Failure> {
-                Err(Failure::Down(String::new()))
-            }
-
-            /// Is never called.
-            #[tool]
-            async fn $idle(&self) -> Result<String, Failure> {
-                Ok(String::new())
-            }
+#[resilient(timeout = "2s", breaker(name = "shop", failures = 50))]
+#[tool_router(server_handler)]
+impl Shop {
+    /// Does what it is told.
+    #[resilient(retry(max = 1, base = "10ms", budget = none))]
+    #[tool(annotations(read_only_hint = true))]
+    async fn ask(&self, Parameters(Ask { what, text }): Parameters<Ask>) -> Result<String, Failure> {
+        match what.as_str() {
+            "ok" => Ok(text),
+            "down" => Err(Failure::Down(text)),
+            "missing" => Err(Failure::Missing(text)),
+            "protocol" => Err(Failure::Protocol),
+            "panic" => panic!("{text}"),
+            _ => std::future::pending().await,
         }
-    };
+    }
+
+    /// Has a substitute, and no breaker.
+    #[resilient(breaker = none, fallback = value(String::from("instead")))]
+    #[tool(annotations(read_only_hint = true))]
+    async fn substituted(&self) -> Result<String, Failure> {
+        Err(Failure::Down(String::new()))
+    }
+
+    /// Is never called.
+    #[tool]
+    async fn idle(&self) -> Result<String, Failure> {
+        Ok(String::new())
+    }
 }
-shop!(Shop, "shop", ask, substituted, idle);
-shop!(Other, "other", other_ask, other_substituted, other_idle);
 
 async fn call(client: &Client, tool: &'static str, arguments: &Value) -> Option<bool> {
     let asked = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().expect("an object").clone());
     client.call_tool(asked).await.ok().map(|result| result.is_error == Some(true))
-}
-
-/// Every sample by the name and labels of its series, with what an independent parser made of it.
-fn scrape(text: &str) -> BTreeMap<String, f64> {
-    let parsed = parse_openmetrics(text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
-    let mut samples = BTreeMap::new();
-    for (name, family) in &parsed.families {
-        for sample in family.iter_samples() {
-            let labels = sample.get_labelset().expect("labels");
-            let labels: BTreeMap<_, _> = labels.iter().collect();
-            let shown: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let mut put = |suffix: &str, value: f64| {
-                let twice = samples.insert(format!("{name}{suffix}{{{}}}", shown.join(",")), value);
-                assert_eq!(twice, None, "{name} {shown:?}");
-            };
-            match &sample.value {
-                OpenMetricsValue::Counter(counter) => put("", counter.value.as_f64()),
-                OpenMetricsValue::Gauge(gauge) => put("", gauge.as_f64()),
-                OpenMetricsValue::Histogram(histogram) => {
-                    put("_count", f64::from(u32::try_from(histogram.count.expect("a count")).expect("few")));
-                    put("_sum", histogram.sum.expect("a sum").as_f64());
-                    let edges: Vec<_> = histogram.buckets.iter().map(|bucket| bucket.upper_bound).collect();
-                    assert_eq!(
-                        edges,
-                        [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, f64::INFINITY]
-                    );
-                }
-                other => panic!("{name}: {other:?}"),
-            }
-        }
-    }
-    samples
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,27 +150,6 @@ async fn the_numbers_are_those_that_the_client_saw() {
         let began = of("process_start_time_seconds{}");
         assert!((age - began).abs() < 3_600.0, "{began} at {age}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_clients_send_adds_no_series() {
-    let client = in_process::connect(Other).await;
-    let mine = || -> BTreeMap<String, f64> {
-        scrape(&prometheus::global_text()).into_iter().filter(|(series, _)| series.contains("other")).collect()
-    };
-    let round = async |n: u32| {
-        for what in ["ok", "down", "missing"] {
-            call(&client, "other_ask", &json!({ "what": what, "text": format!("{n}") })).await;
-        }
-    };
-    round(0).await;
-    let before: Vec<_> = mine().into_keys().collect();
-    for n in 0..3_333 {
-        round(n).await;
-    }
-    let after = mine();
-    assert_eq!(after.keys().cloned().collect::<Vec<_>>(), before);
-    assert_eq!(after["resilient_calls{outcome=ok,tool=other_ask}"], 3_334.0);
 }
 
 #[test]

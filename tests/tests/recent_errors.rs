@@ -19,9 +19,16 @@ enum Failure {
     #[error("down: password=hunter2")]
     #[mcp(kind = unavailable)]
     Down,
+    #[error("{}", panics())]
+    #[mcp(kind = unavailable)]
+    Explosive,
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
+}
+
+fn panics() -> String {
+    panic!("in the error's own text")
 }
 
 struct Shop;
@@ -34,6 +41,12 @@ impl Shop {
     #[tool]
     async fn recent_down(&self) -> Result<String, Failure> {
         Err(Failure::Down)
+    }
+
+    /// Fails with an error that panics where it is written out.
+    #[tool]
+    async fn recent_explosive(&self) -> Result<String, Failure> {
+        Err(Failure::Explosive)
     }
 
     /// Panics.
@@ -67,6 +80,17 @@ async fn an_error_is_kept_as_the_client_could_read_it_under_the_id_of_the_call()
     let down = groups.iter().find(|group| &*group.tool == "recent_down").expect("a group");
     assert_eq!((&*down.code, down.count), ("SHOP_DOWN", 2));
     assert!(before <= down.first && down.first <= first.at && first.at <= down.last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_cannot_be_logged_is_kept_all_the_same() {
+    let logs = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+    let _logs = tracing::subscriber::set_default(logs);
+    let client = in_process::connect(Shop).await;
+    client.call_tool(CallToolRequestParams::new("recent_explosive")).await.expect("an answer");
+    let recent = Registry::global().recent_errors();
+    let kept = recent.iter().find(|error| &*error.tool == "recent_explosive").expect("kept");
+    assert_eq!((&*kept.code, kept.kind), ("SHOP_EXPLOSIVE", ErrorKind::Unavailable));
 }
 
 /// A server that knows its users by what they say in `_meta`.

@@ -1,14 +1,19 @@
 //! The statistics as Prometheus reads them, in the `OpenMetrics` text format.
 //!
 //! Every series of a known tool, function or breaker is there from the start, with a count of zero;
-//! but for errors by code, which are there once they have happened. Labels are names in the code and
-//! words of closed lists: nothing that a client sends becomes one.
+//! but for errors by code, which are there once they have happened. A tool is known once its router has
+//! been made: by `Resilience::start()`, by whoever calls the router's function, else by the first client
+//! that asks. Labels are names in the code and words of closed lists: nothing that a client sends
+//! becomes one.
+//!
+//! A call is a call whoever makes it: a tool's function that another one calls counts for itself in the
+//! series of `resilient_`, and only what clients ask for is an operation.
 //!
 //! | name | labels |
 //! |---|---|
-//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (empty for all that are not there), `error_type` (empty where it was no error), by the OpenTelemetry conventions for MCP |
+//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (as clients know it; empty for all that are not there), `error_type` (empty where it was no error), by the OpenTelemetry conventions for MCP |
 //! | `resilient_calls_total` | `tool`, `outcome` |
-//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; answered by a fallback or not |
+//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; whether or not something else answered or the client gave up |
 //! | `resilient_attempt_duration_seconds` | `breaker`, or where there is none `tool`, and `outcome` |
 //! | `resilient_retries_total`, `resilient_retries_suppressed_total` | `tool`, `kind`; `tool`, `reason` |
 //! | `resilient_breaker_state` | `breaker`: 0 closed, 1 half-open, 2 open or isolated |
@@ -24,7 +29,7 @@
 //! A guarded function that is no tool is `fn` and its name where a tool has its name. Breakers of the
 //! keys of one name are one series: its state is that of the worst, its counts are the sums.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,13 +121,17 @@ impl Collector for Statistics {
 /// The operations of the conventions: calls of tools, by the type of their error. Those of tools that
 /// are not there have no name, since theirs is the client's, and are no error of the server's.
 fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted], unknown: &HistogramSnapshot) -> fmt::Result {
+    let mut names: BTreeSet<&str> = tools.iter().map(|tool| &*tool.name).collect();
     let errors: Vec<_> = tools
         .iter()
         .flat_map(|tool| {
+            // As clients know it, unless that is the name of another one as well.
+            let served_as = tool.read.served_as.as_deref().filter(|name| names.insert(name));
+            let name = served_as.unwrap_or(&tool.name);
             let failed = tool.read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
             std::iter::once(("".into(), &tool.read.good_durations))
                 .chain(failed)
-                .map(move |(error, read)| (&*tool.name, error, read))
+                .map(move |(error, read)| (name, error, read))
         })
         .chain([("", "".into(), unknown)])
         .collect();

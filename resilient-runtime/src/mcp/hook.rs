@@ -20,8 +20,9 @@ use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::recounted::Recounted;
 use super::{Line, Operation, arguments, request, span, wire};
-use crate::context::{self, CallContext, Request};
+use crate::context::{self, CallContext, CorrelationSource, Request};
 use crate::pipeline::barrier;
 use crate::registry::Registry;
 use crate::statistics::{ErrorType, Outcome, ToolStatistics};
@@ -47,8 +48,12 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
     for route in router.map.values_mut() {
         let tool: Arc<str> = route.attr.name.as_ref().into();
         let name = counted_as(&tool).map_or_else(|| Arc::clone(&tool), Arc::from);
+        let statistics = Registry::global().statistics(&name);
+        if name != tool {
+            statistics.is_served_as(&tool);
+        }
         let hook = Arc::new(Hook {
-            statistics: Registry::global().statistics(&name),
+            statistics,
             name,
             effect: effect(route.attr.annotations.as_ref()),
             keeps_answers: AtomicU8::new(UNKNOWN),
@@ -142,7 +147,6 @@ impl<'h> Served<'h> {
     fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
         let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.name));
         let statistics = scoped.unwrap_or_else(|| Arc::clone(&hook.statistics));
-        statistics.call_started();
         let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
         let (context, request, source) = request::context(
@@ -152,32 +156,46 @@ impl<'h> Served<'h> {
             arguments,
             Some(Arc::clone(&statistics)),
         );
-        let line =
-            (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(&call.request_context));
-        let span = span::of_tool(&hook.tool, &request.id, &context, source, line);
-        // Before anything enters it: then it has a parent for good.
-        #[cfg(feature = "otel")]
-        crate::otel::place(&span, &call.request_context);
-        let _ = request.span.set(span.clone());
-        telemetry::call_started(&span, &hook.tool, Some(&context));
-        Self {
+        statistics.call_started();
+        let mut served = Self {
             hook,
             statistics,
             request,
             context: Some(context),
-            span,
-            line,
+            span: Span::none(),
+            line: None,
             started: Instant::now(),
             fault: None,
             counted: false,
-        }
+        };
+        // Whoever listens is somebody else's code; from here on the call is counted whatever that does.
+        barrier(|| served.tell(&call.request_context, source));
+        served
+    }
+
+    /// Begins the span.
+    fn tell(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
+        let Some(context) = &self.context else { return };
+        self.line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(request));
+        let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.line);
+        // Before anything enters it: then it has a parent for good.
+        #[cfg(feature = "otel")]
+        crate::otel::place(&span, request);
+        let _ = self.request.span.set(span.clone());
+        self.span = span;
+        telemetry::call_started(&self.span, &self.hook.tool, Some(context));
     }
 
     /// Runs a piece of the call inside its context and span, behind the outer panic barrier.
     fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
-        let _span = self.span.enter();
-        let _context = context::enter(&mut self.context);
-        barrier(run)
+        let (span, context) = (&self.span, &mut self.context);
+        // The inner one tells of a panic within the span, the outer one is for the span itself.
+        let ended = barrier(|| {
+            let _span = span.enter();
+            let _context = context::enter(context);
+            barrier(run)
+        });
+        ended.flatten()
     }
 
     fn answered(mut self, answered: Handled) -> Handled {
@@ -193,6 +211,14 @@ impl<'h> Served<'h> {
                 self.fault = Some(error.kind().fault());
                 Err(error)
             }
+            Ok(answer) if !self.is_claimed() => {
+                // What has no policy tells its errors by its answers.
+                if let Some(error) = Recounted::of(&answer) {
+                    self.failed(&error);
+                    self.fault = Some(error.kind().fault());
+                }
+                Ok(answer)
+            }
             other => other,
         };
         let failed = match &answered {
@@ -207,11 +233,13 @@ impl<'h> Served<'h> {
                 self.fault = Some(Fault::Server);
                 Outcome::Error
             }
-            // Nobody guards it: such an answer is the tool's own.
+            // Nobody guards it: such an answer is the tool's own, unless it tells of an error.
             None if failed => {
                 self.fault = self.fault.or(Some(Fault::Nobody));
                 Outcome::Error
             }
+            // Its answer comes too late: rmcp does not send it any more.
+            None if self.request.cancellation.is_cancelled() => Outcome::Cancelled,
             reported => reported.unwrap_or(Outcome::Ok),
         };
         let error = match &answered {
@@ -254,10 +282,11 @@ impl<'h> Served<'h> {
             (report.statistics.clone(), report.attempts)
         };
         let statistics = claimed.as_ref().unwrap_or(&self.statistics);
-        let code = statistics.failed(&error.code(), error.kind(), error.severity());
+        let told = telemetry::Told::by(error);
+        let code = statistics.failed(&told.code, told.kind, told.severity);
         if let Some(context) = &self.context {
             let recent = Registry::scoped().map_or_else(|| Registry::global().recent(), |registry| registry.recent());
-            telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, error, attempts, context);
+            telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, (&told, error), attempts, context);
         }
     }
 
@@ -282,10 +311,13 @@ impl<'h> Served<'h> {
         let fault = self.fault.or(of_function);
         let took = self.started.elapsed();
         let counted = statistics.call_ended(outcome, fault, error, Some(took));
-        span::ended(&self.span, error, answered);
         let status = answered.map(|error| error.code.0);
-        Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
-        telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
+        // Each of them is somebody else's code.
+        barrier(|| span::ended(&self.span, error, answered));
+        barrier(|| Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record());
+        barrier(|| {
+            telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
+        });
     }
 }
 

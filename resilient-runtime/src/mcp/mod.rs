@@ -8,6 +8,7 @@ mod line;
 mod offer;
 mod operation;
 mod operator;
+mod recounted;
 pub(crate) mod request;
 mod results;
 mod routed;

@@ -99,11 +99,7 @@ pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
         Err(payload) => {
             // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
             let _ = catch_unwind(AssertUnwindSafe(|| {
-                tracing::error!(
-                    event = "tool.panic",
-                    panic = redact::fit(panic_text(&*payload)),
-                    "a guarded function panicked"
-                );
+                tracing::error!(event = "tool.panic", panic = redact::fit(panic_text(&*payload)), "a panic was caught");
             }));
             // The payload's own drop is the user's code as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));

@@ -47,9 +47,11 @@ pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
     ("resilient_calls", "Calls that ended, by how", |read| {
         read.outcomes.iter().map(|(is, count)| (vec![("outcome", is.as_str())], *count)).collect()
     }),
-    ("resilient_errors", "Errors that calls ended with, by code, answered by a fallback or not", |read| {
-        read.errors.iter().map(|error| (of_error(error), error.count)).collect()
-    }),
+    (
+        "resilient_errors",
+        "Errors of guarded functions, by code, whether or not something else answered or the client gave up",
+        |read| read.errors.iter().map(|error| (of_error(error), error.count)).collect(),
+    ),
     ("resilient_retries", "Attempts after the first, by the kind of the error before", |read| {
         let retried = read.retries_after.iter().filter(|(kind, count)| kind.is_retryable() || *count > 0);
         retried.map(|(kind, count)| (vec![("kind", kind.as_str())], *count)).collect()

@@ -37,6 +37,8 @@ pub(crate) struct ToolStatistics {
     last_outcome: AtomicU8,
     /// Of a function without a breaker, which counts the attempts of all its users.
     attempts: OnceLock<Box<AttemptStatistics>>,
+    /// The name under which clients call it, where it is counted under another one.
+    served_as: OnceLock<Arc<str>>,
 }
 
 impl std::fmt::Debug for ToolStatistics {
@@ -54,7 +56,14 @@ impl ToolStatistics {
             failures_in_a_row: AtomicU32::new(0),
             last_outcome: AtomicU8::new(0),
             attempts: OnceLock::new(),
+            served_as: OnceLock::new(),
         }
+    }
+
+    /// Says under which name clients call it, which is not that under which it is counted.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn is_served_as(&self, tool: &Arc<str>) {
+        let _ = self.served_as.set(Arc::clone(tool));
     }
 
     /// Its attempts, for a function without a breaker.
@@ -188,6 +197,7 @@ impl ToolStatistics {
                 last.checked_sub(1).and_then(|index| Outcome::ALL.get(index).copied())
             },
             own_attempts: self.attempts.get().map(|attempts| attempts.read()),
+            served_as: self.served_as.get().cloned(),
         }
     }
 }
@@ -233,9 +243,16 @@ pub struct ToolSnapshot {
     pub last_outcome: Option<Outcome>,
     /// How long attempts took, where there is no breaker that counts them.
     pub own_attempts: Option<AttemptSnapshot>,
+    /// The name under which clients call it, where it is counted under another one.
+    pub served_as: Option<Arc<str>>,
 }
 
 impl ToolSnapshot {
+    /// Whether it goes by this name, with those who call it or where it is counted as `counted_as`.
+    pub(crate) fn is_called(&self, name: &str, counted_as: &str) -> bool {
+        name == counted_as || self.served_as.as_deref() == Some(name)
+    }
+
     /// How many calls ended in this way.
     #[must_use]
     pub fn outcome(&self, outcome: Outcome) -> u64 {

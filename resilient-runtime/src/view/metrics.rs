@@ -60,7 +60,7 @@ impl Metrics {
     /// Of everything that is called, or of what has this name.
     pub(crate) fn of(registry: &Registry, name: Option<&str>) -> Self {
         let shown = |all: Vec<(Arc<str>, ToolSnapshot)>| {
-            let asked_for = all.into_iter().filter(|(known, _)| name.is_none_or(|name| name == &**known));
+            let asked_for = all.into_iter().filter(|(known, read)| name.is_none_or(|name| read.is_called(name, known)));
             asked_for.map(|(name, read)| Counted::new(&name, &read)).collect()
         };
         Self { tools: shown(registry.tools()), functions: shown(registry.functions()) }

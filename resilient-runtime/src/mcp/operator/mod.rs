@@ -18,7 +18,8 @@ use crate::view::{Breakers, Errors, Metrics};
 use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 
 /// The tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`, to be added to those
-/// of a server.
+/// of a server: by the expression after `router =` of its `#[tool_handler]`. A server whose handler
+/// `#[tool_router(server_handler)]` writes takes that word away and has a `#[tool_handler]` instead.
 ///
 /// | tool | arguments | answer |
 /// |---|---|---|

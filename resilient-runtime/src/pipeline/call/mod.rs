@@ -22,7 +22,7 @@ pub(crate) use verdict::Verdict;
 
 use ask::lease;
 
-use super::body::Body;
+use super::body::{Body, barrier};
 use super::turn::{Got, Turn};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::bulkhead;
@@ -114,13 +114,14 @@ impl<'a> Call<'a> {
         let asked_for = context.request().is_none_or(|request| site.tool() == Some(&*request.tool));
         let is_part = site.tool().is_some() && !reports && (is_nested || !asked_for);
         let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
-        if !reports {
-            binding.statistics.call_started();
-            telemetry::call_started(&span, site.name(), Some(&context));
-        }
         if let Some(arguments) = entry.arguments {
             let of_hook = context.request().filter(|_| reports).and_then(|request| request.span.get());
             of_hook.unwrap_or(&span).record("arguments", &*arguments);
+        }
+        if !reports {
+            telemetry::call_started(&span, site.name(), Some(&context));
+            // Last: what listens is somebody else's code, and whatever counts here has to be taken back.
+            binding.statistics.call_started();
         }
         let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
         Self {
@@ -311,7 +312,10 @@ impl<'a> Call<'a> {
             let error = ErrorType::of_outcome(outcome);
             let took = self.started.elapsed();
             self.binding.statistics.call_ended(outcome, self.fault, error, (!self.is_part).then_some(took));
-            telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
+            // Also where a panic drops the call; a second one would end the process.
+            barrier(|| {
+                telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
+            });
         }
     }
 

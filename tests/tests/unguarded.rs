@@ -1,0 +1,123 @@
+//! Tools with the hook alone, and tools that are counted under other names than they are called by.
+
+use std::time::Duration;
+
+use resilient_runtime::export::prometheus;
+use resilient_runtime::{ErrorKind, McpError, Outcome, Registry, ResilienceError, resilient};
+use resilient_tests::in_process::{self, Client};
+use resilient_tests::scrape::scrape;
+use rmcp::model::{CallToolRequestParams, CallToolResult, ClientRequest, ContentBlock, Request};
+use rmcp::service::PeerRequestOptions;
+use rmcp::{tool, tool_router};
+
+#[derive(Debug, thiserror::Error, McpError)]
+#[mcp(prefix = "SHOP")]
+enum Failure {
+    #[error("down: password=hunter2")]
+    #[mcp(kind = unavailable)]
+    Down,
+    #[error("full")]
+    #[mcp(kind = overloaded)]
+    Full,
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+struct Shop;
+
+#[resilient]
+#[tool_router(server_handler)]
+impl Shop {
+    /// Fails, without a policy.
+    #[resilient(skip)]
+    #[tool]
+    async fn skipped(&self) -> Result<String, Failure> {
+        Err(Failure::Down)
+    }
+
+    /// Says itself that it failed.
+    #[resilient(skip)]
+    #[tool]
+    async fn own(&self) -> CallToolResult {
+        CallToolResult::error(vec![ContentBlock::text("as you wished")])
+    }
+
+    /// Takes its time, whatever the client does.
+    #[resilient(skip)]
+    #[tool]
+    async fn slow(&self) -> Result<String, Failure> {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok(String::new())
+    }
+
+    /// Is behind a dependency that says that it is full.
+    #[tool]
+    async fn behind_a_full_one(&self) -> Result<String, Failure> {
+        Err(Failure::Full)
+    }
+
+    /// Is counted under another name.
+    #[resilient(name = "shop.counted")]
+    #[tool(name = "called")]
+    async fn counted(&self) -> Result<String, Failure> {
+        Err(Failure::Down)
+    }
+}
+
+async fn call(client: &Client, tool: &'static str) -> bool {
+    client.call_tool(CallToolRequestParams::new(tool)).await.expect("an answer").is_error == Some(true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_policy_fails_as_its_answer_says() {
+    let client = in_process::connect(Shop).await;
+    for _ in 0..3 {
+        assert!(call(&client, "skipped").await && call(&client, "own").await);
+    }
+    let read = Registry::global().tool("skipped").expect("counted");
+    assert_eq!((read.failures(), read.consecutive_failures, read.excused), (3, 3, 0));
+    let error = &read.errors[0];
+    assert_eq!((&*error.code, error.kind, error.count), ("SHOP_DOWN", ErrorKind::Unavailable, 3));
+    let recent = Registry::global().recent_errors();
+    let kept = recent.iter().find(|error| &*error.tool == "skipped").expect("kept");
+    assert!(kept.text.starts_with("SHOP_DOWN: the service behind this tool is unavailable"), "{}", kept.text);
+    let own = Registry::global().tool("own").expect("counted");
+    assert_eq!((own.failures(), own.outcome(Outcome::Error), own.errors.len()), (0, 3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_the_client_gave_up_is_none() {
+    let client = in_process::connect(Shop).await;
+    let request = ClientRequest::CallToolRequest(Request::new(CallToolRequestParams::new("slow")));
+    let sent = client.send_cancellable_request(request, PeerRequestOptions::no_options()).await.expect("sent");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    sent.cancel(None).await.expect("told");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let read = Registry::global().tool("slow").expect("counted");
+    assert_eq!((read.outcome(Outcome::Cancelled), read.outcome(Outcome::Ok), read.in_flight), (1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependency_that_says_it_is_full_is_no_limit_of_ours() {
+    let client = in_process::connect(Shop).await;
+    assert!(call(&client, "behind_a_full_one").await);
+    let recent = Registry::global().recent_errors();
+    assert!(recent.iter().any(|error| &*error.tool == "behind_a_full_one"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_is_found_by_the_name_that_clients_know() {
+    let client = in_process::connect(Shop).await;
+    assert!(call(&client, "called").await);
+    let read = Registry::global().tool("shop.counted").expect("counted");
+    assert_eq!((read.served_as.as_deref(), read.failures()), (Some("called"), 1));
+    let series = scrape(&prometheus::global_text());
+    let operation = |tool: &str| {
+        let series = series.get(&format!(
+            "mcp_server_operation_duration_seconds_count{{error_type=tool_error,gen_ai_tool_name={tool},mcp_method_name=tools/call}}"
+        ));
+        series.map(ToString::to_string)
+    };
+    assert_eq!((operation("called").as_deref(), operation("shop.counted")), (Some("1"), None));
+}
