@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use resilient_policy::{ErrorKind, Severity, Source};
 use tracing::Span;
+use tracing::field::{DisplayValue, display};
 
-use crate::context::CallContext;
+use crate::context::{CallContext, CorrelationId};
 use crate::error::{LimitKind, McpError, ResilienceError, log_chain, public_text};
 use crate::pipeline::{Call, barrier};
 use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
@@ -175,30 +176,52 @@ pub(crate) fn converted(error: &dyn McpError) {
     });
 }
 
-pub(crate) fn retry_scheduled(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration) {
-    tracing::warn!(event = "retry.scheduled", tool, attempt, kind = kind.as_str(), delay_ms = millis(delay));
+/// The user's code panicked, and was caught.
+pub(crate) fn panicked(panic: &str) {
+    let context = CallContext::current();
+    let correlation_id = id(context.as_ref());
+    tracing::error!(event = "tool.panic", correlation_id, panic, "a panic was caught");
 }
 
-pub(crate) fn retry_exhausted(tool: &str, attempts: u32, kind: ErrorKind) {
-    tracing::warn!(event = "retry.exhausted", tool, attempts, kind = kind.as_str());
+pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {
+    let (tool, attempt, kind, delay_ms) = (call.site().name(), call.attempts(), kind.as_str(), millis(delay));
+    tracing::warn!(event = "retry.scheduled", tool, attempt, kind, delay_ms, correlation_id = id(call.context()));
 }
 
-pub(crate) fn retry_suppressed(tool: &str, attempt: u32, kind: ErrorKind, delay: Duration, reason: Suppressed) {
-    let (delay_ms, reason) = (millis(delay), reason.as_str());
-    tracing::warn!(event = "retry.suppressed", tool, attempt, kind = kind.as_str(), delay_ms, reason);
+pub(crate) fn retry_exhausted(call: &Call<'_>, kind: ErrorKind) {
+    let (tool, attempts, kind) = (call.site().name(), call.attempts(), kind.as_str());
+    tracing::warn!(event = "retry.exhausted", tool, attempts, kind, correlation_id = id(call.context()));
 }
 
-pub(crate) fn limit_rejected(tool: &str, limit: LimitKind) {
-    tracing::debug!(event = "limit.rejected", tool, limit = limit.as_str());
+pub(crate) fn retry_suppressed(call: &Call<'_>, kind: ErrorKind, delay: Duration, reason: Suppressed) {
+    let (tool, attempt, kind, delay_ms) = (call.site().name(), call.attempts(), kind.as_str(), millis(delay));
+    let (reason, correlation_id) = (reason.as_str(), id(call.context()));
+    tracing::warn!(event = "retry.suppressed", tool, attempt, kind, delay_ms, reason, correlation_id);
 }
 
-pub(crate) fn fallback_used(tool: &str, source: Source, kind: ErrorKind, age: Option<Duration>) {
-    let age_ms = age.map(millis);
-    tracing::warn!(event = "fallback.used", tool, source = source.as_str(), kind = kind.as_str(), age_ms);
+pub(crate) fn limit_rejected(call: &Call<'_>, limit: LimitKind) {
+    let (tool, limit) = (call.site().name(), limit.as_str());
+    tracing::debug!(event = "limit.rejected", tool, limit, correlation_id = id(call.context()));
 }
 
-pub(crate) fn fallback_failed(tool: &str, error: &str) {
-    tracing::error!(event = "fallback.failed", tool, error);
+pub(crate) fn fallback_used(
+    tool: &str,
+    context: Option<&CallContext>,
+    source: Source,
+    kind: ErrorKind,
+    age: Option<Duration>,
+) {
+    let (source, kind, age_ms) = (source.as_str(), kind.as_str(), age.map(millis));
+    tracing::warn!(event = "fallback.used", tool, source, kind, age_ms, correlation_id = id(context));
+}
+
+pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: &str) {
+    tracing::error!(event = "fallback.failed", tool, correlation_id = id(context), error);
+}
+
+/// The call's correlation id as a field. Not every log shows the fields of the span as well.
+fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
+    context.map(|context| display(context.correlation_id()))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -54,6 +54,103 @@ fn a_line_is_json_in_its_order_and_without_secrets() {
     assert_eq!((&lines[0]["password"], &lines[0]["note"]), (&json!("***"), &json!("Bearer ***")));
 }
 
+#[test]
+fn what_a_line_says_itself_no_field_of_the_event_replaces() {
+    let lines = lines(&run("names", &[]).stderr);
+    let Value::Object(line) = &lines[0] else { panic!("{lines:?}") };
+    let span = json!({ "name": "call", "correlation_id": "real" });
+    assert_eq!((&line["level"], &line["span"], &line["spans"]), (&json!("INFO"), &span, &json!([span])));
+    assert_eq!((&line["target"], &line["n"]), (&json!("logging_under_test"), &json!(7)));
+}
+
+#[test]
+fn a_very_long_line_is_cut_and_stays_what_it_is() {
+    let output = run("longest", &[]);
+    assert!(output.stderr.len() < 2_000, "{}", output.stderr.len());
+    let lines = lines(&output.stderr);
+    assert_eq!((&lines[0]["event"], &lines[0]["password"]), (&json!("test"), &json!("***")));
+    assert!(lines[0]["text"].as_str().is_some_and(|text| text.ends_with('…')), "{lines:?}");
+}
+
+#[test]
+fn a_subscriber_of_one_thread_keeps_nobody_from_logging() {
+    let lines = lines(&run("scoped", &[]).stderr);
+    assert_eq!(lines.iter().map(|line| &line["event"]).collect::<Vec<_>>(), [&json!("test")]);
+}
+
+#[test]
+fn where_there_is_a_global_subscriber_nothing_is_started_and_the_panic_hook_stays() {
+    // The exporter would panic, having no TLS.
+    let output = run("taken", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]);
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success() && text.contains("in another's log"), "{text}");
+    assert!(!text.contains('{') && !text.contains("rustls"), "{text}");
+}
+
+#[test]
+fn an_exporter_that_panics_while_it_is_started_is_told_as_a_line() {
+    let lines = lines(&run("line", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]).stderr);
+    let mut events: Vec<_> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+    // There is one for spans and one for metrics.
+    events.dedup();
+    assert_eq!(events, ["panic", "config.warning", "test"], "{lines:?}");
+    assert!(lines[0]["message"].as_str().is_some_and(|why| why.contains("rustls")), "{lines:?}");
+}
+
+#[test]
+fn every_line_of_a_call_has_its_correlation_id_although_the_span_is_filtered_out() {
+    let told = |filter| {
+        let lines = lines(&run("calls", &[("RUST_LOG", filter)]).stderr);
+        assert!(lines.iter().all(|line| line["span"].is_null()), "{lines:?}");
+        let own = lines.iter().position(|line| line["event"] == "own").expect("one");
+        // Call by call: each begins with a line of its own.
+        let mut id = &lines[own]["expected"];
+        let mut events = Vec::new();
+        for line in lines.iter().filter(|line| line["event"] != "config.warning") {
+            if line["event"] == "own" {
+                id = &line["expected"];
+            }
+            assert_eq!((&line["correlation_id"], id.is_string()), (id, true), "{line}");
+            events.push(line["event"].as_str().unwrap_or_default().to_owned());
+        }
+        events
+    };
+    let expected = [
+        "own",
+        "retry.scheduled",
+        "own",
+        "retry.exhausted",
+        "tool.error",
+        "fallback.failed",
+        "panic",
+        "tool.panic",
+        "fallback.failed",
+        "own",
+        "fallback.used",
+        "own",
+        "retry.suppressed",
+        "tool.error",
+        "own",
+    ];
+    assert_eq!(told("warn"), expected);
+    assert_eq!(told("logging_under_test=debug"), ["own", "own", "panic", "own", "own", "own"]);
+    // At the level of this one there is the span as well.
+    let lines = lines(&run("calls", &[("RUST_LOG", "resilient_runtime=debug")]).stderr);
+    let rejected = lines.iter().find(|line| line["event"] == "limit.rejected").expect("one");
+    assert_eq!(rejected["correlation_id"], rejected["span"]["correlation_id"]);
+    assert!(rejected["correlation_id"].is_string(), "{rejected}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn long_lines_that_nobody_reads_fill_no_memory() {
+    let child = command("flood-of-long", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let (succeeded, told) = end_of(child.expect("it runs"));
+    let most = told.split_whitespace().nth(1).and_then(|most| most.parse::<u64>().ok()).expect("kB");
+    // 90 MB were logged.
+    assert!(succeeded && most < 48 * 1_024, "{told}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_log_that_cannot_be_written_harms_nobody() {
@@ -69,8 +166,10 @@ fn a_log_that_cannot_be_written_harms_nobody() {
 
 #[test]
 fn a_log_that_nobody_reads_stops_nobody() {
-    let child = command("flood", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    assert_eq!(end_of(child), (true, "survived\n".into()));
+    for what in ["flood", "flood-and-panic", "panics"] {
+        let child = command(what, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        assert_eq!(end_of(child), (true, "survived\n".into()), "{what}");
+    }
 }
 
 #[test]
@@ -84,6 +183,7 @@ fn what_is_lost_is_counted() {
     assert!(written.len() as u64 + lost <= 50_000, "{} and {lost}", written.len());
     let until = written.last().expect("some") + 1;
     assert!(written.len() as u64 + lost >= until, "{} and {lost} of {until}", written.len());
+    assert!(lines.iter().all(|line| line["timestamp"].is_string()));
 }
 
 #[test]
@@ -100,6 +200,24 @@ fn every_panic_is_told_whatever_is_filtered_and_how_many_there_are_at_a_time() {
     let lines = lines(&output.stderr);
     assert_eq!((&lines[0]["event"], &lines[0]["message"]), (&json!("panic"), &json!("in main, password=***")));
     assert!(lines[0]["location"].as_str().is_some_and(|at| at.contains("logging-under-test.rs:")), "{lines:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_panic_is_told_before_the_process_aborts() {
+    for (what, expected) in [("abort", vec!["before the end"]), ("drop", vec!["the first", "in a drop"])] {
+        let output = run(what, &[]);
+        assert_eq!(output.status.code(), None, "{what} is killed");
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        // A panic within another has a last word that no hook hears.
+        let json: String = text.split_inclusive('\n').filter(|line| line.starts_with('{')).collect();
+        let lines = lines(json.as_bytes());
+        for (line, expected) in lines.iter().zip(&expected) {
+            assert_eq!(line["message"], format!("{expected}, password=***"), "{text}");
+            assert!(line["timestamp"].as_str().is_some_and(|at| at.starts_with("20")), "{line}");
+        }
+        assert!(lines.len() >= expected.len(), "{text}");
+    }
 }
 
 #[test]

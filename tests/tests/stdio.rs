@@ -185,6 +185,23 @@ async fn every_answer_carries_the_correlation_id_that_its_log_lines_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_correlation_id_is_in_every_line_of_a_call_whatever_is_filtered() {
+    for (filter, tool, key, events) in [
+        ("warn", "panic_in_body", ERROR, vec!["panic", "tool.panic", "tool.error"]),
+        ("resilient_tests=debug", "log", CALL, vec!["hello from the tool"]),
+    ] {
+        let server = Server::start_with(SERVER, &["faults"], &[("RUST_LOG", filter)]).await.expect("it starts");
+        let result = server.call(tool, json!({})).await.expect("an answer");
+        for event in events {
+            let line = server.process().wait_for_log(|line| line.contains(&format!("\"{event}\""))).await;
+            let line: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+            assert_eq!(line["correlation_id"], meta(&result, key)["correlation_id"], "{line}");
+            assert!(line["span"].is_null(), "{line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_clients_trace_or_id_is_the_correlation_id() {
     let server = faults().await;
     let trace = "0af7651916cd43dd8448eb211c80319c";

@@ -8,6 +8,28 @@ use tracing_subscriber::filter::LevelFilter;
 /// Without `RUST_LOG` and `LOG_LEVEL`. At `info`, rmcp logs every notification.
 const DEFAULT: &str = "info,rmcp=warn";
 
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// What levels are called elsewhere.
+const OTHER_LEVELS: [&str; 16] = [
+    "alert",
+    "all",
+    "crit",
+    "critical",
+    "emerg",
+    "emergency",
+    "err",
+    "fatal",
+    "fine",
+    "information",
+    "none",
+    "notice",
+    "on",
+    "severe",
+    "silent",
+    "verbose",
+];
+
 /// What is logged, and what is wrong with what was asked for.
 pub(super) fn from_env() -> (EnvFilter, Option<String>) {
     // What is no text is nothing that a filter understands, and is told as such.
@@ -29,8 +51,9 @@ fn read(rust_log: Option<String>, log_level: Option<String>) -> (EnvFilter, Opti
     }
     // A word alone is taken for a part of the program, of which alone everything would be logged.
     let is_word = !value.contains(['=', ',', ':', '[']);
-    if is_word && value.parse::<LevelFilter>().is_err() && (name == "LOG_LEVEL" || !is_crate_name(value)) {
-        return refused(format!("`{value}` is no level; expected one of off, error, warn, info, debug, trace"));
+    if is_word && value.parse::<LevelFilter>().is_err() && (name == "LOG_LEVEL" || !is_crate(value)) {
+        let or_crate = if is_crate_name(value) { format!(", or `{value}=trace` for a crate") } else { String::new() };
+        return refused(format!("`{value}` is no level; expected one of {}{or_crate}", LEVELS.join(", ")));
     }
     match EnvFilter::builder().parse(value) {
         Ok(filter) => (filter, None),
@@ -38,9 +61,16 @@ fn read(rust_log: Option<String>, log_level: Option<String>) -> (EnvFilter, Opti
     }
 }
 
-/// Whether a word looks like the name of a crate of more than one word, and not like a level with a slip.
+/// Whether a word means a crate, and no level that has a slip or is another system's.
+fn is_crate(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let is_slip = LEVELS.iter().any(|level| strsim::osa_distance(&lower, level) <= 1);
+    is_crate_name(word) && !is_slip && !OTHER_LEVELS.contains(&&*lower)
+}
+
 fn is_crate_name(word: &str) -> bool {
-    word.contains('_') || word.contains('-')
+    word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 #[cfg(test)]
@@ -57,6 +87,12 @@ mod tests {
         for (rust_log, log_level, expected) in [
             (Some("info,x=verylow"), None, "`RUST_LOG` is not understood"),
             (Some("inof"), None, "`RUST_LOG` is not understood: `inof` is no level"),
+            (Some("debgu"), None, "`RUST_LOG` is not understood: `debgu` is no level"),
+            (Some("Warnn"), None, "`RUST_LOG` is not understood: `Warnn` is no level"),
+            (Some("eror"), None, "`RUST_LOG` is not understood: `eror` is no level"),
+            (Some("Verbose"), None, "`RUST_LOG` is not understood: `Verbose` is no level"),
+            (Some("all"), None, "`RUST_LOG` is not understood: `all` is no level"),
+            (Some("7"), None, "`RUST_LOG` is not understood: `7` is no level"),
             (None, Some("verbose"), "`LOG_LEVEL` is not understood: `verbose` is no level"),
             (None, Some("my_server"), "`LOG_LEVEL` is not understood: `my_server` is no level"),
             (Some("\u{fffd}"), None, "`RUST_LOG` is not understood"),
@@ -69,6 +105,9 @@ mod tests {
             (Some(" "), Some("debug"), "debug"),
             (None, Some("WARNING"), "warn"),
             (Some("my_server"), None, "my_server=trace"),
+            (Some("hyper"), None, "hyper=trace"),
+            (Some("rmcp"), None, "rmcp=trace"),
+            (Some("myserver"), None, "myserver=trace"),
             (Some("my_server=debug"), Some("nonsense"), "my_server=debug"),
             (None, None, &*default),
         ] {

@@ -6,7 +6,11 @@ mod line;
 mod panics;
 mod queue;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use tracing::Subscriber;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
@@ -23,13 +27,16 @@ use queue::Line;
 /// and each text is cut at 1,000 characters. A panic is logged as one line as well, whatever is
 /// filtered: where it was, and its message, masked; the panic hook that was there before is replaced.
 ///
-/// Lines are written by a thread of their own. Where nobody reads stderr, up to 8,192 of them wait; what
-/// comes then is lost, and how many lines that were is logged. Keep the guard until the end of `main`:
-/// when it is dropped, what is still to be written is, for a second at most. Later lines are written at
-/// once.
+/// A line of a call has its `correlation_id`, also where the call's span is filtered out.
 ///
-/// A subscriber that is there already stays, and with it the panic hook; so does what an earlier call
-/// has done.
+/// Lines are written by a thread of their own. Where nobody reads stderr, up to 8,192 of them wait, or
+/// 8 MiB; what comes then is lost, and how many lines that were is logged. Only a panic waits until its
+/// line is written, for 100 ms at most: the process may be about to end. Keep the guard until the end of
+/// `main`: when it is dropped, what is still to be written is, for a second at most. Later lines are
+/// written at once.
+///
+/// A global subscriber that is there already stays, and with it the panic hook; so does what an earlier
+/// call has done.
 ///
 /// # OpenTelemetry
 ///
@@ -40,7 +47,9 @@ use queue::Line;
 /// intervals; `OTEL_SDK_DISABLED=true` and an `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER` of `none`
 /// switch it off. gRPC and compression are not supported. An endpoint may be `https` only where the
 /// application itself depends on `reqwest` 0.13 with TLS, as with its default features: the exporter
-/// uses that, and brings no TLS of its own.
+/// uses that, and brings no TLS of its own. Where that `reqwest` has no TLS provider built in
+/// (`rustls-no-provider`), the application installs one before `init()`, for a plain `http` endpoint as
+/// well: without one nothing is exported.
 ///
 /// Texts in spans are masked and cut as those of the log are. The providers become the global ones of
 /// OpenTelemetry, so that instruments of your own are exported as well. An export that fails is logged
@@ -55,10 +64,14 @@ use queue::Line;
 /// ```
 #[must_use = "what is still to be written is when the guard is dropped"]
 pub fn init() -> LogGuard {
+    static IS_CALLED: AtomicBool = AtomicBool::new(false);
     // Nothing is started for a subscriber that would not be heard of.
-    if tracing::dispatcher::has_been_set() {
+    if IS_CALLED.swap(true, Ordering::Relaxed) || has_global() {
         return LogGuard::default();
     }
+    // First of all: the exporter may panic while it is started.
+    queue::start();
+    panics::hook();
     let (filter, wrong) = filter::from_env();
     let wrong = wrong.into_iter();
     #[cfg(feature = "otel")]
@@ -69,27 +82,32 @@ pub fn init() -> LogGuard {
     #[cfg(not(feature = "otel"))]
     let spans: Option<tracing_subscriber::layer::Identity> = None;
     // What is not logged may be exported all the same.
-    let is_set = match spans {
+    match spans {
         Some(spans) => set(tracing_subscriber::registry().with(lines().with_filter(filter)).with(spans)),
         None => set(tracing_subscriber::registry().with(filter).with(lines())),
-    };
-    if is_set {
-        queue::start();
-        panics::hook();
-        for wrong in wrong {
-            tracing::warn!(event = "config.warning", "{wrong}");
-        }
+    }
+    for wrong in wrong {
+        tracing::warn!(event = "config.warning", "{wrong}");
     }
     LogGuard {
         #[cfg(feature = "otel")]
         exporting,
-        ends: is_set,
+        ends: true,
     }
 }
 
-/// Without what makes `tracing` hear of the `log` crate's records: somebody else may do that already.
-fn set(subscriber: impl Subscriber + Send + Sync) -> bool {
-    tracing::subscriber::set_global_default(subscriber).is_ok()
+/// Whether there is a subscriber for all threads. Where any thread had one of its own, as tests have, only
+/// a new thread can tell.
+fn has_global() -> bool {
+    let is_there = || tracing::dispatcher::get_default(|found| !found.is::<NoSubscriber>());
+    let ask = || thread::Builder::new().spawn(is_there).ok()?.join().ok();
+    tracing::dispatcher::has_been_set() && ask() == Some(true)
+}
+
+/// Without what makes `tracing` hear of the `log` crate's records: somebody else may do that already. Who
+/// was faster meanwhile stays.
+fn set(subscriber: impl Subscriber + Send + Sync) {
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// The lines of the log.

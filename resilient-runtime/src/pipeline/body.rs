@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::answer::{Answer, Meaning};
 use crate::redact;
+use crate::telemetry;
 
 /// What the state machine does with a function.
 pub(crate) trait Body {
@@ -99,7 +100,7 @@ pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
         Err(payload) => {
             // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
             let _ = catch_unwind(AssertUnwindSafe(|| {
-                tracing::error!(event = "tool.panic", panic = redact::fit(panic_text(&*payload)), "a panic was caught");
+                telemetry::panicked(&redact::fit(panic_text(&*payload)));
             }));
             // The payload's own drop is the user's code as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));

@@ -15,7 +15,7 @@ use super::answer::{Fallible, Meaning};
 use super::body::barrier;
 use super::call::{Call, Verdict};
 use crate::clock;
-use crate::context::{CallContext, Degraded};
+use crate::context::{self, CallContext, Degraded};
 use crate::error::{McpError, ResilienceError, public_text};
 use crate::statistics::Outcome;
 use crate::telemetry;
@@ -169,7 +169,7 @@ where
                 None
             }
             None => {
-                telemetry::fallback_failed(chance.tool, "no answer in time, or a panic");
+                telemetry::fallback_failed(chance.tool, chance.context.as_ref(), "no answer in time, or a panic");
                 None
             }
         })
@@ -201,7 +201,10 @@ impl<R: Fallible, F: FnOnce() -> R::Good> Step<R> for Value<F> {
         chance: &mut Chance,
         _: &mut Option<R::Error>,
     ) -> Poll<Option<R::Good>> {
-        let good = self.0.take().and_then(barrier);
+        let good = {
+            let _context = context::enter(&mut chance.context);
+            self.0.take().and_then(barrier)
+        };
         if good.is_some() {
             chance.served = Some((Source::Value, None));
         }
@@ -248,7 +251,9 @@ impl Chance {
     }
 
     fn failed(&mut self, error: &dyn McpError) {
-        barrier(|| telemetry::fallback_failed(self.tool, &crate::error::log_chain(&error)));
+        barrier(|| {
+            telemetry::fallback_failed(self.tool, self.context.as_ref(), &crate::error::log_chain(&error));
+        });
         self.public_error = barrier(|| public_text(&format!("{}: {}", error.code(), error.public_message())));
     }
 }
@@ -340,7 +345,7 @@ pub(crate) async fn finish<R: Fallible>(
         call.end(Outcome::Cancelled);
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         call.statistics().fell_back(source);
-        telemetry::fallback_used(chance.tool, source, kind, age);
+        telemetry::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
         degrade(&call, Degraded { source, age, reason: kind.as_str() });
         call.as_mut().finish_degraded(&verdict);
     } else {

@@ -72,7 +72,7 @@ impl Call<'_> {
             LimitKind::Bulkhead => Rejected::Bulkhead,
             LimitKind::RateLimit => Rejected::RateLimit,
         });
-        telemetry::limit_rejected(self.site.name(), limit);
+        telemetry::limit_rejected(&self, limit);
         self.give_up(error)
     }
 

@@ -79,7 +79,7 @@ impl Call<'_> {
         }
         let retries_done = self.attempt - 1;
         if retries_done >= retry.max {
-            telemetry::retry_exhausted(self.site.name(), self.attempt, failure.kind);
+            telemetry::retry_exhausted(self, failure.kind);
             return None;
         }
         let now = Instant::now();
@@ -102,7 +102,7 @@ impl Call<'_> {
         };
         if let Some(reason) = reason {
             self.binding.statistics.retry_suppressed(reason);
-            telemetry::retry_suppressed(self.site.name(), self.attempt, failure.kind, delay, reason);
+            telemetry::retry_suppressed(self, failure.kind, delay, reason);
             if let Some(request) = self.hook() {
                 let mut report = request.report();
                 report.retry_after = Some(delay);
@@ -110,7 +110,7 @@ impl Call<'_> {
             }
             return None;
         }
-        telemetry::retry_scheduled(self.site.name(), self.attempt, failure.kind, delay);
+        telemetry::retry_scheduled(self, failure.kind, delay);
         Some(delay)
     }
 }
