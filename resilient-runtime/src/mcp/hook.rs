@@ -158,7 +158,7 @@ impl<'h> Served<'h> {
         // Before anything enters it: then it has a parent for good.
         #[cfg(feature = "otel")]
         crate::otel::place(&span, &call.request_context);
-        let _ = request.span.set(span.clone());
+        request.runs_in(&span);
         telemetry::call_started(&span, &hook.tool, Some(&context));
         Self {
             hook,
@@ -286,6 +286,7 @@ impl<'h> Served<'h> {
         let status = answered.map(|error| error.code.0);
         Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
         telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
+        *self.request.span() = None;
     }
 }
 

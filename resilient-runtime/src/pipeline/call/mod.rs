@@ -119,8 +119,8 @@ impl<'a> Call<'a> {
             telemetry::call_started(&span, site.name(), Some(&context));
         }
         if let Some(arguments) = entry.arguments {
-            let of_hook = context.request().filter(|_| reports).and_then(|request| request.span.get());
-            of_hook.unwrap_or(&span).record("arguments", &*arguments);
+            let of_hook = context.request().filter(|_| reports).and_then(|request| request.span().clone());
+            of_hook.as_ref().unwrap_or(&span).record("arguments", &*arguments);
         }
         let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
         Self {
