@@ -35,7 +35,9 @@ async fn a_call_whose_client_lost_the_connection_but_has_a_session_is_not_cut_of
     let going =
         tokio::spawn(server.post_in(&session, &json!({ "id": 1, "method": "tools/call", "params": asked })).send());
     server.until(IN_FLIGHT, 1).await;
+    // With what has come of the answer: its beginning may be here.
     going.abort();
+    drop(going);
     server.signal("TERM");
     assert_eq!(server.logged("patience_ms").await["calls"], 1);
     server.enter(Phase::Recovery).await;
