@@ -2,10 +2,15 @@
 
 use reqwest::{Client, ClientBuilder};
 
-/// A client that speaks TLS with ring: the choice of this package's executables, as the libraries make none.
-pub(crate) fn client() -> ClientBuilder {
+/// Lets every client of the process speak TLS with ring: the choice of this package's executables, as the libraries make none.
+pub(crate) fn provide_tls() {
     // An error means that a provider was installed before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client that speaks TLS.
+pub(crate) fn client() -> ClientBuilder {
+    provide_tls();
     Client::builder()
 }
 

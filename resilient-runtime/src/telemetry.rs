@@ -59,6 +59,9 @@ pub(crate) fn call_ended(
     } else {
         tracing::debug!(event = "tool.ended", tool, outcome = outcome.as_str(), duration_ms, attempts, correlation_id);
     }
+    // What the call has left running is within the span still.
+    #[cfg(feature = "otel")]
+    crate::otel::end(span);
 }
 
 /// A call ended with an error: counts it, keeps what clients may read of it, and logs all of it.

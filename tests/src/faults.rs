@@ -5,9 +5,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use resilient_runtime::{McpError, ResilienceError, resilient};
+use resilient_runtime::{McpError, ResilienceError, mcp, resilient};
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::wrapper::{Json, Parameters};
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool};
 use rmcp::{ErrorData, ServiceExt, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,18 @@ impl Faults {
 pub fn provide_tls() {
     // Another test may have been here.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The same beside hundreds of tools, whose series are there without a call.
+#[must_use]
+pub fn serve_many_stdio() -> ExitCode {
+    let mut many = ToolRouter::<Faults>::new();
+    for n in 0..300 {
+        let tool = Tool::new(format!("one of many {n}"), "Answers.", JsonObject::new());
+        many.add_route(ToolRoute::new_dyn(tool, |_| Box::pin(async { Ok(CallToolResult::default().into()) })));
+    }
+    drop(mcp::instrument(many));
+    serve_stdio()
 }
 
 /// Serves it over stdio until the client leaves, with its log on stderr.

@@ -24,14 +24,18 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
   healthcheck   asks a server that runs whether it is ready: 0 if so, else 1, within 3 s
   --url URL     which one; default http://127.0.0.1:8000/readyz
 
-SIGTERM and SIGINT: no new calls, those that run are answered, then it ends. Leave it the longest
-answer time of its tools (8 s) and 4 s more.
+SIGTERM and SIGINT: no new calls, those that run are answered, then it ends. Leave it 16 s: the
+longest answer time of its tools (8 s), 2 s for the answers to arrive, 2 s for connections to end,
+3 s to export what is left, 1 s to log it. A second signal: it ends at once, whatever runs.
 
 Environment:
   MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope
                   organizations:read, /healthz tells whether Make accepts it
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
   RUST_LOG        what is logged, as JSON lines on stderr; default info,rmcp=warn
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                  where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
+                  OTEL_* variables are heeded too
 ";
 
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);

@@ -1,4 +1,4 @@
-//! The gate before `/mcp`: it knows which calls are being answered, and lets none in once it is closed.
+//! The gate before `/mcp`: it knows which requests are being answered, and lets none in once it is closed.
 
 use axum::{
     body::Body,
@@ -20,7 +20,7 @@ impl Gate {
         self.0.close();
     }
 
-    /// Waits until it is closed and every call that it had let in is answered to the last byte.
+    /// Waits until it is closed and every request that it had let in is answered to the last byte, or has lost its client.
     pub(super) async fn empty(&self) {
         self.0.wait().await;
     }

@@ -15,14 +15,20 @@ use resilient_runtime::{Registry, Resilience, health::Health, http};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    select,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     args::{Command, HELP, Options, parse},
     gate::Gate,
+    stop::Signals,
 };
 use crate::{
+    http::provide_tls,
     make::{api::MakeApi, server::MakeServer, settings::Settings},
     upstream::{DEMO_SEED, DEMO_TOKEN, Upstream},
 };
@@ -54,6 +60,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(line) => tell(io::stderr(), &line, 1),
         }),
         Ok(Command::Serve(options)) => {
+            // Whatever exports traces is an HTTP client too.
+            provide_tls();
             // Dropped after everything else has ended.
             let _logging = resilient_runtime::init();
             start(options)
@@ -90,7 +98,7 @@ fn run<T>(future: impl Future<Output = Result<T, Box<dyn Error>>>, then: impl Fn
 
 /// Serves until it is told to stop. Without settings, on an embedded upstream.
 async fn serve(options: Options, settings: Option<Settings>) -> Result<(), Box<dyn Error>> {
-    let told = stop::told()?;
+    let mut signals = Signals::listen()?;
     let (settings, _upstream) = if let Some(settings) = settings {
         (settings, None)
     } else {
@@ -132,22 +140,44 @@ async fn serve(options: Options, settings: Option<Settings>) -> Result<(), Box<d
     let admin = admin.map(|admin| format!("http://{admin}"));
     tracing::info!(event = "server.start", address = format!("http://{address}"), admin);
 
-    let signal = told.await;
+    let signal = signals.next().await;
     let patience = longest_answer() + MARGIN;
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(event = "server.stopping", signal, calls = gate.inside(), patience_ms);
-    // Whoever sends calls here learns that it should not, before it is refused.
+    tracing::info!(event = "server.stopping", signal, requests = gate.inside(), calls = running(), patience_ms);
     health.drain();
     gate.close();
-    if timeout(patience, gate.empty()).await.is_err() {
-        tracing::warn!(event = "server.abandoned", calls = gate.inside());
+    let stopped = async {
+        if timeout(patience, all_answered(&gate)).await.is_err() {
+            tracing::warn!(event = "server.abandoned", requests = gate.inside(), calls = running());
+        }
+        // Sessions and the streams that they hold open end, then the connections.
+        end.cancel();
+        let _ = timeout(MARGIN, serving).await;
+        tracing::info!(event = "server.stopped");
+    };
+    select! {
+        () = stopped => {}
+        signal = signals.next() => {
+            tracing::warn!(event = "server.aborted", signal, requests = gate.inside(), calls = running());
+        }
     }
-    // Sessions and the streams that they hold open end, then the connections.
-    end.cancel();
-    let _ = timeout(MARGIN, serving).await;
     watching.abort();
-    tracing::info!(event = "server.stopped");
     Ok(())
+}
+
+/// Waits until nothing is answered any more. A call of a session goes on when its client has lost the
+/// connection, so that the client can come back for the answer: the requests alone do not tell.
+async fn all_answered(gate: &Gate) {
+    const PAUSE: Duration = Duration::from_millis(20);
+    gate.empty().await;
+    while running() > 0 {
+        sleep(PAUSE).await;
+    }
+}
+
+/// How many calls of tools run.
+fn running() -> u64 {
+    Registry::global().tools().iter().map(|(_, tool)| tool.in_flight).sum()
 }
 
 /// Serves the routes for operators until the process ends.

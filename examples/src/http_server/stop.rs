@@ -2,28 +2,47 @@
 
 use std::io;
 
-/// Listens from now on; the future ends with the signal's name.
 #[cfg(unix)]
-pub(super) fn told() -> io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
+/// Who tells this process to stop, and may do so again.
+#[derive(Debug)]
+pub(super) struct Signals {
+    #[cfg(unix)]
+    terminate: Signal,
+    #[cfg(unix)]
+    interrupt: Signal,
 }
 
-/// Listens from when the future is polled first.
+#[cfg(unix)]
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one, and gives its name.
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
 #[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, reason = "as where there are signals")]
-pub(super) fn told() -> io::Result<impl Future<Output = &'static str>> {
-    Ok(async {
+impl Signals {
+    /// Listens from when [`Self::next`] is polled first.
+    #[allow(clippy::unnecessary_wraps, reason = "as where there are signals")]
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next one, and gives its name.
+    pub(super) async fn next(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
         "Ctrl-C"
-    })
+    }
 }

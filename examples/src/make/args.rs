@@ -16,6 +16,9 @@ Environment:
   MAKE_API_TOKEN  the token of your Make account (required without --demo)
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
   RUST_LOG        what is logged, as JSON lines on stderr; default info,rmcp=warn
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                  where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
+                  OTEL_* variables are heeded too
 ";
 
 /// What was asked for.

@@ -20,7 +20,10 @@ use self::{
     server::MakeServer,
     settings::Settings,
 };
-use crate::upstream::{DEMO_SEED, DEMO_TOKEN, Upstream};
+use crate::{
+    http::provide_tls,
+    upstream::{DEMO_SEED, DEMO_TOKEN, Upstream},
+};
 
 pub mod api;
 mod args;
@@ -41,6 +44,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Version) => tell(io::stdout(), env!("CARGO_PKG_VERSION"), ExitCode::SUCCESS),
         Err(error) => fail(&error, USAGE),
         Ok(Command::Serve(mode)) => {
+            // Whatever exports traces is an HTTP client too.
+            provide_tls();
             // Dropped after everything else has ended.
             let _logging = resilient_runtime::init();
             // Before anything is guarded, so that all of it runs under the same settings.

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod server;
+mod stopping;
 
 use std::{process::Command, time::Duration};
 

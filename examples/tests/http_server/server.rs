@@ -172,6 +172,28 @@ impl Server {
             .json(&body)
     }
 
+    /// The id of a new session, without an MCP client.
+    pub(crate) async fn session(&self) -> String {
+        let client = serde_json::json!({
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "0" },
+        });
+        let greeting = serde_json::json!({ "id": 0, "method": "initialize", "params": client });
+        let greeted = self.post_in("", &greeting).send().await.unwrap().error_for_status().unwrap();
+        let session = greeted.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        let greeted = self.post_in(&session, &serde_json::json!({ "method": "notifications/initialized" }));
+        greeted.send().await.unwrap().error_for_status().unwrap();
+        session
+    }
+
+    /// `POST /mcp` without an MCP client: this message in a session, or in none yet.
+    pub(crate) fn post_in(&self, session: &str, message: &Value) -> reqwest::RequestBuilder {
+        let mut message = message.clone();
+        message["jsonrpc"] = "2.0".into();
+        let post = self.http.post(format!("{}/mcp", self.origin)).json(&message);
+        let post = post.header("accept", "application/json, text/event-stream");
+        if session.is_empty() { post } else { post.header("mcp-session-id", session) }
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs");
         let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();

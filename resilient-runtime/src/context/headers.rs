@@ -23,10 +23,12 @@ impl CallContext {
     /// }
     /// ```
     ///
-    /// With the feature `otel`, where the current span is recorded, `traceparent` and `tracestate` are
-    /// those of that span: the other service's spans become its children. Else they are what came with
-    /// the request, if it is valid, and left out otherwise; a `tracestate` of more than 512 bytes is
-    /// left out too. Whatever a client sent, every value is a valid header of at most 512 bytes.
+    /// With the feature `otel`, where spans are those of OpenTelemetry, `traceparent` and `tracestate` are
+    /// those of the current span, or else the call's: the other service's spans become its children, and
+    /// hear whether the trace is recorded here, not whether the client wished that. Without such spans
+    /// they are what came with the request, if it is valid, and left out otherwise; a `tracestate` of more
+    /// than 512 bytes is left out too. Whatever a client sent, every value is a valid header of at most 512
+    /// bytes.
     ///
     /// A task that is spawned belongs to no call and no span, unless it takes both along with
     /// [`instrument`](CallContext::instrument):
@@ -57,8 +59,8 @@ impl CallContext {
 
     fn trace(&self) -> Option<(String, Option<String>)> {
         #[cfg(feature = "otel")]
-        if let Some(recorded) = crate::otel::recorded(self.request.as_ref().and_then(|request| request.span.get())) {
-            return Some(recorded);
+        if let Some(own) = crate::otel::headers(self.request.as_ref().and_then(|request| request.place.get())) {
+            return Some(own);
         }
         let request = self.request.as_ref()?;
         Some((trace::parent(request.traceparent.as_deref()?)?, request.tracestate.clone()))

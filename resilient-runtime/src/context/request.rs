@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::{Effect, Fault, Source};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
+#[cfg(feature = "otel")]
+use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
 use crate::statistics::{Outcome, ToolStatistics};
 
@@ -71,14 +73,31 @@ pub(crate) struct Request {
     /// The arguments as canonical JSON, where the tool keeps last good answers.
     pub(crate) arguments: Option<String>,
     pub(crate) cancellation: CancellationToken,
-    /// The hook's span of the call.
-    pub(crate) span: OnceLock<Span>,
+    /// The hook's span, while the call runs: whoever keeps the context for longer does not keep that.
+    pub(crate) span: Mutex<Option<Span>>,
+    /// Where that span is in its trace, which stays.
+    #[cfg(feature = "otel")]
+    pub(crate) place: OnceLock<SpanContext>,
     pub(crate) report: Mutex<Report>,
 }
 
 impl Request {
     pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn span(&self) -> MutexGuard<'_, Option<Span>> {
+        self.span.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of the hook's span, once that has its parent.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn runs_in(&self, span: &Span) {
+        *self.span() = Some(span.clone());
+        #[cfg(feature = "otel")]
+        if let Some(place) = crate::otel::context_of(span) {
+            let _ = self.place.set(place);
+        }
     }
 }
 

@@ -181,7 +181,7 @@ impl<'h> Served<'h> {
         // Before anything enters it: then it has a parent for good.
         #[cfg(feature = "otel")]
         crate::otel::place(&span, request);
-        let _ = self.request.span.set(span.clone());
+        self.request.runs_in(&span);
         self.span = span;
         telemetry::call_started(&self.span, &self.hook.tool, Some(context));
     }
@@ -318,6 +318,9 @@ impl<'h> Served<'h> {
         barrier(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
         });
+        // Whoever keeps the context of the call does not keep its span open.
+        let span = self.request.span().take();
+        barrier(|| drop(span));
     }
 }
 

@@ -34,7 +34,9 @@ pub(crate) fn context(
         statistics,
         arguments,
         cancellation: asked.ct.clone(),
-        span: OnceLock::new(),
+        span: Mutex::default(),
+        #[cfg(feature = "otel")]
+        place: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)

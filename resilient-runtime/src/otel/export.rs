@@ -8,7 +8,7 @@ use opentelemetry::global;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{MetricExporter, SpanExporter};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use super::masked::Masked;
@@ -18,6 +18,10 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 /// The name of the instrumentation, in every span and metric.
 const NAME: &str = "resilient-runtime";
+
+/// The most series of one of our instruments. The names in them are those of the code, so there are
+/// never more than it takes; the SDK's own 2,000 are too few for some 300 tools.
+const MOST_SERIES: usize = 20_000;
 
 /// What is exported until this is dropped.
 #[derive(Debug, Default)]
@@ -83,12 +87,19 @@ fn build(wanted: Wanted) -> (Exporting, Vec<String>) {
     if wanted.metrics {
         match MetricExporter::builder().with_http().build() {
             Ok(exporter) => {
-                exporting.metrics = Some(SdkMeterProvider::builder().with_periodic_exporter(exporter).build());
+                let metrics = SdkMeterProvider::builder().with_view(of_many_tools).with_periodic_exporter(exporter);
+                exporting.metrics = Some(metrics.build());
             }
             Err(error) => wrong.push(format!("metrics are not exported: {error}")),
         }
     }
     (exporting, wrong)
+}
+
+/// The view of our instruments; those of the application stay as they are.
+fn of_many_tools(instrument: &Instrument) -> Option<Stream> {
+    let is_ours = instrument.scope().name() == NAME;
+    is_ours.then(|| Stream::builder().with_cardinality_limit(MOST_SERIES).build().ok()).flatten()
 }
 
 impl Drop for Exporting {

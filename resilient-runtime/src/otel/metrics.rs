@@ -15,6 +15,21 @@ static DURATIONS: RwLock<Vec<Histogram<f64>>> = RwLock::new(Vec::new());
 /// each meter provider: each further time would count everything twice. The global provider is left
 /// alone.
 ///
+/// The SDK shows no more than 2,000 series of an instrument, unless a view says otherwise, and adds up
+/// the others as one with `otel.metric.overflow`. `resilient_calls` has seven for each tool, so with more
+/// than 280 tools give the provider a view with a higher limit, as [`init`](crate::init) has with 20,000:
+///
+/// ```
+/// use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
+///
+/// let view = |instrument: &Instrument| {
+///     let is_ours = instrument.scope().name() == "my-server"; // the name of the meter
+///     is_ours.then(|| Stream::builder().with_cardinality_limit(20_000).build().ok()).flatten()
+/// };
+/// let meters = SdkMeterProvider::builder().with_view(view).build();
+/// # drop(meters);
+/// ```
+///
 /// What is counted of a [`Registry`](crate::Registry) of a test's own is not shown; the durations of
 /// its calls are.
 pub fn install(meter: &Meter) {

@@ -18,6 +18,9 @@
 //! # drop(subscriber);
 //! ```
 //!
+//! `init` exports with `reqwest`: an application that builds that with `rustls-no-provider` installs its
+//! provider before.
+//!
 //! # Spans
 //!
 //! A tool call that comes through the hook is a span `tools/call {tool}` of the kind `server`, with
@@ -31,10 +34,13 @@
 //! [`Registry::unknown_tools`]: crate::Registry::unknown_tools
 //!
 //! The context in the request's `_meta` (`traceparent`, `tracestate`) is the span's parent; the one
-//! around it, the current span or else the headers of the HTTP request, becomes a link where it is
-//! another. Without the former the latter is the parent. `baggage` is not taken over. Whether a trace is
-//! recorded is up to the sampler, which by default does as the parent says, so a client can ask for it
-//! and against it.
+//! around it becomes a link where it is another. Without the former the latter is the parent. Around it
+//! is, over HTTP, the span that [`carry_span`] carries to it, else the current span, else what the headers
+//! of the HTTP request say. `baggage` is not taken over. Whether a trace is recorded is up to the sampler,
+//! which by default does as the parent says, so a client can ask for it and against it.
+//!
+//! A span ends with its call. What the call has spawned with
+//! [`CallContext::instrument`](crate::CallContext::instrument) goes on below it.
 //!
 //! # Metrics
 //!
@@ -47,6 +53,8 @@
 //! collects, under the same names without `_total`, but for `resilient_attempt_duration_seconds`, which
 //! is a histogram as well and would be recorded for each attempt: it is for Prometheus alone.
 
+#[cfg(all(feature = "http", feature = "rmcp"))]
+mod around;
 mod export;
 mod layer;
 mod masked;
@@ -54,6 +62,8 @@ mod metrics;
 mod observed;
 mod parent;
 
+#[cfg(all(feature = "http", feature = "rmcp"))]
+pub use around::carry_span;
 pub use layer::layer;
 pub use metrics::install;
 
@@ -61,5 +71,5 @@ pub(crate) use export::{Exporting, start};
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::{are_recorded as operations_are_recorded, record};
 #[cfg(feature = "rmcp")]
-pub(crate) use parent::place;
-pub(crate) use parent::recorded;
+pub(crate) use parent::{context_of, place};
+pub(crate) use parent::{end, headers};

@@ -1,30 +1,40 @@
 //! Where a call's span belongs: below what asked for it, beside what is around it.
 
 use opentelemetry::Context;
-#[cfg(feature = "rmcp")]
-use opentelemetry::trace::SpanContext;
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::context::trace;
 
-/// The current span's `traceparent` and `tracestate`, if it is recorded; else those of this one.
-pub(crate) fn recorded(or: Option<&Span>) -> Option<(String, Option<String>)> {
-    let is_recorded = |context: &Context| context.span().is_recording();
-    let context = Some(current()).filter(is_recorded).or_else(|| or.map(Span::context).filter(is_recorded))?;
-    let span = context.span();
-    let span = span.span_context();
+/// The `traceparent` and `tracestate` of the current span, or else of this one. That it is not recorded
+/// is for others to know as well.
+pub(crate) fn headers(or: Option<&SpanContext>) -> Option<(String, Option<String>)> {
+    let span = current().or_else(|| or.cloned())?;
     let sampled = u8::from(span.is_sampled());
     let parent = format!("00-{}-{}-{sampled:02x}", span.trace_id(), span.span_id());
     Some((parent, trace::state(&span.trace_state().header()).map(ToOwned::to_owned)))
 }
 
-/// The context that is current here: the current span's, or, where that is none of OpenTelemetry's,
-/// that of the one around it.
-fn current() -> Context {
-    let context = Span::current().context();
-    if context.span().span_context().is_valid() { context } else { Context::current() }
+/// The span that is current here, or, where that is none of OpenTelemetry's, the one around it.
+pub(super) fn current() -> Option<SpanContext> {
+    context_of(&Span::current()).or_else(|| valid(&Context::current()))
+}
+
+/// Where a span is in its trace, if it is one of OpenTelemetry's. From now on it keeps its parent.
+pub(crate) fn context_of(span: &Span) -> Option<SpanContext> {
+    valid(&span.context())
+}
+
+fn valid(context: &Context) -> Option<SpanContext> {
+    Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
+}
+
+/// Ends a span for whoever exports it: it may be kept for longer than what it is about.
+pub(crate) fn end(span: &Span) {
+    if !span.is_disabled() {
+        span.context().span().end();
+    }
 }
 
 /// Gives a fresh span its parent and its link. See the module's documentation.
@@ -33,27 +43,26 @@ pub(crate) fn place(span: &Span, asked: &rmcp::service::RequestContext<rmcp::Rol
     if span.is_disabled() {
         return;
     }
-    let current = current().span().span_context().clone();
+    let current = current();
+    let parts = asked.extensions.get::<http::request::Parts>();
+    let carried = parts.and_then(|parts| parts.extensions.get::<SpanContext>()).filter(|it| it.is_valid()).cloned();
+    // What is current may belong to another request, the one that began the session: this one's is better.
+    let told = carried.or_else(|| if current.is_none() { of_headers(&parts?.headers) } else { None });
     let sent = asked.meta.get_traceparent().and_then(|parent| read(parent, asked.meta.get_tracestate()));
-    if let Some(sent) = sent {
-        let around = if current.is_valid() { Some(current) } else { of_http(asked) };
-        let is_other =
-            |around: &SpanContext| around.trace_id() != sent.trace_id() || around.span_id() != sent.span_id();
-        if let Some(around) = around.filter(is_other) {
-            span.add_link(around);
-        }
-        below(span, sent);
-    } else if !current.is_valid()
-        && let Some(around) = of_http(asked)
+    if let (Some(sent), Some(around)) = (&sent, told.as_ref().or(current.as_ref()))
+        && (around.trace_id() != sent.trace_id() || around.span_id() != sent.span_id())
     {
-        below(span, around);
+        span.add_link(around.clone());
+    }
+    // Without one it is the current one.
+    if let Some(parent) = sent.or(told) {
+        below(span, parent);
     }
 }
 
-/// The context in the headers of the HTTP request.
+/// The context in the headers of an HTTP request.
 #[cfg(feature = "rmcp")]
-fn of_http(asked: &rmcp::service::RequestContext<rmcp::RoleServer>) -> Option<SpanContext> {
-    let headers = &asked.extensions.get::<http::request::Parts>()?.headers;
+fn of_headers(headers: &http::HeaderMap) -> Option<SpanContext> {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     read(text("traceparent")?, text("tracestate"))
 }

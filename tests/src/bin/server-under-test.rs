@@ -1,5 +1,5 @@
 //! The servers that the end-to-end tests start: `make …` is make-server, `faults` the one whose
-//! tools go wrong in every way.
+//! tools go wrong in every way, `many` the same with hundreds of tools.
 
 use std::env;
 use std::process::ExitCode;
@@ -9,8 +9,9 @@ fn main() -> ExitCode {
     match arguments.next() {
         Some(which) if which == "make" => resilient_examples::make::main_from(arguments),
         Some(which) if which == "faults" => resilient_tests::faults::serve_stdio(),
+        Some(which) if which == "many" => resilient_tests::faults::serve_many_stdio(),
         _ => {
-            eprintln!("expected `make` or `faults`");
+            eprintln!("expected `make`, `faults` or `many`");
             ExitCode::FAILURE
         }
     }

@@ -115,8 +115,8 @@ impl<'a> Call<'a> {
         let is_part = site.tool().is_some() && !reports && (is_nested || !asked_for);
         let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
         if let Some(arguments) = entry.arguments {
-            let of_hook = context.request().filter(|_| reports).and_then(|request| request.span.get());
-            of_hook.unwrap_or(&span).record("arguments", &*arguments);
+            let of_hook = context.request().filter(|_| reports).and_then(|request| request.span().clone());
+            of_hook.as_ref().unwrap_or(&span).record("arguments", &*arguments);
         }
         if !reports {
             telemetry::call_started(&span, site.name(), Some(&context));

@@ -1,0 +1,31 @@
+//! What is around a call that comes over HTTP, carried to where the call runs.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// Carries the span around an HTTP request to the calls in it, for `axum::middleware::from_fn`. rmcp
+/// runs tools in tasks of its own, where that span is no longer the current one. It goes inside the
+/// layer that opens the span, that is above it:
+///
+/// ```
+/// use axum::middleware::{Next, from_fn};
+/// use tracing::Instrument as _;
+///
+/// # let mcp = axum::routing::get(async || {});
+/// let app: axum::Router = axum::Router::new()
+///     .route("/mcp", mcp) // your `StreamableHttpService`
+///     .layer(from_fn(resilient_runtime::otel::carry_span))
+///     // Or `tower_http`'s `TraceLayer`:
+///     .layer(from_fn(async |request, next: Next| next.run(request).instrument(tracing::info_span!("http")).await));
+/// # let _ = app;
+/// ```
+///
+/// A server without axum does the same by putting an `opentelemetry::trace::SpanContext` into the
+/// extensions of the HTTP request.
+pub async fn carry_span(mut request: Request, next: Next) -> Response {
+    if let Some(around) = super::parent::current() {
+        request.extensions_mut().insert(around);
+    }
+    next.run(request).await
+}
