@@ -122,7 +122,8 @@ impl Health {
         self
     }
 
-    /// Says that the server is of no use while this tool is unhealthy.
+    /// Says that the server is of no use while this tool is unhealthy. While there is none of that name, a
+    /// report warns of it.
     #[must_use]
     pub fn critical_tool(mut self, tool: impl Into<String>) -> Self {
         self.watched.critical_tools.insert(tool.into());
