@@ -382,6 +382,7 @@ async fn breakers_tell_where_they_stand_since_when_and_why() {
     let all = body["breakers"].as_array().expect("breakers");
     let keyed = |breaker: &&Value| breaker["breaker"] == "http_keyed" && breaker["state"] == "open";
     assert_eq!(all.iter().filter(keyed).count(), 1, "{body:#}");
+    assert_eq!(all.len(), 2, "{body:#}");
     let open = all.iter().find(|breaker| breaker["breaker"] == "http_open").expect("the breaker");
     let remaining = open["retry_after_ms"].as_u64().expect("a number");
     assert!((3_000_000..=3_600_000).contains(&remaining), "{open:#}");
@@ -394,6 +395,39 @@ async fn breakers_tell_where_they_stand_since_when_and_why() {
         "transitions": [{ "from": "closed", "to": "open", "at_unix_ms": since, "reason": "failures" }],
     });
     assert_eq!(*open, expected);
+}
+
+#[tokio::test]
+async fn the_breakers_of_a_thousand_keys_are_one_entry() {
+    #[resilient(name = "http_keys", breaker(name = "http_keys", failures = 1, open = "60s", key = user))]
+    async fn keys(user: u32) -> Result<(), Failure> {
+        if user.is_multiple_of(10) { Ok(()) } else { Err(Failure::Down) }
+    }
+    let registry = Arc::new(Registry::new());
+    let call = async |user: u32| {
+        let _ = registry.clone().scope(async { keys(user).await }).await;
+    };
+    for user in 0..1_000 {
+        call(user).await;
+    }
+    // All of them may probe again, and one has.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    call(1).await;
+    let admin = serve(http::admin_router(Arc::new(Health::of(&registry)))).await;
+    let (_, body) = json_of(&admin, "/breakers").await;
+    assert!(body.to_string().len() < 4_000, "{body}");
+    assert_eq!(body["breakers"].as_array().map(Vec::len), Some(1));
+    let shown = &body["breakers"][0];
+    assert_eq!(shown["keys"], json!({ "closed": 100, "half_open": 899, "open": 1, "isolated": 0 }));
+    assert_eq!(shown["state"], "open");
+    assert!(shown["retry_after_ms"].as_u64().is_some_and(|left| (30_000..=60_000).contains(&left)), "{shown}");
+    assert_eq!((&shown["successes"], &shown["failures"]), (&json!(100), &json!(901)));
+    let moves = shown["transitions"].as_array().expect("transitions");
+    assert_eq!(moves.len(), 20);
+    assert_eq!((&moves[0]["from"], &moves[0]["to"]), (&json!("half_open"), &json!("open")));
+    assert_eq!((&moves[1]["from"], &moves[1]["to"]), (&json!("open"), &json!("half_open")));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use resilient_runtime::health::{CheckResult, Health, HealthCheck};
 use resilient_runtime::{McpError, ResilienceError, mcp, resilient};
@@ -106,7 +107,11 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     let health = ask("health_check", json!({ "include_details": true })).await;
     assert_eq!(health["checks"][0]["message"], "asked 1 times");
     assert_eq!(health["checks"][0]["details"], json!({ "items": 7, "api_key": "***" }));
-    assert_eq!(ask("health_check", json!({ "force": true })).await["checks"][0]["message"], "asked 2 times");
+    // Who forces it gets a new one, but for one that is a second old at most.
+    for (wait, message) in [(0, "asked 1 times"), (999, "asked 1 times"), (1, "asked 2 times"), (0, "asked 2 times")] {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        assert_eq!(ask("health_check", json!({ "force": true })).await["checks"][0]["message"], message);
+    }
 
     // The first call is tried twice, the second opens the breaker, the third is rejected.
     call(&client, "fine", json!({})).await;
@@ -150,8 +155,12 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     assert_eq!(ask("recent_errors", json!({ "limit": 0 })).await["errors"], json!([]));
     assert_eq!(ask("recent_errors", json!({ "tool": "fine" })).await["groups"], json!([]));
 
-    // They are tools as others are, and a wrong argument is its caller's fault.
+    // They are tools as others are, and a wrong argument is its caller's fault. Their calls are not among
+    // those of which a rate of errors is taken.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let health = ask("health_check", json!({ "force": true })).await;
+    let rate = health["checks"].as_array().expect("checks").iter().find(|check| check["name"] == "error_rate");
+    assert_eq!(rate.map(|rate| &rate["message"]), Some(&json!("4 calls since the start, too few to say anything")));
     let own = health["tools"].as_array().expect("tools").iter().find(|tool| tool["tool"] == "get_metrics");
     assert_eq!(own.map(|tool| &tool["status"]), Some(&json!("healthy")));
 }

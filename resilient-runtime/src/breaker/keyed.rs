@@ -70,13 +70,14 @@ impl KeyedBreakers {
         fresh
     }
 
-    /// What those say that are not closed.
-    pub(crate) fn not_closed(&self) -> Vec<BreakerSnapshot> {
+    /// What those say that stand there.
+    pub(crate) fn read(&self, stands_there: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
         let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
         drop(known);
         all.extend(self.overflow.get().cloned());
-        all.iter().filter(|breaker| breaker.state() != BreakerState::Closed).map(|breaker| breaker.snapshot()).collect()
+        let asked_for = all.iter().filter(|breaker| stands_there(breaker.state()));
+        asked_for.map(|breaker| BreakerSnapshot { of_key: true, ..breaker.snapshot() }).collect()
     }
 
     /// Adds what all of them have counted, those too that are gone.

@@ -19,6 +19,7 @@ mod snapshot;
 mod sync;
 mod window;
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,6 +70,8 @@ pub struct Breaker {
     results: Mutex<Results>,
     history: History,
     last_failure: AtomicU64,
+    /// Whatever it decides by: what those see who look.
+    failures_in_a_row: AtomicU32,
     budget: Budget,
     attempts: AttemptStatistics,
 }
@@ -97,6 +100,7 @@ impl Breaker {
             results: Mutex::new(Results::new()),
             history: History::new(),
             last_failure: AtomicU64::new(0),
+            failures_in_a_row: AtomicU32::new(0),
             budget: Budget::new(),
             attempts: AttemptStatistics::new(),
         }
@@ -193,9 +197,18 @@ impl Breaker {
             },
             1,
         );
-        if signal == Signal::Failure {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.last_failure.store(clock::saturating_millis(now), Ordering::Relaxed);
+        match signal {
+            Signal::Failure => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                self.last_failure.store(clock::saturating_millis(now), Ordering::Relaxed);
+                let more = |known: u32| Some(known.saturating_add(1));
+                let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            }
+            // While all is well nothing is written, which other threads would have to hear of.
+            Signal::Success if self.failures_in_a_row.load(Ordering::Relaxed) > 0 => {
+                self.failures_in_a_row.store(0, Ordering::Relaxed);
+            }
+            Signal::Success | Signal::Neutral => {}
         }
         let settings = self.settings();
         if !settings.has_window() && signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket)
@@ -291,6 +304,10 @@ impl Breaker {
     }
 
     fn force(&self, to: State, reason: Reason) {
+        if to == State::Closed {
+            // Whoever closes it says that all is well.
+            self.failures_in_a_row.store(0, Ordering::Relaxed);
+        }
         let change = self::core::force(self.cells(), limits(self.settings()), to, clock::millis(Instant::now()));
         self.tell(change, reason);
     }

@@ -1,5 +1,7 @@
 //! What exporters read: one series for each name, those of all its keys together.
 
+use std::time::Duration;
+
 use super::core::State;
 use super::{Breaker, BreakerState, REJECTED, STALE};
 use crate::statistics::AttemptSnapshot;
@@ -8,7 +10,7 @@ use crate::statistics::AttemptSnapshot;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerSeries {
-    /// The state of the one that stands worst.
+    /// The state of the one that stands worst; a key whose open period is over is left out.
     pub state: BreakerState,
     /// Calls that were not let through.
     pub rejected: u64,
@@ -22,7 +24,7 @@ pub struct BreakerSeries {
 
 impl BreakerSeries {
     /// Whether rejecting this state is worse than that.
-    const fn rank(state: State) -> u8 {
+    pub(crate) const fn rank(state: State) -> u8 {
         match state {
             State::Closed => 0,
             State::HalfOpen => 1,
@@ -33,10 +35,12 @@ impl BreakerSeries {
 
     /// This breaker and that one as one.
     pub(crate) fn and(&mut self, other: &Breaker) {
-        let other = other.series();
-        self.count(&other);
-        if Self::rank(other.state) > Self::rank(self.state) {
-            self.state = other.state;
+        let counted = other.series();
+        self.count(&counted);
+        // The next call would probe, but there may never be one of that key.
+        let is_over = counted.state == State::Open && !other.rejects_after(Duration::ZERO);
+        if !is_over && Self::rank(counted.state) > Self::rank(self.state) {
+            self.state = counted.state;
         }
     }
 

@@ -23,6 +23,10 @@ pub struct BreakerSnapshot {
     pub remaining: Option<Duration>,
     /// Failures in a row, while it is closed.
     pub consecutive_failures: u32,
+    /// Failures since the last success, wherever it stands and whatever it decides by.
+    pub failures_in_a_row: u32,
+    /// Whether it is that of a key.
+    pub of_key: bool,
     /// What the window holds, while it is closed and has one: results, failures, slow ones.
     pub window: Option<(u32, u32, u32)>,
     /// Probes that are running.
@@ -45,6 +49,13 @@ pub struct BreakerSnapshot {
     pub transitions: Vec<Transition>,
 }
 
+impl BreakerSnapshot {
+    /// Whether it is open and its period is over: the next call probes, if there is ever one.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state == State::Open && self.remaining.is_none_or(|left| left.is_zero())
+    }
+}
+
 impl Breaker {
     /// What it has seen and where it stands.
     #[must_use]
@@ -56,6 +67,8 @@ impl Breaker {
             state,
             remaining: self.remaining(),
             consecutive_failures: if state == State::Closed { count } else { 0 },
+            failures_in_a_row: self.failures_in_a_row.load(Ordering::Relaxed),
+            of_key: false,
             window: self.window(),
             probes,
             successes: self.counts.sum(SUCCESSES),

@@ -2,14 +2,22 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use resilient_policy::format_duration;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::redact;
 
 /// The time that a check has, unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most bytes that the details of a check may have as JSON.
+const MOST_DETAILS: usize = 16 * 1024;
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -60,11 +68,39 @@ impl CheckResult {
         Self { status: CheckStatus::Fail, message: message.into(), details: None }
     }
 
-    /// Adds what only those see who ask for details. Secrets are masked.
+    /// Adds what only those see who ask for details. Secrets are masked, texts cut at 1,000 characters, and
+    /// what has more than 16 KiB even so is left out.
     #[must_use]
     pub fn details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
+    }
+
+    /// What others may read of it.
+    pub(super) fn shown(self) -> Self {
+        let details = self.details.map(shown).map(|details| match details.to_string().len() {
+            0..=MOST_DETAILS => details,
+            bytes => json!({ "left_out": format!("{bytes} bytes, more than the {MOST_DETAILS} that are shown") }),
+        });
+        Self { message: redact::fit(&self.message), details, ..self }
+    }
+}
+
+/// Names first: a character that shows nothing must not save a secret from being seen by its name.
+fn shown(details: Value) -> Value {
+    match details {
+        Value::String(text) => Value::String(redact::fit(&text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(shown).collect()),
+        Value::Object(members) => {
+            let named = members.into_iter().map(|(name, value)| (redact::fit(&name), value));
+            let masked = |name: &str, value: &Value| !value.is_null() && redact::is_secret_name(name);
+            let shown = named.map(|(name, value)| {
+                let value = if masked(&name, &value) { redact::MASK.into() } else { shown(value) };
+                (name, value)
+            });
+            Value::Object(shown.collect())
+        }
+        scalar => scalar,
     }
 }
 
@@ -100,12 +136,20 @@ pub struct HealthCheck {
     pub(super) is_critical: bool,
     pub(super) timeout: Duration,
     pub(super) check: Box<dyn Looked>,
+    /// The task that ran it last, and since when.
+    pub(super) last: Mutex<Option<(AbortHandle, Instant)>>,
 }
 
 impl HealthCheck {
     /// A check that is not critical and has 5 s.
     pub fn new(name: impl Into<String>, check: impl Check) -> Self {
-        Self { name: name.into(), is_critical: false, timeout: DEFAULT_TIMEOUT, check: Box::new(check) }
+        Self {
+            name: name.into(),
+            is_critical: false,
+            timeout: DEFAULT_TIMEOUT,
+            check: Box::new(check),
+            last: Mutex::default(),
+        }
     }
 
     /// The server is of no use to anybody while this fails.
@@ -131,7 +175,7 @@ impl HealthCheck {
 
 impl std::fmt::Debug for HealthCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, is_critical, timeout, check: _ } = self;
+        let Self { name, is_critical, timeout, check: _, last: _ } = self;
         f.debug_struct("HealthCheck")
             .field("name", name)
             .field("is_critical", is_critical)

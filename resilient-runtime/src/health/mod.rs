@@ -6,63 +6,71 @@
 //!
 //! let health = Health::new()
 //!     .check(HealthCheck::new("database", || async { CheckResult::pass("answers") }).critical())
-//!     .critical_tool("list_scenarios");
-//! assert_eq!(health.report().await.status, HealthStatus::Healthy);
+//!     .critical_tool("list_scenarios")
+//!     .version(env!("CARGO_PKG_VERSION"));
+//! assert_ne!(health.report().await.status, HealthStatus::Unhealthy);
 //! # });
 //! ```
 //!
-//! A report is kept for 30 s; who asks meanwhile gets it with its age, and who asks while the checks
-//! run waits for the same run. All checks run at a time, each in a task of its own and with its own limit.
+//! A report is kept for 30 s. Who asks later starts a new run of the checks, and is handed the last report
+//! with its age while they run, up to twice that age; who asks where there is none, or an older one, waits
+//! for the run. There is one run at a time, whoever asks: it belongs to nobody who asks, and goes on where
+//! they give up. All checks run at a time, each in a task of its own and with its own limit; one that still
+//! runs from the time before has failed, and is not started again.
 //!
 //! Built in are
 //!
-//! * `breakers`: one that is open is a warning;
+//! * `breakers`: one that rejects is a warning;
+//! * `critical_tools`, where there are any: a name that no tool has is a warning;
 //! * `error_rate`, which is critical: of at least 20 calls in the last five minutes more than 10 % have
-//!   failed (a warning), or more than 20 % (a failure). What callers did wrong, too often or gave up does
-//!   not count. It is known where reports are made now and then: see [`Health::watch`];
+//!   failed (a warning), or more than 20 % (a failure). Calls that their callers got wrong, made too often or
+//!   gave up do not count, and those of the ready-made tools for operators neither. Where nobody has made a
+//!   report for longer, the rate is that since the last one before, or since the start: see
+//!   [`Health::watch`];
 //! * `memory`, which is critical: from 80 % of what the process may have on a warning, from 95 % on a
 //!   failure. It is there where a control group sets a limit.
 
 mod builtin;
 mod check;
+mod memory;
+mod rate;
 mod report;
 mod run;
+mod watched;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use check::{Check, CheckResult, CheckStatus, HealthCheck};
-pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, ToolHealth};
+pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
-use crate::redact;
 use crate::registry::Registry;
-use builtin::ErrorRate;
+use watched::Watched;
 
-/// How long a report is handed out again, and how long a background task rests between two.
+/// How long a report is handed out as if it were new, and how long a background task rests between two.
 const INTERVAL: Duration = Duration::from_secs(30);
+/// How long it is handed out while a new one is made.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The health of a server.
 pub struct Health {
-    registry: Option<Arc<Registry>>,
-    checks: Vec<Arc<HealthCheck>>,
-    critical_tools: BTreeSet<String>,
-    started: Instant,
+    watched: Watched,
     is_draining: AtomicBool,
-    /// Whoever holds it runs the checks.
-    running: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    runs: Arc<Mutex<Runs>>,
 }
 
-struct Known {
-    /// How many runs have begun.
+#[derive(Default)]
+struct Runs {
+    /// How many have begun.
     begun: u64,
+    /// Of the last one that began: set once it is over, whatever became of it.
+    over: Option<CancellationToken>,
     last: Option<Last>,
-    history: HashMap<String, History>,
-    rate: ErrorRate,
 }
 
 /// The last run that came to its end.
@@ -72,11 +80,13 @@ struct Last {
     report: HealthReport,
 }
 
-/// What is remembered of a check between two runs.
-#[derive(Debug, Clone, Copy, Default)]
-struct History {
-    last_success: Option<SystemTime>,
-    consecutive_failures: u32,
+impl Runs {
+    /// The last report, if its run and its age are good enough.
+    fn report(&self, is_good: impl FnOnce(u64, Duration) -> bool) -> Option<HealthReport> {
+        let Last { run, at, report } = self.last.as_ref()?;
+        let age = at.elapsed();
+        is_good(*run, age).then(|| HealthReport { age, ..report.clone() })
+    }
 }
 
 impl Health {
@@ -87,16 +97,15 @@ impl Health {
     }
 
     fn within(registry: Option<Arc<Registry>>) -> Self {
-        let rate = ErrorRate::new(registry.as_deref().unwrap_or_else(|| Registry::global()));
-        Self {
+        let watched = Watched {
             registry,
             checks: Vec::new(),
             critical_tools: BTreeSet::new(),
+            version: None,
             started: Instant::now(),
-            is_draining: AtomicBool::new(false),
-            running: tokio::sync::Mutex::new(()),
-            known: Mutex::new(Known { begun: 0, last: None, history: HashMap::new(), rate }),
-        }
+            past: Arc::default(),
+        };
+        Self { watched, is_draining: AtomicBool::new(false), runs: Arc::default() }
     }
 
     /// The health of what runs in this registry.
@@ -108,35 +117,90 @@ impl Health {
     /// Adds a check. It takes the place of one of the same name, a built-in one too.
     #[must_use]
     pub fn check(mut self, check: HealthCheck) -> Self {
-        self.checks.retain(|known| known.name != check.name);
-        self.checks.push(Arc::new(check));
+        self.watched.checks.retain(|known| known.name != check.name);
+        self.watched.checks.push(Arc::new(check));
         self
     }
 
-    /// Says that the server is of no use while this tool is unhealthy.
+    /// Says that the server is of no use while this tool is unhealthy. While there is none of that name, a
+    /// report warns of it.
     #[must_use]
     pub fn critical_tool(mut self, tool: impl Into<String>) -> Self {
-        self.critical_tools.insert(tool.into());
+        self.watched.critical_tools.insert(tool.into());
         self
     }
 
-    /// The last report, if it is not older than 30 s; else a new one.
+    /// The version of the server, for its reports: `env!("CARGO_PKG_VERSION")`.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.watched.version = Some(version.into());
+        self
+    }
+
+    /// The last report, if it is not older than 30 s, or than a minute while the checks run; else a new one.
     pub async fn report(&self) -> HealthReport {
-        self.report_of(INTERVAL).await
+        if let Some(report) = self.lock().report(|_, age| age < INTERVAL) {
+            return report;
+        }
+        let run = self.join();
+        self.report_of(run, LONGEST).await
     }
 
     /// A report that is made now.
     pub async fn report_now(&self) -> HealthReport {
-        self.report_of(Duration::ZERO).await
+        self.report_younger_than(Duration::ZERO).await
     }
 
-    /// Makes a report every 30 s until the future is dropped: spawn it.
-    pub async fn watch(&self) {
-        let mut ticks = interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// A report that is younger than this, or of a run that has not begun yet.
+    pub(crate) async fn report_younger_than(&self, age: Duration) -> HealthReport {
+        let next = self.lock().begun + 1;
+        self.report_of(next, age).await
+    }
+
+    /// Takes part in the run that goes on, or else in one that begins.
+    fn join(&self) -> u64 {
+        let mut runs = self.lock();
+        self.running(&mut runs);
+        runs.begun
+    }
+
+    /// The report of this run or a later one, or one that is younger than this.
+    async fn report_of(&self, run: u64, longest: Duration) -> HealthReport {
         loop {
-            ticks.tick().await;
-            self.report_now().await;
+            let over = {
+                let mut runs = self.lock();
+                if let Some(report) = runs.report(|known, age| known >= run || age < longest) {
+                    return report;
+                }
+                self.running(&mut runs)
+            };
+            over.cancelled().await;
+        }
+    }
+
+    /// The end of the run that goes on, or else of one that begins: in a task of its own, so that it goes on
+    /// where whoever asked has given up.
+    fn running(&self, runs: &mut Runs) -> CancellationToken {
+        if let Some(over) = runs.over.as_ref().filter(|over| !over.is_cancelled()) {
+            return over.clone();
+        }
+        let over = CancellationToken::new();
+        runs.begun += 1;
+        runs.over = Some(over.clone());
+        // A runtime that shuts down drops the guard with the rest.
+        let (run, ends) = (runs.begun, over.clone().drop_guard());
+        tokio::spawn(make_report(self.watched.clone(), Arc::clone(&self.runs), run, ends));
+        over
+    }
+
+    /// Makes a report about every 30 s until the future is dropped: spawn it.
+    pub async fn watch(&self) {
+        loop {
+            let begun = Instant::now();
+            let run = self.join();
+            self.report_of(run, Duration::ZERO).await;
+            // A little earlier at random: what started together need not probe together for ever.
+            sleep_until(begun + INTERVAL.mul_f64(1.0 - fastrand::f64() / 10.0)).await;
         }
     }
 
@@ -156,111 +220,37 @@ impl Health {
     /// What it is the health of, if that is not the whole process.
     #[cfg(feature = "http")]
     pub(crate) fn own_registry(&self) -> Option<&Arc<Registry>> {
-        self.registry.as_ref()
-    }
-
-    /// A report that is younger than this, or was begun after it was asked for.
-    async fn report_of(&self, age: Duration) -> HealthReport {
-        let asked = self.lock().begun;
-        let known = || {
-            let known = self.lock();
-            let Last { run, at, report } = known.last.as_ref()?;
-            let is_good = at.elapsed() < age || *run > asked;
-            is_good.then(|| HealthReport { age: at.elapsed(), ..report.clone() })
-        };
-        if let Some(known) = known() {
-            return known;
-        }
-        let _running = self.running.lock().await;
-        // Whoever ran meanwhile ran for everybody who waited.
-        if let Some(known) = known() {
-            return known;
-        }
-        let run = {
-            let mut known = self.lock();
-            known.begun += 1;
-            known.begun
-        };
-        let at = Instant::now();
-        let report = self.run().await;
-        self.keep(Last { run, at, report: report.clone() });
-        report
-    }
-
-    async fn run(&self) -> HealthReport {
-        let results = run::all(&self.checks).await;
-        let registry = self.registry();
-        let breakers = builtin::breaker_health(registry);
-        let tools = builtin::tool_health(registry, |tool| self.critical_tools.contains(tool));
-        let own = self
-            .checks
-            .iter()
-            .zip(results)
-            .map(|(check, (result, took))| (check.name.clone(), check.is_critical, result, took));
-        let rate = self.lock().rate.check(registry);
-        let built_in = [
-            Some(("breakers", false, builtin::breakers(&breakers))),
-            // So many failures are a reason to stop sending anything here.
-            Some(("error_rate", true, rate)),
-            builtin::memory().map(|memory| ("memory", true, memory)),
-        ];
-        let is_own = |name: &str| self.checks.iter().any(|check| check.name == name);
-        let built_in = built_in.into_iter().flatten().filter(|(name, ..)| !is_own(name));
-        let all =
-            own.chain(built_in.map(|(name, is_critical, result)| (name.into(), is_critical, result, Duration::ZERO)));
-        let checks: Vec<_> =
-            all.map(|(name, critical, result, took)| self.told(name, critical, result, took)).collect();
-        HealthReport {
-            status: overall(&checks, &tools),
-            age: Duration::ZERO,
-            uptime: self.started.elapsed(),
-            checks,
-            tools,
-            breakers,
-        }
-    }
-
-    /// What a check found, with what is remembered of it.
-    fn told(&self, name: String, critical: bool, result: CheckResult, took: Duration) -> CheckReport {
-        let CheckResult { status, message, details } = result;
-        let mut known = self.lock();
-        let history = known.history.entry(name.clone()).or_default();
-        if status == CheckStatus::Fail {
-            history.consecutive_failures = history.consecutive_failures.saturating_add(1);
-        } else {
-            history.consecutive_failures = 0;
-        }
-        if status == CheckStatus::Pass {
-            history.last_success = Some(SystemTime::now());
-        }
-        let History { last_success, consecutive_failures } = *history;
-        drop(known);
-        let (message, details) = (redact::fit(&message), details.map(redact::json));
-        if status == CheckStatus::Fail {
-            tracing::error!(event = "health.check_failed", check = name, message, consecutive_failures);
-        }
-        CheckReport { name, status, critical, message, details, took, last_success, consecutive_failures }
-    }
-
-    fn keep(&self, last: Last) {
-        self.registry().note_health(last.report.checks.iter().map(|check| (check.name.clone(), check.status)));
-        let now = last.report.status;
-        let before = self.lock().last.replace(last).map(|before| before.report.status);
-        if let Some(before) = before.filter(|before| *before != now) {
-            tracing::warn!(event = "health.changed", from = before.as_str(), to = now.as_str());
-        }
+        self.watched.registry.as_ref()
     }
 
     /// Where what it is the health of is counted.
     pub(crate) fn registry(&self) -> &Registry {
-        match &self.registry {
-            Some(own) => own,
-            None => Registry::global(),
-        }
+        self.watched.registry()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Runs> {
+        lock(&self.runs)
+    }
+}
+
+fn lock(runs: &Mutex<Runs>) -> MutexGuard<'_, Runs> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the report of this run, keeps it and tells what is wrong.
+async fn make_report(watched: Watched, runs: Arc<Mutex<Runs>>, run: u64, _ends: DropGuard) {
+    let at = Instant::now();
+    let report = watched.report().await;
+    watched.registry().note_health(report.checks.iter().map(|check| (check.name.clone(), check.status)));
+    // Kept before it is told: whoever listens may panic.
+    let before = lock(&runs).last.replace(Last { run, at, report: report.clone() });
+    for check in report.checks.iter().filter(|check| check.status == CheckStatus::Fail) {
+        let CheckReport { name, message, consecutive_failures, .. } = check;
+        tracing::error!(event = "health.check_failed", check = name, message, consecutive_failures);
+    }
+    let (before, now) = (before.map(|before| before.report.status), report.status);
+    if let Some(before) = before.filter(|before| *before != now) {
+        tracing::warn!(event = "health.changed", from = before.as_str(), to = now.as_str());
     }
 }
 
@@ -272,24 +262,6 @@ impl Default for Health {
 
 impl std::fmt::Debug for Health {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Health").field("checks", &self.checks).finish_non_exhaustive()
-    }
-}
-
-/// Critical failures make the whole unhealthy, everything else that is not as it should be degrades it.
-fn overall(checks: &[CheckReport], tools: &[ToolHealth]) -> HealthStatus {
-    let fails = |critical: bool| {
-        let check = checks.iter().any(|check| check.status == CheckStatus::Fail && (check.critical || !critical));
-        check || tools.iter().any(|tool| tool.status == HealthStatus::Unhealthy && (tool.critical || !critical))
-    };
-    if fails(true) {
-        HealthStatus::Unhealthy
-    } else if fails(false)
-        || checks.iter().any(|check| check.status == CheckStatus::Warn)
-        || tools.iter().any(|tool| tool.status == HealthStatus::Degraded)
-    {
-        HealthStatus::Degraded
-    } else {
-        HealthStatus::Healthy
+        f.debug_struct("Health").field("checks", &self.watched.checks).finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::check::CheckStatus;
+use crate::statistics::ErrorCount;
 
 /// Whether the server, or one of its tools, is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -40,7 +41,11 @@ pub struct HealthReport {
     /// The status of the whole: unhealthy where a critical check fails or a critical tool is unhealthy,
     /// degraded where anything else fails or warns.
     pub status: HealthStatus,
-    /// How old the report is when it is handed out.
+    /// When it was made, by the wall clock.
+    #[serde(rename = "at_unix_ms", serialize_with = "moment")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
+    pub at: SystemTime,
+    /// How old the report is when it is handed out: how long ago its checks began.
     #[serde(rename = "age_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub age: Duration,
@@ -48,6 +53,11 @@ pub struct HealthReport {
     #[serde(rename = "uptime_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub uptime: Duration,
+    /// The version of the server, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// How many checks there are, and what they found.
+    pub summary: Summary,
     /// What each check found.
     pub checks: Vec<CheckReport>,
     /// How each known tool does.
@@ -64,6 +74,33 @@ impl HealthReport {
             check.details = None;
         }
         self
+    }
+}
+
+/// How many checks there are, and what they found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+#[non_exhaustive]
+pub struct Summary {
+    /// All of them.
+    pub total: usize,
+    /// Those that passed.
+    pub passed: usize,
+    /// Those that warned.
+    pub warned: usize,
+    /// Those that failed.
+    pub failed: usize,
+}
+
+impl Summary {
+    pub(super) fn of(checks: &[CheckReport]) -> Self {
+        let found = |status| checks.iter().filter(|check| check.status == status).count();
+        Self {
+            total: checks.len(),
+            passed: found(CheckStatus::Pass),
+            warned: found(CheckStatus::Warn),
+            failed: found(CheckStatus::Fail),
+        }
     }
 }
 
@@ -88,10 +125,10 @@ pub struct CheckReport {
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub took: Duration,
     /// When it last passed.
-    #[serde(rename = "last_success_unix_ms", serialize_with = "moment", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "last_success_unix_ms", serialize_with = "maybe_moment", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "rmcp", schemars(with = "Option<u64>"))]
     pub last_success: Option<SystemTime>,
-    /// How often it has failed since.
+    /// How often it has failed in a row; a warning ends the row as a pass does.
     pub consecutive_failures: u32,
 }
 
@@ -102,13 +139,36 @@ pub struct CheckReport {
 pub struct ToolHealth {
     /// The tool.
     pub tool: String,
-    /// Healthy without failures in a row, degraded at one or two, unhealthy from three on. A tool that
-    /// was never called is healthy; what callers do wrong does not count.
+    /// Healthy without failures in a row, degraded at one or two, unhealthy from three on: but degraded if
+    /// a fallback answered the last call, or once the last failure is older than a minute, so that somebody
+    /// may try it again. A tool that was never called is healthy; what callers do wrong does not count.
     pub status: HealthStatus,
     /// Whether the server is of no use while it is unhealthy.
     pub critical: bool,
     /// Calls in a row that did not get what they were for; an answer by a fallback is one.
     pub consecutive_failures: u32,
+    /// The last error that a call ended with, a caller's fault or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+}
+
+/// The last error of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+#[non_exhaustive]
+pub struct LastError {
+    /// Its code.
+    pub code: String,
+    /// When it was.
+    #[serde(rename = "at_unix_ms", serialize_with = "moment")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
+    pub at: SystemTime,
+}
+
+impl From<&ErrorCount> for LastError {
+    fn from(error: &ErrorCount) -> Self {
+        Self { code: error.code.to_string(), at: error.last }
+    }
 }
 
 /// How a dependency does.
@@ -118,12 +178,14 @@ pub struct ToolHealth {
 pub struct BreakerHealth {
     /// The breaker.
     pub breaker: String,
-    /// Healthy while it is closed without failures in a row, degraded while it counts some or probes,
-    /// unhealthy while it rejects: open, until its open period is over, or isolated by hand.
+    /// Closed it is healthy without failures in a row, degraded at one or two, unhealthy from three on.
+    /// It is degraded while it probes, and unhealthy while it rejects: open, until its open period is over,
+    /// or isolated by hand. Of one with a key it is that of the key that stands worst, those left out whose
+    /// open period is over.
     pub status: HealthStatus,
     /// Where it stands.
     pub state: String,
-    /// Failures in a row.
+    /// Failures since the last success.
     pub consecutive_failures: u32,
     /// How long it still rejects.
     #[serde(rename = "retry_after_ms", serialize_with = "maybe_millis", skip_serializing_if = "Option::is_none")]
@@ -140,8 +202,14 @@ fn maybe_millis<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::
     duration.map(crate::clock::saturating_millis).serialize(to)
 }
 
+fn moment<S: Serializer>(moment: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    millis(&moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(), to)
+}
+
 #[expect(clippy::ref_option, reason = "as serde calls it")]
-fn moment<S: Serializer>(moment: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
-    let since = moment.map(|moment| moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-    since.map(crate::clock::saturating_millis).serialize(to)
+fn maybe_moment<S: Serializer>(at: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => moment(at, to),
+        None => to.serialize_none(),
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use resilient_policy::format_duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -13,30 +14,55 @@ use super::check::{CheckResult, HealthCheck};
 use crate::clock::later;
 use crate::pipeline::barrier;
 
-/// What each check finds, and how long it took. They are given up where nobody waits for them.
-pub(super) async fn all(checks: &[Arc<HealthCheck>]) -> Vec<(CheckResult, Duration)> {
+/// What a check found, and how long it took.
+type Found = (CheckResult, Duration);
+
+/// What each check finds.
+pub(super) async fn all(checks: &[Arc<HealthCheck>]) -> Vec<Found> {
     let started = Instant::now();
-    let begin = |check: &Arc<HealthCheck>| {
-        let check = Arc::clone(check);
-        AbortOnDropHandle::new(tokio::spawn(async move { one(&check).await }))
-    };
-    let running: Vec<_> = checks.iter().map(begin).collect();
+    let begun: Vec<_> = checks.iter().map(begin).collect();
     let mut found = Vec::with_capacity(checks.len());
-    for (check, running) in checks.iter().zip(running) {
-        // One that does not give up its thread cannot be cut off, but nobody has to wait for it.
-        let ended = timeout_at(later(started, check.timeout), running).await;
-        found.push(match ended {
-            Ok(Ok(one)) => one,
-            // A runtime that shuts down ends its tasks.
-            Ok(Err(_)) => (CheckResult::fail("the check was given up"), started.elapsed()),
-            Err(_) => (check.too_late(), started.elapsed()),
+    for (check, begun) in checks.iter().zip(begun) {
+        found.push(match begun {
+            Ok(running) => ended(check, started, running).await,
+            Err(before) => {
+                let took = before.elapsed();
+                let seconds = Duration::from_secs(took.as_secs());
+                (CheckResult::fail(format!("still running after {}", format_duration(seconds))), took)
+            }
         });
     }
     found
 }
 
+/// Starts a check, unless it still runs since that moment: one that keeps its thread cannot be cut off,
+/// and must not take another one each time.
+fn begin(check: &Arc<HealthCheck>) -> Result<AbortOnDropHandle<Found>, Instant> {
+    let mut last = check.last.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((running, since)) = &*last
+        && !running.is_finished()
+    {
+        return Err(*since);
+    }
+    let own = Arc::clone(check);
+    let running = AbortOnDropHandle::new(tokio::spawn(async move { one(&own).await }));
+    *last = Some((running.abort_handle(), Instant::now()));
+    Ok(running)
+}
+
+/// Waits for a check, for as long as it has.
+async fn ended(check: &HealthCheck, started: Instant, running: AbortOnDropHandle<Found>) -> Found {
+    // One that does not give up its thread cannot be cut off, but nobody has to wait for it.
+    match timeout_at(later(started, check.timeout), running).await {
+        Ok(Ok(found)) => found,
+        // A runtime that shuts down ends its tasks.
+        Ok(Err(_)) => (CheckResult::fail("the check was given up"), started.elapsed()),
+        Err(_) => (check.too_late(), started.elapsed()),
+    }
+}
+
 /// Runs a check within its limit. A panic is a failure.
-async fn one(check: &HealthCheck) -> (CheckResult, Duration) {
+async fn one(check: &HealthCheck) -> Found {
     let started = Instant::now();
     let mut looking = Looking(barrier(|| check.check.look()));
     let caught = poll_fn(|cx| match &mut looking.0 {

@@ -26,11 +26,12 @@ const HIGHEST_LIMIT: usize = 1_000;
 /// | route | body |
 /// |---|---|
 /// | `/errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log has the rest), `tool`, `code`, `kind`, `text` (what the client could read), `attempts`. `groups`, by tool and code, the last that happened first: `count` of all there have been, `first_unix_ms`, `last_unix_ms` |
-/// | `/breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent where it never moved), `retry_after_ms` (absent where it rejects for no set time), what it has counted, and its last 20 `transitions`, newest first |
+/// | `/breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent where it never moved), `retry_after_ms` (absent where it rejects for no set time, or no more), what it has counted, and its last 20 `transitions`, newest first |
 ///
 /// Without `tool` the errors are those of all; `limit` is 1 to 1,000, by default 100. Another query gets 400.
-/// Whose call it was is not told. Of breakers with a key, those that are not closed are shown, without the
-/// key.
+/// Whose call it was is not told. The breakers of the keys of one name are one, that of the key which stands
+/// worst, with the counts and transitions of all that there are; `keys` says how many stand where. No key is
+/// shown.
 ///
 /// The registry is that of the health, which is not asked for anything else.
 pub fn admin_router<S: Clone + Send + Sync + 'static>(health: Arc<Health>) -> Router<S> {

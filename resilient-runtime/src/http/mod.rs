@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The routes answer `GET` and `HEAD`, read no body, and are not to be kept by caches. A handler whose
-//! client has gone is dropped; the checks that it waited for are then left to whoever asks next.
+//! client has gone is dropped; the checks that it waited for go on, for whoever asks next.
 //!
 //! None of them asks who is asking. The messages of checks of your own are shown as they are, but for
 //! secrets: what nobody else may know belongs into their details, which are left out here.

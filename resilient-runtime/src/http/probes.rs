@@ -22,9 +22,10 @@ use crate::health::{CheckStatus, Health, HealthStatus};
 /// | `/healthz` | 200 for healthy and degraded, 503 for unhealthy | the [`HealthReport`](crate::health::HealthReport) without details |
 /// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) |
 ///
-/// Readiness and health are those of the last report, which is made anew once it is older than 30 s: then
-/// an answer takes as long as the slowest check, 5 s unless it says otherwise. Who probes with less patience
-/// spawns [`Health::watch`], with which there is always one.
+/// Readiness and health are those of the last report. Who asks once it is older than 30 s has a new one made,
+/// and does not wait for it unless the last one is older than a minute, or there is none: then an answer takes
+/// as long as the slowest check, 5 s unless it says otherwise. Who probes less often than that, and with less
+/// patience, spawns [`Health::watch`], with which only the first report has to be waited for.
 ///
 /// Restart a process for `/livez` alone. That an upstream is down makes a server not ready or degraded, and
 /// no restart helps against it.

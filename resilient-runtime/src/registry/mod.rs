@@ -21,7 +21,7 @@ use declared::Settings;
 use policies::Described;
 use trouble::Trouble;
 
-use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, KeyedBreakers};
+use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 use crate::health::CheckStatus;
 #[cfg(feature = "rate-limit")]
@@ -195,6 +195,11 @@ impl Registry {
     /// that are not closed.
     #[must_use]
     pub fn breakers(&self) -> Vec<BreakerSnapshot> {
+        self.read_breakers(|state| state != BreakerState::Closed)
+    }
+
+    /// The same; of those with a key, the ones that stand there. That of no key comes first.
+    pub(crate) fn read_breakers(&self, key_stands_there: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
         let inner = self.lock();
         let breakers: Vec<_> = inner.breakers.values().cloned().collect();
         let statics = inner.statics.clone();
@@ -202,7 +207,7 @@ impl Registry {
         drop(inner);
         let mut read: Vec<_> = breakers.iter().map(|breaker| breaker.snapshot()).collect();
         read.extend(statics.iter().map(|breaker| breaker.snapshot()));
-        read.extend(keyed.iter().flat_map(|keyed| keyed.not_closed()));
+        read.extend(keyed.iter().flat_map(|keyed| keyed.read(&key_stands_there)));
         read.sort_by_key(|snapshot| snapshot.name);
         read
     }

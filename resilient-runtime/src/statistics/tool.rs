@@ -1,16 +1,18 @@
 //! The counters of one tool, or of one guarded function that is none.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault, Severity, Source};
+use tokio::time::Instant;
 
 use super::attempts::{AttemptSnapshot, AttemptStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
 use super::histogram::{Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
 use super::{Outcome, Rejected, Suppressed};
+use crate::clock;
 use crate::error::TimeoutScope;
 
 const STARTED: usize = Outcome::ALL.len();
@@ -33,6 +35,8 @@ pub(crate) struct ToolStatistics {
     failures: Failures,
     /// Calls in a row that did not get what they were for.
     failures_in_a_row: AtomicU32,
+    /// When the last of them was, on [`clock::millis`].
+    last_failure_ms: AtomicU64,
     /// How the last call ended, from 1; 0 where none has.
     last_outcome: AtomicU8,
     /// Of a function without a breaker, which counts the attempts of all its users.
@@ -54,6 +58,7 @@ impl ToolStatistics {
             durations: Histogram::new(),
             failures: Failures::new(),
             failures_in_a_row: AtomicU32::new(0),
+            last_failure_ms: AtomicU64::new(0),
             last_outcome: AtomicU8::new(0),
             attempts: OnceLock::new(),
             served_as: OnceLock::new(),
@@ -120,6 +125,7 @@ impl ToolStatistics {
                 self.failures_in_a_row.store(0, Ordering::Relaxed);
             }
         } else {
+            self.last_failure_ms.store(clock::millis(Instant::now()), Ordering::Relaxed);
             let more = |known: u32| Some(known.saturating_add(1));
             let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         }
@@ -192,6 +198,7 @@ impl ToolStatistics {
             good_durations: self.durations.read(),
             failed_durations: self.failures.durations(),
             consecutive_failures: self.failures_in_a_row.load(Ordering::Relaxed),
+            last_failure_ms: self.last_failure_ms.load(Ordering::Relaxed),
             last_outcome: {
                 let last = usize::from(self.last_outcome.load(Ordering::Relaxed));
                 last.checked_sub(1).and_then(|index| Outcome::ALL.get(index).copied())
@@ -239,6 +246,8 @@ pub struct ToolSnapshot {
     /// Calls in a row that did not get what they were for; an answer by a fallback is one, what a
     /// caller did wrong is none.
     pub consecutive_failures: u32,
+    /// When the last of those was, on [`clock::millis`]; 0 where there has been none.
+    pub(crate) last_failure_ms: u64,
     /// How the last of those ended that say something about the tool.
     pub last_outcome: Option<Outcome>,
     /// How long attempts took, where there is no breaker that counts them.

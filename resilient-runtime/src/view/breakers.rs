@@ -1,9 +1,11 @@
 //! Where each breaker stands, and how it came there.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::unix_ms;
-use crate::breaker::{BreakerSnapshot, Transition};
+use crate::breaker::{BreakerSeries, BreakerSnapshot, BreakerState, Transition};
 use crate::clock::saturating_millis;
 use crate::registry::Registry;
 
@@ -14,17 +16,17 @@ const TRANSITIONS: usize = 20;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 pub(crate) struct Breakers {
-    /// Each of them; of those with a key, the ones that are not closed.
+    /// One for each name.
     breakers: Vec<Shown>,
 }
 
-/// One circuit breaker.
+/// The circuit breakers of one name: one, or one for each key, whose counts are added up.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 struct Shown {
     /// The dependency that it stands for.
     breaker: &'static str,
-    /// `closed`: calls go through. `open`: they are rejected. `half_open`: a few probe whether it is well again. `isolated`: rejected until an operator says otherwise.
+    /// `closed`: calls go through. `open`: they are rejected. `half_open`: a few probe whether it is well again. `isolated`: rejected until an operator says otherwise. Of several keys it is that of the one that stands worst.
     state: &'static str,
     /// How long it still rejects.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +36,12 @@ struct Shown {
     /// What its window holds, while it is closed and has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<Window>,
+    /// Since when it stands where it stands, if it has ever moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_unix_ms: Option<u64>,
+    /// How many keys stand where, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Keys>,
     /// Probes that are running.
     probes: u32,
     /// Results that were successes.
@@ -49,11 +57,22 @@ struct Shown {
     /// When the last failure was.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_failure_unix_ms: Option<u64>,
-    /// Since when it stands where it stands, if it has ever moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since_unix_ms: Option<u64>,
     /// The last transitions, newest first.
     transitions: Vec<Moved>,
+}
+
+/// How many keys stand where.
+#[derive(Debug, Default, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+struct Keys {
+    /// Calls go through.
+    closed: usize,
+    /// A few calls probe, or the next one will.
+    half_open: usize,
+    /// Calls are rejected.
+    open: usize,
+    /// Calls are rejected until an operator says otherwise.
+    isolated: usize,
 }
 
 /// The results by which a breaker decides.
@@ -84,28 +103,53 @@ struct Moved {
 
 impl Breakers {
     pub(crate) fn of(registry: &Registry) -> Self {
-        Self { breakers: registry.breakers().into_iter().map(Shown::from).collect() }
+        let all = registry.read_breakers(|_| true);
+        Self { breakers: all.chunk_by(|a, b| a.name == b.name).filter_map(Shown::of).collect() }
     }
 }
 
-impl From<BreakerSnapshot> for Shown {
-    fn from(read: BreakerSnapshot) -> Self {
-        Self {
-            breaker: read.name,
-            state: read.state.as_str(),
-            retry_after_ms: read.remaining.map(saturating_millis),
-            consecutive_failures: read.consecutive_failures,
-            window: read.window.map(|(results, failures, slow)| Window { results, failures, slow }),
-            probes: read.probes,
-            successes: read.successes,
-            failures: read.failures,
-            neutral: read.neutral,
-            rejected: read.rejected,
-            stale: read.stale,
-            last_failure_unix_ms: read.last_failure.map(unix_ms),
-            since_unix_ms: read.since.map(unix_ms),
-            transitions: read.transitions.iter().rev().take(TRANSITIONS).map(Moved::from).collect(),
+impl Shown {
+    /// Those of one name, that of no key first.
+    fn of(all: &[BreakerSnapshot]) -> Option<Self> {
+        // A key whose open period is over rejects nobody, and may never be asked for again.
+        let standing = all.iter().rev().filter(|it| !(it.of_key && it.is_over()));
+        let worst = standing.max_by_key(|it| (BreakerSeries::rank(it.state), it.remaining, it.consecutive_failures))?;
+        let sum = |count: fn(&BreakerSnapshot) -> u64| all.iter().map(count).sum();
+        let moves = all.iter().flat_map(|it| it.transitions.iter().rev());
+        let mut moves: Vec<_> = moves.collect();
+        moves.sort_by_key(|moved| Reverse(moved.at));
+        Some(Self {
+            breaker: worst.name,
+            state: worst.state.as_str(),
+            retry_after_ms: worst.remaining.filter(|left| !left.is_zero()).map(saturating_millis),
+            consecutive_failures: worst.consecutive_failures,
+            window: worst.window.map(|(results, failures, slow)| Window { results, failures, slow }),
+            since_unix_ms: worst.since.map(unix_ms),
+            keys: Keys::of(all),
+            probes: all.iter().map(|it| it.probes).sum(),
+            successes: sum(|it| it.successes),
+            failures: sum(|it| it.failures),
+            neutral: sum(|it| it.neutral),
+            rejected: sum(|it| it.rejected),
+            stale: sum(|it| it.stale),
+            last_failure_unix_ms: all.iter().filter_map(|it| it.last_failure).max().map(unix_ms),
+            transitions: moves.into_iter().take(TRANSITIONS).map(Moved::from).collect(),
+        })
+    }
+}
+
+impl Keys {
+    fn of(all: &[BreakerSnapshot]) -> Option<Self> {
+        let mut keys = Self::default();
+        for it in all.iter().filter(|it| it.of_key) {
+            *match it.state {
+                BreakerState::Closed => &mut keys.closed,
+                BreakerState::Open if !it.is_over() => &mut keys.open,
+                BreakerState::HalfOpen | BreakerState::Open => &mut keys.half_open,
+                BreakerState::Isolated => &mut keys.isolated,
+            } += 1;
         }
+        all.iter().any(|it| it.of_key).then_some(keys)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the ready-made tools answer.
 
+use std::time::Duration;
+
 use resilient_policy::one_of;
 use rmcp::ErrorData;
 
@@ -13,8 +15,11 @@ use crate::view::{Errors, Metrics};
 /// The most single errors that are shown at a time.
 const MOST_ERRORS: usize = 100;
 
+/// How young a report is new to whoever wants one made now: no client can have a service probed without end.
+const NEW: Duration = Duration::from_secs(1);
+
 pub(super) async fn health_check(health: &Health, asked: &HealthCheck) -> HealthReport {
-    let report = if asked.force { health.report_now().await } else { health.report().await };
+    let report = if asked.force { health.report_younger_than(NEW).await } else { health.report().await };
     if asked.include_details { report } else { report.without_details() }
 }
 

@@ -10,7 +10,7 @@ pub(super) struct HealthCheck {
     /// Whether to add what the checks tell beside their message.
     #[serde(default)]
     pub(super) include_details: bool,
-    /// Whether to run the checks now, even where a report is younger than 30 s.
+    /// Whether to run the checks now, even where a report is younger than 30 s, unless it is younger than one.
     #[serde(default)]
     pub(super) force: bool,
 }

@@ -23,9 +23,9 @@ use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 ///
 /// | tool | arguments | answer |
 /// |---|---|---|
-/// | `health_check` | `include_details`, `force` | [`HealthReport`]: kept for 30 s unless `force` is set |
+/// | `health_check` | `include_details`, `force` | [`HealthReport`]: kept for 30 s, with `force` for 1 s |
 /// | `get_metrics` | `tool` | calls, outcomes, retries and durations of each tool, or of one |
-/// | `circuit_status` | | each breaker: state, remaining time, last transitions |
+/// | `circuit_status` | | each breaker, all keys of one as one: state, remaining time, last transitions |
 /// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, and the last ones |
 ///
 /// All of them only read, say so in their annotations, and have output schemas. They are hooked as other

@@ -1,0 +1,125 @@
+//! The memory that is resident, against what a control group lets this process have.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::check::CheckResult;
+
+const WARNS_PER_CENT: u64 = 80;
+const FAILS_PER_CENT: u64 = 95;
+
+/// `None` where nobody sets a limit, or the system does not say.
+pub(super) fn memory() -> Option<CheckResult> {
+    Some(of(resident()?, limit(Path::new("/"))?))
+}
+
+fn of(resident: u64, limit: u64) -> CheckResult {
+    let per_cent = resident.saturating_mul(100) / limit.max(1);
+    let message = format!("{per_cent} % of the memory that this process may have");
+    let result = if per_cent >= FAILS_PER_CENT {
+        CheckResult::fail(message)
+    } else if per_cent >= WARNS_PER_CENT {
+        CheckResult::warn(message)
+    } else {
+        CheckResult::pass(message)
+    };
+    result.details(json!({ "resident_bytes": resident, "limit_bytes": limit }))
+}
+
+/// The resident memory of this process in bytes, as Linux tells it.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1_024)
+}
+
+/// The least that the control groups allow which this process is in, of version 2 or 1.
+fn limit(root: &Path) -> Option<u64> {
+    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let limits = groups.lines().filter_map(|line| {
+        // Number, controllers, path: a group of version 2 has no controllers of its own.
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let (mount, file) = match controllers {
+            "" => ("sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|it| it == "memory") => ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ => return None,
+        };
+        let mount = root.join(mount);
+        // In a container its own group is the root; outside, every group around it has a say.
+        let around = Path::new(path.trim_start_matches('/')).ancestors();
+        around.filter_map(|group| std::fs::read_to_string(mount.join(group).join(file)).ok()?.trim().parse().ok()).min()
+    });
+    // Version 2 says "none" in a word, version 1 with the largest number of pages.
+    limits.min().filter(|limit| *limit < 1 << 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::CheckStatus::{Fail, Pass, Warn};
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_has_memory() {
+        assert!(resident().is_some_and(|bytes| bytes > 1 << 20));
+    }
+
+    #[test]
+    fn from_80_per_cent_on_it_warns_from_95_on_it_fails() {
+        for (resident, limit, expected) in [
+            (0, 1_000, Pass),
+            (799, 1_000, Pass),
+            (800, 1_000, Warn),
+            (949, 1_000, Warn),
+            (950, 1_000, Fail),
+            (2_000, 1_000, Fail),
+            (1, 0, Fail),
+        ] {
+            let found = of(resident, limit);
+            assert_eq!(found.status, expected, "{resident} of {limit}: {found:?}");
+        }
+        assert_eq!(of(79, 100).message, "79 % of the memory that this process may have");
+    }
+
+    #[test]
+    fn the_least_limit_of_all_groups_around_it_holds() {
+        const NONE: &str = "9223372036854771712\n";
+        let v1 = "5:cpu,cpuacct:/other\n4:hugetlb,memory:/docker/one\n1:name=systemd:/docker/one\n";
+        for (case, groups, files, expected) in [
+            ("no groups", "", &[][..], None),
+            ("v2, its own", "0::/a/b\n", &[("a/b/memory.max", "300\n")][..], Some(300)),
+            ("v2, around it", "0::/a/b\n", &[("a/b/memory.max", "max\n"), ("a/memory.max", "200\n")], Some(200)),
+            ("v2, the least", "0::/a/b\n", &[("a/b/memory.max", "300\n"), ("a/memory.max", "400\n")], Some(300)),
+            ("v2, in a container", "0::/\n", &[("memory.max", "100\n")], Some(100)),
+            ("v2, without a limit", "0::/a\n", &[("a/memory.max", "max\n")], None),
+            ("v2, another's", "0::/a\n", &[("b/memory.max", "100\n"), ("a/memory.high", "50\n")], None),
+            ("v1, its own", v1, &[("memory/docker/one/memory.limit_in_bytes", "300\n")], Some(300)),
+            ("v1, around it", v1, &[("memory/docker/memory.limit_in_bytes", "200\n")], Some(200)),
+            ("v1, in a container", v1, &[("memory/memory.limit_in_bytes", "100\n")], Some(100)),
+            ("v1, without a limit", v1, &[("memory/memory.limit_in_bytes", NONE)], None),
+            ("v1, another's", v1, &[("memory/other/memory.limit_in_bytes", "100\n")], None),
+            (
+                "both",
+                "1:memory:/a\n0::/b\n",
+                &[("memory/a/memory.limit_in_bytes", NONE), ("b/memory.max", "100\n")],
+                Some(100),
+            ),
+        ] {
+            let root = std::env::temp_dir().join(format!("resilient-groups-{}", std::process::id()));
+            let write = |path: &str, text: &str| {
+                let path = root.join(path);
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+                std::fs::write(path, text).expect("a file");
+            };
+            write("proc/self/cgroup", groups);
+            for (path, text) in files {
+                write(&format!("sys/fs/cgroup/{path}"), text);
+            }
+            let found = limit(&root);
+            std::fs::remove_dir_all(&root).expect("it is there");
+            assert_eq!(found, expected, "{case}");
+        }
+    }
+}

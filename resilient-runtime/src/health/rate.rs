@@ -1,0 +1,115 @@
+//! The rate of errors over the last minutes, taken from counts that were read before: no call pays for it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use resilient_policy::format_duration;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::check::CheckResult;
+use crate::registry::Registry;
+use crate::statistics::Outcome;
+
+/// The time over which the rate is taken.
+const WINDOW: Duration = Duration::from_secs(5 * 60);
+/// How far samples are apart: some are enough to take a rate of.
+const STEP: Duration = Duration::from_secs(15);
+/// How many calls there must be before a rate says anything.
+const FEWEST_CALLS: u64 = 20;
+const DEGRADED_PER_CENT: u64 = 10;
+const UNHEALTHY_PER_CENT: u64 = 20;
+
+/// Tools that ask how the others do say nothing about what the server is there for.
+const OPERATOR_TOOLS: [&str; 4] = ["circuit_status", "get_metrics", "health_check", "recent_errors"];
+
+/// Samples, the oldest first. Those of before the window are gone, but for the newest of them, which is
+/// where it begins; without one it begins with the process, when nothing was counted.
+#[derive(Debug, Default)]
+pub(super) struct ErrorRate(VecDeque<Sample>);
+
+/// What was counted up to a moment, without what callers got wrong or gave up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    at: Instant,
+    calls: u64,
+    failures: u64,
+}
+
+impl Sample {
+    pub(super) fn now(registry: &Registry) -> Self {
+        let (mut calls, mut failures) = (0, 0);
+        for (tool, read) in registry.tools() {
+            if !OPERATOR_TOOLS.contains(&&*tool) {
+                calls += read.calls().saturating_sub(read.outcome(Outcome::Cancelled)).saturating_sub(read.excused);
+                failures += read.failures();
+            }
+        }
+        Self { at: Instant::now(), calls, failures }
+    }
+}
+
+impl ErrorRate {
+    pub(super) fn check(&mut self, now: Sample) -> CheckResult {
+        let is_before = |sample: &Sample| now.at.duration_since(sample.at) >= WINDOW;
+        while self.0.get(1).is_some_and(is_before) {
+            self.0.pop_front();
+        }
+        // Where nobody has looked for long, a window that is too long is better than none.
+        let begin = self.0.front().copied().filter(is_before);
+        if self.0.back().is_none_or(|last| now.at.duration_since(last.at) >= STEP) {
+            self.0.push_back(now);
+        }
+        now.since(begin)
+    }
+}
+
+impl Sample {
+    /// What has been counted since that sample was taken, or since the start.
+    fn since(self, begin: Option<Self>) -> CheckResult {
+        let calls = self.calls.saturating_sub(begin.map_or(0, |begin| begin.calls));
+        let failures = self.failures.saturating_sub(begin.map_or(0, |begin| begin.failures));
+        let since = match begin {
+            None => "since the start".to_owned(),
+            Some(begin) => {
+                let seconds = self.at.duration_since(begin.at).as_secs();
+                format!("in the last {}", format_duration(Duration::from_secs(seconds)))
+            }
+        };
+        if calls < FEWEST_CALLS {
+            return CheckResult::pass(format!("{calls} calls {since}, too few to say anything"));
+        }
+        let message = format!("{failures} of {calls} calls failed {since}");
+        let result = if failures * 100 > UNHEALTHY_PER_CENT * calls {
+            CheckResult::fail(message)
+        } else if failures * 100 > DEGRADED_PER_CENT * calls {
+            CheckResult::warn(message)
+        } else {
+            CheckResult::pass(message)
+        };
+        result.details(json!({ "calls": calls, "failures": failures }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::CheckStatus::{Fail, Pass, Warn};
+
+    #[test]
+    fn more_than_10_per_cent_warn_more_than_20_fail_and_19_calls_say_nothing() {
+        let at = Instant::now();
+        for (failures, calls, expected) in [
+            (0, 100, Pass),
+            (10, 100, Pass),
+            (11, 100, Warn),
+            (20, 100, Warn),
+            (21, 100, Fail),
+            (19, 19, Pass),
+            (20, 20, Fail),
+        ] {
+            let found = Sample { at, calls, failures }.since(None);
+            assert_eq!(found.status, expected, "{failures} of {calls}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What is looked at, and the report that is made of it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::check::{CheckResult, CheckStatus, HealthCheck};
+use super::memory::memory;
+use super::rate::{ErrorRate, Sample};
+use super::report::{CheckReport, HealthReport, HealthStatus, Summary, ToolHealth};
+use super::{builtin, run};
+use crate::registry::Registry;
+
+/// What is looked at.
+#[derive(Clone)]
+pub(super) struct Watched {
+    pub(super) registry: Option<Arc<Registry>>,
+    pub(super) checks: Vec<Arc<HealthCheck>>,
+    pub(super) critical_tools: BTreeSet<String>,
+    pub(super) version: Option<String>,
+    pub(super) started: Instant,
+    /// What is remembered from one report to the next.
+    pub(super) past: Arc<Mutex<Past>>,
+}
+
+#[derive(Default)]
+pub(super) struct Past {
+    rate: ErrorRate,
+    checks: HashMap<String, PastOfCheck>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct PastOfCheck {
+    last_success: Option<SystemTime>,
+    consecutive_failures: u32,
+}
+
+/// A check, built in or not, with what it found.
+struct Looked {
+    name: String,
+    critical: bool,
+    result: CheckResult,
+    took: Duration,
+}
+
+impl Watched {
+    /// Where what it is the health of is counted.
+    pub(super) fn registry(&self) -> &Registry {
+        match &self.registry {
+            Some(own) => own,
+            None => Registry::global(),
+        }
+    }
+
+    /// Runs all checks.
+    pub(super) async fn report(&self) -> HealthReport {
+        let results = run::all(&self.checks).await;
+        let own = self.checks.iter().zip(results).map(|(check, (result, took))| Looked {
+            name: check.name.clone(),
+            critical: check.is_critical,
+            result,
+            took,
+        });
+        let registry = self.registry();
+        let breakers = builtin::breaker_health(registry);
+        let tools = builtin::tool_health(registry, &self.critical_tools);
+        let counted = Sample::now(registry);
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        let built_in = [
+            Some(("breakers", false, builtin::breakers(&breakers))),
+            builtin::critical_tools(&self.critical_tools, &tools).map(|found| ("critical_tools", false, found)),
+            // So many failures are a reason to stop sending anything here.
+            Some(("error_rate", true, past.rate.check(counted))),
+            memory().map(|found| ("memory", true, found)),
+        ];
+        let is_own = |name: &str| self.checks.iter().any(|check| check.name == name);
+        let built_in = built_in.into_iter().flatten().filter(|(name, ..)| !is_own(name));
+        let built_in = built_in.map(|(name, critical, result)| Looked {
+            name: name.into(),
+            critical,
+            result,
+            took: Duration::ZERO,
+        });
+        let checks: Vec<_> = own.chain(built_in).map(|looked| past.add(looked)).collect();
+        HealthReport {
+            status: overall(&checks, &tools),
+            at: SystemTime::now(),
+            age: Duration::ZERO,
+            uptime: self.started.elapsed(),
+            version: self.version.clone(),
+            summary: Summary::of(&checks),
+            checks,
+            tools,
+            breakers,
+        }
+    }
+}
+
+impl Past {
+    /// What a check found, with what is remembered of it.
+    fn add(&mut self, Looked { name, critical, result, took }: Looked) -> CheckReport {
+        let CheckResult { status, message, details } = result.shown();
+        let known = self.checks.entry(name.clone()).or_default();
+        if status == CheckStatus::Fail {
+            known.consecutive_failures = known.consecutive_failures.saturating_add(1);
+        } else {
+            known.consecutive_failures = 0;
+        }
+        if status == CheckStatus::Pass {
+            known.last_success = Some(SystemTime::now());
+        }
+        let PastOfCheck { last_success, consecutive_failures } = *known;
+        CheckReport { name, status, critical, message, details, took, last_success, consecutive_failures }
+    }
+}
+
+/// Critical failures make the whole unhealthy, everything else that is not as it should be degrades it.
+fn overall(checks: &[CheckReport], tools: &[ToolHealth]) -> HealthStatus {
+    let fails = |critical: bool| {
+        let check = checks.iter().any(|check| check.status == CheckStatus::Fail && (check.critical || !critical));
+        check || tools.iter().any(|tool| tool.status == HealthStatus::Unhealthy && (tool.critical || !critical))
+    };
+    if fails(true) {
+        HealthStatus::Unhealthy
+    } else if fails(false)
+        || checks.iter().any(|check| check.status == CheckStatus::Warn)
+        || tools.iter().any(|tool| tool.status == HealthStatus::Degraded)
+    {
+        HealthStatus::Degraded
+    } else {
+        HealthStatus::Healthy
+    }
+}
