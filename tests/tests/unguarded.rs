@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use resilient_runtime::export::prometheus;
+use resilient_runtime::health::{CheckStatus, Health};
 use resilient_runtime::{ErrorKind, McpError, Outcome, Registry, ResilienceError, resilient};
 use resilient_tests::in_process::{self, Client};
 use resilient_tests::scrape::scrape;
@@ -120,4 +121,11 @@ async fn a_tool_is_found_by_the_name_that_clients_know() {
         series.map(ToString::to_string)
     };
     assert_eq!((operation("called").as_deref(), operation("shop.counted")), (Some("1"), None));
+    for name in ["called", "shop.counted"] {
+        let report = Health::new().critical_tool(name).report_now().await;
+        let found = report.tools.iter().find(|tool| tool.tool == "shop.counted").expect("a tool");
+        assert!(found.critical, "{name}");
+        let known = report.checks.iter().find(|check| check.name == "critical_tools").expect("a check");
+        assert_eq!(known.status, CheckStatus::Pass, "{name}: {}", known.message);
+    }
 }

@@ -77,7 +77,7 @@ pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> V
     };
     let health = registry.tools().into_iter().map(|(tool, read)| ToolHealth {
         status: status(&read),
-        critical: critical.contains(&*tool),
+        critical: critical.iter().any(|name| read.is_called(name, &tool)),
         consecutive_failures: read.consecutive_failures,
         last_error: read.errors.iter().max_by_key(|error| error.last).map(LastError::from),
         tool: tool.to_string(),
@@ -86,9 +86,11 @@ pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> V
 }
 
 /// A slip of the pen must not make a critical tool one that nobody looks at. `None` where there is none.
-pub(super) fn critical_tools(critical: &BTreeSet<String>, tools: &[ToolHealth]) -> Option<CheckResult> {
-    let known: Vec<_> = tools.iter().map(|it| &*it.tool).collect();
-    let unknown: Vec<_> = critical.iter().filter(|name| !known.contains(&&***name)).collect();
+pub(super) fn critical_tools(registry: &Registry, critical: &BTreeSet<String>) -> Option<CheckResult> {
+    let tools = registry.tools();
+    let is_known = |name: &str| tools.iter().any(|(tool, read)| read.is_called(name, tool));
+    let unknown: Vec<_> = critical.iter().filter(|name| !is_known(name)).collect();
+    let known: Vec<_> = tools.iter().map(|(tool, read)| &**read.served_as.as_ref().unwrap_or(tool)).collect();
     let first = match unknown.first() {
         None if critical.is_empty() => return None,
         None => return Some(CheckResult::pass("every critical tool is there")),

@@ -70,7 +70,7 @@ impl Watched {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let built_in = [
             Some(("breakers", false, builtin::breakers(&breakers))),
-            builtin::critical_tools(&self.critical_tools, &tools).map(|found| ("critical_tools", false, found)),
+            builtin::critical_tools(registry, &self.critical_tools).map(|found| ("critical_tools", false, found)),
             // So many failures are a reason to stop sending anything here.
             Some(("error_rate", true, past.rate.check(counted))),
             memory().map(|found| ("memory", true, found)),
