@@ -26,7 +26,7 @@
 //!
 //! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
 //! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
-//! What an operator sees: [`guide::observing`].
+//! What an operator sees: [`guide::observing`]. What it costs: [`guide::performance`].
 //!
 //! Timers need a Tokio runtime with time enabled.
 //!

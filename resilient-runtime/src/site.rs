@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use resilient_policy::Policy;
 
 use crate::breaker::Breaker;
+use crate::context::CallContext;
 use crate::keyed_hash::Collected;
 use crate::registry::{Binding, Registry};
 use crate::shown::Shown;
@@ -105,7 +106,7 @@ impl Site {
     /// A call of the function, before anything is known about it.
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
-        Entry { site: self, keys: Keys { breaker: None, bulkhead: None, rate_limit: None }, arguments: None }
+        Entry { site: self, keys: None, request: None, arguments: None }
     }
 
     /// The name under which rmcp's router knows it, if it is a tool.
@@ -115,9 +116,11 @@ impl Site {
 
     /// What it is bound to in the process's registry.
     pub(crate) fn bind_globally(&self) -> &Binding {
-        if let Some(bound) = self.bound.get() {
-            return bound;
-        }
+        if let Some(bound) = self.bound.get() { bound } else { self.bind_first() }
+    }
+
+    #[cold]
+    fn bind_first(&self) -> &Binding {
         let bound = self.bound.get_or_init(|| Registry::global().bind(self));
         // Not while it is being bound, as whoever listens may call it.
         Registry::global().tell();
@@ -133,6 +136,11 @@ impl Site {
 
     /// Its statistics, breaker and cache, looked up once in each registry.
     pub(crate) fn bind(&self) -> BindingRef<'_> {
+        if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
+    }
+
+    #[cold]
+    fn bind_here(&self) -> BindingRef<'_> {
         match Registry::scoped() {
             None => BindingRef::Global(self.bind_globally()),
             Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
@@ -191,7 +199,10 @@ impl Deref for BindingRef<'_> {
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
     pub(crate) site: &'a Site,
-    pub(crate) keys: Keys,
+    /// Few calls have any.
+    pub(crate) keys: Option<Box<Keys>>,
+    /// The request that it was given, where the hook gave it none.
+    pub(crate) request: Option<Box<CallContext>>,
     /// What the log may show of the arguments.
     pub(crate) arguments: Option<Box<str>>,
 }
@@ -205,11 +216,22 @@ pub(crate) struct Keys {
 }
 
 impl Entry<'_> {
+    /// Runs the call in the context of the request that it was given, where the hook gave it none.
+    #[must_use]
+    pub fn asked(mut self, request: Option<CallContext>) -> Self {
+        self.request = request.map(Box::new);
+        self
+    }
+
+    fn keys(&mut self) -> &mut Keys {
+        self.keys.get_or_insert_default()
+    }
+
     /// Gives each of these values a breaker of its own. Where looking at them panics, the call has
     /// no key, as if the policy had none.
     #[must_use]
     pub fn breaker_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
-        self.keys.breaker = Collected::hash(values);
+        self.keys().breaker = Collected::hash(values);
         self
     }
 
@@ -217,7 +239,7 @@ impl Entry<'_> {
     /// does for breakers.
     #[must_use]
     pub fn bulkhead_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
-        self.keys.bulkhead = Collected::hash(values);
+        self.keys().bulkhead = Collected::hash(values);
         self
     }
 
@@ -225,7 +247,7 @@ impl Entry<'_> {
     /// does for breakers.
     #[must_use]
     pub fn rate_limit_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
-        self.keys.rate_limit = Collected::hash(values);
+        self.keys().rate_limit = Collected::hash(values);
         self
     }
 

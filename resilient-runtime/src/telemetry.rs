@@ -18,6 +18,11 @@ pub(crate) fn spans_are_enabled() -> bool {
     tracing::span_enabled!(tracing::Level::INFO)
 }
 
+/// Whether anybody may listen to what calls say of themselves while all is well.
+pub(crate) fn is_listened_to() -> bool {
+    tracing::level_enabled!(tracing::Level::INFO)
+}
+
 /// The span of a guarded function that no hook called.
 pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
     tracing::info_span!(
@@ -48,8 +53,8 @@ pub(crate) fn call_ended(
     context: Option<&CallContext>,
 ) {
     if !span.is_disabled() {
-        span.record("outcome", outcome.as_str());
-        span.record("attempts", attempts);
+        // At once: each time, a subscriber may write out all the fields again.
+        tracing::record_all!(span, outcome = outcome.as_str(), attempts = attempts);
     }
     let _entered = span.enter();
     let duration_ms = millis(duration);

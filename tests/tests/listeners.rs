@@ -1,9 +1,9 @@
 //! Whoever listens to spans and events is somebody else's code. Where it panics, the client still has its
 //! answer, and every call is still counted.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use resilient_runtime::{McpError, Outcome, Registry, ResilienceError, resilient};
+use resilient_runtime::{AttemptOutcome, McpError, Outcome, Registry, ResilienceError, resilient};
 use resilient_tests::in_process;
 use rmcp::model::CallToolRequestParams;
 use rmcp::{tool, tool_router};
@@ -41,6 +41,13 @@ impl Shop {
         Err(Failure::Down)
     }
 
+    /// Fails until it is told otherwise, which closes its breaker again.
+    #[resilient(breaker(name = "listened", failures = 1, open = "100ms", successes = 1))]
+    #[tool]
+    async fn recovers(&self) -> Result<String, Failure> {
+        if IS_DOWN.load(Ordering::SeqCst) { Err(Failure::Down) } else { Ok("done".into()) }
+    }
+
     /// Works, and has the hook alone.
     #[resilient(skip)]
     #[tool]
@@ -49,10 +56,13 @@ impl Shop {
     }
 }
 
+static IS_DOWN: AtomicBool = AtomicBool::new(true);
+
 /// At what the layer panics: one of [`PLACES`].
 static PANICS_AT: AtomicU8 = AtomicU8::new(u8::MAX);
 
-const PLACES: [&str; 7] = ["new span", "enter", "exit", "tool.started", "tool.ended", "tool.error", "record"];
+const PLACES: [&str; 8] =
+    ["new span", "enter", "exit", "tool.started", "tool.ended", "tool.error", "record", "breaker.transition to closed"];
 
 fn at(place: &str) {
     let is_now = PLACES.get(usize::from(PANICS_AT.load(Ordering::SeqCst))) == Some(&place);
@@ -86,8 +96,11 @@ impl<S: Subscriber> Layer<S> for Panics {
         impl Visit for Name {
             fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
             fn record_str(&mut self, field: &Field, value: &str) {
-                if field.name() == "event" {
-                    value.clone_into(&mut self.0);
+                match field.name() {
+                    "event" => value.clone_into(&mut self.0),
+                    // After its name, as the fields come in their order.
+                    "to" => self.0 = format!("{} to {value}", self.0),
+                    _ => {}
                 }
             }
         }
@@ -116,6 +129,21 @@ async fn a_listener_that_panics_takes_no_answer_and_no_count() {
             assert_eq!((read.calls(), read.in_flight), (before + 1, 0), "{tool} at {place}");
         }
     }
+    // A breaker that closes says so while its attempt is counted.
+    let attempts = || {
+        let series = Registry::global().breaker_series();
+        series
+            .get("listened")
+            .map(|read| AttemptOutcome::ALL.map(|outcome| read.attempts.count(outcome)).iter().sum::<u64>())
+    };
+    let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
+    IS_DOWN.store(false, Ordering::SeqCst);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    PANICS_AT.store(7, Ordering::SeqCst);
+    let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
+    PANICS_AT.store(u8::MAX, Ordering::SeqCst);
+    let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
+    assert_eq!(attempts(), Some(3));
     // Where it does not panic, all is as ever.
     let answer = client.call_tool(CallToolRequestParams::new("works")).await.expect("an answer");
     assert_eq!(answer.is_error, Some(false));

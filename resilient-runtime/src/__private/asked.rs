@@ -46,11 +46,3 @@ mod requests {
 
 #[cfg(feature = "rmcp")]
 pub use requests::ARequest;
-
-/// Runs a call in the context of the request that it was given, where the hook gave it none.
-pub async fn asked<R>(context: Option<CallContext>, call: impl Future<Output = R>) -> R {
-    match context {
-        Some(context) => context.instrument(call).await,
-        None => call.await,
-    }
-}

@@ -114,7 +114,7 @@ impl<T> Slot<T> {
 
     /// The argument for the next attempt: the argument itself for the last one, else a copy.
     /// `None` after the last one.
-    pub fn next(&mut self, last: bool, copy: impl FnOnce(&T) -> T) -> Option<T> {
+    pub fn next(&mut self, last: bool, copy: fn(&T) -> T) -> Option<T> {
         if last { self.0.take() } else { self.0.as_ref().map(copy) }
     }
 }

@@ -18,6 +18,12 @@ pub mod copies {
 mod derive;
 pub mod special;
 
+/// Whether the clock of this build can be paused, which makes it slower: benches ask.
+#[must_use]
+pub const fn clock_can_be_paused() -> bool {
+    crate::clock::CAN_BE_PAUSED
+}
+
 pub use self::special::Special;
 pub use crate::keyed_hash::Collected;
 pub use crate::pipeline::{
@@ -26,7 +32,7 @@ pub use crate::pipeline::{
 };
 pub use crate::shown::Shown;
 pub use crate::site::{Entry, Location, Site};
-pub use asked::{Asked, asked};
+pub use asked::Asked;
 pub use clone::{Arg, Slot};
 pub use derive::*;
 pub use resilient_policy::{

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
-use tokio::time::Instant;
 
 use super::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState};
-use crate::clock;
+use crate::clock::Moment;
 
 /// The most breakers of one name. What comes beyond shares one.
 const MOST: usize = 1_024;
@@ -53,7 +52,7 @@ impl KeyedBreakers {
     /// nobody make room: first those that have nothing to remember, then those that were idle the
     /// longest. Where none can go, the one that all the others share.
     pub(crate) fn get(&self, key: u128) -> Arc<Breaker> {
-        let now = clock::millis(Instant::now());
+        let now = Moment::now().millis();
         let mut known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.by_key.get_mut(&key) {
             found.used_ms = now;

@@ -19,12 +19,11 @@ mod snapshot;
 mod sync;
 mod window;
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use resilient_policy::BreakerSettings;
-use tokio::time::Instant;
 
 pub use self::core::State as BreakerState;
 pub(crate) use self::core::{Signal, Ticket};
@@ -39,16 +38,9 @@ use self::history::History;
 use self::sync::{AtomicU64, Ordering};
 use self::window::{Place, Results, Sample};
 use crate::ResilienceError;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::retry::Budget;
-use crate::statistics::AttemptStatistics;
-use crate::statistics::sharded::Sharded;
-
-const SUCCESSES: usize = 0;
-const FAILURES: usize = 1;
-const NEUTRAL: usize = 2;
-const REJECTED: usize = 3;
-const STALE: usize = 4;
+use crate::statistics::{AttemptStatistics, Heard};
 
 /// A circuit breaker. It can sit in a `static`.
 ///
@@ -58,22 +50,25 @@ const STALE: usize = 4;
 /// static MAKE: Breaker = Breaker::new("make", BreakerSettings::new().failures(3));
 /// assert_eq!(MAKE.state(), BreakerState::Closed);
 /// ```
+#[repr(C)]
 pub struct Breaker {
-    name: &'static str,
-    /// What holds until somebody declares settings, if anybody may.
-    otherwise: BreakerSettings,
-    is_own: bool,
-    declared: OnceLock<BreakerSettings>,
+    // In this order: what every call reads is together.
     word: AtomicU64,
     timer: AtomicU64,
-    counts: Sharded<5>,
+    /// Whatever it decides by: what those see who look.
+    failures_in_a_row: AtomicU32,
+    /// Whether the settings that hold want results to be kept.
+    has_window: AtomicBool,
+    attempts: AttemptStatistics,
+    budget: Budget,
+    is_own: bool,
+    declared: OnceLock<BreakerSettings>,
+    /// What holds until somebody declares settings, if anybody may.
+    otherwise: BreakerSettings,
+    name: &'static str,
     results: Mutex<Results>,
     history: History,
     last_failure: AtomicU64,
-    /// Whatever it decides by: what those see who look.
-    failures_in_a_row: AtomicU32,
-    budget: Budget,
-    attempts: AttemptStatistics,
 }
 
 impl Breaker {
@@ -96,11 +91,11 @@ impl Breaker {
             declared: OnceLock::new(),
             word: AtomicU64::new(0),
             timer: AtomicU64::new(0),
-            counts: Sharded::new(),
             results: Mutex::new(Results::new()),
             history: History::new(),
             last_failure: AtomicU64::new(0),
             failures_in_a_row: AtomicU32::new(0),
+            has_window: AtomicBool::new(otherwise.has_window()),
             budget: Budget::new(),
             attempts: AttemptStatistics::new(),
         }
@@ -115,13 +110,18 @@ impl Breaker {
     /// The settings that hold.
     #[must_use]
     pub fn settings(&self) -> BreakerSettings {
-        self.declared.get().copied().unwrap_or(self.otherwise)
+        *self.held()
+    }
+
+    /// The same where they are: they are looked at for every call.
+    pub(crate) fn held(&self) -> &BreakerSettings {
+        self.declared.get().unwrap_or(&self.otherwise)
     }
 
     /// Gives the settings, unless they were given before.
     pub(crate) fn declare(&self, settings: BreakerSettings) {
-        if !self.is_own {
-            let _ = self.declared.set(settings);
+        if !self.is_own && self.declared.set(settings).is_ok() {
+            self.has_window.store(settings.has_window(), Ordering::Relaxed);
         }
     }
 
@@ -134,7 +134,7 @@ impl Breaker {
     /// What is left of the open period, or of the lease of the probes that are running.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        let (limits, now) = (limits(self.settings()), clock::millis(Instant::now()));
+        let (limits, now) = (limits(self.held()), Moment::now().millis());
         self::core::remaining(self.cells(), limits, now).map(Duration::from_millis)
     }
 
@@ -154,19 +154,25 @@ impl Breaker {
     }
 
     /// Asks to run once. A probe that gives no result within `lease` is given up.
-    pub(crate) fn admit(&self, lease: Option<Duration>) -> Result<Ticket, ResilienceError> {
+    pub(crate) fn admit(&self, lease: impl FnOnce() -> Option<Duration>) -> Result<Ticket, ResilienceError> {
         if let Some(ticket) = self::core::admit_closed(self.cells()) {
             return Ok(ticket);
         }
-        let settings = self.settings();
+        self.admit_otherwise(lease())
+    }
+
+    /// Asks where it is not closed.
+    #[cold]
+    fn admit_otherwise(&self, lease: Option<Duration>) -> Result<Ticket, ResilienceError> {
+        let settings = self.held();
         let lease = clock::saturating_millis(lease.unwrap_or(settings.open));
-        match self::core::admit(self.cells(), limits(settings), clock::millis(Instant::now()), lease) {
+        match self::core::admit(self.cells(), limits(settings), Moment::now().millis(), lease) {
             Admission::Granted(ticket, change) => {
                 self.tell(change, Reason::Probing);
                 Ok(ticket)
             }
             Admission::Rejected(wait) => {
-                self.counts.add(REJECTED, 1);
+                self.attempts.heard(Heard::Rejected);
                 let retry_after = wait.map(Duration::from_millis);
                 tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
                 Err(ResilienceError::CircuitOpen { breaker: self.name, retry_after })
@@ -180,23 +186,45 @@ impl Breaker {
     }
 
     /// Lets the lease of a probe run from now on.
-    pub(crate) fn start_lease(&self, ticket: Ticket, lease: Duration) {
+    pub(crate) fn start_lease(&self, ticket: Ticket, lease: impl FnOnce() -> Duration) {
         if ticket.probe {
-            let lease = clock::saturating_millis(lease);
-            self::core::start_lease(self.cells(), ticket, clock::millis(Instant::now()), lease);
+            let lease = clock::saturating_millis(lease());
+            self::core::start_lease(self.cells(), ticket, Moment::now().millis(), lease);
         }
+    }
+
+    /// Gives a ticket back after a success that changes nothing, as nearly every one does. Where it may change
+    /// something, it does nothing and says so.
+    pub(crate) fn has_succeeded(&self, ticket: Ticket, micros: u64) -> bool {
+        let changes_nothing = self.is_all_well(ticket);
+        if changes_nothing {
+            self.attempts.succeeded(micros);
+        }
+        changes_nothing
+    }
+
+    /// Whether it keeps results.
+    pub(crate) fn has_window(&self) -> bool {
+        self.has_window.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nothing that a success could change.
+    fn is_all_well(&self, ticket: Ticket) -> bool {
+        !self.has_window()
+            && self::core::is_closed_and_clean(self.cells(), ticket)
+            && self.failures_in_a_row.load(Ordering::Relaxed) == 0
     }
 
     /// Gives a ticket back with what became of the execution, which took that long.
     pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
-        self.counts.add(
-            match signal {
-                Signal::Success => SUCCESSES,
-                Signal::Failure => FAILURES,
-                Signal::Neutral => NEUTRAL,
-            },
-            1,
-        );
+        self.attempts.heard(match signal {
+            Signal::Success => Heard::Success,
+            Signal::Failure => Heard::Failure,
+            Signal::Neutral => Heard::Neutral,
+        });
+        if signal == Signal::Success && self.is_all_well(ticket) {
+            return;
+        }
         match signal {
             Signal::Failure => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -210,16 +238,12 @@ impl Breaker {
             }
             Signal::Success | Signal::Neutral => {}
         }
-        let settings = self.settings();
-        if !settings.has_window() && signal == Signal::Success && self::core::is_closed_and_clean(self.cells(), ticket)
-        {
-            return;
-        }
-        let now = clock::millis(Instant::now());
-        let slow = took.is_slow(&settings);
+        let settings = self.held();
+        let now = Moment::now().millis();
+        let slow = took.is_slow(settings);
         if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
             let sample = Sample { failed: signal == Signal::Failure, slow };
-            let tripped = self.look_at_window(&settings, ticket, now, |results| match took {
+            let tripped = self.look_at_window(settings, ticket, now, |results| match took {
                 Took::KnownToBeSlow(place) => {
                     results.end_slow(ticket.generation, settings.window, place, sample.failed, now)
                 }
@@ -237,7 +261,7 @@ impl Breaker {
         };
         match self::core::record(self.cells(), limits(settings), ticket, signal, now) {
             Recorded::Counted(change) => self.tell(change, reason),
-            Recorded::Stale => self.counts.add(STALE, 1),
+            Recorded::Stale => self.attempts.heard(Heard::Stale),
         }
     }
 
@@ -245,12 +269,12 @@ impl Breaker {
     /// must not look well until its callers give up. Told at most once of a ticket; what it returns
     /// is what took the time when the ticket is given back.
     pub(crate) fn note_slow(&self, ticket: Ticket) -> Took {
-        let settings = self.settings();
+        let settings = self.held();
         let mut place = None;
         if settings.slow.is_some() && self.is_closed_in(ticket) {
-            let now = clock::millis(Instant::now());
+            let now = Moment::now().millis();
             let sample = Sample { failed: false, slow: true };
-            self.look_at_window(&settings, ticket, now, |results| {
+            self.look_at_window(settings, ticket, now, |results| {
                 let totals = results.add(ticket.generation, settings.window, sample, now);
                 place = results.newest();
                 totals
@@ -274,7 +298,7 @@ impl Breaker {
         let totals = change(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner));
         let trips = totals.trips(settings);
         if trips {
-            let change = self::core::trip(self.cells(), limits(*settings), ticket.generation, now);
+            let change = self::core::trip(self.cells(), limits(settings), ticket.generation, now);
             let is_failing =
                 settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
             self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });
@@ -308,7 +332,7 @@ impl Breaker {
             // Whoever closes it says that all is well.
             self.failures_in_a_row.store(0, Ordering::Relaxed);
         }
-        let change = self::core::force(self.cells(), limits(self.settings()), to, clock::millis(Instant::now()));
+        let change = self::core::force(self.cells(), limits(self.held()), to, Moment::now().millis());
         self.tell(change, reason);
     }
 
@@ -369,7 +393,7 @@ impl Took {
     }
 }
 
-fn limits(settings: BreakerSettings) -> Limits {
+fn limits(settings: &BreakerSettings) -> Limits {
     // What the rules refuse could only come from code that did not ask them; it must not make a
     // count that never matches.
     Limits {

@@ -57,7 +57,7 @@ impl Breaker {
     /// [`ResilienceError::CircuitOpen`] while the breaker is open, isolated, or half-open with all
     /// its probes running; it says when to ask again.
     pub fn try_acquire(&self) -> Result<Permit<'_>, ResilienceError> {
-        let ticket = self.admit(None)?;
+        let ticket = self.admit(|| None)?;
         Ok(Permit { breaker: self, ticket: Some(ticket), started: Instant::now() })
     }
 
@@ -81,7 +81,7 @@ impl Breaker {
             Err(rejected) => return R::refused(rejected),
         };
         let mut future = pin!(future);
-        let mut slow = pin!(self.settings().slow.map(tokio::time::sleep));
+        let mut slow = pin!(self.held().slow.map(tokio::time::sleep));
         let mut took = None;
         let answer = poll_fn(|cx| {
             // A panic goes on; the permit, dropped on its way, is neutral.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::core::State;
-use super::{Breaker, BreakerState, REJECTED, STALE};
-use crate::statistics::AttemptSnapshot;
+use super::{Breaker, BreakerState};
+use crate::statistics::{AttemptSnapshot, Heard};
 
 /// What has been counted under the name of a breaker, whatever the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +60,8 @@ impl Breaker {
     pub(crate) fn series(&self) -> BreakerSeries {
         BreakerSeries {
             state: self.state(),
-            rejected: self.counts.sum(REJECTED),
-            stale: self.counts.sum(STALE),
+            rejected: self.attempts.count(Heard::Rejected),
+            stale: self.attempts.count(Heard::Stale),
             transitions: self.history.counts(),
             attempts: self.attempts.read(),
         }

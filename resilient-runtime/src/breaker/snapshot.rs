@@ -3,13 +3,12 @@
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::Instant;
-
 use super::core::{self, State};
 use super::history::Transition;
 use super::sync::Ordering;
-use super::{Breaker, BreakerState, FAILURES, NEUTRAL, REJECTED, STALE, SUCCESSES};
-use crate::clock;
+use super::{Breaker, BreakerState};
+use crate::clock::Moment;
+use crate::statistics::Heard;
 
 /// What a breaker said when it was read.
 #[derive(Debug, Clone)]
@@ -71,11 +70,11 @@ impl Breaker {
             of_key: false,
             window: self.window(),
             probes,
-            successes: self.counts.sum(SUCCESSES),
-            failures: self.counts.sum(FAILURES),
-            neutral: self.counts.sum(NEUTRAL),
-            rejected: self.counts.sum(REJECTED),
-            stale: self.counts.sum(STALE),
+            successes: self.attempts.count(Heard::Success),
+            failures: self.attempts.count(Heard::Failure),
+            neutral: self.attempts.count(Heard::Neutral),
+            rejected: self.attempts.count(Heard::Rejected),
+            stale: self.attempts.count(Heard::Stale),
             last_failure: match self.last_failure.load(Ordering::Relaxed) {
                 0 => None,
                 millis => UNIX_EPOCH.checked_add(Duration::from_millis(millis)),
@@ -89,7 +88,7 @@ impl Breaker {
         let settings = self.settings();
         let generation = core::closed_generation(self.cells()).filter(|_| settings.has_window())?;
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        let totals = results.totals(generation, settings.window, clock::millis(Instant::now()));
+        let totals = results.totals(generation, settings.window, Moment::now().millis());
         Some((totals.calls, totals.failed, totals.slow))
     }
 }

@@ -13,20 +13,22 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::clock::Moment;
+
 pub use correlation::{CorrelationId, CorrelationSource};
 pub use request::Principal;
 #[cfg(feature = "rmcp")]
 pub(crate) use request::Report;
 pub(crate) use request::{Degraded, Request};
 pub use scope::Instrumented;
-pub(crate) use scope::enter;
+pub(crate) use scope::{enter, within};
 
 /// The context of a call: cheap to clone, the same for everything that runs within one attempt.
 #[derive(Debug, Clone)]
 pub struct CallContext {
     correlation_id: CorrelationId,
     attempt: u32,
-    deadline: Option<Instant>,
+    deadline: Option<Moment>,
     request: Option<Arc<Request>>,
 }
 
@@ -63,7 +65,7 @@ impl CallContext {
     /// never after the deadline of the call around it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.map(Moment::instant)
     }
 
     /// The JSON-RPC id of the request, where there is one.
@@ -114,7 +116,7 @@ impl CallContext {
         self.request.as_ref()
     }
 
-    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Instant) {
+    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Moment) {
         self.attempt = attempt;
         self.set_deadline(deadline);
         // What an attempt warned of that failed is not about the answer.
@@ -123,7 +125,12 @@ impl CallContext {
         }
     }
 
-    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+    /// The same on our own clock.
+    pub(crate) fn ends(&self) -> Option<Moment> {
+        self.deadline
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Moment) {
         self.deadline = Some(deadline);
     }
 }

@@ -55,6 +55,30 @@ pub(super) fn instrument<F: Future>(context: CallContext, future: F) -> Instrume
     Instrumented { context: Some(context), span: Span::current(), registry: Registry::scoped(), future }
 }
 
+pin_project! {
+    /// A future that runs within a context, if there is one: one place for the future in either case.
+    struct Within<F> {
+        context: Option<CallContext>,
+        #[pin]
+        future: F,
+    }
+}
+
+/// Runs a future within a context, if it is given one.
+pub(crate) fn within<F: Future>(context: Option<CallContext>, future: F) -> impl Future<Output = F::Output> {
+    Within { context, future }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _entered = this.context.is_some().then(|| enter(this.context));
+        this.future.poll(cx)
+    }
+}
+
 impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;
 

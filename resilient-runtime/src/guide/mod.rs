@@ -12,6 +12,10 @@ pub mod observing {
     #![doc = include_str!("observing.md")]
 }
 
+pub mod performance {
+    #![doc = include_str!("performance.md")]
+}
+
 pub mod settings {
     #![doc = include_str!("settings.md")]
 }

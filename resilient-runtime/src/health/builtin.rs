@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use resilient_policy::one_of;
-use tokio::time::Instant;
 
 use super::check::CheckResult;
 use super::report::{BreakerHealth, HealthStatus, LastError, ToolHealth};
 use crate::breaker::{BreakerSnapshot, BreakerState};
-use crate::clock;
+use crate::clock::Moment;
 use crate::registry::Registry;
 use crate::statistics::{Outcome, ToolSnapshot};
 
@@ -64,7 +63,7 @@ const fn of_failures(in_a_row: u32) -> HealthStatus {
 }
 
 pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> Vec<ToolHealth> {
-    let now = clock::millis(Instant::now());
+    let now = Moment::now().millis();
     let status = |read: &ToolSnapshot| {
         let quiet = Duration::from_millis(now.saturating_sub(read.last_failure_ms));
         match of_failures(read.consecutive_failures) {

@@ -199,19 +199,23 @@ impl<'h> Served<'h> {
     }
 
     fn answered(mut self, answered: Handled) -> Handled {
+        let (claimed, reported) = {
+            let report = self.request.report();
+            (report.claimed, report.outcome)
+        };
         let answered = match answered {
-            Err(error) if is_about_arguments(&error) && !self.is_claimed() => {
+            Err(error) if is_about_arguments(&error) && !claimed => {
                 let error = BadArguments(error.message.into_owned());
                 self.failed(&error);
                 self.fault = Some(Fault::Caller);
                 self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
             }
-            Err(error) if !self.is_claimed() => {
+            Err(error) if !claimed => {
                 self.failed(&error);
                 self.fault = Some(error.kind().fault());
                 Err(error)
             }
-            Ok(answer) if !self.is_claimed() => {
+            Ok(answer) if !claimed => {
                 // What has no policy tells its errors by its answers.
                 if let Some(error) = Recounted::of(&answer) {
                     self.failed(&error);
@@ -226,7 +230,6 @@ impl<'h> Served<'h> {
             Ok(_) => false,
             Err(_) => true,
         };
-        let reported = self.request.report().outcome;
         let outcome = match reported {
             // A good answer that could not be written down is none.
             Some(Outcome::Ok | Outcome::Fallback) if failed => {
@@ -268,11 +271,6 @@ impl<'h> Served<'h> {
         self.failed(&ResilienceError::Panicked);
         self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
-    }
-
-    /// Whether a guarded function has taken the call, and counts how it fails.
-    fn is_claimed(&self) -> bool {
-        self.request.report().claimed
     }
 
     /// Counts an error that no guarded function knows of.
@@ -326,6 +324,9 @@ impl<'h> Served<'h> {
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
+        if self.counted {
+            return;
+        }
         let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
         self.count(outcome, ErrorType::of_outcome(outcome), None);
     }

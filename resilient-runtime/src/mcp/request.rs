@@ -1,7 +1,7 @@
 //! What a request says about itself: its id, whose it is, what it belongs to.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
@@ -81,6 +81,7 @@ fn the_only_client(asked: &RequestContext<RoleServer>) -> Option<Principal> {
     // Kept alive, so that no later client can have the same address.
     static FIRST: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     static OTHERS: AtomicBool = AtomicBool::new(false);
+    static LOCAL: LazyLock<Principal> = LazyLock::new(|| Principal::new("local"));
     if let Some(greeting) = asked.peer.peer_info()
         && !Arc::ptr_eq(FIRST.get_or_init(|| Arc::clone(&greeting)), &greeting)
         && !OTHERS.swap(true, Ordering::Relaxed)
@@ -92,5 +93,5 @@ fn the_only_client(asked: &RequestContext<RoleServer>) -> Option<Principal> {
              request's extensions to tell them apart",
         );
     }
-    (!OTHERS.load(Ordering::Relaxed)).then(|| Principal::new("local"))
+    (!OTHERS.load(Ordering::Relaxed)).then(|| LOCAL.clone())
 }

@@ -1,6 +1,7 @@
-//! The user's function, attempt by attempt, behind a panic barrier.
+//! The user's function, attempt by attempt.
 //!
-//! This is the only generic part of a call: everything that decides sees a `dyn Body`.
+//! This is all that is compiled anew for each function: what decides sees a `dyn Body`, what hands out the
+//! answer a `dyn Keeps` of it, and both are there once.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,16 +14,19 @@ use super::answer::{Answer, Meaning};
 use crate::redact;
 use crate::telemetry;
 
-/// What the state machine does with a function.
+/// What the state machine does with a function. All of it is the user's code, and may panic.
 pub(crate) trait Body {
-    /// Starts an attempt; `last` allows it to use up the arguments.
-    fn begin(self: Pin<&mut Self>, last: bool);
-
-    /// Runs the attempt on. `None` is a panic.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Meaning>>;
+    /// Runs the attempt on. `begins`: it is a new attempt; the last one may use up the arguments. `None`:
+    /// there is none.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, begins: Option<bool>) -> Poll<Option<Meaning>>;
 
     /// Drops the attempt.
     fn abandon(self: Pin<&mut Self>);
+}
+
+/// A body that keeps the answer of its last attempt.
+pub(crate) trait Keeps<R>: Body {
+    fn kept(self: Pin<&mut Self>) -> &mut Option<R>;
 }
 
 pin_project! {
@@ -40,10 +44,16 @@ impl<M, F, R> Attempts<M, F, R> {
     pub(crate) fn new(make: M, first: Option<F>, special: fn(&R) -> Option<Meaning>) -> Self {
         Self { make, running: first, answer: None, special }
     }
+}
 
-    /// The answer of the last attempt, if it gave one.
-    pub(crate) fn take(self: Pin<&mut Self>) -> Option<R> {
-        self.project().answer.take()
+impl<M, F, R> Keeps<R> for Attempts<M, F, R>
+where
+    M: FnMut(bool) -> Option<F>,
+    F: Future<Output = R>,
+    R: Answer,
+{
+    fn kept(self: Pin<&mut Self>) -> &mut Option<R> {
+        self.project().answer
     }
 }
 
@@ -53,60 +63,53 @@ where
     F: Future<Output = R>,
     R: Answer,
 {
-    fn begin(self: Pin<&mut Self>, last: bool) {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, begins: Option<bool>) -> Poll<Option<Meaning>> {
         let mut this = self.project();
-        if this.running.is_none() {
-            // Cloning an argument is the user's code. Without a future, polling tells of the panic.
-            let made = barrier(|| {
-                *this.answer = None;
-                (this.make)(last)
-            });
-            if let Some(future) = made.flatten() {
-                this.running.set(Some(future));
-            }
+        if let Some(last) = begins
+            && this.running.is_none()
+        {
+            *this.answer = None;
+            this.running.set((this.make)(last));
         }
-    }
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Meaning>> {
-        let mut this = self.project();
         let Some(future) = this.running.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        match barrier(|| future.poll(cx)) {
-            Some(Poll::Pending) => Poll::Pending,
-            Some(Poll::Ready(answer)) => {
-                let meaning = barrier(|| {
-                    this.running.set(None);
-                    (this.special)(&answer).unwrap_or_else(|| answer.meaning())
-                });
-                *this.answer = Some(answer);
-                Poll::Ready(meaning)
-            }
-            None => {
-                barrier(|| this.running.set(None));
-                Poll::Ready(None)
-            }
-        }
+        let Poll::Ready(answer) = future.poll(cx) else { return Poll::Pending };
+        // First: what is kept is not dropped by a panic of what comes next.
+        *this.answer = Some(answer);
+        this.running.set(None);
+        Poll::Ready(meaning(this.answer.as_ref(), *this.special))
     }
 
     fn abandon(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        barrier(|| this.running.set(None));
+        self.project().running.set(None);
     }
+}
+
+fn meaning<R: Answer>(answer: Option<&R>, special: fn(&R) -> Option<Meaning>) -> Option<Meaning> {
+    answer.map(|answer| special(answer).unwrap_or_else(|| answer.meaning()))
 }
 
 /// Runs a piece of the user's code. A panic is logged and told as `None`.
 pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                telemetry::panicked(&redact::fit(panic_text(&*payload)));
-            }));
-            // The payload's own drop is the user's code as well.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-            None
-        }
+    let (mut run, mut ended) = (Some(run), None);
+    catching(&mut || ended = run.take().map(|run| run()));
+    ended
+}
+
+/// The part that is the same for all of them.
+fn catching(run: &mut dyn FnMut()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        caught(payload);
     }
+}
+
+#[cold]
+fn caught(payload: Box<dyn Any + Send>) {
+    // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        telemetry::panicked(&redact::fit(panic_text(&*payload)));
+    }));
+    // The payload's own drop is the user's code as well.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

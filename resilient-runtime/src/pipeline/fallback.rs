@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::answer::{Fallible, Meaning};
 use super::body::barrier;
 use super::call::{Call, Verdict};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
 use crate::error::{McpError, ResilienceError, public_text};
 use crate::statistics::Outcome;
@@ -245,7 +245,7 @@ impl Chance {
         let mut context = self.context.clone();
         if let Some(context) = &mut context {
             // The call's own deadline may have passed; what the function calls has what it has.
-            context.set_deadline(self.until);
+            context.set_deadline(Moment::of(self.until));
         }
         Limit { until: self.until, context, cancellation: self.cancellation.clone() }
     }
@@ -328,6 +328,7 @@ pub(crate) async fn finish<R: Fallible>(
         call.finish(&verdict);
         return R::close(Err(error));
     };
+    call.as_mut().goes_on();
     let mut chance = Chance::of(&call, kind);
     let span = call.span().clone();
     let (mut chain, mut error) = (pin!(chain), Some(error));

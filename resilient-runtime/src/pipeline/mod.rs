@@ -32,6 +32,7 @@ mod turn;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 pub use answer::{Answer, Fallible, FromResilience, Meaning};
 #[cfg(feature = "cache")]
@@ -41,21 +42,22 @@ pub use fallback::{End, Function, Limit, Step, Then, Value};
 pub(crate) use body::barrier;
 pub(crate) use call::{Call, Verdict};
 
+use crate::context;
+use crate::error::ResilienceError;
 use crate::site::Entry;
 use crate::statistics::Outcome;
 use crate::telemetry;
-use body::{Attempts, Body};
+use body::{Attempts, Keeps};
 
 /// Reads an answer of a kind that its type alone does not tell; see `#[tool]`'s own results.
 pub(crate) type Special<R> = fn(&R) -> Option<Meaning>;
 
 /// Guards a function that runs once.
 pub async fn once<R: Answer>(entry: Entry<'_>, body: impl Future<Output = R>, special: Special<R>) -> R {
-    let mut call = pin!(Call::new(entry));
+    let mut call = pin!(Call::new(entry.site));
+    call.as_mut().begin_call(entry);
     let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
-    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
-    finish(call, &verdict, &answer);
-    answer
+    poll_fn(|cx| poll(call.as_mut(), cx, attempts.as_mut())).await
 }
 
 /// Guards a function that may run again: `make` gives an attempt, and may use up the arguments
@@ -65,11 +67,10 @@ where
     R: Answer,
     F: Future<Output = R>,
 {
-    let mut call = pin!(Call::new(entry));
+    let mut call = pin!(Call::new(entry.site));
+    call.as_mut().begin_call(entry);
     let mut attempts = pin!(Attempts::new(make, None, special));
-    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
-    finish(call, &verdict, &answer);
-    answer
+    poll_fn(|cx| poll(call.as_mut(), cx, attempts.as_mut())).await
 }
 
 /// As [`once`], with a chain of fallbacks.
@@ -79,10 +80,15 @@ pub async fn once_or<R: Fallible>(
     special: Special<R>,
     chain: impl Step<R>,
 ) -> R {
-    let mut call = pin!(Call::new(entry));
+    let mut call = pin!(Call::new(entry.site));
+    call.as_mut().begin_call(entry);
     let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
-    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
-    fallback::finish(call, verdict, answer, chain).await
+    let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut())).await;
+    context::within(call.given(), async {
+        let answer = answer(&call, attempts.kept(), &verdict);
+        fallback::finish(call, verdict, answer, chain).await
+    })
+    .await
 }
 
 /// As [`repeat`], with a chain of fallbacks.
@@ -96,27 +102,46 @@ where
     R: Fallible,
     F: Future<Output = R>,
 {
-    let mut call = pin!(Call::new(entry));
+    let mut call = pin!(Call::new(entry.site));
+    call.as_mut().begin_call(entry);
     let mut attempts = pin!(Attempts::new(make, None, special));
-    let (verdict, answer) = guarded(call.as_mut(), attempts.as_mut()).await;
-    fallback::finish(call, verdict, answer, chain).await
+    let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut())).await;
+    context::within(call.given(), async {
+        let answer = answer(&call, attempts.kept(), &verdict);
+        fallback::finish(call, verdict, answer, chain).await
+    })
+    .await
 }
 
-async fn guarded<M, F, R>(mut call: Pin<&mut Call<'_>>, mut attempts: Pin<&mut Attempts<M, F, R>>) -> (Verdict, R)
-where
-    M: FnMut(bool) -> Option<F>,
-    F: Future<Output = R>,
-    R: Answer,
-{
-    let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut() as Pin<&mut dyn Body>)).await;
-    // An answer that is made here may say how the call went.
-    call.report(verdict.outcome());
-    let answer = match &verdict {
-        Verdict::Refused(error) => R::refused(error.clone()),
-        // An answered verdict comes with an answer; without one there was a panic on the way.
-        Verdict::Answered(_) => attempts.take().unwrap_or_else(|| R::refused(crate::ResilienceError::Panicked)),
+/// Runs a call to its answer.
+fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Keeps<R>>) -> Poll<R> {
+    let verdict = ready!(call.as_mut().drive(cx, body.as_mut()));
+    let mut context = call.given();
+    let _context = context.is_some().then(|| context::enter(&mut context));
+    let kept = body.kept();
+    // Looked at where it is, as nearly every answer is kept there, and moved but once.
+    if let (Verdict::Answered(_), Some(kept)) = (&verdict, kept.as_ref()) {
+        finish(call.as_mut(), &verdict, kept);
+    }
+    let answer = answer(&call, kept, &verdict);
+    if !call.has_ended() {
+        finish(call, &verdict, &answer);
+    }
+    Poll::Ready(answer)
+}
+
+/// The answer of a call whose guarded part has ended. One that was kept although nobody wants it stays.
+fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, verdict: &Verdict) -> R {
+    let refused = |error: ResilienceError| {
+        // An answer that is made here may say how the call went.
+        call.report(verdict.outcome());
+        R::refused(error)
     };
-    (verdict, answer)
+    match verdict {
+        Verdict::Refused(error) => refused(error.clone()),
+        // An answered verdict comes with an answer; without one there was a panic on the way.
+        Verdict::Answered(_) => kept.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
+    }
 }
 
 fn finish<R: Answer>(call: Pin<&mut Call<'_>>, verdict: &Verdict, answer: &R) {

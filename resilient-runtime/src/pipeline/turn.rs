@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::bulkhead::{Bulkhead, Place, Queued, Slot};
-use crate::clock;
+use crate::clock::Moment;
 use crate::statistics::ToolStatistics;
 
 /// What an attempt got when it asked for a slot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Got {
-    /// A slot, or there is no bulkhead.
+    /// A slot, or none is needed.
     Slot,
     /// A place in the queue.
     Place,
@@ -25,7 +23,7 @@ pub(super) enum Got {
 
 /// The turn of one call.
 pub(super) struct Turn {
-    bulkhead: Option<Arc<Bulkhead>>,
+    bulkhead: Arc<Bulkhead>,
     slot: Option<Slot<Arc<Bulkhead>>>,
     line: Option<Line>,
     /// Whether the running attempt had to queue.
@@ -45,15 +43,14 @@ impl Drop for Line {
 }
 
 impl Turn {
-    pub(super) const fn new(bulkhead: Option<Arc<Bulkhead>>) -> Self {
+    pub(super) const fn new(bulkhead: Arc<Bulkhead>) -> Self {
         Self { bulkhead, slot: None, line: None, has_queued: false }
     }
 
     /// Asks for a slot, or for a place in the queue.
     pub(super) fn ask(&mut self, statistics: &Arc<ToolStatistics>) -> Got {
-        let Some(bulkhead) = &self.bulkhead else { return Got::Slot };
         self.has_queued = false;
-        let Some(place) = Place::enter(Arc::clone(bulkhead)) else { return Got::Nothing };
+        let Some(place) = Place::enter(Arc::clone(&self.bulkhead)) else { return Got::Nothing };
         match place.try_slot() {
             Ok(slot) => {
                 self.slot = Some(slot);
@@ -77,6 +74,10 @@ impl Turn {
         Poll::Ready(())
     }
 
+    pub(super) const fn holds_anything(&self) -> bool {
+        self.slot.is_some() || self.line.is_some()
+    }
+
     /// Gives up the slot, or the place in line.
     pub(super) fn give_back(&mut self) {
         self.slot = None;
@@ -85,16 +86,16 @@ impl Turn {
 
     /// When an attempt that began to queue at `since` has waited long enough, where its bulkhead
     /// says so.
-    pub(super) fn waits_until(&self, since: Instant) -> Option<Instant> {
-        let wait = self.bulkhead.as_ref()?.settings().wait?;
-        Some(clock::later(since, wait))
+    pub(super) fn waits_until(&self, since: Moment) -> Option<Moment> {
+        let wait = self.bulkhead.settings().wait?;
+        Some(since.after(wait))
     }
 
     /// How long an attempt may have to queue before it begins, given the time that its call has.
     /// `None` where nobody queues.
-    pub(super) fn longest_wait(&self, deadline: Instant) -> Option<Duration> {
-        let settings = self.bulkhead.as_ref()?.settings();
-        let left = || deadline.saturating_duration_since(Instant::now());
+    pub(super) fn longest_wait(&self, deadline: Moment) -> Option<Duration> {
+        let settings = self.bulkhead.settings();
+        let left = || deadline.since(Moment::now());
         (settings.queue > 0).then(|| settings.wait.map_or_else(left, |wait| wait.min(left())))
     }
 

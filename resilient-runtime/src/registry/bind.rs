@@ -1,6 +1,7 @@
 //! Binding a guarded function to what it shares with others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
 
@@ -15,21 +16,37 @@ use crate::retry::Budget;
 use crate::site::Site;
 use crate::statistics::{RecentErrors, ToolStatistics};
 
-/// What one function is bound to.
+/// What one function is bound to. In this order: what every call reads is together.
+#[repr(C)]
 pub(crate) struct Binding {
-    /// Its policy, with what was set at start.
-    pub(crate) policy: Policy,
     pub(crate) statistics: Arc<ToolStatistics>,
-    pub(crate) recent: Arc<RecentErrors>,
     pub(crate) breaker: Option<BreakerHandle>,
-    pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
-    /// Of a function that retries without a breaker; with one, its users share a budget.
-    pub(crate) own_budget: Option<Box<Budget>>,
+    /// That of the whole call by its policy.
+    pub(crate) timeout: Duration,
+    /// That of one attempt.
+    pub(crate) attempt_limit: Option<Duration>,
+    pub(crate) retries: u32,
+    /// Whether first attempts count for a budget of retries.
+    pub(crate) earns_retries: bool,
     pub(crate) bulkheads: Option<Arc<Bulkheads>>,
     #[cfg(feature = "rate-limit")]
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
+    /// Of a function that retries without a breaker; with one, its users share a budget.
+    pub(crate) own_budget: Option<Box<Budget>>,
+    pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
+    pub(crate) recent: Arc<RecentErrors>,
+    /// Its policy, with what was set at start.
+    pub(crate) policy: Policy,
     #[cfg(feature = "cache")]
     pub(crate) answers: Option<crate::cache::Answers>,
+}
+
+impl Binding {
+    /// The breaker of this key, where the policy has keys.
+    #[cold]
+    pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
+        Some(self.keyed_breakers.as_ref()?.get(key))
+    }
 }
 
 impl Registry {
@@ -52,6 +69,10 @@ impl Registry {
         }
         self.describe(site, &policy, breaker.clone());
         Binding {
+            timeout: policy.timeout,
+            attempt_limit: policy.attempt_limit(),
+            retries: policy.retries(),
+            earns_retries: policy.retry.is_some_and(|retry| retry.budget.is_some()),
             policy,
             statistics,
             recent: self.recent(),

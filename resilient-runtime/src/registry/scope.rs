@@ -25,9 +25,14 @@ impl Registry {
         ScopedRegistry { registry: Some(self), future }
     }
 
+    /// Whether looking for a registry of its own can find one.
+    pub(crate) fn may_be_scoped() -> bool {
+        ANY_SCOPED.load(Ordering::Relaxed)
+    }
+
     /// The registry that the running future is scoped to, if it is.
     pub(crate) fn scoped() -> Option<Arc<Self>> {
-        if !ANY_SCOPED.load(Ordering::Relaxed) {
+        if !Self::may_be_scoped() {
             return None;
         }
         SCOPED.try_with(|scoped| scoped.borrow().clone()).ok().flatten()

@@ -7,10 +7,11 @@
 //! policy says otherwise, and one a second more, so that a function that is called rarely can be
 //! retried at all. The numbers are those of Finagle's budget and of tower's, with a smaller reserve.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
-use crate::statistics::sharded::{SHARDS, shard};
+use crate::statistics::sharded::Sharded;
 
 /// How many seconds count, and how many retries there may be in them whatever else happens.
 const SECONDS: u64 = 10;
@@ -25,52 +26,36 @@ const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 /// First calls and retries of the last seconds.
 pub(crate) struct Budget {
     /// A second and a count in each cell.
-    calls: [Shard; SHARDS],
+    calls: Sharded<CELLS>,
     /// Retries are rare: a lock keeps them exact.
     retries: Mutex<[(u64, u32); SLOTS]>,
 }
 
-#[repr(align(64))]
-struct Shard([AtomicU64; CELLS]);
-
 impl Budget {
     pub(crate) const fn new() -> Self {
-        Self {
-            calls: [const { Shard([const { AtomicU64::new(0) }; CELLS]) }; SHARDS],
-            retries: Mutex::new([(0, 0); SLOTS]),
-        }
+        Self { calls: Sharded::new(), retries: Mutex::new([(0, 0); SLOTS]) }
     }
 
-    /// Counts a first call.
-    pub(crate) fn deposit(&self, now_ms: u64) {
-        let second = second(now_ms);
+    /// Counts a first call, in this second.
+    pub(crate) fn deposit(&self, now: u64) {
+        let second = second(now);
         let cell = usize::try_from(second).unwrap_or(0) % CELLS;
-        let Some(cell) = self.calls.get(shard()).and_then(|shard| shard.0.get(cell)) else { return };
-        let mut seen = cell.load(Ordering::Relaxed);
-        loop {
+        self.calls.mine().change(cell, |seen| match (seen >> COUNT_BITS).cmp(&second) {
             // A newer second in the cell is another thread's whose clock was read later.
-            let next = match (seen >> COUNT_BITS).cmp(&second) {
-                std::cmp::Ordering::Greater => return,
-                std::cmp::Ordering::Equal if seen & COUNT_MASK == COUNT_MASK => return,
-                std::cmp::Ordering::Equal => seen + 1,
-                std::cmp::Ordering::Less => second << COUNT_BITS | 1,
-            };
-            match cell.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => seen = now,
-            }
-        }
+            Ordering::Greater => None,
+            Ordering::Equal if seen & COUNT_MASK == COUNT_MASK => None,
+            Ordering::Equal => Some(seen + 1),
+            Ordering::Less => Some(second << COUNT_BITS | 1),
+        });
     }
 
-    /// Takes out one retry, if there is one left.
-    pub(crate) fn withdraw(&self, now_ms: u64, share: f64) -> bool {
-        let second = second(now_ms);
+    /// Takes out one retry in this second, if there is one left.
+    pub(crate) fn withdraw(&self, now: u64, share: f64) -> bool {
+        let second = second(now);
         let recent = |then: u64| then + SECONDS > second && then <= second;
-        let calls: u64 = self
-            .calls
-            .iter()
-            .flat_map(|shard| &shard.0)
-            .map(|cell| cell.load(Ordering::Relaxed))
+        let calls: u64 = (0..CELLS)
+            .flat_map(|cell| self.calls.cells(cell))
+            .map(|cell| cell.load(Relaxed))
             .filter(|cell| recent(cell >> COUNT_BITS))
             .map(|cell| cell & COUNT_MASK)
             .sum();
@@ -93,8 +78,8 @@ impl Budget {
 }
 
 /// Seconds from 1 on, so that an empty cell is never a recent one.
-fn second(now_ms: u64) -> u64 {
-    (now_ms / 1_000 + 1) & (u64::MAX >> COUNT_BITS)
+fn second(now: u64) -> u64 {
+    now.wrapping_add(1) & (u64::MAX >> COUNT_BITS)
 }
 
 #[cfg(test)]
@@ -105,9 +90,9 @@ mod tests {
     fn a_share_of_the_calls_and_one_a_second_can_be_retried() {
         let budget = Budget::new();
         for _ in 0..100 {
-            budget.deposit(500);
+            budget.deposit(0);
         }
-        let granted = (0..200).filter(|_| budget.withdraw(900, 0.2)).count();
+        let granted = (0..200).filter(|_| budget.withdraw(0, 0.2)).count();
         assert_eq!(granted, 100 / 5 + 10);
     }
 
@@ -117,9 +102,9 @@ mod tests {
         for _ in 0..100 {
             budget.deposit(0);
         }
-        assert_eq!((0..200).filter(|_| budget.withdraw(9_999, 0.2)).count(), 30);
+        assert_eq!((0..200).filter(|_| budget.withdraw(9, 0.2)).count(), 30);
         // The calls are too old now, and so are the retries.
-        assert_eq!((0..200).filter(|_| budget.withdraw(20_000, 0.2)).count(), 10);
+        assert_eq!((0..200).filter(|_| budget.withdraw(20, 0.2)).count(), 10);
     }
 
     #[test]
@@ -130,9 +115,9 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         for _ in 0..250 {
-                            budget.deposit(1_000);
+                            budget.deposit(1);
                         }
-                        (0..100).filter(|_| budget.withdraw(1_500, 0.0)).count()
+                        (0..100).filter(|_| budget.withdraw(1, 0.0)).count()
                     })
                 })
                 .collect();

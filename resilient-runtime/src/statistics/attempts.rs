@@ -1,9 +1,9 @@
 //! How long attempts took, by how they ended: of a breaker, or of a function without one.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use super::histogram::{Histogram, HistogramSnapshot};
+use super::histogram::{self, Histogram, HistogramSnapshot};
+use super::sharded::Sharded;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,25 +38,75 @@ impl AttemptOutcome {
     }
 }
 
-/// The attempts at one dependency, in the order of their outcomes: most know only some of them.
-pub(crate) struct AttemptStatistics([OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len()]);
+/// What a breaker heard of attempts that it let through, and those that it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Success,
+    Failure,
+    Neutral,
+    Rejected,
+    Stale,
+}
+
+/// The attempts at one dependency. What nearly all of them change is in one cache line.
+#[repr(C)]
+pub(crate) struct AttemptStatistics {
+    counts: Sharded<{ OTHERS + Heard::Stale as usize }>,
+    /// How long those took that ended otherwise than well, in the order of their outcomes: most know only
+    /// some of them.
+    others: [OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len() - 1],
+}
+
+const SUCCESSES: usize = 0;
+/// How long those took that ended well.
+const DURATIONS: usize = SUCCESSES + 1;
+const OTHERS: usize = DURATIONS + histogram::COUNTERS;
+
+impl Heard {
+    const fn index(self) -> usize {
+        match self {
+            Self::Success => SUCCESSES,
+            other => OTHERS + other as usize - 1,
+        }
+    }
+}
 
 impl AttemptStatistics {
     pub(crate) const fn new() -> Self {
-        Self([const { OnceLock::new() }; AttemptOutcome::ALL.len()])
+        Self { counts: Sharded::new(), others: [const { OnceLock::new() }; AttemptOutcome::ALL.len() - 1] }
     }
 
-    pub(crate) fn ended(&self, outcome: AttemptOutcome, took: Duration) {
-        if let Some(durations) = self.0.get(outcome as usize) {
-            durations.get_or_init(|| Box::new(Histogram::new())).record(took);
+    pub(crate) fn heard(&self, heard: Heard) {
+        self.counts.add(heard.index(), 1);
+    }
+
+    /// An attempt ended well, and the breaker heard of it.
+    pub(crate) fn succeeded(&self, micros: u64) {
+        let counts = self.counts.mine();
+        counts.record(DURATIONS, micros);
+        counts.add(SUCCESSES, 1);
+    }
+
+    pub(crate) fn ended(&self, outcome: AttemptOutcome, micros: u64) {
+        match (outcome as usize).checked_sub(1).and_then(|other| self.others.get(other)) {
+            Some(durations) => durations.get_or_init(|| Box::new(Histogram::new())).record_micros(micros),
+            None => self.counts.mine().record(DURATIONS, micros),
         }
+    }
+
+    pub(crate) fn count(&self, heard: Heard) -> u64 {
+        self.counts.sum(heard.index())
     }
 
     pub(crate) fn read(&self) -> AttemptSnapshot {
         AttemptSnapshot {
             durations: AttemptOutcome::ALL.map(|outcome| {
-                let known = self.0.get(outcome as usize).and_then(OnceLock::get);
-                (outcome, known.map_or_else(HistogramSnapshot::empty, |durations| durations.read()))
+                let other = (outcome as usize).checked_sub(1).and_then(|other| self.others.get(other));
+                let durations = match other {
+                    Some(known) => known.get().map_or_else(HistogramSnapshot::empty, |durations| durations.read()),
+                    None => self.counts.durations(DURATIONS),
+                };
+                (outcome, durations)
             }),
         }
     }
@@ -92,7 +142,7 @@ mod tests {
     fn each_outcome_has_durations_of_its_own() {
         let attempts = AttemptStatistics::new();
         for (n, outcome) in AttemptOutcome::ALL.into_iter().enumerate() {
-            (0..=n).for_each(|_| attempts.ended(outcome, Duration::from_millis(3)));
+            (0..=n).for_each(|_| attempts.ended(outcome, 3_000));
         }
         let read = attempts.read();
         assert_eq!(AttemptOutcome::ALL.map(|outcome| read.count(outcome)), [1, 2, 3, 4, 5]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::sharded::Sharded;
+use super::sharded::{Counters, Sharded};
 
 /// The upper edges in milliseconds, each included: about five to a decade, with every edge of the
 /// OpenTelemetry convention for `mcp.server.operation.duration` among them.
@@ -11,12 +11,46 @@ pub(crate) const EDGES_MS: [u64; 25] = [
     120_000, 300_000,
 ];
 
+const EDGES_US: [u64; EDGES_MS.len()] = {
+    let mut edges = EDGES_MS;
+    let mut index = 0;
+    while index < edges.len() {
+        edges[index] *= 1_000;
+        index += 1;
+    }
+    edges
+};
+
 const BUCKETS: usize = EDGES_MS.len() + 1;
-/// The slot of the sum of all samples, in microseconds.
-const SUM: usize = BUCKETS;
+/// The slot of the sum of all samples, in microseconds; beside those of the shortest, as most are.
+const SUM: usize = 0;
+const FIRST: usize = SUM + 1;
+
+/// So many counters are the durations of something, from the one on that is called their place.
+pub(crate) const COUNTERS: usize = FIRST + BUCKETS;
+
+impl Counters<'_> {
+    /// Adds a duration to those at this place.
+    pub(crate) fn record(self, place: usize, micros: u64) {
+        // Most that is worth counting fast is fast itself.
+        let bucket = if micros <= EDGES_US[0] { 0 } else { EDGES_US.partition_point(|edge| *edge < micros) };
+        self.add(place + FIRST + bucket, 1);
+        self.add(place + SUM, micros);
+    }
+}
+
+impl<const N: usize> Sharded<N> {
+    /// Reads the durations at this place.
+    pub(crate) fn durations(&self, place: usize) -> HistogramSnapshot {
+        HistogramSnapshot {
+            buckets: (0..BUCKETS).map(|bucket| self.sum(place + FIRST + bucket)).collect(),
+            sum: Duration::from_micros(self.sum(place + SUM)),
+        }
+    }
+}
 
 /// Durations by bucket, and their sum. The number of samples is the sum of the buckets.
-pub(crate) struct Histogram(Sharded<{ BUCKETS + 1 }>);
+pub(crate) struct Histogram(Sharded<COUNTERS>);
 
 impl Default for Histogram {
     fn default() -> Self {
@@ -30,17 +64,15 @@ impl Histogram {
     }
 
     pub(crate) fn record(&self, duration: Duration) {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let bucket = EDGES_MS.partition_point(|edge| edge * 1_000 < micros);
-        self.0.add(bucket, 1);
-        self.0.add(SUM, micros);
+        self.record_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn record_micros(&self, micros: u64) {
+        self.0.mine().record(0, micros);
     }
 
     pub(crate) fn read(&self) -> HistogramSnapshot {
-        HistogramSnapshot {
-            buckets: (0..BUCKETS).map(|bucket| self.0.sum(bucket)).collect(),
-            sum: Duration::from_micros(self.0.sum(SUM)),
-        }
+        self.0.durations(0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is counted: one place, written by the pipeline and read by whoever exports it.
 //!
-//! What goes well is counted in shards of fixed size, which never wait and never allocate. What
+//! What goes well is counted in shards of fixed size, which nobody waits for; each is allocated when a
+//! thread first counts something in it. What
 //! goes wrong is counted under a short lock, by the few ways in which it can: memory depends on how
 //! many tools there are, and not on what clients send.
 
@@ -13,8 +14,8 @@ pub(crate) mod series;
 pub(crate) mod sharded;
 mod tool;
 
-pub(crate) use attempts::AttemptStatistics;
 pub use attempts::{AttemptOutcome, AttemptSnapshot};
+pub(crate) use attempts::{AttemptStatistics, Heard};
 pub use failures::{ErrorCount, ErrorType};
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;

@@ -5,19 +5,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault, Severity, Source};
-use tokio::time::Instant;
 
 use super::attempts::{AttemptSnapshot, AttemptStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
-use super::histogram::{Histogram, HistogramSnapshot};
+use super::histogram::{self, HistogramSnapshot};
 use super::sharded::Sharded;
 use super::{Outcome, Rejected, Suppressed};
-use crate::clock;
+use crate::clock::Moment;
 use crate::error::TimeoutScope;
 
-const STARTED: usize = Outcome::ALL.len();
+// What nearly every call changes is in one cache line.
+const STARTED: usize = 0;
 const ATTEMPTS: usize = STARTED + 1;
-const RETRIES: usize = ATTEMPTS + 1;
+const OK: usize = ATTEMPTS + 1;
+/// How long calls took that were no error.
+const DURATIONS: usize = OK + 1;
+/// The other outcomes, from the second on.
+const OUTCOMES: usize = DURATIONS + histogram::COUNTERS - 1;
+const RETRIES: usize = OUTCOMES + Outcome::ALL.len();
 const SUPPRESSED: usize = RETRIES + ErrorKind::ALL.len();
 const REJECTED: usize = SUPPRESSED + Suppressed::ALL.len();
 const QUEUED: usize = REJECTED + Rejected::ALL.len();
@@ -27,18 +32,17 @@ const FALLBACKS: usize = TIMEOUTS + TimeoutScope::ALL.len();
 const EXCUSED: usize = FALLBACKS + Source::ALL.len();
 const SLOTS: usize = EXCUSED + 1;
 
-/// The counters of one tool.
+/// The counters of one tool. In this order: what every call reads is together.
+#[repr(C)]
 pub(crate) struct ToolStatistics {
-    counts: Sharded<SLOTS>,
-    /// Of calls that were no error.
-    durations: Histogram,
-    failures: Failures,
     /// Calls in a row that did not get what they were for.
     failures_in_a_row: AtomicU32,
-    /// When the last of them was, on [`clock::millis`].
-    last_failure_ms: AtomicU64,
     /// How the last call ended, from 1; 0 where none has.
     last_outcome: AtomicU8,
+    counts: Sharded<SLOTS>,
+    /// When the last failure was, on our own clock.
+    last_failure_ms: AtomicU64,
+    failures: Failures,
     /// Of a function without a breaker, which counts the attempts of all its users.
     attempts: OnceLock<Box<AttemptStatistics>>,
     /// The name under which clients call it, where it is counted under another one.
@@ -55,7 +59,6 @@ impl ToolStatistics {
     pub(crate) const fn new() -> Self {
         Self {
             counts: Sharded::new(),
-            durations: Histogram::new(),
             failures: Failures::new(),
             failures_in_a_row: AtomicU32::new(0),
             last_failure_ms: AtomicU64::new(0),
@@ -85,6 +88,14 @@ impl ToolStatistics {
         self.counts.add(STARTED, u64::MAX);
     }
 
+    /// A call ended well after so many microseconds, as nearly every one does.
+    pub(crate) fn call_succeeded(&self, micros: u64) {
+        self.note_health(Outcome::Ok, None);
+        let counts = self.counts.mine();
+        counts.record(DURATIONS, micros);
+        counts.add(OK, 1);
+    }
+
     /// `fault`: whose it was that the call failed, where that is known. `took`: its duration, but for a
     /// call that is part of another operation. Says under which type the error is counted.
     pub(crate) fn call_ended(
@@ -98,7 +109,7 @@ impl ToolStatistics {
         let counted = match (took, error) {
             (None, _) => None,
             (Some(took), None) => {
-                self.durations.record(took);
+                self.counts.mine().record(DURATIONS, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
                 None
             }
             (Some(took), Some(error)) => {
@@ -110,7 +121,7 @@ impl ToolStatistics {
         if is_failure(outcome) && matches!(fault, Some(Fault::Caller | Fault::Nobody)) {
             self.counts.add(EXCUSED, 1);
         }
-        self.counts.add(outcome as usize, 1);
+        self.counts.add(of_outcome(outcome), 1);
         counted
     }
 
@@ -125,7 +136,7 @@ impl ToolStatistics {
                 self.failures_in_a_row.store(0, Ordering::Relaxed);
             }
         } else {
-            self.last_failure_ms.store(clock::millis(Instant::now()), Ordering::Relaxed);
+            self.last_failure_ms.store(Moment::now().millis(), Ordering::Relaxed);
             let more = |known: u32| Some(known.saturating_add(1));
             let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         }
@@ -175,7 +186,7 @@ impl ToolStatistics {
 
     pub(crate) fn read(&self) -> ToolSnapshot {
         // Ends before starts: a call that ends in between must not look like one that never began.
-        let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(outcome as usize)));
+        let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(of_outcome(outcome))));
         let started = self.counts.sum(STARTED);
         let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
         let unqueued = self.counts.sum(UNQUEUED);
@@ -195,7 +206,7 @@ impl ToolStatistics {
             fallbacks: Source::ALL.map(|source| (source, self.counts.sum(FALLBACKS + source as usize))),
             excused: self.counts.sum(EXCUSED),
             errors: self.failures.errors(),
-            good_durations: self.durations.read(),
+            good_durations: self.counts.durations(DURATIONS),
             failed_durations: self.failures.durations(),
             consecutive_failures: self.failures_in_a_row.load(Ordering::Relaxed),
             last_failure_ms: self.last_failure_ms.load(Ordering::Relaxed),
@@ -246,7 +257,7 @@ pub struct ToolSnapshot {
     /// Calls in a row that did not get what they were for; an answer by a fallback is one, what a
     /// caller did wrong is none.
     pub consecutive_failures: u32,
-    /// When the last of those was, on [`clock::millis`]; 0 where there has been none.
+    /// When the last of those was, on our own clock; 0 where there has been none.
     pub(crate) last_failure_ms: u64,
     /// How the last of those ended that say something about the tool.
     pub last_outcome: Option<Outcome>,
@@ -312,6 +323,13 @@ impl ToolSnapshot {
         let mut all = self.good_durations.clone();
         self.failed_durations.iter().for_each(|(_, failed)| all.add(failed));
         all
+    }
+}
+
+const fn of_outcome(outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Ok => OK,
+        other => OUTCOMES + other as usize,
     }
 }
 

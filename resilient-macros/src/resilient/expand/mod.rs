@@ -60,6 +60,11 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         before = quote_spanned!(at=> let __entry = #entry #sight; #before);
         entry = quote_spanned!(at=> __entry);
     }
+    if let Some(request) = request(plan, function, &arguments, named, &p, at) {
+        // Before the arguments are moved to where an attempt finds them.
+        before = quote_spanned!(at=> let __request = #request; #before);
+        entry = quote_spanned!(at=> #entry.asked(__request));
+    }
     let call = match (plan.guards.retry.is_some(), &chain) {
         (false, None) => quote_spanned!(at=> #p::once(#entry, #work, #special)),
         (true, None) => quote_spanned!(at=> #p::repeat(#entry, #work, #special)),
@@ -69,14 +74,6 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         (true, Some(Chain { steps, .. })) => {
             quote_spanned!(at=> #p::repeat_or(#entry, #work, #special, #steps))
         }
-    };
-    let call = match request(plan, function, &arguments, named, &p, at) {
-        Some(request) => {
-            // Before the arguments are moved to where an attempt finds them.
-            before = quote_spanned!(at=> let __request = #request; #before);
-            quote_spanned!(at=> #p::asked(__request, #call))
-        }
-        None => call,
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
 

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use resilient_policy::Policy;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::limits::whole_call;
 use super::{Call, Verdict, breaker};
 use crate::breaker::{Breaker, BreakerState};
 use crate::bulkhead;
-use crate::clock;
+use crate::clock::{self, Moment};
 #[cfg(feature = "rate-limit")]
 use crate::context::CallContext;
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
@@ -30,9 +30,10 @@ impl Call<'_> {
         }
         let this = self.as_mut().project();
         // Who isolates a breaker by hand isolates it for every key.
-        let by_hand = this.binding.breaker.as_deref().filter(|plain| plain.state() == BreakerState::Isolated);
+        let by_hand = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
+        let by_hand = by_hand.filter(|plain| plain.state() == BreakerState::Isolated);
         if let Some(breaker) = by_hand.or_else(|| breaker(this.keyed_breaker.as_ref(), this.binding)) {
-            match breaker.admit(Some(lease(&this.binding.policy, breaker))) {
+            match breaker.admit(|| Some(lease(&this.binding.policy, breaker))) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
                 Err(error) => {
@@ -41,15 +42,13 @@ impl Call<'_> {
                 }
             }
         }
-        let got = this.turn.ask(&this.binding.statistics);
+        let Some(turn) = this.turn else { return Ok(Got::Slot) };
+        let got = turn.ask(&this.binding.statistics);
         // A probe that has to queue is not given up while it does.
-        if let (Got::Place, Some(breaker), Some(ticket), Some(wait)) = (
-            &got,
-            breaker(this.keyed_breaker.as_ref(), this.binding),
-            *this.ticket,
-            this.turn.longest_wait(*this.deadline),
-        ) {
-            breaker.start_lease(ticket, lease(&this.binding.policy, breaker).saturating_add(wait));
+        if let (Got::Place, Some(breaker), Some(ticket), Some(wait)) =
+            (&got, breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket, turn.longest_wait(*this.deadline))
+        {
+            breaker.start_lease(ticket, || lease(&this.binding.policy, breaker).saturating_add(wait));
         }
         Ok(got)
     }
@@ -92,18 +91,21 @@ impl Call<'_> {
             return Poll::Ready(Err(self.give_up(ResilienceError::Cancelled)));
         }
         let mut this = self.as_mut().project();
-        let given_up = this.turn.waits_until(*this.attempt_started).filter(|until| until < this.deadline);
-        let has_slot = this.turn.poll_slot(cx).is_ready();
+        let turn = this.turn.as_mut();
+        let given_up = turn.as_ref().and_then(|turn| turn.waits_until(*this.attempt_started));
+        let given_up = given_up.filter(|until| until < this.deadline);
+        let has_slot = turn.is_none_or(|turn| turn.poll_slot(cx).is_ready());
         if !has_slot {
             if this.timer.is_none() {
-                this.timer.set(Some(sleep_until(given_up.unwrap_or(*this.deadline))));
+                this.timer.set(Some(sleep_until(given_up.unwrap_or(*this.deadline).instant())));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
                 ready!(clock::poll_timer(timer, cx));
             }
         }
-        let now = Instant::now();
-        if now >= *this.deadline {
+        let now = Moment::now();
+        // Without a slot and without a wait of its own, it was the deadline's timer.
+        if now >= *this.deadline || (!has_slot && given_up.is_none()) {
             return Poll::Ready(Err(self.out_of_time()));
         }
         if !has_slot {
@@ -132,6 +134,6 @@ impl Call<'_> {
 /// takes its place.
 pub(super) fn lease(policy: &Policy, breaker: &Breaker) -> Duration {
     const LEAST_MARGIN: Duration = Duration::from_millis(100);
-    let longest = policy.attempt_limit().unwrap_or_else(|| policy.timeout.min(breaker.settings().open));
+    let longest = policy.attempt_limit().unwrap_or_else(|| policy.timeout.min(breaker.held().open));
     longest.saturating_add((longest / 4).max(LEAST_MARGIN))
 }

@@ -1,10 +1,31 @@
-//! Which guarded function answers for a request.
+//! Who asks for a call, and which guarded function answers for a request.
 
 use std::sync::Arc;
 
-use crate::context;
+use crate::clock::Moment;
+use crate::context::{self, CallContext};
 use crate::registry::Binding;
 use crate::site::Site;
+
+/// What a call is to whoever asks for it.
+pub(super) struct Origin {
+    /// Until when whoever asks waits.
+    pub(super) ends: Option<Moment>,
+    /// See [`super::Call`].
+    pub(super) reports: bool,
+    pub(super) is_part: bool,
+}
+
+impl Origin {
+    #[inline(never)]
+    pub(super) fn of(caller: &CallContext, site: &Site, binding: &Binding) -> Self {
+        let is_nested = caller.attempt() > 0;
+        let reports = !is_nested && caller.request().is_some_and(|request| request.claim(site, binding));
+        let asked_for = caller.request().is_none_or(|request| site.tool() == Some(&*request.tool));
+        let is_part = site.tool().is_some() && !reports && (is_nested || !asked_for);
+        Self { ends: caller.ends(), reports, is_part }
+    }
+}
 
 impl context::Request {
     /// Takes the request for this function, if it is the one that the client asked for.

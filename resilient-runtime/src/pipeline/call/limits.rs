@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::{Call, Verdict, breaker};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::context::CallContext;
 use crate::error::{ResilienceError, TimeoutScope};
 
@@ -20,13 +20,13 @@ impl Call<'_> {
             return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
         }
         let mut this = self.project();
-        let own_limit = this.binding.policy.attempt_limit();
-        let own_end = own_limit.map(|limit| clock::later(*this.attempt_started, limit));
+        let own_limit = this.binding.attempt_limit;
+        let own_end = own_limit.map(|limit| this.attempt_started.after(limit));
         let end = own_end.map_or(*this.deadline, |own| own.min(*this.deadline));
         loop {
             let slow_at = this.slow_at.filter(|slow| *slow < end);
             if this.timer.is_none() {
-                this.timer.set(Some(sleep_until(slow_at.unwrap_or(end))));
+                this.timer.set(Some(sleep_until(slow_at.unwrap_or(end).instant())));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
                 ready!(clock::poll_timer(timer, cx));
@@ -70,7 +70,7 @@ impl Call<'_> {
 
 /// How long a call had. What a caller left of its own time is no round number; nobody needs its
 /// nanoseconds.
-pub(super) fn whole_call(started: Instant, deadline: Instant) -> Duration {
-    let limit = deadline.saturating_duration_since(started);
+pub(super) fn whole_call(started: Moment, deadline: Moment) -> Duration {
+    let limit = deadline.since(started);
     Duration::from_millis(clock::saturating_millis(limit.saturating_add(HALF_A_MILLI)))
 }

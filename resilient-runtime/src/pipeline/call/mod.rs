@@ -14,29 +14,33 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use resilient_policy::{Fault, Policy};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
 pub(crate) use verdict::Verdict;
 
 use ask::lease;
+use claim::Origin;
 
+use super::answer::Meaning;
 use super::body::{Body, barrier};
 use super::turn::{Got, Turn};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::bulkhead;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
 use crate::retry::Budget;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::{AttemptOutcome, ErrorType, Outcome, RecentErrors, ToolStatistics};
+use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome, RecentErrors, ToolStatistics};
 use crate::telemetry;
 
 #[derive(Debug, Clone, Copy)]
 enum State {
+    /// It has not begun.
+    New,
     /// About to ask for an attempt.
     Asking,
     /// In line for a slot of the bulkhead.
@@ -57,30 +61,36 @@ pin_project! {
         // What runs in this call finds this; while it runs, its caller's context is parked here.
         context: Option<CallContext>,
         span: Span,
+        // Whether its context is the request that it was given, which is nowhere the current one.
+        is_given: bool,
         // Whether the hook wants to hear how it went, and counts it.
         reports: bool,
         // Whether it is a tool's function that another call calls: part of that operation.
         is_part: bool,
-        started: Instant,
-        deadline: Instant,
+        started: Moment,
+        deadline: Moment,
         // Whether somebody else's deadline is earlier than this call's own timeout.
         deadline_is_inherited: bool,
         attempt: u32,
-        attempt_started: Instant,
+        attempt_started: Moment,
         // Whether an attempt runs that has not been counted.
         is_running: bool,
+        // Whether the body has not heard of that attempt yet.
+        begins: bool,
         ticket: Option<Ticket>,
-        // What it has of its bulkhead.
-        turn: Turn,
+        // What it has of its bulkhead, where there is one.
+        turn: Option<Turn>,
         // Of whom the rate limit is asked, where the policy has a key.
         rate_limit_key: Option<u128>,
         // When the running attempt becomes slow, where the breaker wants to know; gone once told.
-        slow_at: Option<Instant>,
+        slow_at: Option<Moment>,
         // What the breaker said when it was told.
         slow: Option<Took>,
         state: State,
         // How the last attempt ended.
         last: Option<Verdict>,
+        // When its last attempt ended, where it has done nothing since that takes time.
+        ended: Option<Moment>,
         outcome: Option<Outcome>,
         // Whose fault it is that it fails, once that is known.
         fault: Option<Fault>,
@@ -93,72 +103,110 @@ pin_project! {
 
     impl PinnedDrop for Call<'_> {
         fn drop(this: Pin<&mut Self>) {
-            // A panic that no barrier was around takes the future with it.
-            this.end(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled });
+            if this.outcome.is_none() && !matches!(this.state, State::New) {
+                this.dropped();
+            }
         }
     }
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(entry: Entry<'a>) -> Self {
-        let site = entry.site;
-        let binding = site.bind();
-        let keyed_breaker = entry.keys.breaker.and_then(|key| Some(binding.keyed_breakers.as_ref()?.get(key)));
-        let started = Instant::now();
-        let own = clock::later(started, binding.policy.timeout);
-        let caller = CallContext::current();
-        let deadline = caller.as_ref().and_then(CallContext::deadline).map_or(own, |theirs| theirs.min(own));
-        let is_nested = caller.as_ref().is_some_and(|caller| caller.attempt() > 0);
-        let context = caller.unwrap_or_else(CallContext::root);
-        let reports = !is_nested && context.request().is_some_and(|request| request.claim(site, &binding));
-        let asked_for = context.request().is_none_or(|request| site.tool() == Some(&*request.tool));
-        let is_part = site.tool().is_some() && !reports && (is_nested || !asked_for);
-        let span = if reports { Span::none() } else { telemetry::call_span(site.name(), &context) };
-        if let Some(arguments) = entry.arguments {
-            let of_hook = context.request().filter(|_| reports).and_then(|request| request.span().clone());
-            of_hook.as_ref().unwrap_or(&span).record("arguments", &*arguments);
-        }
-        if !reports {
-            telemetry::call_started(&span, site.name(), Some(&context));
-            // Last: what listens is somebody else's code, and whatever counts here has to be taken back.
-            binding.statistics.call_started();
-        }
-        let bulkhead = binding.bulkheads.as_ref().map(|bulkheads| bulkheads.get(entry.keys.bulkhead));
+    /// A call that has not begun: so little that it is made where it stays, instead of being moved there.
+    #[inline]
+    pub(crate) fn new(site: &'a Site) -> Self {
         Self {
             site,
-            keyed_breaker,
-            binding,
-            turn: Turn::new(bulkhead),
-            rate_limit_key: entry.keys.rate_limit,
-            watches_cancellation: context.request().is_some(),
-            context: Some(context),
-            span,
-            reports,
-            is_part,
-            started,
-            deadline,
-            deadline_is_inherited: deadline < own,
+            binding: site.bind(),
+            keyed_breaker: None,
+            context: None,
+            span: Span::none(),
+            is_given: false,
+            reports: false,
+            is_part: false,
+            started: Moment::FIRST,
+            deadline: Moment::FIRST,
+            deadline_is_inherited: false,
             attempt: 0,
-            attempt_started: started,
+            attempt_started: Moment::FIRST,
             is_running: false,
+            begins: false,
             ticket: None,
+            turn: None,
+            rate_limit_key: None,
             slow_at: None,
             slow: None,
-            state: State::Asking,
+            state: State::New,
             last: None,
+            ended: None,
             outcome: None,
             fault: None,
             timer: None,
             cancelled: None,
+            watches_cancellation: false,
+        }
+    }
+
+    /// Begins it.
+    pub(crate) fn begin_call(mut self: Pin<&mut Self>, entry: Entry<'_>) {
+        let Entry { site, keys, request, arguments } = entry;
+        let this = self.as_mut().project();
+        let binding: &Binding = this.binding;
+        let started = Moment::now();
+        let own = started.after(binding.timeout);
+        *this.is_given = request.is_some();
+        let caller = request.map(|request| *request).or_else(CallContext::current);
+        let mut deadline = own;
+        if let Some(context) = caller {
+            let origin = Origin::of(&context, site, binding);
+            deadline = origin.ends.map_or(own, |theirs| theirs.min(own));
+            *this.watches_cancellation = context.request().is_some();
+            (*this.reports, *this.is_part) = (origin.reports, origin.is_part);
+            *this.context = Some(context);
+        } else {
+            *this.context = Some(CallContext::root());
+        }
+        (*this.started, *this.attempt_started, *this.deadline) = (started, started, deadline);
+        *this.deadline_is_inherited = deadline < own;
+        if let Some(keys) = keys {
+            *this.keyed_breaker = keys.breaker.and_then(|key| binding.keyed_breaker(key));
+            *this.rate_limit_key = keys.rate_limit;
+            *this.turn = binding.bulkheads.as_ref().map(|bulkheads| Turn::new(bulkheads.get(keys.bulkhead)));
+        } else if let Some(bulkheads) = &binding.bulkheads {
+            *this.turn = Some(Turn::new(bulkheads.get(None)));
+        }
+        // From here on it is counted, and taken off again, whatever becomes of it.
+        *this.state = State::Asking;
+        if !*this.reports {
+            binding.statistics.call_started();
+        }
+        if telemetry::is_listened_to() {
+            self.tell(arguments.as_deref());
+        }
+    }
+
+    /// Begins the span, and says that the call begins.
+    #[cold]
+    fn tell(self: Pin<&mut Self>, arguments: Option<&str>) {
+        let this = self.project();
+        let Some(context) = this.context else { return };
+        let of_hook = context.request().filter(|_| *this.reports).and_then(|request| request.span().clone());
+        if !*this.reports {
+            *this.span = telemetry::call_span(this.site.name(), context);
+        }
+        if let Some(arguments) = arguments {
+            of_hook.as_ref().unwrap_or(this.span).record("arguments", arguments);
+        }
+        if !*this.reports {
+            telemetry::call_started(this.span, this.site.name(), Some(context));
         }
     }
 
     /// Runs the guarded part: attempts with backoff between them, within the deadline.
     pub(crate) fn drive(self: Pin<&mut Self>, cx: &mut Context<'_>, body: Pin<&mut dyn Body>) -> Poll<Verdict> {
-        let span = self.span.clone();
-        let _entered = span.enter();
-        let verdict = ready!(self.step(cx, body));
-        Poll::Ready(verdict)
+        // Nobody listens to the spans of most calls.
+        let span = (!self.span.is_disabled()).then(|| self.span.clone());
+        let _entered = span.as_ref().map(Span::enter);
+        self.step(cx, body)
     }
 
     fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<Verdict> {
@@ -167,28 +215,38 @@ impl<'a> Call<'a> {
                 State::Asking if self.attempt == 0 && self.is_cancelled() => {
                     return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
                 }
-                State::Asking => match self.as_mut().ask() {
-                    Ok(Got::Slot) => self.as_mut().begin(body.as_mut()),
+                State::New | State::Asking => match self.as_mut().ask() {
+                    Ok(Got::Slot) => self.as_mut().begin(),
                     Ok(Got::Place) => *self.as_mut().project().state = State::Queueing,
                     Ok(Got::Nothing) => return Poll::Ready(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
                     Err(verdict) => return Poll::Ready(verdict),
                 },
                 State::Queueing => match ready!(self.as_mut().poll_queue(cx)) {
-                    Ok(()) => self.as_mut().begin(body.as_mut()),
+                    Ok(()) => self.as_mut().begin(),
                     Err(verdict) => return Poll::Ready(verdict),
                 },
                 State::Running => {
                     let polled = {
-                        let _context = context::enter(self.as_mut().project().context);
-                        body.as_mut().poll(cx)
+                        let this = self.as_mut().project();
+                        let begins = std::mem::take(this.begins).then(|| *this.attempt > this.binding.retries);
+                        let _context = context::enter(this.context);
+                        let polled = barrier(|| body.as_mut().poll(cx, begins));
+                        polled.unwrap_or_else(|| {
+                            barrier(|| body.as_mut().abandon());
+                            Poll::Ready(None)
+                        })
                     };
                     let ended = match polled {
+                        Poll::Ready(Some(Meaning::Good)) => {
+                            self.succeeded();
+                            return Poll::Ready(Verdict::Answered(Meaning::Good));
+                        }
                         Poll::Ready(Some(meaning)) => Verdict::Answered(meaning),
                         Poll::Ready(None) => Verdict::Refused(ResilienceError::Panicked),
                         Poll::Pending => {
                             let ended = ready!(self.as_mut().poll_limits(cx));
                             let _context = context::enter(self.as_mut().project().context);
-                            body.as_mut().abandon();
+                            barrier(|| body.as_mut().abandon());
                             ended
                         }
                     };
@@ -205,7 +263,7 @@ impl<'a> Call<'a> {
                         ready!(clock::poll_timer(timer, cx));
                     }
                     this.timer.set(None);
-                    *this.attempt_started = Instant::now();
+                    *this.attempt_started = Moment::now();
                     *this.state = State::Asking;
                     // A machine that stood still may have slept past the deadline.
                     if *this.attempt_started >= *this.deadline
@@ -219,7 +277,7 @@ impl<'a> Call<'a> {
     }
 
     /// Begins the attempt that everybody has let through.
-    fn begin(mut self: Pin<&mut Self>, body: Pin<&mut dyn Body>) {
+    fn begin(mut self: Pin<&mut Self>) {
         *self.as_mut().project().attempt += 1;
         self.binding.statistics.attempt_started();
         // The kind of the error before it is what it is made for.
@@ -229,26 +287,26 @@ impl<'a> Call<'a> {
         *self.as_mut().project().is_running = true;
         // Only what really asks the dependency earns retries of it.
         if self.attempt == 1
-            && self.binding.policy.retry.is_some_and(|retry| retry.budget.is_some())
+            && self.binding.earns_retries
             && let Some(budget) = self.budget()
         {
-            budget.deposit(clock::millis(self.attempt_started));
+            budget.deposit(self.attempt_started.seconds());
         }
         let this = self.project();
         let policy = &this.binding.policy;
         if let Some(context) = this.context {
-            let own_end = policy.attempt_limit().map(|limit| clock::later(*this.attempt_started, limit));
+            let own_end = this.binding.attempt_limit.map(|limit| this.attempt_started.after(limit));
             context.begin_attempt(*this.attempt, own_end.map_or(*this.deadline, |end| end.min(*this.deadline)));
         }
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
-            breaker.start_lease(ticket, lease(policy, breaker));
-            *this.slow_at = breaker.settings().slow.map(|slow| clock::later(*this.attempt_started, slow));
-            *this.slow = None;
+            breaker.start_lease(ticket, || lease(policy, breaker));
+            if breaker.has_window() {
+                *this.slow_at = breaker.held().slow.map(|slow| this.attempt_started.after(slow));
+                *this.slow = None;
+            }
         }
-        let last = *this.attempt > policy.retries();
+        *this.begins = true;
         *this.state = State::Running;
-        let _context = context::enter(this.context);
-        body.begin(last);
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -278,7 +336,21 @@ impl<'a> Call<'a> {
 
     /// How long it has taken so far.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.ended.unwrap_or_else(Moment::now).since(self.started)
+    }
+
+    /// The context that what comes after the attempts has to run in, where that is not there by itself.
+    pub(crate) fn given(&self) -> Option<CallContext> {
+        if self.is_given { self.context.clone() } else { None }
+    }
+
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// It goes on after its last attempt: something else may answer.
+    pub(crate) fn goes_on(self: Pin<&mut Self>) {
+        *self.project().ended = None;
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -297,37 +369,66 @@ impl<'a> Call<'a> {
         self.end(Outcome::Fallback);
     }
 
+    /// Nobody waits for it any more.
+    #[cold]
+    fn dropped(self: Pin<&mut Self>) {
+        // A panic that no barrier was around takes the future with it.
+        self.end(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled });
+    }
+
     /// Counts the call, once, and gives back what it may still hold.
     pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome) {
         if self.outcome.is_some() {
             return;
         }
         *self.as_mut().project().outcome = Some(outcome);
-        let is_panic = outcome == Outcome::Panic;
-        self.as_mut().attempt_ended(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled });
-        self.as_mut().give_back();
+        let now = self.ended.unwrap_or_else(Moment::now);
+        if self.is_running || self.ticket.is_some() || self.turn.as_ref().is_some_and(Turn::holds_anything) {
+            self.as_mut().break_off(outcome, now);
+        }
         if self.reports {
             self.report(outcome);
         } else {
-            let error = ErrorType::of_outcome(outcome);
-            let took = self.started.elapsed();
-            self.binding.statistics.call_ended(outcome, self.fault, error, (!self.is_part).then_some(took));
-            // Also where a panic drops the call; a second one would end the process.
-            barrier(|| {
-                telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
-            });
+            let statistics = &self.binding.statistics;
+            if outcome == Outcome::Ok && !self.is_part {
+                statistics.call_succeeded(now.micros_since(self.started));
+            } else {
+                let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
+                statistics.call_ended(outcome, self.fault, error, (!self.is_part).then_some(took));
+            }
+            if telemetry::is_listened_to() {
+                self.tell_end(outcome, now.since(self.started));
+            }
         }
     }
 
+    #[cold]
+    fn tell_end(&self, outcome: Outcome, took: Duration) {
+        // Also where a panic drops the call; a second one would end the process.
+        barrier(|| {
+            telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
+        });
+    }
+
+    /// Ends what has not ended by itself.
+    #[cold]
+    fn break_off(mut self: Pin<&mut Self>, outcome: Outcome, now: Moment) {
+        let is_panic = outcome == Outcome::Panic;
+        self.as_mut().attempt_ended(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled }, now);
+        self.give_back();
+    }
+
     /// Counts the attempt that runs, if one does.
-    fn attempt_ended(self: Pin<&mut Self>, outcome: AttemptOutcome) {
-        let this = self.project();
-        if std::mem::take(this.is_running) {
-            // The breakers of all keys are one to whoever looks.
-            let plain = this.binding.breaker.as_deref().map(Breaker::attempts);
-            let attempts = plain.unwrap_or_else(|| this.binding.statistics.own_attempts());
-            attempts.ended(outcome, this.attempt_started.elapsed());
+    fn attempt_ended(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) {
+        if std::mem::take(self.as_mut().project().is_running) {
+            self.attempt_statistics().ended(outcome, now.micros_since(self.attempt_started));
         }
+    }
+
+    /// Where its attempts are counted. The breakers of all keys are one to whoever looks.
+    fn attempt_statistics(&self) -> &AttemptStatistics {
+        let plain = self.binding.breaker.as_deref().map(Breaker::attempts);
+        plain.unwrap_or_else(|| self.binding.statistics.own_attempts())
     }
 
     /// Gives back whatever it holds; that says nothing about the dependency.
@@ -341,7 +442,9 @@ impl<'a> Call<'a> {
     /// Leaves the bulkhead, and hands out the ticket, which is to be recorded.
     fn release(self: Pin<&mut Self>) -> Option<Ticket> {
         let this = self.project();
-        this.turn.give_back();
+        if let Some(turn) = this.turn {
+            turn.give_back();
+        }
         this.ticket.take()
     }
 

@@ -4,38 +4,70 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use resilient_policy::ErrorKind;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::{Call, State, Verdict};
-use crate::breaker::{Signal, Took};
-use crate::clock;
+use crate::breaker::{Breaker, Signal, Took};
+use crate::clock::Moment;
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::pipeline::answer::{Failed, Meaning};
-use crate::statistics::Suppressed;
+use crate::pipeline::turn::Turn;
+use crate::statistics::{AttemptOutcome, Suppressed};
 use crate::telemetry;
 
 impl Call<'_> {
+    /// The attempt gave a good answer: the way that nearly every call goes.
+    pub(super) fn succeeded(mut self: Pin<&mut Self>) {
+        let now = Moment::now();
+        let ticket = self.as_mut().release();
+        let micros = now.micros_since(self.attempt_started);
+        // Before anything is told, which is somebody else's code: it is counted once.
+        let this = self.as_mut().project();
+        *this.is_running = false;
+        *this.ended = Some(now);
+        let is_counted = match (self.breaker(), ticket) {
+            (Some(breaker), Some(ticket)) if self.keyed_breaker.is_none() => breaker.has_succeeded(ticket, micros),
+            _ => false,
+        };
+        if !is_counted {
+            self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
+            if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
+                breaker.record(ticket, Signal::Success, self.took(breaker, now));
+            }
+        }
+    }
+
+    /// How long the attempt took, where the breaker wants to know.
+    fn took(&self, breaker: &Breaker, now: Moment) -> Took {
+        match (self.slow, breaker.held().slow) {
+            (Some(slow), _) => slow,
+            (None, Some(_)) => Took::Time(now.since(self.attempt_started)),
+            (None, None) => Took::Nothing,
+        }
+    }
+
     /// Takes note of how an attempt ended, and decides whether there is another.
+    #[cold]
     pub(super) fn settle(mut self: Pin<&mut Self>, ended: Verdict) -> Option<Verdict> {
+        let now = Moment::now();
         let signal = self.signal(&ended);
-        self.as_mut().attempt_ended(ended.of_attempt());
+        self.as_mut().attempt_ended(ended.of_attempt(), now);
         if let Verdict::Refused(ResilienceError::Timeout { scope, .. }) = &ended {
             self.binding.statistics.timed_out(*scope);
         }
         let ticket = self.as_mut().release();
         if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
-            let took = match (self.slow, breaker.settings().slow) {
-                (Some(slow), _) => slow,
-                (None, Some(_)) => Took::Time(self.attempt_started.elapsed()),
-                (None, None) => Took::Nothing,
-            };
+            let took = self.took(breaker, now);
             breaker.record(ticket, signal, took);
         }
-        match self.next_delay(&ended) {
-            None => Some(ended),
+        match self.next_delay(&ended, now) {
+            None => {
+                *self.project().ended = Some(now);
+                Some(ended)
+            }
             Some(delay) => {
                 let mut this = self.project();
-                this.timer.set(Some(sleep_until(clock::later(Instant::now(), delay))));
+                this.timer.set(Some(sleep_until(now.after(delay).instant())));
                 *this.last = Some(ended);
                 *this.state = State::Waiting;
                 None
@@ -52,9 +84,9 @@ impl Call<'_> {
             // Without a limit of its own the attempt had all the time there was, unless that was
             // somebody else's, or queueing had taken some of it.
             Verdict::Refused(ResilienceError::Timeout { .. })
-                if self.binding.policy.attempt_limit().is_none()
+                if self.binding.attempt_limit.is_none()
                     && !self.deadline_is_inherited
-                    && !self.turn.has_queued() =>
+                    && !self.turn.as_ref().is_some_and(Turn::has_queued) =>
             {
                 Signal::Failure
             }
@@ -63,7 +95,7 @@ impl Call<'_> {
     }
 
     /// How long to wait for the next attempt; `None` where there is none.
-    pub(super) fn next_delay(&self, ended: &Verdict) -> Option<Duration> {
+    pub(super) fn next_delay(&self, ended: &Verdict, now: Moment) -> Option<Duration> {
         let retry = self.binding.policy.retry?;
         let failure = match ended {
             Verdict::Answered(Meaning::Failed(Failed(failure))) => *failure,
@@ -82,7 +114,6 @@ impl Call<'_> {
             telemetry::retry_exhausted(self, failure.kind);
             return None;
         }
-        let now = Instant::now();
         let backoff = retry.delay(retries_done, fastrand::f64());
         let delay = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
         // The breaker would reject the retry: nobody has to wait to hear that.
@@ -94,10 +125,10 @@ impl Call<'_> {
             }
             return None;
         }
-        let reason = if delay >= self.deadline.saturating_duration_since(now) {
+        let reason = if delay >= self.deadline.since(now) {
             Some(Suppressed::Deadline)
         } else {
-            let is_spent = |share| self.budget().is_some_and(|budget| !budget.withdraw(clock::millis(now), share));
+            let is_spent = |share| self.budget().is_some_and(|budget| !budget.withdraw(now.seconds(), share));
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
         };
         if let Some(reason) = reason {

@@ -1,4 +1,11 @@
 //! The one clock: tokio's, so that a test under paused time sees the same world as the timers.
+//!
+//! A call asks for the time at its beginning and at its end, which would be most of what it costs: where
+//! nobody can pause the clock, [`Moment`] reads the processor's counter instead.
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod counter;
+mod moment;
 
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -7,30 +14,34 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// Milliseconds on the monotonic clock since about when this process first asked, saturating.
-pub(crate) fn millis(now: Instant) -> u64 {
-    saturating_millis(since_origin(now))
-}
+pub(crate) use moment::{CAN_BE_PAUSED, Moment};
 
-/// Nanoseconds on the same clock: enough for half a millennium. It stops some years before the
-/// largest number, so that a moment a few years later is a number as well.
+/// Nanoseconds since an hour before this process first asked. It stops some years before the largest number, so that a moment a few
+/// years later is a number as well.
 #[cfg(feature = "rate-limit")]
 pub(crate) fn nanos(now: Instant) -> u64 {
     const END: u64 = u64::MAX - 10 * 365 * 24 * 60 * 60 * 1_000_000_000;
-    u64::try_from(since_origin(now).as_nanos()).unwrap_or(END).min(END)
+    saturating_nanos(since_origin(now)).min(END)
 }
 
 /// The origin is real time even where the caller's clock is paused. A paused clock starts at what
 /// was the real now and only moves ahead by hand, so it may be behind who asked first; an origin
 /// an hour earlier is before every test.
-fn since_origin(now: Instant) -> Duration {
+fn origin() -> &'static std::time::Instant {
     const MARGIN: Duration = Duration::from_secs(60 * 60);
     static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
-    let origin = ORIGIN.get_or_init(|| {
+    ORIGIN.get_or_init(|| {
         let now = std::time::Instant::now();
         now.checked_sub(MARGIN).unwrap_or(now)
-    });
-    now.saturating_duration_since(Instant::from_std(*origin))
+    })
+}
+
+fn since_origin(now: Instant) -> Duration {
+    now.into_std().saturating_duration_since(*origin())
+}
+
+fn saturating_nanos(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 /// Whole milliseconds, the largest number for what does not fit.

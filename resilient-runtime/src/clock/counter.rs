@@ -1,0 +1,179 @@
+//! The processor's own counter, which is read in a fraction of the time that asking the system takes. Used
+//! where the kernel keeps its own time by it, and once it is known how fast it counts.
+//!
+//! Each thread sets its count by the system's clock every second. A machine that slept, or a counter that
+//! is not steady, is noticed there, and then the counter is not used any more.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quanta::Clock;
+use tokio::time::Instant;
+
+use super::{saturating_nanos, since_origin};
+
+const SECOND: u64 = 1_000_000_000;
+/// Nanoseconds, more than which are between two looks at the counter only where something came in between.
+const AT_ONCE: u64 = 20_000;
+
+/// A counter of which it is known how fast it counts.
+struct Known {
+    clock: Clock,
+    /// Nanoseconds for each count, times 2³².
+    scale: u64,
+    /// Counts in a second.
+    second: u64,
+    is_steady: AtomicBool,
+}
+
+static KNOWN: OnceLock<Known> = OnceLock::new();
+
+/// Whether anybody has begun to find out.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// What the counter showed at a moment of the system's clock.
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    raw: u64,
+    nanos: u64,
+}
+
+thread_local! {
+    static ANCHOR: Cell<Option<Anchor>> = const { Cell::new(None) };
+}
+
+/// Nanoseconds since the origin; `None` until it is known how fast it counts, or where it is of no use.
+pub(super) fn nanos() -> Option<u64> {
+    let Some(known) = KNOWN.get() else {
+        if !ASKED.load(Ordering::Relaxed) {
+            get_to_know();
+        }
+        return None;
+    };
+    let raw = known.clock.raw();
+    match ANCHOR.get() {
+        Some(anchor) if raw.wrapping_sub(anchor.raw) < known.second => {
+            Some(anchor.nanos + known.nanos(raw.wrapping_sub(anchor.raw)))
+        }
+        anchor => known.set_by_the_system(anchor),
+    }
+}
+
+impl Known {
+    /// Nanoseconds of so many counts, of at most a second.
+    const fn nanos(&self, counts: u64) -> u64 {
+        counts.wrapping_mul(self.scale) >> 32
+    }
+
+    #[cold]
+    fn set_by_the_system(&self, before: Option<Anchor>) -> Option<u64> {
+        if !self.is_steady.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (anchor, took) = anchor(&self.clock);
+        // Where the thread had to wait in between, it is set another time.
+        ANCHOR.set((took < self.second / (SECOND / AT_ONCE)).then_some(anchor));
+        if let Some(before) = before {
+            let counted = (u128::from(anchor.raw.wrapping_sub(before.raw)) * u128::from(self.scale)) >> 32;
+            let elapsed = u128::from(anchor.nanos.saturating_sub(before.nanos));
+            if counted.abs_diff(elapsed) > elapsed / 100 + u128::from(SECOND / 100) {
+                self.is_steady.store(false, Ordering::Relaxed);
+                ANCHOR.set(None);
+            }
+        }
+        Some(anchor.nanos)
+    }
+}
+
+/// What the counter shows now, and how many counts it took to see.
+fn anchor(clock: &Clock) -> (Anchor, u64) {
+    let raw = clock.raw();
+    let nanos = saturating_nanos(since_origin(Instant::now()));
+    (Anchor { raw, nanos }, clock.raw().wrapping_sub(raw))
+}
+
+/// Finding out takes a tenth of a second, which no call is made to wait for.
+#[cold]
+fn get_to_know() {
+    if ASKED.swap(true, Ordering::Relaxed) || !kernel_trusts_it() {
+        return;
+    }
+    // Without a thread the system's clock has to do.
+    let _ = std::thread::Builder::new().name("resilient-clock".into()).spawn(|| {
+        let clock = Clock::new();
+        // The thread may have to wait between the two: the best of some.
+        let anchor = || (0..20).map(|_| anchor(&clock)).min_by_key(|(_, took)| *took).map(|(anchor, _)| anchor);
+        let first = anchor();
+        std::thread::sleep(Duration::from_millis(100));
+        if let (Some(first), Some(then)) = (first, anchor()) {
+            let (counts, nanos) = (then.raw.wrapping_sub(first.raw), then.nanos.saturating_sub(first.nanos));
+            let ratio = |a: u64, b: u64, by: u64| u64::try_from(u128::from(a) * u128::from(by) / u128::from(b.max(1)));
+            if let (Ok(scale), Ok(second)) = (ratio(nanos, counts, 1 << 32), ratio(counts, nanos, SECOND)) {
+                let _ = KNOWN.set(Known { clock, scale, second, is_steady: AtomicBool::new(scale > 0) });
+            }
+        }
+    });
+}
+
+/// Whether the kernel keeps time by the same counter: it takes another one where that is not steady.
+fn kernel_trusts_it() -> bool {
+    let chosen = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    chosen.is_ok_and(|chosen| matches!(chosen.trim(), "tsc" | "arch_sys_counter"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In thread after thread, as each sets its own count. `None` where there is no such counter.
+    fn known() -> Option<&'static Known> {
+        if !kernel_trusts_it() {
+            return None;
+        }
+        while KNOWN.get().is_none() {
+            let _ = nanos();
+            std::thread::yield_now();
+        }
+        KNOWN.get()
+    }
+
+    fn exact() -> u64 {
+        saturating_nanos(since_origin(Instant::now()))
+    }
+
+    #[test]
+    fn it_keeps_pace_with_the_systems_clock() {
+        if known().is_none() {
+            return;
+        }
+        let began = exact();
+        for _ in 0..20 {
+            // Read between two looks at the other clock, it is between what they saw, but for a thousandth.
+            let (before, read, after) = (exact(), nanos(), exact());
+            let error = 200_000 + (after - began) / 1_000;
+            let read = read.unwrap_or(before);
+            assert!(before <= read + error && read <= after + error, "{before} {read} {after}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_counter_that_began_anew_or_ran_on_while_the_machine_slept_is_not_used_any_more() {
+        let Some(real) = known() else { return };
+        let hour = 3_600 * real.second;
+        for raw in [real.clock.raw() + hour, real.clock.raw().wrapping_sub(hour)] {
+            let known = Known {
+                clock: real.clock.clone(),
+                scale: real.scale,
+                second: real.second,
+                is_steady: AtomicBool::new(true),
+            };
+            let before = exact();
+            let told = known.set_by_the_system(Some(Anchor { raw, nanos: before }));
+            assert!(told.is_some_and(|told| (before..=exact()).contains(&told)), "exact all the same");
+            assert_eq!((known.set_by_the_system(None), ANCHOR.get().is_some()), (None, false));
+        }
+    }
+}

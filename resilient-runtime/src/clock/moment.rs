@@ -1,0 +1,119 @@
+//! Moments of calls: a number each, so that comparing them costs nothing.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{later, origin, saturating_nanos, since_origin};
+
+/// A moment: nanoseconds since an hour before this process first asked, which is enough for half a
+/// millennium. Saturating, so that what is too far away is as far as can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+impl Moment {
+    /// Before all others.
+    pub(crate) const FIRST: Self = Self(0);
+
+    pub(crate) fn now() -> Self {
+        #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        if !CAN_BE_PAUSED && let Some(nanos) = super::counter::nanos() {
+            return Self(nanos);
+        }
+        Self::of(Instant::now())
+    }
+
+    /// The moment of an instant on tokio's clock.
+    pub(crate) fn of(instant: Instant) -> Self {
+        Self(saturating_nanos(since_origin(instant)))
+    }
+
+    pub(crate) fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(saturating_nanos(duration)))
+    }
+
+    /// The time since an earlier moment; none at all since a later one.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The same in whole microseconds, as durations are counted.
+    pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0) / 1_000
+    }
+
+    /// This moment on tokio's clock, for a timer.
+    pub(crate) fn instant(self) -> Instant {
+        later(Instant::from_std(*origin()), Duration::from_nanos(self.0))
+    }
+
+    /// Whole milliseconds.
+    pub(crate) const fn millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// Whole seconds.
+    pub(crate) const fn seconds(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+}
+
+/// Whether tokio's clock can be paused in this build. It can where tokio has the feature `test-util`,
+/// which no crate is told of another one; `pause` is there in that case alone, and then hides ours.
+pub(crate) const CAN_BE_PAUSED: bool = {
+    #[allow(unused_imports, clippy::wildcard_imports, reason = "that is the question")]
+    use tokio::time::*;
+    stops_time(pause)
+};
+
+#[allow(dead_code, reason = "where tokio has one")]
+const fn pause() -> Nothing {
+    Nothing
+}
+
+struct Nothing;
+
+trait Stops {
+    const TIME: bool;
+}
+
+impl Stops for Nothing {
+    const TIME: bool = false;
+}
+
+/// Tokio's returns this.
+impl Stops for () {
+    const TIME: bool = true;
+}
+
+const fn stops_time<R: Stops>(_: fn() -> R) -> bool {
+    R::TIME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_whose_clock_can_be_paused_knows_it() {
+        // The tests of this crate have `test-util`; the benches, which have not, would be slow.
+        const { assert!(CAN_BE_PAUSED) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moment_and_its_instant_are_the_same() {
+        let (moment, instant) = (Moment::now(), Instant::now());
+        assert_eq!((moment.instant(), Moment::of(instant)), (instant, moment));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(Moment::now().since(moment), Duration::from_secs(2));
+        assert_eq!(moment.after(Duration::from_secs(3)).instant(), instant + Duration::from_secs(3));
+    }
+
+    #[test]
+    fn what_is_too_far_away_is_as_far_as_can_be() {
+        let now = Moment::now();
+        assert_eq!(now.after(Duration::MAX), Moment(u64::MAX));
+        assert!(now.after(Duration::MAX).instant() > Instant::now() + Duration::from_secs(86_400));
+        assert_eq!(now.since(now.after(Duration::from_secs(1))), Duration::ZERO);
+    }
+}

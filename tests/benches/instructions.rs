@@ -1,0 +1,110 @@
+//! Instructions of a call, counted by valgrind's callgrind, whatever else the machine does. `cargo bench -p
+//! resilient-bench --bench instructions` needs `valgrind`. What the kernel lends to a process, the clock's
+//! code among it, is not counted.
+
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use std::{env, fs};
+
+use resilient_bench::{bare, careful, demand_a_servers_clock, ours, target};
+use serde_json::json;
+use tokio::runtime::Builder;
+use tokio::task::unconstrained;
+
+const ROWS: [&str; 3] = ["ready", "pending", "open"];
+const WAYS: [&str; 3] = ["bare", "ours", "(i)"];
+
+fn main() -> ExitCode {
+    demand_a_servers_clock();
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, row, way, times] = arguments.as_slice()
+        && let Ok(times) = times.parse()
+    {
+        run(row, way, times);
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("valgrind is not there; it counts the instructions");
+        return ExitCode::FAILURE;
+    }
+    println!("{:<12}{:>10}{:>10}{:>10}", "", WAYS[0], WAYS[1], WAYS[2]);
+    let mut counted = serde_json::Map::new();
+    for row in ROWS {
+        let counts = WAYS.map(|way| each(row, way));
+        println!("{row:<12}{:>10.0}{:>10.0}{:>10.0}", counts[0], counts[1], counts[2]);
+        counted.insert(row.into(), WAYS.iter().zip(counts).map(|(way, count)| (*way, json!(count))).collect());
+    }
+    let file = target().join("instructions.json");
+    fs::write(&file, format!("{:#}\n", serde_json::Value::Object(counted))).expect("the results can be written");
+    println!("\nwritten to {}", file.display());
+    ExitCode::SUCCESS
+}
+
+/// Instructions of one call: the least of some runs, as slow as everything is under valgrind, the runtime
+/// may not come to trust the processor's counter, and then asks the system for the time.
+fn each(row: &str, way: &str) -> f64 {
+    const TIMES: u32 = 10_000;
+    let counted = || -> f64 {
+        let me = env::current_exe().expect("a path");
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted_calls*"]);
+        let output = command.arg(me).args([row, way, &TIMES.to_string()]).output().expect("valgrind runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let count = told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+        count.unwrap_or_else(|| panic!("{told}"))
+    };
+    (0..3).map(|_| counted()).fold(f64::INFINITY, f64::min) / f64::from(TIMES)
+}
+
+fn has_other_threads() -> bool {
+    fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1)
+}
+
+/// Only what runs in here is counted.
+#[inline(never)]
+fn counted_calls(calls: impl FnOnce()) {
+    calls();
+    black_box(());
+}
+
+fn run(row: &str, way: &str, times: u64) {
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    macro_rules! again {
+        ($call:path) => {{
+            // What only the first call does is not counted, nor what the clock's own thread does beside it.
+            let _ = runtime.block_on($call(0));
+            while has_other_threads() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            counted_calls(|| {
+                runtime.block_on(unconstrained(async {
+                    for n in 0..times {
+                        let _ = black_box($call(black_box(n)).await);
+                    }
+                }));
+            })
+        }};
+    }
+    match (row, way) {
+        ("ready", "bare") => again!(bare::ready),
+        ("ready", "ours") => again!(ours::ready),
+        ("ready", "(i)") => {
+            careful::install();
+            again!(careful::ready);
+        }
+        ("pending", "bare") => again!(bare::pending),
+        ("pending", "ours") => again!(ours::pending),
+        ("pending", "(i)") => {
+            careful::install();
+            again!(careful::pending);
+        }
+        ("open", "bare") => again!(bare::failing),
+        ("open", "ours") => again!(ours::open),
+        ("open", "(i)") => {
+            careful::install();
+            again!(careful::open);
+        }
+        other => panic!("no such row and way: {other:?}"),
+    }
+}

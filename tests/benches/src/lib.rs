@@ -1,0 +1,78 @@
+//! What the benches share: the function that is called, bare and in each of the ways to guard it,
+//! and the instruments: a clock that interleaves, a counter of allocations.
+
+pub mod allocations;
+pub mod bare;
+pub mod careful;
+pub mod interleaved;
+pub mod ours;
+pub mod stacked;
+
+use std::path::PathBuf;
+
+/// What a call may end with.
+#[derive(Debug, thiserror::Error, resilient_runtime::McpError)]
+pub enum Error {
+    /// The dependency is down, which is not worth another try.
+    #[error("the dependency is down")]
+    #[mcp(kind = unavailable, retryable = false)]
+    Down,
+    /// The pipeline's own.
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] resilient_runtime::ResilienceError),
+}
+
+/// Stops a bench in a build whose clock can be paused: all would be slower than a server is.
+///
+/// # Panics
+/// In such a build.
+pub fn demand_a_servers_clock() {
+    assert!(
+        !resilient_runtime::__private::clock_can_be_paused(),
+        "this build has tokio's feature `test-util`, from the tests that were built with it; add `-p resilient-bench`"
+    );
+}
+
+/// The folder of this build, where results are written to.
+#[must_use]
+pub fn target() -> PathBuf {
+    let binary = std::env::current_exe().unwrap_or_default();
+    // `target/release/deps/bench-…`
+    binary.ancestors().nth(3).map(PathBuf::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use resilient_runtime::{Registry, resilient};
+
+    use super::Error;
+
+    #[resilient(name = "sleeps", timeout = "40ms")]
+    async fn sleeps(time: Duration) -> Result<(), Error> {
+        tokio::time::sleep(time).await;
+        Ok(())
+    }
+
+    /// By itself this package has a clock that nobody can pause, unlike those of the other tests.
+    #[test]
+    fn calls_take_the_time_that_they_take() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            // Until it is known how fast the processor's counter counts, and after that.
+            for round in 1..=10_u32 {
+                let started = Instant::now();
+                assert!(sleeps(Duration::from_millis(10)).await.is_ok());
+                assert!(sleeps(Duration::from_secs(60)).await.is_err());
+                let took = started.elapsed();
+                assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(5), "{took:?}");
+                let read = Registry::global().function("sleeps").expect("counted");
+                let durations = read.durations();
+                assert!(durations.sum >= round * Duration::from_millis(50), "{durations:?}");
+                assert!(durations.sum < round * Duration::from_secs(5), "{durations:?}");
+            }
+        });
+    }
+}

@@ -1,0 +1,122 @@
+//! The function under `#[resilient]`: retry, breaker, timeout, panic barrier, context, statistics.
+
+use std::time::Duration;
+
+use resilient_runtime::__private::{BreakerUse, Location, Policy, Retry, Site, Special, repeat};
+use resilient_runtime::{Breaker, BreakerSettings, Effect, resilient};
+
+use crate::{Error, bare};
+
+/// Has its answer at once.
+///
+/// # Errors
+/// None.
+#[resilient(retry = 3, breaker = "ready", timeout = "30s", read_only)]
+pub async fn ready(n: u64) -> Result<u64, Error> {
+    bare::ready(n).await
+}
+
+/// With a timeout alone.
+///
+/// # Errors
+/// None.
+#[resilient(timeout = "30s")]
+pub async fn timed(n: u64) -> Result<u64, Error> {
+    bare::ready(n).await
+}
+
+/// With a timeout and a breaker.
+///
+/// # Errors
+/// None.
+#[resilient(timeout = "30s", breaker = "ready")]
+pub async fn broken(n: u64) -> Result<u64, Error> {
+    bare::ready(n).await
+}
+
+/// Has its answer at the second poll.
+///
+/// # Errors
+/// None.
+#[resilient(retry = 3, breaker = "pending", timeout = "30s", read_only)]
+pub async fn pending(n: u64) -> Result<u64, Error> {
+    bare::pending(n).await
+}
+
+/// With a bulkhead besides, and an answer at once.
+///
+/// # Errors
+/// None.
+#[resilient(retry = 3, breaker = "limited", timeout = "30s", bulkhead = 64, read_only)]
+pub async fn limited(n: u64) -> Result<u64, Error> {
+    bare::ready(n).await
+}
+
+/// With a bulkhead besides, and an answer at the second poll.
+///
+/// # Errors
+/// None.
+#[resilient(retry = 3, breaker = "limited", timeout = "30s", bulkhead = 64, read_only)]
+pub async fn limited_pending(n: u64) -> Result<u64, Error> {
+    bare::pending(n).await
+}
+
+/// Is rejected after its first calls, for an hour.
+///
+/// # Errors
+/// Always.
+#[resilient(retry = 3, breaker(name = "open", failures = 5, open = "1h"), timeout = "30s", read_only)]
+pub async fn open(n: u64) -> Result<u64, Error> {
+    bare::failing(n).await
+}
+
+/// A breaker for [`rejected`].
+pub static OPEN: Breaker = Breaker::new("alone", BreakerSettings::new().failures(5).open(Duration::from_secs(3_600)));
+
+/// Is rejected by an open breaker that stands alone.
+///
+/// # Errors
+/// Always.
+pub async fn rejected(n: u64) -> Result<u64, Error> {
+    OPEN.call(bare::failing(n)).await
+}
+
+/// So many functions, each with a breaker of its own.
+#[derive(Debug)]
+pub struct Many(Vec<&'static Site>);
+
+impl Many {
+    /// They live as long as the process, as what stands in a `static` does. It is what the macro writes
+    /// for each function; ten thousand of them in source would be compiled for minutes.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        let site = |n: usize| {
+            let name: &'static str = format!("tool_{n}").leak();
+            let policy = Policy::new()
+                .timeout(Duration::from_secs(30))
+                .retry(Retry::new(3))
+                .breaker(BreakerUse::named(name))
+                .effect(Effect::ReadOnly);
+            let location = Location { module: module_path!(), file: file!(), line: line!() };
+            &*Box::leak(Box::new(Site::new(name, location, policy)))
+        };
+        Self((0..count).map(site).collect())
+    }
+
+    /// Calls one of them.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn call(&self, tool: usize, n: u64) -> Result<u64, Error> {
+        let site = self.0[tool];
+        repeat(
+            site.entry(),
+            |_| Some(bare::ready(n)),
+            |answer| {
+                use resilient_runtime::__private::special::AnyAnswer as _;
+                Special(answer).special()
+            },
+        )
+        .await
+    }
+}

@@ -1,0 +1,69 @@
+//! Tools without the hook, which take the request as an argument: their answers say of the call what they
+//! can know, whoever makes the answer.
+
+use resilient_runtime::{McpError, ResilienceError, resilient};
+use resilient_tests::in_process::{self, Client};
+use rmcp::model::CallToolRequestParams;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use serde_json::Value;
+
+#[derive(Debug, thiserror::Error, McpError)]
+enum Failure {
+    #[error("down")]
+    #[mcp(kind = unavailable)]
+    Down,
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
+struct Shop;
+
+#[tool_router(server_handler)]
+impl Shop {
+    /// Is cut off: the answer is the pipeline's.
+    #[resilient(timeout = "20ms", read_only)]
+    #[tool]
+    async fn hangs(&self, context: RequestContext<RoleServer>) -> Result<String, rmcp::ErrorData> {
+        std::future::pending::<()>().await;
+        Ok(context.id.to_string())
+    }
+
+    /// Fails, and so does what is to answer instead.
+    #[resilient(timeout = "20ms", fallback = instead, read_only)]
+    #[tool]
+    async fn fails(&self, context: RequestContext<RoleServer>) -> Result<String, Failure> {
+        if context.ct.is_cancelled() { Ok(String::new()) } else { Err(Failure::Down) }
+    }
+}
+
+#[expect(clippy::unused_async, reason = "a fallback is")]
+async fn instead(_: RequestContext<RoleServer>, _: &Failure) -> Result<String, Failure> {
+    Err(Failure::Down)
+}
+
+async fn told(client: &Client, tool: &'static str) -> Value {
+    const ERROR: &str = "io.crates.resilient-runtime/error";
+    match client.call_tool(CallToolRequestParams::new(tool)).await {
+        Ok(answer) => answer.meta.expect("meta").0[ERROR].clone(),
+        Err(rmcp::ServiceError::McpError(error)) => error.data.expect("data")[ERROR].clone(),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_pipeline_makes_has_the_id_of_the_request() {
+    let client = in_process::connect(Shop).await;
+    let hangs = told(&client, "hangs").await;
+    assert_eq!(hangs["kind"], "timeout");
+    assert!(hangs["correlation_id"].is_string(), "{hangs}");
+    assert_eq!(hangs["retryable"], true, "it only reads: {hangs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_nothing_could_answer_for_is_told_as_what_it_is() {
+    let client = in_process::connect(Shop).await;
+    let fails = told(&client, "fails").await;
+    assert_eq!(fails["kind"], "unavailable", "{fails}");
+}
