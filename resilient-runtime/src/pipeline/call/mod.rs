@@ -3,6 +3,7 @@
 
 mod ask;
 mod claim;
+mod end;
 mod limits;
 mod settle;
 mod verdict;
@@ -26,7 +27,7 @@ use claim::Origin;
 use super::answer::Meaning;
 use super::body::{Body, barrier};
 use super::turn::{Got, Turn};
-use crate::breaker::{Breaker, Signal, Ticket, Took};
+use crate::breaker::{Breaker, Ticket, Took};
 use crate::bulkhead;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
@@ -34,7 +35,7 @@ use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
 use crate::retry::Budget;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome, RecentErrors, ToolStatistics};
+use crate::statistics::{Outcome, RecentErrors, ToolStatistics};
 use crate::telemetry;
 
 #[derive(Debug, Clone, Copy)]
@@ -355,97 +356,6 @@ impl<'a> Call<'a> {
 
     pub(crate) fn attempts(&self) -> u32 {
         self.attempt
-    }
-
-    /// The call is over.
-    pub(crate) fn finish(mut self: Pin<&mut Self>, verdict: &Verdict) {
-        *self.as_mut().project().fault = verdict.fault();
-        self.end(verdict.outcome());
-    }
-
-    /// The call is over, and something else answered.
-    pub(crate) fn finish_degraded(mut self: Pin<&mut Self>, verdict: &Verdict) {
-        *self.as_mut().project().fault = verdict.fault();
-        self.end(Outcome::Fallback);
-    }
-
-    /// Nobody waits for it any more.
-    #[cold]
-    fn dropped(self: Pin<&mut Self>) {
-        // A panic that no barrier was around takes the future with it.
-        self.end(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled });
-    }
-
-    /// Counts the call, once, and gives back what it may still hold.
-    pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome) {
-        if self.outcome.is_some() {
-            return;
-        }
-        *self.as_mut().project().outcome = Some(outcome);
-        let now = self.ended.unwrap_or_else(Moment::now);
-        if self.is_running || self.ticket.is_some() || self.turn.as_ref().is_some_and(Turn::holds_anything) {
-            self.as_mut().break_off(outcome, now);
-        }
-        if self.reports {
-            self.report(outcome);
-        } else {
-            let statistics = &self.binding.statistics;
-            if outcome == Outcome::Ok && !self.is_part {
-                statistics.call_succeeded(now.micros_since(self.started));
-            } else {
-                let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
-                statistics.call_ended(outcome, self.fault, error, (!self.is_part).then_some(took));
-            }
-            if telemetry::is_listened_to() {
-                self.tell_end(outcome, now.since(self.started));
-            }
-        }
-    }
-
-    #[cold]
-    fn tell_end(&self, outcome: Outcome, took: Duration) {
-        // Also where a panic drops the call; a second one would end the process.
-        barrier(|| {
-            telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
-        });
-    }
-
-    /// Ends what has not ended by itself.
-    #[cold]
-    fn break_off(mut self: Pin<&mut Self>, outcome: Outcome, now: Moment) {
-        let is_panic = outcome == Outcome::Panic;
-        self.as_mut().attempt_ended(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled }, now);
-        self.give_back();
-    }
-
-    /// Counts the attempt that runs, if one does.
-    fn attempt_ended(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) {
-        if std::mem::take(self.as_mut().project().is_running) {
-            self.attempt_statistics().ended(outcome, now.micros_since(self.attempt_started));
-        }
-    }
-
-    /// Where its attempts are counted. The breakers of all keys are one to whoever looks.
-    fn attempt_statistics(&self) -> &AttemptStatistics {
-        let plain = self.binding.breaker.as_deref().map(Breaker::attempts);
-        plain.unwrap_or_else(|| self.binding.statistics.own_attempts())
-    }
-
-    /// Gives back whatever it holds; that says nothing about the dependency.
-    fn give_back(mut self: Pin<&mut Self>) {
-        let ticket = self.as_mut().release();
-        if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
-            breaker.record(ticket, Signal::Neutral, Took::Nothing);
-        }
-    }
-
-    /// Leaves the bulkhead, and hands out the ticket, which is to be recorded.
-    fn release(self: Pin<&mut Self>) -> Option<Ticket> {
-        let this = self.project();
-        if let Some(turn) = this.turn {
-            turn.give_back();
-        }
-        this.ticket.take()
     }
 
     /// The request whose hook wants to hear how the call goes.

@@ -1,0 +1,105 @@
+//! The end of a call: it is counted once, and gives back whatever it still holds.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::{Call, Verdict};
+use crate::breaker::{Breaker, Signal, Ticket, Took};
+use crate::clock::Moment;
+use crate::pipeline::body::barrier;
+use crate::pipeline::turn::Turn;
+use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome};
+use crate::telemetry;
+
+impl Call<'_> {
+    /// The call is over.
+    pub(crate) fn finish(mut self: Pin<&mut Self>, verdict: &Verdict) {
+        *self.as_mut().project().fault = verdict.fault();
+        self.end(verdict.outcome());
+    }
+
+    /// The call is over, and something else answered.
+    pub(crate) fn finish_degraded(mut self: Pin<&mut Self>, verdict: &Verdict) {
+        *self.as_mut().project().fault = verdict.fault();
+        self.end(Outcome::Fallback);
+    }
+
+    /// Nobody waits for it any more.
+    #[cold]
+    pub(super) fn dropped(self: Pin<&mut Self>) {
+        // A panic that no barrier was around takes the future with it.
+        self.end(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled });
+    }
+
+    /// Counts the call, once, and gives back what it may still hold.
+    pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome) {
+        if self.outcome.is_some() {
+            return;
+        }
+        *self.as_mut().project().outcome = Some(outcome);
+        let now = self.ended.unwrap_or_else(Moment::now);
+        if self.is_running || self.ticket.is_some() || self.turn.as_ref().is_some_and(Turn::holds_anything) {
+            self.as_mut().break_off(outcome, now);
+        }
+        if self.reports {
+            self.report(outcome);
+        } else {
+            let statistics = &self.binding.statistics;
+            if outcome == Outcome::Ok && !self.is_part {
+                statistics.call_succeeded(now.micros_since(self.started));
+            } else {
+                let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
+                statistics.call_ended(outcome, self.fault, error, (!self.is_part).then_some(took));
+            }
+            if telemetry::is_listened_to() {
+                self.tell_end(outcome, now.since(self.started));
+            }
+        }
+    }
+
+    #[cold]
+    fn tell_end(&self, outcome: Outcome, took: Duration) {
+        // Also where a panic drops the call; a second one would end the process.
+        barrier(|| {
+            telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempt, self.context.as_ref());
+        });
+    }
+
+    /// Ends what has not ended by itself.
+    #[cold]
+    fn break_off(mut self: Pin<&mut Self>, outcome: Outcome, now: Moment) {
+        let is_panic = outcome == Outcome::Panic;
+        self.as_mut().attempt_ended(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled }, now);
+        self.give_back();
+    }
+
+    /// Counts the attempt that runs, if one does.
+    pub(super) fn attempt_ended(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) {
+        if std::mem::take(self.as_mut().project().is_running) {
+            self.attempt_statistics().ended(outcome, now.micros_since(self.attempt_started));
+        }
+    }
+
+    /// Where its attempts are counted. The breakers of all keys are one to whoever looks.
+    pub(super) fn attempt_statistics(&self) -> &AttemptStatistics {
+        let plain = self.binding.breaker.as_deref().map(Breaker::attempts);
+        plain.unwrap_or_else(|| self.binding.statistics.own_attempts())
+    }
+
+    /// Gives back whatever it holds; that says nothing about the dependency.
+    pub(super) fn give_back(mut self: Pin<&mut Self>) {
+        let ticket = self.as_mut().release();
+        if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
+            breaker.record(ticket, Signal::Neutral, Took::Nothing);
+        }
+    }
+
+    /// Leaves the bulkhead, and hands out the ticket, which is to be recorded.
+    pub(super) fn release(self: Pin<&mut Self>) -> Option<Ticket> {
+        let this = self.project();
+        if let Some(turn) = this.turn {
+            turn.give_back();
+        }
+        this.ticket.take()
+    }
+}
