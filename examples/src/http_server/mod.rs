@@ -29,8 +29,7 @@ use self::{
 };
 use crate::{
     http::provide_tls,
-    make::{api::MakeApi, server::MakeServer, settings::Settings},
-    upstream::{DEMO_SEED, DEMO_TOKEN, Upstream},
+    make::{api::MakeApi, or_demo, server::MakeServer, settings::Settings},
 };
 
 mod admin;
@@ -99,14 +98,7 @@ fn run<T>(future: impl Future<Output = Result<T, Box<dyn Error>>>, then: impl Fn
 /// Serves until it is told to stop. Without settings, on an embedded upstream.
 async fn serve(options: Options, settings: Option<Settings>) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
-    let (settings, _upstream) = if let Some(settings) = settings {
-        (settings, None)
-    } else {
-        let upstream = Upstream::start(DEMO_TOKEN, DEMO_SEED).await?;
-        // Whoever started this process reads the address here, and may steer.
-        tracing::info!(upstream = upstream.origin(), "the demo's upstream is up");
-        (Settings::for_demo(&upstream.base_url(), DEMO_TOKEN)?, Some(upstream))
-    };
+    let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
     let health = Arc::new(Health::new().check(check::make(api.clone())));
 

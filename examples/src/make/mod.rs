@@ -78,16 +78,20 @@ fn serve_blocking(mode: Mode) -> ExitCode {
 
 /// Serves over stdio until the client has gone. Without settings, on an embedded upstream.
 async fn serve(mode: Mode, settings: Option<Settings>) -> Result<(), Box<dyn Error>> {
-    let (settings, _upstream) = if let Some(settings) = settings {
-        (settings, None)
-    } else {
-        let upstream = Upstream::start(DEMO_TOKEN, DEMO_SEED).await?;
-        // Whoever started this process reads the address here, and may steer.
-        tracing::info!(upstream = upstream.origin(), "the demo's upstream is up");
-        (Settings::for_demo(&upstream.base_url(), DEMO_TOKEN)?, Some(upstream))
-    };
+    let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
     if mode.bare { converse(BareServer::new(api)).await } else { converse(MakeServer::new(api)).await }
+}
+
+/// These settings, or without any those of an embedded upstream, which lasts as long as it is kept.
+pub(crate) async fn or_demo(settings: Option<Settings>) -> Result<(Settings, Option<Upstream>), Box<dyn Error>> {
+    if let Some(settings) = settings {
+        return Ok((settings, None));
+    }
+    let upstream = Upstream::start(DEMO_TOKEN, DEMO_SEED).await?;
+    // Whoever started this process reads the address here, and may steer.
+    tracing::info!(upstream = upstream.origin(), "the demo's upstream is up");
+    Ok((Settings::for_demo(&upstream.base_url(), DEMO_TOKEN)?, Some(upstream)))
 }
 
 async fn converse(server: impl ServerHandler) -> Result<(), Box<dyn Error>> {

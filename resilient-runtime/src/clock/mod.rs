@@ -16,8 +16,8 @@ use tokio::time::{Instant, Sleep};
 
 pub(crate) use moment::{CAN_BE_PAUSED, Moment};
 
-/// Nanoseconds since an hour before this process first asked. It stops some years before the largest number, so that a moment a few
-/// years later is a number as well.
+/// Nanoseconds since an hour before this process first asked. It stops some years before the largest
+/// number, so that a moment a few years later is a number as well.
 #[cfg(feature = "rate-limit")]
 pub(crate) fn nanos(now: Instant) -> u64 {
     const END: u64 = u64::MAX - 10 * 365 * 24 * 60 * 60 * 1_000_000_000;
@@ -47,6 +47,11 @@ fn saturating_nanos(duration: Duration) -> u64 {
 /// Whole milliseconds, the largest number for what does not fit.
 pub(crate) fn saturating_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whole microseconds, likewise.
+pub(crate) fn saturating_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The moment `after` from `now`; for what no clock can express, about thirty years from now,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::sharded::{Counters, Sharded};
+use crate::clock::saturating_micros;
 
 /// The upper edges in milliseconds, each included: about five to a decade, with every edge of the
 /// OpenTelemetry convention for `mcp.server.operation.duration` among them.
@@ -64,7 +65,7 @@ impl Histogram {
     }
 
     pub(crate) fn record(&self, duration: Duration) {
-        self.record_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+        self.record_micros(saturating_micros(duration));
     }
 
     pub(crate) fn record_micros(&self, micros: u64) {

@@ -11,7 +11,7 @@ use super::failures::{ErrorCount, ErrorType, Failures};
 use super::histogram::{self, HistogramSnapshot};
 use super::sharded::Sharded;
 use super::{Outcome, Rejected, Suppressed};
-use crate::clock::Moment;
+use crate::clock::{Moment, saturating_micros};
 use crate::error::TimeoutScope;
 
 // What nearly every call changes is in one cache line.
@@ -109,7 +109,7 @@ impl ToolStatistics {
         let counted = match (took, error) {
             (None, _) => None,
             (Some(took), None) => {
-                self.counts.mine().record(DURATIONS, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+                self.counts.mine().record(DURATIONS, saturating_micros(took));
                 None
             }
             (Some(took), Some(error)) => {
