@@ -10,7 +10,10 @@
 //! binary), and so that tests can start the same server as a child process.
 
 pub mod demo;
+pub mod embedded;
 pub mod http;
 pub mod http_server;
 pub mod make;
+mod process;
+pub mod stdio;
 pub mod upstream;

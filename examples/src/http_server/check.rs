@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use resilient_runtime::health::{CheckResult, HealthCheck};
 use serde_json::json;
 
-use super::with_causes;
 use crate::make::api::MakeApi;
+use crate::process::with_causes;
 
 /// How long Make may take.
 const LIMIT: Duration = Duration::from_secs(3);

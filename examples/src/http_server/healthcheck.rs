@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::with_causes;
 use crate::http::loopback_client;
+use crate::process::with_causes;
 
 /// How long the server may take, all in all.
 const LIMIT: Duration = Duration::from_secs(3);

@@ -1,14 +1,6 @@
 //! `http-server`: the tools of [`make`](crate::make) over HTTP, with health, metrics and an end that loses no call.
 
-use std::{
-    error::Error,
-    ffi::OsString,
-    io::{self, Write},
-    net::SocketAddr,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Router, middleware::from_fn_with_state};
 use resilient_runtime::{Registry, Resilience, health::Health, http};
@@ -30,6 +22,7 @@ use self::{
 use crate::{
     http::provide_tls,
     make::{api::MakeApi, or_demo, server::MakeServer, settings::Settings},
+    process::{USAGE, fail, run, tell},
 };
 
 mod admin;
@@ -39,8 +32,8 @@ mod gate;
 mod healthcheck;
 mod stop;
 
-/// The exit code of a server that was called wrongly or is not configured.
-const USAGE: u8 = 2;
+/// Begins every line that it writes itself.
+const NAME: &str = "http-server";
 
 /// What is left to the network after the last answer, and to connections after that.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -54,9 +47,11 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(args) {
         Ok(Command::Help) => tell(io::stdout(), HELP.trim_end(), 0),
         Ok(Command::Version) => tell(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
-        Ok(Command::Healthcheck { url }) => run(async { Ok(healthcheck::ask(&url).await) }, |told| match told {
-            Ok(line) => tell(io::stdout(), &line, 0),
-            Err(line) => tell(io::stderr(), &line, 1),
+        Ok(Command::Healthcheck { url }) => run(NAME, async {
+            Ok(match healthcheck::ask(&url).await {
+                Ok(line) => tell(io::stdout(), &line, 0),
+                Err(line) => tell(io::stderr(), &line, 1),
+            })
         }),
         Ok(Command::Serve(options)) => {
             // Whatever exports traces is an HTTP client too.
@@ -65,38 +60,24 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _logging = resilient_runtime::init();
             start(options)
         }
-        Err(error) => fail(&error, USAGE),
+        Err(error) => fail(NAME, &error, USAGE),
     }
 }
 
 fn start(options: Options) -> ExitCode {
     // Before anything is guarded, so that all of it runs under the same settings.
     if let Err(error) = Resilience::from_env().tools(MakeServer::tool_router).start() {
-        return fail(&error, USAGE);
+        return fail(NAME, &error, USAGE);
     }
     let settings = if options.demo { None } else { Some(Settings::from_env()) };
     match settings.transpose() {
-        Ok(settings) => run(serve(options, settings), |()| ExitCode::SUCCESS),
-        Err(error) => fail(&error, USAGE),
-    }
-}
-
-/// Runs to the end, and leaves what is still running then behind.
-fn run<T>(future: impl Future<Output = Result<T, Box<dyn Error>>>, then: impl FnOnce(T) -> ExitCode) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error, 1),
-    };
-    let ended = runtime.block_on(future);
-    runtime.shutdown_background();
-    match ended {
-        Ok(value) => then(value),
-        Err(error) => fail(error.as_ref(), 1),
+        Ok(settings) => run(NAME, serve(options, settings)),
+        Err(error) => fail(NAME, &error, USAGE),
     }
 }
 
 /// Serves until it is told to stop. Without settings, on an embedded upstream.
-async fn serve(options: Options, settings: Option<Settings>) -> Result<(), Box<dyn Error>> {
+async fn serve(options: Options, settings: Option<Settings>) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
@@ -154,7 +135,7 @@ async fn serve(options: Options, settings: Option<Settings>) -> Result<(), Box<d
         }
     }
     watching.abort();
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Waits until nothing is answered any more. A call of a session goes on when its client has lost the
@@ -195,24 +176,4 @@ fn config(address: SocketAddr, hosts: Vec<String>) -> StreamableHttpServerConfig
 fn longest_answer() -> Duration {
     let policies = Registry::global().policies();
     policies.iter().map(|policy| policy.latest_answer().unwrap_or(UNGUARDED)).max().unwrap_or(UNGUARDED)
-}
-
-fn fail(error: &dyn Error, code: u8) -> ExitCode {
-    tell(io::stderr(), &format!("http-server: {}", with_causes(error)), code)
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// Writes a line; that nobody reads it is no reason to end otherwise.
-fn tell(mut to: impl Write, text: &str, code: u8) -> ExitCode {
-    let _ = writeln!(to, "{text}");
-    ExitCode::from(code)
 }

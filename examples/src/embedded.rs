@@ -1,0 +1,43 @@
+//! An upstream inside the process, for servers that are shown without an account.
+
+use std::{io, net::SocketAddr};
+
+use axum::Router;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// A running upstream on a free loopback port; it stops when this is dropped.
+#[derive(Debug)]
+pub struct Embedded {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Starts to serve these routes.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn start(routes: Router) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, routes).await {
+                tracing::error!(%error, "the embedded upstream stopped");
+            }
+        });
+        Ok(Self { address, task })
+    }
+
+    /// Where it is: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

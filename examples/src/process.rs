@@ -1,0 +1,44 @@
+//! What is the same in every server here that is not MCP: how its process runs, fails and ends.
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// The exit code of a server that was called wrongly or is not configured.
+pub(crate) const USAGE: u8 = 2;
+
+/// Runs to the end, and leaves what is still running then behind: a read of stdin or a call without an end must
+/// not keep the process alive after its client has gone.
+pub(crate) fn run(program: &str, future: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(program, &error, 1),
+    };
+    let ended = runtime.block_on(future);
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|error| fail(program, error.as_ref(), 1))
+}
+
+/// Says on stderr why the program ends, with every cause.
+pub(crate) fn fail(program: &str, error: &dyn Error, code: u8) -> ExitCode {
+    tell(io::stderr(), &format!("{program}: {}", with_causes(error)), code)
+}
+
+/// An error's text, and those of its causes.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Writes a line; that nobody reads it is no reason to end otherwise.
+pub(crate) fn tell(mut to: impl Write, text: &str, code: u8) -> ExitCode {
+    let _ = writeln!(to, "{text}");
+    ExitCode::from(code)
+}
