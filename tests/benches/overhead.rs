@@ -9,9 +9,10 @@ use std::hint::black_box;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 use std::{env, fs, io};
 
-use resilient_bench::interleaved::{Way, time};
+use resilient_bench::interleaved::{TURN, Way, time};
 use resilient_bench::{bare, careful, demand_a_servers_clock, ours, stacked, target};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -22,6 +23,8 @@ const SPANS: &str = "RESILIENT_BENCH_SPANS";
 
 const TASKS: u64 = 32;
 const TOOLS: usize = 10_000;
+/// In which each of so many tools is called often.
+const LONG_TURN: Duration = Duration::from_millis(100);
 
 fn main() {
     demand_a_servers_clock();
@@ -51,8 +54,10 @@ fn without_spans() -> Vec<Value> {
         row("breaker open, the breaker alone", rejected_ways()),
         row("ready, a thread of its own", threads(1)),
         row("ready, 2 threads, one breaker", threads(2)),
-        row("ready, 10,000 tools", many_ways()),
     ];
+    // The same twice: in a long turn each tool comes many times, in a short one after the others have had the caches.
+    rows.push(row_of_turns("ready, 10,000 tools", many_ways(), LONG_TURN));
+    rows.push(row("ready, 10,000 tools, cold", many_ways()));
     let child =
         env::current_exe().and_then(|me| Command::new(me).env(SPANS, "1").output()).expect("the bench with spans");
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
@@ -249,9 +254,13 @@ fn scattered(n: u64) -> usize {
     usize::try_from(mixed).unwrap_or(0) % TOOLS
 }
 
-fn row(name: &str, mut ways: Vec<Way<'static>>) -> Value {
+fn row(name: &str, ways: Vec<Way<'static>>) -> Value {
+    row_of_turns(name, ways, TURN)
+}
+
+fn row_of_turns(name: &str, mut ways: Vec<Way<'static>>, turn: Duration) -> Value {
     let allocations: Vec<f64> = ways.iter_mut().map(Way::allocations).collect();
-    let times = time(&mut ways, careful::upkeep);
+    let times = time(&mut ways, turn, careful::upkeep);
     let of = |wanted: &str| ways.iter().position(|way| way.name == wanted).map(|index| times[index]);
     let bare = of(BARE).unwrap_or(f64::NAN);
     let measured: BTreeMap<&str, Value> = ways

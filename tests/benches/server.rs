@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use resilient_bench::interleaved::{Way, time};
+use resilient_bench::interleaved::{TURN, Way, time};
 use resilient_bench::{Error, demand_a_servers_clock, target};
 use resilient_runtime::mcp::CALL_META;
 use resilient_runtime::resilient;
@@ -189,7 +189,7 @@ fn main() {
             })
         });
         let allocations: Vec<f64> = repeated.iter_mut().map(Way::allocations).collect();
-        let times = time(&mut repeated, || {});
+        let times = time(&mut repeated, TURN, || {});
         for (index, (name, client)) in ways.into_iter().enumerate() {
             let (p50, p99) = percentiles(&runtime, client, tool, &arguments);
             let (ns, over) = (times[index], times[index] / times[0]);

@@ -39,7 +39,6 @@ use self::sync::{AtomicU64, Ordering};
 use self::window::{Place, Results, Sample};
 use crate::ResilienceError;
 use crate::clock::{self, Moment};
-use crate::retry::Budget;
 use crate::statistics::{AttemptStatistics, Heard};
 
 /// A circuit breaker. It can sit in a `static`.
@@ -50,7 +49,7 @@ use crate::statistics::{AttemptStatistics, Heard};
 /// static MAKE: Breaker = Breaker::new("make", BreakerSettings::new().failures(3));
 /// assert_eq!(MAKE.state(), BreakerState::Closed);
 /// ```
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Breaker {
     // In this order: what every call reads is together.
     word: AtomicU64,
@@ -60,7 +59,6 @@ pub struct Breaker {
     /// Whether the settings that hold want results to be kept.
     has_window: AtomicBool,
     attempts: AttemptStatistics,
-    budget: Budget,
     is_own: bool,
     declared: OnceLock<BreakerSettings>,
     /// What holds until somebody declares settings, if anybody may.
@@ -96,7 +94,6 @@ impl Breaker {
             last_failure: AtomicU64::new(0),
             failures_in_a_row: AtomicU32::new(0),
             has_window: AtomicBool::new(otherwise.has_window()),
-            budget: Budget::new(),
             attempts: AttemptStatistics::new(),
         }
     }
@@ -180,7 +177,7 @@ impl Breaker {
         }
     }
 
-    /// How long the attempts took that it let through.
+    /// The attempts that it let through, and the retries that all of its users may have together.
     pub(crate) const fn attempts(&self) -> &AttemptStatistics {
         &self.attempts
     }
@@ -313,11 +310,6 @@ impl Breaker {
             State::Open => self.remaining().is_some_and(|left| left > delay),
             State::Closed | State::HalfOpen => false,
         }
-    }
-
-    /// The budget of retries of everybody who uses this breaker.
-    pub(crate) const fn budget(&self) -> &Budget {
-        &self.budget
     }
 
     /// Whether dropping it would lose nothing that decides about a call.

@@ -134,7 +134,7 @@ impl<'a, C> Cached<'a, C> {
 
     fn with_answers<T>(&self, ask: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
         let key = self.key?.0;
-        self.site.bind().answers.as_ref().map(|answers| ask(answers, key))
+        self.site.bind().seldom.answers.as_ref().map(|answers| ask(answers, key))
     }
 }
 

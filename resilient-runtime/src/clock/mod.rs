@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-pub(crate) use moment::{CAN_BE_PAUSED, Moment};
+pub(crate) use moment::{CAN_BE_PAUSED, Length, Moment};
 
 /// Nanoseconds since an hour before this process first asked. It stops some years before the largest
 /// number, so that a moment a few years later is a number as well.

@@ -11,6 +11,20 @@ use super::{later, origin, saturating_nanos, since_origin};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
+/// How long something lasts, in nanoseconds: as saturating as moments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Length(u64);
+
+impl Length {
+    pub(crate) const ENDLESS: Self = Self(u64::MAX);
+}
+
+impl From<Duration> for Length {
+    fn from(duration: Duration) -> Self {
+        Self(saturating_nanos(duration))
+    }
+}
+
 impl Moment {
     /// Before all others.
     pub(crate) const FIRST: Self = Self(0);
@@ -28,8 +42,8 @@ impl Moment {
         Self(saturating_nanos(since_origin(instant)))
     }
 
-    pub(crate) fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(saturating_nanos(duration)))
+    pub(crate) fn after(self, length: impl Into<Length>) -> Self {
+        Self(self.0.saturating_add(length.into().0))
     }
 
     /// The time since an earlier moment; none at all since a later one.

@@ -17,7 +17,7 @@ pub(super) fn tell_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>
         if let Some(site) = site {
             let meta = route.attr.meta.get_or_insert_with(MetaObject::default);
             // What the tool says of itself stays.
-            meta.0.entry(POLICY_META).or_insert_with(|| policy(&site.bind_globally().policy));
+            meta.0.entry(POLICY_META).or_insert_with(|| policy(site.bind_globally().policy()));
         }
     }
 }

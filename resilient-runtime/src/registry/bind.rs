@@ -1,7 +1,6 @@
 //! Binding a guarded function to what it shares with others.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
 
@@ -10,30 +9,34 @@ use super::settings::Holding;
 use super::{BreakerHandle, Held, Registry, entry};
 use crate::breaker::{Breaker, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
+use crate::clock::{Length, Moment};
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
-use crate::retry::Budget;
 use crate::site::Site;
 use crate::statistics::{RecentErrors, ToolStatistics};
 
-/// What one function is bound to. In this order: what every call reads is together.
-#[repr(C)]
+/// What one function is bound to: what every call reads, in less than a cache line.
 pub(crate) struct Binding {
     pub(crate) statistics: Arc<ToolStatistics>,
     pub(crate) breaker: Option<BreakerHandle>,
     /// That of the whole call by its policy.
-    pub(crate) timeout: Duration,
-    /// That of one attempt.
-    pub(crate) attempt_limit: Option<Duration>,
+    pub(crate) timeout: Length,
+    /// That of one attempt, where it has one.
+    attempt_limit: Length,
     pub(crate) retries: u32,
     /// Whether first attempts count for a budget of retries.
     pub(crate) earns_retries: bool,
+    /// Whether there is a bulkhead or a rate limit.
+    pub(crate) is_limited: bool,
+    pub(crate) seldom: Box<Seldom>,
+}
+
+/// What few calls need of it.
+pub(crate) struct Seldom {
     pub(crate) bulkheads: Option<Arc<Bulkheads>>,
     #[cfg(feature = "rate-limit")]
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
-    /// Of a function that retries without a breaker; with one, its users share a budget.
-    pub(crate) own_budget: Option<Box<Budget>>,
-    pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
+    keyed_breakers: Option<Arc<KeyedBreakers>>,
     pub(crate) recent: Arc<RecentErrors>,
     /// Its policy, with what was set at start.
     pub(crate) policy: Policy,
@@ -45,7 +48,16 @@ impl Binding {
     /// The breaker of this key, where the policy has keys.
     #[cold]
     pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
-        Some(self.keyed_breakers.as_ref()?.get(key))
+        Some(self.seldom.keyed_breakers.as_ref()?.get(key))
+    }
+
+    /// When an attempt that begins now has had its time, if it has a limit of its own.
+    pub(crate) fn attempt_end(&self, started: Moment) -> Option<Moment> {
+        (self.attempt_limit != Length::ENDLESS).then(|| started.after(self.attempt_limit))
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.seldom.policy
     }
 }
 
@@ -68,22 +80,25 @@ impl Registry {
             let _ = statistics.own_attempts();
         }
         self.describe(site, &policy, breaker.clone());
-        Binding {
-            timeout: policy.timeout,
-            attempt_limit: policy.attempt_limit(),
-            retries: policy.retries(),
-            earns_retries: policy.retry.is_some_and(|retry| retry.budget.is_some()),
-            policy,
-            statistics,
+        let seldom = Seldom {
             recent: self.recent(),
-            breaker,
             keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
-            own_budget: policy.retry.map(|_| Box::new(Budget::new())),
             bulkheads: policy.bulkhead.map(|wanted| self.bulkheads(wanted, site)),
             #[cfg(feature = "rate-limit")]
             rate_limits: policy.rate_limit.map(|wanted| self.rate_limits(wanted, site)),
             #[cfg(feature = "cache")]
             answers: policy.cache.map(crate::cache::Answers::new),
+            policy,
+        };
+        Binding {
+            statistics,
+            breaker,
+            timeout: policy.timeout.into(),
+            attempt_limit: policy.attempt_limit().map_or(Length::ENDLESS, Length::from),
+            retries: policy.retries(),
+            earns_retries: policy.retry.is_some_and(|retry| retry.budget.is_some()),
+            is_limited: policy.bulkhead.is_some() || policy.rate_limit.is_some(),
+            seldom: Box::new(seldom),
         }
     }
 

@@ -8,72 +8,96 @@
 //! retried at all. The numbers are those of Finagle's budget and of tower's, with a smaller reserve.
 
 use std::cmp::Ordering;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
-
-use crate::statistics::sharded::Sharded;
 
 /// How many seconds count, and how many retries there may be in them whatever else happens.
 const SECONDS: u64 = 10;
 const SLOTS: usize = 10;
 const RESERVE: f64 = 10.0;
 
-/// More cells than seconds, so that a cell is old before it is needed again.
-const CELLS: usize = 16;
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
-/// First calls and retries of the last seconds.
-pub(crate) struct Budget {
-    /// A second and a count in each cell.
-    calls: Sharded<CELLS>,
-    /// Retries are rare: a lock keeps them exact.
-    retries: Mutex<[(u64, u32); SLOTS]>,
+/// First calls and retries of the last seconds. The calls of the second that runs are in cells that each thread
+/// has of its own: a second and a count.
+pub(crate) struct Budget(Mutex<Book>);
+
+/// Both are rare: a retry, and the first call of a second. A lock keeps them exact.
+struct Book {
+    calls: Tally,
+    retries: Tally,
 }
 
 impl Budget {
     pub(crate) const fn new() -> Self {
-        Self { calls: Sharded::new(), retries: Mutex::new([(0, 0); SLOTS]) }
+        Self(Mutex::new(Book { calls: Tally::new(), retries: Tally::new() }))
     }
 
-    /// Counts a first call, in this second.
-    pub(crate) fn deposit(&self, now: u64) {
+    /// What becomes of a cell by a first call in this second.
+    pub(crate) fn one_more(seen: u64, now: u64) -> Option<u64> {
         let second = second(now);
-        let cell = usize::try_from(second).unwrap_or(0) % CELLS;
-        self.calls.mine().change(cell, |seen| match (seen >> COUNT_BITS).cmp(&second) {
+        match (seen >> COUNT_BITS).cmp(&second) {
             // A newer second in the cell is another thread's whose clock was read later.
             Ordering::Greater => None,
             Ordering::Equal if seen & COUNT_MASK == COUNT_MASK => None,
             Ordering::Equal => Some(seen + 1),
             Ordering::Less => Some(second << COUNT_BITS | 1),
-        });
+        }
     }
 
-    /// Takes out one retry in this second, if there is one left.
-    pub(crate) fn withdraw(&self, now: u64, share: f64) -> bool {
+    /// Keeps what was in a cell before the first call of this second.
+    pub(crate) fn keep(&self, before: u64, now: u64) {
+        if before >> COUNT_BITS < second(now) && before != 0 {
+            self.keep_older(before);
+        }
+    }
+
+    #[cold]
+    fn keep_older(&self, before: u64) {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        book.calls.add(before >> COUNT_BITS, before & COUNT_MASK);
+    }
+
+    /// Takes out one retry in this second, if there is one left. A call that is between its cell and the book earns
+    /// nothing for that moment.
+    pub(crate) fn withdraw(&self, now: u64, share: f64, running: impl Iterator<Item = u64>) -> bool {
         let second = second(now);
-        let recent = |then: u64| then + SECONDS > second && then <= second;
-        let calls: u64 = (0..CELLS)
-            .flat_map(|cell| self.calls.cells(cell))
-            .map(|cell| cell.load(Relaxed))
-            .filter(|cell| recent(cell >> COUNT_BITS))
-            .map(|cell| cell & COUNT_MASK)
-            .sum();
-        let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_come = |then: u64| then + SECONDS > second && then <= second;
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = running.filter(|cell| has_come(cell >> COUNT_BITS)).map(|cell| cell & COUNT_MASK);
+        let calls = running.sum::<u64>() + book.calls.sum(has_come);
         // Booked by a clock that was read a little later, a retry is spent all the same.
-        let spent: u64 =
-            retries.iter().filter(|(then, _)| then + SECONDS > second).map(|(_, count)| u64::from(*count)).sum();
+        let spent = book.retries.sum(|then| then + SECONDS > second);
         #[expect(clippy::cast_precision_loss, reason = "nobody calls 2⁵³ times in ten seconds")]
         let left = (calls as f64).mul_add(share, RESERVE) - spent as f64;
-        if left < 1.0 {
-            return false;
+        let is_granted = left >= 1.0;
+        if is_granted {
+            book.retries.add(second, 1);
         }
+        is_granted
+    }
+}
+
+/// How many there were in each of the last seconds.
+struct Tally([(u64, u64); SLOTS]);
+
+impl Tally {
+    const fn new() -> Self {
+        Self([(0, 0); SLOTS])
+    }
+
+    fn add(&mut self, second: u64, more: u64) {
         let slot = usize::try_from(second % SECONDS).unwrap_or(0);
-        if let Some((then, count)) = retries.get_mut(slot) {
-            *count = if *then == second { count.saturating_add(1) } else { 1 };
-            *then = second;
+        if let Some((then, count)) = self.0.get_mut(slot) {
+            if *then < second {
+                (*then, *count) = (second, 0);
+            }
+            *count = count.saturating_add(more);
         }
-        true
+    }
+
+    fn sum(&self, counts: impl Fn(u64) -> bool) -> u64 {
+        self.0.iter().filter(|(then, _)| counts(*then)).map(|(_, count)| *count).sum()
     }
 }
 
@@ -84,7 +108,7 @@ fn second(now: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::statistics::AttemptStatistics as Budget;
 
     #[test]
     fn a_share_of_the_calls_and_one_a_second_can_be_retried() {

@@ -175,7 +175,7 @@ impl Resilience {
                 None => site.bind(),
             };
             if let Some(breaker) = &bound.breaker {
-                problems.extend(overrides.suits(site, &bound.policy, &breaker.settings()));
+                problems.extend(overrides.suits(site, bound.policy(), &breaker.settings()));
             }
         }
         registry.check_other_breakers();

@@ -1,9 +1,11 @@
 //! How long attempts took, by how they ended: of a breaker, or of a function without one.
 
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use super::histogram::{self, Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
+use crate::retry::Budget;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,11 +57,15 @@ pub(crate) struct AttemptStatistics {
     /// How long those took that ended otherwise than well, in the order of their outcomes: most know only
     /// some of them.
     others: [OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len() - 1],
+    /// The retries that all of them may have together.
+    budget: Budget,
 }
 
 const SUCCESSES: usize = 0;
+/// First attempts of this second.
+const DEPOSITS: usize = SUCCESSES + 1;
 /// How long those took that ended well.
-const DURATIONS: usize = SUCCESSES + 1;
+const DURATIONS: usize = DEPOSITS + 1;
 const OTHERS: usize = DURATIONS + histogram::COUNTERS;
 
 impl Heard {
@@ -73,7 +79,24 @@ impl Heard {
 
 impl AttemptStatistics {
     pub(crate) const fn new() -> Self {
-        Self { counts: Sharded::new(), others: [const { OnceLock::new() }; AttemptOutcome::ALL.len() - 1] }
+        Self {
+            counts: Sharded::new(),
+            others: [const { OnceLock::new() }; AttemptOutcome::ALL.len() - 1],
+            budget: Budget::new(),
+        }
+    }
+
+    /// Counts a first attempt in this second, which earns retries.
+    pub(crate) fn deposit(&self, now: u64) {
+        let before = self.counts.mine().change(DEPOSITS, |seen| Budget::one_more(seen, now));
+        if let Some(before) = before {
+            self.budget.keep(before, now);
+        }
+    }
+
+    /// Takes one retry out of the budget in this second, if there is one left.
+    pub(crate) fn withdraw(&self, now: u64, share: f64) -> bool {
+        self.budget.withdraw(now, share, self.counts.cells(DEPOSITS).map(|cell| cell.load(Ordering::Relaxed)))
     }
 
     pub(crate) fn heard(&self, heard: Heard) {

@@ -30,7 +30,7 @@ const FIRST: usize = SUM + 1;
 /// So many counters are the durations of something, from the one on that is called their place.
 pub(crate) const COUNTERS: usize = FIRST + BUCKETS;
 
-impl Counters<'_> {
+impl<const N: usize> Counters<'_, N> {
     /// Adds a duration to those at this place.
     pub(crate) fn record(self, place: usize, micros: u64) {
         // Most that is worth counting fast is fast itself.

@@ -8,6 +8,7 @@
 mod attempts;
 mod failures;
 mod histogram;
+mod line;
 mod recent;
 #[cfg(any(feature = "prometheus", feature = "otel"))]
 pub(crate) mod series;

@@ -7,23 +7,32 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::line::{CELLS, Line};
+
 /// Shards that belong to one thread at a time.
 const OWN: usize = 28;
 /// Shards that everybody else has in common.
 const COMMON: usize = 4;
 const SHARDS: usize = OWN + COMMON;
+/// Shards whose lines are found without a detour: more threads than these seldom call.
+const NEAR: usize = 6;
 
-/// A cache line of its own, so that two shards never share one.
-#[repr(align(64))]
-struct Shard<const N: usize>([AtomicU64; N]);
+/// What is counted seldom, of one shard.
+type Rest = OnceLock<Box<[AtomicU64]>>;
 
 /// `N` counters in several shards; each thread adds to one shard, a reader sums them all. A shard is there
-/// once a thread has counted something in it.
-pub(crate) struct Sharded<const N: usize>([OnceLock<Box<Shard<N>>>; SHARDS]);
+/// once a thread has counted something in it. The first [`CELLS`] counters are those that most calls change:
+/// they are in one line, and the others elsewhere, once one of them counts something.
+#[repr(C)]
+pub(crate) struct Sharded<const N: usize> {
+    near: [OnceLock<Line>; NEAR],
+    far: OnceLock<Box<[OnceLock<Line>; SHARDS - NEAR]>>,
+    rest: OnceLock<Box<[Rest; SHARDS]>>,
+}
 
 impl<const N: usize> Sharded<N> {
     pub(crate) const fn new() -> Self {
-        Self([const { OnceLock::new() }; SHARDS])
+        Self { near: [const { OnceLock::new() }; NEAR], far: OnceLock::new(), rest: OnceLock::new() }
     }
 
     /// Adds to one counter. An index out of range counts nothing.
@@ -32,13 +41,26 @@ impl<const N: usize> Sharded<N> {
     }
 
     /// What this thread adds to, for whoever adds to several counters.
-    pub(crate) fn mine(&self) -> Counters<'_> {
+    pub(crate) fn mine(&self) -> Counters<'_, N> {
         let mine = Mine::get();
-        let shard = self.0.get(mine.shard);
-        Counters {
-            cells: shard.map_or(&[], |shard| &shard.get_or_init(|| Box::new(Shard::new())).0),
-            is_own: mine.is_own,
-        }
+        let line = match self.near.get(mine.shard) {
+            Some(line) => Some(line),
+            None => self.far(mine.shard),
+        };
+        Counters { line: line.map(|line| line.get_or_init(Line::new)), all: self, mine }
+    }
+
+    /// The line of one of the other shards.
+    #[cold]
+    fn far(&self, shard: usize) -> Option<&OnceLock<Line>> {
+        self.far.get_or_init(|| Box::new([const { OnceLock::new() }; SHARDS - NEAR])).get(shard.checked_sub(NEAR)?)
+    }
+
+    /// One of the counters that are not in a line.
+    #[cold]
+    fn rest(&self, shard: usize, index: usize) -> Option<&AtomicU64> {
+        let rest = self.rest.get_or_init(|| Box::new([const { OnceLock::new() }; SHARDS])).get(shard)?;
+        rest.get_or_init(|| (CELLS..N).map(|_| AtomicU64::new(0)).collect()).get(index.checked_sub(CELLS)?)
     }
 
     /// The sum over all shards: what had been added when each shard was read. Who sees an addition sees all
@@ -49,42 +71,44 @@ impl<const N: usize> Sharded<N> {
 
     /// One counter in each shard that is there.
     pub(crate) fn cells(&self, index: usize) -> impl Iterator<Item = &AtomicU64> {
-        self.0.iter().filter_map(move |shard| shard.get()?.0.get(index))
-    }
-}
-
-impl<const N: usize> Shard<N> {
-    #[cold]
-    fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; N])
+        let far = self.far.get().into_iter().flat_map(|far| far.iter());
+        let lines = self.near.iter().chain(far).filter_map(move |line| line.get()?.get(index));
+        let rest = self.rest.get().into_iter().flat_map(|rest| rest.iter());
+        lines.chain(rest.filter_map(move |rest| rest.get()?.get(index.checked_sub(CELLS)?)))
     }
 }
 
 /// The counters of one shard.
 #[derive(Clone, Copy)]
-pub(crate) struct Counters<'a> {
-    cells: &'a [AtomicU64],
-    is_own: bool,
+pub(crate) struct Counters<'a, const N: usize> {
+    line: Option<&'a Line>,
+    all: &'a Sharded<N>,
+    mine: Mine,
 }
 
-impl Counters<'_> {
+impl<'a, const N: usize> Counters<'a, N> {
     pub(crate) fn add(self, index: usize, amount: u64) {
-        let Some(cell) = self.cells.get(index) else { return };
-        if self.is_own {
+        let Some(cell) = self.cell(index) else { return };
+        if self.mine.is_own {
             cell.store(cell.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
         } else {
             cell.fetch_add(amount, Ordering::Release);
         }
     }
 
-    /// Changes a counter; `None` leaves it as it is.
-    pub(crate) fn change(self, index: usize, mut next: impl FnMut(u64) -> Option<u64>) {
-        let Some(cell) = self.cells.get(index) else { return };
-        if !self.is_own {
-            let _ = cell.fetch_update(Ordering::Release, Ordering::Relaxed, next);
-        } else if let Some(next) = next(cell.load(Ordering::Relaxed)) {
-            cell.store(next, Ordering::Release);
+    /// Changes a counter, and says what it was; `None` leaves it as it is.
+    pub(crate) fn change(self, index: usize, mut next: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
+        let cell = self.cell(index)?;
+        if !self.mine.is_own {
+            return cell.fetch_update(Ordering::Release, Ordering::Relaxed, next).ok();
         }
+        let before = cell.load(Ordering::Relaxed);
+        cell.store(next(before)?, Ordering::Release);
+        Some(before)
+    }
+
+    fn cell(self, index: usize) -> Option<&'a AtomicU64> {
+        if index < CELLS.min(N) { self.line?.get(index) } else { self.all.rest(self.mine.shard, index) }
     }
 }
 

@@ -33,7 +33,7 @@ const EXCUSED: usize = FALLBACKS + Source::ALL.len();
 const SLOTS: usize = EXCUSED + 1;
 
 /// The counters of one tool. In this order: what every call reads is together.
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct ToolStatistics {
     /// Calls in a row that did not get what they were for.
     failures_in_a_row: AtomicU32,

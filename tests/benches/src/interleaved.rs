@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 31;
-const SLICE: Duration = Duration::from_millis(4);
+
+/// How long each way has its turn.
+pub const TURN: Duration = Duration::from_millis(4);
 
 /// A way to do something so many times.
 pub struct Way<'a> {
@@ -38,15 +40,15 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Nanoseconds that each way takes for one time: the median of the rounds. Between them, `rest` is done,
-/// which nobody is charged with.
+/// Nanoseconds that each way takes for one time: the median of the rounds, in each of which everybody has a turn
+/// of this length. Between them, `rest` is done, which nobody is charged with.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a few thousand"
 )]
-pub fn time(ways: &mut [Way<'_>], rest: impl Fn()) -> Vec<f64> {
+pub fn time(ways: &mut [Way<'_>], turn: Duration, rest: impl Fn()) -> Vec<f64> {
     let times: Vec<u64> = ways
         .iter_mut()
         .map(|way| {
@@ -56,8 +58,8 @@ pub fn time(ways: &mut [Way<'_>], rest: impl Fn()) -> Vec<f64> {
                 let started = Instant::now();
                 (way.run)(times);
                 let took = started.elapsed();
-                if took * 2 >= SLICE {
-                    break (times as f64 * SLICE.as_secs_f64() / took.as_secs_f64()).max(1.0) as u64;
+                if took * 2 >= turn {
+                    break (times as f64 * turn.as_secs_f64() / took.as_secs_f64()).max(1.0) as u64;
                 }
                 times *= 2;
             }
@@ -66,9 +68,9 @@ pub fn time(ways: &mut [Way<'_>], rest: impl Fn()) -> Vec<f64> {
     let mut samples = vec![Vec::with_capacity(ROUNDS); ways.len()];
     for round in 0..ROUNDS {
         rest();
-        for turn in 0..ways.len() {
+        for place in 0..ways.len() {
             // Nobody always comes after the same neighbour.
-            let index = (turn + round) % ways.len();
+            let index = (place + round) % ways.len();
             let started = Instant::now();
             (ways[index].run)(times[index]);
             samples[index].push(started.elapsed().as_secs_f64() * 1e9 / times[index] as f64);

@@ -25,7 +25,9 @@ impl Call<'_> {
     /// Asks everybody who has a say for an attempt, and says what the bulkhead gave it.
     pub(super) fn ask(mut self: Pin<&mut Self>) -> Result<Got, Verdict> {
         #[cfg(feature = "rate-limit")]
-        if let Err(error) = self.check_rate() {
+        if self.binding.is_limited
+            && let Err(error) = self.check_rate()
+        {
             return Err(self.reject(LimitKind::RateLimit, error));
         }
         let this = self.as_mut().project();
@@ -33,7 +35,7 @@ impl Call<'_> {
         let by_hand = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
         let by_hand = by_hand.filter(|plain| plain.state() == BreakerState::Isolated);
         if let Some(breaker) = by_hand.or_else(|| breaker(this.keyed_breaker.as_ref(), this.binding)) {
-            match breaker.admit(|| Some(lease(&this.binding.policy, breaker))) {
+            match breaker.admit(|| Some(lease(this.binding.policy(), breaker))) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
                 Err(error) => {
@@ -48,7 +50,7 @@ impl Call<'_> {
         if let (Got::Place, Some(breaker), Some(ticket), Some(wait)) =
             (&got, breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket, turn.longest_wait(*this.deadline))
         {
-            breaker.start_lease(ticket, || lease(&this.binding.policy, breaker).saturating_add(wait));
+            breaker.start_lease(ticket, || lease(this.binding.policy(), breaker).saturating_add(wait));
         }
         Ok(got)
     }
@@ -56,8 +58,10 @@ impl Call<'_> {
     /// Asks the rate limit for the call, at its beginning.
     #[cfg(feature = "rate-limit")]
     pub(super) fn check_rate(&self) -> Result<(), ResilienceError> {
-        let Some(limits) = self.binding.rate_limits.as_ref().filter(|_| self.attempt == 0) else { return Ok(()) };
-        let by_caller = self.binding.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
+        let Some(limits) = self.binding.seldom.rate_limits.as_ref().filter(|_| self.attempt == 0) else {
+            return Ok(());
+        };
+        let by_caller = self.binding.seldom.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
         // Without a known caller the whole process is one.
         let principal = self.context.as_ref().and_then(CallContext::principal).filter(|_| by_caller);
         let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));

@@ -20,8 +20,7 @@ impl Call<'_> {
             return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
         }
         let mut this = self.project();
-        let own_limit = this.binding.attempt_limit;
-        let own_end = own_limit.map(|limit| this.attempt_started.after(limit));
+        let own_end = this.binding.attempt_end(*this.attempt_started);
         let end = own_end.map_or(*this.deadline, |own| own.min(*this.deadline));
         loop {
             let slow_at = this.slow_at.filter(|slow| *slow < end);
@@ -41,7 +40,7 @@ impl Call<'_> {
             }
         }
         let had_it_all = own_end.is_some_and(|own| own <= *this.deadline);
-        let (scope, limit) = match own_limit {
+        let (scope, limit) = match this.binding.policy().attempt_limit() {
             Some(limit) if had_it_all => (TimeoutScope::Attempt, limit),
             _ => (TimeoutScope::Call, whole_call(*this.started, *this.deadline)),
         };

@@ -33,9 +33,8 @@ use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
-use crate::retry::Budget;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::{Outcome, RecentErrors, ToolStatistics};
+use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, ToolStatistics};
 use crate::telemetry;
 
 #[derive(Debug, Clone, Copy)]
@@ -171,8 +170,10 @@ impl<'a> Call<'a> {
         if let Some(keys) = keys {
             *this.keyed_breaker = keys.breaker.and_then(|key| binding.keyed_breaker(key));
             *this.rate_limit_key = keys.rate_limit;
-            *this.turn = binding.bulkheads.as_ref().map(|bulkheads| Turn::new(bulkheads.get(keys.bulkhead)));
-        } else if let Some(bulkheads) = &binding.bulkheads {
+            *this.turn = binding.seldom.bulkheads.as_ref().map(|bulkheads| Turn::new(bulkheads.get(keys.bulkhead)));
+        } else if binding.is_limited
+            && let Some(bulkheads) = &binding.seldom.bulkheads
+        {
             *this.turn = Some(Turn::new(bulkheads.get(None)));
         }
         // From here on it is counted, and taken off again, whatever becomes of it.
@@ -287,16 +288,13 @@ impl<'a> Call<'a> {
         }
         *self.as_mut().project().is_running = true;
         // Only what really asks the dependency earns retries of it.
-        if self.attempt == 1
-            && self.binding.earns_retries
-            && let Some(budget) = self.budget()
-        {
-            budget.deposit(self.attempt_started.seconds());
+        if self.attempt == 1 && self.binding.earns_retries {
+            self.budget().deposit(self.attempt_started.seconds());
         }
         let this = self.project();
-        let policy = &this.binding.policy;
+        let policy = this.binding.policy();
         if let Some(context) = this.context {
-            let own_end = this.binding.attempt_limit.map(|limit| this.attempt_started.after(limit));
+            let own_end = this.binding.attempt_end(*this.attempt_started);
             context.begin_attempt(*this.attempt, own_end.map_or(*this.deadline, |end| end.min(*this.deadline)));
         }
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
@@ -311,7 +309,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn policy(&self) -> &Policy {
-        &self.binding.policy
+        self.binding.policy()
     }
 
     pub(crate) fn site(&self) -> &'a Site {
@@ -332,7 +330,7 @@ impl<'a> Call<'a> {
 
     /// Where its error is kept, if it is a call of its own.
     pub(crate) fn recent(&self) -> Option<&RecentErrors> {
-        (!self.is_part).then_some(&*self.binding.recent)
+        (!self.is_part).then_some(&*self.binding.seldom.recent)
     }
 
     /// How long it has taken so far.
@@ -368,9 +366,9 @@ impl<'a> Call<'a> {
         breaker(self.keyed_breaker.as_ref(), &self.binding)
     }
 
-    /// The budget that its retries come out of: that of its breaker, else the function's.
-    fn budget(&self) -> Option<&Budget> {
-        self.breaker().map(Breaker::budget).or(self.binding.own_budget.as_deref())
+    /// Whose budget its retries come out of: that of its breaker, else the function's.
+    fn budget(&self) -> &AttemptStatistics {
+        self.breaker().map_or_else(|| self.binding.statistics.own_attempts(), Breaker::attempts)
     }
 
     /// Tells the hook how the call went, as far as it has gone.

@@ -84,7 +84,7 @@ impl Call<'_> {
             // Without a limit of its own the attempt had all the time there was, unless that was
             // somebody else's, or queueing had taken some of it.
             Verdict::Refused(ResilienceError::Timeout { .. })
-                if self.binding.attempt_limit.is_none()
+                if self.binding.policy().attempt_limit().is_none()
                     && !self.deadline_is_inherited
                     && !self.turn.as_ref().is_some_and(Turn::has_queued) =>
             {
@@ -96,7 +96,7 @@ impl Call<'_> {
 
     /// How long to wait for the next attempt; `None` where there is none.
     pub(super) fn next_delay(&self, ended: &Verdict, now: Moment) -> Option<Duration> {
-        let retry = self.binding.policy.retry?;
+        let retry = self.binding.seldom.policy.retry?;
         let failure = match ended {
             Verdict::Answered(Meaning::Failed(Failed(failure))) => *failure,
             Verdict::Refused(error @ ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => {
@@ -128,7 +128,7 @@ impl Call<'_> {
         let reason = if delay >= self.deadline.since(now) {
             Some(Suppressed::Deadline)
         } else {
-            let is_spent = |share| self.budget().is_some_and(|budget| !budget.withdraw(now.seconds(), share));
+            let is_spent = |share| !self.budget().withdraw(now.seconds(), share);
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
         };
         if let Some(reason) = reason {
