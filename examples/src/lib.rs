@@ -1,5 +1,6 @@
 //! Real MCP servers written with `resilient-runtime`, and the demo that puts one to the test.
 //!
+//! * [`quickstart`]: every key of `#[resilient]` once, in [one file](quickstart::server). A first lesson.
 //! * [`api_debugger`]: sends HTTP requests to hosts on a list, with a breaker for each.
 //! * [`make`]: a server for [Make](https://www.make.com), useful to somebody with an account. Start
 //!   reading at [`make::server`]: it is what a user of the macros writes.
@@ -17,5 +18,6 @@ pub mod http;
 pub mod http_server;
 pub mod make;
 mod process;
+pub mod quickstart;
 pub mod stdio;
 pub mod upstream;
