@@ -29,6 +29,12 @@ impl Embedded {
         Ok(Self { address, task })
     }
 
+    /// The port that it has, on loopback.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where it is: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn origin(&self) -> String {

@@ -1,0 +1,80 @@
+//! The body of an answer: as much of it as is of use, and no more held in memory.
+
+use reqwest::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The most bytes that are read of a body.
+const LONGEST: usize = 64 * 1024;
+
+/// What came after the headers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Body {
+    /// How many bytes were read.
+    bytes: usize,
+    /// The body, if it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// Why it is not there, or not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl Body {
+    /// Reads to the end, or as far as it goes: a body that breaks off is what somebody may be looking for.
+    pub(super) async fn read(mut response: Response) -> Self {
+        let mut bytes = Vec::new();
+        let note = loop {
+            match response.chunk().await {
+                Ok(None) => break None,
+                Ok(Some(chunk)) => {
+                    let room = LONGEST - bytes.len();
+                    bytes.extend(chunk.iter().take(room));
+                    if chunk.len() > room {
+                        break Some(format!("cut after {LONGEST} bytes"));
+                    }
+                }
+                Err(_) => break Some("the connection broke off here".to_owned()),
+            }
+        };
+        Self::new(&bytes, note)
+    }
+
+    fn new(bytes: &[u8], note: Option<String>) -> Self {
+        let text = text(bytes).map(str::to_owned);
+        let binary = text.is_none().then(|| "binary, not shown".to_owned());
+        let notes: Vec<String> = binary.into_iter().chain(note).collect();
+        Self { bytes: bytes.len(), text, note: (!notes.is_empty()).then(|| notes.join("; ")) }
+    }
+}
+
+/// The text that these bytes are; without its last character if that was cut in two.
+fn text(bytes: &[u8]) -> Option<&str> {
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    (!text.contains('\0')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_what_is_utf8_and_has_no_zero_bytes() {
+        assert_eq!(text(b""), Some(""));
+        assert_eq!(text("naïve\n".as_bytes()), Some("naïve\n"));
+        assert_eq!(text(&"naïve".as_bytes()[..3]), Some("na"));
+        assert_eq!(text(b"\x89PNG\r\n"), None);
+        assert_eq!(text(b"a\0b"), None);
+    }
+
+    #[test]
+    fn a_note_says_all_that_is_missing() {
+        let body = Body::new(b"\xff\xff", Some("cut".to_owned()));
+        assert_eq!((body.bytes, body.text, body.note.as_deref()), (2, None, Some("binary, not shown; cut")));
+        assert_eq!(Body::new(b"all", None).note, None);
+    }
+}

@@ -1,0 +1,57 @@
+//! The demo's upstream: an API that answers well and badly by its paths, under two names.
+
+use std::{convert::Infallible, future::pending, io};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Response},
+    routing::{get, post},
+};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::task::yield_now;
+
+/// The names of the upstream. Nothing on the internet is called so: `.test` is reserved.
+pub(super) const HOSTS: [&str; 2] = ["api.test", "legacy.test"];
+
+/// Every path says how it behaves.
+pub(super) fn routes() -> Router {
+    Router::new()
+        .route("/orders", get(orders))
+        .route("/echo", post(echo))
+        .route("/broken", get(async || (StatusCode::INTERNAL_SERVER_ERROR, "stack trace of the API under test")))
+        .route("/silent", get(pending::<StatusCode>))
+        .route("/endless", get(async || Body::from_stream(stream::repeat(Ok::<_, Infallible>("and so on, ")))))
+        .route("/torn", get(torn))
+        .route("/image", get(async || ([(header::CONTENT_TYPE, "image/png")], b"\x89PNG\r\n\x1a\n".as_slice())))
+        .route("/inside", get(async || redirect("http://169.254.169.254/latest/meta-data/")))
+        .route("/here", get(async || redirect("/orders")))
+}
+
+async fn orders() -> impl IntoResponse {
+    let cookies = [(header::SET_COOKIE, "a=1"), (header::SET_COOKIE, "b=2")];
+    (AppendHeaders(cookies), Json(json!({ "orders": [{ "id": 1, "state": "sent" }] })))
+}
+
+/// What arrived.
+async fn echo(headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let arrived = json!({ "body": body, "authorization": header(header::AUTHORIZATION), "host": header(header::HOST) });
+    (StatusCode::CREATED, Json(arrived))
+}
+
+/// A body that begins well.
+async fn torn() -> Body {
+    let rest = async {
+        // Until the first half is on its way.
+        yield_now().await;
+        Err(io::Error::other("and no more"))
+    };
+    Body::from_stream(stream::iter([Ok("the first half")]).chain(stream::once(rest)))
+}
+
+fn redirect(to: &'static str) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
+}

@@ -1,0 +1,39 @@
+//! `quickstart`: a small server in which every key of `#[resilient]` stands once. Read [`server`] from top to bottom.
+//!
+//! But for `crate`, which is for those who rename the runtime.
+
+use std::{error::Error, ffi::OsString, process::ExitCode};
+
+use self::server::BookShop;
+use crate::{embedded::Embedded, stdio::Program};
+
+mod demo;
+pub mod server;
+
+const PROGRAM: Program = Program {
+    name: "quickstart",
+    help: "\
+quickstart: a book shop for MCP clients, over stdio; every key of #[resilient] once
+
+Usage: quickstart [--demo]
+
+  --demo     the shop is embedded and fails by a script; so it is without the flag, as there is no other
+  --version  print the version
+  --help     print this
+
+What fails, and how, goes by the id: nothing for 1, some things for 2 and 3.
+
+Environment:
+  RUST_LOG   what is logged, as JSON lines on stderr; default info,rmcp=warn
+",
+};
+
+/// `main` of `quickstart`. The arguments are those after the program's name.
+#[must_use]
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    PROGRAM.main(args, BookShop::tool_router, server)
+}
+
+async fn server(_demo: bool) -> Result<BookShop, Box<dyn Error>> {
+    Ok(BookShop::new(Embedded::start(demo::routes()).await?)?)
+}
