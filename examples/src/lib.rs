@@ -7,6 +7,7 @@
 //! * [`http_server`]: the same tools over HTTP, with health, metrics and a graceful end.
 //! * [`upstream`]: a stand-in for Make's API on a loopback port that misbehaves by a script.
 //! * [`demo`]: drives both builds of the server through that script and compares them.
+//! * [`wiki_issues`]: Confluence and Jira; what cannot be done is told with the steps to do it by hand.
 //!
 //! It is a library so that one executable can be both the demo and the server that it drives (`cargo run --bin demo` builds no other
 //! binary), and so that tests can start the same server as a child process.
@@ -21,3 +22,4 @@ mod process;
 pub mod quickstart;
 pub mod stdio;
 pub mod upstream;
+pub mod wiki_issues;

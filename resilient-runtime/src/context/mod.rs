@@ -55,7 +55,8 @@ impl CallContext {
         &self.correlation_id
     }
 
-    /// The attempt that is running, from 1. Zero outside a guarded function.
+    /// The attempt that is running, from 1; in a fallback the last one that was. Zero outside a
+    /// guarded function, and in a fallback where the function was never run.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
