@@ -146,7 +146,8 @@ impl McpError for ResilienceError {
     fn public_message(&self) -> Cow<'_, str> {
         match self {
             Self::Timeout { limit, .. } => {
-                format!("the service behind this tool did not answer within {}", format_duration(*limit)).into()
+                // Whoever let it wait: the service, or the line before it.
+                format!("there was no answer within {}", format_duration(*limit)).into()
             }
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => "this tool was called too often".into(),
             Self::CircuitOpen { .. } | Self::Overloaded { .. } | Self::Cancelled | Self::Panicked => {

@@ -87,7 +87,10 @@ impl Told {
             && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout);
 
         let mut text = format!("{code}: {}", sentence(&message));
-        if !repeatable && timed_out {
+        // Where it is not to be tried again, what the kind says by itself would tell to.
+        let is_to_be_checked = !repeatable && timed_out;
+        let hint = hint.filter(|hint| !(is_to_be_checked && hint == kind.default_hint()));
+        if is_to_be_checked {
             text.push_str(" It may have taken effect; check before repeating it.");
         }
         if !repeatable && rejected {
