@@ -42,3 +42,8 @@ pub(crate) fn tell(mut to: impl Write, text: &str, code: u8) -> ExitCode {
     let _ = writeln!(to, "{text}");
     ExitCode::from(code)
 }
+
+/// The value of a variable, unless it is blank.
+pub(crate) fn said(value: Option<String>) -> Option<String> {
+    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}

@@ -1,13 +1,10 @@
 //! `make-server` as its users start it: a process of its own, flags and environment, MCP over its pipes.
 
+mod common;
+
 use std::process::{Command, Output};
 
-use rmcp::{
-    RoleClient, ServiceExt,
-    model::{CallToolRequestParams, CallToolResult},
-    service::RunningService,
-    transport::TokioChildProcess,
-};
+use common::{call, connect};
 use serde_json::json;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_make-server");
@@ -16,26 +13,6 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(SERVER);
     command.args(args).env_remove("MAKE_API_TOKEN").env_remove("MAKE_BASE_URL").envs(env.iter().copied());
     command.stdin(std::process::Stdio::null()).output().unwrap()
-}
-
-async fn connect(args: &[&str]) -> RunningService<RoleClient, ()> {
-    connect_with(args, &[]).await
-}
-
-async fn connect_with(args: &[&str], env: &[(&str, &str)]) -> RunningService<RoleClient, ()> {
-    let mut command = tokio::process::Command::new(SERVER);
-    command.args(args).envs(env.iter().copied()).kill_on_drop(true);
-    let (transport, _) = TokioChildProcess::builder(command).stderr(std::process::Stdio::null()).spawn().unwrap();
-    ().serve(transport).await.unwrap()
-}
-
-async fn call(
-    service: &RunningService<RoleClient, ()>,
-    tool: &'static str,
-    arguments: serde_json::Value,
-) -> CallToolResult {
-    let params = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().unwrap().clone());
-    service.call_tool(params).await.unwrap()
 }
 
 #[test]
@@ -72,7 +49,7 @@ fn a_setting_that_cannot_hold_stops_the_start() {
 
 #[tokio::test]
 async fn clients_are_told_the_policy_that_holds() {
-    let service = connect_with(&["--demo"], &[("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "6s")]).await;
+    let service = connect(SERVER, &["--demo"], &[("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "6s")]).await;
     let tools = service.list_all_tools().await.unwrap();
     let policy = |tool: &str| {
         let tool = tools.iter().find(|known| known.name == tool).unwrap();
@@ -102,7 +79,7 @@ fn help_and_version() {
 #[tokio::test]
 async fn both_builds_offer_the_same_tools() {
     for args in [&["--demo"] as &[_], &["--demo", "--bare"]] {
-        let service = connect(args).await;
+        let service = connect(SERVER, args, &[]).await;
         let mut tools = service.list_all_tools().await.unwrap();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
@@ -119,7 +96,7 @@ async fn both_builds_offer_the_same_tools() {
 #[tokio::test]
 async fn both_builds_answer_with_structured_content() {
     for args in [&["--demo"] as &[_], &["--demo", "--bare"]] {
-        let service = connect(args).await;
+        let service = connect(SERVER, args, &[]).await;
         let result = call(&service, "list_scenarios", json!({ "team_id": 3, "limit": 2 })).await;
         let answer = result.structured_content.unwrap();
         assert_eq!(answer["scenarios"].as_array().unwrap().len(), 2);

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
+    header::{AUTHORIZATION, HeaderMap},
     redirect,
 };
-use resilient_runtime::parse_retry_after;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -17,9 +16,6 @@ use super::{
     types::{Connections, Execution, Scenario, Scenarios},
 };
 use crate::{http, upstream::PANIC_HEADER};
-
-/// As much of an error's body as the log gets.
-const LONGEST_BODY: usize = 1_000;
 
 /// A client of Make's API v2. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -128,12 +124,9 @@ impl MakeApi {
     async fn failure(&self, response: Response) -> MakeError {
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let wait = header.and_then(parse_retry_after);
-            return MakeError::RateLimited { wait };
+            return MakeError::RateLimited { wait: http::retry_after(&response) };
         }
-        let body = response.text().await.unwrap_or_else(|error| format!("(no body: {error})"));
-        let body = body.chars().take(LONGEST_BODY).collect();
+        let body = http::body_of_error(response).await;
         if status == StatusCode::UNAUTHORIZED {
             return MakeError::TokenRefused { body };
         }

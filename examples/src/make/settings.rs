@@ -1,8 +1,10 @@
 //! Where Make is and who we are: from the environment, checked before the server starts.
 
-use std::{env, net::IpAddr};
+use std::env;
 
 use reqwest::{Url, header::HeaderValue};
+
+use crate::{http, process::said};
 
 /// Make's EU zone, where most accounts are.
 const EU_ZONE: &str = "https://eu1.make.com/api/v2";
@@ -35,7 +37,6 @@ impl Settings {
     }
 
     fn from_values(token: Option<String>, base: Option<String>) -> Result<Self, SettingsError> {
-        let said = |value: Option<String>| value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let token = said(token).ok_or(SettingsError::NoToken)?;
         let base = said(base);
         Ok(Self { token: Token::new(&token)?, base_url: base_url(base.as_deref().unwrap_or(EU_ZONE))?, demo: false })
@@ -76,17 +77,8 @@ impl Token {
     }
 }
 
-/// Reads a base URL: `https`, or `http` to this machine.
 fn base_url(text: &str) -> Result<Url, SettingsError> {
-    let refused = || SettingsError::Address(text.to_owned());
-    let url = Url::parse(text).map_err(|_| refused())?;
-    let local = match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
-        None => return Err(refused()),
-    };
-    let usable = url.scheme() == "https" || url.scheme() == "http" && local;
-    if usable && url.query().is_none() && url.fragment().is_none() { Ok(url) } else { Err(refused()) }
+    http::secure_url(text).ok_or_else(|| SettingsError::Address(text.to_owned()))
 }
 
 #[cfg(test)]
