@@ -3,6 +3,7 @@
 //! * [`make`]: a server for [Make](https://www.make.com), useful to somebody with an account. Start
 //!   reading at [`make::server`]: it is what a user of the macros writes.
 //! * [`http_server`]: the same tools over HTTP, with health, metrics and a graceful end.
+//! * [`search`]: web search with a second engine for when the first has no answer.
 //! * [`upstream`]: a stand-in for Make's API on a loopback port that misbehaves by a script.
 //! * [`demo`]: drives both builds of the server through that script and compares them.
 //!
@@ -15,5 +16,6 @@ pub mod http;
 pub mod http_server;
 pub mod make;
 mod process;
+pub mod search;
 pub mod stdio;
 pub mod upstream;
