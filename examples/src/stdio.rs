@@ -30,6 +30,16 @@ impl Program {
         tools: fn() -> ToolRouter<S>,
         server: impl AsyncFnOnce(bool) -> Result<S, Box<dyn Error>>,
     ) -> ExitCode {
+        self.main_with(args, Resilience::from_env().tools(tools), server)
+    }
+
+    /// [`main`](Self::main) of a server in which not only tools are guarded: the settings have to know what else is.
+    pub fn main_with<S: ServerHandler>(
+        self,
+        args: impl IntoIterator<Item = OsString>,
+        settings: Resilience,
+        server: impl AsyncFnOnce(bool) -> Result<S, Box<dyn Error>>,
+    ) -> ExitCode {
         let mut demo = false;
         for arg in args {
             match arg.to_str() {
@@ -39,7 +49,7 @@ impl Program {
                 _ => return fail(self.name, &UnknownFlag(arg.to_string_lossy().into_owned()), USAGE),
             }
         }
-        self.start(tools, async move || match server(demo).await {
+        self.start_with(settings, async move || match server(demo).await {
             Ok(server) => converse(server).await,
             Err(error) => Ok(fail(self.name, error.as_ref(), USAGE)),
         })
@@ -51,11 +61,19 @@ impl Program {
         tools: fn() -> ToolRouter<S>,
         serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>,
     ) -> ExitCode {
+        self.start_with(Resilience::from_env().tools(tools), serve)
+    }
+
+    fn start_with(
+        self,
+        settings: Resilience,
+        serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>,
+    ) -> ExitCode {
         // Whatever exports traces is an HTTP client too.
         provide_tls();
         // Dropped after everything else has ended.
         let _logging = resilient_runtime::init();
-        match Resilience::from_env().tools(tools).start() {
+        match settings.start() {
             Ok(()) => run(self.name, serve()),
             Err(error) => fail(self.name, &error, USAGE),
         }

@@ -1,0 +1,198 @@
+//! What the tools take and give.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{patterns, syntax};
+
+/// The largest source text that is analyzed, in bytes.
+pub(super) const LARGEST_SOURCE: usize = 512 << 10;
+
+/// How many findings of one source text are listed. All of them are counted.
+const LISTED: usize = 50;
+
+/// Arguments of `audit_project`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditProject {
+    /// The project's directory, relative to the auditor's root; `.` is the root itself.
+    pub path: String,
+    /// Functions with more lines than this are findings.
+    #[serde(default = "default_max_lines")]
+    pub max_lines: u32,
+    /// How many files are listed at most, 1 to 100, those with the most findings first. All of them count in the total.
+    #[serde(default = "default_files")]
+    #[schemars(range(min = 1, max = 100))]
+    pub files: u32,
+}
+
+/// Arguments of `analyze_code`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnalyzeCode {
+    /// The text of one Rust file.
+    pub code: String,
+    /// Functions with more lines than this are findings.
+    #[serde(default = "default_max_lines")]
+    pub max_lines: u32,
+}
+
+/// What was found in a project.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Audit {
+    /// How it was found.
+    pub method: Method,
+    /// How many files were audited.
+    pub files_audited: usize,
+    /// How many Rust files were left out: too large, not UTF-8, or not readable.
+    pub files_skipped: usize,
+    /// Whether the project was too large, so that files after the last audited one were not looked at.
+    pub truncated: bool,
+    /// All files together.
+    pub total: Counts,
+    /// The files with the most findings.
+    pub files: Vec<FileReport>,
+}
+
+/// What was found in a piece of code.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Analysis {
+    /// How it was found.
+    pub method: Method,
+    /// What was found.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// What was found in one file.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FileReport {
+    /// The file, relative to the project.
+    pub path: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// What was found in one source text.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Report {
+    /// All of it.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// The first 50 findings.
+    pub findings: Vec<Finding>,
+}
+
+/// How much there is.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Counts {
+    /// Lines.
+    pub lines: usize,
+    /// Functions and methods with a body.
+    pub functions: usize,
+    /// How many findings each rule has.
+    pub rules: BTreeMap<Rule, usize>,
+}
+
+/// One thing that deserves a second look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The line, from 1.
+    pub line: usize,
+    /// What it is.
+    pub rule: Rule,
+    /// The name of the function or item, where the rule is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+}
+
+/// What deserves a second look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A block in which the compiler checks less.
+    UnsafeBlock,
+    /// A function that its caller has to use with care.
+    UnsafeFunction,
+    /// `.unwrap()`
+    Unwrap,
+    /// `.expect(..)`
+    Expect,
+    /// `panic!`, or `unreachable!`
+    Panic,
+    /// `todo!`, or `unimplemented!`
+    Todo,
+    /// A function with more lines than asked for.
+    LongFunction,
+    /// Something `pub` without documentation.
+    Undocumented,
+}
+
+/// How something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// With a parser: test code is left out, and every rule is heeded.
+    Syntax,
+    /// Line by line, without understanding them: texts and tests count too, and nothing is known of long or undocumented functions.
+    Patterns,
+}
+
+/// Why the parser does not understand a source text.
+#[derive(Debug, thiserror::Error)]
+#[error("{line}:{column}: {reason}")]
+pub struct Unreadable {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What it expected there.
+    pub reason: String,
+}
+
+impl Method {
+    /// Reads a source text in this way.
+    pub(super) fn read(self, source: &str, max_lines: u32) -> Result<Report, Unreadable> {
+        match self {
+            Self::Syntax => syntax::read(source, max_lines as usize),
+            Self::Patterns => Ok(patterns::scan(source)),
+        }
+    }
+}
+
+impl Report {
+    /// Adds a finding.
+    pub(super) fn add(&mut self, line: usize, rule: Rule, item: Option<String>) {
+        *self.counts.rules.entry(rule).or_default() += 1;
+        if self.findings.len() < LISTED {
+            self.findings.push(Finding { line, rule, item });
+        }
+    }
+}
+
+impl Counts {
+    /// Adds what was counted elsewhere.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.functions += other.functions;
+        for (rule, count) in &other.rules {
+            *self.rules.entry(*rule).or_default() += count;
+        }
+    }
+
+    /// How many findings there are.
+    pub(super) fn findings(&self) -> usize {
+        self.rules.values().sum()
+    }
+}
+
+const fn default_max_lines() -> u32 {
+    60
+}
+
+const fn default_files() -> u32 {
+    20
+}
