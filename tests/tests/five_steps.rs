@@ -95,7 +95,9 @@ async fn a_server_gets_its_first_guarded_tool_by_the_five_steps_of_the_readme() 
     for heading in &headings[..4] {
         let (blocks, _) = parse(section(steps, &format!("### {heading}")));
         assert!(!blocks.is_empty(), "{heading}");
-        blocks.iter().for_each(|block| reader.follow(block));
+        for block in &blocks {
+            reader.follow(block);
+        }
     }
 
     let (blocks, _) = parse(section(steps, &format!("### {}", headings[4])));
