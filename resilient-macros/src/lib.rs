@@ -12,14 +12,33 @@ use proc_macro::TokenStream;
 
 /// Guards an `async fn`, or every tool of an `impl` block above `#[tool_router]`.
 ///
-/// ```text
-/// #[resilient(timeout = "30s", breaker = "make")]
+/// ```
+/// use resilient_runtime::{ResilienceError, resilient};
+/// use rmcp::{tool, tool_router};
+///
+/// struct Shop;
+///
+/// #[resilient(timeout = "30s", breaker = "shop")] // for every tool of the block
 /// #[tool_router(server_handler)]
-/// impl Server {
-///     #[resilient(retry = 3, fallback = cached)]
+/// impl Shop {
+///     /// List the orders.
+///     #[resilient(retry = 3, fallback = cached)] // for this one
 ///     #[tool(annotations(read_only_hint = true))]
-///     async fn list(&self) -> Result<Json<List>, MyError> { .. }
+///     async fn list_orders(&self) -> Result<String, ResilienceError> {
+///         Ok("none yet".into())
+///     }
 /// }
+///
+/// // A function that is no tool.
+/// #[resilient(timeout = "2s", retry(max = 2, base = "100ms"), read_only)]
+/// async fn price(of: u32) -> Result<u32, ResilienceError> {
+///     Ok(of * 2)
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// #     assert_eq!(Shop.list_orders().await, Ok("none yet".into()));
+/// #     assert_eq!(price(21).await, Ok(42));
+/// # }
 /// ```
 ///
 /// | key | value | without it |

@@ -16,6 +16,14 @@ pub(crate) const LARGEST_COUNT: u32 = 1_023;
 const LARGEST_WINDOW: u32 = 100_000;
 
 /// Which results a rate is taken of.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{BreakerSettings, Window};
+///
+/// let settings = BreakerSettings::new().rate(0.5).window(Window::Time(Duration::from_secs(60)));
+/// assert_eq!(settings.window.to_string(), "1m");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// The last so many.
@@ -38,6 +46,17 @@ impl fmt::Display for Window {
 /// It opens after `failures` in a row, or, with `rate`, when that share of the results in the
 /// window are failures; with `slow` also when `slow_rate` of them took that long. Neutral results,
 /// such as a caller's mistake, are in no window, but for calls that were slow before they ended so.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Breaker, BreakerSettings};
+///
+/// static SHOP: Breaker = Breaker::new(
+///     "shop",
+///     BreakerSettings::new().rate(0.5).min_calls(10).slow(Duration::from_secs(2)).open(Duration::from_secs(30)),
+/// );
+/// assert_eq!(SHOP.settings().successes, 2);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct BreakerSettings {

@@ -5,6 +5,15 @@ use std::time::Duration;
 use crate::{Problem, check_name, format_duration};
 
 /// The settings of one bulkhead.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Bulkhead, BulkheadSettings};
+///
+/// let settings = BulkheadSettings::new(2).queue(10).wait(Duration::from_secs(1));
+/// let reports = Bulkhead::with(settings);
+/// assert_eq!(reports.running(), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BulkheadSettings {
@@ -75,6 +84,13 @@ impl BulkheadSettings {
 }
 
 /// The bulkhead of a function.
+///
+/// ```
+/// use resilient_runtime::{BulkheadSettings, BulkheadUse, Policy};
+///
+/// let reports = BulkheadUse::new(BulkheadSettings::new(2)).named("reports"); // with all who name it
+/// assert_eq!(Policy::new().bulkhead(reports).bulkhead.unwrap().name, Some("reports"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BulkheadUse {

@@ -5,6 +5,13 @@ use std::time::Duration;
 use crate::Problem;
 
 /// Who may be served an answer that was kept.
+///
+/// ```
+/// use resilient_runtime::{CacheSettings, Scope};
+///
+/// assert_eq!(CacheSettings::new().scope, Scope::Caller);
+/// assert_eq!(Scope::from_name("shared"), Some(Scope::Shared));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scope {
     /// Only the caller that it was made for. Without a known caller nothing is kept or served.
@@ -31,6 +38,15 @@ impl Scope {
 
 /// The settings of a tool's last good answers. They are never read first: only
 /// `fallback = cached` serves them.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{CacheSettings, Policy, Source};
+///
+/// let kept = CacheSettings::new().max_age(Duration::from_secs(600)).max(500);
+/// let policy = Policy::new().fallback(&[Source::Cache]).cache(kept);
+/// assert_eq!(policy.cache.unwrap().max, 500);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheSettings {

@@ -18,6 +18,15 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
 }
 
 /// Every problem of a policy, in the order of the keys. An empty list is a policy that can work.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_policy::{Policy, Retry, check};
+///
+/// let policy = Policy::new().timeout(Duration::from_secs(5)).retry(Retry::new(6));
+/// let problems = check(&policy);
+/// assert!(problems[0].to_string().starts_with("retry.max: retry 6 can never start"));
+/// ```
 #[must_use]
 pub fn check(policy: &Policy) -> Vec<Problem> {
     let mut found = check_values(policy);
@@ -37,6 +46,13 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
 }
 
 /// Every problem of a breaker's name and settings.
+///
+/// ```
+/// use resilient_policy::{BreakerSettings, check_breaker};
+///
+/// assert_eq!(check_breaker("shop", Some(&BreakerSettings::new())), []);
+/// assert_eq!(check_breaker("shop", Some(&BreakerSettings::new().failures(0))).len(), 1);
+/// ```
 #[must_use]
 pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -182,6 +198,13 @@ pub fn check_breaker_for(policy: &Policy, settings: &BreakerSettings) -> Vec<Pro
 /// longer delays: the guarded part, which is the smaller of the timeout and all attempts with
 /// their places in a queue and the longest delays between them, and after that a fallback
 /// function's own limit.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_policy::{Policy, longest_answer};
+///
+/// assert_eq!(longest_answer(&Policy::new().timeout(Duration::from_secs(7))), Duration::from_secs(7));
+/// ```
 #[must_use]
 pub fn longest_answer(policy: &Policy) -> Duration {
     let guarded = match policy.attempt_limit() {
@@ -200,6 +223,14 @@ pub fn longest_answer(policy: &Policy) -> Duration {
 
 /// The time after which every call has an answer, whatever a dependency asks for: the timeout, and
 /// after that a fallback function's own limit.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_policy::{Policy, Source, latest_answer};
+///
+/// let policy = Policy::new().timeout(Duration::from_secs(7)).fallback(&[Source::Function]);
+/// assert_eq!(latest_answer(&policy), Duration::from_secs(12));
+/// ```
 #[must_use]
 pub fn latest_answer(policy: &Policy) -> Duration {
     policy.timeout.saturating_add(fallback_time(policy))

@@ -18,6 +18,15 @@ const UNITS: [(&str, u64); 6] = [
 /// # Errors
 /// A sentence that says what is wrong: no unit, an unknown unit, a sign, too many decimals, a
 /// number that is too large, an empty text, zero.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_policy::{format_duration, parse_duration};
+///
+/// assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
+/// assert_eq!(parse_duration("30").unwrap_err(), "`30` has no unit; write `\"30s\"` or `\"30ms\"`");
+/// assert_eq!(format_duration(Duration::from_millis(250)), "250ms");
+/// ```
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if text.is_empty() {

@@ -2,6 +2,14 @@
 
 /// What is known of a function's side effects. It decides whether an attempt may be repeated and
 /// whether a client is told that it may repeat the call.
+///
+/// ```
+/// use resilient_runtime::{Effect, Policy};
+///
+/// let policy = Policy::new().effect(Effect::Idempotent);
+/// assert!(policy.effect.is_repeatable());
+/// assert!(!Effect::default().is_repeatable());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effect {
     /// Changes nothing.

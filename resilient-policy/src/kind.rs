@@ -5,6 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Who has to act so that the same call can succeed.
+///
+/// ```
+/// use resilient_runtime::{ErrorKind, Fault};
+///
+/// assert_eq!(ErrorKind::NotFound.fault(), Fault::Caller);
+/// assert_eq!(ErrorKind::Unavailable.fault(), Fault::Upstream);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// Whoever sent the call: other arguments, another order of steps.
@@ -22,6 +29,13 @@ pub enum Fault {
 }
 
 /// How urgent an error is for whoever runs the server.
+///
+/// ```
+/// use resilient_runtime::{ErrorKind, Severity};
+///
+/// assert_eq!(ErrorKind::Unauthenticated.severity(), Severity::High);
+/// assert!(Severity::High > Severity::Medium);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// Part of everyday work.
@@ -306,6 +320,11 @@ impl fmt::Display for ErrorKind {
 }
 
 /// A word that is no [`ErrorKind`].
+///
+/// ```
+/// let error = "unavailble".parse::<resilient_policy::ErrorKind>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown kind `unavailble`; did you mean `unavailable`?");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseKindError(String);
 
@@ -326,6 +345,14 @@ impl FromStr for ErrorKind {
 }
 
 /// A set of kinds, small enough to sit in a `const`.
+///
+/// ```
+/// use resilient_runtime::{ErrorKind, KindSet};
+///
+/// let kinds = KindSet::RETRYABLE.with(ErrorKind::Conflict);
+/// assert!(kinds.contains(ErrorKind::Timeout) && kinds.contains(ErrorKind::Conflict));
+/// assert!(!kinds.contains(ErrorKind::NotFound));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KindSet(u32);
 

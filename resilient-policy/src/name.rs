@@ -6,6 +6,11 @@ const LONGEST: usize = 64;
 ///
 /// # Errors
 /// A sentence that says what is wrong with the name.
+///
+/// ```
+/// assert!(resilient_policy::check_name("make-eu.v2").is_ok());
+/// assert!(resilient_policy::check_name("make eu").is_err());
+/// ```
 pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("a name must not be empty".into());

@@ -5,6 +5,14 @@ use std::time::Duration;
 use crate::{BreakerSettings, BulkheadUse, CacheSettings, Effect, RateLimitUse, Retry};
 
 /// Where the breaker of a function comes from.
+///
+/// ```
+/// use resilient_runtime::{BreakerSettings, BreakerUse, Policy};
+///
+/// let shared = Policy::new().breaker(BreakerUse::named("shop"));
+/// let set = Policy::new().breaker(BreakerUse::with("shop", BreakerSettings::new().failures(8)));
+/// assert_eq!(shared.breaker.unwrap().name, set.breaker.unwrap().name);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct BreakerUse {
@@ -29,6 +37,13 @@ impl BreakerUse {
 }
 
 /// What may answer when the guarded part of a call could not.
+///
+/// ```
+/// use resilient_runtime::{Policy, Source};
+///
+/// let policy = Policy::new().fallback(&[Source::Cache, Source::Value]);
+/// assert_eq!(policy.fallback[0].as_str(), "cache");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -56,6 +71,19 @@ impl Source {
 }
 
 /// The policy of one function: a value that can sit in a `static` and be read in a test.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{BulkheadSettings, BulkheadUse, Policy, Retry};
+///
+/// // As `#[resilient(timeout = "5s", retry = 2, bulkhead = 10)]`.
+/// let policy = Policy::new()
+///     .timeout(Duration::from_secs(5))
+///     .retry(Retry::new(2))
+///     .bulkhead(BulkheadUse::new(BulkheadSettings::new(10)));
+/// assert_eq!(policy.retries(), 2);
+/// assert_eq!(policy.attempt_limit(), Some(Duration::from_millis(2_500)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Policy {

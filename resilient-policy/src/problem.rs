@@ -6,6 +6,13 @@ use std::fmt;
 ///
 /// `path` names the setting (`retry.base`, `breaker.open`, `timeout`): the macro maps it to the
 /// token that was written, the runtime to a place in a file or a variable.
+///
+/// ```
+/// use resilient_runtime::Problem;
+///
+/// let problem = Problem::new("retry.max", "at most 10 retries, found 11");
+/// assert_eq!(problem.to_string(), "retry.max: at most 10 retries, found 11");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {

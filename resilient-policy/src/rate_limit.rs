@@ -14,6 +14,14 @@ const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// `calls` in each `period`, spread evenly: a call's permission comes back after `period / calls`.
 /// Up to `burst` of them are saved up while nobody calls.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::RateLimitSettings;
+///
+/// let settings = RateLimitSettings::new(100, Duration::from_secs(60)).burst(20);
+/// assert_eq!(settings.interval(), Duration::from_millis(600));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimitSettings {
@@ -87,6 +95,12 @@ impl RateLimitSettings {
 ///
 /// # Errors
 /// A sentence that says what is wrong: no `/`, no whole number before it, no duration behind it.
+///
+/// ```
+/// let limit = resilient_policy::parse_rate("100/1m").unwrap();
+/// assert_eq!((limit.calls, limit.period.as_secs()), (100, 60));
+/// assert!(resilient_policy::parse_rate("100").is_err());
+/// ```
 pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
     let Some((calls, period)) = text.split_once('/') else {
         return Err(format!("expected calls and a duration such as `\"100/1s\"`, found `{text}`"));
@@ -106,6 +120,14 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
 }
 
 /// The rate limit of a function.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Policy, RateLimitSettings, RateLimitUse};
+///
+/// let search = RateLimitUse::new(RateLimitSettings::new(5, Duration::from_secs(1))).named("search").by_caller();
+/// assert_eq!(Policy::new().rate_limit(search).rate_limit.unwrap().name, Some("search"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimitUse {

@@ -5,6 +5,14 @@ use std::time::Duration;
 use crate::{ErrorKind, KindSet, Problem, format_duration, format_share, one_of};
 
 /// How a delay is spread, so that many callers do not come back at the same moment.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Jitter, Retry};
+///
+/// let retry = Retry::new(3).jitter(Jitter::Full); // base 1 s
+/// assert_eq!(retry.delay(0, 0.5), Duration::from_millis(500));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Jitter {
     /// The nominal delay itself.
@@ -36,6 +44,18 @@ impl Jitter {
 ///
 /// `max` counts retries, not attempts: three retries are up to four attempts. The nominal delay
 /// before retry `n` (from 0) is `base · factorⁿ`, never above `cap`; [`Jitter`] only shortens it.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{ErrorKind, KindSet, Retry};
+///
+/// let retry = Retry::new(3)
+///     .base(Duration::from_millis(200))
+///     .cap(Duration::from_millis(500))
+///     .on(KindSet::RETRYABLE.with(ErrorKind::Conflict));
+/// let schedule: Vec<_> = retry.schedule().map(|delay| delay.as_millis()).collect();
+/// assert_eq!(schedule, [200, 400, 500]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Retry {
@@ -199,6 +219,14 @@ impl Retry {
 ///
 /// # Errors
 /// A sentence that says what is wrong: no kind, one that cannot be retried, one that is there already.
+///
+/// ```
+/// use resilient_policy::{ErrorKind, KindSet, retried_kind};
+///
+/// let kinds = retried_kind("timeout", KindSet::EMPTY).unwrap();
+/// assert!(kinds.contains(ErrorKind::Timeout));
+/// assert!(retried_kind("not_found", kinds).is_err());
+/// ```
 pub fn retried_kind(name: &str, so_far: KindSet) -> Result<KindSet, String> {
     let repeatable = || -> Vec<&str> {
         let kinds = ErrorKind::ALL.iter().filter(|kind| KindSet::REPEATABLE.contains(**kind));

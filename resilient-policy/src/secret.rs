@@ -15,6 +15,11 @@ const WHOLE: &[&str] = &["key", "auth"];
 ///
 /// A name is taken word by word, however it is written: `accessToken`, `ACCESS_TOKEN` and
 /// `x-access-token` are alike. `monkey`, `author` and `issue_key` are no secrets.
+///
+/// ```
+/// assert!(resilient_policy::is_secret_name("api_key"));
+/// assert!(!resilient_policy::is_secret_name("issue_key"));
+/// ```
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
     let words = words(name);

@@ -1,6 +1,10 @@
 //! Shares as people write them.
 
 /// A share in per cent, with at most two decimals: `20 %`.
+///
+/// ```
+/// assert_eq!(resilient_policy::format_share(0.125), "12.5 %");
+/// ```
 #[must_use]
 pub fn format_share(share: f64) -> String {
     let rounded = (share * 10_000.0).round() / 100.0;

@@ -4,6 +4,10 @@
 ///
 /// Jaro-Winkler above 0.8, the measure and the threshold that darling uses for its keys, so that
 /// all suggestions of one attribute feel alike.
+///
+/// ```
+/// assert_eq!(resilient_policy::nearest("retri", ["retry", "timeout"]), Some("retry"));
+/// ```
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
@@ -15,6 +19,10 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// ``; did you mean `x`?`` where a word is near, else the whole list of what is possible.
+///
+/// ```
+/// assert_eq!(resilient_policy::one_of("retri", &["retry"]), "; did you mean `retry`?");
+/// ```
 #[must_use]
 pub fn one_of(word: &str, candidates: &[&str]) -> String {
     if let Some(near) = nearest(word, candidates.iter().copied()) {

@@ -8,6 +8,36 @@ use crate::ErrorKind;
 ///
 /// Implemented for HTTP statuses, `std::io::Error`, `reqwest::Error` (feature `reqwest`) and
 /// every type that derives [`McpError`](derive@crate::McpError); a `#[mcp(classify)]` field asks it.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Classify, ErrorKind};
+///
+/// /// What a database driver says.
+/// enum DbError {
+///     Busy { ms: u64 },
+///     Syntax,
+/// }
+///
+/// impl Classify for DbError {
+///     fn kind(&self) -> ErrorKind {
+///         match self {
+///             Self::Busy { .. } => ErrorKind::Unavailable,
+///             Self::Syntax => ErrorKind::Internal,
+///         }
+///     }
+///
+///     fn retry_after(&self) -> Option<Duration> {
+///         match self {
+///             Self::Busy { ms } => Some(Duration::from_millis(*ms)),
+///             Self::Syntax => None,
+///         }
+///     }
+/// }
+///
+/// assert!(DbError::Busy { ms: 50 }.kind().is_retryable());
+/// assert!(!DbError::Syntax.kind().is_retryable());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which kind of error it is",
     label = "this type does not implement `Classify`",
@@ -109,6 +139,15 @@ fn broke_off(error: &reqwest::Error) -> bool {
 }
 
 /// A type that holds an HTTP status, for `#[mcp(status)]` fields.
+///
+/// ```
+/// use resilient_runtime::{ErrorKind, HttpStatus};
+///
+/// fn kind(status: impl HttpStatus) -> ErrorKind {
+///     ErrorKind::from_http_status(status.code())
+/// }
+/// assert_eq!(kind(429_u16), ErrorKind::RateLimited);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no HTTP status",
     label = "`#[mcp(status)]` needs `u16` or `http::StatusCode`"
@@ -143,6 +182,16 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 ///
 /// A date in the past is zero, anything that cannot be read is `None`, and no wait is longer than
 /// [`LONGEST_RETRY_AFTER`].
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{LONGEST_RETRY_AFTER, parse_retry_after};
+///
+/// assert_eq!(parse_retry_after("30"), Some(Duration::from_secs(30)));
+/// assert_eq!(parse_retry_after("Fri, 01 Jan 2021 00:00:00 GMT"), Some(Duration::ZERO));
+/// assert_eq!(parse_retry_after("999999"), Some(LONGEST_RETRY_AFTER));
+/// assert_eq!(parse_retry_after("soon"), None);
+/// ```
 #[must_use]
 pub fn parse_retry_after(value: &str) -> Option<Duration> {
     parse_retry_after_at(value, SystemTime::now())

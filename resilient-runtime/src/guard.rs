@@ -98,6 +98,15 @@ impl fmt::Debug for Guard {
 }
 
 /// A policy that breaks rules: all of them, with the settings that they are about.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Guard, Policy, Retry};
+///
+/// let policy = Policy::new().timeout(Duration::from_secs(1)).retry(Retry::new(5));
+/// let refused = Guard::checked("shop", policy).unwrap_err();
+/// assert_eq!(refused.problems()[0].path, "retry.max");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidPolicy {
     name: &'static str,

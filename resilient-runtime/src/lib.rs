@@ -101,6 +101,6 @@ pub use statistics::{
 };
 
 /// The examples of the README compile.
-#[cfg(all(doctest, feature = "rmcp", feature = "cache"))]
-#[doc = include_str!("../../README.md")]
+#[cfg(all(doctest, feature = "rmcp", feature = "cache", feature = "config"))]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -29,16 +29,10 @@ impl Fixture {
     /// Where the folder cannot be written.
     #[must_use]
     pub fn new(name: &str, crates: &[(&str, &str)]) -> Self {
-        let repository = repository();
-        let folder = target().join("fixtures").join(name);
-        let _ = fs::remove_dir_all(&folder);
-        let fixture = Self { folder };
+        let fixture = Self::empty(target().join("fixtures").join(name));
         let members: Vec<_> = crates.iter().map(|(name, _)| format!("{name:?}")).collect();
         fixture.write("Cargo.toml", &format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n", members.join(", ")));
-        // The versions that the workspace was tested with, which are there already.
-        let lock = fs::read_to_string(repository.join("Cargo.lock")).expect("a lock file");
-        fixture.write("Cargo.lock", &lock);
-        let runtime = repository.join("resilient-runtime");
+        let runtime = repository().join("resilient-runtime");
         for (name, main) in crates {
             fixture.write(
                 &format!("{name}/Cargo.toml"),
@@ -53,12 +47,26 @@ impl Fixture {
         fixture
     }
 
+    /// An empty folder, but for the lock file of the workspace.
+    ///
+    /// # Panics
+    /// Where the folder cannot be written.
+    #[must_use]
+    pub fn empty(folder: PathBuf) -> Self {
+        let _ = fs::remove_dir_all(&folder);
+        let fixture = Self { folder };
+        // The versions that the workspace was tested with, which are there already.
+        let lock = fs::read_to_string(repository().join("Cargo.lock")).expect("a lock file");
+        fixture.write("Cargo.lock", &lock);
+        fixture
+    }
+
     /// Writes a file of the fixture.
     ///
     /// # Panics
     /// Where it cannot be written.
     pub fn write(&self, path: &str, text: &str) {
-        let path = self.folder.join(path);
+        let path = self.path(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
@@ -69,14 +77,41 @@ impl Fixture {
     /// Where cargo cannot be run.
     #[must_use]
     pub fn cargo(&self, arguments: &[&str]) -> Output {
+        self.cargo_with(arguments, Stdio::null())
+    }
+
+    /// The same with something to read.
+    ///
+    /// # Panics
+    /// Where cargo cannot be run.
+    #[must_use]
+    pub fn cargo_with(&self, arguments: &[&str], input: Stdio) -> Output {
         Command::new(env!("CARGO"))
             .args(arguments)
-            .arg("--offline")
             .current_dir(&self.folder)
-            .env("CARGO_TARGET_DIR", target().join("fixtures").join("target"))
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", built())
             .env_remove("RUSTFLAGS")
+            .stdin(input)
             .output()
             .expect("cargo runs")
+    }
+
+    /// Where a file of the fixture is.
+    #[must_use]
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// Removes the fixture, but not what was built.
+    pub fn remove(self) {
+        let _ = fs::remove_dir_all(self.folder);
+    }
+
+    /// An executable that was built.
+    #[must_use]
+    pub fn executable(&self, name: &str) -> PathBuf {
+        built().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     /// Checks everything, and says what the compiler told and which crates it had to look at.
@@ -111,7 +146,7 @@ impl Fixture {
     pub fn documentation(&self, page: &str) -> String {
         let output = self.cargo(&["doc", "--no-deps", "--document-private-items"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        fs::read_to_string(target().join("fixtures/target/doc").join(page)).expect("a page")
+        fs::read_to_string(built().join("doc").join(page)).expect("a page")
     }
 }
 
@@ -125,8 +160,18 @@ impl Told {
     }
 }
 
-fn repository() -> &'static Path {
+/// The folder of the workspace.
+///
+/// # Panics
+/// Never: this package is not at the root of the file system.
+#[must_use]
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of the workspace")
+}
+
+/// Where all fixtures are built, so that what they depend on is built once.
+fn built() -> PathBuf {
+    target().join("fixtures/target")
 }
 
 /// The folder that this build writes to.

@@ -4,5 +4,6 @@ pub mod child;
 pub mod faults;
 pub mod fixture;
 pub mod in_process;
+pub mod markdown;
 pub mod receiver;
 pub mod scrape;

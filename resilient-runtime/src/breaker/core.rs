@@ -32,6 +32,14 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
 
 /// Where a breaker stands.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+///
+/// let shop = Breaker::new("shop", BreakerSettings::new());
+/// shop.isolate();
+/// assert_eq!(shop.state(), BreakerState::Isolated);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Calls go through.

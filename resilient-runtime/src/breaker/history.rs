@@ -9,6 +9,14 @@ use super::core::State;
 const KEPT: usize = 100;
 
 /// Why a breaker moved.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, Reason};
+///
+/// let shop = Breaker::new("shop", BreakerSettings::new());
+/// shop.open();
+/// assert_eq!(shop.snapshot().transitions[0].reason, Reason::Opened);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -45,6 +53,16 @@ impl Reason {
 }
 
 /// One transition of a breaker.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+///
+/// let shop = Breaker::new("shop", BreakerSettings::new().failures(1));
+/// shop.try_acquire()?.failure();
+/// let moved = shop.snapshot().transitions[0];
+/// assert_eq!((moved.from, moved.to), (BreakerState::Closed, BreakerState::Open));
+/// # Ok::<_, resilient_runtime::ResilienceError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {

@@ -16,6 +16,17 @@ use crate::pipeline::{Answer, Meaning};
 /// A permit that is dropped is neutral: it says nothing about the dependency, and its place is
 /// free again. One that is held for longer than the breaker's open period while the breaker is
 /// half-open is given up; what it says then is ignored.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, ResilienceError};
+///
+/// let shop = Breaker::new("shop", BreakerSettings::new().failures(2));
+/// shop.try_acquire()?.failure();
+/// drop(shop.try_acquire()?); // says nothing
+/// shop.try_acquire()?.failure();
+/// assert!(matches!(shop.try_acquire(), Err(ResilienceError::CircuitOpen { breaker: "shop", .. })));
+/// # Ok::<_, ResilienceError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once is of no use"]
 pub struct Permit<'b> {

@@ -7,6 +7,14 @@ use super::{Breaker, BreakerState};
 use crate::statistics::{AttemptSnapshot, Heard};
 
 /// What has been counted under the name of a breaker, whatever the key.
+///
+/// ```
+/// use resilient_runtime::Registry;
+///
+/// for (name, counted) in Registry::global().breaker_series() {
+///     eprintln!("{name}: {:?}, {} rejected", counted.state, counted.rejected);
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerSeries {

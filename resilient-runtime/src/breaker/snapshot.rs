@@ -11,6 +11,16 @@ use crate::clock::Moment;
 use crate::statistics::Heard;
 
 /// What a breaker said when it was read.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+///
+/// let shop = Breaker::new("shop", BreakerSettings::new());
+/// shop.try_acquire()?.failure();
+/// let seen = shop.snapshot();
+/// assert_eq!((seen.state, seen.consecutive_failures, seen.failures), (BreakerState::Closed, 1, 1));
+/// # Ok::<_, resilient_runtime::ResilienceError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BreakerSnapshot {

@@ -159,6 +159,19 @@ impl fmt::Debug for Bulkhead {
 }
 
 /// A slot of a [`Bulkhead`], free again once this is dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::Bulkhead;
+///
+/// let reports = Bulkhead::new(1);
+/// let permit = reports.acquire().await.unwrap();
+/// assert!(reports.acquire().await.is_err()); // nobody waits
+/// drop(permit);
+/// assert!(reports.acquire().await.is_ok());
+/// # }
+/// ```
 #[must_use = "a permit that is dropped at once holds no slot"]
 pub struct BulkheadPermit<'b>(Slot<&'b Bulkhead>);
 

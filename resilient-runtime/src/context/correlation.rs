@@ -9,6 +9,19 @@ const LONGEST: usize = 128;
 /// A correlation id: the trace id of the request, an id that the client chose, or a random one.
 ///
 /// A random one is only written out where somebody reads it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::{CallContext, ResilienceError, resilient};
+///
+/// #[resilient]
+/// async fn which() -> Result<String, ResilienceError> {
+///     Ok(CallContext::current().map(|call| call.correlation_id().to_string()).unwrap_or_default())
+/// }
+/// assert_eq!(which().await.unwrap().len(), 32); // a random one, where no request brought one
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CorrelationId(Repr);
 
@@ -19,6 +32,10 @@ enum Repr {
 }
 
 /// Where a correlation id came from.
+///
+/// ```
+/// assert_eq!(resilient_runtime::CorrelationSource::Trace.as_str(), "trace");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CorrelationSource {

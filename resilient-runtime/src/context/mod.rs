@@ -24,6 +24,22 @@ pub use scope::Instrumented;
 pub(crate) use scope::{enter, within};
 
 /// The context of a call: cheap to clone, the same for everything that runs within one attempt.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::{CallContext, ResilienceError, resilient};
+///
+/// #[resilient(timeout = "5s")]
+/// async fn look_up() -> Result<u32, ResilienceError> {
+///     let call = CallContext::current().ok_or(ResilienceError::Cancelled)?;
+///     call.warn("the list was cut at 100 entries"); // for the client, beside the result
+///     Ok(call.attempt())
+/// }
+/// assert_eq!(look_up().await, Ok(1));
+/// assert!(CallContext::current().is_none());
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct CallContext {
     correlation_id: CorrelationId,

@@ -22,6 +22,15 @@ static SEVERAL: AtomicBool = AtomicBool::new(false);
 /// layer of an HTTP server, those of the HTTP request. Otherwise it is, over HTTP, a keyed hash of
 /// the `Authorization` header; over stdio there is just one. A server that speaks to several clients
 /// over something else has to say who they are: as soon as a second one is noticed, none is known.
+///
+/// ```
+/// use resilient_runtime::Principal;
+///
+/// // In a layer that has found out who asks:
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(Principal::new("user 4711"));
+/// # assert_eq!(request.extensions().get::<Principal>().unwrap().as_str(), "user 4711");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal(Arc<str>);
 

@@ -40,6 +40,21 @@ fn swap(slot: &mut Option<CallContext>) {
 
 pin_project! {
     /// A future that runs within a call's context. See [`CallContext::instrument`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use resilient_runtime::{CallContext, ResilienceError, resilient};
+    ///
+    /// #[resilient]
+    /// async fn in_a_task() -> Result<bool, ResilienceError> {
+    ///     let call = CallContext::current().ok_or(ResilienceError::Cancelled)?;
+    ///     let task = tokio::spawn(call.instrument(async { CallContext::current().is_some() }));
+    ///     task.await.map_err(|_| ResilienceError::Cancelled)
+    /// }
+    /// assert_eq!(in_a_task().await, Ok(true));
+    /// # }
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {

@@ -8,6 +8,21 @@ use crate::ErrorKind;
 ///
 /// `MakeError::catalog()` has one for each variant but the transparent ones; [`table`](Self::table)
 /// makes them a Markdown table.
+///
+/// ```
+/// use resilient_runtime::{CatalogEntry, ErrorKind, McpError};
+///
+/// #[derive(Debug, thiserror::Error, McpError)]
+/// enum ShopError {
+///     #[error("no order {id}")]
+///     #[mcp(kind = not_found)]
+///     NoSuchOrder { id: u64 },
+/// }
+///
+/// let [entry] = ShopError::catalog() else { panic!("one variant") };
+/// assert_eq!((entry.code, entry.kind), ("NO_SUCH_ORDER", Some(ErrorKind::NotFound)));
+/// assert!(CatalogEntry::table(ShopError::catalog()).contains("| no order {id} |"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogEntry {

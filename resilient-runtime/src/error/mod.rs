@@ -21,6 +21,28 @@ use crate::Classify;
 ///
 /// Derive it (`#[derive(McpError)]`); every method but [`code`](Self::code) and
 /// [`public_message`](Self::public_message) has a default that follows from the kind.
+///
+/// ```
+/// use resilient_runtime::{McpError, ResilienceError};
+///
+/// #[derive(Debug, thiserror::Error, McpError)]
+/// #[mcp(prefix = "SHOP")]
+/// enum ShopError {
+///     #[error("no order {id}")]
+///     #[mcp(kind = not_found)]
+///     NoSuchOrder { #[mcp(detail)] id: u64 },
+///
+///     #[error(transparent)]
+///     #[mcp(transparent)]
+///     Resilience(#[from] ResilienceError),
+/// }
+///
+/// let error = ShopError::NoSuchOrder { id: 7 };
+/// assert_eq!(error.code(), "SHOP_NO_SUCH_ORDER");
+/// assert_eq!(error.public_message(), "no order 7");
+/// assert_eq!(error.details()["id"], 7);
+/// assert!(!error.is_retryable() && !error.trips_breaker());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a `#[resilient]` function",
     label = "this error type does not implement `McpError`",

@@ -11,6 +11,10 @@ use super::McpError;
 use crate::{Classify, ErrorKind};
 
 /// Which limit was reached.
+///
+/// ```
+/// assert_eq!(resilient_runtime::TimeoutScope::Attempt.as_str(), "attempt");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeoutScope {
     /// `timeout`: the whole guarded part of the call.
@@ -34,6 +38,18 @@ impl TimeoutScope {
 }
 
 /// Which limit of this server's own was reached.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::{Bulkhead, LimitKind, ResilienceError};
+///
+/// let full = Bulkhead::new(1);
+/// let _slot = full.acquire().await.unwrap();
+/// let rejected = full.acquire().await.unwrap_err();
+/// assert!(matches!(rejected, ResilienceError::Overloaded { limit: LimitKind::Bulkhead, .. }));
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitKind {
@@ -58,6 +74,23 @@ impl LimitKind {
 ///
 /// An error type that a `#[resilient]` function returns takes it in with
 /// `#[error(transparent)] #[mcp(transparent)] Resilience(#[from] ResilienceError)`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::{Classify, McpError, ResilienceError, resilient};
+///
+/// #[resilient(timeout = "5s")]
+/// async fn hangs() -> Result<(), ResilienceError> {
+///     std::future::pending().await
+/// }
+///
+/// let error = hangs().await.unwrap_err();
+/// assert!(matches!(error, ResilienceError::Timeout { .. }));
+/// assert_eq!(error.code(), "TIMEOUT");
+/// assert!(error.kind().is_retryable());
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResilienceError {

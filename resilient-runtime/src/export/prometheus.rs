@@ -48,12 +48,27 @@ use crate::statistics::series::{self, Counted, Labels};
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Every series of a registry, as text.
+///
+/// ```
+/// use std::sync::Arc;
+/// use resilient_runtime::{Registry, export::prometheus};
+///
+/// let text = prometheus::text(&Arc::new(Registry::new()));
+/// assert!(text.ends_with("# EOF\n"));
+/// ```
 #[must_use]
 pub fn text(registry: &Arc<Registry>) -> String {
     expose(Statistics::of(registry))
 }
 
 /// Every series of this process, as text.
+///
+/// ```
+/// use resilient_runtime::export::prometheus;
+///
+/// let (content_type, body) = (prometheus::CONTENT_TYPE, prometheus::global_text());
+/// assert!(content_type.starts_with("application/openmetrics-text") && body.ends_with("# EOF\n"));
+/// ```
 #[must_use]
 pub fn global_text() -> String {
     expose(Statistics::global())
@@ -69,6 +84,14 @@ fn expose(statistics: Statistics) -> String {
 }
 
 /// A collector for a registry of `prometheus_client` of your own.
+///
+/// ```
+/// use prometheus_client::registry::Registry;
+/// use resilient_runtime::export::prometheus::Statistics;
+///
+/// let mut mine = Registry::default(); // with series of your own
+/// mine.register_collector(Box::new(Statistics::global()));
+/// ```
 #[derive(Clone)]
 pub struct Statistics(Option<Arc<Registry>>);
 

@@ -20,6 +20,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_DETAILS: usize = 16 * 1024;
 
 /// What a check found.
+///
+/// ```
+/// use resilient_runtime::health::CheckStatus;
+///
+/// assert!(CheckStatus::Fail > CheckStatus::Warn);
+/// assert_eq!(CheckStatus::Pass.as_str(), "pass");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +52,13 @@ impl CheckStatus {
 }
 
 /// What a check found, and what it has to say about it.
+///
+/// ```
+/// use resilient_runtime::health::CheckResult;
+///
+/// let found = CheckResult::warn("17 of 20 connections are taken").details(serde_json::json!({ "taken": 17, "of": 20 }));
+/// assert_ne!(found, CheckResult::pass("answers"));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckResult {
     pub(super) status: CheckStatus,
@@ -105,6 +119,23 @@ fn shown(details: Value) -> Value {
 }
 
 /// Something that can be looked at. A closure that returns a future is one.
+///
+/// ```
+/// use resilient_runtime::health::{Check, CheckResult, Health, HealthCheck};
+///
+/// struct Disk {
+///     free: u64,
+/// }
+///
+/// impl Check for Disk {
+///     async fn check(&self) -> CheckResult {
+///         if self.free > 1_000_000 { CheckResult::pass("there is room") } else { CheckResult::fail("the disk is full") }
+///     }
+/// }
+///
+/// let health = Health::new().check(HealthCheck::new("disk", Disk { free: 5_000_000 }).critical());
+/// # drop(health);
+/// ```
 pub trait Check: Send + Sync + 'static {
     /// Looks. A panic is a failure; what takes too long is dropped, which is one as well.
     fn check(&self) -> impl Future<Output = CheckResult> + Send;

@@ -58,6 +58,20 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The health of a server.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::sync::{Arc, LazyLock};
+/// use resilient_runtime::health::{Health, HealthStatus};
+///
+/// static HEALTH: LazyLock<Arc<Health>> = LazyLock::new(|| Arc::new(Health::new().version(env!("CARGO_PKG_VERSION"))));
+///
+/// assert_ne!(HEALTH.report().await.status, HealthStatus::Unhealthy);
+/// HEALTH.drain(); // the server stops: it is no longer ready
+/// assert!(HEALTH.is_draining());
+/// # }
+/// ```
 pub struct Health {
     watched: Watched,
     is_draining: AtomicBool,

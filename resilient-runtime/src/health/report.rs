@@ -9,6 +9,13 @@ use super::check::CheckStatus;
 use crate::statistics::ErrorCount;
 
 /// Whether the server, or one of its tools, is of use.
+///
+/// ```
+/// use resilient_runtime::health::HealthStatus;
+///
+/// assert!(HealthStatus::Unhealthy > HealthStatus::Degraded);
+/// assert_eq!(HealthStatus::Healthy.as_str(), "healthy");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +41,18 @@ impl HealthStatus {
 }
 
 /// What all checks found, at one time.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::health::{CheckResult, Health, HealthCheck, HealthStatus};
+///
+/// let health = Health::new().check(HealthCheck::new("database", || async { CheckResult::pass("answers") }));
+/// let report = health.report().await;
+/// assert_ne!(report.status, HealthStatus::Unhealthy);
+/// assert_eq!(serde_json::to_value(&report.without_details()).unwrap()["summary"]["failed"], 0);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
@@ -78,6 +97,17 @@ impl HealthReport {
 }
 
 /// How many checks there are, and what they found.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::health::{CheckResult, Health, HealthCheck};
+///
+/// let health = Health::new().check(HealthCheck::new("database", || async { CheckResult::pass("answers") }));
+/// let report = health.report().await;
+/// assert_eq!(report.summary.total, report.checks.len());
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
@@ -105,6 +135,18 @@ impl Summary {
 }
 
 /// What one check found.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::health::{CheckResult, Health, HealthCheck, CheckStatus};
+///
+/// let health = Health::new().check(HealthCheck::new("database", || async { CheckResult::pass("answers") }));
+/// let report = health.report().await;
+/// let database = report.checks.iter().find(|check| check.name == "database").unwrap();
+/// assert_eq!((database.status, database.message.as_str()), (CheckStatus::Pass, "answers"));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
@@ -133,6 +175,18 @@ pub struct CheckReport {
 }
 
 /// How a tool does.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::health::Health;
+///
+/// let report = Health::new().report().await;
+/// for tool in &report.tools {
+///     eprintln!("{}: {}, {} failures in a row", tool.tool, tool.status.as_str(), tool.consecutive_failures);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
@@ -153,6 +207,18 @@ pub struct ToolHealth {
 }
 
 /// The last error of a tool.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::health::Health;
+///
+/// let report = Health::new().report().await;
+/// for error in report.tools.iter().filter_map(|tool| tool.last_error.as_ref()) {
+///     eprintln!("{} at {:?}", error.code, error.at);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
@@ -172,6 +238,18 @@ impl From<&ErrorCount> for LastError {
 }
 
 /// How a dependency does.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::health::Health;
+///
+/// let report = Health::new().report().await;
+/// for breaker in &report.breakers {
+///     eprintln!("{}: {}", breaker.breaker, breaker.state);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]

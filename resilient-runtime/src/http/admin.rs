@@ -34,6 +34,15 @@ const HIGHEST_LIMIT: usize = 1_000;
 /// shown.
 ///
 /// The registry is that of the health, which is not asked for anything else.
+///
+/// ```
+/// use std::sync::Arc;
+/// use resilient_runtime::{health::Health, http};
+///
+/// let operators: axum::Router = http::admin_router(Arc::new(Health::new()));
+/// // axum::serve(TcpListener::bind("127.0.0.1:8001").await?, operators).await?;
+/// # drop(operators);
+/// ```
 pub fn admin_router<S: Clone + Send + Sync + 'static>(health: Arc<Health>) -> Router<S> {
     Router::new().route("/errors", get(errors)).route("/breakers", get(breakers)).with_state(health)
 }

@@ -29,6 +29,17 @@ use crate::health::{CheckStatus, Health, HealthStatus};
 ///
 /// Restart a process for `/livez` alone. That an upstream is down makes a server not ready or degraded, and
 /// no restart helps against it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use resilient_runtime::{health::Health, http};
+///
+/// let health = Arc::new(Health::new());
+/// let app: axum::Router = axum::Router::new()
+///     // .nest_service("/mcp", your `StreamableHttpService`)
+///     .merge(http::router(health));
+/// # drop(app);
+/// ```
 pub fn router<S: Clone + Send + Sync + 'static>(health: Arc<Health>) -> Router<S> {
     Router::new()
         .route("/livez", get(livez))

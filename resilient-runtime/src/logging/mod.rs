@@ -117,6 +117,11 @@ fn lines<S: Subscriber + for<'span> LookupSpan<'span>>() -> impl Layer<S> {
 }
 
 /// Ends logging when it is dropped.
+///
+/// ```
+/// let _logging = resilient_runtime::init(); // not `let _ = ..`, which drops it at once
+/// tracing::info!("started");
+/// ```
 #[derive(Debug, Default)]
 pub struct LogGuard {
     #[cfg(feature = "otel")]

@@ -35,6 +35,26 @@ type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 ///
 /// `#[resilient]` above `#[tool_router]` does this by itself. A router that is wrapped twice, or
 /// that is put together from wrapped ones, hooks each call once.
+///
+/// ```
+/// use resilient_runtime::mcp;
+/// use rmcp::{tool, tool_router};
+///
+/// struct Shop;
+///
+/// #[tool_router]
+/// impl Shop {
+///     /// What there is to buy.
+///     #[tool]
+///     async fn list(&self) -> String {
+///         "tea, milk".into()
+///     }
+/// }
+///
+/// // For `#[tool_handler(router = ..)]`, or a router that is put together by hand.
+/// let router = mcp::instrument(Shop::tool_router());
+/// assert!(router.has_route("list"));
+/// ```
 #[must_use]
 pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
     hooked(router, |_| None)

@@ -21,6 +21,11 @@ macro_rules! meta_key {
 }
 
 /// The `_meta` key of an error.
+///
+/// ```
+/// // `{ "code": "SHOP_NO_SUCH_ORDER", "kind": "not_found", "retryable": false, .. }` stands under
+/// assert_eq!(resilient_runtime::mcp::ERROR_META, "io.crates.resilient-runtime/error");
+/// ```
 pub const ERROR_META: &str = meta_key!("error");
 /// The `_meta` key of a successful call.
 pub const CALL_META: &str = meta_key!("call");

@@ -17,6 +17,16 @@ const OTHERS: [&str; 8] =
 ///
 /// Attributes are as they were recorded; [`init`](crate::init) exports them masked. Spans of rmcp and of
 /// the HTTP client that exports are left out.
+///
+/// ```
+/// use opentelemetry::trace::TracerProvider as _;
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use tracing_subscriber::layer::SubscriberExt as _;
+///
+/// let tracers = SdkTracerProvider::builder().build();
+/// let subscriber = tracing_subscriber::registry().with(resilient_runtime::otel::layer(tracers.tracer("my-server")));
+/// # drop(subscriber);
+/// ```
 pub fn layer<S, T>(tracer: T) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,

@@ -21,6 +21,15 @@ pub enum Meaning {
 pub struct Failed(pub(crate) Failure);
 
 /// A return type of a `#[resilient]` function.
+///
+/// ```
+/// use resilient_runtime::{Answer, Breaker};
+///
+/// /// Whatever can be guarded, under a breaker of one's own.
+/// async fn under<R: Answer>(breaker: &Breaker, ask: impl Future<Output = R>) -> R {
+///     breaker.call(ask).await
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a `#[resilient]` function cannot return `{Self}`",
     label = "expected `Result<T, E>`, `CallToolResult` or `CallToolResponse`",

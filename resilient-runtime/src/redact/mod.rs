@@ -33,6 +33,14 @@ pub fn text(text: &str) -> String {
 
 /// Masks what looks like a secret in a JSON value, however deep it is: whatever stands under the
 /// name of a secret, and what looks like one in any other text.
+///
+/// ```
+/// use resilient_runtime::redact;
+/// use serde_json::json;
+///
+/// let masked = redact::json(json!({ "user": "ann", "api_key": "abc", "note": ["Bearer eyJhbGciOi"] }));
+/// assert_eq!(masked, json!({ "user": "ann", "api_key": redact::MASK, "note": ["Bearer ***"] }));
+/// ```
 #[must_use]
 pub fn json(value: Value) -> Value {
     match value {
@@ -44,6 +52,14 @@ pub fn json(value: Value) -> Value {
 }
 
 /// As [`json`], for the members of an object.
+///
+/// ```
+/// use resilient_runtime::redact;
+/// use serde_json::{Map, json};
+///
+/// let members = Map::from_iter([("password".to_owned(), json!("hunter2"))]);
+/// assert_eq!(redact::object(members)["password"], redact::MASK);
+/// ```
 #[must_use]
 pub fn object(members: Map<String, Value>) -> Map<String, Value> {
     members

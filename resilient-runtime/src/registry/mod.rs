@@ -34,6 +34,25 @@ use crate::statistics::{
 };
 
 /// A breaker that a function uses: one of the registry's, or a `static` of the user's.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use resilient_runtime::{BreakerState, Registry, ResilienceError, resilient};
+///
+/// #[resilient(breaker = "warehouse")]
+/// async fn stock() -> Result<u32, ResilienceError> {
+///     Ok(1)
+/// }
+///
+/// stock().await.unwrap();
+/// let breaker = Registry::global().breaker("warehouse").unwrap();
+/// breaker.isolate(); // until somebody closes it
+/// assert!(stock().await.is_err());
+/// breaker.close();
+/// assert_eq!(breaker.state(), BreakerState::Closed);
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct BreakerHandle(Held);
 

@@ -41,6 +41,23 @@ impl Registry {
 
 pin_project! {
     /// A future with a registry of its own. See [`Registry::scope`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use std::sync::Arc;
+    /// use resilient_runtime::{Registry, ResilienceError, resilient};
+    ///
+    /// #[resilient(name = "scoped")]
+    /// async fn ask() -> Result<u32, ResilienceError> {
+    ///     Ok(1)
+    /// }
+    ///
+    /// let registry = Arc::new(Registry::new());
+    /// registry.clone().scope(ask()).await.unwrap();
+    /// assert_eq!(registry.function("scoped").unwrap().calls(), 1);
+    /// # }
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ScopedRegistry<F> {

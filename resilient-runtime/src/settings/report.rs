@@ -5,6 +5,15 @@ use std::fmt;
 use resilient_policy::FileProblem;
 
 /// Why a server refuses to start: every problem, each with its place.
+///
+/// ```
+/// use resilient_runtime::Resilience;
+///
+/// let wrong = [("RESILIENT__DEFAULT__TIMEOUT".into(), "5".into())];
+/// let refused = Resilience::from_variables(wrong).start().unwrap_err();
+/// assert_eq!(refused.problems().len(), 1);
+/// assert!(refused.to_string().starts_with("1 problem in the settings:"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidSettings(Vec<String>);
 

@@ -8,6 +8,10 @@ use super::sharded::Sharded;
 use crate::retry::Budget;
 
 /// How an attempt ended.
+///
+/// ```
+/// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
@@ -136,6 +140,20 @@ impl AttemptStatistics {
 }
 
 /// What was counted of attempts when it was read.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # use resilient_runtime::{Registry, ResilienceError, resilient};
+/// # #[resilient(name = "attempts")]
+/// # async fn ask() -> Result<u32, ResilienceError> { Ok(1) }
+/// # ask().await.unwrap();
+/// use resilient_runtime::AttemptOutcome;
+///
+/// let attempts = Registry::global().function("attempts").unwrap().own_attempts.unwrap();
+/// assert_eq!(attempts.count(AttemptOutcome::Ok), 1);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AttemptSnapshot {

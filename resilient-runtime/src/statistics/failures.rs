@@ -16,6 +16,11 @@ const MOST: usize = 64;
 const OTHER: &str = "_OTHER";
 
 /// The type of an operation's error, by the OpenTelemetry conventions for MCP.
+///
+/// ```
+/// assert_eq!(resilient_runtime::ErrorType::Code(-32603).as_text(), "-32603");
+/// assert_eq!(resilient_runtime::ErrorType::ToolError.as_text(), "tool_error");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorType {
@@ -65,6 +70,19 @@ impl ErrorType {
 }
 
 /// How often a tool ended with an error of this code.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # use resilient_runtime::{Registry, ResilienceError, resilient};
+/// # #[resilient(name = "counts")]
+/// # async fn ask() -> Result<u32, ResilienceError> { panic!("a bug") }
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// # ask().await.unwrap_err();
+/// let counted = Registry::global().function("counts").unwrap();
+/// assert_eq!((&*counted.errors[0].code, counted.errors[0].count), ("INTERNAL", 1));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorCount {

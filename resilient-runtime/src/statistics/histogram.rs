@@ -78,6 +78,19 @@ impl Histogram {
 }
 
 /// What a histogram held when it was read.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # use resilient_runtime::{Registry, ResilienceError, resilient};
+/// # #[resilient(name = "histogram")]
+/// # async fn ask() -> Result<u32, ResilienceError> { Ok(1) }
+/// # ask().await.unwrap();
+/// let durations = Registry::global().function("histogram").unwrap().good_durations;
+/// assert_eq!(durations.count(), 1);
+/// assert!(durations.quantile(0.95).as_secs() < 1);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistogramSnapshot {

@@ -26,6 +26,13 @@ pub use tool::ToolSnapshot;
 pub(crate) use tool::ToolStatistics;
 
 /// How a call ended. Every call has exactly one outcome.
+///
+/// ```
+/// use resilient_runtime::Outcome;
+///
+/// let words = Outcome::ALL.map(Outcome::as_str);
+/// assert_eq!(words, ["ok", "fallback", "error", "rejected", "timeout", "cancelled", "panic"]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -66,6 +73,10 @@ impl Outcome {
 }
 
 /// Why an error that could have been retried was not.
+///
+/// ```
+/// assert_eq!(resilient_runtime::Suppressed::Budget.as_str(), "budget");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Suppressed {
@@ -90,6 +101,10 @@ impl Suppressed {
 }
 
 /// What did not let an attempt run.
+///
+/// ```
+/// assert_eq!(resilient_runtime::Rejected::RateLimit.as_str(), "rate_limit");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejected {

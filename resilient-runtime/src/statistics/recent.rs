@@ -19,6 +19,14 @@ const MOST_OF_ONE: usize = 100;
 const MOST: usize = 1_000;
 
 /// An error that a call of a tool ended with.
+///
+/// ```
+/// use resilient_runtime::Registry;
+///
+/// for error in Registry::global().recent_errors() {
+///     eprintln!("{} of {} ({}): {}", error.code, error.tool, error.correlation_id, error.text);
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecentError {
@@ -41,6 +49,14 @@ pub struct RecentError {
 }
 
 /// Errors of one tool with one code.
+///
+/// ```
+/// use resilient_runtime::Registry;
+///
+/// for group in Registry::global().error_groups() {
+///     eprintln!("{} times {} of {}", group.count, group.code, group.tool);
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorGroup {

@@ -221,6 +221,19 @@ impl ToolStatistics {
 }
 
 /// What the counters of one tool said when they were read.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # use resilient_runtime::{Registry, ResilienceError, resilient};
+/// # #[resilient(name = "snapshot")]
+/// # async fn ask() -> Result<u32, ResilienceError> { Ok(1) }
+/// # ask().await.unwrap();
+/// let counted = Registry::global().function("snapshot").unwrap();
+/// assert_eq!((counted.calls(), counted.attempts, counted.retries), (1, 1, 0));
+/// assert_eq!(counted.last_outcome, Some(resilient_runtime::Outcome::Ok));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ToolSnapshot {
