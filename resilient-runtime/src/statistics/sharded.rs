@@ -212,4 +212,67 @@ mod tests {
         let shards: std::collections::BTreeSet<_> = own.iter().map(|mine| mine.shard).collect();
         assert_eq!((shards.len(), own.len() <= OWN), (own.len(), true));
     }
+
+    #[test]
+    fn counters_beyond_the_line_lose_nothing_where_threads_come_and_go() {
+        let counters = Sharded::<{ CELLS + 5 }>::new();
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                for _ in 0..2 * OWN {
+                    scope.spawn(|| {
+                        (0..50).for_each(|_| {
+                            counters.add(CELLS - 1, 1);
+                            counters.add(CELLS, 1);
+                            counters.add(CELLS + 4, 1);
+                            counters.add(CELLS + 5, 1);
+                        });
+                    });
+                }
+            });
+        }
+        let each = 20 * 2 * OWN as u64 * 50;
+        let read = [CELLS - 2, CELLS - 1, CELLS, CELLS + 1, CELLS + 4, CELLS + 5].map(|index| counters.sum(index));
+        assert_eq!(read, [0, each, each, 0, each, 0]);
+    }
+
+    #[test]
+    fn what_is_made_of_lines_that_were_given_back_begins_at_nothing() {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        let counters = std::sync::Arc::new(Sharded::<{ CELLS + 5 }>::new());
+                        let others = std::sync::Arc::clone(&counters);
+                        let other = std::thread::spawn(move || (0..CELLS + 5).for_each(|index| others.add(index, 3)));
+                        (0..CELLS + 5).for_each(|index| counters.add(index, 4));
+                        other.join().expect("counts");
+                        assert!((0..CELLS + 5).all(|index| counters.sum(index) == 7));
+                    }
+                });
+            }
+        });
+    }
+
+    /// Reads while others write: an end is never seen without its beginning.
+    #[test]
+    fn whoever_sees_an_end_sees_its_beginning() {
+        let counters = Sharded::<{ CELLS + 5 }>::new();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        counters.add(0, 1);
+                        counters.add(CELLS + 1, 1);
+                        counters.add(1, 1);
+                    }
+                });
+            }
+            for _ in 0..200_000 {
+                let (ended, between, started) = (counters.sum(1), counters.sum(CELLS + 1), counters.sum(0));
+                assert!(ended <= between && between <= started, "{ended} {between} {started}");
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
 }

@@ -106,3 +106,50 @@ async fn calls_that_never_asked_the_dependency_earn_no_retries_of_it() {
         })
         .await;
 }
+
+static SHARED: resilient_runtime::Breaker =
+    resilient_runtime::Breaker::new("shared-by-tests", resilient_runtime::BreakerSettings::new().failures(1_000));
+
+#[resilient(retry(max = 1, base = "1ms", jitter = off, on(rate_limited)), read_only, breaker = SHARED, name = "of-two-tests")]
+async fn of_two_tests() -> Result<(), Error> {
+    Err(Error::SlowDown { wait: None })
+}
+
+/// Two tests of one process that share a `static` breaker; the first one's clock was moved on.
+#[test]
+fn a_test_whose_clock_ran_ahead_leaves_the_next_one_its_share_of_retries() {
+    let a_test = |ahead: u64| {
+        let registry = Arc::new(Registry::new());
+        let inner = Arc::clone(&registry);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(registry.scope(async move {
+            advance(Duration::from_secs(ahead)).await;
+            for _ in 0..50 {
+                assert!(of_two_tests().await.is_err());
+            }
+            inner.function("of-two-tests").expect("bound").retries
+        }))
+    };
+    assert_eq!((a_test(3_600), a_test(0)), (20, 20));
+}
+
+/// Two guards of one name and no breaker: one budget.
+#[tokio::test(start_paused = true)]
+async fn guards_that_are_counted_under_one_name_share_a_budget() {
+    use resilient_runtime::{Guard, Jitter, Policy, Retry};
+    let retry = || Retry::new(1).base(Duration::from_millis(1)).jitter(Jitter::Off);
+    let registry = Arc::new(Registry::new());
+    registry
+        .clone()
+        .scope(async move {
+            for _ in 0..3 {
+                let guard = Guard::new("of-a-tenant", Policy::new().retry(retry()));
+                for _ in 0..50 {
+                    let _: Result<(), Error> = guard.call(|| async { Err(Error::SlowDown { wait: None }) }).await;
+                }
+            }
+        })
+        .await;
+    let read = registry.function("of-a-tenant").expect("bound");
+    assert_eq!(read.retries, 10 + 150 / 5);
+}
