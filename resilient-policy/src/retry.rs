@@ -72,7 +72,8 @@ pub struct Retry {
     /// The kinds that are repeated. Default [`KindSet::RETRYABLE`].
     pub on: KindSet,
     /// How many retries there may be for each first call of the last ten seconds, beside one a
-    /// second: 0 to 1. `None` is no budget at all. Default 0.2.
+    /// second: 0 to 1. `None` is no budget at all. Default 0.2. All who use the function's breaker
+    /// have one budget together; without a breaker, all who are counted under its name.
     pub budget: Option<f64>,
 }
 

@@ -33,8 +33,6 @@ pub struct Site {
     warned: AtomicBool,
 }
 
-const _: () = assert!(size_of::<OnceLock<Binding>>() <= 64, "it has to fit into a cache line");
-
 /// Where a function stands in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Location {
@@ -264,5 +262,15 @@ impl Entry<'_> {
             self.arguments = Shown::of(arguments);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_call_reads_of_a_function_is_one_cache_line() {
+        assert!(size_of::<OnceLock<Binding>>() <= 64 && std::mem::offset_of!(Site, bound) == 0);
     }
 }

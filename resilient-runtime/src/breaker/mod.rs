@@ -51,7 +51,7 @@ use crate::statistics::{AttemptStatistics, Heard};
 /// ```
 #[repr(C, align(64))]
 pub struct Breaker {
-    // In this order: what every call reads is together.
+    // In this order: what every call of the first threads reads is in one cache line.
     word: AtomicU64,
     timer: AtomicU64,
     /// Whatever it decides by: what those see who look.
@@ -168,13 +168,19 @@ impl Breaker {
                 self.tell(change, Reason::Probing);
                 Ok(ticket)
             }
-            Admission::Rejected(wait) => {
-                self.attempts.heard(Heard::Rejected);
-                let retry_after = wait.map(Duration::from_millis);
-                tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
-                Err(ResilienceError::CircuitOpen { breaker: self.name, retry_after })
-            }
+            Admission::Rejected(wait) => Err(self.rejected(wait)),
         }
+    }
+
+    fn rejected(&self, wait: Option<u64>) -> ResilienceError {
+        self.attempts.heard(Heard::Rejected);
+        tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
+        ResilienceError::CircuitOpen { breaker: self.name, retry_after: wait.map(Duration::from_millis) }
+    }
+
+    /// Rejects where it is isolated by hand, and asks nothing else.
+    pub(crate) fn check_isolated(&self) -> Result<(), ResilienceError> {
+        if self.state() == State::Isolated { Err(self.rejected(None)) } else { Ok(()) }
     }
 
     /// The attempts that it let through, and the retries that all of its users may have together.

@@ -13,7 +13,7 @@ pub(super) const CELLS: usize = 8;
 #[repr(align(64))]
 struct Cells([AtomicU64; CELLS]);
 
-/// As many as fit into a page.
+/// As many as are as large as a page.
 const TOGETHER: usize = 64;
 
 /// Lines that nobody has. What was ever made is used again: there are never more of them, but for those of

@@ -32,7 +32,7 @@ const FALLBACKS: usize = TIMEOUTS + TimeoutScope::ALL.len();
 const EXCUSED: usize = FALLBACKS + Source::ALL.len();
 const SLOTS: usize = EXCUSED + 1;
 
-/// The counters of one tool. In this order: what every call reads is together.
+/// The counters of one tool. In this order: what every call of the first threads reads is in one cache line.
 #[repr(C, align(64))]
 pub(crate) struct ToolStatistics {
     /// Calls in a row that did not get what they were for.

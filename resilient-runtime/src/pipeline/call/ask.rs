@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use super::limits::whole_call;
 use super::{Call, Verdict, breaker};
-use crate::breaker::{Breaker, BreakerState};
+use crate::breaker::Breaker;
 use crate::bulkhead;
 use crate::clock::{self, Moment};
 #[cfg(feature = "rate-limit")]
@@ -31,11 +31,11 @@ impl Call<'_> {
             return Err(self.reject(LimitKind::RateLimit, error));
         }
         let this = self.as_mut().project();
-        // Who isolates a breaker by hand isolates it for every key.
-        let by_hand = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
-        let by_hand = by_hand.filter(|plain| plain.state() == BreakerState::Isolated);
-        if let Some(breaker) = by_hand.or_else(|| breaker(this.keyed_breaker.as_ref(), this.binding)) {
-            match breaker.admit(|| Some(lease(this.binding.policy(), breaker))) {
+        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) {
+            // Who isolates a breaker by hand isolates it for every key.
+            let plain = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
+            let by_hand = plain.map_or(Ok(()), Breaker::check_isolated);
+            match by_hand.and_then(|()| breaker.admit(|| Some(lease(this.binding.policy(), breaker)))) {
                 Ok(ticket) => *this.ticket = Some(ticket),
                 // A call that has run ends as its last attempt did.
                 Err(error) => {
