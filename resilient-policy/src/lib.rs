@@ -18,6 +18,7 @@ mod effect;
 #[cfg(feature = "file")]
 mod file;
 mod kind;
+mod kind_set;
 mod name;
 mod part;
 mod policy;
@@ -39,7 +40,8 @@ pub use duration::{format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
-pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
+pub use kind::{ErrorKind, Fault, ParseKindError, Severity};
+pub use kind_set::KindSet;
 pub use name::check_name;
 pub use part::{BreakerPart, BulkheadPart, CachePart, Given, RateLimitPart, RetryPart};
 pub use policy::{BreakerUse, Policy, Source};

@@ -8,6 +8,7 @@ use resilient_policy::{ErrorKind, Severity, Source};
 use tracing::Span;
 use tracing::field::{DisplayValue, display};
 
+use crate::clock::saturating_millis;
 use crate::context::{CallContext, CorrelationId};
 use crate::error::{LimitKind, McpError, ResilienceError, log_chain, public_text};
 use crate::pipeline::{Call, barrier};
@@ -38,7 +39,7 @@ pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
 /// A call begins: for those who want to read everything.
 pub(crate) fn call_started(span: &Span, tool: &str, context: Option<&CallContext>) {
     let _entered = span.enter();
-    let correlation_id = context.map(|context| tracing::field::display(context.correlation_id()));
+    let correlation_id = id(context);
     tracing::debug!(event = "tool.started", tool, correlation_id);
 }
 
@@ -57,8 +58,8 @@ pub(crate) fn call_ended(
         tracing::record_all!(span, outcome = outcome.as_str(), attempts = attempts);
     }
     let _entered = span.enter();
-    let duration_ms = millis(duration);
-    let correlation_id = context.map(|context| tracing::field::display(context.correlation_id()));
+    let duration_ms = saturating_millis(duration);
+    let correlation_id = id(context);
     if outcome == Outcome::Cancelled {
         tracing::info!(event = "tool.cancelled", tool, duration_ms, attempts, correlation_id);
     } else {
@@ -79,8 +80,8 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     }
     // Private text too.
     barrier(|| {
-        let duration_ms = millis(call.elapsed());
-        let correlation_id = call.context().map(|context| tracing::field::display(context.correlation_id()));
+        let duration_ms = saturating_millis(call.elapsed());
+        let correlation_id = id(call.context());
         let _entered = call.span().enter();
         macro_rules! tell {
             ($level:ident) => {
@@ -163,7 +164,7 @@ pub(crate) fn keep_recent(
 pub(crate) fn converted(error: &dyn McpError) {
     barrier(|| {
         let context = CallContext::current();
-        let correlation_id = context.as_ref().map(|context| tracing::field::display(context.correlation_id()));
+        let correlation_id = id(context.as_ref());
         let (code, kind) = (error.code(), error.kind().as_str());
         macro_rules! tell {
             ($level:ident) => {
@@ -192,7 +193,8 @@ pub(crate) fn panicked(panic: &str) {
 }
 
 pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {
-    let (tool, attempt, kind, delay_ms) = (call.site().name(), call.attempts(), kind.as_str(), millis(delay));
+    let (tool, attempt, kind, delay_ms) =
+        (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
     tracing::warn!(event = "retry.scheduled", tool, attempt, kind, delay_ms, correlation_id = id(call.context()));
 }
 
@@ -202,7 +204,8 @@ pub(crate) fn retry_exhausted(call: &Call<'_>, kind: ErrorKind) {
 }
 
 pub(crate) fn retry_suppressed(call: &Call<'_>, kind: ErrorKind, delay: Duration, reason: Suppressed) {
-    let (tool, attempt, kind, delay_ms) = (call.site().name(), call.attempts(), kind.as_str(), millis(delay));
+    let (tool, attempt, kind, delay_ms) =
+        (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
     let (reason, correlation_id) = (reason.as_str(), id(call.context()));
     tracing::warn!(event = "retry.suppressed", tool, attempt, kind, delay_ms, reason, correlation_id);
 }
@@ -219,7 +222,7 @@ pub(crate) fn fallback_used(
     kind: ErrorKind,
     age: Option<Duration>,
 ) {
-    let (source, kind, age_ms) = (source.as_str(), kind.as_str(), age.map(millis));
+    let (source, kind, age_ms) = (source.as_str(), kind.as_str(), age.map(saturating_millis));
     tracing::warn!(event = "fallback.used", tool, source, kind, age_ms, correlation_id = id(context));
 }
 
@@ -230,8 +233,4 @@ pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: 
 /// The call's correlation id as a field. Not every log shows the fields of the span as well.
 fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
     context.map(|context| display(context.correlation_id()))
-}
-
-fn millis(duration: Duration) -> u64 {
-    crate::clock::saturating_millis(duration)
 }

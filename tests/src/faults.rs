@@ -45,7 +45,12 @@ pub enum Fault {
     Resilience(#[from] ResilienceError),
 }
 
-fn panics(text: &str) -> String {
+/// A text that cannot be said, unless it is empty.
+///
+/// # Panics
+/// With the text.
+#[must_use]
+pub fn panics(text: &str) -> String {
     assert!(text.is_empty(), "{text}");
     String::new()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use resilient_runtime::export::prometheus;
 use resilient_runtime::{McpError, Principal, Registry, ResilienceError, mcp, resilient};
-use resilient_tests::in_process;
+use resilient_tests::in_process::{self, request};
 use resilient_tests::scrape::scrape;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
@@ -73,8 +73,7 @@ async fn arguments_users_ids_and_texts_add_no_series() {
     let round = async |n: u32| {
         for what in ["ok", "down", "missing"] {
             let arguments = json!({ "what": what, "text": format!("text {n}") });
-            let mut asked =
-                CallToolRequestParams::new("ask").with_arguments(arguments.as_object().cloned().unwrap_or_default());
+            let mut asked = request("ask", &arguments);
             let mut meta = RequestMetaObject::default();
             meta.0.0.insert("user".into(), json!(format!("user {n}")));
             meta.0.0.insert(mcp::CORRELATION_META.into(), json!(format!("id-{n}")));

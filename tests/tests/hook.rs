@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{CallContext, McpError, Outcome, Registry, ResilienceError, resilient};
-use resilient_tests::in_process::{Client, connect, text};
+use resilient_runtime::{CallContext, Outcome, Registry, resilient};
+use resilient_tests::failure::Failure;
+use resilient_tests::in_process::{call, connect, meta, text};
 use rmcp::handler::server::wrapper::{Json, Parameters};
-use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock};
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,16 +16,6 @@ use serde_json::{Value, json};
 
 const ERROR: &str = "io.crates.resilient-runtime/error";
 const CALL: &str = "io.crates.resilient-runtime/call";
-
-#[derive(Debug, thiserror::Error, McpError)]
-enum Error {
-    #[error("down")]
-    #[mcp(kind = unavailable)]
-    Down,
-    #[error(transparent)]
-    #[mcp(transparent)]
-    Resilience(#[from] ResilienceError),
-}
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 struct Asked {
@@ -48,8 +39,8 @@ impl Server {
     }
 
     #[resilient(fallback = cached, timeout = "2s")]
-    async fn look_up(&self, id: u32) -> Result<u32, Error> {
-        if self.is_down() { Err(Error::Down) } else { Ok(id) }
+    async fn look_up(&self, id: u32) -> Result<u32, Failure> {
+        if self.is_down() { Err(Failure::Down) } else { Ok(id) }
     }
 }
 
@@ -59,22 +50,22 @@ impl Server {
     /// Kept under its own name.
     #[resilient(fallback = cached)]
     #[tool]
-    async fn kept(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Error> {
+    async fn kept(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
         self.runs.fetch_add(1, Ordering::Relaxed);
-        if self.is_down() { Err(Error::Down) } else { Ok(Json(Told { id })) }
+        if self.is_down() { Err(Failure::Down) } else { Ok(Json(Told { id })) }
     }
 
     /// Kept under another name, counted under a third.
     #[resilient(fallback = cached, name = "shop.renamed")]
     #[tool(name = "renamed_tool")]
-    async fn renamed(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Error> {
-        if self.is_down() { Err(Error::Down) } else { Ok(Json(Told { id })) }
+    async fn renamed(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
+        if self.is_down() { Err(Failure::Down) } else { Ok(Json(Told { id })) }
     }
 
     /// Asks a function that keeps answers.
     #[resilient(fallback = cached)]
     #[tool]
-    async fn asks(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Error> {
+    async fn asks(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
         self.look_up(id).await.map(|id| Json(Told { id }))
     }
 
@@ -94,27 +85,18 @@ impl Server {
     /// Warns, fails, warns again.
     #[resilient(retry(max = 1, base = "1ms", jitter = off), read_only)]
     #[tool]
-    async fn warns(&self) -> Result<String, Error> {
+    async fn warns(&self) -> Result<String, Failure> {
         let attempt = CallContext::current().map_or(0, |context| {
             context.warn(format!("attempt {}", context.attempt()));
             context.attempt()
         });
-        if attempt == 1 { Err(Error::Down) } else { Ok("done".into()) }
+        if attempt == 1 { Err(Failure::Down) } else { Ok("done".into()) }
     }
 }
 
 #[resilient]
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Server {}
-
-async fn call(client: &Client, tool: &'static str, arguments: Value) -> CallToolResult {
-    let arguments = arguments.as_object().cloned().unwrap_or_default();
-    client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.expect("an answer")
-}
-
-fn meta(result: &CallToolResult, key: &str) -> Value {
-    result.meta.as_ref().and_then(|meta| meta.0.get(key)).cloned().unwrap_or_default()
-}
 
 /// One server and one client in this process: others in it would make the only client one of many.
 #[tokio::test(start_paused = true)]
@@ -125,20 +107,20 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
     // An old answer is served and disclosed, whatever else clients send meanwhile.
     for tool in ["kept", "renamed_tool"] {
         server.down.store(false, Ordering::Relaxed);
-        let fresh = call(&client, tool, json!({"id": 7})).await;
+        let fresh = call(&client, tool, &json!({"id": 7})).await;
         assert_eq!(meta(&fresh, CALL)["attempts"], 1, "{tool}");
         assert_eq!(meta(&fresh, CALL)["degraded"], Value::Null, "{tool}");
         server.down.store(true, Ordering::Relaxed);
         for _ in 0..2 {
-            let old = call(&client, tool, json!({"id": 7})).await;
+            let old = call(&client, tool, &json!({"id": 7})).await;
             assert_eq!(old.structured_content, Some(json!({"id": 7})), "{tool}");
             let told = meta(&old, CALL);
             assert_eq!((&told["degraded"], &told["source"]), (&json!(true), &json!("cache")), "{tool}: {told}");
             assert!(text(&old).contains("not a fresh one (unavailable)"), "{tool}: {}", text(&old));
-            let mistaken = call(&client, tool, json!({"id": "seven"})).await;
+            let mistaken = call(&client, tool, &json!({"id": "seven"})).await;
             assert_eq!(meta(&mistaken, ERROR)["code"], "INVALID_ARGUMENTS", "{tool}");
         }
-        let other = call(&client, tool, json!({"id": 8})).await;
+        let other = call(&client, tool, &json!({"id": 8})).await;
         assert_eq!(meta(&other, ERROR)["code"], "DOWN", "{tool}: other arguments");
         assert_eq!(meta(&other, ERROR)["retryable"], true, "{tool}: `fallback = cached` says that it reads");
     }
@@ -151,30 +133,30 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
 
     // An old answer of a function that the tool asked is disclosed, and not taken for a fresh one.
     server.down.store(false, Ordering::Relaxed);
-    call(&client, "asks", json!({"id": 1})).await;
+    call(&client, "asks", &json!({"id": 1})).await;
     tokio::time::advance(Duration::from_secs(60)).await;
     server.down.store(true, Ordering::Relaxed);
-    let old = call(&client, "asks", json!({"id": 1})).await;
+    let old = call(&client, "asks", &json!({"id": 1})).await;
     assert_eq!(old.structured_content, Some(json!({"id": 1})));
     assert!(meta(&old, CALL)["age_ms"].as_u64().is_some_and(|age| age >= 60_000), "{}", meta(&old, CALL));
 
     // rmcp's own results say the same of a write as a `Result` does.
-    let hung = call(&client, "hangs", json!({})).await;
+    let hung = call(&client, "hangs", &json!({})).await;
     assert_eq!(meta(&hung, ERROR)["attempts"], 1);
     assert!(text(&hung).contains("It may have taken effect"), "{}", text(&hung));
     assert!(text(&hung).contains("within 1s"), "{}", text(&hung));
-    call(&client, "rejected", json!({})).await;
+    call(&client, "rejected", &json!({})).await;
     Registry::global().breaker("isolated-tool").expect("bound").isolate();
-    let rejected = call(&client, "rejected", json!({})).await;
+    let rejected = call(&client, "rejected", &json!({})).await;
     assert_eq!(meta(&rejected, ERROR)["details"], json!({"breaker": "isolated-tool", "performed": false}));
     assert!(text(&rejected).contains("Nothing was changed."), "{}", text(&rejected));
 
     // What a failed attempt warned of is not about the answer.
-    let warned = call(&client, "warns", json!({})).await;
+    let warned = call(&client, "warns", &json!({})).await;
     assert_eq!(meta(&warned, CALL)["warnings"], json!(["attempt 2"]));
 
     // A second client without a name of its own: from now on nobody is known, so nothing is served.
     let second = connect(server.clone()).await;
-    let theirs = call(&second, "kept", json!({"id": 7})).await;
+    let theirs = call(&second, "kept", &json!({"id": 7})).await;
     assert_eq!(meta(&theirs, ERROR)["code"], "DOWN", "not what the first client was told");
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use resilient_runtime::{McpError, ResilienceError, resilient};
 use resilient_tests::child::Tee;
+use resilient_tests::faults::panics;
 use resilient_tests::in_process::serve;
 use rmcp::model::CallToolRequestParams;
 use rmcp::{ServiceExt, tool, tool_router};
@@ -45,11 +46,6 @@ enum Error {
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
-}
-
-fn panics(text: &str) -> String {
-    assert!(text.is_empty(), "{text}");
-    String::new()
 }
 
 #[derive(Debug, Clone, Default)]

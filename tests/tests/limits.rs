@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use resilient_runtime::{McpError, Outcome, Principal, Registry, Rejected, ResilienceError, resilient};
-use resilient_tests::in_process::{Client, connect, text};
+use resilient_tests::in_process::{Client, connect, meta, text};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, Request, RequestMetaObject};
 use rmcp::service::{PeerRequestOptions, RequestContext};
@@ -80,7 +80,7 @@ async fn call_as(client: &Client, who: Option<&str>, tool: &'static str) -> Call
 }
 
 fn error(result: &CallToolResult) -> Value {
-    let mut told = result.meta.as_ref().and_then(|meta| meta.0.get(ERROR)).cloned().unwrap_or_default();
+    let mut told = meta(result, ERROR);
     if let Some(members) = told.as_object_mut() {
         members.remove("correlation_id");
         members.remove("hint");

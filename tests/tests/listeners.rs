@@ -3,7 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use resilient_runtime::{AttemptOutcome, McpError, Outcome, Registry, ResilienceError, resilient};
+use resilient_runtime::{AttemptOutcome, Outcome, Registry, resilient};
+use resilient_tests::failure::Failure;
 use resilient_tests::in_process;
 use rmcp::model::CallToolRequestParams;
 use rmcp::{tool, tool_router};
@@ -13,16 +14,6 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry as Spans, util::SubscriberInitExt as _};
-
-#[derive(Debug, thiserror::Error, McpError)]
-enum Failure {
-    #[error("down")]
-    #[mcp(kind = unavailable)]
-    Down,
-    #[error(transparent)]
-    #[mcp(transparent)]
-    Resilience(#[from] ResilienceError),
-}
 
 struct Shop;
 

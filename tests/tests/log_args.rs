@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use resilient_runtime::{ResilienceError, resilient};
 use resilient_tests::in_process;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::CallToolRequestParams;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -109,8 +108,7 @@ async fn the_log_shows_what_the_tool_names_and_masks_what_looks_like_a_secret() 
     let client = in_process::connect(Server).await;
     let arguments = json!({ "team_id": 7, "search": " Bearer abcdefghijklmnop ", "token": "hidden" });
     for tool in ["list", "spanned", "silent"] {
-        let asked = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().expect("an object").clone());
-        client.call_tool(asked).await.expect("an answer");
+        in_process::call(&client, tool, &arguments).await;
     }
     assert_eq!(
         lines.arguments(),

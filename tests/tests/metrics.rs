@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use resilient_runtime::export::prometheus;
 use resilient_runtime::{McpError, Registry, ResilienceError, resilient};
-use resilient_tests::in_process::{self, Client};
+use resilient_tests::in_process::{self, Client, request};
 use resilient_tests::scrape::scrape;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolRequestParams;
@@ -74,8 +74,7 @@ impl Shop {
 }
 
 async fn call(client: &Client, tool: &'static str, arguments: &Value) -> Option<bool> {
-    let asked = CallToolRequestParams::new(tool).with_arguments(arguments.as_object().expect("an object").clone());
-    client.call_tool(asked).await.ok().map(|result| result.is_error == Some(true))
+    client.call_tool(request(tool, arguments)).await.ok().map(|result| result.is_error == Some(true))
 }
 
 #[tokio::test(start_paused = true)]

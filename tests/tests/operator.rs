@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use resilient_runtime::health::{CheckResult, Health, HealthCheck};
 use resilient_runtime::{McpError, ResilienceError, mcp, resilient};
-use resilient_tests::in_process::{self, Client, text};
-use rmcp::model::{CallToolRequestParams, CallToolResult};
+use resilient_tests::in_process::{self, Client, call, text};
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use serde_json::{Value, json};
 
@@ -55,12 +54,7 @@ impl Shop {
 #[tool_handler(router = Self::tool_router() + mcp::operator_tools(&HEALTH))]
 impl ServerHandler for Shop {}
 
-async fn call(client: &Client, tool: &'static str, arguments: Value) -> CallToolResult {
-    let arguments = arguments.as_object().cloned().unwrap_or_default();
-    client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.expect("an answer")
-}
-
-async fn told(client: &Client, tool: &'static str, arguments: Value) -> Value {
+async fn told(client: &Client, tool: &'static str, arguments: &Value) -> Value {
     let answer = call(client, tool, arguments).await;
     assert_eq!(answer.is_error, Some(false), "{}", text(&answer));
     answer.structured_content.expect("structured")
@@ -90,7 +84,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
         assert!(wrong.is_empty(), "{name}: {wrong:?} in {answer}");
     };
     let ask = async |tool: &'static str, arguments: Value| {
-        let answer = told(&client, tool, arguments).await;
+        let answer = told(&client, tool, &arguments).await;
         fits(tool, &answer);
         assert!(!answer.to_string().contains("hunter2"), "{answer}");
         answer
@@ -114,11 +108,11 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     }
 
     // The first call is tried twice, the second opens the breaker, the third is rejected.
-    call(&client, "fine", json!({})).await;
-    let failed = call(&client, "down", json!({})).await;
+    call(&client, "fine", &json!({})).await;
+    let failed = call(&client, "down", &json!({})).await;
     let id = failed.meta.expect("meta").0["io.crates.resilient-runtime/error"]["correlation_id"].clone();
     for _ in 0..2 {
-        call(&client, "down", json!({})).await;
+        call(&client, "down", &json!({})).await;
     }
 
     let metrics = ask("get_metrics", json!({ "tool": "down" })).await;
@@ -129,7 +123,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     assert_eq!((&down["retries"], &down["failure_rate_percent"]), (&json!(1), &json!(100.0)));
     let all = ask("get_metrics", json!({})).await;
     assert!(all["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["name"] == "fine")));
-    let unknown = call(&client, "get_metrics", json!({ "tool": "dwon" })).await;
+    let unknown = call(&client, "get_metrics", &json!({ "tool": "dwon" })).await;
     assert_eq!(unknown.is_error, Some(true));
     assert!(text(&unknown).contains("no tool has been called `dwon`; did you mean `down`?"), "{}", text(&unknown));
 

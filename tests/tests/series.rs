@@ -10,19 +10,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use resilient_runtime::export::prometheus;
-use resilient_runtime::{McpError, Registry, ResilienceError, resilient};
+use resilient_runtime::{Registry, resilient};
+use resilient_tests::failure::Failure;
 use resilient_tests::scrape::scrape;
 use tokio::time::sleep;
-
-#[derive(Debug, thiserror::Error, McpError)]
-enum Failure {
-    #[error("down")]
-    #[mcp(kind = unavailable)]
-    Down,
-    #[error(transparent)]
-    #[mcp(transparent)]
-    Resilience(#[from] ResilienceError),
-}
 
 #[resilient(name = "breaks", breaker(name = "broken", failures = 1, open = "1h"), timeout = "30s")]
 async fn breaks(after: Duration) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use resilient_tests::child::{Raw, Server};
 use resilient_tests::faults::PRIVATE;
+use resilient_tests::in_process::request;
 use rmcp::ServiceError;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientRequest, Request, RequestMetaObject};
 use rmcp::service::PeerRequestOptions;
@@ -333,8 +334,7 @@ async fn a_cancelled_call_stops_the_upstreams_work_within_100_ms() {
     let server = Server::start(SERVER, &["make", "--demo"]).await.expect("the server starts");
     let upstream = Upstream::of(&server).await;
     upstream.enter("hanging").await;
-    let params = CallToolRequestParams::new("get_scenario")
-        .with_arguments(json!({"id": a_scenario()}).as_object().cloned().unwrap_or_default());
+    let params = request("get_scenario", &json!({"id": a_scenario()}));
     let handle = server
         .client()
         .send_cancellable_request(

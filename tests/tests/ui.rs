@@ -16,7 +16,7 @@ const SHOWN_ELSEWHERE: &[(u32, &str)] = &[
     (29, "no error; `project_file.rs` reads the generated documentation"),
     (45, "`project_file.rs`: a crate with a settings file"),
     (46, "`project_file.rs`: a crate with a settings file"),
-    (49, "`settings.rs`: at start"),
+    (49, "`settings`: at start"),
 ];
 
 /// Where rustc itself insists on another number of errors: the file, the case, how many, why.

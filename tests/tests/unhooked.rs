@@ -1,22 +1,13 @@
 //! Tools without the hook, which take the request as an argument: their answers say of the call what they
 //! can know, whoever makes the answer.
 
-use resilient_runtime::{McpError, ResilienceError, resilient};
+use resilient_runtime::resilient;
+use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{self, Client};
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use serde_json::Value;
-
-#[derive(Debug, thiserror::Error, McpError)]
-enum Failure {
-    #[error("down")]
-    #[mcp(kind = unavailable)]
-    Down,
-    #[error(transparent)]
-    #[mcp(transparent)]
-    Resilience(#[from] ResilienceError),
-}
 
 struct Shop;
 

@@ -7,7 +7,9 @@ use std::{
 
 use axum::{Router, body::Bytes, http::Uri};
 use resilient_examples::upstream::phase::Phase;
+use rmcp::{ServiceError, model::CallToolResult};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::{
     IN_FLIGHT,
@@ -24,6 +26,18 @@ const ENVIRONMENT: [(&str, &str); 4] = [
 
 fn events(log: &[String]) -> Vec<Value> {
     log.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a line of JSON: {line}"))).collect()
+}
+
+/// A server that was told to stop, and the call that it waits for.
+async fn told_to_stop(environment: &[(&str, &str)]) -> (Server, JoinHandle<Result<CallToolResult, ServiceError>>) {
+    let server = Server::start_with(&[], environment).await;
+    let client = server.client(Era::Stateless, None).await;
+    server.enter(Phase::Hanging).await;
+    let waiting = tokio::spawn(async move { call(&client, "list_scenarios", json!({ "team_id": 1 })).await });
+    server.until(IN_FLIGHT, 1).await;
+    server.signal("TERM");
+    server.logged("patience_ms").await;
+    (server, waiting)
 }
 
 #[tokio::test]
@@ -51,13 +65,7 @@ async fn a_call_whose_client_lost_the_connection_but_has_a_session_is_not_cut_of
 
 #[tokio::test]
 async fn told_twice_it_ends_at_once() {
-    let server = Server::start_with(&[], &ENVIRONMENT).await;
-    let client = server.client(Era::Stateless, None).await;
-    server.enter(Phase::Hanging).await;
-    let waiting = tokio::spawn(async move { call(&client, "list_scenarios", json!({ "team_id": 1 })).await });
-    server.until(IN_FLIGHT, 1).await;
-    server.signal("TERM");
-    server.logged("patience_ms").await;
+    let (server, waiting) = told_to_stop(&ENVIRONMENT).await;
     let told = Instant::now();
     server.signal("INT");
     let (status, log, _) = server.ended().await;
@@ -89,13 +97,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<(String, Bytes)>>>) {
 async fn a_collector_has_the_span_of_the_last_call() {
     let (url, received) = collector().await;
     let environment = [&ENVIRONMENT[..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &*url)]].concat();
-    let server = Server::start_with(&[], &environment).await;
-    let client = server.client(Era::Stateless, None).await;
-    server.enter(Phase::Hanging).await;
-    let waiting = tokio::spawn(async move { call(&client, "list_scenarios", json!({ "team_id": 1 })).await });
-    server.until(IN_FLIGHT, 1).await;
-    server.signal("TERM");
-    server.logged("patience_ms").await;
+    let (server, waiting) = told_to_stop(&environment).await;
     server.enter(Phase::Recovery).await;
     let answer = waiting.await.unwrap().unwrap();
     assert_ne!(answer.is_error, Some(true), "{answer:?}");

@@ -1,3 +1,5 @@
+//! What a file says, and what is said of one that is wrong.
+
 use std::time::Duration;
 
 use super::*;

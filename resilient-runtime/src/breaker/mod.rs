@@ -21,7 +21,7 @@ mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use resilient_policy::BreakerSettings;
 
@@ -230,8 +230,7 @@ impl Breaker {
         }
         match signal {
             Signal::Failure => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                self.last_failure.store(clock::saturating_millis(now), Ordering::Relaxed);
+                self.last_failure.store(clock::unix_millis(SystemTime::now()), Ordering::Relaxed);
                 let more = |known: u32| Some(known.saturating_add(1));
                 let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
             }

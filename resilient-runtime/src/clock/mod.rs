@@ -10,7 +10,7 @@ mod moment;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, Sleep};
 
@@ -52,6 +52,11 @@ pub(crate) fn saturating_millis(duration: Duration) -> u64 {
 /// Whole microseconds, likewise.
 pub(crate) fn saturating_micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A moment of the wall clock in milliseconds since 1970; none before it.
+pub(crate) fn unix_millis(moment: SystemTime) -> u64 {
+    saturating_millis(moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 /// The moment `after` from `now`; for what no clock can express, about thirty years from now,

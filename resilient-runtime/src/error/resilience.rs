@@ -8,6 +8,7 @@ use resilient_policy::format_duration;
 use serde_json::{Map, Value, json};
 
 use super::McpError;
+use crate::clock::saturating_millis;
 use crate::{Classify, ErrorKind};
 
 /// Which limit was reached.
@@ -194,7 +195,7 @@ impl McpError for ResilienceError {
         match self {
             Self::Timeout { scope, limit } => {
                 details.insert("scope".into(), json!(scope.as_str()));
-                details.insert("limit_ms".into(), json!(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)));
+                details.insert("limit_ms".into(), json!(saturating_millis(*limit)));
             }
             Self::CircuitOpen { breaker, .. } => {
                 details.insert("breaker".into(), json!(breaker));

@@ -281,13 +281,10 @@ fn maybe_millis<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::
 }
 
 fn moment<S: Serializer>(moment: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-    millis(&moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(), to)
+    to.serialize_u64(crate::clock::unix_millis(*moment))
 }
 
 #[expect(clippy::ref_option, reason = "as serde calls it")]
 fn maybe_moment<S: Serializer>(at: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => moment(at, to),
-        None => to.serialize_none(),
-    }
+    at.map(crate::clock::unix_millis).serialize(to)
 }

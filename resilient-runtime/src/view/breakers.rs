@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use super::unix_ms;
 use crate::breaker::{BreakerSeries, BreakerSnapshot, BreakerState, Transition};
-use crate::clock::saturating_millis;
+use crate::clock::{saturating_millis, unix_millis};
 use crate::registry::Registry;
 
 /// How many of the last transitions are shown.
@@ -124,7 +123,7 @@ impl Shown {
             retry_after_ms: worst.remaining.filter(|left| !left.is_zero()).map(saturating_millis),
             consecutive_failures: worst.consecutive_failures,
             window: worst.window.map(|(results, failures, slow)| Window { results, failures, slow }),
-            since_unix_ms: worst.since.map(unix_ms),
+            since_unix_ms: worst.since.map(unix_millis),
             keys: Keys::of(all),
             probes: all.iter().map(|it| it.probes).sum(),
             successes: sum(|it| it.successes),
@@ -132,7 +131,7 @@ impl Shown {
             neutral: sum(|it| it.neutral),
             rejected: sum(|it| it.rejected),
             stale: sum(|it| it.stale),
-            last_failure_unix_ms: all.iter().filter_map(|it| it.last_failure).max().map(unix_ms),
+            last_failure_unix_ms: all.iter().filter_map(|it| it.last_failure).max().map(unix_millis),
             transitions: moves.into_iter().take(TRANSITIONS).map(Moved::from).collect(),
         })
     }
@@ -159,7 +158,7 @@ impl From<&Transition> for Moved {
             from: moved.from.as_str(),
             to: moved.to.as_str(),
             reason: moved.reason.as_str(),
-            at_unix_ms: unix_ms(moved.at),
+            at_unix_ms: unix_millis(moved.at),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::unix_ms;
+use crate::clock::unix_millis;
 use crate::registry::Registry;
 use crate::statistics::{ErrorGroup, RecentError};
 
@@ -79,8 +79,8 @@ impl From<ErrorGroup> for Group {
             code: group.code.to_string(),
             kind: group.kind.as_str(),
             count: group.count,
-            first_unix_ms: unix_ms(group.first),
-            last_unix_ms: unix_ms(group.last),
+            first_unix_ms: unix_millis(group.first),
+            last_unix_ms: unix_millis(group.last),
         }
     }
 }
@@ -88,7 +88,7 @@ impl From<ErrorGroup> for Group {
 impl From<RecentError> for Shown {
     fn from(error: RecentError) -> Self {
         Self {
-            at_unix_ms: unix_ms(error.at),
+            at_unix_ms: unix_millis(error.at),
             correlation_id: error.correlation_id.to_string(),
             tool: error.tool.to_string(),
             code: error.code.to_string(),

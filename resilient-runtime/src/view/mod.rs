@@ -5,19 +5,10 @@ mod errors;
 #[cfg(feature = "rmcp")]
 mod metrics;
 
-use std::time::SystemTime;
-
 pub(crate) use breakers::Breakers;
 pub(crate) use errors::Errors;
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;
-
-use crate::clock::saturating_millis;
-
-/// A moment of the wall clock in milliseconds since 1970.
-fn unix_ms(moment: SystemTime) -> u64 {
-    saturating_millis(moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
-}
 
 /// Milliseconds, to the microsecond.
 #[cfg(feature = "rmcp")]

@@ -9,7 +9,7 @@
 mod breaker;
 #[path = "../../tests/behaviour/budget.rs"]
 mod budget;
-#[path = "../../tests/behaviour/bulkhead.rs"]
+#[path = "../../tests/behaviour/bulkhead/mod.rs"]
 mod bulkhead;
 #[path = "../../tests/behaviour/cancellation.rs"]
 mod cancellation;

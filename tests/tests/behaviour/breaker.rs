@@ -1,3 +1,5 @@
+//! The breaker: what it counts, when it rejects, how it probes.
+
 use std::time::Duration;
 
 use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Registry, ResilienceError, resilient};
@@ -189,4 +191,31 @@ async fn the_timeout_of_a_probe_is_heard_before_anybody_takes_its_place() {
     // The first eight run together: one opens it, seven come too late. Every 550 ms one probe fails.
     assert_eq!(seen.stale, 7, "{seen:?}");
     assert_eq!(seen.failures - seen.stale, 8, "{seen:?}");
+}
+
+struct Hosts {
+    prefix: &'static str,
+}
+
+impl Hosts {
+    #[resilient(
+        breaker(name = "by-host", failures = 3, key = format!("{}{host}", self.prefix)),
+        retry(max = 1, base = "1ms"),
+        read_only
+    )]
+    async fn ask(&self, host: String, answer: Result<(), Error>) -> Result<(), Error> {
+        drop(host);
+        answer
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_value_of_a_key_has_a_breaker_of_its_own() {
+    let hosts = Hosts { prefix: "api." };
+    for _ in 0..2 {
+        assert_eq!(hosts.ask("one".into(), Err(Error::Down)).await, Err(Error::Down));
+    }
+    let answer = hosts.ask("one".into(), Ok(())).await;
+    assert!(matches!(answer, Err(Error::Resilience(ResilienceError::CircuitOpen { .. }))), "{answer:?}");
+    assert_eq!(hosts.ask("two".into(), Ok(())).await, Ok(()));
 }

@@ -1,3 +1,5 @@
+//! The retry budget: how many retries there are for so many calls.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! A call that nobody waits for any more.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Fallbacks: which errors they answer for, in which order, in how much time.
+
 use std::cell::Cell;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Guards and breakers in plain code do what the attribute does.
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;

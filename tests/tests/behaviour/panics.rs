@@ -1,3 +1,5 @@
+//! Panics: caught, told, and neutral for the breaker.
+
 use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Outcome, Registry, ResilienceError, resilient};
 
 use super::error::Error;

@@ -1,3 +1,5 @@
+//! The rate limit: whose calls are counted, and when the next one may come.
+
 use std::time::Duration;
 
 use resilient_runtime::{

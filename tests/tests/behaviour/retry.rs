@@ -1,3 +1,5 @@
+//! Retry: what is run again, after how long, and until when.
+
 use std::cell::Cell;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What is counted of a call, however it ends.
+
 use std::time::Duration;
 
 use resilient_runtime::{Outcome, Registry, resilient};

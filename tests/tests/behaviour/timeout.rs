@@ -1,3 +1,5 @@
+//! The timeouts of a call and of an attempt.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Breakers with a window: rates, slow calls, and what leaves the window.
+
 use std::time::Duration;
 
 use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Reason, Window, resilient};

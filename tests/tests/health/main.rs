@@ -8,24 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use resilient_runtime::Registry;
 use resilient_runtime::health::{CheckResult, CheckStatus, Health, HealthCheck, HealthReport, HealthStatus};
-use resilient_runtime::{McpError, Registry, ResilienceError};
+use resilient_tests::failure::Failure;
 use serde_json::{Value, json};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-#[derive(Debug, thiserror::Error, McpError)]
-enum Failure {
-    #[error("down")]
-    #[mcp(kind = unavailable)]
-    Down,
-    #[error("missing")]
-    #[mcp(kind = not_found)]
-    Missing,
-    #[error(transparent)]
-    #[mcp(transparent)]
-    Resilience(#[from] ResilienceError),
-}
 
 fn of(report: &HealthReport, name: &str) -> (CheckStatus, String) {
     let check = report.checks.iter().find(|check| check.name == name).expect("a check of that name");

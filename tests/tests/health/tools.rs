@@ -1,9 +1,8 @@
 //! Tools, and the rate of their errors.
 
-use resilient_runtime::resilient;
+use resilient_runtime::{McpError, ResilienceError, resilient};
 use resilient_tests::in_process::{self, Client};
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::CallToolRequestParams;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,8 +46,7 @@ impl Shop {
 }
 
 async fn call(client: &Client, tool: &'static str, what: &str) {
-    let arguments = json!({ "what": what }).as_object().expect("an object").clone();
-    client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.expect("an answer");
+    in_process::call(client, tool, &json!({ "what": what })).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use opentelemetry::trace::{SpanKind, Status};
 use resilient_runtime::{CallContext, Registry, resilient};
 use resilient_tests::faults::PRIVATE;
-use resilient_tests::in_process::{self, Client};
+use resilient_tests::in_process::{self, Client, request};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ErrorCode, Request};
 use rmcp::service::{PeerRequestOptions, RequestContext};
@@ -14,7 +14,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceError, tool, tool_handle
 use serde_json::json;
 use tracing::Instrument as _;
 
-use super::{Failure, PARENT, Shop, Spans, TRACE, ask, attributes, request, with_meta};
+use super::{Failure, PARENT, Shop, Spans, TRACE, ask, attributes, with_meta};
 
 /// The same as HTTP would bring it, or as a span around it would: with what is around a call.
 #[derive(Debug, Clone)]

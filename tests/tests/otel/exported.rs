@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use resilient_tests::child::Server;
 use resilient_tests::faults::PRIVATE;
+use resilient_tests::in_process::request;
 use resilient_tests::receiver::{Received, Receiver};
 use serde_json::{Value, json};
 
-use super::{DURATION, PARENT, TRACE, request, with_meta};
+use super::{DURATION, PARENT, TRACE, with_meta};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_server-under-test");
 

@@ -13,13 +13,13 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 use resilient_runtime::{CallContext, McpError, ResilienceError, otel, resilient};
 use resilient_tests::faults::PRIVATE;
-use resilient_tests::in_process::Client;
+use resilient_tests::in_process::{Client, request};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolRequestParams, CallToolResult, RequestMetaObject};
 use rmcp::{ServiceError, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -133,10 +133,6 @@ impl Spans {
 fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     let attributes = span.attributes.iter().map(|attribute| (attribute.key.to_string(), attribute.value.to_string()));
     attributes.collect()
-}
-
-fn request(tool: impl Into<std::borrow::Cow<'static, str>>, arguments: &Value) -> CallToolRequestParams {
-    CallToolRequestParams::new(tool).with_arguments(arguments.as_object().expect("an object").clone())
 }
 
 async fn ask(client: &Client, what: &str) -> Result<CallToolResult, ServiceError> {

@@ -7,12 +7,12 @@ use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetri
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use resilient_runtime::{Registry, otel, resilient};
 use resilient_tests::faults::PRIVATE;
-use resilient_tests::in_process;
+use resilient_tests::in_process::{self, request};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
 use serde_json::json;
 
-use super::{Ask, DURATION, Failure, obey, request, with_meta};
+use super::{Ask, DURATION, Failure, obey, with_meta};
 
 /// The durations of operations, by their attributes: how many there are, and the edges.
 type Durations = BTreeMap<BTreeMap<String, String>, (u64, Vec<f64>)>;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::middleware::{Next, from_fn};
 use resilient_runtime::otel;
 use resilient_tests::faults::provide_tls;
-use resilient_tests::in_process::Client;
+use resilient_tests::in_process::{Client, request};
 use rmcp::model::ProtocolVersion;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -17,7 +17,7 @@ use rmcp::{ClientLifecycleMode, ClientServiceExt as _};
 use serde_json::json;
 use tracing::Instrument as _;
 
-use super::{PARENT, Shop, Spans, TRACE, attributes, request, with_meta};
+use super::{PARENT, Shop, Spans, TRACE, attributes, with_meta};
 
 /// The shop, to be put into an application and served.
 fn shop() -> Router {

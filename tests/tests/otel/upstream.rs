@@ -2,11 +2,11 @@
 
 use opentelemetry_sdk::trace::Sampler;
 use resilient_tests::faults::provide_tls;
-use resilient_tests::in_process;
+use resilient_tests::in_process::{self, request};
 use resilient_tests::receiver::Receiver;
 use serde_json::json;
 
-use super::{PARENT, Shop, Spans, TRACE, request, with_meta};
+use super::{PARENT, Shop, Spans, TRACE, with_meta};
 
 #[tokio::test]
 async fn the_upstream_hears_of_the_span_that_asks_it() {

@@ -2,11 +2,13 @@
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
 mod places;
+mod rules;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::expand;
+use super::{expand, expand_in};
+use crate::project::Project;
 
 /// The expansion as a person would read it.
 fn pretty(attribute: TokenStream, item: TokenStream) -> String {
@@ -17,6 +19,11 @@ fn pretty(attribute: TokenStream, item: TokenStream) -> String {
 /// The messages of an expansion.
 fn messages(attribute: TokenStream, item: TokenStream) -> Vec<String> {
     compile_errors(expand(attribute, &item))
+}
+
+/// The messages of an expansion in a crate with this file.
+fn messages_with(file: &str, attribute: TokenStream, item: TokenStream) -> Vec<String> {
+    compile_errors(expand_in(&Project::read(file.into()), attribute, &item))
 }
 
 fn compile_errors(expanded: TokenStream) -> Vec<String> {

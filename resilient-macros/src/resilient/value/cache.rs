@@ -6,7 +6,7 @@ use resilient_policy::{CacheSettings, Policy, Scope, check_values};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
-use super::{At, Count, DurationArg, Key, expected, is_word, unknown_word};
+use super::{At, Count, DurationArg, Key, expected, one_word};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -85,12 +85,7 @@ struct ScopeArg(Scope);
 
 impl FromMeta for ScopeArg {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        if let Some(name) = Scope::NAMES.iter().find(|name| is_word(value, name))
-            && let Some(scope) = Scope::from_name(name)
-        {
-            return Ok(Self(scope));
-        }
-        Err(unknown_word("scope", value, Scope::NAMES))
+        one_word("scope", value, Scope::NAMES, Scope::from_name).map(Self)
     }
 
     only_after_equals!("`caller` or `shared`");

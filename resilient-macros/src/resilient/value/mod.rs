@@ -94,6 +94,12 @@ fn is_word(value: &Expr, word: &str) -> bool {
     matches!(value, Expr::Path(path) if path.path.is_ident(word))
 }
 
+/// What one of these words stands for.
+fn one_word<T>(what: &str, value: &Expr, words: &[&str], read: fn(&str) -> Option<T>) -> darling::Result<T> {
+    let word = words.iter().find(|word| is_word(value, word));
+    word.and_then(|word| read(word)).ok_or_else(|| unknown_word(what, value, words))
+}
+
 /// Says of a value that it is none of the words that stand for something here.
 fn unknown_word(what: &str, value: &Expr, words: &[&str]) -> Error {
     let word = match value {

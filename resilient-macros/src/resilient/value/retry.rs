@@ -6,7 +6,7 @@ use resilient_policy::{Jitter, KindSet, Policy, Retry, check_values, retried_kin
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Factor, Setting, Share, expected, is_word, unknown_word};
+use super::{At, Count, DurationArg, Factor, Setting, Share, expected, one_word};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -115,12 +115,7 @@ struct JitterArg(Jitter);
 
 impl FromMeta for JitterArg {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        if let Some(name) = Jitter::NAMES.iter().find(|name| is_word(value, name))
-            && let Some(jitter) = Jitter::from_name(name)
-        {
-            return Ok(Self(jitter));
-        }
-        Err(unknown_word("jitter", value, Jitter::NAMES))
+        one_word("jitter", value, Jitter::NAMES, Jitter::from_name).map(Self)
     }
 
     only_after_equals!("a kind of jitter");

@@ -1,0 +1,206 @@
+//! The rules between keys, and what is held to nothing because something else is wrong.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{compile_errors, messages, messages_with};
+use crate::project::Project;
+use crate::resilient::expand_in;
+
+#[test]
+fn what_could_not_be_read_is_told_and_nothing_is_held_to_the_rest() {
+    let item = || {
+        quote!(
+            async fn ask() -> Result<u32, E> {
+                Ok(1)
+            }
+        )
+    };
+    for attribute in [
+        quote!(timeout = 60, attempt_timeout = "40s"),
+        quote!(timeot = "60s", retry = 6, read_only),
+        quote!(fallback = "cached", cache(max = 3)),
+        quote!(fallback = "cached", retry = 2),
+        quote!(read_only = true, retry = 2),
+        quote!(retry_unsafe, retry = 2),
+        quote!(idempotnt, retry = 2),
+        quote!(retry = 0),
+    ] {
+        assert_eq!(messages(attribute.clone(), item()).len(), 1, "{attribute}");
+    }
+    // What is wrong by itself is told all the same, in lists as well.
+    assert_eq!(messages(quote!(timeot = "1s", timeout = "25h", bulkhead = 0), item()).len(), 3);
+    assert_eq!(messages(quote!(retry(budget = "110%", on(timeot), factor = 0.5), read_only), item()).len(), 3);
+    assert_eq!(messages(quote!(breaker(name = "a b", failures = 0, opn = "1s")), item()).len(), 3);
+    assert_eq!(messages(quote!(bulkhead(max = "5", wait = "1s"), rate_limit(rate = "x", burst = 0)), item()).len(), 4);
+}
+
+#[test]
+fn a_block_that_is_wrong_is_made_whole_and_its_tools_are_held_to_nothing() {
+    let block = quote! {
+        #[tool_router(server_handler)]
+        impl<T> Server<T> {
+            #[resilient(attempt_timeout = "40s", retry = 2)]
+            #[tool]
+            async fn one(&self) -> Result<String, E> { Ok(String::new()) }
+        }
+    };
+    let expanded = expand_in(&Project::default(), quote!(timeout = "60s", retri = 3), &block);
+    assert_eq!(compile_errors(expanded.clone()), ["unknown key `retri`; did you mean `retry`?"]);
+    let text = expanded.to_string();
+    assert!(text.contains("__resilient_tool_router_shared") && text.contains("tool_handler"), "{text}");
+    let tool = quote!(
+        #[tool]
+        async fn one(&self) -> Result<String, E> {
+            Ok(String::new())
+        }
+    );
+    let inherited = quote!(attempt_timeout = "40s", retry = 2, __inherited(timeout = "60s", retri = 3), __told);
+    assert_eq!(messages(inherited, tool), Vec::<String>::new());
+    assert_eq!(
+        messages(
+            quote!(),
+            quote!(
+                #[resilient(retry = 2)]
+                #[tool_router]
+                impl Server {}
+            )
+        )
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn a_clash_with_what_a_block_gives_is_told_at_the_tools_own_key() {
+    let item = quote!(
+        #[tool]
+        async fn one(&self) -> Result<String, E> {
+            Ok(String::new())
+        }
+    );
+    let told = messages(quote!(timeout = "3s", read_only, __inherited(retry = 5)), item);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("can never start"), "{told:?}");
+}
+
+#[test]
+fn what_may_run_again_takes_nothing_that_an_attempt_uses_up() {
+    let file = "[profile.p]\nretry = 2\n";
+    for item in [
+        quote!(
+            async fn any(&mut self) -> Result<u32, E> {
+                Ok(1)
+            }
+        ),
+        quote!(
+            async fn any(self) -> Result<u32, E> {
+                Ok(1)
+            }
+        ),
+        quote!(
+            async fn any(number: &mut u32) -> Result<u32, E> {
+                Ok(1)
+            }
+        ),
+    ] {
+        let told = messages_with(file, quote!(profile = "p", idempotent), item.clone());
+        assert!(told.len() == 1 && told[0].starts_with("`retry` may call the body again"), "{item}: {told:?}");
+    }
+}
+
+#[test]
+fn one_block_sets_a_breaker_one_way() {
+    let block = |second: TokenStream| {
+        quote! {
+            #[tool_router]
+            impl Server {
+                #[resilient(breaker(name = "make", failures = 7))]
+                #[tool]
+                async fn one(&self) -> Result<String, E> { Ok(String::new()) }
+                #[resilient(#second)]
+                #[tool]
+                async fn two(&self) -> Result<String, E> { Ok(String::new()) }
+            }
+        }
+    };
+    assert_eq!(messages(quote!(), block(quote!(breaker = "make"))), Vec::<String>::new());
+    assert_eq!(messages(quote!(), block(quote!(breaker(name = "make", failures = 7)))), Vec::<String>::new());
+    assert_eq!(
+        messages(quote!(), block(quote!(breaker(name = "make", failures = 8)))),
+        ["the breaker `make` has other settings above: `failures` 7, not 8; write them in one place, and \
+             `breaker = \"make\"` in the others"]
+    );
+    assert_eq!(messages(quote!(breaker(name = "make", failures = 8)), block(quote!())).len(), 1);
+}
+
+#[test]
+fn expressions_that_see_the_parameters_mention_one() {
+    let item = || {
+        quote! {
+            #[tool(annotations(read_only_hint = true))]
+            async fn list(&self, Parameters(Req { ref a, mut b, c: C(d) }): Parameters<Req>, mut e: u8) -> Result<u32, E> { Ok(1) }
+        }
+    };
+    for (attribute, expected) in [
+        (quote!(log_args(d, d.x, e.max(d))), "the pattern of `e` says `mut`"),
+        (quote!(rate_limit(rate = "1/1s", key = (a, b))), "the pattern of `a` says `ref`"),
+        (quote!(log_args(self.zone)), "expected something of a parameter: `a`, `b`, `d`, `e`"),
+        (quote!(log_args(d.api_key)), "`api_key` is the name of a secret"),
+        (quote!(fallback = cached, cache(scope = shared, key = self.zone)), "the same for all arguments"),
+        (
+            quote!(rate_limit(
+                rate = "1/1s",
+                key = {
+                    return;
+                    d
+                }
+            )),
+            "cannot `return`",
+        ),
+    ] {
+        let told = messages(attribute.clone(), item());
+        assert!(told.first().is_some_and(|first| first.contains(expected)), "{attribute}: {told:?}");
+    }
+    for attribute in [
+        quote!(log_args(d, format!("{d}"))),
+        quote!(rate_limit(rate = "1/1s", key = self.zone)),
+        quote!(fallback = cached, cache(scope = shared, key = format!("{d}"))),
+        quote!(fallback = cached, cache(key = self.zone)),
+        // What it does not look at may be taken apart in any way.
+        quote!(bulkhead(max = 3, key = d)),
+    ] {
+        assert_eq!(messages(attribute.clone(), item()), Vec::<String>::new(), "{attribute}");
+    }
+}
+
+#[test]
+fn a_block_is_told_of_defaults_only_where_a_tool_uses_them() {
+    let block = |keys: TokenStream| {
+        quote! {
+            #[tool_router]
+            impl Server {
+                #[resilient(#keys)]
+                #[tool]
+                async fn one(&self) -> Result<String, E> { Ok(String::new()) }
+            }
+        }
+    };
+    assert_eq!(messages(quote!(attempt_timeout = "40s"), block(quote!(timeout = "60s"))), Vec::<String>::new());
+    assert_eq!(
+        messages(quote!(attempt_timeout = "40s"), block(quote!())),
+        ["`attempt_timeout` (40s) is longer than `timeout` (30s) and never reached"]
+    );
+}
+
+#[test]
+fn a_handler_takes_no_keys() {
+    let item = quote!(
+        #[tool_handler]
+        impl ServerHandler for Server {}
+    );
+    assert_eq!(
+        messages(quote!(timeout = "1s"), item),
+        ["above `#[tool_handler]` only `crate` means anything; write this key above `#[tool_router]`"]
+    );
+}

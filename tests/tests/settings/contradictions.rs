@@ -1,0 +1,149 @@
+//! Places of the code that contradict each other, which shows at start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilient_runtime::{BreakerSettings, BreakerUse, Guard, Policy, ResilienceError, resilient};
+use rmcp::{tool, tool_router};
+
+use super::{WITH_OWN, variables};
+
+struct Colliding;
+
+#[resilient]
+#[tool_router]
+impl Colliding {
+    /// Reads.
+    #[tool(name = "a-b")]
+    async fn one(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    /// Reads.
+    #[tool(name = "a.b")]
+    async fn two(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn names_that_become_one_variable_are_refused() {
+    let started = variables(&[]).tools(Colliding::tool_router).start_with(&Arc::default());
+    assert_eq!(
+        started.expect_err("refused").problems(),
+        ["the tools `a-b` and `a.b` would both be `A_B` in a variable; rename one of them"]
+    );
+}
+
+struct Differing;
+
+#[resilient(breaker(name = "shared", failures = 3))]
+#[tool_router(router = first)]
+impl Differing {
+    /// Reads.
+    #[tool]
+    async fn one(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+#[resilient(breaker(name = "shared", failures = 4, open = "5s"))]
+#[tool_router(router = second)]
+impl Differing {
+    /// Reads.
+    #[resilient(bulkhead(max = 3, name = "both"))]
+    #[tool]
+    async fn two(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    /// Reads.
+    #[resilient(bulkhead(max = 4, name = "both"))]
+    #[tool]
+    async fn three(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn one_name_with_two_settings_is_refused_naming_both_places() {
+    let started = variables(&[]).tools(Differing::first).tools(Differing::second).start_with(&Arc::default());
+    let told = started.expect_err("refused").problems().to_vec();
+    for line in told.iter().filter(|line| line.contains("the breaker `shared`")) {
+        assert!(line.contains("`failures` 3, not 4; `open` 1m, not 5s"), "{line}");
+        assert_eq!(line.matches("tests/settings/contradictions.rs:").count(), 2, "{line}");
+    }
+    assert!(
+        told.iter().any(|line| line.contains("the bulkhead `both`") && line.contains("max = 3, queue = 0")),
+        "{told:?}"
+    );
+}
+
+static NAMED_LIKE_OWN: Guard = Guard::new("named_like_own", Policy::new().breaker(BreakerUse::named("own")));
+
+#[test]
+fn two_breakers_of_one_name_are_refused() {
+    let started = variables(&[]).guard(&WITH_OWN).guard(&NAMED_LIKE_OWN).start_with(&Arc::default());
+    let told = started.expect_err("refused");
+    assert!(told.problems()[0].starts_with("the breaker `own` is a `static` in one place and another one"), "{told}");
+}
+
+struct Shared;
+
+#[resilient]
+#[tool_router]
+impl Shared {
+    /// Reads.
+    #[resilient(bulkhead(max = 1, name = "both"), rate_limit(rate = "1/1h", name = "limit"))]
+    #[tool]
+    async fn one(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    /// Reads.
+    #[resilient(bulkhead(max = 1, name = "both"), rate_limit(rate = "1/1h", name = "limit"))]
+    #[tool]
+    async fn two(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn a_limit_that_is_shared_is_set_for_all_or_for_none() {
+    let start = |pairs: &[(&str, &str)]| variables(pairs).tools(Shared::tool_router).start_with(&Arc::default());
+    let told = start(&[("RESILIENT__TOOL__TWO__BULKHEAD__MAX", "50"), ("RESILIENT__TOOL__TWO__RATE_LIMIT", "100/1s")]);
+    let told = told.expect_err("refused");
+    assert_eq!(told.problems().len(), 2, "{told}");
+    assert!(told.problems()[0].starts_with("the bulkhead `both` is shared, and `two` was set"), "{told}");
+    start(&[("RESILIENT__DEFAULT__BULKHEAD__MAX", "50")]).expect("all have the same");
+}
+
+#[test]
+fn a_breaker_and_the_policies_that_name_it_suit_each_other() {
+    static SLOW: Guard = Guard::new(
+        "slow",
+        Policy::new().breaker(BreakerUse::with("suits", BreakerSettings::new().slow(Duration::from_secs(3)))),
+    );
+    static NAMING: Guard =
+        Guard::new("naming", Policy::new().attempt_timeout(Duration::from_secs(9)).breaker(BreakerUse::named("suits")));
+    let start = |pairs: &[(&str, &str)]| {
+        variables(pairs)
+            .guard(&SLOW)
+            .guard(&NAMING)
+            .start_with(&Arc::default())
+            .map_err(|told| told.problems().to_vec())
+    };
+    assert_eq!(start(&[]), Ok(()));
+    let told = start(&[("RESILIENT__BREAKER__SUITS__SLOW", "20s")]).expect_err("refused");
+    assert_eq!(
+        told,
+        ["RESILIENT__BREAKER__SUITS__SLOW: `naming: breaker.slow`: no attempt takes 20s: it is cut off after 9s"]
+    );
+}
+
+#[test]
+fn one_contradiction_of_a_block_is_told_once() {
+    let started = variables(&[]).tools(Differing::first).tools(Differing::second).start_with(&Arc::default());
+    let told = started.expect_err("refused").problems().to_vec();
+    assert_eq!(told.iter().filter(|line| line.contains("the breaker `shared`")).count(), 1, "{told:?}");
+}
