@@ -37,6 +37,14 @@ impl Registry {
         }
         SCOPED.try_with(|scoped| scoped.borrow().clone()).ok().flatten()
     }
+
+    /// Asks the registry of the running future: its own, else that of the process.
+    pub(crate) fn here<T>(ask: impl FnOnce(&Self) -> T) -> T {
+        match Self::scoped() {
+            Some(own) => ask(&own),
+            None => ask(Self::global()),
+        }
+    }
 }
 
 pin_project! {
