@@ -19,3 +19,14 @@ pub mod performance {
 pub mod settings {
     #![doc = include_str!("settings.md")]
 }
+
+// Its examples need the feature, the page does not.
+#[cfg(any(not(doctest), feature = "testing"))]
+pub mod testing {
+    #![cfg_attr(feature = "testing", doc = "[`testing`]: crate::testing\n")]
+    #![cfg_attr(
+        not(feature = "testing"),
+        doc = "[`testing`]: https://docs.rs/resilient-runtime/latest/resilient_runtime/testing/\n"
+    )]
+    #![doc = include_str!("testing.md")]
+}

@@ -82,6 +82,8 @@ pub struct Registry {
     inner: Mutex<Inner>,
     recent: Arc<RecentErrors>,
     pub(crate) callers: Callers,
+    #[cfg(feature = "testing")]
+    pub(crate) chaos: crate::testing::InForce,
     /// Calls of tools that are not there.
     unknown_tools: Histogram,
     /// What was set at start.

@@ -25,6 +25,16 @@ impl Registry {
         ScopedRegistry { registry: Some(self), future }
     }
 
+    /// Runs something of which all that happens on this thread shares what is in this registry, spawned tasks
+    /// among it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn on_this_thread<T>(self: Arc<Self>, run: impl FnOnce() -> T) -> T {
+        ANY_SCOPED.store(true, Ordering::Relaxed);
+        let mut slot = Some(self);
+        let _entered = enter(&mut slot);
+        run()
+    }
+
     /// Whether looking for a registry of its own can find one.
     pub(crate) fn may_be_scoped() -> bool {
         ANY_SCOPED.load(Ordering::Relaxed)
