@@ -52,7 +52,7 @@ pub struct Lab {
 /// ```
 ///
 /// # Panics
-/// Where the test does. Where it is called within a runtime: it belongs into a plain `#[test]`. Where the test
+/// Where the test does. Where it is called within a runtime: it belongs in a plain `#[test]`. Where the test
 /// waits for something that never comes, which shows as a year on the paused clock. Where there were faults for a
 /// name that no guarded function has.
 #[track_caller]

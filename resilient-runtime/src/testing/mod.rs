@@ -29,7 +29,7 @@
 //!
 //! # The feature
 //!
-//! All of this is there with the feature `testing` alone, which belongs into the `dev-dependencies`:
+//! All of this is there with the feature `testing` alone, which belongs in the `dev-dependencies`:
 //!
 //! ```toml
 //! [dev-dependencies]

@@ -20,11 +20,17 @@ fn is_exactly(wanted: &str, name: &str, tool: Option<&str>) -> bool {
 struct Known(BTreeMap<String, Option<&'static str>>);
 
 impl Known {
+    /// All that are counted: tools that have the hook alone, too.
     fn in_registry(registry: &Registry) -> Self {
         let counted = registry.tools().into_iter().chain(registry.functions());
         let mut known: BTreeMap<_, _> = counted.map(|(name, _)| (name.to_string(), None)).collect();
-        known.extend(registry.policies().iter().map(|policy| (policy.name.to_owned(), policy.tool)));
+        known.extend(Self::guarded(registry).0);
         Self(known)
+    }
+
+    /// Those that have a policy.
+    fn guarded(registry: &Registry) -> Self {
+        Self(registry.policies().iter().map(|policy| (policy.name.to_owned(), policy.tool)).collect())
     }
 
     /// What is meant by this name; where something is called exactly that, nothing else.
@@ -65,7 +71,7 @@ pub(super) fn resolve(registry: &Arc<Registry>, wanted: &str) -> Result<String, 
 
 /// Says of the names of faults that nobody met which of them nobody has.
 pub(super) fn unknown(registry: &Registry, unmet: &[String]) -> Option<String> {
-    let known = Known::in_registry(registry);
+    let known = Known::guarded(registry);
     let nobody = unmet.iter().find(|wanted| known.find(wanted).is_empty())?;
     let instead = instead(nobody, &known);
     Some(format!("there are faults for `{nobody}`, and no guarded function of that name was called{instead}"))

@@ -8,6 +8,7 @@ use rmcp::{ErrorData, tool, tool_router};
 use serde_json::Value;
 
 use super::Error;
+use super::refusal::refusal;
 
 #[derive(Debug, Clone)]
 struct Shop;
@@ -34,6 +35,13 @@ impl Shop {
     #[tool(annotations(read_only_hint = true))]
     async fn plain(&self) -> Result<String, ErrorData> {
         Ok("plain".into())
+    }
+
+    /// Has the hook alone.
+    #[resilient(skip)]
+    #[tool]
+    async fn unguarded(&self) -> String {
+        "unguarded".into()
     }
 
     /// No errors at all.
@@ -135,6 +143,19 @@ fn the_client_of_each_lab_is_served_its_own_last_good_answer() {
             assert_eq!(meta(&call(&second, "list_things").await, "error", "kind"), "connection");
         });
     }
+}
+
+#[test]
+fn a_tool_without_a_policy_is_counted_and_a_fault_for_it_fails_the_test() {
+    let refused = refusal(|| {
+        testing::run(async |lab| {
+            lab.inject(Chaos::new().on("unguarded", [Fault::panic()]));
+            let client = connect(Shop).await;
+            assert_eq!(text(&call(&client, "unguarded").await), "unguarded");
+            lab.calls("unguarded").assert_outcomes([(Outcome::Ok, 1)]).assert_attempts(0);
+        });
+    });
+    assert!(refused.message.starts_with("there are faults for `unguarded`"), "{}", refused.message);
 }
 
 #[test]
