@@ -26,7 +26,8 @@
 //!
 //! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
 //! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
-//! What an operator sees: [`guide::observing`]. What it costs: [`guide::performance`].
+//! What an operator sees: [`guide::observing`]. How to test it: [`guide::testing`]. What it costs:
+//! [`guide::performance`].
 //!
 //! Timers need a Tokio runtime with time enabled.
 //!
@@ -72,6 +73,8 @@ mod shown;
 mod site;
 mod statistics;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(any(feature = "http", feature = "rmcp"))]
 mod view;
 
