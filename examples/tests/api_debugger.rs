@@ -193,6 +193,18 @@ async fn the_open_breaker_of_one_host_does_not_shut_out_another() {
 }
 
 #[tokio::test]
+async fn a_wrong_scheme_opens_no_breaker_of_the_right_one() {
+    let debugger = connect(SERVER, &["--demo"], &[("RESILIENT__BREAKER__API_HOST__FAILURES", "1")]).await;
+    for code in ["API_NO_ANSWER", "CIRCUIT_OPEN"] {
+        // The upstream does not speak TLS.
+        let result = call(&debugger, TOOL, json!({ "url": "https://api.test/orders" })).await;
+        assert_eq!(error(&result).0, code);
+    }
+    let result = call(&debugger, TOOL, json!({ "url": "http://api.test/orders" })).await;
+    assert_eq!(answer(&result)["status"], 200);
+}
+
+#[tokio::test]
 async fn a_host_that_cannot_be_reached_is_an_error_with_its_cause() {
     let debugger = connect(SERVER, &["--demo"], &[]).await;
     // The upstream does not speak TLS.
