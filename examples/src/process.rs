@@ -1,6 +1,7 @@
 //! What is the same in every server here that is not MCP: how its process runs, fails and ends.
 
 use std::{
+    env,
     error::Error,
     io::{self, Write},
     process::ExitCode,
@@ -41,6 +42,11 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 pub(crate) fn tell(mut to: impl Write, text: &str, code: u8) -> ExitCode {
     let _ = writeln!(to, "{text}");
     ExitCode::from(code)
+}
+
+/// A variable of the environment. One that is no text is not taken for one that is missing: whoever reads it finds it wrong.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The value of a variable, unless it is blank.

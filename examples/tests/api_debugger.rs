@@ -180,6 +180,17 @@ async fn a_host_that_hangs_is_left_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_body_that_never_ends_is_shown_as_far_as_it_came() {
+    let debugger = connect(SERVER, &["--demo"], &[SHORT, ("RESILIENT__BREAKER__API_HOST__FAILURES", "1")]).await;
+    for _ in 0..2 {
+        let result = call(&debugger, TOOL, json!({ "url": "http://api.test/events" })).await;
+        let body = &answer(&result)["body"];
+        assert_eq!(body["text"], "event 1");
+        assert!(body["note"].as_str().unwrap().contains("more to come"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn the_open_breaker_of_one_host_does_not_shut_out_another() {
     let debugger = connect(SERVER, &["--demo"], &[SHORT, ("RESILIENT__BREAKER__API_HOST__FAILURES", "1")]).await;
     let result = call(&debugger, TOOL, json!({ "url": "http://legacy.test/silent" })).await;
@@ -188,6 +199,18 @@ async fn the_open_breaker_of_one_host_does_not_shut_out_another() {
     let (code, text) = error(&result);
     assert_eq!(code, "CIRCUIT_OPEN");
     assert!(text.contains("Do not retry before"), "{text}");
+    let result = call(&debugger, TOOL, json!({ "url": "http://api.test/orders" })).await;
+    assert_eq!(answer(&result)["status"], 200);
+}
+
+#[tokio::test]
+async fn a_wrong_scheme_opens_no_breaker_of_the_right_one() {
+    let debugger = connect(SERVER, &["--demo"], &[("RESILIENT__BREAKER__API_HOST__FAILURES", "1")]).await;
+    for code in ["API_NO_ANSWER", "CIRCUIT_OPEN"] {
+        // The upstream does not speak TLS.
+        let result = call(&debugger, TOOL, json!({ "url": "https://api.test/orders" })).await;
+        assert_eq!(error(&result).0, code);
+    }
     let result = call(&debugger, TOOL, json!({ "url": "http://api.test/orders" })).await;
     assert_eq!(answer(&result)["status"], 200);
 }

@@ -1,11 +1,18 @@
 //! The body of an answer: as much of it as is of use, and no more held in memory.
 
+use std::time::Duration;
+
 use reqwest::Response;
+use resilient_runtime::CallContext;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 /// The most bytes that are read of a body.
 const LONGEST: usize = 64 * 1024;
+
+/// How long before the end of its call reading stops, so that what was read is shown.
+const SPARE: Duration = Duration::from_millis(300);
 
 /// What came after the headers.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -21,20 +28,24 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads to the end, or as far as it goes: a body that breaks off is what somebody may be looking for.
+    /// Reads to the end, or as far as it goes: a body that breaks off, or never ends, is what somebody may be looking for.
     pub(super) async fn read(mut response: Response) -> Self {
+        let end = CallContext::current().and_then(|call| call.deadline()?.checked_sub(SPARE));
+        // With the policies disabled nobody else sets an end.
+        let end = end.unwrap_or_else(|| Instant::now() + Duration::from_secs(10));
         let mut bytes = Vec::new();
         let note = loop {
-            match response.chunk().await {
-                Ok(None) => break None,
-                Ok(Some(chunk)) => {
+            match timeout_at(end, response.chunk()).await {
+                Err(_) => break Some("there was more to come when the time was over".to_owned()),
+                Ok(Ok(None)) => break None,
+                Ok(Ok(Some(chunk))) => {
                     let room = LONGEST - bytes.len();
                     bytes.extend(chunk.iter().take(room));
                     if chunk.len() > room {
                         break Some(format!("cut after {LONGEST} bytes"));
                     }
                 }
-                Err(_) => break Some("the connection broke off here".to_owned()),
+                Ok(Err(_)) => break Some("the connection broke off here".to_owned()),
             }
         };
         Self::new(&bytes, note)

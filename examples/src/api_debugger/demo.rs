@@ -25,6 +25,10 @@ pub(super) fn routes() -> Router {
         .route("/silent", get(pending::<StatusCode>))
         .route("/endless", get(async || Body::from_stream(stream::repeat(Ok::<_, Infallible>("and so on, ")))))
         .route("/torn", get(torn))
+        .route(
+            "/events",
+            get(async || Body::from_stream(stream::iter([Ok::<_, Infallible>("event 1")]).chain(stream::pending()))),
+        )
         .route("/image", get(async || ([(header::CONTENT_TYPE, "image/png")], b"\x89PNG\r\n\x1a\n".as_slice())))
         .route("/inside", get(async || redirect("http://169.254.169.254/latest/meta-data/")))
         .route("/here", get(async || redirect("/orders")))

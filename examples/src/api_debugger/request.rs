@@ -26,6 +26,9 @@ const NOT_YOURS: [&str; 11] = [
     "upgrade",
 ];
 
+/// The longest URL, in bytes; the client itself can send little more.
+const LONGEST_URL: usize = 60_000;
+
 /// Arguments of `test_api`.
 // No `Debug`: headers and bodies hold secrets.
 #[derive(Deserialize, JsonSchema)]
@@ -78,9 +81,14 @@ impl fmt::Display for Verb {
 }
 
 impl TestApi {
-    /// The host, for the breaker and the log; empty where the URL has none.
+    /// The host, for the log; empty where the URL has none.
     pub(super) fn host(&self) -> String {
         Url::parse(&self.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// Scheme, host and port, for the breaker; empty where there is no URL.
+    pub(super) fn origin(&self) -> String {
+        Url::parse(&self.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
     }
 
     /// The URL, if it is one that can be sent to.
@@ -89,6 +97,9 @@ impl TestApi {
         let url = Url::parse(&self.url).map_err(|_| ApiError::BadUrl { problem: "cannot be read" })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(ApiError::BadUrl { problem: "is neither http nor https" });
+        }
+        if url.as_str().len() > LONGEST_URL {
+            return Err(ApiError::BadUrl { problem: "is longer than 60,000 bytes" });
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ApiError::BadUrl {
@@ -133,7 +144,9 @@ mod tests {
     #[test]
     fn only_http_without_a_user_is_sent_to() {
         assert!(request("https://api.example.com/x?y=1", &[]).target().is_ok());
+        let long = format!("http://api.test/{}", "é".repeat(20_000));
         for (url, problem) in [
+            (long.as_str(), "longer than 60,000 bytes"),
             ("/orders", "cannot be read"),
             ("http://", "cannot be read"),
             ("http://127.0.0.1.1.1/", "cannot be read"),

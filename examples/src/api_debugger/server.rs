@@ -30,13 +30,14 @@ impl ApiDebugger {
     /// Send one HTTP request and show the answer: status, duration, headers and the beginning of the body. Redirects are shown, not
     /// followed.
     // Whatever the API answers is what was asked for, a 404 and a 500 too, and counts as a success: only a host that gives no answer
-    // costs its callers ten seconds each, and that is what the breaker spares them. Each host has a breaker of its own.
+    // costs its callers ten seconds each, and that is what the breaker spares them. Each origin has a breaker of its own: who asks
+    // for `https` where there is only `http` shuts nobody out from that.
     //
     // No `retry`: who looks for a fault wants to see what happened the first time, and a POST may have taken effect. No fallback: an
     // old answer would mislead. Of the URL only the host is logged, as paths and queries hold tokens.
     #[resilient(
         timeout = "10s",
-        breaker(name = "api-host", failures = 3, open = "30s", key = request.host()),
+        breaker(name = "api-host", failures = 3, open = "30s", key = request.origin()),
         log_args(request.method, request.host())
     )]
     #[tool(annotations(

@@ -45,7 +45,10 @@ impl Root {
             return Err(outside());
         }
         let directory = self.directory.join(path).canonicalize().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => missing(),
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename => missing(),
             _ => error.into(),
         })?;
         // What lies below may be a link that leads out.
@@ -99,7 +102,8 @@ mod tests {
     #[test]
     fn what_is_no_directory_is_told() {
         let (_around, root) = root();
-        for path in ["nowhere", "file", "file/below", "nul\0byte"] {
+        let long = "a".repeat(5_000);
+        for path in ["nowhere", "file", "file/below", "nul\0byte", &long] {
             assert!(matches!(root.resolve(path), Err(AuditError::NoSuchDirectory { .. })), "{path}");
         }
     }

@@ -117,7 +117,7 @@ impl MakeApi {
             return Err(self.failure(response).await);
         }
         // Not `Response::json`: there a body that cannot be read and one that is no JSON are the same error.
-        let body = response.bytes().await?;
+        let body = http::body(response, http::LONGEST_ANSWER).await?;
         serde_json::from_slice(&body).map_err(MakeError::BadResponse)
     }
 

@@ -1,10 +1,11 @@
 //! Where Make is and who we are: from the environment, checked before the server starts.
 
-use std::env;
-
 use reqwest::{Url, header::HeaderValue};
 
-use crate::{http, process::said};
+use crate::{
+    http,
+    process::{said, variable},
+};
 
 /// Make's EU zone, where most accounts are.
 const EU_ZONE: &str = "https://eu1.make.com/api/v2";
@@ -24,7 +25,7 @@ impl Settings {
     ///
     /// If there is no token, or one of the two cannot be used.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_values(env::var("MAKE_API_TOKEN").ok(), env::var("MAKE_BASE_URL").ok())
+        Self::from_values(variable("MAKE_API_TOKEN"), variable("MAKE_BASE_URL"))
     }
 
     /// The settings of the demo: an address on loopback instead of Make's.
@@ -78,7 +79,7 @@ impl Token {
 }
 
 fn base_url(text: &str) -> Result<Url, SettingsError> {
-    http::secure_url(text).ok_or_else(|| SettingsError::Address(text.to_owned()))
+    http::secure_url(text).map_err(SettingsError::Address)
 }
 
 #[cfg(test)]
@@ -123,6 +124,12 @@ mod tests {
             let error = read(Some("t"), Some(address)).unwrap_err();
             assert!(error.to_string().contains(address), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_printed() {
+        let error = read(Some("t"), Some("https://ann:p@ss@eu1.make.com/api/v2")).unwrap_err().to_string();
+        assert!(error.contains("`***@eu1.make.com/api/v2`") && !error.contains("ann"), "{error}");
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn ask(engine: Engine, request: RequestBuilder, limit: u32) -> Result<Foun
     if !response.status().is_success() {
         return Err(failure(engine, response).await);
     }
-    let body = response.bytes().await.map_err(unreachable)?;
+    let body = http::body(response, http::LONGEST_ANSWER).await.map_err(unreachable)?;
     let Body { mut results } =
         serde_json::from_slice(&body).map_err(|source| SearchError::BadResponse { engine, source })?;
     // SearXNG knows no limit.

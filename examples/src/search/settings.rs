@@ -1,11 +1,12 @@
 //! Where the two engines are and who we are: from the environment, checked before the server starts.
 
-use std::env;
-
 use reqwest::{Url, header::HeaderValue};
 
 use super::demo::DEMO_KEY;
-use crate::{http::secure_url, process::said};
+use crate::{
+    http::secure_url,
+    process::{said, variable},
+};
 
 /// Where Tavily is.
 const TAVILY: &str = "https://api.tavily.com";
@@ -27,7 +28,7 @@ impl Settings {
     ///
     /// If one of them cannot be used, or one that has no default is not there.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_values(|name| env::var(name).ok())
+        Self::from_values(variable)
     }
 
     /// The settings of the demo: both engines at an address on loopback.
@@ -47,7 +48,7 @@ impl Settings {
     fn from_values(value: impl Fn(&'static str) -> Option<String>) -> Result<Self, SettingsError> {
         let given = |name| said(value(name));
         let required = |name| given(name).ok_or(SettingsError::Missing(name));
-        let url = |name, text: String| secure_url(&text).ok_or(SettingsError::Address { name, text });
+        let url = |name, text: String| secure_url(&text).map_err(|text| SettingsError::Address { name, text });
 
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", required("TAVILY_API_KEY")?))
             .map_err(|_| SettingsError::Key)?;
@@ -71,7 +72,9 @@ pub enum SettingsError {
     #[error("TAVILY_API_KEY holds characters that no key has")]
     Key,
     /// No base URL, or one over which queries and keys would travel in the clear.
-    #[error("{name} is `{text}`, expected an `https` address, or an `http` address of this machine, without a query")]
+    #[error(
+        "{name} is `{text}`, expected an `https` address, or an `http` address of this machine, without a user name, a password or a query"
+    )]
     Address {
         /// The variable.
         name: &'static str,

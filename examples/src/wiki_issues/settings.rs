@@ -1,8 +1,11 @@
 //! Which site, as whom, and whether changes are allowed: from the environment, checked before the server starts.
 
-use std::{env, fmt};
+use std::fmt;
 
-use crate::{http, process::said};
+use crate::{
+    http,
+    process::{said, variable},
+};
 
 /// What the client needs to know.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ pub(super) enum SettingsError {
 
 impl Settings {
     pub(super) fn from_env() -> Result<Self, SettingsError> {
-        Self::read(|name| env::var(name).ok())
+        Self::read(variable)
     }
 
     pub(super) fn for_demo(origin: &str) -> Result<Self, SettingsError> {
@@ -55,7 +58,7 @@ impl Settings {
     fn read(value: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let required = |name, expected| said(value(name)).ok_or(SettingsError::Missing { name, expected });
         let base = required("ATLASSIAN_BASE_URL", "the address of your site, such as https://example.atlassian.net")?;
-        let Some(url) = http::secure_url(&base) else { return Err(SettingsError::Address(base)) };
+        let url = http::secure_url(&base).map_err(SettingsError::Address)?;
         Ok(Self {
             base: url.as_str().trim_end_matches('/').to_owned(),
             email: required("ATLASSIAN_EMAIL", "the account that this server works as")?,

@@ -62,16 +62,19 @@ impl Site {
     }
 
     async fn send<T: DeserializeOwned>(&self, service: Service, request: RequestBuilder) -> Result<T> {
-        let lost = |source| AtlassianError::Lost { service, source };
+        // The address of a request holds what is searched for, which is not for the log.
+        let lost = |source: reqwest::Error| AtlassianError::Lost { service, source: source.without_url() };
         let request = request.basic_auth(&self.settings.email, Some(&self.settings.token.0));
         let response = match request.send().await {
-            Err(source) if source.is_connect() => return Err(AtlassianError::NotSent { service, source }),
+            Err(source) if source.is_connect() => {
+                return Err(AtlassianError::NotSent { service, source: source.without_url() });
+            }
             sent => sent.map_err(lost)?,
         };
         if !response.status().is_success() {
             return Err(refusal(service, response).await);
         }
-        let body = response.bytes().await.map_err(lost)?;
+        let body = http::body(response, http::LONGEST_ANSWER).await.map_err(lost)?;
         // A change may be confirmed without a word.
         let body = if body.is_empty() { b"null" } else { &body[..] };
         serde_json::from_slice(body).map_err(|source| AtlassianError::BadResponse { service, source })
