@@ -28,6 +28,11 @@ pub fn loopback_client() -> ClientBuilder {
     client().no_proxy().tls_certs_only([])
 }
 
+/// A client of the service at a [safe](secure_url) address. What is sent in the clear does not leave this machine, by a proxy either.
+pub(crate) fn client_of(base: &str) -> ClientBuilder {
+    if base.starts_with("https:") { client() } else { loopback_client() }
+}
+
 /// Reads a base URL to which a secret may be sent: `https`, or `http` to this machine. It may end up in answers and logs, so it holds
 /// no secret itself. What is none is given back as it may be printed.
 pub(crate) fn secure_url(text: &str) -> Result<Url, String> {

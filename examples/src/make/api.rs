@@ -38,8 +38,7 @@ impl MakeApi {
     ///
     /// If TLS cannot be set up: most likely the machine's certificates cannot be read.
     pub fn new(settings: &Settings) -> reqwest::Result<Self> {
-        let builder = if settings.demo { http::loopback_client() } else { http::client() };
-        let client = builder
+        let client = http::client_of(settings.base_url.as_str())
             .user_agent(concat!("make-server/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, settings.token.header())]))
             // The API never redirects; following one could carry the token elsewhere.

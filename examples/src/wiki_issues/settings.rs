@@ -15,7 +15,6 @@ pub(super) struct Settings {
     pub(super) email: String,
     pub(super) token: Token,
     pub(super) read_only: bool,
-    pub(super) demo: bool,
 }
 
 /// A token that no `{:?}` prints.
@@ -52,7 +51,7 @@ impl Settings {
             "ATLASSIAN_TOKEN" => Some(super::demo::TOKEN),
             _ => None,
         };
-        Ok(Self { demo: true, ..Self::read(|name| value(name).map(str::to_owned))? })
+        Self::read(|name| value(name).map(str::to_owned))
     }
 
     fn read(value: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
@@ -68,7 +67,6 @@ impl Settings {
                 Some("true") => true,
                 Some(other) => return Err(SettingsError::ReadOnly(other.to_owned())),
             },
-            demo: false,
         })
     }
 }

@@ -23,8 +23,7 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn new(settings: Settings) -> reqwest::Result<Self> {
-        let builder = if settings.demo { http::loopback_client() } else { http::client() };
-        let client = builder
+        let client = http::client_of(&settings.base)
             .user_agent(concat!("wiki-issues/", env!("CARGO_PKG_VERSION")))
             // The API never redirects; following one could carry the token elsewhere.
             .redirect(redirect::Policy::none())
