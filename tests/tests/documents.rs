@@ -198,11 +198,15 @@ fn pages_of_the_guide_that_are_named_are_there() {
 fn files_that_a_contributor_is_sent_to_are_there() {
     let page = Page::read(&repository().join("CONTRIBUTING.md"));
     let mut seen = 0;
+    let mut missing = Vec::new();
     for (number, line) in parse(&page.text).1 {
         for code in codes(line).filter(|code| code.contains('/') && !code.contains([' ', '*', '<', '"'])) {
-            assert!(repository().join(code).exists(), "{}: no `{code}`", page.at(number));
+            if !repository().join(code).exists() {
+                missing.push(format!("{}: no `{code}`", page.at(number)));
+            }
             seen += 1;
         }
     }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
     assert!(seen > 20, "{seen}");
 }
