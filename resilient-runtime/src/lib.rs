@@ -29,9 +29,9 @@
 //! With a tool from nothing: [`guide::first_tool`]. With a server that exists: [`guide::adopting`]. Every
 //! key with its units, defaults and limits: [`guide::keys`]. What errors become on the wire:
 //! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
-//! What an operator sees: [`guide::observing`]. What it costs: [`guide::performance`]. What became of a
-//! retry loop, tower's layers or `FastMCP`'s middleware: [`guide::migrating`]. A future that is no
-//! function of its own is guarded by a [`Guard`].
+//! What an operator sees: [`guide::observing`]. How to test it: [`guide::testing`]. What it costs:
+//! [`guide::performance`]. What to do with a retry loop, tower's layers or `FastMCP`'s middleware:
+//! [`guide::migrating`]. A future that is no function of its own is guarded by a [`Guard`].
 //!
 //! # What it needs
 //!
@@ -95,6 +95,8 @@ mod shown;
 mod site;
 mod statistics;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(any(feature = "http", feature = "rmcp"))]
 mod view;
 

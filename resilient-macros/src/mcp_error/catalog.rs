@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
 use super::display::Display;
-use super::expand::{call_site, kind_path};
 use super::model::{Case, Model, Own, Text};
+use super::names::{call_site, kind_path};
 use crate::krate::Krate;
 
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {

@@ -6,7 +6,7 @@ use quote::quote_spanned;
 use syn::DeriveInput;
 
 use super::bounds::Bounds;
-use super::expand::call_site;
+use super::names::call_site;
 use super::{catalog, rmcp};
 use crate::krate::Krate;
 

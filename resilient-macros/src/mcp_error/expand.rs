@@ -4,13 +4,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use resilient_policy::ErrorKind;
 use syn::Ident;
 
 use super::ast::Field;
 use super::bounds::Bounds;
 use super::matching::{Arm, partial, total};
 use super::model::{Answer, Case, KindFrom, Model, Own, Text};
+use super::names::{call_site, kind_path};
 use crate::krate::Krate;
 
 /// All that the derive adds.
@@ -263,18 +263,4 @@ impl<'m, 'a> Expansion<'m, 'a> {
             impl #impl_generics #implemented for #ident #ty_generics #clause
         }
     }
-}
-
-/// `::krate::ErrorKind::NotFound`
-pub(super) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
-    let span = Span::mixed_site();
-    let name = Ident::new(kind.variant_name(), span);
-    quote_spanned!(span=> #krate::ErrorKind::#name)
-}
-
-/// The name of the user's type, without the hygiene of where it was written.
-pub(super) fn call_site(ident: &Ident) -> Ident {
-    let mut ident = ident.clone();
-    ident.set_span(ident.span().resolved_at(Span::call_site()));
-    ident
 }

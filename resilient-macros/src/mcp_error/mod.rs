@@ -3,6 +3,7 @@
 mod ast;
 mod attr;
 mod bounds;
+mod case;
 mod catalog;
 mod check;
 mod code;
@@ -14,6 +15,7 @@ mod keys;
 mod list;
 mod matching;
 mod model;
+mod names;
 mod origin;
 mod pieces;
 mod privacy;

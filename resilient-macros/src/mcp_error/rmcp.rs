@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::DeriveInput;
 
 use super::bounds::Bounds;
-use super::expand::call_site;
+use super::names::call_site;
 use crate::krate::Krate;
 
 /// A concrete impl for each type: one for all `McpError` would be against the orphan rules.

@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, LitBool, LitInt, LitStr, Path, Token};
 
-use super::code;
+use super::case::snake;
 use super::errors::Errors;
 use super::keys::Key;
 use super::list::{Entry, Value};
@@ -91,11 +91,6 @@ fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
     let path = syn::parse2::<Path>(tokens.clone()).ok()?;
     let last = path.segments.last()?;
     path.get_ident().is_none().then(|| last.ident.to_string())
-}
-
-/// `NotFound` as `not_found`.
-fn snake(word: &str) -> String {
-    code::screaming_snake(word).to_lowercase()
 }
 
 pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Severity> {

@@ -9,7 +9,7 @@ use quote::{ToTokens, quote};
 use syn::Meta;
 
 use super::args::{self, Args};
-use super::block::OpaqueImpl;
+use super::opaque::OpaqueImpl;
 use super::tool;
 
 pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) -> darling::Result<TokenStream> {

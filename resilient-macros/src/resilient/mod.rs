@@ -10,6 +10,7 @@ mod layers;
 mod limits;
 mod list;
 mod model;
+mod opaque;
 mod place;
 mod places;
 mod policy;

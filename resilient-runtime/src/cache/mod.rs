@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::context::{CallContext, Principal, Request};
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::pipeline::{Chance, Fallible, Step};
+use crate::registry::Registry;
 use crate::site::Site;
 
 /// Moka keeps nothing for more than a thousand years, and says so with a panic.
@@ -99,7 +100,7 @@ impl AnswerKey {
         let principal = match &context {
             Some(context) if context.request().is_some() => context.principal(),
             // Nobody knows for whom this is done; in a process that serves several, nothing is kept.
-            _ if Principal::are_several() => None,
+            _ if Registry::here(|registry| registry.callers.are_several()) => None,
             _ => Some(&alone),
         };
         Self::new(principal, scope, &arguments)

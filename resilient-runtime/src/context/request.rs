@@ -1,7 +1,6 @@
 //! What the hook knows about a request, and what the guarded function tells it in return.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +11,6 @@ use tracing::Span;
 use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
 use crate::statistics::{Outcome, ToolStatistics};
-
-/// Whether this process serves more than one principal, or some that nobody knows.
-static SEVERAL: AtomicBool = AtomicBool::new(false);
 
 /// Whose data a call is about. Last good answers are kept and served per principal.
 ///
@@ -39,17 +35,6 @@ impl Principal {
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(name.as_ref().into())
-    }
-
-    /// Takes note that this process serves more than one principal, or some that nobody knows.
-    #[cfg_attr(not(feature = "rmcp"), expect(dead_code, reason = "without requests there is nobody to serve"))]
-    pub(crate) fn note_several() {
-        SEVERAL.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether this process serves more than one principal.
-    pub(crate) fn are_several() -> bool {
-        SEVERAL.load(Ordering::Relaxed)
     }
 
     /// The name.

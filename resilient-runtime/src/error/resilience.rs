@@ -125,6 +125,13 @@ pub enum ResilienceError {
     Cancelled,
     /// The function panicked. The panic's own text is in the log only.
     Panicked,
+    /// A test had the function fail, in the place of its body. Only with the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[non_exhaustive]
+    Injected {
+        /// As what kind of error.
+        kind: ErrorKind,
+    },
 }
 
 impl fmt::Display for ResilienceError {
@@ -141,6 +148,8 @@ impl fmt::Display for ResilienceError {
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => f.write_str("the rate limit is reached"),
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
+            #[cfg(feature = "testing")]
+            Self::Injected { kind } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
         }
     }
 }
@@ -155,6 +164,8 @@ impl Classify for ResilienceError {
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
+            #[cfg(feature = "testing")]
+            Self::Injected { kind } => *kind,
         }
     }
 
@@ -162,6 +173,8 @@ impl Classify for ResilienceError {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Cancelled | Self::Panicked => None,
+            #[cfg(feature = "testing")]
+            Self::Injected { .. } => None,
         }
     }
 }
@@ -174,6 +187,8 @@ impl McpError for ResilienceError {
             Self::Overloaded { .. } => "OVERLOADED",
             Self::Cancelled => "CANCELLED",
             Self::Panicked => "INTERNAL",
+            #[cfg(feature = "testing")]
+            Self::Injected { .. } => "INJECTED",
         })
     }
 
@@ -187,6 +202,8 @@ impl McpError for ResilienceError {
             Self::CircuitOpen { .. } | Self::Overloaded { .. } | Self::Cancelled | Self::Panicked => {
                 self.kind().public_sentence().into()
             }
+            #[cfg(feature = "testing")]
+            Self::Injected { kind } => kind.public_sentence().into(),
         }
     }
 
@@ -204,6 +221,8 @@ impl McpError for ResilienceError {
                 details.insert("limit".into(), json!(limit.as_str()));
             }
             Self::Cancelled | Self::Panicked => {}
+            #[cfg(feature = "testing")]
+            Self::Injected { .. } => {}
         }
         details
     }

@@ -9,6 +9,7 @@
 //! | [`errors`] | who decides what an error does, what the client reads, what stays in the log |
 //! | [`settings`] | the code, `resilient.toml`, variables: which place is the strongest |
 //! | [`observing`] | logs, metrics, health, tools for operators |
+//! | [`testing`](mod@testing) | your own policies under a paused clock, with injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |
 //! | [`migrating`] | from retry loops, tower's layers and `FastMCP`'s middleware |
 
@@ -38,6 +39,17 @@ pub mod settings {
 
 pub mod observing {
     #![doc = include_str!("observing.md")]
+}
+
+// Its examples need the feature, the page does not.
+#[cfg(any(not(doctest), feature = "testing"))]
+pub mod testing {
+    #![cfg_attr(feature = "testing", doc = "[`testing`]: crate::testing\n")]
+    #![cfg_attr(
+        not(feature = "testing"),
+        doc = "[`testing`]: https://docs.rs/resilient-runtime/latest/resilient_runtime/testing/\n"
+    )]
+    #![doc = include_str!("testing.md")]
 }
 
 pub mod performance {

@@ -303,7 +303,7 @@ impl<'h> Served<'h> {
         let told = telemetry::Told::by(error);
         let code = statistics.failed(&told.code, told.kind, told.severity);
         if let Some(context) = &self.context {
-            let recent = Registry::scoped().map_or_else(|| Registry::global().recent(), |registry| registry.recent());
+            let recent = Registry::here(Registry::recent);
             telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, (&told, error), attempts, context);
         }
     }

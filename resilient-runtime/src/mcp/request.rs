@@ -1,16 +1,15 @@
 //! What a request says about itself: its id, whose it is, what it belongs to.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
-use rmcp::model::ClientConfig;
 use rmcp::service::RequestContext;
 
 use super::wire;
 use crate::context::{CallContext, CorrelationId, CorrelationSource, Principal, Report, Request, trace};
 use crate::keyed_hash::KeyedHash;
+use crate::registry::Registry;
 use crate::statistics::ToolStatistics;
 
 /// The context of a call that this request asks for.
@@ -36,7 +35,7 @@ pub(crate) fn context(
         cancellation: asked.ct.clone(),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
-        place: OnceLock::new(),
+        place: std::sync::OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)
@@ -57,17 +56,21 @@ pub(super) fn correlation(
     (CorrelationId::random(), CorrelationSource::Generated)
 }
 
+fn note_several() {
+    Registry::here(|registry| registry.callers.note_several());
+}
+
 /// Whose data a request is about: what the application says, else over HTTP who authenticated,
 /// else, where there is no HTTP, the one client of this process.
 fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
     let parts = asked.extensions.get::<http::request::Parts>();
     let said = asked.extensions.get::<Principal>();
     if let Some(principal) = said.or_else(|| parts?.extensions.get::<Principal>()) {
-        Principal::note_several();
+        note_several();
         return Some(principal.clone());
     }
     let Some(parts) = parts else { return the_only_client(asked) };
-    Principal::note_several();
+    note_several();
     let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
     let mut hash = KeyedHash::new();
     hash.part(b"authorization");
@@ -75,23 +78,8 @@ fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
     Some(Principal::new(format!("{:032x}", hash.finish())))
 }
 
-/// The principal of a process with one client, as over stdio. A second one is noticed by what it
-/// said of itself when it greeted the server; from then on nobody is known.
+/// The principal of a process with one client, as over stdio.
 fn the_only_client(asked: &RequestContext<RoleServer>) -> Option<Principal> {
-    // Kept alive, so that no later client can have the same address.
-    static FIRST: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    static OTHERS: AtomicBool = AtomicBool::new(false);
     static LOCAL: LazyLock<Principal> = LazyLock::new(|| Principal::new("local"));
-    if let Some(greeting) = asked.peer.peer_info()
-        && !Arc::ptr_eq(FIRST.get_or_init(|| Arc::clone(&greeting)), &greeting)
-        && !OTHERS.swap(true, Ordering::Relaxed)
-    {
-        Principal::note_several();
-        tracing::warn!(
-            event = "config.warning",
-            "this process serves several clients without HTTP: `fallback = cached` needs a `Principal` in the \
-             request's extensions to tell them apart",
-        );
-    }
-    (!OTHERS.load(Ordering::Relaxed)).then(|| LOCAL.clone())
+    Registry::here(|registry| registry.callers.is_the_only_client(asked.peer.peer_info())).then(|| LOCAL.clone())
 }

@@ -67,10 +67,7 @@ impl Unknown {
 
     fn ended(self, error: &ErrorData) {
         let took = self.started.elapsed();
-        match Registry::scoped() {
-            Some(registry) => registry.unknown_tool(took),
-            None => Registry::global().unknown_tool(took),
-        }
+        Registry::here(|registry| registry.unknown_tool(took));
         span::ended(&self.span, None, Some(error));
         let status = Some(error.code.0);
         Operation { tool: None, line: self.line, error: None, status, took }.record();

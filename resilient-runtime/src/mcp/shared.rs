@@ -72,6 +72,12 @@ fn blocks_of<S: 'static>() -> Vec<Block> {
     blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect()
 }
 
+/// The guarded tools of every router that was built in this process.
+#[cfg(feature = "testing")]
+pub(crate) fn guarded() -> Vec<&'static Site> {
+    blocks().values().flat_map(|block| block.guarded).copied().collect()
+}
+
 /// What is known of a router: its tools, and of all blocks of its server those that are guarded.
 #[cfg(feature = "config")]
 pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::Known {

@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::answer::{Answer, Meaning};
+#[cfg(feature = "testing")]
+use crate::error::ResilienceError;
 use crate::redact;
 use crate::telemetry;
 
@@ -22,6 +24,10 @@ pub(crate) trait Body {
 
     /// Drops the attempt.
     fn abandon(self: Pin<&mut Self>);
+
+    /// Answers in the place of the attempt, which has not begun.
+    #[cfg(feature = "testing")]
+    fn fail(self: Pin<&mut Self>, error: ResilienceError) -> Option<Meaning>;
 }
 
 /// A body that keeps the answer of its last attempt.
@@ -81,6 +87,14 @@ where
 
     fn abandon(self: Pin<&mut Self>) {
         self.project().running.set(None);
+    }
+
+    #[cfg(feature = "testing")]
+    fn fail(self: Pin<&mut Self>, error: ResilienceError) -> Option<Meaning> {
+        let mut this = self.project();
+        this.running.set(None);
+        *this.answer = Some(R::refused(error));
+        meaning(this.answer.as_ref(), *this.special)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What functions share by name: statistics of a tool, breakers, stores of last good answers.
 
 mod bind;
+mod callers;
 mod declared;
 mod policies;
 mod scope;
@@ -17,6 +18,7 @@ pub use policies::PolicyDescriptor;
 pub use scope::ScopedRegistry;
 pub(crate) use scope::enter;
 
+use callers::Callers;
 use declared::Settings;
 use policies::Described;
 use trouble::Trouble;
@@ -98,6 +100,9 @@ impl std::ops::Deref for BreakerHandle {
 pub struct Registry {
     inner: Mutex<Inner>,
     recent: Arc<RecentErrors>,
+    pub(crate) callers: Callers,
+    #[cfg(feature = "testing")]
+    pub(crate) chaos: crate::testing::InForce,
     /// Calls of tools that are not there.
     unknown_tools: Histogram,
     /// What was set at start.

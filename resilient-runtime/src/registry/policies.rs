@@ -52,6 +52,8 @@ pub struct PolicyDescriptor {
     pub policy: Policy,
     /// The settings of its breaker, whoever gave them.
     pub breaker: Option<BreakerSettings>,
+    /// The name of its breaker, one of the registry's or a `static` of the code.
+    pub breaker_name: Option<&'static str>,
 }
 
 impl PolicyDescriptor {
@@ -75,8 +77,9 @@ pub(super) struct Described {
 impl Described {
     fn read(&self) -> PolicyDescriptor {
         let Self { name, tool, location: Location { file, line, .. }, policy, ref breaker } = *self;
+        let breaker_name = breaker.as_ref().map(|breaker| breaker.name());
         let breaker = breaker.as_ref().map(|breaker| breaker.settings());
-        PolicyDescriptor { name, tool, file, line, policy, breaker }
+        PolicyDescriptor { name, tool, file, line, policy, breaker, breaker_name }
     }
 }
 

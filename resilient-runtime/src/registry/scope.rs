@@ -25,6 +25,16 @@ impl Registry {
         ScopedRegistry { registry: Some(self), future }
     }
 
+    /// Runs something of which all that happens on this thread shares what is in this registry, spawned tasks
+    /// among it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn on_this_thread<T>(self: Arc<Self>, run: impl FnOnce() -> T) -> T {
+        ANY_SCOPED.store(true, Ordering::Relaxed);
+        let mut slot = Some(self);
+        let _entered = enter(&mut slot);
+        run()
+    }
+
     /// Whether looking for a registry of its own can find one.
     pub(crate) fn may_be_scoped() -> bool {
         ANY_SCOPED.load(Ordering::Relaxed)
@@ -36,6 +46,14 @@ impl Registry {
             return None;
         }
         SCOPED.try_with(|scoped| scoped.borrow().clone()).ok().flatten()
+    }
+
+    /// Asks the registry of the running future: its own, else that of the process.
+    pub(crate) fn here<T>(ask: impl FnOnce(&Self) -> T) -> T {
+        match Self::scoped() {
+            Some(own) => ask(&own),
+            None => ask(Self::global()),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 mod ask;
 mod claim;
 mod end;
+#[cfg(feature = "testing")]
+mod injected;
 mod limits;
 mod settle;
 mod verdict;
@@ -23,6 +25,8 @@ pub(crate) use verdict::Verdict;
 
 use ask::lease;
 use claim::Origin;
+#[cfg(feature = "testing")]
+use injected::Injected;
 
 use super::answer::Meaning;
 use super::body::{Body, barrier};
@@ -36,6 +40,10 @@ use crate::registry::Binding;
 use crate::site::{BindingRef, Entry, Site};
 use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, ToolStatistics};
 use crate::telemetry;
+
+/// Where nobody tests there is no room for it.
+#[cfg(not(feature = "testing"))]
+type Injected = ();
 
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -77,6 +85,8 @@ pin_project! {
         is_running: bool,
         // Whether the body has not heard of that attempt yet.
         begins: bool,
+        // What is injected into it.
+        injected: Injected,
         ticket: Option<Ticket>,
         // What it has of its bulkhead, where there is one.
         turn: Option<Turn>,
@@ -130,6 +140,7 @@ impl<'a> Call<'a> {
             attempt_started: Moment::FIRST,
             is_running: false,
             begins: false,
+            injected: Injected::default(),
             ticket: None,
             turn: None,
             rate_limit_key: None,
@@ -232,7 +243,10 @@ impl<'a> Call<'a> {
                         let this = self.as_mut().project();
                         let begins = std::mem::take(this.begins).then(|| *this.attempt > this.binding.retries);
                         let _context = context::enter(this.context);
+                        #[cfg(not(feature = "testing"))]
                         let polled = barrier(|| body.as_mut().poll(cx, begins));
+                        #[cfg(feature = "testing")]
+                        let polled = barrier(|| this.injected.poll(this.site, body.as_mut(), cx, begins));
                         polled.unwrap_or_else(|| {
                             barrier(|| body.as_mut().abandon());
                             Poll::Ready(None)

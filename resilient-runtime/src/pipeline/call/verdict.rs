@@ -26,6 +26,8 @@ impl Verdict {
             }
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+            #[cfg(feature = "testing")]
+            Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
         }
     }
 

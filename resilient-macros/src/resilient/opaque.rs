@@ -1,0 +1,120 @@
+//! An impl block as it was written: its head and its functions, their bodies left alone.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
+
+use super::args::{self, Args};
+use super::function::OpaqueFn;
+use super::{expand, shape, tool};
+
+/// An impl block whose methods' bodies are not parsed.
+pub(super) struct OpaqueImpl {
+    pub(super) attrs: Vec<Attribute>,
+    unsafety: Option<Token![unsafe]>,
+    pub(super) impl_token: Token![impl],
+    pub(super) generics: Generics,
+    /// The trait and `for`.
+    pub(super) trait_: Option<(Type, Token![for])>,
+    pub(super) self_ty: Type,
+    pub(super) members: Vec<Member>,
+}
+
+pub(super) enum Member {
+    Function(Box<OpaqueFn>),
+    Other(TokenStream),
+}
+
+impl Parse for OpaqueImpl {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let unsafety = input.parse()?;
+        let impl_token: Token![impl] = input.parse()?;
+        let mut generics: Generics = if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
+        let mut self_ty: Type = input.parse()?;
+        let mut trait_ = None;
+        if input.peek(Token![for]) {
+            let for_token = input.parse()?;
+            trait_ = Some((std::mem::replace(&mut self_ty, input.parse()?), for_token));
+        }
+        generics.where_clause = input.parse::<Option<WhereClause>>()?;
+        let content;
+        braced!(content in input);
+        let mut members = Vec::new();
+        while !content.is_empty() {
+            members.push(Member::parse(&content)?);
+        }
+        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members })
+    }
+}
+
+impl OpaqueImpl {
+    /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
+    /// tell themselves.
+    pub(super) fn tools(&self) -> Vec<(String, Args)> {
+        let functions = self.members.iter().filter_map(|member| match member {
+            Member::Function(function) => Some(function),
+            Member::Other(_) => None,
+        });
+        functions
+            .filter_map(|function| {
+                let tool = tool::Tool::find(&function.attrs)?;
+                let tool = tool.name.unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
+                let own = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient"));
+                match own.map(|own| &own.meta) {
+                    Some(Meta::List(list)) => {
+                        let own = args::parse_silently(list.tokens.clone());
+                        let name = own.name.as_ref().map_or(tool, |name| name.0.value.clone());
+                        own.skip.is_none().then_some((name, own))
+                    }
+                    Some(_) => Some((tool, Args::default())),
+                    None => shape::can_inherit(function).then(|| (tool, Args::default())),
+                }
+            })
+            .collect()
+    }
+}
+
+impl Member {
+    /// A function, or whatever comes up to a `;` or the end of a pair of braces.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        if let Ok(function) = ahead.parse::<OpaqueFn>() {
+            syn::parse::discouraged::Speculative::advance_to(input, &ahead);
+            return Ok(Self::Function(Box::new(function)));
+        }
+        let mut tokens = TokenStream::new();
+        while !input.is_empty() {
+            let token: TokenTree = input.parse()?;
+            let ends = match &token {
+                TokenTree::Punct(punct) => punct.as_char() == ';',
+                TokenTree::Group(group) => group.delimiter() == proc_macro2::Delimiter::Brace,
+                _ => false,
+            };
+            tokens.extend([token]);
+            if ends {
+                break;
+            }
+        }
+        Ok(Self::Other(tokens))
+    }
+}
+
+impl ToTokens for OpaqueImpl {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members } = self;
+        let (parameters, _, where_clause) = generics.split_for_impl();
+        let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
+        let members = members.iter().map(|member| match member {
+            Member::Function(function) => expand::untouched(function),
+            Member::Other(other) => other.clone(),
+        });
+        tokens.extend(quote! {
+            #(#attrs)*
+            #unsafety #impl_token #parameters #trait_ #self_ty #where_clause {
+                #(#members)*
+            }
+        });
+    }
+}

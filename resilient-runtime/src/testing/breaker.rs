@@ -1,0 +1,100 @@
+//! Where a breaker stands.
+
+use std::fmt;
+use std::ops::Deref;
+
+use resilient_policy::format_duration;
+
+use crate::breaker::{BreakerSnapshot, BreakerState};
+
+/// A breaker, as it stood when it was asked. See [`Lab::breaker`](super::Lab::breaker).
+///
+/// Whatever has no assertion here is in the [`BreakerSnapshot`] that this is at bottom.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use resilient_runtime::testing::{self, Chaos, Fault};
+/// use resilient_runtime::{ErrorKind, ResilienceError, resilient};
+///
+/// #[resilient(breaker(name = "shop", failures = 2, open = "30s", successes = 1))]
+/// async fn ask() -> Result<u32, ResilienceError> {
+///     Ok(7)
+/// }
+///
+/// # fn main() {
+/// testing::run(async |lab| {
+///     lab.inject(Chaos::new().on("ask", [Fault::error(ErrorKind::Connection).times(2)]));
+///     for _ in 0..3 {
+///         let _ = ask().await;
+///     }
+///     lab.breaker("shop").assert_open();
+///
+///     tokio::time::sleep(Duration::from_secs(30)).await;
+///     assert_eq!(ask().await, Ok(7));
+///     lab.breaker("shop").assert_closed();
+/// });
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ObservedBreaker(pub(super) BreakerSnapshot);
+
+impl ObservedBreaker {
+    /// Calls go through.
+    ///
+    /// # Panics
+    /// Where they do not.
+    #[track_caller]
+    pub fn assert_closed(&self) -> &Self {
+        self.check(BreakerState::Closed)
+    }
+
+    /// Calls are rejected. An open breaker whose period is over stays open until the next call.
+    ///
+    /// # Panics
+    /// Where they are not, or where it is isolated by hand.
+    #[track_caller]
+    pub fn assert_open(&self) -> &Self {
+        self.check(BreakerState::Open)
+    }
+
+    /// A few calls are let through to find out whether the dependency is back.
+    ///
+    /// # Panics
+    /// Where it is closed or open.
+    #[track_caller]
+    pub fn assert_half_open(&self) -> &Self {
+        self.check(BreakerState::HalfOpen)
+    }
+
+    #[track_caller]
+    fn check(&self, expected: BreakerState) -> &Self {
+        let (name, word) = (self.0.name, expected.as_str());
+        assert!(self.0.state == expected, "expected of the breaker `{name}`: {word}\n   found: {self}");
+        self
+    }
+}
+
+impl Deref for ObservedBreaker {
+    type Target = BreakerSnapshot;
+
+    fn deref(&self) -> &BreakerSnapshot {
+        &self.0
+    }
+}
+
+/// All there is to know about it, in one line.
+impl fmt::Display for ObservedBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(read) = self;
+        f.write_str(read.state.as_str())?;
+        if let Some(left) = read.remaining {
+            write!(f, " for another {}", format_duration(left))?;
+        }
+        write!(f, "; successes: {}, failures: {}, neutral: {}", read.successes, read.failures, read.neutral)?;
+        write!(f, "; failures in a row: {}; rejected: {}", read.failures_in_a_row, read.rejected)?;
+        read.transitions.iter().try_for_each(|moved| {
+            write!(f, "; {} → {} ({})", moved.from.as_str(), moved.to.as_str(), moved.reason.as_str())
+        })
+    }
+}

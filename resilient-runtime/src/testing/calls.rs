@@ -1,0 +1,119 @@
+//! What became of the calls of one function.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::statistics::{Outcome, Rejected, Suppressed, ToolSnapshot};
+
+/// What became of the calls of one tool or other guarded function, up to when it was asked. See
+/// [`Lab::calls`](super::Lab::calls).
+///
+/// Whatever has no assertion here is in the [`ToolSnapshot`] that this is at bottom.
+///
+/// ```
+/// use resilient_runtime::testing::{self, Chaos, Fault};
+/// use resilient_runtime::{Outcome, ResilienceError, TimeoutScope, resilient};
+///
+/// #[resilient(timeout = "9s", retry = 1, read_only)]
+/// async fn ask() -> Result<u32, ResilienceError> {
+///     Ok(7)
+/// }
+///
+/// # fn main() {
+/// testing::run(async |lab| {
+///     lab.inject(Chaos::new().on("ask", [Fault::hang().times(1)]));
+///     assert_eq!(ask().await, Ok(7));
+///
+///     let calls = lab.calls("ask");
+///     calls.assert_outcomes([(Outcome::Ok, 1)]).assert_attempts(2);
+///     assert_eq!(calls.timeouts(TimeoutScope::Attempt), 1);
+/// });
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ObservedCalls {
+    pub(super) name: String,
+    pub(super) counted: ToolSnapshot,
+}
+
+impl ObservedCalls {
+    /// So many calls ended in each of these ways, and none in any other.
+    ///
+    /// # Panics
+    /// Where they did not.
+    #[track_caller]
+    pub fn assert_outcomes(&self, expected: impl IntoIterator<Item = (Outcome, u64)>) -> &Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        let is_right = Outcome::ALL.into_iter().all(|outcome| {
+            let wanted: u64 = expected.iter().filter(|(each, _)| *each == outcome).map(|(_, count)| count).sum();
+            wanted == self.counted.outcome(outcome)
+        });
+        self.check(is_right, &Outcomes(&expected));
+        self
+    }
+
+    /// The body was run so many times, injected faults among it.
+    ///
+    /// # Panics
+    /// Where it was not.
+    #[track_caller]
+    pub fn assert_attempts(&self, expected: u64) -> &Self {
+        self.check(self.counted.attempts == expected, &format_args!("attempts: {expected}"));
+        self
+    }
+
+    /// So many of the attempts were retries.
+    ///
+    /// # Panics
+    /// Where they were not.
+    #[track_caller]
+    pub fn assert_retries(&self, expected: u64) -> &Self {
+        self.check(self.counted.retries == expected, &format_args!("retries: {expected}"));
+        self
+    }
+
+    #[track_caller]
+    fn check(&self, is_right: bool, expected: &dyn fmt::Display) {
+        assert!(is_right, "expected of `{}`: {expected}\n   found: {self}", self.name);
+    }
+}
+
+impl Deref for ObservedCalls {
+    type Target = ToolSnapshot;
+
+    fn deref(&self) -> &ToolSnapshot {
+        &self.counted
+    }
+}
+
+/// All there is to know about them, in one line.
+impl fmt::Display for ObservedCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { counted, .. } = self;
+        write!(f, "{}; attempts: {}, retries: {}", Outcomes(&counted.outcomes), counted.attempts, counted.retries)?;
+        if counted.in_flight > 0 {
+            write!(f, "; still running: {}", counted.in_flight)?;
+        }
+        for reason in Rejected::ALL.into_iter().filter(|reason| counted.rejected(*reason) > 0) {
+            write!(f, "; rejected by {}: {}", reason.as_str(), counted.rejected(reason))?;
+        }
+        for reason in Suppressed::ALL.into_iter().filter(|reason| counted.suppressed(*reason) > 0) {
+            write!(f, "; retries suppressed by {}: {}", reason.as_str(), counted.suppressed(reason))?;
+        }
+        counted.errors.iter().try_for_each(|error| write!(f, "; errors {}: {}", error.code, error.count))
+    }
+}
+
+/// Numbers of outcomes, those that are not zero.
+struct Outcomes<'o>(&'o [(Outcome, u64)]);
+
+impl fmt::Display for Outcomes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told: Vec<_> = self.0.iter().filter(|(_, count)| *count > 0).collect();
+        if told.is_empty() {
+            return f.write_str("no calls");
+        }
+        let told: Vec<_> = told.iter().map(|(outcome, count)| format!("{count} {}", outcome.as_str())).collect();
+        f.write_str(&told.join(", "))
+    }
+}

@@ -1,0 +1,84 @@
+//! Which guarded function a test means by a name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use resilient_policy::one_of;
+
+use crate::registry::Registry;
+
+/// Whether this name means the function that is counted as `name`, and served as `tool` if it is one.
+pub(super) fn fits(wanted: &str, name: &str, tool: Option<&str>) -> bool {
+    is_exactly(wanted, name, tool) || name.strip_suffix(wanted).is_some_and(|path| path.ends_with("::"))
+}
+
+fn is_exactly(wanted: &str, name: &str, tool: Option<&str>) -> bool {
+    name == wanted || tool == Some(wanted)
+}
+
+/// The functions that a registry knows, by the name under which they are counted; some are tools of another name.
+struct Known(BTreeMap<String, Option<&'static str>>);
+
+impl Known {
+    /// All that are counted: tools that have the hook alone, too.
+    fn in_registry(registry: &Registry) -> Self {
+        let counted = registry.tools().into_iter().chain(registry.functions());
+        let mut known: BTreeMap<_, _> = counted.map(|(name, _)| (name.to_string(), None)).collect();
+        known.extend(Self::guarded(registry).0);
+        Self(known)
+    }
+
+    /// Those that have a policy.
+    fn guarded(registry: &Registry) -> Self {
+        Self(registry.policies().iter().map(|policy| (policy.name.to_owned(), policy.tool)).collect())
+    }
+
+    /// What is meant by this name; where something is called exactly that, nothing else.
+    fn find(&self, wanted: &str) -> Vec<&str> {
+        let by = |is_meant: fn(&str, &str, Option<&str>) -> bool| -> Vec<&str> {
+            let meant = self.0.iter().filter(|(name, tool)| is_meant(wanted, name, **tool));
+            meant.map(|(name, _)| name.as_str()).collect()
+        };
+        let exactly = by(is_exactly);
+        if exactly.is_empty() { by(fits) } else { exactly }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, tool)| tool.unwrap_or(name)).collect()
+    }
+}
+
+/// The name under which the function is counted that this one means, or what to tell whoever asks.
+pub(super) fn resolve(registry: &Arc<Registry>, wanted: &str) -> Result<String, String> {
+    #[cfg(feature = "rmcp")]
+    if Known::in_registry(registry).find(wanted).is_empty() {
+        // Its router may have been built before, for another registry.
+        for site in crate::mcp::guarded().into_iter().filter(|site| fits(wanted, site.name(), site.tool())) {
+            site.bind_in(registry);
+        }
+    }
+    let known = Known::in_registry(registry);
+    match known.find(wanted)[..] {
+        [one] => Ok(one.to_owned()),
+        [] => Err(format!(
+            "no guarded function `{wanted}` is known to this lab{}; a tool is known once its router was built, any \
+             other function once it was called",
+            instead(wanted, &known)
+        )),
+        ref several => Err(format!("`{wanted}` may be any of `{}`; write more of the path", several.join("`, `"))),
+    }
+}
+
+/// Says of the names of faults that nobody met which of them nobody has.
+pub(super) fn unknown(registry: &Registry, unmet: &[String]) -> Option<String> {
+    let known = Known::guarded(registry);
+    let nobody = unmet.iter().find(|wanted| known.find(wanted).is_empty())?;
+    let instead = instead(nobody, &known);
+    Some(format!("there are faults for `{nobody}`, and no guarded function of that name was called{instead}"))
+}
+
+/// What may have been meant.
+fn instead(wanted: &str, known: &Known) -> String {
+    let names = known.names();
+    if names.is_empty() { "; none is".to_owned() } else { one_of(wanted, &names) }
+}
