@@ -49,6 +49,7 @@
 //! | `prometheus` | | the module `export::prometheus`: metrics as text | prometheus-client, on Linux procfs |
 //! | `http` | | the module `http`: routes for axum; brings `prometheus` | axum 0.8 |
 //! | `otel` | | the module `otel`: spans and metrics; brings `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
+//! | `testing` | | the module `testing`, for dev-dependencies: a paused clock and injected faults | tokio's feature `test-util` |
 //!
 //! Without any of them there are timeouts, retries, breakers, bulkheads and fallbacks for plain async
 //! functions.
