@@ -60,7 +60,7 @@ use proc_macro::TokenStream;
 /// | `crate` | `::path`: where the runtime is | `::resilient_runtime` |
 ///
 /// A method's own key replaces the block's whole; `key = none` refuses it. A tool that is not
-/// `async`, or whose return type does not end in `Result` or is no `CallToolResponse`, has no way
+/// `async`, or returns neither a `Result` nor a `CallToolResult` or `CallToolResponse`, has no way
 /// to tell a timeout: of a block's keys it gets none, only the hook. A fallback function has
 /// the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a method
 /// is given `self` first. It has the smaller of the timeout and 5 s.

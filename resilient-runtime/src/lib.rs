@@ -24,12 +24,35 @@
 //! call that is cancelled, by the client or by dropping its future, ends at once: the attempt is
 //! dropped, every permit is given back, and nothing is repeated or substituted.
 //!
-//! How to bring it into a server that exists: [`guide::adopting`]. What errors become on the wire:
+//! # Where to begin
+//!
+//! With a tool from nothing: [`guide::first_tool`]. With a server that exists: [`guide::adopting`]. Every
+//! key with its units, defaults and limits: [`guide::keys`]. What errors become on the wire:
 //! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
 //! What an operator sees: [`guide::observing`]. How to test it: [`guide::testing`]. What it costs:
-//! [`guide::performance`].
+//! [`guide::performance`]. What to do with a retry loop, tower's layers or `FastMCP`'s middleware:
+//! [`guide::migrating`]. A future that is no function of its own is guarded by a [`Guard`].
 //!
-//! Timers need a Tokio runtime with time enabled.
+//! # What it needs
+//!
+//! Rust 1.88, a Tokio runtime with time enabled, and for tools rmcp 3.9. Which transport rmcp serves
+//! makes no difference.
+//!
+//! | feature | on unless you say otherwise | what it brings | what it depends on |
+//! |---|---|---|---|
+//! | `rmcp` | yes | tools: the hook around each call, answers with `isError` and `_meta`, a router that is built once | rmcp with its features `server` and `macros` |
+//! | `cache` | yes | `fallback = cached` | moka |
+//! | `config` | yes | `Resilience::from_env()` | toml, which the macros need anyway |
+//! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
+//! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
+//! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
+//! | `prometheus` | | the module `export::prometheus`: metrics as text | prometheus-client, on Linux procfs |
+//! | `http` | | the module `http`: routes for axum; brings `prometheus` | axum 0.8 |
+//! | `otel` | | the module `otel`: spans and metrics; brings `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
+//! | `testing` | | the module `testing`, for dev-dependencies: a paused clock and injected faults | tokio's feature `test-util` |
+//!
+//! Without any of them there are timeouts, retries, breakers, bulkheads and fallbacks for plain async
+//! functions.
 //!
 //! [rmcp]: https://docs.rs/rmcp
 

@@ -35,22 +35,27 @@ impl Page {
 fn pages() -> Vec<Page> {
     let mut paths = vec![];
     for folder in ["resilient-policy/src", "resilient-macros/src", "resilient-runtime/src"] {
-        collect(&repository().join(folder), &mut paths);
+        collect(&repository().join(folder), "md", &mut paths);
     }
     assert!(paths.len() > 5, "{paths:?}");
     let root = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| repository().join(page));
     root.iter().chain(&paths).map(|path| Page::read(path)).collect()
 }
 
-fn collect(folder: &Path, pages: &mut Vec<PathBuf>) {
+/// Every file of this extension under a folder.
+fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            collect(&path, pages);
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            pages.push(path);
+            collect(&path, extension, found);
+        } else if path.extension().is_some_and(|of| of == extension) {
+            found.push(path);
         }
     }
+}
+
+fn read(path: &str) -> String {
+    Page::read(&repository().join(path)).text
 }
 
 /// The names of what is under a folder, without the extension.
@@ -63,7 +68,7 @@ fn names(folder: &str, extension: &str) -> Vec<String> {
 
 /// Every package of the workspace.
 fn packages() -> Vec<String> {
-    let manifest = fs::read_to_string(repository().join("Cargo.toml")).expect("a manifest");
+    let manifest = read("Cargo.toml");
     let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).expect("members");
     members
         .split('"')
@@ -195,14 +200,104 @@ fn pages_of_the_guide_that_are_named_are_there() {
 }
 
 #[test]
+fn every_page_of_the_guide_is_compiled_with_it() {
+    let index = read("resilient-runtime/src/guide/mod.rs");
+    for name in names("resilient-runtime/src/guide", "md") {
+        assert!(index.contains(&format!("include_str!(\"{name}.md\")")), "{name}.md is a page that nobody includes");
+    }
+}
+
+#[test]
+fn links_to_a_heading_find_one() {
+    let crate_docs: String = read("resilient-runtime/src/lib.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! "))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let mut seen = 0;
+    for page in pages() {
+        for (number, line) in parse(&page.text).1 {
+            for link in line.split("](").skip(1) {
+                let target = link.split(')').next().unwrap_or_default();
+                let Some((place, anchor)) = target.split_once('#').filter(|_| !target.contains("://")) else {
+                    continue;
+                };
+                let there = match place {
+                    "" => anchors(&page.text),
+                    "crate" => anchors(&crate_docs),
+                    other => anchors(&read(&format!(
+                        "resilient-runtime/src/guide/{}.md",
+                        other.trim_start_matches("super::")
+                    ))),
+                };
+                assert!(
+                    there.iter().any(|known| known == anchor),
+                    "{}: `{target}` is none of {there:?}",
+                    page.at(number)
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 5, "{seen}");
+}
+
+/// The names that rustdoc gives to the headings of a page.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = parse(page).1.into_iter().filter_map(|(_, line)| line.strip_prefix('#'));
+    headings
+        .map(|heading| {
+            let kept = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+            kept.chars().filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c)).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_feature_of_the_runtime_has_a_row_in_its_documentation() {
+    let manifest = read("resilient-runtime/Cargo.toml");
+    let manifest = toml::de::DeTable::parse(&manifest).expect("a manifest").into_inner();
+    let features = manifest["features"].get_ref().as_table().expect("features");
+    let rows = read("resilient-runtime/src/lib.rs");
+    let is_default = |name: &str| {
+        let usual = features["default"].get_ref().as_array().expect("a list");
+        usual.iter().any(|feature| feature.get_ref().as_str() == Some(name))
+    };
+    for name in features.keys().map(|key| key.get_ref().as_ref()).filter(|name| *name != "default") {
+        let row = format!("//! | `{name}` | {}", if is_default(name) { "yes |" } else { "|" });
+        assert!(rows.contains(&row), "no row `{row}` in lib.rs");
+    }
+}
+
+#[test]
+fn every_event_of_the_log_has_a_row_in_the_guide() {
+    let rows = read("resilient-runtime/src/guide/observing.md");
+    let mut sources = Vec::new();
+    collect(&repository().join("resilient-runtime/src"), "rs", &mut sources);
+    let mut seen = 0;
+    for source in sources.iter().map(|path| Page::read(path)) {
+        for (number, line) in (1..).zip(source.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for event in line.split("event = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(rows.contains(&format!("`{event}`")), "{}: no row for `{event}`", source.at(number));
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
 fn files_that_a_contributor_is_sent_to_are_there() {
     let page = Page::read(&repository().join("CONTRIBUTING.md"));
     let mut seen = 0;
+    let mut missing = Vec::new();
     for (number, line) in parse(&page.text).1 {
         for code in codes(line).filter(|code| code.contains('/') && !code.contains([' ', '*', '<', '"'])) {
-            assert!(repository().join(code).exists(), "{}: no `{code}`", page.at(number));
+            if !repository().join(code).exists() {
+                missing.push(format!("{}: no `{code}`", page.at(number)));
+            }
             seen += 1;
         }
     }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
     assert!(seen > 20, "{seen}");
 }

@@ -105,6 +105,7 @@ async fn a_server_gets_its_first_guarded_tool_by_the_five_steps_of_the_readme() 
     assert_eq!(languages, ["jsonl", "console", "text"]);
     reader.write("calls.jsonl", blocks[0].text);
     let answers: Vec<Value> = reader.run(blocks[1].text.trim_end()).lines().map(json).collect();
+    assert_eq!(blocks[2].text.lines().count(), 3, "one promise for each call");
     for (id, promised) in (1..).zip(blocks[2].text.lines()) {
         let answer = answers.iter().find(|answer| answer["id"] == id).unwrap_or_else(|| panic!("no {id}: {answers:?}"));
         let told = answer["result"]["content"][0]["text"].as_str().expect("a text");
