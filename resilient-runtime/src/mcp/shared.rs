@@ -1,7 +1,7 @@
 //! Routers that are built once per process instead of once per request.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rmcp::handler::server::router::tool::ToolRouter;
@@ -21,7 +21,8 @@ struct Block {
     tables: &'static [Table],
 }
 
-type Blocks = HashMap<(TypeId, &'static str), Block>;
+/// In an order that is the same in every run, as problems are told in it.
+type Blocks = BTreeMap<(TypeId, &'static str), Block>;
 
 fn blocks() -> MutexGuard<'static, Blocks> {
     static BLOCKS: LazyLock<Mutex<Blocks>> = LazyLock::new(Mutex::default);
