@@ -20,8 +20,6 @@ pub use hook::instrument;
 pub use operator::operator_tools;
 #[doc(hidden)]
 pub use routed::{Routed, routed};
-#[cfg(feature = "testing")]
-pub(crate) use shared::guarded;
 #[cfg(feature = "config")]
 pub(crate) use shared::known;
 pub use shared::shared;

@@ -47,6 +47,8 @@ where
     let key = (TypeId::of::<S>(), label);
     let find = || blocks().get(&key).and_then(|block| block.router.downcast_ref::<ToolRouter<S>>());
     if let Some(found) = find() {
+        #[cfg(feature = "testing")]
+        bind_in_lab::<S>();
         return found;
     }
     // Everything that the tools share is known, with its settings, before the first call.
@@ -73,10 +75,14 @@ fn blocks_of<S: 'static>() -> Vec<Block> {
     blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect()
 }
 
-/// The guarded tools of every router that was built in this process.
+/// To a test's lab a router is built in it, whoever built it before.
 #[cfg(feature = "testing")]
-pub(crate) fn guarded() -> Vec<&'static Site> {
-    blocks().values().flat_map(|block| block.guarded).copied().collect()
+fn bind_in_lab<S: 'static>() {
+    if let Some(registry) = crate::registry::Registry::scoped() {
+        for site in blocks_of::<S>().iter().flat_map(|block| block.guarded) {
+            site.bind_in(&registry);
+        }
+    }
 }
 
 /// What is known of a router: its tools, and of all blocks of its server those that are guarded.

@@ -61,7 +61,7 @@ impl ObservedBreaker {
     /// A few calls are let through to find out whether the dependency is back.
     ///
     /// # Panics
-    /// Where it is closed or open.
+    /// Where it is closed, open or isolated.
     #[track_caller]
     pub fn assert_half_open(&self) -> &Self {
         self.check(BreakerState::HalfOpen)

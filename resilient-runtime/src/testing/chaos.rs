@@ -2,12 +2,13 @@
 
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
 use super::fault::{Fault, Met};
-use super::names::fits;
+use super::names::is_meant;
+use crate::registry::Registry;
 use crate::site::Site;
 
 /// Faults for guarded functions and tools, by script or by chance.
@@ -59,13 +60,16 @@ impl Chaos {
     /// says, then the next, and after the last one all is well.
     ///
     /// The name is that of a tool, the one that a policy gives (`name = ".."`), or the path of a function or the
-    /// end of that: `list`, `api::list`. The attempts of all functions that it fits are counted together. Of
-    /// several names that fit a function the first is asked.
+    /// end of that: `list`, `api::list`. Where something is called exactly that, nothing else is meant; else the
+    /// attempts of all functions that it fits are counted together. Of several names that fit a function the first
+    /// is asked.
     ///
     /// # Panics
-    /// Where a fault is never met, as the one before it takes all attempts.
+    /// Where a fault is never met: the one before it takes all attempts, or the name has faults already.
     #[track_caller]
     pub fn on(mut self, name: &str, faults: impl IntoIterator<Item = Fault>) -> Self {
+        let is_new = self.scripts.iter().all(|script| script.of != name);
+        assert!(is_new, "`{name}` has faults already; write all of them in one list");
         let faults: Vec<_> = faults.into_iter().collect();
         if let Some((_, before_last)) = faults.split_last()
             && let Some(endless) = before_last.iter().position(|fault| fault.takes().is_none())
@@ -80,8 +84,9 @@ impl Chaos {
     }
 
     /// What the attempt meets that begins now.
-    fn meets(&self, site: &Site) -> Option<Met> {
-        let script = self.scripts.iter().find(|script| fits(&script.of, site.name(), site.tool()))?;
+    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
+        let is_for = |script: &&Script| is_meant(registry, &script.of, site.name(), site.tool());
+        let script = self.scripts.iter().find(is_for)?;
         let attempt = script.begun.fetch_add(1, Ordering::Relaxed);
         let mut first = 0;
         let fault = script.faults.iter().find(|fault| {
@@ -89,6 +94,12 @@ impl Chaos {
             fault.takes().is_none() || attempt < first
         })?;
         fault.meets(script.die(self.seed, attempt))
+    }
+}
+
+impl Chaos {
+    fn unmet(&self) -> impl Iterator<Item = String> {
+        self.scripts.iter().filter(|script| script.begun.load(Ordering::Relaxed) == 0).map(|script| script.of.clone())
     }
 }
 
@@ -103,27 +114,38 @@ impl Script {
 
 /// The chaos of a registry, if there is any.
 #[derive(Debug, Default)]
-pub(crate) struct InForce(Mutex<Option<Arc<Chaos>>>);
+pub(crate) struct InForce(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    chaos: Option<Arc<Chaos>>,
+    /// What chaos before it had faults for, and nobody met.
+    unmet: Vec<String>,
+}
 
 impl InForce {
     /// What the attempt meets that begins now.
-    pub(crate) fn meets(&self, site: &Site) -> Option<Met> {
-        self.get()?.meets(site)
+    pub(crate) fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
+        let chaos = self.lock().chaos.clone();
+        chaos?.meets(registry, site)
     }
 
     /// Takes the place of the chaos before it.
     pub(super) fn set(&self, chaos: Chaos) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(chaos));
+        let mut state = self.lock();
+        let unmet = state.chaos.iter().flat_map(|chaos| chaos.unmet()).collect::<Vec<_>>();
+        state.unmet.extend(unmet);
+        state.chaos = Some(Arc::new(chaos));
     }
 
-    /// The names of functions of which no attempt began.
+    /// The names that there were faults for, and of which no attempt began meanwhile.
     pub(super) fn unmet(&self) -> Vec<String> {
-        let chaos = self.get();
-        let scripts = chaos.iter().flat_map(|chaos| &chaos.scripts);
-        scripts.filter(|script| script.begun.load(Ordering::Relaxed) == 0).map(|script| script.of.clone()).collect()
+        let state = self.lock();
+        let last = state.chaos.iter().flat_map(|chaos| chaos.unmet());
+        state.unmet.iter().cloned().chain(last).collect()
     }
 
-    fn get(&self) -> Option<Arc<Chaos>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

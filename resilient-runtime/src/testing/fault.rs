@@ -97,8 +97,13 @@ impl Fault {
     }
 
     /// Only so many attempts come to it, and the ones after them to the next fault of the list, or to none.
+    ///
+    /// # Panics
+    /// Where it is none at all.
     #[must_use]
+    #[track_caller]
     pub const fn times(mut self, times: u32) -> Self {
+        assert!(times > 0, "a fault that no attempt comes to is none; leave it out");
         self.times = Some(times);
         self
     }

@@ -24,15 +24,16 @@ pub struct Lab {
 ///
 /// The future runs on a new single-threaded tokio runtime whose clock is paused: where everything waits for a
 /// timer, the clock jumps to it. A retry after 30 s takes no time and is 30 s long. What waits for another thread
-/// or for the network is not a timer: while a test waits for that, the clock jumps to the next timeout. So serve
-/// in memory what a test talks to.
+/// or for the network is not a timer: while a test waits for that, the clock jumps to the next timeout
+/// (`spawn_blocking` excepted: meanwhile the clock stands still). So serve in memory what a test talks to.
 ///
-/// All that runs on that runtime has the lab's registry, spawned tasks among it: statistics, breakers, limits,
+/// All that runs on the test's thread has the lab's registry, spawned tasks among it: statistics, breakers, limits,
 /// last good answers and faults are those of this test, while others run in other threads. A `static Breaker`
-/// belongs to the code, and tests share it; a thread that the test starts is outside.
+/// belongs to the code, and tests share it; a thread that the test starts is outside, and so is what
+/// `spawn_blocking` runs.
 ///
-/// The delays of retries are drawn anew from the same seed, so that a test takes the same time in every run.
-/// Nothing else in the process is changed.
+/// The random numbers of `fastrand` on this thread begin with the same seed, and go on afterwards as before: a test
+/// takes the same time in every run, and its correlation ids are the same.
 ///
 /// ```
 /// use resilient_runtime::{ResilienceError, resilient, testing};
@@ -54,7 +55,7 @@ pub struct Lab {
 /// # Panics
 /// Where the test does. Where it is called within a runtime: it belongs in a plain `#[test]`. Where the test
 /// waits for something that never comes, which shows as a year on the paused clock. Where there were faults for a
-/// name that no guarded function has.
+/// name that no guarded tool of the lab has, nor any guarded function that was called.
 #[track_caller]
 pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
     const { assert!(CAN_BE_PAUSED) }
@@ -75,20 +76,19 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
         ended
     });
     drop(delays);
-    let Ok(returned) = ended else { panic!("the test waits for something that never comes") };
+    let Ok(returned) = ended else {
+        panic!(
+            "the test waits for something that never comes; a paused clock waits neither for the network nor for other threads"
+        )
+    };
     lab.check_names();
     returned
 }
 
 impl Lab {
     /// Lets attempts go wrong that begin from now on, in place of what was injected before.
-    /// `Chaos::new()` ends all faults.
-    ///
-    /// # Panics
-    /// Where there were faults for a name that no guarded function has.
-    #[track_caller]
+    /// `Chaos::new()` ends all faults. Names that nobody has are told when the test has [`run`].
     pub fn inject(&self, chaos: Chaos) {
-        self.check_names();
         self.registry.chaos.set(chaos);
     }
 
@@ -100,7 +100,8 @@ impl Lab {
     }
 
     /// What became so far of the calls of a tool or another guarded function. Names are those of
-    /// [`Chaos::on`]; a tool's is known once its router was built, any other once it was called.
+    /// [`Chaos::on`]; a tool's is known once its router was built in the lab, which serving it does and
+    /// `Server::tool_router()`, any other once it was called.
     ///
     /// # Panics
     /// Where no function of that name is known, or several are.
@@ -138,7 +139,7 @@ impl Lab {
     /// [`Registry::breakers`] has the others.
     ///
     /// # Panics
-    /// Where no guarded function of this lab has been bound to a breaker of that name, which its first call does.
+    /// Where no guarded function that is known to this lab has a breaker of that name; see [`calls`](Self::calls).
     #[must_use]
     #[track_caller]
     pub fn breaker(&self, name: &str) -> ObservedBreaker {
@@ -148,7 +149,7 @@ impl Lab {
         let known = self.registry.breakers();
         let known: Vec<_> = known.iter().map(|breaker| breaker.name).collect();
         let instead = if known.is_empty() { "; there is none".into() } else { resilient_policy::one_of(name, &known) };
-        panic!("no guarded function that was called in this lab has a breaker `{name}`{instead}")
+        panic!("no guarded function that is known to this lab has a breaker `{name}`{instead}")
     }
 
     /// Runs a future, and says how long it took on the paused clock.

@@ -40,7 +40,9 @@
 //! them. In such builds every attempt asks whether it is to fail, and as tokio's feature `test-util` comes along,
 //! a call reads tokio's clock instead of the processor's. Without the feature no code of it is in the program.
 //! A package of a workspace that has it among its `dependencies` switches it on for all that are built together
-//! with it: then build the server by its name (`cargo build -p server`).
+//! with it: then build the server by its name (`cargo build -p server`). So does a workspace with `resolver = "1"`,
+//! which is what a `Cargo.toml` without packages has where it names none. Where your dependency has
+//! `default-features = false`, the dev-dependency needs it too.
 //!
 //! What to test, and how a test speaks MCP, is on the page [`guide::testing`](crate::guide::testing).
 
@@ -72,7 +74,7 @@ use resilient_policy::parse_duration;
 /// A duration as attributes write it, or none at all.
 #[track_caller]
 fn duration(text: &str) -> Duration {
-    if text.trim() == "0s" {
+    if matches!(text.trim(), "0s" | "0ms") {
         return Duration::ZERO;
     }
     match parse_duration(text) {

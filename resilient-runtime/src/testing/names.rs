@@ -1,14 +1,18 @@
 //! Which guarded function a test means by a name.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use resilient_policy::one_of;
 
 use crate::registry::Registry;
 
-/// Whether this name means the function that is counted as `name`, and served as `tool` if it is one.
-pub(super) fn fits(wanted: &str, name: &str, tool: Option<&str>) -> bool {
+/// Whether faults of this name are for the function that is counted as `name`, and served as `tool` if it is one.
+pub(super) fn is_meant(registry: &Registry, wanted: &str, name: &str, tool: Option<&str>) -> bool {
+    let is_anybody = || Known::guarded(registry).0.iter().any(|(name, tool)| is_exactly(wanted, name, *tool));
+    is_exactly(wanted, name, tool) || fits(wanted, name, tool) && !is_anybody()
+}
+
+fn fits(wanted: &str, name: &str, tool: Option<&str>) -> bool {
     is_exactly(wanted, name, tool) || name.strip_suffix(wanted).is_some_and(|path| path.ends_with("::"))
 }
 
@@ -49,20 +53,13 @@ impl Known {
 }
 
 /// The name under which the function is counted that this one means, or what to tell whoever asks.
-pub(super) fn resolve(registry: &Arc<Registry>, wanted: &str) -> Result<String, String> {
-    #[cfg(feature = "rmcp")]
-    if Known::in_registry(registry).find(wanted).is_empty() {
-        // Its router may have been built before, for another registry.
-        for site in crate::mcp::guarded().into_iter().filter(|site| fits(wanted, site.name(), site.tool())) {
-            site.bind_in(registry);
-        }
-    }
+pub(super) fn resolve(registry: &Registry, wanted: &str) -> Result<String, String> {
     let known = Known::in_registry(registry);
     match known.find(wanted)[..] {
         [one] => Ok(one.to_owned()),
         [] => Err(format!(
-            "no guarded function `{wanted}` is known to this lab{}; a tool is known once its router was built, any \
-             other function once it was called",
+            "no guarded function `{wanted}` is known to this lab{}; a tool is known once its router was built \
+             in it, any other function once it was called",
             instead(wanted, &known)
         )),
         ref several => Err(format!("`{wanted}` may be any of `{}`; write more of the path", several.join("`, `"))),

@@ -98,7 +98,7 @@ fn a_lab_gives_what_the_test_returns() {
 #[test]
 fn a_test_that_waits_for_what_never_comes_fails_instead_of_hanging() {
     let refused = refusal(|| testing::run(async |_| std::future::pending::<()>().await));
-    assert_eq!(refused.message, "the test waits for something that never comes");
+    assert!(refused.message.starts_with("the test waits for something that never comes; "), "{}", refused.message);
     assert_eq!(refused.file, file!());
 }
 
@@ -136,6 +136,18 @@ fn a_fault_that_is_never_met_is_refused() {
     let refused = refusal(|| Chaos::new().on("shared", [Fault::hang(), Fault::panic().times(1)]));
     assert_eq!(refused.message, "of the faults for `shared` the number 2 is never met; give the one before it `times`");
     assert_eq!(refused.file, file!());
+    let refused = refusal(|| Chaos::new().on("shared", [Fault::hang()]).on("shared", [Fault::panic()]));
+    assert_eq!(refused.message, "`shared` has faults already; write all of them in one list");
+    assert!(refusal(|| Fault::hang().times(0)).message.contains("leave it out"));
+}
+
+#[test]
+fn faults_can_be_replaced_before_anybody_met_them() {
+    testing::run(async |lab| {
+        lab.inject(Chaos::new().on("shared", [Fault::panic()]));
+        lab.inject(Chaos::new());
+        shared().await.expect("no fault");
+    });
 }
 
 #[test]

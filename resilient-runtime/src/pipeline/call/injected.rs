@@ -25,7 +25,7 @@ impl Injected {
         begins: Option<bool>,
     ) -> Poll<Option<Meaning>> {
         if let Some(is_last) = begins {
-            let met = Registry::scoped().and_then(|registry| registry.chaos.meets(site));
+            let met = Registry::scoped().and_then(|registry| registry.chaos.meets(&registry, site));
             self.0 = met.map(|met| (met, is_last));
         }
         match &mut self.0 {
