@@ -57,6 +57,7 @@ impl<const N: usize> Sharded<N> {
     }
 
     /// One of the counters that are not in a line.
+    #[inline(never)]
     fn rest(&self, shard: usize, index: usize) -> Option<&AtomicU64> {
         let rest = self.rest.get_or_init(|| Box::new([const { OnceLock::new() }; SHARDS])).get(shard)?;
         rest.get_or_init(|| (CELLS..N).map(|_| AtomicU64::new(0)).collect()).get(index.checked_sub(CELLS)?)
