@@ -7,8 +7,28 @@ use std::{
     process::ExitCode,
 };
 
+use resilient_runtime::Resilience;
+
+use crate::http::provide_tls;
+
 /// The exit code of a server that was called wrongly or is not configured.
 pub(crate) const USAGE: u8 = 2;
+
+/// Logging and settings first, so that whatever is guarded runs under them; then this, to its end.
+pub(crate) fn start(
+    program: &str,
+    settings: Resilience,
+    serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>,
+) -> ExitCode {
+    // Whatever exports traces is an HTTP client too.
+    provide_tls();
+    // Dropped after everything else has ended.
+    let _logging = resilient_runtime::init();
+    match settings.start() {
+        Ok(()) => run(program, serve()),
+        Err(error) => fail(program, &error, USAGE),
+    }
+}
 
 /// Runs to the end, and leaves what is still running then behind: a read of stdin or a call without an end must
 /// not keep the process alive after its client has gone.

@@ -3,12 +3,9 @@
 use std::{error::Error, ffi::OsString, io, process::ExitCode};
 
 use resilient_runtime::Resilience;
-use rmcp::{ServerHandler, ServiceExt, handler::server::router::tool::ToolRouter, transport::io::stdio_pipes};
+use rmcp::{ServerHandler, ServiceExt, transport::io::stdio_pipes};
 
-use crate::{
-    http::provide_tls,
-    process::{USAGE, fail, run, tell},
-};
+use crate::process::{USAGE, fail, start, tell};
 
 /// An executable that serves MCP over stdio.
 #[derive(Clone, Copy, Debug)]
@@ -20,21 +17,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// `main`: with `--demo` or without, until the client has gone. The arguments are those after the program's name.
+    /// `main`: with `--demo` or without, until the client has gone. The arguments are those after the program's name;
+    /// the settings know all that is guarded.
     ///
     /// `server` makes what serves, on an embedded upstream where it is told `true`. An error of it means that the
     /// server is not configured: the exit code is 2 then, as for a wrong argument or setting.
     pub fn main<S: ServerHandler>(
-        self,
-        args: impl IntoIterator<Item = OsString>,
-        tools: fn() -> ToolRouter<S>,
-        server: impl AsyncFnOnce(bool) -> Result<S, Box<dyn Error>>,
-    ) -> ExitCode {
-        self.main_with(args, Resilience::from_env().tools(tools), server)
-    }
-
-    /// [`main`](Self::main) of a server in which not only tools are guarded: the settings have to know what else is.
-    pub fn main_with<S: ServerHandler>(
         self,
         args: impl IntoIterator<Item = OsString>,
         settings: Resilience,
@@ -49,34 +37,10 @@ impl Program {
                 _ => return fail(self.name, &UnknownFlag(arg.to_string_lossy().into_owned()), USAGE),
             }
         }
-        self.start_with(settings, async move || match server(demo).await {
+        start(self.name, settings, async move || match server(demo).await {
             Ok(server) => converse(server).await,
             Err(error) => Ok(fail(self.name, error.as_ref(), USAGE)),
         })
-    }
-
-    /// Logging and settings first, so that whatever is guarded runs under them; then this, to its end.
-    pub(crate) fn start<S: Send + Sync + 'static>(
-        self,
-        tools: fn() -> ToolRouter<S>,
-        serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>,
-    ) -> ExitCode {
-        self.start_with(Resilience::from_env().tools(tools), serve)
-    }
-
-    fn start_with(
-        self,
-        settings: Resilience,
-        serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>,
-    ) -> ExitCode {
-        // Whatever exports traces is an HTTP client too.
-        provide_tls();
-        // Dropped after everything else has ended.
-        let _logging = resilient_runtime::init();
-        match settings.start() {
-            Ok(()) => run(self.name, serve()),
-            Err(error) => fail(self.name, &error, USAGE),
-        }
     }
 }
 

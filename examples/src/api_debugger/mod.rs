@@ -5,6 +5,8 @@
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
 
+use resilient_runtime::Resilience;
+
 use self::{client::ApiClient, hosts::Hosts, server::ApiDebugger};
 use crate::{embedded::Embedded, stdio::Program};
 
@@ -41,7 +43,7 @@ Environment:
 /// `main` of `api-debugger`. The arguments are those after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    PROGRAM.main(args, ApiDebugger::tool_router, server)
+    PROGRAM.main(args, Resilience::from_env().tools(ApiDebugger::tool_router), server)
 }
 
 async fn server(demo: bool) -> Result<ApiDebugger, Box<dyn Error>> {

@@ -4,6 +4,8 @@
 
 use std::{env, error::Error, ffi::OsString, path::PathBuf, process::ExitCode};
 
+use resilient_runtime::Resilience;
+
 use self::{root::Root, server::Auditor};
 use crate::stdio::Program;
 
@@ -38,7 +40,7 @@ Environment:
 /// `main` of `auditor`. The arguments are those after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    PROGRAM.main(args, Auditor::tool_router, async |demo| root(demo).map(Auditor::new))
+    PROGRAM.main(args, Resilience::from_env().tools(Auditor::tool_router), async |demo| root(demo).map(Auditor::new))
 }
 
 fn root(demo: bool) -> Result<Root, Box<dyn Error>> {

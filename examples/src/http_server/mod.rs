@@ -20,9 +20,8 @@ use self::{
     stop::Signals,
 };
 use crate::{
-    http::provide_tls,
     make::{api::MakeApi, or_demo, server::MakeServer, settings::Settings},
-    process::{USAGE, fail, run, tell},
+    process::{USAGE, fail, run, start, tell},
 };
 
 mod admin;
@@ -54,30 +53,19 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             })
         }),
         Ok(Command::Serve(options)) => {
-            // Whatever exports traces is an HTTP client too.
-            provide_tls();
-            // Dropped after everything else has ended.
-            let _logging = resilient_runtime::init();
-            start(options)
+            let settings = Resilience::from_env().tools(MakeServer::tool_router);
+            start(NAME, settings, async move || serve(options).await)
         }
         Err(error) => fail(NAME, &error, USAGE),
     }
 }
 
-fn start(options: Options) -> ExitCode {
-    // Before anything is guarded, so that all of it runs under the same settings.
-    if let Err(error) = Resilience::from_env().tools(MakeServer::tool_router).start() {
-        return fail(NAME, &error, USAGE);
-    }
-    let settings = if options.demo { None } else { Some(Settings::from_env()) };
-    match settings.transpose() {
-        Ok(settings) => run(NAME, serve(options, settings)),
-        Err(error) => fail(NAME, &error, USAGE),
-    }
-}
-
-/// Serves until it is told to stop. Without settings, on an embedded upstream.
-async fn serve(options: Options, settings: Option<Settings>) -> Result<ExitCode, Box<dyn Error>> {
+/// Serves until it is told to stop.
+async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let settings = match Settings::unless_demo(options.demo) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(fail(NAME, &error, USAGE)),
+    };
     let mut signals = Signals::listen()?;
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;

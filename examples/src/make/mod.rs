@@ -4,6 +4,8 @@
 
 use std::{error::Error, ffi::OsString, io, process::ExitCode};
 
+use resilient_runtime::Resilience;
+
 pub use self::args::Mode;
 use self::{
     api::MakeApi,
@@ -13,8 +15,8 @@ use self::{
     settings::Settings,
 };
 use crate::{
-    process::{USAGE, fail, tell},
-    stdio::{Program, converse},
+    process::{USAGE, fail, start, tell},
+    stdio::converse,
     upstream::{DEMO_SEED, DEMO_TOKEN, Upstream},
 };
 
@@ -26,7 +28,8 @@ pub mod server;
 pub mod settings;
 pub mod types;
 
-const PROGRAM: Program = Program { name: "make-server", help: HELP };
+/// Begins every line that it writes itself.
+const NAME: &str = "make-server";
 
 /// `main` of `make-server`, for every executable that can be one. The arguments are those after the program's name.
 #[must_use]
@@ -34,17 +37,18 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(args) {
         Ok(Command::Help) => tell(io::stdout(), HELP.trim_end(), 0),
         Ok(Command::Version) => tell(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
-        Err(error) => fail(PROGRAM.name, &error, USAGE),
-        Ok(Command::Serve(mode)) => PROGRAM.start(MakeServer::tool_router, async move || serve(mode).await),
+        Err(error) => fail(NAME, &error, USAGE),
+        Ok(Command::Serve(mode)) => {
+            start(NAME, Resilience::from_env().tools(MakeServer::tool_router), async move || serve(mode).await)
+        }
     }
 }
 
 /// Serves over stdio until the client has gone.
 async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
-    let settings = if mode.demo { None } else { Some(Settings::from_env()) };
-    let settings = match settings.transpose() {
+    let settings = match Settings::unless_demo(mode.demo) {
         Ok(settings) => settings,
-        Err(error) => return Ok(fail(PROGRAM.name, &error, USAGE)),
+        Err(error) => return Ok(fail(NAME, &error, USAGE)),
     };
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;

@@ -28,6 +28,11 @@ impl Settings {
         Self::from_values(variable("MAKE_API_TOKEN"), variable("MAKE_BASE_URL"))
     }
 
+    /// Those of the environment; none for the demo, which needs none.
+    pub(crate) fn unless_demo(demo: bool) -> Result<Option<Self>, SettingsError> {
+        if demo { Ok(None) } else { Self::from_env().map(Some) }
+    }
+
     /// The settings of the demo: an address on loopback instead of Make's.
     ///
     /// # Errors

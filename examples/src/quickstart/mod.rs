@@ -4,6 +4,8 @@
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
 
+use resilient_runtime::Resilience;
+
 use self::server::BookShop;
 use crate::{embedded::Embedded, stdio::Program};
 
@@ -31,7 +33,7 @@ Environment:
 /// `main` of `quickstart`. The arguments are those after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    PROGRAM.main(args, BookShop::tool_router, server)
+    PROGRAM.main(args, Resilience::from_env().tools(BookShop::tool_router), server)
 }
 
 async fn server(_demo: bool) -> Result<BookShop, Box<dyn Error>> {

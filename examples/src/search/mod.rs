@@ -40,7 +40,7 @@ Environment:
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let settings = Resilience::from_env().tools(SearchServer::tool_router).breaker("searxng");
-    PROGRAM.main_with(args, settings, async |demo| engines(demo).await.map(SearchServer::new))
+    PROGRAM.main(args, settings, async |demo| engines(demo).await.map(SearchServer::new))
 }
 
 async fn engines(demo: bool) -> Result<Engines, Box<dyn Error>> {

@@ -8,6 +8,8 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
+use resilient_runtime::Resilience;
+
 use self::{server::WikiIssues, settings::Settings, site::Site};
 use crate::{embedded::Embedded, stdio::Program};
 
@@ -48,7 +50,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let program = Program { name: "wiki-issues", help: HELP };
     // Kept for as long as the server runs.
     let mut upstream = None;
-    program.main(args, WikiIssues::tools, async |demo| {
+    program.main(args, Resilience::from_env().tools(WikiIssues::tools), async |demo| {
         let settings = if demo {
             let running = upstream.insert(Embedded::start(demo::routes()).await?);
             Settings::for_demo(&running.origin())?

@@ -82,13 +82,8 @@ pub async fn once_or<R: Fallible>(
 ) -> R {
     let mut call = pin!(Call::new(entry.site));
     call.as_mut().begin_call(entry);
-    let mut attempts = pin!(Attempts::new(|_| None, Some(body), special));
-    let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut())).await;
-    context::within(call.given(), async {
-        let answer = answer(&call, attempts.kept(), &verdict);
-        fallback::finish(call, verdict, answer, chain).await
-    })
-    .await
+    let attempts = pin!(Attempts::new(|_| None, Some(body), special));
+    or(call, attempts, chain).await
 }
 
 /// As [`repeat`], with a chain of fallbacks.
@@ -104,10 +99,15 @@ where
 {
     let mut call = pin!(Call::new(entry.site));
     call.as_mut().begin_call(entry);
-    let mut attempts = pin!(Attempts::new(make, None, special));
-    let verdict = poll_fn(|cx| call.as_mut().drive(cx, attempts.as_mut())).await;
+    let attempts = pin!(Attempts::new(make, None, special));
+    or(call, attempts, chain).await
+}
+
+/// Runs a call to its answer, or to that of the chain.
+async fn or<R: Fallible>(mut call: Pin<&mut Call<'_>>, mut body: Pin<&mut impl Keeps<R>>, chain: impl Step<R>) -> R {
+    let verdict = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
     context::within(call.given(), async {
-        let answer = answer(&call, attempts.kept(), &verdict);
+        let answer = answer(&call, body.kept(), &verdict);
         fallback::finish(call, verdict, answer, chain).await
     })
     .await

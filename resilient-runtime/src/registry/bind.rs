@@ -21,7 +21,7 @@ pub(crate) struct Binding {
     pub(crate) breaker: Option<BreakerHandle>,
     /// That of the whole call by its policy.
     pub(crate) timeout: Length,
-    /// That of one attempt, where it has one.
+    /// That of one attempt; endless where it has none.
     attempt_limit: Length,
     pub(crate) retries: u32,
     /// Whether first attempts count for a budget of retries.
@@ -51,9 +51,9 @@ impl Binding {
         Some(self.seldom.keyed_breakers.as_ref()?.get(key))
     }
 
-    /// When an attempt that begins now has had its time, if it has a limit of its own.
-    pub(crate) fn attempt_end(&self, started: Moment) -> Option<Moment> {
-        (self.attempt_limit != Length::ENDLESS).then(|| started.after(self.attempt_limit))
+    /// When an attempt that began then has had its own time, if ever.
+    pub(crate) fn attempt_end(&self, started: Moment) -> Moment {
+        started.after(self.attempt_limit)
     }
 
     pub(crate) fn policy(&self) -> &Policy {

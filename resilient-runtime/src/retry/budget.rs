@@ -110,11 +110,11 @@ fn second(now: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::statistics::AttemptStatistics as Budget;
+    use crate::statistics::AttemptStatistics;
 
     #[test]
     fn a_share_of_the_calls_and_one_a_second_can_be_retried() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         for _ in 0..100 {
             budget.deposit(0);
         }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_older_than_ten_seconds_is_forgotten_on_both_sides() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         for _ in 0..100 {
             budget.deposit(0);
         }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn two_threads_spend_no_more_than_there_is() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         let granted: usize = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..4)
                 .map(|_| {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn calls_older_than_ten_seconds_are_forgotten_whoever_calls_next() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         let a_second_in_a_thread = |count: u32, now: u64| (0..count).for_each(|_| budget.deposit(now));
         std::thread::scope(|scope| {
             let (go, wait) = std::sync::mpsc::channel::<()>();
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_far_ahead_once_does_not_silence_those_that_come_after() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         budget.deposit(3_600);
         for _ in 0..100 {
             budget.deposit(5);
@@ -188,14 +188,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_far_ahead_once_does_not_spend_the_retries_of_those_that_come_after() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         assert_eq!((0..20).filter(|_| budget.withdraw(3_600, 0.2)).count(), 10);
         assert!(budget.withdraw(5, 0.2));
     }
 
     #[test]
     fn the_ends_of_the_clock_are_no_special_case() {
-        let budget = Budget::new();
+        let budget = AttemptStatistics::new();
         budget.deposit(u64::MAX);
         assert!(budget.withdraw(u64::MAX, 0.2));
         budget.deposit(0);

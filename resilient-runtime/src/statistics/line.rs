@@ -27,12 +27,12 @@ impl Line {
     #[cold]
     pub(super) fn new() -> Self {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.is_empty() {
-            let fresh: &'static [Cells; TOGETHER] = Box::leak(Box::new([const { Cells::new() }; TOGETHER]));
-            // The first is given out first, so that what is made together lies together.
-            free.extend(fresh.iter().rev());
-        }
-        Self(free.pop().unwrap_or_else(|| Box::leak(Box::new(Cells::new()))))
+        Self(free.pop().unwrap_or_else(|| {
+            let [first, others @ ..] = Box::leak(Box::new([const { Cells::new() }; TOGETHER]));
+            // In their order from now on, so that what is made together lies together.
+            free.extend(others.iter().rev());
+            first
+        }))
     }
 }
 

@@ -95,9 +95,8 @@ impl Chaos {
         })?;
         fault.meets(script.die(self.seed, attempt))
     }
-}
 
-impl Chaos {
+    /// The names of which no attempt began.
     fn unmet(&self) -> impl Iterator<Item = String> {
         self.scripts.iter().filter(|script| script.begun.load(Ordering::Relaxed) == 0).map(|script| script.of.clone())
     }

@@ -21,7 +21,7 @@ impl Call<'_> {
         }
         let mut this = self.project();
         let own_end = this.binding.attempt_end(*this.attempt_started);
-        let end = own_end.map_or(*this.deadline, |own| own.min(*this.deadline));
+        let end = own_end.min(*this.deadline);
         loop {
             let slow_at = this.slow_at.filter(|slow| *slow < end);
             if this.timer.is_none() {
@@ -39,9 +39,8 @@ impl Call<'_> {
                 *this.slow = Some(breaker.note_slow(ticket));
             }
         }
-        let had_it_all = own_end.is_some_and(|own| own <= *this.deadline);
         let (scope, limit) = match this.binding.policy().attempt_limit() {
-            Some(limit) if had_it_all => (TimeoutScope::Attempt, limit),
+            Some(limit) if own_end <= *this.deadline => (TimeoutScope::Attempt, limit),
             _ => (TimeoutScope::Call, whole_call(*this.started, *this.deadline)),
         };
         Poll::Ready(Verdict::Refused(ResilienceError::Timeout { scope, limit }))

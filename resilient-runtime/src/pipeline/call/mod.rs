@@ -309,7 +309,7 @@ impl<'a> Call<'a> {
         let policy = this.binding.policy();
         if let Some(context) = this.context {
             let own_end = this.binding.attempt_end(*this.attempt_started);
-            context.begin_attempt(*this.attempt, own_end.map_or(*this.deadline, |end| end.min(*this.deadline)));
+            context.begin_attempt(*this.attempt, own_end.min(*this.deadline));
         }
         if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
             breaker.start_lease(ticket, || lease(policy, breaker));
