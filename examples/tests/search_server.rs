@@ -156,9 +156,13 @@ async fn a_wrong_key_is_the_operators_concern_and_is_shown_to_nobody() {
     assert_eq!(meta(&result, "error")["retryable"], false);
     assert!(text(&result).contains("Tell the operator to check TAVILY_API_KEY"), "{}", text(&result));
 
-    let service = connect(SERVER, &[], &env(DEMO_KEY)).await;
-    let result = search(&service, "retry").await;
-    assert_eq!(result.structured_content.unwrap()["engine"], "tavily");
+    // With a proxy that is not there: what is meant for this machine goes past it.
+    let [key, first, second] = env(DEMO_KEY);
+    let nowhere = "http://127.0.0.1:9";
+    let service = connect(SERVER, &[], &[key, first, second, ("HTTP_PROXY", nowhere), ("http_proxy", nowhere)]).await;
+    for (query, engine) in [("retry", "tavily"), ("retry tavily:503", "searxng")] {
+        assert_eq!(search(&service, query).await.structured_content.unwrap()["engine"], engine);
+    }
 }
 
 #[test]

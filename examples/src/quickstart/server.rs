@@ -111,12 +111,14 @@ impl BookShop {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ShopError> {
-        let response = request.send().await?;
+        // The URL may hold what was searched for, and the error is logged.
+        let no_url = reqwest::Error::without_url;
+        let response = request.send().await.map_err(no_url)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(ShopError::Status { status: status.as_u16(), body: response.text().await? });
+            return Err(ShopError::Status { status: status.as_u16(), body: response.text().await.map_err(no_url)? });
         }
-        Ok(response.json().await?)
+        Ok(response.json().await.map_err(no_url)?)
     }
 
     /// The fallback of `price`: takes what the tool takes, and the error.

@@ -23,10 +23,9 @@ const LONGEST_SNIPPET: usize = 500;
 /// A client of both engines.
 #[derive(Debug)]
 pub struct Engines {
-    client: Client,
     authorization: HeaderValue,
-    tavily: String,
-    searxng: String,
+    tavily: Endpoint,
+    searxng: Endpoint,
     /// Serves both in the demo, for as long as they are asked.
     _upstream: Option<Embedded>,
 }
@@ -38,18 +37,10 @@ impl Engines {
     ///
     /// If TLS cannot be set up: most likely the machine's certificates cannot be read.
     pub fn new(settings: &Settings) -> reqwest::Result<Self> {
-        let builder = if settings.demo { http::loopback_client() } else { http::client() };
-        let client = builder
-            .user_agent(concat!("search-server/", env!("CARGO_PKG_VERSION")))
-            // Neither API redirects; following one could carry the query elsewhere.
-            .redirect(redirect::Policy::none())
-            .build()?;
-        let search = |base: &Url| format!("{}/search", base.as_str().trim_end_matches('/'));
         Ok(Self {
-            client,
             authorization: settings.authorization.clone(),
-            tavily: search(&settings.tavily),
-            searxng: search(&settings.searxng),
+            tavily: Endpoint::below(&settings.tavily)?,
+            searxng: Endpoint::below(&settings.searxng)?,
             _upstream: None,
         })
     }
@@ -67,7 +58,8 @@ impl Engines {
     /// If it cannot be reached, or does not answer with results.
     pub async fn tavily(&self, search: &Search) -> Result<Found, SearchError> {
         let body = json!({ "query": search.query, "max_results": search.limit() });
-        let request = self.client.post(&self.tavily).header(AUTHORIZATION, self.authorization.clone()).json(&body);
+        let request =
+            self.tavily.client.post(&self.tavily.url).header(AUTHORIZATION, self.authorization.clone()).json(&body);
         ask(Engine::Tavily, request, search.limit()).await
     }
 
@@ -77,8 +69,27 @@ impl Engines {
     ///
     /// As for [`Engines::tavily`].
     pub async fn searxng(&self, search: &Search) -> Result<Found, SearchError> {
-        let request = self.client.get(&self.searxng).query(&[("q", search.query.as_str()), ("format", "json")]);
+        let request =
+            self.searxng.client.get(&self.searxng.url).query(&[("q", search.query.as_str()), ("format", "json")]);
         ask(Engine::Searxng, request, search.limit()).await
+    }
+}
+
+/// Where an engine is asked, and what asks there.
+#[derive(Debug)]
+struct Endpoint {
+    client: Client,
+    url: String,
+}
+
+impl Endpoint {
+    fn below(base: &Url) -> reqwest::Result<Self> {
+        let client = http::client_of(base.as_str())
+            .user_agent(concat!("search-server/", env!("CARGO_PKG_VERSION")))
+            // Neither API redirects; following one could carry the query elsewhere.
+            .redirect(redirect::Policy::none())
+            .build()?;
+        Ok(Self { client, url: format!("{}/search", base.as_str().trim_end_matches('/')) })
     }
 }
 

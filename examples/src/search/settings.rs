@@ -18,7 +18,6 @@ pub struct Settings {
     pub(super) authorization: HeaderValue,
     pub(super) tavily: Url,
     pub(super) searxng: Url,
-    pub(super) demo: bool,
 }
 
 impl Settings {
@@ -37,12 +36,11 @@ impl Settings {
     ///
     /// If the address cannot be used.
     pub fn for_demo(origin: &str) -> Result<Self, SettingsError> {
-        let settings = Self::from_values(|name| match name {
+        Self::from_values(|name| match name {
             "TAVILY_API_KEY" => Some(DEMO_KEY.to_owned()),
             "TAVILY_BASE_URL" => Some(format!("{origin}/tavily")),
             _ => Some(format!("{origin}/searxng")),
-        })?;
-        Ok(Self { demo: true, ..settings })
+        })
     }
 
     fn from_values(value: impl Fn(&'static str) -> Option<String>) -> Result<Self, SettingsError> {
@@ -57,7 +55,6 @@ impl Settings {
             authorization,
             tavily: url("TAVILY_BASE_URL", given("TAVILY_BASE_URL").unwrap_or_else(|| TAVILY.to_owned()))?,
             searxng: url("SEARXNG_BASE_URL", required("SEARXNG_BASE_URL")?)?,
-            demo: false,
         })
     }
 }
