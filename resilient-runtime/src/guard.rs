@@ -1,11 +1,12 @@
 //! A policy in plain code: what the attribute does, without the attribute.
 
 use std::fmt;
+use std::pin::pin;
 
 use resilient_policy::{Policy, Problem};
 
 use crate::breaker::Breaker;
-use crate::pipeline::{self, Answer};
+use crate::pipeline::{self, Answer, Call};
 use crate::site::{Location, Site};
 
 /// A policy under a name, around whatever future it is given.
@@ -87,7 +88,8 @@ impl Guard {
         R: Answer,
         F: Future<Output = R>,
     {
-        pipeline::repeat(self.0.entry(), move |_| Some(attempt()), |_| None).await
+        let call = pin!(Call::new(self.0.entry()));
+        pipeline::repeat(call, move |_| Some(attempt()), |_| None).await
     }
 }
 

@@ -76,15 +76,23 @@ pub(super) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
     }
 }
 
-/// Whether a type is or contains `impl Trait`, which cannot be written in a `let`.
+/// Whether a type is or contains `impl Trait`, which cannot be written in a `let`, or `_`, which says nothing of it.
 pub(super) fn is_nameless(ty: &Type) -> bool {
     use quote::ToTokens;
 
     fn any(tokens: proc_macro2::TokenStream) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(word) => word == "impl",
-            TokenTree::Group(group) => any(group.stream()),
-            _ => false,
+        // `'_` is a lifetime.
+        let mut is_lifetime = false;
+        tokens.into_iter().any(|token| {
+            let was_lifetime = std::mem::replace(
+                &mut is_lifetime,
+                matches!(&token, TokenTree::Punct(quote) if quote.as_char() == '\''),
+            );
+            match token {
+                TokenTree::Ident(word) => word == "impl" || word == "_" && !was_lifetime,
+                TokenTree::Group(group) => any(group.stream()),
+                _ => false,
+            }
         })
     }
     any(ty.to_token_stream())

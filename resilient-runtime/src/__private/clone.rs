@@ -1,6 +1,10 @@
 //! Copies of arguments and answers, chosen by method resolution: `Clone` where there is one, by
 //! hand for the extractors of rmcp that have none, and for everything else an error that says why
 //! a copy is needed.
+//!
+//! Methods have two underscores, as a trait of the user's that is in scope may have them for every type.
+
+use std::ops::Deref;
 
 /// A type that can be handed to the body more than once.
 #[diagnostic::on_unimplemented(
@@ -10,40 +14,54 @@
 )]
 pub trait Repeatable {}
 
-/// An argument or an answer, looked at from one, two or three references away.
+/// An argument or an answer. A method that this does not have for its type is looked for behind it.
 #[derive(Debug)]
-pub struct Arg<'a, T: ?Sized>(pub &'a T);
+pub struct Arg<'a, T>(Extractor<'a, T>);
 
-/// First choice: `Clone`.
-pub trait CloneValue {
-    /// What is copied.
-    type Out;
-    /// A copy.
-    fn copy(&self) -> Self::Out;
-}
+/// Second choice.
+#[derive(Debug)]
+pub struct Extractor<'a, T>(Other<'a, T>);
 
-impl<T: Clone> CloneValue for &&Arg<'_, T> {
-    type Out = T;
+/// Last choice.
+#[derive(Debug)]
+pub struct Other<'a, T>(&'a T);
 
-    fn copy(&self) -> T {
-        self.0.clone()
+impl<'a, T> Arg<'a, T> {
+    /// Looks at an argument.
+    pub const fn of(argument: &'a T) -> Self {
+        Self(Extractor(Other(argument)))
     }
 }
 
-/// Last choice: an error at the argument's type.
-pub trait CloneAny {
-    /// What is copied.
-    type Out;
-    /// A copy; there is no type for which this can be called.
-    fn copy(&self) -> Self::Out
-    where
-        Self::Out: Repeatable;
+impl<T: Clone> Arg<'_, T> {
+    /// First choice: `Clone`.
+    #[must_use]
+    pub fn __copy(&self) -> T {
+        self.0.0.0.clone()
+    }
 }
 
-impl<T> CloneAny for Arg<'_, T> {
-    type Out = T;
+impl<'a, T> Deref for Arg<'a, T> {
+    type Target = Extractor<'a, T>;
 
-    fn copy(&self) -> T
+    fn deref(&self) -> &Extractor<'a, T> {
+        &self.0
+    }
+}
+
+impl<'a, T> Deref for Extractor<'a, T> {
+    type Target = Other<'a, T>;
+
+    fn deref(&self) -> &Other<'a, T> {
+        &self.0
+    }
+}
+
+impl<T> Other<'_, T> {
+    /// Last choice: an error at the argument's type.
+    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+    #[must_use]
+    pub fn __copy(&self) -> T
     where
         T: Repeatable,
     {
@@ -58,63 +76,49 @@ mod extractors {
     use rmcp::handler::server::tool::{Extension, InputResponses, RequestId, RequestState, ToolName};
     use rmcp::handler::server::wrapper::Json;
 
-    use super::Arg;
-
-    /// Second choice: an extractor of rmcp without `Clone` of its own.
-    pub trait CloneExtractor {
-        /// What is copied.
-        type Out;
-        /// A copy.
-        fn copy(&self) -> Self::Out;
-    }
+    use super::Extractor;
 
     macro_rules! by_field {
         ($($extractor:ident $(<$t:ident>)?),*) => {
-            $(impl$(<$t: Clone>)? CloneExtractor for &Arg<'_, $extractor$(<$t>)?> {
-                type Out = $extractor$(<$t>)?;
-
-                fn copy(&self) -> Self::Out {
-                    $extractor(self.0.0.clone())
+            $(impl$(<$t: Clone>)? Extractor<'_, $extractor$(<$t>)?> {
+                /// Second choice: an extractor or answer of rmcp without `Clone` of its own.
+                #[must_use]
+                pub fn __copy(&self) -> $extractor$(<$t>)? {
+                    $extractor(self.0.0.0.clone())
                 }
             })*
         };
     }
 
-    by_field!(Extension<T>, RequestId, ToolName, PromptName, RequestState, InputResponses);
-
-    /// `Json<T>`, rmcp's structured answer, has no `Clone` of its own either.
-    pub trait CloneJson {
-        /// What is copied.
-        type Out;
-        /// A copy.
-        fn copy(&self) -> Self::Out;
-    }
-
-    impl<T: Clone> CloneJson for &Arg<'_, Json<T>> {
-        type Out = Json<T>;
-
-        fn copy(&self) -> Json<T> {
-            Json(self.0.0.clone())
-        }
-    }
+    by_field!(Extension<T>, RequestId, ToolName, PromptName, RequestState, InputResponses, Json<T>);
 }
 
-#[cfg(feature = "rmcp")]
-pub use extractors::{CloneExtractor, CloneJson};
-
-/// An argument between attempts.
+/// Arguments between attempts.
 #[derive(Debug)]
 pub struct Slot<T>(Option<T>);
 
+/// The arguments for an attempt.
+#[derive(Debug)]
+pub enum Next<'a, T> {
+    /// For the last one: themselves.
+    Last(T),
+    /// For any before: what is to be copied.
+    Copied(&'a T),
+    /// After the last one.
+    Gone,
+}
+
 impl<T> Slot<T> {
-    /// Keeps an argument.
-    pub const fn new(argument: T) -> Self {
-        Self(Some(argument))
+    /// Keeps arguments.
+    pub const fn new(arguments: T) -> Self {
+        Self(Some(arguments))
     }
 
-    /// The argument for the next attempt: the argument itself for the last one, else a copy.
-    /// `None` after the last one.
-    pub fn next(&mut self, last: bool, copy: fn(&T) -> T) -> Option<T> {
-        if last { self.0.take() } else { self.0.as_ref().map(copy) }
+    /// The arguments for the next attempt.
+    pub fn next(&mut self, last: bool) -> Next<'_, T> {
+        if last {
+            return self.0.take().map_or(Next::Gone, Next::Last);
+        }
+        self.0.as_ref().map_or(Next::Gone, Next::Copied)
     }
 }

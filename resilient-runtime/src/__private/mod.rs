@@ -3,20 +3,8 @@
 
 mod asked;
 mod clone;
-/// The ways to look for a request among the arguments.
-pub mod requests {
-    #[cfg(feature = "rmcp")]
-    pub use super::asked::ARequest as _;
-    pub use super::asked::NoRequest as _;
-}
-/// The ways to copy an argument or an answer, for method resolution to choose from.
-pub mod copies {
-    pub use super::clone::{CloneAny as _, CloneValue as _};
-    #[cfg(feature = "rmcp")]
-    pub use super::clone::{CloneExtractor as _, CloneJson as _};
-}
 mod derive;
-pub mod special;
+mod special;
 
 /// Whether the clock of this build can be paused, which makes it slower: benches ask.
 #[must_use]
@@ -24,21 +12,22 @@ pub const fn clock_can_be_paused() -> bool {
     crate::clock::CAN_BE_PAUSED
 }
 
-pub use self::special::Special;
 pub use crate::keyed_hash::Collected;
 pub use crate::pipeline::{
-    Answer, End, Fallible, FromResilience, Function, Limit, Meaning, Step, Then, Value, once, once_or, repeat,
+    Answer, Call, End, Fallible, FromResilience, Function, Limit, Meaning, Step, Then, Value, once, once_or, repeat,
     repeat_or,
 };
 pub use crate::shown::Shown;
 pub use crate::site::{Entry, Location, Site};
 pub use asked::Asked;
-pub use clone::{Arg, Slot};
+pub use clone::{Arg, Next, Slot};
 pub use derive::*;
 pub use resilient_policy::{
     BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
     Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
+pub use special::Special;
+pub use std::pin::pin;
 pub use std::time::Duration;
 pub use {serde, serde_json};
 

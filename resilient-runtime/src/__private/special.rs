@@ -1,45 +1,73 @@
 //! Answers that their type alone does not tell: a tool's own error result, a question back to the
 //! client. Found by method resolution on the concrete return type; a generic one is taken as good.
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
 use crate::pipeline::Meaning;
 
-/// An answer, looked at from one or two references away.
-#[derive(Debug)]
-pub struct Special<'a, R: ?Sized>(pub &'a R);
-
-/// First choice: rmcp's own results.
-pub trait SpecialAnswer {
-    /// What it means, where it is special.
-    fn special(&self) -> Option<Meaning>;
-}
+/// A type of answer: rmcp's own results have a method here, everything else behind it.
+pub struct Special<R>(AnyAnswer<R>);
 
 /// Everything else.
-pub trait AnyAnswer {
-    /// Nothing special.
-    fn special(&self) -> Option<Meaning> {
-        None
+pub struct AnyAnswer<R>(PhantomData<fn(R)>);
+
+impl<R> Special<R> {
+    /// The one of its kind.
+    pub const HERE: Self = Self(AnyAnswer(PhantomData));
+}
+
+impl<R> Deref for Special<R> {
+    type Target = AnyAnswer<R>;
+
+    fn deref(&self) -> &AnyAnswer<R> {
+        &self.0
     }
 }
 
-impl<R: ?Sized> AnyAnswer for Special<'_, R> {}
+impl<R> AnyAnswer<R> {
+    /// Nothing special.
+    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+    #[must_use]
+    pub fn __look(&self) -> fn(&R) -> Option<Meaning> {
+        |_| None
+    }
+}
+
+impl<R> fmt::Debug for Special<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Special")
+    }
+}
+
+impl<R> fmt::Debug for AnyAnswer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyAnswer")
+    }
+}
 
 #[cfg(feature = "rmcp")]
 mod results {
     use rmcp::model::{CallToolResponse, CallToolResult};
 
-    use super::{Special, SpecialAnswer};
+    use super::Special;
     use crate::mcp::{meaning_of_response, meaning_of_result};
     use crate::pipeline::Meaning;
 
-    impl<E> SpecialAnswer for &Special<'_, Result<CallToolResult, E>> {
-        fn special(&self) -> Option<Meaning> {
-            self.0.as_ref().ok().map(meaning_of_result)
+    impl<E> Special<Result<CallToolResult, E>> {
+        /// What it means, where it is special.
+        #[must_use]
+        pub fn __look(&self) -> fn(&Result<CallToolResult, E>) -> Option<Meaning> {
+            |answer| answer.as_ref().ok().map(meaning_of_result)
         }
     }
 
-    impl<E> SpecialAnswer for &Special<'_, Result<CallToolResponse, E>> {
-        fn special(&self) -> Option<Meaning> {
-            self.0.as_ref().ok().map(meaning_of_response)
+    impl<E> Special<Result<CallToolResponse, E>> {
+        /// What it means, where it is special.
+        #[must_use]
+        pub fn __look(&self) -> fn(&Result<CallToolResponse, E>) -> Option<Meaning> {
+            |answer| answer.as_ref().ok().map(meaning_of_response)
         }
     }
 }

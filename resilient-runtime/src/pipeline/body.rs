@@ -1,7 +1,7 @@
 //! The user's function, attempt by attempt.
 //!
-//! This is all that is compiled anew for each function: what decides sees a `dyn Body`, what hands out the
-//! answer a `dyn Keeps` of it, and both are there once.
+//! Of all that a call does, this is compiled anew for each function: what decides sees a `dyn Body`, what hands out
+//! the answer a `dyn Keeps` of it, and both are there once.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::Special;
 use super::answer::{Answer, Meaning};
 #[cfg(feature = "testing")]
 use crate::error::ResilienceError;
@@ -38,17 +39,22 @@ pub(crate) trait Keeps<R>: Body {
 pin_project! {
     /// Attempts made one by one, and the answer of the last that gave one.
     pub(crate) struct Attempts<M, F, R> {
-        make: M,
+        pub(super) make: M,
         #[pin]
-        running: Option<F>,
-        answer: Option<R>,
-        special: fn(&R) -> Option<Meaning>,
+        pub(super) running: Option<F>,
+        pub(super) kept: Kept<R>,
     }
 }
 
+/// The answer of the last attempt that gave one. What is done with it is compiled once for each type of answer.
+pub(crate) struct Kept<R> {
+    pub(super) answer: Option<R>,
+    pub(super) special: Special<R>,
+}
+
 impl<M, F, R> Attempts<M, F, R> {
-    pub(crate) fn new(make: M, first: Option<F>, special: fn(&R) -> Option<Meaning>) -> Self {
-        Self { make, running: first, answer: None, special }
+    pub(crate) fn new(make: M, first: Option<F>, special: Special<R>) -> Self {
+        Self { make, running: first, kept: Kept { answer: None, special } }
     }
 }
 
@@ -59,7 +65,7 @@ where
     R: Answer,
 {
     fn kept(self: Pin<&mut Self>) -> &mut Option<R> {
-        self.project().answer
+        &mut self.project().kept.answer
     }
 }
 
@@ -69,37 +75,52 @@ where
     F: Future<Output = R>,
     R: Answer,
 {
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, begins: Option<bool>) -> Poll<Option<Meaning>> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, begins: Option<bool>) -> Poll<Option<Meaning>> {
+        let mut this = self.as_mut().project();
         if let Some(last) = begins
             && this.running.is_none()
         {
-            *this.answer = None;
-            this.running.set((this.make)(last));
+            this.kept.forget();
+            put(this.running.as_mut(), (this.make)(last));
         }
-        let Some(future) = this.running.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(None) };
         let Poll::Ready(answer) = future.poll(cx) else { return Poll::Pending };
         // First: what is kept is not dropped by a panic of what comes next.
-        *this.answer = Some(answer);
-        this.running.set(None);
-        Poll::Ready(meaning(this.answer.as_ref(), *this.special))
+        this.kept.keep(answer);
+        self.as_mut().abandon();
+        Poll::Ready(self.project().kept.meaning())
     }
 
     fn abandon(self: Pin<&mut Self>) {
-        self.project().running.set(None);
+        put(self.project().running, None);
     }
 
     #[cfg(feature = "testing")]
-    fn fail(self: Pin<&mut Self>, error: ResilienceError) -> Option<Meaning> {
-        let mut this = self.project();
-        this.running.set(None);
-        *this.answer = Some(R::refused(error));
-        meaning(this.answer.as_ref(), *this.special)
+    fn fail(mut self: Pin<&mut Self>, error: ResilienceError) -> Option<Meaning> {
+        self.as_mut().abandon();
+        let kept = self.project().kept;
+        kept.keep(R::refused(error));
+        kept.meaning()
     }
 }
 
-fn meaning<R: Answer>(answer: Option<&R>, special: fn(&R) -> Option<Meaning>) -> Option<Meaning> {
-    answer.map(|answer| special(answer).unwrap_or_else(|| answer.meaning()))
+/// Once for each function, as what drops an attempt is long.
+fn put<F>(mut running: Pin<&mut Option<F>>, next: Option<F>) {
+    running.set(next);
+}
+
+impl<R: Answer> Kept<R> {
+    fn forget(&mut self) {
+        self.answer = None;
+    }
+
+    fn keep(&mut self, answer: R) {
+        self.answer = Some(answer);
+    }
+
+    fn meaning(&self) -> Option<Meaning> {
+        self.answer.as_ref().map(|answer| (self.special)(answer).unwrap_or_else(|| answer.meaning()))
+    }
 }
 
 /// Runs a piece of the user's code. A panic is logged and told as `None`.

@@ -1,8 +1,9 @@
 //! The function under `#[resilient]`: retry, breaker, timeout, panic barrier, context, statistics.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use resilient_runtime::__private::{BreakerUse, Location, Policy, Retry, Site, Special, repeat};
+use resilient_runtime::__private::{BreakerUse, Call, Location, Policy, Retry, Site, Special, repeat};
 use resilient_runtime::{Breaker, BreakerSettings, Effect, resilient};
 
 use crate::{Error, bare};
@@ -109,14 +110,7 @@ impl Many {
     /// None.
     pub async fn call(&self, tool: usize, n: u64) -> Result<u64, Error> {
         let site = self.0[tool];
-        repeat(
-            site.entry(),
-            |_| Some(bare::ready(n)),
-            |answer| {
-                use resilient_runtime::__private::special::AnyAnswer as _;
-                Special(answer).special()
-            },
-        )
-        .await
+        let call = pin!(Call::new(site.entry()));
+        repeat(call, |_| Some(bare::ready(n)), Special::<Result<u64, Error>>::HERE.__look()).await
     }
 }

@@ -32,6 +32,27 @@ async fn a_function_answers_for_what_is_nobodys_mistake() {
     assert_eq!((read.outcome(Outcome::Ok), read.outcome(Outcome::Fallback), read.outcome(Outcome::Error)), (1, 2, 1));
 }
 
+macro_rules! with_two_of_one_name {
+    ($number:ident) => {
+        #[resilient(fallback = of_both)]
+        async fn of_two($number: u32, number: u32) -> Result<u32, Error> {
+            let _ = ($number, number);
+            Err(Error::Down)
+        }
+
+        async fn of_both($number: u32, number: u32, _: &Error) -> Result<u32, Error> {
+            Ok($number + 10 * number)
+        }
+    };
+}
+
+with_two_of_one_name!(number);
+
+#[tokio::test(start_paused = true)]
+async fn two_arguments_of_one_name_from_a_macro_are_two_to_a_fallback() {
+    assert_eq!(of_two(1, 2).await, Ok(21));
+}
+
 async fn fails_too(_: u32, _: &Error) -> Result<u32, Error> {
     Err(Error::Nonsense)
 }

@@ -39,7 +39,8 @@ pub(super) struct Argument<'a> {
     lints: Vec<&'a Attribute>,
     /// Its name outside the body.
     pub(super) name: Ident,
-    pub(super) slot: Ident,
+    /// That of what an attempt is given of it, where it is kept between attempts.
+    part: Ident,
     pub(super) pattern: &'a Pat,
     pub(super) ty: &'a Type,
 }
@@ -51,57 +52,76 @@ impl<'a> Argument<'a> {
 
     fn new(index: usize, argument: &'a PatType) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
-        let (cfgs, lints) = argument.attrs.iter().partition(|attr| is_cfg(attr));
+        let (cfgs, lints): (Vec<_>, Vec<_>) = argument.attrs.iter().partition(|attr| is_cfg(attr));
         Self {
             cfgs,
-            lints,
             name: plain_name(argument)
-                // A name that says that it is not used must not be seen to be used.
-                .filter(|name| !name.to_string().starts_with('_'))
+                // A name that says that it is not used must not be seen to be used; what is allowed or expected
+                // of a name is so in the body alone.
+                .filter(|name| !name.to_string().starts_with('_') && lints.is_empty())
                 .cloned()
                 .unwrap_or_else(|| hidden(format!("__argument_{index}"))),
-            slot: hidden(format!("__slot_{index}")),
+            part: hidden(format!("__part_{index}")),
+            lints,
             pattern: &argument.pat,
             ty: &argument.ty,
         }
     }
 
-    /// Keeps the argument between attempts.
-    pub(super) fn slot(&self, p: &TokenStream) -> TokenStream {
-        let Self { cfgs, name, slot, ty, .. } = self;
-        let at = glue(ty);
-        quote_spanned!(at=> #(#cfgs)* let mut #slot = #p::Slot::new(#name);)
-    }
-
-    /// The argument for the next attempt.
-    pub(super) fn next(&self, p: &TokenStream) -> TokenStream {
-        let Self { cfgs, name, slot, ty, .. } = self;
-        let at = glue(ty);
-        let p = exactly(p.clone(), at);
-        let copy = copy(&quote_spanned!(at=> __argument), &p, at);
-        quote_spanned!(at=> #(#cfgs)* let #name = #slot.next(__last, |__argument| #copy)?;)
+    /// Whether its type says by itself that it can be had again and again.
+    fn is_shared_reference(&self) -> bool {
+        matches!(self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }
 
     /// Gives the argument the user's name inside the body.
-    pub(super) fn rebind(&self) -> TokenStream {
-        let Self { cfgs, lints, name, pattern, ty, .. } = self;
+    pub(super) fn rebind(&self, is_kept: bool) -> TokenStream {
+        let Self { cfgs, lints, pattern, ty, .. } = self;
+        let name = if is_kept && !self.is_shared_reference() { &self.part } else { &self.name };
         let at = glue(ty);
         let ty = (!is_nameless(ty)).then(|| quote_spanned!(at=> : #ty));
-        quote_spanned!(at=>
-            #(#cfgs)*
-            #[allow(clippy::no_effect_underscore_binding)]
-            #(#lints)*
-            let #pattern #ty = #name;
-        )
+        let is_unused = matches!(pattern, Pat::Ident(named) if named.ident.to_string().starts_with('_'));
+        let unused = is_unused.then(|| quote_spanned!(at=> #[allow(clippy::no_effect_underscore_binding)]));
+        quote_spanned!(at=> #(#cfgs)* #unused #(#lints)* let #pattern #ty = #name;)
     }
 }
 
+/// The arguments between attempts: where they are kept, and how the next attempt gets its parts.
+///
+/// All of them in one tuple, as the compiler does for each slot what it did for the last. One that is only
+/// there under a `cfg` has a slot of its own, since no part of a pattern can be.
+pub(super) fn slots(function: &OpaqueFn, arguments: &[Argument<'_>], p: &TokenStream) -> (TokenStream, TokenStream) {
+    let all = Span::mixed_site().located_at(function.sig.paren_token.span.join());
+    let kept = arguments.iter().filter(|argument| !argument.is_shared_reference());
+    let (always, sometimes): (Vec<_>, Vec<_>) = kept.partition(|argument| argument.cfgs.is_empty());
+    let together = (!always.is_empty()).then_some(always);
+    let slots = together.into_iter().chain(sometimes.into_iter().map(|argument| vec![argument]));
+    slots.enumerate().map(|(index, together)| slot(index, &together, p, all)).unzip()
+}
+
+fn slot(index: usize, together: &[&Argument<'_>], p: &TokenStream, all: Span) -> (TokenStream, TokenStream) {
+    let at = if let [one] = together { glue(one.ty) } else { all };
+    let p = &exactly(p.clone(), at);
+    let slot = Ident::new(&format!("__slot_{index}"), at);
+    let cfgs: Vec<_> = together.iter().flat_map(|argument| &argument.cfgs).collect();
+    let names: Vec<_> = together.iter().map(|argument| &argument.name).collect();
+    let parts: Vec<_> = together.iter().map(|argument| &argument.part).collect();
+    let copies = together.iter().map(|Argument { part, ty, .. }| copy(part, p, glue(ty)));
+    let keep = quote_spanned!(at=> #(#cfgs)* let mut #slot = #p::Slot::new((#(#names,)*)););
+    let next = quote_spanned!(at=>
+        #(#cfgs)*
+        let (#(#parts,)*) = match #p::Slot::next(&mut #slot, __last) {
+            #p::Next::Last(__all) => __all,
+            #p::Next::Copied((#(#parts,)*)) => (#(#copies,)*),
+            #p::Next::Gone => return ::core::option::Option::None,
+        };
+    );
+    (keep, next)
+}
+
 /// A copy of what a reference points to.
-pub(super) fn copy(reference: &TokenStream, p: &TokenStream, at: Span) -> TokenStream {
-    quote_spanned!(at=> {
-        use #p::copies::*;
-        (&&&#p::Arg(#reference)).copy()
-    })
+pub(super) fn copy(reference: &impl ToTokens, p: &TokenStream, at: Span) -> TokenStream {
+    let p = exactly(p.clone(), at);
+    quote_spanned!(at=> #p::Arg::of(#reference).__copy())
 }
 
 /// The arguments under the user's names, by reference.

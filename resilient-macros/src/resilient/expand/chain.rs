@@ -41,7 +41,7 @@ pub(super) fn chain(
                 let key = format_ident!("__key_{index}", span = at);
                 copies.extend(quote_spanned!(at=> let #key = #tokens;));
                 let whole = glue(output);
-                let copy = copy(&quote_spanned!(whole=> __good), &exactly(p.clone(), whole), whole);
+                let copy = copy(&quote_spanned!(whole=> __good), p, whole);
                 quote_spanned!(at=> #p::Cached::new(
                     __site,
                     #key,
@@ -50,15 +50,15 @@ pub(super) fn chain(
             }
             FallbackStep::Function(path) => {
                 needs_arguments = true;
-                let names =
-                    arguments.iter().map(|argument| format_ident!("__copy_{index}_{}", argument.name, span = at));
-                let names: Vec<_> = names.collect();
-                for (argument, name) in arguments.iter().zip(&names) {
-                    let Argument { cfgs, name: original, ty, .. } = argument;
+                // By number, as two arguments of a `macro_rules!` may have one name and be two.
+                let passed = arguments.iter().enumerate().map(|(number, Argument { cfgs, name, ty, .. })| {
+                    let its_copy = format_ident!("__copy_{index}_{number}", span = at);
                     let there = glue(ty);
-                    let copy = copy(&quote_spanned!(there=> &#original), &exactly(p.clone(), there), there);
-                    copies.extend(quote_spanned!(there=> #(#cfgs)* let #name = #copy;));
-                }
+                    let copy = copy(&quote_spanned!(there=> &#name), p, there);
+                    copies.extend(quote_spanned!(there=> #(#cfgs)* let #its_copy = #copy;));
+                    quote_spanned!(at=> #(#cfgs)* #its_copy,)
+                });
+                let passed: TokenStream = passed.collect();
                 let receiver = receiver_for(path, function).map(|receiver| {
                     // `self` can only be seen under the very name that the user gave it.
                     let receiver = moved(receiver.to_token_stream(), at);
@@ -66,7 +66,7 @@ pub(super) fn chain(
                 });
                 quote_spanned!(at=> #p::Function::new(
                     move |__error: <#output as #p::Fallible>::Error, __limit: #p::Limit| async move {
-                        let __answer: ::core::option::Option<#output> = __limit.run(#path(#receiver #(#names,)* &__error)).await;
+                        let __answer: ::core::option::Option<#output> = __limit.run(#path(#receiver #passed &__error)).await;
                         (__error, __answer)
                     },
                 ))

@@ -1,4 +1,4 @@
-//! Plan and function to tokens: a static, closures, one call.
+//! Plan and function to tokens: a static, a closure with the body, one call, pinned where it stays.
 //!
 //! Everything generated is placed at the token that a mistake about it belongs to: at the return
 //! type, at an argument's type, at a fallback's path.
@@ -16,7 +16,7 @@ use super::function::{OpaqueFn, is_nameless, plain_name};
 use super::model::Plan;
 use super::span::{self, exactly, glue};
 use crate::project::Project;
-use argument::{Argument, is_cfg, no_cfg, sight};
+use argument::{Argument, is_cfg, no_cfg, sight, slots};
 use chain::{Chain, chain};
 use documented::documented;
 use site::site;
@@ -40,40 +40,27 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
     let sight = sight(plan, &arguments);
-    let named =
-        plan.guards.retry.is_some() || sight.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
-    let body = body(function, &arguments, output, named, at);
-    let (mut before, work) = if plan.guards.retry.is_some() {
-        let slots = arguments.iter().map(|argument| argument.slot(&p));
-        let next = arguments.iter().map(|argument| argument.next(&p));
+    let is_repeated = plan.guards.retry.is_some();
+    let named = is_repeated || sight.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
+    let rebind = arguments.iter().filter(|_| named).map(|argument| argument.rebind(is_repeated));
+    let body = body(function, &rebind.collect(), output, at);
+    let (keep, work) = if is_repeated {
+        let (keep, next) = slots(function, &arguments, &p);
         let make = quote_spanned!(at=> move |__last: ::core::primitive::bool| {
-            #(#next)*
+            #next
             ::core::option::Option::Some(#body)
         });
-        (quote!(#(#slots)*), make)
+        (Some(keep), make)
     } else {
-        (TokenStream::new(), body)
+        (None, body)
     };
-    let mut entry = quote_spanned!(at=> __site.entry());
-    if let Some(sight) = sight {
-        // Before the arguments are moved to where an attempt finds them.
-        before = quote_spanned!(at=> let __entry = #entry #sight; #before);
-        entry = quote_spanned!(at=> __entry);
-    }
-    if let Some(request) = request(plan, function, &arguments, named, &p, at) {
-        // Before the arguments are moved to where an attempt finds them.
-        before = quote_spanned!(at=> let __request = #request; #before);
-        entry = quote_spanned!(at=> #entry.asked(__request));
-    }
-    let call = match (plan.guards.retry.is_some(), &chain) {
-        (false, None) => quote_spanned!(at=> #p::once(#entry, #work, #special)),
-        (true, None) => quote_spanned!(at=> #p::repeat(#entry, #work, #special)),
-        (false, Some(Chain { steps, .. })) => {
-            quote_spanned!(at=> #p::once_or(#entry, #work, #special, #steps))
-        }
-        (true, Some(Chain { steps, .. })) => {
-            quote_spanned!(at=> #p::repeat_or(#entry, #work, #special, #steps))
-        }
+    let request = request(plan, function, &arguments, named, &p, at);
+    let asked = request.map(|request| quote_spanned!(at=> .asked(#request)));
+    let run = match (is_repeated, &chain) {
+        (false, None) => quote_spanned!(at=> #p::once(__call, #work, __special)),
+        (true, None) => quote_spanned!(at=> #p::repeat(__call, #work, __special)),
+        (false, Some(Chain { steps, .. })) => quote_spanned!(at=> #p::once_or(__call, #work, __special, #steps)),
+        (true, Some(Chain { steps, .. })) => quote_spanned!(at=> #p::repeat_or(__call, #work, __special, #steps)),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
 
@@ -92,7 +79,14 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         }
     }
     let watched = project.watched();
-    let block = quote_spanned!(at=> { #watched #site #copies #before #call.await });
+    // The arguments are looked at before they are moved to where an attempt finds them.
+    let block = quote_spanned!(at=> {
+        #watched #site #copies
+        let __special = #special;
+        let __call = #p::pin!(#p::Call::new(__site.entry() #sight #asked));
+        #keep
+        #run.await
+    });
     let documented = documented(plan);
     quote!(#(#attrs)* #documented #vis #sig #block #beside)
 }
@@ -112,35 +106,28 @@ fn request(
         .filter_map(|(written, argument)| plain_name(written).map(|own| if named { &argument.name } else { own }))
         .collect();
     let (first, others) = looked_at.split_first()?;
-    let look = |name: &Ident| quote_spanned!(at=> (&&#p::Asked(&#name)).context(__site));
+    let look = |name: &Ident| quote_spanned!(at=> #p::Asked::of(&#name).__context(__site));
     let (first, others) = (look(first), others.iter().map(|name| look(name)));
-    Some(quote_spanned!(at=> {
-        use #p::requests::*;
-        #first #(.or_else(|| #others))*
-    }))
+    Some(quote_spanned!(at=> #first #(.or_else(|| #others))*))
 }
 
 /// What recognises an answer that its type alone does not tell.
 fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     if is_nameless(output) {
-        return quote_spanned!(at=> |_| ::core::option::Option::None);
+        return quote_spanned!(at=> |_: &_| ::core::option::Option::None);
     }
-    quote_spanned!(at=> |__answer: &#output| {
-        use #p::special::*;
-        (&&#p::Special(__answer)).special()
-    })
+    quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
 }
 
 /// One attempt: the arguments under the user's names, and the body, which nobody has parsed.
-fn body(function: &OpaqueFn, arguments: &[Argument<'_>], output: &Type, named: bool, at: Span) -> TokenStream {
-    let rebind = arguments.iter().filter(|_| named).map(Argument::rebind);
+fn body(function: &OpaqueFn, rebind: &TokenStream, output: &Type, at: Span) -> TokenStream {
     let edge = edge(output, at);
     // As it was, to the last brace, at which half-typed code is told once; as the arm of a `match`,
     // since rustc would take the braces of a block in a block for one pair too many.
     let body = &function.body;
     quote_spanned!(at=> async move {
         #edge
-        #(#rebind)*
+        #rebind
         match () {
             () => #body
         }

@@ -308,7 +308,8 @@ fn what_is_said_of_a_parameter_is_said_where_the_body_sees_it() {
     );
     let expanded = pretty(quote!(retry = 1, read_only), item);
     assert_eq!(expanded.matches("#[expect(unused_mut)]").count(), 1, "{expanded}");
-    assert!(expanded.contains("#[expect(unused_mut)]\n                    let mut id: u64 = id;"), "{expanded}");
+    assert!(expanded.contains("#[expect(unused_mut)]\n                    let mut id: u64 = __part_0;"), "{expanded}");
+    assert!(expanded.contains("get(__argument_0: u64,"), "{expanded}");
     assert!(expanded.contains("#[cfg(all())] more: u64"), "{expanded}");
 }
 

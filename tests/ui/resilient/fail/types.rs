@@ -132,4 +132,16 @@ async fn in_the_body() -> Result<u32, ResilienceError> {
     Ok("text")
 }
 
+// beside the rules, a return type that is left to rustc
+#[resilient]
+async fn left_open(number: u32) -> Result<_, ResilienceError> {
+    Ok(number)
+}
+
+// beside the rules, one name for two arguments
+#[resilient(retry = 1, read_only)]
+async fn twice(number: u32, number: u32) -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
 fn main() {}

@@ -96,6 +96,25 @@ where
         Ok(there)
     }
 
+    /// An argument that is there or not, handed to a fallback, and one that is spelled in a way of its own.
+    ///
+    /// # Errors
+    /// Never.
+    #[resilient(retry = 1, idempotent, fallback = Self::instead)]
+    pub async fn passed_on(
+        &self,
+        #[cfg(not(any()))] there: u32,
+        #[cfg(any())] gone: Nowhere,
+        #[allow(non_snake_case)] inCamels: u32,
+    ) -> Result<u32, Failure<T>> {
+        Ok(there + inCamels)
+    }
+
+    async fn instead(&self, there: u32, in_camels: u32, _: &Failure<T>) -> Result<u32, Failure<T>> {
+        core::future::ready(()).await;
+        Ok(there + in_camels)
+    }
+
     /// Takes itself.
     ///
     /// # Errors

@@ -105,6 +105,49 @@ pub mod functions {
     }
 }
 
+/// A trait in scope that every type has, with methods that generated code might call.
+pub mod methods {
+    #![allow(unused_imports, missing_docs)]
+
+    pub trait Every: Sized {
+        fn asked(self) {}
+        fn clone(&self) {}
+        fn context(&self) {}
+        fn copy(&self) {}
+        fn entry(self) {}
+        fn look(&self) {}
+        fn next(self) {}
+        fn of(self) {}
+        fn run(self) {}
+        fn special(&self) {}
+        fn take(self) {}
+    }
+
+    impl<T> Every for T {}
+
+    /// An argument that is copied, one that cannot be, and an answer that is looked at.
+    ///
+    /// # Errors
+    /// Never.
+    #[resilient_runtime::resilient(retry = 1, read_only, fallback = [cached, other], cache(key = number))]
+    pub async fn called(
+        number: u32,
+        tool: rmcp::handler::server::tool::ToolName,
+    ) -> Result<rmcp::model::CallToolResult, resilient_runtime::ResilienceError> {
+        let text = rmcp::model::ContentBlock::text(format!("{}{number}", tool.0));
+        Ok(rmcp::model::CallToolResult::success(vec![text]))
+    }
+
+    async fn other(
+        _: u32,
+        _: rmcp::handler::server::tool::ToolName,
+        _: &resilient_runtime::ResilienceError,
+    ) -> Result<rmcp::model::CallToolResult, resilient_runtime::ResilienceError> {
+        core::future::ready(()).await;
+        Ok(rmcp::model::CallToolResult::success(vec![]))
+    }
+}
+
 /// Names of locals that generated code has too.
 ///
 /// # Errors
@@ -131,6 +174,9 @@ pub async fn locals(
     __argument_0: u32,
     __slot_0: u32,
     __key_0: u32,
+    __all: u32,
+    __call: u32,
+    __special: u32,
 ) -> Result<u32, resilient_runtime::ResilienceError> {
     Ok(__site
         + __entry
@@ -144,10 +190,14 @@ pub async fn locals(
         + __return
         + __argument_0
         + __slot_0
-        + __key_0)
+        + __key_0
+        + __all
+        + __call
+        + __special)
 }
 
 fn main() {
     drop(functions::guarded(1));
-    drop(locals(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13));
+    drop(methods::called(1, rmcp::handler::server::tool::ToolName("called".into())));
+    drop(locals(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16));
 }

@@ -1,0 +1,88 @@
+//! A call without fallbacks, as a future.
+//!
+//! Written by hand, as an `async fn` would be compiled once more for each function; here that is left to do
+//! once for each type of answer. Nothing happens before its first poll.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::Special;
+use super::answer::Answer;
+use super::body::{Attempts, Keeps, Kept};
+use super::call::{Call, Verdict};
+use crate::context;
+use crate::error::ResilienceError;
+use crate::statistics::Outcome;
+use crate::telemetry;
+
+pin_project! {
+    pub(super) struct Guarded<'c, 'a, M, F, R> {
+        call: Pin<&'c mut Call<'a>>,
+        #[pin]
+        attempts: Attempts<M, F, R>,
+    }
+}
+
+impl<'c, 'a, M, F, R> Guarded<'c, 'a, M, F, R> {
+    pub(super) fn new(call: Pin<&'c mut Call<'a>>, make: M, first: Option<F>, special: Special<R>) -> Self {
+        // One literal: with calls within, the compiler has to clean up after each.
+        let attempts = Attempts { make, running: first, kept: Kept { answer: None, special } };
+        Self { call, attempts }
+    }
+}
+
+impl<M, F, R> Future for Guarded<'_, '_, M, F, R>
+where
+    M: FnMut(bool) -> Option<F>,
+    F: Future<Output = R>,
+    R: Answer,
+{
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let this = self.project();
+        poll(this.call.as_mut(), cx, this.attempts)
+    }
+}
+
+/// Runs a call to its answer.
+fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Keeps<R>>) -> Poll<R> {
+    call.as_mut().begin_call();
+    let verdict = ready!(call.as_mut().drive(cx, body.as_mut()));
+    let mut context = call.given();
+    let _context = context.is_some().then(|| context::enter(&mut context));
+    let kept = body.kept();
+    // Looked at where it is, as nearly every answer is kept there, and moved but once.
+    if let (Verdict::Answered(_), Some(kept)) = (&verdict, kept.as_ref()) {
+        finish(call.as_mut(), &verdict, kept);
+    }
+    let answer = answer(&call, kept, &verdict);
+    if !call.has_ended() {
+        finish(call, &verdict, &answer);
+    }
+    Poll::Ready(answer)
+}
+
+/// The answer of a call whose guarded part has ended. One that was kept although nobody wants it stays.
+pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, verdict: &Verdict) -> R {
+    let refused = |error: ResilienceError| {
+        // An answer that is made here may say how the call went.
+        call.report(verdict.outcome());
+        R::refused(error)
+    };
+    match verdict {
+        Verdict::Refused(error) => refused(error.clone()),
+        // An answered verdict comes with an answer; without one there was a panic on the way.
+        Verdict::Answered(_) => kept.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
+    }
+}
+
+fn finish<R: Answer>(call: Pin<&mut Call<'_>>, verdict: &Verdict, answer: &R) {
+    // That a client gave up is no error of anybody's; it has an event of its own.
+    if let Some(error) = answer.error().filter(|_| verdict.outcome() != Outcome::Cancelled) {
+        telemetry::call_failed(&call, error);
+    }
+    call.finish(verdict);
+}
