@@ -33,11 +33,17 @@ impl<'a, T> Arg<'a, T> {
     }
 }
 
+impl<T> Arg<'_, T> {
+    pub(super) const fn seen(&self) -> &T {
+        self.0.0.0
+    }
+}
+
 impl<T: Clone> Arg<'_, T> {
     /// First choice: `Clone`.
     #[must_use]
     pub fn __copy(&self) -> T {
-        self.0.0.0.clone()
+        self.seen().clone()
     }
 }
 

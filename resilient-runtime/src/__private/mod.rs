@@ -19,7 +19,6 @@ pub use crate::pipeline::{
 };
 pub use crate::shown::Shown;
 pub use crate::site::{Entry, Location, Site};
-pub use asked::Asked;
 pub use clone::{Arg, Next, Slot};
 pub use derive::*;
 pub use resilient_policy::{

@@ -1,7 +1,6 @@
 //! Answers that their type alone does not tell: a tool's own error result, a question back to the
 //! client. Found by method resolution on the concrete return type; a generic one is taken as good.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -32,18 +31,6 @@ impl<R> AnyAnswer<R> {
     #[must_use]
     pub fn __look(&self) -> fn(&R) -> Option<Meaning> {
         |_| None
-    }
-}
-
-impl<R> fmt::Debug for Special<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Special")
-    }
-}
-
-impl<R> fmt::Debug for AnyAnswer<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnyAnswer")
     }
 }
 

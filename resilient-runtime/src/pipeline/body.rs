@@ -39,17 +39,17 @@ pub(crate) trait Keeps<R>: Body {
 pin_project! {
     /// Attempts made one by one, and the answer of the last that gave one.
     pub(crate) struct Attempts<M, F, R> {
-        pub(super) make: M,
+        make: M,
         #[pin]
-        pub(super) running: Option<F>,
-        pub(super) kept: Kept<R>,
+        running: Option<F>,
+        kept: Kept<R>,
     }
 }
 
 /// The answer of the last attempt that gave one. What is done with it is compiled once for each type of answer.
-pub(crate) struct Kept<R> {
-    pub(super) answer: Option<R>,
-    pub(super) special: Special<R>,
+struct Kept<R> {
+    answer: Option<R>,
+    special: Special<R>,
 }
 
 impl<M, F, R> Attempts<M, F, R> {

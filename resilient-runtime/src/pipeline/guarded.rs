@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Special;
 use super::answer::Answer;
-use super::body::{Attempts, Keeps, Kept};
+use super::body::{Attempts, Keeps};
 use super::call::{Call, Verdict};
 use crate::context;
 use crate::error::ResilienceError;
@@ -27,9 +27,7 @@ pin_project! {
 
 impl<'c, 'a, M, F, R> Guarded<'c, 'a, M, F, R> {
     pub(super) fn new(call: Pin<&'c mut Call<'a>>, make: M, first: Option<F>, special: Special<R>) -> Self {
-        // One literal: with calls within, the compiler has to clean up after each.
-        let attempts = Attempts { make, running: first, kept: Kept { answer: None, special } };
-        Self { call, attempts }
+        Self { call, attempts: Attempts::new(make, first, special) }
     }
 }
 

@@ -106,7 +106,7 @@ fn request(
         .filter_map(|(written, argument)| plain_name(written).map(|own| if named { &argument.name } else { own }))
         .collect();
     let (first, others) = looked_at.split_first()?;
-    let look = |name: &Ident| quote_spanned!(at=> #p::Asked::of(&#name).__context(__site));
+    let look = |name: &Ident| quote_spanned!(at=> #p::Arg::of(&#name).__context(__site));
     let (first, others) = (look(first), others.iter().map(|name| look(name)));
     Some(quote_spanned!(at=> #first #(.or_else(|| #others))*))
 }

@@ -2,6 +2,7 @@
 //! annotated function adds little code of its own.
 
 mod ask;
+mod begin;
 mod claim;
 mod end;
 #[cfg(feature = "testing")]
@@ -24,7 +25,6 @@ use tracing::Span;
 pub(crate) use verdict::Verdict;
 
 use ask::lease;
-use claim::Origin;
 #[cfg(feature = "testing")]
 use injected::Injected;
 
@@ -39,7 +39,6 @@ use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
 use crate::site::{BindingRef, Entry, Site};
 use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, ToolStatistics};
-use crate::telemetry;
 
 /// Where nobody tests there is no room for it.
 #[cfg(not(feature = "testing"))]
@@ -159,63 +158,6 @@ impl<'a> Call<'a> {
             timer: None,
             cancelled: None,
             watches_cancellation: false,
-        }
-    }
-
-    /// Begins it, unless it has begun.
-    pub(crate) fn begin_call(mut self: Pin<&mut Self>) {
-        let this = self.as_mut().project();
-        let Some(Entry { site, keys, request, arguments }) = this.entry.take() else { return };
-        let binding: &Binding = this.binding;
-        let started = Moment::now();
-        let own = started.after(binding.timeout);
-        *this.is_given = request.is_some();
-        let caller = request.map(|request| *request).or_else(CallContext::current);
-        let mut deadline = own;
-        if let Some(context) = caller {
-            let origin = Origin::of(&context, site, binding);
-            deadline = origin.ends.map_or(own, |theirs| theirs.min(own));
-            *this.watches_cancellation = context.request().is_some();
-            (*this.reports, *this.is_part) = (origin.reports, origin.is_part);
-            *this.context = Some(context);
-        } else {
-            *this.context = Some(CallContext::root());
-        }
-        (*this.started, *this.attempt_started, *this.deadline) = (started, started, deadline);
-        *this.deadline_is_inherited = deadline < own;
-        if let Some(keys) = keys {
-            *this.keyed_breaker = keys.breaker.and_then(|key| binding.keyed_breaker(key));
-            *this.rate_limit_key = keys.rate_limit;
-            *this.turn = binding.seldom.bulkheads.as_ref().map(|bulkheads| Turn::new(bulkheads.get(keys.bulkhead)));
-        } else if binding.is_limited
-            && let Some(bulkheads) = &binding.seldom.bulkheads
-        {
-            *this.turn = Some(Turn::new(bulkheads.get(None)));
-        }
-        // From here on it is counted, and taken off again, whatever becomes of it.
-        *this.state = State::Asking;
-        if !*this.reports {
-            binding.statistics.call_started();
-        }
-        if telemetry::is_listened_to() {
-            self.tell(arguments.as_deref());
-        }
-    }
-
-    /// Begins the span, and says that the call begins.
-    #[cold]
-    fn tell(self: Pin<&mut Self>, arguments: Option<&str>) {
-        let this = self.project();
-        let Some(context) = this.context else { return };
-        let of_hook = context.request().filter(|_| *this.reports).and_then(|request| request.span().clone());
-        if !*this.reports {
-            *this.span = telemetry::call_span(this.site.name(), context);
-        }
-        if let Some(arguments) = arguments {
-            of_hook.as_ref().unwrap_or(this.span).record("arguments", arguments);
-        }
-        if !*this.reports {
-            telemetry::call_started(this.span, this.site.name(), Some(context));
         }
     }
 
