@@ -35,7 +35,7 @@
 //!
 //! # What it needs
 //!
-//! Rust 1.88, a Tokio runtime with time enabled, and for tools rmcp 3.9. Which transport rmcp serves
+//! Rust 1.88, a Tokio runtime with time enabled, and for tools rmcp 3.11. Which transport rmcp serves
 //! makes no difference.
 //!
 //! | feature | on unless you say otherwise | what it brings | what it depends on |

@@ -17,7 +17,7 @@ version = "0.1.0"
 edition = "2024"
 
 [dependencies]
-rmcp = { version = "3.9", features = ["transport-io"] }
+rmcp = { version = "3.11", features = ["transport-io"] }
 serde = { version = "1", features = ["derive"] }
 tokio = { version = "1", features = ["full"] }
 "#;
