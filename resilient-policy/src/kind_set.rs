@@ -11,7 +11,7 @@ use crate::ErrorKind;
 /// assert!(kinds.contains(ErrorKind::Timeout) && kinds.contains(ErrorKind::Conflict));
 /// assert!(!kinds.contains(ErrorKind::NotFound));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KindSet(u32);
 
 impl KindSet {

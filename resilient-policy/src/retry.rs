@@ -169,6 +169,19 @@ impl Retry {
         Duration::try_from_secs_f64(seconds).unwrap_or(nominal).min(self.cap)
     }
 
+    /// What jitter adds to a time that the dependency asked for before retry `n`, with `random` from `0.0..1.0`.
+    #[must_use]
+    pub fn spread(&self, n: u32, random: f64) -> Duration {
+        let share = match self.jitter {
+            Jitter::Off => 0.0,
+            Jitter::Equal => 0.5 * random,
+            Jitter::Full => random,
+        };
+        let nominal = self.nominal_delay(n);
+        // The longest durations round up to more than fits.
+        Duration::try_from_secs_f64(nominal.as_secs_f64() * share.clamp(0.0, 1.0)).unwrap_or(nominal)
+    }
+
     /// The shortest that jitter can make the delay before retry `n`.
     #[must_use]
     pub fn shortest_delay(&self, n: u32) -> Duration {

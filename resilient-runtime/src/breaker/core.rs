@@ -78,6 +78,20 @@ pub(crate) struct Limits {
 pub(crate) struct Ticket {
     pub(crate) generation: u64,
     pub(crate) probe: bool,
+    /// Whether it is a probe's ticket that an attempt has lent to a call inside it. Its result counts; the
+    /// probe's place stays taken until the attempt itself gives it back.
+    pub(crate) is_lent: bool,
+}
+
+impl Ticket {
+    const fn new(generation: u64, probe: bool) -> Self {
+        Self { generation, probe, is_lent: false }
+    }
+
+    /// The ticket for a call inside the attempt that holds this one.
+    pub(crate) const fn lent(self) -> Self {
+        Self { is_lent: true, ..self }
+    }
 }
 
 /// What became of a call that was let through.
@@ -162,6 +176,17 @@ pub(crate) fn is_closed_and_clean(cells: Cells<'_>, ticket: Ticket) -> bool {
     word.state == State::Closed && word.count == 0 && word.generation == ticket.generation
 }
 
+/// Whether the breaker is half-open in the generation of this probe's ticket.
+pub(crate) fn is_probing_with(cells: Cells<'_>, ticket: Ticket) -> bool {
+    let word = Word::unpack(cells.word.load(Ordering::Acquire));
+    ticket.probe && word.state == State::HalfOpen && word.generation == ticket.generation
+}
+
+/// Whether a result with this ticket would still count.
+pub(crate) fn is_current(cells: Cells<'_>, ticket: Ticket) -> bool {
+    Word::unpack(cells.word.load(Ordering::Acquire)).generation == ticket.generation
+}
+
 /// Where the breaker stands, and the failures in a row or successes that it has counted.
 pub(crate) fn peek(cells: Cells<'_>) -> (State, u32, u32) {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
@@ -188,7 +213,7 @@ pub(crate) fn remaining(cells: Cells<'_>, limits: Limits, now_ms: u64) -> Option
 /// Grants a ticket while the breaker is closed, without asking for the time.
 pub(crate) fn admit_closed(cells: Cells<'_>) -> Option<Ticket> {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    (word.state == State::Closed).then_some(Ticket { generation: word.generation, probe: false })
+    (word.state == State::Closed).then_some(Ticket::new(word.generation, false))
 }
 
 /// Asks to run. A probe's lease is `lease_ms`, from now or from [`start_lease`] on.
@@ -197,7 +222,7 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
     loop {
         let word = Word::unpack(bits);
         let next = match word.state {
-            State::Closed => return Admission::Granted(Ticket { generation: word.generation, probe: false }, None),
+            State::Closed => return Admission::Granted(Ticket::new(word.generation, false), None),
             State::Isolated => return Admission::Rejected(None),
             State::HalfOpen if word.probes < limits.probes => {
                 // Before it counts as running, so that nobody finds it without a lease.
@@ -224,7 +249,7 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
                     raise(cells.timer, next.generation, now_ms.saturating_add(lease_ms));
                 }
                 let change = (word.state != next.state).then_some(Change { from: word.state, to: next.state });
-                return Admission::Granted(Ticket { generation: next.generation, probe: true }, change);
+                return Admission::Granted(Ticket::new(next.generation, true), change);
             }
             Err(seen) => bits = seen,
         }
@@ -247,6 +272,8 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
         if word.generation != ticket.generation {
             return Recorded::Stale;
         }
+        // A lent ticket leaves the place to the attempt that lends it.
+        let probes = word.probes.saturating_sub(u32::from(!ticket.is_lent));
         let next = match (word.state, signal) {
             (State::Closed, Signal::Neutral) => return Recorded::Counted(None),
             (State::Closed, Signal::Success) if word.count == 0 => return Recorded::Counted(None),
@@ -255,9 +282,10 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
                 Word { count: word.count + 1, ..word }
             }
             (State::Closed | State::HalfOpen, Signal::Failure) => word.next(State::Open),
-            (State::HalfOpen, Signal::Neutral) => Word { probes: word.probes.saturating_sub(1), ..word },
+            (State::HalfOpen, Signal::Neutral) if ticket.is_lent => return Recorded::Counted(None),
+            (State::HalfOpen, Signal::Neutral) => Word { probes, ..word },
             (State::HalfOpen, Signal::Success) if word.count + 1 < limits.successes => {
-                Word { probes: word.probes.saturating_sub(1), count: word.count + 1, ..word }
+                Word { probes, count: word.count + 1, ..word }
             }
             (State::HalfOpen, Signal::Success) => word.next(State::Closed),
             // No ticket is given out in these generations.

@@ -20,10 +20,12 @@ mod sync;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use resilient_policy::BreakerSettings;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 pub use self::core::State as BreakerState;
 pub(crate) use self::core::{Signal, Ticket};
@@ -67,6 +69,8 @@ pub struct Breaker {
     results: Mutex<Results>,
     history: History,
     last_failure: AtomicU64,
+    /// What wakes the calls that wait while it may change. Made by the first of them.
+    changes: OnceLock<Arc<Notify>>,
 }
 
 impl Breaker {
@@ -92,6 +96,7 @@ impl Breaker {
             results: Mutex::new(Results::new()),
             history: History::new(),
             last_failure: AtomicU64::new(0),
+            changes: OnceLock::new(),
             failures_in_a_row: AtomicU32::new(0),
             has_window: AtomicBool::new(otherwise.has_window()),
             attempts: AttemptStatistics::new(),
@@ -172,6 +177,23 @@ impl Breaker {
         }
     }
 
+    /// Asks without being rejected: `None` where it is not allowed at present.
+    pub(crate) fn admit_if_free(&self, lease: Duration) -> Option<Ticket> {
+        let (limits, now) = (limits(self.held()), Moment::now().millis());
+        match self::core::admit(self.cells(), limits, now, clock::saturating_millis(lease)) {
+            Admission::Granted(ticket, change) => {
+                self.tell(change, Reason::Probing);
+                Some(ticket)
+            }
+            Admission::Rejected(_) => None,
+        }
+    }
+
+    /// Rejects a call that it had let through, because it has opened since.
+    pub(crate) fn reject(&self) -> ResilienceError {
+        self.rejected(self.remaining().map(clock::saturating_millis))
+    }
+
     fn rejected(&self, wait: Option<u64>) -> ResilienceError {
         self.attempts.heard(Heard::Rejected);
         tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
@@ -188,9 +210,32 @@ impl Breaker {
         &self.attempts
     }
 
+    /// Completes at the next transition, or when a probe's place becomes free. Enable it before you look at the
+    /// state.
+    pub(crate) fn changed(&self) -> OwnedNotified {
+        Arc::clone(self.changes.get_or_init(Arc::default)).notified_owned()
+    }
+
+    fn wake_those_who_wait(&self) {
+        if let Some(changes) = self.changes.get() {
+            changes.notify_waiters();
+        }
+    }
+
+    /// Whether it is half-open and this is the ticket of one of its probes.
+    pub(crate) fn is_probing_with(&self, ticket: Ticket) -> bool {
+        self::core::is_probing_with(self.cells(), ticket)
+    }
+
+    /// Whether it has not moved on since it gave the ticket.
+    pub(crate) fn is_current(&self, ticket: Ticket) -> bool {
+        self::core::is_current(self.cells(), ticket)
+    }
+
     /// Lets the lease of a probe run from now on.
     pub(crate) fn start_lease(&self, ticket: Ticket, lease: impl FnOnce() -> Duration) {
-        if ticket.probe {
+        // Around a lent ticket runs the attempt whose lease it is.
+        if ticket.probe && !ticket.is_lent {
             let lease = clock::saturating_millis(lease());
             self::core::start_lease(self.cells(), ticket, Moment::now().millis(), lease);
         }
@@ -265,6 +310,9 @@ impl Breaker {
             Recorded::Counted(change) => self.tell(change, reason),
             Recorded::Stale => self.attempts.heard(Heard::Stale),
         }
+        if ticket.probe && !ticket.is_lent {
+            self.wake_those_who_wait();
+        }
     }
 
     /// Takes note that an execution that is still running has become slow: a dependency that hangs
@@ -337,6 +385,7 @@ impl Breaker {
     fn tell(&self, change: Option<Change>, reason: Reason) {
         let Some(Change { from, to }) = change else { return };
         self.history.keep(from, to, reason);
+        self.wake_those_who_wait();
         let (from, to, reason) = (from.as_str(), to.as_str(), reason.as_str());
         if to == State::Open.as_str() {
             tracing::warn!(event = "breaker.transition", breaker = self.name, from, to, reason);

@@ -4,6 +4,7 @@
 //! a task that it spawns does not, unless the future is wrapped with [`CallContext::instrument`].
 
 mod correlation;
+mod enclosing;
 mod headers;
 mod request;
 mod scope;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use crate::clock::Moment;
 
 pub use correlation::{CorrelationId, CorrelationSource};
+pub(crate) use enclosing::{Activity, EnclosingAttempt, Held, Lender, Lending, Loan};
 pub use request::Principal;
 #[cfg(feature = "rmcp")]
 pub(crate) use request::Report;
@@ -46,6 +48,12 @@ pub struct CallContext {
     attempt: u32,
     deadline: Option<Moment>,
     request: Option<Arc<Request>>,
+    /// What the attempt that is running holds.
+    held: Held,
+    /// The same for the calls inside it, once there is one.
+    shared: Option<Arc<EnclosingAttempt>>,
+    /// The attempt around this call, if another guarded function made it.
+    around: Option<Arc<EnclosingAttempt>>,
 }
 
 impl CallContext {
@@ -57,12 +65,48 @@ impl CallContext {
 
     /// A context of its own, for a function that no hook and no other guarded function called.
     pub(crate) fn root() -> Self {
-        Self { correlation_id: CorrelationId::random(), attempt: 0, deadline: None, request: None }
+        Self::new(CorrelationId::random(), None)
     }
 
     /// The context of a request that the hook received.
     pub(crate) fn of_request(correlation_id: CorrelationId, request: Arc<Request>) -> Self {
-        Self { correlation_id, attempt: 0, deadline: None, request: Some(request) }
+        Self::new(correlation_id, Some(request))
+    }
+
+    fn new(correlation_id: CorrelationId, request: Option<Arc<Request>>) -> Self {
+        Self { correlation_id, attempt: 0, deadline: None, request, held: Held::default(), shared: None, around: None }
+    }
+
+    /// Makes what the running attempt shares with the calls inside it, before this context is copied.
+    fn share(&mut self) {
+        if self.attempt > 0 && self.shared.is_none() {
+            self.shared = Some(EnclosingAttempt::new(self.held, self.around.clone()));
+        }
+    }
+
+    /// The context of a call that was made in this one.
+    pub(crate) fn inside(mut self) -> Self {
+        if let Some(shared) = self.shared.take() {
+            self.around = Some(shared);
+        }
+        self.held = Held::default();
+        self
+    }
+
+    /// The attempt around this call, if another guarded function made it.
+    pub(crate) const fn around(&self) -> Option<&Arc<EnclosingAttempt>> {
+        self.around.as_ref()
+    }
+
+    /// The running attempt ends: it lends nothing to calls that come now.
+    pub(crate) fn end_attempt(&mut self) -> Option<Arc<EnclosingAttempt>> {
+        self.held = Held::default();
+        self.shared.take()
+    }
+
+    /// What the running attempt shares with the calls inside it, if there was one.
+    pub(crate) const fn shared(&self) -> Option<&Arc<EnclosingAttempt>> {
+        self.shared.as_ref()
     }
 
     /// The id under which the answer and the log lines about this call are found.
@@ -133,8 +177,10 @@ impl CallContext {
         self.request.as_ref()
     }
 
-    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Moment) {
+    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Moment, held: Held) {
         self.attempt = attempt;
+        self.held = held;
+        self.shared = None;
         self.set_deadline(deadline);
         // What an attempt warned of that failed is not about the answer.
         if let Some(request) = self.request.as_ref().filter(|_| attempt > 1) {

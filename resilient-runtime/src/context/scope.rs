@@ -16,7 +16,12 @@ thread_local! {
 }
 
 pub(super) fn current() -> Option<CallContext> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    let copy = |current: &mut Option<CallContext>| {
+        let current = current.as_mut()?;
+        current.share();
+        Some(current.clone())
+    };
+    CURRENT.try_with(|current| copy(&mut current.borrow_mut())).ok().flatten()
 }
 
 /// Makes `slot` the current context until the guard is dropped; then both are as before.

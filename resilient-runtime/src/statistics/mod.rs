@@ -84,11 +84,13 @@ pub enum Suppressed {
     Deadline,
     /// There have been too many retries lately.
     Budget,
+    /// A guarded call inside the attempt had already retried the error.
+    RetriedInside,
 }
 
 impl Suppressed {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Deadline, Self::Budget];
+    pub const ALL: [Self; 3] = [Self::Deadline, Self::Budget, Self::RetriedInside];
 
     /// The word used in answers, logs and metrics.
     #[must_use]
@@ -96,6 +98,7 @@ impl Suppressed {
         match self {
             Self::Deadline => "deadline",
             Self::Budget => "budget",
+            Self::RetriedInside => "retried_inside",
         }
     }
 }

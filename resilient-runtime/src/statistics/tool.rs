@@ -253,7 +253,7 @@ pub struct ToolSnapshot {
     /// The retries by the kind of the error before them.
     pub retries_after: Vec<(ErrorKind, u64)>,
     /// How many retries there were not, and why.
-    pub suppressed: [(Suppressed, u64); 2],
+    pub suppressed: [(Suppressed, u64); Suppressed::ALL.len()],
     /// How often a limit of time was reached: an attempt's, or the whole call's.
     pub timeouts: [(TimeoutScope, u64); 2],
     /// How many calls something else answered, and what.

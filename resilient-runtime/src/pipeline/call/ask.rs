@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use resilient_policy::Policy;
+use resilient_policy::{ErrorKind, Policy};
 use tokio::time::sleep_until;
 
 use super::limits::whole_call;
 use super::{Call, Verdict, breaker};
+use crate::Classify as _;
 use crate::breaker::Breaker;
 use crate::bulkhead;
 use crate::clock::{self, Moment};
-#[cfg(feature = "rate-limit")]
 use crate::context::CallContext;
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
@@ -30,27 +30,86 @@ impl Call<'_> {
         {
             return Err(self.reject(LimitKind::RateLimit, error));
         }
+        self.as_mut().project().inside.has_waited = false;
+        match self.as_mut().ask_breaker()? {
+            Got::Taken => Ok(Got::Taken),
+            _ => Ok(self.ask_bulkhead()),
+        }
+    }
+
+    /// Asks the breaker for a permit.
+    pub(super) fn ask_breaker(mut self: Pin<&mut Self>) -> Result<Got, Verdict> {
+        if self.around().is_some()
+            && let Some(got) = self.as_mut().borrow_permit()
+        {
+            return Ok(got);
+        }
         let this = self.as_mut().project();
-        if let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) {
-            // Who isolates a breaker by hand isolates it for every key.
-            let plain = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
-            let by_hand = plain.map_or(Ok(()), Breaker::check_isolated);
-            match by_hand.and_then(|()| breaker.admit(|| Some(lease(this.binding.policy(), breaker)))) {
-                Ok(ticket) => *this.ticket = Some(ticket),
-                // A call that has run ends as its last attempt did.
-                Err(error) => {
-                    this.binding.statistics.rejected(Rejected::Breaker);
-                    return Err(this.last.take().unwrap_or(Verdict::Refused(error)));
-                }
+        let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) else { return Ok(Got::Slot) };
+        // A breaker that is isolated by hand is isolated for every key.
+        let plain = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
+        let by_hand = plain.map_or(Ok(()), Breaker::check_isolated);
+        match by_hand.and_then(|()| breaker.admit(|| Some(lease(this.binding.policy())))) {
+            Ok(ticket) => {
+                *this.ticket = Some(ticket);
+                Ok(Got::Slot)
+            }
+            Err(error) => Err(self.rejected_by_breaker(error)),
+        }
+    }
+
+    /// The breaker rejects the attempt. A call that has run ends as its last attempt did, and says until when the
+    /// breaker is open.
+    #[cold]
+    pub(super) fn rejected_by_breaker(self: Pin<&mut Self>, error: ResilienceError) -> Verdict {
+        self.binding.statistics.rejected(Rejected::Breaker);
+        if self.last.is_some() {
+            self.no_retry(ErrorKind::CircuitOpen.as_str(), error.retry_after());
+        }
+        self.give_up(error)
+    }
+
+    /// Tells the hook why there is no retry, and when one would be of use.
+    pub(super) fn no_retry(&self, reason: &'static str, retry_after: Option<Duration>) {
+        if let Some(request) = self.hook() {
+            let mut report = request.report();
+            report.retry_after = retry_after;
+            report.reason = Some(reason);
+        }
+    }
+
+    /// Asks the bulkhead for a slot.
+    pub(super) fn ask_bulkhead(self: Pin<&mut Self>) -> Got {
+        let this = self.project();
+        let Some(turn) = this.turn else { return Got::Slot };
+        let around = this.context.as_ref().and_then(CallContext::around);
+        let got = turn.ask(&this.binding.statistics, around);
+        if let (Got::Place, Some(ticket)) = (got, *this.ticket) {
+            if ticket.is_lent {
+                // Another call inside the same attempt may need the permit before a slot becomes free.
+                *this.ticket = None;
+                this.inside.give_back();
+            } else if let (Some(breaker), Some(wait)) =
+                (breaker(this.keyed_breaker.as_ref(), this.binding), turn.longest_wait(*this.deadline))
+            {
+                // A probe that has to queue is not given up while it does.
+                breaker.start_lease(ticket, || lease(this.binding.policy()).saturating_add(wait));
             }
         }
-        let Some(turn) = this.turn else { return Ok(Got::Slot) };
-        let got = turn.ask(&this.binding.statistics);
-        // A probe that has to queue is not given up while it does.
-        if let (Got::Place, Some(breaker), Some(ticket), Some(wait)) =
-            (&got, breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket, turn.longest_wait(*this.deadline))
-        {
-            breaker.start_lease(ticket, || lease(this.binding.policy(), breaker).saturating_add(wait));
+        got
+    }
+
+    /// After a wait for a slot: the permit is asked for again if the breaker has moved on since, or if it was lent.
+    fn ask_again(mut self: Pin<&mut Self>) -> Result<Got, Verdict> {
+        let still_holds = |breaker: &Breaker| self.ticket.is_some_and(|ticket| breaker.is_current(ticket));
+        if self.breaker().is_none_or(still_holds) {
+            return Ok(Got::Slot);
+        }
+        *self.as_mut().project().ticket = None;
+        let got = self.as_mut().ask_breaker()?;
+        if matches!(got, Got::Taken) {
+            // It does not hold a slot that the call with the permit may wait for.
+            self.give_back();
         }
         Ok(got)
     }
@@ -76,6 +135,9 @@ impl Call<'_> {
             LimitKind::RateLimit => Rejected::RateLimit,
         });
         telemetry::limit_rejected(&self, limit);
+        if self.last.is_some() {
+            self.no_retry(ErrorKind::Overloaded.as_str(), error.retry_after());
+        }
         self.give_up(error)
     }
 
@@ -84,11 +146,12 @@ impl Call<'_> {
         self.as_mut().give_back();
         let mut this = self.project();
         this.timer.set(None);
+        this.changed.set(None);
         this.last.take().unwrap_or(Verdict::Refused(error))
     }
 
     /// Waits in line for a slot, at most as long as the bulkhead allows and the call has time.
-    pub(super) fn poll_queue(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Verdict>> {
+    pub(super) fn poll_queue(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Got, Verdict>> {
         if self.as_mut().poll_cancelled(cx).is_ready() {
             // That the client is gone is the end, whatever came before.
             *self.as_mut().project().last = None;
@@ -98,13 +161,21 @@ impl Call<'_> {
         let turn = this.turn.as_mut();
         let given_up = turn.as_ref().and_then(|turn| turn.waits_until(*this.attempt_started));
         let given_up = given_up.filter(|until| until < this.deadline);
-        let has_slot = turn.is_none_or(|turn| turn.poll_slot(cx).is_ready());
+        let polled = turn.map_or(Poll::Ready(true), |turn| turn.poll_slot(cx));
+        if polled == Poll::Ready(false) {
+            return Poll::Ready(Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())));
+        }
+        let has_slot = polled.is_ready();
         if !has_slot {
+            let until = given_up.unwrap_or(*this.deadline);
             if this.timer.is_none() {
-                this.timer.set(Some(sleep_until(given_up.unwrap_or(*this.deadline).instant())));
+                this.timer.set(Some(sleep_until(until.instant())));
             }
-            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                ready!(clock::poll_timer(timer, cx));
+            if let Some(timer) = this.timer.as_mut().as_pin_mut()
+                && clock::poll_timer(timer, cx).is_pending()
+            {
+                ready!(self.as_mut().poll_opened(cx, until));
+                return Poll::Ready(Err(self.opened_meanwhile()));
             }
         }
         let now = Moment::now();
@@ -115,17 +186,17 @@ impl Call<'_> {
         if !has_slot {
             return Poll::Ready(Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())));
         }
+        let mut this = self.as_mut().project();
         this.timer.set(None);
+        this.changed.set(None);
         *this.attempt_started = now;
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.ask_again())
     }
 
     /// The deadline came while an attempt was in line.
     pub(super) fn out_of_time(self: Pin<&mut Self>) -> Verdict {
-        if self.last.is_some()
-            && let Some(request) = self.hook()
-        {
-            request.report().reason = Some(Suppressed::Deadline.as_str());
+        if self.last.is_some() {
+            self.no_retry(Suppressed::Deadline.as_str(), None);
         }
         let limit = whole_call(self.started, self.deadline);
         self.binding.statistics.timed_out(TimeoutScope::Call);
@@ -133,11 +204,10 @@ impl Call<'_> {
     }
 }
 
-/// How long a probe is waited for: its attempt's limit, else the open period or, where that is
-/// shorter, the timeout. And a little longer, so that its own timeout is heard before somebody else
-/// takes its place.
-pub(super) fn lease(policy: &Policy, breaker: &Breaker) -> Duration {
+/// How long a probe is waited for: what ends it, that is its attempt's limit, else the timeout. And a quarter more,
+/// so that its own timeout is recorded before another probe takes its place.
+pub(super) fn lease(policy: &Policy) -> Duration {
     const LEAST_MARGIN: Duration = Duration::from_millis(100);
-    let longest = policy.attempt_limit().unwrap_or_else(|| policy.timeout.min(breaker.held().open));
+    let longest = policy.attempt_limit().unwrap_or(policy.timeout);
     longest.saturating_add((longest / 4).max(LEAST_MARGIN))
 }

@@ -20,7 +20,7 @@ impl Call<'_> {
         let started = Moment::now();
         let own = started.after(binding.timeout);
         *this.is_given = request.is_some();
-        let caller = request.map(|request| *request).or_else(CallContext::current);
+        let caller = request.map(|request| *request).or_else(CallContext::current).map(CallContext::inside);
         let mut deadline = own;
         if let Some(context) = caller {
             let origin = Origin::of(&context, site, binding);

@@ -1,11 +1,13 @@
 //! The end of a call: it is counted once, and gives back whatever it still holds.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Call, Verdict};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
+use crate::context::{CallContext, EnclosingAttempt};
 use crate::pipeline::body::barrier;
 use crate::pipeline::turn::Turn;
 use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome};
@@ -15,6 +17,11 @@ impl Call<'_> {
     /// The call is over.
     pub(crate) fn finish(mut self: Pin<&mut Self>, verdict: &Verdict) {
         *self.as_mut().project().fault = verdict.fault();
+        if self.attempt > 1
+            && let (Some(around), Some(kind)) = (self.around(), verdict.kind())
+        {
+            around.retried(kind);
+        }
         self.end(verdict.outcome());
     }
 
@@ -88,18 +95,33 @@ impl Call<'_> {
 
     /// Gives back whatever it holds; that says nothing about the dependency.
     pub(super) fn give_back(mut self: Pin<&mut Self>) {
-        let ticket = self.as_mut().release();
+        let (ticket, _) = self.as_mut().release();
         if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
             breaker.record(ticket, Signal::Neutral, Took::Nothing);
         }
     }
 
-    /// Leaves the bulkhead, and hands out the ticket, which is to be recorded.
-    pub(super) fn release(self: Pin<&mut Self>) -> Option<Ticket> {
+    /// Leaves the bulkhead, and hands out the ticket, which is to be recorded, and what the attempt shared with the
+    /// calls inside it.
+    pub(super) fn release(self: Pin<&mut Self>) -> (Option<Ticket>, Option<Arc<EnclosingAttempt>>) {
         let this = self.project();
+        let shared = this.context.as_mut().and_then(CallContext::end_attempt);
         if let Some(turn) = this.turn {
-            turn.give_back();
+            turn.give_back(shared.as_ref());
+        } else if let Some(shared) = &shared {
+            shared.end(None);
         }
-        this.ticket.take()
+        this.inside.give_back();
+        (this.ticket.take(), shared)
+    }
+
+    /// Gives the ticket back with what the attempt says about the dependency, unless a call inside it has said so.
+    pub(super) fn record(&self, ticket: Ticket, signal: Signal, took: Took, shared: Option<&Arc<EnclosingAttempt>>) {
+        let Some(breaker) = self.breaker() else { return };
+        let signal = shared.map_or(signal, |shared| shared.signal(signal));
+        breaker.record(ticket, signal, took);
+        if let Some(around) = self.around() {
+            around.recorded(breaker, signal);
+        }
     }
 }

@@ -11,6 +11,8 @@ use crate::clock::{self, Moment};
 use crate::context::CallContext;
 use crate::error::{ResilienceError, TimeoutScope};
 
+/// By how much a timer has to fire late before the process counts as having stood still.
+const LATE: Duration = Duration::from_millis(500);
 const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
 impl Call<'_> {
@@ -19,7 +21,11 @@ impl Call<'_> {
         if self.as_mut().poll_cancelled(cx).is_ready() {
             return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
         }
-        let mut this = self.project();
+        if self.is_late {
+            *self.as_mut().project().is_excused = true;
+            return Poll::Ready(self.timed_out());
+        }
+        let mut this = self.as_mut().project();
         let own_end = this.binding.attempt_end(*this.attempt_started);
         let end = own_end.min(*this.deadline);
         loop {
@@ -39,11 +45,25 @@ impl Call<'_> {
                 *this.slow = Some(breaker.note_slow(ticket));
             }
         }
-        let (scope, limit) = match this.binding.policy().attempt_limit() {
-            Some(limit) if own_end <= *this.deadline => (TimeoutScope::Attempt, limit),
-            _ => (TimeoutScope::Call, whole_call(*this.started, *this.deadline)),
+        // The process stood still: what the dependency answered meanwhile may still be on its way to the body.
+        if Moment::now().since(end) > LATE.max(end.since(*this.attempt_started) / 4) {
+            *this.is_late = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // Nor is it the dependency that keeps calls waiting for a permit or a slot.
+        *this.is_excused = this.context.as_ref().and_then(CallContext::shared).is_some_and(|it| it.only_waits());
+        Poll::Ready(self.timed_out())
+    }
+
+    fn timed_out(self: Pin<&mut Self>) -> Verdict {
+        let (scope, limit) = match self.binding.policy().attempt_limit() {
+            Some(limit) if self.binding.attempt_end(self.attempt_started) <= self.deadline => {
+                (TimeoutScope::Attempt, limit)
+            }
+            _ => (TimeoutScope::Call, whole_call(self.started, self.deadline)),
         };
-        Poll::Ready(Verdict::Refused(ResilienceError::Timeout { scope, limit }))
+        Verdict::Refused(ResilienceError::Timeout { scope, limit })
     }
 
     /// Whether the client was gone before anything began.

@@ -7,6 +7,7 @@ mod claim;
 mod end;
 #[cfg(feature = "testing")]
 mod injected;
+mod inside;
 mod limits;
 mod settle;
 mod verdict;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use resilient_policy::{Fault, Policy};
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
@@ -27,6 +29,7 @@ pub(crate) use verdict::Verdict;
 use ask::lease;
 #[cfg(feature = "testing")]
 use injected::Injected;
+use inside::Inside;
 
 use super::answer::Meaning;
 use super::body::{Body, barrier};
@@ -34,11 +37,11 @@ use super::turn::{Got, Turn};
 use crate::breaker::{Breaker, Ticket, Took};
 use crate::bulkhead;
 use crate::clock::{self, Moment};
-use crate::context::{self, CallContext};
+use crate::context::{self, CallContext, Held};
 use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
 use crate::site::{BindingRef, Entry, Site};
-use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, ToolStatistics};
+use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, Suppressed, ToolStatistics};
 
 /// Where nobody tests there is no room for it.
 #[cfg(not(feature = "testing"))]
@@ -50,6 +53,8 @@ enum State {
     New,
     /// About to ask for an attempt.
     Asking,
+    /// Another call inside the same attempt has the breaker's permit at present.
+    Borrowing,
     /// In line for a slot of the bulkhead.
     Queueing,
     /// The body runs.
@@ -89,6 +94,8 @@ pin_project! {
         // What is injected into it.
         injected: Injected,
         ticket: Option<Ticket>,
+        // What it has of an attempt around it.
+        inside: Inside,
         // What it has of its bulkhead, where there is one.
         turn: Option<Turn>,
         // Of whom the rate limit is asked, where the policy has a key.
@@ -105,6 +112,13 @@ pin_project! {
         outcome: Option<Outcome>,
         // Whose fault it is that it fails, once that is known.
         fault: Option<Fault>,
+        // Whether the running attempt's timer fired much too late, so that the body is polled once more.
+        is_late: bool,
+        // Whether the running attempt was cut off for a reason that says nothing about the dependency.
+        is_excused: bool,
+        // Wakes it when its breaker changes while it waits.
+        #[pin]
+        changed: Option<OwnedNotified>,
         #[pin]
         timer: Option<Sleep>,
         #[pin]
@@ -146,6 +160,7 @@ impl<'a> Call<'a> {
             begins: false,
             injected: Injected::default(),
             ticket: None,
+            inside: Inside::default(),
             turn: None,
             rate_limit_key: None,
             slow_at: None,
@@ -155,6 +170,9 @@ impl<'a> Call<'a> {
             ended: None,
             outcome: None,
             fault: None,
+            is_late: false,
+            is_excused: false,
+            changed: None,
             timer: None,
             cancelled: None,
             watches_cancellation: false,
@@ -175,16 +193,22 @@ impl<'a> Call<'a> {
                 State::Asking if self.attempt == 0 && self.is_cancelled() => {
                     return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
                 }
-                State::New | State::Asking => match self.as_mut().ask() {
-                    Ok(Got::Slot) => self.as_mut().begin(),
-                    Ok(Got::Place) => *self.as_mut().project().state = State::Queueing,
-                    Ok(Got::Nothing) => return Poll::Ready(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
-                    Err(verdict) => return Poll::Ready(verdict),
-                },
-                State::Queueing => match ready!(self.as_mut().poll_queue(cx)) {
-                    Ok(()) => self.as_mut().begin(),
-                    Err(verdict) => return Poll::Ready(verdict),
-                },
+                State::New | State::Asking | State::Borrowing | State::Queueing => {
+                    let got = match self.state {
+                        State::Borrowing => ready!(self.as_mut().poll_permit(cx)),
+                        State::Queueing => ready!(self.as_mut().poll_queue(cx)),
+                        _ => self.as_mut().ask(),
+                    };
+                    match got {
+                        Ok(Got::Slot) => self.as_mut().begin(),
+                        Ok(Got::Place) => self.as_mut().wait_in(State::Queueing),
+                        Ok(Got::Taken) => self.as_mut().wait_in(State::Borrowing),
+                        Ok(Got::Nothing) => {
+                            return Poll::Ready(self.reject(LimitKind::Bulkhead, bulkhead::overloaded()));
+                        }
+                        Err(verdict) => return Poll::Ready(verdict),
+                    }
+                }
                 State::Running => {
                     let polled = {
                         let this = self.as_mut().project();
@@ -223,15 +247,21 @@ impl<'a> Call<'a> {
                     }
                     let mut this = self.as_mut().project();
                     if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                        ready!(clock::poll_timer(timer, cx));
+                        let until = Moment::of(timer.deadline());
+                        if clock::poll_timer(timer, cx).is_pending() {
+                            ready!(self.as_mut().poll_opened(cx, until));
+                            return Poll::Ready(self.opened_meanwhile());
+                        }
                     }
                     this.timer.set(None);
+                    this.changed.set(None);
                     *this.attempt_started = Moment::now();
                     *this.state = State::Asking;
                     // A machine that stood still may have slept past the deadline.
                     if *this.attempt_started >= *this.deadline
                         && let Some(last) = this.last.take()
                     {
+                        self.no_retry(Suppressed::Deadline.as_str(), None);
                         return Poll::Ready(last);
                     }
                 }
@@ -254,12 +284,16 @@ impl<'a> Call<'a> {
         }
         let this = self.project();
         let policy = this.binding.policy();
+        let permit = breaker(this.keyed_breaker.as_ref(), this.binding).zip(*this.ticket);
         if let Some(context) = this.context {
             let own_end = this.binding.attempt_end(*this.attempt_started);
-            context.begin_attempt(*this.attempt, own_end.min(*this.deadline));
+            let held = Held::new(permit, this.turn.as_ref().and_then(Turn::held));
+            context.begin_attempt(*this.attempt, own_end.min(*this.deadline), held);
+            this.inside.runs(context.around());
         }
-        if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
-            breaker.start_lease(ticket, || lease(policy, breaker));
+        (*this.is_late, *this.is_excused) = (false, false);
+        if let Some((breaker, ticket)) = permit {
+            breaker.start_lease(ticket, || lease(policy));
             if breaker.has_window() {
                 *this.slow_at = breaker.held().slow.map(|slow| this.attempt_started.after(slow));
                 *this.slow = None;

@@ -9,6 +9,7 @@ use tokio::time::sleep_until;
 use super::{Call, State, Verdict};
 use crate::breaker::{Breaker, Signal, Took};
 use crate::clock::Moment;
+use crate::context::EnclosingAttempt;
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::pipeline::answer::{Failed, Meaning};
 use crate::pipeline::turn::Turn;
@@ -19,20 +20,21 @@ impl Call<'_> {
     /// The attempt gave a good answer: the way that nearly every call goes.
     pub(super) fn succeeded(mut self: Pin<&mut Self>) {
         let now = Moment::now();
-        let ticket = self.as_mut().release();
+        let (ticket, shared) = self.as_mut().release();
         let micros = now.micros_since(self.attempt_started);
         // Before anything is told, which is somebody else's code: it is counted once.
         let this = self.as_mut().project();
         *this.is_running = false;
         *this.ended = Some(now);
+        let is_alone = self.keyed_breaker.is_none() && shared.is_none() && self.around().is_none();
         let is_counted = match (self.breaker(), ticket) {
-            (Some(breaker), Some(ticket)) if self.keyed_breaker.is_none() => breaker.has_succeeded(ticket, micros),
+            (Some(breaker), Some(ticket)) if is_alone => breaker.has_succeeded(ticket, micros),
             _ => false,
         };
         if !is_counted {
             self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
             if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
-                breaker.record(ticket, Signal::Success, self.took(breaker, now));
+                self.record(ticket, Signal::Success, self.took(breaker, now), shared.as_ref());
             }
         }
     }
@@ -40,6 +42,8 @@ impl Call<'_> {
     /// How long the attempt took, where the breaker wants to know.
     fn took(&self, breaker: &Breaker, now: Moment) -> Took {
         match (self.slow, breaker.held().slow) {
+            // It may have been this process that took the time.
+            _ if self.is_late => Took::Nothing,
             (Some(slow), _) => slow,
             (None, Some(_)) => Took::Time(now.since(self.attempt_started)),
             (None, None) => Took::Nothing,
@@ -55,12 +59,11 @@ impl Call<'_> {
         if let Verdict::Refused(ResilienceError::Timeout { scope, .. }) = &ended {
             self.binding.statistics.timed_out(*scope);
         }
-        let ticket = self.as_mut().release();
+        let (ticket, shared) = self.as_mut().release();
         if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
-            let took = self.took(breaker, now);
-            breaker.record(ticket, signal, took);
+            self.record(ticket, signal, self.took(breaker, now), shared.as_ref());
         }
-        match self.next_delay(&ended, now) {
+        match self.next_delay(&ended, now, shared.as_deref()) {
             None => {
                 *self.project().ended = Some(now);
                 Some(ended)
@@ -80,12 +83,14 @@ impl Call<'_> {
         match ended {
             Verdict::Answered(Meaning::Good) => Signal::Success,
             Verdict::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
+            Verdict::Refused(ResilienceError::Timeout { .. }) if self.is_excused => Signal::Neutral,
             Verdict::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
             // Without a limit of its own the attempt had all the time there was, unless that was
             // somebody else's, or queueing had taken some of it.
             Verdict::Refused(ResilienceError::Timeout { .. })
                 if self.binding.policy().attempt_limit().is_none()
                     && !self.deadline_is_inherited
+                    && !self.inside.has_waited
                     && !self.turn.as_ref().is_some_and(Turn::has_queued) =>
             {
                 Signal::Failure
@@ -95,7 +100,12 @@ impl Call<'_> {
     }
 
     /// How long to wait for the next attempt; `None` where there is none.
-    pub(super) fn next_delay(&self, ended: &Verdict, now: Moment) -> Option<Duration> {
+    pub(super) fn next_delay(
+        &self,
+        ended: &Verdict,
+        now: Moment,
+        shared: Option<&EnclosingAttempt>,
+    ) -> Option<Duration> {
         let retry = self.binding.seldom.policy.retry?;
         let failure = match ended {
             Verdict::Answered(Meaning::Failed(Failed(failure))) => *failure,
@@ -114,15 +124,19 @@ impl Call<'_> {
             telemetry::retry_exhausted(self, failure.kind);
             return None;
         }
-        let backoff = retry.delay(retries_done, fastrand::f64());
-        let delay = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
+        let random = fastrand::f64();
+        let backoff = retry.delay(retries_done, random);
+        // Callers that were asked to wait for the same time do not come back together, and none before it.
+        let delay = failure
+            .retry_after
+            .map_or(backoff, |asked| asked.saturating_add(retry.spread(retries_done, random)).max(backoff));
+        if shared.is_some_and(|shared| shared.has_retried(failure.kind)) {
+            self.suppressed(failure.kind, delay, Suppressed::RetriedInside, None);
+            return None;
+        }
         // The breaker would reject the retry: nobody has to wait to hear that.
         if let Some(breaker) = self.breaker().filter(|it| it.rejects_after(delay)) {
-            if let Some(request) = self.hook() {
-                let mut report = request.report();
-                report.retry_after = breaker.remaining();
-                report.reason = Some(ErrorKind::CircuitOpen.as_str());
-            }
+            self.no_retry(ErrorKind::CircuitOpen.as_str(), breaker.remaining());
             return None;
         }
         let reason = if delay >= self.deadline.since(now) {
@@ -132,16 +146,17 @@ impl Call<'_> {
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
         };
         if let Some(reason) = reason {
-            self.binding.statistics.retry_suppressed(reason);
-            telemetry::retry_suppressed(self, failure.kind, delay, reason);
-            if let Some(request) = self.hook() {
-                let mut report = request.report();
-                report.retry_after = Some(delay);
-                report.reason = Some(reason.as_str());
-            }
+            self.suppressed(failure.kind, delay, reason, Some(delay));
             return None;
         }
         telemetry::retry_scheduled(self, failure.kind, delay);
         Some(delay)
+    }
+
+    /// There is no retry, although the error could be retried.
+    fn suppressed(&self, kind: ErrorKind, delay: Duration, reason: Suppressed, retry_after: Option<Duration>) {
+        self.binding.statistics.retry_suppressed(reason);
+        telemetry::retry_suppressed(self, kind, delay, reason);
+        self.no_retry(reason.as_str(), retry_after);
     }
 }

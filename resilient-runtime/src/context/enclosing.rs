@@ -1,0 +1,344 @@
+//! What the attempt around a guarded call shares with it: the breaker's probe permit and the bulkhead slot that the
+//! attempt holds, and what the calls inside it have recorded.
+//!
+//! A guarded function inside a guarded function often names the same breaker or bulkhead. If it asked for a second
+//! permit, the outer call would wait for the inner one and the inner one for the outer one. So the attempt lends
+//! what it holds: to one inner call at a time, until that call's attempt ends.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use resilient_policy::{ErrorKind, KindSet};
+
+use crate::breaker::{Breaker, Signal, Ticket};
+use crate::bulkhead::Bulkhead;
+
+/// What an attempt holds while it runs.
+///
+/// The breaker and the bulkhead are compared by address only. They live at least as long as the attempt, and an
+/// attempt that has ended lends nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    breaker: usize,
+    ticket: Option<Ticket>,
+    bulkhead: usize,
+}
+
+impl Held {
+    #[inline]
+    pub(crate) fn new(permit: Option<(&Breaker, Ticket)>, bulkhead: Option<&Bulkhead>) -> Self {
+        Self {
+            breaker: permit.map_or(0, |(breaker, _)| address(breaker)),
+            ticket: permit.map(|(_, ticket)| ticket),
+            bulkhead: bulkhead.map_or(0, address),
+        }
+    }
+
+    /// Whether another call may have to wait until this attempt ends.
+    fn keeps_others_waiting(&self) -> bool {
+        self.bulkhead != 0 || self.ticket.is_some_and(|ticket| ticket.probe)
+    }
+}
+
+fn address<T>(of: &T) -> usize {
+    std::ptr::from_ref(of).addr()
+}
+
+/// A running attempt, as the guarded calls inside it see it.
+pub(crate) struct EnclosingAttempt {
+    held: Held,
+    around: Option<Arc<Self>>,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    has_ended: bool,
+    permits_lent: u32,
+    slots_lent: u32,
+    /// Calls that wait until a loan comes back.
+    waiting: Vec<Waker>,
+    /// What inner calls have recorded at this attempt's breaker.
+    recorded_anything: bool,
+    recorded_failure: bool,
+    /// The kinds of error that inner calls returned after more than one attempt.
+    retried: KindSet,
+    /// Inner calls that wait for a permit or a slot, and inner attempts that run. An inner attempt inside which
+    /// everything waits counts as waiting itself.
+    queued: i32,
+    running: i32,
+    /// The slot of an attempt that ended while it was lent.
+    slot: Option<Box<dyn Any + Send + Sync>>,
+}
+
+/// What an attempt can lend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lent {
+    Permit,
+    Slot,
+}
+
+/// A permit or slot of an enclosing attempt. It comes back when this is dropped.
+pub(crate) struct Loan {
+    of: Arc<EnclosingAttempt>,
+    what: Lent,
+}
+
+/// The answer to a call that asks an enclosing attempt for a loan.
+pub(crate) enum Lending {
+    /// No attempt around the call holds such a thing.
+    Nothing,
+    Granted(Loan, Option<Ticket>),
+    /// Another inner call has it at present.
+    Taken(Lender),
+}
+
+/// The attempt whose loan a call waits for.
+pub(crate) struct Lender {
+    of: Arc<EnclosingAttempt>,
+    what: Lent,
+}
+
+impl EnclosingAttempt {
+    pub(super) fn new(held: Held, around: Option<Arc<Self>>) -> Arc<Self> {
+        Arc::new(Self { held, around, shared: Mutex::default() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The attempt and those around it, the nearest first.
+    fn chain(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::successors(Some(self), |attempt| attempt.around.as_ref())
+    }
+
+    /// Asks for the probe permit of the nearest attempt that holds a valid one of this breaker.
+    pub(crate) fn lend_permit(self: &Arc<Self>, breaker: &Breaker) -> Lending {
+        let holds = |held: &Held| {
+            held.breaker == address(breaker) && held.ticket.is_some_and(|ticket| breaker.is_probing_with(ticket))
+        };
+        self.lend(Lent::Permit, holds)
+    }
+
+    /// Asks for the slot of the nearest attempt that holds one of this bulkhead.
+    pub(crate) fn lend_slot(self: &Arc<Self>, bulkhead: &Bulkhead) -> Lending {
+        self.lend(Lent::Slot, |held| held.bulkhead == address(bulkhead))
+    }
+
+    fn lend(self: &Arc<Self>, what: Lent, holds: impl Fn(&Held) -> bool) -> Lending {
+        let mut may_wait = true;
+        for attempt in self.chain() {
+            if holds(&attempt.held) {
+                let lender = Lender { of: Arc::clone(attempt), what };
+                // A call whose own attempts below the lender hold something does not wait: another call inside the
+                // lender may wait for just that, and both would wait until their deadlines.
+                return match lender.take(!may_wait) {
+                    Some(loan) => Lending::Granted(loan, lender.ticket()),
+                    None if attempt.lock().has_ended => Lending::Nothing,
+                    None => Lending::Taken(lender),
+                };
+            }
+            may_wait &= !attempt.held.keeps_others_waiting();
+        }
+        Lending::Nothing
+    }
+
+    /// An inner call has recorded a result at this breaker.
+    pub(crate) fn recorded(self: &Arc<Self>, breaker: &Breaker, signal: Signal) {
+        if signal == Signal::Neutral {
+            return;
+        }
+        for attempt in self.chain().filter(|attempt| attempt.held.breaker == address(breaker)) {
+            let mut shared = attempt.lock();
+            shared.recorded_anything = true;
+            shared.recorded_failure |= signal == Signal::Failure;
+        }
+    }
+
+    /// An inner call has failed after more than one attempt.
+    pub(crate) fn retried(self: &Arc<Self>, kind: ErrorKind) {
+        for attempt in self.chain() {
+            let mut shared = attempt.lock();
+            shared.retried = shared.retried.with(kind);
+        }
+    }
+
+    /// What this attempt is to record itself, given what inner calls have recorded.
+    pub(crate) fn signal(&self, own: Signal) -> Signal {
+        let shared = self.lock();
+        match own {
+            Signal::Failure if shared.recorded_failure => Signal::Neutral,
+            Signal::Success if shared.recorded_anything => Signal::Neutral,
+            own => own,
+        }
+    }
+
+    /// Whether an inner call has already retried an error of this kind.
+    pub(crate) fn has_retried(&self, kind: ErrorKind) -> bool {
+        self.lock().retried.contains(kind)
+    }
+
+    /// Whether all that runs inside this attempt waits for a permit or a slot.
+    pub(crate) fn only_waits(&self) -> bool {
+        self.lock().only_waits()
+    }
+
+    /// Adds to the numbers of inner calls that wait and that run.
+    fn count(&self, (queued, running): (i32, i32)) {
+        let (before, after) = {
+            let mut shared = self.lock();
+            let before = shared.only_waits();
+            shared.queued += queued;
+            shared.running += running;
+            (before, shared.only_waits())
+        };
+        self.tell_around(before, after);
+    }
+
+    /// Counts this attempt as one that waits, or that runs, where the attempt around it counts it.
+    fn tell_around(&self, before: bool, after: bool) {
+        if let Some(around) = &self.around {
+            match (before, after) {
+                (false, true) => around.count((1, -1)),
+                (true, false) => around.count((-1, 1)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The attempt has ended: it lends nothing from now on. A slot that is still lent, to a task that outlives the
+    /// attempt, stays taken until it comes back.
+    pub(crate) fn end(&self, slot: Option<Box<dyn Any + Send + Sync>>) {
+        let (waiting, freed, before) = {
+            let mut shared = self.lock();
+            let before = shared.only_waits();
+            shared.has_ended = true;
+            let freed = if shared.slots_lent > 0 {
+                shared.slot = slot;
+                None
+            } else {
+                slot
+            };
+            (std::mem::take(&mut shared.waiting), freed, before)
+        };
+        self.tell_around(before, false);
+        drop(freed);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl fmt::Debug for EnclosingAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnclosingAttempt").field("held", &self.held).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    const fn only_waits(&self) -> bool {
+        !self.has_ended && self.queued > 0 && self.running == 0
+    }
+}
+
+impl Lent {
+    fn count(self, shared: &mut Shared) -> &mut u32 {
+        match self {
+            Self::Permit => &mut shared.permits_lent,
+            Self::Slot => &mut shared.slots_lent,
+        }
+    }
+}
+
+impl Lender {
+    fn take(&self, even_if_lent: bool) -> Option<Loan> {
+        let mut shared = self.of.lock();
+        if shared.has_ended {
+            return None;
+        }
+        let lent = self.what.count(&mut shared);
+        if *lent > 0 && !even_if_lent {
+            return None;
+        }
+        *lent += 1;
+        Some(Loan { of: Arc::clone(&self.of), what: self.what })
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        self.of.held.ticket.map(Ticket::lent).filter(|_| self.what == Lent::Permit)
+    }
+
+    /// Waits until asking again may help: the loan is back, or the attempt that lends has ended.
+    pub(crate) fn poll_return(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_free(&mut self.of.lock(), cx)
+    }
+
+    /// Waits until the loan is back. `None` if the attempt that lends has ended.
+    pub(crate) fn poll_loan(&self, cx: &mut Context<'_>) -> Poll<Option<Loan>> {
+        let mut shared = self.of.lock();
+        ready!(self.poll_free(&mut shared, cx));
+        if shared.has_ended {
+            return Poll::Ready(None);
+        }
+        *self.what.count(&mut shared) += 1;
+        Poll::Ready(Some(Loan { of: Arc::clone(&self.of), what: self.what }))
+    }
+
+    fn poll_free(&self, shared: &mut Shared, cx: &mut Context<'_>) -> Poll<()> {
+        if shared.has_ended || *self.what.count(shared) == 0 {
+            return Poll::Ready(());
+        }
+        if !shared.waiting.iter().any(|known| known.will_wake(cx.waker())) {
+            shared.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let (waiting, freed) = {
+            let mut shared = self.of.lock();
+            let lent = self.what.count(&mut shared);
+            *lent = lent.saturating_sub(1);
+            let freed = if shared.slots_lent == 0 { shared.slot.take() } else { None };
+            (std::mem::take(&mut shared.waiting), freed)
+        };
+        drop(freed);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan").field("what", &self.what).finish_non_exhaustive()
+    }
+}
+
+/// What an inner call does at present, counted by the attempt around it until this is dropped.
+pub(crate) struct Activity {
+    inside: Arc<EnclosingAttempt>,
+    is_queued: bool,
+}
+
+impl Activity {
+    pub(crate) fn queued(inside: &Arc<EnclosingAttempt>) -> Self {
+        Self::begin(inside, true)
+    }
+
+    pub(crate) fn running(inside: &Arc<EnclosingAttempt>) -> Self {
+        Self::begin(inside, false)
+    }
+
+    fn begin(inside: &Arc<EnclosingAttempt>, is_queued: bool) -> Self {
+        inside.count(if is_queued { (1, 0) } else { (0, 1) });
+        Self { inside: Arc::clone(inside), is_queued }
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.inside.count(if self.is_queued { (-1, 0) } else { (0, -1) });
+    }
+}
