@@ -2,11 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::time::Instant;
 
 use super::{Breaker, Signal, Ticket, Took};
 use crate::clock;
+use crate::context::{CallContext, EnclosingAttempt, Lending, Loan};
 use crate::error::ResilienceError;
 use crate::pipeline::{Answer, Meaning};
 
@@ -72,9 +75,13 @@ impl Breaker {
         Ok(Permit { breaker: self, ticket: Some(ticket), started: Instant::now() })
     }
 
-    /// Runs a future if the breaker lets it, and takes note of how it ended: an `Ok` is a success,
-    /// an error counts as its kind says, a panic is neutral and goes on. A future that is dropped
-    /// gives its place back.
+    /// Runs a future if the breaker lets it, and records how it ended: an `Ok` is a success, an error
+    /// counts as its kind says, a panic is neutral and goes on. A future that is dropped gives its
+    /// place back.
+    ///
+    /// Inside an attempt of a guarded function under the same breaker, the call uses the attempt's
+    /// permit: it waits while another call inside that attempt has it. A guarded function inside
+    /// `future` asks for its own permit.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -87,7 +94,8 @@ impl Breaker {
     /// # });
     /// ```
     pub async fn call<R: Answer>(&self, future: impl Future<Output = R>) -> R {
-        let mut permit = match self.try_acquire() {
+        let around = CallContext::current().map(CallContext::inside).and_then(|context| context.around().cloned());
+        let (mut permit, _loan) = match self.acquire_inside(around.as_ref()).await {
             Ok(permit) => permit,
             Err(rejected) => return R::refused(rejected),
         };
@@ -114,7 +122,35 @@ impl Breaker {
                 Meaning::Failed(_) | Meaning::OwnError | Meaning::Unfinished => Signal::Neutral,
             };
             self.record(ticket, signal, took.unwrap_or_else(|| Took::Time(permit.started.elapsed())));
+            if let Some(around) = &around {
+                around.recorded(self, signal);
+            }
         }
         answer
+    }
+
+    /// Asks to run once inside an attempt, which may hold the only permit there is.
+    async fn acquire_inside(
+        &self,
+        around: Option<&Arc<EnclosingAttempt>>,
+    ) -> Result<(Permit<'_>, Option<Loan>), ResilienceError> {
+        let permit = |ticket| Permit { breaker: self, ticket: Some(ticket), started: Instant::now() };
+        loop {
+            let lender = match around.map_or(Lending::Nothing, |around| around.lend_permit(self)) {
+                Lending::Granted(loan, Some(ticket)) => return Ok((permit(ticket), Some(loan))),
+                Lending::Granted(_, None) | Lending::Nothing => return Ok((self.try_acquire()?, None)),
+                Lending::Taken(lender) => lender,
+            };
+            let mut changed = pin!(self.changed());
+            changed.as_mut().enable();
+            if let Some(ticket) = self.admit_if_free(self.held().open) {
+                return Ok((permit(ticket), None));
+            }
+            poll_fn(|cx| {
+                let is_back = lender.poll_return(cx).is_ready();
+                if changed.as_mut().poll(cx).is_ready() || is_back { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
     }
 }

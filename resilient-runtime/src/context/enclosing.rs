@@ -63,6 +63,8 @@ struct Shared {
     /// What inner calls have recorded at this attempt's breaker.
     recorded_anything: bool,
     recorded_failure: bool,
+    /// Whether the deadline came for an inner call while it waited for a permit or a slot.
+    waited_too_long: bool,
     /// The kinds of error that inner calls returned after more than one attempt.
     retried: KindSet,
     /// Inner calls that wait for a permit or a slot, and inner attempts that run. An inner attempt inside which
@@ -164,6 +166,18 @@ impl EnclosingAttempt {
             let mut shared = attempt.lock();
             shared.retried = shared.retried.with(kind);
         }
+    }
+
+    /// The deadline has come for an inner call that waited for a permit or a slot.
+    pub(crate) fn waited_too_long(self: &Arc<Self>) {
+        for attempt in self.chain() {
+            attempt.lock().waited_too_long = true;
+        }
+    }
+
+    /// Whether the deadline came for an inner call while it waited.
+    pub(crate) fn has_waited_too_long(&self) -> bool {
+        self.lock().waited_too_long
     }
 
     /// What this attempt is to record itself, given what inner calls have recorded.

@@ -198,6 +198,9 @@ impl Call<'_> {
         if self.last.is_some() {
             self.no_retry(Suppressed::Deadline.as_str(), None);
         }
+        if let Some(around) = self.around() {
+            around.waited_too_long();
+        }
         let limit = whole_call(self.started, self.deadline);
         self.binding.statistics.timed_out(TimeoutScope::Call);
         self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })

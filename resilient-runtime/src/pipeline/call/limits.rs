@@ -1,6 +1,6 @@
 //! While an attempt runs: what ends it from outside.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -48,8 +48,8 @@ impl Call<'_> {
         // The process stood still: what the dependency answered meanwhile may still be on its way to the body.
         if Moment::now().since(end) > LATE.max(end.since(*this.attempt_started) / 4) {
             *this.is_late = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            // Everything that can run does so first, such as the task that reads from the connection.
+            return pin!(tokio::task::yield_now()).poll(cx).map(|()| self.timed_out());
         }
         // Nor is it the dependency that keeps calls waiting for a permit or a slot.
         *this.is_excused = this.context.as_ref().and_then(CallContext::shared).is_some_and(|it| it.only_waits());

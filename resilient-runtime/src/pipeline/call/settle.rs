@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 use super::{Call, State, Verdict};
 use crate::breaker::{Breaker, Signal, Took};
 use crate::clock::Moment;
-use crate::context::EnclosingAttempt;
+use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::pipeline::answer::{Failed, Meaning};
 use crate::pipeline::turn::Turn;
@@ -80,7 +80,15 @@ impl Call<'_> {
 
     /// What the end of an attempt says about the dependency.
     pub(super) fn signal(&self, ended: &Verdict) -> Signal {
+        let shared = self.context.as_ref().and_then(CallContext::shared);
+        let has_waited_too_long = || shared.is_some_and(|shared| shared.has_waited_too_long());
         match ended {
+            // It was not the dependency that kept the inner call waiting.
+            Verdict::Answered(Meaning::Failed(Failed(failure)))
+                if failure.kind == ErrorKind::Timeout && has_waited_too_long() =>
+            {
+                Signal::Neutral
+            }
             Verdict::Answered(Meaning::Good) => Signal::Success,
             Verdict::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
             Verdict::Refused(ResilienceError::Timeout { .. }) if self.is_excused => Signal::Neutral,
