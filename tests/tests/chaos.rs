@@ -203,7 +203,16 @@ async fn limited(number: u64) -> Result<Answer, Error> {
 }
 
 /// Calls another guarded function, with less time than that one would like.
-#[resilient(name = "nested", timeout = "3ms", retry(max = 1, base = "1ms"), attempt_timeout = "2ms", read_only)]
+/// Both are under one breaker.
+#[resilient(
+    name = "nested",
+    timeout = "3ms",
+    retry(max = 1, base = "1ms"),
+    attempt_timeout = "2ms",
+    breaker = "chaos-inner",
+    bulkhead(max = 64, name = "chaos-nested"),
+    read_only
+)]
 async fn nested(number: u64) -> Result<Answer, Error> {
     RUNS[5].fetch_add(1, Ordering::Relaxed);
     // What was refused further in is an error of this function's own.
@@ -348,11 +357,17 @@ fn breakers_agree(registry: &Registry) {
             assert!(pair[0].to != pair[0].from);
         }
     }
-    for (breaker, function) in [("chaos-rate", "rated"), ("chaos-inner", "inner")] {
+    for (breaker, functions) in [("chaos-rate", &["rated"][..]), ("chaos-inner", &["inner", "nested"])] {
         let breaker = registry.breaker(breaker).expect("bound").snapshot();
-        let read = registry.function(function).expect("bound");
-        assert_eq!(breaker.successes + breaker.failures + breaker.neutral, read.attempts, "{function}");
-        assert_eq!(breaker.rejected, read.rejected(Rejected::Breaker), "{function}");
+        let read = functions.iter().map(|function| registry.function(function).expect("bound"));
+        let (mut permits, mut rejected) = (0, 0);
+        for read in read {
+            // One that then gets no slot gives its permit back.
+            permits += read.attempts + read.rejected(Rejected::Bulkhead);
+            rejected += read.rejected(Rejected::Breaker);
+        }
+        assert_eq!(breaker.successes + breaker.failures + breaker.neutral, permits, "{functions:?}");
+        assert_eq!(breaker.rejected, rejected, "{functions:?}");
     }
 }
 
