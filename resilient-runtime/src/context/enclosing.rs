@@ -50,8 +50,14 @@ fn address<T>(of: &T) -> usize {
 pub(crate) struct EnclosingAttempt {
     held: Held,
     around: Option<Arc<Self>>,
+    /// How many attempts there are around it.
+    depth: u32,
     shared: Mutex<Shared>,
 }
+
+/// The longest chain of attempts. Tasks that keep spawning tasks would make one without an end; a call that is deeper
+/// stands alone.
+const DEEPEST: u32 = 32;
 
 #[derive(Default)]
 struct Shared {
@@ -105,7 +111,9 @@ pub(crate) struct Lender {
 
 impl EnclosingAttempt {
     pub(super) fn new(held: Held, around: Option<Arc<Self>>) -> Arc<Self> {
-        Arc::new(Self { held, around, shared: Mutex::default() })
+        let around = around.filter(|around| around.depth < DEEPEST);
+        let depth = around.as_ref().map_or(0, |around| around.depth + 1);
+        Arc::new(Self { held, around, depth, shared: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
