@@ -12,7 +12,7 @@ use resilient_policy::Severity;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
-pub use resilience::{LimitKind, ResilienceError, TimeoutScope};
+pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
 pub(crate) use text::{log_chain, public_text};
 
 use crate::Classify;

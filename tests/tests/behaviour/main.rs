@@ -11,6 +11,7 @@ mod fallback;
 mod guard;
 mod order;
 mod panics;
+mod permits;
 mod rate_limit;
 mod retry;
 mod statistics;
