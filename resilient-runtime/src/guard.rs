@@ -89,7 +89,7 @@ impl Guard {
         F: Future<Output = R>,
     {
         let call = pin!(Call::new(self.0.entry()));
-        pipeline::repeat(call, move |_| Some(attempt()), |_| None).await
+        pipeline::repeat(call, move |_| Some(attempt()), pipeline::Special::NONE).await
     }
 }
 

@@ -167,6 +167,8 @@ pub enum ResilienceError {
     Injected {
         /// As what kind of error.
         kind: ErrorKind,
+        /// After which time the service that failed may be asked again, where it says so.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -191,7 +193,7 @@ impl fmt::Display for ResilienceError {
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
             #[cfg(feature = "testing")]
-            Self::Injected { kind } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
+            Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
         }
     }
 }
@@ -207,7 +209,7 @@ impl Classify for ResilienceError {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
             #[cfg(feature = "testing")]
-            Self::Injected { kind } => *kind,
+            Self::Injected { kind, .. } => *kind,
         }
     }
 
@@ -216,7 +218,7 @@ impl Classify for ResilienceError {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Cancelled | Self::Panicked => None,
             #[cfg(feature = "testing")]
-            Self::Injected { .. } => None,
+            Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 }
@@ -248,7 +250,7 @@ impl McpError for ResilienceError {
                 self.kind().public_sentence().into()
             }
             #[cfg(feature = "testing")]
-            Self::Injected { kind } => kind.public_sentence().into(),
+            Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
     }
 
@@ -276,4 +278,6 @@ impl McpError for ResilienceError {
     fn as_resilience(&self) -> Option<&ResilienceError> {
         Some(self)
     }
+
+    crate::__injected!();
 }
