@@ -112,7 +112,7 @@ pub use bulkhead::{Bulkhead, BulkheadPermit};
 pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
 pub use error::{CatalogEntry, CircuitState, LimitKind, McpError, ResilienceError, TimeoutScope};
-pub use guard::{Guard, InvalidPolicy};
+pub use guard::{Guard, GuardedCall, InvalidPolicy};
 #[cfg(feature = "logging")]
 pub use logging::{LogGuard, init};
 pub use pipeline::Answer;
