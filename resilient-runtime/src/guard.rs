@@ -1,13 +1,18 @@
 //! A policy in plain code: what the attribute does, without the attribute.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::hash::Hash;
 use std::pin::pin;
+use std::task::Poll;
 
 use resilient_policy::{Policy, Problem};
+use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Breaker;
+use crate::error::ResilienceError;
 use crate::pipeline::{self, Answer, Call};
-use crate::site::{Location, Site};
+use crate::site::{Entry, Location, Site};
 
 /// A policy under a name, around whatever future it is given.
 ///
@@ -33,13 +38,14 @@ use crate::site::{Location, Site};
 pub struct Guard(Site);
 
 impl Guard {
-    /// A guard with this policy, for a `static`. The rules are not asked; see [`Guard::checked`].
+    /// A guard with this policy, for a `static`. A rule that the policy breaks is reported by
+    /// `Resilience::start`, or logged as an error at the first call; [`Guard::checked`] refuses it at once.
     #[must_use]
     #[track_caller]
     pub const fn new(name: &'static str, policy: Policy) -> Self {
         let caller = std::panic::Location::caller();
         let location = Location { module: "", file: caller.file(), line: caller.line() };
-        Self(Site::new(name, location, policy))
+        Self(Site::new(name, location, policy).unchecked())
     }
 
     /// A guard with a policy that was put together at run time.
@@ -48,12 +54,7 @@ impl Guard {
     /// Every rule that the policy breaks.
     #[track_caller]
     pub fn checked(name: &'static str, policy: Policy) -> Result<Self, InvalidPolicy> {
-        #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
-        let mut problems = resilient_policy::check(&policy);
-        #[cfg(not(feature = "rate-limit"))]
-        if policy.rate_limit.is_some() {
-            problems.push(Problem::new("rate_limit", "needs the feature `rate-limit` of `resilient-runtime`"));
-        }
+        let problems = rules(&policy);
         if problems.is_empty() { Ok(Self::new(name, policy)) } else { Err(InvalidPolicy { name, problems }) }
     }
 
@@ -82,15 +83,100 @@ impl Guard {
     }
 
     /// Runs what `attempt` makes, once for each attempt. Dropping the future drops the attempt and
-    /// gives everything back.
-    pub async fn call<R, F>(&self, mut attempt: impl FnMut() -> F) -> R
+    /// gives everything back. For keys and a cancellation token see [`Guard::with`].
+    pub async fn call<R, F>(&self, attempt: impl FnMut() -> F) -> R
     where
         R: Answer,
         F: Future<Output = R>,
     {
-        let call = pin!(Call::new(self.0.entry()));
-        pipeline::repeat(call, move |_| Some(attempt()), |_| None).await
+        self.with().call(attempt).await
     }
+
+    /// A call with partition keys, or with a cancellation token.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// use resilient_runtime::{BreakerUse, Guard, Policy, ResilienceError};
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// static SHOP: Guard = Guard::new("shop-of-tenant", Policy::new().breaker(BreakerUse::named("shop")));
+    ///
+    /// let stop = CancellationToken::new();
+    /// let call = SHOP.with().breaker_key("tenant 7").cancelled_by(stop.clone());
+    /// stop.cancel();
+    /// let answer: Result<u32, ResilienceError> = call.call(|| async { Ok(7) }).await;
+    /// assert_eq!(answer, Err(ResilienceError::Cancelled));
+    /// # });
+    /// ```
+    pub fn with(&self) -> GuardedCall<'_> {
+        GuardedCall { entry: self.0.entry(), cancellation: None }
+    }
+}
+
+/// One call of a [`Guard`], with its partition keys and its cancellation token. See [`Guard::with`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is called before `call`"]
+pub struct GuardedCall<'g> {
+    entry: Entry<'g>,
+    cancellation: Option<CancellationToken>,
+}
+
+impl GuardedCall<'_> {
+    /// Gives each value a breaker of its own, as `breaker(key = ..)` of the attribute does: at most 1,024, and beyond
+    /// them one for the rest. A guard without a breaker, or with a `static` one, takes no keys.
+    pub fn breaker_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
+        self.entry = self.entry.breaker_key(|values| values.add(key));
+        self
+    }
+
+    /// Gives each value a bulkhead of its own, as `bulkhead(key = ..)` of the attribute does.
+    pub fn bulkhead_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
+        self.entry = self.entry.bulkhead_key(|values| values.add(key));
+        self
+    }
+
+    /// Gives each value a rate limit of its own, as `rate_limit(key = ..)` of the attribute does.
+    pub fn rate_limit_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
+        self.entry = self.entry.rate_limit_key(|values| values.add(key));
+        self
+    }
+
+    /// Ends the call when this token is cancelled: the attempt is dropped, every permit is given back, and the answer is
+    /// [`ResilienceError::Cancelled`](crate::ResilienceError::Cancelled). The cancellation and the deadline of a call
+    /// around it hold as well.
+    pub fn cancelled_by(mut self, token: CancellationToken) -> Self {
+        self.cancellation = Some(token);
+        self
+    }
+
+    /// Runs what `attempt` makes, once for each attempt, as [`Guard::call`] does.
+    pub async fn call<R, F>(self, mut attempt: impl FnMut() -> F) -> R
+    where
+        R: Answer,
+        F: Future<Output = R>,
+    {
+        let call = pin!(Call::new(self.entry));
+        let mut call = pin!(pipeline::repeat(call, move |_| Some(attempt()), pipeline::Special::NONE));
+        let Some(token) = self.cancellation else { return call.await };
+        let mut cancelled = pin!(token.cancelled());
+        let answer = poll_fn(|cx| match cancelled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => call.as_mut().poll(cx).map(Some),
+        });
+        // What still runs is dropped at the end of this function, and counted as cancelled.
+        answer.await.unwrap_or_else(|| R::refused(ResilienceError::Cancelled))
+    }
+}
+
+/// Every rule that the policy of a guard breaks.
+pub(crate) fn rules(policy: &Policy) -> Vec<Problem> {
+    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
+    let mut problems = resilient_policy::check(policy);
+    #[cfg(not(feature = "rate-limit"))]
+    if policy.rate_limit.is_some() {
+        problems.push(Problem::new("rate_limit", "needs the feature `rate-limit` of `resilient-runtime`"));
+    }
+    problems
 }
 
 impl fmt::Debug for Guard {

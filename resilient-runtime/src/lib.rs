@@ -111,8 +111,8 @@ pub use breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, Permit,
 pub use bulkhead::{Bulkhead, BulkheadPermit};
 pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
-pub use error::{CatalogEntry, LimitKind, McpError, ResilienceError, TimeoutScope};
-pub use guard::{Guard, InvalidPolicy};
+pub use error::{CatalogEntry, CircuitState, LimitKind, McpError, ResilienceError, TimeoutScope};
+pub use guard::{Guard, GuardedCall, InvalidPolicy};
 #[cfg(feature = "logging")]
 pub use logging::{LogGuard, init};
 pub use pipeline::Answer;

@@ -31,6 +31,8 @@ pub struct Site {
     /// What it is bound to in registries of their own, which tests have.
     elsewhere: Mutex<Vec<(Weak<Registry>, Arc<Binding>)>>,
     warned: AtomicBool,
+    /// Whether no macro has checked its policy.
+    pub(crate) is_unchecked: bool,
 }
 
 /// Where a function stands in the code.
@@ -64,6 +66,7 @@ impl Site {
             bound: OnceLock::new(),
             elsewhere: Mutex::new(Vec::new()),
             warned: AtomicBool::new(false),
+            is_unchecked: false,
         }
     }
 
@@ -85,6 +88,12 @@ impl Site {
     #[must_use]
     pub const fn guarded_by(mut self, breaker: &'static Breaker) -> Self {
         self.breaker = Some(breaker);
+        self
+    }
+
+    /// Says that no macro has checked its policy.
+    pub(crate) const fn unchecked(mut self) -> Self {
+        self.is_unchecked = true;
         self
     }
 

@@ -148,7 +148,10 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
     call(&client, "rejected", &json!({})).await;
     Registry::global().breaker("isolated-tool").expect("bound").isolate();
     let rejected = call(&client, "rejected", &json!({})).await;
-    assert_eq!(meta(&rejected, ERROR)["details"], json!({"breaker": "isolated-tool", "performed": false}));
+    assert_eq!(
+        meta(&rejected, ERROR)["details"],
+        json!({"breaker": "isolated-tool", "state": "isolated", "performed": false})
+    );
     assert!(text(&rejected).contains("Nothing was changed."), "{}", text(&rejected));
 
     // What a failed attempt warned of is not about the answer.

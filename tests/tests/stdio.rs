@@ -133,7 +133,7 @@ async fn an_open_breaker_answers_at_once_with_the_seconds_that_remain() {
     let left = error["retry_after_ms"].as_u64().expect("milliseconds");
     assert!((20_000..=27_000).contains(&left), "{left}");
     assert_eq!(error["attempts"], 0);
-    assert_eq!(error["details"], json!({"breaker": "faults", "performed": false}));
+    assert_eq!(error["details"], json!({"breaker": "faults", "state": "open", "performed": false}));
     let seconds = left.div_ceil(1_000);
     assert!(text(&rejected).contains(&format!("Do not retry before {seconds}s.")), "{}", text(&rejected));
     assert!(text(&rejected).contains("Nothing was changed."), "{}", text(&rejected));

@@ -129,6 +129,9 @@ impl<'m, 'a> Expansion<'m, 'a> {
             ),
         ];
         let header = self.header(&quote_spanned!(span=> #krate::McpError), &Bounds::of_mcp_error(self.model));
+        // A type with parameters may borrow, and what borrows cannot be recognized.
+        let is_generic = !self.model.node.generics.params.is_empty();
+        let injected = (!is_generic).then(|| quote_spanned!(span=> #private::injected! {}));
         quote_spanned! {span=>
             #header {
                 fn code(&self) -> #cow<'static, ::core::primitive::str> {
@@ -138,6 +141,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
                     #message
                 }
                 #(#methods)*
+                #injected
             }
         }
     }

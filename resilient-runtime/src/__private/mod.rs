@@ -26,6 +26,8 @@ pub use resilient_policy::{
     Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
 pub use special::Special;
+
+pub use crate::__injected as injected;
 pub use std::pin::pin;
 pub use std::time::Duration;
 pub use {serde, serde_json};

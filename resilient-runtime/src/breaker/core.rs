@@ -116,7 +116,7 @@ pub(crate) enum Admission {
     /// It may run; asking may itself have been what moved an open breaker to half-open.
     Granted(Ticket, Option<Change>),
     /// It may not, and how long that is known to last.
-    Rejected(Option<u64>),
+    Rejected(State, Option<u64>),
 }
 
 /// What a result did.
@@ -223,7 +223,7 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
         let word = Word::unpack(bits);
         let next = match word.state {
             State::Closed => return Admission::Granted(Ticket::new(word.generation, false), None),
-            State::Isolated => return Admission::Rejected(None),
+            State::Isolated => return Admission::Rejected(word.state, None),
             State::HalfOpen if word.probes < limits.probes => {
                 // Before it counts as running, so that nobody finds it without a lease.
                 raise(cells.timer, word.generation, now_ms.saturating_add(lease_ms));
@@ -232,10 +232,10 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
             State::Open | State::HalfOpen => match left(cells, bits, now_ms) {
                 // Probes whose lease is over are lost: the next generation starts without them.
                 Left::Known(0) => Word { probes: 1, ..word.next(State::HalfOpen) },
-                Left::Known(left) => return Admission::Rejected(Some(left)),
+                Left::Known(left) => return Admission::Rejected(word.state, Some(left)),
                 Left::JustBegun => {
                     let period = if word.state == State::Open { limits.open_ms } else { lease_ms };
-                    return Admission::Rejected(Some(period.max(1)));
+                    return Admission::Rejected(word.state, Some(period.max(1)));
                 }
                 Left::Moved(seen) => {
                     bits = seen;

@@ -74,6 +74,9 @@ pub struct Transition {
     pub at: SystemTime,
     /// Why.
     pub reason: Reason,
+    /// When, by the clock that a test can pause.
+    #[cfg(feature = "testing")]
+    pub(crate) moment: crate::clock::Moment,
 }
 
 pub(crate) struct History(Mutex<Kept>);
@@ -90,7 +93,14 @@ impl History {
     }
 
     pub(crate) fn keep(&self, from: State, to: State, reason: Reason) {
-        let transition = Transition { from, to, at: SystemTime::now(), reason };
+        let transition = Transition {
+            from,
+            to,
+            at: SystemTime::now(),
+            reason,
+            #[cfg(feature = "testing")]
+            moment: crate::clock::Moment::now(),
+        };
         let mut kept = self.lock();
         if kept.last.len() == KEPT {
             kept.last.pop_front();

@@ -41,6 +41,7 @@ use self::sync::{AtomicU64, Ordering};
 use self::window::{Place, Results, Sample};
 use crate::ResilienceError;
 use crate::clock::{self, Moment};
+use crate::error::CircuitState;
 use crate::statistics::{AttemptStatistics, Heard};
 
 /// A circuit breaker. It can sit in a `static`.
@@ -173,7 +174,7 @@ impl Breaker {
                 self.tell(change, Reason::Probing);
                 Ok(ticket)
             }
-            Admission::Rejected(wait) => Err(self.rejected(wait)),
+            Admission::Rejected(state, wait) => Err(self.rejected(state, wait)),
         }
     }
 
@@ -185,24 +186,29 @@ impl Breaker {
                 self.tell(change, Reason::Probing);
                 Some(ticket)
             }
-            Admission::Rejected(_) => None,
+            Admission::Rejected(..) => None,
         }
     }
 
     /// Rejects a call that it had let through, because it has opened since.
     pub(crate) fn reject(&self) -> ResilienceError {
-        self.rejected(self.remaining().map(clock::saturating_millis))
+        self.rejected(self.state(), self.remaining().map(clock::saturating_millis))
     }
 
-    fn rejected(&self, wait: Option<u64>) -> ResilienceError {
+    fn rejected(&self, state: State, wait: Option<u64>) -> ResilienceError {
         self.attempts.heard(Heard::Rejected);
         tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
-        ResilienceError::CircuitOpen { breaker: self.name, retry_after: wait.map(Duration::from_millis) }
+        let state = match state {
+            State::Isolated => CircuitState::Isolated,
+            State::HalfOpen => CircuitState::Probing,
+            State::Open | State::Closed => CircuitState::Open,
+        };
+        ResilienceError::CircuitOpen { breaker: self.name, state, retry_after: wait.map(Duration::from_millis) }
     }
 
     /// Rejects where it is isolated by hand, and asks nothing else.
     pub(crate) fn check_isolated(&self) -> Result<(), ResilienceError> {
-        if self.state() == State::Isolated { Err(self.rejected(None)) } else { Ok(()) }
+        if self.state() == State::Isolated { Err(self.rejected(State::Isolated, None)) } else { Ok(()) }
     }
 
     /// The attempts that it let through, and the retries that all of its users may have together.

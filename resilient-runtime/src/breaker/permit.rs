@@ -15,9 +15,9 @@ use crate::pipeline::{Answer, Meaning};
 
 /// The right to ask a dependency once.
 ///
-/// Tell it how the execution went with [`success`](Self::success) or [`failure`](Self::failure).
-/// A permit that is dropped is neutral: it says nothing about the dependency, and its place is
-/// free again. One that is held for longer than the breaker's open period while the breaker is
+/// Report how the execution ended with [`success`](Self::success), [`failure`](Self::failure) or
+/// [`neutral`](Self::neutral). A permit that is dropped is neutral too: it says nothing about the
+/// dependency, and its place is free again. One that is held for longer than the breaker's open period while the breaker is
 /// half-open is given up; what it says then is ignored.
 ///
 /// ```
@@ -25,7 +25,7 @@ use crate::pipeline::{Answer, Meaning};
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new().failures(2));
 /// shop.try_acquire()?.failure();
-/// drop(shop.try_acquire()?); // says nothing
+/// shop.try_acquire()?.neutral(); // a caller's mistake, for example
 /// shop.try_acquire()?.failure();
 /// assert!(matches!(shop.try_acquire(), Err(ResilienceError::CircuitOpen { breaker: "shop", .. })));
 /// # Ok::<_, ResilienceError>(())
@@ -47,6 +47,13 @@ impl Permit<'_> {
     /// The dependency failed.
     pub fn failure(self) {
         self.end(Signal::Failure);
+    }
+
+    /// The execution says nothing about the dependency: the caller made a mistake, or the call was
+    /// cancelled. It neither counts as a failure nor resets the count, and a probe's place is free
+    /// again. Dropping the permit does the same; this says that it is on purpose.
+    pub fn neutral(self) {
+        self.end(Signal::Neutral);
     }
 
     fn end(mut self, signal: Signal) {

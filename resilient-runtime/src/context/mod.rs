@@ -138,7 +138,7 @@ impl CallContext {
     /// The tool that was asked for, where the call came through the hook.
     #[must_use]
     pub fn tool(&self) -> Option<&str> {
-        self.request.as_ref().map(|request| &*request.tool)
+        self.request.as_ref().map(|request| &*request.tool).filter(|tool| !tool.is_empty())
     }
 
     /// Whose data the call is about, where that is known.

@@ -12,7 +12,7 @@ use resilient_policy::Severity;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
-pub use resilience::{LimitKind, ResilienceError, TimeoutScope};
+pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
 pub(crate) use text::{log_chain, public_text};
 
 use crate::Classify;
@@ -102,6 +102,40 @@ pub trait McpError: Error + Classify {
     fn as_resilience(&self) -> Option<&ResilienceError> {
         None
     }
+
+    /// The error that a test made for a function with this type of error, if it is one.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    #[must_use]
+    fn __injected(_: Box<dyn std::any::Any>) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+}
+
+/// Lets a test make errors of the type in whose `impl McpError` it is written. Without the feature `testing` it is
+/// empty.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __injected {
+    () => {
+        fn __injected(error: ::std::boxed::Box<dyn ::core::any::Any>) -> ::core::option::Option<Self> {
+            ::core::option::Option::map(
+                ::core::result::Result::ok(::std::boxed::Box::<dyn ::core::any::Any>::downcast::<Self>(error)),
+                |error| *error,
+            )
+        }
+    };
+}
+
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __injected {
+    () => {};
 }
 
 /// Whoever owns or lends the error has it answer for itself, overrides and all.

@@ -71,6 +71,40 @@ impl LimitKind {
     }
 }
 
+/// Why a circuit breaker rejects a call.
+///
+/// ```
+/// use resilient_runtime::{Breaker, BreakerSettings, CircuitState, ResilienceError};
+///
+/// let shop = Breaker::new("shop", BreakerSettings::new());
+/// shop.isolate();
+/// let rejected = shop.try_acquire().unwrap_err();
+/// assert!(matches!(rejected, ResilienceError::CircuitOpen { state: CircuitState::Isolated, .. }));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CircuitState {
+    /// The breaker is open: the dependency failed too often, and the open period is not over.
+    Open,
+    /// The breaker is half-open, and as many probes as it allows are under way. `retry_after` is the
+    /// rest of their lease; a probe that ends earlier may let calls through earlier.
+    Probing,
+    /// The breaker was isolated by hand: it rejects every call until somebody opens or closes it.
+    Isolated,
+}
+
+impl CircuitState {
+    /// The word used in the `details` of an answer.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Probing => "probing",
+            Self::Isolated => "isolated",
+        }
+    }
+}
+
 /// Why a guarded function gave no answer of its own.
 ///
 /// An error type that a `#[resilient]` function returns takes it in with
@@ -103,11 +137,13 @@ pub enum ResilienceError {
         /// How long that limit was.
         limit: Duration,
     },
-    /// The breaker is open: the function was not run.
+    /// The breaker rejected the call: the function was not run.
     #[non_exhaustive]
     CircuitOpen {
         /// The breaker's name.
         breaker: &'static str,
+        /// Whether the breaker is open, waits for its probes, or was isolated by hand.
+        state: CircuitState,
         /// The time after which a call may be let through. `None` where the breaker was isolated
         /// by hand and opens for no time that is known.
         retry_after: Option<Duration>,
@@ -131,6 +167,8 @@ pub enum ResilienceError {
     Injected {
         /// As what kind of error.
         kind: ErrorKind,
+        /// After which time the service that failed may be asked again, where it says so.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -143,13 +181,19 @@ impl fmt::Display for ResilienceError {
             Self::Timeout { scope: TimeoutScope::Attempt, limit } => {
                 write!(f, "an attempt gave no answer within {}", format_duration(*limit))
             }
-            Self::CircuitOpen { breaker, .. } => write!(f, "the circuit breaker `{breaker}` is open"),
+            Self::CircuitOpen { breaker, state, .. } => match state {
+                CircuitState::Open => write!(f, "the circuit breaker `{breaker}` is open"),
+                CircuitState::Probing => {
+                    write!(f, "the circuit breaker `{breaker}` is half-open, and its probes are under way")
+                }
+                CircuitState::Isolated => write!(f, "the circuit breaker `{breaker}` was isolated by hand"),
+            },
             Self::Overloaded { limit: LimitKind::Bulkhead, .. } => f.write_str("the bulkhead is full"),
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => f.write_str("the rate limit is reached"),
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
             #[cfg(feature = "testing")]
-            Self::Injected { kind } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
+            Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
         }
     }
 }
@@ -165,7 +209,7 @@ impl Classify for ResilienceError {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
             #[cfg(feature = "testing")]
-            Self::Injected { kind } => *kind,
+            Self::Injected { kind, .. } => *kind,
         }
     }
 
@@ -174,7 +218,7 @@ impl Classify for ResilienceError {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Cancelled | Self::Panicked => None,
             #[cfg(feature = "testing")]
-            Self::Injected { .. } => None,
+            Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 }
@@ -199,11 +243,14 @@ impl McpError for ResilienceError {
                 format!("there was no answer within {}", format_duration(*limit)).into()
             }
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => "this tool was called too often".into(),
+            Self::CircuitOpen { state: CircuitState::Isolated, .. } => {
+                "the operator of this server has stopped all calls to the service behind this tool".into()
+            }
             Self::CircuitOpen { .. } | Self::Overloaded { .. } | Self::Cancelled | Self::Panicked => {
                 self.kind().public_sentence().into()
             }
             #[cfg(feature = "testing")]
-            Self::Injected { kind } => kind.public_sentence().into(),
+            Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
     }
 
@@ -214,8 +261,9 @@ impl McpError for ResilienceError {
                 details.insert("scope".into(), json!(scope.as_str()));
                 details.insert("limit_ms".into(), json!(saturating_millis(*limit)));
             }
-            Self::CircuitOpen { breaker, .. } => {
+            Self::CircuitOpen { breaker, state, .. } => {
                 details.insert("breaker".into(), json!(breaker));
+                details.insert("state".into(), json!(state.as_str()));
             }
             Self::Overloaded { limit, .. } => {
                 details.insert("limit".into(), json!(limit.as_str()));
@@ -230,4 +278,6 @@ impl McpError for ResilienceError {
     fn as_resilience(&self) -> Option<&ResilienceError> {
         Some(self)
     }
+
+    crate::__injected!();
 }

@@ -6,6 +6,7 @@
 //! | [`first_tool`] | a guarded tool from nothing, in five steps |
 //! | [`adopting`] | a server that exists, one tool at a time |
 //! | [`keys`] | each key with an example, its units, defaults and limits, and what does not compile |
+//! | [`cancellation`] | what has to hold in a body that can be dropped, and what cannot be cut off |
 //! | [`errors`] | who decides what an error does, what the client reads, what stays in the log |
 //! | [`settings`] | the code, `resilient.toml`, variables: which place is the strongest |
 //! | [`observing`] | logs, metrics, health, tools for operators |
@@ -27,6 +28,10 @@ pub mod adopting {
 
 pub mod keys {
     #![doc = include_str!("keys.md")]
+}
+
+pub mod cancellation {
+    #![doc = include_str!("cancellation.md")]
 }
 
 pub mod errors {

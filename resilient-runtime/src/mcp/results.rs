@@ -17,6 +17,12 @@ pub(crate) fn meaning_of_response(response: &CallToolResponse) -> Meaning {
     }
 }
 
+/// A tool's own account of a failure.
+#[cfg(feature = "testing")]
+pub(crate) fn own_error(text: &str) -> CallToolResult {
+    CallToolResult::error(vec![rmcp::model::ContentBlock::text(text)])
+}
+
 impl Answer for CallToolResult {
     fn meaning(&self) -> Meaning {
         meaning_of_result(self)

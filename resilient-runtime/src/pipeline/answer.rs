@@ -44,6 +44,14 @@ pub trait Answer: Sized {
 
     /// The error inside.
     fn error(&self) -> Option<&dyn McpError>;
+
+    /// The answer with this error, if it is one of the function's own type.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    #[must_use]
+    fn __injected(_: Box<dyn std::any::Any>) -> Option<Self> {
+        None
+    }
 }
 
 /// A return type that a fallback can serve in place of: `Result<T, E>`.
@@ -99,6 +107,11 @@ impl<T, E: McpError + FromResilience> Answer for Result<T, E> {
 
     fn error(&self) -> Option<&dyn McpError> {
         self.as_ref().err().map(|error| error as &dyn McpError)
+    }
+
+    #[cfg(feature = "testing")]
+    fn __injected(error: Box<dyn std::any::Any>) -> Option<Self> {
+        E::__injected(error).map(Err)
     }
 }
 

@@ -27,8 +27,25 @@ pub(crate) trait Body {
     fn abandon(self: Pin<&mut Self>);
 
     /// Answers in the place of the attempt, which has not begun.
+    ///
+    /// # Errors
+    /// Its type has no such answer.
     #[cfg(feature = "testing")]
-    fn fail(self: Pin<&mut Self>, error: ResilienceError) -> Option<Meaning>;
+    fn fail(self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer>;
+}
+
+/// The function cannot answer like that.
+#[cfg(feature = "testing")]
+pub(crate) struct NoSuchAnswer;
+
+/// What a test answers in the place of a body.
+#[cfg(feature = "testing")]
+pub(crate) enum Substitute {
+    Error(ResilienceError),
+    /// An error of the function's own type.
+    OwnError(Box<dyn Any>),
+    /// A tool's own account of a failure.
+    IsError(String),
 }
 
 /// A body that keeps the answer of its last attempt.
@@ -96,11 +113,16 @@ where
     }
 
     #[cfg(feature = "testing")]
-    fn fail(mut self: Pin<&mut Self>, error: ResilienceError) -> Option<Meaning> {
+    fn fail(mut self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer> {
         self.as_mut().abandon();
         let kept = self.project().kept;
-        kept.keep(R::refused(error));
-        kept.meaning()
+        let answer = match fault {
+            Substitute::Error(error) => R::refused(error),
+            Substitute::OwnError(error) => R::__injected(error).ok_or(NoSuchAnswer)?,
+            Substitute::IsError(text) => (kept.special.own_error)(&text).ok_or(NoSuchAnswer)?,
+        };
+        kept.keep(answer);
+        Ok(kept.meaning())
     }
 }
 
@@ -119,7 +141,7 @@ impl<R: Answer> Kept<R> {
     }
 
     fn meaning(&self) -> Option<Meaning> {
-        self.answer.as_ref().map(|answer| (self.special)(answer).unwrap_or_else(|| answer.meaning()))
+        self.answer.as_ref().map(|answer| (self.special.read)(answer).unwrap_or_else(|| answer.meaning()))
     }
 }
 

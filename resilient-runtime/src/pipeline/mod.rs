@@ -46,8 +46,32 @@ use crate::context;
 use body::{Attempts, Keeps};
 use guarded::{Guarded, answer};
 
-/// Reads an answer of a kind that its type alone does not tell; see `#[tool]`'s own results.
-pub(crate) type Special<R> = fn(&R) -> Option<Meaning>;
+/// What is done with an answer of a kind that its type alone does not show, such as `#[tool]`'s own results.
+#[derive(Debug)]
+pub struct Special<R> {
+    /// Reads it.
+    pub(crate) read: fn(&R) -> Option<Meaning>,
+    /// Makes a tool's own account of a failure, where the type has one.
+    #[cfg(feature = "testing")]
+    pub(crate) own_error: fn(&str) -> Option<R>,
+}
+
+impl<R> Clone for Special<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Special<R> {}
+
+impl<R> Special<R> {
+    /// Of a type that shows all that there is.
+    pub(crate) const NONE: Self = Self {
+        read: |_| None,
+        #[cfg(feature = "testing")]
+        own_error: |_| None,
+    };
+}
 
 /// Guards a function that runs once.
 pub fn once<R: Answer>(

@@ -65,6 +65,11 @@ impl Registry {
     pub(crate) fn bind(&self, site: &Site) -> Binding {
         // Before anything is looked up: settings that come from now on come too late.
         self.lock().first_bound.get_or_insert(site.name());
+        if site.is_unchecked {
+            for problem in crate::guard::rules(site.policy()) {
+                self.conflict(format!("{}: the guard `{}`: {problem}", site.location(), site.name()));
+            }
+        }
         let Holding { policy, keeps_static } = self.policy(site);
         let breaker = match site.breaker {
             Some(own) => keeps_static.then(|| self.bind_static(own, site)),

@@ -17,12 +17,27 @@ pub(crate) struct Callers {
     first: OnceLock<Arc<ClientConfig>>,
     #[cfg(feature = "rmcp")]
     others: AtomicBool,
+    /// Who calls, if a test says so.
+    #[cfg(feature = "testing")]
+    pretended: std::sync::Mutex<Option<crate::context::Principal>>,
 }
 
 impl Callers {
     /// Whether there is more than one principal.
     pub(crate) fn are_several(&self) -> bool {
         self.several.load(Ordering::Relaxed)
+    }
+
+    /// Lets all requests come from this principal.
+    #[cfg(feature = "testing")]
+    pub(crate) fn pretend(&self, principal: Option<crate::context::Principal>) {
+        *self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = principal;
+    }
+
+    /// The principal that a test has set.
+    #[cfg(all(feature = "testing", feature = "rmcp"))]
+    pub(crate) fn pretended(&self) -> Option<crate::context::Principal> {
+        self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// Takes note that there is more than one principal, or some that nobody knows.

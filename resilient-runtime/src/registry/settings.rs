@@ -36,18 +36,20 @@ impl Registry {
 
 #[cfg(feature = "config")]
 impl Registry {
-    /// Lets settings hold for everything that is bound from now on, once, and begins a report.
+    /// Lets settings hold for everything that is bound from now on, once, and begins a report. Settings that change
+    /// nothing hold for what was bound before as well.
     pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<&Overrides, String> {
         let inner = self.lock();
-        if self.overrides.get().is_some() {
-            return Err("the settings were read already; call `start` once".into());
-        }
-        // Under the lock that whoever is bound takes first.
-        if let Some(first) = inner.first_bound {
+        // Under the lock that every binding takes first.
+        let changes_what_is_bound = overrides.are_there() && self.overrides.get().is_none_or(|it| !it.are_there());
+        if let Some(first) = inner.first_bound.filter(|_| changes_what_is_bound) {
             return Err(format!(
                 "`{first}` was guarded before the settings were read; call `Resilience::from_env()` before anything \
                  that builds a router or calls a guarded function"
             ));
+        }
+        if self.overrides.get().is_some() {
+            return Err("the settings were read already; call `start` once".into());
         }
         let holding = self.overrides.get_or_init(|| overrides);
         drop(inner);

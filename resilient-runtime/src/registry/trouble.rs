@@ -25,6 +25,9 @@ pub(super) struct Trouble {
     problems: Vec<FileProblem>,
     known: HashSet<String>,
     untold: Vec<String>,
+    /// What no report at start has said, for the lab of a test.
+    #[cfg(feature = "testing")]
+    unreported: Vec<String>,
 }
 
 impl Trouble {
@@ -33,6 +36,8 @@ impl Trouble {
         let is_new = self.known.len() < MOST && self.known.insert(line.to_owned());
         if is_new && !self.is_reported {
             self.untold.push(line.to_owned());
+            #[cfg(feature = "testing")]
+            self.unreported.push(line.to_owned());
         }
         is_new
     }
@@ -80,6 +85,12 @@ impl Registry {
         }
     }
 
+    /// What is wrong with the settings of functions, and was in no report.
+    #[cfg(feature = "testing")]
+    pub(crate) fn unreported(&self) -> Vec<String> {
+        self.lock().trouble.unreported.clone()
+    }
+
     /// Keeps everything for a report from now on.
     #[cfg(feature = "config")]
     pub(super) fn begin_report(&self) {
@@ -91,6 +102,8 @@ impl Registry {
     pub(crate) fn end_report(&self) -> (Vec<FileProblem>, Vec<String>) {
         let trouble = &mut self.lock().trouble;
         trouble.is_reported = false;
+        #[cfg(feature = "testing")]
+        trouble.unreported.clear();
         (std::mem::take(&mut trouble.problems), trouble.conflicts.clone())
     }
 }

@@ -151,6 +151,12 @@ impl Resilience {
 
     fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
         let Self { overrides, mut problems, parts } = self;
+        if cfg!(panic = "abort") {
+            tracing::warn!(
+                event = "config.warning",
+                "this program is built with `panic = \"abort\"`: a panic ends the process, and no barrier can catch it"
+            );
+        }
         let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {

@@ -42,7 +42,7 @@ impl Overrides {
     }
 
     /// Whether there is anything that could change a policy.
-    pub(super) fn are_there(&self) -> bool {
+    pub(crate) fn are_there(&self) -> bool {
         let File { default, profiles, breakers, tools } = &self.file;
         let in_file = *default != Table::default() || !(profiles.is_empty() && breakers.is_empty() && tools.is_empty());
         in_file || self.disabled || !self.variables.is_empty()

@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use resilient_policy::format_duration;
 
+use super::duration;
 use crate::breaker::{BreakerSnapshot, BreakerState};
+use crate::clock::Moment;
 
 /// A breaker, as it stood when it was asked. See [`Lab::breaker`](super::Lab::breaker).
 ///
@@ -37,7 +39,11 @@ use crate::breaker::{BreakerSnapshot, BreakerState};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct ObservedBreaker(pub(super) BreakerSnapshot);
+pub struct ObservedBreaker {
+    pub(super) read: BreakerSnapshot,
+    /// When the lab began.
+    pub(super) began: Moment,
+}
 
 impl ObservedBreaker {
     /// Calls go through.
@@ -67,10 +73,63 @@ impl ObservedBreaker {
         self.check(BreakerState::HalfOpen)
     }
 
+    /// The breaker has moved like this since the lab began, and in no other way: when, to the millisecond on the
+    /// paused clock, from where, and to where. Only the last 100 transitions are known.
+    ///
+    /// An open breaker becomes half-open with the first call after its period, and not by itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use resilient_runtime::testing::{self, Chaos, Fault};
+    /// use resilient_runtime::BreakerState::{Closed, HalfOpen, Open};
+    /// use resilient_runtime::{ErrorKind, ResilienceError, resilient};
+    ///
+    /// #[resilient(breaker(name = "shop", failures = 2, open = "30s", successes = 1))]
+    /// async fn ask() -> Result<u32, ResilienceError> {
+    ///     Ok(7)
+    /// }
+    ///
+    /// # fn main() {
+    /// testing::run(async |lab| {
+    ///     lab.inject(Chaos::new().on("ask", [Fault::error(ErrorKind::Connection).times(2)]));
+    ///     let _ = (ask().await, ask().await);
+    ///     tokio::time::sleep(Duration::from_secs(40)).await;
+    ///     assert_eq!(ask().await, Ok(7));
+    ///     lab.breaker("shop").assert_transitions([
+    ///         ("0s", Closed, Open),
+    ///         ("40s", Open, HalfOpen),
+    ///         ("40s", HalfOpen, Closed),
+    ///     ]);
+    /// });
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If it has moved in another way, and if one of the times is no duration.
+    #[track_caller]
+    pub fn assert_transitions<'t>(
+        &self,
+        expected: impl IntoIterator<Item = (&'t str, BreakerState, BreakerState)>,
+    ) -> &Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        let found = self
+            .read
+            .transitions
+            .iter()
+            .map(|moved| (moved.moment.since(self.began).as_millis(), moved.from, moved.to));
+        let is_right = expected.iter().map(|(at, from, to)| (duration(at).as_millis(), *from, *to)).eq(found);
+        let shown: Vec<_> =
+            expected.iter().map(|(at, from, to)| format!("at {at} {} → {}", from.as_str(), to.as_str())).collect();
+        let shown = if shown.is_empty() { "no transition".to_owned() } else { shown.join("; ") };
+        assert!(is_right, "expected of the breaker `{}`: {shown}\n   found: {self}", self.read.name);
+        self
+    }
+
     #[track_caller]
     fn check(&self, expected: BreakerState) -> &Self {
-        let (name, word) = (self.0.name, expected.as_str());
-        assert!(self.0.state == expected, "expected of the breaker `{name}`: {word}\n   found: {self}");
+        let (name, word) = (self.read.name, expected.as_str());
+        assert!(self.read.state == expected, "expected of the breaker `{name}`: {word}\n   found: {self}");
         self
     }
 }
@@ -79,14 +138,14 @@ impl Deref for ObservedBreaker {
     type Target = BreakerSnapshot;
 
     fn deref(&self) -> &BreakerSnapshot {
-        &self.0
+        &self.read
     }
 }
 
 /// All there is to know about it, in one line.
 impl fmt::Display for ObservedBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(read) = self;
+        let Self { read, began } = self;
         f.write_str(read.state.as_str())?;
         if let Some(left) = read.remaining {
             write!(f, " for another {}", format_duration(left))?;
@@ -94,7 +153,8 @@ impl fmt::Display for ObservedBreaker {
         write!(f, "; successes: {}, failures: {}, neutral: {}", read.successes, read.failures, read.neutral)?;
         write!(f, "; failures in a row: {}; rejected: {}", read.failures_in_a_row, read.rejected)?;
         read.transitions.iter().try_for_each(|moved| {
-            write!(f, "; {} → {} ({})", moved.from.as_str(), moved.to.as_str(), moved.reason.as_str())
+            let at = format_duration(moved.moment.since(*began));
+            write!(f, "; at {at} {} → {} ({})", moved.from.as_str(), moved.to.as_str(), moved.reason.as_str())
         })
     }
 }

@@ -120,6 +120,8 @@ struct State {
     chaos: Option<Arc<Chaos>>,
     /// What chaos before it had faults for, and nobody met.
     unmet: Vec<String>,
+    /// Faults that a function could not answer with.
+    refused: Vec<String>,
 }
 
 impl InForce {
@@ -142,6 +144,16 @@ impl InForce {
         let state = self.lock();
         let last = state.chaos.iter().flat_map(|chaos| chaos.unmet());
         state.unmet.iter().cloned().chain(last).collect()
+    }
+
+    /// Notes a fault that a function cannot answer with.
+    pub(crate) fn refuse(&self, why: String) {
+        self.lock().refused.push(why);
+    }
+
+    /// The first of those faults.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.lock().refused.first().cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,44 +1,109 @@
 //! One thing that goes wrong, and for how many attempts.
 
+use std::any::Any;
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_policy::ErrorKind;
 use tokio::time::{Sleep, sleep};
 
 use super::duration;
+use crate::McpError;
 
 /// What attempts meet in the place of their body, or before it.
 ///
 /// By itself it is met by every attempt that comes to it; [`times`](Self::times) and
 /// [`probability`](Self::probability) say otherwise. See [`Chaos::on`](super::Chaos::on) for what comes after it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     what: What,
+    latency: Option<Latency>,
     times: Option<u32>,
     probability: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum What {
-    Error(ErrorKind),
-    Latency { least: Duration, spread: Duration },
+/// What stands in for the body.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// The body itself.
+    Nothing,
+    Error {
+        kind: ErrorKind,
+        retry_after: Option<Duration>,
+    },
+    OwnError(Make),
+    IsError(String),
     Hang,
     Panic,
 }
 
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("its own answer"),
+            Self::Error { kind, .. } => write!(f, "an error of kind `{}`", kind.as_str()),
+            Self::OwnError(make) => {
+                write!(
+                    f,
+                    "`{}`: its error is of another type, has type parameters, or does not derive `McpError`",
+                    make.of
+                )
+            }
+            Self::IsError(_) => f.write_str("`is_error`: it returns no `CallToolResult`"),
+            Self::Hang => f.write_str("nothing"),
+            Self::Panic => f.write_str("a panic"),
+        }
+    }
+}
+
+/// Makes errors of a type of the user's.
+#[derive(Clone)]
+pub(crate) struct Make {
+    of: &'static str,
+    make: Arc<dyn Fn() -> Box<dyn Any> + Send + Sync>,
+}
+
+impl Make {
+    pub(crate) fn call(&self) -> Box<dyn Any> {
+        (self.make)()
+    }
+}
+
+impl fmt::Debug for Make {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.of)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Latency {
+    least: Duration,
+    spread: Duration,
+}
+
+impl Latency {
+    #[track_caller]
+    fn new(at_least: &str, at_most: &str) -> Self {
+        let least = duration(at_least);
+        let Some(spread) = duration(at_most).checked_sub(least) else {
+            panic!("a latency of at least {at_least} and at most {at_most} is none; swap the two")
+        };
+        Self { least, spread }
+    }
+}
+
 /// What one attempt meets.
-pub(crate) enum Met {
-    Error(ErrorKind),
-    /// The body begins when this is over.
-    Latency(Pin<Box<Sleep>>),
-    Hang,
-    Panic,
+pub(crate) struct Met {
+    pub(crate) what: What,
+    /// What it waits for before that.
+    pub(crate) latency: Option<Pin<Box<Sleep>>>,
 }
 
 impl Fault {
     const fn new(what: What) -> Self {
-        Self { what, times: None, probability: 1.0 }
+        Self { what, latency: None, times: None, probability: 1.0 }
     }
 
     /// The body is not run, and an error of this kind is its answer.
@@ -65,7 +130,84 @@ impl Fault {
     /// ```
     #[must_use]
     pub const fn error(kind: ErrorKind) -> Self {
-        Self::new(What::Error(kind))
+        Self::new(What::Error { kind, retry_after: None })
+    }
+
+    /// The error says after which time the service may be asked again, as a `Retry-After` does: `"5s"`.
+    ///
+    /// # Panics
+    /// If this is no duration, or the fault is not an [`error`](Self::error). An
+    /// [`own_error`](Self::own_error) has its own field for it.
+    #[must_use]
+    #[track_caller]
+    pub fn retry_after(mut self, after: &str) -> Self {
+        let What::Error { retry_after, .. } = &mut self.what else {
+            panic!("only `Fault::error` can have a `retry_after`")
+        };
+        *retry_after = Some(duration(after));
+        self
+    }
+
+    /// The body is not run, and this error of the function's own type is its answer.
+    ///
+    /// The type has to derive `McpError` and have neither type parameters nor lifetimes. If the function has
+    /// another type of error, the test fails when its lab ends.
+    ///
+    /// ```
+    /// use resilient_runtime::testing::{self, Chaos, Fault};
+    /// use resilient_runtime::{McpError, ResilienceError, resilient};
+    ///
+    /// #[derive(Debug, PartialEq, thiserror::Error, McpError)]
+    /// enum ShopError {
+    ///     #[error("sold out")]
+    ///     #[mcp(kind = conflict)]
+    ///     SoldOut,
+    ///     #[error(transparent)]
+    ///     #[mcp(transparent)]
+    ///     Resilience(#[from] ResilienceError),
+    /// }
+    ///
+    /// #[resilient]
+    /// async fn buy() -> Result<u32, ShopError> {
+    ///     Ok(7)
+    /// }
+    ///
+    /// # fn main() {
+    /// testing::run(async |lab| {
+    ///     lab.inject(Chaos::new().on("buy", [Fault::own_error(|| ShopError::SoldOut)]));
+    ///     assert_eq!(buy().await, Err(ShopError::SoldOut));
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn own_error<E: McpError + 'static>(make: impl Fn() -> E + Send + Sync + 'static) -> Self {
+        let make = Arc::new(move || -> Box<dyn Any> { Box::new(make()) });
+        Self::new(What::OwnError(Make { of: std::any::type_name::<E>(), make }))
+    }
+
+    /// The body is not run, and a `CallToolResult` with `is_error` and this text is its answer: what a tool says
+    /// itself about a failure. It is passed on as it is, never retried, and neutral for the breaker.
+    ///
+    /// If the function returns neither `CallToolResult` nor `CallToolResponse`, by itself or in a `Result`, the test
+    /// fails when its lab ends.
+    #[must_use]
+    pub fn is_error(text: impl Into<String>) -> Self {
+        Self::new(What::IsError(text.into()))
+    }
+
+    /// What the fault does comes later, by a time between these two, both included: an upstream that takes its time
+    /// and then fails. See [`latency`](Self::latency), after which the body runs.
+    ///
+    /// # Panics
+    /// If one of them is no duration, the second is shorter than the first, the fault has a latency already, or it is
+    /// a [`hang`](Self::hang), which never ends.
+    #[must_use]
+    #[track_caller]
+    pub fn after(mut self, at_least: &str, at_most: &str) -> Self {
+        assert!(!matches!(self.what, What::Hang), "a fault that hangs does not end later; leave `after` out");
+        assert!(self.latency.is_none(), "the fault has a latency already; write one of the two");
+        self.latency = Some(Latency::new(at_least, at_most));
+        self
     }
 
     /// The body begins later, by a time between these two, both included: `"250ms"`, `"2s"`. Twice the same is
@@ -76,11 +218,7 @@ impl Fault {
     #[must_use]
     #[track_caller]
     pub fn latency(at_least: &str, at_most: &str) -> Self {
-        let least = duration(at_least);
-        let Some(spread) = duration(at_most).checked_sub(least) else {
-            panic!("a latency of at least {at_least} and at most {at_most} is none; swap the two")
-        };
-        Self::new(What::Latency { least, spread })
+        Self { latency: Some(Latency::new(at_least, at_most)), ..Self::new(What::Nothing) }
     }
 
     /// The body is not run, and nothing ever answers: the attempt ends by its timeout, by the call's, or because
@@ -128,11 +266,9 @@ impl Fault {
     /// What an attempt meets that comes to it, by a die of its own.
     pub(super) fn meets(&self, mut die: fastrand::Rng) -> Option<Met> {
         let is_met = die.f64() < self.probability;
-        is_met.then(|| match self.what {
-            What::Error(kind) => Met::Error(kind),
-            What::Latency { least, spread } => Met::Latency(Box::pin(sleep(least + spread.mul_f64(die.f64())))),
-            What::Hang => Met::Hang,
-            What::Panic => Met::Panic,
+        is_met.then(|| Met {
+            what: self.what.clone(),
+            latency: self.latency.map(|Latency { least, spread }| Box::pin(sleep(least + spread.mul_f64(die.f64())))),
         })
     }
 }

@@ -7,8 +7,9 @@ use tokio::runtime::{Builder, Handle};
 use tokio::time::{Instant, timeout};
 
 use super::chaos::Chaos;
-use super::{ObservedBreaker, ObservedCalls, ObservedPolicy, Timed, names};
-use crate::clock::CAN_BE_PAUSED;
+use super::{Caller, ObservedBreaker, ObservedCalls, ObservedPolicy, Timed, names};
+use crate::clock::{CAN_BE_PAUSED, Moment};
+use crate::context::Principal;
 use crate::registry::Registry;
 
 /// No test waits for longer, on the paused clock.
@@ -18,6 +19,8 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug)]
 pub struct Lab {
     registry: Arc<Registry>,
+    /// When it began, on its own clock.
+    began: Moment,
 }
 
 /// Runs a test in a lab of its own, and gives what it returns.
@@ -55,7 +58,9 @@ pub struct Lab {
 /// # Panics
 /// Where the test does. Where it is called within a runtime: it belongs in a plain `#[test]`. Where the test
 /// waits for something that never comes, which shows as a year on the paused clock. Where there were faults for a
-/// name that no guarded tool of the lab has, nor any guarded function that was called.
+/// name that no guarded tool of the lab has, nor any guarded function that was called, or a fault that a function
+/// cannot answer with. Where the settings of two functions contradict each other, or those of a function break a rule,
+/// unless a report at start has said so.
 #[track_caller]
 pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
     const { assert!(CAN_BE_PAUSED) }
@@ -67,7 +72,8 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
         Ok(runtime) => runtime,
         Err(error) => panic!("no runtime could be made: {error}"),
     };
-    let lab = Lab { registry: Arc::default() };
+    let began = runtime.block_on(async { Moment::now() });
+    let lab = Lab { registry: Arc::default(), began };
     let delays = SameDelays::draw();
     let ended = Arc::clone(&lab.registry).on_this_thread(|| {
         let ended = runtime.block_on(async { timeout(A_YEAR, test(&lab)).await });
@@ -81,7 +87,7 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
             "the test waits for something that never comes; a paused clock waits neither for the network nor for other threads"
         )
     };
-    lab.check_names();
+    lab.check();
     returned
 }
 
@@ -90,6 +96,18 @@ impl Lab {
     /// `Chaos::new()` ends all faults. Names that nobody has are told when the test has [`run`].
     pub fn inject(&self, chaos: Chaos) {
         self.registry.chaos.set(chaos);
+    }
+
+    /// A caller, in whose name the test calls guarded functions: with a principal, a correlation id and a deadline, and
+    /// with a call that can be cancelled.
+    pub fn caller(&self) -> Caller {
+        Caller::new()
+    }
+
+    /// The tool calls that a client makes over MCP come from this principal from now on, as if a layer of the server
+    /// had put it into the request's extensions; `None`: from whom the server finds out by itself.
+    pub fn set_principal(&self, principal: Option<&str>) {
+        self.registry.callers.pretend(principal.map(Principal::new));
     }
 
     /// The lab's registry: all that was counted in it, and where settings at start may hold
@@ -144,7 +162,7 @@ impl Lab {
     #[track_caller]
     pub fn breaker(&self, name: &str) -> ObservedBreaker {
         if let Some(breaker) = self.registry.breaker(name) {
-            return ObservedBreaker(breaker.snapshot());
+            return ObservedBreaker { read: breaker.snapshot(), began: self.began };
         }
         let known = self.registry.breakers();
         let known: Vec<_> = known.iter().map(|breaker| breaker.name).collect();
@@ -169,9 +187,15 @@ impl Lab {
         }
     }
 
-    /// Without this a fault for a name that is misspelt would be a test of nothing.
+    /// Without this a fault for a name that is misspelt would be a test of nothing, and settings that contradict each
+    /// other would be a line of the log.
     #[track_caller]
-    fn check_names(&self) {
+    fn check(&self) {
+        if let Some(why) = self.registry.chaos.refused() {
+            panic!("{why}");
+        }
+        let contradictions = self.registry.unreported();
+        assert!(contradictions.is_empty(), "the settings cannot hold together:\n  {}", contradictions.join("\n  "));
         if let Some(why) = names::unknown(&self.registry, &self.registry.chaos.unmet()) {
             panic!("{why}");
         }

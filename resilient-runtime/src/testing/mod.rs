@@ -49,6 +49,7 @@
 #![allow(clippy::must_use_candidate, reason = "an assertion is called for what it refuses")]
 
 mod breaker;
+mod caller;
 mod calls;
 mod chaos;
 mod fault;
@@ -58,11 +59,12 @@ mod policy;
 mod timed;
 
 pub use breaker::ObservedBreaker;
+pub use caller::Caller;
 pub use calls::ObservedCalls;
 pub use chaos::Chaos;
 pub(crate) use chaos::InForce;
 pub use fault::Fault;
-pub(crate) use fault::Met;
+pub(crate) use fault::{Met, What};
 pub use lab::{Lab, run};
 pub use policy::ObservedPolicy;
 pub use timed::Timed;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, ErrorKind, Guard, KindSet, Outcome, Policy, Registry, ResilienceError,
-    Retry,
+    Breaker, BreakerSettings, BreakerState, BreakerUse, ErrorKind, Guard, KindSet, Outcome, Policy, Registry,
+    Resilience, ResilienceError, Retry,
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 
@@ -75,4 +76,50 @@ async fn a_breaker_guards_plain_futures() {
         breaker.try_acquire().expect("a probe").success();
     }
     assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+static TENANTS: Guard = Guard::new(
+    "guarded-tenants",
+    Policy::new()
+        .timeout(Duration::from_secs(20))
+        .breaker(BreakerUse::with("guarded-tenants", BreakerSettings::new().failures(1))),
+);
+
+#[tokio::test(start_paused = true)]
+async fn each_key_of_a_guard_has_a_breaker_for_itself() {
+    let ask = |tenant: u32, answer: Result<(), Error>| {
+        TENANTS.with().breaker_key(&tenant).call(move || std::future::ready(answer.clone()))
+    };
+    assert_eq!(ask(1, Err(Error::Down)).await, Err(Error::Down));
+    assert_eq!(ask(1, Ok(())).await.expect_err("its breaker is open").kind_name(), "circuit_open");
+    assert_eq!(ask(2, Ok(())).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_ends_its_call_when_its_token_is_cancelled_and_gives_everything_back() {
+    let registry = Arc::new(Registry::new());
+    let token = CancellationToken::new();
+    let started = Instant::now();
+    let call = TENANTS.with().cancelled_by(token.clone()).call(std::future::pending::<Result<(), Error>>);
+    let gives_up = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        token.cancel();
+    };
+    let (ended, ()) = tokio::join!(registry.clone().scope(call), gives_up);
+    assert_eq!(
+        (ended, started.elapsed()),
+        (Err(Error::Resilience(ResilienceError::Cancelled)), Duration::from_secs(2))
+    );
+    let read = registry.function("guarded-tenants").expect("bound");
+    assert_eq!((read.outcome(Outcome::Cancelled), read.in_flight), (1, 0));
+    assert_eq!(registry.breaker("guarded-tenants").expect("bound").snapshot().neutral, 1);
+}
+
+static BROKEN: Guard = Guard::new("guarded-broken", Policy::new().timeout(Duration::ZERO));
+
+#[test]
+fn a_static_guard_whose_policy_breaks_a_rule_is_refused_at_start() {
+    let report = Resilience::from_variables([]).guard(&BROKEN).start_with(&Arc::default()).expect_err("a rule");
+    let text = "the guard `guarded-broken`: timeout: expected between 1ms and 24h";
+    assert!(report.problems()[0].contains(text), "{report}");
 }

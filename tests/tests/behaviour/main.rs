@@ -12,6 +12,7 @@ mod guard;
 mod nested;
 mod order;
 mod panics;
+mod permits;
 mod rate_limit;
 mod retry;
 mod statistics;

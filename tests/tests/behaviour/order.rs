@@ -1,12 +1,141 @@
-//! Pairs of layers: which of two is outside the other.
+//! Pairs of layers: which of two is outside the other. Each pair of neighbours has a test in which both layers have
+//! something to say, so that the answer shows which one is asked first.
+//!
+//! hook → cancellation → fallback → rate limit → timeout → retry → breaker → bulkhead → attempt timeout → panic
+//! barrier → body
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Outcome, Registry, resilient};
+use resilient_runtime::{
+    Breaker, BreakerSettings, BreakerState, LimitKind, Outcome, Registry, ResilienceError, TimeoutScope, resilient,
+};
+use resilient_tests::in_process::{Client, connect};
+use rmcp::model::{CallToolRequestParams, ClientRequest, Request};
+use rmcp::service::PeerRequestOptions;
+use rmcp::{tool, tool_router};
 use tokio::time::{Instant, advance};
 
 use super::error::Error;
+
+#[derive(Debug, Clone)]
+struct Ordered;
+
+static SUBSTITUTES: AtomicU32 = AtomicU32::new(0);
+
+#[resilient]
+#[tool_router(server_handler)]
+impl Ordered {
+    /// Never answers.
+    #[tool]
+    async fn never_answers(&self) -> Result<String, Error> {
+        std::future::pending().await
+    }
+
+    /// Never answers, and has a substitute.
+    #[resilient(fallback = Self::substitute)]
+    #[tool]
+    async fn has_a_substitute(&self) -> Result<String, Error> {
+        std::future::pending().await
+    }
+
+    async fn substitute(&self, _: &Error) -> Result<String, Error> {
+        SUBSTITUTES.fetch_add(1, Ordering::Relaxed);
+        Ok("instead".into())
+    }
+
+    /// Fails, and its substitute takes 4 s.
+    #[resilient(fallback = Self::takes_four_seconds)]
+    #[tool]
+    async fn has_a_slow_substitute(&self) -> Result<String, Error> {
+        Err(Error::Down)
+    }
+
+    async fn takes_four_seconds(&self, _: &Error) -> Result<String, Error> {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        Ok("late".into())
+    }
+}
+
+/// Calls the tool, cancels the call after a second, and says in how many ways it ended by the moment it had ended.
+async fn cancelled(client: &Client, tool: &'static str) -> (Vec<(Outcome, u64)>, Duration) {
+    let started = Instant::now();
+    let request = ClientRequest::CallToolRequest(Request::new(CallToolRequestParams::new(tool)));
+    let sent = client.send_cancellable_request(request, PeerRequestOptions::no_options()).await.expect("sent");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    sent.cancel(None).await.expect("cancelled");
+    loop {
+        let read = Registry::global().tool(tool).expect("a tool");
+        if read.calls() == 1 {
+            assert_eq!(read.in_flight, 0);
+            return (read.outcomes.into_iter().filter(|(_, count)| *count > 0).collect(), started.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_is_outside_cancellation_and_counts_the_call_that_was_cancelled() {
+    let (outcomes, took) = cancelled(&connect(Ordered).await, "never_answers").await;
+    assert_eq!(outcomes, [(Outcome::Cancelled, 1)]);
+    assert!(took < Duration::from_secs(2), "{took:?}: long before the timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancellation_is_outside_the_fallback_which_neither_answers_for_it_nor_goes_on() {
+    let client = connect(Ordered).await;
+    let (outcomes, _) = cancelled(&client, "has_a_substitute").await;
+    assert_eq!((outcomes, SUBSTITUTES.load(Ordering::Relaxed)), (vec![(Outcome::Cancelled, 1)], 0));
+
+    let (outcomes, took) = cancelled(&client, "has_a_slow_substitute").await;
+    assert_eq!(outcomes, [(Outcome::Cancelled, 1)]);
+    assert!(took < Duration::from_secs(2), "{took:?}: the fallback would have taken 4 s");
+}
+
+#[resilient(rate_limit = "1/1h", fallback = value(9))]
+async fn is_limited_and_has_a_value() -> Result<u32, Error> {
+    Ok(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fallback_is_outside_the_rate_limit_and_answers_for_what_that_rejects() {
+    assert_eq!(is_limited_and_has_a_value().await, Ok(1));
+    assert_eq!(is_limited_and_has_a_value().await, Ok(9));
+}
+
+#[resilient(rate_limit = "1/1h", name = "order-limited")]
+async fn is_limited_and_hangs() -> Result<u32, Error> {
+    std::future::pending().await
+}
+
+/// Two calls one after the other, for which there is no time left from the beginning.
+#[resilient(timeout = "1s")]
+async fn asks_twice_when_its_time_is_over() -> Result<Vec<Error>, Error> {
+    // Polled once: the clock is moved within one poll, so that no timer is looked at.
+    let _ = futures_util::poll!(std::pin::pin!(advance(Duration::from_secs(2))));
+    let first = std::pin::pin!(is_limited_and_hangs());
+    let second = std::pin::pin!(is_limited_and_hangs());
+    let ended = [futures_util::poll!(first), futures_util::poll!(second)];
+    Ok(ended
+        .into_iter()
+        .filter_map(|ended| if let std::task::Poll::Ready(Err(why)) = ended { Some(why) } else { None })
+        .collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_limit_is_outside_the_timeout_and_rejects_a_call_whose_time_is_over_as_well() {
+    let ended = asks_twice_when_its_time_is_over().await.expect("both");
+    assert!(
+        matches!(
+            ended[..],
+            [
+                Error::Resilience(ResilienceError::Timeout { scope: TimeoutScope::Call, .. }),
+                Error::Resilience(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. })
+            ]
+        ),
+        "{ended:?}"
+    );
+}
 
 static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
 
@@ -68,16 +197,22 @@ async fn the_breaker_is_outside_the_attempt_timeout_and_sees_it() {
     assert_eq!(TIMED.state(), BreakerState::Open);
 }
 
+static TRIED: AtomicU32 = AtomicU32::new(0);
+
 #[resilient(timeout = "3s", attempt_timeout = "1s", retry(max = 4, base = "100ms", jitter = off), read_only)]
 async fn hangs_each_time() -> Result<u32, Error> {
+    TRIED.fetch_add(1, Ordering::Relaxed);
     std::future::pending().await
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_timeout_is_outside_retry() {
+async fn the_timeout_is_outside_retry_and_cuts_the_third_of_five_attempts_off() {
     let started = Instant::now();
-    assert!(hangs_each_time().await.is_err());
-    assert!(started.elapsed() <= Duration::from_secs(3), "{:?}", started.elapsed());
+    let ended = hangs_each_time().await;
+    // 1 s, 0.1 s, 1 s, 0.2 s, and the 0.7 s that are left: a timeout of each attempt would leave room for all five.
+    assert_eq!((started.elapsed(), TRIED.load(Ordering::Relaxed)), (Duration::from_secs(3), 3));
+    let Err(Error::Resilience(ResilienceError::Timeout { scope, limit, .. })) = ended else { panic!("{ended:?}") };
+    assert_eq!((scope, limit), (TimeoutScope::Call, Duration::from_secs(3)));
 }
 
 static FALLBACKS: AtomicU32 = AtomicU32::new(0);
@@ -101,4 +236,68 @@ async fn cancellation_is_outside_fallback_and_retry() {
     advance(Duration::from_secs(600)).await;
     let read = Registry::global().function(concat!(module_path!(), "::is_dropped")).expect("bound");
     assert_eq!((read.attempts, read.outcome(Outcome::Cancelled), FALLBACKS.load(Ordering::Relaxed)), (1, 1, 0));
+}
+
+static FULL: Breaker = Breaker::new("order-full", BreakerSettings::new());
+
+#[resilient(breaker = FULL, bulkhead = 1)]
+async fn holds_the_only_slot() -> Result<u32, Error> {
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_breaker_is_outside_the_bulkhead_and_rejects_first_where_both_would() {
+    let running = tokio::spawn(holds_the_only_slot());
+    tokio::task::yield_now().await;
+    let full = holds_the_only_slot().await;
+    assert!(matches!(full, Err(Error::Resilience(ResilienceError::Overloaded { .. }))), "{full:?}");
+    FULL.open();
+    let open = holds_the_only_slot().await;
+    assert!(matches!(open, Err(Error::Resilience(ResilienceError::CircuitOpen { .. }))), "{open:?}");
+    running.abort();
+}
+
+#[resilient(timeout = "20s", attempt_timeout = "2s", bulkhead(max = 1, queue = 1))]
+async fn takes_one_and_a_half_seconds() -> Result<u32, Error> {
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    Ok(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bulkhead_is_outside_the_attempt_timeout_which_does_not_count_the_time_in_the_queue() {
+    let started = Instant::now();
+    let both = tokio::join!(takes_one_and_a_half_seconds(), takes_one_and_a_half_seconds());
+    assert_eq!((both, started.elapsed()), ((Ok(1), Ok(1)), Duration::from_secs(3)));
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("on purpose, when the attempt is cut off");
+    }
+}
+
+#[resilient(timeout = "20s", attempt_timeout = "2s")]
+async fn panics_when_it_is_cut_off() -> Result<u32, Error> {
+    let _bomb = PanicsWhenDropped;
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempt_timeout_is_outside_the_panic_barrier_and_is_the_answer_where_dropping_the_body_panics() {
+    let ended = panics_when_it_is_cut_off().await;
+    let Err(Error::Resilience(ResilienceError::Timeout { scope, .. })) = ended else { panic!("{ended:?}") };
+    assert_eq!(scope, TimeoutScope::Attempt);
+}
+
+#[resilient]
+async fn panics_after_a_second() -> Result<u32, Error> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    panic!("on purpose, in the body")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_panic_barrier_is_outside_the_body_and_makes_an_error_of_its_panic() {
+    assert_eq!(panics_after_a_second().await, Err(Error::Resilience(ResilienceError::Panicked)));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::{BreakerSettings, BreakerUse, Guard, Policy, ResilienceError, resilient};
+use resilient_runtime::{BreakerSettings, BreakerUse, Guard, Policy, Registry, ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
 use super::{WITH_OWN, variables};
@@ -146,4 +146,36 @@ fn one_contradiction_of_a_block_is_told_once() {
     let started = variables(&[]).tools(Differing::first).tools(Differing::second).start_with(&Arc::default());
     let told = started.expect_err("refused").problems().to_vec();
     assert_eq!(told.iter().filter(|line| line.contains("the breaker `shared`")).count(), 1, "{told:?}");
+}
+
+#[resilient(name = "unrelated-to-any-start")]
+async fn unrelated() -> Result<(), ResilienceError> {
+    Ok(())
+}
+
+static ONE_LIMIT: Guard = Guard::new(
+    "one-limit",
+    Policy::new().breaker(BreakerUse::with("start-shared", BreakerSettings::new().failures(2))),
+);
+static ANOTHER_LIMIT: Guard = Guard::new(
+    "another-limit",
+    Policy::new().breaker(BreakerUse::with("start-shared", BreakerSettings::new().failures(3))),
+);
+
+#[tokio::test]
+async fn a_start_without_settings_gives_the_same_report_whether_or_not_something_was_called_before() {
+    let report = |registry: &Arc<_>| {
+        let started = variables(&[]).guard(&ONE_LIMIT).guard(&ANOTHER_LIMIT).start_with(registry);
+        started.expect_err("two limits of one breaker").problems().to_vec()
+    };
+    let first_of_all = report(&Arc::default());
+    assert!(first_of_all[0].contains("the breaker `start-shared` has other settings"), "{first_of_all:?}");
+
+    let registry = Arc::new(Registry::new());
+    registry.clone().scope(unrelated()).await.expect("an answer");
+    assert_eq!(report(&registry), first_of_all);
+
+    let registry = Arc::new(Registry::new());
+    let _: Result<(), ResilienceError> = registry.clone().scope(ONE_LIMIT.call(|| async { Ok(()) })).await;
+    assert_eq!(report(&registry), first_of_all, "one of the two was called before");
 }

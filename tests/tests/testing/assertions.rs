@@ -91,7 +91,7 @@ fn the_state_of_a_breaker_is_asserted_with_what_it_has_seen() {
         assert_eq!(
             said(|| breaker.assert_half_open()),
             "expected of the breaker `asserted`: half_open\n   found: open for another 30s; successes: 1, failures: 5, \
-             neutral: 1; failures in a row: 4; rejected: 0; closed → open (failures)"
+             neutral: 1; failures in a row: 4; rejected: 0; at 4s closed → open (failures)"
         );
 
         tokio::time::sleep(Duration::from_secs(30)).await;

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unused_async, reason = "a guarded function is async, whatever it does")]
 
+mod answers;
 mod assertions;
+mod callers;
+mod contradictions;
 mod faults;
 mod labs;
 mod refusal;

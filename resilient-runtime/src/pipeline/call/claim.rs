@@ -21,7 +21,8 @@ impl Origin {
     pub(super) fn of(caller: &CallContext, site: &Site, binding: &Binding) -> Self {
         let is_nested = caller.attempt() > 0;
         let reports = !is_nested && caller.request().is_some_and(|request| request.claim(site, binding));
-        let asked_for = caller.request().is_none_or(|request| site.tool() == Some(&*request.tool));
+        let is_asked_for = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
+        let asked_for = caller.request().is_none_or(|request| is_asked_for(&request.tool));
         let is_part = site.tool().is_some() && !reports && (is_nested || !asked_for);
         Self { ends: caller.ends(), reports, is_part }
     }

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, ready};
 use crate::clock;
 use crate::error::ResilienceError;
 use crate::pipeline::answer::Meaning;
-use crate::pipeline::body::Body;
+use crate::pipeline::body::{Body, Substitute};
 use crate::registry::Registry;
 use crate::site::Site;
-use crate::testing::Met;
+use crate::testing::{Met, What};
 
 /// What the running attempt met, if anything, and what its body is to hear if it begins after all.
 #[derive(Default)]
@@ -28,17 +28,33 @@ impl Injected {
             let met = Registry::scoped().and_then(|registry| registry.chaos.meets(&registry, site));
             self.0 = met.map(|met| (met, is_last));
         }
-        match &mut self.0 {
-            None => body.poll(cx, begins),
-            Some((Met::Latency(timer), is_last)) => {
-                ready!(clock::poll_timer(timer.as_mut(), cx));
+        let Some((met, is_last)) = &mut self.0 else { return body.poll(cx, begins) };
+        if let Some(latency) = &mut met.latency {
+            ready!(clock::poll_timer(latency.as_mut(), cx));
+            met.latency = None;
+        }
+        let fault = match &met.what {
+            What::Nothing => {
                 let begins = Some(*is_last);
                 self.0 = None;
-                body.poll(cx, begins)
+                return body.poll(cx, begins);
             }
-            Some((Met::Error(kind), _)) => Poll::Ready(body.fail(ResilienceError::Injected { kind: *kind })),
-            Some((Met::Hang, _)) => Poll::Pending,
-            Some((Met::Panic, _)) => panic!("a panic was injected"),
+            What::Error { kind, retry_after } => {
+                Substitute::Error(ResilienceError::Injected { kind: *kind, retry_after: *retry_after })
+            }
+            What::OwnError(make) => Substitute::OwnError(make.call()),
+            What::IsError(text) => Substitute::IsError(text.clone()),
+            What::Hang => return Poll::Pending,
+            What::Panic => panic!("a panic was injected"),
+        };
+        let what = met.what.to_string();
+        if let Ok(meaning) = body.fail(fault) {
+            return Poll::Ready(meaning);
         }
+        // The test must not go on as if the service had failed like this.
+        if let Some(registry) = Registry::scoped() {
+            registry.chaos.refuse(format!("the function `{}` cannot answer with {what}", site.name()));
+        }
+        panic!("a fault was injected that the function cannot answer with");
     }
 }

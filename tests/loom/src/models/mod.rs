@@ -52,7 +52,7 @@ impl Breaker {
     fn admit(&self, now: u64) -> (Option<Ticket>, Vec<Change>) {
         match machine::admit(self.cells(), self.limits, now, LEASE_MS) {
             Admission::Granted(ticket, change) => (Some(ticket), change.into_iter().collect()),
-            Admission::Rejected(wait) => {
+            Admission::Rejected(_, wait) => {
                 assert_ne!(wait, Some(0), "whoever is told to come back at once could have been let through");
                 (None, Vec::new())
             }

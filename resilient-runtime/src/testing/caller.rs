@@ -1,0 +1,133 @@
+//! Who calls a guarded function in a test.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+
+use super::duration;
+use crate::clock::Moment;
+use crate::context::{self, CallContext, CorrelationId, Principal, Request};
+
+/// Who calls guarded functions in a test: as a client does whose request the hook received. See
+/// [`Lab::caller`](super::Lab::caller).
+///
+/// What it calls finds its principal, correlation id and deadline in [`CallContext::current`], and can be cancelled as
+/// by a client. For calls over MCP see [`Lab::set_principal`](super::Lab::set_principal); there the client cancels.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use resilient_runtime::{Classify, ErrorKind, ResilienceError, resilient, testing};
+///
+/// #[resilient(retry = 3, read_only)]
+/// async fn hangs() -> Result<(), ResilienceError> {
+///     std::future::pending().await
+/// }
+///
+/// # fn main() {
+/// testing::run(async |lab| {
+///     let alice = lab.caller().principal("alice");
+///     let gives_up = async {
+///         tokio::time::sleep(Duration::from_secs(2)).await;
+///         alice.cancel();
+///     };
+///     let (call, ()) = tokio::join!(lab.timed(alice.call(hangs())), gives_up);
+///     call.assert_took("2s");
+///     assert_eq!(call.answer.unwrap_err().kind(), ErrorKind::Cancelled);
+/// });
+/// # }
+/// ```
+#[must_use = "a caller calls nothing before `call`"]
+pub struct Caller {
+    correlation_id: CorrelationId,
+    principal: Option<Principal>,
+    deadline: Option<Moment>,
+    cancellation: CancellationToken,
+}
+
+impl Caller {
+    pub(super) fn new() -> Self {
+        Self {
+            correlation_id: CorrelationId::random(),
+            principal: None,
+            deadline: None,
+            cancellation: CancellationToken::new(),
+        }
+    }
+
+    /// Its data is what calls are about. Default: no principal.
+    pub fn principal(mut self, name: &str) -> Self {
+        self.principal = Some(Principal::new(name));
+        self
+    }
+
+    /// The id of its calls. Default: a random one.
+    ///
+    /// # Panics
+    /// If no client could send this: an id has 1 to 128 characters of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`.
+    #[track_caller]
+    pub fn correlation_id(mut self, id: &str) -> Self {
+        let Some(id) = CorrelationId::from_client(id) else { panic!("`{id}` cannot be a correlation id") };
+        self.correlation_id = id;
+        self
+    }
+
+    /// Its calls end after this time, from now on the paused clock, however long their own timeout is: `"5s"`.
+    /// Default: they have their own timeout.
+    ///
+    /// # Panics
+    /// If this is no duration.
+    #[track_caller]
+    pub fn deadline(mut self, after: &str) -> Self {
+        self.deadline = Some(Moment::now().after(duration(after)));
+        self
+    }
+
+    /// Runs a future in a request of this caller: what it calls is called by it.
+    ///
+    /// Dropping it drops the future within.
+    pub async fn call<F: Future>(&self, future: F) -> F::Output {
+        context::within(Some(self.context()), future).await
+    }
+
+    /// Cancels all its calls, those that run and those to come.
+    pub fn cancel(&self) {
+        self.cancellation.cancel();
+    }
+
+    /// The context of a new request, for [`CallContext::instrument`].
+    #[must_use]
+    pub fn context(&self) -> CallContext {
+        let request = Request {
+            id: "0".to_owned(),
+            // It may call several.
+            tool: "".into(),
+            is_hooked: false,
+            statistics: None,
+            traceparent: None,
+            tracestate: None,
+            principal: self.principal.clone(),
+            arguments: None,
+            cancellation: self.cancellation.clone(),
+            span: Mutex::default(),
+            #[cfg(feature = "otel")]
+            place: std::sync::OnceLock::new(),
+            report: Mutex::default(),
+        };
+        let mut context = CallContext::of_request(self.correlation_id.clone(), Arc::new(request));
+        if let Some(deadline) = self.deadline {
+            context.set_deadline(deadline);
+        }
+        context
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("correlation_id", &self.correlation_id)
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
+    }
+}
