@@ -79,10 +79,33 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
         keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
     }
     // Private text too.
+    log_failed(call.span(), tool, (&told, error), (call.elapsed(), attempts), call.context());
+}
+
+/// Logs an error that ended a call of a tool without a guarded function.
+#[cfg(feature = "rmcp")]
+pub(crate) fn failed(
+    span: &Span,
+    tool: &str,
+    error: &dyn McpError,
+    took: (Duration, u32),
+    context: Option<&CallContext>,
+) {
+    log_failed(span, tool, (&Told::by(error), error), took, context);
+}
+
+/// `took`: how long the call took, and its attempts.
+fn log_failed(
+    span: &Span,
+    tool: &str,
+    (told, error): (&Told, &dyn McpError),
+    (duration, attempts): (Duration, u32),
+    context: Option<&CallContext>,
+) {
     barrier(|| {
-        let duration_ms = saturating_millis(call.elapsed());
-        let correlation_id = id(call.context());
-        let _entered = call.span().enter();
+        let duration_ms = saturating_millis(duration);
+        let correlation_id = id(context);
+        let _entered = span.enter();
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
