@@ -83,18 +83,20 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
 }
 
 /// Logs an error that ended a call of a tool without a guarded function.
+///
+/// `ended`: after how long, and the attempts.
 #[cfg(feature = "rmcp")]
 pub(crate) fn failed(
     span: &Span,
     tool: &str,
     error: &dyn McpError,
-    took: (Duration, u32),
+    ended: (Duration, u32),
     context: Option<&CallContext>,
 ) {
-    log_failed(span, tool, (&Told::by(error), error), took, context);
+    log_failed(span, tool, (&Told::by(error), error), ended, context);
 }
 
-/// `took`: how long the call took, and its attempts.
+/// Logs an error that ended a call, private text included, as loud as its severity.
 fn log_failed(
     span: &Span,
     tool: &str,

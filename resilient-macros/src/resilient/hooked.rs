@@ -82,13 +82,12 @@ fn has_no_error(function: &OpaqueFn) -> bool {
         "f64",
     ];
     match function.output() {
-        None => true,
         Some(Type::Path(path)) => {
             path.path.segments.last().is_some_and(|last| {
                 PLAIN.iter().any(|plain| last.ident == plain) || last.ident == "InputRequiredResult"
             })
         }
-        Some(Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_)) => true,
+        None | Some(Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_)) => true,
         Some(_) => false,
     }
 }
