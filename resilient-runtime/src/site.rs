@@ -33,6 +33,15 @@ pub struct Site {
     warned: AtomicBool,
     /// Whether no macro has checked its policy.
     pub(crate) is_unchecked: bool,
+    enforced: Enforced,
+}
+
+/// Where a policy is enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Enforced {
+    ByFunction,
+    ByHook,
+    Nowhere,
 }
 
 /// Where a function stands in the code.
@@ -67,7 +76,22 @@ impl Site {
             elsewhere: Mutex::new(Vec::new()),
             warned: AtomicBool::new(false),
             is_unchecked: false,
+            enforced: Enforced::ByFunction,
         }
+    }
+
+    /// Says that the hook enforces the timeout, as the tool's return type cannot carry an error.
+    #[must_use]
+    pub const fn limited_by_hook(mut self) -> Self {
+        self.enforced = Enforced::ByHook;
+        self
+    }
+
+    /// Says that the tool has no limit at all.
+    #[must_use]
+    pub const fn not_limited(mut self) -> Self {
+        self.enforced = Enforced::Nowhere;
+        self
     }
 
     /// Says that it is a tool, and under which name rmcp's router knows it.
@@ -119,6 +143,23 @@ impl Site {
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
         Entry { site: self, keys: None, request: None, arguments: None }
+    }
+
+    /// Whether the hook enforces the timeout.
+    #[cfg(feature = "rmcp")]
+    pub(crate) const fn is_limited_by_hook(&self) -> bool {
+        matches!(self.enforced, Enforced::ByHook)
+    }
+
+    /// Whether a guarded function runs the tool.
+    pub(crate) const fn is_guarded(&self) -> bool {
+        matches!(self.enforced, Enforced::ByFunction)
+    }
+
+    /// Whether it has a policy that anything enforces.
+    #[cfg(feature = "rmcp")]
+    pub(crate) const fn has_policy(&self) -> bool {
+        !matches!(self.enforced, Enforced::Nowhere)
     }
 
     /// The name under which rmcp's router knows it, if it is a tool.
@@ -271,6 +312,16 @@ impl Entry<'_> {
             self.arguments = Shown::of(arguments);
         }
         self
+    }
+
+    /// Shows these arguments in the hook's span, for a tool that is not guarded by its function.
+    pub fn show(self) {
+        if let (Some(arguments), Some(context)) = (self.arguments, CallContext::current())
+            && let Some(request) = context.request()
+            && let Some(span) = &*request.span()
+        {
+            span.record("arguments", &*arguments);
+        }
     }
 }
 

@@ -79,10 +79,35 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
         keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
     }
     // Private text too.
+    log_failed(call.span(), tool, (&told, error), (call.elapsed(), attempts), call.context());
+}
+
+/// Logs an error that ended a call of a tool without a guarded function.
+///
+/// `ended`: after how long, and the attempts.
+#[cfg(feature = "rmcp")]
+pub(crate) fn failed(
+    span: &Span,
+    tool: &str,
+    error: &dyn McpError,
+    ended: (Duration, u32),
+    context: Option<&CallContext>,
+) {
+    log_failed(span, tool, (&Told::by(error), error), ended, context);
+}
+
+/// Logs an error that ended a call, private text included, as loud as its severity.
+fn log_failed(
+    span: &Span,
+    tool: &str,
+    (told, error): (&Told, &dyn McpError),
+    (duration, attempts): (Duration, u32),
+    context: Option<&CallContext>,
+) {
     barrier(|| {
-        let duration_ms = saturating_millis(call.elapsed());
-        let correlation_id = id(call.context());
-        let _entered = call.span().enter();
+        let duration_ms = saturating_millis(duration);
+        let correlation_id = id(context);
+        let _entered = span.enter();
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(

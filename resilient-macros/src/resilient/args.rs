@@ -17,7 +17,10 @@ pub(super) const INHERITED: &str = "__inherited";
 /// The key by which it says that it has told mistakes in them: no rule is asked of its tools then.
 pub(super) const TOLD: &str = "__told";
 
-const KEYS: &[&str] = &[
+/// The key by which it says that it has inserted the attribute, which no user wrote.
+pub(super) const INSERTED: &str = "__inserted";
+
+pub(super) const KEYS: &[&str] = &[
     "retry",
     "timeout",
     "attempt_timeout",
@@ -36,7 +39,12 @@ const KEYS: &[&str] = &[
     "crate",
     INHERITED,
     TOLD,
+    INSERTED,
 ];
+
+/// The keys that need a return type which can carry an error.
+pub(super) const NEEDS_AN_ERROR: &[&str] =
+    &["retry", "retry_unsafe", "attempt_timeout", "breaker", "fallback", "cache", "bulkhead", "rate_limit"];
 
 /// The keys that make sense for one tool only, so that an impl block cannot have them.
 const ONE_TOOL_ONLY: &[&str] =
@@ -86,6 +94,8 @@ pub(super) struct Args {
     pub(super) inherited: Option<Inherited>,
     #[darling(default, rename = "__told")]
     pub(super) told: Option<Word>,
+    #[darling(default, rename = "__inserted")]
+    pub(super) inserted: Option<Word>,
     /// Whether something that was written is not here, as it could not be read: then what is here is
     /// not what was meant.
     #[darling(skip)]
@@ -119,8 +129,9 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
         errors.push(found);
     }
     if args.skip.is_some() {
-        let others =
-            readable.iter().filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | TOLD)));
+        let others = readable
+            .iter()
+            .filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | TOLD | INSERTED)));
         for other in others {
             let message = "`skip` refuses everything but the hook; remove this key or `skip`";
             errors.push(Error::custom(message).with_span(&list::span_of(other)));

@@ -7,11 +7,11 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Ident, Meta, Visibility};
 
-use super::args::{self, Args, INHERITED, TOLD};
+use super::args::{self, Args, INHERITED, INSERTED, TOLD};
 use super::function::OpaqueFn;
 use super::opaque::{Member, OpaqueImpl};
 use super::value::Setting;
-use super::{expand, handler, rules, shape, tool};
+use super::{expand, handler, hooked, rules, shape, tool};
 use crate::project::Project;
 
 /// Expands the attribute on an impl block.
@@ -87,9 +87,11 @@ fn inherit(
     let (inherited, word) = (format_ident!("{INHERITED}"), format_ident!("{TOLD}"));
     let told = told.then(|| quote!(, #word));
     let Some(own_at) = own_at else {
-        let guarded = shape::can_inherit(function);
+        // A tool whose return type cannot carry an error has a record too: the hook reads its timeout.
+        let guarded = shape::can_inherit(function) || hooked::can_be_limited(function);
         if guarded {
-            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys) #told)]);
+            let inserted = format_ident!("{INSERTED}");
+            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #told)]);
             function.attrs.insert(tool_at, attribute);
         }
         return guarded;

@@ -6,6 +6,7 @@ mod block;
 mod expand;
 mod function;
 mod handler;
+mod hooked;
 mod layers;
 mod limits;
 mod list;
@@ -61,17 +62,25 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
 
 fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
-    let args = args::parse(attribute, &mut errors);
-    let Some(function) = errors.handle(syn::parse2::<OpaqueFn>(item).map_err(Error::from)) else {
+    let mut args = args::parse(attribute.clone(), &mut errors);
+    let Some(mut function) = errors.handle(syn::parse2::<OpaqueFn>(item).map_err(Error::from)) else {
         return errors.finish_with(TokenStream::new());
     };
+    hooked::take_in(&mut args, &mut function);
     if let Some(skip) = &args.skip {
         shape::skipped(&function, skip, &mut errors);
-        return errors.finish_with(expand::untouched(&function));
+        let (item, site) = (expand::untouched(&function), hooked::skipped(&args, &function, project));
+        let errors = errors.finish().err().map(Error::write_errors);
+        return Ok(quote::quote!(#item #site #errors));
+    }
+    if hooked::is_limited(&args, &function) {
+        let expanded = hooked::limited(&args, attribute, &function, project);
+        let errors = errors.finish().err().map(Error::write_errors);
+        return Ok(quote::quote!(#expanded #errors));
     }
     shape::check(&function, &mut errors);
     let plan = model::plan(&args, &function, project, &mut errors);
-    let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &function, project)) };
+    let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &hooked::hoisted(function), project)) };
     if args.inherited.is_none() {
         return Err(errors);
     }

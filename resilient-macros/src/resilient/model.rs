@@ -40,6 +40,18 @@ pub(super) struct Plan {
     pub(super) is_named: bool,
     /// The profiles that it follows, the strongest first.
     pub(super) profiles: Vec<String>,
+    pub(super) enforced: Enforced,
+}
+
+/// Where the policy is enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enforced {
+    /// In the function, as it expands.
+    ByFunction,
+    /// By the hook, which knows a timeout.
+    ByHook,
+    /// Nowhere: a sync tool, or one that opts out.
+    Nowhere,
 }
 
 /// The part of a plan that blocks and files can give as well.
@@ -106,6 +118,7 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         site_fn: args.inherited.is_some().then(|| super::expand::site_fn(&function.sig.ident)),
         is_named: args.name.is_some(),
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
+        enforced: Enforced::ByFunction,
     };
     // Rules between keys are asked where all of them are what was meant.
     let are_right = rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
@@ -116,6 +129,48 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         super::shape::repeatable(function, errors);
     }
     super::sight::check(function, args, &plan.guards.keys, errors);
+    plan
+}
+
+/// The plan of a tool that is not guarded by its function: the timeout and what the hook can use.
+///
+/// `inherited`: what of the block's keys that is.
+pub(super) fn plan_of_hooked(
+    args: &Args,
+    inherited: &Args,
+    enforced: Enforced,
+    function: &OpaqueFn,
+    project: &Project,
+    errors: &mut Accumulator,
+) -> Plan {
+    let tool = Tool::find(&function.attrs);
+    let own_name = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
+    let tool_name = tool.as_ref().map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
+    let name = args.name.as_ref().map(|name| name.0.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
+    let layers = Layers::of_function(args, inherited, tool_name.as_deref(), project.file.as_ref());
+    let mut guards = Guards::default();
+    if enforced == Enforced::ByHook {
+        let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout);
+        guards.timeout = timeout.map(|found| duration("timeout", &found, &mut guards.places));
+    }
+    let (effect, _) = safety::effect(args, tool.as_ref(), &[], errors);
+    let plan = Plan {
+        krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
+        name,
+        guards,
+        fallback: Vec::new(),
+        cache: None,
+        cache_key: None,
+        log_args: args.log_args.as_ref().map(|log_args| log_args.0.clone()).unwrap_or_default(),
+        effect,
+        is_tool: tool.is_some(),
+        tool_name,
+        site_fn: Some(super::expand::site_fn(&function.sig.ident)),
+        is_named: args.name.is_some(),
+        profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
+        enforced,
+    };
+    rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
     plan
 }
 

@@ -70,7 +70,7 @@ pub(super) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
 }
 
 /// Whether a tool that only inherits can be guarded: it is `async`, and its return type looks like
-/// one that can tell of a failure. Anything else gets the hook alone.
+/// one that can carry an error. The hook limits any other tool that is `async`.
 pub(super) fn can_inherit(function: &OpaqueFn) -> bool {
     function.sig.asyncness.is_some()
         && Tool::find(&function.attrs).is_some()

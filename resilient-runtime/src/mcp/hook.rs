@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use resilient_policy::{Effect, Fault};
 use rmcp::ErrorData;
@@ -20,11 +21,14 @@ use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::limit::Limit;
 use super::recounted::Recounted;
 use super::{Line, Operation, arguments, request, span, wire};
 use crate::context::{self, CallContext, CorrelationSource, Request};
+use crate::error::TimeoutScope;
 use crate::pipeline::barrier;
 use crate::registry::Registry;
+use crate::site::Site;
 use crate::statistics::{ErrorType, Outcome, ToolStatistics};
 use crate::{Classify as _, McpError, ResilienceError, telemetry};
 
@@ -57,17 +61,19 @@ type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 /// ```
 #[must_use]
 pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
-    hooked(router, |_| None)
+    // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
+    hooked(router, super::shared::limited_by_hook::<S>)
 }
 
-/// The same, where it is known that some tools are counted under other names.
+/// The same, with the records of the tools that have one.
 pub(super) fn hooked<S: Send + Sync + 'static>(
     mut router: ToolRouter<S>,
-    counted_as: impl Fn(&str) -> Option<&'static str>,
+    site_of: impl Fn(&str) -> Option<&'static Site>,
 ) -> ToolRouter<S> {
     for route in router.map.values_mut() {
         let tool: Arc<str> = route.attr.name.as_ref().into();
-        let name = counted_as(&tool).map_or_else(|| Arc::clone(&tool), Arc::from);
+        let site = site_of(&tool);
+        let name = site.map_or_else(|| Arc::clone(&tool), |site| Arc::from(site.name()));
         let statistics = Registry::global().statistics(&name);
         if name != tool {
             statistics.is_served_as(&tool);
@@ -75,7 +81,11 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
         let hook = Arc::new(Hook {
             statistics,
             name,
-            effect: effect(route.attr.annotations.as_ref()),
+            effect: match site.filter(|site| !site.is_guarded()).map(|site| site.policy().effect) {
+                None | Some(Effect::Unknown) => effect(route.attr.annotations.as_ref()),
+                Some(said) => said,
+            },
+            limited: site.filter(|site| site.is_limited_by_hook()),
             keeps_answers: AtomicU8::new(UNKNOWN),
             tool,
         });
@@ -92,6 +102,8 @@ struct Hook {
     name: Arc<str>,
     statistics: Arc<ToolStatistics>,
     effect: Effect,
+    /// The record of the tool, if the hook enforces its timeout.
+    limited: Option<&'static Site>,
     /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
     /// Known once it has been called.
     keeps_answers: AtomicU8,
@@ -122,19 +134,24 @@ impl Hook {
         }
         Box::pin(async move {
             let mut served = Served::new(&self, &call);
+            let mut limit = served.limit();
             let made = served.within(|| inner(call));
             let Some(mut handling) = made else { return served.panicked() };
             let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
-                Some(Poll::Pending) => Poll::Pending,
-                Some(Poll::Ready(answered)) => Poll::Ready(Some(answered)),
-                None => Poll::Ready(None),
+                Some(Poll::Pending) => match &mut limit {
+                    Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
+                    None => Poll::Pending,
+                },
+                Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
+                None => Poll::Ready(Ended::Panicked),
             })
             .await;
             // What is left of it may panic too.
             served.within(|| drop(handling));
             match answered {
-                Some(answered) => served.answered(answered),
-                None => served.panicked(),
+                Ended::Answered(answered) => served.answered(answered),
+                Ended::TimedOut => served.timed_out(limit.as_ref().map(Limit::length).unwrap_or_default()),
+                Ended::Panicked => served.panicked(),
             }
         })
     }
@@ -146,6 +163,13 @@ impl Hook {
             Some(*outer.tool == *self.tool && outer.id == request.id.to_string())
         }) == Some(true)
     }
+}
+
+/// How the tool's future ended.
+enum Ended {
+    Answered(Handled),
+    Panicked,
+    TimedOut,
 }
 
 /// A call that the hook is serving. Dropped before it has answered, it counts as cancelled.
@@ -284,6 +308,31 @@ impl<'h> Served<'h> {
             }
             unfinished => unfinished,
         }
+    }
+
+    /// The limit that the hook enforces, if it does. What runs in the call inherits its end.
+    fn limit(&mut self) -> Option<Limit> {
+        let limit = Limit::of(self.hook.limited?);
+        if let Some(context) = &mut self.context {
+            context.set_deadline(limit.end());
+        }
+        Some(limit)
+    }
+
+    /// The tool did not answer within the limit that the hook enforces.
+    fn timed_out(mut self, limit: Duration) -> Handled {
+        let error = ResilienceError::Timeout { scope: TimeoutScope::Call, limit };
+        {
+            let mut report = self.request.report();
+            report.outcome = Some(Outcome::Timeout);
+            report.attempts = 1;
+        }
+        self.fault = Some(error.kind().fault());
+        self.statistics.timed_out(TimeoutScope::Call);
+        self.failed(&error);
+        telemetry::failed(&self.span, &self.hook.name, &error, (self.started.elapsed(), 1), self.context.as_ref());
+        self.count(Outcome::Timeout, ErrorType::of_outcome(Outcome::Timeout), None);
+        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
     }
 
     fn panicked(mut self) -> Handled {

@@ -4,6 +4,7 @@
 mod arguments;
 mod error_data;
 mod hook;
+mod limit;
 mod line;
 mod offer;
 mod operation;

@@ -13,7 +13,7 @@ use crate::site::Site;
 /// Says the policy of each guarded tool in its `_meta`.
 pub(super) fn tell_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>, guarded: &[&'static Site]) {
     for route in router.map.values_mut() {
-        let site = guarded.iter().find(|site| site.tool() == Some(&*route.attr.name));
+        let site = guarded.iter().find(|site| site.has_policy() && site.tool() == Some(&*route.attr.name));
         if let Some(site) = site {
             let meta = route.attr.meta.get_or_insert_with(MetaObject::default);
             // What the tool says of itself stays.

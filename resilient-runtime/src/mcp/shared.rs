@@ -53,7 +53,7 @@ where
     }
     // Everything that the tools share is known, with its settings, before the first call.
     let guarded: Vec<_> = guarded.iter().map(|site| site()).collect();
-    for site in &guarded {
+    for site in guarded.iter().filter(|site| site.has_policy()) {
         site.bind();
     }
     // Built outside the lock: building runs the user's code, which may ask for another router.
@@ -61,8 +61,8 @@ where
     // A router may be put together from those of other blocks, whose tools are guarded there.
     let of_others = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
     let all: Vec<_> = guarded.iter().copied().chain(of_others).collect();
-    let counted_as = |tool: &str| all.iter().find(|site| site.tool() == Some(tool)).map(|site| site.name());
-    let mut router = super::hook::hooked(plain, counted_as);
+    let site_of = |tool: &str| all.iter().copied().find(|site| site.tool() == Some(tool));
+    let mut router = super::hook::hooked(plain, site_of);
     offer::tell_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
     let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables };
@@ -75,11 +75,17 @@ fn blocks_of<S: 'static>() -> Vec<Block> {
     blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect()
 }
 
+/// The record of a tool of this server that the hook limits.
+pub(super) fn limited_by_hook<S: 'static>(tool: &str) -> Option<&'static Site> {
+    let mut all = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
+    all.find(|site| site.is_limited_by_hook() && site.tool() == Some(tool))
+}
+
 /// To a test's lab a router is built in it, whoever built it before.
 #[cfg(feature = "testing")]
 fn bind_in_lab<S: 'static>() {
     if let Some(registry) = crate::registry::Registry::scoped() {
-        for site in blocks_of::<S>().iter().flat_map(|block| block.guarded) {
+        for site in blocks_of::<S>().iter().flat_map(|block| block.guarded).filter(|site| site.has_policy()) {
             site.bind_in(&registry);
         }
     }
@@ -91,7 +97,7 @@ pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> 
     let tools = router().map.keys().map(ToString::to_string).collect();
     let mine = blocks_of::<S>();
     crate::settings::Known {
-        sites: mine.iter().flat_map(|block| block.guarded).copied().collect(),
+        sites: mine.iter().flat_map(|block| block.guarded).copied().filter(|site| site.has_policy()).collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
         tools,
         ..crate::settings::Known::default()

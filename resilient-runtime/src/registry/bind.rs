@@ -80,7 +80,7 @@ impl Registry {
         } else {
             entry(&mut self.lock().functions, site.name())
         };
-        if breaker.is_none() {
+        if breaker.is_none() && site.is_guarded() {
             // A series is there from the start.
             let _ = statistics.own_attempts();
         }

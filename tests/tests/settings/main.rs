@@ -37,6 +37,13 @@ impl Make {
         Ok(String::new())
     }
 
+    /// Cannot carry an error, so the hook enforces its timeout.
+    #[tool]
+    async fn describe(&self) -> String {
+        let Self = self;
+        String::new()
+    }
+
     /// Has the hook alone.
     #[tool]
     fn now(&self) -> String {

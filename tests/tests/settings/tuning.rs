@@ -117,3 +117,14 @@ fn a_stronger_value_begins_where_a_weaker_one_took_everything_away() {
     assert_eq!(list.breaker.map(|breaker| breaker.name), Some("make-eu"));
     assert_eq!(policy(&registry, "run.scenario").policy.breaker, None);
 }
+
+#[test]
+fn a_variable_tunes_the_timeout_that_the_hook_enforces_and_adds_no_other_key() {
+    let (started, registry) = start(&[("RESILIENT__TOOL__DESCRIBE__TIMEOUT", "3s")]);
+    started.expect("nothing is wrong");
+    let describe = policy(&registry, "describe");
+    assert_eq!((describe.policy.timeout, describe.policy.breaker), (3 * SECOND, None));
+    let (refused, _) = start(&[("RESILIENT__TOOL__DESCRIBE__RETRY__MAX", "2")]);
+    let problems = refused.expect_err("refused");
+    assert!(problems.to_string().contains("RESILIENT__TOOL__DESCRIBE__RETRY__MAX"), "{problems}");
+}

@@ -28,6 +28,20 @@ pub(super) fn untouched(function: &OpaqueFn) -> TokenStream {
     quote!(#(#attrs)* #vis #sig #body)
 }
 
+/// A tool that the hook limits, and the record from which the hook reads how.
+pub(super) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+    let (OpaqueFn { attrs, vis, sig, body }, documented) = (function, documented(plan));
+    let site = hooked_site(plan, function);
+    quote!(#(#attrs)* #documented #vis #sig #body #site)
+}
+
+/// The function that owns the record of a tool without a guarded function.
+pub(super) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+    let at = glue(&function.sig.ident);
+    let krate = &plan.krate;
+    site(plan, span::line(function.sig.ident.span()), &exactly(quote!(#krate::__private), at), at).1
+}
+
 /// The guarded function.
 pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
     let Some(output) = function.output() else { return untouched(function) };

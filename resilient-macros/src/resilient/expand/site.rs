@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::super::function::OpaqueFn;
-use super::super::model::{Breaker, Plan};
+use super::super::model::{Breaker, Enforced, Plan};
 use super::super::policy;
 use super::super::span::glue;
 use crate::krate::Krate;
@@ -31,6 +31,11 @@ pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
         }
         Some(Breaker::Named(..)) | None => TokenStream::new(),
     };
+    let enforced = match plan.enforced {
+        Enforced::ByFunction => TokenStream::new(),
+        Enforced::ByHook => quote_spanned!(at=> .limited_by_hook()),
+        Enforced::Nowhere => quote_spanned!(at=> .not_limited()),
+    };
     // `line!()` would say where the block begins.
     let line = line.map_or_else(|| quote_spanned!(at=> ::core::line!()), |line| quote!(#line));
     let record = quote_spanned!(at=>
@@ -42,7 +47,7 @@ pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
                 line: #line,
             },
             #policy,
-        ) #tool #breaker #profiles;
+        ) #tool #breaker #profiles #enforced;
     );
     let Some(owner) = &plan.site_fn else {
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);

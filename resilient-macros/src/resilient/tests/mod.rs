@@ -314,21 +314,51 @@ fn what_is_said_of_a_parameter_is_said_where_the_body_sees_it() {
 }
 
 #[test]
-fn a_tool_that_cannot_tell_of_a_failure_inherits_the_hook_alone() {
-    for (output, guarded) in [
-        (quote!(Result<String, E>), true),
-        (quote!(rmcp::model::CallToolResult), true),
-        (quote!(CallToolResponse), true),
-        (quote!(MyResult), true),
-        (quote!(InputRequiredResult), false),
-        (quote!(GetPromptResult), false),
-        (quote!(Json<Told>), false),
-        (quote!(()), false),
+fn the_hook_limits_an_async_tool_whose_return_type_cannot_carry_an_error() {
+    for (output, by_hook) in [
+        (quote!(Result<String, E>), false),
+        (quote!(rmcp::model::CallToolResult), false),
+        (quote!(CallToolResponse), false),
+        (quote!(MyResult), false),
+        (quote!(InputRequiredResult), true),
+        (quote!(GetPromptResult), true),
+        (quote!(Json<Told>), true),
+        (quote!(()), true),
     ] {
-        let block = quote!(#[tool_router] impl S { #[tool] async fn f(&self) -> #output { todo!() } });
-        let expanded = expand(quote!(timeout = "1s"), &block).to_string();
-        assert_eq!(expanded.contains("__inherited"), guarded, "{output}");
+        let tool = quote!(#[tool] async fn f(&self) -> #output { todo!() });
+        let block = expand(quote!(timeout = "1s"), &quote!(#[tool_router] impl S { #tool })).to_string();
+        assert!(block.contains("__inherited"), "{output}");
+        let expanded = pretty(quote!(__inherited(timeout = "1s"), __inserted), tool);
+        assert_eq!(expanded.contains("limited_by_hook"), by_hook, "{output}: {expanded}");
     }
+}
+
+#[test]
+fn a_sync_tool_inherits_the_hook_alone() {
+    let block = quote!(
+        #[tool_router]
+        impl S {
+            #[tool]
+            fn f(&self) -> String {
+                todo!()
+            }
+        }
+    );
+    assert!(!expand(quote!(timeout = "1s"), &block).to_string().contains("__inherited"));
+}
+
+#[test]
+fn a_key_that_needs_an_error_is_refused_on_a_tool_that_cannot_carry_one() {
+    let tool = quote!(
+        #[tool]
+        async fn f(&self) -> String {
+            todo!()
+        }
+    );
+    let said = messages(quote!(retry = 1, breaker = "x", bulkhead = none, timeout = "1s", __inherited()), tool);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("`retry` needs a return type that can carry an error"), "{said:?}");
+    assert!(said[1].starts_with("`breaker` needs a return type that can carry an error"), "{said:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use resilient_runtime::{McpError, ResilienceError, resilient};
-use rmcp::handler::server::wrapper::Json;
+use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::{
     CallToolResponse, CallToolResult, ContentBlock, GetPromptResponse, GetPromptResult, InputRequiredResult,
     PromptMessage,
@@ -10,7 +10,7 @@ use rmcp::model::{
 use rmcp::{ErrorData, prompt, prompt_router, tool, tool_router};
 
 /// What is answered.
-#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Told {
     /// Which.
     pub number: u32,
@@ -79,6 +79,33 @@ impl Server {
     /// Nothing, in words.
     #[tool]
     async fn unit(&self) -> () {}
+
+    /// No result, and its own timeout, name and effect.
+    #[resilient(timeout = "1s", name = "returns.own", read_only, log_args(number))]
+    #[tool]
+    async fn text_with_own_keys(&self, Parameters(Told { number }): Parameters<Told>) -> String {
+        number.to_string()
+    }
+
+    /// Structure, and no key of its own.
+    #[resilient]
+    #[tool]
+    async fn json_with_attribute(&self) -> Json<Told> {
+        Json(Told { number: 1 })
+    }
+
+    /// Not async, with what the hook can use.
+    #[resilient(name = "returns.sync", idempotent)]
+    #[tool]
+    fn sync_with_own_keys(&self) -> String {
+        String::new()
+    }
+
+    /// A future, written out.
+    #[tool]
+    fn future(&self) -> std::pin::Pin<Box<dyn Future<Output = String> + Send + '_>> {
+        Box::pin(async { String::new() })
+    }
 
     /// A block.
     #[tool]
@@ -209,7 +236,7 @@ impl Server {
 }
 
 fn main() {
-    assert_eq!(Server::tool_router().list_all().len(), 24);
+    assert_eq!(Server::tool_router().list_all().len(), 28);
     assert_eq!(Server::prompt_router().list_all().len(), 3);
     let _: Option<GetPromptResponse> = None;
 }

@@ -1,0 +1,231 @@
+//! Tools of a block that the hook limits instead of a guarded function: their return type cannot
+//! carry an error, so the timeout is enforced around them. And attributes that the block could not see.
+
+use darling::Error;
+use darling::error::Accumulator;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::Parser;
+use syn::{AttrStyle, Attribute, Meta, Type};
+
+use super::args::{self, Args, Inherited};
+use super::function::OpaqueFn;
+use super::model::{Enforced, Plan};
+use super::span::glue;
+use super::tool::{self, Tool};
+use super::{expand, list, model, shape};
+use crate::project::Project;
+
+/// Whether the hook limits this tool of a block, not the function itself.
+pub(super) fn is_limited(args: &Args, function: &OpaqueFn) -> bool {
+    let carries_no_error = args.inserted.is_some() || has_no_error(function);
+    args.inherited.is_some() && (carries_no_error && can_be_limited(function) || is_sync_with_words(args, function))
+}
+
+/// Whether the hook can limit a tool that inherits from its block: rmcp awaits it, and nothing says
+/// that its return type carries an error.
+pub(super) fn can_be_limited(function: &OpaqueFn) -> bool {
+    Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt)
+        && !shape::can_inherit(function)
+        && (function.sig.asyncness.is_some() || returns_a_future(function))
+}
+
+/// A function that returns a future, written out.
+fn returns_a_future(function: &OpaqueFn) -> bool {
+    match function.output() {
+        Some(Type::ImplTrait(output)) => output.bounds.to_token_stream().to_string().contains("Future"),
+        Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            matches!(name.as_str(), "Pin" | "BoxFuture" | "LocalBoxFuture" | "MaybeBoxFuture")
+        }),
+        _ => false,
+    }
+}
+
+/// A sync tool whose attribute says only what the hook can use.
+fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
+    let says_something =
+        args.name.is_some() || args.read_only.is_some() || args.idempotent.is_some() || args.log_args.is_some();
+    says_something
+        && args.timeout.is_none()
+        && function.sig.asyncness.is_none()
+        && !function.is_boxed_already()
+        && Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt)
+}
+
+/// Whether the return type is certainly none that carries an error. Any other name may be an alias.
+fn has_no_error(function: &OpaqueFn) -> bool {
+    const PLAIN: &[&str] = &[
+        "String",
+        "Json",
+        "Vec",
+        "Option",
+        "Cow",
+        "Value",
+        "Content",
+        "ContentBlock",
+        "bool",
+        "char",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "usize",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "isize",
+        "f32",
+        "f64",
+    ];
+    match function.output() {
+        Some(Type::Path(path)) => {
+            path.path.segments.last().is_some_and(|last| {
+                PLAIN.iter().any(|plain| last.ident == plain) || last.ident == "InputRequiredResult"
+            })
+        }
+        None | Some(Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_)) => true,
+        Some(_) => false,
+    }
+}
+
+/// The tool as it was, and beside it the record from which the hook reads its timeout.
+pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, project: &Project) -> TokenStream {
+    let mut errors = Error::accumulator();
+    shape::second(&function.attrs, &mut errors);
+    needs_an_error(written, &mut errors);
+    let plan = plan(args, function, project, &mut errors);
+    super::sight::check(function, args, &plan.guards.keys, &mut errors);
+    match errors.finish() {
+        Ok(()) => expand::hooked(&plan, &show_arguments(&plan, function)),
+        Err(errors) => {
+            let (item, dummy) = (expand::untouched(function), expand::dummy_site(function, &plan.krate));
+            let errors = errors.write_errors();
+            quote!(#item #dummy #errors)
+        }
+    }
+}
+
+fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> Plan {
+    let is_awaited = function.sig.asyncness.is_some() || returns_a_future(function);
+    let enforced = if is_awaited { Enforced::ByHook } else { Enforced::Nowhere };
+    model::plan_of_hooked(args, &inherited(args), enforced, function, project, errors)
+}
+
+/// What `log_args` shows is seen where the body begins: its parameters have their names there.
+fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
+    let mut function = hoisted(function.clone());
+    let (Some(first), Some(owner)) = (plan.log_args.first(), &plan.site_fn) else { return function };
+    let at = glue(first);
+    let shown = plan.log_args.iter().map(|shown| {
+        let name = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+        let at = glue(shown);
+        quote_spanned!(at=> __shown.add(#name, &(#shown));)
+    });
+    let body = function.body.stream();
+    let mut group = Group::new(
+        function.body.delimiter(),
+        quote_spanned!(at=> Self::#owner().entry().log_args(|__shown| { #(#shown)* }).show(); #body),
+    );
+    group.set_span(function.body.span());
+    function.body = group;
+    function
+}
+
+/// Beside a tool that opts out where the block could not see it: the record that its router asks for.
+pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
+    args.inherited.as_ref()?;
+    let own = Args { inherited: args.inherited.clone(), told: args.told.clone(), ..Args::default() };
+    let mut nothing = Error::accumulator();
+    let plan = model::plan_of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
+    drop(nothing.into_inner());
+    Some(expand::hooked_site(&plan, function))
+}
+
+/// Refuses the keys that need a return type which can carry an error.
+fn needs_an_error(written: TokenStream, errors: &mut Accumulator) {
+    let mut told = Error::accumulator();
+    let entries = list::entries(written, args::KEYS, &mut told);
+    drop(told.into_inner());
+    for entry in &entries {
+        let Some(name) = list::name_of(entry).filter(|name| args::NEEDS_AN_ERROR.contains(&name.as_str())) else {
+            continue;
+        };
+        if !entry.to_token_stream().to_string().ends_with("= none") {
+            let message = format!(
+                "`{name}` needs a return type that can carry an error: `Result<T, E>`, `CallToolResult` or \
+                 `CallToolResponse`; of the limits, this tool can have `timeout` alone"
+            );
+            errors.push(Error::custom(message).with_span(&list::span_of(entry)));
+        }
+    }
+}
+
+/// Takes in what the block has inserted below an attribute that it could not see: one in `cfg_attr`, or
+/// under another name.
+pub(super) fn take_in(args: &mut Args, function: &mut OpaqueFn) {
+    if args.inherited.is_some() {
+        return;
+    }
+    let below = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient") && inserted(attr).is_some());
+    let Some(inserted) = below.map(|below| function.attrs.remove(below)).as_ref().and_then(inserted) else { return };
+    args.inherited = inserted.inherited;
+    args.told = inserted.told;
+}
+
+/// The keys in an attribute that a block has inserted.
+fn inserted(attr: &Attribute) -> Option<Args> {
+    let Meta::List(list) = &attr.meta else { return None };
+    let args = args::parse_silently(list.tokens.clone());
+    args.inserted.is_some().then_some(args)
+}
+
+/// The keys of the block that the hook can use.
+pub(super) fn inherited(args: &Args) -> Args {
+    let Some(Inherited(inherited)) = &args.inherited else { return Args::default() };
+    Args {
+        timeout: inherited.timeout.clone(),
+        profile: inherited.profile.clone(),
+        krate: inherited.krate.clone(),
+        is_incomplete: inherited.is_incomplete,
+        ..Args::default()
+    }
+}
+
+/// The function with the inner attributes of its body above it, where an expression in the body can
+/// have none. Documentation comes last and everything else first: rmcp takes what it finds after the
+/// last other attribute for the tool's description.
+pub(super) fn hoisted(mut function: OpaqueFn) -> OpaqueFn {
+    let (inner, rest) = split_inner(function.body.stream());
+    if inner.is_empty() {
+        return function;
+    }
+    let mut body = Group::new(function.body.delimiter(), rest);
+    body.set_span(function.body.span());
+    function.body = body;
+    let (docs, others): (Vec<_>, Vec<_>) = inner.into_iter().partition(|attr| attr.path().is_ident("doc"));
+    function.attrs = others.into_iter().chain(function.attrs).chain(docs).collect();
+    function
+}
+
+/// The inner attributes with which a body begins, as outer ones, and the rest.
+fn split_inner(body: TokenStream) -> (Vec<Attribute>, TokenStream) {
+    let mut tokens = body.clone().into_iter();
+    if !matches!(tokens.next(), Some(TokenTree::Punct(hash)) if hash.as_char() == '#')
+        || !matches!(tokens.next(), Some(TokenTree::Punct(not)) if not.as_char() == '!')
+    {
+        return (Vec::new(), body);
+    }
+    let split = |input: syn::parse::ParseStream<'_>| {
+        let attrs = input.call(Attribute::parse_inner)?;
+        Ok((attrs, input.parse::<TokenStream>()?))
+    };
+    let Ok((mut attrs, rest)) = Parser::parse2(split, body.clone()) else { return (Vec::new(), body) };
+    for attr in &mut attrs {
+        attr.style = AttrStyle::Outer;
+    }
+    (attrs, rest)
+}

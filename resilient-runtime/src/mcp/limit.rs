@@ -1,0 +1,42 @@
+//! The time limit of a tool that the hook enforces: its return type cannot carry an error, so no
+//! guarded function does.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep_until};
+
+use crate::clock::{self, Moment};
+use crate::site::Site;
+
+/// The limit of one call.
+pub(super) struct Limit {
+    length: Duration,
+    end: Moment,
+    /// Armed when the tool is not ready at its first poll.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Limit {
+    /// The limit of a call that begins now, by the tool's policy and the settings of the start.
+    pub(super) fn of(site: &Site) -> Self {
+        let binding = site.bind();
+        Self { length: binding.policy().timeout, end: Moment::now().after(binding.timeout), timer: None }
+    }
+
+    pub(super) fn length(&self) -> Duration {
+        self.length
+    }
+
+    pub(super) fn end(&self) -> Moment {
+        self.end
+    }
+
+    /// Waits for the end of the limit.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let end = self.end;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end.instant())));
+        clock::poll_timer(timer.as_mut(), cx)
+    }
+}
