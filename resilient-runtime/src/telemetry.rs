@@ -78,11 +78,20 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
         keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
     }
-    // Private text too.
+    log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&told, error));
+}
+
+/// Logs an error with its private text, at the level of its severity.
+pub(crate) fn log_error(
+    span: &Span,
+    (tool, elapsed, attempts): (&str, Duration, u32),
+    context: Option<&CallContext>,
+    (told, error): (&Told, &dyn McpError),
+) {
     barrier(|| {
-        let duration_ms = saturating_millis(call.elapsed());
-        let correlation_id = id(call.context());
-        let _entered = call.span().enter();
+        let duration_ms = saturating_millis(elapsed);
+        let correlation_id = id(context);
+        let _entered = span.enter();
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(

@@ -8,6 +8,7 @@ mod line;
 mod offer;
 mod operation;
 mod operator;
+mod own_failure;
 mod recounted;
 pub(crate) mod request;
 mod results;
@@ -15,6 +16,9 @@ mod routed;
 mod shared;
 mod span;
 mod wire;
+
+/// What a route of the router answers.
+type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 pub use hook::instrument;
 pub use operator::operator_tools;
@@ -27,5 +31,6 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 pub(crate) use line::Line;
 pub(crate) use operation::Operation;
+pub(crate) use own_failure::Converted;
 pub(crate) use results::{meaning_of_response, meaning_of_result};
 pub(crate) use wire::{error_data, tool_error};
