@@ -5,6 +5,7 @@ mod common;
 use std::process::{Command, Output};
 
 use common::{call, connect};
+use resilient_examples::upstream::{Upstream, phase::Phase};
 use serde_json::json;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_make-server");
@@ -107,5 +108,25 @@ async fn both_builds_answer_with_structured_content() {
         assert_eq!(result.is_error, Some(true));
         let result = call(&service, "get_scenario", json!({ "id": 101, "verbose": true })).await;
         assert_eq!(result.is_error, Some(true), "an argument that does not exist");
+    }
+}
+
+#[tokio::test]
+async fn a_run_without_a_usable_answer_is_told_as_one_that_may_have_happened() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let upstream = Upstream::start("token-of-this-test", 1).await.unwrap();
+    let base = upstream.base_url();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    for phase in [Phase::BrokenJson, Phase::Dropped, Phase::Outage] {
+        let enter = format!("{}/demo/phase/{}", upstream.origin(), phase.name());
+        http.post(enter).send().await.unwrap().error_for_status().unwrap();
+        let env = [("MAKE_API_TOKEN", "token-of-this-test"), ("MAKE_BASE_URL", base.as_str())];
+        let service = connect(SERVER, &[], &env).await;
+        let result = call(&service, "run_scenario", json!({ "id": 101 })).await;
+        let text = &result.content[0].as_text().unwrap().text;
+        assert_eq!(result.is_error, Some(true), "{phase}: {text}");
+        assert!(text.contains("It may have taken effect; check before repeating it."), "{phase}: {text}");
+        assert!(!text.contains("ry again"), "{phase}: {text}");
+        service.cancel().await.unwrap();
     }
 }

@@ -222,6 +222,23 @@ impl ErrorKind {
         )
     }
 
+    /// Whether an error of this kind leaves open if the request took effect: it may have been carried out
+    /// although there is no usable answer.
+    ///
+    /// ```
+    /// use resilient_policy::ErrorKind;
+    ///
+    /// assert!(ErrorKind::Timeout.leaves_effect_open());
+    /// assert!(!ErrorKind::RateLimited.leaves_effect_open());
+    /// ```
+    #[must_use]
+    pub const fn leaves_effect_open(self) -> bool {
+        matches!(
+            self,
+            Self::Timeout | Self::Connection | Self::Unavailable | Self::BadResponse | Self::Cancelled | Self::Internal
+        )
+    }
+
     /// How urgent it is for whoever runs the server.
     #[must_use]
     pub const fn severity(self) -> Severity {

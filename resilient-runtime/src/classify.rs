@@ -47,9 +47,19 @@ pub trait Classify {
     /// The kind that decides about retry, breaker, fallback and what the client reads.
     fn kind(&self) -> ErrorKind;
 
-    /// How long the sender asked to wait. Default: it did not say.
+    /// How long the sender asked to wait. Default: it did not say. More than [`LONGEST_RETRY_AFTER`] is
+    /// treated as that.
     fn retry_after(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether it is certain that the request was not carried out, because it was never sent: a connection
+    /// that was refused, for example. Default: `false`, which leaves it open.
+    ///
+    /// After a call that may not be repeated, the client reads "It may have taken effect; check before
+    /// repeating it." if the kind [leaves the effect open](ErrorKind::leaves_effect_open) and this is `false`.
+    fn was_not_performed(&self) -> bool {
+        false
     }
 }
 
@@ -61,6 +71,10 @@ impl<T: Classify + ?Sized> Classify for &T {
     fn retry_after(&self) -> Option<Duration> {
         (**self).retry_after()
     }
+
+    fn was_not_performed(&self) -> bool {
+        (**self).was_not_performed()
+    }
 }
 
 impl<T: Classify + ?Sized> Classify for Box<T> {
@@ -70,6 +84,10 @@ impl<T: Classify + ?Sized> Classify for Box<T> {
 
     fn retry_after(&self) -> Option<Duration> {
         (**self).retry_after()
+    }
+
+    fn was_not_performed(&self) -> bool {
+        (**self).was_not_performed()
     }
 }
 
@@ -98,6 +116,12 @@ impl Classify for std::io::Error {
             _ => ErrorKind::Internal,
         }
     }
+
+    fn was_not_performed(&self) -> bool {
+        use std::io::ErrorKind as Io;
+        // Only connecting ends so, before anything is sent.
+        matches!(self.kind(), Io::ConnectionRefused | Io::AddrNotAvailable)
+    }
 }
 
 #[cfg(feature = "reqwest")]
@@ -116,6 +140,10 @@ impl Classify for reqwest::Error {
             // Connecting, sending the request, reading the body.
             ErrorKind::Connection
         }
+    }
+
+    fn was_not_performed(&self) -> bool {
+        self.is_connect() || self.is_builder()
     }
 }
 

@@ -78,8 +78,7 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
     if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
         keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
     }
-    // Private text too.
-    log_failed(call.span(), tool, (&told, error), (call.elapsed(), attempts), call.context());
+    log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&told, error));
 }
 
 /// Logs an error that ended a call of a tool without a guarded function.
@@ -93,19 +92,18 @@ pub(crate) fn failed(
     ended: (Duration, u32),
     context: Option<&CallContext>,
 ) {
-    log_failed(span, tool, (&Told::by(error), error), ended, context);
+    log_error(span, (tool, ended.0, ended.1), context, (&Told::by(error), error));
 }
 
-/// Logs an error that ended a call, private text included, as loud as its severity.
-fn log_failed(
+/// Logs an error with its private text, at the level of its severity.
+pub(crate) fn log_error(
     span: &Span,
-    tool: &str,
-    (told, error): (&Told, &dyn McpError),
-    (duration, attempts): (Duration, u32),
+    (tool, elapsed, attempts): (&str, Duration, u32),
     context: Option<&CallContext>,
+    (told, error): (&Told, &dyn McpError),
 ) {
     barrier(|| {
-        let duration_ms = saturating_millis(duration);
+        let duration_ms = saturating_millis(elapsed);
         let correlation_id = id(context);
         let _entered = span.enter();
         macro_rules! tell {

@@ -118,7 +118,7 @@ pub(super) enum AtlassianError {
         kind = unavailable,
         // Nobody should do by hand what may have been done.
         fallback = false,
-        message = "Jira did not confirm the change; it may have taken effect.",
+        message = "Jira did not confirm the change.",
         hint = "Check with get_issue or search_issues before you repeat it."
     )]
     Unconfirmed { source: Option<Box<AtlassianError>> },

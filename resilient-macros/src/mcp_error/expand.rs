@@ -48,6 +48,14 @@ impl<'m, 'a> Expansion<'m, 'a> {
                 }
             }
         });
+        let unsure = quote_spanned!(span=> false);
+        let was_not_performed = partial(self.model, &unsure, |case| self.was_not_performed(case)).map(|body| {
+            quote_spanned! {span=>
+                fn was_not_performed(&self) -> bool {
+                    #body
+                }
+            }
+        });
         let header = self.header(&quote_spanned!(span=> #krate::Classify), &Bounds::of_classify(self.model));
         quote_spanned! {span=>
             #header {
@@ -55,6 +63,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
                     #kind
                 }
                 #retry_after
+                #was_not_performed
             }
         }
     }
@@ -205,6 +214,19 @@ impl<'m, 'a> Expansion<'m, 'a> {
             Answer::Own(Own { retry_after: Some(field), .. }) => {
                 Some(Arm::with(vec![field], self.ask("retry_after", field)))
             }
+            Answer::Own(Own { kind: KindFrom::Classify(field), .. }) => {
+                let asked = self.ask("classify", field);
+                Some(Arm::with(vec![field], quote_spanned!(*span=> #method(#asked))))
+            }
+            Answer::Own(_) => None,
+        }
+    }
+
+    fn was_not_performed(&self, case: &Case<'a>) -> Option<Arm<'a>> {
+        let Self { krate, span, .. } = self;
+        let method = quote_spanned!(*span=> #krate::Classify::was_not_performed);
+        match &case.answer {
+            Answer::Field(field) => Some(self.delegate(field, &method)),
             Answer::Own(Own { kind: KindFrom::Classify(field), .. }) => {
                 let asked = self.ask("classify", field);
                 Some(Arm::with(vec![field], quote_spanned!(*span=> #method(#asked))))

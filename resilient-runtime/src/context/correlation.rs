@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::redact;
+
 /// The longest id that a client may bring along.
 const LONGEST: usize = 128;
 
@@ -70,10 +72,18 @@ impl CorrelationId {
         super::trace::id(header).map(|id| Self(Repr::Number(id)))
     }
 
-    /// An id that the client chose: 1 to 128 characters of `[A-Za-z0-9._-]`.
+    /// The id of a trace, unless it is the invalid one.
+    #[cfg(all(feature = "otel", feature = "rmcp"))]
+    pub(crate) fn from_trace(id: u128) -> Option<Self> {
+        (id != 0).then_some(Self(Repr::Number(id)))
+    }
+
+    /// An id that the client chose: 1 to 128 characters of `[A-Za-z0-9._-]`. One that has the form of a
+    /// secret is refused: the log would mask it, and the answer would show it.
     pub(crate) fn from_client(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        ((1..=LONGEST).contains(&text.len()) && text.bytes().all(plain)).then(|| Self(Repr::Text(text.into())))
+        let is_valid = (1..=LONGEST).contains(&text.len()) && text.bytes().all(plain) && redact::text(text) == text;
+        is_valid.then(|| Self(Repr::Text(text.into())))
     }
 }
 
@@ -119,7 +129,15 @@ mod tests {
     #[test]
     fn a_clients_id_is_short_and_plain() {
         assert!(CorrelationId::from_client("order-4711_a.b").is_some());
-        for bad in ["", "a b", "a\nb", "é", &"x".repeat(129)] {
+        for bad in [
+            "sk-12345678",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+            "",
+            "a b",
+            "a\nb",
+            "é",
+            &"x".repeat(129),
+        ] {
             assert!(CorrelationId::from_client(bad).is_none(), "{bad}");
         }
     }

@@ -117,6 +117,9 @@ pub(crate) struct Report {
     /// Where the call is counted, if not under the name of its route.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) warnings: Vec<String>,
+    /// The framework's own failures that became JSON-RPC errors within this request.
+    #[cfg(feature = "rmcp")]
+    pub(crate) converted: Vec<crate::mcp::Converted>,
 }
 
 /// That something else answered, and why.

@@ -15,7 +15,7 @@ pub use catalog::CatalogEntry;
 pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
 pub(crate) use text::{log_chain, public_text};
 
-use crate::Classify;
+use crate::{Classify, LONGEST_RETRY_AFTER};
 
 /// An error that a tool may answer with.
 ///
@@ -212,7 +212,7 @@ impl Failure {
     pub(crate) fn of<E: McpError + ?Sized>(error: &E) -> Self {
         Self {
             kind: error.kind(),
-            retry_after: error.retry_after(),
+            retry_after: error.retry_after().map(|wait| wait.min(LONGEST_RETRY_AFTER)),
             retry_override: error.retry_override(),
             trips_breaker: error.trips_breaker(),
             falls_back: error.falls_back(),

@@ -23,7 +23,7 @@ use tracing::Span;
 
 use super::limit::Limit;
 use super::recounted::Recounted;
-use super::{Line, Operation, arguments, request, span, wire};
+use super::{Handled, Line, Operation, arguments, own_failure, request, span, wire};
 use crate::context::{self, CallContext, CorrelationSource, Request};
 use crate::error::TimeoutScope;
 use crate::pipeline::barrier;
@@ -32,7 +32,6 @@ use crate::site::Site;
 use crate::statistics::{ErrorType, Outcome, ToolStatistics};
 use crate::{Classify as _, McpError, ResilienceError, telemetry};
 
-type Handled = Result<CallToolResponse, ErrorData>;
 type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 
 /// Wraps every route of a router: disabled routes and the notifier stay as they are.
@@ -242,7 +241,15 @@ impl<'h> Served<'h> {
         ended.flatten()
     }
 
+    /// The answer, with a failure of the framework as a result of the tool.
+    fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
+        let Err(error) = answered else { return answered };
+        let request = Arc::clone(&self.request);
+        self.within(|| own_failure::result(&error, &request)).flatten().unwrap_or(Err(error))
+    }
+
     fn answered(mut self, answered: Handled) -> Handled {
+        let answered = self.with_own_failures_as_results(answered);
         let (claimed, reported) = {
             let report = self.request.report();
             (report.claimed, report.outcome)
@@ -342,7 +349,7 @@ impl<'h> Served<'h> {
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
     }
 
-    /// Counts an error that no guarded function knows of.
+    /// Counts and logs an error that no guarded function knows of.
     fn failed(&self, error: &dyn McpError) {
         let (claimed, attempts) = {
             let report = self.request.report();
@@ -351,6 +358,8 @@ impl<'h> Served<'h> {
         let statistics = claimed.as_ref().unwrap_or(&self.statistics);
         let told = telemetry::Told::by(error);
         let code = statistics.failed(&told.code, told.kind, told.severity);
+        let call = (&*self.hook.name, self.started.elapsed(), attempts);
+        telemetry::log_error(&self.span, call, self.context.as_ref(), (&told, error));
         if let Some(context) = &self.context {
             let recent = Registry::here(Registry::recent);
             telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, (&told, error), attempts, context);

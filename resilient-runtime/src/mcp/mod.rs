@@ -9,6 +9,7 @@ mod line;
 mod offer;
 mod operation;
 mod operator;
+mod own_failure;
 mod recounted;
 pub(crate) mod request;
 mod results;
@@ -16,6 +17,9 @@ mod routed;
 mod shared;
 mod span;
 mod wire;
+
+/// What a route of the router answers.
+type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 pub use hook::instrument;
 pub use operator::operator_tools;
@@ -28,6 +32,7 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 pub(crate) use line::Line;
 pub(crate) use operation::Operation;
+pub(crate) use own_failure::Converted;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
 pub(crate) use results::{meaning_of_response, meaning_of_result};

@@ -41,12 +41,13 @@ pub(crate) fn context(
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)
 }
 
-/// The trace id of the request, else the client's own id, else a random one.
+/// The trace id of the parent that the call's span gets, else the client's own id, else a random one.
 pub(super) fn correlation(
     asked: &RequestContext<RoleServer>,
     traceparent: Option<&str>,
 ) -> (CorrelationId, CorrelationSource) {
-    if let Some(id) = traceparent.and_then(CorrelationId::from_traceparent) {
+    let sent = traceparent.and_then(CorrelationId::from_traceparent);
+    if let Some(id) = sent.or_else(|| trace_around(asked)) {
         return (id, CorrelationSource::Trace);
     }
     let given = asked.meta.0.0.get(wire::CORRELATION_META).and_then(|id| id.as_str());
@@ -54,6 +55,17 @@ pub(super) fn correlation(
         return (id, CorrelationSource::Client);
     }
     (CorrelationId::random(), CorrelationSource::Generated)
+}
+
+/// The trace that the request belongs to if its `_meta` names none: that of the HTTP headers, unless
+/// OpenTelemetry knows better.
+fn trace_around(asked: &RequestContext<RoleServer>) -> Option<CorrelationId> {
+    #[cfg(feature = "otel")]
+    if let Some(trace) = crate::otel::trace_around(asked) {
+        return CorrelationId::from_trace(u128::from_be_bytes(trace.to_bytes()));
+    }
+    let parts = asked.extensions.get::<http::request::Parts>()?;
+    CorrelationId::from_traceparent(parts.headers.get("traceparent")?.to_str().ok()?)
 }
 
 fn note_several() {

@@ -8,11 +8,12 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject};
 use serde_json::{Map, Value, json};
 
+use super::own_failure;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
 use crate::error::{McpError, public_text};
 use crate::pipeline::barrier;
-use crate::redact;
+use crate::{LONGEST_RETRY_AFTER, redact};
 
 macro_rules! meta_key {
     ($name:literal) => {
@@ -58,7 +59,9 @@ pub(crate) fn error_data<E: McpError + ?Sized>(error: &E) -> ErrorData {
         ErrorKind::InvalidInput | ErrorKind::NotFound => ErrorCode::INVALID_PARAMS.0,
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
-    ErrorData::new(ErrorCode(code), told.text, Some(json!({ ERROR_META: told.object })))
+    let data = ErrorData::new(ErrorCode(code), told.text, Some(json!({ ERROR_META: told.object })));
+    barrier(|| own_failure::remember(error, &data));
+    data
 }
 
 /// An error in both forms.
@@ -83,25 +86,25 @@ impl Told {
         let code = public_text(&error.code());
         let message = public_text(&error.public_message());
         let hint = error.hint().map(|hint| public_text(&hint));
-        let retry_after = error.retry_after().max(call.retry_after);
+        let retry_after = wait_of(error).max(call.retry_after);
         let repeatable = call.effect.is_repeatable();
-        let timed_out = kind == ErrorKind::Timeout && call.attempts > 0;
         // A call that was never let run, or whose time was over while it queued.
         let rejected = call.attempts == 0
             && call.has_ended
             && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout);
 
         let mut text = format!("{code}: {}", sentence(&message));
-        // Where it is not to be tried again, what the kind says by itself would tell to.
-        let is_to_be_checked = !repeatable && timed_out;
-        let hint = hint.filter(|hint| !(is_to_be_checked && hint == kind.default_hint()));
-        if is_to_be_checked {
-            text.push_str(" It may have taken effect; check before repeating it.");
+        let warning = call.warning(kind, error.was_not_performed());
+        // The kind's hint may advise to repeat the call.
+        let hint = hint.filter(|hint| warning.is_none() || hint != kind.default_hint());
+        if let Some(warning) = warning {
+            text.push(' ');
+            text.push_str(warning);
         }
         if !repeatable && rejected {
             text.push_str(" Nothing was changed.");
         }
-        if let Some(wait) = retry_after {
+        if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
             // Writing to a String cannot fail.
             let _ = write!(text, " Do not retry before {}.", in_seconds(wait));
         }
@@ -151,6 +154,7 @@ struct Known<'a> {
     context: Option<&'a CallContext>,
     has_ended: bool,
     attempts: u32,
+    may_have_run: bool,
     effect: Effect,
     retry_after: Option<Duration>,
     reason: Option<&'static str>,
@@ -163,6 +167,7 @@ impl<'a> Known<'a> {
             context,
             has_ended: false,
             attempts: context.map_or(0, CallContext::attempt),
+            may_have_run: context.is_some_and(|context| context.attempt() > 0),
             effect: Effect::Unknown,
             retry_after: None,
             reason: None,
@@ -173,11 +178,26 @@ impl<'a> Known<'a> {
         Self {
             has_ended: report.outcome.is_some(),
             attempts: report.attempts,
+            // A tool without a policy reports nothing about its attempts.
+            may_have_run: nothing.may_have_run || report.attempts > 0 || (request.is_hooked && !report.claimed),
             effect: report.effect,
             retry_after: report.retry_after,
             reason: report.reason,
             fallback_error: report.fallback_error.clone(),
             ..nothing
+        }
+    }
+
+    /// The sentence after an error that leaves open whether the call took effect, if the call may have run
+    /// and is not known to be safe to repeat.
+    fn warning(&self, kind: ErrorKind, was_not_performed: bool) -> Option<&'static str> {
+        if !self.may_have_run || was_not_performed || !kind.leaves_effect_open() {
+            return None;
+        }
+        match self.effect {
+            Effect::ReadOnly | Effect::Idempotent => None,
+            Effect::Writes => Some("It may have taken effect; check before repeating it."),
+            Effect::Unknown => Some("If it changes anything, it may have taken effect: check before repeating it."),
         }
     }
 
@@ -226,6 +246,13 @@ pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
     {
         members.insert(ERROR_META.into(), json!({ "correlation_id": context.correlation_id().to_string() }));
     }
+}
+
+/// The wait that an error asks for: at most [`LONGEST_RETRY_AFTER`], unless a guard of this server knows the
+/// time.
+fn wait_of<E: McpError + ?Sized>(error: &E) -> Option<Duration> {
+    let wait = error.retry_after()?;
+    Some(if error.as_resilience().is_some() { wait } else { wait.min(LONGEST_RETRY_AFTER) })
 }
 
 /// Whole seconds, rounded up: who waits that long has waited long enough.

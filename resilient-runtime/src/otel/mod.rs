@@ -71,5 +71,5 @@ pub(crate) use export::{Exporting, start};
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::{are_recorded as operations_are_recorded, record};
 #[cfg(feature = "rmcp")]
-pub(crate) use parent::{context_of, place};
+pub(crate) use parent::{context_of, place, trace_around};
 pub(crate) use parent::{end, headers};

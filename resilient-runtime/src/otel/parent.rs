@@ -44,10 +44,7 @@ pub(crate) fn place(span: &Span, asked: &rmcp::service::RequestContext<rmcp::Rol
         return;
     }
     let current = current();
-    let parts = asked.extensions.get::<http::request::Parts>();
-    let carried = parts.and_then(|parts| parts.extensions.get::<SpanContext>()).filter(|it| it.is_valid()).cloned();
-    // What is current may belong to another request, the one that began the session: this one's is better.
-    let told = carried.or_else(|| if current.is_none() { of_headers(&parts?.headers) } else { None });
+    let told = told(asked, current.as_ref());
     let sent = asked.meta.get_traceparent().and_then(|parent| read(parent, asked.meta.get_tracestate()));
     if let (Some(sent), Some(around)) = (&sent, told.as_ref().or(current.as_ref()))
         && (around.trace_id() != sent.trace_id() || around.span_id() != sent.span_id())
@@ -58,6 +55,25 @@ pub(crate) fn place(span: &Span, asked: &rmcp::service::RequestContext<rmcp::Rol
     if let Some(parent) = sent.or(told) {
         below(span, parent);
     }
+}
+
+/// What the HTTP request says is around it: the span that a layer carries, or, if no span is current, its
+/// headers.
+#[cfg(feature = "rmcp")]
+fn told(asked: &rmcp::service::RequestContext<rmcp::RoleServer>, current: Option<&SpanContext>) -> Option<SpanContext> {
+    let parts = asked.extensions.get::<http::request::Parts>()?;
+    // What is current may belong to another request, the one that began the session: this one's is better.
+    let carried = parts.extensions.get::<SpanContext>().filter(|it| it.is_valid()).cloned();
+    carried.or_else(|| if current.is_none() { of_headers(&parts.headers) } else { None })
+}
+
+/// The trace of the parent that [`place`] gives a span if the request's `_meta` names none.
+#[cfg(feature = "rmcp")]
+pub(crate) fn trace_around(
+    asked: &rmcp::service::RequestContext<rmcp::RoleServer>,
+) -> Option<opentelemetry::trace::TraceId> {
+    let current = current();
+    Some(told(asked, current.as_ref()).or(current)?.trace_id())
 }
 
 /// The context in the headers of an HTTP request.

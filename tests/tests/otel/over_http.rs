@@ -100,3 +100,20 @@ async fn a_span_around_the_http_request_that_is_carried_is_parent_or_link() {
         assert_eq!(around.len(), 3, "{case}: each call has its own request");
     }
 }
+
+#[tokio::test]
+async fn the_correlation_id_is_the_trace_of_the_spans_parent_wherever_that_came_from() {
+    const AROUND: &str = "11111111111111111111111111111111";
+    let spans = Spans::record();
+    let mut headers = http::HeaderMap::new();
+    headers.insert("traceparent", format!("00-{AROUND}-2222222222222222-01").parse().expect("a header"));
+    let client = connect(shop(), ClientLifecycleMode::Initialize, headers).await;
+    for meta in [&[("traceparent", PARENT)][..], &[]] {
+        let asked = with_meta(request("ask", &json!({ "what": "ok" })), meta);
+        let answer = client.call_tool(asked).await.expect("an answer");
+        let told = resilient_tests::in_process::meta(&answer, "io.crates.resilient-runtime/call");
+        let trace = if meta.is_empty() { AROUND } else { TRACE };
+        assert_eq!(told["correlation_id"], trace);
+        assert_eq!(spans.last().span_context.trace_id().to_string(), trace);
+    }
+}
