@@ -11,7 +11,7 @@ use super::args::{self, Args, INHERITED, TOLD};
 use super::function::OpaqueFn;
 use super::opaque::{Member, OpaqueImpl};
 use super::value::Setting;
-use super::{expand, handler, rules, shape, tool};
+use super::{expand, handler, list, rules, shape, tool};
 use crate::project::Project;
 
 /// Expands the attribute on an impl block.
@@ -67,7 +67,7 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut darlin
     let has_timeout = |(tool, own): &(String, Args)| {
         own.timeout.is_some() || own.profile.is_some() || in_file(tool).is_some_and(|table| table.timeout.is_some())
     };
-    rules::of_block(args, project, !tools.iter().all(has_timeout), errors);
+    rules::of_block(args, project, !tools.iter().all(has_timeout), !tools.iter().any(has_timeout), errors);
     let all = std::iter::once(("", args)).chain(tools.iter().map(|(name, own)| (&**name, own)));
     let breakers = all.filter_map(|(name, args)| Some((name, args.breaker.as_ref().and_then(Setting::value)?)));
     rules::of_breakers(breakers, errors);
@@ -108,10 +108,7 @@ fn inherit(
             return false;
         }
     };
-    if args::parse_silently(written.clone()).skip.is_some() {
-        function.attrs.insert(own_at, own);
-        return false;
-    }
+    let is_skipped = args::parse_silently(written.clone()).skip.is_some();
     // A trailing comma is the user's right.
     let ends_with_comma = written
         .clone()
@@ -119,9 +116,11 @@ fn inherit(
         .last()
         .is_some_and(|last| matches!(last, TokenTree::Punct(p) if p.as_char() == ','));
     let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
+    // What refuses the keys only hears that there is a block that has some.
+    let keys = (!is_skipped).then_some(keys);
     let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #told)]);
     function.attrs.insert(own_at, merged);
-    true
+    !is_skipped
 }
 
 /// What the user asked of `#[tool_router]`.
@@ -137,11 +136,7 @@ impl Router {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
         let mut router = Self { name: format_ident!("tool_router"), vis: Visibility::Inherited, server_handler: false };
         let mut kept = Vec::new();
-        let entries = match &attribute.meta {
-            Meta::List(list) => NestedMeta::parse_meta_list(list.tokens.clone())?,
-            Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
-        };
-        for entry in entries {
+        for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"])? {
             let NestedMeta::Meta(meta) = &entry else {
                 kept.push(entry.to_token_stream());
                 continue;

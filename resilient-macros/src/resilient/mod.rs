@@ -66,7 +66,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return errors.finish_with(TokenStream::new());
     };
     if let Some(skip) = &args.skip {
-        shape::skipped(&function, skip, &mut errors);
+        shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
         return errors.finish_with(expand::untouched(&function));
     }
     shape::check(&function, &mut errors);
