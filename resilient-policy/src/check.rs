@@ -374,10 +374,8 @@ mod tests {
         let problems = check(&Policy::new().retry(Retry::new(1).cap(cap)));
         assert_eq!(
             problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            [
-                "retry.cap: the cap (500ms) is shorter than the first delay (1s); set a `base` of at most 500ms too, \
-                 as in `base = \"500ms\"`"
-            ]
+            ["retry.cap: the cap (500ms) is shorter than the first delay (1s); set a `base` of at most 500ms too, \
+                 as in `base = \"500ms\"`"]
         );
         assert_eq!(paths(Policy::new().retry(Retry::new(1).cap(cap).base(cap))), Vec::<&str>::new());
         assert_eq!(paths(Policy::new().retry(Retry::new(1).base(s(31)))), ["retry.base"]);

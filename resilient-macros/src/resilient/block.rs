@@ -47,7 +47,8 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
             guarded.push(expand::site_fn(&function.sig.ident));
         }
     }
-    let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));
+    let router = Router::take(block.attrs.get_mut(router_at), &mut errors);
+    let router = errors.handle(router);
     if let Err(more) = errors.finish() {
         told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
     }
@@ -132,11 +133,11 @@ struct Router {
 
 impl Router {
     /// Reads the attribute and leaves in its place one that makes a router under a hidden name.
-    fn take(attribute: Option<&mut Attribute>) -> darling::Result<Self> {
+    fn take(attribute: Option<&mut Attribute>, errors: &mut darling::error::Accumulator) -> darling::Result<Self> {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
         let mut router = Self { name: format_ident!("tool_router"), vis: Visibility::Inherited, server_handler: false };
         let mut kept = Vec::new();
-        for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"])? {
+        for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"], errors) {
             let NestedMeta::Meta(meta) = &entry else {
                 kept.push(entry.to_token_stream());
                 continue;

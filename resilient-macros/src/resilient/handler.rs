@@ -21,7 +21,9 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
             None => Error::custom(message),
         });
     };
-    let entries = list::of_rmcp(&attribute.meta, &["router"])?;
+    let mut errors = Error::accumulator();
+    let entries = list::of_rmcp(&attribute.meta, &["router"], &mut errors);
+    errors.finish()?;
     let krate = args.krate.clone().unwrap_or_default();
     let mut router = quote!(Self::tool_router());
     let mut kept = Vec::new();

@@ -8,9 +8,8 @@ use quote::ToTokens;
 use resilient_policy::one_of;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, Meta, MetaList, Path, Token};
+use syn::{Expr, Meta, MetaList, Path};
 
 use super::span;
 
@@ -49,7 +48,7 @@ fn read(tokens: TokenStream, known: &[&str], short: Option<&str>, errors: &mut A
     for part in split(tokens, "key", errors) {
         let Some(part) = errors.handle(assigned(part)) else { continue };
         let key_of_part = first_word(&part).unwrap_or_default();
-        let Some(entry) = errors.handle(parse(&key_of_part, entry, part)) else { continue };
+        let Some(entry) = errors.handle(parse(&key_of_part, entry, part.clone())) else { continue };
         let Some(key) = key(&entry) else {
             let message = match (short, &entry) {
                 (Some(short), NestedMeta::Lit(lit)) if lit.suffix().is_empty() => {
@@ -65,6 +64,8 @@ fn read(tokens: TokenStream, known: &[&str], short: Option<&str>, errors: &mut A
             errors.push(unknown(&name, known).with_span(key));
         } else if let Some(first) = found.iter().filter_map(self::key).find(|first| self::name(first) == name) {
             errors.push(twice(key, first));
+        } else if let NestedMeta::NameValueInvalidExpr(invalid) = &entry {
+            errors.push(placed(&key_of_part, invalid.error.clone(), part));
         } else {
             found.push(entry);
         }
@@ -128,9 +129,7 @@ fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
             }
         }
         (Some(TokenTree::Punct(first)), Some(after @ TokenTree::Punct(second)))
-            if first.as_char() == '='
-                && first.spacing() == Spacing::Joint
-                && matches!(second.as_char(), '>' | '=') =>
+            if first.as_char() == '=' && first.spacing() == Spacing::Joint && matches!(second.as_char(), '>' | '=') =>
         {
             error(&format!("expected `=` alone; remove this `{second}`"), after)
         }
@@ -143,21 +142,31 @@ fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
     }
 }
 
-/// The entries of an attribute of rmcp's, whose keys are its own; each of `ours` once, as the last would hold.
-pub(super) fn of_rmcp(meta: &Meta, ours: &[&str]) -> darling::Result<Vec<NestedMeta>> {
-    let Meta::List(list) = meta else { return Ok(Vec::new()) };
-    let parser = Punctuated::<NestedMeta, Token![,]>::parse_terminated;
-    let entries: Vec<_> = parse("", parser, list.tokens.clone())?.into_iter().collect();
-    let mut errors = Error::accumulator();
-    for (at, entry) in entries.iter().enumerate() {
-        if let Some(key) = key(entry)
-            && ours.iter().any(|ours| key.is_ident(ours))
-            && let Some(first) = entries.iter().take(at).filter_map(self::key).find(|first| name(first) == name(key))
-        {
-            errors.push(twice(key, first));
+/// The entries of an attribute of rmcp's. Those with the keys in `ours`, which the expansion writes
+/// itself, are there once and can be read; everything else about them is told.
+pub(super) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+    let Meta::List(list) = meta else { return Vec::new() };
+    let mut found: Vec<NestedMeta> = Vec::new();
+    for part in split(list.tokens.clone(), "key", errors) {
+        let name_of_part = first_word(&part).unwrap_or_default();
+        let Some(entry) = errors.handle(parse(&name_of_part, entry, part.clone())) else { continue };
+        match (key(&entry).filter(|key| ours.iter().any(|ours| key.is_ident(ours))), &entry) {
+            // What is no expression may be right: `vis = pub(crate)`.
+            (Some(_), NestedMeta::NameValueInvalidExpr(invalid)) if is_at_the_end(&invalid.error) => {
+                errors.push(placed(&name_of_part, invalid.error.clone(), part));
+                continue;
+            }
+            (Some(second), _) => {
+                if let Some(first) = found.iter().filter_map(self::key).find(|first| name(first) == name(second)) {
+                    errors.push(twice(second, first));
+                    continue;
+                }
+            }
+            (None, _) => {}
         }
+        found.push(entry);
     }
-    errors.finish_with(entries)
+    found
 }
 
 fn twice(second: &Path, first: &Path) -> Error {
@@ -168,14 +177,21 @@ fn twice(second: &Path, first: &Path) -> Error {
 /// Parses the tokens behind a key. A parser places an error at their end on the whole attribute; here
 /// it is at the last token, and says what is missing.
 pub(super) fn parse<P: Parser>(key: &str, parser: P, tokens: TokenStream) -> darling::Result<P::Output> {
-    parser.parse2(tokens.clone()).map_err(|error| {
-        if error.to_string().starts_with("unexpected end of input")
-            && let Some((last, message)) = unfinished(key, tokens)
-        {
-            return Error::custom(message).with_span(&last);
-        }
-        Error::from(error)
-    })
+    parser.parse2(tokens.clone()).map_err(|error| placed(key, Error::from(error), tokens))
+}
+
+/// A parser's error about these tokens; one at their end at the last of them.
+fn placed(key: &str, error: Error, tokens: TokenStream) -> Error {
+    if is_at_the_end(&error)
+        && let Some((last, message)) = unfinished(key, tokens)
+    {
+        return Error::custom(message).with_span(&last);
+    }
+    error
+}
+
+fn is_at_the_end(error: &Error) -> bool {
+    error.to_string().starts_with("unexpected end of input")
 }
 
 /// The last token, inside brackets too, and what is missing behind it.

@@ -63,13 +63,7 @@ fn is_incomplete(args: &Args, project: &Project) -> bool {
 ///
 /// `uses_default`: whether there is a tool that has no timeout of its own, so that what the block
 /// does not say is decided too. `is_alone`: whether no tool has one.
-pub(super) fn of_block(
-    args: &Args,
-    project: &Project,
-    uses_default: bool,
-    is_alone: bool,
-    errors: &mut Accumulator,
-) {
+pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
     let guards = Guards::of(&Layers::of_block(args, file), "breaker", file);
     let mut policy = guards.policy();

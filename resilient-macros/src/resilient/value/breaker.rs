@@ -196,7 +196,8 @@ impl FromMeta for WindowArg {
                 Ok(Self(At { value: Window::Count(value), span }))
             }
             Some(Lit::Str(text)) if text.value().trim().parse::<u32>().is_ok() => {
-                let message = "a number of results stands without quotes, a time has a unit: expected `100` or `\"60s\"`";
+                let message =
+                    "a number of results stands without quotes, a time has a unit: expected `100` or `\"60s\"`";
                 Err(Error::custom(message).with_span(text))
             }
             Some(Lit::Str(_)) => {

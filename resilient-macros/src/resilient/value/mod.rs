@@ -68,9 +68,7 @@ impl<T: FromMeta> FromMeta for Setting<T> {
             Meta::NameValue(pair) if is_word(&pair.value, "None") => {
                 Err(Error::custom("this refuses what is inherited; write `none`").with_span(&pair.value))
             }
-            Meta::NameValue(pair) if is_text(&pair.value, "none") => {
-                Err(without_quotes("none").with_span(&pair.value))
-            }
+            Meta::NameValue(pair) if is_text(&pair.value, "none") => Err(without_quotes("none").with_span(&pair.value)),
             other => T::from_meta(other).map(Self::Is),
         }
     }

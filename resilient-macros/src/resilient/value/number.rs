@@ -35,9 +35,7 @@ pub(crate) struct Share(pub(crate) At<f64>);
 impl FromMeta for Share {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
         let per_cent = match literal::read(value, Wanted::Text)? {
-            Some(Lit::Str(text)) => {
-                text.value().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok())
-            }
+            Some(Lit::Str(text)) => text.value().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok()),
             _ => None,
         };
         per_cent

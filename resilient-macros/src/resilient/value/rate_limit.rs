@@ -2,9 +2,9 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
+use quote::ToTokens;
 use resilient_policy::{RateLimitSettings, check_rate_limit, parse_rate};
 use syn::spanned::Spanned;
-use quote::ToTokens;
 use syn::{BinOp, Expr, Lit, Meta};
 
 use super::{At, Count, KeyOrCaller, Text, expected, is_word};

@@ -111,6 +111,12 @@ struct Server;
 // rule 63, of rmcp's own list
 #[resilient]
 #[rmcp::tool_router(router = Self::)]
-impl Server {}
+impl Server {
+    /// Reads.
+    #[rmcp::tool]
+    async fn read(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
 
 fn main() {}

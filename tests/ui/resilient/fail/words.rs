@@ -276,7 +276,13 @@ struct Server;
 // rule 5, one router under two names
 #[resilient]
 #[tool_router(router = a, router = b)]
-impl Server {}
+impl Server {
+    /// Reads.
+    #[tool]
+    async fn read(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
 
 struct Slow;
 
