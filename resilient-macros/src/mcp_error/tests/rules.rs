@@ -26,8 +26,8 @@ fn rule_51_an_unknown_kind_gets_a_suggestion() {
     for (written, said) in [
         (quote! { not_fond }, "unknown kind `not_fond`; did you mean `not_found`?"),
         (quote! { NotFound }, "unknown kind `NotFound`; write `not_found`"),
-        (quote! { "not_found" }, "expected a bare word: `kind = not_found`"),
-        (quote! { ErrorKind::NotFound }, "expected a bare word: `kind = not_found`"),
+        (quote! { "not_found" }, "a kind is one word without quotes; write `not_found`"),
+        (quote! { ErrorKind::NotFound }, "a kind is one word without quotes; write `not_found`"),
         (quote! { 5 }, "expected the name of a kind: `kind = not_found`"),
     ] {
         assert_eq!(in_variant(quote! { #[mcp(kind = #written)] V }), said);
