@@ -18,7 +18,7 @@ pub(super) fn read(tokens: TokenStream, item: &Meta) -> darling::Result<KindSet>
     }
     let mut kinds = KindSet::EMPTY;
     for word in words {
-        if let Some(more) = errors.handle(self::word(word, kinds)) {
+        if let Some(more) = errors.handle(self::word(&word, kinds)) {
             kinds = more;
         }
     }
@@ -26,7 +26,7 @@ pub(super) fn read(tokens: TokenStream, item: &Meta) -> darling::Result<KindSet>
 }
 
 /// The kinds with one more.
-fn word(tokens: TokenStream, so_far: KindSet) -> darling::Result<KindSet> {
+fn word(tokens: &TokenStream, so_far: KindSet) -> darling::Result<KindSet> {
     if let Ok(word) = syn::parse2::<syn::Ident>(tokens.clone()) {
         let name = word.to_string();
         return retried_kind(&name, so_far).map_err(|why| {
@@ -46,11 +46,11 @@ fn word(tokens: TokenStream, so_far: KindSet) -> darling::Result<KindSet> {
         }
         .with_span(&text));
     }
-    Err(match meant(&tokens) {
+    Err(match meant(tokens) {
         Some(kind) => expected(&format!("the name of the kind alone: `{kind}`")),
         None => expected("the name of a kind, such as `timeout`"),
     }
-    .with_span(&tokens))
+    .with_span(tokens))
 }
 
 /// The kind in `ErrorKind::Timeout` or `bad-response`.

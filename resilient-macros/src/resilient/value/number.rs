@@ -53,7 +53,7 @@ pub(crate) struct Factor(pub(crate) At<f64>);
 impl FromMeta for Factor {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
         match literal::read(value, Wanted::Number)? {
-            Some(Lit::Str(text)) if text.value().parse::<f64>().is_ok_and(|number| number.is_finite()) => {
+            Some(Lit::Str(text)) if text.value().parse::<f64>().is_ok_and(f64::is_finite) => {
                 Err(without_quotes(text.value().trim_start_matches('+')).with_span(text))
             }
             lit => lit
