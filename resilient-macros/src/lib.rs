@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod fuzz;
 mod krate;
+mod literal;
 mod mcp_error;
 mod project;
 mod resilient;

@@ -58,6 +58,9 @@ pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Prob
     let mut found = Vec::new();
     if let Err(why) = check_name(name) {
         found.push(Problem::new("breaker.name", why));
+    } else if name == "none" {
+        let message = "`none` stands for no breaker, so nothing could refer to one of that name; expected another name";
+        found.push(Problem::new("breaker.name", message));
     }
     if let Some(settings) = settings {
         settings.problems(&mut found);
@@ -148,19 +151,42 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
 fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(settings) = policy.breaker.and_then(|breaker| breaker.settings) else { return };
     let attempts = policy.retries() + 1;
-    if settings.rate.is_none() && settings.failures <= attempts && attempts > 1 {
-        found.push(Problem::new(
-            "breaker.failures",
-            format!(
-                "one call alone opens this breaker: it makes up to {attempts} attempts, and {} {} enough; write at \
-                 least {}",
-                settings.failures,
-                if settings.failures == 1 { "failure is" } else { "failures are" },
-                attempts + 1
-            ),
-        ));
+    let alone = |path, enough: u32, what: &str| {
+        let verb = if enough == 1 { "is" } else { "are" };
+        let plural = if enough == 1 { "" } else { "s" };
+        let message = format!(
+            "one call alone opens this breaker: it makes up to {attempts} attempts, and {enough} {what}{plural} {verb} \
+             enough; expected at least {}",
+            attempts + 1
+        );
+        Problem::new(path, message)
+    };
+    if attempts > 1 && settings.rate.is_none() && settings.failures <= attempts {
+        found.push(alone("breaker.failures", settings.failures, "failure"));
+    }
+    let enough = settings.min_calls_that_hold();
+    if attempts > 1 && settings.has_window() && enough <= attempts {
+        let path = match settings.window {
+            Window::Count(size) if size <= attempts => "breaker.window",
+            Window::Count(_) | Window::Time(_) => "breaker.min_calls",
+        };
+        found.push(alone(path, enough, "result"));
     }
     found.extend(check_breaker_for(policy, &settings));
+    found.extend(check_slow_in_time(policy, &settings));
+}
+
+/// The problem of a limit for slow calls that no attempt lives to reach, as the timeout of its call
+/// ends it first. A limit of the attempt itself is the matter of [`check_breaker_for`].
+#[must_use]
+pub fn check_slow_in_time(policy: &Policy, settings: &BreakerSettings) -> Option<Problem> {
+    let slow = settings.slow.filter(|slow| *slow >= policy.timeout && policy.attempt_limit().is_none())?;
+    Some(never_slow(slow, policy.timeout))
+}
+
+fn never_slow(slow: Duration, limit: Duration) -> Problem {
+    let (slow, limit) = (format_duration(slow), format_duration(limit));
+    Problem::new("breaker.slow", format!("no attempt takes {slow}: it is cut off after {limit}"))
 }
 
 /// Every problem of a breaker that sees this function's attempts: a window that cannot hold two of
@@ -186,10 +212,7 @@ pub fn check_breaker_for(policy: &Policy, settings: &BreakerSettings) -> Vec<Pro
     if let Some(slow) = settings.slow
         && slow >= attempt
     {
-        found.push(Problem::new(
-            "breaker.slow",
-            format!("no attempt takes {}: it is cut off after {}", format_duration(slow), format_duration(attempt)),
-        ));
+        found.push(never_slow(slow, attempt));
     }
     found
 }
@@ -313,6 +336,50 @@ mod tests {
             "retry 5 can never start: the delays before it are 1s + 2s + 4s + 8s + 16s (at least half of that with \
              jitter), but the timeout is 5s; 3 retries fit"
         );
+    }
+
+    #[test]
+    fn no_breaker_is_called_by_the_word_for_none() {
+        assert_eq!(paths(Policy::new().breaker(BreakerUse::named("none"))), ["breaker.name"]);
+    }
+
+    #[test]
+    fn the_attempts_of_one_call_do_not_fill_what_a_rate_is_taken_of() {
+        let policy = |settings| Policy::new().retry(Retry::new(3)).breaker(BreakerUse::with("x", settings));
+        let rate = BreakerSettings::new().rate(0.75);
+        assert_eq!(paths(policy(rate.window(Window::Count(4)))), ["breaker.window"]);
+        assert_eq!(paths(policy(rate.window(Window::Count(5)))), Vec::<&str>::new());
+        assert_eq!(paths(policy(rate.min_calls(4))), ["breaker.min_calls"]);
+        assert_eq!(paths(policy(rate.min_calls(5))), Vec::<&str>::new());
+        assert_eq!(paths(policy(rate.window(Window::Time(s(60))).min_calls(4))), ["breaker.min_calls"]);
+        let slow = BreakerSettings::new().slow(s(1));
+        assert_eq!(paths(policy(slow.window(Window::Count(4)))), ["breaker.window"]);
+        // Without a retry one call is one result.
+        let single = Policy::new().breaker(BreakerUse::with("x", rate.window(Window::Count(1))));
+        assert_eq!(paths(single), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn no_call_is_slow_that_its_timeout_ends_first() {
+        let policy = |slow| Policy::new().breaker(BreakerUse::with("x", BreakerSettings::new().slow(slow)));
+        assert_eq!(paths(policy(s(30))), ["breaker.slow"]);
+        assert_eq!(paths(policy(s(29))), Vec::<&str>::new());
+        assert_eq!(paths(policy(s(5)).timeout(s(5))), ["breaker.slow"]);
+        assert_eq!(paths(policy(s(5)).timeout(s(9)).attempt_timeout(s(5))), ["breaker.slow"]);
+    }
+
+    #[test]
+    fn a_cap_below_the_default_base_is_a_problem_of_the_cap() {
+        let cap = Duration::from_millis(500);
+        let problems = check(&Policy::new().retry(Retry::new(1).cap(cap)));
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["retry.cap: the cap (500ms) is shorter than the first delay (1s); set a `base` of at most 500ms too, \
+                 as in `base = \"500ms\"`"]
+        );
+        assert_eq!(paths(Policy::new().retry(Retry::new(1).cap(cap).base(cap))), Vec::<&str>::new());
+        assert_eq!(paths(Policy::new().retry(Retry::new(1).base(s(31)))), ["retry.base"]);
+        assert_eq!(paths(Policy::new().retry(Retry::new(1).cap(cap).base(s(2)))), ["retry.base"]);
     }
 
     #[test]

@@ -45,13 +45,82 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("`{text}` has no unit; write `\"{text}s\"` or `\"{text}ms\"`"));
     }
     let Some((_, nanos_per_unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(format!("unknown unit `{unit}`; expected one of `ns`, `us`, `ms`, `s`, `m`, `h`"));
+        return Err(match corrected_duration(text) {
+            Some(right) if unit.contains(|c: char| c.is_ascii_digit()) => {
+                format!("a duration has one number and one unit; write `\"{right}\"`")
+            }
+            Some(right) => format!("unknown unit `{unit}`; write `\"{right}\"`"),
+            None => format!("unknown unit `{unit}`; expected one of `ns`, `us`, `ms`, `s`, `m`, `h`"),
+        });
     };
     let nanos = nanos(number, *nanos_per_unit, text)?;
     if nanos == 0 {
         return Err("a duration of zero is not allowed here".into());
     }
     Ok(Duration::from_nanos(nanos))
+}
+
+/// The duration that a text means which [`parse_duration`] may not read, written so that it does.
+///
+/// Several parts are added up (`1h30m`), units may be words (`5 minutes`, `2d`). `None` if a unit is
+/// unknown or missing, and for zero: then there is nothing to suggest.
+///
+/// ```
+/// use resilient_policy::corrected_duration;
+///
+/// assert_eq!(corrected_duration("60s").as_deref(), Some("60s"));
+/// assert_eq!(corrected_duration("1h30m").as_deref(), Some("90m"));
+/// assert_eq!(corrected_duration("5 minutes").as_deref(), Some("5m"));
+/// assert_eq!(corrected_duration("5 parsecs"), None);
+/// ```
+#[must_use]
+pub fn corrected_duration(text: &str) -> Option<String> {
+    let text = text.trim();
+    if parse_duration_exactly(text).is_some() {
+        return Some(text.to_owned());
+    }
+    let (mut rest, mut total, mut parts) = (text, Duration::ZERO, 0_u32);
+    let mut last = None;
+    while !rest.is_empty() {
+        let number_ends = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let (number, behind) = rest.split_at(number_ends);
+        let behind = behind.trim_start();
+        let unit_ends = behind.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(behind.len());
+        let (word, behind) = behind.split_at(unit_ends);
+        let (unit, per_unit) = meant_unit(word)?;
+        total = total.checked_add(Duration::from_nanos(nanos(number, per_unit, text).ok()?))?;
+        last = unit.map(|unit| format!("{number}{unit}"));
+        rest = behind.trim_start();
+        parts += 1;
+    }
+    let right = last.filter(|_| parts == 1).unwrap_or_else(|| format_duration(total));
+    parse_duration_exactly(&right).map(|()| right)
+}
+
+/// Whether a text is a number with a known unit, and not zero.
+fn parse_duration_exactly(text: &str) -> Option<()> {
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let (number, unit) = text.split_at(split);
+    let (_, per_unit) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+    nanos(number, *per_unit, text).ok().filter(|nanos| *nanos > 0).map(|_| ())
+}
+
+/// The unit that a word means, unless it has no name of its own here, and its length in nanoseconds.
+fn meant_unit(word: &str) -> Option<(Option<&'static str>, u64)> {
+    const DAY: u64 = 24 * 3_600_000_000_000;
+    // `M` could be a month or a million.
+    let lower = if word == "M" { word.to_owned() } else { word.to_lowercase() };
+    let name = match lower.as_str() {
+        "ns" | "nanos" | "nanosecond" | "nanoseconds" => "ns",
+        "us" | "\u{b5}s" | "\u{3bc}s" | "micros" | "microsecond" | "microseconds" => "us",
+        "ms" | "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => "ms",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "d" | "day" | "days" => return Some((None, DAY)),
+        _ => return None,
+    };
+    UNITS.iter().find(|(known, _)| *known == name).map(|(known, per_unit)| (Some(*known), *per_unit))
 }
 
 fn nanos(number: &str, per_unit: u64, text: &str) -> Result<u64, String> {
@@ -117,7 +186,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_unit_in_words_and_a_sum_of_parts_are_corrected_to_the_same_duration() {
+        for (text, right) in [
+            ("60s", "60s"),
+            ("1.5m", "1.5m"),
+            ("1h30m", "90m"),
+            ("1h 30m", "90m"),
+            ("1m1ms", "60001ms"),
+            ("5min", "5m"),
+            ("5 Minutes", "5m"),
+            ("30sec", "30s"),
+            ("2d", "48h"),
+            ("7\u{b5}s", "7us"),
+        ] {
+            assert_eq!(corrected_duration(text).as_deref(), Some(right), "{text}");
+        }
+        for text in ["", "5", "5M", "5x", "5 parsecs", "0s", "0min", "s", "1h30", "-1m", "99999999999999999999h"] {
+            assert_eq!(corrected_duration(text), None, "{text}");
+        }
+        assert_eq!(
+            parse_duration("1h30m").expect_err("two units"),
+            "a duration has one number and one unit; write `\"90m\"`"
+        );
+        assert_eq!(parse_duration("5min").expect_err("a word"), "unknown unit `min`; write `\"5m\"`");
+    }
+
     proptest::proptest! {
+        #[test]
+        fn what_is_suggested_for_a_duration_is_one(text in "[0-9.]{1,4} ?[a-z]{1,4}([0-9]{1,3}[a-z]{1,2})?|.{0,8}") {
+            if let Some(right) = corrected_duration(&text) {
+                proptest::prop_assert!(parse_duration(&right).is_ok(), "{} for {}", right, text);
+            }
+        }
+
         #[test]
         fn what_is_written_is_read_back(millis in 1_u64..1_000_000_000_000) {
             let duration = Duration::from_millis(millis);

@@ -34,9 +34,11 @@ mod tune;
 pub use breaker::{BreakerKeys, BreakerSettings, Window};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::{CacheSettings, Scope};
-pub use check::{check, check_breaker, check_breaker_for, check_values, latest_answer, longest_answer};
+pub use check::{
+    check, check_breaker, check_breaker_for, check_slow_in_time, check_values, latest_answer, longest_answer,
+};
 pub use describe::{Beside, Keyed, describe};
-pub use duration::{format_duration, parse_duration};
+pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};

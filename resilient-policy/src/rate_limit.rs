@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Problem, check_name, format_duration, parse_duration};
+use crate::{Problem, check_name, corrected_duration, format_duration, parse_duration};
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -106,14 +106,17 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
         return Err(format!("expected calls and a duration such as `\"100/1s\"`, found `{text}`"));
     };
     let (calls, period) = (calls.trim(), period.trim());
-    let Ok(number) = calls.parse() else {
+    let Ok(number) = calls.parse::<u32>() else {
         return Err(format!("expected a whole number of calls before the `/`, as in `\"100/1s\"`, found `{calls}`"));
     };
     let period = parse_duration(period).map_err(|why| {
-        if period.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            format!("expected a duration behind the `/`: `\"{calls}/1{period}\"`")
-        } else {
-            why
+        let right = corrected_duration(period).or_else(|| corrected_duration(&format!("1{period}")));
+        match right {
+            Some(right) => format!("expected a duration behind the `/`; write `\"{number}/{right}\"`"),
+            None if period.parse::<u64>().is_ok() => {
+                format!("`{period}` has no unit; expected a duration behind the `/`, as in `\"{number}/{period}s\"`")
+            }
+            None => why,
         }
     })?;
     Ok(RateLimitSettings::new(number, period))
@@ -194,7 +197,11 @@ mod tests {
             ("-1/1s", "before the `/`"),
             ("1.5/1s", "before the `/`"),
             ("99999999999/1s", "before the `/`"),
-            ("100/s", "`\"100/1s\"`"),
+            ("100/s", "; write `\"100/1s\"`"),
+            ("100/sec", "; write `\"100/1s\"`"),
+            ("100/minute", "; write `\"100/1m\"`"),
+            ("100/5min", "; write `\"100/5m\"`"),
+            ("100/1m30s", "; write `\"100/90s\"`"),
             ("100/", "empty"),
             ("100/30", "no unit"),
             ("100/0s", "zero"),

@@ -81,6 +81,9 @@ impl Retry {
     /// The number of retries of a policy that does not say it.
     pub const DEFAULT_MAX: u32 = 3;
 
+    /// The delay before the first retry of a policy that does not say it.
+    pub(crate) const DEFAULT_BASE: Duration = Duration::from_secs(1);
+
     /// The share of retries that a policy allows which does not speak of it.
     pub const DEFAULT_BUDGET: f64 = 0.2;
 
@@ -89,7 +92,7 @@ impl Retry {
     pub const fn new(max: u32) -> Self {
         Self {
             max,
-            base: Duration::from_secs(1),
+            base: Self::DEFAULT_BASE,
             factor: 2.0,
             cap: Duration::from_secs(30),
             jitter: Jitter::Equal,
@@ -217,14 +220,16 @@ impl Retry {
             found.push(Problem::new("retry.budget", format!("expected 0 to 100 %, found {}", format_share(budget))));
         }
         if self.base > self.cap {
-            found.push(Problem::new(
-                "retry.base",
-                format!(
-                    "the first delay ({}) is longer than the cap ({})",
-                    format_duration(self.base),
-                    format_duration(self.cap)
-                ),
-            ));
+            let (base, cap) = (format_duration(self.base), format_duration(self.cap));
+            found.push(if self.base == Self::DEFAULT_BASE {
+                let message = format!(
+                    "the cap ({cap}) is shorter than the first delay ({base}); set a `base` of at most {cap} too, as \
+                     in `base = \"{cap}\"`"
+                );
+                Problem::new("retry.cap", message)
+            } else {
+                Problem::new("retry.base", format!("the first delay ({base}) is longer than the cap ({cap})"))
+            });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Every key of `#[mcp(..)]`: its name, where it goes, how it is written.
 
 use proc_macro2::Ident;
-use resilient_policy::{nearest, one_of};
+use resilient_policy::{ErrorKind, nearest, one_of};
 use syn::ext::IdentExt;
 
 use super::errors::Errors;
@@ -115,6 +115,14 @@ pub(super) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Ke
 }
 
 fn unknown(name: &str, owner: Owner) -> String {
+    if let Ok(kind) = name.parse::<ErrorKind>() {
+        return if owner.takes(Key::Kind.place()) {
+            format!("`{kind}` is a kind, which stands behind `kind =`; write `kind = {kind}`")
+        } else {
+            let home = owner.home_of(Key::Kind.place());
+            format!("`{kind}` is a kind, which belongs on {home}: `#[mcp(kind = {kind})]`")
+        };
+    }
     let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(key.place())).map(|key| key.name()).collect();
     // A slip of the pen first among what can stand here, then among all.
     let near = nearest(name, here.iter().copied()).or_else(|| nearest(name, Key::ALL.iter().map(|key| key.name())));

@@ -1,6 +1,6 @@
 //! `#[mcp(key, key = value)]` taken apart into entries. A mistake in one entry hides no other.
 
-use proc_macro2::{Group, Ident, Punct, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Meta};
 
@@ -78,6 +78,10 @@ fn entry(tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<Entry> {
         None => Value::None,
         Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => Value::Is(after(&key, &equals, tokens, errors)?),
         Some(TokenTree::Group(group)) => Value::List(group),
+        Some(TokenTree::Punct(colon)) if colon.as_char() == ':' => {
+            errors.at(colon, "expected an equals sign between a key and its value; write `=`");
+            return None;
+        }
         Some(other) => {
             errors.at(&other, format!("expected `=` or `,` after `{key}`"));
             return None;
@@ -92,6 +96,14 @@ fn after(
     tokens: impl Iterator<Item = TokenTree>,
     errors: &mut Errors,
 ) -> Option<TokenStream> {
+    let mut tokens = tokens.peekable();
+    if let Some(TokenTree::Punct(second)) = tokens.peek()
+        && equals.spacing() == Spacing::Joint
+        && matches!(second.as_char(), '>' | '=')
+    {
+        errors.at(second, format!("expected `=` alone; remove this `{second}`"));
+        return None;
+    }
     let value: TokenStream = tokens.collect();
     if value.is_empty() {
         errors.at(quote!(#key #equals), format!("expected a value after `{key} =`"));

@@ -3,7 +3,7 @@
 mod ast;
 mod attr;
 mod bounds;
-mod case;
+pub(crate) mod case;
 mod catalog;
 mod check;
 mod code;

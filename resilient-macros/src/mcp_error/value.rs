@@ -5,12 +5,13 @@ use quote::ToTokens;
 use resilient_policy::{ErrorKind, Severity, one_of};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Ident, LitBool, LitInt, LitStr, Path, Token};
+use syn::{Ident, Lit, LitBool, LitInt, LitStr, Path, Token};
 
-use super::case::snake;
+use super::case::{dashed, snake};
 use super::errors::Errors;
 use super::keys::Key;
 use super::list::{Entry, Value};
+use crate::literal::{self, Wanted};
 
 /// A value and the tokens that it was written with.
 #[derive(Debug)]
@@ -31,15 +32,35 @@ pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
 
 pub(super) fn string(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
     let text: LitStr = value(key, entry, "a string", errors)?;
-    if text.suffix().is_empty() {
-        Some(text)
-    } else {
-        errors.at(&text, format!("expected a string without a suffix: `{}`", key.example()));
-        None
+    without_suffix(Lit::Str(text.clone()), Wanted::Text, errors).then_some(text)
+}
+
+/// Whether a literal has no suffix; one that it has is reported.
+fn without_suffix(lit: Lit, wanted: Wanted, errors: &mut Errors) -> bool {
+    let message = literal::suffixed(&lit, wanted);
+    let is_right = message.is_none();
+    if let Some(message) = message {
+        errors.at(lit, message);
     }
+    is_right
+}
+
+/// Whether the value is this form of text whose quotes have to go; if so, that is reported.
+fn is_quoted(entry: &Entry, is_right: impl Fn(&str) -> bool, errors: &mut Errors) -> bool {
+    if let Value::Is(tokens) = &entry.value
+        && let Ok(text) = syn::parse2::<LitStr>(tokens.clone())
+        && is_right(&text.value())
+    {
+        errors.at(&text, format!("this stands without quotes; write `{}`", text.value()));
+        return true;
+    }
+    false
 }
 
 pub(super) fn boolean(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitBool> {
+    if is_quoted(entry, |text| matches!(text, "true" | "false"), errors) {
+        return None;
+    }
     value(key, entry, "`true` or `false`", errors)
 }
 
@@ -64,7 +85,7 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
         errors.at(
             tokens,
             match snake(&word).parse::<ErrorKind>() {
-                Ok(kind) => format!("expected a bare word: `kind = {kind}`"),
+                Ok(kind) => format!("a kind is one word without quotes; write `{kind}`"),
                 Err(_) => format!("expected a bare word: unknown kind `{word}`{}", one_of(&word, ErrorKind::NAMES)),
             },
         );
@@ -75,7 +96,7 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
     let found = name.parse().ok();
     if found.is_none() {
         let meant = match snake(&name).parse::<ErrorKind>() {
-            Ok(kind) => format!("; did you mean `{kind}`?"),
+            Ok(kind) => format!("; write `{kind}`"),
             Err(_) => one_of(&name, ErrorKind::NAMES),
         };
         errors.at(word, format!("unknown kind `{name}`{meant}"));
@@ -83,10 +104,16 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
     found
 }
 
-/// The word in `"not_found"` or `ErrorKind::NotFound`, which are understood well enough to be corrected.
+/// The word in `"not_found"`, `not-found` or `ErrorKind::NotFound`, which are understood well enough to
+/// be corrected.
 fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
     if let Ok(text) = syn::parse2::<LitStr>(tokens.clone()) {
-        return Some(text.value());
+        return Some(text.value().replace('-', "_"));
+    }
+    if let Some(word) = dashed(tokens).filter(|word| word.parse::<ErrorKind>().is_ok())
+        && syn::parse2::<Ident>(tokens.clone()).is_err()
+    {
+        return Some(word);
     }
     let path = syn::parse2::<Path>(tokens.clone()).ok()?;
     let last = path.segments.last()?;
@@ -96,6 +123,9 @@ fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
 pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Severity> {
     const ALL: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     let names = ALL.map(Severity::as_str);
+    if is_quoted(entry, |text| names.contains(&text), errors) {
+        return None;
+    }
     let word: Ident = value(key, entry, "`low`, `medium`, `high` or `critical`", errors)?;
     let name = word.to_string();
     let found = ALL.into_iter().find(|severity| severity.as_str() == name);
@@ -107,7 +137,15 @@ pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<S
 
 /// A JSON-RPC code, with or without a sign.
 pub(super) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Spanned<i32>> {
+    if is_quoted(entry, |text| text.parse::<i32>().is_ok() && !text.starts_with('+'), errors) {
+        return None;
+    }
     let Signed { minus, digits } = value(key, entry, "an integer", errors)?;
+    if !digits.suffix().is_empty() && digits.base10_parse::<i32>().is_ok() {
+        // The sign is a token of its own, which stays.
+        without_suffix(Lit::Int(digits), Wanted::Count, errors);
+        return None;
+    }
     let mut tokens = minus.to_token_stream();
     digits.to_tokens(&mut tokens);
     let number = digits.base10_parse::<i64>().ok().filter(|_| digits.suffix().is_empty());

@@ -50,6 +50,9 @@ pub(super) const NEEDS_AN_ERROR: &[&str] =
 const ONE_TOOL_ONLY: &[&str] =
     &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", "log_args", "name", "skip"];
 
+/// The keys that say what repeating the function does.
+const SAY_EFFECT: &[&str] = &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", INHERITED];
+
 /// Whether it is a key that a block gives to its tools.
 pub(super) fn is_of_blocks(name: &str) -> bool {
     name != "crate" && KEYS.contains(&name) && !ONE_TOOL_ONLY.contains(&name)
@@ -100,6 +103,9 @@ pub(super) struct Args {
     /// not what was meant.
     #[darling(skip)]
     pub(super) is_incomplete: bool,
+    /// Whether what could not be read may say what repeating the function does.
+    #[darling(skip)]
+    pub(super) may_say_more: bool,
 }
 
 /// The keys of the impl block around a tool.
@@ -116,17 +122,25 @@ impl FromMeta for Inherited {
 
 /// Reads all keys; mistakes go to `errors`, and what could be read is returned.
 pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
+    let mut unknown = Error::accumulator();
+    let entries = list::entries(tokens, KEYS, &mut unknown);
+    let unknown = unknown.finish().err();
+    let mut may_say_more = unknown.is_some();
     let mut found = Error::accumulator();
-    let entries = list::entries(tokens, KEYS, &mut found);
     // One by one: a value that is wrong must not take the others with it.
     let readable: Vec<_> = entries
         .into_iter()
-        .filter(|entry| found.handle(Args::from_list(std::slice::from_ref(entry))).is_some())
+        .filter(|entry| {
+            let is_readable = found.handle(Args::from_list(std::slice::from_ref(entry))).is_some();
+            may_say_more |= !is_readable && list::name_of(entry).is_none_or(|name| SAY_EFFECT.contains(&name.as_str()));
+            is_readable
+        })
         .collect();
     let mut args = Args::from_list(&readable).unwrap_or_default();
-    if let Err(found) = found.finish() {
+    args.may_say_more = may_say_more;
+    for error in unknown.into_iter().chain(found.finish().err()) {
         args.is_incomplete = true;
-        errors.push(found);
+        errors.push(error);
     }
     if args.skip.is_some() {
         let others = readable

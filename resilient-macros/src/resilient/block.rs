@@ -11,7 +11,7 @@ use super::args::{self, Args, INHERITED, INSERTED, TOLD};
 use super::function::OpaqueFn;
 use super::opaque::{Member, OpaqueImpl};
 use super::value::Setting;
-use super::{expand, handler, hooked, rules, shape, tool};
+use super::{expand, handler, hooked, list, rules, shape, tool};
 use crate::project::Project;
 
 /// Expands the attribute on an impl block.
@@ -47,7 +47,8 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
             guarded.push(expand::site_fn(&function.sig.ident));
         }
     }
-    let router = errors.handle(Router::take(block.attrs.get_mut(router_at)));
+    let router = Router::take(block.attrs.get_mut(router_at), &mut errors);
+    let router = errors.handle(router);
     if let Err(more) = errors.finish() {
         told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
     }
@@ -67,7 +68,7 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut darlin
     let has_timeout = |(tool, own): &(String, Args)| {
         own.timeout.is_some() || own.profile.is_some() || in_file(tool).is_some_and(|table| table.timeout.is_some())
     };
-    rules::of_block(args, project, !tools.iter().all(has_timeout), errors);
+    rules::of_block(args, project, !tools.iter().all(has_timeout), !tools.iter().any(has_timeout), errors);
     let all = std::iter::once(("", args)).chain(tools.iter().map(|(name, own)| (&**name, own)));
     let breakers = all.filter_map(|(name, args)| Some((name, args.breaker.as_ref().and_then(Setting::value)?)));
     rules::of_breakers(breakers, errors);
@@ -110,10 +111,7 @@ fn inherit(
             return false;
         }
     };
-    if args::parse_silently(written.clone()).skip.is_some() {
-        function.attrs.insert(own_at, own);
-        return false;
-    }
+    let is_skipped = args::parse_silently(written.clone()).skip.is_some();
     // A trailing comma is the user's right.
     let ends_with_comma = written
         .clone()
@@ -121,9 +119,11 @@ fn inherit(
         .last()
         .is_some_and(|last| matches!(last, TokenTree::Punct(p) if p.as_char() == ','));
     let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
+    // What refuses the keys only hears that there is a block that has some.
+    let keys = (!is_skipped).then_some(keys);
     let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #told)]);
     function.attrs.insert(own_at, merged);
-    true
+    !is_skipped
 }
 
 /// What the user asked of `#[tool_router]`.
@@ -135,15 +135,11 @@ struct Router {
 
 impl Router {
     /// Reads the attribute and leaves in its place one that makes a router under a hidden name.
-    fn take(attribute: Option<&mut Attribute>) -> darling::Result<Self> {
+    fn take(attribute: Option<&mut Attribute>, errors: &mut darling::error::Accumulator) -> darling::Result<Self> {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
         let mut router = Self { name: format_ident!("tool_router"), vis: Visibility::Inherited, server_handler: false };
         let mut kept = Vec::new();
-        let entries = match &attribute.meta {
-            Meta::List(list) => NestedMeta::parse_meta_list(list.tokens.clone())?,
-            Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
-        };
-        for entry in entries {
+        for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"], errors) {
             let NestedMeta::Meta(meta) = &entry else {
                 kept.push(entry.to_token_stream());
                 continue;

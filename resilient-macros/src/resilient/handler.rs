@@ -10,7 +10,7 @@ use syn::Meta;
 
 use super::args::{self, Args};
 use super::opaque::OpaqueImpl;
-use super::tool;
+use super::{list, tool};
 
 pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
     only_the_runtime(written)?;
@@ -21,10 +21,9 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
             None => Error::custom(message),
         });
     };
-    let entries = match &attribute.meta {
-        Meta::List(list) => NestedMeta::parse_meta_list(list.tokens.clone())?,
-        Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
-    };
+    let mut errors = Error::accumulator();
+    let entries = list::of_rmcp(&attribute.meta, &["router"], &mut errors);
+    errors.finish()?;
     let krate = args.krate.clone().unwrap_or_default();
     let mut router = quote!(Self::tool_router());
     let mut kept = Vec::new();

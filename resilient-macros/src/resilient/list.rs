@@ -3,8 +3,10 @@
 use darling::ast::NestedMeta;
 use darling::error::Accumulator;
 use darling::{Error, FromMeta};
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
 use resilient_policy::one_of;
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
@@ -19,8 +21,10 @@ pub(super) fn keys<K: FromMeta + Default>(
     rules: impl FnOnce(K, &mut Accumulator),
 ) -> darling::Result<K> {
     let mut errors = Error::accumulator();
+    // The first of the keys is the one that also has a short form without its name.
+    let short = known.first().copied();
     // One by one: a value that is wrong must not take the others with it.
-    let entries = entries(list.tokens.clone(), known, &mut errors);
+    let entries = read(list.tokens.clone(), known, short, &mut errors);
     let readable: Vec<_> = entries
         .into_iter()
         .filter(|entry| errors.handle(K::from_list(std::slice::from_ref(entry))).is_some())
@@ -35,12 +39,23 @@ pub(super) fn keys<K: FromMeta + Default>(
 
 /// The entries of a list whose keys are all known and stand once; everything else is told.
 pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+    read(tokens, known, None, errors)
+}
+
+/// As [`entries`]; a value without a key is taken for that of `short`.
+fn read(tokens: TokenStream, known: &[&str], short: Option<&str>, errors: &mut Accumulator) -> Vec<NestedMeta> {
     let mut found: Vec<NestedMeta> = Vec::new();
-    for part in split(tokens, errors) {
-        let Some(part) = errors.handle(with_value(part)) else { continue };
-        let Some(entry) = errors.handle(entry.parse2(part).map_err(Error::from)) else { continue };
+    for part in split(tokens, "key", errors) {
+        let Some(part) = errors.handle(assigned(part)) else { continue };
+        let key_of_part = first_word(&part).unwrap_or_default();
+        let Some(entry) = errors.handle(parse(&key_of_part, entry, part.clone())) else { continue };
         let Some(key) = key(&entry) else {
-            let message = format!("found a value without a key{}", one_of("", &shown(known)));
+            let message = match (short, &entry) {
+                (Some(short), NestedMeta::Lit(lit)) if lit.suffix().is_empty() => {
+                    format!("found a value without a key; write `{short} = {}`", lit.to_token_stream())
+                }
+                _ => format!("found a value without a key{}", one_of("", &shown(known))),
+            };
             errors.push(Error::custom(message).with_span(&entry));
             continue;
         };
@@ -48,8 +63,9 @@ pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumula
         if !known.contains(&name.as_str()) {
             errors.push(unknown(&name, known).with_span(key));
         } else if let Some(first) = found.iter().filter_map(self::key).find(|first| self::name(first) == name) {
-            let at = span::line(first.span()).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
-            errors.push(Error::custom(format!("`{name}` is written twice; this is the second{at}")).with_span(key));
+            errors.push(twice(key, first));
+        } else if let NestedMeta::NameValueInvalidExpr(invalid) = &entry {
+            errors.push(placed(&key_of_part, invalid.error.clone(), part));
         } else {
             found.push(entry);
         }
@@ -84,14 +100,151 @@ fn shown<'k>(known: &[&'k str]) -> Vec<&'k str> {
     known.iter().copied().filter(|key| !key.starts_with("__")).collect()
 }
 
-/// Refuses `key =` without anything behind it at the `=`: a parser would only find the end.
-fn with_value(part: TokenStream) -> darling::Result<TokenStream> {
-    match part.clone().into_iter().last() {
-        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
-            Err(Error::custom("expected a value after this `=`").with_span(&equals))
-        }
-        _ => Ok(part),
+/// The word that the tokens begin with.
+fn first_word(tokens: &TokenStream) -> Option<String> {
+    match tokens.clone().into_iter().next() {
+        Some(TokenTree::Ident(word)) => Some(word.unraw().to_string()),
+        _ => None,
     }
+}
+
+/// Refuses what is no `=` between a key and its value, and a `=` without anything behind it, at
+/// their tokens: a parser would only find an end, or half an operator.
+fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
+    if first_word(&part).is_none() {
+        return Ok(part);
+    }
+    let mut tokens = part.clone().into_iter().skip(1);
+    let (between, next) = (tokens.next(), tokens.next());
+    let error = |message: &str, at: &TokenTree| Err(Error::custom(message).with_span(at));
+    match (&between, &next) {
+        (Some(colon @ TokenTree::Punct(first)), next)
+            if first.as_char() == ':' && !matches!(next, Some(TokenTree::Punct(second)) if second.as_char() == ':') =>
+        {
+            match next {
+                Some(TokenTree::Punct(second)) if second.as_char() == '=' => {
+                    error("expected `=` alone; remove this `:`", colon)
+                }
+                _ => error("expected an equals sign between a key and its value; write `=`", colon),
+            }
+        }
+        (Some(TokenTree::Punct(first)), Some(after @ TokenTree::Punct(second)))
+            if first.as_char() == '=' && first.spacing() == Spacing::Joint && matches!(second.as_char(), '>' | '=') =>
+        {
+            error(&format!("expected `=` alone; remove this `{second}`"), after)
+        }
+        _ => match part.clone().into_iter().last() {
+            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
+                Err(Error::custom("expected a value after this `=`").with_span(&equals))
+            }
+            _ => Ok(part),
+        },
+    }
+}
+
+/// The entries of an attribute of rmcp's. Those with the keys in `ours`, which the expansion writes
+/// itself, are there once and can be read; everything else about them is told.
+pub(super) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+    let Meta::List(list) = meta else { return Vec::new() };
+    let mut found: Vec<NestedMeta> = Vec::new();
+    for part in split(list.tokens.clone(), "key", errors) {
+        let name_of_part = first_word(&part).unwrap_or_default();
+        let Some(entry) = errors.handle(parse(&name_of_part, entry, part.clone())) else { continue };
+        match (key(&entry).filter(|key| ours.iter().any(|ours| key.is_ident(ours))), &entry) {
+            // What is no expression may be right: `vis = pub(crate)`.
+            (Some(_), NestedMeta::NameValueInvalidExpr(invalid)) if is_at_the_end(&invalid.error) => {
+                errors.push(placed(&name_of_part, invalid.error.clone(), part));
+                continue;
+            }
+            (Some(second), _) => {
+                if let Some(first) = found.iter().filter_map(self::key).find(|first| name(first) == name(second)) {
+                    errors.push(twice(second, first));
+                    continue;
+                }
+            }
+            (None, _) => {}
+        }
+        found.push(entry);
+    }
+    found
+}
+
+fn twice(second: &Path, first: &Path) -> Error {
+    let at = span::line(first.span()).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
+    Error::custom(format!("`{}` is written twice; this is the second{at}", name(second))).with_span(second)
+}
+
+/// Parses the tokens behind a key. A parser places an error at their end on the whole attribute; here
+/// it is at the last token, and says what is missing.
+pub(super) fn parse<P: Parser>(key: &str, parser: P, tokens: TokenStream) -> darling::Result<P::Output> {
+    parser.parse2(tokens.clone()).map_err(|error| placed(key, Error::from(error), tokens))
+}
+
+/// A parser's error about these tokens; one at their end at the last of them.
+fn placed(key: &str, error: Error, tokens: TokenStream) -> Error {
+    if is_at_the_end(&error)
+        && let Some((last, message)) = unfinished(key, tokens)
+    {
+        return Error::custom(message).with_span(&last);
+    }
+    error
+}
+
+fn is_at_the_end(error: &Error) -> bool {
+    error.to_string().starts_with("unexpected end of input")
+}
+
+/// The last token, inside brackets too, and what is missing behind it.
+fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
+    let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let last = tokens.pop()?;
+    if let TokenTree::Group(group) = &last
+        && !group.stream().is_empty()
+    {
+        return unfinished(key, group.stream());
+    }
+    // An operator of several characters is as many tokens.
+    let mut shown = last.to_string();
+    if matches!(last, TokenTree::Punct(_)) {
+        while let Some(TokenTree::Punct(before)) = tokens.last()
+            && before.spacing() == Spacing::Joint
+        {
+            shown.insert(0, before.as_char());
+            tokens.pop();
+        }
+    }
+    let number = match tokens.last() {
+        Some(TokenTree::Literal(number)) => number.to_string().parse::<f64>().ok(),
+        _ => None,
+    };
+    let message = match (shown.as_str(), key, number) {
+        ("%", "rate" | "slow_rate", Some(number)) if number > 0.0 && number <= 100.0 => {
+            format!("`%` is no part of a number; expected a share such as `{key} = {}`", number / 100.0)
+        }
+        ("%", _, Some(number)) => format!("a share in per cent stands in quotes; expected `{key} = \"{number}%\"`"),
+        ("::", ..) => "expected a name after this `::`".into(),
+        (".", ..) => "expected a field or a method after this `.`".into(),
+        _ => match example(key) {
+            Some(example) => format!("expected a value after this `{shown}`, such as `{key} = {example}`"),
+            None => format!("expected something after this `{shown}`"),
+        },
+    };
+    Some((last, message))
+}
+
+/// A value of a key whose values are all of one form.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "timeout" | "attempt_timeout" | "cap" | "open" | "wait" => "\"30s\"",
+        "base" | "slow" => "\"1s\"",
+        "retry" | "max" | "failures" | "probes" | "successes" | "queue" | "burst" | "min_calls" => "3",
+        "factor" => "2.0",
+        "rate" | "slow_rate" => "0.5",
+        "budget" => "\"20%\"",
+        "rate_limit" => "\"100/1s\"",
+        "breaker" | "profile" | "name" => "\"make\"",
+        _ => return None,
+    })
 }
 
 fn unknown(name: &str, known: &[&str]) -> Error {
@@ -102,14 +255,14 @@ fn unknown(name: &str, known: &[&str]) -> Error {
 }
 
 /// Cuts at the commas; those inside brackets are hidden in their group.
-fn split(tokens: TokenStream, errors: &mut Accumulator) -> Vec<TokenStream> {
+pub(super) fn split(tokens: TokenStream, what: &str, errors: &mut Accumulator) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut current = Vec::new();
     for token in tokens {
         match token {
             TokenTree::Punct(comma) if comma.as_char() == ',' => {
                 if current.is_empty() {
-                    errors.push(Error::custom("expected a key before this `,`").with_span(&comma));
+                    errors.push(Error::custom(format!("expected a {what} before this `,`")).with_span(&comma));
                 } else {
                     parts.push(std::mem::take(&mut current).into_iter().collect());
                 }

@@ -120,9 +120,10 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
         enforced: Enforced::ByFunction,
     };
-    // Rules between keys are asked where all of them are what was meant.
-    let are_right = rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
-    if are_right && !is_contradicted {
+    rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
+    // A value that is wrong changes nothing about what repeating the function does.
+    let is_known = args.told.is_none() && !args.may_say_more && !inherited.may_say_more && !project.is_wrong();
+    if is_known && !is_contradicted {
         safety::gate(&plan, args, function, errors);
     }
     if plan.guards.retry.is_some() {

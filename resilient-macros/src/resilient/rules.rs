@@ -6,7 +6,7 @@ use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
     BreakerPart, BreakerSettings, BreakerUse, Policy, Problem, check, check_breaker, check_breaker_for, check_name,
-    check_values,
+    check_slow_in_time, check_values,
 };
 
 use super::args::Args;
@@ -15,17 +15,11 @@ use super::model::{Breaker, Guards, Plan};
 use super::value::{At, BreakerArgs, Setting, Text};
 use crate::project::{NAME, Project};
 
-/// Every rule about the plan of one function. Says whether its values, each by itself, are right.
-pub(super) fn of_function(
-    plan: &Plan,
-    args: &Args,
-    project: &Project,
-    function: Span,
-    errors: &mut Accumulator,
-) -> bool {
+/// Every rule about the plan of one function.
+pub(super) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
     // What the block has told mistakes in is nothing to hold a tool to.
     if args.told.is_some() {
-        return false;
+        return;
     }
     let guards = &plan.guards;
     let mut policy = plan.policy();
@@ -55,7 +49,6 @@ pub(super) fn of_function(
         errors.push(guards.places.error(problem, clash, span));
     }
     known(args, project, &plan.name, errors);
-    are_right
 }
 
 /// Whether something that was written is not in the plan, so that rules between keys would tell what
@@ -69,8 +62,8 @@ fn is_incomplete(args: &Args, project: &Project) -> bool {
 /// Every rule about what a block gives to its tools, told once instead of at each of them.
 ///
 /// `uses_default`: whether there is a tool that has no timeout of its own, so that what the block
-/// does not say is decided too.
-pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, errors: &mut Accumulator) {
+/// does not say is decided too. `is_alone`: whether no tool has one.
+pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
     let guards = Guards::of(&Layers::of_block(args, file), "breaker", file);
     let mut policy = guards.policy();
@@ -82,6 +75,8 @@ pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, error
         if let Some(Breaker::Named(name, settings)) = &guards.breaker {
             let found = check_breaker(name, settings.as_ref());
             problems.extend(found.into_iter().filter(|problem| problem.path != "breaker.name"));
+            let is_right = is_alone && !is_incomplete(args, project) && check_values(&policy).is_empty();
+            problems.extend(settings.filter(|_| is_right).and_then(|settings| check_slow_in_time(&policy, &settings)));
         }
         problems.extend(set.written().problems());
     }
@@ -101,8 +96,9 @@ fn names(guards: &Guards) -> Vec<Problem> {
     };
     let bulkhead = guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref());
     let rate_limit = guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref());
-    let names = [("breaker.name", breaker), ("bulkhead.name", bulkhead), ("rate_limit.name", rate_limit)];
-    names.into_iter().filter_map(|(path, name)| Some(Problem::new(path, check_name(name?).err()?))).collect()
+    let names = [("bulkhead.name", bulkhead), ("rate_limit.name", rate_limit)];
+    let of_limits = names.into_iter().filter_map(|(path, name)| Some(Problem::new(path, check_name(name?).err()?)));
+    breaker.map(|name| check_breaker(name, None)).into_iter().flatten().chain(of_limits).collect()
 }
 
 /// One of the function's own keys, where the problem is with one that it has from elsewhere.

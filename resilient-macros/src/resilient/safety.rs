@@ -81,7 +81,8 @@ pub(super) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
         }
         return;
     }
-    if plan.guards.retry.is_none() || plan.effect.is_repeatable() {
+    // No retries are none, which is another mistake.
+    if plan.guards.retry.is_none_or(|retry| retry.max == 0) || plan.effect.is_repeatable() {
         return;
     }
     let span = match &args.retry {

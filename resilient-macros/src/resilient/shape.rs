@@ -40,10 +40,14 @@ pub(super) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
 }
 
 /// A tool that refuses what its block gives it.
-pub(super) fn skipped(function: &OpaqueFn, skip: &Word, errors: &mut Accumulator) {
+pub(super) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, errors: &mut Accumulator) {
     second(&function.attrs, errors);
     if Tool::find(&function.attrs).is_none() {
         let message = "`skip` is for a tool of a block, and this is no tool; remove the attribute";
+        errors.push(Error::custom(message).with_span(&skip.0));
+    } else if !is_inherited {
+        let message = "`skip` refuses what `#[resilient]` above `#[tool_router]` gives to a tool, and there is none; \
+                       remove the attribute";
         errors.push(Error::custom(message).with_span(&skip.0));
     }
 }

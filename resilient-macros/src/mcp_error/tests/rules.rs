@@ -25,9 +25,9 @@ fn rule_50_a_variant_says_exactly_once_where_its_kind_comes_from() {
 fn rule_51_an_unknown_kind_gets_a_suggestion() {
     for (written, said) in [
         (quote! { not_fond }, "unknown kind `not_fond`; did you mean `not_found`?"),
-        (quote! { NotFound }, "unknown kind `NotFound`; did you mean `not_found`?"),
-        (quote! { "not_found" }, "expected a bare word: `kind = not_found`"),
-        (quote! { ErrorKind::NotFound }, "expected a bare word: `kind = not_found`"),
+        (quote! { NotFound }, "unknown kind `NotFound`; write `not_found`"),
+        (quote! { "not_found" }, "a kind is one word without quotes; write `not_found`"),
+        (quote! { ErrorKind::NotFound }, "a kind is one word without quotes; write `not_found`"),
         (quote! { 5 }, "expected the name of a kind: `kind = not_found`"),
     ] {
         assert_eq!(in_variant(quote! { #[mcp(kind = #written)] V }), said);
@@ -68,7 +68,7 @@ fn rule_53_reserved_protocol_codes_are_refused() {
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = -32002)] V }).contains("resource not found"));
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = -32042)] V }).contains("URL elicitation"));
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = 4000000000)] V }).contains("32 bits"));
-    assert!(in_variant(quote! { #[mcp(kind = internal, protocol = 5u8)] V }).contains("32 bits"));
+    assert!(in_variant(quote! { #[mcp(kind = internal, protocol = 5u8)] V }).contains("write `5`"));
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = "x")] V }).contains("an integer"));
     is_fine(
         quote! { enum E { #[mcp(kind = internal, protocol = -32603)] V, #[mcp(kind = internal, protocol = 7)] W, } },

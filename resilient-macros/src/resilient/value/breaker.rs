@@ -1,12 +1,13 @@
 //! `breaker = "make"`, `breaker = MAKE`, `breaker(name = "make", failures = 5, open = "60s")`.
 
-use darling::FromMeta;
+use darling::{Error, FromMeta};
 use proc_macro2::Span;
-use resilient_policy::{BreakerKeys, BreakerSettings, Window, check_breaker};
+use resilient_policy::{BreakerKeys, BreakerSettings, Window, check_breaker, check_name};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
-use super::{At, Count, DurationArg, Factor, Key, Text, expected};
+use super::{At, Count, DurationArg, Fraction, Key, Text, expected};
+use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -20,7 +21,7 @@ struct Keys {
     #[darling(default)]
     failures: Option<Count>,
     #[darling(default)]
-    rate: Option<Factor>,
+    rate: Option<Fraction>,
     #[darling(default)]
     window: Option<WindowArg>,
     #[darling(default)]
@@ -28,7 +29,7 @@ struct Keys {
     #[darling(default)]
     slow: Option<DurationArg>,
     #[darling(default)]
-    slow_rate: Option<Factor>,
+    slow_rate: Option<Fraction>,
     #[darling(default)]
     open: Option<DurationArg>,
     #[darling(default)]
@@ -70,10 +71,20 @@ impl FromMeta for BreakerArgs {
                 Ok(Self::Set(Box::new(Set { keys, key_span })))
             }
             Meta::NameValue(pair) => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => {
-                    Ok(Self::Named(At { value: name.value(), span: name.span() }))
+                value @ Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+                    let Text(name) = Text::from_expr(value)?;
+                    Ok(Self::Named(name))
                 }
-                Expr::Path(path) if path.qself.is_none() => Ok(Self::Static(path.path.clone())),
+                Expr::Path(path) if path.qself.is_none() => match unquoted_name(&path.path) {
+                    Some(name) => {
+                        let message = format!(
+                            "a breaker's name stands in quotes, and a `static` in capitals; write `\"{name}\"`, or \
+                             for a `static` its path: `self::{name}`"
+                        );
+                        Err(Error::custom(message).with_span(path))
+                    }
+                    None => Ok(Self::Static(path.path.clone())),
+                },
                 other => {
                     Err(expected("a name: `breaker = \"make\"`, or the path of a `static Breaker`").with_span(other))
                 }
@@ -81,6 +92,13 @@ impl FromMeta for BreakerArgs {
             Meta::Path(path) => Err(expected("a name: `breaker = \"make\"`").with_span(path)),
         }
     }
+}
+
+/// A name without its quotes: a word in lower case is no `static` that anybody would find.
+fn unquoted_name(path: &Path) -> Option<String> {
+    let word = path.get_ident()?.to_string();
+    let is_name = check_name(&word).is_ok() && !word.contains(|c: char| c.is_ascii_uppercase());
+    (is_name && !matches!(word.as_str(), "self" | "super" | "crate")).then_some(word)
 }
 
 impl Set {
@@ -116,7 +134,7 @@ impl Set {
                 places.put(path, *span);
             }
         }
-        if let Some(Factor(At { value, span })) = rate {
+        if let Some(Fraction(At { value, span })) = rate {
             settings.rate = Some(*value);
             places.put("breaker.rate", *span);
         }
@@ -132,7 +150,7 @@ impl Set {
             settings.slow = Some(*value);
             places.put("breaker.slow", *span);
         }
-        if let Some(Factor(At { value, span })) = slow_rate {
+        if let Some(Fraction(At { value, span })) = slow_rate {
             settings.slow_rate = *value;
             places.put("breaker.slow_rate", *span);
         }
@@ -172,18 +190,21 @@ struct WindowArg(At<Window>);
 
 impl FromMeta for WindowArg {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        match value {
-            Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
+        match literal::read(value, Wanted::CountOrDuration)? {
+            Some(Lit::Int(_)) => {
                 let Count(At { value, span }) = Count::from_expr(value)?;
                 Ok(Self(At { value: Window::Count(value), span }))
             }
-            Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+            Some(Lit::Str(text)) if text.value().trim().parse::<u32>().is_ok() => {
+                let message =
+                    "a number of results stands without quotes, a time has a unit: expected `100` or `\"60s\"`";
+                Err(Error::custom(message).with_span(text))
+            }
+            Some(Lit::Str(_)) => {
                 let DurationArg(At { value, span }) = DurationArg::from_expr(value)?;
                 Ok(Self(At { value: Window::Time(value), span }))
             }
-            other => {
-                Err(expected("a number of results, `window = 100`, or a time, `window = \"60s\"`").with_span(other))
-            }
+            _ => Err(expected("a number of results, `window = 100`, or a time, `window = \"60s\"`").with_span(value)),
         }
     }
 

@@ -6,7 +6,7 @@ use resilient_policy::{BulkheadSettings, check_bulkhead};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Key, Text, expected};
+use super::{At, Count, DurationArg, Key, Text, expected, quoted_count};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -55,11 +55,7 @@ impl FromMeta for BulkheadArgs {
                 }
             }
             Meta::NameValue(pair) => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                    let shown = text.value();
-                    let number = if shown.parse::<u32>().is_ok() { shown } else { "20".into() };
-                    Err(expected(&format!("a number without quotes: `bulkhead = {number}`")).with_span(text))
-                }
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Err(quoted_count("bulkhead", text)),
                 value @ Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
                     let max = Count::from_expr(value)?;
                     let number = max.0.value;

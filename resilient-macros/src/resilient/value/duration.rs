@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use darling::FromMeta;
 use resilient_policy::parse_duration;
-use syn::{Expr, ExprLit, Lit, Meta};
+use syn::{Expr, Lit, Meta};
 
 use super::{At, expected};
+use crate::literal::{self, Wanted};
 
 /// A duration as people write it.
 #[derive(Debug, Clone)]
@@ -22,14 +23,14 @@ impl FromMeta for DurationArg {
     }
 
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        match value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_duration(&text.value())
+        match literal::read(value, Wanted::Duration)? {
+            Some(Lit::Str(text)) => parse_duration(&text.value())
                 .map(|value| Self(At { value, span: text.span() }))
                 .map_err(|why| darling::Error::custom(why).with_span(text)),
-            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+            Some(Lit::Int(number)) => {
                 Err(expected(&format!("a duration with its unit in quotes: `\"{number}s\"`")).with_span(number))
             }
-            other => Err(expected("a duration such as `\"30s\"`").with_span(other)),
+            _ => Err(expected("a duration such as `\"30s\"`").with_span(value)),
         }
     }
 }

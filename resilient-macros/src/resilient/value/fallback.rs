@@ -6,7 +6,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
-use super::{expected, is_word};
+use super::{expected, is_word, without_quotes};
 
 /// One thing that may answer.
 #[derive(Debug, Clone)]
@@ -68,8 +68,8 @@ fn step(value: &Expr) -> darling::Result<FallbackStep> {
             (Some(value), 1) => Ok(FallbackStep::Value(Box::new(value.clone()))),
             _ => Err(expected("one expression: `value(expr)`").with_span(&call.func)),
         },
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            Err(expected(&format!("no quotes: `fallback = {}`", text.value())).with_span(text))
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "cached" => {
+            Err(without_quotes("cached").with_span(text))
         }
         Expr::Call(call) => {
             Err(expected("the function's path without a call: it is given the parameters and the error")

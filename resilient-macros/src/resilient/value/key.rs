@@ -1,16 +1,37 @@
 //! `key = expr`: what tells one call from another.
 
-use darling::FromMeta;
+use darling::{Error, FromMeta};
 use syn::Expr;
 
-/// Any expression, a text in quotes too.
+use super::{is_text, without_quotes};
+
+/// An expression that gives each of its values a limit, or an answer, of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Key(pub(crate) Expr);
 
 impl FromMeta for Key {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
+        if is_text(value, "caller") {
+            let message = "a text is the same key for every call; expected an expression of the parameters";
+            return Err(Error::custom(message).with_span(value));
+        }
         Ok(Self(value.clone()))
     }
 
     only_after_equals!("an expression");
+}
+
+/// As [`Key`], or the word `caller`.
+#[derive(Debug, Clone)]
+pub(super) struct KeyOrCaller(pub(super) Expr);
+
+impl FromMeta for KeyOrCaller {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        if is_text(value, "caller") {
+            return Err(without_quotes("caller").with_span(value));
+        }
+        Key::from_expr(value).map(|key| Self(key.0))
+    }
+
+    only_after_equals!("an expression, or `caller`,");
 }

@@ -1,11 +1,11 @@
 //! `log_args(req.team_id, req.limit)`: what of the arguments the log may show.
 
-use darling::{Error, FromMeta};
-use syn::parse::Parser;
+use darling::FromMeta;
 use syn::punctuated::Punctuated;
 use syn::{Expr, Meta, Token};
 
 use super::expected;
+use crate::resilient::list;
 
 /// Expressions that look at the parameters.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ impl FromMeta for LogArgs {
         let Meta::List(list) = item else {
             return Err(expected("arguments in brackets: `log_args(req.team_id, req.limit)`").with_span(item));
         };
-        let shown = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(list.tokens.clone()).map_err(Error::from)?;
+        let shown = list::parse("log_args", Punctuated::<Expr, Token![,]>::parse_terminated, list.tokens.clone())?;
         if shown.is_empty() {
             return Err(expected("at least one argument: `log_args(req.team_id)`").with_span(item));
         }

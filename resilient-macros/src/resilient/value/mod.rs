@@ -20,6 +20,7 @@ mod cache;
 mod duration;
 mod fallback;
 mod key;
+mod kinds;
 mod log_args;
 mod number;
 mod rate_limit;
@@ -30,16 +31,16 @@ use darling::{Error, FromMeta};
 use proc_macro2::Span;
 use resilient_policy::one_of;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Lit, Meta};
+use syn::{Expr, ExprLit, Lit, LitStr, Meta};
 
 pub(super) use breaker::BreakerArgs;
 pub(super) use bulkhead::BulkheadArgs;
 pub(super) use cache::CacheArgs;
 pub(super) use duration::DurationArg;
 pub(super) use fallback::{FallbackArgs, FallbackStep};
-use key::Key;
+use key::{Key, KeyOrCaller};
 pub(super) use log_args::LogArgs;
-pub(super) use number::{Count, Factor, Share};
+pub(super) use number::{Count, Factor, Fraction, Share};
 pub(super) use rate_limit::RateLimitArgs;
 pub(super) use retry::RetryArgs;
 pub(super) use text::Text;
@@ -64,6 +65,10 @@ impl<T: FromMeta> FromMeta for Setting<T> {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
         match item {
             Meta::NameValue(pair) if is_word(&pair.value, "none") => Ok(Self::None),
+            Meta::NameValue(pair) if is_word(&pair.value, "None") => {
+                Err(Error::custom("this refuses what is inherited; write `none`").with_span(&pair.value))
+            }
+            Meta::NameValue(pair) if is_text(&pair.value, "none") => Err(without_quotes("none").with_span(&pair.value)),
             other => T::from_meta(other).map(Self::Is),
         }
     }
@@ -94,6 +99,26 @@ fn is_word(value: &Expr, word: &str) -> bool {
     matches!(value, Expr::Path(path) if path.path.is_ident(word))
 }
 
+/// Whether an expression is this text in quotes.
+fn is_text(value: &Expr, text: &str) -> bool {
+    matches!(value, Expr::Lit(ExprLit { lit: Lit::Str(lit), .. }) if lit.value() == text)
+}
+
+/// Says of a text that it is a word of the language, or a number.
+fn without_quotes(word: &str) -> Error {
+    Error::custom(format!("this stands without quotes; write `{word}`"))
+}
+
+/// Says of a text that the key wants a number, or settings.
+fn quoted_count(key: &str, text: &LitStr) -> Error {
+    let value = text.value();
+    let error = match value.parse::<u32>() {
+        Ok(_) => without_quotes(&value),
+        Err(_) => expected(&format!("a number: `{key} = 3`, or settings: `{key}(max = 3, ..)`")),
+    };
+    error.with_span(text)
+}
+
 /// What one of these words stands for.
 fn one_word<T>(what: &str, value: &Expr, words: &[&str], read: fn(&str) -> Option<T>) -> darling::Result<T> {
     let word = words.iter().find(|word| is_word(value, word));
@@ -105,7 +130,7 @@ fn unknown_word(what: &str, value: &Expr, words: &[&str]) -> Error {
     let word = match value {
         Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if words.contains(&text.value().as_str()) => {
-            return expected(&format!("no quotes: `{what} = {}`", text.value())).with_span(text);
+            return without_quotes(&text.value()).with_span(text);
         }
         _ => None,
     };

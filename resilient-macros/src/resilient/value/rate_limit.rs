@@ -2,11 +2,13 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::Span;
+use quote::ToTokens;
 use resilient_policy::{RateLimitSettings, check_rate_limit, parse_rate};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Lit, Meta};
+use syn::{BinOp, Expr, Lit, Meta};
 
-use super::{At, Count, Key, Text, expected, is_word};
+use super::{At, Count, KeyOrCaller, Text, expected, is_word};
+use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -19,7 +21,7 @@ struct Keys {
     #[darling(default)]
     burst: Option<Count>,
     #[darling(default)]
-    key: Option<Key>,
+    key: Option<KeyOrCaller>,
     #[darling(default)]
     name: Option<Text>,
 }
@@ -105,16 +107,28 @@ struct Rate(At<RateLimitSettings>);
 
 impl FromMeta for Rate {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        match value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse_rate(&text.value())
+        match literal::read(value, Wanted::Text)? {
+            Some(Lit::Str(text)) => parse_rate(&text.value())
                 .map(|value| Self(At { value, span: text.span() }))
                 .map_err(|why| Error::custom(why).with_span(text)),
-            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+            Some(Lit::Int(number)) => {
                 Err(expected(&format!("calls and a duration in quotes: `\"{number}/1s\"`")).with_span(number))
             }
-            other => Err(expected("calls and a duration such as `\"100/1s\"`").with_span(other)),
+            _ => Err(expected(&match unquoted_rate(value) {
+                Some(rate) => format!("quotes around the rate: `\"{rate}\"`"),
+                None => "calls and a duration such as `\"100/1s\"`".into(),
+            })
+            .with_span(value)),
         }
     }
 
     only_after_equals!("calls and a duration such as `\"100/1s\"`");
+}
+
+/// The rate that `100/1s` means, which the parser takes for a division.
+fn unquoted_rate(value: &Expr) -> Option<String> {
+    let Expr::Binary(division) = value else { return None };
+    let is_division = matches!(division.op, BinOp::Div(_));
+    let (calls, period) = (division.left.to_token_stream(), division.right.to_token_stream());
+    Some(format!("{calls}/{period}")).filter(|rate| is_division && parse_rate(rate).is_ok())
 }

@@ -1,12 +1,12 @@
 //! `retry = 3`, `retry(max = 3, base = "1s", factor = 2.0, cap = "30s", jitter = equal, on(timeout))`.
 
-use darling::{Error, FromMeta};
+use darling::FromMeta;
 use proc_macro2::Span;
-use resilient_policy::{Jitter, KindSet, Policy, Retry, check_values, retried_kind};
+use resilient_policy::{Jitter, KindSet, Policy, Retry, check_values};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Factor, Setting, Share, expected, one_word};
+use super::{At, Count, DurationArg, Factor, Setting, Share, expected, kinds, one_word, quoted_count};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -50,11 +50,7 @@ impl FromMeta for RetryArgs {
                 Ok(Self { keys, span })
             }
             Meta::NameValue(pair) => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                    let shown = text.value();
-                    let number = if shown.parse::<u32>().is_ok() { shown } else { "3".into() };
-                    Err(expected(&format!("a number without quotes: `retry = {number}`")).with_span(text))
-                }
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Err(quoted_count("retry", text)),
                 value @ Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
                     let keys = Keys { max: Some(Count::from_expr(value)?), ..Keys::default() };
                     Ok(Self { keys, span: pair.path.span() })
@@ -129,19 +125,6 @@ impl FromMeta for On {
         let Meta::List(list) = item else {
             return Err(expected("kinds in brackets: `on(timeout, unavailable)`").with_span(item));
         };
-        let parser = syn::punctuated::Punctuated::<syn::Ident, syn::Token![,]>::parse_terminated;
-        let words = syn::parse::Parser::parse2(parser, list.tokens.clone())?;
-        if words.is_empty() {
-            return Err(expected("at least one kind: `on(timeout, unavailable)`").with_span(item));
-        }
-        let mut errors = Error::accumulator();
-        let mut kinds = KindSet::EMPTY;
-        for word in words {
-            match retried_kind(&word.to_string(), kinds) {
-                Ok(more) => kinds = more,
-                Err(why) => errors.push(Error::custom(why).with_span(&word)),
-            }
-        }
-        errors.finish_with(Self(kinds))
+        kinds::read(list.tokens.clone(), item).map(Self)
     }
 }

@@ -1,9 +1,10 @@
 //! Texts in quotes.
 
 use darling::FromMeta;
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, Lit};
 
 use super::{At, expected};
+use crate::literal::{self, Wanted};
 
 /// A text in quotes.
 #[derive(Debug, Clone)]
@@ -11,9 +12,9 @@ pub(crate) struct Text(pub(crate) At<String>);
 
 impl FromMeta for Text {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        match value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(Self(At { value: text.value(), span: text.span() })),
-            other => Err(expected("a text in quotes").with_span(other)),
+        match literal::read(value, Wanted::Text)? {
+            Some(Lit::Str(text)) => Ok(Self(At { value: text.value(), span: text.span() })),
+            _ => Err(expected("a text in quotes").with_span(value)),
         }
     }
 
