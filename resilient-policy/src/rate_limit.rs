@@ -67,7 +67,7 @@ impl RateLimitSettings {
         if self.calls == 0 {
             found.push(Problem::new(
                 "rate_limit.rate",
-                "a rate of 0 lets nothing through; write `rate_limit = none` to refuse an inherited one, or remove it",
+                "a rate of 0 lets nothing through; `rate_limit = none` refuses an inherited one, otherwise remove it",
             ));
         }
         if self.period.is_zero() || self.period > LONGEST_PERIOD {
@@ -110,13 +110,36 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
         return Err(format!("expected a whole number of calls before the `/`, as in `\"100/1s\"`, found `{calls}`"));
     };
     let period = parse_duration(period).map_err(|why| {
-        if period.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            format!("expected a duration behind the `/`: `\"{calls}/1{period}\"`")
-        } else {
-            why
+        let right = corrected_period(period);
+        // The advice of a duration would replace the calls, too.
+        let why = why.split_once("; write `").map_or(&*why, |(why, _)| why);
+        match right {
+            Some(right) if period.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                format!("expected a duration behind the `/`; write `\"{calls}/{right}\"`")
+            }
+            Some(right) => format!("{why}; write `\"{calls}/{right}\"`"),
+            None => format!("{why}; expected a duration behind the `/`, as in `\"100/1s\"`"),
         }
     })?;
     Ok(RateLimitSettings::new(number, period))
+}
+
+/// The period that was meant by one without a number (`s`), with a unit in words (`sec`), or without
+/// a unit (`60`, which are seconds).
+fn corrected_period(period: &str) -> Option<String> {
+    let split = period.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(period.len());
+    let (number, unit) = period.split_at(split);
+    let number = if number.is_empty() { "1" } else { number };
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => "ms",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "d" | "day" | "days" if number == "1" => return Some("24h".into()),
+        _ => return None,
+    };
+    let right = format!("{number}{unit}");
+    parse_duration(&right).ok().map(|_| right)
 }
 
 /// The rate limit of a function.

@@ -23,8 +23,12 @@ pub(super) struct Spanned<T> {
 pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
     match &entry.value {
         Value::None => return Some(()),
-        Value::Is(value) => errors.at(value, format!("`{}` takes no value; write `{}`", key.name(), key.example())),
-        Value::List(list) => errors.at(list, format!("`{}` takes no list; write `{}`", key.name(), key.example())),
+        Value::Is(value) => {
+            errors.at(value, format!("`{}` takes no value; expected `{}` alone", key.name(), key.example()))
+        }
+        Value::List(list) => {
+            errors.at(list, format!("`{}` takes no list; expected `{}` alone", key.name(), key.example()))
+        }
     }
     None
 }
@@ -61,11 +65,13 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
     if let Value::Is(tokens) = &entry.value
         && let Some(word) = misspelled_kind(tokens)
     {
+        let is_one_token = tokens.clone().into_iter().count() == 1;
         errors.at(
             tokens,
             match snake(&word).parse::<ErrorKind>() {
+                Ok(kind) if is_one_token => format!("expected a bare word; write `{kind}`"),
                 Ok(kind) => format!("expected a bare word: `kind = {kind}`"),
-                Err(_) => format!("expected a bare word: unknown kind `{word}`{}", one_of(&word, ErrorKind::NAMES)),
+                Err(_) => format!("expected a bare word: unknown kind `{word}`{}", meant(&word)),
             },
         );
         return None;
@@ -74,13 +80,16 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
     let name = word.unraw().to_string();
     let found = name.parse().ok();
     if found.is_none() {
-        let meant = match snake(&name).parse::<ErrorKind>() {
-            Ok(kind) => format!("; did you mean `{kind}`?"),
-            Err(_) => one_of(&name, ErrorKind::NAMES),
-        };
-        errors.at(word, format!("unknown kind `{name}`{meant}"));
+        errors.at(word, format!("unknown kind `{name}`{}", meant(&name)));
     }
     found
+}
+
+/// The kind that is meant by an unknown word, or all of them.
+fn meant(word: &str) -> String {
+    let snake = snake(word);
+    let known = snake.parse().ok().or_else(|| ErrorKind::from_foreign_name(&snake));
+    known.map_or_else(|| one_of(word, ErrorKind::NAMES), |kind| format!("; did you mean `{kind}`?"))
 }
 
 /// The word in `"not_found"` or `ErrorKind::NotFound`, which are understood well enough to be corrected.
