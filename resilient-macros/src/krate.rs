@@ -23,8 +23,22 @@ impl Krate {
         if absolute {
             Ok(Self(path.to_token_stream()))
         } else {
-            let shown = path.to_token_stream().to_string().replace(' ', "");
-            Err(darling::Error::custom(format!("expected an absolute path; write `crate = ::{shown}`")).with_span(path))
+            Err(darling::Error::custom(Self::relative(path)).with_span(path))
+        }
+    }
+}
+
+impl Krate {
+    /// What is wrong with a path that means something else in another module.
+    fn relative(path: &Path) -> String {
+        // The message points at the first segment alone, so it can only say what stands in its place.
+        match path.segments.first() {
+            Some(first) if first.ident == "self" || first.ident == "super" || first.ident == "Self" => {
+                let shown = path.to_token_stream().to_string().replace(' ', "");
+                format!("`{shown}` means something else in another module; expected a path from `crate::` or `::` on")
+            }
+            Some(first) => format!("expected an absolute path; write `::{}`", first.ident),
+            None => "expected an absolute path".into(),
         }
     }
 }
@@ -34,10 +48,14 @@ impl FromMeta for Krate {
         match item {
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Path(path) => Self::from_path(&path.path),
-                other => {
-                    Err(darling::Error::custom("expected a path; write `crate = ::resilient_runtime`").with_span(other))
+                Expr::Lit(text) => {
+                    Err(darling::Error::custom("expected a path; write `::resilient_runtime`").with_span(text))
                 }
+                other => Err(darling::Error::custom("expected a path such as `::resilient_runtime`").with_span(other)),
             },
+            Meta::List(_) => {
+                Err(darling::Error::custom("expected a path after `=`: `crate = ::resilient_runtime`").with_span(item))
+            }
             other => {
                 Err(darling::Error::custom("expected a path; write `crate = ::resilient_runtime`").with_span(other))
             }

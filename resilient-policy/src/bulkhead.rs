@@ -50,7 +50,7 @@ impl BulkheadSettings {
         if self.max == 0 {
             found.push(Problem::new(
                 "bulkhead.max",
-                "a bulkhead of 0 lets nothing through; write `bulkhead = none` to refuse an inherited one, or remove it",
+                "a bulkhead of 0 lets nothing through; `bulkhead = none` refuses an inherited one, otherwise remove it",
             ));
         }
         match self.wait {

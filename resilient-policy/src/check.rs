@@ -136,12 +136,19 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
         found.push(Problem::new(
             "retry.max",
             format!(
-                "retry {} can never start: the delays before it are {}{}, but the timeout is {}; {fitting} {}",
+                "retry {} can never start: the delays before it are {}{}, but the timeout is {}; {}",
                 retry.max,
                 schedule.join(" + "),
                 if retry.jitter == Jitter::Equal { " (at least half of that with jitter)" } else { "" },
                 format_duration(policy.timeout),
-                if fitting == 1 { "retry fits" } else { "retries fit" },
+                match fitting {
+                    0 => format!(
+                        "no retry fits: expected a `timeout` above {}, or a shorter `base` in `retry(..)`",
+                        format_duration(retry.shortest_delay(0))
+                    ),
+                    1 => "1 retry fits".into(),
+                    _ => format!("{fitting} retries fit"),
+                },
             ),
         ));
     }

@@ -42,7 +42,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("expected a duration such as `\"30s\"`, found `{text}`"));
     }
     if unit.is_empty() {
-        return Err(format!("`{text}` has no unit; write `\"{text}s\"` or `\"{text}ms\"`"));
+        return Err(match nanos(text, 1_000_000, text)? {
+            // A unit does not make it right.
+            0 => "a duration of zero is not allowed here".into(),
+            _ => format!("`{text}` has no unit; write `\"{text}s\"` or `\"{text}ms\"`"),
+        });
     }
     let Some((_, nanos_per_unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(match corrected_duration(text) {

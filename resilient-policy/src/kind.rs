@@ -353,6 +353,46 @@ impl fmt::Display for ParseKindError {
 
 impl std::error::Error for ParseKindError {}
 
+impl ErrorKind {
+    /// The kind that a name from HTTP or gRPC means here, in lower case with `_`.
+    ///
+    /// ```
+    /// use resilient_runtime::ErrorKind;
+    ///
+    /// assert_eq!(ErrorKind::from_foreign_name("bad_request"), Some(ErrorKind::InvalidInput));
+    /// assert_eq!(ErrorKind::from_foreign_name("banana"), None);
+    /// ```
+    #[must_use]
+    pub fn from_foreign_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "bad_request"
+            | "invalid_argument"
+            | "invalid_arguments"
+            | "invalid_params"
+            | "invalid_request"
+            | "unprocessable"
+            | "unprocessable_entity"
+            | "unprocessable_content"
+            | "validation"
+            | "out_of_range" => Self::InvalidInput,
+            "gone" | "missing" | "no_such" => Self::NotFound,
+            "already_exists" | "aborted" | "precondition_failed" => Self::Conflict,
+            "precondition_required" => Self::FailedPrecondition,
+            "forbidden" | "access_denied" | "not_allowed" => Self::PermissionDenied,
+            "unauthorized" | "unauthorised" => Self::Unauthenticated,
+            "payment_required" => Self::QuotaExceeded,
+            "too_many_requests" | "throttled" | "resource_exhausted" => Self::RateLimited,
+            "request_timeout" | "gateway_timeout" | "deadline_exceeded" | "timed_out" => Self::Timeout,
+            "network" | "connect" | "connection_refused" | "connection_reset" => Self::Connection,
+            "internal_server_error" | "server_error" | "bad_gateway" | "service_unavailable" => Self::Unavailable,
+            "not_implemented" | "unimplemented" | "data_loss" | "invalid_response" => Self::BadResponse,
+            "client_closed_request" | "canceled" => Self::Cancelled,
+            "bug" | "panic" => Self::Internal,
+            _ => return None,
+        })
+    }
+}
+
 impl FromStr for ErrorKind {
     type Err = ParseKindError;
 

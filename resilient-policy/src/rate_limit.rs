@@ -67,7 +67,7 @@ impl RateLimitSettings {
         if self.calls == 0 {
             found.push(Problem::new(
                 "rate_limit.rate",
-                "a rate of 0 lets nothing through; write `rate_limit = none` to refuse an inherited one, or remove it",
+                "a rate of 0 lets nothing through; `rate_limit = none` refuses an inherited one, otherwise remove it",
             ));
         }
         if self.period.is_zero() || self.period > LONGEST_PERIOD {

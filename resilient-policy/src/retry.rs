@@ -201,7 +201,7 @@ impl Retry {
         if self.max == 0 {
             found.push(Problem::new(
                 "retry.max",
-                "`retry = 0` retries nothing; write `retry = none` to refuse an inherited one, or remove it",
+                "`retry = 0` retries nothing; `retry = none` refuses an inherited one, otherwise remove it",
             ));
         } else if self.max > 10 {
             found.push(Problem::new("retry.max", format!("at most 10 retries, found {}", self.max)));

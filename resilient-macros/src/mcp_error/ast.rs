@@ -2,7 +2,7 @@
 //! A struct is one variant, whose attributes stand above it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote_spanned};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, Member, Type};
 
@@ -54,7 +54,7 @@ impl<'a> Input<'a> {
                     ident: &node.ident,
                     is_struct: true,
                     attrs: own,
-                    display: display.unwrap_or(Display::Unknown),
+                    display: display.unwrap_or_else(|| Display::Unknown(node.ident.to_token_stream())),
                     fields,
                     is_doubtful: errors.len() > before,
                 }]
@@ -86,7 +86,9 @@ impl<'a> Variant<'a> {
             is_struct: false,
             attrs,
             // thiserror lets an `#[error(..)]` on the enum stand for those that have none.
-            display: display::read(&node.attrs).or_else(|| inherited.cloned()).unwrap_or(Display::Unknown),
+            display: display::read(&node.attrs)
+                .or_else(|| inherited.cloned())
+                .unwrap_or_else(|| Display::Unknown(node.ident.to_token_stream())),
             fields,
             is_doubtful: errors.len() > before,
         }

@@ -106,7 +106,7 @@ fn prefix(input: &Input<'_>, errors: &mut Errors) -> Result<String, ()> {
     let prefix = literal.value();
     let problem = code_problem(&prefix).or_else(|| {
         let bare = prefix.trim_end_matches('_');
-        (bare != prefix).then(|| format!("`{}` is joined with `_`; write `{} = \"{bare}\"`", said.key, said.key))
+        (bare != prefix).then(|| format!("`{}` is joined with `_`; write `\"{bare}\"`", said.key))
     });
     match problem {
         None => Ok(format!("{prefix}_")),

@@ -10,8 +10,8 @@ use super::pieces::{Piece, pieces};
 /// How a variant is displayed, as far as its attributes tell.
 #[derive(Debug, Clone)]
 pub(super) enum Display {
-    /// By code that the derive does not see.
-    Unknown,
+    /// By code that the derive does not see, which may print every field: what stands for that code.
+    Unknown(TokenStream),
     /// `#[error(transparent)]`, the word itself.
     Transparent(Ident),
     /// `#[error("..", args)]`
@@ -46,12 +46,14 @@ pub(super) fn read(attrs: &[Attribute]) -> Option<Display> {
             Ok(Display::Format(format(literal, input.parse()?)))
         } else {
             let word: Ident = input.parse()?;
-            let _rest: TokenStream = input.parse()?;
-            Ok(if word == "transparent" { Display::Transparent(word) } else { Display::Unknown })
+            let rest: TokenStream = input.parse()?;
+            // The path behind `fmt =`.
+            let function: TokenStream = rest.into_iter().skip(1).collect();
+            Ok(if word == "transparent" { Display::Transparent(word) } else { Display::Unknown(function) })
         }
     };
     let tokens = &attr.meta.require_list().ok()?.tokens;
-    Some(parser.parse2(tokens.clone()).unwrap_or(Display::Unknown))
+    Some(parser.parse2(tokens.clone()).unwrap_or_else(|_| Display::Unknown(tokens.clone())))
 }
 
 fn format(literal: LitStr, args: TokenStream) -> Format {
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn transparent_and_functions_are_recognised() {
         assert!(matches!(read(&[parse_quote!(#[error(transparent)])]), Some(Display::Transparent(_))));
-        assert!(matches!(read(&[parse_quote!(#[error(fmt = path::to)])]), Some(Display::Unknown)));
+        assert!(matches!(read(&[parse_quote!(#[error(fmt = path::to)])]), Some(Display::Unknown(_))));
         assert!(read(&[parse_quote!(#[error])]).is_none());
         assert!(read(&[]).is_none());
     }

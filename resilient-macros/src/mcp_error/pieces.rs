@@ -28,7 +28,7 @@ pub(super) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
                 }
                 found.push(place(&mut chars)?);
             }
-            '}' => return Err("`}` without a `{` before it; write `}}` for a brace"),
+            '}' => return Err("`}` without a `{` before it; a brace itself is `}}`"),
             other => text.push(other),
         }
     }
@@ -42,7 +42,7 @@ fn place(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
     let (mut name, mut spec, mut in_spec) = (String::new(), String::new(), false);
     loop {
         match chars.next() {
-            None => return Err("`{` without a `}` after it; write `{{` for a brace"),
+            None => return Err("`{` without a `}` after it; a brace itself is `{{`"),
             // A fill character can be any character, a brace too: `{:}>5}`.
             Some(c)
                 if in_spec && spec.is_empty() && chars.peek().is_some_and(|next| matches!(next, '<' | '^' | '>')) =>
@@ -51,7 +51,7 @@ fn place(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
             }
             Some('}') => break,
             Some(':') if !in_spec => in_spec = true,
-            Some('{') => return Err("`{` inside `{..}`; write `{{` for a brace"),
+            Some('{') => return Err("`{` inside `{..}`; a brace itself is `{{`"),
             Some(c) => if in_spec { &mut spec } else { &mut name }.push(c),
         }
     }

@@ -54,11 +54,20 @@ fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
     // A transparent Display prints its field, said to be a source or not.
     let is_printed_whole = matches!(variant.display, Display::Transparent(_));
     for source in variant.fields.iter().filter(|field| field.is_source || is_printed_whole) {
+        let cures = "say `#[mcp(message = \"..\")]` for another text, `#[mcp(private)]` for the kind's own sentence, or \
+                     `#[mcp(public)]` if it may";
+        if let Display::Unknown(code) = &variant.display {
+            let message = format!(
+                "the client may read the source `{}` of this error, as its `Display` is code that can print every field; \
+                 {cures}",
+                source.name
+            );
+            errors.at(code, message);
+            // One mistake, however many sources there are.
+            return;
+        }
         printed(variant, source, errors, |name| {
-            format!(
-                "the client would read the source `{name}` of this error; say `#[mcp(message = \"..\")]` for another \
-                 text, `#[mcp(private)]` for the kind's own sentence, or `#[mcp(public)]` if it may"
-            )
+            format!("the client would read the source `{name}` of this error; {cures}")
         });
     }
 }
@@ -80,11 +89,11 @@ pub(super) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
     }
 }
 
-/// Tells that thiserror's `#[error(..)]` prints a field, at the text that does.
+/// Reports that thiserror's `#[error(..)]` prints a field, at the text that does.
 fn printed(variant: &Variant<'_>, field: &Field<'_>, errors: &mut Errors, message: impl Fn(&str) -> String) {
     match &variant.display {
         Display::Format(format) if format.prints(&field.name) => errors.at(&format.literal, message(&field.name)),
         Display::Transparent(word) => errors.at(word, message(&field.name)),
-        Display::Format(_) | Display::Unknown => {}
+        Display::Format(_) | Display::Unknown(_) => {}
     }
 }

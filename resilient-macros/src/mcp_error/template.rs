@@ -84,7 +84,7 @@ fn field<'a>(name: &str, spec: &str, key: Key, variant: &'a Variant<'a>) -> Resu
     let names: Vec<&str> = variant.fields.iter().map(|field| field.name.as_str()).collect();
     if name.is_empty() {
         let example = names.first().copied().unwrap_or("field");
-        return Err(format!("`{{}}` in `{key}` names no field; write `{{{example}}}`"));
+        return Err(format!("`{{}}` in `{key}` names no field; a field is named, as in `{{{example}}}`"));
     }
     let Some(field) = variant.fields.iter().find(|field| field.name == name) else {
         return Err(if names.is_empty() {
@@ -97,7 +97,9 @@ fn field<'a>(name: &str, spec: &str, key: Key, variant: &'a Variant<'a>) -> Resu
         return Err(format!("`{key}` goes to the client and names `{name}`, which is marked `secret`"));
     }
     if spec.contains('$') {
-        return Err(format!("a width from another field is not possible in `{key}`; write `{{{name}:5}}`"));
+        return Err(format!(
+            "a width from another field is not possible in `{key}`; expected a number, as in `{{{name}:5}}`"
+        ));
     }
     Ok(field)
 }

@@ -24,8 +24,12 @@ pub(super) struct Spanned<T> {
 pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
     match &entry.value {
         Value::None => return Some(()),
-        Value::Is(value) => errors.at(value, format!("`{}` takes no value; write `{}`", key.name(), key.example())),
-        Value::List(list) => errors.at(list, format!("`{}` takes no list; write `{}`", key.name(), key.example())),
+        Value::Is(value) => {
+            errors.at(value, format!("`{}` takes no value; expected `{}` alone", key.name(), key.example()))
+        }
+        Value::List(list) => {
+            errors.at(list, format!("`{}` takes no list; expected `{}` alone", key.name(), key.example()))
+        }
     }
     None
 }
@@ -86,7 +90,7 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
             tokens,
             match snake(&word).parse::<ErrorKind>() {
                 Ok(kind) => format!("a kind is one word without quotes; write `{kind}`"),
-                Err(_) => format!("expected a bare word: unknown kind `{word}`{}", one_of(&word, ErrorKind::NAMES)),
+                Err(_) => format!("expected a bare word: unknown kind `{word}`{}", meant(&word)),
             },
         );
         return None;
@@ -95,13 +99,20 @@ pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
     let name = word.unraw().to_string();
     let found = name.parse().ok();
     if found.is_none() {
-        let meant = match snake(&name).parse::<ErrorKind>() {
+        let right = match snake(&name).parse::<ErrorKind>() {
             Ok(kind) => format!("; write `{kind}`"),
-            Err(_) => one_of(&name, ErrorKind::NAMES),
+            Err(_) => meant(&name),
         };
-        errors.at(word, format!("unknown kind `{name}`{meant}"));
+        errors.at(word, format!("unknown kind `{name}`{right}"));
     }
     found
+}
+
+/// The kind that is meant by an unknown word, or all of them.
+fn meant(word: &str) -> String {
+    let snake = snake(word);
+    let known = snake.parse().ok().or_else(|| ErrorKind::from_foreign_name(&snake));
+    known.map_or_else(|| one_of(word, ErrorKind::NAMES), |kind| format!("; did you mean `{kind}`?"))
 }
 
 /// The word in `"not_found"`, `not-found` or `ErrorKind::NotFound`, which are understood well enough to

@@ -26,8 +26,19 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         return errors.finish_with(expanded.unwrap_or_default());
     }
     let Some(router_at) = block.attrs.iter().position(|attr| tool::last_is(attr, "tool_router")) else {
-        let message = "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it";
-        errors.push(Error::custom(message).with_span(&block.impl_token));
+        let prompts = block.attrs.iter().find(|attr| tool::last_is(attr, "prompt_router"));
+        errors.push(match prompts {
+            Some(prompts) => Error::custom(
+                "`#[resilient]` guards the tools of `#[tool_router]`, and this block has prompts, which have no hook; \
+                 place it above each `#[prompt]` instead",
+            )
+            .with_span(prompts.path()),
+            None => {
+                let message =
+                    "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it";
+                Error::custom(message).with_span(&block.impl_token)
+            }
+        });
         return errors.finish_with(TokenStream::new());
     };
     shape::second(&block.attrs, &mut errors);

@@ -90,18 +90,31 @@ pub(super) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
         None => function.sig.ident.span(),
     };
     let name = &plan.name;
-    let annotate = if plan.is_tool {
-        "say what it does with `annotations(read_only_hint = true)` or `annotations(idempotent_hint = true)` in \
-         `#[tool(..)]`, or "
-    } else {
-        ""
+    // What the annotations deny is no way out.
+    let tool = Tool::find(&function.attrs);
+    let is_read = !tool.as_ref().is_some_and(|tool| tool.denies_reading().is_some());
+    let is_idempotent = !tool.as_ref().is_some_and(|tool| tool.idempotent.is_some_and(|hint| !hint.value));
+    let ways = |read: &'static str, idempotent: &'static str| {
+        let ways = [(is_read, read), (is_idempotent, idempotent)];
+        let ways: Vec<_> = ways.into_iter().filter_map(|(is_open, way)| is_open.then_some(way)).collect();
+        ways.join(" or ")
     };
-    errors.push(
-        Error::custom(format!(
-            "`retry` may run `{name}` again, and nothing says that this is harmless: {annotate}add `read_only` or \
-             `idempotent` to `#[resilient(..)]`, or accept it with `retry_unsafe = \"reason\"`, or refuse it with \
-             `retry = none`"
-        ))
-        .with_span(&span),
-    );
+    let mut cures = Vec::new();
+    if is_read || is_idempotent {
+        if plan.is_tool {
+            let ways = ways("`annotations(read_only_hint = true)`", "`annotations(idempotent_hint = true)`");
+            cures.push(format!("say what it does with {ways} in `#[tool(..)]`"));
+        }
+        cures.push(format!("add {} to `#[resilient(..)]`", ways("`read_only`", "`idempotent`")));
+    }
+    cures.push("accept it with `retry_unsafe = \"reason\"`".into());
+    cures.push("refuse it with `retry = none`".into());
+    let harm = if is_read || is_idempotent {
+        "nothing says that this is harmless"
+    } else {
+        "its annotations say that it writes and is not idempotent"
+    };
+    let cures = cures.join(", or ");
+    let message = format!("`retry` may run `{name}` again, and {harm}: {cures}");
+    errors.push(Error::custom(message).with_span(&span));
 }

@@ -28,6 +28,8 @@ fn rule_51_an_unknown_kind_gets_a_suggestion() {
         (quote! { NotFound }, "unknown kind `NotFound`; write `not_found`"),
         (quote! { "not_found" }, "a kind is one word without quotes; write `not_found`"),
         (quote! { ErrorKind::NotFound }, "a kind is one word without quotes; write `not_found`"),
+        (quote! { bad_request }, "unknown kind `bad_request`; did you mean `invalid_input`?"),
+        (quote! { Forbidden }, "unknown kind `Forbidden`; did you mean `permission_denied`?"),
         (quote! { 5 }, "expected the name of a kind: `kind = not_found`"),
     ] {
         assert_eq!(in_variant(quote! { #[mcp(kind = #written)] V }), said);
@@ -56,7 +58,7 @@ fn rule_52_codes_are_unique_and_well_formed() {
     let said = message(quote! { #[mcp(prefix = "make")] enum E { #[mcp(kind = internal)] V, } });
     assert!(said.ends_with("did you mean `MAKE`?"), "{said}");
     let said = message(quote! { #[mcp(prefix = "MAKE_")] enum E { #[mcp(kind = internal)] V, } });
-    assert_eq!(said, "`prefix` is joined with `_`; write `prefix = \"MAKE\"`");
+    assert_eq!(said, "`prefix` is joined with `_`; write `\"MAKE\"`");
     let said = in_variant(quote! { #[mcp(kind = internal)] Größe });
     assert_eq!(said, "`Größe` makes the code `GRÖSSE`, which is not allowed; say `code = \"..\"`");
 }
@@ -82,7 +84,7 @@ fn rule_54_texts_name_fields_that_exist_and_are_no_secrets() {
     let said = in_variant(quote! { #[mcp(kind = internal, message = "see {0}")] V });
     assert_eq!(said, "`message` names `0`, but `V` has no fields");
     let said = in_variant(quote! { #[mcp(kind = internal, message = "see {}")] V(u8) });
-    assert_eq!(said, "`{}` in `message` names no field; write `{0}`");
+    assert_eq!(said, "`{}` in `message` names no field; a field is named, as in `{0}`");
     let said = in_variant(quote! { #[mcp(kind = internal, hint = "see {id")] V { id: u8 } });
     assert!(said.starts_with("`{` without a `}`"), "{said}");
     let said = in_variant(quote! { #[mcp(kind = internal, hint = "see {id:w$}")] V { id: u8, w: usize } });
@@ -134,6 +136,14 @@ fn rule_58_a_source_is_public_only_where_the_author_says_so() {
         let said = in_variant(variant);
         assert!(said.starts_with("the client would read the source `"), "{said}");
     }
+    for variant in [
+        quote! { #[mcp(kind = not_found)] #[error(fmt = show)] V { source: Io } },
+        quote! { #[mcp(kind = not_found)] #[error(fmt = show)] V( #[from] Io ) },
+        quote! { #[mcp(kind = not_found)] V( #[source] Io ) },
+    ] {
+        let said = in_variant(variant);
+        assert!(said.starts_with("the client may read the source `"), "{said}");
+    }
     let inherited = message(quote! { #[error("no: {0}")] enum E { #[mcp(kind = not_found)] V(#[source] Io), } });
     assert!(inherited.starts_with("the client would read the source `0`"), "{inherited}");
     is_fine(quote! {
@@ -143,6 +153,9 @@ fn rule_58_a_source_is_public_only_where_the_author_says_so() {
             #[mcp(kind = not_found, message = "c")] #[error("c: {0}")] C(#[source] Io),
             #[mcp(kind = unavailable)] #[error("d: {0}")] D(#[source] Io),
             #[mcp(kind = not_found)] #[error("e")] E(#[source] Io),
+            #[mcp(kind = not_found)] #[error(fmt = show)] Without { id: u8 },
+            #[mcp(kind = not_found, private)] #[error(fmt = show)] Private(#[source] Io),
+            #[mcp(kind = unavailable)] #[error(fmt = show)] Unavailable(#[source] Io),
             #[error("f: {0}")] F(#[source] #[mcp(classify)] Io),
             #[mcp(kind = not_found)] #[error("g: {other}")] G { source: Io, other: u8 },
         }

@@ -63,21 +63,18 @@ fn keys_are_known_in_their_place_and_take_their_shape() {
         (quote! { #[mcp] V }, "expected a list: `#[mcp(..)]`"),
         (quote! { #[mcp = "internal"] V }, "expected a list: `#[mcp(..)]`"),
         (quote! { #[mcp(kind = internal, code = X)] V }, "expected a string: `code = \"MAKE_NO_SUCH_SCENARIO\"`"),
-        (quote! { #[mcp(kind = internal, public = true)] V }, "`public` takes no value; write `public`"),
+        (quote! { #[mcp(kind = internal, public = true)] V }, "`public` takes no value; expected `public` alone"),
         (quote! { #[mcp(kind = internal, retryable)] V }, "expected `true` or `false`: `retryable = false`"),
         (quote! { #[mcp(kind = internal, retryable = "no")] V }, "expected `true` or `false`: `retryable = false`"),
         (quote! { #[mcp(kind = internal, severity = hihg)] V }, "unknown severity `hihg`; did you mean `high`?"),
-        (quote! { #[mcp(transparent = true)] V(u8) }, "`transparent` takes no value; write `transparent`"),
-        (quote! { V( #[mcp(status = 5)] u8 ) }, "`status` takes no value; write `status`"),
+        (quote! { #[mcp(transparent = true)] V(u8) }, "`transparent` takes no value; expected `transparent` alone"),
+        (quote! { V( #[mcp(status = 5)] u8 ) }, "`status` takes no value; expected `status` alone"),
     ] {
         assert_eq!(in_variant(variant), said);
     }
     assert_eq!(message(quote! { #[mcp(kind = internal)] enum E {} }), "`kind` belongs on a variant");
     assert_eq!(message(quote! { struct S(#[mcp(kind = internal)] u8); }), "`kind` belongs on the struct");
-    assert_eq!(
-        message(quote! { #[mcp(crate = renamed)] enum E {} }),
-        "expected an absolute path; write `crate = ::renamed`"
-    );
+    assert_eq!(message(quote! { #[mcp(crate = renamed)] enum E {} }), "expected an absolute path; write `::renamed`");
     assert_eq!(
         message(quote! { #[mcp(crate = "renamed")] enum E {} }),
         "expected a path: `crate = ::resilient_runtime`"

@@ -41,16 +41,25 @@ pub(super) struct Argument<'a> {
     pub(super) name: Ident,
     /// That of what an attempt is given of it, where it is kept between attempts.
     part: Ident,
+    /// Whether its type is a type parameter of the function, or `impl Trait`.
+    is_generic: bool,
     pub(super) pattern: &'a Pat,
     pub(super) ty: &'a Type,
 }
 
 impl<'a> Argument<'a> {
     pub(super) fn all(function: &'a OpaqueFn) -> Vec<Self> {
-        function.arguments().enumerate().map(|(index, argument)| Self::new(index, argument)).collect()
+        let parameters: Vec<_> = function.sig.generics.type_params().map(|parameter| &parameter.ident).collect();
+        let is_generic = |ty: &Type| match ty {
+            Type::Path(path) => path.path.get_ident().is_some_and(|name| parameters.contains(&name)),
+            Type::ImplTrait(_) => true,
+            _ => false,
+        };
+        let arguments = function.arguments().enumerate();
+        arguments.map(|(index, argument)| Self::new(index, argument, is_generic(&argument.ty))).collect()
     }
 
-    fn new(index: usize, argument: &'a PatType) -> Self {
+    fn new(index: usize, argument: &'a PatType, is_generic: bool) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
         let (cfgs, lints): (Vec<_>, Vec<_>) = argument.attrs.iter().partition(|attr| is_cfg(attr));
         Self {
@@ -63,6 +72,7 @@ impl<'a> Argument<'a> {
                 .unwrap_or_else(|| hidden(format!("__argument_{index}"))),
             part: hidden(format!("__part_{index}")),
             lints,
+            is_generic,
             pattern: &argument.pat,
             ty: &argument.ty,
         }
@@ -71,6 +81,16 @@ impl<'a> Argument<'a> {
     /// Whether its type says by itself that it can be had again and again.
     fn is_shared_reference(&self) -> bool {
         matches!(self.ty, Type::Reference(reference) if reference.mutability.is_none())
+    }
+
+    /// A copy of what a reference to the argument points to. The bound of a type parameter is `Clone` itself,
+    /// which is what rustc then advises to add.
+    pub(super) fn copy(&self, reference: &impl ToTokens, p: &TokenStream) -> TokenStream {
+        let at = glue(self.ty);
+        if self.is_generic {
+            return quote_spanned!(at=> ::core::clone::Clone::clone(#reference));
+        }
+        copy(reference, p, at)
     }
 
     /// Gives the argument the user's name inside the body.
@@ -105,7 +125,7 @@ fn slot(index: usize, together: &[&Argument<'_>], p: &TokenStream, all: Span) ->
     let cfgs: Vec<_> = together.iter().flat_map(|argument| &argument.cfgs).collect();
     let names: Vec<_> = together.iter().map(|argument| &argument.name).collect();
     let parts: Vec<_> = together.iter().map(|argument| &argument.part).collect();
-    let copies = together.iter().map(|Argument { part, ty, .. }| copy(part, p, glue(ty)));
+    let copies = together.iter().map(|argument| argument.copy(&argument.part, p));
     let keep = quote_spanned!(at=> #(#cfgs)* let mut #slot = #p::Slot::new((#(#names,)*)););
     let next = quote_spanned!(at=>
         #(#cfgs)*

@@ -51,10 +51,11 @@ pub(super) fn chain(
             FallbackStep::Function(path) => {
                 needs_arguments = true;
                 // By number, as two arguments of a `macro_rules!` may have one name and be two.
-                let passed = arguments.iter().enumerate().map(|(number, Argument { cfgs, name, ty, .. })| {
+                let passed = arguments.iter().enumerate().map(|(number, argument)| {
+                    let Argument { cfgs, name, ty, .. } = argument;
                     let its_copy = format_ident!("__copy_{index}_{number}", span = at);
                     let there = glue(ty);
-                    let copy = copy(&quote_spanned!(there=> &#name), p, there);
+                    let copy = argument.copy(&quote_spanned!(there=> &#name), p);
                     copies.extend(quote_spanned!(there=> #(#cfgs)* let #its_copy = #copy;));
                     quote_spanned!(at=> #(#cfgs)* #its_copy,)
                 });

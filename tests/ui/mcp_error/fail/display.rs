@@ -16,6 +16,33 @@ enum Bound {
     Missing(#[source] std::io::Error),
 }
 
+// rule 58, by code that the derive does not see
+#[derive(Debug, thiserror::Error, McpError)]
+enum Shown {
+    #[error(fmt = show)]
+    #[mcp(kind = not_found)]
+    Missing(#[source] std::io::Error),
+}
+
+fn show(source: &std::io::Error, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    write!(f, "missing: {source}")
+}
+
+// rule 58, by a `Display` of its own
+#[derive(Debug, McpError)]
+#[mcp(kind = not_found)]
+struct ByHand {
+    source: std::io::Error,
+}
+
+impl std::fmt::Display for ByHand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "missing: {}", self.source)
+    }
+}
+
+impl std::error::Error for ByHand {}
+
 // rule 54, by the name that thiserror binds
 #[derive(Debug, thiserror::Error, McpError)]
 enum Secret {

@@ -47,6 +47,23 @@ enum Unknown {
     Stranger,
 }
 
+// rule 51, by the names of HTTP: 4 mistakes
+#[derive(Debug, thiserror::Error, McpError)]
+enum Http {
+    #[error("400")]
+    #[mcp(kind = bad_request)]
+    BadRequest,
+    #[error("401")]
+    #[mcp(kind = Unauthorized)]
+    Unauthorized,
+    #[error("429")]
+    #[mcp(kind = too_many_requests)]
+    TooManyRequests,
+    #[error("503")]
+    #[mcp(kind = service_unavailable)]
+    ServiceUnavailable,
+}
+
 // Beside a mistake everything that the derive adds is still there: nothing below is an error.
 fn is_an_mcp_error<E: McpError>() -> &'static [&'static str] {
     &[]

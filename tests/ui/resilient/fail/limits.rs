@@ -20,7 +20,7 @@ async fn parts_missing() -> Result<u32, ResilienceError> {
 }
 
 // rule 1: 3 mistakes
-#[resilient(bulkhead(mx = 5), rate_limit(rate = "1/1s", bust = 5), rate_limits = "1/1s")]
+#[resilient(bulkhead(mx = 5), rate_limit(rate = "1/1s", bust = 5), timeouts = "1s")]
 async fn unknown() -> Result<u32, ResilienceError> {
     Ok(1)
 }
