@@ -38,7 +38,7 @@ pub(super) use cache::CacheArgs;
 pub(super) use duration::DurationArg;
 pub(super) use fallback::{FallbackArgs, FallbackStep};
 use key::Key;
-pub(super) use log_args::LogArgs;
+pub(super) use log_args::{LogArgs, plain};
 pub(super) use number::{Count, Factor, Share};
 pub(super) use rate_limit::RateLimitArgs;
 pub(super) use retry::RetryArgs;
