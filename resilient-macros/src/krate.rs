@@ -56,7 +56,7 @@ impl FromMeta for Krate {
             Meta::List(_) => {
                 Err(darling::Error::custom("expected a path after `=`: `crate = ::resilient_runtime`").with_span(item))
             }
-            other => {
+            other @ Meta::Path(_) => {
                 Err(darling::Error::custom("expected a path; write `crate = ::resilient_runtime`").with_span(other))
             }
         }

@@ -74,7 +74,8 @@ use proc_macro::TokenStream;
 /// feature `rate-limit`.
 ///
 /// The arguments of `log_args` are written with their `Display` to the span of the call, masked and
-/// cut, and only if somebody listens to it.
+/// cut, and only if a subscriber records it. `plain(req.session)` shows a value that has the name of a
+/// secret and is none.
 ///
 /// What a file beside `Cargo.toml` can set, and what an operator can change at start, is told in
 /// the runtime's guide, on the page about settings.

@@ -1,42 +1,133 @@
 //! Names that stand before secrets: `password`, `api_key`, `X-Auth-Token`.
 
-/// The words that make a name one of a secret, in whatever place they stand. A plural is one too,
-/// but for `tokens`, of which language models count their input in.
-const WORDS: &[&str] =
-    &["password", "passwd", "token", "secret", "authorization", "cookie", "credential", "bearer", "session", "apikey"];
+/// The words that make a name one of a secret, wherever they stand in it. A plural is one too,
+/// except for `tokens`, the unit in which language models count their input.
+const WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "token",
+    "secret",
+    "authorization",
+    "cookie",
+    "credential",
+    "bearer",
+    "session",
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "privatekey",
+    "signingkey",
+    "masterkey",
+    "secretkey",
+    "subscriptionkey",
+];
 
-/// Pairs of words that do so together.
-const PAIRS: &[(&str, &str)] = &[("api", "key"), ("private", "key")];
+/// What a word may end with that was glued together: `dbpassword`, `clientsecret`, `accesstoken`.
+/// `session` and `bearer` are missing, because `obsession` and `pallbearer` end with them.
+const ENDINGS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "token",
+    "secret",
+    "authorization",
+    "credential",
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "privatekey",
+    "signingkey",
+    "masterkey",
+    "secretkey",
+    "subscriptionkey",
+];
+
+/// Words that end so and are no secrets.
+const ORDINARY: &[&str] = &["oldpwd", "betoken", "pagetoken", "nextpagetoken", "nexttoken", "continuationtoken"];
+
+/// Pairs of words that name a secret together.
+const PAIRS: &[(&str, &str)] = &[
+    ("api", "key"),
+    ("private", "key"),
+    ("access", "key"),
+    ("account", "key"),
+    ("signing", "key"),
+    ("encryption", "key"),
+    ("master", "key"),
+    ("subscription", "key"),
+    ("function", "key"),
+    ("x", "auth"),
+    ("proxy", "auth"),
+    ("basic", "auth"),
+];
 
 /// Names that are a secret's only as a whole: `key`, but not `issue_key`.
 const WHOLE: &[&str] = &["key", "auth"];
 
+/// Words that name a secret as the last word: `DB_PASS` and `X-Amz-Signature`, but not `pass_rate`.
+const LAST: &[&str] = &["pass", "sig", "signature"];
+
+/// Last words of a name that speaks of secrets and holds none: `token_count`, `password_length`.
+const MEASURES: &[&str] = &["count", "counts", "limit", "budget", "usage", "length", "len", "size", "type", "ttl"];
+
+/// What stands before `token` where a token is a place in a list: `next_page_token`.
+const PAGING: &[&str] = &["page", "paging", "pagination", "next", "continuation"];
+
 /// Whether what stands under this name is to be kept secret.
 ///
 /// A name is taken word by word, however it is written: `accessToken`, `ACCESS_TOKEN` and
-/// `x-access-token` are alike. `monkey`, `author` and `issue_key` are no secrets.
+/// `x-access-token` are alike, and so is the glued `accesstoken`. `monkey`, `author` and `issue_key`
+/// are no secrets, nor are measures (`token_count`) and places in a list (`next_page_token`).
 ///
 /// ```
 /// assert!(resilient_policy::is_secret_name("api_key"));
 /// assert!(!resilient_policy::is_secret_name("issue_key"));
+/// assert!(!resilient_policy::is_secret_name("token_count"));
+/// assert!(!resilient_policy::is_secret_name("next_page_token"));
 /// ```
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
     let words = words(name);
+    // `password2`, `X-Hub-Signature-256`
+    let numbered = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
+    let last = words.iter().rfind(|word| !numbered(word)).map_or("", |word| unnumbered(word));
+    if words.len() > 1 && MEASURES.contains(&last) {
+        return false;
+    }
     if let [only] = words.as_slice()
         && WHOLE.contains(&only.as_str())
     {
         return true;
     }
-    let one = words.iter().any(|word| {
-        let singular = word.strip_suffix('s').filter(|singular| *singular != "token").unwrap_or(word);
-        WORDS.contains(&word.as_str()) || WORDS.contains(&singular)
+    let one = words.iter().enumerate().any(|(index, word)| {
+        let before = index.checked_sub(1).and_then(|before| words.get(before));
+        let is_place = word == "token" && before.is_some_and(|before| PAGING.contains(&before.as_str()));
+        !is_place && is_secret_word(unnumbered(word))
     });
     let two = words.windows(2).any(|pair| {
         let [first, second] = pair else { return false };
-        PAIRS.iter().any(|(a, b)| first == a && second.strip_suffix('s').unwrap_or(second) == *b)
+        PAIRS.iter().any(|(a, b)| (first == a || singular(first) == *a) && singular(second) == *b)
     });
-    one || two
+    one || two || LAST.contains(&last)
+}
+
+fn is_secret_word(word: &str) -> bool {
+    let singular = Some(singular(word)).filter(|singular| !singular.ends_with("token")).unwrap_or(word);
+    if ORDINARY.contains(&word) || (word != singular && ORDINARY.contains(&singular)) {
+        return false;
+    }
+    WORDS.contains(&word) || WORDS.contains(&singular) || ENDINGS.iter().any(|ending| singular.ends_with(ending))
+}
+
+fn singular(word: &str) -> &str {
+    word.strip_suffix('s').unwrap_or(word)
+}
+
+fn unnumbered(word: &str) -> &str {
+    word.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
 /// The words of a name in lower case, cut at whatever is no letter or digit and before a capital.
@@ -103,6 +194,28 @@ mod tests {
             "key",
             "auth",
             "Key",
+            "AccountKey",
+            "SharedAccessKey",
+            "access_key",
+            "AccessKeyId",
+            "sig",
+            "X-Amz-Signature",
+            "X-Hub-Signature-256",
+            "pwd",
+            "MYSQL_PWD",
+            "PGPASSWORD",
+            "DB_PASS",
+            "passphrase",
+            "sshpassphrase",
+            "dbpassword",
+            "password2",
+            "clientsecret",
+            "accesstoken",
+            "secretkey",
+            "X-Auth",
+            "Ocp-Apim-Subscription-Key",
+            "x-functions-key",
+            "upstreamAuthorization",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -125,6 +238,35 @@ mod tests {
             "",
             "_",
             "primary key",
+            "primary_key",
+            "account_id",
+            "accessibility",
+            "signal",
+            "design",
+            "signature_help",
+            "signed",
+            "OLDPWD",
+            "pass_rate",
+            "compass",
+            "bypass",
+            "passage",
+            "obsession",
+            "author_key_name",
+            "x-author",
+            "needs_auth",
+            "subscription",
+            "functions",
+            "max_tokens",
+            "inputtokens",
+            "token_count",
+            "totalTokenCount",
+            "token_limit",
+            "token_type",
+            "password_length",
+            "next_page_token",
+            "nextPageToken",
+            "pagetoken",
+            "continuation-token",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }

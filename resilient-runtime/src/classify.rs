@@ -1,13 +1,20 @@
 //! `Classify`: which kind a foreign error is, and when its sender wants to be asked again.
 
+mod foreign;
+mod sources;
+
 use std::time::{Duration, SystemTime};
 
 use crate::ErrorKind;
 
+pub use sources::{Classified, StatusError, classify};
+
 /// Sorts an error into its [`ErrorKind`].
 ///
-/// Implemented for HTTP statuses, `std::io::Error`, `reqwest::Error` (feature `reqwest`) and
-/// every type that derives [`McpError`](derive@crate::McpError); a `#[mcp(classify)]` field asks it.
+/// Implemented for HTTP statuses, [`StatusError`], `std::io::Error`, `reqwest::Error` (feature `reqwest` for
+/// reqwest 0.13, `reqwest-012` for reqwest 0.12) and every type that derives
+/// [`McpError`](derive@crate::McpError); a `#[mcp(classify)]` field asks it. For errors whose type is not
+/// known, such as those in an `anyhow::Error`, there is [`classify`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,7 +48,8 @@ use crate::ErrorKind;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which kind of error it is",
     label = "this type does not implement `Classify`",
-    note = "implement `resilient_runtime::Classify` for it, or say `#[mcp(kind = ..)]` on the variant"
+    note = "for `reqwest::Error`, turn on the feature `reqwest` (reqwest 0.13) or `reqwest-012` (reqwest 0.12) of `resilient-runtime`",
+    note = "for a type of your crate, implement `resilient_runtime::Classify`; for any other, say `#[mcp(kind = ..)]` on the variant"
 )]
 pub trait Classify {
     /// The kind that decides about retry, breaker, fallback and what the client reads.
@@ -95,75 +103,6 @@ impl Classify for http::StatusCode {
     fn kind(&self) -> ErrorKind {
         ErrorKind::from_http_status(self.as_u16())
     }
-}
-
-impl Classify for std::io::Error {
-    fn kind(&self) -> ErrorKind {
-        use std::io::ErrorKind as Io;
-        match self.kind() {
-            Io::TimedOut => ErrorKind::Timeout,
-            Io::ConnectionRefused
-            | Io::ConnectionReset
-            | Io::ConnectionAborted
-            | Io::NotConnected
-            | Io::BrokenPipe
-            | Io::HostUnreachable
-            | Io::NetworkUnreachable
-            | Io::NetworkDown
-            | Io::AddrNotAvailable => ErrorKind::Connection,
-            Io::UnexpectedEof | Io::InvalidData => ErrorKind::BadResponse,
-            // The rest is about this machine's files and memory: nothing the caller or an upstream did.
-            _ => ErrorKind::Internal,
-        }
-    }
-
-    fn was_not_performed(&self) -> bool {
-        use std::io::ErrorKind as Io;
-        // Only connecting ends so, before anything is sent.
-        matches!(self.kind(), Io::ConnectionRefused | Io::AddrNotAvailable)
-    }
-}
-
-#[cfg(feature = "reqwest")]
-impl Classify for reqwest::Error {
-    fn kind(&self) -> ErrorKind {
-        if self.is_timeout() {
-            ErrorKind::Timeout
-        } else if let Some(status) = self.status() {
-            ErrorKind::from_http_status(status.as_u16())
-        } else if self.is_builder() {
-            ErrorKind::Internal
-        } else if self.is_decode() || self.is_redirect() {
-            // A body that broke off in the middle is told as a decoding error too.
-            if broke_off(self) { ErrorKind::Connection } else { ErrorKind::BadResponse }
-        } else {
-            // Connecting, sending the request, reading the body.
-            ErrorKind::Connection
-        }
-    }
-
-    fn was_not_performed(&self) -> bool {
-        self.is_connect() || self.is_builder()
-    }
-}
-
-/// Whether a connection error is among the sources.
-#[cfg(feature = "reqwest")]
-fn broke_off(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            return matches!(Classify::kind(io), ErrorKind::Connection | ErrorKind::Timeout)
-                || io.kind() == std::io::ErrorKind::UnexpectedEof;
-        }
-        // hyper's own type is not ours to name; its text is stable enough for a better answer, and
-        // a wrong guess only costs a retry.
-        if cause.to_string().contains("connection closed before message completed") {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
 }
 
 /// A type that holds an HTTP status, for `#[mcp(status)]` fields.
@@ -257,25 +196,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse_retry_after_at(value, now), expected.map(Duration::from_secs), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn io_errors_of_connections_are_the_upstreams() {
-        use std::io::ErrorKind as Io;
-        for (io, kind) in [
-            (Io::TimedOut, ErrorKind::Timeout),
-            (Io::ConnectionRefused, ErrorKind::Connection),
-            (Io::ConnectionReset, ErrorKind::Connection),
-            (Io::ConnectionAborted, ErrorKind::Connection),
-            (Io::BrokenPipe, ErrorKind::Connection),
-            (Io::NotConnected, ErrorKind::Connection),
-            (Io::HostUnreachable, ErrorKind::Connection),
-            (Io::NetworkUnreachable, ErrorKind::Connection),
-            (Io::NotFound, ErrorKind::Internal),
-            (Io::PermissionDenied, ErrorKind::Internal),
-        ] {
-            assert_eq!(Classify::kind(&std::io::Error::from(io)), kind, "{io}");
         }
     }
 }

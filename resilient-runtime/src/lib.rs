@@ -46,6 +46,7 @@
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
+//! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
 //! | `prometheus` | | the module `export::prometheus`: metrics as text | prometheus-client, on Linux procfs |
 //! | `http` | | the module `http`: routes for axum; brings `prometheus` | axum 0.8 |
 //! | `otel` | | the module `otel`: spans and metrics; brings `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
@@ -109,7 +110,7 @@ pub use resilient_policy::{
 
 pub use breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
 pub use bulkhead::{Bulkhead, BulkheadPermit};
-pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, parse_retry_after};
+pub use classify::{Classified, Classify, HttpStatus, LONGEST_RETRY_AFTER, StatusError, classify, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
 pub use error::{CatalogEntry, CircuitState, LimitKind, McpError, ResilienceError, TimeoutScope};
 pub use guard::{Guard, GuardedCall, InvalidPolicy};

@@ -116,6 +116,26 @@ async fn the_log_shows_what_the_tool_names_and_masks_what_looks_like_a_secret() 
     );
 }
 
+#[resilient(log_args(token_count, next_page_token, plain(session)))]
+async fn paged(token_count: u32, next_page_token: &str, session: &str) -> Result<usize, ResilienceError> {
+    Ok(next_page_token.len() + session.len() + token_count as usize)
+}
+
+#[tokio::test]
+async fn the_log_shows_counts_and_paging_tokens_and_what_plain_says_is_no_secret() {
+    let lines = Lines::default();
+    let _listening = lines.listen(tracing::Level::DEBUG);
+    paged(12, "CAUQAA", "spring").await.expect("an answer");
+    paged(12, "CAUQAA", "Bearer abcdefghijklmnop").await.expect("an answer");
+    assert_eq!(
+        lines.arguments(),
+        [
+            json!("token_count=12 next_page_token=CAUQAA plain(session)=spring"),
+            json!("token_count=12 next_page_token=CAUQAA plain(session)=Bearer ***"),
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_function_that_no_hook_calls_shows_its_own() {
     let lines = Lines::default();

@@ -25,10 +25,10 @@ pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
     match &entry.value {
         Value::None => return Some(()),
         Value::Is(value) => {
-            errors.at(value, format!("`{}` takes no value; expected `{}` alone", key.name(), key.example()))
+            errors.at(value, format!("`{}` takes no value; expected `{}` alone", key.name(), key.example()));
         }
         Value::List(list) => {
-            errors.at(list, format!("`{}` takes no list; expected `{}` alone", key.name(), key.example()))
+            errors.at(list, format!("`{}` takes no list; expected `{}` alone", key.name(), key.example()));
         }
     }
     None

@@ -27,17 +27,15 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     }
     let Some(router_at) = block.attrs.iter().position(|attr| tool::last_is(attr, "tool_router")) else {
         let prompts = block.attrs.iter().find(|attr| tool::last_is(attr, "prompt_router"));
-        errors.push(match prompts {
-            Some(prompts) => Error::custom(
+        errors.push(if let Some(prompts) = prompts {
+            Error::custom(
                 "`#[resilient]` guards the tools of `#[tool_router]`, and this block has prompts, which have no hook; \
-                 place it above each `#[prompt]` instead",
+             place it above each `#[prompt]` instead",
             )
-            .with_span(prompts.path()),
-            None => {
-                let message =
-                    "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it";
-                Error::custom(message).with_span(&block.impl_token)
-            }
+            .with_span(prompts.path())
+        } else {
+            let message = "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it";
+            Error::custom(message).with_span(&block.impl_token)
         });
         return errors.finish_with(TokenStream::new());
     };

@@ -92,8 +92,8 @@ pub(super) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
     let name = &plan.name;
     // What the annotations deny is no way out.
     let tool = Tool::find(&function.attrs);
-    let is_read = !tool.as_ref().is_some_and(|tool| tool.denies_reading().is_some());
-    let is_idempotent = !tool.as_ref().is_some_and(|tool| tool.idempotent.is_some_and(|hint| !hint.value));
+    let is_read = tool.as_ref().is_none_or(|tool| tool.denies_reading().is_none());
+    let is_idempotent = tool.as_ref().is_none_or(|tool| tool.idempotent.is_none_or(|hint| hint.value));
     let ways = |read: &'static str, idempotent: &'static str| {
         let ways = [(is_read, read), (is_idempotent, idempotent)];
         let ways: Vec<_> = ways.into_iter().filter_map(|(is_open, way)| is_open.then_some(way)).collect();

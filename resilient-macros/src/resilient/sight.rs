@@ -12,7 +12,7 @@ use syn::{Expr, Ident, Pat};
 use super::args::Args;
 use super::function::OpaqueFn;
 use super::limits::Keys;
-use super::value::Setting;
+use super::value::{Setting, plain};
 
 /// A name that a parameter's pattern gives to what it takes apart.
 struct Binding<'a> {
@@ -41,10 +41,16 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
         errors.push(Error::custom(message).with_span(key));
     }
     for shown in args.log_args.iter().flat_map(|log_args| &log_args.0) {
+        let plain = plain(shown);
+        let shown = plain.unwrap_or(shown);
         by_reference("log_args", shown, &bindings, errors);
-        if let Some((secret, span)) = words(shown.to_token_stream()).into_iter().find(|(word, _)| is_secret_name(word))
-        {
-            let message = format!("`{secret}` is the name of a secret, which no log may show; remove it");
+        let mut secrets = words(shown.to_token_stream()).into_iter().filter(|(word, _)| is_secret_name(word));
+        if let Some((secret, span)) = secrets.next().filter(|_| plain.is_none()) {
+            let shown = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+            let message = format!(
+                "`{secret}` is the name of a secret, which no log may show; remove it, or write `plain({shown})` if its \
+                 value is no secret"
+            );
             errors.push(Error::custom(message).with_span(&span));
         } else if mentioned(shown, &bindings).next().is_none() {
             let names: Vec<_> = bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();

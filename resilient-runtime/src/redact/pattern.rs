@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex_lite::{Captures, Regex};
 use resilient_policy::is_secret_name;
 
-use super::MASK;
+use super::{MASK, scan};
 
 /// A pattern that is part of this file. One that could not be read would match nothing.
 struct Pattern(LazyLock<Option<Regex>>);
@@ -14,6 +14,10 @@ struct Pattern(LazyLock<Option<Regex>>);
 impl Pattern {
     const fn new(make: fn() -> Option<Regex>) -> Self {
         Self(LazyLock::new(make))
+    }
+
+    fn replace_if<'t>(&self, is_likely: bool, text: &'t str, by: impl Fn(&Captures<'_>) -> String) -> Cow<'t, str> {
+        if is_likely { self.replace(text, by) } else { Cow::Borrowed(text) }
     }
 
     fn replace<'t>(&self, text: &'t str, by: impl Fn(&Captures<'_>) -> String) -> Cow<'t, str> {
@@ -28,9 +32,45 @@ impl Pattern {
 static CREDENTIALS: Pattern = Pattern::new(|| Regex::new(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@").ok());
 
 /// A whole header, whose value may have several words: up to its quote, or to the end of the line.
+/// `upstreamAuthorization` and `user_credentials` are such headers too; credentials end at a comma as well.
 static HEADER: Pattern = Pattern::new(|| {
-    let value = r#"("[^"\r\n]*"?|'[^'\r\n]*'?|[^\r\n]+)"#;
-    Regex::new(&format!(r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*){value}"#)).ok()
+    let quoted = r#""[^"\r\n]*"?|'[^'\r\n]*'?"#;
+    let header = format!(r#"([a-z0-9_.-]*(?:authorization|cookie))(\\?["']?\s*[:=]\s*)({quoted}|[^\r\n]+)"#);
+    let credentials = r#"([a-z0-9_.-]*credentials?)(\\?["']?\s*[:=]\s*)([A-Za-z0-9*][^\r\n,;&"'(){}\[\]]*)"#;
+    Regex::new(&format!("(?i)(?:{header}|{credentials})")).ok()
+});
+
+/// A pair such as `("x-api-key", "value")` or `["x-api-key", "value"]`, up to its value.
+static TUPLE: Pattern = Pattern::new(|| Regex::new(r#"[(\[]\s*\\?["']([A-Za-z][A-Za-z0-9_.-]*)\\?["']\s*,\s*"#).ok());
+
+/// A pair such as `{"name": "x-api-key", "value": "value"}` or `Header { name: "x-api-key", value: "value" }`, up
+/// to its value.
+static MEMBERS: Pattern = Pattern::new(|| {
+    let name = r#"(?:name|key|header|field|param)\\?["']?\s*[:=]\s*\\?["']([A-Za-z][A-Za-z0-9_.-]*)\\?["']"#;
+    Regex::new(&format!(r#"(?i)\b{name}\s*,\s*\\?["']?values?\\?["']?\s*[:=]\s*"#)).ok()
+});
+
+/// The same with the value first.
+static VALUE_FIRST: Pattern = Pattern::new(|| {
+    let name = r#"(?:name|key|header|field|param)\\?["']?\s*[:=]\s*\\?["']([A-Za-z][A-Za-z0-9_.-]*)"#;
+    let value = r#"values?\\?["']?\s*[:=]\s*"#;
+    Regex::new(&format!(r#"(?i)\b({value})(\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*')(\s*,\s*\\?["']?{name})"#)).ok()
+});
+
+/// Keys that say by their beginning what they are: `sk_live_…`, `ghp_…`, `AKIA…`.
+static VENDOR: Pattern = Pattern::new(|| {
+    let forms = [
+        r"([sr]k_(?:live|test)_)[A-Za-z0-9]{8,}",
+        r"(gh[pousr]_)[A-Za-z0-9]{16,}",
+        r"(github_pat_)[A-Za-z0-9_]{16,}",
+        r"(gl(?:pat|dt|rt|ptt|cbt|ft)-)[A-Za-z0-9_-]{12,}",
+        r"(xox[a-z]-)[A-Za-z0-9-]{8,}",
+        r"(AIza)[A-Za-z0-9_-]{24,}",
+        r"((?:AKIA|ASIA))[A-Z0-9]{12,}",
+        r"(npm_)[A-Za-z0-9]{30,}",
+        r"(hf_)[A-Za-z0-9]{30,}",
+    ];
+    Regex::new(&format!(r"(?:\b|_)(?:{})", forms.join("|"))).ok()
 });
 
 /// The beginning of `name = value`, `"name": "value"`, `name=value&`, in JSON that was escaped too.
@@ -40,7 +80,8 @@ static NAME: Pattern = Pattern::new(|| Regex::new(r#"([A-Za-z][A-Za-z0-9_.-]*)\\
 /// within the `Some(..)` of a `Debug` text.
 static VALUE: Pattern = Pattern::new(|| {
     let quoted = r#"\\"[^"]*"?|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?"#;
-    Regex::new(&format!(r#"^((?:Some\(|[\[({{])*)({quoted}|[^\s,;&"')}}\]]+)"#)).ok()
+    let scheme = r"(?:(?i:bearer|basic|token|apikey|digest|negotiate)[ \t]+)?";
+    Regex::new(&format!(r#"^((?:Some\(|[\[({{])*)({quoted}|{scheme}[^\s,;&"')}}\]]+)"#)).ok()
 });
 
 /// `Bearer …`, `Basic …`
@@ -54,23 +95,83 @@ static JWT: Pattern =
 static SK: Pattern = Pattern::new(|| Regex::new(r"(?:\b|_)sk-[A-Za-z0-9_-]{8,}").ok());
 
 pub(super) fn mask(text: &str) -> String {
-    let text = CREDENTIALS.replace(text, |found| format!("{}{MASK}@", part(found, 1)));
-    let text = HEADER.replace(&text, |found| {
-        let quote = quote(part(found, 3));
-        format!("{}{}{quote}{MASK}{quote}", part(found, 1), part(found, 2))
+    // What was masked may make a new form together with what is around it: then once more, and no more often than
+    // bounds the work.
+    const MOST: usize = 4;
+    let mut masked = once(text);
+    if masked == text {
+        return masked;
+    }
+    for _ in 1..MOST {
+        let again = once(&masked);
+        if again == masked {
+            break;
+        }
+        masked = again;
+    }
+    masked
+}
+
+fn once(text: &str) -> String {
+    // Most texts hold none of the words that the costlier patterns begin with.
+    let small = text.to_ascii_lowercase();
+    let holds = |words: &[&str]| words.iter().any(|word| small.contains(word));
+    let text = scan::pem(text);
+    let text = CREDENTIALS.replace(&text, |found| format!("{}{MASK}@", part(found, 1)));
+    let text = scan::credentials(&text);
+    let text = HEADER.replace_if(holds(&["authorization", "cookie", "credential"]), &text, |found| {
+        let (name, between, value) = if found.get(1).is_some() { (1, 2, 3) } else { (4, 5, 6) };
+        let quote = quote(part(found, value));
+        format!("{}{}{quote}{MASK}{quote}", part(found, name), part(found, between))
+    });
+    let text = values(&text, &TUPLE);
+    let text = if holds(&["value"]) { values(&text, &MEMBERS) } else { text };
+    let text = VALUE_FIRST.replace_if(holds(&["value"]), &text, |found| {
+        if !is_secret_name(part(found, 4)) {
+            return part(found, 0).to_owned();
+        }
+        let quote = quote(part(found, 2));
+        format!("{}{quote}{MASK}{quote}{}", part(found, 1), part(found, 3))
+    });
+    let vendor = [
+        "k_live_",
+        "k_test_",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "glpat",
+        "gldt",
+        "glrt",
+        "glptt",
+        "glcbt",
+        "glft",
+        "xox",
+        "aiza",
+        "akia",
+        "asia",
+        "npm_",
+        "hf_",
+    ];
+    let text = VENDOR.replace_if(holds(&vendor), &text, |found| {
+        let known = (1..found.len()).map(|index| part(found, index)).find(|known| !known.is_empty());
+        let joint = if part(found, 0).starts_with('_') { "_" } else { "" };
+        format!("{joint}{}{MASK}", known.unwrap_or_default())
     });
     let text = JWT.replace(&text, |_| MASK.to_owned());
     let text = SK.replace(&text, |_| format!("sk-{MASK}"));
     let text = SCHEME.replace(&text, |found| {
         if is_word(part(found, 2)) { part(found, 0).to_owned() } else { format!("{} {MASK}", part(found, 1)) }
     });
-    pairs(&text)
+    values(&text, &NAME)
 }
 
-/// Masks what stands behind the name of a secret. A value that is public is not passed over: it may
+/// Masks what stands behind the name of a secret, where `name` matches up to the value. A value that is public is not passed over: it may
 /// hold a name of its own, as in `error: token: abc`.
-fn pairs(text: &str) -> String {
-    let (Some(name), Some(value)) = (&*NAME.0, &*VALUE.0) else { return text.to_owned() };
+fn values(text: &str, name: &Pattern) -> String {
+    let (Some(name), Some(value)) = (&*name.0, &*VALUE.0) else { return text.to_owned() };
     let mut masked = String::with_capacity(text.len());
     let mut done = 0;
     while let Some(found) = name.captures_at(text, done) {
@@ -134,8 +235,147 @@ mod tests {
     }
 
     #[test]
+    fn each_form_of_a_secret_is_masked_and_what_only_looks_like_it_stays_readable() {
+        let stripe = format!("sk_{}_{}", "live", "4eC39HqLyjWDarjtT1zdp7dc");
+        let slack = format!("xox{}-{}", "b", "123456789012-abcdefghijkl");
+        let google = format!("AI{}{}", "za", "SyA1234567890abcdefghijklmnopqrstuv");
+        for (text, masked, near) in [
+            ("AccountKey=q+1/z==;x", "AccountKey=***;x", "AccountName=shop"),
+            ("SharedAccessKey=abc", "SharedAccessKey=***", "SharedAccessKeyless=1"),
+            ("/b?sig=a%2Fb&sv=1", "/b?sig=***&sv=1", "signal=7 design=flat"),
+            ("X-Amz-Signature=af01&a=1", "X-Amz-Signature=***&a=1", "X-Amz-SignedHeaders=host"),
+            ("access_key: abc", "access_key: ***", "access_level: abc"),
+            ("pwd=hunter2", "pwd=***", "cwd=/srv OLDPWD=/tmp"),
+            ("MYSQL_PWD=a", "MYSQL_PWD=***", "MYSQL_HOST=a"),
+            ("PGPASSWORD=a", "PGPASSWORD=***", "PGPASSFILE=a"),
+            ("DB_PASS=a", "DB_PASS=***", "compass=a bypass=a"),
+            ("passphrase: a", "passphrase: ***", "phrase: a"),
+            ("dbpassword=a clientsecret=b", "dbpassword=*** clientsecret=***", "secretary=a passwordless=b"),
+            ("accesstoken=a", "accesstoken=***", "tokenizer=a betoken=b"),
+            ("X-Auth: a", "X-Auth: ***", "X-Author: a"),
+            ("Ocp-Apim-Subscription-Key: a", "Ocp-Apim-Subscription-Key: ***", "Subscription: a"),
+            ("x-functions-key: a", "x-functions-key: ***", "x-functions: a, monkey=b"),
+            (&*stripe, "sk_live_***", "sk_live_ alone, sk_live_short"),
+            ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "ghp_***", "ghp_short"),
+            ("github_pat_11ABCDEFG0_abcdefghijklmnop", "github_pat_***", "github_pat_ begins them"),
+            ("glpat-abcdefghij1234567890", "glpat-***", "glpat-short"),
+            (&*slack, "xoxb-***", "xoxb-ab"),
+            (&*google, "AIza***", "AIza is a beginning"),
+            ("AKIAIOSFODNN7EXAMPLE", "AKIA***", "AKIA as a word, AKIAN"),
+            (
+                "a -----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----\nb",
+                "a ***\nb",
+                "-----BEGIN of the report-----\nabc\n-----END-----",
+            ),
+            ("-----BEGIN PRIVATE KEY-----\nMIIE\nab", "***", "----- BEGIN -----"),
+            ("https://ann:p/w@host/x", "https://***@host/x", "https://host:8080/p/@ann"),
+            ("redis://:p#w@host", "redis://***@host", "https://host/a#b@c"),
+            ("postgres://ann:my pass@db/x", "postgres://***@db/x", "see https://host:80 or ann@host"),
+            ("amqp://ann:p?w@q", "amqp://***@q", "urn://isbn:abc is what to ask ann@host for"),
+            ("(\"x-api-key\", \"v\")", "(\"x-api-key\", \"***\")", "(\"x-api-version\", \"v\")"),
+            ("[(\"token\", \"a b\"), (\"id\", \"7\")]", "[(\"token\", \"***\"), (\"id\", \"7\")]", "(\"a\", \"b\")"),
+            (
+                "{\"name\": \"x-api-key\", \"value\": \"v\"}",
+                "{\"name\": \"x-api-key\", \"value\": \"***\"}",
+                "{\"name\": \"x-api-version\", \"value\": \"v\"}",
+            ),
+            (
+                "{\"value\":\"v\",\"name\":\"x-api-key\"}",
+                "{\"value\":\"***\",\"name\":\"x-api-key\"}",
+                "{\"value\":\"v\",\"name\":\"accept\"}",
+            ),
+            (
+                "Header { name: \"x-api-key\", value: \"v\" }",
+                "Header { name: \"x-api-key\", value: \"***\" }",
+                "Header { name: \"accept\", value: \"v\" }",
+            ),
+            ("credentials: user v, id: 7", "credentials: ***, id: 7", "credentialed: user v"),
+            ("upstreamAuthorization: Token v", "upstreamAuthorization: ***", "upstream: Token v"),
+            ("X-Auth: Token v", "X-Auth: ***", "X-Kind: Token v"),
+            ("token=a token_count=7", "token=*** token_count=7", "token_count=7 next_page_token=CAUQAA max_tokens=9"),
+        ] {
+            assert_eq!(mask(text), masked, "{text}");
+            assert_eq!(mask(near), near);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_masked_text_stays_as_it_is_whatever_forms_meet(
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..12),
+        ) {
+            let text = pieces.concat();
+            let masked = mask(&text);
+            proptest::prop_assert!(masked.len() <= 4 * text.len() + 8, "{} -> {}", text, masked);
+            proptest::prop_assert_eq!(mask(&masked), masked);
+        }
+    }
+
+    const PIECES: &[&str] = &[
+        "a",
+        "://",
+        "ann",
+        ":",
+        "@",
+        "/",
+        "#",
+        " ",
+        "\"",
+        "'",
+        "token",
+        "=",
+        "{",
+        "}",
+        "(",
+        "[",
+        ",",
+        "name",
+        "value",
+        "credentials",
+        "authorization",
+        "Bearer ",
+        "Token ",
+        "ghp_16C7e42F292c6912E7710c8",
+        "AKIAIOSFODNN7EXAMPLE",
+        "-----BEGIN KEY-----",
+        "-----END KEY-----",
+        "\n",
+        "\\",
+        "sk-abcdefghijkl",
+        "eyJabcd.efgh.ijk",
+        "7",
+        "é",
+        "_",
+        "&",
+        "Some(",
+        "***",
+        ";",
+    ];
+
+    #[test]
     fn a_text_that_is_made_to_be_slow_or_deep_is_neither() {
-        for evil in ["a:", "a=\"", "key:", "token=\"", "a:'", "cookie:", "eyJa.", "://@", "Some("] {
+        for evil in [
+            "a:",
+            "a=\"",
+            "key:",
+            "token=\"",
+            "a:'",
+            "cookie:",
+            "eyJa.",
+            "://@",
+            "Some(",
+            "://a:b",
+            "-----BEGIN A",
+            "-----BEGIN A-----",
+            "(\"token\",",
+            "name: \"key\", ",
+            "value:\"",
+            "ghp_",
+            "AKIA",
+            "credentials",
+            "authorization",
+            "a://b:c d@",
+        ] {
             let text = evil.repeat(20_000);
             let started = std::time::Instant::now();
             let small = std::thread::Builder::new().stack_size(128 * 1024);

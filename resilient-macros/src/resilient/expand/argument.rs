@@ -7,6 +7,7 @@ use syn::{Attribute, Pat, PatType, Type};
 use super::super::function::{OpaqueFn, is_nameless, plain_name};
 use super::super::model::Plan;
 use super::super::span::{exactly, glue};
+use super::super::value::plain;
 
 /// What is asked of the parameters before the first attempt.
 pub(super) fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
@@ -20,6 +21,7 @@ pub(super) fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStre
         let look = look(arguments, at);
         let shown = plan.log_args.iter().map(|shown| {
             let name = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+            let shown = plain(shown).unwrap_or(shown);
             let at = glue(shown);
             quote_spanned!(at=> __shown.add(#name, &(#shown));)
         });

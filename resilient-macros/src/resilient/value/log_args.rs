@@ -23,3 +23,11 @@ impl FromMeta for LogArgs {
         Ok(Self(shown.into_iter().collect()))
     }
 }
+
+/// What `plain(..)` says is no secret, whatever its name: `plain(req.session)`.
+pub(crate) fn plain(shown: &Expr) -> Option<&Expr> {
+    let Expr::Call(call) = shown else { return None };
+    let Expr::Path(name) = &*call.func else { return None };
+    let only = call.args.first().filter(|_| call.args.len() == 1);
+    only.filter(|_| call.attrs.is_empty() && name.path.is_ident("plain"))
+}

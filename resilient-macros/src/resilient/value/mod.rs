@@ -39,7 +39,7 @@ pub(super) use cache::CacheArgs;
 pub(super) use duration::DurationArg;
 pub(super) use fallback::{FallbackArgs, FallbackStep};
 use key::{Key, KeyOrCaller};
-pub(super) use log_args::LogArgs;
+pub(super) use log_args::{LogArgs, plain};
 pub(super) use number::{Count, Factor, Fraction, Share};
 pub(super) use rate_limit::RateLimitArgs;
 pub(super) use retry::RetryArgs;

@@ -123,11 +123,21 @@ pub async fn borrows(
     Ok(count)
 }
 
+/// Shows counts, a place in a list, and a name that is no secret here.
+///
+/// # Errors
+/// Those of the policy.
+#[resilient(log_args(token_count, next_page_token.len(), plain(session)))]
+pub async fn shows(token_count: u32, next_page_token: &str, session: u8) -> Result<u32, ResilienceError> {
+    Ok(token_count + u32::try_from(next_page_token.len()).unwrap_or_default() + u32::from(session))
+}
+
 fn main() {
     let server = Server { prefix: String::new() };
     drop((server.inherits(), server.refuses()));
     let _ = Server::tool_router();
     let _ = Unused::tool_router();
+    drop(shows(1, "", 1));
     drop(borrows("", 1, 2));
     drop(patterns((String::new(), 1), (&1, 2)));
 }

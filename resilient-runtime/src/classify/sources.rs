@@ -1,0 +1,148 @@
+//! Errors whose type is not known, such as those in an `anyhow::Error`: what their sources say.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::foreign::own_kind;
+use super::{Classify, HttpStatus};
+use crate::{ErrorKind, ResilienceError};
+
+/// The most errors that are looked at in one chain of sources.
+const MOST: usize = 64;
+
+/// What [`classify`] found among the sources of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Classified {
+    kind: ErrorKind,
+    retry_after: Option<Duration>,
+}
+
+impl Classified {
+    fn of(error: &impl Classify) -> Self {
+        Self { kind: error.kind(), retry_after: error.retry_after() }
+    }
+}
+
+impl Classify for Classified {
+    fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+/// Classifies an error by the first of its sources whose type is known, from the error itself inwards.
+///
+/// Known are [`StatusError`], [`ResilienceError`], `std::io::Error`, and `reqwest::Error` with the feature
+/// `reqwest` (reqwest 0.13) or `reqwest-012` (reqwest 0.12). `None` if none of the first 64 sources is one of them: a
+/// text such as `"upstream: 503"` says nothing, so carry a status as a [`StatusError`]. An `io::Error` that is
+/// [`Internal`](ErrorKind::Internal) counts as known.
+///
+/// ```
+/// use std::io;
+/// use resilient_runtime::{Classify, ErrorKind, StatusError, classify};
+///
+/// let error: Box<dyn std::error::Error> = Box::new(io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert_eq!(classify(&*error).map(|found| found.kind()), Some(ErrorKind::Connection));
+///
+/// let error = anyhow::Error::new(StatusError::new(503_u16)).context("cannot list the orders");
+/// assert_eq!(classify(&*error).map(|found| found.kind()), Some(ErrorKind::Unavailable));
+///
+/// assert_eq!(classify(&*anyhow::anyhow!("upstream: 503")), None);
+/// ```
+#[must_use]
+pub fn classify(error: &(dyn Error + 'static)) -> Option<Classified> {
+    let mut next = Some(error);
+    for _ in 0..MOST {
+        let error = next?;
+        if let Some(known) = known(error) {
+            return Some(known);
+        }
+        // The source of an `io::Error` is the source of what it wraps.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Classified> {
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        // One that wraps another error and says nothing itself is looked into by the caller.
+        let internal = io.get_ref().is_none().then_some(ErrorKind::Internal);
+        return own_kind(io).or(internal).map(|kind| Classified { kind, retry_after: None });
+    }
+    #[cfg(feature = "reqwest")]
+    if let Some(known) = error.downcast_ref::<reqwest::Error>() {
+        return Some(Classified::of(known));
+    }
+    #[cfg(feature = "reqwest-012")]
+    if let Some(known) = error.downcast_ref::<reqwest_012::Error>() {
+        return Some(Classified::of(known));
+    }
+    let status = error.downcast_ref::<StatusError>().map(Classified::of);
+    status.or_else(|| error.downcast_ref::<ResilienceError>().map(Classified::of))
+}
+
+/// An HTTP status that is no success, as an error that keeps the status and the wait that the sender asked for.
+///
+/// For helpers that return `anyhow::Result` or `Box<dyn Error>`: [`classify`] finds it among the sources.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilient_runtime::{Classify, ErrorKind, StatusError, parse_retry_after};
+///
+/// let error = StatusError::new(503_u16).with_retry_after(parse_retry_after("3"));
+/// assert_eq!(error.kind(), ErrorKind::Unavailable);
+/// assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
+/// assert_eq!(error.to_string(), "HTTP status 503");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusError {
+    status: u16,
+    retry_after: Option<Duration>,
+}
+
+impl StatusError {
+    /// The error of this status; it asks for no wait.
+    #[must_use]
+    pub fn new(status: impl HttpStatus) -> Self {
+        Self { status: status.code(), retry_after: None }
+    }
+
+    /// With the wait that the sender asked for, such as what [`parse_retry_after`](crate::parse_retry_after) reads.
+    #[must_use]
+    pub const fn with_retry_after(self, wait: Option<Duration>) -> Self {
+        Self { retry_after: wait, ..self }
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP status {}", self.status)
+    }
+}
+
+impl Error for StatusError {}
+
+impl Classify for StatusError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::from_http_status(self.status)
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
