@@ -2,8 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
-use axum::Router;
-use tokio::{net::TcpListener, task::JoinHandle};
+use axum::{Router, serve::ListenerExt};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 
 /// A running upstream on a free loopback port; it stops when this is dropped.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ impl Embedded {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, routes).await {
+            if let Err(error) = axum::serve(listener.tap_io(no_delay), routes).await {
                 tracing::error!(%error, "the embedded upstream stopped");
             }
         });
@@ -40,6 +43,13 @@ impl Embedded {
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
+}
+
+/// Sets `TCP_NODELAY` on a connection. Without it the second of two small writes of one answer waits until the client
+/// acknowledges the first, which takes 40 ms on a connection that is kept open.
+pub fn no_delay(stream: &mut TcpStream) {
+    // A connection that refuses the option is slower, and works.
+    let _ = stream.set_nodelay(true);
 }
 
 impl Drop for Embedded {

@@ -25,5 +25,6 @@ mod process;
 pub mod quickstart;
 pub mod search;
 pub mod stdio;
+mod stop;
 pub mod upstream;
 pub mod wiki_issues;

@@ -25,24 +25,31 @@ pub(crate) fn start(
     // Dropped after everything else has ended.
     let _logging = resilient_runtime::init();
     match settings.start() {
-        Ok(()) => run(program, serve()),
-        Err(error) => fail(program, &error, USAGE),
+        Ok(()) => block_on(serve()).unwrap_or_else(|error| log_failure(program, error.as_ref(), 1)),
+        Err(error) => log_failure(program, &error, USAGE),
     }
 }
 
 /// Runs to the end, and leaves what is still running then behind: a read of stdin or a call without an end must
 /// not keep the process alive after its client has gone.
 pub(crate) fn run(program: &str, future: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(program, &error, 1),
-    };
-    let ended = runtime.block_on(future);
-    runtime.shutdown_background();
-    ended.unwrap_or_else(|error| fail(program, error.as_ref(), 1))
+    block_on(future).unwrap_or_else(|error| fail(program, error.as_ref(), 1))
 }
 
-/// Says on stderr why the program ends, with every cause.
+fn block_on(future: impl Future<Output = Result<ExitCode, Box<dyn Error>>>) -> Result<ExitCode, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(future);
+    runtime.shutdown_background();
+    ended
+}
+
+/// Logs why the program ends, with every cause: once logging has started, every line on stderr is JSON and in order.
+pub(crate) fn log_failure(program: &str, error: &dyn Error, code: u8) -> ExitCode {
+    tracing::error!(event = "server.failed", "{program}: {}", with_causes(error));
+    ExitCode::from(code)
+}
+
+/// Writes to stderr why the program ends, with every cause, as plain text: for programs that have not started logging.
 pub(crate) fn fail(program: &str, error: &dyn Error, code: u8) -> ExitCode {
     tell(io::stderr(), &format!("{program}: {}", with_causes(error)), code)
 }

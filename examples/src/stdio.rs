@@ -4,8 +4,12 @@ use std::{error::Error, ffi::OsString, io, process::ExitCode};
 
 use resilient_runtime::Resilience;
 use rmcp::{ServerHandler, ServiceExt, transport::io::stdio_pipes};
+use tokio::select;
 
-use crate::process::{USAGE, fail, start, tell};
+use crate::{
+    process::{USAGE, fail, log_failure, start, tell},
+    stop::Signals,
+};
 
 /// An executable that serves MCP over stdio.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +41,45 @@ impl Program {
                 _ => return fail(self.name, &UnknownFlag(arg.to_string_lossy().into_owned()), USAGE),
             }
         }
-        start(self.name, settings, async move || match server(demo).await {
-            Ok(server) => converse(server).await,
-            Err(error) => Ok(fail(self.name, error.as_ref(), USAGE)),
+        start(self.name, settings, async move || {
+            let signals = Signals::listen()?;
+            match server(demo).await {
+                Ok(server) => converse(server, signals).await,
+                Err(error) => Ok(log_failure(self.name, error.as_ref(), USAGE)),
+            }
         })
     }
 }
 
-/// Serves over stdio until the client has gone.
-pub(crate) async fn converse(server: impl ServerHandler) -> Result<ExitCode, Box<dyn Error>> {
-    server.serve(stdio_pipes()).await?.waiting().await?;
+/// Serves over stdio until the client closes its end, or until a signal stops the process. After a signal no request is
+/// read. The calls that run have 2 s, which is rmcp's limit: those that end by then are answered. A second signal ends the
+/// wait.
+pub(crate) async fn converse(server: impl ServerHandler, mut signals: Signals) -> Result<ExitCode, Box<dyn Error>> {
+    let running = select! {
+        running = server.serve(stdio_pipes()) => running?,
+        signal = signals.next() => {
+            tracing::info!(event = "server.stopped", signal);
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let stop = running.cancellation_token();
+    let mut ended = std::pin::pin!(running.waiting());
+    let signal = select! {
+        ended = &mut ended => {
+            ended?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        signal = signals.next() => signal,
+    };
+    tracing::info!(event = "server.stopping", signal);
+    stop.cancel();
+    select! {
+        ended = ended => {
+            ended?;
+            tracing::info!(event = "server.stopped");
+        }
+        signal = signals.next() => tracing::warn!(event = "server.aborted", signal),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

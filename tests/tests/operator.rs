@@ -154,7 +154,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let health = ask("health_check", json!({ "force": true })).await;
     let rate = health["checks"].as_array().expect("checks").iter().find(|check| check["name"] == "error_rate");
-    assert_eq!(rate.map(|rate| &rate["message"]), Some(&json!("4 calls since the start, too few to say anything")));
+    assert_eq!(rate.map(|rate| &rate["message"]), Some(&json!("3 calls since the start, too few to say anything")));
     let own = health["tools"].as_array().expect("tools").iter().find(|tool| tool["tool"] == "get_metrics");
     assert_eq!(own.map(|tool| &tool["status"]), Some(&json!("healthy")));
 }

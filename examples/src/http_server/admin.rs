@@ -18,11 +18,23 @@ pub(super) fn router(health: Arc<Health>) -> Router {
 /// A browser on this machine can be made to ask this address in the name of a page (DNS rebinding): then the
 /// `Host` is the page's.
 async fn local(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.and_then(|host| host.parse::<Authority>().ok());
-    let is_local = host.is_some_and(|host| {
-        let host = host.host().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    });
-    if is_local { next.run(request).await } else { StatusCode::FORBIDDEN.into_response() }
+    // Exactly one `Host`, and it is a host (RFC 9112, 3.2).
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return StatusCode::BAD_REQUEST.into_response() };
+    let host = host.to_str().ok().filter(|host| !host.contains('@'));
+    let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    // A target in absolute form names the host too, and it is the one that counts (3.2.2).
+    if is_local(&host) && request.uri().authority().is_none_or(is_local) {
+        next.run(request).await
+    } else {
+        StatusCode::FORBIDDEN.into_response()
+    }
+}
+
+/// Whether the host is this machine by a name or an address that no name server can give to another.
+fn is_local(authority: &Authority) -> bool {
+    let host = authority.host().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

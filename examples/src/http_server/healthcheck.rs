@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
+
 use crate::http::loopback_client;
 use crate::process::with_causes;
 
@@ -22,9 +24,24 @@ pub(super) async fn ask(url: &str) -> Result<String, String> {
 }
 
 async fn get(url: &str) -> reqwest::Result<(bool, String)> {
-    let mut answer = loopback_client().build()?.get(url).send().await?;
+    // A server that points elsewhere has not said that it is ready.
+    let mut answer = loopback_client().redirect(Policy::none()).build()?.get(url).send().await?;
     let status = answer.status();
     let body = answer.chunk().await?.unwrap_or_default();
-    let body: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    Ok((status.is_success(), format!("HTTP {} {body}", status.as_u16())))
+    Ok((status.is_success(), format!("HTTP {} {}", status.as_u16(), escaped(&String::from_utf8_lossy(&body)))))
+}
+
+/// The beginning of a text as one line: what could steer a terminal, or hides from a reader, is escaped.
+fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.trim_end().chars().take(LONGEST) {
+        match c {
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
+                shown.extend(c.escape_unicode());
+            }
+            _ if c.is_control() => shown.extend(c.escape_default()),
+            _ => shown.push(c),
+        }
+    }
+    shown
 }

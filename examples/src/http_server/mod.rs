@@ -2,7 +2,7 @@
 
 use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt};
 use resilient_runtime::{Registry, Resilience, health::Health, http};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use self::{
     args::{Command, HELP, Options, parse},
     gate::Gate,
-    stop::Signals,
 };
 use crate::{
+    embedded::no_delay,
     make::{api::MakeApi, or_demo, server::MakeServer, settings::Settings},
-    process::{USAGE, fail, run, start, tell},
+    process::{USAGE, fail, log_failure, run, start, tell},
+    stop::Signals,
 };
 
 mod admin;
@@ -29,13 +30,15 @@ mod args;
 mod check;
 mod gate;
 mod healthcheck;
-mod stop;
 
 /// Begins every line that it writes itself.
 const NAME: &str = "http-server";
 
 /// What is left to the network after the last answer, and to connections after that.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// After the last answer, the time without a request after which connections are closed.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// How long a call may take where its guards are switched off.
 const UNGUARDED: Duration = Duration::from_secs(30);
@@ -62,11 +65,11 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Serves until it is told to stop.
 async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let mut signals = Signals::listen()?;
     let settings = match Settings::unless_demo(options.demo) {
         Ok(settings) => settings,
-        Err(error) => return Ok(fail(NAME, &error, USAGE)),
+        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
-    let mut signals = Signals::listen()?;
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
     let health = Arc::new(Health::new().check(check::make(api.clone())));
@@ -87,8 +90,9 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         .route_service("/mcp", mcp)
         .layer(from_fn_with_state(gate.clone(), gate::pass))
         // Behind no gate: they tell that it is closed.
-        .merge(http::router(Arc::clone(&health)));
-    let serving = axum::serve(listener, app).with_graceful_shutdown(end.clone().cancelled_owned());
+        .merge(http::router(Arc::clone(&health)))
+        .layer(from_fn_with_state(gate.clone(), gate::close_connection));
+    let serving = axum::serve(listener.tap_io(no_delay), app).with_graceful_shutdown(end.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     let watching = tokio::spawn({
         let health = Arc::clone(&health);
@@ -111,9 +115,11 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         if timeout(patience, all_answered(&gate)).await.is_err() {
             tracing::warn!(event = "server.abandoned", requests = gate.inside(), calls = running());
         }
+        // A client that has not seen `Connection: close` yet gets 503 with it, and not the end of its connection.
+        let _ = timeout(MARGIN / 2, gate.quiet(QUIET)).await;
         // Sessions and the streams that they hold open end, then the connections.
         end.cancel();
-        let _ = timeout(MARGIN, serving).await;
+        let _ = timeout(MARGIN / 2, serving).await;
         tracing::info!(event = "server.stopped");
     };
     select! {
@@ -145,7 +151,7 @@ fn running() -> u64 {
 async fn serve_admin(address: SocketAddr, health: Arc<Health>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(axum::serve(listener, admin::router(health)).into_future());
+    tokio::spawn(axum::serve(listener.tap_io(no_delay), admin::router(health)).into_future());
     Ok(address)
 }
 

@@ -15,8 +15,9 @@ use self::{
     settings::Settings,
 };
 use crate::{
-    process::{USAGE, fail, start, tell},
+    process::{USAGE, fail, log_failure, start, tell},
     stdio::converse,
+    stop::Signals,
     upstream::{DEMO_SEED, DEMO_TOKEN, Upstream},
 };
 
@@ -46,13 +47,18 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Serves over stdio until the client has gone.
 async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
+    let signals = Signals::listen()?;
     let settings = match Settings::unless_demo(mode.demo) {
         Ok(settings) => settings,
-        Err(error) => return Ok(fail(NAME, &error, USAGE)),
+        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
-    if mode.bare { converse(BareServer::new(api)).await } else { converse(MakeServer::new(api)).await }
+    if mode.bare {
+        converse(BareServer::new(api), signals).await
+    } else {
+        converse(MakeServer::new(api), signals).await
+    }
 }
 
 /// These settings, or without any those of an embedded upstream, which lasts as long as it is kept.

@@ -20,6 +20,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use crate::embedded::no_delay;
+
 /// A listener whose connections can be cut.
 pub(super) struct CuttableListener(pub(super) TcpListener);
 
@@ -48,7 +50,8 @@ impl Listener for CuttableListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Cuttable, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (mut stream, address) = Listener::accept(&mut self.0).await;
+        no_delay(&mut stream);
         (Cuttable { stream, cut: Cut::default() }, address)
     }
 

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod connections;
 mod server;
 mod stopping;
 
@@ -295,7 +296,11 @@ fn what_is_wrong_with_its_start_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, text) = run(&["--demo", "--bind", &address]);
-    assert!(code == Some(1) && text.contains("http-server: "), "{text}");
+    assert_eq!(code, Some(1), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let last = lines.last().unwrap();
+    assert_eq!((&last["level"], &last["event"]), (&json!("ERROR"), &json!("server.failed")), "{text}");
+    assert!(last["message"].as_str().unwrap().starts_with("http-server: "), "{text}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Bytes, http::Uri};
-use resilient_examples::upstream::phase::Phase;
+use axum::{Router, body::Bytes, http::Uri, serve::ListenerExt};
+use resilient_examples::{embedded::no_delay, upstream::phase::Phase};
 use rmcp::{ServiceError, model::CallToolResult};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -89,7 +89,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<(String, Bytes)>>>) {
     let app = Router::new().fallback(async move |uri: Uri, body: Bytes| {
         keep.lock().unwrap().push((uri.path().to_owned(), body));
     });
-    tokio::spawn(axum::serve(listener, app).into_future());
+    tokio::spawn(axum::serve(listener.tap_io(no_delay), app).into_future());
     (url, received)
 }
 

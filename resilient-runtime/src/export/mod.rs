@@ -1,5 +1,6 @@
 //! Exporters: they read the statistics and cost the calls nothing.
 
+mod format;
 #[cfg(target_os = "linux")]
 mod process;
 pub mod prometheus;

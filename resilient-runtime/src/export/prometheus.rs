@@ -1,4 +1,4 @@
-//! The statistics as Prometheus reads them, in the `OpenMetrics` text format.
+//! The statistics as Prometheus reads them: in its own text format, or as `OpenMetrics` text. See [`Format`].
 //!
 //! Every series of a known tool, function or breaker is there from the start, with a count of zero;
 //! but for errors by code, which are there once they have happened. A tool is known once its router has
@@ -37,17 +37,17 @@ use std::time::Duration;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry as Exposition;
 
+pub use super::format::Format;
 use crate::breaker::BreakerSeries;
 use crate::registry::Registry;
 use crate::statistics::HistogramSnapshot;
 use crate::statistics::series::{self, Counted, Labels};
 
-/// The content type of [`text`].
+/// The content type of [`text`]: `OpenMetrics`. For both formats, see [`Format::content_type`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Every series of a registry, as text.
+/// Every series of a registry, as `OpenMetrics` text. For the Prometheus text format, see [`Format::text`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -58,10 +58,10 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// ```
 #[must_use]
 pub fn text(registry: &Arc<Registry>) -> String {
-    expose(Statistics::of(registry))
+    Format::OpenMetrics.text(registry)
 }
 
-/// Every series of this process, as text.
+/// Every series of this process, as `OpenMetrics` text. For the Prometheus text format, see [`Format::global_text`].
 ///
 /// ```
 /// use resilient_runtime::export::prometheus;
@@ -71,16 +71,7 @@ pub fn text(registry: &Arc<Registry>) -> String {
 /// ```
 #[must_use]
 pub fn global_text() -> String {
-    expose(Statistics::global())
-}
-
-fn expose(statistics: Statistics) -> String {
-    let mut exposition = Exposition::default();
-    exposition.register_collector(Box::new(statistics));
-    let mut text = String::new();
-    // A text that cannot fail is written to.
-    let _ = prometheus_client::encoding::text::encode(&mut text, &exposition);
-    text
+    Format::OpenMetrics.global_text()
 }
 
 /// A collector for a registry of `prometheus_client` of your own.

@@ -22,11 +22,11 @@
 //!
 //! * `breakers`: one that rejects is a warning;
 //! * `critical_tools`, where there are any: a name that no tool has is a warning;
-//! * `error_rate`, which is critical: of at least 20 calls in the last five minutes more than 10 % have
-//!   failed (a warning), or more than 20 % (a failure). Calls that their callers got wrong, made too often or
-//!   gave up do not count, and those of the ready-made tools for operators neither. Where nobody has made a
-//!   report for longer, the rate is that since the last one before, or since the start: see
-//!   [`Health::watch`];
+//! * `error_rate`: of at least 20 calls that ran in the last five minutes, more than 10 % failed (a warning) or
+//!   more than 20 % (a failure). Callers' mistakes, cancelled calls, calls that a breaker or a limit rejected, and
+//!   calls of the ready-made tools for operators do not count. If no report was made for longer than five minutes,
+//!   the rate is taken since the last report before, or since the start: see [`Health::watch`]. It is not critical,
+//!   because a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
 //! * `memory`, which is critical: from 80 % of what the process may have on a warning, from 95 % on a
 //!   failure. It is there where a control group sets a limit.
 
@@ -115,6 +115,7 @@ impl Health {
             registry,
             checks: Vec::new(),
             critical_tools: BTreeSet::new(),
+            is_error_rate_critical: false,
             version: None,
             started: Instant::now(),
             past: Arc::default(),
@@ -141,6 +142,25 @@ impl Health {
     #[must_use]
     pub fn critical_tool(mut self, tool: impl Into<String>) -> Self {
         self.watched.critical_tools.insert(tool.into());
+        self
+    }
+
+    /// Makes `error_rate` critical: while more than 20 % of the calls fail, the server is unhealthy and not ready.
+    /// By default a report shows the failed check, and the server is degraded.
+    ///
+    /// Use it only if another replica would serve the same calls better, for example because failures come from
+    /// this process's own state. If all replicas share the dependency that fails, all of them leave the load
+    /// balancer at once, and stay out for up to five minutes after the dependency has recovered.
+    ///
+    /// ```
+    /// use resilient_runtime::health::Health;
+    ///
+    /// let health = Health::new().critical_error_rate();
+    /// # drop(health);
+    /// ```
+    #[must_use]
+    pub fn critical_error_rate(mut self) -> Self {
+        self.watched.is_error_rate_critical = true;
         self
     }
 

@@ -28,7 +28,7 @@ const OPERATOR_TOOLS: [&str; 4] = ["circuit_status", "get_metrics", "health_chec
 #[derive(Debug, Default)]
 pub(super) struct ErrorRate(VecDeque<Sample>);
 
-/// What was counted up to a moment, without what callers got wrong or gave up.
+/// What was counted up to a moment: calls that ran, without cancelled calls and callers' mistakes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     at: Instant,
@@ -41,7 +41,9 @@ impl Sample {
         let (mut calls, mut failures) = (0, 0);
         for (tool, read) in registry.tools() {
             if !OPERATOR_TOOLS.contains(&&*tool) {
-                calls += read.calls().saturating_sub(read.outcome(Outcome::Cancelled)).saturating_sub(read.excused);
+                // A guard that rejects a call protects the server. Its rejections say nothing about the tool.
+                let not_run = read.outcome(Outcome::Cancelled) + read.outcome(Outcome::Rejected);
+                calls += read.calls().saturating_sub(not_run).saturating_sub(read.excused);
                 failures += read.failures();
             }
         }

@@ -19,6 +19,7 @@ pub(super) struct Watched {
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) checks: Vec<Arc<HealthCheck>>,
     pub(super) critical_tools: BTreeSet<String>,
+    pub(super) is_error_rate_critical: bool,
     pub(super) version: Option<String>,
     pub(super) started: Instant,
     /// What is remembered from one report to the next.
@@ -71,8 +72,7 @@ impl Watched {
         let built_in = [
             Some(("breakers", false, builtin::breakers(&breakers))),
             builtin::critical_tools(registry, &self.critical_tools).map(|found| ("critical_tools", false, found)),
-            // So many failures are a reason to stop sending anything here.
-            Some(("error_rate", true, past.rate.check(counted))),
+            Some(("error_rate", self.is_error_rate_critical, past.rate.check(counted))),
             memory().map(|found| ("memory", true, found)),
         ];
         let is_own = |name: &str| self.checks.iter().any(|check| check.name == name);

@@ -40,7 +40,8 @@ const HIGHEST_LIMIT: usize = 1_000;
 /// use resilient_runtime::{health::Health, http};
 ///
 /// let operators: axum::Router = http::admin_router(Arc::new(Health::new()));
-/// // axum::serve(TcpListener::bind("127.0.0.1:8001").await?, operators).await?;
+/// // let listener = TcpListener::bind("127.0.0.1:8001").await?.tap_io(|stream| { let _ = stream.set_nodelay(true); });
+/// // axum::serve(listener, operators).await?;
 /// # drop(operators);
 /// ```
 pub fn admin_router<S: Clone + Send + Sync + 'static>(health: Arc<Health>) -> Router<S> {

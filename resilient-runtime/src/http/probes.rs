@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
 use super::now;
-use crate::export::prometheus;
+use crate::export::prometheus::Format;
 use crate::health::{CheckStatus, Health, HealthStatus};
 
 /// What an orchestrator and Prometheus ask, for an application with any state.
@@ -20,15 +20,16 @@ use crate::health::{CheckStatus, Health, HealthStatus};
 /// | `/livez` | 200 as long as the process answers; nothing is looked at | `{"alive": true}` |
 /// | `/readyz` | 200; 503 while a critical check fails or a critical tool is unhealthy, and from [`Health::drain`] on | `ready`, `draining`, `failing_checks`, `failing_tools` |
 /// | `/healthz` | 200 for healthy and degraded, 503 for unhealthy | the [`HealthReport`](crate::health::HealthReport) without details |
-/// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) |
+/// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) in the format that `Accept` prefers: `OpenMetrics` if it is asked for, else the Prometheus text format |
 ///
 /// Readiness and health are those of the last report. Who asks once it is older than 30 s has a new one made,
 /// and does not wait for it unless the last one is older than a minute, or there is none: then an answer takes
 /// as long as the slowest check, 5 s unless it says otherwise. Who probes less often than that, and with less
 /// patience, spawns [`Health::watch`], with which only the first report has to be waited for.
 ///
-/// Restart a process for `/livez` alone. That an upstream is down makes a server not ready or degraded, and
-/// no restart helps against it.
+/// Restart a process for `/livez` alone. Readiness answers whether another replica would serve better. A dependency
+/// that is down is down for all of them: open breakers and a high rate of errors make a server degraded, and it stays
+/// ready, unless you say otherwise ([`Health::critical_error_rate`], [`Health::critical_tool`], critical checks).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -79,10 +80,14 @@ async fn healthz(State(health): State<Arc<Health>>) -> Response {
     now(status, report)
 }
 
-async fn metrics(State(health): State<Arc<Health>>) -> Response {
+async fn metrics(State(health): State<Arc<Health>>, headers: HeaderMap) -> Response {
+    let accept: Vec<_> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::accepted(&accept.join(","));
     let text = match health.own_registry() {
-        Some(registry) => prometheus::text(registry),
-        None => prometheus::global_text(),
+        Some(registry) => format.text(registry),
+        None => format.global_text(),
     };
-    ([(header::CONTENT_TYPE, prometheus::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")], text).into_response()
+    let headers =
+        [(header::CONTENT_TYPE, format.content_type()), (header::CACHE_CONTROL, "no-store"), (header::VARY, "accept")];
+    (headers, text).into_response()
 }

@@ -125,9 +125,12 @@ impl ToolStatistics {
         counted
     }
 
-    /// Counts failures in a row. What callers do wrong, or give up, says nothing.
+    /// Counts failures in a row. A caller's mistake, a cancelled call and a call that a guard rejected say nothing
+    /// about the tool.
     fn note_health(&self, outcome: Outcome, fault: Option<Fault>) {
-        if outcome == Outcome::Cancelled || matches!(fault, Some(Fault::Caller | Fault::Nobody)) {
+        if matches!(outcome, Outcome::Cancelled | Outcome::Rejected)
+            || matches!(fault, Some(Fault::Caller | Fault::Nobody))
+        {
             return;
         }
         if outcome == Outcome::Ok {
@@ -258,8 +261,8 @@ pub struct ToolSnapshot {
     pub timeouts: [(TimeoutScope, u64); 2],
     /// How many calls something else answered, and what.
     pub fallbacks: [(Source, u64); 3],
-    /// How many of the calls that ended with an error are no failures: their callers got them wrong, or
-    /// too often, or the error is the tool's own answer.
+    /// How many of the calls that ran and ended with an error are not failures: the caller made a mistake, or
+    /// the error is the tool's own answer. Calls that a guard rejected are not among them: they did not run.
     pub excused: u64,
     /// How many calls ended with an error, by its code; at most 64 codes are counted apart.
     pub errors: Vec<ErrorCount>,
@@ -267,8 +270,8 @@ pub struct ToolSnapshot {
     pub good_durations: HistogramSnapshot,
     /// The same of those that were, by the type of the error.
     pub failed_durations: Vec<(ErrorType, HistogramSnapshot)>,
-    /// Calls in a row that did not get what they were for; an answer by a fallback is one, what a
-    /// caller did wrong is none.
+    /// Failures in a row. A call that a fallback answered counts as one; a caller's mistake, a cancelled call and
+    /// a call that a guard rejected neither count nor end the row.
     pub consecutive_failures: u32,
     /// When the last of those was, on our own clock; 0 where there has been none.
     pub(crate) last_failure_ms: u64,
@@ -322,8 +325,8 @@ impl ToolSnapshot {
         self.outcomes.iter().map(|(_, count)| count).sum()
     }
 
-    /// How many calls failed. What callers got wrong, or gave up, is no failure; what the tool itself
-    /// answered, or a fallback, is none either.
+    /// The number of calls that ran and failed: by an error, a timeout or a panic. Callers' mistakes, cancelled
+    /// calls, calls that a guard rejected, and calls that the tool or a fallback answered are not among them.
     #[must_use]
     pub fn failures(&self) -> u64 {
         let failed = self.outcomes.iter().filter(|(outcome, _)| is_failure(*outcome));
@@ -347,7 +350,7 @@ const fn of_outcome(outcome: Outcome) -> usize {
 }
 
 const fn is_failure(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Error | Outcome::Rejected | Outcome::Timeout | Outcome::Panic)
+    matches!(outcome, Outcome::Error | Outcome::Timeout | Outcome::Panic)
 }
 
 fn of<T: PartialEq + Copy>(counts: &[(T, u64)], wanted: T) -> u64 {

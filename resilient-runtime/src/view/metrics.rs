@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ms;
 use crate::registry::Registry;
-use crate::statistics::{HistogramSnapshot, ToolSnapshot};
+use crate::statistics::{HistogramSnapshot, Outcome, ToolSnapshot};
 
 /// What has been counted since the start of this server.
 #[derive(Debug, Serialize)]
@@ -29,7 +29,8 @@ struct Counted {
     calls: u64,
     /// The same, by how they ended.
     outcomes: BTreeMap<&'static str, u64>,
-    /// Calls that failed, of those that have ended, in per cent. What callers got wrong, or gave up, is no failure.
+    /// Calls that failed, of those that ran, in per cent. Callers' mistakes, cancelled calls and calls
+    /// that a guard rejected are not failures.
     failure_rate_percent: f64,
     /// Calls that are running.
     in_flight: u64,
@@ -75,11 +76,12 @@ impl Counted {
     #[expect(clippy::cast_precision_loss, reason = "per cent")]
     fn new(name: &str, read: &ToolSnapshot) -> Self {
         let calls = read.calls();
+        let ran = calls.saturating_sub(read.outcome(Outcome::Rejected));
         Self {
             name: name.into(),
             calls,
             outcomes: read.outcomes.iter().map(|(outcome, count)| (outcome.as_str(), *count)).collect(),
-            failure_rate_percent: (read.failures() * 100) as f64 / calls.max(1) as f64,
+            failure_rate_percent: (read.failures() * 100) as f64 / ran.max(1) as f64,
             in_flight: read.in_flight,
             attempts: read.attempts,
             retries: read.retries,

@@ -1,6 +1,6 @@
 //! Tools, and the rate of their errors.
 
-use resilient_runtime::{McpError, ResilienceError, resilient};
+use resilient_runtime::{McpError, Outcome, ResilienceError, resilient};
 use resilient_tests::in_process::{self, Client};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
@@ -247,6 +247,51 @@ async fn what_callers_do_wrong_or_too_often_makes_nobody_unhealthy_and_hides_no_
         let hangs = registry.clone().scope(async { Direct.health_hangs().await });
         timeout(SECOND, hangs).await.expect_err("it hangs");
     }
-    // One was not too often, 30 had a substitute, 30 have failed; 39 and 30 do not count.
+    // One call ran, 30 had a substitute, 30 failed. 39 rejected and 30 cancelled calls do not count.
     assert_eq!(of(&health.report_now().await, "error_rate").1, "30 of 61 calls failed since the start");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_an_open_breaker_rejects_are_not_failures_of_the_rate_and_the_server_stays_ready() {
+    let registry = Arc::new(Registry::new());
+    let health = health(&registry);
+    // As often as clients call in a tenth of a second: 5 calls fail, the breaker rejects the other 20.
+    for _ in 0..25 {
+        let _ = registry.clone().scope(async { Broken.health_broken().await }).await;
+    }
+    let read = registry.tool("health_broken").expect("a known tool");
+    assert_eq!((read.failures(), read.outcome(Outcome::Rejected), read.consecutive_failures), (5, 20, 5));
+    for _ in 0..20 {
+        let report = health.report_now().await;
+        let (status, message) = of(&report, "error_rate");
+        assert_eq!((status, report.status == HealthStatus::Unhealthy), (CheckStatus::Pass, false), "{message}");
+        sleep(30 * SECOND).await;
+    }
+}
+
+struct Broken;
+
+#[resilient(breaker(name = "health_broken", failures = 5, open = "60s"))]
+#[tool_router]
+impl Broken {
+    /// Fails until its breaker opens.
+    #[tool]
+    async fn health_broken(&self) -> Result<String, Failure> {
+        Err(Failure::Down)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_high_rate_of_errors_degrades_the_server_and_makes_it_unhealthy_if_its_author_says_so() {
+    let registry = Arc::new(Registry::new());
+    fail(&registry, 25).await;
+    for (health, critical, expected) in [
+        (health(&registry), false, HealthStatus::Degraded),
+        (health(&registry).critical_error_rate(), true, HealthStatus::Unhealthy),
+    ] {
+        let report = health.report_now().await;
+        let check = report.checks.iter().find(|check| check.name == "error_rate").expect("the check");
+        assert_eq!((check.status, check.critical), (CheckStatus::Fail, critical), "{}", check.message);
+        assert_eq!(report.status, expected);
+    }
 }

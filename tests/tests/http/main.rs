@@ -8,6 +8,8 @@ mod shop;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
+use resilient_examples::embedded::no_delay;
 use resilient_examples::http::loopback_client;
 use resilient_runtime::{McpError, ResilienceError};
 use resilient_tests::faults::PRIVATE;
@@ -18,7 +20,7 @@ use tokio::net::TcpListener;
 async fn serve(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(axum::serve(listener, app).into_future());
+    tokio::spawn(axum::serve(listener.tap_io(no_delay), app).into_future());
     origin
 }
 

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::Router;
 use resilient_examples::http::loopback_client;
 use resilient_runtime::health::{CheckResult, Health, HealthCheck};
-use resilient_runtime::http;
+use resilient_runtime::{Registry, http, resilient};
+use rmcp::{tool, tool_router};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{PRIVATE, get, json_of, serve};
+use super::{Failure, PRIVATE, get, json_of, serve};
 
 /// A check that finds this, and counts how often it was asked.
 fn finds(result: &CheckResult, asked: &Arc<AtomicU32>) -> HealthCheck {
@@ -148,5 +149,122 @@ async fn a_query_of_garbage_is_refused_with_a_sentence() {
     }
     for query in ["", "?", "?limit=1000", "?tool=%00%ff%2e%2e%2f"] {
         assert_eq!(json_of(&admin, &format!("/errors{query}")).await.0, 200, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_dependency_that_is_down_leaves_the_server_ready_unless_its_author_says_otherwise() {
+    #[resilient(name = "http_down")]
+    async fn down() -> Result<(), Failure> {
+        Err(Failure::Down)
+    }
+    struct Shop;
+    #[resilient]
+    #[tool_router]
+    impl Shop {
+        /// Calls a dependency that is down.
+        #[tool]
+        async fn http_dependent(&self) -> Result<String, Failure> {
+            down().await.map(|()| String::new())
+        }
+    }
+    let registry = Arc::new(Registry::new());
+    for _ in 0..25 {
+        let _ = registry.clone().scope(async { Shop.http_dependent().await }).await;
+    }
+    for (health, readyz, failing, healthz, status) in [
+        (Health::of(&registry), 200, json!([]), 200, "degraded"),
+        (Health::of(&registry).critical_error_rate(), 503, json!(["error_rate"]), 503, "unhealthy"),
+    ] {
+        let origin = serve(http::router(Arc::new(health))).await;
+        let (answered, body) = json_of(&origin, "/readyz").await;
+        assert_eq!((answered, &body["failing_checks"]), (readyz, &failing));
+        let (answered, report) = json_of(&origin, "/healthz").await;
+        assert_eq!((answered, &report["status"]), (healthz, &json!(status)));
+        let rate = report["checks"].as_array().expect("checks").iter().find(|check| check["name"] == "error_rate");
+        assert_eq!(rate.map(|rate| &rate["status"]), Some(&json!("fail")));
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_openmetrics_for_a_scraper_that_prefers_it_and_prometheus_text_for_every_other() {
+    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let origin = serve(http::router(Arc::new(Health::new()))).await;
+    let client = loopback_client().build().expect("a client");
+    for (accept, expected) in [
+        (&[] as &[&str], TEXT),
+        (&["*/*"], TEXT),
+        (&["text/plain;version=0.0.4"], TEXT),
+        (&["text/plain"], TEXT),
+        (&["text/html, image/png"], TEXT),
+        (&["application/openmetrics-text; version=1.0.0; charset=utf-8"], OPEN),
+        (&["application/openmetrics-text"], OPEN),
+        (&["Application/OpenMetrics-Text ; Version=\"1.0.0\" ; Q=1.000"], OPEN),
+        (&["application/*"], OPEN),
+        // What Prometheus 2 and 3 send.
+        (
+            &[
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            ],
+            OPEN,
+        ),
+        (
+            &[
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            ],
+            OPEN,
+        ),
+        (&["text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.8"], TEXT),
+        (&["text/plain;version=0.0.4", "application/openmetrics-text"], OPEN),
+        (&["application/openmetrics-text;q=0, */*"], TEXT),
+        (&["text/plain;q=0, */*;q=0.1"], OPEN),
+        (&["application/openmetrics-text;version=2.0.0, text/plain;q=0.1"], TEXT),
+        (&["application/openmetrics-text;q=7, text/plain;q=0.1"], TEXT),
+    ] {
+        let asked = accept
+            .iter()
+            .fold(client.get(format!("{origin}/metrics")), |asked, accept| asked.header("accept", *accept));
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!(answer.headers()["content-type"], expected, "{accept:?}");
+        assert_eq!(answer.headers()["vary"], "accept");
+        let body = answer.text().await.expect("a text");
+        assert_eq!(body.ends_with("# EOF\n"), expected == OPEN, "{accept:?}");
+    }
+}
+
+/// The samples of an exposition in one order: name, labels, value. One format writes 1 as `1.0`.
+fn samples(text: &str) -> Vec<(String, Vec<String>, String)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("process_"));
+    let read = lines.map(|line| {
+        let (series, value) = line.rsplit_once(' ').expect("a value");
+        let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+        let mut labels: Vec<_> =
+            labels.trim_end_matches('}').split(',').map(|label| label.replace(".0\"", "\"")).collect();
+        labels.sort_unstable();
+        (name.to_owned(), labels, value.parse::<f64>().expect("a number").to_string())
+    });
+    let mut read: Vec<_> = read.collect();
+    read.sort_unstable();
+    read
+}
+
+#[tokio::test]
+async fn both_formats_have_the_same_samples_and_every_metric_has_a_type_and_a_help_text() {
+    use resilient_runtime::export::prometheus::Format;
+    #[resilient(name = "http_formats", breaker = "http_formats")]
+    async fn down() -> Result<(), Failure> {
+        Err(Failure::Down)
+    }
+    let registry = Arc::new(Registry::new());
+    registry.clone().scope(async { down().await }).await.expect_err("it is down");
+    let (text, open) = (Format::Text.text(&registry), Format::OpenMetrics.text(&registry));
+    assert!(samples(&text).len() > 50, "{text}");
+    assert_eq!(samples(&text), samples(&open));
+    for (name, ..) in samples(&text) {
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        for comment in ["HELP", "TYPE"] {
+            assert!(text.contains(&format!("# {comment} {base} ")), "no {comment} of {name} in {text}");
+        }
     }
 }

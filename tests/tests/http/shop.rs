@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, PRIVATE, get, json_of, serve};
 
+const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 const TOKEN: &str = "token-0815-must-never-be-seen";
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -108,7 +109,8 @@ async fn what_is_told_is_what_the_clients_saw_and_nothing_that_is_not_theirs() {
     }
 
     let client = loopback_client().build().expect("a client");
-    let metrics = client.get(format!("{origin}/metrics")).send().await.expect("an answer");
+    let metrics =
+        client.get(format!("{origin}/metrics")).header("accept", OPEN_METRICS).send().await.expect("an answer");
     assert_eq!(metrics.headers()["content-type"], export::prometheus::CONTENT_TYPE);
     let metrics = metrics.text().await.expect("a text");
     for (outcome, count) in [("ok", 4.0), ("error", 5.0), ("panic", 1.0), ("timeout", 0.0), ("rejected", 0.0)] {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{Next, from_fn};
+use axum::serve::ListenerExt;
+use resilient_examples::embedded::no_delay;
 use resilient_runtime::otel;
 use resilient_tests::faults::provide_tls;
 use resilient_tests::in_process::{Client, request};
@@ -30,7 +32,7 @@ async fn connect(app: Router, greeting: ClientLifecycleMode, headers: http::Head
     provide_tls();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    tokio::spawn(async move { axum::serve(listener.tap_io(no_delay), app).await });
     let http = reqwest::Client::builder().default_headers(headers).build().expect("a client");
     let transport =
         StreamableHttpClientTransport::with_client(http, StreamableHttpClientTransportConfig::with_uri(url));

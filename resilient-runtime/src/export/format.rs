@@ -1,0 +1,142 @@
+//! The text formats of an exposition, and which of them a scraper accepts.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::{prometheus_text, text};
+use prometheus_client::registry::Registry as Exposition;
+
+use super::prometheus::{CONTENT_TYPE, Statistics};
+use crate::registry::Registry;
+
+/// A text format of the metrics. Both have the same series under the same names.
+///
+/// ```
+/// use resilient_runtime::export::prometheus::Format;
+///
+/// let asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// assert_eq!(Format::accepted(asked), Format::OpenMetrics);
+/// assert_eq!(Format::accepted("text/plain;version=0.0.4"), Format::Text);
+/// assert_eq!(Format::accepted("*/*"), Format::Text);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// The Prometheus text format, version 0.0.4, which every scraper and `promtool check metrics` read. The default.
+    #[default]
+    Text,
+    /// `OpenMetrics`, version 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The format that the value of an `Accept` header prefers; several headers are joined by commas.
+    ///
+    /// Quality values and wildcards count as RFC 9110 (12.5.1) says. `OpenMetrics` must be preferred, or named beside
+    /// an equal preference; otherwise, and if neither format is accepted, the answer is [`Format::Text`].
+    #[must_use]
+    pub fn accepted(accept: &str) -> Self {
+        let ranges: Vec<_> = accept.split(',').filter_map(Range::parse).collect();
+        let (text, _) = quality(&ranges, "text", "plain", "0.0.4");
+        let (open, is_named) = quality(&ranges, "application", "openmetrics-text", "1.0.0");
+        if open > text || (open == text && open > 0 && is_named) { Self::OpenMetrics } else { Self::Text }
+    }
+
+    /// The value of the header `Content-Type` for this format.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => prometheus_text::CONTENT_TYPE,
+            Self::OpenMetrics => CONTENT_TYPE,
+        }
+    }
+
+    /// Every series of a registry in this format.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use resilient_runtime::{Registry, export::prometheus::Format};
+    ///
+    /// assert!(!Format::Text.text(&Arc::new(Registry::new())).contains("# EOF"));
+    /// ```
+    #[must_use]
+    pub fn text(self, registry: &Arc<Registry>) -> String {
+        self.expose(Statistics::of(registry))
+    }
+
+    /// Every series of this process in this format.
+    #[must_use]
+    pub fn global_text(self) -> String {
+        self.expose(Statistics::global())
+    }
+
+    fn expose(self, statistics: Statistics) -> String {
+        let mut exposition = Exposition::default();
+        exposition.register_collector(Box::new(statistics));
+        let mut written = String::new();
+        // Writing to a `String` cannot fail.
+        let _ = match self {
+            Self::Text => prometheus_text::encode(&mut written, &exposition),
+            Self::OpenMetrics => text::encode(&mut written, &exposition),
+        };
+        written
+    }
+}
+
+/// One media range of an `Accept` header.
+struct Range<'a> {
+    main: &'a str,
+    sub: &'a str,
+    version: Option<&'a str>,
+    /// The quality value in thousandths.
+    quality: u16,
+}
+
+impl<'a> Range<'a> {
+    /// Reads a range. One that is malformed is ignored.
+    fn parse(range: &'a str) -> Option<Self> {
+        let mut parts = range.split(';').map(str::trim);
+        let (main, sub) = parts.next()?.split_once('/')?;
+        let mut range = Self { main, sub, version: None, quality: 1_000 };
+        for part in parts {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let value = value.trim().trim_matches('"');
+            if name.trim().eq_ignore_ascii_case("q") {
+                range.quality = thousandths(value)?;
+            } else if name.trim().eq_ignore_ascii_case("version") {
+                range.version = Some(value);
+            }
+        }
+        Some(range)
+    }
+
+    /// How specific the range is, if it matches this media type.
+    fn matches(&self, main: &str, sub: &str, version: &str) -> Option<u8> {
+        match (self.main, self.sub) {
+            ("*", "*") => Some(0),
+            (own, "*") if own.eq_ignore_ascii_case(main) => Some(1),
+            (own, of) if own.eq_ignore_ascii_case(main) && of.eq_ignore_ascii_case(sub) => match self.version {
+                None => Some(2),
+                Some(asked) => (asked == version).then_some(3),
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The quality of a media type by the most specific range that matches it, and whether that range names it.
+fn quality(ranges: &[Range<'_>], main: &str, sub: &str, version: &str) -> (u16, bool) {
+    let matching = ranges.iter().filter_map(|range| Some((range.matches(main, sub, version)?, range.quality)));
+    matching.max().map_or((0, false), |(specific, quality)| (quality, specific >= 2))
+}
+
+/// A quality value: 0 to 1 with at most three decimals.
+fn thousandths(value: &str) -> Option<u16> {
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let is_number = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
+    let decimals: u16 = if is_number { format!("{decimals:0<3}").parse().ok()? } else { return None };
+    match whole {
+        "0" => Some(decimals),
+        "1" if decimals == 0 => Some(1_000),
+        _ => None,
+    }
+}
