@@ -110,7 +110,9 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
         return Err(format!("expected a whole number of calls before the `/`, as in `\"100/1s\"`, found `{calls}`"));
     };
     let period = parse_duration(period).map_err(|why| {
-        let right = corrected_duration(period).or_else(|| corrected_duration(&format!("1{period}")));
+        // `100/min` means one of the unit; a digit in front would make another number of `0s`.
+        let one = Some(period).filter(|period| period.starts_with(char::is_alphabetic));
+        let right = corrected_duration(period).or_else(|| corrected_duration(&format!("1{}", one?)));
         match right {
             Some(right) => format!("expected a duration behind the `/`; write `\"{number}/{right}\"`"),
             None if period.parse::<u64>().is_ok() => {
