@@ -60,6 +60,7 @@ pub(crate) struct EnclosingAttempt {
 const DEEPEST: u32 = 32;
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing has happened")]
 struct Shared {
     has_ended: bool,
     permits_lent: u32,
