@@ -1,10 +1,23 @@
 //! A server over stdio, around its tools: flags, logging, settings, and the end.
 
-use std::{error::Error, ffi::OsString, io, process::ExitCode};
+use std::{
+    error::Error,
+    ffi::OsString,
+    io,
+    pin::{Pin, pin},
+    process::ExitCode,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use resilient_runtime::Resilience;
 use rmcp::{ServerHandler, ServiceExt, transport::io::stdio_pipes};
-use tokio::select;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    select,
+    time::timeout,
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
     process::{USAGE, fail, log_failure, start, tell},
@@ -51,19 +64,22 @@ impl Program {
     }
 }
 
+/// How long the calls that run have after a signal.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
 /// Serves over stdio until the client closes its end, or until a signal stops the process. After a signal no request is
-/// read. The calls that run have 2 s, which is rmcp's limit: those that end by then are answered. A second signal ends the
-/// wait.
+/// read. The calls that run have 2 s, and those that end by then are answered. A second signal ends the wait.
 pub(crate) async fn converse(server: impl ServerHandler, mut signals: Signals) -> Result<ExitCode, Box<dyn Error>> {
+    let (stdin, stdout) = stdio_pipes();
+    let stop = CancellationToken::new();
     let running = select! {
-        running = server.serve(stdio_pipes()) => running?,
+        running = server.serve((UntilStop::new(stdin, &stop), stdout)) => running?,
         signal = signals.next() => {
             tracing::info!(event = "server.stopped", signal);
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let stop = running.cancellation_token();
-    let mut ended = std::pin::pin!(running.waiting());
+    let mut ended = pin!(running.waiting());
     let signal = select! {
         ended = &mut ended => {
             ended?;
@@ -74,13 +90,37 @@ pub(crate) async fn converse(server: impl ServerHandler, mut signals: Signals) -
     tracing::info!(event = "server.stopping", signal);
     stop.cancel();
     select! {
-        ended = ended => {
+        ended = timeout(LAST_CALLS, ended) => if let Ok(ended) = ended {
             ended?;
             tracing::info!(event = "server.stopped");
-        }
+        } else {
+            tracing::warn!(event = "server.abandoned");
+        },
         signal = signals.next() => tracing::warn!(event = "server.aborted", signal),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads until it is stopped, and then says that the input has ended. rmcp answers the calls that run after the end of the
+/// input; if its service is cancelled instead, the calls are cancelled too.
+struct UntilStop<R> {
+    reader: R,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl<R> UntilStop<R> {
+    fn new(reader: R, stop: &CancellationToken) -> Self {
+        Self { reader, stopped: Box::pin(stop.clone().cancelled_owned()) }
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for UntilStop<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.stopped.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.reader).poll_read(cx, buffer)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

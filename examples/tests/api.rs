@@ -65,7 +65,7 @@ async fn an_outage_is_a_status_or_no_answer() {
     let (mut statuses, mut silences) = (0, 0);
     for _ in 0..40 {
         match api.scenario(101).await.unwrap_err() {
-            MakeError::Upstream { status: 500 | 503, body } => {
+            MakeError::Upstream { status: 500 | 503, body, .. } => {
                 assert!(body.contains(PRIVATE_TEXT), "the log gets the body");
                 statuses += 1;
             }

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -81,6 +81,31 @@ async fn a_server_over_stdio_ends_with_0_on_sigterm_although_its_client_stays() 
         let (code, log) = running.ended().await;
         assert_eq!(code, Some(0), "{server}: {log:#?}");
         assert_eq!(log.last().unwrap()["event"], "server.stopped", "{server}: {log:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_runs_when_sigterm_comes_is_answered_and_one_that_hangs_does_not_keep_the_server() {
+    // The invoice of order 2 takes longer than either timeout.
+    for (timeout_of, is_answered) in [("1s", true), ("20s", false)] {
+        let settings = [
+            ("RESILIENT__TOOL__INVOICE__TIMEOUT", timeout_of),
+            ("RESILIENT__TOOL__INVOICE__BULKHEAD__WAIT", "100ms"),
+            ("RUST_LOG", "info,resilient_runtime=debug"),
+        ];
+        let mut server = Raw::start(env!("CARGO_BIN_EXE_quickstart"), &settings).await;
+        let call = json!({ "name": "invoice", "arguments": { "id": 2 } });
+        server.send(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call })).await;
+        let mut log = BufReader::new(server.child.stderr.take().unwrap()).lines();
+        while !log.next_line().await.unwrap().expect("a line").contains("tool.started") {}
+        server.terminate();
+        let told = Instant::now();
+        let answer = server.receive().await;
+        let text = answer.map(|answer| answer["result"]["content"][0]["text"].to_string());
+        assert_eq!(text.is_some_and(|text| text.contains("TIMEOUT")), is_answered, "{timeout_of}");
+        let status = timeout(PATIENCE, server.child.wait()).await.expect("it ends").unwrap();
+        assert_eq!(status.code(), Some(0), "{timeout_of}");
+        assert!(told.elapsed() < Duration::from_secs(10), "{timeout_of}: {:?}", told.elapsed());
     }
 }
 

@@ -118,7 +118,7 @@ tokio = {{ version = "*", features = ["time"] }}
         runtime.display()
     );
     for source in sources.keys() {
-        manifest.push_str(&format!("\n[[bin]]\nname = \"{name}_{source}\"\npath = \"{source}.rs\"\n"));
+        manifest.extend(["\n[[bin]]\nname = \"", name, "_", source, "\"\npath = \"", source, ".rs\"\n"]);
     }
     manifest
 }

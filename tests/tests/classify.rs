@@ -25,8 +25,10 @@ macro_rules! tests {
         mod $reqwest {
             use super::*;
 
-            async fn get(url: &str) -> $reqwest::Result<$reqwest::Response> {
-                let client = $reqwest::Client::builder().no_proxy().build().expect("a client");
+            async fn get(url: &str) -> ::$reqwest::Result<::$reqwest::Response> {
+                // An error means that a provider was installed before, which is as good.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                let client = ::$reqwest::Client::builder().no_proxy().build().expect("a client");
                 client.get(url).send().await?.error_for_status()
             }
 

@@ -125,11 +125,12 @@ impl MakeApi {
         if status == StatusCode::TOO_MANY_REQUESTS {
             return MakeError::RateLimited { wait: http::retry_after(&response) };
         }
+        let wait = http::retry_after(&response);
         let body = http::body_of_error(response).await;
         if status == StatusCode::UNAUTHORIZED {
             return MakeError::TokenRefused { body };
         }
-        MakeError::Upstream { status: status.as_u16(), body }
+        MakeError::Upstream { status: status.as_u16(), wait, body }
     }
 
     /// The bug of the demo: an answer that this code did not expect.

@@ -47,6 +47,9 @@ pub enum MakeError {
         /// The HTTP status; the kind follows from it.
         #[mcp(status, detail)]
         status: u16,
+        /// What Make's `Retry-After` says, if it says something: with 503 as with 429.
+        #[mcp(retry_after)]
+        wait: Option<Duration>,
         /// What Make wrote.
         body: String,
     },

@@ -122,7 +122,12 @@ async fn failure(engine: Engine, response: Response) -> SearchError {
         // The last two are Tavily's own.
         402 | 432 | 433 => SearchError::PlanUsedUp { engine },
         429 => SearchError::RateLimited { engine, wait: http::retry_after(&response) },
-        500.. => SearchError::Down { engine, status, body: http::body_of_error(response).await },
+        500.. => SearchError::Down {
+            engine,
+            status,
+            wait: http::retry_after(&response),
+            body: http::body_of_error(response).await,
+        },
         _ => SearchError::Refused { engine, status, body: http::body_of_error(response).await },
     }
 }

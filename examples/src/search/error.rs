@@ -69,6 +69,9 @@ pub enum SearchError {
         /// The HTTP status, 500 or above; the kind follows from it.
         #[mcp(status, detail)]
         status: u16,
+        /// What its `Retry-After` says, if it says something.
+        #[mcp(retry_after)]
+        wait: Option<Duration>,
         /// What it wrote.
         body: String,
     },

@@ -93,6 +93,8 @@ pub(super) enum AtlassianError {
         service: Service,
         #[mcp(status, detail)]
         status: u16,
+        #[mcp(retry_after)]
+        wait: Option<Duration>,
         body: String,
     },
 

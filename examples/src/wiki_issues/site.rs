@@ -91,7 +91,7 @@ async fn refusal(service: Service, response: Response) -> AtlassianError {
         401 => AtlassianError::SignIn { service, body },
         403 => AtlassianError::Forbidden { service, body },
         429 => AtlassianError::RateLimited { service, wait },
-        _ => AtlassianError::Status { service, status, body },
+        _ => AtlassianError::Status { service, status, wait, body },
     }
 }
 

@@ -51,7 +51,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
         let unsure = quote_spanned!(span=> false);
         let was_not_performed = partial(self.model, &unsure, |case| self.was_not_performed(case)).map(|body| {
             quote_spanned! {span=>
-                fn was_not_performed(&self) -> bool {
+                fn was_not_performed(&self) -> ::core::primitive::bool {
                     #body
                 }
             }

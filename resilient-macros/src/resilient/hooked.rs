@@ -137,7 +137,7 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
 
 /// Beside a tool that opts out where the block could not see it: the record that its router asks for.
 pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
-    args.inherited.as_ref()?;
+    args.inserted.as_ref()?;
     let own = Args { inherited: args.inherited.clone(), told: args.told.clone(), ..Args::default() };
     let mut nothing = Error::accumulator();
     let plan = model::plan_of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
@@ -174,6 +174,7 @@ pub(super) fn take_in(args: &mut Args, function: &mut OpaqueFn) {
     let Some(inserted) = below.map(|below| function.attrs.remove(below)).as_ref().and_then(inserted) else { return };
     args.inherited = inserted.inherited;
     args.told = inserted.told;
+    args.inserted = inserted.inserted;
 }
 
 /// The keys in an attribute that a block has inserted.

@@ -199,10 +199,8 @@ fn a_part_is_no_mistake_for_what_it_leaves_out() {
     assert_eq!(told("timeout", "25h"), ["V: `timeout`: expected between 1ms and 24h, found 25h"]);
     assert_eq!(
         told("rate_limit", "0/1s"),
-        [
-            "V: `rate_limit.rate`: a rate of 0 lets nothing through; write `rate_limit = \"none\"` to refuse an inherited \
-             one, or remove it"
-        ]
+        ["V: `rate_limit.rate`: a rate of 0 lets nothing through; `rate_limit = \"none\"` refuses an inherited one, \
+             otherwise remove it"]
     );
 }
 
