@@ -26,6 +26,7 @@ const OTHER_FORMS: &[(&str, &str)] = &[
     ("a field is named", "the span is the whole text"),
     ("write at least", "any larger value"),
     ("write them in one place", "the settings of two places become one"),
+    ("set a `base`", "the key stands beside the span"),
     ("set `queue`", "the key stands beside the span"),
     ("add ", "a key or an annotation stands beside the span"),
     ("unexpected token", "rustc's own message about half-typed code"),

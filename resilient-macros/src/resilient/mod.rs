@@ -69,7 +69,8 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     hooked::take_in(&mut args, &mut function);
     if let Some(skip) = &args.skip {
         shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
-        let (item, site) = (expand::untouched(&function), hooked::skipped(&args, &function, project));
+        let item = expand::untouched(&function);
+        let Some(site) = hooked::skipped(&args, &function, project) else { return errors.finish_with(item) };
         let errors = errors.finish().err().map(Error::write_errors);
         return Ok(quote::quote!(#item #site #errors));
     }

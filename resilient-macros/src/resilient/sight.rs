@@ -48,7 +48,7 @@ pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
         if let Some((secret, span)) = secrets.next().filter(|_| plain.is_none()) {
             let shown = shown.to_token_stream().to_string().replace([' ', '\n'], "");
             let message = format!(
-                "`{secret}` is the name of a secret, which no log may show; remove it, or write `plain({shown})` if its \
+                "`{secret}` is the name of a secret, which no log may show; remove it, or put `plain({shown})` if its \
                  value is no secret"
             );
             errors.push(Error::custom(message).with_span(&span));

@@ -147,7 +147,7 @@ fn expressions_that_see_the_parameters_mention_one() {
         (quote!(rate_limit(rate = "1/1s", key = (a, b))), "the pattern of `a` says `ref`"),
         (quote!(log_args(self.zone)), "expected something of a parameter: `a`, `b`, `d`, `e`"),
         (quote!(log_args(d.api_key)), "`api_key` is the name of a secret"),
-        (quote!(log_args(d.api_key)), "or write `plain(d.api_key)` if its value is no secret"),
+        (quote!(log_args(d.api_key)), "or put `plain(d.api_key)` if its value is no secret"),
         (quote!(fallback = cached, cache(scope = shared, key = self.zone)), "the same for all arguments"),
         (
             quote!(rate_limit(

@@ -138,6 +138,8 @@ impl Call<'_> {
         let delay = failure
             .retry_after
             .map_or(backoff, |asked| asked.saturating_add(retry.spread(retries_done, random)).max(backoff));
+        // What the client reads is the time that was asked for.
+        let earliest = failure.retry_after.map_or(backoff, |asked| asked.max(backoff));
         if shared.is_some_and(|shared| shared.has_retried(failure.kind)) {
             self.suppressed(failure.kind, delay, Suppressed::RetriedInside, None);
             return None;
@@ -154,7 +156,7 @@ impl Call<'_> {
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
         };
         if let Some(reason) = reason {
-            self.suppressed(failure.kind, delay, reason, Some(delay));
+            self.suppressed(failure.kind, delay, reason, Some(earliest));
             return None;
         }
         telemetry::retry_scheduled(self, failure.kind, delay);

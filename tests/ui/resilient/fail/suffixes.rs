@@ -11,7 +11,7 @@ async fn case_1_1(number: u32) -> Result<u32, ResilienceError> {
     Ok(number)
 }
 
-#[resilient(attempt_timeout = 1.5m)]
+#[resilient(attempt_timeout = 0.2m)]
 async fn case_1_2(number: u32) -> Result<u32, ResilienceError> {
     Ok(number)
 }

@@ -136,10 +136,10 @@ async fn case_5_2(number: u32) -> Result<u32, ResilienceError> {
     Ok(number)
 }
 
-#[resilient(retry(max = 1, on("timeouts")), read_only)]
-async fn case_5_3(number: u32) -> Result<u32, ResilienceError> {
-    Ok(number)
-}
+
+
+
+
 
 #[resilient(retry(max = 1, on(timeout, 3)), read_only)]
 async fn case_5_4(number: u32) -> Result<u32, ResilienceError> {
