@@ -120,7 +120,7 @@ async fn case_4_0(number: u32) -> Result<u32, ResilienceError> {
     Ok(number)
 }
 
-// rule 20, kinds in other words: 7 mistakes
+// rule 20, kinds in other words: 6 mistakes
 #[resilient(retry(max = 1, on(ErrorKind::Timeout)), read_only)]
 async fn case_5_0(number: u32) -> Result<u32, ResilienceError> {
     Ok(number)
