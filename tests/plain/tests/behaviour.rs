@@ -17,6 +17,8 @@ mod cancellation;
 mod error;
 #[path = "../../tests/behaviour/guard.rs"]
 mod guard;
+#[path = "../../tests/behaviour/order.rs"]
+mod order;
 #[path = "../../tests/behaviour/panics.rs"]
 mod panics;
 #[path = "../../tests/behaviour/retry.rs"]

@@ -11,6 +11,7 @@ mod fallback;
 mod guard;
 mod nested;
 mod order;
+mod order_optional;
 mod panics;
 mod permits;
 mod rate_limit;

@@ -130,3 +130,12 @@ async fn what_was_refused_is_not_used_by_what_is_called_later() {
     let _: Result<(), ResilienceError> = registry.clone().scope(async { LATER.call(|| async { Ok(()) }).await }).await;
     assert_eq!(registry.policies()[0].policy.timeout, 9 * SECOND);
 }
+
+static BROKEN: Guard = Guard::new("guarded-broken", Policy::new().timeout(Duration::ZERO));
+
+#[test]
+fn a_static_guard_whose_policy_breaks_a_rule_is_refused_at_start() {
+    let report = variables(&[]).guard(&BROKEN).start_with(&Arc::default()).expect_err("a rule");
+    let text = "the guard `guarded-broken`: timeout: expected between 1ms and 24h";
+    assert!(report.problems()[0].contains(text), "{report}");
+}
