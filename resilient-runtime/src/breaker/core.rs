@@ -88,9 +88,9 @@ impl Ticket {
         Self { generation, probe, is_lent: false }
     }
 
-    /// The ticket for a call inside the attempt that holds this one.
-    pub(crate) const fn lent(self) -> Self {
-        Self { is_lent: true, ..self }
+    /// The ticket for a call inside an attempt that holds a probe's ticket of this generation.
+    pub(crate) const fn lent(generation: u64) -> Self {
+        Self { generation, probe: true, is_lent: true }
     }
 }
 
@@ -217,6 +217,8 @@ pub(crate) fn admit_closed(cells: Cells<'_>) -> Option<Ticket> {
 }
 
 /// Asks to run. A probe's lease is `lease_ms`, from now or from [`start_lease`] on.
+#[expect(clippy::inline_always, reason = "a rejection is as cheap as it can be; it has two callers")]
+#[inline(always)]
 pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64) -> Admission {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {

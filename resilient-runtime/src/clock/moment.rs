@@ -29,6 +29,9 @@ impl Moment {
     /// Before all others.
     pub(crate) const FIRST: Self = Self(0);
 
+    /// After all others: what ends then does not end.
+    pub(crate) const LAST: Self = Self(u64::MAX);
+
     pub(crate) fn now() -> Self {
         #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
         if !CAN_BE_PAUSED && let Some(nanos) = super::counter::nanos() {

@@ -29,8 +29,17 @@ pub struct CorrelationId(Repr);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    Number(u128),
+    /// The upper and the lower half of a number. A `u128` would have to be aligned, and take more room in each
+    /// context, which every poll moves.
+    Number(u64, u64),
     Text(Arc<str>),
+}
+
+impl From<u128> for Repr {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    fn from(number: u128) -> Self {
+        Self::Number((number >> 64) as u64, number as u64)
+    }
 }
 
 /// Where a correlation id came from.
@@ -64,18 +73,18 @@ impl CorrelationSource {
 impl CorrelationId {
     /// A random id. It names a call; it is no secret and must not be used as one.
     pub(crate) fn random() -> Self {
-        Self(Repr::Number(fastrand::u128(..)))
+        Self(Repr::Number(fastrand::u64(..), fastrand::u64(..)))
     }
 
     /// The trace id of a W3C `traceparent`, if that is valid.
     pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
-        super::trace::id(header).map(|id| Self(Repr::Number(id)))
+        super::trace::id(header).map(|id| Self(id.into()))
     }
 
     /// The id of a trace, unless it is the invalid one.
     #[cfg(all(feature = "otel", feature = "rmcp"))]
     pub(crate) fn from_trace(id: u128) -> Option<Self> {
-        (id != 0).then_some(Self(Repr::Number(id)))
+        (id != 0).then_some(Self(id.into()))
     }
 
     /// An id that the client chose: 1 to 128 characters of `[A-Za-z0-9._-]`. One that has the form of a
@@ -90,7 +99,7 @@ impl CorrelationId {
 impl fmt::Display for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Number(number) => write!(f, "{number:032x}"),
+            Repr::Number(upper, lower) => write!(f, "{upper:016x}{lower:016x}"),
             Repr::Text(text) => f.write_str(text),
         }
     }

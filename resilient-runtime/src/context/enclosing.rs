@@ -6,7 +6,9 @@
 //! what it holds: to one inner call at a time, until that call's attempt ends.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -15,30 +17,35 @@ use resilient_policy::{ErrorKind, KindSet};
 use crate::breaker::{Breaker, Signal, Ticket};
 use crate::bulkhead::Bulkhead;
 
-/// What an attempt holds while it runs.
+/// What an attempt holds while it runs that others may have to wait for: a probe's permit, a slot.
 ///
 /// The breaker and the bulkhead are compared by address only. They live at least as long as the attempt, and an
 /// attempt that has ended lends nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Held {
     breaker: usize,
-    ticket: Option<Ticket>,
+    /// The generation of the ticket, plus one, if it is a probe's. Every poll moves this, so it is kept small.
+    probe: Option<NonZeroU64>,
     bulkhead: usize,
 }
 
 impl Held {
-    #[inline]
     pub(crate) fn new(permit: Option<(&Breaker, Ticket)>, bulkhead: Option<&Bulkhead>) -> Self {
+        let probe = permit.filter(|(_, ticket)| ticket.probe);
         Self {
-            breaker: permit.map_or(0, |(breaker, _)| address(breaker)),
-            ticket: permit.map(|(_, ticket)| ticket),
+            breaker: probe.map_or(0, |(breaker, _)| address(breaker)),
+            probe: probe.and_then(|(_, ticket)| NonZeroU64::new(ticket.generation.wrapping_add(1))),
             bulkhead: bulkhead.map_or(0, address),
         }
     }
 
+    fn probe(&self) -> Option<Ticket> {
+        self.probe.map(|after| Ticket::lent(after.get().wrapping_sub(1)))
+    }
+
     /// Whether another call may have to wait until this attempt ends.
-    fn keeps_others_waiting(&self) -> bool {
-        self.bulkhead != 0 || self.ticket.is_some_and(|ticket| ticket.probe)
+    const fn keeps_others_waiting(&self) -> bool {
+        self.bulkhead != 0 || self.probe.is_some()
     }
 }
 
@@ -55,21 +62,19 @@ pub(crate) struct EnclosingAttempt {
     shared: Mutex<Shared>,
 }
 
-/// The longest chain of attempts. Tasks that keep spawning tasks would make one without an end; a call that is deeper
-/// stands alone.
+/// The longest chain of attempts. Tasks that keep spawning tasks would make one without an end; what is called inside
+/// the last of them is a call without an attempt around it.
 const DEEPEST: u32 = 32;
 
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing has happened")]
 struct Shared {
     has_ended: bool,
     permits_lent: u32,
     slots_lent: u32,
     /// Calls that wait until a loan comes back.
     waiting: Vec<Waker>,
-    /// What inner calls have recorded at this attempt's breaker.
-    recorded_anything: bool,
-    recorded_failure: bool,
+    /// The breakers at which inner calls have recorded results, by address, and whether a failure was among them.
+    recorded: BTreeMap<usize, bool>,
     /// Whether the deadline came for an inner call while it waited for a permit or a slot.
     waited_too_long: bool,
     /// The kinds of error that inner calls returned after more than one attempt.
@@ -112,9 +117,18 @@ pub(crate) struct Lender {
 
 impl EnclosingAttempt {
     pub(super) fn new(held: Held, around: Option<Arc<Self>>) -> Arc<Self> {
-        let around = around.filter(|around| around.depth < DEEPEST);
         let depth = around.as_ref().map_or(0, |around| around.depth + 1);
         Arc::new(Self { held, around, depth, shared: Mutex::default() })
+    }
+
+    /// The attempt around this one.
+    pub(super) const fn around(&self) -> Option<&Arc<Self>> {
+        self.around.as_ref()
+    }
+
+    /// Whether the chain may not grow any longer.
+    pub(super) const fn is_deepest(&self) -> bool {
+        self.depth + 1 >= DEEPEST
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -129,7 +143,7 @@ impl EnclosingAttempt {
     /// Asks for the probe permit of the nearest attempt that holds a valid one of this breaker.
     pub(crate) fn lend_permit(self: &Arc<Self>, breaker: &Breaker) -> Lending {
         let holds = |held: &Held| {
-            held.breaker == address(breaker) && held.ticket.is_some_and(|ticket| breaker.is_probing_with(ticket))
+            held.breaker == address(breaker) && held.probe().is_some_and(|probe| breaker.is_probing_with(probe))
         };
         self.lend(Lent::Permit, holds)
     }
@@ -162,10 +176,8 @@ impl EnclosingAttempt {
         if signal == Signal::Neutral {
             return;
         }
-        for attempt in self.chain().filter(|attempt| attempt.held.breaker == address(breaker)) {
-            let mut shared = attempt.lock();
-            shared.recorded_anything = true;
-            shared.recorded_failure |= signal == Signal::Failure;
+        for attempt in self.chain() {
+            *attempt.lock().recorded.entry(address(breaker)).or_default() |= signal == Signal::Failure;
         }
     }
 
@@ -189,13 +201,12 @@ impl EnclosingAttempt {
         self.lock().waited_too_long
     }
 
-    /// What this attempt is to record itself, given what inner calls have recorded.
-    pub(crate) fn signal(&self, own: Signal) -> Signal {
-        let shared = self.lock();
-        match own {
-            Signal::Failure if shared.recorded_failure => Signal::Neutral,
-            Signal::Success if shared.recorded_anything => Signal::Neutral,
-            own => own,
+    /// What this attempt is to record itself at its breaker, given what inner calls have recorded there.
+    pub(crate) fn signal(&self, breaker: &Breaker, own: Signal) -> Signal {
+        let recorded = self.lock().recorded.get(&address(breaker)).copied();
+        match (own, recorded) {
+            (Signal::Failure, Some(true)) | (Signal::Success, Some(_)) => Signal::Neutral,
+            (own, _) => own,
         }
     }
 
@@ -289,7 +300,7 @@ impl Lender {
     }
 
     fn ticket(&self) -> Option<Ticket> {
-        self.of.held.ticket.map(Ticket::lent).filter(|_| self.what == Lent::Permit)
+        self.of.held.probe().filter(|_| self.what == Lent::Permit)
     }
 
     /// Waits until asking again may help: the loan is back, or the attempt that lends has ended.

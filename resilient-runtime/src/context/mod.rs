@@ -23,7 +23,7 @@ pub use request::Principal;
 pub(crate) use request::Report;
 pub(crate) use request::{Degraded, Request};
 pub use scope::Instrumented;
-pub(crate) use scope::{enter, within};
+pub(crate) use scope::{enter, is_inside_a_call, within};
 
 /// The context of a call: cheap to clone, the same for everything that runs within one attempt.
 ///
@@ -46,14 +46,18 @@ pub(crate) use scope::{enter, within};
 pub struct CallContext {
     correlation_id: CorrelationId,
     attempt: u32,
-    deadline: Option<Moment>,
+    /// Whether an attempt is running.
+    is_running: bool,
+    /// Whether `enclosing` is the attempt that is running, and not yet the one around this call.
+    is_shared: bool,
+    /// [`Moment::LAST`] where there is none.
+    deadline: Moment,
     request: Option<Arc<Request>>,
-    /// What the attempt that is running holds.
+    /// What the attempt that is running holds, if one is.
     held: Held,
-    /// The same for the calls inside it, once there is one.
-    shared: Option<Arc<EnclosingAttempt>>,
-    /// The attempt around this call, if another guarded function made it.
-    around: Option<Arc<EnclosingAttempt>>,
+    /// The attempt that is running, once a call inside it may ask; else the one around this call, if another guarded
+    /// function made it.
+    enclosing: Option<Arc<EnclosingAttempt>>,
 }
 
 impl CallContext {
@@ -74,39 +78,63 @@ impl CallContext {
     }
 
     fn new(correlation_id: CorrelationId, request: Option<Arc<Request>>) -> Self {
-        Self { correlation_id, attempt: 0, deadline: None, request, held: Held::default(), shared: None, around: None }
+        Self {
+            correlation_id,
+            attempt: 0,
+            is_running: false,
+            is_shared: false,
+            deadline: Moment::LAST,
+            request,
+            held: Held::default(),
+            enclosing: None,
+        }
     }
 
     /// Makes what the running attempt shares with the calls inside it, before this context is copied.
     fn share(&mut self) {
-        if self.attempt > 0 && self.shared.is_none() {
-            self.shared = Some(EnclosingAttempt::new(self.held, self.around.clone()));
+        if self.attempt > 0 && !self.is_shared {
+            let held = if self.is_running { self.held } else { Held::default() };
+            self.enclosing = Some(EnclosingAttempt::new(held, self.enclosing.take()));
+            self.is_shared = true;
         }
     }
 
     /// The context of a call that was made in this one.
     pub(crate) fn inside(mut self) -> Self {
-        if let Some(shared) = self.shared.take() {
-            self.around = Some(shared);
+        (self.is_running, self.is_shared, self.held) = (false, false, Held::default());
+        if self.enclosing.as_ref().is_some_and(|attempt| attempt.is_deepest()) {
+            self.enclosing = None;
         }
-        self.held = Held::default();
         self
     }
 
     /// The attempt around this call, if another guarded function made it.
-    pub(crate) const fn around(&self) -> Option<&Arc<EnclosingAttempt>> {
-        self.around.as_ref()
+    #[inline]
+    pub(crate) fn around(&self) -> Option<&Arc<EnclosingAttempt>> {
+        match &self.enclosing {
+            Some(own) if self.is_shared => own.around(),
+            around => around.as_ref(),
+        }
     }
 
     /// The running attempt ends: it lends nothing to calls that come now.
+    #[inline]
     pub(crate) fn end_attempt(&mut self) -> Option<Arc<EnclosingAttempt>> {
-        self.held = Held::default();
-        self.shared.take()
+        self.is_running = false;
+        if self.is_shared { self.unshare() } else { None }
+    }
+
+    #[cold]
+    fn unshare(&mut self) -> Option<Arc<EnclosingAttempt>> {
+        self.is_shared = false;
+        let own = self.enclosing.take();
+        self.enclosing = own.as_ref().and_then(|own| own.around().cloned());
+        own
     }
 
     /// What the running attempt shares with the calls inside it, if there was one.
-    pub(crate) const fn shared(&self) -> Option<&Arc<EnclosingAttempt>> {
-        self.shared.as_ref()
+    pub(crate) fn shared(&self) -> Option<&Arc<EnclosingAttempt>> {
+        self.enclosing.as_ref().filter(|_| self.is_shared)
     }
 
     /// The id under which the answer and the log lines about this call are found.
@@ -126,7 +154,7 @@ impl CallContext {
     /// never after the deadline of the call around it.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline.map(Moment::instant)
+        self.ends().map(Moment::instant)
     }
 
     /// The JSON-RPC id of the request, where there is one.
@@ -177,10 +205,13 @@ impl CallContext {
         self.request.as_ref()
     }
 
-    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Moment, held: Held) {
+    #[inline]
+    pub(crate) fn begin_attempt(&mut self, attempt: u32, deadline: Moment) {
         self.attempt = attempt;
-        self.held = held;
-        self.shared = None;
+        self.is_running = true;
+        if self.is_shared {
+            self.unshare();
+        }
         self.set_deadline(deadline);
         // What an attempt warned of that failed is not about the answer.
         if let Some(request) = self.request.as_ref().filter(|_| attempt > 1) {
@@ -188,12 +219,17 @@ impl CallContext {
         }
     }
 
+    /// The attempt that begins holds this. Else it holds what the attempt before it held, at first nothing.
+    pub(crate) fn holds(&mut self, held: Held) {
+        self.held = held;
+    }
+
     /// The same on our own clock.
     pub(crate) fn ends(&self) -> Option<Moment> {
-        self.deadline
+        (self.deadline < Moment::LAST).then_some(self.deadline)
     }
 
     pub(crate) fn set_deadline(&mut self, deadline: Moment) {
-        self.deadline = Some(deadline);
+        self.deadline = deadline;
     }
 }

@@ -24,6 +24,12 @@ pub(super) fn current() -> Option<CallContext> {
     CURRENT.try_with(|current| copy(&mut current.borrow_mut())).ok().flatten()
 }
 
+/// Whether there is a current context.
+#[inline]
+pub(crate) fn is_inside_a_call() -> bool {
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+}
+
 /// Makes `slot` the current context until the guard is dropped; then both are as before.
 pub(crate) fn enter(slot: &mut Option<CallContext>) -> Entered<'_> {
     swap(slot);

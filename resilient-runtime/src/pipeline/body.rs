@@ -140,6 +140,7 @@ impl<R: Answer> Kept<R> {
         self.answer = Some(answer);
     }
 
+    #[inline]
     fn meaning(&self) -> Option<Meaning> {
         self.answer.as_ref().map(|answer| (self.special.read)(answer).unwrap_or_else(|| answer.meaning()))
     }

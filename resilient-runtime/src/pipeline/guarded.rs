@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Special;
-use super::answer::Answer;
+use super::answer::{Answer, Meaning};
 use super::body::{Attempts, Keeps};
 use super::call::{Call, Verdict};
 use crate::context;
@@ -77,7 +77,12 @@ pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, verdict: 
     }
 }
 
+#[inline]
 fn finish<R: Answer>(call: Pin<&mut Call<'_>>, verdict: &Verdict, answer: &R) {
+    // Nearly every call ends like this.
+    if matches!(verdict, Verdict::Answered(Meaning::Good)) {
+        return call.end(Outcome::Ok);
+    }
     // That a client gave up is no error of anybody's; it has an event of its own.
     if let Some(error) = answer.error().filter(|_| verdict.outcome() != Outcome::Cancelled) {
         telemetry::call_failed(&call, error);

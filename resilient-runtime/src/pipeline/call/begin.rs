@@ -5,7 +5,7 @@ use std::pin::Pin;
 use super::claim::Origin;
 use super::{Call, State};
 use crate::clock::Moment;
-use crate::context::CallContext;
+use crate::context::{self, CallContext};
 use crate::pipeline::turn::Turn;
 use crate::registry::Binding;
 use crate::site::Entry;
@@ -20,13 +20,15 @@ impl Call<'_> {
         let started = Moment::now();
         let own = started.after(binding.timeout);
         *this.is_given = request.is_some();
-        let caller = request.map(|request| *request).or_else(CallContext::current).map(CallContext::inside);
         let mut deadline = own;
-        if let Some(context) = caller {
+        if request.is_some() || context::is_inside_a_call() {
+            let caller = request.map(|request| *request).or_else(CallContext::current);
+            let context = caller.map_or_else(CallContext::root, CallContext::inside);
             let origin = Origin::of(&context, site, binding);
             deadline = origin.ends.map_or(own, |theirs| theirs.min(own));
             *this.watches_cancellation = context.request().is_some();
             (*this.reports, *this.is_part) = (origin.reports, origin.is_part);
+            *this.is_inside = context.around().is_some();
             *this.context = Some(context);
         } else {
             *this.context = Some(CallContext::root());

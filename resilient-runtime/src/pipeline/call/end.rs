@@ -17,12 +17,18 @@ impl Call<'_> {
     /// The call is over.
     pub(crate) fn finish(mut self: Pin<&mut Self>, verdict: &Verdict) {
         *self.as_mut().project().fault = verdict.fault();
-        if self.attempt > 1
-            && let (Some(around), Some(kind)) = (self.around(), verdict.kind())
-        {
-            around.retried(kind);
+        if self.attempt > 1 {
+            self.has_retried(verdict);
         }
         self.end(verdict.outcome());
+    }
+
+    /// Says so to the attempt around the call.
+    #[cold]
+    fn has_retried(&self, verdict: &Verdict) {
+        if let (Some(around), Some(kind)) = (self.around(), verdict.kind()) {
+            around.retried(kind);
+        }
     }
 
     /// The call is over, and something else answered.
@@ -103,6 +109,8 @@ impl Call<'_> {
 
     /// Leaves the bulkhead, and hands out the ticket, which is to be recorded, and what the attempt shared with the
     /// calls inside it.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
     pub(super) fn release(self: Pin<&mut Self>) -> (Option<Ticket>, Option<Arc<EnclosingAttempt>>) {
         let this = self.project();
         let shared = this.context.as_mut().and_then(CallContext::end_attempt);
@@ -111,14 +119,14 @@ impl Call<'_> {
         } else if let Some(shared) = &shared {
             shared.end(None);
         }
-        this.inside.give_back();
+        this.seldom.give_back();
         (this.ticket.take(), shared)
     }
 
     /// Gives the ticket back with what the attempt says about the dependency, unless a call inside it has said so.
     pub(super) fn record(&self, ticket: Ticket, signal: Signal, took: Took, shared: Option<&Arc<EnclosingAttempt>>) {
         let Some(breaker) = self.breaker() else { return };
-        let signal = shared.map_or(signal, |shared| shared.signal(signal));
+        let signal = shared.map_or(signal, |shared| shared.signal(breaker, signal));
         breaker.record(ticket, signal, took);
         if let Some(around) = self.around() {
             around.recorded(breaker, signal);

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::sleep_until;
 
 use super::ask::lease;
@@ -14,29 +15,68 @@ use crate::context::{Activity, CallContext, EnclosingAttempt, Lender, Lending, L
 use crate::error::ResilienceError;
 use crate::pipeline::turn::Got;
 
-/// What a call has of the attempt around it.
+/// What only a call needs that waits for its breaker, or that another call made; nothing for most calls.
 #[derive(Default)]
-pub(super) struct Inside {
+pub(super) struct Seldom(Option<Box<Inside>>);
+
+#[derive(Default)]
+struct Inside {
     permit: Option<Loan>,
     /// Whose permit it waits for.
     lender: Option<Lender>,
     activity: Option<Activity>,
     /// Whether the running attempt had to wait for a permit.
-    pub(super) has_waited: bool,
+    has_waited: bool,
+    /// Wakes it when its breaker changes while it waits.
+    changed: Option<Pin<Box<OwnedNotified>>>,
 }
 
-impl Inside {
+impl Seldom {
+    fn get(&mut self) -> &mut Inside {
+        self.0.get_or_insert_default()
+    }
+
+    #[inline]
     pub(super) fn runs(&mut self, around: Option<&Arc<EnclosingAttempt>>) {
         if let Some(around) = around {
-            self.activity = Some(Activity::running(around));
+            self.get().activity = Some(Activity::running(around));
+        }
+    }
+
+    /// Another attempt is asked for.
+    #[inline]
+    pub(super) fn asks(&mut self) {
+        if let Some(inside) = &mut self.0 {
+            inside.has_waited = false;
+        }
+    }
+
+    pub(super) fn has_waited(&self) -> bool {
+        self.0.as_ref().is_some_and(|inside| inside.has_waited)
+    }
+
+    /// It does not wait for a change of its breaker any longer.
+    #[inline]
+    pub(super) fn watches_no_more(&mut self) {
+        if let Some(inside) = &mut self.0 {
+            inside.changed = None;
         }
     }
 
     /// Gives back what it has borrowed.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
     pub(super) fn give_back(&mut self) {
-        self.permit = None;
-        self.lender = None;
-        self.activity = None;
+        if let Some(inside) = &mut self.0 {
+            inside.give_back();
+        }
+    }
+}
+
+impl Inside {
+    #[cold]
+    fn give_back(&mut self) {
+        (self.permit, self.lender, self.activity) = (None, None, None);
     }
 }
 
@@ -50,7 +90,7 @@ impl Call<'_> {
         let activity = self.around().map(Activity::queued);
         let this = self.as_mut().project();
         if activity.is_some() {
-            this.inside.activity = activity;
+            this.seldom.get().activity = activity;
         }
         *this.state = state;
     }
@@ -63,7 +103,7 @@ impl Call<'_> {
         match this.context.as_ref().and_then(CallContext::around)?.lend_permit(breaker) {
             Lending::Nothing => None,
             Lending::Granted(loan, ticket) => {
-                this.inside.permit = Some(loan);
+                this.seldom.get().permit = Some(loan);
                 *this.ticket = ticket;
                 Some(Got::Slot)
             }
@@ -72,8 +112,9 @@ impl Call<'_> {
                 if this.ticket.is_some() {
                     return Some(Got::Slot);
                 }
-                this.inside.lender = Some(lender);
-                this.inside.has_waited = true;
+                let inside = this.seldom.get();
+                inside.lender = Some(lender);
+                inside.has_waited = true;
                 Some(Got::Taken)
             }
         }
@@ -88,19 +129,19 @@ impl Call<'_> {
         loop {
             // Before it asks, so that no change is missed.
             let is_watching = self.as_mut().poll_changed(cx).is_pending();
-            self.as_mut().project().inside.lender = None;
+            self.as_mut().project().seldom.get().lender = None;
             match self.as_mut().ask_breaker() {
                 Ok(Got::Taken) => {}
                 Ok(_) => {
                     let mut this = self.as_mut().project();
                     this.timer.set(None);
-                    this.changed.set(None);
+                    this.seldom.watches_no_more();
                     *this.attempt_started = Moment::now();
                     return Poll::Ready(Ok(self.ask_bulkhead()));
                 }
                 Err(verdict) => return Poll::Ready(Err(verdict)),
             }
-            let lender = self.inside.lender.as_ref();
+            let lender = self.seldom.0.as_ref().and_then(|inside| inside.lender.as_ref());
             if lender.is_some_and(|lender| lender.poll_return(cx).is_pending()) && is_watching {
                 break;
             }
@@ -117,16 +158,12 @@ impl Call<'_> {
 
     /// Waits for the next change of the breaker. It is being watched once this is pending.
     fn poll_changed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+        let this = self.project();
         let Some(breaker) = breaker(this.keyed_breaker.as_ref(), this.binding) else { return Poll::Pending };
-        if this.changed.is_none() {
-            this.changed.set(Some(breaker.changed()));
-        }
-        let polled = this.changed.as_mut().as_pin_mut().map_or(Poll::Pending, |changed| changed.poll(cx));
-        if polled.is_ready() {
-            this.changed.set(None);
-        }
-        polled
+        let changed = this.seldom.get().changed.get_or_insert_with(|| Box::pin(breaker.changed()));
+        ready!(changed.as_mut().poll(cx));
+        this.seldom.watches_no_more();
+        Poll::Ready(())
     }
 
     /// Waits until the breaker is sure to reject what would come at `until`.

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use resilient_policy::{Fault, Policy};
-use tokio::sync::futures::OwnedNotified;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
@@ -29,7 +28,7 @@ pub(crate) use verdict::Verdict;
 use ask::lease;
 #[cfg(feature = "testing")]
 use injected::Injected;
-use inside::Inside;
+use inside::Seldom;
 
 use super::answer::Meaning;
 use super::body::{Body, barrier};
@@ -79,6 +78,8 @@ pin_project! {
         is_given: bool,
         // Whether the hook wants to hear how it went, and counts it.
         reports: bool,
+        // Whether there is an attempt of another call around it.
+        is_inside: bool,
         // Whether it is a tool's function that another call calls: part of that operation.
         is_part: bool,
         started: Moment,
@@ -94,8 +95,8 @@ pin_project! {
         // What is injected into it.
         injected: Injected,
         ticket: Option<Ticket>,
-        // What it has of an attempt around it.
-        inside: Inside,
+        // What only a call needs that waits for its breaker, or that another call made.
+        seldom: Seldom,
         // What it has of its bulkhead, where there is one.
         turn: Option<Turn>,
         // Of whom the rate limit is asked, where the policy has a key.
@@ -116,9 +117,6 @@ pin_project! {
         is_late: bool,
         // Whether the running attempt was cut off for a reason that says nothing about the dependency.
         is_excused: bool,
-        // Wakes it when its breaker changes while it waits.
-        #[pin]
-        changed: Option<OwnedNotified>,
         #[pin]
         timer: Option<Sleep>,
         #[pin]
@@ -150,6 +148,7 @@ impl<'a> Call<'a> {
             span: Span::none(),
             is_given: false,
             reports: false,
+            is_inside: false,
             is_part: false,
             started: Moment::FIRST,
             deadline: Moment::FIRST,
@@ -160,7 +159,7 @@ impl<'a> Call<'a> {
             begins: false,
             injected: Injected::default(),
             ticket: None,
-            inside: Inside::default(),
+            seldom: Seldom::default(),
             turn: None,
             rate_limit_key: None,
             slow_at: None,
@@ -172,7 +171,6 @@ impl<'a> Call<'a> {
             fault: None,
             is_late: false,
             is_excused: false,
-            changed: None,
             timer: None,
             cancelled: None,
             watches_cancellation: false,
@@ -187,6 +185,8 @@ impl<'a> Call<'a> {
         self.step(cx, body)
     }
 
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
     fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<Verdict> {
         loop {
             match self.state {
@@ -254,7 +254,7 @@ impl<'a> Call<'a> {
                         }
                     }
                     this.timer.set(None);
-                    this.changed.set(None);
+                    this.seldom.watches_no_more();
                     *this.attempt_started = Moment::now();
                     *this.state = State::Asking;
                     // A machine that stood still may have slept past the deadline.
@@ -287,9 +287,14 @@ impl<'a> Call<'a> {
         let permit = breaker(this.keyed_breaker.as_ref(), this.binding).zip(*this.ticket);
         if let Some(context) = this.context {
             let own_end = this.binding.attempt_end(*this.attempt_started);
-            let held = Held::new(permit, this.turn.as_ref().and_then(Turn::held));
-            context.begin_attempt(*this.attempt, own_end.min(*this.deadline), held);
-            this.inside.runs(context.around());
+            context.begin_attempt(*this.attempt, own_end.min(*this.deadline));
+            // A call has a turn at a bulkhead in each of its attempts or in none, and may have a probe's permit in some.
+            if this.turn.is_some() || *this.attempt > 1 || this.ticket.is_some_and(|ticket| ticket.probe) {
+                context.holds(Held::new(permit, this.turn.as_ref().and_then(Turn::held)));
+            }
+            if *this.is_inside {
+                this.seldom.runs(context.around());
+            }
         }
         (*this.is_late, *this.is_excused) = (false, false);
         if let Some((breaker, ticket)) = permit {

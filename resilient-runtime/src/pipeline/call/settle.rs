@@ -26,7 +26,7 @@ impl Call<'_> {
         let this = self.as_mut().project();
         *this.is_running = false;
         *this.ended = Some(now);
-        let is_alone = self.keyed_breaker.is_none() && shared.is_none() && self.around().is_none();
+        let is_alone = !self.is_inside && self.keyed_breaker.is_none() && shared.is_none();
         let is_counted = match (self.breaker(), ticket) {
             (Some(breaker), Some(ticket)) if is_alone => breaker.has_succeeded(ticket, micros),
             _ => false,
@@ -98,7 +98,7 @@ impl Call<'_> {
             Verdict::Refused(ResilienceError::Timeout { .. })
                 if self.binding.policy().attempt_limit().is_none()
                     && !self.deadline_is_inherited
-                    && !self.inside.has_waited
+                    && !self.seldom.has_waited()
                     && !self.turn.as_ref().is_some_and(Turn::has_queued) =>
             {
                 Signal::Failure
