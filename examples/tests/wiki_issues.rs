@@ -310,11 +310,11 @@ async fn a_change_without_an_answer_is_not_told_as_undone() {
         &timed_out,
         "TIMEOUT",
         "timeout",
-        &["If it changes anything, it may have taken effect: check before repeating it."],
+        &["It may have taken effect; check before repeating it."],
     );
     let broke_off = call(&client, "create_issue", task("Breaks off: 499")).await;
     let words =
-        ["If it changes anything, it may have taken effect: check before repeating it.", "get_issue or search_issues"];
+        ["It may have taken effect; check before repeating it.", "get_issue or search_issues"];
     assert_error(&broke_off, "ATLASSIAN_UNCONFIRMED", "unavailable", &words);
     let failed = call(&client, "create_issue", task("Fails: 502")).await;
     assert_error(&failed, "ATLASSIAN_UNCONFIRMED", "unavailable", &words);
