@@ -238,5 +238,5 @@ impl BookShop {
 }
 
 #[resilient]
-#[tool_handler(name = "quickstart", instructions = "A book shop. Orders and books have the ids 1 to 3.")]
+#[tool_handler(name = "quickstart", instructions = "A book shop. Orders have the ids 1 to 5, books 1 to 3.")]
 impl ServerHandler for BookShop {}
