@@ -2,11 +2,13 @@
 //
 // node schemas.js SERVER [ARGUMENT...]
 //
+// SERVER is an executable, or the address of one that serves over HTTP.
 // Prints `{"tools": names, "complaints": texts}`. The client itself compiles the schemas of results, as Ajv's default
 // dialect and not strictly; here all schemas are compiled, as the dialect that they name, and strictly.
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
@@ -17,7 +19,10 @@ for (const level of ["log", "warn", "error"]) {
 }
 
 const client = new Client({ name: "schemas", version: "0" });
-await client.connect(new StdioClientTransport({ command, args, stderr: "ignore" }));
+const transport = command.startsWith("http:")
+  ? new StreamableHTTPClientTransport(new URL(command))
+  : new StdioClientTransport({ command, args, stderr: "ignore" });
+await client.connect(transport);
 const { tools } = await client.listTools();
 await client.close();
 

@@ -2,6 +2,7 @@
 //! the tests.
 
 mod answers;
+mod http_server;
 mod metrics;
 mod schemas;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{SERVERS, json, node};
+use crate::{SERVERS, http_server::Server, json, node};
 
 #[tokio::test]
 async fn the_typescript_client_and_ajv_compile_the_schemas_of_every_example_without_a_complaint() {
@@ -20,4 +20,14 @@ async fn the_typescript_client_and_ajv_compile_the_schemas_of_every_example_with
         assert_eq!(seen["tools"].as_array().map(Vec::len), Some(tools), "{server}: {seen}");
         assert_eq!(seen["complaints"], json!([]), "{server}");
     }
+}
+
+#[tokio::test]
+async fn the_typescript_client_and_ajv_compile_the_schemas_over_http_without_a_complaint() {
+    let server = Server::start().await;
+    let mut client = node("typescript/schemas.js");
+    client.arg(format!("{}/mcp", server.origin));
+    let seen = json(client).await;
+    assert_eq!(seen["tools"].as_array().map(Vec::len), Some(4), "{seen}");
+    assert_eq!(seen["complaints"], json!([]));
 }
