@@ -23,6 +23,7 @@ pub mod http_server;
 pub mod make;
 mod process;
 pub mod quickstart;
+mod schema;
 pub mod search;
 pub mod stdio;
 mod stop;

@@ -2,18 +2,20 @@
 
 mod common;
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use common::{call, connect};
-use resilient_examples::upstream::{Upstream, phase::Phase};
-use serde_json::json;
+use resilient_examples::{http::loopback_client, upstream::phase::Phase};
+use rmcp::{RoleClient, ServiceExt, service::RunningService, transport::TokioChildProcess};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_make-server");
 
 fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(SERVER);
     command.args(args).env_remove("MAKE_API_TOKEN").env_remove("MAKE_BASE_URL").envs(env.iter().copied());
-    command.stdin(std::process::Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null()).output().unwrap()
 }
 
 #[test]
@@ -111,22 +113,44 @@ async fn both_builds_answer_with_structured_content() {
     }
 }
 
+/// `make-server --demo`, and the address of its upstream, which is in the first lines of its log.
+async fn demo() -> (RunningService<RoleClient, ()>, String) {
+    let mut command = tokio::process::Command::new(SERVER);
+    command.arg("--demo").env_remove("RUST_LOG").kill_on_drop(true);
+    let (transport, stderr) = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn().unwrap();
+    let service = ().serve(transport).await.unwrap();
+    let mut log = BufReader::new(stderr.unwrap()).lines();
+    loop {
+        let line = log.next_line().await.unwrap().expect("the address of the upstream");
+        if let Some(upstream) = serde_json::from_str::<Value>(&line).unwrap()["upstream"].as_str() {
+            let upstream = upstream.to_owned();
+            tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+            return (service, upstream);
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_run_without_a_usable_answer_is_told_as_one_that_may_have_happened() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let upstream = Upstream::start("token-of-this-test", 1).await.unwrap();
-    let base = upstream.base_url();
-    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-    for phase in [Phase::BrokenJson, Phase::Dropped, Phase::Outage] {
-        let enter = format!("{}/demo/phase/{}", upstream.origin(), phase.name());
+async fn in_the_demo_a_run_without_a_usable_answer_is_told_as_one_that_may_have_happened() {
+    let http = loopback_client().build().unwrap();
+    for (phase, runs) in [(Phase::BrokenJson, 1), (Phase::Dropped, 0), (Phase::Outage, 0)] {
+        let (service, upstream) = demo().await;
+        let enter = format!("{upstream}/demo/phase/{}", phase.name());
         http.post(enter).send().await.unwrap().error_for_status().unwrap();
-        let env = [("MAKE_API_TOKEN", "token-of-this-test"), ("MAKE_BASE_URL", base.as_str())];
-        let service = connect(SERVER, &[], &env).await;
+        // As many as the breaker lets through.
+        for number in 1..=5 {
+            let result = call(&service, "run_scenario", json!({ "id": 101 })).await;
+            let text = &result.content[0].as_text().unwrap().text;
+            assert_eq!(result.is_error, Some(true), "{phase}: {text}");
+            assert!(text.contains("It may have taken effect; check before repeating it."), "{phase}: {text}");
+            assert!(!text.contains("ry again"), "{phase}: {text}");
+            let stats = http.get(format!("{upstream}/demo/stats")).send().await.unwrap();
+            let stats: Value = stats.error_for_status().unwrap().json().await.unwrap();
+            assert_eq!(stats["executions"].as_object().unwrap().len(), runs * number, "{phase}: {stats}");
+        }
         let result = call(&service, "run_scenario", json!({ "id": 101 })).await;
         let text = &result.content[0].as_text().unwrap().text;
-        assert_eq!(result.is_error, Some(true), "{phase}: {text}");
-        assert!(text.contains("It may have taken effect; check before repeating it."), "{phase}: {text}");
-        assert!(!text.contains("ry again"), "{phase}: {text}");
+        assert!(text.starts_with("CIRCUIT_OPEN") && !text.contains("taken effect"), "{phase}: {text}");
         service.cancel().await.unwrap();
     }
 }

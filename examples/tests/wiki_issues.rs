@@ -306,15 +306,9 @@ async fn a_change_that_never_left_the_queue_was_not_made() {
 async fn a_change_without_an_answer_is_not_told_as_undone() {
     let client = connect(SERVER, &["--demo"], &[("RESILIENT__TOOL__CREATE_ISSUE__TIMEOUT", "500ms")]).await;
     let timed_out = call(&client, "create_issue", task("Times out: 408")).await;
-    assert_error(
-        &timed_out,
-        "TIMEOUT",
-        "timeout",
-        &["If it changes anything, it may have taken effect: check before repeating it."],
-    );
+    assert_error(&timed_out, "TIMEOUT", "timeout", &["It may have taken effect; check before repeating it."]);
     let broke_off = call(&client, "create_issue", task("Breaks off: 499")).await;
-    let words =
-        ["If it changes anything, it may have taken effect: check before repeating it.", "get_issue or search_issues"];
+    let words = ["It may have taken effect; check before repeating it.", "get_issue or search_issues"];
     assert_error(&broke_off, "ATLASSIAN_UNCONFIRMED", "unavailable", &words);
     let failed = call(&client, "create_issue", task("Fails: 502")).await;
     assert_error(&failed, "ATLASSIAN_UNCONFIRMED", "unavailable", &words);

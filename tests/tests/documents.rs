@@ -150,7 +150,8 @@ fn commands_name_programs_and_packages_that_are_there() {
                         "--bin" => programs.iter().any(|name| name == pair[1]),
                         "--bench" => benches.iter().any(|name| name == pair[1]),
                         "--test" => {
-                            let tests = repository().join("tests/tests");
+                            let engines = words.contains(&"resilient-engines");
+                            let tests = repository().join(if engines { "tests/engines/tests" } else { "tests/tests" });
                             tests.join(pair[1]).is_dir() || tests.join(format!("{}.rs", pair[1])).is_file()
                         }
                         _ => continue,

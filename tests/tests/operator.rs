@@ -61,6 +61,29 @@ async fn told(client: &Client, tool: &'static str, arguments: &Value) -> Value {
 }
 
 /// All that one process's only client sees, in the order in which it happens.
+/// The formats of a schema. A property may be called `format` too, and then it is no text.
+fn formats(schema: &Value) -> Vec<&str> {
+    let values: Vec<&Value> = match schema {
+        Value::Object(object) => object.values().collect(),
+        Value::Array(values) => values.iter().collect(),
+        _ => Vec::new(),
+    };
+    let own = schema.get("format").and_then(Value::as_str);
+    own.into_iter().chain(values.into_iter().flat_map(formats)).collect()
+}
+
+#[test]
+fn the_schemas_of_the_ready_made_tools_have_no_formats_for_numbers() {
+    for tool in mcp::operator_tools::<Shop>(&HEALTH).list_all() {
+        let output = tool.output_schema.expect("a schema");
+        for schema in [tool.input_schema, output] {
+            let schema = Value::Object((*schema).clone());
+            assert!(schema["properties"].is_object() || schema["type"] == "object", "{schema}");
+            assert_eq!(formats(&schema), [""; 0], "{}: {schema}", tool.name);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     let client = in_process::connect(Shop).await;

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
+use crate::schema::plain_numbers;
+
 /// The most bytes that are read of a body.
 const LONGEST: usize = 64 * 1024;
 
@@ -16,6 +18,7 @@ const SPARE: Duration = Duration::from_millis(300);
 
 /// What came after the headers.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub(super) struct Body {
     /// How many bytes were read.
     bytes: usize,

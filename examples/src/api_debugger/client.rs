@@ -15,13 +15,14 @@ use super::{
     hosts::{Hosts, authority},
     request::TestApi,
 };
-use crate::{http, process::with_causes};
+use crate::{http, process::with_causes, schema::plain_numbers};
 
 /// The most characters that are shown of a header's value.
 const LONGEST_VALUE: usize = 1_000;
 
 /// What the API answered.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub(super) struct Answer {
     /// The HTTP status.
     status: u16,

@@ -1,6 +1,11 @@
 //! The demo's upstream: an API that answers well and badly by its paths, under two names.
 
-use std::{convert::Infallible, future::pending, io};
+use std::{
+    convert::Infallible,
+    future::pending,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use axum::{
     Json, Router,
@@ -22,6 +27,7 @@ pub(super) fn routes() -> Router {
         .route("/orders", get(orders))
         .route("/echo", post(echo))
         .route("/broken", get(async || (StatusCode::INTERNAL_SERVER_ERROR, "stack trace of the API under test")))
+        .route("/busy", get(busy))
         .route("/silent", get(pending::<StatusCode>))
         .route("/endless", get(async || Body::from_stream(stream::repeat(Ok::<_, Infallible>("and so on, ")))))
         .route("/torn", get(torn))
@@ -37,6 +43,13 @@ pub(super) fn routes() -> Router {
 async fn orders() -> impl IntoResponse {
     let cookies = [(header::SET_COOKIE, "a=1"), (header::SET_COOKIE, "b=2")];
     (AppendHeaders(cookies), Json(json!({ "orders": [{ "id": 1, "state": "sent" }] })))
+}
+
+/// Asks to be left alone, and counts the requests that come all the same.
+async fn busy() -> impl IntoResponse {
+    static REQUESTS: AtomicU64 = AtomicU64::new(0);
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "120")], format!("request {number}"))
 }
 
 /// What arrived.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{patterns, syntax};
+use crate::schema::plain_numbers;
 
 /// The largest source text that is analyzed, in bytes.
 pub(super) const LARGEST_SOURCE: usize = 512 << 10;
@@ -16,6 +17,7 @@ const LISTED: usize = 50;
 /// Arguments of `audit_project`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct AuditProject {
     /// The project's directory, relative to the auditor's root; `.` is the root itself.
     pub path: String,
@@ -31,6 +33,7 @@ pub struct AuditProject {
 /// Arguments of `analyze_code`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct AnalyzeCode {
     /// The text of one Rust file.
     pub code: String,
@@ -41,6 +44,7 @@ pub struct AnalyzeCode {
 
 /// What was found in a project.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub struct Audit {
     /// How it was found.
     pub method: Method,
@@ -88,6 +92,7 @@ pub struct Report {
 
 /// How much there is.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub struct Counts {
     /// Lines.
     pub lines: usize,
@@ -99,6 +104,7 @@ pub struct Counts {
 
 /// One thing that deserves a second look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub struct Finding {
     /// The line, from 1.
     pub line: usize,

@@ -42,7 +42,7 @@ impl BareServer {
     }
 
     /// Run a scenario now.
-    #[tool(annotations(read_only_hint = false))]
+    #[tool(annotations(read_only_hint = false, idempotent_hint = false))]
     async fn run_scenario(
         &self,
         Parameters(RunScenario { id }): Parameters<RunScenario>,

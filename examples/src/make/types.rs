@@ -6,9 +6,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::plain_numbers;
+
 /// Arguments of `list_scenarios`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct ListScenarios {
     /// The team whose scenarios are listed: the number in the address of the team's page in Make.
     pub team_id: u64,
@@ -21,6 +24,7 @@ pub struct ListScenarios {
 /// Arguments of `get_scenario`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct GetScenario {
     /// The scenario's id, as `list_scenarios` gives it.
     pub id: u64,
@@ -29,6 +33,7 @@ pub struct GetScenario {
 /// Arguments of `run_scenario`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct RunScenario {
     /// The scenario's id, as `list_scenarios` gives it. The scenario must be active.
     pub id: u64,
@@ -37,6 +42,7 @@ pub struct RunScenario {
 /// Arguments of `list_connections`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct ListConnections {
     /// The team whose connections are listed.
     pub team_id: u64,
@@ -52,6 +58,7 @@ pub struct Scenarios {
 /// A scenario: an automation in Make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain_numbers)]
 pub struct Scenario {
     /// Its id.
     pub id: u64,
@@ -97,6 +104,7 @@ pub struct Scenario {
 
 /// When a scenario runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub struct Scheduling {
     /// `indefinitely` (every `interval` seconds), `on-demand`, `immediately`, `daily`, …
     #[serde(rename = "type")]
@@ -127,6 +135,7 @@ pub struct Connections {
 /// A connection: an account at some other service that scenarios may use. What it is connected to, never with which credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain_numbers)]
 pub struct Connection {
     /// Its id.
     pub id: u64,

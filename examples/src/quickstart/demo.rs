@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Path, Query, Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post, put},
@@ -24,9 +24,18 @@ fn is_well(path: &str, nth: u32) -> bool {
     match path {
         "/orders/2" => nth > 2,
         "/orders/3" => nth == 1,
-        "/orders/2/address" | "/orders/2/reminders" => nth > 1,
-        "/prices/2" | "/recommendations/2" => false,
+        "/orders/4" | "/orders/2/address" | "/orders/2/reminders" => nth > 1,
+        "/orders/5" | "/prices/2" | "/recommendations/2" => false,
         _ => true,
+    }
+}
+
+/// The pause that the shop asks for when it is not well, in seconds.
+fn retry_after(path: &str) -> Option<&'static str> {
+    match path {
+        "/orders/4" => Some("3"),
+        "/orders/5" => Some("120"),
+        _ => None,
     }
 }
 
@@ -55,12 +64,16 @@ async fn fail_by_script(State(asked): State<Asked>, request: Request, next: Next
     if is_well(&path, nth) {
         next.run(request).await
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "shelf 12 is on fire").into_response()
+        let mut answer = (StatusCode::SERVICE_UNAVAILABLE, "shelf 12 is on fire").into_response();
+        if let Some(seconds) = retry_after(&path) {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        answer
     }
 }
 
 async fn order(Path(id): Path<u64>) -> Result<Json<Value>, StatusCode> {
-    if (1..=3).contains(&id) { Ok(Json(json!({ "id": id, "state": "sent" }))) } else { Err(StatusCode::NOT_FOUND) }
+    if (1..=5).contains(&id) { Ok(Json(json!({ "id": id, "state": "sent" }))) } else { Err(StatusCode::NOT_FOUND) }
 }
 
 async fn search(Query(query): Query<HashMap<String, String>>) -> Json<Value> {

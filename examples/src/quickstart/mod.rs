@@ -23,7 +23,8 @@ Usage: quickstart [--demo]
   --version  print the version
   --help     print this
 
-What fails, and how, goes by the id: nothing for 1, some things for 2 and 3.
+What fails, and how, goes by the id: nothing for 1, some things for 2 and 3. Order 4 is had after a
+pause of 3 s, for which the shop asks; for order 5 it asks for 2 minutes, and no call waits that long.
 
 Environment:
   RUST_LOG   what is logged, as JSON lines on stderr; default info,rmcp=warn

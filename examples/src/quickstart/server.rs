@@ -1,5 +1,7 @@
 //! The server. From top to bottom: what can go wrong, what the tools take and give, the tools with their policies, the server around them.
 
+use std::time::Duration;
+
 use reqwest::{Client, RequestBuilder};
 use resilient_runtime::{McpError, ResilienceError, resilient};
 use rmcp::{Json, ServerHandler, handler::server::wrapper::Parameters, tool, tool_handler, tool_router};
@@ -7,7 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::{embedded::Embedded, http::loopback_client};
+use crate::{
+    embedded::Embedded,
+    http::{loopback_client, retry_after},
+    schema::plain_numbers,
+};
 
 /// What can go wrong. Each variant says its kind, or where that comes from; whether a call is repeated, counts for the breaker or falls
 /// back, and what the client reads, follows from it.
@@ -20,6 +26,9 @@ pub enum ShopError {
         /// The HTTP status.
         #[mcp(status, detail)]
         status: u16,
+        /// The header `Retry-After`: no retry comes sooner, and the client reads when to call again.
+        #[mcp(retry_after)]
+        wait: Option<Duration>,
         /// What the shop wrote.
         body: String,
     },
@@ -39,12 +48,14 @@ pub enum ShopError {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 struct OrderId {
     /// The order's id.
     id: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 struct BookId {
     /// The book's id.
     id: u64,
@@ -57,6 +68,7 @@ struct Search {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 struct SetAddress {
     /// The order's id.
     id: u64,
@@ -65,12 +77,14 @@ struct SetAddress {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 struct Order {
     id: u64,
     state: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 struct Price {
     cents: u64,
 }
@@ -116,7 +130,8 @@ impl BookShop {
         let response = request.send().await.map_err(no_url)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(ShopError::Status { status: status.as_u16(), body: response.text().await.map_err(no_url)? });
+            let (status, wait) = (status.as_u16(), retry_after(&response));
+            return Err(ShopError::Status { status, wait, body: response.text().await.map_err(no_url)? });
         }
         Ok(response.json().await.map_err(no_url)?)
     }
@@ -191,7 +206,7 @@ impl BookShop {
     /// Set where an order is sent.
     // A write. `idempotent`: twice is as good as once, so it may be repeated.
     #[resilient(idempotent, retry(max = 1, base = "100ms"))]
-    #[tool]
+    #[tool(annotations(read_only_hint = false))]
     async fn set_address(
         &self,
         Parameters(SetAddress { id, address }): Parameters<SetAddress>,
@@ -208,7 +223,7 @@ impl BookShop {
         retry_unsafe = "two reminders are better than none",
         name = "remind-packers"
     )]
-    #[tool(annotations(read_only_hint = false, destructive_hint = false))]
+    #[tool(annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false))]
     async fn remind(&self, Parameters(OrderId { id }): Parameters<OrderId>) -> Result<Json<Done>, ShopError> {
         self.send(self.http.post(self.url(&format!("/orders/{id}/reminders")))).await.map(Json)
     }
@@ -223,5 +238,5 @@ impl BookShop {
 }
 
 #[resilient]
-#[tool_handler(name = "quickstart", instructions = "A book shop. Orders and books have the ids 1 to 3.")]
+#[tool_handler(name = "quickstart", instructions = "A book shop. Orders have the ids 1 to 5, books 1 to 3.")]
 impl ServerHandler for BookShop {}

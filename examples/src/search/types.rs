@@ -5,12 +5,15 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::plain_numbers;
+
 /// The longest query, in characters; the engines cut or refuse longer ones.
 pub const LONGEST_QUERY: usize = 400;
 
 /// Arguments of `search`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub struct Search {
     /// What to look for: the few words that matter.
     #[schemars(length(min = 1, max = LONGEST_QUERY))]

@@ -18,6 +18,7 @@ impl WikiIssues {
     #[resilient(fallback = Self::create_issue_by_hand)]
     #[tool(annotations(
         title = "Create an issue",
+        read_only_hint = false,
         destructive_hint = false,
         idempotent_hint = false,
         open_world_hint = true
@@ -33,6 +34,7 @@ impl WikiIssues {
     #[resilient(fallback = Self::transition_issue_by_hand)]
     #[tool(annotations(
         title = "Move an issue",
+        read_only_hint = false,
         destructive_hint = true,
         idempotent_hint = false,
         open_world_hint = true
@@ -46,7 +48,13 @@ impl WikiIssues {
 
     /// Comment on an issue.
     #[resilient(fallback = Self::add_comment_by_hand)]
-    #[tool(annotations(title = "Comment", destructive_hint = false, idempotent_hint = false, open_world_hint = true))]
+    #[tool(annotations(
+        title = "Comment",
+        read_only_hint = false,
+        destructive_hint = false,
+        idempotent_hint = false,
+        open_world_hint = true
+    ))]
     async fn add_comment(
         &self,
         Parameters(AddComment { key, text }): Parameters<AddComment>,

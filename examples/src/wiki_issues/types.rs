@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::AtlassianError;
+use crate::schema::plain_numbers;
 
 /// What a tool answers: what it found or did, or how a person does the same by hand.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -21,6 +22,7 @@ pub(super) struct Answer<T> {
 
 /// How to do it without the tool.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain_numbers)]
 pub(super) struct ByHand {
     /// Why the tool could not.
     pub(super) reason: String,
@@ -72,6 +74,7 @@ pub(super) struct SearchPages {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = plain_numbers)]
 pub(super) struct GetPage {
     /// The page's id, as `search_pages` gives it.
     pub(super) id: u64,

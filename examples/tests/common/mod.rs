@@ -20,6 +20,7 @@ pub(crate) async fn connect(server: &str, args: &[&str], env: &[(&str, &str)]) -
 }
 
 /// Calls a tool. An error of the tool is a result too.
+#[allow(dead_code, reason = "each test is built with this module, and not every one calls a tool")]
 pub(crate) async fn call(
     service: &RunningService<RoleClient, ()>,
     tool: &'static str,

@@ -3,14 +3,16 @@
 mod answers;
 mod asked;
 
+use std::mem;
 use std::sync::Arc;
 
 use rmcp::Json;
 use rmcp::handler::server::common::{schema_for_input, schema_for_output};
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{Tool, ToolAnnotations};
-use rmcp::schemars::JsonSchema;
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use rmcp::schemars::transform::{RestrictFormats, Transform as _};
+use rmcp::schemars::{JsonSchema, Schema};
 
 use super::instrument;
 use crate::health::{Health, HealthReport};
@@ -122,13 +124,22 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
 
 /// The schemas of a tool.
 struct Told {
-    input: Arc<rmcp::model::JsonObject>,
-    output: Arc<rmcp::model::JsonObject>,
+    input: Arc<JsonObject>,
+    output: Arc<JsonObject>,
 }
 
 fn told_of<A: JsonSchema + 'static, T: JsonSchema + 'static>() -> Told {
     // Only a type that is no object has none; all of these are.
-    Told { input: schema_for_input::<A>().unwrap_or_default(), output: schema_for_output::<T>() }
+    let input = schema_for_input::<A>().unwrap_or_default();
+    Told { input: with_known_formats(input), output: with_known_formats(schema_for_output::<T>()) }
+}
+
+/// The schema without the formats of numbers. `schemars` writes `uint64` and the like, but JSON Schema has formats for strings
+/// only, and clients that check schemas print a warning for each format that they do not know.
+fn with_known_formats(schema: Arc<JsonObject>) -> Arc<JsonObject> {
+    let mut schema = Schema::from(Arc::unwrap_or_clone(schema));
+    RestrictFormats::default().transform(&mut schema);
+    Arc::new(mem::take(schema.ensure_object()))
 }
 
 fn offer(name: &'static str, title: &'static str, description: &'static str, told: Told) -> Tool {

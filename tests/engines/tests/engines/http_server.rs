@@ -1,0 +1,83 @@
+//! `http-server --demo` on a free port.
+
+use std::process::Stdio;
+
+use reqwest::{Client, header};
+use resilient_examples::http::loopback_client;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{PATIENCE, SERVERS};
+
+/// The process, which ends with this.
+pub(crate) struct Server {
+    http: Client,
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) origin: String,
+    _process: Child,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let mut command = Command::new(SERVERS);
+        command.args(["http-server", "--demo", "--bind", "127.0.0.1:0"]).env_remove("RUST_LOG").kill_on_drop(true);
+        let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = async {
+            while let Some(line) = log.next_line().await.unwrap() {
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if let Some(address) = line["address"].as_str() {
+                    return address.to_owned();
+                }
+            }
+            panic!("it ended")
+        };
+        let origin = timeout(PATIENCE, address).await.expect("an address");
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        let http = loopback_client().timeout(PATIENCE).build().unwrap();
+        Self { http, origin, _process: process }
+    }
+
+    /// A call of a tool, complete in itself.
+    async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let params = json!({ "name": tool, "arguments": arguments, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "0" },
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }});
+        let request = self
+            .http
+            .post(format!("{}/mcp", self.origin))
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", "tools/call")
+            .header("mcp-name", tool)
+            .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }));
+        let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+        answer["result"].clone()
+    }
+
+    /// Calls that succeed, fail and name no tool that there is, so that their series are there.
+    pub(crate) async fn after_calls() -> Self {
+        let server = Self::start().await;
+        let result = server.call("list_scenarios", json!({ "team_id": 1 })).await;
+        assert_ne!(result["isError"], true, "{result}");
+        for arguments in [json!({ "id": 999 }), json!({ "id": "x" })] {
+            let result = server.call("get_scenario", arguments).await;
+            assert_eq!(result["isError"], true, "{result}");
+        }
+        server
+    }
+
+    /// The metrics in the form that this header asks for, and the content type.
+    pub(crate) async fn metrics(&self, accept: &str) -> (String, String) {
+        let request = self.http.get(format!("{}/metrics", self.origin)).header(header::ACCEPT, accept);
+        let answer = request.send().await.unwrap().error_for_status().unwrap();
+        let form = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        (form, answer.text().await.unwrap())
+    }
+}

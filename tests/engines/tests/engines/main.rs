@@ -1,0 +1,64 @@
+//! What programs in other languages make of this crate's servers. Run `tests/engines/install` first; a tool that is missing fails
+//! the tests.
+
+mod answers;
+mod http_server;
+mod metrics;
+mod schemas;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+/// The servers that the clients start.
+const SERVERS: &str = env!("CARGO_BIN_EXE_servers");
+
+/// How long a client or a checker may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A script of this package.
+fn script(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Python with the packages of `python/requirements.txt`.
+fn python(path: &str) -> Command {
+    let mut command = Command::new(script("../../target/engines/python/bin/python"));
+    command.arg(script(path));
+    command
+}
+
+/// Node.js with the packages of `typescript/package-lock.json`.
+fn node(path: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script(path));
+    command
+}
+
+/// Writes to a program's stdin, waits for its end, and returns whether it succeeded and all that it printed.
+async fn run(mut command: Command, input: &str) -> (bool, String, String) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let started = command.spawn();
+    let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}; run tests/engines/install"));
+    let mut stdin = child.stdin.take().unwrap();
+    let write = async move { stdin.write_all(input.as_bytes()).await };
+    let ended = timeout(PATIENCE, async { tokio::join!(write, child.wait_with_output()) }).await;
+    let (written, output) = ended.unwrap_or_else(|_| panic!("{command:?} does not end"));
+    let output = output.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let printed = (output.status.success(), text(&output.stdout), text(&output.stderr));
+    written.unwrap_or_else(|error| panic!("{command:?}: {error}: {printed:?}"));
+    printed
+}
+
+/// The JSON that a script prints.
+async fn json(command: Command) -> Value {
+    let (success, out, err) = run(command, "").await;
+    let value = serde_json::from_str(&out).ok().filter(|_| success);
+    value.unwrap_or_else(|| panic!("{out}\n{err}\nIf a package is missing, run tests/engines/install"))
+}
