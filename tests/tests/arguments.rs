@@ -82,7 +82,7 @@ struct Page {
 
 /// No type of serde's derive.
 #[derive(Debug, Clone, JsonSchema)]
-struct ByHand;
+struct ByHand {}
 
 impl<'de> Deserialize<'de> for ByHand {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -48,7 +48,7 @@ impl Reason {
             }
             let is_secret = secrets.are_at(&path) || secrets.are_in(&received);
             let received =
-                if is_secret { kind_alone(&received) } else { shortened(&redact::text(&received), RECEIVED) };
+                if is_secret { kind_alone(&received, &secrets) } else { shortened(&redact::text(&received), RECEIVED) };
             What::Wrong { expected: in_json(expected), received: in_json(&received) }
         } else if secrets.are_at(&path) || secrets.are_in(&said) {
             What::Other("the value was not accepted".into())
@@ -135,9 +135,13 @@ fn describes(received: &str, value: &Value) -> bool {
 }
 
 /// The kind of a received value, without the value.
-fn kind_alone(received: &str) -> String {
-    let kind = received.split(['"', '`']).next().unwrap_or_default().trim();
-    format!("{kind} {}", redact::MASK)
+fn kind_alone(received: &str, secrets: &Secrets) -> String {
+    match received.split_once(['"', '`']) {
+        Some((kind, _)) => format!("{} {}", kind.trim(), redact::MASK),
+        // A type may name what it received as it likes.
+        None if secrets.are_in(received) => redact::MASK.into(),
+        None => received.into(),
+    }
 }
 
 /// Rust's and serde's words for kinds of values, as JSON has them.
