@@ -18,6 +18,7 @@ mod effect;
 #[cfg(feature = "file")]
 mod file;
 mod flag;
+mod keys;
 mod kind;
 mod kind_set;
 mod name;

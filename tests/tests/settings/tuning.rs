@@ -119,6 +119,25 @@ fn a_stronger_value_begins_where_a_weaker_one_took_everything_away() {
 }
 
 #[test]
+fn how_many_keys_are_told_apart_is_tuned_like_any_other_part() {
+    let file = TempFile::new("[tool.list_scenarios]\nbulkhead = { max_keys = 7 }\n[breaker.make-eu]\nmax_keys = 8\n");
+    let (started, registry) =
+        start(&[("RESILIENT_CONFIG", file.path()), ("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "9")]);
+    started.expect("nothing is wrong");
+    let list = policy(&registry, "list_scenarios");
+    assert_eq!(list.policy.bulkhead.expect("a bulkhead").settings.max_keys, 7);
+    assert_eq!(list.breaker.expect("a breaker").max_keys, 8);
+    assert_eq!(list.policy.rate_limit.expect("a limit").settings.max_keys, 9);
+    assert_eq!(
+        problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "0")]),
+        [
+            "RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS: `list_scenarios: rate_limit.max_keys`: expected 1 to \
+          100000, found 0"
+        ]
+    );
+}
+
+#[test]
 fn a_variable_tunes_the_timeout_that_the_hook_enforces_and_adds_no_other_key() {
     let (started, registry) = start(&[("RESILIENT__TOOL__DESCRIBE__TIMEOUT", "3s")]);
     started.expect("nothing is wrong");

@@ -6,15 +6,28 @@ use resilient_policy::{BreakerKeys, BreakerSettings, Window, check_breaker, chec
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
-use super::{At, Count, DurationArg, Fraction, Key, Text, expected};
+use super::{At, Count, DurationArg, Fraction, Key, Text, expected, needs_a_key};
 use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] =
-    &["name", "failures", "rate", "window", "min_calls", "slow", "slow_rate", "open", "probes", "successes", "key"];
+const KEYS: &[&str] = &[
+    "name",
+    "failures",
+    "rate",
+    "window",
+    "min_calls",
+    "slow",
+    "slow_rate",
+    "open",
+    "probes",
+    "successes",
+    "key",
+    "max_keys",
+];
 
 #[derive(Debug, Clone, Default, FromMeta)]
+#[expect(clippy::struct_field_names, reason = "the fields are the words of the attribute")]
 struct Keys {
     #[darling(default)]
     name: Option<Text>,
@@ -38,6 +51,8 @@ struct Keys {
     successes: Option<Count>,
     #[darling(default)]
     key: Option<Key>,
+    #[darling(default)]
+    max_keys: Option<Count>,
 }
 
 /// The value of `breaker`.
@@ -62,7 +77,9 @@ impl FromMeta for BreakerArgs {
         match item {
             Meta::List(list) => {
                 let key_span = list.path.span();
-                let keys = list::keys(list, KEYS, |keys, errors| {
+                let keys = list::keys(list, KEYS, |keys: Keys, errors| {
+                    let is_keyed = keys.key.is_some() || keys.name.is_some();
+                    needs_a_key(keys.max_keys.as_ref(), is_keyed, errors);
                     let (mut places, set) = (Places::default(), Set { keys, key_span });
                     let (name, settings) = set.lower(&mut places);
                     let problems = check_breaker(name.as_deref().unwrap_or("named"), Some(&settings));
@@ -116,8 +133,20 @@ impl Set {
 
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, BreakerSettings) {
-        let Keys { name, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, key: _ } =
-            &self.keys;
+        let Keys {
+            name,
+            failures,
+            rate,
+            window,
+            min_calls,
+            slow,
+            slow_rate,
+            open,
+            probes,
+            successes,
+            key: _,
+            max_keys,
+        } = &self.keys;
         let mut settings = BreakerSettings::new();
         places.put("breaker.name", self.key_span);
         let name = name.as_ref().map(|Text(At { value, span })| {
@@ -128,6 +157,7 @@ impl Set {
             ("breaker.failures", failures, &mut settings.failures),
             ("breaker.probes", probes, &mut settings.probes),
             ("breaker.successes", successes, &mut settings.successes),
+            ("breaker.max_keys", max_keys, &mut settings.max_keys),
         ] {
             if let Some(Count(At { value, span })) = given {
                 *setting = *value;
@@ -164,9 +194,21 @@ impl Set {
     /// Whether it only names a breaker, and perhaps what has one of its own: the settings are those
     /// that another place gives it.
     pub(crate) fn is_bare(&self) -> bool {
-        let Keys { name, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, key: _ } =
-            &self.keys;
-        let counts = [failures, min_calls, probes, successes].iter().all(|count| count.is_none());
+        let Keys {
+            name,
+            failures,
+            rate,
+            window,
+            min_calls,
+            slow,
+            slow_rate,
+            open,
+            probes,
+            successes,
+            key: _,
+            max_keys,
+        } = &self.keys;
+        let counts = [failures, min_calls, probes, successes, max_keys].iter().all(|count| count.is_none());
         let shares = [rate, slow_rate].iter().all(|share| share.is_none());
         name.is_some() && counts && shares && window.is_none() && slow.is_none() && open.is_none()
     }

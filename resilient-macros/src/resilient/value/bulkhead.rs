@@ -6,13 +6,14 @@ use resilient_policy::{BulkheadSettings, check_bulkhead};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Key, Text, expected, quoted_count};
+use super::{At, Count, DurationArg, Key, Text, expected, needs_a_key, quoted_count};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] = &["max", "queue", "wait", "name", "key"];
+const KEYS: &[&str] = &["max", "queue", "wait", "name", "key", "max_keys"];
 
 #[derive(Debug, Clone, Default, FromMeta)]
+#[expect(clippy::struct_field_names, reason = "the fields are the words of the attribute")]
 struct Keys {
     #[darling(default)]
     max: Option<Count>,
@@ -24,6 +25,8 @@ struct Keys {
     name: Option<Text>,
     #[darling(default)]
     key: Option<Key>,
+    #[darling(default)]
+    max_keys: Option<Count>,
 }
 
 /// The value of `bulkhead`.
@@ -42,6 +45,8 @@ impl FromMeta for BulkheadArgs {
                 let keys = list::keys(list, KEYS, |keys: Keys, errors| {
                     // What has no `max` here may have one that could not be read.
                     let max = keys.max.as_ref().map_or(1, |max| max.0.value);
+                    let is_keyed = keys.key.is_some() || keys.name.is_some();
+                    needs_a_key(keys.max_keys.as_ref(), is_keyed, errors);
                     let mut places = Places::default();
                     let (name, settings) = Self { keys, max, span }.lower(&mut places);
                     places.tell(&check_bulkhead(name.as_deref(), &settings), span, errors);
@@ -73,7 +78,7 @@ impl BulkheadArgs {
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, BulkheadSettings) {
         // Without `..`, so that no key can be forgotten.
-        let Keys { max, queue, wait, name, key: _ } = &self.keys;
+        let Keys { max, queue, wait, name, key: _, max_keys } = &self.keys;
         places.put("bulkhead", self.span);
         let mut settings = BulkheadSettings::new(self.max);
         if let Some(max) = max {
@@ -86,6 +91,10 @@ impl BulkheadArgs {
         if let Some(DurationArg(At { value, span })) = wait {
             settings.wait = Some(*value);
             places.put("bulkhead.wait", *span);
+        }
+        if let Some(Count(At { value, span })) = max_keys {
+            settings.max_keys = *value;
+            places.put("bulkhead.max_keys", *span);
         }
         let name = name.as_ref().map(|Text(At { value, span })| {
             places.put("bulkhead.name", *span);

@@ -7,14 +7,15 @@ use resilient_policy::{RateLimitSettings, check_rate_limit, parse_rate};
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, Lit, Meta};
 
-use super::{At, Count, KeyOrCaller, Text, expected, is_word};
+use super::{At, Count, KeyOrCaller, Text, expected, is_word, needs_a_key};
 use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] = &["rate", "burst", "key", "name"];
+const KEYS: &[&str] = &["rate", "burst", "key", "max_keys", "name"];
 
 #[derive(Debug, Clone, Default, FromMeta)]
+#[expect(clippy::struct_field_names, reason = "the fields are the words of the attribute")]
 struct Keys {
     #[darling(default)]
     rate: Option<Rate>,
@@ -24,6 +25,8 @@ struct Keys {
     key: Option<KeyOrCaller>,
     #[darling(default)]
     name: Option<Text>,
+    #[darling(default)]
+    max_keys: Option<Count>,
 }
 
 /// The value of `rate_limit`.
@@ -43,6 +46,8 @@ impl FromMeta for RateLimitArgs {
                     // What has no `rate` here may have one that could not be read.
                     let any = RateLimitSettings::new(u32::MAX, std::time::Duration::from_secs(1));
                     let rate = keys.rate.as_ref().map_or(any, |rate| rate.0.value);
+                    let is_keyed = keys.key.is_some() || keys.name.is_some();
+                    needs_a_key(keys.max_keys.as_ref(), is_keyed, errors);
                     let mut places = Places::default();
                     let (name, settings) = Self { keys, rate, span }.lower(&mut places);
                     places.tell(&check_rate_limit(name.as_deref(), &settings), span, errors);
@@ -73,7 +78,7 @@ impl RateLimitArgs {
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, RateLimitSettings) {
         // Without `..`, so that no key can be forgotten.
-        let Keys { rate, burst, key: _, name } = &self.keys;
+        let Keys { rate, burst, key: _, name, max_keys } = &self.keys;
         places.put("rate_limit", self.span);
         let mut settings = self.rate;
         if let Some(rate) = rate {
@@ -82,6 +87,10 @@ impl RateLimitArgs {
         if let Some(Count(At { value, span })) = burst {
             settings.burst = Some(*value);
             places.put("rate_limit.burst", *span);
+        }
+        if let Some(Count(At { value, span })) = max_keys {
+            settings.max_keys = *value;
+            places.put("rate_limit.max_keys", *span);
         }
         let name = name.as_ref().map(|Text(At { value, span })| {
             places.put("rate_limit.name", *span);
