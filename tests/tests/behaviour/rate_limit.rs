@@ -190,7 +190,7 @@ async fn beyond_a_bounded_number_of_keys_the_rest_shares_one_limit() {
     }
 }
 
-#[resilient(rate_limit(rate = "1/1h", key = number, max_keys = 2))]
+#[resilient(rate_limit(rate = "1/1h", key = number, max_keys = 2), name = "by_two_numbers")]
 async fn by_two_numbers(number: u32) -> Result<(), Error> {
     let _ = number;
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use resilient_runtime::{BreakerSettings, BreakerState, ErrorKind, InvalidSettings, KindSet, Registry, Retry};
 use resilient_tests::failure::Failure;
 
-use super::{GUARD, SECOND, TempFile, WITH_OWN, policy, start, variables};
+use super::{GUARD, SECOND, TempFile, WITH_OWN, policy, problems, start, variables};
 
 #[test]
 fn nothing_set_leaves_everything_as_it_was_compiled_in() {
@@ -130,10 +130,8 @@ fn how_many_keys_are_told_apart_is_tuned_like_any_other_part() {
     assert_eq!(list.policy.rate_limit.expect("a limit").settings.max_keys, 9);
     assert_eq!(
         problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "0")]),
-        [
-            "RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS: `list_scenarios: rate_limit.max_keys`: expected 1 to \
-          100000, found 0"
-        ]
+        ["RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS: `rate_limit.max_keys`: expected 1 to \
+          100000, found 0"]
     );
 }
 
