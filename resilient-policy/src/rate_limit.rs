@@ -125,7 +125,7 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
         let right = corrected_duration(period).or_else(|| corrected_duration(&format!("1{}", one?)));
         match right {
             Some(right) => format!("expected a duration behind the `/`; write `\"{number}/{right}\"`"),
-            None if period.parse::<u64>().is_ok() => {
+            None if period.parse::<u64>().is_ok_and(|count| count > 0) => {
                 format!("`{period}` has no unit; expected a duration behind the `/`, as in `\"{number}/{period}s\"`")
             }
             None => why,

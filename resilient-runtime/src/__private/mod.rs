@@ -25,7 +25,7 @@ pub use resilient_policy::{
     BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
     Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
-pub use special::Special;
+pub use special::{Special, ordinary};
 
 pub use crate::__injected as injected;
 pub use std::pin::pin;

@@ -94,6 +94,30 @@ static JWT: Pattern =
 /// `sk-…`
 static SK: Pattern = Pattern::new(|| Regex::new(r"(?:\b|_)sk-[A-Za-z0-9_-]{8,}").ok());
 
+/// What the forms of [`VENDOR`] begin with, in lower case.
+const VENDORS: &[&str] = &[
+    "k_live_",
+    "k_test_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat",
+    "gldt",
+    "glrt",
+    "glptt",
+    "glcbt",
+    "glft",
+    "xox",
+    "aiza",
+    "akia",
+    "asia",
+    "npm_",
+    "hf_",
+];
+
 pub(super) fn mask(text: &str) -> String {
     // What was masked may make a new form together with what is around it: then once more, and no more often than
     // bounds the work.
@@ -113,19 +137,26 @@ pub(super) fn mask(text: &str) -> String {
 }
 
 fn once(text: &str) -> String {
-    // Most texts hold none of the words that the costlier patterns begin with.
+    // Most texts hold none of what the patterns begin with. Looking for that is cheaper than a pattern.
     let small = text.to_ascii_lowercase();
     let holds = |words: &[&str]| words.iter().any(|word| small.contains(word));
-    let text = scan::pem(text);
-    let text = CREDENTIALS.replace(&text, |found| format!("{}{MASK}@", part(found, 1)));
-    let text = scan::credentials(&text);
+    let has_address = holds(&["://"]);
+    let mut text = Cow::Borrowed(text);
+    if holds(&["-----begin"]) {
+        text = scan::pem(&text).into();
+    }
+    if has_address {
+        text = CREDENTIALS.replace(&text, |found| format!("{}{MASK}@", part(found, 1))).into_owned().into();
+        text = scan::credentials(&text).into();
+    }
     let text = HEADER.replace_if(holds(&["authorization", "cookie", "credential"]), &text, |found| {
         let (name, between, value) = if found.get(1).is_some() { (1, 2, 3) } else { (4, 5, 6) };
         let quote = quote(part(found, value));
         format!("{}{}{quote}{MASK}{quote}", part(found, name), part(found, between))
     });
-    let text = values(&text, &TUPLE);
-    let text = if holds(&["value"]) { values(&text, &MEMBERS) } else { text };
+    let may_hold_pairs = holds(&["(", "["]) && holds(&[","]) && holds(&["\"", "'"]);
+    let text = values_if(may_hold_pairs, &text, &TUPLE);
+    let text = values_if(holds(&["value"]), &text, &MEMBERS);
     let text = VALUE_FIRST.replace_if(holds(&["value"]), &text, |found| {
         if !is_secret_name(part(found, 4)) {
             return part(found, 0).to_owned();
@@ -133,43 +164,25 @@ fn once(text: &str) -> String {
         let quote = quote(part(found, 2));
         format!("{}{quote}{MASK}{quote}{}", part(found, 1), part(found, 3))
     });
-    let vendor = [
-        "k_live_",
-        "k_test_",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "github_pat_",
-        "glpat",
-        "gldt",
-        "glrt",
-        "glptt",
-        "glcbt",
-        "glft",
-        "xox",
-        "aiza",
-        "akia",
-        "asia",
-        "npm_",
-        "hf_",
-    ];
-    let text = VENDOR.replace_if(holds(&vendor), &text, |found| {
+    let text = VENDOR.replace_if(holds(VENDORS), &text, |found| {
         let known = (1..found.len()).map(|index| part(found, index)).find(|known| !known.is_empty());
         let joint = if part(found, 0).starts_with('_') { "_" } else { "" };
         format!("{joint}{}{MASK}", known.unwrap_or_default())
     });
-    let text = JWT.replace(&text, |_| MASK.to_owned());
-    let text = SK.replace(&text, |_| format!("sk-{MASK}"));
-    let text = SCHEME.replace(&text, |found| {
+    let text = JWT.replace_if(holds(&["eyj"]), &text, |_| MASK.to_owned());
+    let text = SK.replace_if(holds(&["sk-"]), &text, |_| format!("sk-{MASK}"));
+    let text = SCHEME.replace_if(holds(&["bearer", "basic"]), &text, |found| {
         if is_word(part(found, 2)) { part(found, 0).to_owned() } else { format!("{} {MASK}", part(found, 1)) }
     });
-    values(&text, &NAME)
+    values_if(holds(&[":", "="]), &text, &NAME).into_owned()
 }
 
-/// Masks what stands behind the name of a secret, where `name` matches up to the value. A value that is public is not passed over: it may
-/// hold a name of its own, as in `error: token: abc`.
+fn values_if<'t>(is_likely: bool, text: &'t str, name: &Pattern) -> Cow<'t, str> {
+    if is_likely { values(text, name).into() } else { Cow::Borrowed(text) }
+}
+
+/// Masks what follows the name of a secret, where `name` matches up to the value. A public value is searched too: it
+/// may hold another name, as in `error: token: abc`.
 fn values(text: &str, name: &Pattern) -> String {
     let (Some(name), Some(value)) = (&*name.0, &*VALUE.0) else { return text.to_owned() };
     let mut masked = String::with_capacity(text.len());

@@ -128,7 +128,7 @@ fn request(
 /// What recognises an answer that its type alone does not tell.
 fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     if is_nameless(output) {
-        return quote_spanned!(at=> |_: &_| ::core::option::Option::None);
+        return quote_spanned!(at=> #p::ordinary());
     }
     quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
 }

@@ -64,6 +64,16 @@ where
         Ok(format!("{parsed}{x}{display}{}", self.text))
     }
 
+    /// Returns a type that has no name.
+    ///
+    /// # Errors
+    /// Never.
+    #[resilient(retry = 2, read_only)]
+    #[allow(clippy::unused_async)]
+    pub async fn nameless(&self, number: u32) -> Result<impl std::fmt::Display, ResilienceError> {
+        Ok(number)
+    }
+
     #[resilient(timeout = "1s")]
     async fn number(&self, text: &str) -> Result<u32, Failure<T>> {
         text.parse().map_err(|_| Failure::Asked(self.value.clone()))
