@@ -6,7 +6,7 @@ use resilient_policy::{BreakerKeys, BreakerSettings, Window, check_breaker, chec
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
-use super::{At, Count, DurationArg, Fraction, Key, Text, expected, needs_a_key};
+use super::{At, Count, DurationArg, Fraction, Key, Text, expected};
 use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
@@ -78,8 +78,6 @@ impl FromMeta for BreakerArgs {
             Meta::List(list) => {
                 let key_span = list.path.span();
                 let keys = list::keys(list, KEYS, |keys: Keys, errors| {
-                    let is_keyed = keys.key.is_some() || keys.name.is_some();
-                    needs_a_key(keys.max_keys.as_ref(), is_keyed, errors);
                     let (mut places, set) = (Places::default(), Set { keys, key_span });
                     let (name, settings) = set.lower(&mut places);
                     let problems = check_breaker(name.as_deref().unwrap_or("named"), Some(&settings));
@@ -218,6 +216,12 @@ impl Set {
         let (name, settings) = self.lower(&mut Places::default());
         let span = self.keys.name.as_ref().map_or(self.key_span, |name| name.0.span);
         (name.unwrap_or_else(|| tool.to_owned()), span, settings)
+    }
+
+    /// Where a bound on keys stands without a key, here or, by the name, elsewhere.
+    pub(crate) fn bound_without_key(&self) -> Option<Span> {
+        let Keys { key, name, max_keys, .. } = &self.keys;
+        max_keys.as_ref().filter(|_| key.is_none() && name.is_none()).map(|max_keys| max_keys.0.span)
     }
 
     /// The expression that gives each of its values a breaker of its own.

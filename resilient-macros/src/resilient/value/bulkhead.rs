@@ -6,7 +6,7 @@ use resilient_policy::{BulkheadSettings, check_bulkhead};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
-use super::{At, Count, DurationArg, Key, Text, expected, needs_a_key, quoted_count};
+use super::{At, Count, DurationArg, Key, Text, expected, quoted_count};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -45,8 +45,6 @@ impl FromMeta for BulkheadArgs {
                 let keys = list::keys(list, KEYS, |keys: Keys, errors| {
                     // What has no `max` here may have one that could not be read.
                     let max = keys.max.as_ref().map_or(1, |max| max.0.value);
-                    let is_keyed = keys.key.is_some() || keys.name.is_some();
-                    needs_a_key(keys.max_keys.as_ref(), is_keyed, errors);
                     let mut places = Places::default();
                     let (name, settings) = Self { keys, max, span }.lower(&mut places);
                     places.tell(&check_bulkhead(name.as_deref(), &settings), span, errors);
@@ -101,6 +99,12 @@ impl BulkheadArgs {
             value.clone()
         });
         (name, settings)
+    }
+
+    /// Where a bound on keys stands without a key, here or, by the name, elsewhere.
+    pub(crate) fn bound_without_key(&self) -> Option<Span> {
+        let Keys { key, name, max_keys, .. } = &self.keys;
+        max_keys.as_ref().filter(|_| key.is_none() && name.is_none()).map(|max_keys| max_keys.0.span)
     }
 
     /// The expression that gives each of its values a bulkhead of its own.

@@ -144,11 +144,3 @@ fn unknown_word(what: &str, value: &Expr, words: &[&str]) -> Error {
 fn expected(what: &str) -> Error {
     Error::custom(format!("expected {what}"))
 }
-
-/// Refuses a bound on keys where there is no key: neither here, nor where another place uses the same name.
-fn needs_a_key(max_keys: Option<&Count>, is_keyed: bool, errors: &mut darling::error::Accumulator) {
-    if let Some(max_keys) = max_keys.filter(|_| !is_keyed) {
-        let message = "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`";
-        errors.push(Error::custom(message).with_span(&max_keys.0.span));
-    }
-}

@@ -7,7 +7,7 @@ use resilient_policy::{RateLimitSettings, check_rate_limit, parse_rate};
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, Lit, Meta};
 
-use super::{At, Count, KeyOrCaller, Text, expected, is_word, needs_a_key};
+use super::{At, Count, KeyOrCaller, Text, expected, is_word};
 use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
@@ -46,8 +46,6 @@ impl FromMeta for RateLimitArgs {
                     // What has no `rate` here may have one that could not be read.
                     let any = RateLimitSettings::new(u32::MAX, std::time::Duration::from_secs(1));
                     let rate = keys.rate.as_ref().map_or(any, |rate| rate.0.value);
-                    let is_keyed = keys.key.is_some() || keys.name.is_some();
-                    needs_a_key(keys.max_keys.as_ref(), is_keyed, errors);
                     let mut places = Places::default();
                     let (name, settings) = Self { keys, rate, span }.lower(&mut places);
                     places.tell(&check_rate_limit(name.as_deref(), &settings), span, errors);
@@ -97,6 +95,12 @@ impl RateLimitArgs {
             value.clone()
         });
         (name, settings)
+    }
+
+    /// Where a bound on keys stands without a key, here or, by the name, elsewhere.
+    pub(crate) fn bound_without_key(&self) -> Option<Span> {
+        let Keys { key, name, max_keys, .. } = &self.keys;
+        max_keys.as_ref().filter(|_| key.is_none() && name.is_none()).map(|max_keys| max_keys.0.span)
     }
 
     /// Whether each caller has a limit of its own.
