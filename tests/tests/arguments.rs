@@ -87,9 +87,7 @@ struct ByHand {}
 impl<'de> Deserialize<'de> for ByHand {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = BTreeMap::<String, Value>::deserialize(deserializer)?;
-        if object.contains_key("panic") {
-            panic!("on purpose");
-        }
+        assert!(!object.contains_key("panic"), "on purpose");
         Err(D::Error::custom("by hand, nothing fits"))
     }
 }
@@ -121,6 +119,7 @@ impl<T: DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static> Shop<T> {
 
     #[tool(name = "a-sync")]
     fn sync(&self, Parameters(listing): nested::wrapper::Parameters<Listing>) -> String {
+        let Self(_) = self;
         format!("{listing:?}")
     }
 

@@ -51,6 +51,8 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     };
     let mut errors = Error::accumulator();
     let explained = explained(&block, &args.krate.clone().unwrap_or_default());
+    let (explained, functions): (Vec<_>, Vec<_>) = explained.into_iter().unzip();
+    block.members.extend(functions.into_iter().map(Member::Other));
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
@@ -138,8 +140,11 @@ fn inherit(
     !is_skipped
 }
 
-/// For each `Parameters<T>` of a tool, what registers how arguments are explained that are no `T`.
-fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<TokenStream> {
+/// For each `Parameters<T>` of a tool, a function that registers how arguments are explained that are no `T`.
+///
+/// It stands in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
+/// the type once.
+fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<(Ident, TokenStream)> {
     let tools = block.members.iter().filter_map(|member| match member {
         Member::Function(function) if function.sig.generics.params.is_empty() => {
             Some((function, Tool::find(&function.attrs).filter(|tool| !tool.is_prompt)?))
@@ -148,10 +153,20 @@ fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<TokenStream> {
     });
     tools
         .flat_map(|(function, tool)| {
-            let own = || syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
-            let name = tool.name.unwrap_or_else(own);
-            let types = function.arguments().filter_map(|argument| parameters(&argument.ty));
-            types.map(move |ty| quote!(__explained.add(#name, #krate::__private::Explained::<#ty>::HERE.__explain());))
+            let own = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
+            let types = function.arguments().filter_map(|argument| parameters(&argument.ty)).enumerate();
+            let tool_name = tool.name.unwrap_or_else(|| own.clone());
+            types.map(move |(index, ty)| {
+                let name = format_ident!("__resilient_{own}_explained_{index}", span = Span::call_site());
+                let function = quote! {
+                    #[doc(hidden)]
+                    #[allow(deprecated)]
+                    fn #name(__of: #krate::__private::Explained<#ty>, __all: &mut #krate::__private::Explanations) {
+                        __all.add(#tool_name, __of.__explain());
+                    }
+                };
+                (name, function)
+            })
         })
         .collect()
 }
@@ -209,11 +224,11 @@ impl Router {
 /// The block with its router under a hidden name, the public name as a copy of the shared one,
 /// and, where it was asked for, the handler that uses the shared one itself.
 ///
-/// `tools`: the functions with the records of those that are guarded, and how arguments are explained.
+/// `tools`: the functions with the records of those that are guarded, and those that explain arguments.
 fn with_router(
     block: &OpaqueImpl,
     router: &Router,
-    (guarded, explained): (&[Ident], &[TokenStream]),
+    (guarded, explained): (&[Ident], &[Ident]),
     args: &Args,
     project: &Project,
 ) -> TokenStream {
@@ -241,9 +256,10 @@ fn with_router(
         #watched
 
         impl #parameters #self_ty #where_clause {
-            #[allow(deprecated)]
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*], |__explained| { #(#explained)* })
+                #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*], |__all| {
+                    #(Self::#explained(#p::Explained::HERE, __all);)*
+                })
             }
 
             #[doc = #doc]
