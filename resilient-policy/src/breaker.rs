@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Problem, format_duration};
+use crate::{Problem, format_duration, keys};
 
 const SHORTEST_OPEN: Duration = Duration::from_millis(100);
 const LONGEST_OPEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -79,6 +79,8 @@ pub struct BreakerSettings {
     pub probes: u32,
     /// How many successful probes close it. Default 2.
     pub successes: u32,
+    /// How many values of a key have a breaker of their own, 1 to 100,000. Those beyond share one. Default 1,024.
+    pub max_keys: u32,
 }
 
 impl BreakerSettings {
@@ -95,6 +97,7 @@ impl BreakerSettings {
             open: Duration::from_secs(60),
             probes: 1,
             successes: 2,
+            max_keys: keys::DEFAULT,
         }
     }
 
@@ -161,6 +164,13 @@ impl BreakerSettings {
         self
     }
 
+    /// Sets how many values of a key have a breaker of their own.
+    #[must_use]
+    pub const fn max_keys(mut self, max_keys: u32) -> Self {
+        self.max_keys = max_keys;
+        self
+    }
+
     /// Whether any rate is taken, so that results have to be remembered.
     #[must_use]
     pub const fn has_window(&self) -> bool {
@@ -181,10 +191,20 @@ impl BreakerSettings {
     /// What another place says differently: `` `open` 1m, not 5s ``, theirs first.
     #[must_use]
     pub fn differences(&self, theirs: &Self) -> String {
-        fn shown(settings: &BreakerSettings) -> [(&'static str, String); 9] {
+        fn shown(settings: &BreakerSettings) -> [(&'static str, String); 10] {
             // Without `..`, so that no setting can be forgotten.
-            let BreakerSettings { failures, rate, window, min_calls, slow, slow_rate, open, probes, successes } =
-                *settings;
+            let BreakerSettings {
+                failures,
+                rate,
+                window,
+                min_calls,
+                slow,
+                slow_rate,
+                open,
+                probes,
+                successes,
+                max_keys,
+            } = *settings;
             let none = || "none".to_owned();
             [
                 ("failures", failures.to_string()),
@@ -196,6 +216,7 @@ impl BreakerSettings {
                 ("open", format_duration(open)),
                 ("probes", probes.to_string()),
                 ("successes", successes.to_string()),
+                ("max_keys", max_keys.to_string()),
             ]
         }
         let pairs = shown(self).into_iter().zip(shown(theirs)).filter(|(own, their)| own != their);
@@ -220,6 +241,7 @@ impl BreakerSettings {
                 found.push(Problem::new(path, format!("expected a share above 0 and at most 1, found {rate}")));
             }
         }
+        found.extend(keys::problem("breaker.max_keys", self.max_keys));
         self.window_problems(found);
         if self.slow.is_some_and(|slow| slow.is_zero()) {
             found.push(Problem::new("breaker.slow", "every call takes longer than nothing"));

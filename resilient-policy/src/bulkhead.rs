@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Problem, check_name, format_duration};
+use crate::{Problem, check_name, format_duration, keys};
 
 /// The settings of one bulkhead.
 ///
@@ -23,13 +23,15 @@ pub struct BulkheadSettings {
     pub queue: u32,
     /// How long one waits at most. Default as long as its call has time.
     pub wait: Option<Duration>,
+    /// How many values of a key have a bulkhead of their own, 1 to 100,000. Those beyond share one. Default 1,024.
+    pub max_keys: u32,
 }
 
 impl BulkheadSettings {
     /// At most `max` at a time, and nobody waits.
     #[must_use]
     pub const fn new(max: u32) -> Self {
-        Self { max, queue: 0, wait: None }
+        Self { max, queue: 0, wait: None, max_keys: keys::DEFAULT }
     }
 
     /// Sets how many may wait for their turn.
@@ -43,6 +45,13 @@ impl BulkheadSettings {
     #[must_use]
     pub const fn wait(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
+        self
+    }
+
+    /// Sets how many values of a key have a bulkhead of their own.
+    #[must_use]
+    pub const fn max_keys(mut self, max_keys: u32) -> Self {
+        self.max_keys = max_keys;
         self
     }
 
@@ -63,6 +72,7 @@ impl BulkheadSettings {
             }
             _ => {}
         }
+        found.extend(keys::problem("bulkhead.max_keys", self.max_keys));
     }
 
     /// Who waits as long as the call may take has no time left to run.

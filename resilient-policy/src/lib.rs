@@ -17,6 +17,8 @@ mod duration;
 mod effect;
 #[cfg(feature = "file")]
 mod file;
+mod flag;
+mod keys;
 mod kind;
 mod kind_set;
 mod name;
@@ -42,6 +44,7 @@ pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
+pub use flag::parse_flag;
 pub use kind::{ErrorKind, Fault, ParseKindError, Severity};
 pub use kind_set::KindSet;
 pub use name::check_name;

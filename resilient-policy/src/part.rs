@@ -94,6 +94,8 @@ pub struct BreakerPart {
     pub probes: Option<u32>,
     /// See [`BreakerSettings::successes`].
     pub successes: Option<u32>,
+    /// See [`BreakerSettings::max_keys`].
+    pub max_keys: Option<u32>,
 }
 
 impl BreakerPart {
@@ -107,7 +109,8 @@ impl BreakerPart {
 
     /// Changes these parts.
     pub fn apply(&self, to: &mut BreakerSettings) {
-        let Self { enabled: _, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes } = *self;
+        let Self { enabled: _, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, max_keys } =
+            *self;
         to.failures = failures.unwrap_or(to.failures);
         to.rate = rate.or(to.rate);
         to.window = window.unwrap_or(to.window);
@@ -117,6 +120,7 @@ impl BreakerPart {
         to.open = open.unwrap_or(to.open);
         to.probes = probes.unwrap_or(to.probes);
         to.successes = successes.unwrap_or(to.successes);
+        to.max_keys = max_keys.unwrap_or(to.max_keys);
     }
 
     /// Which of the keys are here that make no sense beside, or without, others.
@@ -142,15 +146,18 @@ pub struct BulkheadPart {
     pub queue: Option<u32>,
     /// See [`BulkheadSettings::wait`].
     pub wait: Option<Duration>,
+    /// See [`BulkheadSettings::max_keys`].
+    pub max_keys: Option<u32>,
 }
 
 impl BulkheadPart {
     /// Changes these parts.
     pub fn apply(&self, to: &mut BulkheadSettings) {
-        let Self { max, queue, wait } = *self;
+        let Self { max, queue, wait, max_keys } = *self;
         to.max = max.unwrap_or(to.max);
         to.queue = queue.unwrap_or(to.queue);
         to.wait = wait.or(to.wait);
+        to.max_keys = max_keys.unwrap_or(to.max_keys);
     }
 }
 
@@ -161,14 +168,17 @@ pub struct RateLimitPart {
     pub rate: Option<(u32, Duration)>,
     /// See [`RateLimitSettings::burst`].
     pub burst: Option<u32>,
+    /// See [`RateLimitSettings::max_keys`].
+    pub max_keys: Option<u32>,
 }
 
 impl RateLimitPart {
     /// Changes these parts.
     pub fn apply(&self, to: &mut RateLimitSettings) {
-        let Self { rate, burst } = *self;
+        let Self { rate, burst, max_keys } = *self;
         (to.calls, to.period) = rate.unwrap_or((to.calls, to.period));
         to.burst = burst.or(to.burst);
+        to.max_keys = max_keys.unwrap_or(to.max_keys);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Problem, check_name, corrected_duration, format_duration, parse_duration};
+use crate::{Problem, check_name, corrected_duration, format_duration, keys, parse_duration};
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -31,19 +31,28 @@ pub struct RateLimitSettings {
     pub period: Duration,
     /// How many calls may begin at once after a time without any. Default as many as `calls`.
     pub burst: Option<u32>,
+    /// How many values of a key have a limit of their own, 1 to 100,000. Those beyond share one. Default 1,024.
+    pub max_keys: u32,
 }
 
 impl RateLimitSettings {
     /// `calls` in each `period`, all of them at once if need be.
     #[must_use]
     pub const fn new(calls: u32, period: Duration) -> Self {
-        Self { calls, period, burst: None }
+        Self { calls, period, burst: None, max_keys: keys::DEFAULT }
     }
 
     /// Sets how many calls may begin at once after a time without any.
     #[must_use]
     pub const fn burst(mut self, burst: u32) -> Self {
         self.burst = Some(burst);
+        self
+    }
+
+    /// Sets how many values of a key have a limit of their own.
+    #[must_use]
+    pub const fn max_keys(mut self, max_keys: u32) -> Self {
+        self.max_keys = max_keys;
         self
     }
 
@@ -88,6 +97,7 @@ impl RateLimitSettings {
                 format!("a burst of {} would take more than a year to come back at this rate", self.bursts()),
             ));
         }
+        found.extend(keys::problem("rate_limit.max_keys", self.max_keys));
     }
 }
 

@@ -122,8 +122,8 @@ pub struct GuardedCall<'g> {
 }
 
 impl GuardedCall<'_> {
-    /// Gives each value a breaker of its own, as `breaker(key = ..)` of the attribute does: at most 1,024, and beyond
-    /// them one for the rest. A guard without a breaker, or with a `static` one, takes no keys.
+    /// Gives each value a breaker of its own, as `breaker(key = ..)` of the attribute does: at most `max_keys`, and
+    /// beyond them one for the rest. A guard without a breaker, or with a `static` one, takes no keys.
     pub fn breaker_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
         self.entry = self.entry.breaker_key(|values| values.add(key));
         self

@@ -5,13 +5,15 @@ use darling::Error;
 use darling::ast::NestedMeta;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Attribute, Ident, Meta, Visibility};
+use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibility};
 
 use super::args::{self, Args, INHERITED, INSERTED, TOLD};
-use super::function::OpaqueFn;
+use super::function::{OpaqueFn, is_nameless};
 use super::opaque::{Member, OpaqueImpl};
+use super::tool::Tool;
 use super::value::Setting;
 use super::{expand, handler, hooked, list, rules, shape, tool};
+use crate::krate::Krate;
 use crate::project::Project;
 
 /// Expands the attribute on an impl block.
@@ -48,6 +50,9 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         checked => checked.err(),
     };
     let mut errors = Error::accumulator();
+    let explained = explained(&block, &args.krate.clone().unwrap_or_default());
+    let (explained, functions): (Vec<_>, Vec<_>) = explained.into_iter().unzip();
+    block.members.extend(functions.into_iter().map(Member::Other));
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
@@ -63,7 +68,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     }
     // With mistakes, too, the block is made whole: its tools and its handler are what others use.
     let expanded = match router {
-        Some(router) => with_router(&block, &router, &guarded, &args, project),
+        Some(router) => with_router(&block, &router, (&guarded, &explained), &args, project),
         None => block.to_token_stream(),
     };
     let told = told.map(Error::write_errors);
@@ -135,6 +140,49 @@ fn inherit(
     !is_skipped
 }
 
+/// For each `Parameters<T>` of a tool, a function that registers how arguments are explained that are no `T`.
+///
+/// It stands in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
+/// the type once.
+fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<(Ident, TokenStream)> {
+    let tools = block.members.iter().filter_map(|member| match member {
+        Member::Function(function) if function.sig.generics.params.is_empty() => {
+            Some((function, Tool::find(&function.attrs).filter(|tool| !tool.is_prompt)?))
+        }
+        _ => None,
+    });
+    tools
+        .flat_map(|(function, tool)| {
+            let own = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
+            let types = function.arguments().filter_map(|argument| parameters(&argument.ty)).enumerate();
+            let tool_name = tool.name.unwrap_or_else(|| own.clone());
+            types.map(move |(index, ty)| {
+                let name = format_ident!("__resilient_{own}_explained_{index}", span = Span::call_site());
+                let function = quote! {
+                    #[doc(hidden)]
+                    #[allow(deprecated)]
+                    fn #name(__of: #krate::__private::Explained<#ty>, __all: &mut #krate::__private::Explanations) {
+                        __all.add(#tool_name, __of.__explain());
+                    }
+                };
+                (name, function)
+            })
+        })
+        .collect()
+}
+
+/// `T` of `Parameters<T>`, by the last segment, as rmcp finds it. A type whose name says less than the whole
+/// type cannot be repeated elsewhere.
+fn parameters(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Parameters")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(ty) if arguments.args.len() == 1 && !is_nameless(ty) => Some(ty),
+        _ => None,
+    }
+}
+
 /// What the user asked of `#[tool_router]`.
 struct Router {
     name: Ident,
@@ -175,7 +223,15 @@ impl Router {
 
 /// The block with its router under a hidden name, the public name as a copy of the shared one,
 /// and, where it was asked for, the handler that uses the shared one itself.
-fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Args, project: &Project) -> TokenStream {
+///
+/// `tools`: the functions with the records of those that are guarded, and those that explain arguments.
+fn with_router(
+    block: &OpaqueImpl,
+    router: &Router,
+    (guarded, explained): (&[Ident], &[Ident]),
+    args: &Args,
+    project: &Project,
+) -> TokenStream {
     let krate = args.krate.clone().unwrap_or_default();
     let p = quote!(#krate::__private);
     let Router { name, vis, server_handler } = router;
@@ -201,7 +257,9 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
 
         impl #parameters #self_ty #where_clause {
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*])
+                #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*], |__all| {
+                    #(Self::#explained(#p::Explained::HERE, __all);)*
+                })
             }
 
             #[doc = #doc]

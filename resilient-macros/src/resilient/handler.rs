@@ -40,7 +40,7 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
         quote!(#krate::__private::routed(&(#router)))
     } else {
         let label = router.to_string();
-        quote!(#krate::__private::routed(#krate::__private::shared(#label, || #router, &[], &[])))
+        quote!(#krate::__private::routed(#krate::__private::shared(#label, || #router, &[], &[], |_| ())))
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #kept)*)]);

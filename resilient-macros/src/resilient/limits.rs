@@ -35,7 +35,7 @@ pub(super) struct Keys {
 impl Bulkhead {
     /// It as code that can stand in a `static`.
     pub(super) fn tokens(&self, p: &TokenStream) -> TokenStream {
-        let BulkheadSettings { max, queue, wait, .. } = self.settings;
+        let BulkheadSettings { max, queue, wait, max_keys, .. } = self.settings;
         let mut settings = quote!(#p::BulkheadSettings::new(#max));
         if queue > 0 {
             settings.extend(quote!(.queue(#queue)));
@@ -43,6 +43,9 @@ impl Bulkhead {
         if let Some(wait) = wait {
             let wait = duration(wait, p);
             settings.extend(quote!(.wait(#wait)));
+        }
+        if max_keys != BulkheadSettings::new(max).max_keys {
+            settings.extend(quote!(.max_keys(#max_keys)));
         }
         let named = self.name.as_ref().map(|name| quote!(.named(#name)));
         quote!(#p::BulkheadUse::new(#settings) #named)
@@ -53,11 +56,15 @@ impl RateLimit {
     /// It as code that can stand in a `static`. Where the runtime was built without rate limits,
     /// that is an error at the key.
     pub(super) fn tokens(&self, p: &TokenStream) -> TokenStream {
-        let RateLimitSettings { calls, period, burst, .. } = self.settings;
+        let RateLimitSettings { calls, period, burst, max_keys, .. } = self.settings;
+        let default = RateLimitSettings::new(calls, period);
         let period = duration(period, p);
         let mut settings = quote!(#p::RateLimitSettings::new(#calls, #period));
         if let Some(burst) = burst {
             settings.extend(quote!(.burst(#burst)));
+        }
+        if max_keys != default.max_keys {
+            settings.extend(quote!(.max_keys(#max_keys)));
         }
         let named = self.name.as_ref().map(|name| quote!(.named(#name)));
         let by_caller = self.by_caller.then(|| quote!(.by_caller()));

@@ -145,6 +145,10 @@ fn breaker(settings: &BreakerSettings, p: &TokenStream) -> TokenStream {
         let successes = settings.successes;
         tokens.extend(quote!(.successes(#successes)));
     }
+    if settings.max_keys != default.max_keys {
+        let max_keys = settings.max_keys;
+        tokens.extend(quote!(.max_keys(#max_keys)));
+    }
     tokens
 }
 

@@ -12,7 +12,7 @@ use resilient_policy::{
 use super::args::Args;
 use super::layers::Layers;
 use super::model::{Breaker, Guards, Plan};
-use super::value::{At, BreakerArgs, Setting, Text};
+use super::value::{At, BreakerArgs, BulkheadArgs, RateLimitArgs, Setting, Text};
 use crate::project::{NAME, Project};
 
 /// Every rule about the plan of one function.
@@ -48,6 +48,7 @@ pub(super) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
         let clash = clash(args, problem.path);
         errors.push(guards.places.error(problem, clash, span));
     }
+    bounds_without_keys(args, errors);
     known(args, project, &plan.name, errors);
 }
 
@@ -85,7 +86,22 @@ pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, is_al
         let span = key_span(args, problem.path).unwrap_or_else(Span::call_site);
         errors.push(guards.places.error(problem, None, span));
     }
+    bounds_without_keys(args, errors);
     known(args, project, "", errors);
+}
+
+/// Bounds on keys where there is no key.
+fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
+    let breaker = match args.breaker.as_ref().and_then(Setting::value) {
+        Some(BreakerArgs::Set(set)) => set.bound_without_key(),
+        _ => None,
+    };
+    let bulkhead = args.bulkhead.as_ref().and_then(Setting::value).and_then(BulkheadArgs::bound_without_key);
+    let rate_limit = args.rate_limit.as_ref().and_then(Setting::value).and_then(RateLimitArgs::bound_without_key);
+    for span in [breaker, bulkhead, rate_limit].into_iter().flatten() {
+        let message = "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`";
+        errors.push(Error::custom(message).with_span(&span));
+    }
 }
 
 /// What is wrong with names, all of which become labels and parts of variables.

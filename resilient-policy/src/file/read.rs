@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::FileProblem;
 use super::node::{Entry, Kind, Node};
-use crate::{Given, Jitter, KindSet, Window, one_of, parse_duration, parse_rate, retried_kind};
+use crate::{Given, Jitter, KindSet, Window, one_of, parse_duration, parse_flag, parse_rate, retried_kind};
 
 /// What went wrong while reading, and under which key.
 pub(super) struct Reader<'p> {
@@ -92,7 +92,7 @@ pub(super) fn number(node: &Node) -> Result<f64, String> {
 pub(super) fn flag(node: &Node) -> Result<bool, String> {
     match &node.kind {
         Kind::Bool(value) => Ok(*value),
-        Kind::Word(text) => text.trim().parse().map_err(|_| format!("expected `true` or `false`, found `{text}`")),
+        Kind::Word(text) => parse_flag(text),
         _ => Err("expected `true` or `false`".into()),
     }
 }

@@ -13,11 +13,22 @@ use crate::{
 
 const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
 const RETRY: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"];
-const BULKHEAD: &[&str] = &["max", "queue", "wait", "name"];
-const RATE_LIMIT: &[&str] = &["rate", "burst", "name"];
+const BULKHEAD: &[&str] = &["max", "queue", "wait", "name", "max_keys"];
+const RATE_LIMIT: &[&str] = &["rate", "burst", "name", "max_keys"];
 const CACHE: &[&str] = &["max_age", "max"];
-const BREAKER: &[&str] =
-    &["enabled", "failures", "rate", "window", "min_calls", "slow", "slow_rate", "open", "probes", "successes"];
+const BREAKER: &[&str] = &[
+    "enabled",
+    "failures",
+    "rate",
+    "window",
+    "min_calls",
+    "slow",
+    "slow_rate",
+    "open",
+    "probes",
+    "successes",
+    "max_keys",
+];
 
 /// Where each setting was written.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -241,6 +252,7 @@ impl BreakerTable {
                 "open" => part.open = at("breaker.open", entry, places, &mut reader, read::duration),
                 "probes" => part.probes = at("breaker.probes", entry, places, &mut reader, read::count),
                 "successes" => part.successes = at("breaker.successes", entry, places, &mut reader, read::count),
+                "max_keys" => part.max_keys = at("breaker.max_keys", entry, places, &mut reader, read::count),
                 _ => reader.unknown(entry, BREAKER),
             }
         }
@@ -320,6 +332,7 @@ fn bulkhead(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Opti
         "queue" => named.part.queue = at("bulkhead.queue", entry, places, reader, read::count),
         "wait" => named.part.wait = at("bulkhead.wait", entry, places, reader, read::duration),
         "name" => named.name = at("bulkhead.name", entry, places, reader, read::name),
+        "max_keys" => named.part.max_keys = at("bulkhead.max_keys", entry, places, reader, read::count),
         _ => reader.unknown(entry, BULKHEAD),
     });
     Some(named)
@@ -335,6 +348,7 @@ fn rate_limit(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Op
         "rate" => named.part.rate = at("rate_limit.rate", entry, places, reader, read::rate),
         "burst" => named.part.burst = at("rate_limit.burst", entry, places, reader, read::count),
         "name" => named.name = at("rate_limit.name", entry, places, reader, read::name),
+        "max_keys" => named.part.max_keys = at("rate_limit.max_keys", entry, places, reader, read::count),
         _ => reader.unknown(entry, RATE_LIMIT),
     });
     Some(named)

@@ -78,9 +78,9 @@ fn every_key_is_read() {
     let tool = &file.tools["list.scenarios"];
     assert_eq!(tool.retry.as_ref().and_then(Given::value).and_then(|part| part.max), Some(3));
     assert_eq!(tool.breaker, Some(Given::None));
-    let expected = BulkheadPart { max: Some(5), queue: Some(9), wait: Some(Duration::from_secs(1)) };
+    let expected = BulkheadPart { max: Some(5), queue: Some(9), wait: Some(Duration::from_secs(1)), max_keys: None };
     assert_eq!(tool.bulkhead, Some(Given::Is(Named { part: expected, name: Some("five".into()) })));
-    let expected = RateLimitPart { rate: Some((5, Duration::from_secs(60))), burst: Some(2) };
+    let expected = RateLimitPart { rate: Some((5, Duration::from_secs(60))), burst: Some(2), max_keys: None };
     assert_eq!(tool.rate_limit, Some(Given::Is(Named { part: expected, name: None })));
     assert_eq!(
         tool.cache.as_ref().and_then(Given::value).and_then(|part| part.max_age),

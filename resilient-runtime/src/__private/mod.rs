@@ -38,7 +38,7 @@ pub use crate::cache::{AnswerKey, Cached};
 pub use rmcp;
 
 #[cfg(feature = "rmcp")]
-pub use crate::mcp::{routed, shared};
+pub use crate::mcp::{Explain, Explained, Explanations, routed, shared};
 
 /// The `is_error` answer, or the protocol error, that an error becomes.
 #[cfg(feature = "rmcp")]

@@ -9,9 +9,6 @@ use resilient_policy::BreakerSettings;
 use super::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState};
 use crate::clock::Moment;
 
-/// The most breakers of one name. What comes beyond shares one.
-const MOST: usize = 1_024;
-
 /// How long it is not looked for room again after there was none.
 const REST_MS: u64 = 1_000;
 
@@ -58,10 +55,11 @@ impl KeyedBreakers {
             found.used_ms = now;
             return Arc::clone(&found.breaker);
         }
-        if known.by_key.len() >= MOST {
-            known.make_room(now);
+        let most = self.settings().max_keys.max(1) as usize;
+        if known.by_key.len() >= most {
+            known.make_room(now, most);
         }
-        if known.by_key.len() >= MOST {
+        if known.by_key.len() >= most {
             return Arc::clone(self.overflow.get_or_init(|| Arc::new(self.fresh())));
         }
         let fresh = Arc::new(self.fresh());
@@ -90,14 +88,18 @@ impl KeyedBreakers {
         all.iter().chain(self.overflow.get()).for_each(|breaker| series.and(breaker));
     }
 
+    fn settings(&self) -> BreakerSettings {
+        self.declared.get().copied().unwrap_or(self.otherwise)
+    }
+
     fn fresh(&self) -> Breaker {
-        Breaker::new(self.name, self.declared.get().copied().unwrap_or(self.otherwise))
+        Breaker::new(self.name, self.settings())
     }
 }
 
 impl Known {
     /// Drops up to a quarter, so that looking for room is rare.
-    fn make_room(&mut self, now_ms: u64) {
+    fn make_room(&mut self, now_ms: u64, most: usize) {
         if self.looked_at_ms.is_some_and(|last| now_ms < last.saturating_add(REST_MS)) {
             return;
         }
@@ -108,7 +110,7 @@ impl Known {
             .map(|(key, entry)| (!entry.breaker.has_nothing_to_remember(), entry.used_ms, *key))
             .collect();
         idle.sort_unstable();
-        for (_, _, key) in idle.iter().take(MOST / 4) {
+        for (_, _, key) in idle.iter().take(most.div_ceil(4)) {
             if let Some(entry) = self.by_key.remove(key) {
                 let counted = entry.breaker.series();
                 match &mut self.gone {

@@ -7,9 +7,6 @@ use resilient_policy::BulkheadSettings;
 
 use super::Bulkhead;
 
-/// The most bulkheads of one policy. What comes beyond shares one.
-const MOST: usize = 1_024;
-
 /// The bulkheads of one policy: the one of calls without a key, and those by key.
 pub(crate) struct Bulkheads {
     plain: Arc<Bulkhead>,
@@ -34,12 +31,13 @@ impl Bulkheads {
         if let Some(found) = by_key.get(&key) {
             return Arc::clone(found);
         }
-        if by_key.len() >= MOST {
+        let most = self.settings().max_keys.max(1) as usize;
+        if by_key.len() >= most {
             // Who asks for one of these holds it, and an empty one has nothing to remember.
             by_key.retain(|_, bulkhead| Arc::strong_count(bulkhead) > 1);
         }
         let fresh = || Arc::new(Bulkhead::with(self.settings()));
-        if by_key.len() >= MOST {
+        if by_key.len() >= most {
             return Arc::clone(self.overflow.get_or_init(fresh));
         }
         Arc::clone(by_key.entry(key).or_insert_with(fresh))
@@ -49,6 +47,8 @@ impl Bulkheads {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MOST: usize = 1_024;
 
     #[test]
     fn what_is_busy_stays_and_what_is_not_makes_room() {

@@ -58,6 +58,9 @@ pub enum LimitKind {
     Bulkhead,
     /// `rate_limit`: so many calls in a time.
     RateLimit,
+    /// `rate_limit` with a key: as many values have a limit of their own as may have one, and the limit of all
+    /// others is reached.
+    RateLimitKeys,
 }
 
 impl LimitKind {
@@ -67,6 +70,7 @@ impl LimitKind {
         match self {
             Self::Bulkhead => "bulkhead",
             Self::RateLimit => "rate_limit",
+            Self::RateLimitKeys => "rate_limit_keys",
         }
     }
 }
@@ -190,6 +194,9 @@ impl fmt::Display for ResilienceError {
             },
             Self::Overloaded { limit: LimitKind::Bulkhead, .. } => f.write_str("the bulkhead is full"),
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => f.write_str("the rate limit is reached"),
+            Self::Overloaded { limit: LimitKind::RateLimitKeys, .. } => {
+                f.write_str("the rate limit has no room for more keys; `max_keys` sets how many")
+            }
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
             #[cfg(feature = "testing")]
@@ -243,6 +250,9 @@ impl McpError for ResilienceError {
                 format!("there was no answer within {}", format_duration(*limit)).into()
             }
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => "this tool was called too often".into(),
+            Self::Overloaded { limit: LimitKind::RateLimitKeys, .. } => {
+                "the rate limit of this tool has no room for more callers at present".into()
+            }
             Self::CircuitOpen { state: CircuitState::Isolated, .. } => {
                 "the operator of this server has stopped all calls to the service behind this tool".into()
             }

@@ -21,6 +21,7 @@ use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::explain::{self, Explain, Kept};
 use super::limit::Limit;
 use super::recounted::Recounted;
 use super::{Handled, Line, Operation, arguments, own_failure, request, span, wire};
@@ -61,13 +62,14 @@ type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 #[must_use]
 pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
     // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
-    hooked(router, super::shared::limited_by_hook::<S>)
+    hooked(router, super::shared::limited_by_hook::<S>, super::shared::explained::<S>)
 }
 
 /// The same, with the records of the tools that have one.
 pub(super) fn hooked<S: Send + Sync + 'static>(
     mut router: ToolRouter<S>,
     site_of: impl Fn(&str) -> Option<&'static Site>,
+    explained: impl Fn(&str) -> Box<[Explain]>,
 ) -> ToolRouter<S> {
     for route in router.map.values_mut() {
         let tool: Arc<str> = route.attr.name.as_ref().into();
@@ -86,6 +88,7 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
             },
             limited: site.filter(|site| site.is_limited_by_hook()),
             keeps_answers: AtomicU8::new(UNKNOWN),
+            explained: explained(&tool),
             tool,
         });
         let inner = Arc::clone(&route.call);
@@ -106,6 +109,8 @@ struct Hook {
     /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
     /// Known once it has been called.
     keeps_answers: AtomicU8,
+    /// How its arguments are explained where they do not fit.
+    explained: Box<[Explain]>,
 }
 
 const UNKNOWN: u8 = 0;
@@ -134,13 +139,18 @@ impl Hook {
         Box::pin(async move {
             let mut served = Served::new(&self, &call);
             let mut limit = served.limit();
+            served.kept = served.keep(&call);
             let made = served.within(|| inner(call));
             let Some(mut handling) = made else { return served.panicked() };
             let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
-                Some(Poll::Pending) => match &mut limit {
-                    Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
-                    None => Poll::Pending,
-                },
+                Some(Poll::Pending) => {
+                    // rmcp has read the arguments before the first poll.
+                    served.kept = None;
+                    match &mut limit {
+                        Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
+                        None => Poll::Pending,
+                    }
+                }
                 Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
                 None => Poll::Ready(Ended::Panicked),
             })
@@ -180,6 +190,8 @@ struct Served<'h> {
     span: Span,
     /// How the request came, where anybody wants to know.
     line: Option<Line>,
+    /// Its arguments, until it is known whether they fit.
+    kept: Option<Kept>,
     started: Instant,
     /// Whose fault it is that it fails, where the hook itself knows.
     fault: Option<Fault>,
@@ -207,6 +219,7 @@ impl<'h> Served<'h> {
             context: Some(context),
             span: Span::none(),
             line: None,
+            kept: None,
             started: Instant::now(),
             fault: None,
             counted: false,
@@ -241,6 +254,21 @@ impl<'h> Served<'h> {
         ended.flatten()
     }
 
+    /// A copy of the arguments, where they could be explained and the request has none for the cache.
+    fn keep<S>(&self, call: &ToolCallContext<'_, S>) -> Option<Kept> {
+        let is_needed = !self.hook.explained.is_empty() && self.request.arguments.is_none();
+        is_needed.then(|| Kept::of(call.arguments.as_ref())).flatten()
+    }
+
+    /// What rmcp says of arguments that do not fit, in our words where they can be explained.
+    fn about_arguments(&mut self, error: ErrorData) -> BadArguments {
+        let (hook, request, kept) = (self.hook, Arc::clone(&self.request), self.kept.take());
+        let arguments = kept.as_ref().map(Kept::json).or(request.arguments.as_ref().map(String::as_bytes));
+        let said = error.message.strip_prefix(BAD_ARGUMENTS).map(str::trim_start);
+        let explained = self.within(|| explain::explained(said?, arguments?, &hook.explained)).flatten();
+        BadArguments(explained.unwrap_or_else(|| error.message.into_owned()))
+    }
+
     /// The answer, with a failure of the framework as a result of the tool.
     fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
         let Err(error) = answered else { return answered };
@@ -256,7 +284,7 @@ impl<'h> Served<'h> {
         };
         let answered = match answered {
             Err(error) if is_about_arguments(&error) && !claimed => {
-                let error = BadArguments(error.message.into_owned());
+                let error = self.about_arguments(error);
                 self.failed(&error);
                 self.fault = Some(Fault::Caller);
                 self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod error_data;
+mod explain;
 mod hook;
 mod limit;
 mod line;
@@ -21,6 +22,8 @@ mod wire;
 /// What a route of the router answers.
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
+#[doc(hidden)]
+pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use hook::instrument;
 pub use operator::operator_tools;
 #[doc(hidden)]

@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rmcp::handler::server::router::tool::ToolRouter;
 
+use super::explain::{Explain, Explanations};
 use super::offer;
 use crate::site::Site;
 
@@ -19,6 +20,7 @@ struct Block {
     router: &'static (dyn Any + Send + Sync),
     guarded: &'static [&'static Site],
     tables: &'static [Table],
+    explained: &'static [(&'static str, Explain)],
 }
 
 /// In an order that is the same in every run, as problems are told in it.
@@ -40,6 +42,7 @@ pub fn shared<S>(
     build: fn() -> ToolRouter<S>,
     guarded: &[fn() -> &'static Site],
     tables: &'static [Table],
+    explain: fn(&mut Explanations),
 ) -> &'static ToolRouter<S>
 where
     S: Send + Sync + 'static,
@@ -59,13 +62,18 @@ where
     // Built outside the lock: building runs the user's code, which may ask for another router.
     let plain = build();
     // A router may be put together from those of other blocks, whose tools are guarded there.
-    let of_others = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
+    let others = blocks_of::<S>();
+    let of_others = others.iter().flat_map(|block| block.guarded.iter().copied());
     let all: Vec<_> = guarded.iter().copied().chain(of_others).collect();
     let site_of = |tool: &str| all.iter().copied().find(|site| site.tool() == Some(tool));
-    let mut router = super::hook::hooked(plain, site_of);
+    let mut explained = Explanations::default();
+    explain(&mut explained);
+    let explained: &'static [(&'static str, Explain)] = Box::leak(explained.into_boxed());
+    let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
+    let mut router = super::hook::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
     offer::tell_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
-    let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables };
+    let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, explained };
     blocks().entry(key).or_insert(block);
     find().unwrap_or(made)
 }
@@ -79,6 +87,15 @@ fn blocks_of<S: 'static>() -> Vec<Block> {
 pub(super) fn limited_by_hook<S: 'static>(tool: &str) -> Option<&'static Site> {
     let mut all = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
     all.find(|site| site.is_limited_by_hook() && site.tool() == Some(tool))
+}
+
+/// How the arguments of a tool of this server are explained.
+pub(super) fn explained<S: 'static>(tool: &str) -> Box<[Explain]> {
+    of_tool(blocks_of::<S>().iter().flat_map(|block| block.explained), tool)
+}
+
+fn of_tool<'a>(all: impl Iterator<Item = &'a (&'static str, Explain)>, tool: &str) -> Box<[Explain]> {
+    all.filter(|(name, _)| *name == tool).map(|(_, explain)| *explain).collect()
 }
 
 /// To a test's lab a router is built in it, whoever built it before.

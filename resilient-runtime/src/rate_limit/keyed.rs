@@ -1,7 +1,7 @@
 //! One rate limit for each value of a key, and never more than a bounded number.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -9,15 +9,12 @@ use governor::state::keyed::ShrinkableKeyedStateStore;
 use resilient_policy::RateLimitSettings;
 
 use super::{Limiter, RateLimit, TokioClock, overloaded, quota};
-use crate::error::ResilienceError;
-
-/// The most limits of one policy. What comes beyond shares one.
-const MOST: usize = 1_024;
+use crate::error::{LimitKind, ResilienceError};
 
 /// The rate limits of one policy: the one of calls without a key, and those by key.
 pub(crate) struct RateLimits {
     plain: RateLimit,
-    by_key: OnceLock<Limiter<u128, Bounded>>,
+    by_key: OnceLock<(Limiter<u128, Bounded>, Bounded)>,
 }
 
 impl RateLimits {
@@ -32,19 +29,28 @@ impl RateLimits {
     /// Takes the permission for one call of this key.
     pub(crate) fn check(&self, key: Option<u128>) -> Result<(), ResilienceError> {
         let Some(key) = key else { return self.plain.check() };
-        let fresh = || Limiter::new(quota(self.settings()), Bounded::default(), TokioClock);
-        let by_key = self.by_key.get_or_init(fresh);
-        if by_key.len() >= MOST {
+        let fresh = || {
+            let store = Bounded::of(self.settings().max_keys);
+            (Limiter::new(quota(self.settings()), store.clone(), TokioClock), store)
+        };
+        let (by_key, store) = self.by_key.get_or_init(fresh);
+        if store.is_full() {
             by_key.retain_recent();
         }
-        by_key.check_key(&key).map_err(|until| overloaded(&until))
+        by_key.check_key(&key).map_err(|until| {
+            let limit = if store.knows(key) { LimitKind::RateLimit } else { LimitKind::RateLimitKeys };
+            overloaded(limit, &until)
+        })
     }
 }
 
-/// A store of at most [`MOST`] limits, and one more for all other keys. What is in it is the time,
+/// A store of a bounded number of limits, and one more for all other keys. What is in it is the time,
 /// since the limiter was made, at which everything that was let through will have been paid for.
-#[derive(Debug, Default)]
-pub(super) struct Bounded(Mutex<Inner>);
+#[derive(Debug, Clone)]
+pub(super) struct Bounded {
+    inner: Arc<Mutex<Inner>>,
+    most: usize,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -55,8 +61,21 @@ struct Inner {
 }
 
 impl Bounded {
+    fn of(most: u32) -> Self {
+        Self { inner: Arc::default(), most: most.max(1) as usize }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= self.most
+    }
+
+    /// Whether this key has a limit of its own.
+    fn knows(&self, key: u128) -> bool {
+        self.lock().by_key.contains_key(&key)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,7 +93,7 @@ impl StateStore for Bounded {
             *known = next;
             return Ok(taken);
         }
-        if by_key.len() >= MOST {
+        if by_key.len() >= self.most {
             let (taken, next) = measure(*overflow)?;
             *overflow = Some(next);
             return Ok(taken);
@@ -113,6 +132,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: usize = 1_024;
+
     fn limits() -> RateLimits {
         RateLimits::new(RateLimitSettings::new(1, Duration::from_secs(1)))
     }
@@ -142,6 +163,6 @@ mod tests {
                 tokio::time::advance(Duration::from_secs(3)).await;
             }
         }
-        assert!(limits.by_key.get().is_some_and(|by_key| by_key.len() <= MOST));
+        assert!(limits.by_key.get().is_some_and(|(_, store)| store.len() <= MOST));
     }
 }

@@ -91,7 +91,7 @@ impl RateLimit {
     /// will be one if nobody else takes it.
     pub fn check(&self) -> Result<(), ResilienceError> {
         let fresh = || Limiter::new(quota(self.settings), InMemoryState::default(), TokioClock);
-        self.limiter.get_or_init(fresh).check().map_err(|until| overloaded(&until))
+        self.limiter.get_or_init(fresh).check().map_err(|until| overloaded(LimitKind::RateLimit, &until))
     }
 }
 
@@ -122,9 +122,9 @@ fn quota(settings: RateLimitSettings) -> Quota {
     Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst)
 }
 
-fn overloaded(until: &Until) -> ResilienceError {
+fn overloaded(limit: LimitKind, until: &Until) -> ResilienceError {
     let retry_after = Some(until.wait_time_from(TokioClock.now()));
-    ResilienceError::Overloaded { limit: LimitKind::RateLimit, retry_after }
+    ResilienceError::Overloaded { limit, retry_after }
 }
 
 #[cfg(test)]

@@ -32,17 +32,24 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Breaker(settings) => write!(f, "{settings:?}"),
-            Self::Bulkhead(BulkheadSettings { max, queue, wait, .. }) => {
+            Self::Bulkhead(BulkheadSettings { max, queue, wait, max_keys, .. }) => {
                 let wait = wait.map_or_else(|| "none".into(), format_duration);
-                write!(f, "max = {max}, queue = {queue}, wait = {wait}")
+                write!(f, "max = {max}, queue = {queue}, wait = {wait}")?;
+                keys(f, *max_keys, BulkheadSettings::new(*max).max_keys)
             }
             #[cfg(feature = "rate-limit")]
             Self::RateLimit(settings) => {
                 let period = format_duration(settings.period);
-                write!(f, "{}/{period}, burst = {}", settings.calls, settings.bursts())
+                write!(f, "{}/{period}, burst = {}", settings.calls, settings.bursts())?;
+                keys(f, settings.max_keys, RateLimitSettings::new(1, settings.period).max_keys)
             }
         }
     }
+}
+
+/// How many keys are told apart, where it is not the usual number.
+fn keys(f: &mut fmt::Formatter<'_>, max_keys: u32, usual: u32) -> fmt::Result {
+    if max_keys == usual { Ok(()) } else { write!(f, ", max_keys = {max_keys}") }
 }
 
 impl Registry {

@@ -29,7 +29,10 @@ use variables::{CONFIG, Variables};
 /// | `RESILIENT__PROFILE__NAME__KEY` | of what follows a profile |
 /// | `RESILIENT__DEFAULT__KEY` | of everything |
 /// | `RESILIENT_CONFIG` | the path of a file in the form of `resilient.toml` |
-/// | `RESILIENT_DISABLED` | `1` leaves context, statistics, panic barrier, cancellation and fallbacks, and nothing that rejects, repeats or cuts off |
+/// | `RESILIENT_DISABLED` | `true` leaves context, statistics, panic barrier, cancellation and fallbacks, and nothing that rejects, repeats or cuts off |
+///
+/// A switch is `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case. A variable whose name
+/// is ours in small letters, or behind a word such as `RESILIENCE`, is not read: a warning says the right name.
 ///
 /// Names are written in capitals, with `_` for `-` and `.`. A variable is stronger than the file, a
 /// tool's setting stronger than its profiles' and theirs than the default. All of them are stronger
@@ -56,6 +59,8 @@ use variables::{CONFIG, Variables};
 pub struct Resilience {
     overrides: Overrides,
     problems: Vec<FileProblem>,
+    /// Variables that are not read, each with the name that was probably meant.
+    unread: Vec<(String, String)>,
     parts: Vec<Part>,
 }
 
@@ -84,7 +89,8 @@ impl Resilience {
     /// The settings of these variables.
     pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut problems = Vec::new();
-        let variables = Variables::read(variables, &mut problems);
+        let mut variables = Variables::read(variables, &mut problems);
+        let unread = std::mem::take(&mut variables.unread);
         let mut file = File::default();
         if let Some(path) = &variables.config {
             match std::fs::read_to_string(path) {
@@ -102,7 +108,7 @@ impl Resilience {
                 }
             }
         }
-        Self { overrides: Overrides::new(file, variables), problems, parts: Vec::new() }
+        Self { overrides: Overrides::new(file, variables), problems, unread, parts: Vec::new() }
     }
 
     /// Knows the tools of a router, for which settings may be. A router is asked for when the
@@ -150,7 +156,14 @@ impl Resilience {
     }
 
     fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
-        let Self { overrides, mut problems, parts } = self;
+        let Self { overrides, mut problems, unread, parts } = self;
+        for (name, meant) in unread {
+            tracing::warn!(
+                event = "config.warning",
+                variable = name,
+                "this variable is not read; did you mean `{meant}`?"
+            );
+        }
         if cfg!(panic = "abort") {
             tracing::warn!(
                 event = "config.warning",

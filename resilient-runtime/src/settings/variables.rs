@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use resilient_policy::{BreakerTable, FileProblem, Place, Table, nearest, one_of};
+use resilient_policy::{BreakerTable, FileProblem, Place, Table, nearest, one_of, parse_flag};
 
 const PREFIX: &str = "RESILIENT__";
 const SECTIONS: [(&str, Section); 4] = [
@@ -134,6 +134,8 @@ pub(super) struct Variables {
     /// The path of the file to be read.
     pub(super) config: Option<String>,
     pub(super) disabled: bool,
+    /// Variables that are not read, each with the name that was probably meant.
+    pub(super) unread: Vec<(String, String)>,
 }
 
 impl Variables {
@@ -146,7 +148,10 @@ impl Variables {
         let mut environment: Vec<_> = environment.into_iter().collect();
         environment.sort();
         for (name, value) in environment {
-            let Some(name) = ours(&name, problems) else { continue };
+            let Some(name) = ours(&name, problems) else {
+                read.unread.extend(name.to_str().and_then(|name| Some((name.to_owned(), almost(name)?))));
+                continue;
+            };
             let place = || Place::Variable(name.as_str().into());
             let mut problem = |message: String| {
                 problems.push(FileProblem { place: place(), key: String::new(), message });
@@ -163,11 +168,9 @@ impl Variables {
             } else if name == CONFIG {
                 read.config = Some(value).filter(|path| !path.is_empty());
             } else if name == DISABLED {
-                match value.trim() {
-                    "1" | "true" => read.disabled = true,
-                    "" | "0" | "false" => {}
-                    other => problem(format!("expected `1` or `0`, found `{other}`")),
-                }
+                // An empty one is as good as none.
+                let switch = Some(value.trim()).filter(|value| !value.is_empty()).map(parse_flag).transpose();
+                switch.map_or_else(problem, |switch| read.disabled = switch.unwrap_or_default());
             } else if let Some(meant) = meant(&name) {
                 problem(format!("unknown variable; did you mean `{meant}`?"));
             }
@@ -207,6 +210,25 @@ fn meant(name: &str) -> Option<String> {
         return Some(format!("{PREFIX}{word}__{rest}"));
     }
     nearest(rest, ["CONFIG", "DISABLED"]).map(|near| format!("RESILIENT_{near}"))
+}
+
+/// The variable that one which does not begin as ours do was probably meant to be: ours in another case,
+/// or behind another word that is near to `RESILIENT`.
+fn almost(name: &str) -> Option<String> {
+    let capitals = name.to_ascii_uppercase();
+    let word = capitals.split('_').next().unwrap_or_default();
+    let behind = capitals.strip_prefix(word)?;
+    if word != "RESILIENT" {
+        nearest(word, ["RESILIENT"])?;
+    }
+    let rest = behind.trim_start_matches('_');
+    if word == "RESILIENT" && behind.starts_with("__") {
+        return meant(&format!("RESILIENT_{rest}")).or_else(|| Some(format!("{PREFIX}{rest}")));
+    }
+    // What is so near is another program's, unless it goes on as ours do.
+    let goes_on = ["CONFIG", "DISABLED"].contains(&rest)
+        || SECTIONS.iter().any(|(section, _)| rest.strip_prefix(section).is_some_and(|rest| rest.starts_with('_')));
+    if goes_on || word == "RESILIENT" { meant(&format!("RESILIENT_{rest}")) } else { None }
 }
 
 fn variable(name: &str, rest: &str, value: String) -> Result<Variable, String> {

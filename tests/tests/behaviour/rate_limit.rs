@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, LimitKind, Outcome, RateLimit, Registry, Rejected, ResilienceError,
-    ToolSnapshot, resilient,
+    Breaker, BreakerSettings, BreakerState, LimitKind, McpError as _, Outcome, RateLimit, Registry, Rejected,
+    ResilienceError, ToolSnapshot, resilient,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -178,12 +178,33 @@ async fn beyond_a_bounded_number_of_keys_the_rest_shares_one_limit() {
     for number in 0..1_025 {
         assert_eq!(by_number(number).await, Ok(()), "{number}");
     }
-    limited(&by_number(1_025).await);
+    let full = by_number(1_025).await.expect_err("no room");
+    let Error::Resilience(full) = full else { panic!("{full:?}") };
+    assert!(matches!(full, ResilienceError::Overloaded { limit: LimitKind::RateLimitKeys, retry_after: Some(_), .. }));
+    assert_eq!(full.public_message(), "the rate limit of this tool has no room for more callers at present");
+    assert_eq!(full.details()["limit"], "rate_limit_keys");
     limited(&by_number(3).await);
     advance(Duration::from_secs(3 * 3_600)).await;
     for number in 2_000..2_100 {
         assert_eq!(by_number(number).await, Ok(()), "who has not called for long makes room");
     }
+}
+
+#[resilient(rate_limit(rate = "1/1h", key = number, max_keys = 2), name = "by_two_numbers")]
+async fn by_two_numbers(number: u32) -> Result<(), Error> {
+    let _ = number;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_many_keys_have_a_limit_of_their_own_can_be_set() {
+    for number in [1, 2, 3] {
+        assert_eq!(by_two_numbers(number).await, Ok(()), "{number}");
+    }
+    limited(&by_two_numbers(2).await);
+    let Err(Error::Resilience(full)) = by_two_numbers(4).await else { panic!("the third limit is that of all others") };
+    assert!(matches!(full, ResilienceError::Overloaded { limit: LimitKind::RateLimitKeys, .. }), "{full:?}");
+    assert_eq!(counted("by_two_numbers").rejected(Rejected::RateLimit), 2);
 }
 
 fn panics(_number: u32) -> u32 {

@@ -4,6 +4,7 @@ mod contradictions;
 mod refusals;
 mod switch;
 mod tuning;
+mod unread;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -25,7 +25,29 @@ fn the_switch_leaves_what_can_neither_reject_repeat_nor_cut_off() {
         policy(&registry, "list_scenarios").policy;
     assert_eq!((timeout, attempt_timeout, retry, breaker), (Duration::MAX, None, None, None));
     assert_eq!((bulkhead, rate_limit), (None, None));
-    assert_eq!(problems(&[("RESILIENT_DISABLED", "yes")]), ["RESILIENT_DISABLED: expected `1` or `0`, found `yes`"]);
+    assert_eq!(
+        problems(&[("RESILIENT_DISABLED", "maybe")]),
+        ["RESILIENT_DISABLED: expected `true` or `false`, `1` or `0`, `yes` or `no`, `on` or `off`, found `maybe`"]
+    );
+}
+
+#[test]
+fn a_switch_is_read_in_any_of_the_usual_words_and_in_any_case() {
+    for (yes, no) in [("1", "0"), ("true", "False"), ("YES", "no"), ("on", "Off"), (" True ", "")] {
+        let timeout = |value| {
+            let (started, registry) = start(&[("RESILIENT_DISABLED", value)]);
+            started.expect("nothing is wrong");
+            policy(&registry, "list_scenarios").policy.timeout
+        };
+        assert_eq!((timeout(yes), timeout(no)), (Duration::MAX, 20 * SECOND), "{yes} {no}");
+        let breaker = |value| {
+            let (started, registry) = start(&[("RESILIENT__BREAKER__MAKE_EU__ENABLED", value)]);
+            started.expect("nothing is wrong");
+            policy(&registry, "run.scenario").policy.breaker.is_some()
+        };
+        assert!(breaker(yes), "{yes}");
+        assert!(no.is_empty() || !breaker(no), "{no}");
+    }
 }
 
 static CALLED: AtomicU32 = AtomicU32::new(0);

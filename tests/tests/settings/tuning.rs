@@ -6,7 +6,7 @@ use std::time::Duration;
 use resilient_runtime::{BreakerSettings, BreakerState, ErrorKind, InvalidSettings, KindSet, Registry, Retry};
 use resilient_tests::failure::Failure;
 
-use super::{GUARD, SECOND, TempFile, WITH_OWN, policy, start, variables};
+use super::{GUARD, SECOND, TempFile, WITH_OWN, policy, problems, start, variables};
 
 #[test]
 fn nothing_set_leaves_everything_as_it_was_compiled_in() {
@@ -116,6 +116,23 @@ fn a_stronger_value_begins_where_a_weaker_one_took_everything_away() {
     assert_eq!(list.retry, Some(Retry::new(2).base(2 * SECOND)));
     assert_eq!(list.breaker.map(|breaker| breaker.name), Some("make-eu"));
     assert_eq!(policy(&registry, "run.scenario").policy.breaker, None);
+}
+
+#[test]
+fn how_many_keys_are_told_apart_is_tuned_like_any_other_part() {
+    let file = TempFile::new("[tool.list_scenarios]\nbulkhead = { max_keys = 7 }\n[breaker.make-eu]\nmax_keys = 8\n");
+    let (started, registry) =
+        start(&[("RESILIENT_CONFIG", file.path()), ("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "9")]);
+    started.expect("nothing is wrong");
+    let list = policy(&registry, "list_scenarios");
+    assert_eq!(list.policy.bulkhead.expect("a bulkhead").settings.max_keys, 7);
+    assert_eq!(list.breaker.expect("a breaker").max_keys, 8);
+    assert_eq!(list.policy.rate_limit.expect("a limit").settings.max_keys, 9);
+    assert_eq!(
+        problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "0")]),
+        ["RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS: `rate_limit.max_keys`: expected 1 to \
+          100000, found 0"]
+    );
 }
 
 #[test]

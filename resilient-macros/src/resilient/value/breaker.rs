@@ -11,10 +11,23 @@ use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] =
-    &["name", "failures", "rate", "window", "min_calls", "slow", "slow_rate", "open", "probes", "successes", "key"];
+const KEYS: &[&str] = &[
+    "name",
+    "failures",
+    "rate",
+    "window",
+    "min_calls",
+    "slow",
+    "slow_rate",
+    "open",
+    "probes",
+    "successes",
+    "key",
+    "max_keys",
+];
 
 #[derive(Debug, Clone, Default, FromMeta)]
+#[expect(clippy::struct_field_names, reason = "the fields are the words of the attribute")]
 struct Keys {
     #[darling(default)]
     name: Option<Text>,
@@ -38,6 +51,8 @@ struct Keys {
     successes: Option<Count>,
     #[darling(default)]
     key: Option<Key>,
+    #[darling(default)]
+    max_keys: Option<Count>,
 }
 
 /// The value of `breaker`.
@@ -62,7 +77,7 @@ impl FromMeta for BreakerArgs {
         match item {
             Meta::List(list) => {
                 let key_span = list.path.span();
-                let keys = list::keys(list, KEYS, |keys, errors| {
+                let keys = list::keys(list, KEYS, |keys: Keys, errors| {
                     let (mut places, set) = (Places::default(), Set { keys, key_span });
                     let (name, settings) = set.lower(&mut places);
                     let problems = check_breaker(name.as_deref().unwrap_or("named"), Some(&settings));
@@ -116,8 +131,20 @@ impl Set {
 
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, BreakerSettings) {
-        let Keys { name, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, key: _ } =
-            &self.keys;
+        let Keys {
+            name,
+            failures,
+            rate,
+            window,
+            min_calls,
+            slow,
+            slow_rate,
+            open,
+            probes,
+            successes,
+            key: _,
+            max_keys,
+        } = &self.keys;
         let mut settings = BreakerSettings::new();
         places.put("breaker.name", self.key_span);
         let name = name.as_ref().map(|Text(At { value, span })| {
@@ -128,6 +155,7 @@ impl Set {
             ("breaker.failures", failures, &mut settings.failures),
             ("breaker.probes", probes, &mut settings.probes),
             ("breaker.successes", successes, &mut settings.successes),
+            ("breaker.max_keys", max_keys, &mut settings.max_keys),
         ] {
             if let Some(Count(At { value, span })) = given {
                 *setting = *value;
@@ -164,9 +192,21 @@ impl Set {
     /// Whether it only names a breaker, and perhaps what has one of its own: the settings are those
     /// that another place gives it.
     pub(crate) fn is_bare(&self) -> bool {
-        let Keys { name, failures, rate, window, min_calls, slow, slow_rate, open, probes, successes, key: _ } =
-            &self.keys;
-        let counts = [failures, min_calls, probes, successes].iter().all(|count| count.is_none());
+        let Keys {
+            name,
+            failures,
+            rate,
+            window,
+            min_calls,
+            slow,
+            slow_rate,
+            open,
+            probes,
+            successes,
+            key: _,
+            max_keys,
+        } = &self.keys;
+        let counts = [failures, min_calls, probes, successes, max_keys].iter().all(|count| count.is_none());
         let shares = [rate, slow_rate].iter().all(|share| share.is_none());
         name.is_some() && counts && shares && window.is_none() && slow.is_none() && open.is_none()
     }
@@ -176,6 +216,12 @@ impl Set {
         let (name, settings) = self.lower(&mut Places::default());
         let span = self.keys.name.as_ref().map_or(self.key_span, |name| name.0.span);
         (name.unwrap_or_else(|| tool.to_owned()), span, settings)
+    }
+
+    /// Where a bound on keys stands without a key, here or, by the name, elsewhere.
+    pub(crate) fn bound_without_key(&self) -> Option<Span> {
+        let Keys { key, name, max_keys, .. } = &self.keys;
+        max_keys.as_ref().filter(|_| key.is_none() && name.is_none()).map(|max_keys| max_keys.0.span)
     }
 
     /// The expression that gives each of its values a breaker of its own.

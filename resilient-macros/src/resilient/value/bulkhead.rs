@@ -10,9 +10,10 @@ use super::{At, Count, DurationArg, Key, Text, expected, quoted_count};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] = &["max", "queue", "wait", "name", "key"];
+const KEYS: &[&str] = &["max", "queue", "wait", "name", "key", "max_keys"];
 
 #[derive(Debug, Clone, Default, FromMeta)]
+#[expect(clippy::struct_field_names, reason = "the fields are the words of the attribute")]
 struct Keys {
     #[darling(default)]
     max: Option<Count>,
@@ -24,6 +25,8 @@ struct Keys {
     name: Option<Text>,
     #[darling(default)]
     key: Option<Key>,
+    #[darling(default)]
+    max_keys: Option<Count>,
 }
 
 /// The value of `bulkhead`.
@@ -73,7 +76,7 @@ impl BulkheadArgs {
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, BulkheadSettings) {
         // Without `..`, so that no key can be forgotten.
-        let Keys { max, queue, wait, name, key: _ } = &self.keys;
+        let Keys { max, queue, wait, name, key: _, max_keys } = &self.keys;
         places.put("bulkhead", self.span);
         let mut settings = BulkheadSettings::new(self.max);
         if let Some(max) = max {
@@ -87,11 +90,21 @@ impl BulkheadArgs {
             settings.wait = Some(*value);
             places.put("bulkhead.wait", *span);
         }
+        if let Some(Count(At { value, span })) = max_keys {
+            settings.max_keys = *value;
+            places.put("bulkhead.max_keys", *span);
+        }
         let name = name.as_ref().map(|Text(At { value, span })| {
             places.put("bulkhead.name", *span);
             value.clone()
         });
         (name, settings)
+    }
+
+    /// Where a bound on keys stands without a key, here or, by the name, elsewhere.
+    pub(crate) fn bound_without_key(&self) -> Option<Span> {
+        let Keys { key, name, max_keys, .. } = &self.keys;
+        max_keys.as_ref().filter(|_| key.is_none() && name.is_none()).map(|max_keys| max_keys.0.span)
     }
 
     /// The expression that gives each of its values a bulkhead of its own.

@@ -12,9 +12,10 @@ use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
-const KEYS: &[&str] = &["rate", "burst", "key", "name"];
+const KEYS: &[&str] = &["rate", "burst", "key", "max_keys", "name"];
 
 #[derive(Debug, Clone, Default, FromMeta)]
+#[expect(clippy::struct_field_names, reason = "the fields are the words of the attribute")]
 struct Keys {
     #[darling(default)]
     rate: Option<Rate>,
@@ -24,6 +25,8 @@ struct Keys {
     key: Option<KeyOrCaller>,
     #[darling(default)]
     name: Option<Text>,
+    #[darling(default)]
+    max_keys: Option<Count>,
 }
 
 /// The value of `rate_limit`.
@@ -73,7 +76,7 @@ impl RateLimitArgs {
     /// The name, if it says one, and the settings.
     pub(crate) fn lower(&self, places: &mut Places) -> (Option<String>, RateLimitSettings) {
         // Without `..`, so that no key can be forgotten.
-        let Keys { rate, burst, key: _, name } = &self.keys;
+        let Keys { rate, burst, key: _, name, max_keys } = &self.keys;
         places.put("rate_limit", self.span);
         let mut settings = self.rate;
         if let Some(rate) = rate {
@@ -83,11 +86,21 @@ impl RateLimitArgs {
             settings.burst = Some(*value);
             places.put("rate_limit.burst", *span);
         }
+        if let Some(Count(At { value, span })) = max_keys {
+            settings.max_keys = *value;
+            places.put("rate_limit.max_keys", *span);
+        }
         let name = name.as_ref().map(|Text(At { value, span })| {
             places.put("rate_limit.name", *span);
             value.clone()
         });
         (name, settings)
+    }
+
+    /// Where a bound on keys stands without a key, here or, by the name, elsewhere.
+    pub(crate) fn bound_without_key(&self) -> Option<Span> {
+        let Keys { key, name, max_keys, .. } = &self.keys;
+        max_keys.as_ref().filter(|_| key.is_none() && name.is_none()).map(|max_keys| max_keys.0.span)
     }
 
     /// Whether each caller has a limit of its own.

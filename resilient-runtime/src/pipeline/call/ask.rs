@@ -28,7 +28,11 @@ impl Call<'_> {
         if self.binding.is_limited
             && let Err(error) = self.check_rate()
         {
-            return Err(self.reject(LimitKind::RateLimit, error));
+            let limit = match error {
+                ResilienceError::Overloaded { limit, .. } => limit,
+                _ => LimitKind::RateLimit,
+            };
+            return Err(self.reject(limit, error));
         }
         self.as_mut().project().seldom.asks();
         match self.as_mut().ask_breaker()? {
@@ -137,7 +141,7 @@ impl Call<'_> {
     pub(super) fn reject(self: Pin<&mut Self>, limit: LimitKind, error: ResilienceError) -> Verdict {
         self.binding.statistics.rejected(match limit {
             LimitKind::Bulkhead => Rejected::Bulkhead,
-            LimitKind::RateLimit => Rejected::RateLimit,
+            LimitKind::RateLimit | LimitKind::RateLimitKeys => Rejected::RateLimit,
         });
         telemetry::limit_rejected(&self, limit);
         if self.last.is_some() {

@@ -97,6 +97,18 @@ async fn no_time_left() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 24: 2 mistakes
+#[resilient(bulkhead(max = 5, max_keys = 3), breaker(failures = 3, max_keys = 3))]
+async fn bounds_without_keys() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// rule 25: 2 mistakes
+#[resilient(rate_limit(rate = "1/1s", max_keys = 0))]
+async fn no_key_and_no_room() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
 struct Keyed;
 
 // rule 10: 3 mistakes
@@ -136,5 +148,5 @@ impl Wrong {
 fn main() {
     let _ = (wrong_shapes(), no_values(), parts_missing(), unknown(), two_spellings(), names(), no_slots());
     let _ = (nobody_queues(), queue_of_none(), no_period(), no_number(), no_calls(), zero_calls());
-    let _ = (long_and_empty(), longer_than_a_year(), no_time_left(), Keyed.answers(), Wrong.one(), Wrong.other());
+    let _ = (long_and_empty(), longer_than_a_year(), no_time_left(), bounds_without_keys(), no_key_and_no_room(), Keyed.answers(), Wrong.one(), Wrong.other());
 }

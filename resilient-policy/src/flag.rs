@@ -1,0 +1,39 @@
+//! Words for yes and no.
+
+/// Reads a switch as a variable has it: `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case.
+///
+/// # Errors
+/// A sentence that says what was expected.
+///
+/// ```
+/// assert_eq!(resilient_policy::parse_flag("Yes"), Ok(true));
+/// assert_eq!(resilient_policy::parse_flag(" off "), Ok(false));
+/// assert!(resilient_policy::parse_flag("2").is_err());
+/// ```
+pub fn parse_flag(text: &str) -> Result<bool, String> {
+    let is = |words: [&str; 4]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
+    if is(["1", "true", "yes", "on"]) {
+        Ok(true)
+    } else if is(["0", "false", "no", "off"]) {
+        Ok(false)
+    } else {
+        Err(format!("expected `true` or `false`, `1` or `0`, `yes` or `no`, `on` or `off`, found `{text}`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_read_in_any_of_the_usual_words_and_in_any_case() {
+        for (yes, no) in
+            [("1", "0"), ("true", "false"), ("TRUE", "False"), ("yes", "NO"), ("On", "oFF"), (" 1 ", "0\n")]
+        {
+            assert_eq!((parse_flag(yes), parse_flag(no)), (Ok(true), Ok(false)), "{yes} {no}");
+        }
+        for other in ["", "2", "01", "t", "y", "enabled", "truey", "none"] {
+            assert!(parse_flag(other).is_err_and(|why| why.ends_with(&format!("found `{other}`"))), "{other}");
+        }
+    }
+}

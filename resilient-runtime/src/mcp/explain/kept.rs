@@ -1,0 +1,87 @@
+//! The arguments of a call, until it is known whether they fit. rmcp consumes them.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+
+use rmcp::model::JsonObject;
+
+/// The most bytes of arguments that are kept. What is longer is refused in rmcp's own words.
+const LONGEST: usize = 1 << 20;
+/// The most bytes of room that stay with a thread.
+const LARGEST_SPARE: usize = 1 << 14;
+
+thread_local! {
+    /// Room that the calls of one thread use in turn, as arguments are kept to the first poll alone.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Arguments as JSON.
+#[derive(Debug)]
+pub(crate) struct Kept(Vec<u8>);
+
+impl Kept {
+    /// A copy of these, unless they are very long.
+    pub(crate) fn of(arguments: Option<&JsonObject>) -> Option<Self> {
+        let mut room = Room(SPARE.try_with(Cell::take).unwrap_or_default());
+        room.0.clear();
+        let kept = match arguments {
+            Some(arguments) => serde_json::to_writer(&mut room, arguments).is_ok(),
+            None => room.write_all(b"{}").is_ok(),
+        };
+        let copy = Self(room.0);
+        kept.then_some(copy)
+    }
+
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if self.0.capacity() <= LARGEST_SPARE {
+            // A thread that ends has no use for it.
+            let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.0)));
+        }
+    }
+}
+
+/// Room that does not grow beyond its bound.
+struct Room(Vec<u8>);
+
+impl Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn calls_in_turn_use_the_same_room_and_very_long_arguments_are_not_kept() {
+        let object = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
+        let first = Kept::of(Some(&object(json!({ "a": "x".repeat(100) })))).unwrap();
+        let room = first.json().as_ptr();
+        drop(first);
+        let second = Kept::of(Some(&object(json!({ "a": 1 })))).unwrap();
+        assert_eq!((second.json(), second.json().as_ptr()), (&br#"{"a":1}"#[..], room));
+        assert!(Kept::of(Some(&object(json!({ "a": "x".repeat(LONGEST) })))).is_none());
+        assert_eq!(Kept::of(None).unwrap().json(), b"{}");
+    }
+}

@@ -1,0 +1,180 @@
+//! serde's message about arguments in another order: the field, what was expected, what was received.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::secrets::Secrets;
+use super::{Misfit, Step, at};
+use crate::redact;
+
+/// The most characters of a received value.
+const RECEIVED: usize = 120;
+/// The most characters of a path.
+const PATH: usize = 200;
+/// The most characters of what was expected, and of a message in the author's own words.
+const EXPECTED: usize = 500;
+
+/// What is wrong with arguments.
+pub(super) struct Reason {
+    path: Vec<Step>,
+    what: What,
+}
+
+enum What {
+    Wrong { expected: String, received: String },
+    Missing,
+    Unknown { expected: String },
+    Other(String),
+}
+
+impl Reason {
+    pub(super) fn of(misfit: Misfit, arguments: &Value) -> Self {
+        let Misfit { mut path, said } = misfit;
+        let secrets = Secrets::of(arguments);
+        let what = if let Some(field) = between(&said, "missing field `", "`") {
+            path.push(Step::Key(field.into()));
+            What::Missing
+        } else if let Some((field, expected)) = unknown_field(&said) {
+            let field = Step::Key(field.into());
+            if path.last() != Some(&field) {
+                path.push(field);
+            }
+            What::Unknown { expected: expected.into() }
+        } else if let Some((received, expected)) = wrong(&said) {
+            // What was read into a buffer first, as for `flatten`, has lost the end of its path.
+            if let Some(mut rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
+                path.append(&mut rest);
+            }
+            let is_secret = secrets.are_at(&path) || secrets.are_in(&received);
+            let received =
+                if is_secret { kind_alone(&received, &secrets) } else { shortened(&redact::text(&received), RECEIVED) };
+            What::Wrong { expected: in_json(expected), received: in_json(&received) }
+        } else if secrets.are_at(&path) || secrets.are_in(&said) {
+            What::Other("the value was not accepted".into())
+        } else {
+            What::Other(redact::text(&said))
+        };
+        Self { path, what }
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        let whom = if self.path.is_empty() {
+            "the arguments".to_owned()
+        } else {
+            format!("argument `{}`", shortened(&redact::text(&shown(&self.path)), PATH))
+        };
+        match &self.what {
+            What::Wrong { expected, received } => {
+                format!("{whom}: expected {}, received {received}", shortened(expected, EXPECTED))
+            }
+            What::Missing => format!("{whom} is missing"),
+            What::Unknown { expected } => format!("{whom} is unknown: {}", shortened(expected, EXPECTED)),
+            What::Other(said) => format!("{whom}: {}", shortened(said, EXPECTED)),
+        }
+    }
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    text.strip_prefix(before)?.strip_suffix(after)
+}
+
+/// The field that is unknown, and which are known.
+fn unknown_field(said: &str) -> Option<(&str, &str)> {
+    let rest = said.strip_prefix("unknown field `")?;
+    let at = ["`, expected ", "`, there are no fields"].iter().find_map(|known| rest.rfind(known))?;
+    Some((rest.get(..at)?, rest.get(at..)?.strip_prefix("`, ")?))
+}
+
+/// What was received, and what was expected. The received value comes first and may hold anything.
+fn wrong(said: &str) -> Option<(String, &str)> {
+    let of = |word: &str| said.strip_prefix(word)?.rsplit_once(", expected ");
+    if let Some((received, expected)) = of("invalid type: ").or_else(|| of("invalid value: ")) {
+        return Some((received.into(), expected));
+    }
+    if let Some((length, expected)) = of("invalid length ") {
+        return Some((format!("length {length}"), expected));
+    }
+    let (variant, expected) = of("unknown variant ")?;
+    Some((format!("string {:?}", variant.trim_matches('`')), expected))
+}
+
+/// The way to the only value that serde would describe so.
+fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
+    fn search(value: &Value, received: &str, way: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+        let mut below = |step: Step, inner: &Value| {
+            way.push(step);
+            search(inner, received, way, found);
+            way.pop();
+        };
+        match value {
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, item)| below(Step::Index(index), item));
+            }
+            Value::Object(members) => members.iter().for_each(|(key, member)| below(Step::Key(key.clone()), member)),
+            scalar if describes(received, scalar) => found.push(way.clone()),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    search(value, received, &mut Vec::new(), &mut found);
+    found.pop().filter(|_| found.is_empty())
+}
+
+/// Whether these are serde's words for this value.
+fn describes(received: &str, value: &Value) -> bool {
+    match value {
+        Value::String(text) => received == format!("string {text:?}"),
+        Value::Number(number) => {
+            between(received, "integer `", "`").or_else(|| between(received, "floating point `", "`"))
+                == Some(&*number.to_string())
+        }
+        Value::Bool(value) => received == format!("boolean `{value}`"),
+        _ => false,
+    }
+}
+
+/// The kind of a received value, without the value.
+fn kind_alone(received: &str, secrets: &Secrets) -> String {
+    match received.split_once(['"', '`']) {
+        Some((kind, _)) => format!("{} {}", kind.trim(), redact::MASK),
+        // A type may name what it received as it likes.
+        None if secrets.are_in(received) => redact::MASK.into(),
+        None => received.into(),
+    }
+}
+
+/// Rust's and serde's words for kinds of values, as JSON has them.
+fn in_json(words: &str) -> String {
+    match words {
+        "map" | "a map" => "an object".into(),
+        "sequence" | "a sequence" => "an array".into(),
+        "unit" | "unit value" => "null".into(),
+        _ if words.starts_with("struct ") && !words.contains(" with ") => "an object".into(),
+        other => other.into(),
+    }
+}
+
+/// `items[3].id`
+fn shown(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        // Writing to a String cannot fail.
+        let _ = match step {
+            Step::Index(index) => write!(text, "[{index}]"),
+            Step::Key(key) if text.is_empty() => write!(text, "{key}"),
+            Step::Key(key) => write!(text, ".{key}"),
+        };
+    }
+    text
+}
+
+/// A text of at most so many characters: its beginning and its end.
+fn shortened(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let (head, tail) = (most * 2 / 3, most / 3);
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
+}
