@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use resilient_runtime::{
     Breaker, BreakerSettings, BreakerState, BreakerUse, BulkheadSettings, BulkheadUse, ErrorKind, Guard, KindSet,
-    LimitKind, Outcome, Policy, RateLimitSettings, RateLimitUse, Registry, Rejected, ResilienceError, Retry,
+    LimitKind, Outcome, Policy, Registry, ResilienceError, Retry,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -97,17 +97,14 @@ async fn each_key_of_a_guard_has_a_breaker_for_itself() {
 
 static SLOTS: Guard = Guard::new(
     "guarded-slots",
-    Policy::new()
-        .timeout(Duration::from_secs(20))
-        .bulkhead(BulkheadUse::new(BulkheadSettings::new(1).max_keys(2)))
-        .rate_limit(RateLimitUse::new(RateLimitSettings::new(2, Duration::from_secs(3_600)).max_keys(2))),
+    Policy::new().timeout(Duration::from_secs(20)).bulkhead(BulkheadUse::new(BulkheadSettings::new(1).max_keys(2))),
 );
 
 #[tokio::test(start_paused = true)]
 async fn each_key_of_a_guard_has_a_bulkhead_for_itself() {
     let registry = Arc::new(Registry::new());
     let ask = |tenant: &'static str, seconds| {
-        SLOTS.with().bulkhead_key(tenant).rate_limit_key(&seconds).call(move || async move {
+        SLOTS.with().bulkhead_key(tenant).call(move || async move {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             Ok::<_, Error>(tenant)
         })
@@ -118,25 +115,6 @@ async fn each_key_of_a_guard_has_a_bulkhead_for_itself() {
     assert_eq!((first, other, plain), (Ok("a"), Ok("b"), Ok("c")));
     let Err(Error::Resilience(full)) = second else { panic!("its slot is taken") };
     assert!(matches!(full, ResilienceError::Overloaded { limit: LimitKind::Bulkhead, .. }), "{full:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_key_of_a_guard_has_a_rate_limit_for_itself() {
-    let registry = Arc::new(Registry::new());
-    let ask = |tenant: u32| SLOTS.with().rate_limit_key(&tenant).call(|| async { Ok::<_, Error>(()) });
-    let limit = |answer| match answer {
-        Err(Error::Resilience(ResilienceError::Overloaded { limit, .. })) => Some(limit),
-        _ => None,
-    };
-    let asked = async {
-        for tenant in [1, 1, 2, 2, 3, 4] {
-            assert_eq!(ask(tenant).await, Ok(()), "{tenant}");
-        }
-        assert_eq!(limit(ask(1).await), Some(LimitKind::RateLimit), "it has used up its own");
-        assert_eq!(limit(ask(5).await), Some(LimitKind::RateLimitKeys), "what is beyond two shares one");
-    };
-    registry.clone().scope(asked).await;
-    assert_eq!(registry.function("guarded-slots").expect("bound").rejected(Rejected::RateLimit), 2);
 }
 
 static FEW: Guard = Guard::new(
@@ -167,18 +145,6 @@ async fn how_many_keys_have_a_breaker_or_a_bulkhead_of_their_own_can_be_set() {
         assert_eq!(fourth.expect_err("the third has the slot of all others").kind_name(), "overloaded");
     };
     registry.scope(asked).await;
-}
-
-#[test]
-fn a_bound_on_keys_that_is_out_of_range_is_refused() {
-    let policy = Policy::new()
-        .breaker(BreakerUse::with("bounded", BreakerSettings::new().max_keys(0)))
-        .bulkhead(BulkheadUse::new(BulkheadSettings::new(1).max_keys(100_001)))
-        .rate_limit(RateLimitUse::new(RateLimitSettings::new(1, Duration::from_secs(1)).max_keys(0)));
-    let refused = Guard::checked("bounded", policy).expect_err("three mistakes");
-    let mut paths: Vec<_> = refused.problems().iter().map(|problem| problem.path).collect();
-    paths.sort_unstable();
-    assert_eq!(paths, ["breaker.max_keys", "bulkhead.max_keys", "rate_limit.max_keys"]);
 }
 
 #[tokio::test(start_paused = true)]

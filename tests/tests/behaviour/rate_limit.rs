@@ -1,10 +1,12 @@
 //! The rate limit: whose calls are counted, and when the next one may come.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, LimitKind, McpError as _, Outcome, RateLimit, Registry, Rejected,
-    ResilienceError, ToolSnapshot, resilient,
+    Breaker, BreakerSettings, BreakerState, BreakerUse, BulkheadSettings, BulkheadUse, Guard, LimitKind, McpError as _,
+    Outcome, Policy, RateLimit, RateLimitSettings, RateLimitUse, Registry, Rejected, ResilienceError, ToolSnapshot,
+    resilient,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -262,4 +264,42 @@ async fn in_plain_code_a_check_takes_one_permission() {
         other => panic!("{other:?}"),
     }
     assert_eq!(PLAIN.check(), Ok(()));
+}
+
+static BY_TENANT: Guard = Guard::new(
+    "guarded-rate",
+    Policy::new()
+        .timeout(Duration::from_secs(20))
+        .rate_limit(RateLimitUse::new(RateLimitSettings::new(2, Duration::from_secs(3_600)).max_keys(2))),
+);
+
+#[tokio::test(start_paused = true)]
+async fn each_key_of_a_guard_has_a_rate_limit_for_itself() {
+    let registry = Arc::new(Registry::new());
+    let ask = |tenant: u32| BY_TENANT.with().rate_limit_key(&tenant).call(|| async { Ok::<_, Error>(()) });
+    let limit = |answer| match answer {
+        Err(Error::Resilience(ResilienceError::Overloaded { limit, .. })) => Some(limit),
+        _ => None,
+    };
+    let asked = async {
+        for tenant in [1, 1, 2, 2, 3, 4] {
+            assert_eq!(ask(tenant).await, Ok(()), "{tenant}");
+        }
+        assert_eq!(limit(ask(1).await), Some(LimitKind::RateLimit), "it has used up its own");
+        assert_eq!(limit(ask(5).await), Some(LimitKind::RateLimitKeys), "what is beyond two shares one");
+    };
+    registry.clone().scope(asked).await;
+    assert_eq!(registry.function("guarded-rate").expect("bound").rejected(Rejected::RateLimit), 2);
+}
+
+#[test]
+fn a_bound_on_keys_that_is_out_of_range_is_refused() {
+    let policy = Policy::new()
+        .breaker(BreakerUse::with("bounded", BreakerSettings::new().max_keys(0)))
+        .bulkhead(BulkheadUse::new(BulkheadSettings::new(1).max_keys(100_001)))
+        .rate_limit(RateLimitUse::new(RateLimitSettings::new(1, Duration::from_secs(1)).max_keys(0)));
+    let refused = Guard::checked("bounded", policy).expect_err("three mistakes");
+    let mut paths: Vec<_> = refused.problems().iter().map(|problem| problem.path).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["breaker.max_keys", "bulkhead.max_keys", "rate_limit.max_keys"]);
 }
