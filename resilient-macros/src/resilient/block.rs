@@ -146,7 +146,9 @@ impl Router {
     /// Reads the attribute and leaves in its place one that makes a router under a hidden name.
     fn take(attribute: Option<&mut Attribute>, errors: &mut darling::error::Accumulator) -> darling::Result<Self> {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
-        let mut router = Self { name: format_ident!("tool_router"), vis: Visibility::Inherited, server_handler: false };
+        let written_at = attribute.bracket_token.span.join();
+        let name = format_ident!("tool_router", span = Span::call_site().located_at(written_at));
+        let mut router = Self { name, vis: Visibility::Inherited, server_handler: false };
         let mut kept = Vec::new();
         for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"], errors) {
             let NestedMeta::Meta(meta) = &entry else {
@@ -190,6 +192,9 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
             impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
         }
     });
+    // The handler uses the shared router, not its copy. `allow(dead_code)` on the copy would hide that the type is
+    // never used.
+    let used = server_handler.then(|| quote!(let _ = Self::#name;));
     let tables = project.file.iter().flat_map(|file| &file.tools).filter_map(|(name, table)| {
         let place = table.place.as_ref()?.to_string();
         Some(quote!((#name, #place)))
@@ -201,11 +206,11 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
 
         impl #parameters #self_ty #where_clause {
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                #used
                 #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*])
             }
 
             #[doc = #doc]
-            #[allow(dead_code)]
             #vis fn #name() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
                 ::core::clone::Clone::clone(Self::#shared())
             }

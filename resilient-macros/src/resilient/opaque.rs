@@ -1,6 +1,6 @@
 //! An impl block as it was written: its head and its functions, their bodies left alone.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
@@ -18,6 +18,7 @@ pub(super) struct OpaqueImpl {
     /// The trait and `for`.
     pub(super) trait_: Option<(Type, Token![for])>,
     pub(super) self_ty: Type,
+    braces: Span,
     pub(super) members: Vec<Member>,
 }
 
@@ -40,12 +41,12 @@ impl Parse for OpaqueImpl {
         }
         generics.where_clause = input.parse::<Option<WhereClause>>()?;
         let content;
-        braced!(content in input);
+        let braces = braced!(content in input).span.join();
         let mut members = Vec::new();
         while !content.is_empty() {
             members.push(Member::parse(&content)?);
         }
-        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members })
+        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, braces, members })
     }
 }
 
@@ -89,7 +90,7 @@ impl Member {
             let token: TokenTree = input.parse()?;
             let ends = match &token {
                 TokenTree::Punct(punct) => punct.as_char() == ';',
-                TokenTree::Group(group) => group.delimiter() == proc_macro2::Delimiter::Brace,
+                TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
                 _ => false,
             };
             tokens.extend([token]);
@@ -103,18 +104,15 @@ impl Member {
 
 impl ToTokens for OpaqueImpl {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members } = self;
+        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, braces, members } = self;
         let (parameters, _, where_clause) = generics.split_for_impl();
         let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
         let members = members.iter().map(|member| match member {
             Member::Function(function) => expand::untouched(function),
             Member::Other(other) => other.clone(),
         });
-        tokens.extend(quote! {
-            #(#attrs)*
-            #unsafety #impl_token #parameters #trait_ #self_ty #where_clause {
-                #(#members)*
-            }
-        });
+        let mut members = Group::new(Delimiter::Brace, quote!(#(#members)*));
+        members.set_span(*braces);
+        tokens.extend(quote!(#(#attrs)* #unsafety #impl_token #parameters #trait_ #self_ty #where_clause #members));
     }
 }

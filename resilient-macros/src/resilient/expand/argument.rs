@@ -1,12 +1,12 @@
 //! The arguments of a function: kept between attempts, copied, looked at, given back their names.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Pat, PatType, Type};
 
 use super::super::function::{OpaqueFn, is_nameless, plain_name};
 use super::super::model::Plan;
-use super::super::span::{exactly, glue};
+use super::super::span::{exactly, glue, group_like};
 use super::super::value::plain;
 
 /// What is asked of the parameters before the first attempt.
@@ -164,11 +164,7 @@ fn seen_by_reference(pattern: TokenStream) -> TokenStream {
     let kept = pattern.into_iter().filter_map(|token| match token {
         TokenTree::Ident(word) if word == "mut" || word == "ref" => None,
         TokenTree::Punct(and) if and.as_char() == '&' => None,
-        TokenTree::Group(group) => {
-            let mut inner = Group::new(group.delimiter(), seen_by_reference(group.stream()));
-            inner.set_span(group.span());
-            Some(TokenTree::Group(inner))
-        }
+        TokenTree::Group(group) => Some(TokenTree::Group(group_like(&group, seen_by_reference(group.stream())))),
         other => Some(other),
     });
     kept.collect()
