@@ -43,25 +43,16 @@ pub(super) struct Argument<'a> {
     pub(super) name: Ident,
     /// That of what an attempt is given of it, where it is kept between attempts.
     part: Ident,
-    /// Whether its type is a type parameter of the function, or `impl Trait`.
-    is_generic: bool,
     pub(super) pattern: &'a Pat,
     pub(super) ty: &'a Type,
 }
 
 impl<'a> Argument<'a> {
     pub(super) fn all(function: &'a OpaqueFn) -> Vec<Self> {
-        let parameters: Vec<_> = function.sig.generics.type_params().map(|parameter| &parameter.ident).collect();
-        let is_generic = |ty: &Type| match ty {
-            Type::Path(path) => path.path.get_ident().is_some_and(|name| parameters.contains(&name)),
-            Type::ImplTrait(_) => true,
-            _ => false,
-        };
-        let arguments = function.arguments().enumerate();
-        arguments.map(|(index, argument)| Self::new(index, argument, is_generic(&argument.ty))).collect()
+        function.arguments().enumerate().map(|(index, argument)| Self::new(index, argument)).collect()
     }
 
-    fn new(index: usize, argument: &'a PatType, is_generic: bool) -> Self {
+    fn new(index: usize, argument: &'a PatType) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
         let (cfgs, lints): (Vec<_>, Vec<_>) = argument.attrs.iter().partition(|attr| is_cfg(attr));
         Self {
@@ -74,7 +65,6 @@ impl<'a> Argument<'a> {
                 .unwrap_or_else(|| hidden(format!("__argument_{index}"))),
             part: hidden(format!("__part_{index}")),
             lints,
-            is_generic,
             pattern: &argument.pat,
             ty: &argument.ty,
         }
@@ -85,14 +75,9 @@ impl<'a> Argument<'a> {
         matches!(self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }
 
-    /// A copy of what a reference to the argument points to. The bound of a type parameter is `Clone` itself,
-    /// which is what rustc then advises to add.
+    /// A copy of what a reference to the argument points to.
     pub(super) fn copy(&self, reference: &impl ToTokens, p: &TokenStream) -> TokenStream {
-        let at = glue(self.ty);
-        if self.is_generic {
-            return quote_spanned!(at=> ::core::clone::Clone::clone(#reference));
-        }
-        copy(reference, p, at)
+        copy(reference, p, glue(self.ty))
     }
 
     /// Gives the argument the user's name inside the body.

@@ -77,6 +77,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         (true, Some(Chain { steps, .. })) => quote_spanned!(at=> #p::repeat_or(__call, #work, __special, #steps)),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
+    let sides = chain.as_ref().map(|_| quote_spanned!(at=> let __sides = #p::sides(__special);));
 
     let OpaqueFn { attrs, vis, sig, .. } = function;
     let mut sig = sig.clone();
@@ -97,6 +98,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let block = quote_spanned!(at=>
         #watched #site #copies
         let __special = #special;
+        #sides
         let __call = #p::pin!(#p::Call::new(__site.entry() #sight #asked));
         #keep
         #run.await
@@ -130,7 +132,7 @@ fn request(
 /// What recognises an answer that its type alone does not tell.
 fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     if is_nameless(output) {
-        return quote_spanned!(at=> |_: &_| ::core::option::Option::None);
+        return quote_spanned!(at=> #p::Told::NONE);
     }
     quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
 }
