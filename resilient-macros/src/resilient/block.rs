@@ -14,6 +14,9 @@ use super::value::Setting;
 use super::{expand, handler, hooked, list, rules, shape, tool};
 use crate::project::Project;
 
+/// With this word rmcp accepts a block without tools.
+pub(super) const ALLOW_EMPTY: &str = "allow_empty";
+
 /// Expands the attribute on an impl block.
 pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
@@ -47,6 +50,11 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         Err(told) if twice => return Err(told),
         checked => checked.err(),
     };
+    if block.is_refused_as_empty(&block.attrs[router_at]) {
+        // rmcp says so, of the router that the user named.
+        let told = told.map(Error::write_errors);
+        return Ok(quote!(#block #told));
+    }
     let mut errors = Error::accumulator();
     let mut guarded = Vec::new();
     for member in &mut block.members {
@@ -57,7 +65,10 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         }
     }
     let router = Router::take(block.attrs.get_mut(router_at), &mut errors);
-    let router = errors.handle(router);
+    let router = errors.handle(router).map(|mut router| {
+        router.is_doubtful |= block.has_half_typed_function();
+        router
+    });
     if let Err(more) = errors.finish() {
         told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
     }
@@ -140,6 +151,8 @@ struct Router {
     name: Ident,
     vis: Visibility,
     server_handler: bool,
+    /// Whether rmcp may refuse the block, and so make none of it.
+    is_doubtful: bool,
 }
 
 impl Router {
@@ -148,10 +161,11 @@ impl Router {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
         let written_at = attribute.bracket_token.span.join();
         let name = format_ident!("tool_router", span = Span::call_site().located_at(written_at));
-        let mut router = Self { name, vis: Visibility::Inherited, server_handler: false };
+        let mut router = Self { name, vis: Visibility::Inherited, server_handler: false, is_doubtful: false };
         let mut kept = Vec::new();
         for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"], errors) {
             let NestedMeta::Meta(meta) = &entry else {
+                router.is_doubtful = true;
                 kept.push(entry.to_token_stream());
                 continue;
             };
@@ -162,6 +176,7 @@ impl Router {
             } else if meta.path().is_ident("server_handler") {
                 router.server_handler = <bool as darling::FromMeta>::from_meta(meta)?;
             } else {
+                router.is_doubtful |= !meta.path().is_ident(ALLOW_EMPTY);
                 kept.push(entry.to_token_stream());
             }
         }
@@ -175,12 +190,31 @@ impl Router {
     }
 }
 
+/// Stands in for what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
+/// not, its own functions come first.
+fn unbuilt(block: &OpaqueImpl, built: &Ident, guarded: &[Ident], p: &TokenStream) -> TokenStream {
+    let OpaqueImpl { generics, self_ty, .. } = block;
+    let (parameters, _, where_clause) = generics.split_for_impl();
+    quote! {
+        #[allow(dead_code)]
+        trait __Unbuilt: ::core::marker::Sized {
+            fn #built() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                loop {}
+            }
+            #(fn #guarded() -> &'static #p::Site {
+                loop {}
+            })*
+        }
+        impl #parameters __Unbuilt for #self_ty #where_clause {}
+    }
+}
+
 /// The block with its router under a hidden name, the public name as a copy of the shared one,
 /// and, where it was asked for, the handler that uses the shared one itself.
 fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Args, project: &Project) -> TokenStream {
     let krate = args.krate.clone().unwrap_or_default();
     let p = quote!(#krate::__private);
-    let Router { name, vis, server_handler } = router;
+    let Router { name, vis, server_handler, .. } = router;
     let label = syn::ext::IdentExt::unraw(name).to_string();
     let (built, shared) = (router.hidden("built"), router.hidden("shared"));
     let OpaqueImpl { generics, self_ty, .. } = block;
@@ -200,6 +234,7 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
         Some(quote!((#name, #place)))
     });
     let watched = project.watched();
+    let unbuilt = router.is_doubtful.then(|| unbuilt(block, &built, guarded, &p));
     quote! {
         #block
         #watched
@@ -207,6 +242,7 @@ fn with_router(block: &OpaqueImpl, router: &Router, guarded: &[Ident], args: &Ar
         impl #parameters #self_ty #where_clause {
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
                 #used
+                #unbuilt
                 #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*])
             }
 

@@ -6,6 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
 
 use super::args::{self, Args};
+use super::block::ALLOW_EMPTY;
 use super::function::OpaqueFn;
 use super::{expand, shape, tool};
 
@@ -51,6 +52,24 @@ impl Parse for OpaqueImpl {
 }
 
 impl OpaqueImpl {
+    /// Whether rmcp makes no router of the block, since it has no tools.
+    pub(super) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
+        let has_tools = self.members.iter().any(|member| match member {
+            Member::Function(function) => function.attrs.iter().any(|attr| tool::last_is(attr, "tool")),
+            // rmcp may find a tool in what could not be read here.
+            Member::Other(_) => member.is_half_typed_function(),
+        });
+        let may_be_empty = match &router.meta {
+            Meta::List(list) => list.tokens.to_string().contains(ALLOW_EMPTY),
+            _ => false,
+        };
+        !has_tools && !may_be_empty
+    }
+
+    pub(super) fn has_half_typed_function(&self) -> bool {
+        self.members.iter().any(Member::is_half_typed_function)
+    }
+
     /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
     /// tell themselves.
     pub(super) fn tools(&self) -> Vec<(String, Args)> {
@@ -78,6 +97,11 @@ impl OpaqueImpl {
 }
 
 impl Member {
+    fn is_half_typed_function(&self) -> bool {
+        let Self::Other(tokens) = self else { return false };
+        tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+    }
+
     /// A function, or whatever comes up to a `;` or the end of a pair of braces.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ahead = input.fork();
