@@ -125,7 +125,10 @@ mod tests {
     fn a_renamed_runtime_is_found_wherever_it_is_declared() {
         for (text, name) in [
             ("[dependencies]\nshield = { package = \"resilient-runtime\", version = \"1\" }", Some("shield")),
-            ("[dev-dependencies]\nthe-shield = { package = \"resilient-runtime\", version = \"1\" }", Some("the_shield")),
+            (
+                "[dev-dependencies]\nthe-shield = { package = \"resilient-runtime\", version = \"1\" }",
+                Some("the_shield"),
+            ),
             ("[target.'cfg(unix)'.dependencies]\nshield = { package = \"resilient-runtime\" }", Some("shield")),
             ("[dependencies]\nshield = { workspace = true }", Some("shield")),
             ("[dependencies]\nshield.workspace = true\nresilient-runtime = \"1\"", None),

@@ -63,8 +63,9 @@ pub(super) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     if let Some(receiver) = function.sig.receiver()
         && !function.receiver_can_be_shared()
     {
-        let message =
-            format!("`retry` may call the body again, which a receiver other than `&self` does not allow; take `&self`, {REFUSE}");
+        let message = format!(
+            "`retry` may call the body again, which a receiver other than `&self` does not allow; take `&self`, {REFUSE}"
+        );
         errors.push(Error::custom(message).with_span(&receiver.self_token));
     }
     for argument in function.arguments() {

@@ -72,12 +72,7 @@ impl<G, E> Step<G, E> for End {
 
     fn forget(&self) {}
 
-    fn poll_serve(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut Chance<E>,
-        _: &mut Option<E>,
-    ) -> Poll<Option<G>> {
+    fn poll_serve(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut Chance<E>, _: &mut Option<E>) -> Poll<Option<G>> {
         Poll::Ready(None)
     }
 }

@@ -123,7 +123,11 @@ where
 }
 
 /// Runs a call to its answer, or to that of the chain.
-async fn or<R: Fallible>(mut call: Pin<&mut Call<'_>>, mut body: Pin<&mut impl Keeps<R>>, chain: impl Step<R::Good, R::Error>) -> R {
+async fn or<R: Fallible>(
+    mut call: Pin<&mut Call<'_>>,
+    mut body: Pin<&mut impl Keeps<R>>,
+    chain: impl Step<R::Good, R::Error>,
+) -> R {
     call.as_mut().begin_call();
     let verdict = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
     context::within(call.given(), async {
