@@ -21,7 +21,8 @@ impl Manifest {
     /// The manifest of the crate that is being compiled.
     pub(crate) fn current() -> Arc<Self> {
         static KNOWN: Mutex<Option<(PathBuf, String, Arc<Manifest>)>> = Mutex::new(None);
-        let folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        // What is expanded in a test of this crate belongs to no crate.
+        let folder = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| !cfg!(test)).map(PathBuf::from);
         let read = folder.and_then(|folder| Some((std::fs::read_to_string(folder.join("Cargo.toml")).ok()?, folder)));
         let Some((text, folder)) = read else { return Arc::default() };
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);

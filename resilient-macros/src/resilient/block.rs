@@ -50,7 +50,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         Err(told) if twice => return Err(told),
         checked => checked.err(),
     };
-    if block.is_refused_as_empty(&block.attrs[router_at]) {
+    if block.attrs.get(router_at).is_some_and(|router| block.is_refused_as_empty(router)) {
         // rmcp says so, of the router that the user named.
         let told = told.map(Error::write_errors);
         return Ok(quote!(#block #told));

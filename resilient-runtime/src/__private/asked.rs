@@ -7,7 +7,6 @@ use crate::site::Site;
 
 impl<T> NeededAgain<'_, T> {
     /// Last choice: no request.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
     #[must_use]
     pub const fn __context(&self, _: &Site) -> Option<CallContext> {
         None

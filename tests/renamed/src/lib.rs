@@ -144,6 +144,12 @@ impl Split {
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Split {}
 
+/// The server with a handler of its own.
+#[must_use]
+pub fn split() -> impl ServerHandler {
+    Split
+}
+
 /// What goes wrong, without a word about where the runtime is.
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("unnamed")]
@@ -153,10 +159,13 @@ pub struct Unnamed(#[from] ResilienceError);
 /// A function that does not say where the runtime is.
 ///
 /// # Errors
-/// Always.
+/// For the number 1.
 #[resilient(retry(max = 1, base = "1ms"), read_only, fallback = value(8))]
 pub async fn unnamed(number: u32) -> Result<u32, Unnamed> {
-    Err(Unnamed(ResilienceError::Panicked))
+    if number == 1 {
+        return Err(Unnamed(ResilienceError::Panicked));
+    }
+    Ok(number)
 }
 
 /// A server that does not say where the runtime is.
