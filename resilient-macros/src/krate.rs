@@ -1,17 +1,27 @@
 //! `crate = ::path`: where the generated code finds the runtime.
 
 use darling::FromMeta;
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::{Expr, Meta, Path};
+
+use crate::manifest::Manifest;
 
 /// The path to `resilient-runtime` as generated code names it.
 #[derive(Debug, Clone)]
 pub(crate) struct Krate(TokenStream);
 
 impl Default for Krate {
+    /// The runtime under the name that the crate's `Cargo.toml` gives it.
     fn default() -> Self {
-        Self(quote!(::resilient_runtime))
+        match Manifest::current().other_name_of_the_runtime() {
+            Some(name) => {
+                let name = Ident::new(name, Span::call_site());
+                Self(quote!(::#name))
+            }
+            None => Self(quote!(::resilient_runtime)),
+        }
     }
 }
 
@@ -21,6 +31,7 @@ impl Krate {
         let absolute =
             path.leading_colon.is_some() || path.segments.first().is_some_and(|first| first.ident == "crate");
         if absolute {
+            Self::check_dependency(path)?;
             Ok(Self(path.to_token_stream()))
         } else {
             Err(darling::Error::custom(Self::relative(path)).with_span(path))
@@ -29,6 +40,21 @@ impl Krate {
 }
 
 impl Krate {
+    /// A crate that `Cargo.toml` does not name would be missed by rustc at each token that needs it.
+    fn check_dependency(path: &Path) -> darling::Result<()> {
+        let manifest = Manifest::current();
+        let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_some()) else { return Ok(()) };
+        let name = first.ident.unraw().to_string();
+        if !manifest.lacks(&name) {
+            return Ok(());
+        }
+        let message = match manifest.runtime() {
+            Some(runtime) => format!("`{name}` is no dependency in `Cargo.toml`; write `{runtime}`"),
+            None => format!("`{name}` is no dependency in `Cargo.toml`; expected the crate that has the runtime"),
+        };
+        Err(darling::Error::custom(message).with_span(&first.ident))
+    }
+
     /// What is wrong with a path that means something else in another module.
     fn relative(path: &Path) -> String {
         // The message points at the first segment alone, so it can only say what stands in its place.

@@ -5,6 +5,7 @@
 mod fuzz;
 mod krate;
 mod literal;
+mod manifest;
 mod mcp_error;
 mod project;
 mod resilient;
@@ -58,7 +59,7 @@ use proc_macro::TokenStream;
 /// | `log_args` | `log_args(req.team_id, req.limit)`: what of the arguments the log shows | none of them |
 /// | `name` | `"name"`: what statistics and logs call it | the tool's name, or the function's path |
 /// | `skip` | alone, on a tool: nothing but the hook | |
-/// | `crate` | `::path`: where the runtime is | `::resilient_runtime` |
+/// | `crate` | `::path`: where the runtime is | the name that `Cargo.toml` gives to `resilient-runtime` |
 ///
 /// A method's own key replaces the block's whole; `key = none` refuses it. A tool that is not
 /// `async`, or returns neither a `Result` nor a `CallToolResult` or `CallToolResponse`, has no way

@@ -38,13 +38,13 @@ impl KeyedHash {
     note = "for `fallback = cached` on a function that is no tool: say what tells its calls apart with \
             `cache(key = ..)`"
 )]
-pub trait Telling {
+pub trait PartitionKey {
     /// Adds its bytes.
     fn tell(&self, to: &mut Collected);
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Hash + ?Sized> Telling for T {
+impl<T: Hash + ?Sized> PartitionKey for T {
     fn tell(&self, to: &mut Collected) {
         self.hash(to);
     }
@@ -56,7 +56,7 @@ pub struct Collected(Vec<u8>);
 
 impl Collected {
     /// Adds a value.
-    pub fn add<T: Telling + ?Sized>(&mut self, value: &T) {
+    pub fn add<T: PartitionKey + ?Sized>(&mut self, value: &T) {
         value.tell(self);
         // Values are told apart even where their own bytes do not end themselves.
         self.0.extend_from_slice(&[0xff, 0x00]);

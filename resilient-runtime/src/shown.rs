@@ -15,7 +15,7 @@ const MOST: usize = 4_096;
     label = "expected something that is `Display`",
     note = "write something of it that is, such as an id: `log_args(request.id)`, or `format!(\"{{:?}}\", ..)`"
 )]
-pub trait Showing {
+pub trait LogValue {
     /// Writes it, as far as there is room.
     ///
     /// # Errors
@@ -24,7 +24,7 @@ pub trait Showing {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Display + ?Sized> Showing for T {
+impl<T: Display + ?Sized> LogValue for T {
     fn show(&self, to: &mut Shown) -> fmt::Result {
         write!(to, "{self}")
     }
@@ -36,7 +36,7 @@ pub struct Shown(String);
 
 impl Shown {
     /// Adds an argument.
-    pub fn add<T: Showing + ?Sized>(&mut self, name: &str, value: &T) {
+    pub fn add<T: LogValue + ?Sized>(&mut self, name: &str, value: &T) {
         let separator = if self.0.is_empty() { "" } else { " " };
         // Whatever it has written until there was no more room is shown.
         let _ = write!(self, "{separator}{name}=").and_then(|()| value.show(self));

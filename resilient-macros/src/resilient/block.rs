@@ -16,6 +16,9 @@ use super::{expand, handler, hooked, list, rules, shape, tool};
 use crate::krate::Krate;
 use crate::project::Project;
 
+/// With this word rmcp accepts a block without tools.
+pub(super) const ALLOW_EMPTY: &str = "allow_empty";
+
 /// Expands the attribute on an impl block.
 pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
@@ -49,6 +52,11 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         Err(told) if twice => return Err(told),
         checked => checked.err(),
     };
+    if block.attrs.get(router_at).is_some_and(|router| block.is_refused_as_empty(router)) {
+        // rmcp says so, of the router that the user named.
+        let told = told.map(Error::write_errors);
+        return Ok(quote!(#block #told));
+    }
     let mut errors = Error::accumulator();
     let explained = explained(&block, &args.krate.clone().unwrap_or_default());
     let (explained, functions): (Vec<_>, Vec<_>) = explained.into_iter().unzip();
@@ -62,7 +70,10 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         }
     }
     let router = Router::take(block.attrs.get_mut(router_at), &mut errors);
-    let router = errors.handle(router);
+    let router = errors.handle(router).map(|mut router| {
+        router.is_doubtful |= block.has_half_typed_function();
+        router
+    });
     if let Err(more) = errors.finish() {
         told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
     }
@@ -188,16 +199,21 @@ struct Router {
     name: Ident,
     vis: Visibility,
     server_handler: bool,
+    /// Whether rmcp may refuse the block, and so make none of it.
+    is_doubtful: bool,
 }
 
 impl Router {
     /// Reads the attribute and leaves in its place one that makes a router under a hidden name.
     fn take(attribute: Option<&mut Attribute>, errors: &mut darling::error::Accumulator) -> darling::Result<Self> {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
-        let mut router = Self { name: format_ident!("tool_router"), vis: Visibility::Inherited, server_handler: false };
+        let written_at = attribute.bracket_token.span.join();
+        let name = format_ident!("tool_router", span = Span::call_site().located_at(written_at));
+        let mut router = Self { name, vis: Visibility::Inherited, server_handler: false, is_doubtful: false };
         let mut kept = Vec::new();
         for entry in list::of_rmcp(&attribute.meta, &["router", "vis", "server_handler"], errors) {
             let NestedMeta::Meta(meta) = &entry else {
+                router.is_doubtful = true;
                 kept.push(entry.to_token_stream());
                 continue;
             };
@@ -208,6 +224,7 @@ impl Router {
             } else if meta.path().is_ident("server_handler") {
                 router.server_handler = <bool as darling::FromMeta>::from_meta(meta)?;
             } else {
+                router.is_doubtful |= !meta.path().is_ident(ALLOW_EMPTY);
                 kept.push(entry.to_token_stream());
             }
         }
@@ -218,6 +235,31 @@ impl Router {
 
     fn hidden(&self, what: &str) -> Ident {
         format_ident!("__resilient_{}_{what}", syn::ext::IdentExt::unraw(&self.name), span = Span::call_site())
+    }
+}
+
+/// Stands in for what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
+/// not, its own functions come first.
+fn unbuilt(
+    block: &OpaqueImpl,
+    built: &Ident,
+    (guarded, explained): (&[Ident], &[Ident]),
+    p: &TokenStream,
+) -> TokenStream {
+    let OpaqueImpl { generics, self_ty, .. } = block;
+    let (parameters, _, where_clause) = generics.split_for_impl();
+    quote! {
+        #[allow(dead_code)]
+        trait __Unbuilt: ::core::marker::Sized {
+            fn #built() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                loop {}
+            }
+            #(fn #guarded() -> &'static #p::Site {
+                loop {}
+            })*
+            #(fn #explained<T>(_: T, _: &mut #p::Explanations) {})*
+        }
+        impl #parameters __Unbuilt for #self_ty #where_clause {}
     }
 }
 
@@ -234,7 +276,7 @@ fn with_router(
 ) -> TokenStream {
     let krate = args.krate.clone().unwrap_or_default();
     let p = quote!(#krate::__private);
-    let Router { name, vis, server_handler } = router;
+    let Router { name, vis, server_handler, .. } = router;
     let label = syn::ext::IdentExt::unraw(name).to_string();
     let (built, shared) = (router.hidden("built"), router.hidden("shared"));
     let OpaqueImpl { generics, self_ty, .. } = block;
@@ -246,24 +288,29 @@ fn with_router(
             impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
         }
     });
+    // The handler uses the shared router, not its copy. `allow(dead_code)` on the copy would hide that the type is
+    // never used.
+    let used = server_handler.then(|| quote!(let _ = Self::#name;));
     let tables = project.file.iter().flat_map(|file| &file.tools).filter_map(|(name, table)| {
         let place = table.place.as_ref()?.to_string();
         Some(quote!((#name, #place)))
     });
     let watched = project.watched();
+    let unbuilt = router.is_doubtful.then(|| unbuilt(block, &built, (guarded, explained), &p));
     quote! {
         #block
         #watched
 
         impl #parameters #self_ty #where_clause {
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                #used
+                #unbuilt
                 #p::shared(#label, Self::#built, &[#(Self::#guarded),*], &[#(#tables),*], |__all| {
                     #(Self::#explained(#p::Explained::HERE, __all);)*
                 })
             }
 
             #[doc = #doc]
-            #[allow(dead_code)]
             #vis fn #name() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
                 ::core::clone::Clone::clone(Self::#shared())
             }

@@ -61,6 +61,11 @@ impl OpaqueFn {
         })
     }
 
+    /// Whether `#[async_trait]` has rewritten the function: it names a lifetime after itself.
+    pub(super) fn is_of_async_trait(&self) -> bool {
+        self.sig.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "async_trait")
+    }
+
     /// What rmcp's `#[tool]` makes of an `async fn`: a boxed future, by its return type.
     pub(super) fn is_boxed_already(&self) -> bool {
         let Some(Type::Path(path)) = self.output() else { return false };

@@ -3,7 +3,7 @@
 
 use darling::Error;
 use darling::error::Accumulator;
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::{AttrStyle, Attribute, Meta, Type};
@@ -11,7 +11,7 @@ use syn::{AttrStyle, Attribute, Meta, Type};
 use super::args::{self, Args, Inherited};
 use super::function::OpaqueFn;
 use super::model::{Enforced, Plan};
-use super::span::glue;
+use super::span::{glue, group_like};
 use super::tool::{self, Tool};
 use super::{expand, list, model, shape};
 use crate::project::Project;
@@ -126,12 +126,10 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
         quote_spanned!(at=> __shown.add(#name, &(#shown));)
     });
     let body = function.body.stream();
-    let mut group = Group::new(
-        function.body.delimiter(),
+    function.body = group_like(
+        &function.body,
         quote_spanned!(at=> Self::#owner().entry().log_args(|__shown| { #(#shown)* }).show(); #body),
     );
-    group.set_span(function.body.span());
-    function.body = group;
     function
 }
 
@@ -204,9 +202,7 @@ pub(super) fn hoisted(mut function: OpaqueFn) -> OpaqueFn {
     if inner.is_empty() {
         return function;
     }
-    let mut body = Group::new(function.body.delimiter(), rest);
-    body.set_span(function.body.span());
-    function.body = body;
+    function.body = group_like(&function.body, rest);
     let (docs, others): (Vec<_>, Vec<_>) = inner.into_iter().partition(|attr| attr.path().is_ident("doc"));
     function.attrs = others.into_iter().chain(function.attrs).chain(docs).collect();
     function

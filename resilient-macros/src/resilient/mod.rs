@@ -5,6 +5,7 @@ mod args;
 mod block;
 mod expand;
 mod function;
+mod half_typed;
 mod handler;
 mod hooked;
 mod layers;
@@ -63,7 +64,12 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
 fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
     let mut errors = Error::accumulator();
     let mut args = args::parse(attribute.clone(), &mut errors);
-    let Some(mut function) = errors.handle(syn::parse2::<OpaqueFn>(item).map_err(Error::from)) else {
+    let parsed = match syn::parse2::<OpaqueFn>(item.clone()) {
+        // rustc has seen it too, says so at the same token, and is about to see it once more.
+        Err(_) if half_typed::has_parameter_without_type(&item) => return errors.finish_with(item),
+        parsed => parsed.map_err(Error::from),
+    };
+    let Some(mut function) = errors.handle(parsed) else {
         return errors.finish_with(TokenStream::new());
     };
     hooked::take_in(&mut args, &mut function);

@@ -1,11 +1,12 @@
 //! An impl block as it was written: its head and its functions, their bodies left alone.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
 
 use super::args::{self, Args};
+use super::block::ALLOW_EMPTY;
 use super::function::OpaqueFn;
 use super::{expand, shape, tool};
 
@@ -18,6 +19,7 @@ pub(super) struct OpaqueImpl {
     /// The trait and `for`.
     pub(super) trait_: Option<(Type, Token![for])>,
     pub(super) self_ty: Type,
+    braces: Span,
     pub(super) members: Vec<Member>,
 }
 
@@ -40,16 +42,34 @@ impl Parse for OpaqueImpl {
         }
         generics.where_clause = input.parse::<Option<WhereClause>>()?;
         let content;
-        braced!(content in input);
+        let braces = braced!(content in input).span.join();
         let mut members = Vec::new();
         while !content.is_empty() {
             members.push(Member::parse(&content)?);
         }
-        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members })
+        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, braces, members })
     }
 }
 
 impl OpaqueImpl {
+    /// Whether rmcp makes no router of the block, since it has no tools.
+    pub(super) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
+        let has_tools = self.members.iter().any(|member| match member {
+            Member::Function(function) => function.attrs.iter().any(|attr| tool::last_is(attr, "tool")),
+            // rmcp may find a tool in what could not be read here.
+            Member::Other(_) => member.is_half_typed_function(),
+        });
+        let may_be_empty = match &router.meta {
+            Meta::List(list) => list.tokens.to_string().contains(ALLOW_EMPTY),
+            _ => false,
+        };
+        !has_tools && !may_be_empty
+    }
+
+    pub(super) fn has_half_typed_function(&self) -> bool {
+        self.members.iter().any(Member::is_half_typed_function)
+    }
+
     /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
     /// tell themselves.
     pub(super) fn tools(&self) -> Vec<(String, Args)> {
@@ -77,6 +97,11 @@ impl OpaqueImpl {
 }
 
 impl Member {
+    fn is_half_typed_function(&self) -> bool {
+        let Self::Other(tokens) = self else { return false };
+        tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+    }
+
     /// A function, or whatever comes up to a `;` or the end of a pair of braces.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ahead = input.fork();
@@ -89,7 +114,7 @@ impl Member {
             let token: TokenTree = input.parse()?;
             let ends = match &token {
                 TokenTree::Punct(punct) => punct.as_char() == ';',
-                TokenTree::Group(group) => group.delimiter() == proc_macro2::Delimiter::Brace,
+                TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
                 _ => false,
             };
             tokens.extend([token]);
@@ -103,18 +128,15 @@ impl Member {
 
 impl ToTokens for OpaqueImpl {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, members } = self;
+        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, braces, members } = self;
         let (parameters, _, where_clause) = generics.split_for_impl();
         let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
         let members = members.iter().map(|member| match member {
             Member::Function(function) => expand::untouched(function),
             Member::Other(other) => other.clone(),
         });
-        tokens.extend(quote! {
-            #(#attrs)*
-            #unsafety #impl_token #parameters #trait_ #self_ty #where_clause {
-                #(#members)*
-            }
-        });
+        let mut members = Group::new(Delimiter::Brace, quote!(#(#members)*));
+        members.set_span(*braces);
+        tokens.extend(quote!(#(#attrs)* #unsafety #impl_token #parameters #trait_ #self_ty #where_clause #members));
     }
 }

@@ -3,7 +3,7 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
-use syn::{Attribute, Type};
+use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypePath};
 
 use super::function::OpaqueFn;
 use super::tool::{self, Tool};
@@ -11,8 +11,13 @@ use super::value::Word;
 
 pub(super) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
     if function.is_boxed_already() {
-        let message = "place `#[resilient]` above `#[tool]` or `#[prompt]`: below it, the function and its annotations \
-                       are no longer to be seen";
+        let message = if function.is_of_async_trait() {
+            "`#[async_trait]` has already made a boxed future of this method, which cannot be guarded; move the body \
+             into an `async fn` with `#[resilient]` outside of the trait, and call that here"
+        } else {
+            "place `#[resilient]` above `#[tool]` or `#[prompt]`: below it, the function and its annotations are no \
+             longer to be seen"
+        };
         errors.push(Error::custom(message).with_span(&Span::call_site()));
         return;
     }
@@ -54,23 +59,42 @@ pub(super) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, erro
 
 /// An attempt that used something up, or changed it, leaves nothing for the next one.
 pub(super) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
+    const REFUSE: &str = "or refuse the retries with `retry = none`";
     if let Some(receiver) = function.sig.receiver()
         && !function.receiver_can_be_shared()
     {
-        errors.push(
-            Error::custom("`retry` may call the body again, so the receiver must be `&self`")
-                .with_span(&receiver.self_token),
+        let message = format!(
+            "`retry` may call the body again, which a receiver other than `&self` does not allow; take `&self`, {REFUSE}"
         );
+        errors.push(Error::custom(message).with_span(&receiver.self_token));
     }
     for argument in function.arguments() {
-        if let Type::Reference(reference) = &*argument.ty
-            && reference.mutability.is_some()
-        {
-            let message = "`retry` may call the body again, and this attempt may have changed the argument; take it by \
-                           value or by `&`";
-            errors.push(Error::custom(message).with_span(&argument.ty));
-        }
+        let why = match &*argument.ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                "this attempt may have changed the argument; take it by value or by `&`"
+            }
+            Type::Path(path) if is_boxed_closure(path) => {
+                "what is in a `Box<dyn ..>` cannot be copied; take an `Arc<dyn ..>` or a reference"
+            }
+            _ => continue,
+        };
+        let message = format!("`retry` may call the body again, and {why}, {REFUSE}");
+        errors.push(Error::custom(message).with_span(&argument.ty));
     }
+}
+
+/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. For a trait of its own it can.
+fn is_boxed_closure(path: &TypePath) -> bool {
+    const OF_STD: &[&str] = &["Any", "Error", "Fn", "FnMut", "FnOnce", "Future", "Iterator", "Read", "Write"];
+    let Some(last) = path.path.segments.last().filter(|last| last.ident == "Box") else { return false };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+    let Some(GenericArgument::Type(Type::TraitObject(object))) = arguments.args.first() else { return false };
+    object.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            bound.path.segments.last().is_some_and(|last| OF_STD.iter().any(|name| last.ident == name))
+        }
+        _ => false,
+    })
 }
 
 /// Whether a tool that only inherits can be guarded: it is `async`, and its return type looks like

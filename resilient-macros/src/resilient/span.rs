@@ -14,6 +14,13 @@ pub(super) fn line(span: Span) -> Option<u32> {
     u32::try_from(line).ok()
 }
 
+/// Other tokens between the brackets of this group.
+pub(super) fn group_like(group: &Group, tokens: TokenStream) -> Group {
+    let mut new = Group::new(group.delimiter(), tokens);
+    new.set_span(group.span());
+    new
+}
+
 /// The same tokens at another place, each with the names it could see before.
 pub(super) fn moved(tokens: TokenStream, place: Span) -> TokenStream {
     each_span(tokens, &|span| span.located_at(place))
@@ -30,7 +37,7 @@ fn each_span(tokens: TokenStream, change: &dyn Fn(Span) -> Span) -> TokenStream 
         .into_iter()
         .map(|token| match token {
             TokenTree::Group(group) => {
-                let mut new = Group::new(group.delimiter(), each_span(group.stream(), change));
+                let mut new = group_like(&group, each_span(group.stream(), change));
                 new.set_span(change(group.span()));
                 TokenTree::Group(new)
             }

@@ -1,13 +1,12 @@
 //! A tool that runs without the hook and takes the request's context as an argument: its id and
 //! its cancellation are then known all the same. Found by the argument's type, not by its name.
 
-use super::clone::Other;
+use super::clone::NeededAgain;
 use crate::context::CallContext;
 use crate::site::Site;
 
-impl<T> Other<'_, T> {
+impl<T> NeededAgain<'_, T> {
     /// Last choice: no request.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
     #[must_use]
     pub const fn __context(&self, _: &Site) -> Option<CallContext> {
         None

@@ -1,18 +1,10 @@
 //! Copies of arguments and answers, chosen by method resolution: `Clone` where there is one, by
-//! hand for the extractors of rmcp that have none, and for everything else an error that says why
-//! a copy is needed.
+//! hand for the extractors of rmcp that have none, and for everything else an error that names the
+//! type that has no `Clone`.
 //!
 //! Methods have two underscores, as a trait of the user's that is in scope may have them for every type.
 
 use std::ops::Deref;
-
-/// A type that can be handed to the body more than once.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be copied",
-    label = "a retry may call the body again, a fallback may need this after the body took it: it must be `Clone`",
-    note = "derive `Clone` for it, or remove `retry` and `fallback` from this function"
-)]
-pub trait Repeatable {}
 
 /// An argument or an answer. A method that this does not have for its type is looked for behind it.
 #[derive(Debug)]
@@ -20,16 +12,16 @@ pub struct Arg<'a, T>(Extractor<'a, T>);
 
 /// Second choice.
 #[derive(Debug)]
-pub struct Extractor<'a, T>(Other<'a, T>);
+pub struct Extractor<'a, T>(NeededAgain<'a, T>);
 
-/// Last choice.
+/// Last choice. rustc names it where there is no copy.
 #[derive(Debug)]
-pub struct Other<'a, T>(&'a T);
+pub struct NeededAgain<'a, T>(&'a T);
 
 impl<'a, T> Arg<'a, T> {
     /// Looks at an argument.
     pub const fn of(argument: &'a T) -> Self {
-        Self(Extractor(Other(argument)))
+        Self(Extractor(NeededAgain(argument)))
     }
 }
 
@@ -56,23 +48,21 @@ impl<'a, T> Deref for Arg<'a, T> {
 }
 
 impl<'a, T> Deref for Extractor<'a, T> {
-    type Target = Other<'a, T>;
+    type Target = NeededAgain<'a, T>;
 
-    fn deref(&self) -> &Other<'a, T> {
+    fn deref(&self) -> &NeededAgain<'a, T> {
         &self.0
     }
 }
 
-impl<T> Other<'_, T> {
-    /// Last choice: an error at the argument's type.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+impl<T> NeededAgain<'_, T> {
+    /// Last choice: an error at the argument's type. rustc shows the line of the bound with it.
     #[must_use]
     pub fn __copy(&self) -> T
     where
-        T: Repeatable,
+        T: Clone, // a retry or a fallback needs it again: derive `Clone`, or write `retry = none`, or drop the fallback
     {
-        // `Repeatable` has no implementation: this function cannot be instantiated.
-        std::process::abort()
+        self.0.clone()
     }
 }
 
@@ -86,10 +76,14 @@ mod extractors {
 
     macro_rules! by_field {
         ($($extractor:ident $(<$t:ident>)?),*) => {
-            $(impl$(<$t: Clone>)? Extractor<'_, $extractor$(<$t>)?> {
+            $(impl$(<$t>)? Extractor<'_, $extractor$(<$t>)?> {
                 /// Second choice: an extractor or answer of rmcp without `Clone` of its own.
                 #[must_use]
-                pub fn __copy(&self) -> $extractor$(<$t>)? {
+                pub fn __copy(&self) -> $extractor$(<$t>)?
+                $(where
+                    $t: Clone, // a retry or a fallback needs it again: derive `Clone`, or write `retry = none`
+                )?
+                {
                     $extractor(self.0.0.0.clone())
                 }
             })*

@@ -12,20 +12,21 @@ pub const fn clock_can_be_paused() -> bool {
     crate::clock::CAN_BE_PAUSED
 }
 
-pub use crate::keyed_hash::Collected;
+pub use crate::Breaker;
+pub use crate::keyed_hash::{Collected, PartitionKey};
 pub use crate::pipeline::{
-    Answer, Call, End, Fallible, FromResilience, Function, Limit, Meaning, Step, Then, Value, once, once_or, repeat,
-    repeat_or,
+    Answer, Call, End, Fallible, FromResilience, Function, Limit, Meaning, Sides, Special as Told, Step, Then, Value,
+    once, once_or, repeat, repeat_or, sides,
 };
-pub use crate::shown::Shown;
+pub use crate::shown::{LogValue, Shown};
 pub use crate::site::{Entry, Location, Site};
-pub use clone::{Arg, Next, Slot};
+pub use clone::{Arg, NeededAgain, Next, Slot};
 pub use derive::*;
 pub use resilient_policy::{
     BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
     Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
-pub use special::{Special, ordinary};
+pub use special::Special;
 
 pub use crate::__injected as injected;
 pub use std::pin::pin;

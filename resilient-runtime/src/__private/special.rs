@@ -34,12 +34,6 @@ impl<R> AnyAnswer<R> {
     }
 }
 
-/// An answer whose type has no name, such as one with `impl Trait` in it: none of those that are special.
-#[must_use]
-pub const fn ordinary<R>() -> pipeline::Special<R> {
-    pipeline::Special::NONE
-}
-
 #[cfg(feature = "rmcp")]
 mod results {
     use rmcp::model::{CallToolResponse, CallToolResult};

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::context::{CallContext, Principal, Request};
 use crate::keyed_hash::{Collected, KeyedHash};
-use crate::pipeline::{Chance, Fallible, Step};
+use crate::pipeline::{Chance, Sides, Step};
 use crate::registry::Registry;
 use crate::site::Site;
 
@@ -129,7 +129,10 @@ pub struct Cached<'a, C> {
 
 impl<'a, C> Cached<'a, C> {
     /// Keeps and serves answers under this key; `clone` copies one.
-    pub const fn new(site: &'a Site, key: Option<AnswerKey>, clone: C) -> Self {
+    pub const fn new<R, G, E>(_: Sides<R, G, E>, site: &'a Site, key: Option<AnswerKey>, clone: C) -> Self
+    where
+        C: Fn(&G) -> G,
+    {
         Self { site, key, clone }
     }
 
@@ -139,13 +142,12 @@ impl<'a, C> Cached<'a, C> {
     }
 }
 
-impl<R, C> Step<R> for Cached<'_, C>
+impl<G, E, C> Step<G, E> for Cached<'_, C>
 where
-    R: Fallible,
-    R::Good: Send + Sync + 'static,
-    C: Fn(&R::Good) -> R::Good,
+    G: Send + Sync + 'static,
+    C: Fn(&G) -> G,
 {
-    fn keep(&self, good: &R::Good) {
+    fn keep(&self, good: &G) {
         self.with_answers(|answers, key| answers.keep(key, Arc::new((self.clone)(good))));
     }
 
@@ -156,12 +158,12 @@ where
     fn poll_serve(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
-        chance: &mut Chance,
-        _: &mut Option<R::Error>,
-    ) -> Poll<Option<R::Good>> {
+        chance: &mut Chance<E>,
+        _: &mut Option<E>,
+    ) -> Poll<Option<G>> {
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
-            let good = answer.downcast_ref::<R::Good>()?;
+            let good = answer.downcast_ref::<G>()?;
             Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))
         });
         Poll::Ready(copied.map(|(good, age)| {

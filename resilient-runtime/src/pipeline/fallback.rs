@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::Special;
 use super::answer::{Fallible, Meaning};
 use super::body::barrier;
 use super::call::{Call, Verdict};
@@ -25,9 +26,12 @@ use crate::telemetry;
 /// It is polled by hand instead of being an `async fn`: for the future of a trait's function the
 /// compiler has to prove once more, with all lifetimes erased, that the function suits the answer,
 /// which fails for answers that borrow.
-pub trait Step<R: Fallible> {
+///
+/// Nothing is asked of the two types here: what is wrong with them is an error of the call as a whole, and would
+/// be one of each step as well.
+pub trait Step<G, E> {
     /// Takes note of a good answer.
-    fn keep(&self, good: &R::Good);
+    fn keep(&self, good: &G);
 
     /// Takes note that there is no such thing any more.
     fn forget(&self);
@@ -36,26 +40,39 @@ pub trait Step<R: Fallible> {
     fn poll_serve(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        chance: &mut Chance,
-        error: &mut Option<R::Error>,
-    ) -> Poll<Option<R::Good>>;
+        chance: &mut Chance<E>,
+        error: &mut Option<E>,
+    ) -> Poll<Option<G>>;
+}
+
+/// What a chain is about: the answer of a function, and the good answers and errors in it.
+#[derive(Debug)]
+pub struct Sides<R, G, E>(fn(R) -> Result<G, E>);
+
+impl<R, G, E> Clone for Sides<R, G, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, G, E> Copy for Sides<R, G, E> {}
+
+/// Those of a function with this answer. Asked once, so that an answer that cannot have a fallback is one error.
+#[must_use]
+pub const fn sides<R: Fallible>(_: Special<R>) -> Sides<R, R::Good, R::Error> {
+    Sides(R::open)
 }
 
 /// The end of a chain.
 #[derive(Debug)]
 pub struct End;
 
-impl<R: Fallible> Step<R> for End {
-    fn keep(&self, _: &R::Good) {}
+impl<G, E> Step<G, E> for End {
+    fn keep(&self, _: &G) {}
 
     fn forget(&self) {}
 
-    fn poll_serve(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut Chance,
-        _: &mut Option<R::Error>,
-    ) -> Poll<Option<R::Good>> {
+    fn poll_serve(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut Chance<E>, _: &mut Option<E>) -> Poll<Option<G>> {
         Poll::Ready(None)
     }
 }
@@ -79,8 +96,8 @@ impl<A, B> Then<A, B> {
     }
 }
 
-impl<R: Fallible, A: Step<R>, B: Step<R>> Step<R> for Then<A, B> {
-    fn keep(&self, good: &R::Good) {
+impl<G, E, A: Step<G, E>, B: Step<G, E>> Step<G, E> for Then<A, B> {
+    fn keep(&self, good: &G) {
         self.first.keep(good);
         self.rest.keep(good);
     }
@@ -93,9 +110,9 @@ impl<R: Fallible, A: Step<R>, B: Step<R>> Step<R> for Then<A, B> {
     fn poll_serve(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        chance: &mut Chance,
-        error: &mut Option<R::Error>,
-    ) -> Poll<Option<R::Good>> {
+        chance: &mut Chance<E>,
+        error: &mut Option<E>,
+    ) -> Poll<Option<G>> {
         let this = self.project();
         if !*this.is_at_rest {
             let answer = ready!(this.first.poll_serve(cx, chance, error));
@@ -110,41 +127,38 @@ impl<R: Fallible, A: Step<R>, B: Step<R>> Step<R> for Then<A, B> {
 
 /// A function of the user's, given the error and the time it has.
 #[derive(Debug)]
-pub struct Function<F, A> {
+pub struct Function<R, G, E, F, A> {
+    sides: Sides<R, G, E>,
     make: Option<F>,
     /// On the heap: few calls come here, and all of them would have to be large enough for it.
     running: Option<Pin<Box<A>>>,
 }
 
 // Never pinned itself: what makes the future is called, and the future is pinned where it is.
-impl<F, A> Unpin for Function<F, A> {}
+impl<R, G, E, F, A> Unpin for Function<R, G, E, F, A> {}
 
-impl<F, A> Function<F, A> {
+impl<R, G, E, F: FnOnce(E, Limit) -> A, A> Function<R, G, E, F, A> {
     /// The function that `make` calls, which hands the error back with the answer.
-    pub const fn new<E>(make: F) -> Self
-    where
-        F: FnOnce(E, Limit) -> A,
-    {
-        Self { make: Some(make), running: None }
+    pub const fn new(sides: Sides<R, G, E>, make: F) -> Self {
+        Self { sides, make: Some(make), running: None }
     }
 }
 
-impl<R, F, A> Step<R> for Function<F, A>
+impl<R, G, E, F, A> Step<G, E> for Function<R, G, E, F, A>
 where
-    R: Fallible,
-    F: FnOnce(R::Error, Limit) -> A,
-    A: Future<Output = (R::Error, Option<R>)>,
+    F: FnOnce(E, Limit) -> A,
+    A: Future<Output = (E, Option<R>)>,
 {
-    fn keep(&self, _: &R::Good) {}
+    fn keep(&self, _: &G) {}
 
     fn forget(&self) {}
 
     fn poll_serve(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        chance: &mut Chance,
-        error: &mut Option<R::Error>,
-    ) -> Poll<Option<R::Good>> {
+        chance: &mut Chance<E>,
+        error: &mut Option<E>,
+    ) -> Poll<Option<G>> {
         if chance.kind == ErrorKind::Overloaded {
             // It would only add to the load.
             return Poll::Ready(None);
@@ -159,7 +173,7 @@ where
             chance.cancelled = true;
             return Poll::Ready(None);
         }
-        Poll::Ready(match answer.map(Fallible::open) {
+        Poll::Ready(match answer.map(self.sides.0) {
             Some(Ok(good)) => {
                 chance.served = Some((Source::Function, None));
                 Some(good)
@@ -182,7 +196,10 @@ pub struct Value<F>(Option<F>);
 
 impl<F> Value<F> {
     /// What `make` makes.
-    pub const fn new(make: F) -> Self {
+    pub const fn new<R, G, E>(_: Sides<R, G, E>, make: F) -> Self
+    where
+        F: FnOnce() -> G,
+    {
         Self(Some(make))
     }
 }
@@ -190,17 +207,17 @@ impl<F> Value<F> {
 // Never pinned: what makes the value is called, not polled.
 impl<F> Unpin for Value<F> {}
 
-impl<R: Fallible, F: FnOnce() -> R::Good> Step<R> for Value<F> {
-    fn keep(&self, _: &R::Good) {}
+impl<G, E, F: FnOnce() -> G> Step<G, E> for Value<F> {
+    fn keep(&self, _: &G) {}
 
     fn forget(&self) {}
 
     fn poll_serve(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-        chance: &mut Chance,
-        _: &mut Option<R::Error>,
-    ) -> Poll<Option<R::Good>> {
+        chance: &mut Chance<E>,
+        _: &mut Option<E>,
+    ) -> Poll<Option<G>> {
         let good = {
             let _context = context::enter(&mut chance.context);
             self.0.take().and_then(barrier)
@@ -214,7 +231,7 @@ impl<R: Fallible, F: FnOnce() -> R::Good> Step<R> for Value<F> {
 
 /// What a step may know of the call, and where it says what it did.
 #[derive(Debug)]
-pub struct Chance {
+pub struct Chance<E> {
     tool: &'static str,
     kind: ErrorKind,
     /// When the functions of the chain must have answered, all of them together.
@@ -224,10 +241,11 @@ pub struct Chance {
     cancelled: bool,
     pub(crate) served: Option<(Source, Option<Duration>)>,
     public_error: Option<String>,
+    as_mcp_error: fn(&E) -> &dyn McpError,
 }
 
-impl Chance {
-    fn of(call: &Call<'_>, kind: ErrorKind) -> Self {
+impl<E> Chance<E> {
+    fn of(call: &Call<'_>, kind: ErrorKind, as_mcp_error: fn(&E) -> &dyn McpError) -> Self {
         let context = call.context().cloned();
         Self {
             tool: call.site().name(),
@@ -238,6 +256,7 @@ impl Chance {
             cancelled: false,
             served: None,
             public_error: None,
+            as_mcp_error,
         }
     }
 
@@ -250,7 +269,8 @@ impl Chance {
         Limit { until: self.until, context, cancellation: self.cancellation.clone() }
     }
 
-    fn failed(&mut self, error: &dyn McpError) {
+    fn failed(&mut self, error: &E) {
+        let error = (self.as_mcp_error)(error);
         barrier(|| {
             telemetry::fallback_failed(self.tool, self.context.as_ref(), &crate::error::log_chain(&error));
         });
@@ -302,7 +322,7 @@ pub(crate) async fn finish<R: Fallible>(
     mut call: Pin<&mut Call<'_>>,
     verdict: Verdict,
     answer: R,
-    chain: impl Step<R>,
+    chain: impl Step<R::Good, R::Error>,
 ) -> R {
     let kind = verdict.falls_back();
     let error = match answer.open() {
@@ -329,7 +349,7 @@ pub(crate) async fn finish<R: Fallible>(
         return R::close(Err(error));
     };
     call.as_mut().goes_on();
-    let mut chance = Chance::of(&call, kind);
+    let mut chance = Chance::of(&call, kind, |error| error);
     let span = call.span().clone();
     let (mut chain, mut error) = (pin!(chain), Some(error));
     let good = poll_fn(|cx| chain.as_mut().poll_serve(cx, &mut chance, &mut error)).instrument(span).await;

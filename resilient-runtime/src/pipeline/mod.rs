@@ -37,7 +37,7 @@ use std::pin::{Pin, pin};
 pub use answer::{Answer, Fallible, FromResilience, Meaning};
 #[cfg(feature = "cache")]
 pub(crate) use fallback::Chance;
-pub use fallback::{End, Function, Limit, Step, Then, Value};
+pub use fallback::{End, Function, Limit, Sides, Step, Then, Value, sides};
 
 pub(crate) use body::barrier;
 pub use call::Call;
@@ -66,7 +66,7 @@ impl<R> Copy for Special<R> {}
 
 impl<R> Special<R> {
     /// Of a type that shows all that there is.
-    pub(crate) const NONE: Self = Self {
+    pub const NONE: Self = Self {
         read: |_| None,
         #[cfg(feature = "testing")]
         own_error: |_| None,
@@ -101,7 +101,7 @@ pub async fn once_or<R: Fallible>(
     call: Pin<&mut Call<'_>>,
     body: impl Future<Output = R>,
     special: Special<R>,
-    chain: impl Step<R>,
+    chain: impl Step<R::Good, R::Error>,
 ) -> R {
     let attempts = pin!(Attempts::new(|_| None, Some(body), special));
     or(call, attempts, chain).await
@@ -112,7 +112,7 @@ pub async fn repeat_or<R, F>(
     call: Pin<&mut Call<'_>>,
     make: impl FnMut(bool) -> Option<F>,
     special: Special<R>,
-    chain: impl Step<R>,
+    chain: impl Step<R::Good, R::Error>,
 ) -> R
 where
     R: Fallible,
@@ -123,7 +123,11 @@ where
 }
 
 /// Runs a call to its answer, or to that of the chain.
-async fn or<R: Fallible>(mut call: Pin<&mut Call<'_>>, mut body: Pin<&mut impl Keeps<R>>, chain: impl Step<R>) -> R {
+async fn or<R: Fallible>(
+    mut call: Pin<&mut Call<'_>>,
+    mut body: Pin<&mut impl Keeps<R>>,
+    chain: impl Step<R::Good, R::Error>,
+) -> R {
     call.as_mut().begin_call();
     let verdict = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
     context::within(call.given(), async {

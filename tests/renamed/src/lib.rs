@@ -144,6 +144,44 @@ impl Split {
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Split {}
 
+/// The server with a handler of its own.
+#[must_use]
+pub fn split() -> impl ServerHandler {
+    Split
+}
+
+/// What goes wrong, without a word about where the runtime is.
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("unnamed")]
+#[mcp(kind = unavailable)]
+pub struct Unnamed(#[from] ResilienceError);
+
+/// A function that does not say where the runtime is.
+///
+/// # Errors
+/// For the number 1.
+#[resilient(retry(max = 1, base = "1ms"), read_only, fallback = value(8))]
+pub async fn unnamed(number: u32) -> Result<u32, Unnamed> {
+    if number == 1 {
+        return Err(Unnamed(ResilienceError::Panicked));
+    }
+    Ok(number)
+}
+
+/// A server that does not say where the runtime is.
+#[derive(Debug, Clone, Copy)]
+pub struct Found;
+
+#[resilient(timeout = "5s")]
+#[tool_router(server_handler)]
+impl Found {
+    /// Reads.
+    #[tool]
+    async fn read(&self) -> Result<String, Unnamed> {
+        Ok(String::new())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rmcp::model::CallToolRequestParams;
@@ -160,6 +198,12 @@ mod tests {
         assert_eq!((error.kind(), error.code().as_ref()), (ErrorKind::NotFound, "RENAMED_NOTHING"));
         assert_eq!(error.public_message(), "nothing is 0");
         assert_eq!(Failure::CODES, ["RENAMED_NOTHING", "RENAMED_STATUS", "RENAMED_FILE"]);
+    }
+
+    #[tokio::test]
+    async fn the_runtime_is_found_under_the_name_that_the_manifest_gives_it() {
+        assert_eq!(unnamed(1).await.expect("the fallback's answer"), 8);
+        assert_eq!(Found::tool_router().list_all().len(), 1);
     }
 
     #[tokio::test]

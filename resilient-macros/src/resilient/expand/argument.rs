@@ -1,12 +1,12 @@
 //! The arguments of a function: kept between attempts, copied, looked at, given back their names.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Pat, PatType, Type};
 
 use super::super::function::{OpaqueFn, is_nameless, plain_name};
 use super::super::model::Plan;
-use super::super::span::{exactly, glue};
+use super::super::span::{exactly, glue, group_like};
 use super::super::value::plain;
 
 /// What is asked of the parameters before the first attempt.
@@ -43,25 +43,16 @@ pub(super) struct Argument<'a> {
     pub(super) name: Ident,
     /// That of what an attempt is given of it, where it is kept between attempts.
     part: Ident,
-    /// Whether its type is a type parameter of the function, or `impl Trait`.
-    is_generic: bool,
     pub(super) pattern: &'a Pat,
     pub(super) ty: &'a Type,
 }
 
 impl<'a> Argument<'a> {
     pub(super) fn all(function: &'a OpaqueFn) -> Vec<Self> {
-        let parameters: Vec<_> = function.sig.generics.type_params().map(|parameter| &parameter.ident).collect();
-        let is_generic = |ty: &Type| match ty {
-            Type::Path(path) => path.path.get_ident().is_some_and(|name| parameters.contains(&name)),
-            Type::ImplTrait(_) => true,
-            _ => false,
-        };
-        let arguments = function.arguments().enumerate();
-        arguments.map(|(index, argument)| Self::new(index, argument, is_generic(&argument.ty))).collect()
+        function.arguments().enumerate().map(|(index, argument)| Self::new(index, argument)).collect()
     }
 
-    fn new(index: usize, argument: &'a PatType, is_generic: bool) -> Self {
+    fn new(index: usize, argument: &'a PatType) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
         let (cfgs, lints): (Vec<_>, Vec<_>) = argument.attrs.iter().partition(|attr| is_cfg(attr));
         Self {
@@ -74,7 +65,6 @@ impl<'a> Argument<'a> {
                 .unwrap_or_else(|| hidden(format!("__argument_{index}"))),
             part: hidden(format!("__part_{index}")),
             lints,
-            is_generic,
             pattern: &argument.pat,
             ty: &argument.ty,
         }
@@ -85,14 +75,9 @@ impl<'a> Argument<'a> {
         matches!(self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }
 
-    /// A copy of what a reference to the argument points to. The bound of a type parameter is `Clone` itself,
-    /// which is what rustc then advises to add.
+    /// A copy of what a reference to the argument points to.
     pub(super) fn copy(&self, reference: &impl ToTokens, p: &TokenStream) -> TokenStream {
-        let at = glue(self.ty);
-        if self.is_generic {
-            return quote_spanned!(at=> ::core::clone::Clone::clone(#reference));
-        }
-        copy(reference, p, at)
+        copy(reference, p, glue(self.ty))
     }
 
     /// Gives the argument the user's name inside the body.
@@ -164,11 +149,7 @@ fn seen_by_reference(pattern: TokenStream) -> TokenStream {
     let kept = pattern.into_iter().filter_map(|token| match token {
         TokenTree::Ident(word) if word == "mut" || word == "ref" => None,
         TokenTree::Punct(and) if and.as_char() == '&' => None,
-        TokenTree::Group(group) => {
-            let mut inner = Group::new(group.delimiter(), seen_by_reference(group.stream()));
-            inner.set_span(group.span());
-            Some(TokenTree::Group(inner))
-        }
+        TokenTree::Group(group) => Some(TokenTree::Group(group_like(&group, seen_by_reference(group.stream())))),
         other => Some(other),
     });
     kept.collect()

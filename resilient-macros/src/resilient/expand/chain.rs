@@ -43,9 +43,10 @@ pub(super) fn chain(
                 let whole = glue(output);
                 let copy = copy(&quote_spanned!(whole=> __good), p, whole);
                 quote_spanned!(at=> #p::Cached::new(
+                    __sides,
                     __site,
                     #key,
-                    |__good: &<#output as #p::Fallible>::Good| #copy,
+                    |__good| #copy,
                 ))
             }
             FallbackStep::Function(path) => {
@@ -66,14 +67,15 @@ pub(super) fn chain(
                     quote_spanned!(at=> #receiver,)
                 });
                 quote_spanned!(at=> #p::Function::new(
-                    move |__error: <#output as #p::Fallible>::Error, __limit: #p::Limit| async move {
+                    __sides,
+                    move |__error, __limit: #p::Limit| async move {
                         let __answer: ::core::option::Option<#output> = __limit.run(#path(#receiver #passed &__error)).await;
                         (__error, __answer)
                     },
                 ))
             }
             FallbackStep::Value(expr) => {
-                quote_spanned!(at=> #p::Value::new(move || -> <#output as #p::Fallible>::Good { #expr }))
+                quote_spanned!(at=> #p::Value::new(__sides, move || #expr))
             }
         };
         steps.push((at, tokens));

@@ -10,7 +10,7 @@ mod site;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{FnArg, Pat, Type};
+use syn::{FnArg, Pat, Token, Type};
 
 use super::function::{OpaqueFn, is_nameless, plain_name};
 use super::model::Plan;
@@ -57,7 +57,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let is_repeated = plan.guards.retry.is_some();
     let named = is_repeated || sight.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
     let rebind = arguments.iter().filter(|_| named).map(|argument| argument.rebind(is_repeated));
-    let body = body(function, &rebind.collect(), output, at);
+    let body = body(function, plan.is_tool, &rebind.collect(), output, at);
     let (keep, work) = if is_repeated {
         let (keep, next) = slots(function, &arguments, &p);
         let make = quote_spanned!(at=> move |__last: ::core::primitive::bool| {
@@ -77,6 +77,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         (true, Some(Chain { steps, .. })) => quote_spanned!(at=> #p::repeat_or(__call, #work, __special, #steps)),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
+    let sides = chain.as_ref().map(|_| quote_spanned!(at=> let __sides = #p::sides(__special);));
 
     let OpaqueFn { attrs, vis, sig, .. } = function;
     let mut sig = sig.clone();
@@ -94,13 +95,16 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     }
     let watched = project.watched();
     // The arguments are looked at before they are moved to where an attempt finds them.
-    let block = quote_spanned!(at=> {
+    let block = quote_spanned!(at=>
         #watched #site #copies
         let __special = #special;
+        #sides
         let __call = #p::pin!(#p::Call::new(__site.entry() #sight #asked));
         #keep
         #run.await
-    });
+    );
+    // Lints take the braces for the end of the function, and say nothing where one of them is generated.
+    let block = span::group_like(&function.body, block);
     let documented = documented(plan);
     quote!(#(#attrs)* #documented #vis #sig #block #beside)
 }
@@ -128,24 +132,30 @@ fn request(
 /// What recognises an answer that its type alone does not tell.
 fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     if is_nameless(output) {
-        return quote_spanned!(at=> #p::ordinary());
+        return quote_spanned!(at=> #p::Told::NONE);
     }
     quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
 }
 
 /// One attempt: the arguments under the user's names, and the body, which nobody has parsed.
-fn body(function: &OpaqueFn, rebind: &TokenStream, output: &Type, at: Span) -> TokenStream {
+fn body(function: &OpaqueFn, is_tool: bool, rebind: &TokenStream, output: &Type, at: Span) -> TokenStream {
     let edge = edge(output, at);
     // As it was, to the last brace, at which half-typed code is told once; as the arm of a `match`,
     // since rustc would take the braces of a block in a block for one pair too many.
     let body = &function.body;
-    quote_spanned!(at=> async move {
+    let attempt = quote_spanned!(at=>
         #edge
         #rebind
         match () {
             () => #body
         }
-    })
+    );
+    // Clippy looks at the last expression of a body only if the whole of it was written. In a tool it does not,
+    // since rmcp generates what surrounds the body.
+    let attempt = span::group_like(body, attempt);
+    let begin = if is_tool { at } else { body.span_open() };
+    let (asynchronous, moving) = (Token![async](begin), Token![move](at));
+    quote!(#asynchronous #moving #attempt)
 }
 
 /// A return that is never reached: it ties the block to the return type before rustc looks at the

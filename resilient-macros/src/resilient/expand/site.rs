@@ -6,7 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use super::super::function::OpaqueFn;
 use super::super::model::{Breaker, Enforced, Plan};
 use super::super::policy;
-use super::super::span::glue;
+use super::super::span::{exactly, glue};
 use crate::krate::Krate;
 
 /// The static record of the function: what stands in its body, and what stands beside it. The
@@ -24,12 +24,15 @@ pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     let profiles = &plan.profiles;
     let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
     let policy = policy::tokens(plan, p);
-    let breaker = match &plan.guards.breaker {
+    let (referred, breaker) = match &plan.guards.breaker {
         Some(Breaker::Static(path)) => {
             let place = glue(path);
-            quote_spanned!(place=> .guarded_by(&#path))
+            let here = exactly(p.clone(), place);
+            // Of a `const` there is no reference for so long: rustc says there that a `static` is needed.
+            let referred = quote_spanned!(place=> static __RESILIENT_BREAKER: &#here::Breaker = &#path;);
+            (referred, quote_spanned!(place=> .guarded_by(__RESILIENT_BREAKER)))
         }
-        Some(Breaker::Named(..)) | None => TokenStream::new(),
+        Some(Breaker::Named(..)) | None => (TokenStream::new(), TokenStream::new()),
     };
     let enforced = match plan.enforced {
         Enforced::ByFunction => TokenStream::new(),
@@ -39,6 +42,7 @@ pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     // `line!()` would say where the block begins.
     let line = line.map_or_else(|| quote_spanned!(at=> ::core::line!()), |line| quote!(#line));
     let record = quote_spanned!(at=>
+        #referred
         static __RESILIENT_SITE: #p::Site = #p::Site::new(
             #label,
             #p::Location {

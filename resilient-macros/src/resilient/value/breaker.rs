@@ -242,8 +242,14 @@ impl FromMeta for WindowArg {
                 Ok(Self(At { value: Window::Count(value), span }))
             }
             Some(Lit::Str(text)) if text.value().trim().parse::<u32>().is_ok() => {
-                let message =
-                    "a number of results stands without quotes, a time has a unit: expected `100` or `\"60s\"`";
+                let number = text.value().trim().trim_start_matches('0').to_owned();
+                let message = if number.is_empty() {
+                    "a number of results stands without quotes, a time has a unit: expected `100` or `\"60s\"`".into()
+                } else {
+                    format!(
+                        "a number of results stands without quotes, a time has a unit; write `{number}` or `\"{number}s\"`"
+                    )
+                };
                 Err(Error::custom(message).with_span(text))
             }
             Some(Lit::Str(_)) => {

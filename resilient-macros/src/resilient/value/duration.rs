@@ -28,7 +28,9 @@ impl FromMeta for DurationArg {
                 .map(|value| Self(At { value, span: text.span() }))
                 .map_err(|why| darling::Error::custom(why).with_span(text)),
             Some(Lit::Int(number)) => {
-                Err(expected(&format!("a duration with its unit in quotes: `\"{number}s\"`")).with_span(number))
+                let seconds = number.base10_parse::<u32>().ok().filter(|seconds| (1..=86_400).contains(seconds));
+                let advice = seconds.map(|seconds| format!("; write `\"{seconds}s\"`")).unwrap_or_default();
+                Err(expected(&format!("a duration with its unit in quotes{advice}")).with_span(number))
             }
             _ => Err(expected("a duration such as `\"30s\"`").with_span(value)),
         }

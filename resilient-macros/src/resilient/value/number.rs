@@ -14,10 +14,13 @@ pub(crate) struct Count(pub(crate) At<u32>);
 impl FromMeta for Count {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
         match literal::read(value, Wanted::Count)? {
-            Some(Lit::Int(number)) => number
-                .base10_parse()
-                .map(|value| Self(At { value, span: number.span() }))
-                .map_err(|_| expected("a number that fits into 32 bits").with_span(number)),
+            Some(Lit::Int(number)) => {
+                number.base10_parse().map(|value| Self(At { value, span: number.span() })).map_err(|_| {
+                    let negative = number.base10_digits().starts_with('-');
+                    let wanted = if negative { "a number that is not negative" } else { "a number up to 4294967295" };
+                    expected(wanted).with_span(number)
+                })
+            }
             Some(Lit::Str(text)) if text.value().parse::<u32>().is_ok() => {
                 Err(without_quotes(&text.value()).with_span(text))
             }

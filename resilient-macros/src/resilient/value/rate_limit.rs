@@ -125,7 +125,9 @@ impl FromMeta for Rate {
                 .map(|value| Self(At { value, span: text.span() }))
                 .map_err(|why| Error::custom(why).with_span(text)),
             Some(Lit::Int(number)) => {
-                Err(expected(&format!("calls and a duration in quotes: `\"{number}/1s\"`")).with_span(number))
+                let calls = number.base10_parse::<u32>().ok().filter(|calls| *calls > 0);
+                let advice = calls.map(|calls| format!("; write `\"{calls}/1s\"`")).unwrap_or_default();
+                Err(expected(&format!("calls and a duration in quotes{advice}")).with_span(number))
             }
             _ => Err(expected(&match unquoted_rate(value) {
                 Some(rate) => format!("quotes around the rate: `\"{rate}\"`"),

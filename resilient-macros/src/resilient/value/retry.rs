@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
 use super::{At, Count, DurationArg, Factor, Setting, Share, expected, kinds, one_word, quoted_count};
+use crate::literal::{self, Wanted};
 use crate::resilient::list;
 use crate::resilient::places::Places;
 
@@ -15,7 +16,7 @@ const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"
 #[derive(Debug, Clone, Default, FromMeta)]
 struct Keys {
     #[darling(default)]
-    max: Option<Count>,
+    max: Option<Retries>,
     #[darling(default)]
     base: Option<DurationArg>,
     #[darling(default)]
@@ -52,7 +53,7 @@ impl FromMeta for RetryArgs {
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Err(quoted_count("retry", text)),
                 value @ Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => {
-                    let keys = Keys { max: Some(Count::from_expr(value)?), ..Keys::default() };
+                    let keys = Keys { max: Some(Retries::from_expr(value)?), ..Keys::default() };
                     Ok(Self { keys, span: pair.path.span() })
                 }
                 other => Err(expected("a number: `retry = 3`, or `retry = none`").with_span(other)),
@@ -72,7 +73,7 @@ impl RetryArgs {
         // Without `..`, so that no key can be forgotten.
         let Keys { max, base, factor, cap, jitter, on, budget } = &self.keys;
         let mut retry = Retry::new(Retry::DEFAULT_MAX);
-        if let Some(Count(At { value, span })) = max {
+        if let Some(Retries(At { value, span })) = max {
             retry.max = *value;
             places.put("retry.max", *span);
         }
@@ -104,6 +105,23 @@ impl RetryArgs {
         }
         retry
     }
+}
+
+/// How often a call may be repeated. The policy has the range; what does not fit into its type is told here.
+#[derive(Debug, Clone)]
+struct Retries(At<u32>);
+
+impl FromMeta for Retries {
+    fn from_expr(value: &Expr) -> darling::Result<Self> {
+        match literal::read(value, Wanted::Count)? {
+            Some(Lit::Int(number)) if number.base10_parse::<u32>().is_err() => {
+                Err(expected("a number of retries from 1 to 10").with_span(number))
+            }
+            _ => Count::from_expr(value).map(|Count(count)| Self(count)),
+        }
+    }
+
+    only_after_equals!("a whole number");
 }
 
 #[derive(Debug, Clone)]

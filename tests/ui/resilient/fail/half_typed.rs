@@ -1,4 +1,5 @@
 use resilient_runtime::{ResilienceError, resilient};
+use rmcp::{tool, tool_router};
 
 struct Server {
     number: u32,
@@ -32,6 +33,30 @@ impl Server {
 async fn value(number: u32) -> Result<u32, ResilienceError> {
     let doubled = ;
     Ok(number)
+}
+
+// beside the rules, a parameter without a type
+#[resilient]
+async fn parameter(number) -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// beside the rules, a parameter whose type is yet to be typed
+#[resilient]
+async fn type_of_a_parameter(number:) -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// beside the rules, a parameter of a tool without a type
+struct Tools;
+
+#[resilient]
+#[tool_router]
+impl Tools {
+    #[tool]
+    async fn tool(&self, number) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
 }
 
 // beside the rules, nothing else is wrong: whoever calls them still finds them: 0 mistakes

@@ -32,6 +32,22 @@ impl Below {
     }
 }
 
+// rule 7, below `#[async_trait]`, which makes this of a method
+struct OfATrait;
+
+impl OfATrait {
+    #[resilient]
+    fn read<'life0, 'async_trait>(
+        &'life0 self,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<u32, ResilienceError>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move { Ok(1) })
+    }
+}
+
 // rule 7, in a block
 struct BelowInBlock;
 

@@ -1,4 +1,6 @@
 use resilient_runtime::{resilient, Breaker, BreakerSettings, McpError, ResilienceError};
+use rmcp::handler::server::tool::Extension;
+use rmcp::handler::server::wrapper::Parameters;
 
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("alone")]
@@ -92,6 +94,50 @@ impl NoClone {
     }
 }
 
+// rule 38, what an extractor holds: 2 mistakes
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Asked {
+    number: u32,
+}
+
+#[resilient(retry = 1, read_only)]
+async fn asked(Parameters(Asked { number }): Parameters<Asked>) -> Result<u32, ResilienceError> {
+    Ok(number)
+}
+
+#[resilient(retry = 1, read_only)]
+async fn extension(Extension(held): Extension<NoClone>) -> Result<u32, ResilienceError> {
+    drop(held);
+    Ok(1)
+}
+
+// rule 38, what holds a type parameter of the block: 3 mistakes
+struct Holds<T>(T);
+
+impl<T: ToString + Send + Sync + 'static> Holds<T> {
+    #[resilient(retry = 1, read_only)]
+    async fn itself(&self, shown: T) -> Result<String, ResilienceError> {
+        Ok(shown.to_string())
+    }
+
+    #[resilient(retry = 1, read_only)]
+    async fn within(&self, shown: Vec<T>) -> Result<u32, ResilienceError> {
+        drop(shown);
+        Ok(1)
+    }
+
+    #[resilient(fallback = cached, cache(key = 1))]
+    async fn answer(&self, number: T) -> Result<T, ResilienceError> {
+        Ok(number)
+    }
+}
+
+// rule 39, a boxed closure
+#[resilient(retry = 1, read_only)]
+async fn boxed(closure: Box<dyn Fn() -> u32 + Send + Sync>) -> Result<u32, ResilienceError> {
+    Ok(closure())
+}
+
 // rule 42, an argument
 #[resilient(fallback = cached)]
 async fn not_hash(number: f64) -> Result<u32, ResilienceError> {
@@ -121,6 +167,15 @@ async fn no_breaker() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 44, a `const`
+const A_CONST: Breaker = Breaker::new("a-const", BreakerSettings::new());
+
+#[resilient(breaker = A_CONST)]
+async fn a_const() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// rule 44, nothing is wrong with a `static`: 0 mistakes
 #[resilient(breaker = A_BREAKER)]
 async fn a_breaker() -> Result<u32, ResilienceError> {
     Ok(1)

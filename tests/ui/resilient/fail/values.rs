@@ -119,4 +119,22 @@ async fn never_starts() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 18, less than none
+#[resilient(retry = -1, read_only)]
+async fn negative() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// rule 18, more than fits
+#[resilient(retry(max = 99999999999), read_only)]
+async fn too_many_to_count() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// rule 22, less than none
+#[resilient(breaker(name = "negative", failures = -1))]
+async fn negative_failures() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
 fn main() {}

@@ -60,17 +60,17 @@ impl Client {
     /// # Errors
     /// Never.
     #[resilient(retry = 1, read_only, attempt_timeout = "1s")]
-    pub async fn borrows(&self, text: &str, mut list: Vec<u32>) -> Result<usize, ResilienceError> {
+    pub async fn borrows(&self, text: &str, mut numbers: Vec<u32>) -> Result<usize, ResilienceError> {
         let own = String::from(text);
         let slice = &own[..];
-        let last = list.last_mut();
+        let last = numbers.last_mut();
         tokio::task::yield_now().await;
         if let Some(last) = last {
             *last += 1;
         }
         let mine = &self.text;
         tokio::task::yield_now().await;
-        Ok(slice.len() + mine.len() + list.len())
+        Ok(slice.len() + mine.len() + numbers.len())
     }
 
     /// Never ends.

@@ -43,7 +43,7 @@ where
     /// # Errors
     /// Never.
     #[resilient(retry = 2, read_only)]
-    #[allow(clippy::unused_async)]
+    #[allow(clippy::needless_lifetimes, reason = "a lifetime with a name is a shape, too")]
     pub async fn many<'a>(
         &'a self,
         Pair { a, mut b }: Pair,

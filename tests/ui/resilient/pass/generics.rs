@@ -160,7 +160,7 @@ pub trait Answers {
 
 impl Answers for u32 {
     #[resilient(retry = 1, read_only, fallback = [cached, value(0)])]
-    async fn answer(&self, number: u32) -> Result<u32, ResilienceError> {
+    async fn answer(&self, number: Self) -> Result<Self, ResilienceError> {
         Ok(*self + number)
     }
 }

@@ -235,6 +235,15 @@ impl Server {
     }
 }
 
+/// An answer whose type has no name.
+///
+/// # Errors
+/// None.
+#[resilient(retry = 1, read_only)]
+pub async fn nameless(number: u32) -> Result<impl ToString + use<>, ResilienceError> {
+    Ok(number)
+}
+
 fn main() {
     assert_eq!(Server::tool_router().list_all().len(), 28);
     assert_eq!(Server::prompt_router().list_all().len(), 3);

@@ -4,33 +4,16 @@
 //! Each case under `ui/*/fail` is compiled as it is, then once for each piece of advice, then once
 //! with the advice of every message followed.
 
-use std::collections::BTreeMap;
+mod forms;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
 use resilient_tests::fixture::{Fixture, repository};
 use serde_json::Value;
 
-/// Parts of messages that advise in another form, and why no exact text can replace the span.
-const OTHER_FORMS: &[(&str, &str)] = &[
-    ("remove", "the key goes with its value, and a span is one token"),
-    ("keep one", "only the author knows which"),
-    ("expected", "any value of the form, of which the message shows one"),
-    ("say ", "what is said stands beside the span, and only the author knows its text"),
-    ("above", "an attribute or a key moves to another place"),
-    ("stands here a second time", "the keys of the second attribute move into the first"),
-    ("each needs its own", "only the author knows the other name"),
-    ("into the body", "a word moves from the pattern to the body"),
-    ("take it by value", "the type changes, and how the body uses it"),
-    ("a brace itself is", "the span is the whole text"),
-    ("a field is named", "the span is the whole text"),
-    ("write at least", "any larger value"),
-    ("write them in one place", "the settings of two places become one"),
-    ("set a `base`", "the key stands beside the span"),
-    ("set `queue`", "the key stands beside the span"),
-    ("add ", "a key or an annotation stands beside the span"),
-    ("unexpected token", "rustc's own message about half-typed code"),
-];
+use forms::{OTHER_FORMS, has_form};
 
 /// Words that only a message with advice contains.
 const ADVICE: &[&str] = &[
@@ -221,7 +204,7 @@ fn the_advice_of_every_message_compiles_and_mends_its_mistake_alone() {
     let mut sources = BTreeMap::new();
     // What is left where the advice is followed.
     let mut expected: BTreeMap<String, (String, Vec<&Mistake>)> = BTreeMap::new();
-    let mut is_used = vec![false; OTHER_FORMS.len()];
+    let mut used: BTreeSet<&str> = BTreeSet::new();
     for (name, mistakes) in &written {
         let source = &cases[name];
         let mut all: Vec<(Range<usize>, String)> = Vec::new();
@@ -235,13 +218,12 @@ fn the_advice_of_every_message_compiles_and_mends_its_mistake_alone() {
                 None => left.push(mistake),
             }
             if advice.is_empty() && !mistake.has_code {
-                let mut is_known = false;
-                for (used, (form, _)) in is_used.iter_mut().zip(OTHER_FORMS) {
-                    if mistake.message.contains(form) {
-                        (is_known, *used) = (true, true);
-                    }
-                }
-                if !is_known && ADVICE.iter().any(|word| mistake.message.contains(word)) {
+                // Notes follow in lines of their own.
+                let message = mistake.message.lines().next().unwrap_or_default();
+                let forms = OTHER_FORMS.iter().flat_map(|(_, forms)| *forms);
+                let forms: Vec<_> = forms.filter(|form| has_form(message, form)).collect();
+                used.extend(forms.iter().copied().copied());
+                if forms.is_empty() && ADVICE.iter().any(|word| mistake.message.contains(word)) {
                     wrong.push(format!("{name}: advises in a form that nothing can follow: {}", mistake.message));
                 }
             }
@@ -257,8 +239,8 @@ fn the_advice_of_every_message_compiles_and_mends_its_mistake_alone() {
         sources.insert(format!("{name}_all"), mended(source, &all));
         expected.insert(format!("{name}_all"), (format!("{name}: all advice at once"), left));
     }
-    for ((form, why), used) in OTHER_FORMS.iter().zip(is_used) {
-        if !used {
+    for (why, forms) in OTHER_FORMS {
+        for form in forms.iter().filter(|form| !used.contains(*form)) {
             wrong.push(format!("no message has the form `{form}`, of which it is said: {why}"));
         }
     }

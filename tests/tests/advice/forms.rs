@@ -1,0 +1,197 @@
+//! Messages whose advice no exact text can follow.
+
+/// Messages that advise in another form, and why no exact text can replace the span. `*` is any text; a message has to
+/// match the whole of a form.
+pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
+    (
+        "any value of the form or range, of which only the author knows which",
+        &[
+            "expected 0 to 100 %, found *",
+            "expected 1 to * results, found 0",
+            "expected 1 to *, found *",
+            "expected a finite number of at least 1",
+            "expected a number of retries from 1 to 10",
+            "expected a number that is not negative",
+            "expected a period of at most 24h, found *",
+            "expected a share above 0 and at most 1, found *",
+            "expected at least 1, found 0",
+            "expected between * and *, found *",
+            "a burst of 0 lets nothing through; expected at least 1, or remove `burst`",
+            "a window of * cannot hold two attempts of *; write at least *",
+            "one call alone opens this breaker: *; expected at least *",
+            "retry * can never start: *: expected a `timeout` above *, or a shorter `base` in `retry(..)`",
+        ],
+    ),
+    (
+        "any value of the type, of which the message shows one",
+        &[
+            "expected `cached`, a function's path, `value(expr)`, or a list of these",
+            "expected a duration such as `\"30s\"`, found *",
+            "expected a name: `breaker = \"make\"`*",
+            "expected a share such as `\"20%\"`, or `none`",
+            "expected a text in quotes",
+            "expected a whole number of calls before the `/`, as in *, found *",
+            "expected calls and a duration such as `\"100/1s\"`, found *",
+            "expected an integer of 32 bits: `protocol = -33001`",
+            "expected something of a parameter: *",
+            "expected the function's path without a call: it is given the parameters and the error",
+            "expected the name of a kind, such as `timeout`",
+            "`*` is no unit; expected a duration in quotes such as `\"30s\"`",
+            "*; expected a duration behind the `/`, as in *",
+            "`*` is reserved by JSON-RPC and MCP; expected a code outside *",
+            "`* ` is not allowed in a name; expected letters, digits, `_`, `.` or `-`",
+            "expected an upper-case letter, then upper-case letters, digits and `_`",
+            "`none` stands for no breaker, so nothing could refer to one of that name; expected another name",
+            "a text is the same key for every call; expected an expression of the parameters",
+            "this key is the same for all arguments, and *; expected an expression of the parameters",
+            "a width from another field is not possible in `message`; expected a number, as in *",
+            "`*` means something else in another module; expected a path from `crate::` or `::` on",
+        ],
+    ),
+    (
+        "one of several words, none of which is like what was found",
+        &["*; expected one of `*`", "`*` does not say which kind of error it is; expected one of"],
+    ),
+    (
+        "the span is a key, and the value that is missing follows it",
+        &[
+            "expected `true` or `false`: `retryable = false`",
+            "expected a list: `#[mcp(..)]`",
+            "expected a number: `*",
+            "expected a string: `*`",
+            "expected a text in quotes after `=`",
+            "expected arguments in brackets: *",
+            "expected at least one *",
+            "expected how many * may *",
+            "expected settings in brackets: *",
+        ],
+    ),
+    (
+        "the span is a part of what has to be written anew",
+        &[
+            "`%` is no part of a number; expected a share such as *",
+            "a share in per cent stands in quotes; expected *",
+            "`public` takes no value; expected `public` alone",
+            "a number is no text; remove the suffix `*`, and write the text in quotes",
+            "expected quotes around the rate: *",
+            "expected the name of the kind alone: *",
+            "`{` without a `}` after it; a brace itself is `{{`",
+            "`}` without a `{` before it; a brace itself is `}}`",
+            "`{}` in `message` names no field; a field is named, as in `{0}`",
+        ],
+    ),
+    (
+        "half-typed code, of which only the author knows the rest",
+        &[
+            "expected `,` after the value of *",
+            "expected `=`, `(..)` or `,` after *",
+            "expected a * before this `,`",
+            "expected a field or a method after this `.`",
+            "expected a name after this `::`",
+            "expected a value after *",
+            "expected something after this *",
+        ],
+    ),
+    (
+        "rustc's own message about half-typed code, or that of rmcp, which are there without the attribute too",
+        &[
+            "expected `:`",
+            "expected * found `*`",
+            "unexpected token: *",
+            "`#[tool_router]` found no `#[tool]` fn in this impl block*",
+        ],
+    ),
+    (
+        "a token, a key or an attribute goes, and the span is a part of it or nothing is to stand there",
+        &[
+            "expected `=` alone; remove this `*`",
+            "`*` is the name of a secret, which no log may show; remove it, or put *",
+            "`failures` counts failures in a row, `rate` takes their share; remove one of them",
+            "`fallback = cached` says that the tool only reads, `retry_unsafe` that it writes; remove one",
+            "`hint` has no meaning beside `transparent`: the field answers everything; remove it",
+            "`skip` is for a tool of a block, and this is no tool; remove the attribute",
+            "`skip` refuses *; remove *",
+            "a cache of no entries keeps nothing; remove it",
+            "a cancelled call is never retried; remove `retryable`",
+            "the function can be repeated anyway; remove `retry_unsafe`",
+            "the function has no parameters to log; remove `log_args`",
+            "* refuses an inherited one, otherwise remove it",
+            "the tool's annotations say *; remove *, or correct the annotations",
+            "*; keep one",
+            "*; keep one of the two",
+            "*, keep one",
+        ],
+    ),
+    (
+        "a key stands beside the span, on the item or in another attribute",
+        &[
+            "`*` makes the code `*`, which is not allowed; say `code = \"..\"`",
+            "`retry` may run `*` again, and *: *refuse it with `retry = none`",
+            "no call counts as slow; add `slow = \"2s\"`, or remove this",
+            "nobody waits where the queue has no places; set `queue` to how many may wait, or remove `wait`",
+            "nothing reads this cache; add `fallback = cached` or remove it",
+            "the cap (*) is shorter than the first delay (*); set a `base` of at most * too, as in *",
+            "the client * read the source `*` of this error*; say `#[mcp(message = \"..\")]` for another text, *",
+            "there is no rate to take; add `rate` or `slow`, or remove this",
+        ],
+    ),
+    (
+        "only the author knows the text",
+        &["say why it may be repeated: `retry_unsafe = \"reason\"`", "*; each needs its own"],
+    ),
+    (
+        "a key or an attribute moves to another place",
+        &[
+            "`*` is about one tool; write it in the `#[resilient(..)]` above that tool",
+            "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool",
+            "`#[resilient]` guards the tools of `#[tool_router]`, and *; place it above each `#[prompt]` instead",
+            "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it",
+            "`#[resilient]` stands here a second time; write all keys in one",
+            "`#[async_trait]` has already made *; move the body into an `async fn` *",
+            "above `#[tool_handler]` only `crate` means anything; write this key above `#[tool_router]`",
+            "on an `impl` of a trait, `#[resilient]` goes above `#[tool_handler]`; there is none below it",
+            "place `#[resilient]` above `#[tool]` or `#[prompt]`: *",
+            "the breaker `*` has other settings above: *; write them in one place, and *",
+            "`*` sees the parameters by reference, and *; move the `*` into the body",
+        ],
+    ),
+    (
+        "the item itself changes, and what its code does",
+        &[
+            "* cannot be guarded; expected an `async fn`",
+            "a `const fn` cannot wait for anything; expected an `async fn`",
+            "expected an `async fn`",
+            "expected an `async fn` or an `impl` block above `#[tool_router]`, found *",
+            "expected an enum or a struct: `#[derive(McpError)]` cannot tell what a union holds",
+            "an error of kind `*` cannot be retried; expected one of *",
+            "`retry` may call the body again, *, or refuse the retries with `retry = none`",
+        ],
+    ),
+];
+
+/// Whether the whole of a message has this form.
+pub(crate) fn has_form(message: &str, form: &str) -> bool {
+    let mut parts = form.split('*');
+    let Some(mut rest) = message.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
+#[test]
+fn a_form_is_the_whole_of_a_message() {
+    for (message, form, expected) in [
+        ("remove it", "remove it", true),
+        ("please remove it", "remove it", false),
+        ("remove it now", "remove it", false),
+        ("expected 1, found 2", "expected *, found *", true),
+        ("expected 1 and found 2", "expected *, found *", false),
+        ("a b b", "*b", true),
+    ] {
+        assert_eq!(has_form(message, form), expected, "{message}: {form}");
+    }
+}
