@@ -48,6 +48,8 @@ struct Listing {
     api_key: Option<u64>,
     #[serde(default, deserialize_with = "even")]
     even: u64,
+    #[serde(default, deserialize_with = "a_key")]
+    key: Option<String>,
     #[serde(default)]
     headers: Vec<Header>,
 }
@@ -57,6 +59,12 @@ struct Listing {
 struct Header {
     name: String,
     value: u64,
+}
+
+/// Its words show the value, as such words do.
+fn a_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.contains('-') { Ok(Some(text)) } else { Err(D::Error::custom(format!("`{text}` is none, as `K-7` is"))) }
 }
 
 fn even<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -274,6 +282,8 @@ async fn a_value_under_the_name_of_a_secret_is_never_shown() {
             json!({ "teamId": 1, "headers": [{ "name": "x-api-key", "value": "hunter-two" }] }),
             "argument `headers[0].value`: expected u64, received string ***",
         ),
+        ("list", json!({ "teamId": 1, "key": "HUNTER" }), "argument `key`: `***` is none, as `K-7` is"),
+        ("list", json!({ "teamId": 1, "key": "one" }), "argument `key`: the value was not accepted"),
         (
             "flat",
             json!({ "team": 1, "offset": 2, "password": "hunter \"two\"" }),

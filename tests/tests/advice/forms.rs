@@ -17,6 +17,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "expected at least 1, found 0",
             "expected between * and *, found *",
             "a burst of 0 lets nothing through; expected at least 1, or remove `burst`",
+            "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`",
             "a window of * cannot hold two attempts of *; write at least *",
             "one call alone opens this breaker: *; expected at least *",
             "retry * can never start: *: expected a `timeout` above *, or a shorter `base` in `retry(..)`",

@@ -50,10 +50,9 @@ impl Reason {
             let received =
                 if is_secret { kind_alone(&received, &secrets) } else { shortened(&redact::text(&received), RECEIVED) };
             What::Wrong { expected: in_json(expected), received: in_json(&received) }
-        } else if secrets.are_at(&path) || secrets.are_in(&said) {
-            What::Other("the value was not accepted".into())
         } else {
-            What::Other(redact::text(&said))
+            let masked = secrets.masked_in(&said).unwrap_or_else(|| "the value was not accepted".into());
+            What::Other(redact::text(&masked))
         };
         Self { path, what }
     }

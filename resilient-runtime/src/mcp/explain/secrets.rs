@@ -30,6 +30,25 @@ impl Secrets {
     pub(super) fn are_in(&self, text: &str) -> bool {
         self.written.iter().any(|secret| text.contains(secret.as_str()))
     }
+
+    /// A text in the words of a type's author, each secret in it masked, whatever its case. `None` where a secret is
+    /// too short to be told from a part of a word.
+    pub(super) fn masked_in(&self, text: &str) -> Option<String> {
+        const SHORT: usize = 4;
+        let mut masked = text.to_owned();
+        for secret in &self.written {
+            // ASCII alone changes its case: all others keep their place.
+            let (secret, mut from) = (secret.to_ascii_lowercase(), 0);
+            while let Some(at) = masked.get(from..)?.to_ascii_lowercase().find(&secret) {
+                if secret.len() < SHORT {
+                    return None;
+                }
+                masked.replace_range(from + at..from + at + secret.len(), MASK);
+                from += at + MASK.len();
+            }
+        }
+        Some(masked)
+    }
 }
 
 fn compare(plain: &Value, masked: &Value, written: &mut Vec<String>) {
