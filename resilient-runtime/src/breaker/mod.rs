@@ -15,6 +15,7 @@ mod history;
 mod keyed;
 mod permit;
 mod series;
+mod slow;
 mod snapshot;
 mod sync;
 mod window;
@@ -33,12 +34,13 @@ pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
 pub use series::BreakerSeries;
+pub(crate) use slow::Took;
 pub use snapshot::BreakerSnapshot;
 
 use self::core::{Admission, Cells, Change, Limits, Recorded, State};
 use self::history::History;
 use self::sync::{AtomicU64, Ordering};
-use self::window::{Place, Results, Sample};
+use self::window::{Results, Sample};
 use crate::ResilienceError;
 use crate::clock::{self, Moment};
 use crate::error::CircuitState;
@@ -321,24 +323,6 @@ impl Breaker {
         }
     }
 
-    /// Takes note that an execution that is still running has become slow: a dependency that hangs
-    /// must not look well until its callers give up. Told at most once of a ticket; what it returns
-    /// is what took the time when the ticket is given back.
-    pub(crate) fn note_slow(&self, ticket: Ticket) -> Took {
-        let settings = self.held();
-        let mut place = None;
-        if settings.slow.is_some() && self.is_closed_in(ticket) {
-            let now = Moment::now().millis();
-            let sample = Sample { failed: false, slow: true };
-            self.look_at_window(settings, ticket, now, |results| {
-                let totals = results.add(ticket.generation, settings.window, sample, now);
-                place = results.newest();
-                totals
-            });
-        }
-        Took::KnownToBeSlow(place)
-    }
-
     fn is_closed_in(&self, ticket: Ticket) -> bool {
         self::core::closed_generation(self.cells()) == Some(ticket.generation)
     }
@@ -420,27 +404,6 @@ impl BreakerState {
             Self::HalfOpen => "half_open",
             Self::Open => "open",
             Self::Isolated => "isolated",
-        }
-    }
-}
-
-/// How long an execution took, as far as that is known.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Took {
-    /// That long.
-    Time(Duration),
-    /// Long enough that [`Breaker::note_slow`] was told of it, which may have put it in a window.
-    KnownToBeSlow(Option<Place>),
-    /// It did not begin.
-    Nothing,
-}
-
-impl Took {
-    fn is_slow(self, settings: &BreakerSettings) -> bool {
-        match (self, settings.slow) {
-            (Self::Time(took), Some(slow)) => took >= slow,
-            (Self::KnownToBeSlow(_), _) => true,
-            (Self::Time(_) | Self::Nothing, _) => false,
         }
     }
 }

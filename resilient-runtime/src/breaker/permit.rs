@@ -107,17 +107,37 @@ impl Breaker {
             Err(rejected) => return R::refused(rejected),
         };
         let mut future = pin!(future);
-        let mut slow = pin!(self.held().slow.map(tokio::time::sleep));
-        let mut took = None;
+        let limit = self.held().slow;
+        let mut timer = pin!(limit.map(tokio::time::sleep));
+        let (mut is_armed, mut took) = (false, None);
         let answer = poll_fn(|cx| {
             // A panic goes on; the permit, dropped on its way, is neutral.
             let polled = future.as_mut().poll(cx);
-            if polled.is_pending()
-                && took.is_none()
-                && let Some(timer) = slow.as_mut().as_pin_mut()
-                && clock::poll_timer(timer, cx).is_ready()
-            {
-                took = permit.ticket.map(|ticket| self.note_slow(ticket));
+            let (Some(mut timer), Some(limit), Some(ticket)) = (timer.as_mut().as_pin_mut(), limit, permit.ticket)
+            else {
+                return polled;
+            };
+            let stood_still =
+                |due: Instant| clock::is_far_too_late(due.elapsed(), due.saturating_duration_since(permit.started));
+            if polled.is_ready() {
+                if is_armed && took.is_none() && stood_still(timer.deadline()) {
+                    took = Some(Took::Nothing);
+                }
+                return polled;
+            }
+            is_armed = true;
+            while !matches!(took, Some(Took::KnownToBeSlow(_))) && clock::poll_timer(timer.as_mut(), cx).is_ready() {
+                if stood_still(timer.deadline()) {
+                    // From now on the dependency has the whole time once more.
+                    took = Some(Took::Nothing);
+                    timer.as_mut().reset(clock::later(Instant::now(), limit));
+                    continue;
+                }
+                let noted = self.note_slow(ticket);
+                took = Some(noted);
+                if let Some(around) = around.as_ref().filter(|_| noted.is_in_window()) {
+                    around.recorded(self, Signal::Success);
+                }
             }
             polled
         })

@@ -65,9 +65,10 @@ pub(crate) struct Results {
 
 #[derive(Debug)]
 enum Kept {
-    /// `first` is the number of the oldest result in the ring.
+    /// `first` is the number of the oldest result in the ring. One that was withdrawn leaves its place empty, so that
+    /// the others keep their numbers.
     Last {
-        ring: VecDeque<Sample>,
+        ring: VecDeque<Option<Sample>>,
         first: u64,
         totals: Totals,
     },
@@ -105,7 +106,7 @@ impl Results {
         }
         match (&mut self.kept, window) {
             (Kept::Last { ring, first, totals }, Window::Count(size)) => {
-                ring.push_back(sample);
+                ring.push_back(Some(sample));
                 totals.add(sample);
                 trim(ring, first, totals, size);
             }
@@ -152,7 +153,7 @@ impl Results {
         let found = place.is_some_and(|Place(place)| match &mut self.kept {
             Kept::Last { ring, first, totals } => {
                 let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
-                let Some(sample) = index.and_then(|index| ring.get_mut(index)) else { return false };
+                let Some(Some(sample)) = index.and_then(|index| ring.get_mut(index)) else { return false };
                 sample.failed = failed;
                 totals.failed = totals.failed.saturating_add(u32::from(failed));
                 true
@@ -167,6 +168,27 @@ impl Results {
             self.totals(generation, window, now_ms)
         } else {
             self.add(generation, window, Sample { failed, slow: true }, now_ms)
+        }
+    }
+
+    /// Takes out a result that was counted as slow while its execution was running, unless the window has moved on.
+    pub(crate) fn withdraw_slow(&mut self, generation: u64, Place(place): Place) {
+        if self.generation != generation {
+            return;
+        }
+        let slow = Sample { failed: false, slow: true };
+        match &mut self.kept {
+            Kept::Last { ring, first, totals } => {
+                let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+                if index.and_then(|index| ring.get_mut(index)).and_then(Option::take).is_some() {
+                    totals.remove(slow);
+                }
+            }
+            Kept::Recent(steps) => {
+                if let Some(step) = steps.iter_mut().find(|step| step.number == place) {
+                    step.totals.remove(slow);
+                }
+            }
         }
     }
 
@@ -211,10 +233,14 @@ impl Results {
     }
 }
 
-fn trim(ring: &mut VecDeque<Sample>, first: &mut u64, totals: &mut Totals, size: u32) {
-    while u32::try_from(ring.len()).unwrap_or(u32::MAX) > size.clamp(1, MOST) {
-        if let Some(oldest) = ring.pop_front() {
-            *first += 1;
+fn trim(ring: &mut VecDeque<Option<Sample>>, first: &mut u64, totals: &mut Totals, size: u32) {
+    let size = size.clamp(1, MOST);
+    // Empty places take no result's place in the window, but there may not be more of them than results.
+    let is_too_long = |places: usize| places / 2 >= usize::try_from(size).unwrap_or(usize::MAX);
+    while totals.calls > size || is_too_long(ring.len()) {
+        let Some(oldest) = ring.pop_front() else { break };
+        *first += 1;
+        if let Some(oldest) = oldest {
             totals.remove(oldest);
         }
     }

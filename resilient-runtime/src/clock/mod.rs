@@ -16,6 +16,15 @@ use tokio::time::{Instant, Sleep};
 
 pub(crate) use moment::{CAN_BE_PAUSED, Length, Moment};
 
+/// By how much a timer has to fire late, at least, before the process counts as having stood still.
+const LATE: Duration = Duration::from_millis(500);
+
+/// Whether a timer of this length that is over by so much shows that the process stood still: what waited for it says
+/// nothing about a dependency then.
+pub(crate) fn is_far_too_late(by: Duration, length: Duration) -> bool {
+    by > LATE.max(length / 4)
+}
+
 /// Nanoseconds since an hour before this process first asked. It stops some years before the largest
 /// number, so that a moment a few years later is a number as well.
 #[cfg(feature = "rate-limit")]

@@ -201,3 +201,69 @@ async fn an_answer_says_that_the_breaker_has_opened_during_the_backoff_and_for_h
     assert_eq!(error["retry_after_ms"], json!(60_000), "{error}");
     assert!(text(&answer).contains("Do not retry before 1m."), "{}", text(&answer));
 }
+
+const SLOW: BreakerSettings = BreakerSettings::new().slow(Duration::from_secs(1)).min_calls(5);
+
+static STOPPED_BRIEFLY: Breaker = Breaker::new("stopped-briefly", SLOW);
+
+#[resilient(breaker = STOPPED_BRIEFLY, timeout = "30s")]
+async fn takes_a_tenth() -> Result<(), Error> {
+    sleep(Duration::from_millis(100)).await;
+    Ok(())
+}
+
+async fn takes_a_tenth_by_hand(breaker: &Breaker) -> Result<(), Error> {
+    breaker
+        .call(async {
+            sleep(Duration::from_millis(100)).await;
+            Ok(())
+        })
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_answer_as_soon_as_the_process_runs_again_are_not_slow() {
+    static BY_HAND: Breaker = Breaker::new("stopped-by-hand", SLOW);
+    let calls = [(); 5].map(|()| tokio::spawn(takes_a_tenth()));
+    let by_hand = [(); 5].map(|()| tokio::spawn(takes_a_tenth_by_hand(&BY_HAND)));
+    tokio::task::yield_now().await;
+    advance(Duration::from_secs(2)).await;
+    for call in calls.into_iter().chain(by_hand) {
+        assert_eq!(call.await.expect("no panic"), Ok(()));
+    }
+    for breaker in [&STOPPED_BRIEFLY, &BY_HAND] {
+        let seen = breaker.snapshot();
+        assert_eq!((seen.state, seen.window), (BreakerState::Closed, Some((5, 0, 0))), "{}", breaker.name());
+    }
+}
+
+static STOPPED_WHILE_IT_WAITS: Breaker = Breaker::new("stopped-while-it-waits", SLOW);
+
+#[resilient(breaker = STOPPED_WHILE_IT_WAITS, timeout = "30s")]
+async fn hears(answer: tokio::sync::oneshot::Receiver<()>) -> Result<(), Error> {
+    answer.await.map_err(|_| Error::Down)
+}
+
+async fn hears_by_hand(breaker: &Breaker, answer: tokio::sync::oneshot::Receiver<()>) -> Result<(), Error> {
+    breaker.call(async { answer.await.map_err(|_| Error::Down) }).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_standstill_a_dependency_has_its_time_once_more_before_it_is_slow() {
+    static BY_HAND: Breaker = Breaker::new("waits-by-hand", SLOW);
+    for (waits, slow) in [(Duration::from_millis(900), 0), (Duration::from_millis(1_100), 2)] {
+        let [(send, receive), (send_by_hand, receive_by_hand)] = [(); 2].map(|()| tokio::sync::oneshot::channel());
+        let calls = [tokio::spawn(hears(receive)), tokio::spawn(hears_by_hand(&BY_HAND, receive_by_hand))];
+        tokio::task::yield_now().await;
+        advance(Duration::from_secs(3)).await;
+        sleep(waits).await;
+        for send in [send, send_by_hand] {
+            send.send(()).expect("the call waits");
+        }
+        for call in calls {
+            assert_eq!(call.await.expect("no panic"), Ok(()));
+        }
+        let seen = [&STOPPED_WHILE_IT_WAITS, &BY_HAND].map(|breaker| breaker.snapshot().window.expect("a window").2);
+        assert_eq!(seen.iter().sum::<u32>(), slow, "{waits:?}: {seen:?}");
+    }
+}

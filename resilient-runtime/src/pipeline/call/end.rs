@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::is_recorded_inside;
 use super::{Call, Verdict};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
@@ -101,9 +102,9 @@ impl Call<'_> {
 
     /// Gives back whatever it holds; that says nothing about the dependency.
     pub(super) fn give_back(mut self: Pin<&mut Self>) {
-        let (ticket, _) = self.as_mut().release();
-        if let (Some(breaker), Some(ticket)) = (self.breaker(), ticket) {
-            breaker.record(ticket, Signal::Neutral, Took::Nothing);
+        let (ticket, shared) = self.as_mut().release();
+        if let Some(ticket) = ticket {
+            self.record(ticket, Signal::Neutral, self.slow.unwrap_or(Took::Nothing), shared.as_ref());
         }
     }
 
@@ -126,7 +127,19 @@ impl Call<'_> {
     /// Gives the ticket back with what the attempt says about the dependency, unless a call inside it has said so.
     pub(super) fn record(&self, ticket: Ticket, signal: Signal, took: Took, shared: Option<&Arc<EnclosingAttempt>>) {
         let Some(breaker) = self.breaker() else { return };
-        let signal = shared.map_or(signal, |shared| shared.signal(breaker, signal));
+        let (mut signal, mut took) = (signal, took);
+        if let Some(shared) = shared
+            && is_recorded_inside(shared, breaker)
+        {
+            signal = shared.signal(breaker, signal);
+            // The calls inside have told of the time as well.
+            if signal == Signal::Neutral {
+                breaker.withdraw_slow(ticket, took);
+            }
+            if !took.is_in_window() {
+                took = Took::Nothing;
+            }
+        }
         breaker.record(ticket, signal, took);
         if let Some(around) = self.around() {
             around.recorded(breaker, signal);

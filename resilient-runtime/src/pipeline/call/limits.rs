@@ -1,18 +1,18 @@
 //! While an attempt runs: what ends it from outside.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::sleep_until;
 
 use super::{Call, Verdict, breaker};
+use crate::breaker::{Breaker, Signal, Took};
 use crate::clock::{self, Moment};
-use crate::context::CallContext;
+use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{ResilienceError, TimeoutScope};
 
-/// By how much a timer has to fire late before the process counts as having stood still.
-const LATE: Duration = Duration::from_millis(500);
 const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
 impl Call<'_> {
@@ -25,10 +25,9 @@ impl Call<'_> {
             *self.as_mut().project().is_excused = true;
             return Poll::Ready(self.timed_out());
         }
-        let mut this = self.as_mut().project();
-        let own_end = this.binding.attempt_end(*this.attempt_started);
-        let end = own_end.min(*this.deadline);
+        let end = self.binding.attempt_end(self.attempt_started).min(self.deadline);
         loop {
+            let mut this = self.as_mut().project();
             let slow_at = this.slow_at.filter(|slow| *slow < end);
             if this.timer.is_none() {
                 this.timer.set(Some(sleep_until(slow_at.unwrap_or(end).instant())));
@@ -37,16 +36,12 @@ impl Call<'_> {
                 ready!(clock::poll_timer(timer, cx));
             }
             this.timer.set(None);
-            *this.slow_at = None;
-            if slow_at.is_none() {
-                break;
-            }
-            if let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) {
-                *this.slow = Some(breaker.note_slow(ticket));
-            }
+            let Some(due) = slow_at else { break };
+            self.as_mut().becomes_slow(due);
         }
+        let this = self.as_mut().project();
         // The process stood still: what the dependency answered meanwhile may still be on its way to the body.
-        if Moment::now().since(end) > LATE.max(end.since(*this.attempt_started) / 4) {
+        if clock::is_far_too_late(Moment::now().since(end), end.since(*this.attempt_started)) {
             *this.is_late = true;
             // Everything that can run does so first, such as the task that reads from the connection.
             return pin!(tokio::task::yield_now()).poll(cx).map(|()| self.timed_out());
@@ -54,6 +49,50 @@ impl Call<'_> {
         // Nor is it the dependency that keeps calls waiting for a permit or a slot.
         *this.is_excused = this.context.as_ref().and_then(CallContext::shared).is_some_and(|it| it.only_waits());
         Poll::Ready(self.timed_out())
+    }
+
+    /// The running attempt is slow, unless the process stood still or a call inside it tells of the same request.
+    #[cold]
+    fn becomes_slow(self: Pin<&mut Self>, due: Moment) {
+        let this = self.project();
+        *this.slow_at = None;
+        let (Some(breaker), Some(ticket)) = (breaker(this.keyed_breaker.as_ref(), this.binding), *this.ticket) else {
+            return;
+        };
+        let Some(slow) = breaker.held().slow else { return };
+        let now = Moment::now();
+        if clock::is_far_too_late(now.since(due), due.since(*this.attempt_started)) {
+            // From now on the dependency has the whole time once more.
+            (*this.slow, *this.slow_at) = (Some(Took::Nothing), Some(now.after(slow)));
+            return;
+        }
+        if let Some(shared) = this.context.as_ref().and_then(CallContext::shared) {
+            if is_recorded_inside(shared, breaker) {
+                *this.slow = Some(Took::Nothing);
+                return;
+            }
+            // What runs inside holds it too. If that asks the same breaker, it is slow itself, or has ended, when as
+            // much time has passed again.
+            if Arc::strong_count(shared) > 1 && due <= this.attempt_started.after(slow) {
+                *this.slow_at = Some(due.after(slow));
+                return;
+            }
+        }
+        let noted = breaker.note_slow(ticket);
+        *this.slow = Some(noted);
+        if noted.is_in_window()
+            && let Some(around) = this.context.as_ref().and_then(CallContext::around)
+        {
+            around.recorded(breaker, Signal::Success);
+        }
+    }
+
+    /// Whether the timer of the running attempt should have fired long ago: the process stood still.
+    pub(super) fn is_overdue(&self, now: Moment) -> bool {
+        self.timer.as_ref().is_some_and(|timer| {
+            let due = Moment::of(timer.deadline());
+            clock::is_far_too_late(now.since(due), due.since(self.attempt_started))
+        })
     }
 
     fn timed_out(self: Pin<&mut Self>) -> Verdict {
@@ -84,6 +123,11 @@ impl Call<'_> {
         }
         this.cancelled.as_mut().as_pin_mut().map_or(Poll::Pending, |cancelled| cancelled.poll(cx))
     }
+}
+
+/// Whether a call inside the attempt has given this breaker a result.
+pub(super) fn is_recorded_inside(shared: &EnclosingAttempt, breaker: &Breaker) -> bool {
+    shared.signal(breaker, Signal::Success) == Signal::Neutral
 }
 
 /// How long a call had. What a caller left of its own time is no round number; nobody needs its

@@ -42,11 +42,11 @@ impl Call<'_> {
     /// How long the attempt took, where the breaker wants to know.
     fn took(&self, breaker: &Breaker, now: Moment) -> Took {
         match (self.slow, breaker.held().slow) {
-            // It may have been this process that took the time.
-            _ if self.is_late => Took::Nothing,
             (Some(slow), _) => slow,
-            (None, Some(_)) => Took::Time(now.since(self.attempt_started)),
             (None, None) => Took::Nothing,
+            // It may have been this process that took the time.
+            _ if self.is_late || self.is_overdue(now) => Took::Nothing,
+            (None, Some(_)) => Took::Time(now.since(self.attempt_started)),
         }
     }
 
