@@ -78,7 +78,7 @@ async fn both(settings: BreakerSettings, steps: &[Step], reached: &Reached) -> T
                 let ends = if let Step::Call(end) = step { Some(*end) } else { None };
                 let mut call = Held::start(&breaker, ends);
                 match (model.admit(), call.poll(), ends) {
-                    (Ok(execution), Poll::Pending, None) => held.push((execution, call)),
+                    (Ok(execution), Poll::Pending, None) => held.push((model.begin(execution), call)),
                     (Ok(execution), Poll::Ready(answer), Some(end)) => {
                         prop_assert_eq!(answer, wanted(end), "step {}", number);
                         model.end(execution, end);

@@ -47,6 +47,10 @@ struct Kept {
 pub(super) struct Execution {
     epoch: u32,
     started: u64,
+    /// When the timer of a call fires that says that it is slow. A permit has none.
+    due: Option<u64>,
+    /// Whether that timer fired so late that the process must have stood still.
+    stood_still: bool,
     /// Whether it was seen to be slow while it ran.
     seen_slow: bool,
     /// The result that says so, if one does.
@@ -106,7 +110,13 @@ impl Model {
             }
             Open | HalfOpen => return self.reject(Some(self.until - self.now)),
         }
-        Ok(Execution { epoch: self.epoch, started: self.now, seen_slow: false, says_slow: None })
+        let (epoch, started) = (self.epoch, self.now);
+        Ok(Execution { epoch, started, due: None, stood_still: false, seen_slow: false, says_slow: None })
+    }
+
+    /// An execution that was let through is a call that runs.
+    pub(super) fn begin(&self, execution: Execution) -> Execution {
+        Execution { due: self.settings.slow.map(|slow| self.now + millis(slow)), ..execution }
     }
 
     fn reject(&mut self, wait: Option<u64>) -> Result<Execution, Option<u64>> {
@@ -116,7 +126,11 @@ impl Model {
 
     /// A running call is looked at.
     pub(super) fn look(&mut self, execution: &mut Execution) {
-        if !execution.seen_slow && self.is_slow(execution) {
+        if self.is_far_too_late(execution) {
+            execution.stood_still = true;
+            execution.due = self.settings.slow.map(|slow| self.now + millis(slow));
+        } else if execution.due.is_some_and(|due| due <= self.now) {
+            execution.due = None;
             execution.seen_slow = true;
             if self.state == Closed && execution.epoch == self.epoch {
                 execution.says_slow = Some(self.keep(false, true));
@@ -125,7 +139,16 @@ impl Model {
         }
     }
 
+    fn is_far_too_late(&self, execution: &Execution) -> bool {
+        let late = |due: u64| self.now.saturating_sub(due) > u64::max(500, (due - execution.started) / 4);
+        execution.due.is_some_and(late)
+    }
+
     fn is_slow(&self, execution: &Execution) -> bool {
+        let is_unknown = execution.stood_still || self.is_far_too_late(execution);
+        if is_unknown {
+            return execution.seen_slow;
+        }
         self.settings.slow.is_some_and(|slow| self.now - execution.started >= millis(slow))
     }
 
