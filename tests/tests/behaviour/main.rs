@@ -10,6 +10,7 @@ mod error;
 mod fallback;
 mod guard;
 mod nested;
+mod nested_chain;
 mod order;
 mod order_optional;
 mod panics;
