@@ -43,6 +43,9 @@ static HEADER: Pattern = Pattern::new(|| {
 /// A pair such as `("x-api-key", "value")` or `["x-api-key", "value"]`, up to its value.
 static TUPLE: Pattern = Pattern::new(|| Regex::new(r#"[(\[]\s*\\?["']([A-Za-z][A-Za-z0-9_.-]*)\\?["']\s*,\s*"#).ok());
 
+/// An option and its value among the arguments of a command, `"--token", "value"`, up to the value.
+static OPTION: Pattern = Pattern::new(|| Regex::new(r#"["']--?([A-Za-z][A-Za-z0-9_.-]*)\\?["']\s*,\s*"#).ok());
+
 /// A pair such as `{"name": "x-api-key", "value": "value"}` or `Header { name: "x-api-key", value: "value" }`, up
 /// to its value.
 static MEMBERS: Pattern = Pattern::new(|| {
@@ -156,6 +159,7 @@ fn once(text: &str) -> String {
     });
     let may_hold_pairs = holds(&["(", "["]) && holds(&[","]) && holds(&["\"", "'"]);
     let text = values_if(may_hold_pairs, &text, &TUPLE);
+    let text = values_if(holds(&["\"-", "'-"]), &text, &OPTION);
     let text = values_if(holds(&["value"]), &text, &MEMBERS);
     let text = VALUE_FIRST.replace_if(holds(&["value"]), &text, |found| {
         if !is_secret_name(part(found, 4)) {
@@ -194,7 +198,15 @@ fn values(text: &str, name: &Pattern) -> String {
         if !is_secret_name(part(&found, 1)) {
             continue;
         }
-        let Some(found) = value.captures(text.get(end..).unwrap_or_default()) else { continue };
+        let rest = text.get(end..).unwrap_or_default();
+        let quote_of_name = quote(found.get(1).and_then(|name| text.get(name.end()..)).unwrap_or_default());
+        if let Some((begin, behind)) = scan::brackets(rest, quote_of_name.len() == 2) {
+            // In place of JSON, JSON.
+            masked.push_str(&[rest.get(..begin).unwrap_or_default(), quote_of_name, MASK, quote_of_name].concat());
+            done = end + behind;
+            continue;
+        }
+        let Some(found) = value.captures(rest).filter(|_| !scan::is_empty(rest)) else { continue };
         let quote = quote(part(&found, 2));
         masked.push_str(part(&found, 1));
         masked.push_str(quote);
@@ -285,6 +297,11 @@ mod tests {
             ("redis://:p#w@host", "redis://***@host", "https://host/a#b@c"),
             ("postgres://ann:my pass@db/x", "postgres://***@db/x", "see https://host:80 or ann@host"),
             ("amqp://ann:p?w@q", "amqp://***@q", "urn://isbn:abc is what to ask ann@host for"),
+            ("redis://:1#w@host/0", "redis://***@host/0", "https://host:1/#w@host"),
+            ("redis://:12/abc@host", "redis://***@host", "redis://host:12/0, no password"),
+            ("https://:12/abc@host", "https://***@host", "wss://host:12/abc@host"),
+            ("postgres://ann:7/x@db/y", "postgres://***@db/y", "HTTP://host:7/x@db/y"),
+            ("postgres://ann:7 x@db/y", "postgres://***@db/y", "ftp://host:7 x@db/y"),
             ("(\"x-api-key\", \"v\")", "(\"x-api-key\", \"***\")", "(\"x-api-version\", \"v\")"),
             ("[(\"token\", \"a b\"), (\"id\", \"7\")]", "[(\"token\", \"***\"), (\"id\", \"7\")]", "(\"a\", \"b\")"),
             (
@@ -301,6 +318,28 @@ mod tests {
                 "Header { name: \"x-api-key\", value: \"v\" }",
                 "Header { name: \"x-api-key\", value: \"***\" }",
                 "Header { name: \"accept\", value: \"v\" }",
+            ),
+            ("credentials: {\"a\": \"v w\"}, id: 7", "credentials: ***, id: 7", "credentials: {}, id: 7"),
+            (
+                "{\"credentials\": {\"a\": [\"}\", \"x\\\"}y\"], \"b\": {}}, \"id\": 7}",
+                "{\"credentials\": \"***\", \"id\": 7}",
+                "{\"passwords\": [], \"token_count\": {\"a\": 1}}",
+            ),
+            (
+                r#"{\"session\":{\"a\":\"x\\\"}y\"},\"id\":7}"#,
+                r#"{\"session\":\"***\",\"id\":7}"#,
+                r#"{\"sessions_count\":{\"a\":\"x\"}}"#,
+            ),
+            ("\"passwords\": [\"a\", \"bcdef\"], 7", "\"passwords\": \"***\", 7", "\"words\": [\"a\", \"bcdef\"], 7"),
+            ("{'tokens_secret': ['a', '}b'], 'id': 7}", "{'tokens_secret': '***', 'id': 7}", "{'ids': ['a', '}b']}"),
+            ("credentials: Login { a: \"v\" } at 7", "credentials: ***", "login: Login { a: \"v\" } at 7"),
+            ("session: Session { a: \"v\" } at 7", "session: *** at 7", "place: Place { a: \"v\" } at 7"),
+            ("api_key: Some(Key(\"v\")), id: 7", "api_key: Some(***), id: 7", "issue_key: Some(Key(\"v\")), id: 7"),
+            ("passwords: [\"a\", \"bcd", "passwords: ***", "passwords: []"),
+            (
+                "[\"curl\", \"--token\", \"v\", \"-v\"]",
+                "[\"curl\", \"--token\", \"***\", \"-v\"]",
+                "[\"curl\", \"--token-count\", \"7\", \"--id\", \"v\"]",
             ),
             ("credentials: user v, id: 7", "credentials: ***, id: 7", "credentialed: user v"),
             ("upstreamAuthorization: Token v", "upstreamAuthorization: ***", "upstream: Token v"),
@@ -388,6 +427,10 @@ mod tests {
             "credentials",
             "authorization",
             "a://b:c d@",
+            "token: a{",
+            "token: [",
+            "token: Some(",
+            "\"--token\", ",
         ] {
             let text = evil.repeat(20_000);
             let started = std::time::Instant::now();

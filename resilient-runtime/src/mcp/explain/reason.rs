@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::secrets::Secrets;
-use super::{Misfit, Step, at};
+use super::{Explain, Misfit, Step, at, with};
 use crate::redact;
 
 /// The most characters of a received value.
@@ -15,9 +15,14 @@ const PATH: usize = 200;
 /// The most characters of what was expected, and of a message in the author's own words.
 const EXPECTED: usize = 500;
 
+/// What is said of a value where every word about it could show a secret.
+const NOT_ACCEPTED: &str = "the value was not accepted";
+
 /// What is wrong with arguments.
 pub(super) struct Reason {
     path: Vec<Step>,
+    /// How many steps of the path may be shown.
+    shown: usize,
     what: What,
 }
 
@@ -29,7 +34,7 @@ enum What {
 }
 
 impl Reason {
-    pub(super) fn of(misfit: Misfit, arguments: &Value) -> Self {
+    pub(super) fn of(misfit: Misfit, arguments: &Value, explain: Explain) -> Self {
         let Misfit { mut path, said } = misfit;
         let secrets = Secrets::of(arguments);
         let what = if let Some(field) = between(&said, "missing field `", "`") {
@@ -43,25 +48,36 @@ impl Reason {
             What::Unknown { expected: expected.into() }
         } else if let Some((received, expected)) = wrong(&said) {
             // What was read into a buffer first, as for `flatten`, has lost the end of its path.
-            if let Some(mut rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
-                path.append(&mut rest);
+            if let Some(rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
+                let place = [path.as_slice(), &rest].concat();
+                if rest.is_empty() || is_certain(arguments, &place, expected, explain) {
+                    path = place;
+                }
             }
-            let is_secret = secrets.are_at(&path) || secrets.are_in(&received);
-            let received =
-                if is_secret { kind_alone(&received, &secrets) } else { shortened(&redact::text(&received), RECEIVED) };
+            let is_secret = secrets.depth_in(&path).is_some() || secrets.are_in(&received);
+            let received = if is_secret {
+                kind_alone(&received, Some(&secrets))
+            } else {
+                shortened(&redact::text(&received), RECEIVED)
+            };
             What::Wrong { expected: in_json(expected), received: in_json(&received) }
         } else {
-            let masked = secrets.masked_in(&said).unwrap_or_else(|| "the value was not accepted".into());
+            let masked = secrets.masked_in(&said).unwrap_or_else(|| NOT_ACCEPTED.into());
             What::Other(redact::text(&masked))
         };
-        Self { path, what }
+        let shown = secrets.depth_in(&path).unwrap_or(path.len());
+        Self { path, shown, what }
     }
 
     pub(super) fn in_words(&self) -> String {
         let whom = if self.path.is_empty() {
             "the arguments".to_owned()
         } else {
-            format!("argument `{}`", shortened(&redact::text(&shown(&self.path)), PATH))
+            let mut path = shown(self.path.get(..self.shown).unwrap_or_default());
+            if self.shown < self.path.len() {
+                path = format!("{path}.{}", redact::MASK);
+            }
+            format!("argument `{}`", shortened(&redact::text(&path), PATH))
         };
         match &self.what {
             What::Wrong { expected, received } => {
@@ -72,6 +88,28 @@ impl Reason {
             What::Other(said) => format!("{whom}: {}", shortened(said, EXPECTED)),
         }
     }
+}
+
+/// serde's message without secrets. Where they are not known, without whatever may be one.
+pub(super) fn without_secrets(said: &str, secrets: Option<&Secrets>) -> String {
+    let masked = if let Some((_, expected)) = wrong(said) {
+        let (begin, _) = said.split_at(said.len() - expected.len());
+        let received = begin.strip_suffix(", expected ").unwrap_or(begin);
+        match secrets {
+            Some(secrets) if !secrets.are_in(received) => said.into(),
+            // The kind of what was received ends where the value begins.
+            _ => format!("{}, expected {expected}", kind_alone(received, secrets)),
+        }
+    } else if let Some(secrets) = secrets {
+        secrets.masked_in(said).unwrap_or_else(|| NOT_ACCEPTED.into())
+    } else if let Some((_, expected)) = unknown_field(said) {
+        format!("unknown field {}, {expected}", redact::MASK)
+    } else if between(said, "missing field `", "`").is_some() {
+        said.into()
+    } else {
+        NOT_ACCEPTED.into()
+    };
+    redact::text(&masked)
 }
 
 fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
@@ -120,6 +158,33 @@ fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
     found.pop().filter(|_| found.is_empty())
 }
 
+/// Whether it is this value that does not fit: another in its place is refused in the same words.
+fn is_certain(arguments: &Value, place: &[Step], expected: &str, explain: Explain) -> bool {
+    let refuses = |other: Value| {
+        let misfit = explain(with(arguments, place, other.clone())?)?;
+        let (received, still) = wrong(&misfit.said)?;
+        Some(still == expected && describes(&received, &other))
+    };
+    at(arguments, place).is_some_and(|value| others(value).into_iter().any(|other| refuses(other) == Some(true)))
+}
+
+/// Values of the same kind that are likely to fit as little.
+fn others(value: &Value) -> Vec<Value> {
+    match value {
+        Value::String(text) => vec![format!("{text}~").into(), format!("~{text}").into()],
+        Value::Bool(value) => vec![(!value).into()],
+        Value::Number(number) => {
+            let further = |by: i64| match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => number.checked_add_signed(by).map(Value::from),
+                (None, Some(number)) => number.checked_sub(by).map(Value::from),
+                (None, None) => number.as_f64().map(|number| Value::from(number + if by > 0 { 1.0 } else { -1.0 })),
+            };
+            [1, 2, -1].into_iter().filter_map(further).filter(|other| other != value).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Whether these are serde's words for this value.
 fn describes(received: &str, value: &Value) -> bool {
     match value {
@@ -134,11 +199,11 @@ fn describes(received: &str, value: &Value) -> bool {
 }
 
 /// The kind of a received value, without the value.
-fn kind_alone(received: &str, secrets: &Secrets) -> String {
+fn kind_alone(received: &str, secrets: Option<&Secrets>) -> String {
     match received.split_once(['"', '`']) {
         Some((kind, _)) => format!("{} {}", kind.trim(), redact::MASK),
         // A type may name what it received as it likes.
-        None if secrets.are_in(received) => redact::MASK.into(),
+        None if secrets.is_none_or(|secrets| secrets.are_in(received)) => redact::MASK.into(),
         None => received.into(),
     }
 }
