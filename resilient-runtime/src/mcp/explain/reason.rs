@@ -65,7 +65,7 @@ impl Reason {
             let masked = secrets.masked_in(&said).unwrap_or_else(|| NOT_ACCEPTED.into());
             What::Other(redact::text(&masked))
         };
-        let shown = secrets.depth_in(&path).unwrap_or(path.len());
+        let shown = shown_of(&path, &what, &secrets);
         Self { path, shown, what }
     }
 
@@ -90,16 +90,26 @@ impl Reason {
     }
 }
 
+/// How many steps of a path may be shown. Keys below the name of a secret may be secrets themselves.
+fn shown_of(path: &[Step], what: &What, secrets: &Secrets) -> usize {
+    let Some(depth) = secrets.depth_in(path) else { return path.len() };
+    let hidden = path.get(depth..).unwrap_or_default();
+    let places = hidden.iter().take_while(|step| matches!(step, Step::Index(_))).count();
+    match (hidden.get(places..), what) {
+        // The type names what is missing.
+        (Some([Step::Key(field)]), What::Missing) if !secrets.are_in(field) => path.len(),
+        _ => depth + places,
+    }
+}
+
 /// serde's message without secrets. Where they are not known, without whatever may be one.
 pub(super) fn without_secrets(said: &str, secrets: Option<&Secrets>) -> String {
-    let masked = if let Some((_, expected)) = wrong(said) {
-        let (begin, _) = said.split_at(said.len() - expected.len());
-        let received = begin.strip_suffix(", expected ").unwrap_or(begin);
-        match secrets {
-            Some(secrets) if !secrets.are_in(received) => said.into(),
-            // The kind of what was received ends where the value begins.
-            _ => format!("{}, expected {expected}", kind_alone(received, secrets)),
-        }
+    let masked = if let Some((word, received, expected)) = refused(said) {
+        let received = match secrets {
+            Some(secrets) if !secrets.are_in(received) => received.into(),
+            _ => kind_alone(received, secrets),
+        };
+        format!("{word}{received}, expected {expected}")
     } else if let Some(secrets) = secrets {
         secrets.masked_in(said).unwrap_or_else(|| NOT_ACCEPTED.into())
     } else if let Some((_, expected)) = unknown_field(said) {
@@ -123,17 +133,23 @@ fn unknown_field(said: &str) -> Option<(&str, &str)> {
     Some((rest.get(..at)?, rest.get(at..)?.strip_prefix("`, ")?))
 }
 
-/// What was received, and what was expected. The received value comes first and may hold anything.
+/// serde's word for it, what was received, and what was expected. The received value comes first and may hold anything.
+fn refused(said: &str) -> Option<(&'static str, &str, &str)> {
+    ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "].into_iter().find_map(|word| {
+        let (received, expected) = said.strip_prefix(word)?.rsplit_once(", expected ")?;
+        Some((word, received, expected))
+    })
+}
+
+/// What was received, and what was expected.
 fn wrong(said: &str) -> Option<(String, &str)> {
-    let of = |word: &str| said.strip_prefix(word)?.rsplit_once(", expected ");
-    if let Some((received, expected)) = of("invalid type: ").or_else(|| of("invalid value: ")) {
-        return Some((received.into(), expected));
-    }
-    if let Some((length, expected)) = of("invalid length ") {
-        return Some((format!("length {length}"), expected));
-    }
-    let (variant, expected) = of("unknown variant ")?;
-    Some((format!("string {:?}", variant.trim_matches('`')), expected))
+    let (word, received, expected) = refused(said)?;
+    let received = match word {
+        "invalid length " => format!("length {received}"),
+        "unknown variant " => format!("string {:?}", received.trim_matches('`')),
+        _ => received.into(),
+    };
+    Some((received, expected))
 }
 
 /// The way to the only value that serde would describe so.
@@ -200,11 +216,14 @@ fn describes(received: &str, value: &Value) -> bool {
 
 /// The kind of a received value, without the value.
 fn kind_alone(received: &str, secrets: Option<&Secrets>) -> String {
+    const OF_SCALARS: &[&str] = &["string", "integer", "floating point", "boolean", "character"];
+    const OF_OTHERS: &[&str] = &["null", "unit value", "map", "sequence", "byte array", "Option value"];
     match received.split_once(['"', '`']) {
-        Some((kind, _)) => format!("{} {}", kind.trim(), redact::MASK),
+        Some((kind, _)) if OF_SCALARS.contains(&kind.trim()) => format!("{} {}", kind.trim(), redact::MASK),
+        None if OF_OTHERS.contains(&received) => received.into(),
+        None if secrets.is_some_and(|secrets| !secrets.are_in(received)) => received.into(),
         // A type may name what it received as it likes.
-        None if secrets.is_none_or(|secrets| secrets.are_in(received)) => redact::MASK.into(),
-        None => received.into(),
+        _ => redact::MASK.into(),
     }
 }
 
