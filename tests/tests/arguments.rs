@@ -1,15 +1,16 @@
 //! What the model reads of arguments that do not fit, over rmcp's own client.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use resilient_runtime::{ResilienceError, mcp, resilient};
+use resilient_runtime::{Registry, ResilienceError, mcp, resilient};
 use resilient_tests::in_process::{Client, call, connect, meta, text};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::JsonObject;
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, Unexpected};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -52,6 +53,12 @@ struct Listing {
     key: Option<String>,
     #[serde(default)]
     headers: Vec<Header>,
+    #[serde(default)]
+    api_keys: HashMap<String, u64>,
+    #[serde(default)]
+    credentials: Option<Item>,
+    #[serde(default)]
+    session: Vec<Item>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -88,6 +95,30 @@ struct Page {
     password: Option<u64>,
 }
 
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "they are read, and that is all")]
+struct Buffered {
+    team: u64,
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "they are read, and that is all")]
+struct Rest {
+    #[serde(deserialize_with = "from_text")]
+    small: u8,
+}
+
+/// Its words are about the number that the text holds.
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let number = String::deserialize(deserializer)?.parse().map_err(D::Error::custom)?;
+    u8::try_from(number).map_err(|_| D::Error::invalid_value(Unexpected::Unsigned(number), &"u8"))
+}
+
+/// The block does not see that these are arguments.
+type Alias = Parameters<Listing>;
+
 /// No type of serde's derive.
 #[derive(Debug, Clone, JsonSchema)]
 struct ByHand {}
@@ -97,6 +128,19 @@ impl<'de> Deserialize<'de> for ByHand {
         let object = BTreeMap::<String, Value>::deserialize(deserializer)?;
         assert!(!object.contains_key("panic"), "on purpose");
         Err(D::Error::custom("by hand, nothing fits"))
+    }
+}
+
+/// Refuses the first value, and panics at every other.
+#[derive(Debug, Clone, JsonSchema)]
+struct Once {}
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        static IS_READ: AtomicBool = AtomicBool::new(false);
+        let object = BTreeMap::<String, String>::deserialize(deserializer)?;
+        assert!(!IS_READ.swap(true, Ordering::Relaxed), "on purpose");
+        Err(D::Error::custom(format!("{object:?} came too early")))
     }
 }
 
@@ -148,12 +192,27 @@ impl<T: DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static> Shop<T> {
     }
 
     #[tool]
+    async fn buffered(&self, Parameters(buffered): Parameters<Buffered>) -> Result<String, ResilienceError> {
+        Ok(format!("{buffered:?}"))
+    }
+
+    #[tool]
+    async fn alias(&self, Parameters(listing): Alias) -> Result<String, ResilienceError> {
+        Ok(format!("{listing:?}"))
+    }
+
+    #[tool]
     async fn map(&self, Parameters(map): Parameters<JsonObject>) -> Result<String, ResilienceError> {
         Ok(Value::Object(map).to_string())
     }
 
     #[tool]
     async fn by_hand(&self, _: Parameters<ByHand>) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    #[tool]
+    async fn once(&self, _: Parameters<Once>) -> Result<String, ResilienceError> {
         Ok(String::new())
     }
 
@@ -301,6 +360,76 @@ async fn a_value_under_the_name_of_a_secret_is_never_shown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_below_the_name_of_a_secret_are_never_shown() {
+    let client = shop().await;
+    let with = |name: &str, value: Value| json!({ "teamId": 1, name: value });
+    for (arguments, expected) in [
+        (
+            with("api_keys", json!({ "hunter2-the-key": "x" })),
+            "argument `api_keys.***`: expected u64, received string ***",
+        ),
+        (with("credentials", json!({ "hunter2": 1 })), "argument `credentials.***` is unknown: expected `id`"),
+        (with("credentials", json!({})), "argument `credentials.id` is missing"),
+        (with("session", json!([{ "id": 1 }, {}])), "argument `session[1].id` is missing"),
+        (with("session", json!([{ "hunter2": 1 }])), "argument `session[0].***` is unknown: expected `id`"),
+        (
+            json!({ "teamId": 1, "api_keys": { "hunter2": 1 }, "key": "Hunter2" }),
+            "argument `key`: `***` is none, as `K-7` is",
+        ),
+        (
+            json!({ "teamId": "hunter2", "api_keys": { "hunter2": 1 } }),
+            "argument `teamId`: expected u64, received string ***",
+        ),
+    ] {
+        assert_eq!(told(&client, "list", arguments).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_under_the_name_of_a_secret_is_not_shown_where_arguments_are_not_explained() {
+    let by_hand = connect(Plain { router: mcp::instrument(Plain::tool_router()) }).await;
+    let client = shop().await;
+    let long = "x".repeat(1 << 16);
+    for (arguments, expected) in [
+        (json!({ "api_key": "hunter2" }), "invalid type: string ***, expected u64"),
+        (json!({ "api_key": "x1" }), "invalid type: string ***, expected u64"),
+        (json!({ "api_key": 7_771.5 }), "invalid type: floating point ***, expected u64"),
+        (json!({ "key": "hunter2" }), "`***` is none, as `K-7` is"),
+        (json!({ "key": "one" }), "the value was not accepted"),
+        (json!({ "credentials": { "hunter2": 1 } }), "unknown field `***`, expected `id`"),
+        (json!({ "limit": "many" }), "invalid type: string \"many\", expected u8"),
+        (json!({ "api_key": "hunter2", "long": long }), "invalid type: string ***, expected u64"),
+        (json!({ "api_key": ["hunter2"], "long": long }), "invalid type: sequence, expected u64"),
+        (json!({ "key": "hunter2", "long": long }), "the value was not accepted"),
+        (json!({ "order": "hunter2", "long": long }), "unknown variant ***, expected `newest` or `oldest`"),
+        (json!({ "credentials": { "hunter2": 1 }, "long": long }), "unknown field ***, expected `id`"),
+        (json!({ "credentials": {}, "long": long }), "missing field `id`"),
+    ] {
+        let mut arguments = arguments;
+        arguments["teamId"] = 1.into();
+        for (client, tool) in [(&client, "alias"), (&by_hand, "list")] {
+            let told = told(client, tool, arguments.clone()).await;
+            assert_eq!(told, format!("failed to deserialize parameters: {expected}"), "{tool}");
+        }
+    }
+    let panicked = told(&client, "once", json!({ "password": "hunter2" })).await;
+    assert_eq!(panicked, "failed to deserialize parameters: {\"password\": \"***\"} came too early");
+    let kept = format!("{:?}", Registry::global().recent_errors());
+    assert!(kept.contains("expected u64") && !kept.to_lowercase().contains("hunter2"), "{kept}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_only_looks_like_the_wrong_one_is_not_blamed() {
+    let client = shop().await;
+    let wrong = told(&client, "buffered", json!({ "team": 300, "small": "300" })).await;
+    assert_eq!(wrong, "the arguments: expected u8, received integer `300`");
+    let right = told(&client, "buffered", json!({ "team": "x", "small": "3" })).await;
+    assert_eq!(right, "argument `team`: expected u64, received string \"x\"");
+    let negative = told(&client, "flat", json!({ "team": 1, "offset": -1 })).await;
+    assert_eq!(negative, "argument `offset`: expected u64, received integer `-1`");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_field_that_serde_read_into_a_buffer_is_found_by_its_value() {
     let client = shop().await;
     let found = told(&client, "flat", json!({ "team": 1, "offset": "y" })).await;
@@ -324,9 +453,13 @@ async fn types_with_their_own_way_of_reading_are_told_in_their_own_words() {
 #[tokio::test(start_paused = true)]
 async fn very_long_arguments_and_routers_instrumented_by_hand_are_told_in_the_words_of_rmcp() {
     let client = shop().await;
-    let much = "x".repeat(1 << 20);
-    let told_of_much = told(&client, "list", json!({ "teamId": true, "much": much })).await;
-    assert_eq!(told_of_much, "failed to deserialize parameters: invalid type: boolean `true`, expected u64");
+    let much = "x".repeat(1 << 16);
+    // The last good answers of a tool go by arguments of any length.
+    for tool in ["list", "kept", "kept"] {
+        let told_of_much = told(&client, tool, json!({ "teamId": true, "much": much })).await;
+        assert_eq!(told_of_much, "failed to deserialize parameters: invalid type: boolean ***, expected u64");
+        call(&client, tool, &json!({ "teamId": 1 })).await;
+    }
     let by_hand = connect(Plain { router: mcp::instrument(Plain::tool_router()) }).await;
     let told_by_hand = told(&by_hand, "list", json!({ "teamId": true })).await;
     assert_eq!(told_by_hand, "failed to deserialize parameters: invalid type: boolean `true`, expected u64");

@@ -60,7 +60,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     let mut errors = Error::accumulator();
     let explained = explained(&block, &args.krate.clone().unwrap_or_default());
     let (explained, functions): (Vec<_>, Vec<_>) = explained.into_iter().unzip();
-    block.members.extend(functions.into_iter().map(Member::Other));
+    let functions = functions.into_iter().collect::<TokenStream>();
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
@@ -79,7 +79,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     }
     // With mistakes, too, the block is made whole: its tools and its handler are what others use.
     let expanded = match router {
-        Some(router) => with_router(&block, &router, (&guarded, &explained), &args, project),
+        Some(router) => with_router(&block, &router, (&guarded, &explained), &functions, &args, project),
         None => block.to_token_stream(),
     };
     let told = told.map(Error::write_errors);
@@ -271,6 +271,7 @@ fn with_router(
     block: &OpaqueImpl,
     router: &Router,
     (guarded, explained): (&[Ident], &[Ident]),
+    functions: &TokenStream,
     args: &Args,
     project: &Project,
 ) -> TokenStream {
@@ -302,6 +303,8 @@ fn with_router(
         #watched
 
         impl #parameters #self_ty #where_clause {
+            #functions
+
             fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
                 #used
                 #unbuilt

@@ -101,7 +101,7 @@ impl Breaker {
     /// # });
     /// ```
     pub async fn call<R: Answer>(&self, future: impl Future<Output = R>) -> R {
-        let around = CallContext::current().map(CallContext::inside).and_then(|context| context.around().cloned());
+        let around = CallContext::current().map(CallContext::inside).and_then(|context| context.around());
         let (mut permit, _loan) = match self.acquire_inside(around.as_ref()).await {
             Ok(permit) => permit,
             Err(rejected) => return R::refused(rejected),

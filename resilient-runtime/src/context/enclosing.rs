@@ -56,18 +56,16 @@ fn address<T>(of: &T) -> usize {
 /// A running attempt, as the guarded calls inside it see it.
 pub(crate) struct EnclosingAttempt {
     held: Held,
-    around: Option<Arc<Self>>,
-    /// How many attempts there are around it.
-    depth: u32,
     shared: Mutex<Shared>,
 }
 
-/// The longest chain of attempts. Tasks that keep spawning tasks would make one without an end; what is called inside
-/// the last of them is a call without an attempt around it.
-const DEEPEST: u32 = 32;
-
 #[derive(Default)]
 struct Shared {
+    /// The attempt around this one. One that has ended is skipped: tasks that keep spawning tasks would else make a
+    /// chain without an end.
+    around: Option<Arc<EnclosingAttempt>>,
+    /// Whether that one counts this one among what runs inside it.
+    is_counted: bool,
     has_ended: bool,
     permits_lent: u32,
     slots_lent: u32,
@@ -117,18 +115,30 @@ pub(crate) struct Lender {
 
 impl EnclosingAttempt {
     pub(super) fn new(held: Held, around: Option<Arc<Self>>) -> Arc<Self> {
-        let depth = around.as_ref().map_or(0, |around| around.depth + 1);
-        Arc::new(Self { held, around, depth, shared: Mutex::default() })
+        let shared = Shared { is_counted: around.is_some(), around, ..Shared::default() };
+        let attempt = Self { held, shared: Mutex::new(shared) };
+        attempt.around();
+        Arc::new(attempt)
     }
 
-    /// The attempt around this one.
-    pub(super) const fn around(&self) -> Option<&Arc<Self>> {
-        self.around.as_ref()
-    }
-
-    /// Whether the chain may not grow any longer.
-    pub(super) const fn is_deepest(&self) -> bool {
-        self.depth + 1 >= DEEPEST
+    /// The nearest attempt around this one that has not ended.
+    pub(super) fn around(&self) -> Option<Arc<Self>> {
+        loop {
+            let around = self.lock().around.clone()?;
+            let next = {
+                let shared = around.lock();
+                if !shared.has_ended {
+                    drop(shared);
+                    return Some(around);
+                }
+                shared.around.clone()
+            };
+            let mut shared = self.lock();
+            if shared.around.as_ref().is_some_and(|known| Arc::ptr_eq(known, &around)) {
+                shared.around = next;
+                shared.is_counted = false;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -136,8 +146,8 @@ impl EnclosingAttempt {
     }
 
     /// The attempt and those around it, the nearest first.
-    fn chain(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
-        std::iter::successors(Some(self), |attempt| attempt.around.as_ref())
+    fn chain(self: &Arc<Self>) -> impl Iterator<Item = Arc<Self>> {
+        std::iter::successors(Some(Arc::clone(self)), |attempt| attempt.around())
     }
 
     /// Asks for the probe permit of the nearest attempt that holds a valid one of this breaker.
@@ -156,17 +166,22 @@ impl EnclosingAttempt {
     fn lend(self: &Arc<Self>, what: Lent, holds: impl Fn(&Held) -> bool) -> Lending {
         let mut may_wait = true;
         for attempt in self.chain() {
+            if attempt.lock().has_ended {
+                continue;
+            }
             if holds(&attempt.held) {
-                let lender = Lender { of: Arc::clone(attempt), what };
+                let lender = Lender { of: Arc::clone(&attempt), what };
                 // A call whose own attempts below the lender hold something does not wait: another call inside the
                 // lender may wait for just that, and both would wait until their deadlines.
-                return match lender.take(!may_wait) {
-                    Some(loan) => Lending::Granted(loan, lender.ticket()),
-                    None if attempt.lock().has_ended => Lending::Nothing,
-                    None => Lending::Taken(lender),
-                };
+                if let Some(loan) = lender.take(!may_wait) {
+                    return Lending::Granted(loan, lender.ticket());
+                }
+                if !attempt.lock().has_ended {
+                    return Lending::Taken(lender);
+                }
+            } else {
+                may_wait &= !attempt.held.keeps_others_waiting();
             }
-            may_wait &= !attempt.held.keeps_others_waiting();
         }
         Lending::Nothing
     }
@@ -234,12 +249,15 @@ impl EnclosingAttempt {
 
     /// Counts this attempt as one that waits, or that runs, where the attempt around it counts it.
     fn tell_around(&self, before: bool, after: bool) {
-        if let Some(around) = &self.around {
-            match (before, after) {
-                (false, true) => around.count((1, -1)),
-                (true, false) => around.count((-1, 1)),
-                _ => {}
-            }
+        if before == after {
+            return;
+        }
+        let around = {
+            let shared = self.lock();
+            shared.around.clone().filter(|_| shared.is_counted)
+        };
+        if let Some(around) = around {
+            around.count(if after { (1, -1) } else { (-1, 1) });
         }
     }
 
@@ -261,6 +279,17 @@ impl EnclosingAttempt {
         self.tell_around(before, false);
         drop(freed);
         waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// One after the other: a chain may be long.
+impl Drop for EnclosingAttempt {
+    fn drop(&mut self) {
+        let above = |attempt: &mut Self| attempt.shared.get_mut().unwrap_or_else(PoisonError::into_inner).around.take();
+        let mut next = above(self);
+        while let Some(attempt) = next {
+            next = Arc::into_inner(attempt).and_then(|mut attempt| above(&mut attempt));
+        }
     }
 }
 

@@ -90,11 +90,11 @@ impl CallContext {
         }
     }
 
-    /// Makes what the running attempt shares with the calls inside it, before this context is copied.
+    /// Makes what the running attempt shares with the calls inside it, before this context is copied. In a fallback no
+    /// attempt is running: what it calls is inside the attempt around its call.
     fn share(&mut self) {
-        if self.attempt > 0 && !self.is_shared {
-            let held = if self.is_running { self.held } else { Held::default() };
-            self.enclosing = Some(EnclosingAttempt::new(held, self.enclosing.take()));
+        if self.is_running && !self.is_shared {
+            self.enclosing = Some(EnclosingAttempt::new(self.held, self.enclosing.take()));
             self.is_shared = true;
         }
     }
@@ -102,18 +102,14 @@ impl CallContext {
     /// The context of a call that was made in this one.
     pub(crate) fn inside(mut self) -> Self {
         (self.is_running, self.is_shared, self.held) = (false, false, Held::default());
-        if self.enclosing.as_ref().is_some_and(|attempt| attempt.is_deepest()) {
-            self.enclosing = None;
-        }
         self
     }
 
     /// The attempt around this call, if another guarded function made it.
-    #[inline]
-    pub(crate) fn around(&self) -> Option<&Arc<EnclosingAttempt>> {
+    pub(crate) fn around(&self) -> Option<Arc<EnclosingAttempt>> {
         match &self.enclosing {
             Some(own) if self.is_shared => own.around(),
-            around => around.as_ref(),
+            around => around.clone(),
         }
     }
 
@@ -128,7 +124,7 @@ impl CallContext {
     fn unshare(&mut self) -> Option<Arc<EnclosingAttempt>> {
         self.is_shared = false;
         let own = self.enclosing.take();
-        self.enclosing = own.as_ref().and_then(|own| own.around().cloned());
+        self.enclosing = own.as_ref().and_then(|own| own.around());
         own
     }
 

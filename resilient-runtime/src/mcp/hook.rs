@@ -254,19 +254,23 @@ impl<'h> Served<'h> {
         ended.flatten()
     }
 
-    /// A copy of the arguments, where they could be explained and the request has none for the cache.
+    /// A copy of the arguments, where the request has none for the cache. Without an explanation too, what rmcp says
+    /// of them must not show the secrets among them.
     fn keep<S>(&self, call: &ToolCallContext<'_, S>) -> Option<Kept> {
-        let is_needed = !self.hook.explained.is_empty() && self.request.arguments.is_none();
-        is_needed.then(|| Kept::of(call.arguments.as_ref())).flatten()
+        self.request.arguments.is_none().then(|| Kept::of(call.arguments.as_ref())).flatten()
     }
 
     /// What rmcp says of arguments that do not fit, in our words where they can be explained.
     fn about_arguments(&mut self, error: ErrorData) -> BadArguments {
         let (hook, request, kept) = (self.hook, Arc::clone(&self.request), self.kept.take());
         let arguments = kept.as_ref().map(Kept::json).or(request.arguments.as_ref().map(String::as_bytes));
-        let said = error.message.strip_prefix(BAD_ARGUMENTS).map(str::trim_start);
-        let explained = self.within(|| explain::explained(said?, arguments?, &hook.explained)).flatten();
-        BadArguments(explained.unwrap_or_else(|| error.message.into_owned()))
+        let said = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
+        let explained = self.within(|| explain::explained(said, arguments?, &hook.explained)).flatten();
+        let text = explained.or_else(|| {
+            let said = self.within(|| explain::unexplained(said, arguments))?;
+            Some(format!("{BAD_ARGUMENTS} {said}"))
+        });
+        BadArguments(text.unwrap_or_else(|| BAD_ARGUMENTS.trim_end_matches(':').into()))
     }
 
     /// The answer, with a failure of the framework as a result of the tool.

@@ -247,10 +247,12 @@ pub struct Chance<E> {
 impl<E> Chance<E> {
     fn of(call: &Call<'_>, kind: ErrorKind, as_mcp_error: fn(&E) -> &dyn McpError) -> Self {
         let context = call.context().cloned();
+        let until = clock::later(Instant::now(), call.policy().fallback_limit());
         Self {
             tool: call.site().name(),
             kind,
-            until: clock::later(Instant::now(), call.policy().fallback_limit()),
+            // The attempt around the call may end before.
+            until: call.outer_deadline().map_or(until, |outer| until.min(outer.instant())),
             cancellation: context.as_ref().and_then(CallContext::request).map(|request| request.cancellation.clone()),
             context,
             cancelled: false,

@@ -45,17 +45,42 @@ pub fn text(text: &str) -> String {
 /// ```
 #[must_use]
 pub fn json(value: Value) -> Value {
+    masked(value, text)
+}
+
+/// Masks what stands under the name of a secret, and leaves all other texts unread.
+pub(crate) fn by_name(value: Value) -> Value {
+    masked(value, str::to_owned)
+}
+
+fn masked(value: Value, other: fn(&str) -> String) -> Value {
     match value {
-        Value::String(plain) => Value::String(text(&plain)),
-        Value::Array(items) => match items.as_slice() {
-            [Value::String(name), Value::String(_)] if is_secret_name(name) => {
-                Value::Array(vec![Value::String(text(name)), Value::String(MASK.into())])
-            }
-            _ => Value::Array(items.into_iter().map(json).collect()),
-        },
-        Value::Object(members) => Value::Object(object(members)),
+        Value::String(plain) => Value::String(other(&plain)),
+        Value::Array(items) => Value::Array(masked_items(items, other)),
+        Value::Object(members) => Value::Object(masked_members(members, other)),
         scalar => scalar,
     }
+}
+
+fn masked_items(items: Vec<Value>, other: fn(&str) -> String) -> Vec<Value> {
+    // `["x-api-key", "v"]` is a pair, and `["--token", "v", "-v"]` the arguments of a command.
+    let is_pair = items.len() == 2;
+    let mut is_value = false;
+    items
+        .into_iter()
+        .map(|item| {
+            if std::mem::take(&mut is_value) && item.is_string() {
+                return Value::String(MASK.into());
+            }
+            is_value = item.as_str().is_some_and(|name| (is_pair || is_option(name)) && is_secret_name(name));
+            masked(item, other)
+        })
+        .collect()
+}
+
+/// Whether this is the name of an option: `--token`, but not `--token=v`.
+fn is_option(word: &str) -> bool {
+    word.starts_with('-') && !word.contains(|c: char| c == '=' || c == ':' || c.is_whitespace())
 }
 
 /// Whether this is a pair of a secret's name and its value: `{"name": "x-api-key", "value": ".."}`.
@@ -75,6 +100,10 @@ fn names_a_secret(members: &Map<String, Value>) -> bool {
 /// ```
 #[must_use]
 pub fn object(members: Map<String, Value>) -> Map<String, Value> {
+    masked_members(members, text)
+}
+
+fn masked_members(members: Map<String, Value>, other: fn(&str) -> String) -> Map<String, Value> {
     let is_pair = names_a_secret(&members);
     members
         .into_iter()
@@ -83,7 +112,7 @@ pub fn object(members: Map<String, Value>) -> Map<String, Value> {
             let value = match value {
                 Value::Null => Value::Null,
                 _ if is_value || is_secret_name(&name) => Value::String(MASK.into()),
-                other => json(other),
+                value => masked(value, other),
             };
             (name, value)
         })
@@ -176,12 +205,14 @@ mod tests {
         let masked = super::json(json!([
             ["x-api-key", "v"], ["x-api-version", "v"], ["token", "secret", "id"],
             {"name": "x-api-key", "value": "v"}, {"name": "accept", "value": "v"}, {"Name": "token", "values": ["a"]},
+            ["curl", "--token", "v", "-v"], ["--id", "v", "--password", "v"], ["--token=v", "x", "--token"],
         ]));
         assert_eq!(
             masked,
             json!([
                 ["x-api-key", "***"], ["x-api-version", "v"], ["token", "secret", "id"],
                 {"name": "x-api-key", "value": "***"}, {"name": "accept", "value": "v"}, {"Name": "token", "values": "***"},
+                ["curl", "--token", "***", "-v"], ["--id", "v", "--password", "***"], ["--token=***", "x", "--token"],
             ])
         );
     }

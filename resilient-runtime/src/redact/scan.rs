@@ -1,5 +1,5 @@
 //! The forms of secrets that need more than a pattern: URLs whose password breaks the rules for URLs,
-//! and PEM blocks.
+//! PEM blocks, and whatever stands in brackets.
 
 use super::MASK;
 
@@ -8,7 +8,8 @@ const LONGEST: usize = 256;
 
 /// Masks `scheme://user:password@` where the password holds `/`, `?`, `#` or up to two spaces.
 ///
-/// What begins with a port (`https://host:8080/a@b`) has no password.
+/// What begins with a port (`https://host:8080/a@b`) has no password, where the scheme is one of the web. Other
+/// schemes are those of data stores and queues, whose addresses hold passwords far more often than an `@` in a path.
 pub(super) fn credentials(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -16,9 +17,7 @@ pub(super) fn credentials(text: &str) -> String {
         let (head, tail) = rest.split_at(at + 3);
         masked.push_str(head);
         rest = tail;
-        let has_scheme =
-            head.strip_suffix("://").is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()));
-        if let Some(end) = has_scheme.then(|| userinfo(tail)).flatten() {
+        if let Some(end) = scheme(head).and_then(|scheme| userinfo(scheme, tail)) {
             masked.push_str(MASK);
             rest = tail.get(end..).unwrap_or_default();
         }
@@ -27,8 +26,15 @@ pub(super) fn credentials(text: &str) -> String {
     masked
 }
 
+/// The scheme at the end of a text that ends with `scheme://`.
+fn scheme(head: &str) -> Option<&str> {
+    let before = head.strip_suffix("://").filter(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()))?;
+    before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'))).next()
+}
+
 /// Where the `@` behind `user:password` stands.
-fn userinfo(tail: &str) -> Option<usize> {
+fn userinfo(scheme: &str, tail: &str) -> Option<usize> {
+    const OF_THE_WEB: &[&str] = &["http", "https", "ws", "wss", "ftp"];
     let near = |text: &str| (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let user = tail.get(..near(tail))?;
     let colon =
@@ -40,13 +46,19 @@ fn userinfo(tail: &str) -> Option<usize> {
     let password = tail.get(begin..)?;
     let password = password.get(..near(password))?;
     let port = password.trim_start_matches(|c: char| c.is_ascii_digit());
-    let is_port = port.is_empty() || port.starts_with(['/', '?', '#', ',', ';', ')', '"', '\'', ' ', '\n', '\r', '\t']);
+    // Without anything before it there is no host, and thus no port.
+    let may_be_port = colon > 0 && OF_THE_WEB.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let ends_as_port =
+        port.is_empty() || port.starts_with(['/', '?', '#', ',', ';', ')', '"', '\'', ' ', '\n', '\r', '\t']);
     let at = password.find(['@', '"', '<', '>', '\n', '\r'])?;
     let inside = &password[..at];
     let spaces = inside.chars().filter(|c| c.is_whitespace()).count();
     let is_host = password[at..].starts_with('@')
         && password[at + 1..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '[' | '%' | '_' | '-' | '.'));
-    if (is_port && !password.starts_with(['/', '?', '#'])) || inside.starts_with(char::is_whitespace) || spaces > 2 {
+    if (may_be_port && ends_as_port && !password.starts_with(['/', '?', '#']))
+        || inside.starts_with(char::is_whitespace)
+        || spaces > 2
+    {
         return None;
     }
     if inside.contains("://") || !is_host {
@@ -91,4 +103,55 @@ fn label(text: &str) -> Option<usize> {
         text.bytes().take(64).take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ');
     let length = words.count();
     (length > 0 && text[length..].starts_with("-----")).then_some(length + 5)
+}
+
+/// Whether a text begins with an empty list or object.
+pub(super) fn is_empty(text: &str) -> bool {
+    text.strip_prefix(['{', '[', '(']).is_some_and(|rest| rest.trim_start().starts_with(['}', ']', ')']))
+}
+
+/// Where the list, the object or the type's value (`Login { .. }`, `Key(..)`) that a text begins with starts and
+/// ends. One that has no end reaches to the end of the text; one that is empty holds no secret.
+///
+/// `is_escaped`: whether its quotes are, as those of JSON in a text of JSON are.
+pub(super) fn brackets(text: &str, is_escaped: bool) -> Option<(usize, usize)> {
+    let mut inner = text;
+    while let Some(rest) = inner.strip_prefix("Some(") {
+        inner = rest;
+    }
+    let start = text.len() - inner.len();
+    // A name may have been masked before.
+    let rest = inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '*'));
+    let is_named = rest.len() < inner.len();
+    let rest = rest.strip_prefix(' ').filter(|rest| is_named && rest.starts_with('{')).unwrap_or(rest);
+    if !rest.starts_with(['{', '(']) && (is_named || !rest.starts_with('[')) {
+        return None;
+    }
+    if is_empty(rest) {
+        return None;
+    }
+    let begin = text.len() - rest.len();
+    let (mut depth, mut quote, mut backslashes, mut before) = (0_usize, None, 0_usize, ' ');
+    for (at, c) in rest.char_indices() {
+        // A quote that belongs to a text has one backslash more than those around the text.
+        let is_delimiter = if is_escaped { backslashes == 1 } else { backslashes % 2 == 0 };
+        match (c, quote) {
+            ('"', None) if is_delimiter => quote = Some('"'),
+            ('"', Some('"')) if is_delimiter => quote = None,
+            // An apostrophe within a word is none.
+            ('\'', None) if matches!(before, '[' | '{' | '(' | ',' | ':' | '=') => quote = Some('\''),
+            ('\'', Some('\'')) if backslashes == 0 => quote = None,
+            ('[' | '{' | '(', None) => depth += 1,
+            (']' | '}' | ')', None) => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some((start, begin + at + 1));
+                }
+            }
+            _ => {}
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        before = if c.is_whitespace() { before } else { c };
+    }
+    Some((start, text.len()))
 }

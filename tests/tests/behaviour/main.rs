@@ -10,6 +10,7 @@ mod error;
 mod fallback;
 mod guard;
 mod nested;
+mod nested_chain;
 mod nested_slow;
 mod order;
 mod order_optional;

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 
 use rmcp::model::JsonObject;
 
-/// The most bytes of arguments that are kept. What is longer is refused in rmcp's own words.
-const LONGEST: usize = 1 << 20;
+/// The most bytes of arguments that are kept and explained: explaining reads them several times. What is longer is
+/// refused in rmcp's own words.
+pub(super) const LONGEST: usize = 1 << 16;
 /// The most bytes of room that stay with a thread.
 const LARGEST_SPARE: usize = 1 << 14;
 

@@ -16,6 +16,7 @@ use serde_path_to_error::Segment;
 
 pub(super) use kept::Kept;
 use reason::Reason;
+use secrets::Secrets;
 
 /// Reads arguments as a tool's type of parameters. `None` if they fit.
 pub type Explain = fn(Value) -> Option<Misfit>;
@@ -106,12 +107,28 @@ impl Explanations {
 /// What is wrong with these arguments, of which rmcp said this. `None` if no registered type has the same
 /// against them: then it was something else that did not fit.
 pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<String> {
-    let arguments: Value = serde_json::from_slice(arguments).ok()?;
+    let arguments = read(arguments)?;
     // The first `Parameters` of a tool takes the arguments, and leaves none for a second.
-    let read =
-        |given: &Value| by.iter().filter_map(|explain| explain(given.clone())).find(|misfit| misfit.said == said);
-    let misfit = read(&arguments).or_else(|| read(&Value::Object(Map::new())))?;
-    Some(Reason::of(misfit, &arguments).in_words())
+    let matching = |given: &Value| {
+        by.iter().find_map(|explain| {
+            let misfit = explain(given.clone()).filter(|misfit| misfit.said == said)?;
+            Some((misfit, *explain))
+        })
+    };
+    let (misfit, explain) = matching(&arguments).or_else(|| matching(&Value::Object(Map::new())))?;
+    Some(Reason::of(misfit, &arguments, explain).in_words())
+}
+
+/// What rmcp said of these arguments, without the secrets among them. Where the arguments are not known, any value
+/// may be a secret.
+pub(super) fn unexplained(said: &str, arguments: Option<&[u8]>) -> String {
+    let secrets = arguments.and_then(read).map(|arguments| Secrets::of(&arguments));
+    reason::without_secrets(said, secrets.as_ref())
+}
+
+/// Arguments that are short enough to be explained.
+fn read(arguments: &[u8]) -> Option<Value> {
+    (arguments.len() <= kept::LONGEST).then(|| serde_json::from_slice(arguments).ok()).flatten()
 }
 
 /// The value at this path, if there is one.
@@ -123,4 +140,18 @@ fn at<'v>(mut value: &'v Value, path: &[Step]) -> Option<&'v Value> {
         };
     }
     Some(value)
+}
+
+/// These arguments with another value at this path.
+fn with(arguments: &Value, path: &[Step], other: Value) -> Option<Value> {
+    let mut changed = arguments.clone();
+    let mut place = &mut changed;
+    for step in path {
+        place = match step {
+            Step::Key(key) => place.get_mut(key)?,
+            Step::Index(index) => place.get_mut(index)?,
+        };
+    }
+    *place = other;
+    Some(changed)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::secrets::Secrets;
-use super::{Misfit, Step, at};
+use super::{Explain, Misfit, Step, at, with};
 use crate::redact;
 
 /// The most characters of a received value.
@@ -15,9 +15,14 @@ const PATH: usize = 200;
 /// The most characters of what was expected, and of a message in the author's own words.
 const EXPECTED: usize = 500;
 
+/// What is said of a value where every word about it could show a secret.
+const NOT_ACCEPTED: &str = "the value was not accepted";
+
 /// What is wrong with arguments.
 pub(super) struct Reason {
     path: Vec<Step>,
+    /// How many steps of the path may be shown.
+    shown: usize,
     what: What,
 }
 
@@ -29,7 +34,7 @@ enum What {
 }
 
 impl Reason {
-    pub(super) fn of(misfit: Misfit, arguments: &Value) -> Self {
+    pub(super) fn of(misfit: Misfit, arguments: &Value, explain: Explain) -> Self {
         let Misfit { mut path, said } = misfit;
         let secrets = Secrets::of(arguments);
         let what = if let Some(field) = between(&said, "missing field `", "`") {
@@ -43,25 +48,36 @@ impl Reason {
             What::Unknown { expected: expected.into() }
         } else if let Some((received, expected)) = wrong(&said) {
             // What was read into a buffer first, as for `flatten`, has lost the end of its path.
-            if let Some(mut rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
-                path.append(&mut rest);
+            if let Some(rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
+                let place = [path.as_slice(), &rest].concat();
+                if rest.is_empty() || is_certain(arguments, &place, expected, explain) {
+                    path = place;
+                }
             }
-            let is_secret = secrets.are_at(&path) || secrets.are_in(&received);
-            let received =
-                if is_secret { kind_alone(&received, &secrets) } else { shortened(&redact::text(&received), RECEIVED) };
+            let is_secret = secrets.depth_in(&path).is_some() || secrets.are_in(&received);
+            let received = if is_secret {
+                kind_alone(&received, Some(&secrets))
+            } else {
+                shortened(&redact::text(&received), RECEIVED)
+            };
             What::Wrong { expected: in_json(expected), received: in_json(&received) }
         } else {
-            let masked = secrets.masked_in(&said).unwrap_or_else(|| "the value was not accepted".into());
+            let masked = secrets.masked_in(&said).unwrap_or_else(|| NOT_ACCEPTED.into());
             What::Other(redact::text(&masked))
         };
-        Self { path, what }
+        let shown = shown_of(&path, &what, &secrets);
+        Self { path, shown, what }
     }
 
     pub(super) fn in_words(&self) -> String {
         let whom = if self.path.is_empty() {
             "the arguments".to_owned()
         } else {
-            format!("argument `{}`", shortened(&redact::text(&shown(&self.path)), PATH))
+            let mut path = shown(self.path.get(..self.shown).unwrap_or_default());
+            if self.shown < self.path.len() {
+                path = format!("{path}.{}", redact::MASK);
+            }
+            format!("argument `{}`", shortened(&redact::text(&path), PATH))
         };
         match &self.what {
             What::Wrong { expected, received } => {
@@ -72,6 +88,38 @@ impl Reason {
             What::Other(said) => format!("{whom}: {}", shortened(said, EXPECTED)),
         }
     }
+}
+
+/// How many steps of a path may be shown. Keys below the name of a secret may be secrets themselves.
+fn shown_of(path: &[Step], what: &What, secrets: &Secrets) -> usize {
+    let Some(depth) = secrets.depth_in(path) else { return path.len() };
+    let hidden = path.get(depth..).unwrap_or_default();
+    let places = hidden.iter().take_while(|step| matches!(step, Step::Index(_))).count();
+    match (hidden.get(places..), what) {
+        // The type names what is missing.
+        (Some([Step::Key(field)]), What::Missing) if !secrets.are_in(field) => path.len(),
+        _ => depth + places,
+    }
+}
+
+/// serde's message without secrets. Where they are not known, without whatever may be one.
+pub(super) fn without_secrets(said: &str, secrets: Option<&Secrets>) -> String {
+    let masked = if let Some((word, received, expected)) = refused(said) {
+        let received = match secrets {
+            Some(secrets) if !secrets.are_in(received) => received.into(),
+            _ => kind_alone(received, secrets),
+        };
+        format!("{word}{received}, expected {expected}")
+    } else if let Some(secrets) = secrets {
+        secrets.masked_in(said).unwrap_or_else(|| NOT_ACCEPTED.into())
+    } else if let Some((_, expected)) = unknown_field(said) {
+        format!("unknown field {}, {expected}", redact::MASK)
+    } else if between(said, "missing field `", "`").is_some() {
+        said.into()
+    } else {
+        NOT_ACCEPTED.into()
+    };
+    redact::text(&masked)
 }
 
 fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
@@ -85,17 +133,23 @@ fn unknown_field(said: &str) -> Option<(&str, &str)> {
     Some((rest.get(..at)?, rest.get(at..)?.strip_prefix("`, ")?))
 }
 
-/// What was received, and what was expected. The received value comes first and may hold anything.
+/// serde's word for it, what was received, and what was expected. The received value comes first and may hold anything.
+fn refused(said: &str) -> Option<(&'static str, &str, &str)> {
+    ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "].into_iter().find_map(|word| {
+        let (received, expected) = said.strip_prefix(word)?.rsplit_once(", expected ")?;
+        Some((word, received, expected))
+    })
+}
+
+/// What was received, and what was expected.
 fn wrong(said: &str) -> Option<(String, &str)> {
-    let of = |word: &str| said.strip_prefix(word)?.rsplit_once(", expected ");
-    if let Some((received, expected)) = of("invalid type: ").or_else(|| of("invalid value: ")) {
-        return Some((received.into(), expected));
-    }
-    if let Some((length, expected)) = of("invalid length ") {
-        return Some((format!("length {length}"), expected));
-    }
-    let (variant, expected) = of("unknown variant ")?;
-    Some((format!("string {:?}", variant.trim_matches('`')), expected))
+    let (word, received, expected) = refused(said)?;
+    let received = match word {
+        "invalid length " => format!("length {received}"),
+        "unknown variant " => format!("string {:?}", received.trim_matches('`')),
+        _ => received.into(),
+    };
+    Some((received, expected))
 }
 
 /// The way to the only value that serde would describe so.
@@ -120,6 +174,33 @@ fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
     found.pop().filter(|_| found.is_empty())
 }
 
+/// Whether it is this value that does not fit: another in its place is refused in the same words.
+fn is_certain(arguments: &Value, place: &[Step], expected: &str, explain: Explain) -> bool {
+    let refuses = |other: Value| {
+        let misfit = explain(with(arguments, place, other.clone())?)?;
+        let (received, still) = wrong(&misfit.said)?;
+        Some(still == expected && describes(&received, &other))
+    };
+    at(arguments, place).is_some_and(|value| others(value).into_iter().any(|other| refuses(other) == Some(true)))
+}
+
+/// Values of the same kind that are likely to fit as little.
+fn others(value: &Value) -> Vec<Value> {
+    match value {
+        Value::String(text) => vec![format!("{text}~").into(), format!("~{text}").into()],
+        Value::Bool(value) => vec![(!value).into()],
+        Value::Number(number) => {
+            let further = |by: i64| match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => number.checked_add_signed(by).map(Value::from),
+                (None, Some(number)) => number.checked_sub(by).map(Value::from),
+                (None, None) => number.as_f64().map(|number| Value::from(number + if by > 0 { 1.0 } else { -1.0 })),
+            };
+            [1, 2, -1].into_iter().filter_map(further).filter(|other| other != value).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Whether these are serde's words for this value.
 fn describes(received: &str, value: &Value) -> bool {
     match value {
@@ -134,12 +215,15 @@ fn describes(received: &str, value: &Value) -> bool {
 }
 
 /// The kind of a received value, without the value.
-fn kind_alone(received: &str, secrets: &Secrets) -> String {
+fn kind_alone(received: &str, secrets: Option<&Secrets>) -> String {
+    const OF_SCALARS: &[&str] = &["string", "integer", "floating point", "boolean", "character"];
+    const OF_OTHERS: &[&str] = &["null", "unit value", "map", "sequence", "byte array", "Option value"];
     match received.split_once(['"', '`']) {
-        Some((kind, _)) => format!("{} {}", kind.trim(), redact::MASK),
+        Some((kind, _)) if OF_SCALARS.contains(&kind.trim()) => format!("{} {}", kind.trim(), redact::MASK),
+        None if OF_OTHERS.contains(&received) => received.into(),
+        None if secrets.is_some_and(|secrets| !secrets.are_in(received)) => received.into(),
         // A type may name what it received as it likes.
-        None if secrets.are_in(received) => redact::MASK.into(),
-        None => received.into(),
+        _ => redact::MASK.into(),
     }
 }
 

@@ -12,41 +12,57 @@ pub(super) struct Secrets {
     written: Vec<String>,
 }
 
+/// The shortest secret that is told from a part of a word.
+const SHORT: usize = 4;
+
 impl Secrets {
     pub(super) fn of(arguments: &Value) -> Self {
-        let masked = redact::json(arguments.clone());
+        // Only what is shown is searched for the forms of secrets too.
+        let masked = redact::by_name(arguments.clone());
         let mut written = Vec::new();
         compare(arguments, &masked, &mut written);
+        // ASCII alone changes its case: all others keep their place.
+        written.iter_mut().for_each(|secret| secret.make_ascii_lowercase());
+        written.sort_unstable();
+        written.dedup();
         Self { masked, written }
     }
 
-    /// Whether what is there is a secret, or belongs to one.
-    pub(super) fn are_at(&self, path: &[Step]) -> bool {
+    /// How many steps of a path lead to a secret, if it leads there. What comes behind belongs to the secret.
+    pub(super) fn depth_in(&self, path: &[Step]) -> Option<usize> {
         (1..=path.len())
-            .any(|depth| path.get(..depth).and_then(|above| at(&self.masked, above)).is_some_and(|value| value == MASK))
+            .find(|depth| path.get(..*depth).and_then(|above| at(&self.masked, above)).is_some_and(|at| at == MASK))
     }
 
-    /// Whether a text shows one of them.
+    /// Whether a text shows one of them, whatever its case.
     pub(super) fn are_in(&self, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
         self.written.iter().any(|secret| text.contains(secret.as_str()))
     }
 
     /// A text in the words of a type's author, each secret in it masked, whatever its case. `None` where a secret is
     /// too short to be told from a part of a word.
     pub(super) fn masked_in(&self, text: &str) -> Option<String> {
-        const SHORT: usize = 4;
-        let mut masked = text.to_owned();
+        let small = text.to_ascii_lowercase();
+        let mut found = Vec::new();
         for secret in &self.written {
-            // ASCII alone changes its case: all others keep their place.
-            let (secret, mut from) = (secret.to_ascii_lowercase(), 0);
-            while let Some(at) = masked.get(from..)?.to_ascii_lowercase().find(&secret) {
-                if secret.len() < SHORT {
-                    return None;
-                }
-                masked.replace_range(from + at..from + at + secret.len(), MASK);
-                from += at + MASK.len();
+            let before = found.len();
+            found.extend(small.match_indices(secret.as_str()).map(|(at, _)| (at, at + secret.len())));
+            if secret.len() < SHORT && found.len() > before {
+                return None;
             }
         }
+        found.sort_unstable();
+        let (mut masked, mut done) = (String::with_capacity(text.len()), 0);
+        for (begin, end) in found {
+            // One secret may hold another, or the beginning of one.
+            if begin >= done {
+                masked.push_str(text.get(done..begin)?);
+                masked.push_str(MASK);
+            }
+            done = done.max(end);
+        }
+        masked.push_str(text.get(done..)?);
         Some(masked)
     }
 }
@@ -70,14 +86,29 @@ fn compare(plain: &Value, masked: &Value, written: &mut Vec<String>) {
 
 fn scalars(value: &Value, written: &mut Vec<String>) {
     match value {
-        Value::String(text) if !text.is_empty() => {
-            // In quotes it is escaped.
-            let quoted = format!("{text:?}");
-            written.extend([quoted.trim_matches('"').to_owned(), text.clone()]);
+        Value::String(plain) if !plain.is_empty() => text(plain, written),
+        Value::Number(number) => {
+            written.push(number.to_string());
+            // JSON may write it `1e20`, a message does not.
+            written.extend(number.as_f64().filter(|_| number.is_f64()).map(|number| number.to_string()));
         }
-        Value::Number(number) => written.push(number.to_string()),
         Value::Array(items) => items.iter().for_each(|item| scalars(item, written)),
-        Value::Object(members) => members.values().for_each(|member| scalars(member, written)),
+        Value::Object(members) => {
+            for (key, member) in members {
+                // Shorter ones, such as `id`, are names.
+                if key.len() >= SHORT {
+                    text(key, written);
+                }
+                scalars(member, written);
+            }
+        }
         Value::String(_) | Value::Bool(_) | Value::Null => {}
     }
+}
+
+fn text(plain: &str, written: &mut Vec<String>) {
+    // In quotes it is escaped.
+    let quoted = format!("{plain:?}");
+    let escaped = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted);
+    written.extend([escaped.to_owned(), plain.to_owned()]);
 }

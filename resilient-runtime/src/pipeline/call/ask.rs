@@ -92,7 +92,7 @@ impl Call<'_> {
         let this = self.project();
         let Some(turn) = this.turn else { return Got::Slot };
         let around = this.context.as_ref().and_then(CallContext::around);
-        let got = turn.ask(&this.binding.statistics, around);
+        let got = turn.ask(&this.binding.statistics, around.as_ref());
         if let (Got::Place, Some(ticket)) = (got, *this.ticket) {
             if ticket.is_lent {
                 // Another call inside the same attempt may need the permit before a slot becomes free.

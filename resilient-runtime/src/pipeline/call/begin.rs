@@ -25,7 +25,10 @@ impl Call<'_> {
             let caller = request.map(|request| *request).or_else(CallContext::current);
             let context = caller.map_or_else(CallContext::root, CallContext::inside);
             let origin = Origin::of(&context, site, binding);
-            deadline = origin.ends.map_or(own, |theirs| theirs.min(own));
+            if let Some(theirs) = origin.ends {
+                deadline = theirs.min(own);
+                this.seldom.ends(theirs);
+            }
             *this.watches_cancellation = context.request().is_some();
             (*this.reports, *this.is_part) = (origin.reports, origin.is_part);
             *this.is_inside = context.around().is_some();

@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use super::ask::lease;
 use super::{Call, State, Verdict, breaker};
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, BreakerState};
 use crate::clock::{self, Moment};
 use crate::context::{Activity, CallContext, EnclosingAttempt, Lender, Lending, Loan};
 use crate::error::ResilienceError;
@@ -21,6 +21,8 @@ pub(super) struct Seldom(Option<Box<Inside>>);
 
 #[derive(Default)]
 struct Inside {
+    /// When the attempt around the call ends.
+    ends: Option<Moment>,
     permit: Option<Loan>,
     /// Whose permit it waits for.
     lender: Option<Lender>,
@@ -36,10 +38,15 @@ impl Seldom {
         self.0.get_or_insert_default()
     }
 
+    /// The attempt around the call ends then.
+    pub(super) fn ends(&mut self, ends: Moment) {
+        self.get().ends = Some(ends);
+    }
+
     #[inline]
-    pub(super) fn runs(&mut self, around: Option<&Arc<EnclosingAttempt>>) {
+    pub(super) fn runs(&mut self, around: Option<Arc<EnclosingAttempt>>) {
         if let Some(around) = around {
-            self.get().activity = Some(Activity::running(around));
+            self.get().activity = Some(Activity::running(&around));
         }
     }
 
@@ -81,13 +88,18 @@ impl Inside {
 }
 
 impl Call<'_> {
+    /// When the attempt around this call ends, if there is one.
+    pub(crate) fn outer_deadline(&self) -> Option<Moment> {
+        self.seldom.0.as_ref().and_then(|inside| inside.ends)
+    }
+
     /// The attempt around this call, if there is one.
-    pub(super) fn around(&self) -> Option<&Arc<EnclosingAttempt>> {
+    pub(super) fn around(&self) -> Option<Arc<EnclosingAttempt>> {
         self.context.as_ref().and_then(CallContext::around)
     }
 
     pub(super) fn wait_in(mut self: Pin<&mut Self>, state: State) {
-        let activity = self.around().map(Activity::queued);
+        let activity = self.around().as_ref().map(Activity::queued);
         let this = self.as_mut().project();
         if activity.is_some() {
             this.seldom.get().activity = activity;
@@ -100,6 +112,10 @@ impl Call<'_> {
     pub(super) fn borrow_permit(self: Pin<&mut Self>) -> Option<Got> {
         let this = self.project();
         let breaker = breaker(this.keyed_breaker.as_ref(), this.binding)?;
+        let plain = this.keyed_breaker.as_ref().and(this.binding.breaker.as_deref());
+        if plain.is_some_and(|plain| plain.state() == BreakerState::Isolated) {
+            return None;
+        }
         match this.context.as_ref().and_then(CallContext::around)?.lend_permit(breaker) {
             Lending::Nothing => None,
             Lending::Granted(loan, ticket) => {
