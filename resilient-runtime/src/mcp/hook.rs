@@ -261,7 +261,7 @@ impl<'h> Served<'h> {
     }
 
     /// What rmcp says of arguments that do not fit, in our words where they can be explained.
-    fn about_arguments(&mut self, error: ErrorData) -> BadArguments {
+    fn about_arguments(&mut self, error: &ErrorData) -> BadArguments {
         let (hook, request, kept) = (self.hook, Arc::clone(&self.request), self.kept.take());
         let arguments = kept.as_ref().map(Kept::json).or(request.arguments.as_ref().map(String::as_bytes));
         let said = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
@@ -288,7 +288,7 @@ impl<'h> Served<'h> {
         };
         let answered = match answered {
             Err(error) if is_about_arguments(&error) && !claimed => {
-                let error = self.about_arguments(error);
+                let error = self.about_arguments(&error);
                 self.failed(&error);
                 self.fault = Some(Fault::Caller);
                 self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))

@@ -22,7 +22,7 @@ impl Secrets {
         let mut written = Vec::new();
         compare(arguments, &masked, &mut written);
         // ASCII alone changes its case: all others keep their place.
-        written.iter_mut().for_each(|secret| secret.make_ascii_lowercase());
+        let mut written: Vec<_> = written.iter().map(|secret| secret.to_ascii_lowercase()).collect();
         written.sort_unstable();
         written.dedup();
         Self { masked, written }
