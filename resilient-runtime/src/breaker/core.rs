@@ -20,6 +20,7 @@
 //! atomics.
 
 use super::sync::{AtomicU64, Ordering};
+use std::num::NonZeroU64;
 
 const COUNT_BITS: u32 = 10;
 const GENERATION_SHIFT: u32 = 2 * COUNT_BITS;
@@ -74,23 +75,47 @@ pub(crate) struct Limits {
 }
 
 /// The right to run once, valid in one generation.
+///
+/// One number, as every call writes it and soon reads it again: parts that are written one by one and read together
+/// make the processor wait.
+///
+/// 63 set │ 62 probe │ 61 lent │ 41..0 generation
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    pub(crate) generation: u64,
-    pub(crate) probe: bool,
-    /// Whether it is a probe's ticket that an attempt has lent to a call inside it. Its result counts; the
-    /// probe's place stays taken until the attempt itself gives it back.
-    pub(crate) is_lent: bool,
-}
+pub(crate) struct Ticket(NonZeroU64);
 
 impl Ticket {
+    const SET: u64 = 1 << 63;
+    const PROBE: u64 = 1 << 62;
+    const LENT: u64 = 1 << 61;
+
     const fn new(generation: u64, probe: bool) -> Self {
-        Self { generation, probe, is_lent: false }
+        Self::of(generation, if probe { Self::PROBE } else { 0 })
     }
 
-    /// The ticket for a call inside an attempt that holds a probe's ticket of this generation.
-    pub(crate) const fn lent(generation: u64) -> Self {
-        Self { generation, probe: true, is_lent: true }
+    /// The ticket for a call inside an attempt that holds this one of a probe.
+    pub(crate) const fn lent(self) -> Self {
+        Self::of(self.generation(), Self::PROBE | Self::LENT)
+    }
+
+    const fn of(generation: u64, flags: u64) -> Self {
+        match NonZeroU64::new(Self::SET | flags | (generation & GENERATION_MASK)) {
+            Some(bits) => Self(bits),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
+    pub(crate) const fn generation(self) -> u64 {
+        self.0.get() & GENERATION_MASK
+    }
+
+    pub(crate) const fn is_probe(self) -> bool {
+        self.0.get() & Self::PROBE != 0
+    }
+
+    /// Whether it is a probe's ticket that an attempt has lent to a call inside it. Its result counts; the
+    /// probe's place stays taken until the attempt itself gives it back.
+    pub(crate) const fn is_lent(self) -> bool {
+        self.0.get() & Self::LENT != 0
     }
 }
 
@@ -173,18 +198,18 @@ impl Word {
 /// Whether the breaker is closed and has no failure to forget: the state of nearly every call.
 pub(crate) fn is_closed_and_clean(cells: Cells<'_>, ticket: Ticket) -> bool {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    word.state == State::Closed && word.count == 0 && word.generation == ticket.generation
+    word.state == State::Closed && word.count == 0 && word.generation == ticket.generation()
 }
 
 /// Whether the breaker is half-open in the generation of this probe's ticket.
 pub(crate) fn is_probing_with(cells: Cells<'_>, ticket: Ticket) -> bool {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    ticket.probe && word.state == State::HalfOpen && word.generation == ticket.generation
+    ticket.is_probe() && word.state == State::HalfOpen && word.generation == ticket.generation()
 }
 
 /// Whether a result with this ticket would still count.
 pub(crate) fn is_current(cells: Cells<'_>, ticket: Ticket) -> bool {
-    Word::unpack(cells.word.load(Ordering::Acquire)).generation == ticket.generation
+    Word::unpack(cells.word.load(Ordering::Acquire)).generation == ticket.generation()
 }
 
 /// Where the breaker stands, and the failures in a row or successes that it has counted.
@@ -261,8 +286,8 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
 /// Lets a probe's lease run from now on: it may have queued since it was let through.
 pub(crate) fn start_lease(cells: Cells<'_>, ticket: Ticket, now_ms: u64, lease_ms: u64) {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    if ticket.probe && word.generation == ticket.generation {
-        raise(cells.timer, ticket.generation, now_ms.saturating_add(lease_ms));
+    if ticket.is_probe() && word.generation == ticket.generation() {
+        raise(cells.timer, ticket.generation(), now_ms.saturating_add(lease_ms));
     }
 }
 
@@ -271,11 +296,11 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
         let word = Word::unpack(bits);
-        if word.generation != ticket.generation {
+        if word.generation != ticket.generation() {
             return Recorded::Stale;
         }
         // A lent ticket leaves the place to the attempt that lends it.
-        let probes = word.probes.saturating_sub(u32::from(!ticket.is_lent));
+        let probes = word.probes.saturating_sub(u32::from(!ticket.is_lent()));
         let next = match (word.state, signal) {
             (State::Closed, Signal::Neutral) => return Recorded::Counted(None),
             (State::Closed, Signal::Success) if word.count == 0 => return Recorded::Counted(None),
@@ -284,7 +309,7 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
                 Word { count: word.count + 1, ..word }
             }
             (State::Closed | State::HalfOpen, Signal::Failure) => word.next(State::Open),
-            (State::HalfOpen, Signal::Neutral) if ticket.is_lent => return Recorded::Counted(None),
+            (State::HalfOpen, Signal::Neutral) if ticket.is_lent() => return Recorded::Counted(None),
             (State::HalfOpen, Signal::Neutral) => Word { probes, ..word },
             (State::HalfOpen, Signal::Success) if word.count + 1 < limits.successes => {
                 Word { probes, count: word.count + 1, ..word }
@@ -309,7 +334,7 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
 
 /// The generation in which the breaker is closed, if it is.
 pub(crate) fn closed_generation(cells: Cells<'_>) -> Option<u64> {
-    admit_closed(cells).map(|ticket| ticket.generation)
+    admit_closed(cells).map(Ticket::generation)
 }
 
 /// Opens the breaker because of what a window holds that belongs to this generation.

@@ -243,7 +243,7 @@ impl Breaker {
     /// Lets the lease of a probe run from now on.
     pub(crate) fn start_lease(&self, ticket: Ticket, lease: impl FnOnce() -> Duration) {
         // Around a lent ticket runs the attempt whose lease it is.
-        if ticket.probe && !ticket.is_lent {
+        if ticket.is_probe() && !ticket.is_lent() {
             let lease = clock::saturating_millis(lease());
             self::core::start_lease(self.cells(), ticket, Moment::now().millis(), lease);
         }
@@ -300,9 +300,9 @@ impl Breaker {
             let sample = Sample { failed: signal == Signal::Failure, slow };
             let tripped = self.look_at_window(settings, ticket, now, |results| match took {
                 Took::KnownToBeSlow(place) => {
-                    results.end_slow(ticket.generation, settings.window, place, sample.failed, now)
+                    results.end_slow(ticket.generation(), settings.window, place, sample.failed, now)
                 }
-                Took::Time(_) | Took::Nothing => results.add(ticket.generation, settings.window, sample, now),
+                Took::Time(_) | Took::Nothing => results.add(ticket.generation(), settings.window, sample, now),
             });
             if tripped || settings.rate.is_some() {
                 return;
@@ -310,7 +310,7 @@ impl Breaker {
         }
         // A probe that is slow shows that the dependency is not well.
         let (signal, reason) = match signal {
-            Signal::Success if slow && ticket.probe => (Signal::Failure, Reason::Slow),
+            Signal::Success if slow && ticket.is_probe() => (Signal::Failure, Reason::Slow),
             Signal::Failure => (Signal::Failure, Reason::Failures),
             other => (other, Reason::Recovered),
         };
@@ -318,13 +318,13 @@ impl Breaker {
             Recorded::Counted(change) => self.tell(change, reason),
             Recorded::Stale => self.attempts.heard(Heard::Stale),
         }
-        if ticket.probe && !ticket.is_lent {
+        if ticket.is_probe() && !ticket.is_lent() {
             self.wake_those_who_wait();
         }
     }
 
     fn is_closed_in(&self, ticket: Ticket) -> bool {
-        self::core::closed_generation(self.cells()) == Some(ticket.generation)
+        self::core::closed_generation(self.cells()) == Some(ticket.generation())
     }
 
     /// Changes the window, and opens the breaker if a rate is reached by that.
@@ -338,7 +338,7 @@ impl Breaker {
         let totals = change(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner));
         let trips = totals.trips(settings);
         if trips {
-            let change = self::core::trip(self.cells(), limits(settings), ticket.generation, now);
+            let change = self::core::trip(self.cells(), limits(settings), ticket.generation(), now);
             let is_failing =
                 settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
             self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });

@@ -47,7 +47,7 @@ impl Breaker {
             let now = Moment::now().millis();
             let sample = Sample { failed: false, slow: true };
             self.look_at_window(settings, ticket, now, |results| {
-                let totals = results.add(ticket.generation, settings.window, sample, now);
+                let totals = results.add(ticket.generation(), settings.window, sample, now);
                 place = results.newest();
                 totals
             });
@@ -58,7 +58,7 @@ impl Breaker {
     /// Takes the result of a slow execution out of the window: another result tells of the same request.
     pub(crate) fn withdraw_slow(&self, ticket: Ticket, took: Took) {
         if let Took::KnownToBeSlow(Some(place)) = took {
-            self.results.lock().unwrap_or_else(PoisonError::into_inner).withdraw_slow(ticket.generation, place);
+            self.results.lock().unwrap_or_else(PoisonError::into_inner).withdraw_slow(ticket.generation(), place);
         }
     }
 }

@@ -73,7 +73,7 @@ impl CorrelationSource {
 impl CorrelationId {
     /// A random id. It names a call; it is no secret and must not be used as one.
     pub(crate) fn random() -> Self {
-        Self(Repr::Number(fastrand::u64(..), fastrand::u64(..)))
+        Self(fastrand::u128(..).into())
     }
 
     /// The trace id of a W3C `traceparent`, if that is valid.

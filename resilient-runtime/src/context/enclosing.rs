@@ -8,7 +8,6 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -24,23 +23,19 @@ use crate::bulkhead::Bulkhead;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Held {
     breaker: usize,
-    /// The generation of the ticket, plus one, if it is a probe's. Every poll moves this, so it is kept small.
-    probe: Option<NonZeroU64>,
+    /// The ticket, if it is a probe's.
+    probe: Option<Ticket>,
     bulkhead: usize,
 }
 
 impl Held {
     pub(crate) fn new(permit: Option<(&Breaker, Ticket)>, bulkhead: Option<&Bulkhead>) -> Self {
-        let probe = permit.filter(|(_, ticket)| ticket.probe);
+        let probe = permit.filter(|(_, ticket)| ticket.is_probe());
         Self {
             breaker: probe.map_or(0, |(breaker, _)| address(breaker)),
-            probe: probe.and_then(|(_, ticket)| NonZeroU64::new(ticket.generation.wrapping_add(1))),
+            probe: probe.map(|(_, ticket)| ticket),
             bulkhead: bulkhead.map_or(0, address),
         }
-    }
-
-    fn probe(&self) -> Option<Ticket> {
-        self.probe.map(|after| Ticket::lent(after.get().wrapping_sub(1)))
     }
 
     /// Whether another call may have to wait until this attempt ends.
@@ -153,7 +148,7 @@ impl EnclosingAttempt {
     /// Asks for the probe permit of the nearest attempt that holds a valid one of this breaker.
     pub(crate) fn lend_permit(self: &Arc<Self>, breaker: &Breaker) -> Lending {
         let holds = |held: &Held| {
-            held.breaker == address(breaker) && held.probe().is_some_and(|probe| breaker.is_probing_with(probe))
+            held.breaker == address(breaker) && held.probe.is_some_and(|probe| breaker.is_probing_with(probe))
         };
         self.lend(Lent::Permit, holds)
     }
@@ -329,7 +324,7 @@ impl Lender {
     }
 
     fn ticket(&self) -> Option<Ticket> {
-        self.of.held.probe().filter(|_| self.what == Lent::Permit)
+        self.of.held.probe.map(Ticket::lent).filter(|_| self.what == Lent::Permit)
     }
 
     /// Waits until asking again may help: the loan is back, or the attempt that lends has ended.

@@ -94,7 +94,7 @@ impl Call<'_> {
         let around = this.context.as_ref().and_then(CallContext::around);
         let got = turn.ask(&this.binding.statistics, around.as_ref());
         if let (Got::Place, Some(ticket)) = (got, *this.ticket) {
-            if ticket.is_lent {
+            if ticket.is_lent() {
                 // Another call inside the same attempt may need the permit before a slot becomes free.
                 *this.ticket = None;
                 this.seldom.give_back();

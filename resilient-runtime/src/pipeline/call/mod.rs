@@ -289,7 +289,7 @@ impl<'a> Call<'a> {
             let own_end = this.binding.attempt_end(*this.attempt_started);
             context.begin_attempt(*this.attempt, own_end.min(*this.deadline));
             // A call has a turn at a bulkhead in each of its attempts or in none, and may have a probe's permit in some.
-            if this.turn.is_some() || *this.attempt > 1 || this.ticket.is_some_and(|ticket| ticket.probe) {
+            if this.turn.is_some() || *this.attempt > 1 || this.ticket.is_some_and(Ticket::is_probe) {
                 context.holds(Held::new(permit, this.turn.as_ref().and_then(Turn::held)));
             }
             if *this.is_inside {
