@@ -61,7 +61,7 @@ impl Upstream {
                 Json(json!({ "scenarios": [], "transitions": [], "results": [] })).into_response()
             }
         };
-        // What `http-server` asks for its health, whatever its tools do.
+        // The health check of `http-server`, which is independent of its tools.
         let health = get(async || Json(json!({ "organizations": [] })));
         let embedded = Embedded::start(Router::new().route("/organizations", health).fallback(answer)).await.unwrap();
         Self { embedded, arrivals }

@@ -63,11 +63,8 @@ impl Manifest {
 
     /// What the crate calls the runtime, where that is not its own name.
     pub(crate) fn other_name_of_the_runtime(&self) -> Option<&str> {
-        let names = self.names.as_ref()?;
-        if names.contains_key(&as_crate(RUNTIME)) {
-            return None;
-        }
-        names.iter().find(|(_, package)| *package == RUNTIME).map(|(name, _)| name.as_str())
+        let has_usual_name = self.names.as_ref()?.contains_key(&as_crate(RUNTIME));
+        self.runtime().filter(|_| !has_usual_name)
     }
 
     /// What the crate calls the runtime, if it depends on it.

@@ -1,31 +1,8 @@
 //! Names that stand before secrets: `password`, `api_key`, `X-Auth-Token`.
 
-/// The words that make a name one of a secret, wherever they stand in it. A plural is one too,
-/// except for `tokens`, the unit in which language models count their input.
-const WORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "token",
-    "secret",
-    "authorization",
-    "cookie",
-    "credential",
-    "bearer",
-    "session",
-    "apikey",
-    "accesskey",
-    "accountkey",
-    "privatekey",
-    "signingkey",
-    "masterkey",
-    "secretkey",
-    "subscriptionkey",
-];
-
-/// What a word may end with that was glued together: `dbpassword`, `clientsecret`, `accesstoken`.
-/// `session` and `bearer` are missing, because `obsession` and `pallbearer` end with them.
+/// The words that name a secret wherever they appear in a name, also at the end of a longer word: `dbpassword`,
+/// `clientsecret`, `accesstoken`. A plural counts too, except for `tokens`, the unit in which language models count
+/// their input.
 const ENDINGS: &[&str] = &[
     "password",
     "passwd",
@@ -44,6 +21,9 @@ const ENDINGS: &[&str] = &[
     "secretkey",
     "subscriptionkey",
 ];
+
+/// The words that name a secret only as whole words: `obsession` and `pallbearer` end with two of them.
+const WORDS: &[&str] = &["cookie", "bearer", "session"];
 
 /// Words that end so and are no secrets.
 const ORDINARY: &[&str] = &["oldpwd", "betoken", "pagetoken", "nextpagetoken", "nexttoken", "continuationtoken"];

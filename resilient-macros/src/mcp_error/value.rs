@@ -153,7 +153,7 @@ pub(super) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<S
     }
     let Signed { minus, digits } = value(key, entry, "an integer", errors)?;
     if !digits.suffix().is_empty() && digits.base10_parse::<i32>().is_ok() {
-        // The sign is a token of its own, which stays.
+        // The sign is a separate token and stays.
         without_suffix(Lit::Int(digits), Wanted::Count, errors);
         return None;
     }

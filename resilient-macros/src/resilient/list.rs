@@ -142,8 +142,8 @@ fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
     }
 }
 
-/// The entries of an attribute of rmcp's. Those with the keys in `ours`, which the expansion writes
-/// itself, are there once and can be read; everything else about them is told.
+/// The entries of one of rmcp's attributes. Of the keys in `ours`, which the expansion writes itself, each is returned
+/// at most once and well-formed; anything else about them is reported as an error.
 pub(super) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     let Meta::List(list) = meta else { return Vec::new() };
     let mut found: Vec<NestedMeta> = Vec::new();

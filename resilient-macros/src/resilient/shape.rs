@@ -83,7 +83,7 @@ pub(super) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     }
 }
 
-/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. For a trait of its own it can.
+/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. A crate can implement it for a box of its own trait.
 fn is_boxed_closure(path: &TypePath) -> bool {
     const OF_STD: &[&str] = &["Any", "Error", "Fn", "FnMut", "FnOnce", "Future", "Iterator", "Read", "Write"];
     let Some(last) = path.path.segments.last().filter(|last| last.ident == "Box") else { return false };

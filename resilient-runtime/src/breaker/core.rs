@@ -84,24 +84,21 @@ pub(crate) struct Limits {
 pub(crate) struct Ticket(NonZeroU64);
 
 impl Ticket {
-    const SET: u64 = 1 << 63;
+    const SET: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
     const PROBE: u64 = 1 << 62;
     const LENT: u64 = 1 << 61;
 
-    const fn new(generation: u64, probe: bool) -> Self {
+    fn new(generation: u64, probe: bool) -> Self {
         Self::of(generation, if probe { Self::PROBE } else { 0 })
     }
 
     /// The ticket for a call inside an attempt that holds this one of a probe.
-    pub(crate) const fn lent(self) -> Self {
+    pub(crate) fn lent(self) -> Self {
         Self::of(self.generation(), Self::PROBE | Self::LENT)
     }
 
-    const fn of(generation: u64, flags: u64) -> Self {
-        match NonZeroU64::new(Self::SET | flags | (generation & GENERATION_MASK)) {
-            Some(bits) => Self(bits),
-            None => Self(NonZeroU64::MIN),
-        }
+    fn of(generation: u64, flags: u64) -> Self {
+        Self(Self::SET | flags | (generation & GENERATION_MASK))
     }
 
     pub(crate) const fn generation(self) -> u64 {

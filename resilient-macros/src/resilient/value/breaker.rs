@@ -109,7 +109,7 @@ impl FromMeta for BreakerArgs {
     }
 }
 
-/// A name without its quotes: a word in lower case is no `static` that anybody would find.
+/// A name without its quotes: the names of statics are in capitals, so a word in lower case is meant as a text.
 fn unquoted_name(path: &Path) -> Option<String> {
     let word = path.get_ident()?.to_string();
     let is_name = check_name(&word).is_ok() && !word.contains(|c: char| c.is_ascii_uppercase());

@@ -5,7 +5,7 @@ use syn::Expr;
 
 use super::{is_text, without_quotes};
 
-/// An expression that gives each of its values a limit, or an answer, of its own.
+/// A key expression: each of its values has a separate limit or kept answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Key(pub(crate) Expr);
 

@@ -24,7 +24,7 @@ impl FromMeta for LogArgs {
     }
 }
 
-/// What `plain(..)` says is no secret, whatever its name: `plain(req.session)`.
+/// The expression in `plain(..)`, which is logged although it has the name of a secret: `plain(req.session)`.
 pub(crate) fn plain(shown: &Expr) -> Option<&Expr> {
     let Expr::Call(call) = shown else { return None };
     let Expr::Path(name) = &*call.func else { return None };

@@ -15,7 +15,7 @@ use crate::context::{Activity, CallContext, EnclosingAttempt, Lender, Lending, L
 use crate::error::ResilienceError;
 use crate::pipeline::turn::Got;
 
-/// What only a call needs that waits for its breaker, or that another call made; nothing for most calls.
+/// State of the few calls that wait for their breaker, or that another guarded call makes. Most calls have none.
 #[derive(Default)]
 pub(super) struct Seldom(Option<Box<Inside>>);
 

@@ -95,7 +95,7 @@ pin_project! {
         // What is injected into it.
         injected: Injected,
         ticket: Option<Ticket>,
-        // What only a call needs that waits for its breaker, or that another call made.
+        // State of the few calls that wait for their breaker, or that another guarded call makes.
         seldom: Seldom,
         // What it has of its bulkhead, where there is one.
         turn: Option<Turn>,
