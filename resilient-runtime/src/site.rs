@@ -142,7 +142,7 @@ impl Site {
     /// A call of the function, before anything is known about it.
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
-        Entry { site: self, keys: None, request: None, arguments: None }
+        Entry { site: self, details: None }
     }
 
     /// Whether the hook enforces the timeout.
@@ -248,14 +248,20 @@ impl Deref for BindingRef<'_> {
     }
 }
 
-/// One call of a function, with the keys that its policies are kept apart by.
+/// One call of a function, before it begins.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
     pub(crate) site: &'a Site,
-    /// Few calls have any.
-    pub(crate) keys: Option<Box<Keys>>,
-    /// The request that it was given, where the hook gave it none.
-    pub(crate) request: Option<Box<CallContext>>,
+    /// Most calls have none. Two words in all: an entry stays in registers until the call is made of it.
+    pub(crate) details: Option<Box<EntryDetails>>,
+}
+
+/// What a call was given beside its arguments.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EntryDetails {
+    pub(crate) keys: Option<Keys>,
+    /// The request that the function was given, where the hook gave it none.
+    pub(crate) request: Option<CallContext>,
     /// What the log may show of the arguments.
     pub(crate) arguments: Option<Box<str>>,
 }
@@ -272,12 +278,18 @@ impl Entry<'_> {
     /// Runs the call in the context of the request that it was given, where the hook gave it none.
     #[must_use]
     pub fn asked(mut self, request: Option<CallContext>) -> Self {
-        self.request = request.map(Box::new);
+        if request.is_some() {
+            self.details().request = request;
+        }
         self
     }
 
+    fn details(&mut self) -> &mut EntryDetails {
+        self.details.get_or_insert_default()
+    }
+
     fn keys(&mut self) -> &mut Keys {
-        self.keys.get_or_insert_default()
+        self.details().keys.get_or_insert_default()
     }
 
     /// Gives each of these values a breaker of its own. Where looking at them panics, the call has
@@ -309,14 +321,15 @@ impl Entry<'_> {
     #[must_use]
     pub fn log_args(mut self, arguments: impl FnOnce(&mut Shown)) -> Self {
         if telemetry::spans_are_enabled() {
-            self.arguments = Shown::of(arguments);
+            self.details().arguments = Shown::of(arguments);
         }
         self
     }
 
     /// Shows these arguments in the hook's span, for a tool that is not guarded by its function.
     pub fn show(self) {
-        if let (Some(arguments), Some(context)) = (self.arguments, CallContext::current())
+        if let Some(arguments) = self.details.and_then(|details| details.arguments)
+            && let Some(context) = CallContext::current()
             && let Some(request) = context.request()
             && let Some(span) = &*request.span()
         {

@@ -101,9 +101,12 @@ where
             put(this.running.as_mut(), (this.make)(last));
         }
         let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(None) };
-        let Poll::Ready(answer) = future.poll(cx) else { return Poll::Pending };
-        // First: what is kept is not dropped by a panic of what comes next.
-        this.kept.keep(answer);
+        // First: what is kept is not dropped by a panic of what comes next. Moved but once: a move of what was just
+        // written waits for the writing.
+        match future.poll(cx) {
+            Poll::Ready(answer) => drop(this.kept.answer.replace(answer)),
+            Poll::Pending => return Poll::Pending,
+        }
         self.as_mut().abandon();
         Poll::Ready(self.project().kept.meaning())
     }

@@ -8,23 +8,28 @@ use crate::clock::Moment;
 use crate::context::{self, CallContext};
 use crate::pipeline::turn::Turn;
 use crate::registry::Binding;
-use crate::site::Entry;
 use crate::telemetry;
 
 impl Call<'_> {
     /// Begins it, unless it has begun.
     pub(crate) fn begin_call(mut self: Pin<&mut Self>) {
         let this = self.as_mut().project();
-        let Some(Entry { site, keys, request, arguments }) = this.entry.take() else { return };
+        if !matches!(this.state, State::New) {
+            return;
+        }
+        let (keys, request, arguments) = match this.details.take() {
+            None => (None, None, None),
+            Some(details) => (details.keys, details.request, details.arguments),
+        };
         let binding: &Binding = this.binding;
         let started = Moment::now();
         let own = started.after(binding.timeout);
         *this.is_given = request.is_some();
         let mut deadline = own;
         if request.is_some() || context::is_inside_a_call() {
-            let caller = request.map(|request| *request).or_else(CallContext::current);
+            let caller = request.or_else(CallContext::current);
             let context = caller.map_or_else(CallContext::root, CallContext::inside);
-            let origin = Origin::of(&context, site, binding);
+            let origin = Origin::of(&context, this.site, binding);
             if let Some(theirs) = origin.ends {
                 deadline = theirs.min(own);
                 this.seldom.ends(theirs);

@@ -39,7 +39,7 @@ use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Held};
 use crate::error::{LimitKind, ResilienceError};
 use crate::registry::Binding;
-use crate::site::{BindingRef, Entry, Site};
+use crate::site::{BindingRef, Entry, EntryDetails, Site};
 use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, Suppressed, ToolStatistics};
 
 /// Where nobody tests there is no room for it.
@@ -66,8 +66,8 @@ pin_project! {
     /// A call from its start to its answer.
     pub struct Call<'a> {
         site: &'a Site,
-        // What it was asked with, until it begins.
-        entry: Option<Entry<'a>>,
+        // What it was given beside its arguments, until it begins.
+        details: Option<Box<EntryDetails>>,
         binding: BindingRef<'a>,
         // The breaker of this call's key, where the policy has one.
         keyed_breaker: Option<Arc<Breaker>>,
@@ -142,7 +142,7 @@ impl<'a> Call<'a> {
         Self {
             site: entry.site,
             binding: entry.site.bind(),
-            entry: Some(entry),
+            details: entry.details,
             keyed_breaker: None,
             context: None,
             span: Span::none(),
