@@ -112,7 +112,7 @@ pub use breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, Permit,
 pub use bulkhead::{Bulkhead, BulkheadPermit};
 pub use classify::{Classified, Classify, HttpStatus, LONGEST_RETRY_AFTER, StatusError, classify, parse_retry_after};
 pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
-pub use error::{CatalogEntry, CircuitState, LimitKind, McpError, ResilienceError, TimeoutScope};
+pub use error::{CatalogEntry, CircuitState, LimitKind, ResilienceError, TimeoutScope, ToolError};
 pub use guard::{Guard, GuardedCall, InvalidPolicy};
 #[cfg(feature = "logging")]
 pub use logging::{LogGuard, init};

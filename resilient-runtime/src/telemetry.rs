@@ -10,7 +10,7 @@ use tracing::field::{DisplayValue, display};
 
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, CorrelationId};
-use crate::error::{LimitKind, McpError, ResilienceError, log_chain, public_text};
+use crate::error::{LimitKind, ResilienceError, ToolError, log_chain, public_text};
 use crate::pipeline::{Call, barrier};
 use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
 
@@ -71,7 +71,7 @@ pub(crate) fn call_ended(
 }
 
 /// A call ended with an error: counts it, keeps what clients may read of it, and logs all of it.
-pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
+pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
     let told = Told::by(error);
     let (tool, attempts) = (call.site().name(), call.attempts());
     let counted = call.statistics().failed(&told.code, told.kind, told.severity);
@@ -88,7 +88,7 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn McpError) {
 pub(crate) fn failed(
     span: &Span,
     tool: &str,
-    error: &dyn McpError,
+    error: &dyn ToolError,
     ended: (Duration, u32),
     context: Option<&CallContext>,
 ) {
@@ -100,7 +100,7 @@ pub(crate) fn log_error(
     span: &Span,
     (tool, elapsed, attempts): (&str, Duration, u32),
     context: Option<&CallContext>,
-    (told, error): (&Told, &dyn McpError),
+    (told, error): (&Told, &dyn ToolError),
 ) {
     barrier(|| {
         let duration_ms = saturating_millis(elapsed);
@@ -143,11 +143,11 @@ pub(crate) struct Told {
 impl Told {
     /// Every method of an error is the user's code; where one panics, it is an error of this server's, as
     /// clients are told.
-    pub(crate) fn by(error: &dyn McpError) -> Self {
+    pub(crate) fn by(error: &dyn ToolError) -> Self {
         barrier(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
     }
 
-    fn ask(error: &dyn McpError) -> Self {
+    fn ask(error: &dyn ToolError) -> Self {
         let kind = error.kind();
         let is_rejection =
             kind == ErrorKind::CircuitOpen || matches!(error.as_resilience(), Some(ResilienceError::Overloaded { .. }));
@@ -161,14 +161,14 @@ pub(crate) fn keep_recent(
     recent: &RecentErrors,
     tool: Arc<str>,
     code: Arc<str>,
-    (told, error): (&Told, &dyn McpError),
+    (told, error): (&Told, &dyn ToolError),
     attempts: u32,
     context: &CallContext,
 ) {
     if told.is_rejection {
         return;
     }
-    let text = |error: &dyn McpError| public_text(&error.public_message());
+    let text = |error: &dyn ToolError| public_text(&error.public_message());
     recent.keep(RecentError {
         at: SystemTime::now(),
         correlation_id: context.correlation_id().clone(),
@@ -184,7 +184,7 @@ pub(crate) fn keep_recent(
 /// An error became a JSON-RPC error, by `?` in a function that returns one: what is private about
 /// it, for the log alone.
 #[cfg(feature = "rmcp")]
-pub(crate) fn converted(error: &dyn McpError) {
+pub(crate) fn converted(error: &dyn ToolError) {
     barrier(|| {
         let context = CallContext::current();
         let correlation_id = id(context.as_ref());

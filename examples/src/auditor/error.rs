@@ -2,7 +2,7 @@
 
 use std::io;
 
-use resilient_runtime::{CallContext, McpError, ResilienceError};
+use resilient_runtime::{CallContext, McpError, ResilienceError, ToolError};
 
 use super::types::{LARGEST_SOURCE, Unreadable};
 

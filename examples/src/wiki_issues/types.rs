@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resilient_runtime::{Classify, McpError};
+use resilient_runtime::{Classify, ToolError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

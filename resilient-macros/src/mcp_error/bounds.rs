@@ -46,7 +46,7 @@ impl<'a> Bounds<'a> {
             let own = match &case.answer {
                 Answer::Own(own) => own,
                 Answer::Field(field) => {
-                    bounds.field(field.ty, &quote_spanned!(span=> #krate::McpError));
+                    bounds.field(field.ty, &quote_spanned!(span=> #krate::ToolError));
                     continue;
                 }
             };
@@ -62,7 +62,7 @@ impl<'a> Bounds<'a> {
         bounds
     }
 
-    /// For `McpError`: the same, and what is told to the client.
+    /// For `ToolError`: the same, and what is told to the client.
     pub(super) fn of_mcp_error(model: &Model<'a>) -> Self {
         let (krate, span) = (&model.krate, Span::mixed_site());
         let mut bounds = Self::of_classify(model);

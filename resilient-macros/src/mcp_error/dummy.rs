@@ -28,7 +28,7 @@ pub(super) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl #impl_generics #krate::McpError for #ident #ty_generics #clause {
+        impl #impl_generics #krate::ToolError for #ident #ty_generics #clause {
             fn code(&self) -> ::std::borrow::Cow<'static, ::core::primitive::str> {
                 ::core::unreachable!()
             }

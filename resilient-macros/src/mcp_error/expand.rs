@@ -99,7 +99,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
                 "is_retryable",
                 &boolean,
                 &quote_spanned!(span=>
-                    #option::unwrap_or_else(#krate::McpError::retry_override(self), || #kind.is_retryable())
+                    #option::unwrap_or_else(#krate::ToolError::retry_override(self), || #kind.is_retryable())
                 ),
                 |_| None,
             ),
@@ -137,7 +137,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
                 |_| None,
             ),
         ];
-        let header = self.header(&quote_spanned!(span=> #krate::McpError), &Bounds::of_mcp_error(self.model));
+        let header = self.header(&quote_spanned!(span=> #krate::ToolError), &Bounds::of_mcp_error(self.model));
         // A type with parameters may borrow, and what borrows cannot be recognized.
         let is_generic = !self.model.node.generics.params.is_empty();
         let injected = (!is_generic).then(|| quote_spanned!(span=> #private::injected! {}));
@@ -169,7 +169,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
         let name = Ident::new(name, span);
         let body = partial(self.model, default, |case| match &case.answer {
             Answer::Own(said) => own(said),
-            Answer::Field(field) => Some(self.delegate(field, &quote_spanned!(span=> #krate::McpError::#name))),
+            Answer::Field(field) => Some(self.delegate(field, &quote_spanned!(span=> #krate::ToolError::#name))),
         })?;
         Some(quote_spanned! {span=>
             fn #name(&self) -> #answer {
@@ -178,7 +178,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
         })
     }
 
-    /// `method(field)`, for a field that has to be an `McpError`.
+    /// `method(field)`, for a field that has to be a `ToolError`.
     fn delegate(&self, field: &'a Field<'a>, method: &TokenStream) -> Arm<'a> {
         let asked = self.ask("transparent", field);
         Arm::with(vec![field], quote_spanned!(self.span=> #method(#asked)))
@@ -238,7 +238,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
     fn code(&self, case: &Case<'a>) -> Arm<'a> {
         let Self { krate, span, .. } = self;
         match &case.answer {
-            Answer::Field(field) => self.delegate(field, &quote_spanned!(*span=> #krate::McpError::code)),
+            Answer::Field(field) => self.delegate(field, &quote_spanned!(*span=> #krate::ToolError::code)),
             Answer::Own(Own { code, .. }) => Arm::new(quote_spanned!(*span=> ::std::borrow::Cow::Borrowed(#code))),
         }
     }
@@ -248,7 +248,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
         let span = *span;
         let own = match &case.answer {
             Answer::Field(field) => {
-                return self.delegate(field, &quote_spanned!(span=> #krate::McpError::public_message));
+                return self.delegate(field, &quote_spanned!(span=> #krate::ToolError::public_message));
             }
             Answer::Own(own) => own,
         };

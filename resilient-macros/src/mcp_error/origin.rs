@@ -85,7 +85,7 @@ fn nowhere(variant: &Variant<'_>) -> String {
          `#[mcp(kind = ..)]` above it\n  \
          `#[mcp(status)]` on a field that holds an HTTP status\n  \
          `#[mcp(classify)]` on a field whose type implements `Classify`\n  \
-         `#[mcp(transparent)]` above it, where its only field is an `McpError`\n\
+         `#[mcp(transparent)]` above it, where its only field is a `ToolError`\n\
          the kinds are {}",
         variant.name(),
         kinds.join(", ")

@@ -8,13 +8,13 @@ use super::bounds::Bounds;
 use super::names::call_site;
 use crate::krate::Krate;
 
-/// A concrete impl for each type: one for all `McpError` would be against the orphan rules.
+/// A concrete impl for each type: one for all `ToolError` would be against the orphan rules.
 pub(super) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
     let span = Span::mixed_site();
     let ident = call_site(&node.ident);
     let (impl_generics, ty_generics, _) = node.generics.split_for_impl();
     let mut bounds = Bounds::new(&node.generics);
-    bounds.whole(&quote_spanned!(span=> #ident #ty_generics), &quote_spanned!(span=> #krate::McpError));
+    bounds.whole(&quote_spanned!(span=> #ident #ty_generics), &quote_spanned!(span=> #krate::ToolError));
     let clause = bounds.where_clause();
     let private = quote_spanned!(span=> #krate::__private);
     quote_spanned! {span=>

@@ -11,9 +11,9 @@ pub use resilient_policy::Severity;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{CatalogEntry, Classify, ErrorKind, HttpStatus, McpError};
+use crate::{CatalogEntry, Classify, ErrorKind, HttpStatus, ToolError};
 
-/// What [`McpError::details`] answers with.
+/// What [`ToolError::details`] answers with.
 pub type Details = serde_json::Map<String, Value>;
 
 /// `#[mcp(status)]`
@@ -30,7 +30,7 @@ pub const fn classify<T: Classify>() -> for<'a> fn(&'a T) -> &'a dyn Classify {
 
 /// `#[mcp(transparent)]`
 #[must_use]
-pub const fn transparent<T: Transparent>() -> for<'a> fn(&'a T) -> &'a dyn McpError {
+pub const fn transparent<T: Transparent>() -> for<'a> fn(&'a T) -> &'a dyn ToolError {
     T::as_mcp_error
 }
 
@@ -50,9 +50,9 @@ pub const fn detail<T: Detail>() -> fn(&mut Details, &'static str, &T) {
     }
 }
 
-/// The Display text as what the client reads. Bound by `McpError`, so that a type that is no
+/// The Display text as what the client reads. Bound by `ToolError`, so that a type that is no
 /// `std::error::Error` is told so once.
-pub fn display<E: McpError + ?Sized>(error: &E) -> Cow<'static, str> {
+pub fn display<E: ToolError + ?Sized>(error: &E) -> Cow<'static, str> {
     Cow::Owned(error.to_string())
 }
 
@@ -92,18 +92,18 @@ impl RetryAfter for Option<Duration> {
 
 /// An error that can answer for the one around it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `McpError` that could answer everything",
-    label = "`#[mcp(transparent)]` needs a type that implements `McpError`",
+    message = "`{Self}` is no `ToolError` that could answer everything",
+    label = "`#[mcp(transparent)]` needs a type that implements `ToolError`",
     note = "derive `McpError` for it, or say `#[mcp(kind = ..)]` or `#[mcp(classify)]` instead of `transparent`"
 )]
 pub trait Transparent {
     /// The error itself.
-    fn as_mcp_error(&self) -> &dyn McpError;
+    fn as_mcp_error(&self) -> &dyn ToolError;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: McpError> Transparent for T {
-    fn as_mcp_error(&self) -> &dyn McpError {
+impl<T: ToolError> Transparent for T {
+    fn as_mcp_error(&self) -> &dyn ToolError {
         self
     }
 }

@@ -43,13 +43,13 @@ pub use crate::mcp::{Explain, Explained, Explanations, routed, shared};
 
 /// The `is_error` answer, or the protocol error, that an error becomes.
 #[cfg(feature = "rmcp")]
-pub fn tool_error<E: crate::McpError>(error: &E) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
+pub fn tool_error<E: crate::ToolError>(error: &E) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
     crate::mcp::tool_error(error)
 }
 
 /// The JSON-RPC error that an error becomes.
 #[cfg(feature = "rmcp")]
-pub fn error_data<E: crate::McpError>(error: &E) -> rmcp::ErrorData {
+pub fn error_data<E: crate::ToolError>(error: &E) -> rmcp::ErrorData {
     // What is private does not come along, so this is the last place that can tell it.
     crate::telemetry::converted(error);
     crate::mcp::error_data(error)

@@ -23,7 +23,7 @@ use crate::{Classify, LONGEST_RETRY_AFTER};
 /// [`public_message`](Self::public_message) has a default that follows from the kind.
 ///
 /// ```
-/// use resilient_runtime::{McpError, ResilienceError};
+/// use resilient_runtime::{McpError, ResilienceError, ToolError};
 ///
 /// #[derive(Debug, thiserror::Error, McpError)]
 /// #[mcp(prefix = "SHOP")]
@@ -45,10 +45,10 @@ use crate::{Classify, LONGEST_RETRY_AFTER};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a `#[resilient]` function",
-    label = "this error type does not implement `McpError`",
+    label = "this error type does not implement `ToolError`",
     note = "add `#[derive(McpError)]` beside `thiserror::Error` and say of each variant what kind it is"
 )]
-pub trait McpError: Error + Classify {
+pub trait ToolError: Error + Classify {
     /// A stable code for programs, in capitals: `MAKE_NO_SUCH_SCENARIO`.
     fn code(&self) -> Cow<'static, str>;
 
@@ -115,7 +115,7 @@ pub trait McpError: Error + Classify {
     }
 }
 
-/// Lets a test make errors of the type in whose `impl McpError` it is written. Without the feature `testing` it is
+/// Lets a test make errors of the type in whose `impl ToolError` it is written. Without the feature `testing` it is
 /// empty.
 #[cfg(feature = "testing")]
 #[doc(hidden)]
@@ -188,13 +188,13 @@ macro_rules! delegate {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: McpError + ?Sized> McpError for &T {
+impl<T: ToolError + ?Sized> ToolError for &T {
     delegate!();
 }
 
-// `Box<dyn McpError>` is none: the standard library makes no `Error` of a box of a trait object.
+// `Box<dyn ToolError>` is none: the standard library makes no `Error` of a box of a trait object.
 #[diagnostic::do_not_recommend]
-impl<T: McpError> McpError for Box<T> {
+impl<T: ToolError> ToolError for Box<T> {
     delegate!();
 }
 
@@ -209,7 +209,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn of<E: McpError + ?Sized>(error: &E) -> Self {
+    pub(crate) fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         Self {
             kind: error.kind(),
             retry_after: error.retry_after().map(|wait| wait.min(LONGEST_RETRY_AFTER)),
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    impl McpError for Own {
+    impl ToolError for Own {
         fn code(&self) -> Cow<'static, str> {
             "OWN".into()
         }
@@ -297,7 +297,7 @@ mod tests {
         }
     }
 
-    fn answers<E: McpError>(error: E) -> String {
+    fn answers<E: ToolError>(error: E) -> String {
         let decided = Failure::of(&error);
         let told = (error.code(), error.public_message(), error.hint(), error.details());
         let rest = (error.is_retryable(), error.severity(), error.protocol_code(), error.as_resilience());
@@ -310,6 +310,6 @@ mod tests {
         assert!(own.contains("own message") && own.contains("Cancelled"), "{own}");
         assert_eq!(answers(Box::new(Own)), own);
         assert_eq!(answers(&Own), own);
-        assert_eq!(answers(&Own as &dyn McpError), own);
+        assert_eq!(answers(&Own as &dyn ToolError), own);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use resilient_policy::format_duration;
 use serde_json::{Map, Value, json};
 
-use super::McpError;
+use super::ToolError;
 use crate::clock::saturating_millis;
 use crate::{Classify, ErrorKind};
 
@@ -117,7 +117,7 @@ impl CircuitState {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// use resilient_runtime::{Classify, McpError, ResilienceError, resilient};
+/// use resilient_runtime::{Classify, ResilienceError, ToolError, resilient};
 ///
 /// #[resilient(timeout = "5s")]
 /// async fn hangs() -> Result<(), ResilienceError> {
@@ -230,7 +230,7 @@ impl Classify for ResilienceError {
     }
 }
 
-impl McpError for ResilienceError {
+impl ToolError for ResilienceError {
     fn code(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Timeout { .. } => "TIMEOUT",

@@ -9,7 +9,7 @@ use rmcp::model::{CallToolResponse, ErrorCode};
 use serde_json::Value;
 
 use super::ERROR_META;
-use crate::error::{McpError, ResilienceError};
+use crate::error::{ResilienceError, ToolError};
 use crate::{Classify, ErrorKind, LONGEST_RETRY_AFTER};
 
 /// What one of our own errors said of itself before it became this.
@@ -38,7 +38,7 @@ impl Classify for ErrorData {
     }
 }
 
-impl McpError for ErrorData {
+impl ToolError for ErrorData {
     fn code(&self) -> Cow<'static, str> {
         if let Some(code) = said(self, "code").and_then(Value::as_str) {
             return code.to_owned().into();

@@ -31,7 +31,7 @@ use crate::pipeline::barrier;
 use crate::registry::Registry;
 use crate::site::Site;
 use crate::statistics::{ErrorType, Outcome, ToolStatistics};
-use crate::{Classify as _, McpError, ResilienceError, telemetry};
+use crate::{Classify as _, ResilienceError, ToolError, telemetry};
 
 type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 
@@ -382,7 +382,7 @@ impl<'h> Served<'h> {
     }
 
     /// Counts and logs an error that no guarded function knows of.
-    fn failed(&self, error: &dyn McpError) {
+    fn failed(&self, error: &dyn ToolError) {
         let (claimed, attempts) = {
             let report = self.request.report();
             (report.statistics.clone(), report.attempts)
@@ -483,7 +483,7 @@ impl crate::Classify for BadArguments {
     }
 }
 
-impl crate::McpError for BadArguments {
+impl crate::ToolError for BadArguments {
     fn code(&self) -> std::borrow::Cow<'static, str> {
         "INVALID_ARGUMENTS".into()
     }

@@ -8,7 +8,7 @@ use rmcp::ErrorData;
 
 use super::{Handled, wire};
 use crate::context::{CallContext, Request};
-use crate::error::{McpError, ResilienceError};
+use crate::error::{ResilienceError, ToolError};
 
 /// The most conversions that one request remembers; the oldest is dropped.
 const MOST: usize = 8;
@@ -21,7 +21,7 @@ pub(crate) struct Converted {
 }
 
 /// Remembers for the hook that `data` was made of `error`, if `error` is a failure of the framework.
-pub(super) fn remember<E: McpError + ?Sized>(error: &E, data: &ErrorData) {
+pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
     // An error that adds a code of its author's is the author's, and so is one that asks for JSON-RPC.
     let Some(own) = error.as_resilience().filter(|own| error.protocol_code().is_none() && error.code() == own.code())
     else {

@@ -8,7 +8,7 @@ use resilient_policy::ErrorKind;
 use rmcp::model::CallToolResponse;
 
 use super::wire::ERROR_META;
-use crate::{Classify, McpError};
+use crate::{Classify, ToolError};
 
 /// An error, as clients were told of it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Classify for Recounted<'_> {
     }
 }
 
-impl McpError for Recounted<'_> {
+impl ToolError for Recounted<'_> {
     fn code(&self) -> Cow<'static, str> {
         self.code.to_owned().into()
     }

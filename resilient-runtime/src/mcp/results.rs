@@ -2,7 +2,7 @@
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 
-use crate::error::{McpError, ResilienceError};
+use crate::error::{ResilienceError, ToolError};
 use crate::pipeline::{Answer, Meaning};
 
 pub(crate) fn meaning_of_result(result: &CallToolResult) -> Meaning {
@@ -32,7 +32,7 @@ impl Answer for CallToolResult {
         super::wire::error_result(&error)
     }
 
-    fn error(&self) -> Option<&dyn McpError> {
+    fn error(&self) -> Option<&dyn ToolError> {
         None
     }
 }
@@ -46,7 +46,7 @@ impl Answer for CallToolResponse {
         super::wire::error_result(&error).into()
     }
 
-    fn error(&self) -> Option<&dyn McpError> {
+    fn error(&self) -> Option<&dyn ToolError> {
         None
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::own_failure;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
-use crate::error::{McpError, public_text};
+use crate::error::{ToolError, public_text};
 use crate::pipeline::barrier;
 use crate::{LONGEST_RETRY_AFTER, redact};
 
@@ -37,7 +37,7 @@ pub const CORRELATION_META: &str = meta_key!("correlation-id");
 
 /// A tool's error as rmcp wants it: an answer with `is_error`, or a protocol error where the error
 /// says so.
-pub(crate) fn tool_error<E: McpError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
+pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
     match barrier(|| error.protocol_code()).flatten() {
         Some(_) => Err(error_data(error)),
         None => Ok(error_result(error).into()),
@@ -45,7 +45,7 @@ pub(crate) fn tool_error<E: McpError + ?Sized>(error: &E) -> Result<CallToolResp
 }
 
 /// An error as a tool's answer.
-pub(crate) fn error_result<E: McpError + ?Sized>(error: &E) -> CallToolResult {
+pub(crate) fn error_result<E: ToolError + ?Sized>(error: &E) -> CallToolResult {
     let told = Told::of(error);
     let mut meta = MetaObject::new();
     meta.0.insert(ERROR_META.into(), Value::Object(told.object));
@@ -53,7 +53,7 @@ pub(crate) fn error_result<E: McpError + ?Sized>(error: &E) -> CallToolResult {
 }
 
 /// An error as a JSON-RPC error.
-pub(crate) fn error_data<E: McpError + ?Sized>(error: &E) -> ErrorData {
+pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
     let told = Told::of(error);
     let code = told.protocol_code.unwrap_or(match told.kind {
         ErrorKind::InvalidInput | ErrorKind::NotFound => ErrorCode::INVALID_PARAMS.0,
@@ -75,13 +75,13 @@ struct Told {
 impl Told {
     /// Asks the error about itself. All of that is the user's code: where it panics, the client
     /// hears that this server made a mistake.
-    fn of<E: McpError + ?Sized>(error: &E) -> Self {
+    fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         let context = CallContext::current();
         let call = Known::of(context.as_ref());
         barrier(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
     }
 
-    fn ask<E: McpError + ?Sized>(error: &E, call: &Known<'_>) -> Self {
+    fn ask<E: ToolError + ?Sized>(error: &E, call: &Known<'_>) -> Self {
         let kind = error.kind();
         let code = public_text(&error.code());
         let message = public_text(&error.public_message());
@@ -250,7 +250,7 @@ pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
 
 /// The wait that an error asks for: at most [`LONGEST_RETRY_AFTER`], unless a guard of this server knows the
 /// time.
-fn wait_of<E: McpError + ?Sized>(error: &E) -> Option<Duration> {
+fn wait_of<E: ToolError + ?Sized>(error: &E) -> Option<Duration> {
     let wait = error.retry_after()?;
     Some(if error.as_resilience().is_some() { wait } else { wait.min(LONGEST_RETRY_AFTER) })
 }

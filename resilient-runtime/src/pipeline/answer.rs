@@ -1,6 +1,6 @@
 //! What the pipeline asks of a function's return type.
 
-use crate::error::{Failure, McpError, ResilienceError};
+use crate::error::{Failure, ResilienceError, ToolError};
 
 /// What an answer means to retry, breaker and fallback.
 #[derive(Debug, Clone, Copy)]
@@ -36,14 +36,14 @@ pub struct Failed(pub(crate) Failure);
     note = "return `Result<T, E>` where `E` derives `McpError`"
 )]
 pub trait Answer: Sized {
-    /// What it means. `McpError` answers are read here, a tool's own results by `__private::Special`.
+    /// What it means. An error is read here, a tool's own results by `__private::Special`.
     fn meaning(&self) -> Meaning;
 
     /// The answer where the function gave none.
     fn refused(error: ResilienceError) -> Self;
 
     /// The error inside.
-    fn error(&self) -> Option<&dyn McpError>;
+    fn error(&self) -> Option<&dyn ToolError>;
 
     /// The answer with this error, if it is one of the function's own type.
     #[cfg(feature = "testing")]
@@ -63,7 +63,7 @@ pub trait Fallible: Answer {
     /// The good answer.
     type Good;
     /// The error.
-    type Error: McpError;
+    type Error: ToolError;
 
     /// Opens it.
     ///
@@ -93,7 +93,7 @@ impl<E: From<ResilienceError>> FromResilience for E {
     }
 }
 
-impl<T, E: McpError + FromResilience> Answer for Result<T, E> {
+impl<T, E: ToolError + FromResilience> Answer for Result<T, E> {
     fn meaning(&self) -> Meaning {
         match self {
             Ok(_) => Meaning::Good,
@@ -105,8 +105,8 @@ impl<T, E: McpError + FromResilience> Answer for Result<T, E> {
         Err(E::from_resilience(error))
     }
 
-    fn error(&self) -> Option<&dyn McpError> {
-        self.as_ref().err().map(|error| error as &dyn McpError)
+    fn error(&self) -> Option<&dyn ToolError> {
+        self.as_ref().err().map(|error| error as &dyn ToolError)
     }
 
     #[cfg(feature = "testing")]
@@ -115,7 +115,7 @@ impl<T, E: McpError + FromResilience> Answer for Result<T, E> {
     }
 }
 
-impl<T, E: McpError + FromResilience> Fallible for Result<T, E> {
+impl<T, E: ToolError + FromResilience> Fallible for Result<T, E> {
     type Good = T;
     type Error = E;
 

@@ -17,7 +17,7 @@ use super::body::barrier;
 use super::call::{Call, Verdict};
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
-use crate::error::{McpError, ResilienceError, public_text};
+use crate::error::{ResilienceError, ToolError, public_text};
 use crate::statistics::Outcome;
 use crate::telemetry;
 
@@ -241,11 +241,11 @@ pub struct Chance<E> {
     cancelled: bool,
     pub(crate) served: Option<(Source, Option<Duration>)>,
     public_error: Option<String>,
-    as_mcp_error: fn(&E) -> &dyn McpError,
+    as_mcp_error: fn(&E) -> &dyn ToolError,
 }
 
 impl<E> Chance<E> {
-    fn of(call: &Call<'_>, kind: ErrorKind, as_mcp_error: fn(&E) -> &dyn McpError) -> Self {
+    fn of(call: &Call<'_>, kind: ErrorKind, as_mcp_error: fn(&E) -> &dyn ToolError) -> Self {
         let context = call.context().cloned();
         let until = clock::later(Instant::now(), call.policy().fallback_limit());
         Self {

@@ -10,7 +10,7 @@ use resilient_policy::ErrorKind;
 use tokio::time::{Sleep, sleep};
 
 use super::duration;
-use crate::McpError;
+use crate::ToolError;
 
 /// What attempts meet in the place of their body, or before it.
 ///
@@ -180,7 +180,7 @@ impl Fault {
     /// # }
     /// ```
     #[must_use]
-    pub fn own_error<E: McpError + 'static>(make: impl Fn() -> E + Send + Sync + 'static) -> Self {
+    pub fn own_error<E: ToolError + 'static>(make: impl Fn() -> E + Send + Sync + 'static) -> Self {
         let make = Arc::new(move || -> Box<dyn Any> { Box::new(make()) });
         Self::new(What::OwnError(Make { of: std::any::type_name::<E>(), make }))
     }

@@ -186,7 +186,7 @@ impl Found {
 mod tests {
     use rmcp::model::CallToolRequestParams;
     use rmcp::ServiceExt;
-    use shield::{Classify, ErrorKind};
+    use shield::{Classify, ErrorKind, ToolError};
 
     use super::*;
 

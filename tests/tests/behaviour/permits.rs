@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, CircuitState, McpError, ResilienceError};
+use resilient_runtime::{Breaker, BreakerSettings, BreakerState, CircuitState, ResilienceError, ToolError};
 use tokio::time::advance;
 
 fn rejection(breaker: &Breaker) -> ResilienceError {

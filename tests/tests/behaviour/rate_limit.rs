@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, BreakerUse, BulkheadSettings, BulkheadUse, Guard, LimitKind, McpError as _,
-    Outcome, Policy, RateLimit, RateLimitSettings, RateLimitUse, Registry, Rejected, ResilienceError, ToolSnapshot,
-    resilient,
+    Breaker, BreakerSettings, BreakerState, BreakerUse, BulkheadSettings, BulkheadUse, Guard, LimitKind, Outcome,
+    Policy, RateLimit, RateLimitSettings, RateLimitUse, Registry, Rejected, ResilienceError, ToolError as _,
+    ToolSnapshot, resilient,
 };
 use tokio::time::{Instant, advance, sleep};
 

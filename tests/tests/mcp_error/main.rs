@@ -7,7 +7,7 @@ mod variants;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use resilient_runtime::{ErrorKind, McpError, ResilienceError, Severity};
+use resilient_runtime::{ErrorKind, McpError, ResilienceError, Severity, ToolError};
 use serde_json::{Map, Value};
 
 #[derive(Debug, thiserror::Error, McpError)]
@@ -63,7 +63,7 @@ struct Answers {
     as_resilience: Option<ResilienceError>,
 }
 
-fn ask(error: &dyn McpError) -> Answers {
+fn ask(error: &dyn ToolError) -> Answers {
     Answers {
         kind: error.kind(),
         retry_after: error.retry_after(),

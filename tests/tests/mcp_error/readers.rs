@@ -1,6 +1,6 @@
 //! Who reads what: the client, the catalogue's reader, and rmcp.
 
-use resilient_runtime::{CatalogEntry, ErrorKind, McpError};
+use resilient_runtime::{CatalogEntry, ErrorKind, McpError, ToolError};
 
 use super::{MakeError, ask};
 

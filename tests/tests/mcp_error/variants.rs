@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use resilient_runtime::{Classify, ErrorKind, McpError, ResilienceError, Severity};
+use resilient_runtime::{Classify, ErrorKind, McpError, ResilienceError, Severity, ToolError};
 use serde_json::{Map, Value, json};
 
 use super::{Answers, MakeError, ask, follows_from, object};
@@ -146,7 +146,7 @@ fn a_transparent_variant_answers_with_everything_that_its_field_answers() {
         }
     }
 
-    impl McpError for Inner {
+    impl ToolError for Inner {
         fn code(&self) -> Cow<'static, str> {
             "INNER".into()
         }

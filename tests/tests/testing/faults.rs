@@ -4,7 +4,7 @@ use std::time::Duration;
 use resilient_runtime::testing::{self, Chaos, Fault};
 use resilient_runtime::{
     Classify, ErrorKind, Guard, McpError, Outcome, Policy, Rejected, ResilienceError, Retry, Source, TimeoutScope,
-    resilient,
+    ToolError, resilient,
 };
 
 use super::Error;

@@ -45,7 +45,7 @@ enum HalfAHint {
 }
 
 // beside the rules, nothing else is wrong: 0 mistakes
-fn asks<E: McpError>(error: &E) -> String
+fn asks<E: ToolError>(error: &E) -> String
 where
     rmcp::ErrorData: From<E>,
 {

@@ -65,7 +65,7 @@ enum Http {
 }
 
 // Beside a mistake everything that the derive adds is still there: nothing below is an error.
-fn is_an_mcp_error<E: McpError>() -> &'static [&'static str] {
+fn is_an_mcp_error<E: ToolError>() -> &'static [&'static str] {
     &[]
 }
 

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt::{Debug, Display};
 
-use resilient_runtime::{Classify, HttpStatus, McpError, ResilienceError};
+use resilient_runtime::{Classify, HttpStatus, McpError, ResilienceError, ToolError};
 
 /// An error.
 #[derive(Debug, thiserror::Error, McpError)]
@@ -55,14 +55,14 @@ pub enum Never {}
 #[mcp(kind = invalid_input)]
 pub struct Borrowed<'a>(#[mcp(detail)] std::borrow::Cow<'a, str>);
 
-fn tool_error<E: McpError>(error: E) -> rmcp::ErrorData
+fn tool_error<E: ToolError>(error: E) -> rmcp::ErrorData
 where
     rmcp::ErrorData: From<E>,
 {
     error.into()
 }
 
-fn asks<E: Error + McpError + 'static, C: Error + Classify + 'static, S>(error: &Any<E, C, S>) -> String
+fn asks<E: Error + ToolError + 'static, C: Error + Classify + 'static, S>(error: &Any<E, C, S>) -> String
 where
     S: HttpStatus + serde::Serialize + Debug,
 {

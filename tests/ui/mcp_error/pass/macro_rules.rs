@@ -46,7 +46,7 @@ macro_rules! wait {
 wait!(wait, kind = rate_limited, hint = "Wait {wait:?}.");
 
 fn main() {
-    use resilient_runtime::McpError as _;
+    use resilient_runtime::ToolError as _;
     let error = Made::Broken { id: 7 };
     assert_eq!((error.code().as_ref(), error.public_message().as_ref()), ("MADE_BROKEN", "broken: 7"));
     assert_eq!((error.protocol_code(), error.hint().as_deref()), (Some(-33001), Some("see 7")));

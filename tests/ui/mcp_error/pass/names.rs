@@ -1,7 +1,7 @@
 //! Names that need care: raw identifiers, keywords as fields, names that the expansion uses too.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-use resilient_runtime::McpError;
+use resilient_runtime::{McpError, ToolError};
 
 /// An error.
 #[derive(Debug, thiserror::Error, McpError)]
@@ -36,6 +36,27 @@ pub enum r#dyn {
     None,
 }
 
+/// The derive beside the name that rmcp's examples give to its error.
+mod beside_rmcp {
+    use resilient_runtime::{McpError, ResilienceError, ToolError as _};
+    use rmcp::ErrorData as McpError;
+
+    /// An error.
+    #[derive(Debug, thiserror::Error, McpError)]
+    pub enum Failure {
+        /// The pipeline's.
+        #[error(transparent)]
+        #[mcp(transparent)]
+        Resilience(#[from] ResilienceError),
+    }
+
+    pub fn converted() -> McpError {
+        let failure = Failure::from(ResilienceError::Panicked);
+        assert!(!failure.public_message().is_empty());
+        failure.into()
+    }
+}
+
 fn main() {
     let odd = Odd { r#type: 1, r#mod: 2, self_: 3, __field0: 4, details: 5, error: 6 };
     assert_eq!(odd.public_message(), "no 1 in 2");
@@ -44,4 +65,5 @@ fn main() {
     assert_eq!(r#dyn::CODES, ["ODD_ASYNC", "ODD_ERROR", "ODD_NONE"]);
     assert_eq!((r#dyn::r#async.code(), r#dyn::None.code()), ("ODD_ASYNC".into(), "ODD_NONE".into()));
     assert_eq!(r#dyn::Error.to_string(), "Error");
+    assert!(beside_rmcp::converted().message.starts_with("INTERNAL"));
 }

@@ -33,6 +33,6 @@ impl<T: ::std::fmt::Debug> ::std::error::Error for Bare<T> {}
 
 fn main() {
     let error = Bare::NotFound(7);
-    ::std::assert_eq!(::resilient_runtime::McpError::public_message(&error), "no 7");
+    ::std::assert_eq!(::resilient_runtime::ToolError::public_message(&error), "no 7");
     ::std::assert_eq!(Bare::<u8>::CODES, ["BARE_NOT_FOUND", "BARE_UPSTREAM"]);
 }

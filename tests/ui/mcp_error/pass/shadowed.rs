@@ -90,7 +90,7 @@ mod inside {
 }
 
 fn main() {
-    use resilient_runtime::McpError as _;
+    use resilient_runtime::ToolError as _;
     let error = inside::Shadowed::NotFound { id: 7 };
     assert_eq!(error.hint().as_deref(), Some("List what exists near 7."));
     assert_eq!(error.public_message(), "no 7");

@@ -1,7 +1,7 @@
 //! Functions, tools and servers that a `macro_rules!` makes, from every kind of metavariable.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-use resilient_runtime::{Breaker, BreakerSettings, McpError, ResilienceError, resilient};
+use resilient_runtime::{Breaker, BreakerSettings, ResilienceError, ToolError, resilient};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_handler, tool_router};
 
@@ -115,7 +115,7 @@ members!(Many { one, two, three });
 #[tool_handler(router = Self::all())]
 impl rmcp::ServerHandler for Many {}
 
-const fn is_an_error<E: McpError>() {}
+const fn is_an_error<E: ToolError>() {}
 
 fn main() {
     is_an_error::<ResilienceError>();
