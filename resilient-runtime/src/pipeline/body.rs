@@ -139,6 +139,7 @@ impl<R: Answer> Kept<R> {
         self.answer = None;
     }
 
+    #[cfg(feature = "testing")]
     fn keep(&mut self, answer: R) {
         self.answer = Some(answer);
     }

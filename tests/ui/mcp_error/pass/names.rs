@@ -50,7 +50,7 @@ mod beside_rmcp {
         Resilience(#[from] ResilienceError),
     }
 
-    pub fn converted() -> McpError {
+    pub(super) fn converted() -> McpError {
         let failure = Failure::from(ResilienceError::Panicked);
         assert!(!failure.public_message().is_empty());
         failure.into()
