@@ -38,7 +38,7 @@ pub enum r#dyn {
 
 /// The derive beside the name that rmcp's examples give to its error.
 mod beside_rmcp {
-    use resilient_runtime::{McpError, ResilienceError, ToolError as _};
+    use resilient_runtime::{McpError, ResilienceError};
     use rmcp::ErrorData as McpError;
 
     /// An error.
@@ -50,11 +50,7 @@ mod beside_rmcp {
         Resilience(#[from] ResilienceError),
     }
 
-    pub(super) fn converted() -> McpError {
-        let failure = Failure::from(ResilienceError::Panicked);
-        assert!(!failure.public_message().is_empty());
-        failure.into()
-    }
+    const _: fn(Failure) -> McpError = McpError::from;
 }
 
 fn main() {
@@ -65,5 +61,7 @@ fn main() {
     assert_eq!(r#dyn::CODES, ["ODD_ASYNC", "ODD_ERROR", "ODD_NONE"]);
     assert_eq!((r#dyn::r#async.code(), r#dyn::None.code()), ("ODD_ASYNC".into(), "ODD_NONE".into()));
     assert_eq!(r#dyn::Error.to_string(), "Error");
-    assert!(beside_rmcp::converted().message.starts_with("INTERNAL"));
+    assert!(
+        rmcp::ErrorData::from(beside_rmcp::Failure::from(ResilienceError::Panicked)).message.starts_with("INTERNAL")
+    );
 }
