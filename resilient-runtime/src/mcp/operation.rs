@@ -29,7 +29,7 @@ impl Operation<'_> {
         false
     }
 
-    #[cfg_attr(not(feature = "otel"), expect(clippy::unused_self, reason = "without it nobody wants to hear of it"))]
+    #[cfg_attr(not(feature = "otel"), expect(clippy::unused_self, reason = "without `otel` nothing is recorded"))]
     pub(crate) fn record(&self) {
         #[cfg(feature = "otel")]
         crate::otel::record(self);

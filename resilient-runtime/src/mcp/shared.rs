@@ -15,7 +15,7 @@ type Table = (&'static str, &'static str);
 
 /// What a block of tools made.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "config"), expect(dead_code, reason = "nobody asks for more than the router"))]
+#[cfg_attr(not(feature = "config"), expect(dead_code, reason = "without `config` only the router is used"))]
 struct Block {
     router: &'static (dyn Any + Send + Sync),
     guarded: &'static [&'static Site],

@@ -46,7 +46,7 @@
 //!
 //! What to test, and how a test speaks MCP, is on the page [`guide::testing`](crate::guide::testing).
 
-#![allow(clippy::must_use_candidate, reason = "an assertion is called for what it refuses")]
+#![allow(clippy::must_use_candidate, reason = "assertions are called for their panics")]
 
 mod breaker;
 mod caller;

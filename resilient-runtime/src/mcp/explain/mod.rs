@@ -82,7 +82,7 @@ impl<T> Deref for Explained<T> {
 
 impl<T> Unexplained<T> {
     /// Nothing.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+    #[expect(clippy::unused_self, reason = "the expansion calls a method")]
     #[must_use]
     pub fn __explain(&self) -> Option<Explain> {
         None
