@@ -20,7 +20,7 @@ pub use sources::{Classified, StatusError, classify};
 /// use std::time::Duration;
 /// use resilient_runtime::{Classify, ErrorKind};
 ///
-/// /// What a database driver says.
+/// /// An error of a database driver.
 /// enum DbError {
 ///     Busy { ms: u64 },
 ///     Syntax,

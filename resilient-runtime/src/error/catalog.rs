@@ -6,8 +6,8 @@ use crate::ErrorKind;
 
 /// One code of an error type that derives [`McpError`](derive@crate::McpError).
 ///
-/// `MakeError::catalog()` returns one entry for each variant except for transparent ones; [`table`](Self::table)
-/// formats them as a Markdown table.
+/// The derived function `catalog()` returns one entry for each variant except for transparent ones;
+/// [`table`](Self::table) formats them as a Markdown table.
 ///
 /// ```
 /// use resilient_runtime::{CatalogEntry, ErrorKind, McpError};

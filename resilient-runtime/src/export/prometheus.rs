@@ -80,7 +80,7 @@ pub fn global_text() -> String {
 /// use prometheus_client::registry::Registry;
 /// use resilient_runtime::export::prometheus::Statistics;
 ///
-/// let mut mine = Registry::default(); // with series of your own
+/// let mut mine = Registry::default(); // with your own series
 /// mine.register_collector(Box::new(Statistics::global()));
 /// ```
 #[derive(Clone)]

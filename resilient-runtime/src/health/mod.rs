@@ -68,7 +68,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// static HEALTH: LazyLock<Arc<Health>> = LazyLock::new(|| Arc::new(Health::new().version(env!("CARGO_PKG_VERSION"))));
 ///
 /// assert_ne!(HEALTH.report().await.status, HealthStatus::Unhealthy);
-/// HEALTH.drain(); // the server stops: it is no longer ready
+/// HEALTH.drain(); // the server is stopping, and no longer ready
 /// assert!(HEALTH.is_draining());
 /// # }
 /// ```

@@ -5,11 +5,11 @@
 //! use resilient_runtime::{health::Health, http};
 //!
 //! let health = Arc::new(Health::new());
-//! // Beside the rest of the application:
+//! // Beside the other routes of the application:
 //! let public: axum::Router = axum::Router::new().merge(http::router(Arc::clone(&health)));
 //! // On an address that only operators reach:
 //! let admin: axum::Router = http::admin_router(Arc::clone(&health));
-//! // When the server is told to stop, before it waits for the calls that are running:
+//! // When the server begins to stop, before it waits for running calls:
 //! health.drain();
 //! # let _ = (public, admin);
 //! ```
