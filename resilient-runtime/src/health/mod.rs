@@ -240,8 +240,10 @@ impl Health {
     }
 
     /// Marks the server as stopping: the routers of the feature `http` report it as not ready, whatever its checks
-    /// find. Reports and calls continue as before; rejecting new calls and waiting for running ones is up to the
-    /// server. This cannot be undone.
+    /// find.
+    ///
+    /// Reports and calls continue as before; rejecting new calls and waiting for running ones is up to the server. This
+    /// cannot be undone.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
     }

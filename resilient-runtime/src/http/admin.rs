@@ -20,9 +20,10 @@ use crate::view::{Breakers, Errors};
 const LIMIT: usize = 100;
 const HIGHEST_LIMIT: usize = 1_000;
 
-/// Creates the router for operators, which shows recent errors and the state of the breakers. **Bind it to loopback, or
-/// put it behind authentication; never serve it beside `/mcp` to everyone.** It shows texts that clients could read,
-/// but each client only its own.
+/// Creates the router for operators, which shows recent errors and the state of the breakers.
+///
+/// **Bind it to loopback, or put it behind authentication; never serve it beside `/mcp` to everyone.** It shows texts
+/// that clients could read, but each client only its own.
 ///
 /// | route | body |
 /// |---|---|

@@ -4,9 +4,10 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Carries the span of an HTTP request to the calls in it, for `axum::middleware::from_fn`. rmcp runs tools in separate
-/// tasks, in which that span is not the current one. Add this layer inside the layer that opens the span, that is above
-/// it:
+/// Carries the span of an HTTP request to the calls in it, for `axum::middleware::from_fn`.
+///
+/// rmcp runs tools in separate tasks, in which that span is not the current one. Add this layer inside the layer that
+/// opens the span, that is above it:
 ///
 /// ```
 /// use axum::middleware::{Next, from_fn};

@@ -11,9 +11,10 @@ use tracing_subscriber::registry::LookupSpan;
 const OTHERS: [&str; 8] =
     ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "reqwest", "rmcp", "rustls"];
 
-/// Creates a layer that passes spans from INFO on to a tracer, without their events. Events stay in the log, where they
-/// are masked; those of errors contain private texts that must not leave the process any other way. If you use your own
-/// `tracing_opentelemetry` layer, it exports events unmasked.
+/// Creates a layer that passes spans from INFO on to a tracer, without their events.
+///
+/// Events stay in the log, where they are masked; those of errors contain private texts that must not leave the process
+/// any other way. If you use your own `tracing_opentelemetry` layer, it exports events unmasked.
 ///
 /// Attributes are passed on as recorded; [`init`](crate::init) exports them masked. Spans of rmcp and of the exporter's
 /// HTTP client are left out.

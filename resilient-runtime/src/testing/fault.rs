@@ -186,8 +186,9 @@ impl Fault {
     }
 
     /// Creates a fault that returns a `CallToolResult` with `is_error` and this text instead of running the body, like
-    /// a tool that reports a failure itself. The result is passed on unchanged, never retried, and neutral for the
-    /// breaker.
+    /// a tool that reports a failure itself.
+    ///
+    /// The result is passed on unchanged, never retried, and neutral for the breaker.
     ///
     /// If the function returns neither `CallToolResult` nor `CallToolResponse`, directly or in a `Result`, the test
     /// fails when its lab ends.

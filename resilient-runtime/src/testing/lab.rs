@@ -117,9 +117,10 @@ impl Lab {
         &self.registry
     }
 
-    /// Returns the statistics so far of a tool or another guarded function. For names, see [`Chaos::on`]. A tool is
-    /// known once its router was built in the lab, by serving it or by `Server::tool_router()`; any other function once
-    /// it was called.
+    /// Returns the statistics so far of a tool or another guarded function.
+    ///
+    /// For names, see [`Chaos::on`]. A tool is known once its router was built in the lab, by serving it or by
+    /// `Server::tool_router()`; any other function once it was called.
     ///
     /// # Panics
     /// If no known function matches the name, or several do.

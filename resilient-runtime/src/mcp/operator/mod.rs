@@ -19,9 +19,10 @@ use crate::health::{Health, HealthReport};
 use crate::view::{Breakers, Errors, Metrics};
 use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 
-/// Returns a router with the tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`. Add it to those
-/// of your server in the expression after `router =` of its `#[tool_handler]`. If `#[tool_router(server_handler)]`
-/// generates your handler, remove that argument and write a `#[tool_handler]` instead.
+/// Returns a router with the tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`.
+///
+/// Add it to those of your server in the expression after `router =` of its `#[tool_handler]`. If
+/// `#[tool_router(server_handler)]` generates your handler, remove that argument and write a `#[tool_handler]` instead.
 ///
 /// | tool | arguments | response |
 /// |---|---|---|
