@@ -68,7 +68,8 @@ pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> V
     let status = |read: &ToolSnapshot| {
         let quiet = Duration::from_millis(now.saturating_sub(read.last_failure_ms));
         match of_failures(read.consecutive_failures) {
-            // A fallback answered the model; and a tool that receives no calls cannot recover by a success.
+            // A fallback answered the model; or the tool received no calls for a while, without which it cannot
+            // recover.
             HealthStatus::Unhealthy if read.last_outcome == Some(Outcome::Fallback) || quiet > TRIED_AGAIN_AFTER => {
                 HealthStatus::Degraded
             }

@@ -57,7 +57,7 @@ pub(super) fn correlation(
     (CorrelationId::random(), CorrelationSource::Generated)
 }
 
-/// Returns the trace of the request if its `_meta` names none: OpenTelemetry's, or without OpenTelemetry that of the
+/// Returns the trace of the request if its `_meta` names none: the one that OpenTelemetry knows, or else that of the
 /// HTTP headers.
 fn trace_around(asked: &RequestContext<RoleServer>) -> Option<CorrelationId> {
     #[cfg(feature = "otel")]
