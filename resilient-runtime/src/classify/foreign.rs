@@ -1,4 +1,4 @@
-//! The kinds of errors that the standard library and `reqwest` make.
+//! `Classify` for the errors of the standard library and `reqwest`.
 
 use std::io;
 
@@ -6,9 +6,9 @@ use super::{Classify, classify};
 use crate::ErrorKind;
 
 /// Errors of sockets and of name resolution are [`Connection`](ErrorKind::Connection) or
-/// [`Timeout`](ErrorKind::Timeout), data that cannot be read is [`BadResponse`](ErrorKind::BadResponse).
-/// Errors of this machine's files and memory are [`Internal`](ErrorKind::Internal). An error that only wraps
-/// another one has the kind of that one.
+/// [`Timeout`](ErrorKind::Timeout); invalid data is [`BadResponse`](ErrorKind::BadResponse). Errors of this machine's
+/// files and memory are [`Internal`](ErrorKind::Internal). An error that only wraps another one has the kind of the
+/// inner error.
 impl Classify for io::Error {
     fn kind(&self) -> ErrorKind {
         own_kind(self).unwrap_or_else(|| {
@@ -21,16 +21,16 @@ impl Classify for io::Error {
     }
 
     fn was_not_performed(&self) -> bool {
-        // Only connecting ends so, before anything is sent.
+        // These errors occur only while connecting, before anything is sent.
         matches!(self.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable)
     }
 }
 
-/// The kind that an I/O error has without a look at what it wraps.
+/// Returns the kind of an I/O error, without considering the error that it wraps.
 pub(super) fn own_kind(error: &io::Error) -> Option<ErrorKind> {
     use io::ErrorKind as Io;
     match error.kind() {
-        // A socket whose read or write timeout elapsed answers `WouldBlock` on Unix.
+        // On Unix, a socket whose read or write timeout elapsed returns `WouldBlock`.
         Io::TimedOut | Io::WouldBlock => Some(ErrorKind::Timeout),
         Io::ConnectionRefused
         | Io::ConnectionReset
@@ -41,15 +41,15 @@ pub(super) fn own_kind(error: &io::Error) -> Option<ErrorKind> {
         | Io::NetworkUnreachable
         | Io::NetworkDown
         | Io::AddrNotAvailable
-        // The sender closed the connection in the middle of a message.
+        // The peer closed the connection in the middle of a message.
         | Io::UnexpectedEof => Some(ErrorKind::Connection),
         Io::InvalidData => Some(ErrorKind::BadResponse),
         _ => (is_network(error) || is_lookup(error)).then_some(ErrorKind::Connection),
     }
 }
 
-/// Whether this is an error of the socket layer that `std` has no stable kind for: host is down, network dropped
-/// the connection, socket was shut down, machine is not on the network.
+/// Returns whether this is an error of the socket layer for which `std` has no stable kind: host is down, network
+/// dropped the connection, socket was shut down, machine is not on the network.
 fn is_network(error: &io::Error) -> bool {
     let codes: &[i32] = if cfg!(any(target_os = "linux", target_os = "android")) {
         // ENONET, ENETRESET, ESHUTDOWN, EHOSTDOWN
@@ -66,8 +66,8 @@ fn is_network(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-/// Whether a name could not be resolved. `std` has no kind for that, and Tokio passes its errors on: what is left
-/// is the text, which both write themselves.
+/// Returns whether name resolution failed. `std` has no kind for that, and Tokio passes its errors on, so only the text
+/// remains, which both libraries write themselves.
 fn is_lookup(error: &io::Error) -> bool {
     if error.raw_os_error().is_some() {
         return false;
@@ -80,7 +80,7 @@ fn is_lookup(error: &io::Error) -> bool {
 macro_rules! classify_reqwest {
     ($reqwest:ident) => {
         /// A redirect to a scheme other than `http` and `https` is a [`BadResponse`](ErrorKind::BadResponse), and so is
-        /// a request to such a URL: `reqwest` answers both with the same error.
+        /// a request to such a URL: `reqwest` returns the same error for both.
         impl Classify for $reqwest::Error {
             fn kind(&self) -> ErrorKind {
                 let foreign_scheme =
@@ -92,10 +92,10 @@ macro_rules! classify_reqwest {
                 } else if self.is_builder() {
                     if foreign_scheme { ErrorKind::BadResponse } else { ErrorKind::Internal }
                 } else if self.is_decode() || self.is_redirect() {
-                    // `reqwest` reports a body that broke off in the middle as a decoding error too.
+                    // `reqwest` also reports a truncated body as a decoding error.
                     if broke_off(self) { ErrorKind::Connection } else { ErrorKind::BadResponse }
                 } else {
-                    // Connecting, sending the request, reading the body.
+                    // Errors while connecting, sending the request or reading the body.
                     ErrorKind::Connection
                 }
             }
@@ -112,7 +112,7 @@ classify_reqwest!(reqwest);
 #[cfg(feature = "reqwest-012")]
 classify_reqwest!(reqwest_012);
 
-/// Whether a connection error is among the sources.
+/// Returns whether one of the sources is a connection error.
 #[cfg(any(feature = "reqwest", feature = "reqwest-012"))]
 fn broke_off(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut source = error.source();
@@ -120,8 +120,7 @@ fn broke_off(error: &(dyn std::error::Error + 'static)) -> bool {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
             return matches!(Classify::kind(io), ErrorKind::Connection | ErrorKind::Timeout);
         }
-        // hyper's own type is not ours to name; its text is stable enough for a better answer, and
-        // a wrong guess only costs a retry.
+        // hyper's error type is not a dependency of this crate, so compare its text. A wrong guess only costs a retry.
         if cause.to_string().contains("connection closed before message completed") {
             return true;
         }
@@ -142,7 +141,7 @@ mod tests {
         Classify::kind(error)
     }
 
-    /// Two ends of one connection on this machine.
+    /// Opens a connection to this machine and returns both ends.
     fn connection() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
@@ -188,7 +187,7 @@ mod tests {
         }
         let nothing: &[std::net::SocketAddr] = &[];
         assert_eq!(kind(&TcpStream::connect(nothing).expect_err("no address")), ErrorKind::Connection);
-        // What the settings of this server say wrong is no one else's fault.
+        // A wrong address in the server's own settings is an internal error.
         for settings in ["host-without-port", "host:port"] {
             assert_eq!(kind(&TcpStream::connect(settings).expect_err("no address")), ErrorKind::Internal, "{settings}");
         }

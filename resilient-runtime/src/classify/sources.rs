@@ -1,4 +1,4 @@
-//! Errors whose type is not known, such as those in an `anyhow::Error`: what their sources say.
+//! Classifies errors of unknown type, such as those in an `anyhow::Error`, by their sources.
 
 use std::error::Error;
 use std::fmt;
@@ -9,10 +9,10 @@ use super::foreign::own_kind;
 use super::{Classify, HttpStatus};
 use crate::{ErrorKind, ResilienceError};
 
-/// The most errors that are looked at in one chain of sources.
+/// The maximum number of errors that are examined in one chain of sources.
 const MOST: usize = 64;
 
-/// What [`classify`] found among the sources of an error.
+/// The classification that [`classify`] found among the sources of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Classified {
     kind: ErrorKind,
@@ -35,12 +35,12 @@ impl Classify for Classified {
     }
 }
 
-/// Classifies an error by the first of its sources whose type is known, from the error itself inwards.
+/// Classifies an error by the first of its sources whose type is known, starting with the error itself.
 ///
-/// Known are [`StatusError`], [`ResilienceError`], `std::io::Error`, and `reqwest::Error` with the feature
-/// `reqwest` (reqwest 0.13) or `reqwest-012` (reqwest 0.12). `None` if none of the first 64 sources is one of them: a
-/// text such as `"upstream: 503"` says nothing, so carry a status as a [`StatusError`]. An `io::Error` that is
-/// [`Internal`](ErrorKind::Internal) counts as known.
+/// Known types are [`StatusError`], [`ResilienceError`], `std::io::Error`, and `reqwest::Error` with the feature
+/// `reqwest` (reqwest 0.13) or `reqwest-012` (reqwest 0.12). Returns `None` if none of the first 64 sources has one of
+/// these types. Texts such as `"upstream: 503"` are not interpreted, so carry a status as a [`StatusError`]. An
+/// `io::Error` that is [`Internal`](ErrorKind::Internal) counts as known.
 ///
 /// ```
 /// use std::io;
@@ -62,7 +62,7 @@ pub fn classify(error: &(dyn Error + 'static)) -> Option<Classified> {
         if let Some(known) = known(error) {
             return Some(known);
         }
-        // The source of an `io::Error` is the source of what it wraps.
+        // An `io::Error` skips the error that it wraps and returns that error's source.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = match wrapped {
             Some(wrapped) => Some(wrapped),
@@ -74,7 +74,7 @@ pub fn classify(error: &(dyn Error + 'static)) -> Option<Classified> {
 
 fn known(error: &(dyn Error + 'static)) -> Option<Classified> {
     if let Some(io) = error.downcast_ref::<io::Error>() {
-        // One that wraps another error and says nothing itself is looked into by the caller.
+        // If the error wraps another one and has no kind of interest itself, the caller examines the inner error.
         let internal = io.get_ref().is_none().then_some(ErrorKind::Internal);
         return own_kind(io).or(internal).map(|kind| Classified { kind, retry_after: None });
     }
@@ -90,9 +90,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Classified> {
     status.or_else(|| error.downcast_ref::<ResilienceError>().map(Classified::of))
 }
 
-/// An HTTP status that is no success, as an error that keeps the status and the wait that the sender asked for.
+/// An unsuccessful HTTP status as an error that keeps the status and the delay that the sender requested.
 ///
-/// For helpers that return `anyhow::Result` or `Box<dyn Error>`: [`classify`] finds it among the sources.
+/// Use it in helpers that return `anyhow::Result` or `Box<dyn Error>`: [`classify`] finds it among the sources.
 ///
 /// ```
 /// use std::time::Duration;
@@ -110,19 +110,19 @@ pub struct StatusError {
 }
 
 impl StatusError {
-    /// The error of this status; it asks for no wait.
+    /// Creates the error of this status, without a requested delay.
     #[must_use]
     pub fn new(status: impl HttpStatus) -> Self {
         Self { status: status.code(), retry_after: None }
     }
 
-    /// With the wait that the sender asked for, such as what [`parse_retry_after`](crate::parse_retry_after) reads.
+    /// Sets the delay that the sender requested, such as the result of [`parse_retry_after`](crate::parse_retry_after).
     #[must_use]
     pub const fn with_retry_after(self, wait: Option<Duration>) -> Self {
         Self { retry_after: wait, ..self }
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status

@@ -1,4 +1,4 @@
-//! The catalog of an error type: what can go wrong, as data and as a table for documentation.
+//! The catalog of an error type: its codes as data and as a table for documentation.
 
 use std::fmt::Write as _;
 
@@ -6,8 +6,8 @@ use crate::ErrorKind;
 
 /// One code of an error type that derives [`McpError`](derive@crate::McpError).
 ///
-/// `MakeError::catalog()` has one for each variant but the transparent ones; [`table`](Self::table)
-/// makes them a Markdown table.
+/// The derived function `catalog()` returns one entry for each variant except for transparent ones;
+/// [`table`](Self::table) formats them as a Markdown table.
 ///
 /// ```
 /// use resilient_runtime::{CatalogEntry, ErrorKind, McpError};
@@ -28,21 +28,19 @@ use crate::ErrorKind;
 pub struct CatalogEntry {
     /// The code.
     pub code: &'static str,
-    /// The kind. `None` where the error decides when it happens: by an HTTP status, by what it
-    /// classifies.
+    /// The kind. `None` if it is only known when the error occurs: from an HTTP status, or by classification.
     pub kind: Option<ErrorKind>,
-    /// Whether the same call may succeed a little later. `None` where the kind is not known yet.
+    /// Whether the same call may succeed a little later. `None` if the kind is not known yet.
     pub retryable: Option<bool>,
-    /// What the model can do about it, with placeholders such as `{id}`. `None` where the kind
-    /// decides and is not known yet.
+    /// Advice for the model, with placeholders such as `{id}`. `None` if it depends on a kind that is not known yet.
     pub hint: Option<&'static str>,
-    /// What the client reads, with placeholders. `None` where the kind decides and is not known
-    /// yet, or where the text is made by code.
+    /// The text that the client reads, with placeholders. `None` if it depends on a kind that is not known yet, or if
+    /// code produces the text.
     pub message: Option<&'static str>,
 }
 
 impl CatalogEntry {
-    /// The entries as a Markdown table.
+    /// Formats the entries as a Markdown table.
     ///
     /// ```
     /// # use resilient_runtime::CatalogEntry;
@@ -60,17 +58,16 @@ impl CatalogEntry {
                 Some(false) => "no",
                 None => LATER,
             };
-            // Writing to a String cannot fail.
             let _ = writeln!(table, "| `{code}` | {kind} | {retryable} | {} | {} |", cell(*message), cell(*hint));
         }
         table
     }
 }
 
-/// Stands where only the error itself knows.
+/// The text of a cell whose value is only known when the error occurs.
 const LATER: &str = "when it happens";
 
-/// A text that stays in its cell.
+/// Escapes a text for a table cell.
 fn cell(text: Option<&str>) -> String {
     let Some(text) = text else { return LATER.to_owned() };
     let mut cell = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! What an error owes to its readers: a kind, a code, a text for the model, the rest for the log.
+//! Tool errors: a kind, a code, a text for the model, and details for programs and the log.
 
 mod catalog;
 mod resilience;
@@ -17,10 +17,10 @@ pub(crate) use text::{log_chain, public_text};
 
 use crate::{Classify, LONGEST_RETRY_AFTER};
 
-/// An error that a tool may answer with.
+/// An error that a tool returns.
 ///
-/// Derive it (`#[derive(McpError)]`); every method but [`code`](Self::code) and
-/// [`public_message`](Self::public_message) has a default that follows from the kind.
+/// Derive it (`#[derive(McpError)]`). All methods except [`code`](Self::code) and
+/// [`public_message`](Self::public_message) have defaults that follow from the kind.
 ///
 /// ```
 /// use resilient_runtime::{McpError, ResilienceError, ToolError};
@@ -49,61 +49,59 @@ use crate::{Classify, LONGEST_RETRY_AFTER};
     note = "add `#[derive(McpError)]` beside `thiserror::Error` and say of each variant what kind it is"
 )]
 pub trait ToolError: Error + Classify {
-    /// A stable code for programs, in capitals: `MAKE_NO_SUCH_SCENARIO`.
+    /// Returns a stable code for programs, in capitals: `MAKE_NO_SUCH_SCENARIO`.
     fn code(&self) -> Cow<'static, str>;
 
-    /// What the client may read about what happened. Never private text.
+    /// Returns the text that the client may read. It must not contain private text.
     fn public_message(&self) -> Cow<'_, str>;
 
-    /// What the model can do about it. Default: the kind's hint.
+    /// Returns advice for the model. Default: the kind's hint.
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Borrowed(self.kind().default_hint()))
     }
 
-    /// What this error says of its own about being retried, whatever its kind and whatever the
-    /// policy retries. Default: nothing.
+    /// Returns whether the error is retried, regardless of its kind and of the policy's `retry`. Default: `None`.
     fn retry_override(&self) -> Option<bool> {
         None
     }
 
-    /// Whether the same call may succeed a little later: what the error says of its own, else what
-    /// its kind says.
+    /// Returns whether the same call may succeed a little later, according to [`retry_override`](Self::retry_override)
+    /// or else to the kind.
     fn is_retryable(&self) -> bool {
         self.retry_override().unwrap_or_else(|| self.kind().is_retryable())
     }
 
-    /// Whether it counts as a failure for a breaker. Default: the kind's answer.
+    /// Returns whether the error counts as a failure for a breaker. Default: according to the kind.
     fn trips_breaker(&self) -> bool {
         self.kind().trips_breaker()
     }
 
-    /// Whether a fallback may answer instead. Default: the kind's answer.
+    /// Returns whether a fallback may answer instead. Default: according to the kind.
     fn falls_back(&self) -> bool {
         self.kind().falls_back()
     }
 
-    /// How urgent it is for whoever runs the server. Default: the kind's answer.
+    /// Returns how urgent the error is for the operator of the server. Default: according to the kind.
     fn severity(&self) -> Severity {
         self.kind().severity()
     }
 
-    /// Public facts for programs, such as the id that was not found. Default: none.
+    /// Returns public facts for programs, such as the id that was not found. Default: none.
     fn details(&self) -> Map<String, Value> {
         Map::new()
     }
 
-    /// The JSON-RPC code, where the error is to be a protocol error instead of a tool's answer.
-    /// Default: none.
+    /// Returns the JSON-RPC code if the error is a protocol error instead of a tool result. Default: `None`.
     fn protocol_code(&self) -> Option<i32> {
         None
     }
 
-    /// The error of this crate inside, where there is one: a timeout, an open breaker.
+    /// Returns the [`ResilienceError`] inside, such as a timeout or an open breaker, if there is one.
     fn as_resilience(&self) -> Option<&ResilienceError> {
         None
     }
 
-    /// The error that a test made for a function with this type of error, if it is one.
+    /// Converts an error that a test injects to this type, if it has this type.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     #[must_use]
@@ -115,8 +113,7 @@ pub trait ToolError: Error + Classify {
     }
 }
 
-/// Lets a test make errors of the type in whose `impl ToolError` it is written. Without the feature `testing` it is
-/// empty.
+/// Implements the injection of errors within an `impl ToolError`. Expands to nothing without the feature `testing`.
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 #[macro_export]
@@ -138,7 +135,7 @@ macro_rules! __injected {
     () => {};
 }
 
-/// Whoever owns or lends the error has it answer for itself, overrides and all.
+/// Forwards all methods, including overridden ones, to the inner error.
 macro_rules! delegate {
     () => {
         fn code(&self) -> Cow<'static, str> {
@@ -192,13 +189,13 @@ impl<T: ToolError + ?Sized> ToolError for &T {
     delegate!();
 }
 
-// `Box<dyn ToolError>` is none: the standard library makes no `Error` of a box of a trait object.
+// Not for `Box<dyn ToolError>`: the standard library does not implement `Error` for a box of a trait object.
 #[diagnostic::do_not_recommend]
 impl<T: ToolError> ToolError for Box<T> {
     delegate!();
 }
 
-/// The facts about one error that the pipeline decides by.
+/// The properties of an error that the pipeline's decisions depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failure {
     pub(crate) kind: crate::ErrorKind,
@@ -229,7 +226,7 @@ mod tests {
     use super::*;
     use crate::ErrorKind;
 
-    /// Answers nothing as its kind would.
+    /// Differs from its kind in every method.
     #[derive(Debug)]
     struct Own;
 
@@ -299,9 +296,9 @@ mod tests {
 
     fn answers<E: ToolError>(error: E) -> String {
         let decided = Failure::of(&error);
-        let told = (error.code(), error.public_message(), error.hint(), error.details());
+        let shown = (error.code(), error.public_message(), error.hint(), error.details());
         let rest = (error.is_retryable(), error.severity(), error.protocol_code(), error.as_resilience());
-        format!("{error} {decided:?} {told:?} {rest:?}")
+        format!("{error} {decided:?} {shown:?} {rest:?}")
     }
 
     #[test]

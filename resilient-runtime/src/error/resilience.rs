@@ -1,4 +1,4 @@
-//! The errors that this crate itself answers with.
+//! The errors that this crate returns itself.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::ToolError;
 use crate::clock::saturating_millis;
 use crate::{Classify, ErrorKind};
 
-/// Which limit was reached.
+/// The timeout that elapsed.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::TimeoutScope::Attempt.as_str(), "attempt");
@@ -25,10 +25,10 @@ pub enum TimeoutScope {
 }
 
 impl TimeoutScope {
-    /// Both.
+    /// Both scopes.
     pub const ALL: [Self; 2] = [Self::Call, Self::Attempt];
 
-    /// The word used in answers, logs and metrics.
+    /// Returns the word used in responses, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl TimeoutScope {
     }
 }
 
-/// Which limit of this server's own was reached.
+/// The limit of this server that was reached.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -54,17 +54,17 @@ impl TimeoutScope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitKind {
-    /// `bulkhead`: so many executions at a time.
+    /// `bulkhead`: a maximum number of concurrent executions.
     Bulkhead,
-    /// `rate_limit`: so many calls in a time.
+    /// `rate_limit`: a maximum number of calls in a period.
     RateLimit,
-    /// `rate_limit` with a key: as many values have a limit of their own as may have one, and the limit of all
-    /// others is reached.
+    /// `rate_limit` with a key: the maximum number of partition keys is in use, and the limit that all further keys
+    /// share is reached.
     RateLimitKeys,
 }
 
 impl LimitKind {
-    /// The word used in answers, logs and metrics.
+    /// Returns the word used in responses, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl LimitKind {
     }
 }
 
-/// Why a circuit breaker rejects a call.
+/// The reason why a circuit breaker rejects a call.
 ///
 /// ```
 /// use resilient_runtime::{Breaker, BreakerSettings, CircuitState, ResilienceError};
@@ -90,15 +90,15 @@ impl LimitKind {
 pub enum CircuitState {
     /// The breaker is open: the dependency failed too often, and the open period is not over.
     Open,
-    /// The breaker is half-open, and as many probes as it allows are under way. `retry_after` is the
-    /// rest of their lease; a probe that ends earlier may let calls through earlier.
+    /// The breaker is half-open, and as many probes as it allows are running. `retry_after` is the rest of their lease;
+    /// if a probe ends earlier, calls may be admitted earlier.
     Probing,
-    /// The breaker was isolated by hand: it rejects every call until somebody opens or closes it.
+    /// The breaker was isolated by hand: it rejects every call until it is opened or closed by hand.
     Isolated,
 }
 
 impl CircuitState {
-    /// The word used in the `details` of an answer.
+    /// Returns the word used in the `details` of a response.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -109,9 +109,9 @@ impl CircuitState {
     }
 }
 
-/// Why a guarded function gave no answer of its own.
+/// The reason why the pipeline, and not the guarded function, ended a call.
 ///
-/// An error type that a `#[resilient]` function returns takes it in with
+/// Include it in the error type of a `#[resilient]` function with
 /// `#[error(transparent)] #[mcp(transparent)] Resilience(#[from] ResilienceError)`.
 ///
 /// ```
@@ -133,45 +133,45 @@ impl CircuitState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResilienceError {
-    /// The function did not answer within its limit. Whether it took effect is not known.
+    /// The function did not finish within its timeout. Whether it took effect is unknown.
     #[non_exhaustive]
     Timeout {
-        /// Which limit was reached.
+        /// The timeout that elapsed.
         scope: TimeoutScope,
-        /// How long that limit was.
+        /// The length of that timeout.
         limit: Duration,
     },
-    /// The breaker rejected the call: the function was not run.
+    /// The breaker rejected the call: the function did not run.
     #[non_exhaustive]
     CircuitOpen {
         /// The breaker's name.
         breaker: &'static str,
         /// Whether the breaker is open, waits for its probes, or was isolated by hand.
         state: CircuitState,
-        /// The time after which a call may be let through. `None` where the breaker was isolated
-        /// by hand and opens for no time that is known.
+        /// The time after which a call may be admitted. `None` if the breaker was isolated by hand, because then the
+        /// time is unknown.
         retry_after: Option<Duration>,
     },
-    /// A limit of this server's own was reached: the function was not run.
+    /// A limit of this server was reached: the function did not run.
     #[non_exhaustive]
     Overloaded {
-        /// Which limit.
+        /// The limit that was reached.
         limit: LimitKind,
-        /// The time after which a call may be let through: exact for a rate limit, where nobody
-        /// else comes first. `None` for a bulkhead: when somebody else ends is not known.
+        /// The time after which a call may be admitted: exact for a rate limit, unless another call is admitted first.
+        /// `None` for a bulkhead, because the end of the running calls is unknown.
         retry_after: Option<Duration>,
     },
     /// The client cancelled the call.
     Cancelled,
-    /// The function panicked. The panic's own text is in the log only.
+    /// The function panicked. Only the log contains the panic message.
     Panicked,
-    /// A test had the function fail, in the place of its body. Only with the feature `testing`.
+    /// A test injected an error in place of the function's body. Only with the feature `testing`.
     #[cfg(feature = "testing")]
     #[non_exhaustive]
     Injected {
-        /// As what kind of error.
+        /// The kind of the injected error.
         kind: ErrorKind,
-        /// After which time the service that failed may be asked again, where it says so.
+        /// The delay that the simulated service requests before a retry, if any.
         retry_after: Option<Duration>,
     },
 }
@@ -246,7 +246,7 @@ impl ToolError for ResilienceError {
     fn public_message(&self) -> Cow<'_, str> {
         match self {
             Self::Timeout { limit, .. } => {
-                // Whoever let it wait: the service, or the line before it.
+                // Does not name a cause: the service may be slow, or the call was queued.
                 format!("there was no answer within {}", format_duration(*limit)).into()
             }
             Self::Overloaded { limit: LimitKind::RateLimit, .. } => "this tool was called too often".into(),

@@ -1,26 +1,24 @@
-//! Text that leaves the process: what a client may read, what the log may hold.
+//! Texts that leave the process: for clients and for the log.
 
 use std::error::Error;
 use std::fmt::Write as _;
 
 use crate::redact;
 
-/// Makes a text fit for a client: what looks like a secret is masked, there are no control or
-/// bidirectional characters, which could hide or reorder what a person or a model reads, and it has
-/// at most 1,000 characters.
+/// Prepares a text for clients: masks secrets, removes control and bidirectional characters, which could hide or
+/// reorder text, and cuts it at 1,000 characters.
 pub(crate) fn public_text(text: &str) -> String {
     redact::fit(text)
 }
 
-/// An error and its sources on one line, masked and cut, for the log.
+/// Formats an error and its sources on one line for the log, masked and cut.
 pub(crate) fn log_chain(error: &dyn Error) -> String {
-    // A chain that names itself again would not end.
+    // Bounds chains that contain a cycle.
     const DEEPEST: usize = 16;
     let mut text = error.to_string();
     let mut source = error.source();
     for _ in 0..DEEPEST {
         let Some(cause) = source else { break };
-        // Writing to a String cannot fail.
         let _ = write!(text, ": {cause}");
         source = cause.source();
     }

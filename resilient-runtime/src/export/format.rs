@@ -1,4 +1,4 @@
-//! The text formats of an exposition, and which of them a scraper accepts.
+//! The text formats of the metrics, and content negotiation between them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry as Exposition;
 use super::prometheus::{CONTENT_TYPE, Statistics};
 use crate::registry::Registry;
 
-/// A text format of the metrics. Both have the same series under the same names.
+/// A text format of the metrics. Both formats contain the same series under the same names.
 ///
 /// ```
 /// use resilient_runtime::export::prometheus::Format;
@@ -21,7 +21,8 @@ use crate::registry::Registry;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
-    /// The Prometheus text format, version 0.0.4, which every scraper and `promtool check metrics` read. The default.
+    /// The Prometheus text format, version 0.0.4, which every scraper and `promtool check metrics` can read. The
+    /// default.
     #[default]
     Text,
     /// `OpenMetrics`, version 1.0.0.
@@ -29,10 +30,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that the value of an `Accept` header prefers; several headers are joined by commas.
+    /// Returns the format that the value of an `Accept` header prefers. Join several headers with commas.
     ///
-    /// Quality values and wildcards count as RFC 9110 (12.5.1) says. `OpenMetrics` must be preferred, or named beside
-    /// an equal preference; otherwise, and if neither format is accepted, the answer is [`Format::Text`].
+    /// Quality values and wildcards have the meaning of RFC 9110 (12.5.1). Returns `OpenMetrics` if it has a higher
+    /// quality than the text format, or the same quality and is named explicitly. Otherwise, and if neither format is
+    /// accepted, returns [`Format::Text`].
     #[must_use]
     pub fn accepted(accept: &str) -> Self {
         let ranges: Vec<_> = accept.split(',').filter_map(Range::parse).collect();
@@ -41,7 +43,7 @@ impl Format {
         if open > text || (open == text && open > 0 && is_named) { Self::OpenMetrics } else { Self::Text }
     }
 
-    /// The value of the header `Content-Type` for this format.
+    /// Returns the value of the header `Content-Type` for this format.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -50,7 +52,7 @@ impl Format {
         }
     }
 
-    /// Every series of a registry in this format.
+    /// Encodes every series of a registry in this format.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -63,7 +65,7 @@ impl Format {
         self.expose(Statistics::of(registry))
     }
 
-    /// Every series of this process in this format.
+    /// Encodes every series of this process in this format.
     #[must_use]
     pub fn global_text(self) -> String {
         self.expose(Statistics::global())
@@ -87,12 +89,12 @@ struct Range<'a> {
     main: &'a str,
     sub: &'a str,
     version: Option<&'a str>,
-    /// The quality value in thousandths.
+    /// The quality value, in thousandths.
     quality: u16,
 }
 
 impl<'a> Range<'a> {
-    /// Reads a range. One that is malformed is ignored.
+    /// Parses a range. Returns `None` if it is malformed.
     fn parse(range: &'a str) -> Option<Self> {
         let mut parts = range.split(';').map(str::trim);
         let (main, sub) = parts.next()?.split_once('/')?;
@@ -109,7 +111,7 @@ impl<'a> Range<'a> {
         Some(range)
     }
 
-    /// How specific the range is, if it matches this media type.
+    /// Returns how specific the range is, or `None` if it does not match this media type.
     fn matches(&self, main: &str, sub: &str, version: &str) -> Option<u8> {
         match (self.main, self.sub) {
             ("*", "*") => Some(0),
@@ -123,13 +125,13 @@ impl<'a> Range<'a> {
     }
 }
 
-/// The quality of a media type by the most specific range that matches it, and whether that range names it.
+/// Returns the quality of a media type by the most specific range that matches it, and whether that range names it.
 fn quality(ranges: &[Range<'_>], main: &str, sub: &str, version: &str) -> (u16, bool) {
     let matching = ranges.iter().filter_map(|range| Some((range.matches(main, sub, version)?, range.quality)));
     matching.max().map_or((0, false), |(specific, quality)| (quality, specific >= 2))
 }
 
-/// A quality value: 0 to 1 with at most three decimals.
+/// Parses a quality value: 0 to 1 with at most three decimals.
 fn thousandths(value: &str) -> Option<u16> {
     let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
     let is_number = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());

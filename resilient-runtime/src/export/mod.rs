@@ -1,4 +1,4 @@
-//! Exporters: they read the statistics and cost the calls nothing.
+//! Exporters. They read the statistics, so calls pay nothing for them.
 
 mod format;
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! What this process takes: processor time, memory, descriptors, as the Prometheus libraries name it.
+//! Metrics of this process (CPU time, memory, file descriptors), named as in the Prometheus client libraries.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 pub(super) fn encode(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    // What the system does not tell is left out.
+    // Values that the system does not report are left out.
     let Ok(process) = Process::myself() else { return Ok(()) };
     if let Ok(stat) = process.stat() {
         #[expect(clippy::cast_precision_loss, reason = "seconds of processor time")]
@@ -34,7 +34,7 @@ pub(super) fn encode(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// A moment since the system began, in seconds since 1970.
+/// Converts clock ticks since boot to seconds since 1970.
 fn started(ticks: u64) -> Option<u64> {
     Some(procfs::boot_time_secs().ok()? + ticks / procfs::ticks_per_second().max(1))
 }

@@ -1,20 +1,19 @@
-//! The statistics as Prometheus reads them: in its own text format, or as `OpenMetrics` text. See [`Format`].
+//! The statistics in the Prometheus text format or as `OpenMetrics` text. See [`Format`].
 //!
-//! Every series of a known tool, function or breaker is there from the start, with a count of zero;
-//! but for errors by code, which are there once they have happened. A tool is known once its router has
-//! been made: by `Resilience::start()`, by whoever calls the router's function, else by the first client
-//! that asks. Labels are names in the code and words of closed lists: nothing that a client sends
-//! becomes one.
+//! Every series of a known tool, function or breaker is present from the start, with a count of zero, except for errors
+//! by code, which appear when they first occur. A tool is known once its router has been built: by
+//! `Resilience::start()`, by a call of the router's function, or else by the first client's request. Label values are
+//! names in the code and words of closed lists; nothing that a client sends becomes a label value.
 //!
-//! A call is a call whoever makes it: a tool's function that another one calls counts for itself in the
-//! series of `resilient_`, and only what clients ask for is an operation.
+//! The series with the prefix `resilient_` count every call, including those of a tool's function by another function.
+//! Only requests of clients count as operations.
 //!
 //! | name | labels |
 //! |---|---|
-//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (as clients know it; empty for all that are not there), `error_type` (empty where it was no error), by the OpenTelemetry conventions for MCP |
+//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (the name that clients use; empty for all tools that do not exist), `error_type` (empty without an error), by the OpenTelemetry conventions for MCP |
 //! | `resilient_calls_total` | `tool`, `outcome` |
-//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; whether or not something else answered or the client gave up |
-//! | `resilient_attempt_duration_seconds` | `breaker`, or where there is none `tool`, and `outcome` |
+//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; also counts errors that a fallback replaced and errors of cancelled calls |
+//! | `resilient_attempt_duration_seconds` | `breaker`, or `tool` if there is no breaker, and `outcome` |
 //! | `resilient_retries_total`, `resilient_retries_suppressed_total` | `tool`, `kind`; `tool`, `reason` |
 //! | `resilient_breaker_state` | `breaker`: 0 closed, 1 half-open, 2 open or isolated |
 //! | `resilient_breaker_transitions_total` | `breaker`, `from`, `to` |
@@ -26,8 +25,8 @@
 //! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
 //! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!
-//! A guarded function that is no tool is `fn` and its name where a tool has its name. Breakers of the
-//! keys of one name are one series: its state is that of the worst, its counts are the sums.
+//! For a guarded function that is not a tool, the label `tool` is `fn` and its name. The breakers of one name's
+//! partition keys share one series: its state is that of the worst breaker, and its counts are sums.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -47,7 +46,7 @@ use crate::statistics::series::{self, Counted, Labels};
 /// The content type of [`text`]: `OpenMetrics`. For both formats, see [`Format::content_type`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Every series of a registry, as `OpenMetrics` text. For the Prometheus text format, see [`Format::text`].
+/// Returns every series of a registry as `OpenMetrics` text. For the Prometheus text format, see [`Format::text`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,7 +60,8 @@ pub fn text(registry: &Arc<Registry>) -> String {
     Format::OpenMetrics.text(registry)
 }
 
-/// Every series of this process, as `OpenMetrics` text. For the Prometheus text format, see [`Format::global_text`].
+/// Returns every series of this process as `OpenMetrics` text. For the Prometheus text format, see
+/// [`Format::global_text`].
 ///
 /// ```
 /// use resilient_runtime::export::prometheus;
@@ -74,26 +74,26 @@ pub fn global_text() -> String {
     Format::OpenMetrics.global_text()
 }
 
-/// A collector for a registry of `prometheus_client` of your own.
+/// A collector for your own `prometheus_client` registry.
 ///
 /// ```
 /// use prometheus_client::registry::Registry;
 /// use resilient_runtime::export::prometheus::Statistics;
 ///
-/// let mut mine = Registry::default(); // with series of your own
+/// let mut mine = Registry::default(); // with your own series
 /// mine.register_collector(Box::new(Statistics::global()));
 /// ```
 #[derive(Clone)]
 pub struct Statistics(Option<Arc<Registry>>);
 
 impl Statistics {
-    /// Of this process.
+    /// Creates a collector of the statistics of this process.
     #[must_use]
     pub const fn global() -> Self {
         Self(None)
     }
 
-    /// Of this registry.
+    /// Creates a collector of the statistics of this registry.
     #[must_use]
     pub fn of(registry: &Arc<Registry>) -> Self {
         Self(Some(Arc::clone(registry)))
@@ -132,14 +132,14 @@ impl Collector for Statistics {
     }
 }
 
-/// The operations of the conventions: calls of tools, by the type of their error. Those of tools that
-/// are not there have no name, since theirs is the client's, and are no error of the server's.
+/// Encodes tool calls by error type, according to the conventions. Calls of tools that do not exist have no tool name,
+/// because the client chose the name, and no error type, because they are not the server's fault.
 fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted], unknown: &HistogramSnapshot) -> fmt::Result {
     let mut names: BTreeSet<&str> = tools.iter().map(|tool| &*tool.name).collect();
     let errors: Vec<_> = tools
         .iter()
         .flat_map(|tool| {
-            // As clients know it, unless that is the name of another one as well.
+            // Use the name that clients know, unless another tool has the same name.
             let served_as = tool.read.served_as.as_deref().filter(|name| names.insert(name));
             let name = served_as.unwrap_or(&tool.name);
             let failed = tool.read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
@@ -214,7 +214,7 @@ enum Sample<'a> {
     Durations(&'a HistogramSnapshot),
 }
 
-/// A metric and its samples; one without samples is none.
+/// Encodes a metric and its samples. Leaves out a metric without samples.
 fn family<'a>(
     to: &mut DescriptorEncoder<'_>,
     name: &str,
@@ -241,7 +241,7 @@ fn family<'a>(
     Ok(())
 }
 
-/// The buckets of the conventions, into which those of the statistics fall.
+/// Sums the buckets of the statistics into those of the conventions.
 fn conventional(read: &HistogramSnapshot) -> Vec<(f64, u64)> {
     let mut buckets: Vec<(f64, u64)> =
         HistogramSnapshot::CONVENTIONAL.iter().map(|edge| (edge.as_secs_f64(), 0)).collect();

@@ -1,4 +1,4 @@
-//! What is looked at without anybody asking for it: breakers, tools, and names that no tool has.
+//! The built-in checks: breakers, tools, and names of critical tools that no tool has.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -13,10 +13,11 @@ use crate::clock::Moment;
 use crate::registry::Registry;
 use crate::statistics::{Outcome, ToolSnapshot};
 
-/// How long a tool stays unhealthy that nobody calls: as an open breaker does, it then lets itself be tried.
+/// How long after its last failure a tool stays unhealthy without calls. Afterwards it is degraded and can be tried
+/// again, like a dependency behind an open breaker.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// Breakers that reject are worth a look; that they reject is what they are for.
+/// Checks the breakers. A breaker that rejects is a warning, not a failure, because rejecting is its purpose.
 pub(super) fn breakers(all: &[BreakerHealth]) -> CheckResult {
     let rejecting = [BreakerState::Open, BreakerState::Isolated].map(BreakerState::as_str);
     let open = all.iter().filter(|it| it.status == HealthStatus::Unhealthy && rejecting.contains(&&*it.state));
@@ -30,9 +31,9 @@ pub(super) fn breakers(all: &[BreakerHealth]) -> CheckResult {
 
 pub(super) fn breaker_health(registry: &Registry) -> Vec<BreakerHealth> {
     let mut all = registry.breakers();
-    // A key that is over would be tried again, but may never be asked for.
+    // The next call for an expired key would be a probe, but that call may never come.
     all.retain(|it| !(it.of_key && it.is_over()));
-    // Of the keys of one name, the one that stands worst.
+    // Of the breakers of one name's partition keys, keep the worst.
     all.sort_by_key(|it| (it.name, Reverse((status_of(it), it.failures_in_a_row, it.remaining))));
     all.dedup_by_key(|it| it.name);
     let health = all.into_iter().map(|it| BreakerHealth {
@@ -67,7 +68,8 @@ pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> V
     let status = |read: &ToolSnapshot| {
         let quiet = Duration::from_millis(now.saturating_sub(read.last_failure_ms));
         match of_failures(read.consecutive_failures) {
-            // The model got an answer, if an old one; and who is sent no calls cannot succeed.
+            // A fallback answered the model; or the tool received no calls for a while, without which it cannot
+            // recover.
             HealthStatus::Unhealthy if read.last_outcome == Some(Outcome::Fallback) || quiet > TRIED_AGAIN_AFTER => {
                 HealthStatus::Degraded
             }
@@ -84,7 +86,8 @@ pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> V
     health.collect()
 }
 
-/// A slip of the pen must not make a critical tool one that nobody looks at. `None` where there is none.
+/// Checks that each critical tool exists, so that a misspelled name does not go unnoticed. Returns `None` if no tool is
+/// critical.
 pub(super) fn critical_tools(registry: &Registry, critical: &BTreeSet<String>) -> Option<CheckResult> {
     let tools = registry.tools();
     let is_known = |name: &str| tools.iter().any(|(tool, read)| read.is_called(name, tool));

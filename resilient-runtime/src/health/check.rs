@@ -1,4 +1,4 @@
-//! One thing that is looked at: how, for how long, and what its failure means.
+//! A health check: its function, its timeout, and whether its failure is critical.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use crate::redact;
 
-/// The time that a check has, unless it says otherwise.
+/// The default timeout of a check.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes that the details of a check may have as JSON.
+/// The maximum size of a check's details, in bytes of JSON.
 const MOST_DETAILS: usize = 16 * 1024;
 
-/// What a check found.
+/// The status that a check reports.
 ///
 /// ```
 /// use resilient_runtime::health::CheckStatus;
@@ -31,16 +31,16 @@ const MOST_DETAILS: usize = 16 * 1024;
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
-    /// Everything is as it should be.
+    /// The check passed.
     Pass,
-    /// It works, and somebody should look.
+    /// The component works, but needs attention.
     Warn,
-    /// It does not work.
+    /// The component does not work.
     Fail,
 }
 
 impl CheckStatus {
-    /// The word used in reports and logs.
+    /// Returns the word used in reports and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl CheckStatus {
     }
 }
 
-/// What a check found, and what it has to say about it.
+/// The result of a check: a status, a message and optional details.
 ///
 /// ```
 /// use resilient_runtime::health::CheckResult;
@@ -67,30 +67,30 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
-    /// Everything is as it should be.
+    /// Creates a result with the status [`CheckStatus::Pass`].
     pub fn pass(message: impl Into<String>) -> Self {
         Self { status: CheckStatus::Pass, message: message.into(), details: None }
     }
 
-    /// It works, and somebody should look.
+    /// Creates a result with the status [`CheckStatus::Warn`].
     pub fn warn(message: impl Into<String>) -> Self {
         Self { status: CheckStatus::Warn, message: message.into(), details: None }
     }
 
-    /// It does not work.
+    /// Creates a result with the status [`CheckStatus::Fail`].
     pub fn fail(message: impl Into<String>) -> Self {
         Self { status: CheckStatus::Fail, message: message.into(), details: None }
     }
 
-    /// Adds what only those see who ask for details. Secrets are masked, texts cut at 1,000 characters, and
-    /// what has more than 16 KiB even so is left out.
+    /// Adds details, which only reports with details contain. Secrets are masked and texts are cut at 1,000 characters;
+    /// details that are still larger than 16 KiB are left out.
     #[must_use]
     pub fn details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
     }
 
-    /// What others may read of it.
+    /// Masks and bounds the message and the details for a report.
     pub(super) fn shown(self) -> Self {
         let details = self.details.map(shown).map(|details| match details.to_string().len() {
             0..=MOST_DETAILS => details,
@@ -100,7 +100,7 @@ impl CheckResult {
     }
 }
 
-/// Names first: a character that shows nothing must not save a secret from being seen by its name.
+/// Removes invisible characters from names before comparing them, because such a character would hide a secret's name.
 fn shown(details: Value) -> Value {
     match details {
         Value::String(text) => Value::String(redact::fit(&text)),
@@ -118,7 +118,7 @@ fn shown(details: Value) -> Value {
     }
 }
 
-/// Something that can be looked at. A closure that returns a future is one.
+/// A health check. Closures that return a future implement it.
 ///
 /// ```
 /// use resilient_runtime::health::{Check, CheckResult, Health, HealthCheck};
@@ -137,7 +137,7 @@ fn shown(details: Value) -> Value {
 /// # drop(health);
 /// ```
 pub trait Check: Send + Sync + 'static {
-    /// Looks. A panic is a failure; what takes too long is dropped, which is one as well.
+    /// Runs the check. If it panics or exceeds its timeout, it counts as failed; on a timeout its future is dropped.
     fn check(&self) -> impl Future<Output = CheckResult> + Send;
 }
 
@@ -151,7 +151,7 @@ where
     }
 }
 
-/// A check under a name.
+/// A named check with its timeout.
 ///
 /// ```
 /// use std::time::Duration;
@@ -166,13 +166,13 @@ pub struct HealthCheck {
     pub(super) name: String,
     pub(super) is_critical: bool,
     pub(super) timeout: Duration,
-    pub(super) check: Box<dyn Looked>,
-    /// The task that ran it last, and since when.
+    pub(super) check: Box<dyn DynCheck>,
+    /// The task of the last run, and when it started.
     pub(super) last: Mutex<Option<(AbortHandle, Instant)>>,
 }
 
 impl HealthCheck {
-    /// A check that is not critical and has 5 s.
+    /// Creates a check that is not critical and has a timeout of 5 s.
     pub fn new(name: impl Into<String>, check: impl Check) -> Self {
         Self {
             name: name.into(),
@@ -183,14 +183,14 @@ impl HealthCheck {
         }
     }
 
-    /// The server is of no use to anybody while this fails.
+    /// Marks the check as critical: while it fails, the server is unhealthy.
     #[must_use]
     pub fn critical(mut self) -> Self {
         self.is_critical = true;
         self
     }
 
-    /// Sets the time that it has.
+    /// Sets the timeout of the check. The default is 5 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -215,13 +215,13 @@ impl std::fmt::Debug for HealthCheck {
     }
 }
 
-/// A check of any type.
-pub(super) trait Looked: Send + Sync {
-    fn look(&self) -> Pin<Box<dyn Future<Output = CheckResult> + Send + '_>>;
+/// An object-safe form of [`Check`].
+pub(super) trait DynCheck: Send + Sync {
+    fn check_boxed(&self) -> Pin<Box<dyn Future<Output = CheckResult> + Send + '_>>;
 }
 
-impl<C: Check> Looked for C {
-    fn look(&self) -> Pin<Box<dyn Future<Output = CheckResult> + Send + '_>> {
+impl<C: Check> DynCheck for C {
+    fn check_boxed(&self) -> Pin<Box<dyn Future<Output = CheckResult> + Send + '_>> {
         Box::pin(self.check())
     }
 }

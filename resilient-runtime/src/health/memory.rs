@@ -1,4 +1,4 @@
-//! The memory that is resident, against what a control group lets this process have.
+//! The check of resident memory against the limit of the control group.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::check::CheckResult;
 const WARNS_PER_CENT: u64 = 80;
 const FAILS_PER_CENT: u64 = 95;
 
-/// `None` where nobody sets a limit, or the system does not say.
+/// Checks the memory. Returns `None` if no limit is set or the system does not report one.
 pub(super) fn memory() -> Option<CheckResult> {
     Some(of(resident()?, limit(Path::new("/"))?))
 }
@@ -27,7 +27,7 @@ fn of(resident: u64, limit: u64) -> CheckResult {
     result.details(json!({ "resident_bytes": resident, "limit_bytes": limit }))
 }
 
-/// The resident memory of this process in bytes, as Linux tells it.
+/// Returns the resident memory of this process in bytes, as reported by Linux.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -35,11 +35,11 @@ fn resident() -> Option<u64> {
     kib.checked_mul(1_024)
 }
 
-/// The least that the control groups allow which this process is in, of version 2 or 1.
+/// Returns the lowest limit of all control groups (version 1 or 2) that contain this process.
 fn limit(root: &Path) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let limits = groups.lines().filter_map(|line| {
-        // Number, controllers, path: a group of version 2 has no controllers of its own.
+        // The format is number, controllers, path; a group of version 2 lists no controllers.
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
         let (mount, file) = match controllers {
             "" => ("sys/fs/cgroup", "memory.max"),
@@ -47,11 +47,11 @@ fn limit(root: &Path) -> Option<u64> {
             _ => return None,
         };
         let mount = root.join(mount);
-        // In a container its own group is the root; outside, every group around it has a say.
+        // In a container the process's group is the root; outside, the limits of all parent groups apply too.
         let around = Path::new(path.trim_start_matches('/')).ancestors();
         around.filter_map(|group| std::fs::read_to_string(mount.join(group).join(file)).ok()?.trim().parse().ok()).min()
     });
-    // Version 2 says "none" in a word, version 1 with the largest number of pages.
+    // For no limit, version 2 has the word "max" and version 1 the largest number of pages.
     limits.min().filter(|limit| *limit < 1 << 60)
 }
 

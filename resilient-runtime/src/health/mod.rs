@@ -1,4 +1,4 @@
-//! Whether this server is of use: checks of your own and of its breakers, errors and memory.
+//! Health reports of a server: your own checks, and built-in checks of breakers, errors and memory.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -12,23 +12,23 @@
 //! # });
 //! ```
 //!
-//! A report is kept for 30 s. Who asks later starts a new run of the checks, and is handed the last report
-//! with its age while they run, up to twice that age; who asks where there is none, or an older one, waits
-//! for the run. There is one run at a time, whoever asks: it belongs to nobody who asks, and goes on where
-//! they give up. All checks run at a time, each in a task of its own and with its own limit; one that still
-//! runs from the time before has failed, and is not started again.
+//! Reports are cached for 30 s. A report between 30 s and 60 s old is still served, with its age, while a new run of
+//! the checks computes the next one. If there is no report, or the last one is older than 60 s, the caller waits for
+//! the run. At most one run is in progress; callers share it, and it continues if they are cancelled. Within a run all
+//! checks execute concurrently, each in a separate task with its own timeout. A check that is still running from the
+//! previous run counts as failed and is not started again.
 //!
-//! Built in are
+//! The built-in checks are
 //!
-//! * `breakers`: one that rejects is a warning;
-//! * `critical_tools`, where there are any: a name that no tool has is a warning;
-//! * `error_rate`: of at least 20 calls that ran in the last five minutes, more than 10 % failed (a warning) or
-//!   more than 20 % (a failure). Callers' mistakes, cancelled calls, calls that a breaker or a limit rejected, and
-//!   calls of the ready-made tools for operators do not count. If no report was made for longer than five minutes,
-//!   the rate is taken since the last report before, or since the start: see [`Health::watch`]. It is not critical,
-//!   because a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
-//! * `memory`, which is critical: from 80 % of what the process may have on a warning, from 95 % on a
-//!   failure. It is there where a control group sets a limit.
+//! * `breakers`: warns if a breaker rejects calls;
+//! * `critical_tools`, present if you mark tools as critical: warns about a name that matches no tool;
+//! * `error_rate`: warns if more than 10 % of at least 20 calls that ran in the last five minutes failed, and fails if
+//!   more than 20 % did. Callers' mistakes, cancelled calls, calls that a breaker or a limit rejected, and calls of the
+//!   ready-made tools for operators do not count. If no report was made for longer than five minutes, the rate is
+//!   measured since the last report before that, or since the start: see [`Health::watch`]. It is not critical, because
+//!   a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
+//! * `memory`, which is critical: warns from 80 % and fails from 95 % of the process's memory limit. Present only if a
+//!   control group sets a limit.
 
 mod builtin;
 mod check;
@@ -52,9 +52,9 @@ pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastErr
 use crate::registry::Registry;
 use watched::Watched;
 
-/// How long a report is handed out as if it were new, and how long a background task rests between two.
+/// How long a report counts as current, and the interval of [`Health::watch`].
 const INTERVAL: Duration = Duration::from_secs(30);
-/// How long it is handed out while a new one is made.
+/// How long a report is served while a new one is computed.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The health of a server.
@@ -68,7 +68,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// static HEALTH: LazyLock<Arc<Health>> = LazyLock::new(|| Arc::new(Health::new().version(env!("CARGO_PKG_VERSION"))));
 ///
 /// assert_ne!(HEALTH.report().await.status, HealthStatus::Unhealthy);
-/// HEALTH.drain(); // the server stops: it is no longer ready
+/// HEALTH.drain(); // the server is stopping, and no longer ready
 /// assert!(HEALTH.is_draining());
 /// # }
 /// ```
@@ -80,14 +80,14 @@ pub struct Health {
 
 #[derive(Default)]
 struct Runs {
-    /// How many have begun.
+    /// The number of runs that have started.
     begun: u64,
-    /// Of the last one that began: set once it is over, whatever became of it.
+    /// Cancelled when the last run that started ends, even if it panicked.
     over: Option<CancellationToken>,
     last: Option<Last>,
 }
 
-/// The last run that came to its end.
+/// The last completed run.
 struct Last {
     run: u64,
     at: Instant,
@@ -95,7 +95,7 @@ struct Last {
 }
 
 impl Runs {
-    /// The last report, if its run and its age are good enough.
+    /// Returns the last report with its current age if `is_good` accepts its run and age.
     fn report(&self, is_good: impl FnOnce(u64, Duration) -> bool) -> Option<HealthReport> {
         let Last { run, at, report } = self.last.as_ref()?;
         let age = at.elapsed();
@@ -104,7 +104,7 @@ impl Runs {
 }
 
 impl Health {
-    /// The health of this process, with the checks that are built in.
+    /// Creates the health of the whole process, with the built-in checks.
     #[must_use]
     pub fn new() -> Self {
         Self::within(None)
@@ -123,13 +123,13 @@ impl Health {
         Self { watched, is_draining: AtomicBool::new(false), runs: Arc::default() }
     }
 
-    /// The health of what runs in this registry.
+    /// Creates the health of everything that runs in this registry.
     #[must_use]
     pub fn of(registry: &Arc<Registry>) -> Self {
         Self::within(Some(Arc::clone(registry)))
     }
 
-    /// Adds a check. It takes the place of one of the same name, a built-in one too.
+    /// Adds a check. It replaces a check of the same name, including a built-in one.
     #[must_use]
     pub fn check(mut self, check: HealthCheck) -> Self {
         self.watched.checks.retain(|known| known.name != check.name);
@@ -137,16 +137,16 @@ impl Health {
         self
     }
 
-    /// Says that the server is of no use while this tool is unhealthy. While there is none of that name, a
-    /// report warns of it.
+    /// Marks a tool as critical: while it is unhealthy, the server is unhealthy. If no tool has that name, reports
+    /// contain a warning.
     #[must_use]
     pub fn critical_tool(mut self, tool: impl Into<String>) -> Self {
         self.watched.critical_tools.insert(tool.into());
         self
     }
 
-    /// Makes `error_rate` critical: while more than 20 % of the calls fail, the server is unhealthy and not ready.
-    /// By default a report shows the failed check, and the server is degraded.
+    /// Makes `error_rate` critical: while more than 20 % of the calls fail, the server is unhealthy and not ready. By
+    /// default a report shows the failed check, and the server is degraded.
     ///
     /// Use it only if another replica would serve the same calls better, for example because failures come from
     /// this process's own state. If all replicas share the dependency that fails, all of them leave the load
@@ -164,14 +164,15 @@ impl Health {
         self
     }
 
-    /// The version of the server, for its reports: `env!("CARGO_PKG_VERSION")`.
+    /// Sets the version of the server that reports show, usually `env!("CARGO_PKG_VERSION")`.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.watched.version = Some(version.into());
         self
     }
 
-    /// The last report, if it is not older than 30 s, or than a minute while the checks run; else a new one.
+    /// Returns the last report if it is at most 30 s old, or at most 60 s old while a new one is computed. Otherwise
+    /// waits for a new report.
     pub async fn report(&self) -> HealthReport {
         if let Some(report) = self.lock().report(|_, age| age < INTERVAL) {
             return report;
@@ -180,25 +181,25 @@ impl Health {
         self.report_of(run, LONGEST).await
     }
 
-    /// A report that is made now.
+    /// Runs the checks and returns a new report.
     pub async fn report_now(&self) -> HealthReport {
         self.report_younger_than(Duration::ZERO).await
     }
 
-    /// A report that is younger than this, or of a run that has not begun yet.
+    /// Returns a report that is younger than `age`, or one of a run that starts after this call.
     pub(crate) async fn report_younger_than(&self, age: Duration) -> HealthReport {
         let next = self.lock().begun + 1;
         self.report_of(next, age).await
     }
 
-    /// Takes part in the run that goes on, or else in one that begins.
+    /// Joins the run in progress, or starts one. Returns its number.
     fn join(&self) -> u64 {
         let mut runs = self.lock();
         self.running(&mut runs);
         runs.begun
     }
 
-    /// The report of this run or a later one, or one that is younger than this.
+    /// Waits for a report of this run or a later one, or one that is younger than `longest`.
     async fn report_of(&self, run: u64, longest: Duration) -> HealthReport {
         loop {
             let over = {
@@ -212,8 +213,8 @@ impl Health {
         }
     }
 
-    /// The end of the run that goes on, or else of one that begins: in a task of its own, so that it goes on
-    /// where whoever asked has given up.
+    /// Returns the token of the run in progress, or starts a run. The run is a separate task, so that it continues if
+    /// the caller is cancelled.
     fn running(&self, runs: &mut Runs) -> CancellationToken {
         if let Some(over) = runs.over.as_ref().filter(|over| !over.is_cancelled()) {
             return over.clone();
@@ -221,43 +222,45 @@ impl Health {
         let over = CancellationToken::new();
         runs.begun += 1;
         runs.over = Some(over.clone());
-        // A runtime that shuts down drops the guard with the rest.
+        // If the runtime shuts down, it drops the guard along with the task, which wakes the waiters.
         let (run, ends) = (runs.begun, over.clone().drop_guard());
         tokio::spawn(make_report(self.watched.clone(), Arc::clone(&self.runs), run, ends));
         over
     }
 
-    /// Makes a report about every 30 s until the future is dropped: spawn it.
+    /// Computes a report about every 30 s until the future is dropped. Spawn it in the background.
     pub async fn watch(&self) {
         loop {
             let begun = Instant::now();
             let run = self.join();
             self.report_of(run, Duration::ZERO).await;
-            // A little earlier at random: what started together need not probe together for ever.
+            // Up to 10 % earlier at random, so that replicas that started together do not stay in step.
             sleep_until(begun + INTERVAL.mul_f64(1.0 - fastrand::f64() / 10.0)).await;
         }
     }
 
-    /// Says that the server is stopping: for the routers of the feature `http` it is no longer ready,
-    /// whatever its checks find. Reports and calls go on as before; to refuse new calls and to wait for those
-    /// that run is up to the server. There is no way back.
+    /// Marks the server as stopping: the routers of the feature `http` report it as not ready, whatever its checks
+    /// find.
+    ///
+    /// Reports and calls continue as before; rejecting new calls and waiting for running ones is up to the server. This
+    /// cannot be undone.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the server is stopping.
+    /// Returns whether [`drain`](Self::drain) was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    /// What it is the health of, if that is not the whole process.
+    /// Returns the registry that this health is limited to, or `None` for the whole process.
     #[cfg(feature = "http")]
     pub(crate) fn own_registry(&self) -> Option<&Arc<Registry>> {
         self.watched.registry.as_ref()
     }
 
-    /// Where what it is the health of is counted.
+    /// Returns the registry whose statistics the reports are computed from.
     pub(crate) fn registry(&self) -> &Registry {
         self.watched.registry()
     }
@@ -271,12 +274,12 @@ fn lock(runs: &Mutex<Runs>) -> MutexGuard<'_, Runs> {
     runs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the report of this run, keeps it and tells what is wrong.
+/// Computes and stores the report of a run, and logs failed checks and changes of the status.
 async fn make_report(watched: Watched, runs: Arc<Mutex<Runs>>, run: u64, _ends: DropGuard) {
     let at = Instant::now();
     let report = watched.report().await;
     watched.registry().note_health(report.checks.iter().map(|check| (check.name.clone(), check.status)));
-    // Kept before it is told: whoever listens may panic.
+    // Stored before logging, because the subscriber may panic.
     let before = lock(&runs).last.replace(Last { run, at, report: report.clone() });
     for check in report.checks.iter().filter(|check| check.status == CheckStatus::Fail) {
         let CheckReport { name, message, consecutive_failures, .. } = check;

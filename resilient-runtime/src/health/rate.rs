@@ -1,4 +1,4 @@
-//! The rate of errors over the last minutes, taken from counts that were read before: no call pays for it.
+//! The error rate over the last minutes. It compares counters with earlier readings, so calls pay nothing for it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use super::check::CheckResult;
 use crate::registry::Registry;
 use crate::statistics::Outcome;
 
-/// The time over which the rate is taken.
+/// The time over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
-/// How far samples are apart: some are enough to take a rate of.
+/// The minimum interval between two stored samples.
 const STEP: Duration = Duration::from_secs(15);
-/// How many calls there must be before a rate says anything.
+/// The minimum number of calls for a rate to be meaningful.
 const FEWEST_CALLS: u64 = 20;
 const DEGRADED_PER_CENT: u64 = 10;
 const UNHEALTHY_PER_CENT: u64 = 20;
 
-/// Tools that ask how the others do say nothing about what the server is there for.
+/// The ready-made tools for operators. Their calls say nothing about the server's actual service.
 const OPERATOR_TOOLS: [&str; 4] = ["circuit_status", "get_metrics", "health_check", "recent_errors"];
 
-/// Samples, the oldest first. Those of before the window are gone, but for the newest of them, which is
-/// where it begins; without one it begins with the process, when nothing was counted.
+/// Samples, oldest first. Samples older than the window are dropped, except for the newest of them, which marks the
+/// start of the window. Without one, the window starts at zero with the process.
 #[derive(Debug, Default)]
 pub(super) struct ErrorRate(VecDeque<Sample>);
 
-/// What was counted up to a moment: calls that ran, without cancelled calls and callers' mistakes.
+/// The counters at one moment: calls that ran, without cancelled calls and callers' mistakes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     at: Instant,
@@ -41,7 +41,7 @@ impl Sample {
         let (mut calls, mut failures) = (0, 0);
         for (tool, read) in registry.tools() {
             if !OPERATOR_TOOLS.contains(&&*tool) {
-                // A guard that rejects a call protects the server. Its rejections say nothing about the tool.
+                // A rejection protects the server; it says nothing about the tool.
                 let not_run = read.outcome(Outcome::Cancelled) + read.outcome(Outcome::Rejected);
                 calls += read.calls().saturating_sub(not_run).saturating_sub(read.excused);
                 failures += read.failures();
@@ -57,7 +57,7 @@ impl ErrorRate {
         while self.0.get(1).is_some_and(is_before) {
             self.0.pop_front();
         }
-        // Where nobody has looked for long, a window that is too long is better than none.
+        // If there was no recent report, a window that is too long is better than none.
         let begin = self.0.front().copied().filter(is_before);
         if self.0.back().is_none_or(|last| now.at.duration_since(last.at) >= STEP) {
             self.0.push_back(now);
@@ -67,7 +67,7 @@ impl ErrorRate {
 }
 
 impl Sample {
-    /// What has been counted since that sample was taken, or since the start.
+    /// Rates the calls since `begin`, or since the start.
     fn since(self, begin: Option<Self>) -> CheckResult {
         let calls = self.calls.saturating_sub(begin.map_or(0, |begin| begin.calls));
         let failures = self.failures.saturating_sub(begin.map_or(0, |begin| begin.failures));

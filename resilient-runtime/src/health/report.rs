@@ -1,4 +1,4 @@
-//! What a health report holds.
+//! The types of a health report.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::check::CheckStatus;
 use crate::statistics::ErrorCount;
 
-/// Whether the server, or one of its tools, is of use.
+/// The health of the server, a tool or a dependency.
 ///
 /// ```
 /// use resilient_runtime::health::HealthStatus;
@@ -22,14 +22,14 @@ use crate::statistics::ErrorCount;
 pub enum HealthStatus {
     /// It works.
     Healthy,
-    /// It works in part, or not as well as it should.
+    /// It works partly, or not as well as it should.
     Degraded,
     /// It does not work.
     Unhealthy,
 }
 
 impl HealthStatus {
-    /// The word used in reports and logs.
+    /// Returns the word used in reports and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl HealthStatus {
     }
 }
 
-/// What all checks found, at one time.
+/// A report of all checks, tools and breakers at one time.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -57,36 +57,36 @@ impl HealthStatus {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct HealthReport {
-    /// The status of the whole: unhealthy where a critical check fails or a critical tool is unhealthy,
-    /// degraded where anything else fails or warns.
+    /// The overall status: unhealthy if a critical check fails or a critical tool is unhealthy, degraded if anything
+    /// else fails or warns.
     pub status: HealthStatus,
-    /// When it was made, by the wall clock.
+    /// When the report was made, by the wall clock.
     #[serde(rename = "at_unix_ms", serialize_with = "moment")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub at: SystemTime,
-    /// How old the report is when it is handed out: how long ago its checks began.
+    /// The age of the report when it was returned: the time since its checks started.
     #[serde(rename = "age_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub age: Duration,
-    /// Since when this is watched.
+    /// How long the server has been monitored.
     #[serde(rename = "uptime_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub uptime: Duration,
-    /// The version of the server, if it says so.
+    /// The version of the server, if set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How many checks there are, and what they found.
+    /// The numbers of checks by their status.
     pub summary: Summary,
-    /// What each check found.
+    /// The result of each check.
     pub checks: Vec<CheckReport>,
-    /// How each known tool does.
+    /// The health of each known tool.
     pub tools: Vec<ToolHealth>,
-    /// How each dependency does that has a breaker.
+    /// The health of each dependency that has a breaker.
     pub breakers: Vec<BreakerHealth>,
 }
 
 impl HealthReport {
-    /// The report without what only those see who ask for details.
+    /// Removes the details of all checks from the report.
     #[must_use]
     pub fn without_details(mut self) -> Self {
         for check in &mut self.checks {
@@ -96,7 +96,7 @@ impl HealthReport {
     }
 }
 
-/// How many checks there are, and what they found.
+/// The numbers of checks by their status.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -112,13 +112,13 @@ impl HealthReport {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct Summary {
-    /// All of them.
+    /// The number of all checks.
     pub total: usize,
-    /// Those that passed.
+    /// The number of checks that passed.
     pub passed: usize,
-    /// Those that warned.
+    /// The number of checks that warned.
     pub warned: usize,
-    /// Those that failed.
+    /// The number of checks that failed.
     pub failed: usize,
 }
 
@@ -134,7 +134,7 @@ impl Summary {
     }
 }
 
-/// What one check found.
+/// The result of one check.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -151,30 +151,30 @@ impl Summary {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// Its name.
+    /// The name of the check.
     pub name: String,
-    /// What it found.
+    /// The status that the check reported.
     pub status: CheckStatus,
-    /// Whether the server is of no use while it fails.
+    /// Whether the server is unhealthy while this check fails.
     pub critical: bool,
-    /// What it has to say.
+    /// The message of the check.
     pub message: String,
-    /// What else it has to say to those who ask for details.
+    /// Further details; present only in reports with details.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
-    /// How long it took.
+    /// How long the check took.
     #[serde(rename = "took_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub took: Duration,
-    /// When it last passed.
+    /// When the check last passed.
     #[serde(rename = "last_success_unix_ms", serialize_with = "maybe_moment", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "rmcp", schemars(with = "Option<u64>"))]
     pub last_success: Option<SystemTime>,
-    /// How often it has failed in a row; a warning ends the row as a pass does.
+    /// The number of failures in a row. Both a pass and a warning end the row.
     pub consecutive_failures: u32,
 }
 
-/// How a tool does.
+/// The health of a tool.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -191,17 +191,17 @@ pub struct CheckReport {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct ToolHealth {
-    /// The tool.
+    /// The name of the tool.
     pub tool: String,
-    /// Healthy without failures in a row, degraded at one or two, unhealthy from three on: but degraded if
-    /// a fallback answered the last call, or once the last failure is older than a minute, so that somebody
-    /// may try it again. A tool that was never called is healthy; what callers do wrong does not count.
+    /// Healthy without failures in a row, degraded at one or two, unhealthy from three on. With three or more it is
+    /// still only degraded if a fallback answered the last call, or if the last failure is more than a minute old, so
+    /// that the tool can be tried again. A tool that was never called is healthy. Callers' mistakes do not count.
     pub status: HealthStatus,
-    /// Whether the server is of no use while it is unhealthy.
+    /// Whether the server is unhealthy while this tool is.
     pub critical: bool,
-    /// Calls in a row that did not get what they were for; an answer by a fallback is one.
+    /// The number of calls in a row that did not succeed. A call that a fallback answered counts as one.
     pub consecutive_failures: u32,
-    /// The last error that a call ended with, a caller's fault or not.
+    /// The last error that a call ended with, whether or not it was the caller's fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
 }
@@ -223,9 +223,9 @@ pub struct ToolHealth {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct LastError {
-    /// Its code.
+    /// The code of the error.
     pub code: String,
-    /// When it was.
+    /// When it occurred.
     #[serde(rename = "at_unix_ms", serialize_with = "moment")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub at: SystemTime,
@@ -237,7 +237,7 @@ impl From<&ErrorCount> for LastError {
     }
 }
 
-/// How a dependency does.
+/// The health of a dependency, according to its breaker.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -254,18 +254,18 @@ impl From<&ErrorCount> for LastError {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct BreakerHealth {
-    /// The breaker.
+    /// The name of the breaker.
     pub breaker: String,
-    /// Closed it is healthy without failures in a row, degraded at one or two, unhealthy from three on.
-    /// It is degraded while it probes, and unhealthy while it rejects: open, until its open period is over,
-    /// or isolated by hand. Of one with a key it is that of the key that stands worst, those left out whose
-    /// open period is over.
+    /// While the breaker is closed: healthy without failures in a row, degraded at one or two, unhealthy from three on.
+    /// Degraded while it probes, and unhealthy while it rejects: while it is open and its open period lasts, or
+    /// isolated by hand. For a breaker with partition keys, the status of the worst key, except for keys whose open
+    /// period is over.
     pub status: HealthStatus,
-    /// Where it stands.
+    /// The state of the breaker.
     pub state: String,
-    /// Failures since the last success.
+    /// The number of failures since the last success.
     pub consecutive_failures: u32,
-    /// How long it still rejects.
+    /// The remaining time for which the breaker rejects calls.
     #[serde(rename = "retry_after_ms", serialize_with = "maybe_millis", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "rmcp", schemars(with = "Option<u64>"))]
     pub retry_after: Option<Duration>,

@@ -1,4 +1,4 @@
-//! Running the checks: all at a time, each in a task of its own and within its own limit.
+//! Runs the checks concurrently, each in a separate task with its own timeout.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,10 +14,10 @@ use super::check::{CheckResult, HealthCheck};
 use crate::clock::later;
 use crate::pipeline::barrier;
 
-/// What a check found, and how long it took.
+/// The result of a check, and how long it took.
 type Found = (CheckResult, Duration);
 
-/// What each check finds.
+/// Runs all checks and returns their results in the same order.
 pub(super) async fn all(checks: &[Arc<HealthCheck>]) -> Vec<Found> {
     let started = Instant::now();
     let begun: Vec<_> = checks.iter().map(begin).collect();
@@ -35,8 +35,8 @@ pub(super) async fn all(checks: &[Arc<HealthCheck>]) -> Vec<Found> {
     found
 }
 
-/// Starts a check, unless it still runs since that moment: one that keeps its thread cannot be cut off,
-/// and must not take another one each time.
+/// Starts a check, or returns when its previous run started if that is still running. A check that blocks its thread
+/// cannot be cancelled, and must not block another thread in each run.
 fn begin(check: &Arc<HealthCheck>) -> Result<AbortOnDropHandle<Found>, Instant> {
     let mut last = check.last.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((running, since)) = &*last
@@ -50,22 +50,22 @@ fn begin(check: &Arc<HealthCheck>) -> Result<AbortOnDropHandle<Found>, Instant> 
     Ok(running)
 }
 
-/// Waits for a check, for as long as it has.
+/// Waits for a check until its timeout.
 async fn ended(check: &HealthCheck, started: Instant, running: AbortOnDropHandle<Found>) -> Found {
-    // One that does not give up its thread cannot be cut off, but nobody has to wait for it.
+    // A check that blocks its thread cannot be cancelled, but the report does not wait for it.
     match timeout_at(later(started, check.timeout), running).await {
         Ok(Ok(found)) => found,
-        // A runtime that shuts down ends its tasks.
+        // A runtime that shuts down cancels its tasks.
         Ok(Err(_)) => (CheckResult::fail("the check was given up"), started.elapsed()),
         Err(_) => (check.too_late(), started.elapsed()),
     }
 }
 
-/// Runs a check within its limit. A panic is a failure.
+/// Runs a check until its timeout. A panic is a failure.
 async fn one(check: &HealthCheck) -> Found {
     let started = Instant::now();
-    let mut looking = Looking(barrier(|| check.check.look()));
-    let caught = poll_fn(|cx| match &mut looking.0 {
+    let mut running = Running(barrier(|| check.check.check_boxed()));
+    let caught = poll_fn(|cx| match &mut running.0 {
         None => Poll::Ready(None),
         Some(look) => match barrier(|| look.as_mut().poll(cx)) {
             None => Poll::Ready(None),
@@ -80,12 +80,12 @@ async fn one(check: &HealthCheck) -> Found {
     (result, started.elapsed())
 }
 
-/// A check that runs, if making it did not panic.
-struct Looking<'a>(Option<Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>>);
+/// The future of a running check, or `None` if creating it panicked.
+struct Running<'a>(Option<Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>>);
 
-impl Drop for Looking<'_> {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // What is left of it may panic too, also where whoever asked has given up.
+        // Dropping the rest of the future may panic too, also after the caller was cancelled.
         barrier(|| drop(self.0.take()));
     }
 }

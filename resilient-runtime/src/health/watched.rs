@@ -1,4 +1,4 @@
-//! What is looked at, and the report that is made of it.
+//! What a [`Health`](super::Health) monitors, and how a report is computed from it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use super::report::{CheckReport, HealthReport, HealthStatus, Summary, ToolHealth
 use super::{builtin, run};
 use crate::registry::Registry;
 
-/// What is looked at.
+/// The configuration of a [`Health`](super::Health), shared with its runs.
 #[derive(Clone)]
 pub(super) struct Watched {
     pub(super) registry: Option<Arc<Registry>>,
@@ -22,7 +22,7 @@ pub(super) struct Watched {
     pub(super) is_error_rate_critical: bool,
     pub(super) version: Option<String>,
     pub(super) started: Instant,
-    /// What is remembered from one report to the next.
+    /// State that is kept between reports.
     pub(super) past: Arc<Mutex<Past>>,
 }
 
@@ -38,8 +38,8 @@ struct PastOfCheck {
     consecutive_failures: u32,
 }
 
-/// A check, built in or not, with what it found.
-struct Looked {
+/// A check, built-in or not, with its result.
+struct Checked {
     name: String,
     critical: bool,
     result: CheckResult,
@@ -47,7 +47,7 @@ struct Looked {
 }
 
 impl Watched {
-    /// Where what it is the health of is counted.
+    /// Returns the registry whose statistics the reports are computed from.
     pub(super) fn registry(&self) -> &Registry {
         match &self.registry {
             Some(own) => own,
@@ -55,10 +55,10 @@ impl Watched {
         }
     }
 
-    /// Runs all checks.
+    /// Runs all checks and computes a report.
     pub(super) async fn report(&self) -> HealthReport {
         let results = run::all(&self.checks).await;
-        let own = self.checks.iter().zip(results).map(|(check, (result, took))| Looked {
+        let own = self.checks.iter().zip(results).map(|(check, (result, took))| Checked {
             name: check.name.clone(),
             critical: check.is_critical,
             result,
@@ -77,13 +77,13 @@ impl Watched {
         ];
         let is_own = |name: &str| self.checks.iter().any(|check| check.name == name);
         let built_in = built_in.into_iter().flatten().filter(|(name, ..)| !is_own(name));
-        let built_in = built_in.map(|(name, critical, result)| Looked {
+        let built_in = built_in.map(|(name, critical, result)| Checked {
             name: name.into(),
             critical,
             result,
             took: Duration::ZERO,
         });
-        let checks: Vec<_> = own.chain(built_in).map(|looked| past.add(looked)).collect();
+        let checks: Vec<_> = own.chain(built_in).map(|checked| past.add(checked)).collect();
         HealthReport {
             status: overall(&checks, &tools),
             at: SystemTime::now(),
@@ -99,8 +99,8 @@ impl Watched {
 }
 
 impl Past {
-    /// What a check found, with what is remembered of it.
-    fn add(&mut self, Looked { name, critical, result, took }: Looked) -> CheckReport {
+    /// Updates the history of a check and returns its part of the report.
+    fn add(&mut self, Checked { name, critical, result, took }: Checked) -> CheckReport {
         let CheckResult { status, message, details } = result.shown();
         let known = self.checks.entry(name.clone()).or_default();
         if status == CheckStatus::Fail {
@@ -116,7 +116,7 @@ impl Past {
     }
 }
 
-/// Critical failures make the whole unhealthy, everything else that is not as it should be degrades it.
+/// Returns the overall status: unhealthy after a critical failure, degraded after any other failure or warning.
 fn overall(checks: &[CheckReport], tools: &[ToolHealth]) -> HealthStatus {
     let fails = |critical: bool| {
         let check = checks.iter().any(|check| check.status == CheckStatus::Fail && (check.critical || !critical));

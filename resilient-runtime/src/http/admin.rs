@@ -1,4 +1,4 @@
-//! The last errors and the breakers, for operators.
+//! The router for operators: the last errors and the breakers.
 
 use std::sync::Arc;
 
@@ -15,25 +15,27 @@ use super::now;
 use crate::health::Health;
 use crate::view::{Breakers, Errors};
 
-/// How many errors are shown, unless the query says otherwise: a number up to the most that are kept.
+/// The number of errors that are shown if the query sets no `limit`. The highest limit is the number of errors that are
+/// stored.
 const LIMIT: usize = 100;
 const HIGHEST_LIMIT: usize = 1_000;
 
-/// What operators ask: what went wrong lately, and where the breakers stand. **Bind it to loopback, or put
-/// it behind authentication; never serve it beside `/mcp` to everybody.** What it tells is what clients
-/// could read, but each of them only its own part of it.
+/// Creates the router for operators, which shows recent errors and the state of the breakers.
+///
+/// **Bind it to loopback, or put it behind authentication; never serve it beside `/mcp` to everyone.** It shows the
+/// error texts of all clients, whereas each client could read only its own.
 ///
 /// | route | body |
 /// |---|---|
-/// | `/errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log has the rest), `tool`, `code`, `kind`, `text` (what the client could read), `attempts`. `groups`, by tool and code, the last that happened first: `count` of all there have been, `first_unix_ms`, `last_unix_ms` |
-/// | `/breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent where it never moved), `retry_after_ms` (absent where it rejects for no set time, or no more), what it has counted, and its last 20 `transitions`, newest first |
+/// | `/errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms` |
+/// | `/breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent before the first transition), `retry_after_ms` (absent if the breaker does not reject, or for no set time), its counters, and its last 20 `transitions`, newest first |
 ///
-/// Without `tool` the errors are those of all; `limit` is 1 to 1,000, by default 100. Another query gets 400.
-/// Whose call it was is not told. The breakers of the keys of one name are one, that of the key which stands
-/// worst, with the counts and transitions of all that there are; `keys` says how many stand where. No key is
-/// shown.
+/// Without `tool`, `/errors` returns the errors of all tools; `limit` is 1 to 1,000, by default 100. Any other query
+/// gets status 400. The callers are not shown. The breakers of one name's partition keys are one entry: the state is
+/// that of the worst key, counts and transitions are those of all keys, and `keys` is the number of keys in each state.
+/// The keys themselves are not shown.
 ///
-/// The registry is that of the health, which is not asked for anything else.
+/// Both routes read the registry of `health`, and run no checks.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -50,15 +52,15 @@ pub fn admin_router<S: Clone + Send + Sync + 'static>(health: Arc<Health>) -> Ro
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct ErrorsQuery {
     tool: Option<String>,
     limit: Option<usize>,
 }
 
-async fn errors(State(health): State<Arc<Health>>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
-    // What was sent is not repeated: it is not ours to show.
-    let asked = asked.ok().filter(|asked| asked.limit.is_none_or(|limit| (1..=HIGHEST_LIMIT).contains(&limit)));
-    let Some(Query(Asked { tool, limit })) = asked else {
+async fn errors(State(health): State<Arc<Health>>, query: Result<Query<ErrorsQuery>, QueryRejection>) -> Response {
+    // The error does not repeat the query, which may contain anything.
+    let query = query.ok().filter(|query| query.limit.is_none_or(|limit| (1..=HIGHEST_LIMIT).contains(&limit)));
+    let Some(Query(ErrorsQuery { tool, limit })) = query else {
         let error =
             format!("expected `tool`, a tool's name, and `limit`, a number from 1 to {HIGHEST_LIMIT}, or neither");
         return now(StatusCode::BAD_REQUEST, json!({ "error": error }));

@@ -1,4 +1,4 @@
-//! Liveness, readiness, the health report and the metrics.
+//! The router for orchestrators and Prometheus: liveness, readiness, the health report and the metrics.
 
 use std::sync::Arc;
 
@@ -13,23 +13,24 @@ use super::now;
 use crate::export::prometheus::Format;
 use crate::health::{CheckStatus, Health, HealthStatus};
 
-/// What an orchestrator and Prometheus ask, for an application with any state.
+/// Creates the router for orchestrators and Prometheus, for an application with any state.
 ///
 /// | route | status | body |
 /// |---|---|---|
-/// | `/livez` | 200 as long as the process answers; nothing is looked at | `{"alive": true}` |
+/// | `/livez` | 200 as long as the process responds; runs no checks | `{"alive": true}` |
 /// | `/readyz` | 200; 503 while a critical check fails or a critical tool is unhealthy, and from [`Health::drain`] on | `ready`, `draining`, `failing_checks`, `failing_tools` |
 /// | `/healthz` | 200 for healthy and degraded, 503 for unhealthy | the [`HealthReport`](crate::health::HealthReport) without details |
-/// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) in the format that `Accept` prefers: `OpenMetrics` if it is asked for, else the Prometheus text format |
+/// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) in the format that `Accept` prefers: `OpenMetrics` if requested, else the Prometheus text format |
 ///
-/// Readiness and health are those of the last report. Who asks once it is older than 30 s has a new one made,
-/// and does not wait for it unless the last one is older than a minute, or there is none: then an answer takes
-/// as long as the slowest check, 5 s unless it says otherwise. Who probes less often than that, and with less
-/// patience, spawns [`Health::watch`], with which only the first report has to be waited for.
+/// Readiness and health come from the last report. A request that finds it older than 30 s starts a new one. The
+/// request waits for the new report only if the last one is older than 60 s or there is none; it then takes as long as
+/// the slowest check, whose timeout is 5 s by default. If you probe less often than every 60 s, or with a short
+/// timeout, spawn [`Health::watch`]: then only the first report has to be waited for.
 ///
-/// Restart a process for `/livez` alone. Readiness answers whether another replica would serve better. A dependency
-/// that is down is down for all of them: open breakers and a high rate of errors make a server degraded, and it stays
-/// ready, unless you say otherwise ([`Health::critical_error_rate`], [`Health::critical_tool`], critical checks).
+/// Restart a process because of `/livez` only. Readiness means that another replica would not serve better. A
+/// dependency that is down is down for all replicas: open breakers and a high error rate make a server degraded, but it
+/// stays ready unless you configure otherwise ([`Health::critical_error_rate`], [`Health::critical_tool`], critical
+/// checks).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -55,7 +56,7 @@ async fn livez() -> Response {
 }
 
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
-    // Who stops needs no checks to say so.
+    // A server that is stopping is not ready, whatever its checks report.
     let report = if health.is_draining() { None } else { Some(health.report().await) };
     let draining = health.is_draining();
     let (mut checks, mut tools) = (Vec::new(), Vec::new());

@@ -1,16 +1,16 @@
-//! What is logged: `RUST_LOG`, or `LOG_LEVEL`.
+//! The log filter, read from `RUST_LOG` or `LOG_LEVEL`.
 
 use std::env;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Without `RUST_LOG` and `LOG_LEVEL`. At `info`, rmcp logs every notification.
+/// The default filter. At `info`, rmcp logs every notification.
 const DEFAULT: &str = "info,rmcp=warn";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// What levels are called elsewhere.
+/// Names of levels in other logging systems.
 const OTHER_LEVELS: [&str; 16] = [
     "alert",
     "all",
@@ -30,9 +30,9 @@ const OTHER_LEVELS: [&str; 16] = [
     "verbose",
 ];
 
-/// What is logged, and what is wrong with what was asked for.
+/// Reads the filter from the environment. Also returns a warning if the value is not valid.
 pub(super) fn from_env() -> (EnvFilter, Option<String>) {
-    // What is no text is nothing that a filter understands, and is told as such.
+    // A value that is not UTF-8 is not a valid filter either, and gets the same warning.
     let value = |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     read(value("RUST_LOG"), value("LOG_LEVEL"))
 }
@@ -49,7 +49,7 @@ fn read(rust_log: Option<String>, log_level: Option<String>) -> (EnvFilter, Opti
     if value.eq_ignore_ascii_case("warning") {
         return (EnvFilter::new("warn"), None);
     }
-    // A word alone is taken for a part of the program, of which alone everything would be logged.
+    // `EnvFilter` takes a single word as a crate name and would log everything of that crate and nothing else.
     let is_word = !value.contains(['=', ',', ':', '[']);
     if is_word && value.parse::<LevelFilter>().is_err() && (name == "LOG_LEVEL" || !is_crate(value)) {
         let or_crate = if is_crate_name(value) { format!(", or `{value}=trace` for a crate") } else { String::new() };
@@ -61,7 +61,7 @@ fn read(rust_log: Option<String>, log_level: Option<String>) -> (EnvFilter, Opti
     }
 }
 
-/// Whether a word means a crate, and no level that has a slip or is another system's.
+/// Whether a word is a crate name, and neither a misspelled level nor a level of another logging system.
 fn is_crate(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let is_slip = LEVELS.iter().any(|level| strsim::osa_distance(&lower, level) <= 1);
@@ -78,8 +78,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_is_not_understood_is_told_and_replaced() {
-        let told = |rust_log: Option<&str>, log_level: Option<&str>| {
+    fn a_filter_that_is_not_understood_is_reported_and_replaced() {
+        let reported = |rust_log: Option<&str>, log_level: Option<&str>| {
             let (filter, wrong) = read(rust_log.map(Into::into), log_level.map(Into::into));
             (filter.to_string(), wrong.unwrap_or_default())
         };
@@ -97,7 +97,7 @@ mod tests {
             (None, Some("my_server"), "`LOG_LEVEL` is not understood: `my_server` is no level"),
             (Some("\u{fffd}"), None, "`RUST_LOG` is not understood"),
         ] {
-            let (filter, wrong) = told(rust_log, log_level);
+            let (filter, wrong) = reported(rust_log, log_level);
             assert!(wrong.starts_with(expected), "{wrong}");
             assert_eq!(filter, default);
         }
@@ -111,7 +111,7 @@ mod tests {
             (Some("my_server=debug"), Some("nonsense"), "my_server=debug"),
             (None, None, &*default),
         ] {
-            assert_eq!(told(rust_log, log_level), (expected.to_owned(), String::new()));
+            assert_eq!(reported(rust_log, log_level), (expected.to_owned(), String::new()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One line of the log as it may be read: JSON, masked, as long as is worth reading.
+//! One log line: JSON, masked, with bounded texts.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use crate::context::CorrelationId;
 use crate::redact;
 
-/// What stands behind the event's own fields.
+/// Members that come after the event's own fields.
 const LAST: [&str; 3] = ["target", "span", "spans"];
 
-/// A line as it may be read. It has the correlation id of its call, unless it says another itself.
+/// Masks a line and adds the correlation id of its call, unless the line has one already.
 pub(super) fn masked(line: &[u8], correlation_id: Option<&CorrelationId>) -> Vec<u8> {
     let mut members = read(line).unwrap_or_else(|| {
         let text = redact::fit(String::from_utf8_lossy(line).trim_end());
-        Members::told("ERROR", "log.broken", [("message", text.into())])
+        Members::build("ERROR", "log.broken", [("message", text.into())])
     });
     if let Some(id) = correlation_id {
         members.add("correlation_id".into(), id.to_string().into());
@@ -26,13 +26,13 @@ pub(super) fn masked(line: &[u8], correlation_id: Option<&CorrelationId>) -> Vec
     members.line()
 }
 
-/// A line that does not come from an event.
-pub(super) fn told<const N: usize>(level: &str, event: &str, more: [(&str, Value); N]) -> Vec<u8> {
-    Members::told(level, event, more).line()
+/// Builds a line that does not come from a `tracing` event.
+pub(super) fn build<const N: usize>(level: &str, event: &str, more: [(&str, Value); N]) -> Vec<u8> {
+    Members::build(level, event, more).line()
 }
 
-/// The members of a line. A value that panicked while it was written leaves its half of a line before
-/// the next one.
+/// Parses the members of a line. If a value panicked while it was being formatted, its partial line precedes the next
+/// one and is skipped.
 fn read(line: &[u8]) -> Option<Members> {
     const BEGIN: &[u8] = b"{\"timestamp\"";
     let last = || line.get(line.windows(BEGIN.len()).rposition(|part| part == BEGIN)?..);
@@ -45,12 +45,12 @@ fn now() -> String {
     now
 }
 
-/// The members of an object in their order. Of those of one name that counts which the log says
-/// itself; the others are fields of the event's.
+/// The members of an object, in order. If a name occurs more than once, the member written by the log formatter wins
+/// over event fields.
 struct Members(Vec<(String, Value)>);
 
 impl Members {
-    fn told<const N: usize>(level: &str, event: &str, more: [(&str, Value); N]) -> Self {
+    fn build<const N: usize>(level: &str, event: &str, more: [(&str, Value); N]) -> Self {
         let first = [("timestamp", now().into()), ("level", level.into()), ("event", event.into())];
         Self(first.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)).collect())
     }

@@ -1,5 +1,5 @@
-//! `init()`: JSON lines on stderr, masked, for servers that have no subscriber of their own; with the
-//! feature `otel` spans and metrics by OTLP as well.
+//! `init()`: masked JSON lines on stderr for servers without their own subscriber; with the feature `otel` also spans
+//! and metrics over OTLP.
 
 mod filter;
 mod line;
@@ -17,44 +17,41 @@ use tracing_subscriber::registry::LookupSpan;
 
 use queue::Line;
 
-/// Starts logging: JSON lines on stderr, as stdout belongs to MCP, with times in RFC 3339 and UTC.
+/// Starts logging: JSON lines on stderr, because stdout belongs to MCP, with timestamps in RFC 3339 and UTC.
 ///
-/// What is logged is said by `RUST_LOG`, in the form of
-/// [`EnvFilter`](tracing_subscriber::EnvFilter); `LOG_LEVEL` is another name for it. Without either it
-/// is everything from INFO on, and of rmcp from WARN on.
+/// `RUST_LOG` selects what is logged, in the syntax of [`EnvFilter`](tracing_subscriber::EnvFilter); `LOG_LEVEL` is an
+/// alternative name. If neither is set, the log contains everything from INFO on, and from rmcp everything from WARN
+/// on.
 ///
-/// Before a line is written, whatever stands under the name of a secret or looks like one is masked,
-/// and each text is cut at 1,000 characters. A panic is logged as one line as well, whatever is
-/// filtered: where it was, and its message, masked; the panic hook that was there before is replaced.
+/// Before a line is written, values under a secret's name and texts that look like a secret are masked, and each text
+/// is cut at 1,000 characters. A panic is logged as one line too, regardless of the filter, with its location and its
+/// masked message; this replaces the previous panic hook.
 ///
-/// A line of a call has its `correlation_id`, also where the call's span is filtered out.
+/// Each line of a call contains its `correlation_id`, even if the filter disables the call's span.
 ///
-/// Lines are written by a thread of their own. Where nobody reads stderr, up to 8,192 of them wait, or
-/// 8 MiB; what comes then is lost, and how many lines that were is logged. Only a panic waits until its
-/// line is written, for 100 ms at most: the process may be about to end. Keep the guard until the end of
-/// `main`: when it is dropped, what is still to be written is, for a second at most. Later lines are
-/// written at once.
+/// A separate thread writes the lines. If stderr is not read, up to 8,192 lines or 8 MiB are queued; further lines are
+/// dropped, and the number of dropped lines is logged. Only a panic waits until its line is written, for at most 100
+/// ms, because the process may be about to exit. Keep the guard until the end of `main`: dropping it writes the queued
+/// lines, for at most one second. Later lines are written synchronously.
 ///
-/// A global subscriber that is there already stays, and with it the panic hook; so does what an earlier
-/// call has done.
+/// If a global subscriber is already installed, `init` changes neither it nor the panic hook. A second call has no
+/// effect.
 ///
 /// # OpenTelemetry
 ///
-/// With the feature `otel`, and where `OTEL_EXPORTER_OTLP_ENDPOINT` is set, or the same for `TRACES` or
-/// `METRICS` alone, spans from INFO on and metrics are exported by OTLP over HTTP with protobuf (see the
-/// module `otel`), whatever `RUST_LOG` says. The other `OTEL_*` variables mean what they mean everywhere:
-/// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, headers, timeouts and
-/// intervals; `OTEL_SDK_DISABLED=true` and an `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER` of `none`
-/// switch it off. gRPC and compression are not supported. An endpoint may be `https` only where the
-/// application itself depends on `reqwest` 0.13 with TLS, as with its default features: the exporter
-/// uses that, and brings no TLS of its own. Where that `reqwest` has no TLS provider built in
-/// (`rustls-no-provider`), the application installs one before `init()`, for a plain `http` endpoint as
-/// well: without one nothing is exported.
+/// With the feature `otel`, and if `OTEL_EXPORTER_OTLP_ENDPOINT` or its variant for `TRACES` or `METRICS` is set, spans
+/// from INFO on and metrics are exported by OTLP over HTTP with protobuf (see the module `otel`), regardless of
+/// `RUST_LOG`. The other `OTEL_*` variables have their standard meaning: `OTEL_SERVICE_NAME`,
+/// `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, headers, timeouts and intervals. `OTEL_SDK_DISABLED=true`, or
+/// `none` as `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER`, disables the export. gRPC and compression are not
+/// supported. An `https` endpoint requires that your application depends on `reqwest` 0.13 with TLS, as with its
+/// default features: the exporter uses that dependency and adds no TLS itself. If that `reqwest` is built without a TLS
+/// provider (`rustls-no-provider`), install one before `init()`, even for a plain `http` endpoint; otherwise nothing is
+/// exported.
 ///
-/// Texts in spans are masked and cut as those of the log are. The providers become the global ones of
-/// OpenTelemetry, so that instruments of your own are exported as well. An export that fails is logged
-/// and harms nothing. When the guard is dropped what is left is exported, for which the thread waits for
-/// 3 seconds at most, within an async runtime too.
+/// Texts in spans are masked and cut like those in the log. The providers become OpenTelemetry's global providers, so
+/// your own instruments are exported as well. A failed export is logged and has no other effect. Dropping the guard
+/// exports the remaining data; the thread waits for this for at most 3 seconds, even within an async runtime.
 ///
 /// ```
 /// // At the beginning of `main`:
@@ -65,11 +62,11 @@ use queue::Line;
 #[must_use = "what is still to be written is when the guard is dropped"]
 pub fn init() -> LogGuard {
     static IS_CALLED: AtomicBool = AtomicBool::new(false);
-    // Nothing is started for a subscriber that would not be heard of.
+    // Do not start threads for a subscriber that cannot be installed.
     if IS_CALLED.swap(true, Ordering::Relaxed) || has_global() {
         return LogGuard::default();
     }
-    // First of all: the exporter may panic while it is started.
+    // The panic hook must be in place first: starting the exporter may panic.
     queue::start();
     panics::hook();
     let (filter, wrong) = filter::from_env();
@@ -81,7 +78,7 @@ pub fn init() -> LogGuard {
     };
     #[cfg(not(feature = "otel"))]
     let spans: Option<tracing_subscriber::layer::Identity> = None;
-    // What is not logged may be exported all the same.
+    // The log filter must not apply to exported spans.
     match spans {
         Some(spans) => set(tracing_subscriber::registry().with(lines().with_filter(filter)).with(spans)),
         None => set(tracing_subscriber::registry().with(filter).with(lines())),
@@ -96,27 +93,26 @@ pub fn init() -> LogGuard {
     }
 }
 
-/// Whether there is a subscriber for all threads. Where any thread had one of its own, as tests have, only
-/// a new thread can tell.
+/// Returns whether a global subscriber is installed. A thread-local subscriber hides it, so a new thread checks.
 fn has_global() -> bool {
     let is_there = || tracing::dispatcher::get_default(|found| !found.is::<NoSubscriber>());
     let ask = || thread::Builder::new().spawn(is_there).ok()?.join().ok();
     tracing::dispatcher::has_been_set() && ask() == Some(true)
 }
 
-/// Without what makes `tracing` hear of the `log` crate's records: somebody else may do that already. Who
-/// was faster meanwhile stays.
+/// Installs the subscriber unless another one was installed meanwhile. Does not install the bridge for the `log` crate,
+/// because the application may do so.
 fn set(subscriber: impl Subscriber + Send + Sync) {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// The lines of the log.
+/// Returns the layer that writes the log lines.
 fn lines<S: Subscriber + for<'span> LookupSpan<'span>>() -> impl Layer<S> {
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).log_internal_errors(false);
     lines.with_writer(Line::default)
 }
 
-/// Ends logging when it is dropped.
+/// Ends logging when dropped.
 ///
 /// ```
 /// let _logging = resilient_runtime::init(); // not `let _ = ..`, which drops it at once
@@ -131,7 +127,7 @@ pub struct LogGuard {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        // What goes wrong with the last export is still logged.
+        // Dropped first, so that errors of the last export are still logged.
         #[cfg(feature = "otel")]
         drop(std::mem::take(&mut self.exporting));
         if self.ends {

@@ -1,4 +1,4 @@
-//! Between those who log and stderr: nobody waits for a reader that does not read, or for the masking.
+//! The queue between log calls and stderr: callers wait neither for a slow reader nor for the masking.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 use super::line::{self, masked};
 use crate::context::{CallContext, CorrelationId};
 
-/// How many lines wait at most; what comes then is lost, and counted.
+/// The maximum number of queued lines; further lines are dropped and counted.
 const LINES: usize = 8_192;
-/// How many bytes those lines have at most, all together.
+/// The maximum total size of the queued lines, in bytes.
 const BYTES: usize = 8 * 1024 * 1024;
-/// The longest line that waits as it is; a longer one is masked, and so cut, before.
+/// The maximum length of a line that is queued as is, in bytes; a longer line is masked and cut before.
 const LONGEST: usize = 64 * 1024;
-/// How long the end of logging waits for what is still to be written.
+/// How long ending the log waits for the queued lines.
 const LONGEST_END: Duration = Duration::from_secs(1);
 /// How long a panic waits for its line to be written.
 const LONGEST_PANIC: Duration = Duration::from_millis(100);
 
 static QUEUE: OnceLock<SyncSender<Message>> = OnceLock::new();
-/// How many bytes wait.
+/// The total size of the queued lines, in bytes.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static LOST: AtomicU64 = AtomicU64::new(0);
-/// Nobody takes lines out of the queue, or nobody will see to it that they are written.
+/// Whether lines are written synchronously, because there is no writer thread or logging has ended.
 static IS_DIRECT: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -35,11 +35,11 @@ thread_local! {
 
 enum Message {
     Line(Entry),
-    /// Everything before it is to be written.
+    /// Reports when all earlier messages are written.
     End(SyncSender<()>),
 }
 
-/// A line, and the call that runs where it is made.
+/// A line, and the correlation id of the call that logged it.
 struct Entry {
     line: Vec<u8>,
     correlation_id: Option<CorrelationId>,
@@ -52,8 +52,8 @@ impl Entry {
         Self { line, correlation_id }
     }
 
-    /// Masks a line and writes it, all at once, so that those of other threads do not come between. A
-    /// log that cannot be written is no reason to fail.
+    /// Masks the line and writes it in one piece, so that lines of different threads do not interleave. Write errors
+    /// are ignored.
     fn write(&self) {
         let line = masked(&self.line, self.correlation_id.as_ref());
         let mut stderr = io::stderr().lock();
@@ -61,7 +61,7 @@ impl Entry {
     }
 }
 
-/// Collects a line, and puts it into the queue.
+/// A writer that collects a line and puts it into the queue.
 #[derive(Default)]
 pub(super) struct Line(Vec<u8>);
 
@@ -89,8 +89,7 @@ impl Drop for Line {
     }
 }
 
-/// Begins to write in a thread of its own. Where there can be none, lines are written where they are
-/// made.
+/// Starts the writer thread. If it cannot be started, lines are written synchronously.
 pub(super) fn start() {
     let (sender, receiver) = sync_channel(LINES);
     let writes = thread::Builder::new().name("resilient-log".into()).spawn(move || write_all(&receiver));
@@ -99,12 +98,12 @@ pub(super) fn start() {
     }
 }
 
-/// Whether this is the thread that writes.
+/// Returns whether the current thread is the writer thread.
 pub(super) fn is_writer() -> bool {
     IS_WRITER.get()
 }
 
-/// Writes a line, sooner or later.
+/// Queues a line.
 fn push(line: Vec<u8>) {
     let entry = Entry::new(line);
     match queue() {
@@ -113,11 +112,11 @@ fn push(line: Vec<u8>) {
     }
 }
 
-/// Writes a line, and waits until it is written: the process may be about to end. It waits no longer than
-/// 100 ms, as nobody may be reading.
+/// Queues a line and waits until it is written, because the process may be about to exit. Waits at most 100 ms, because
+/// stderr may not be read.
 pub(super) fn push_now(line: Vec<u8>) {
     if is_writer() {
-        // It is about to end, and would wait for itself.
+        // The writer thread is about to end, and would wait for itself.
         IS_DIRECT.store(true, Ordering::Release);
     }
     let entry = Entry::new(line);
@@ -130,8 +129,7 @@ pub(super) fn push_now(line: Vec<u8>) {
     wait(queue, until);
 }
 
-/// Waits, for a second at most, until everything is written. Lines that come later are written where
-/// they are made.
+/// Waits up to one second until all lines are written. Later lines are written synchronously.
 pub(super) fn end() {
     let Some(queue) = QUEUE.get() else { return };
     if wait(queue, Instant::now() + LONGEST_END) {
@@ -139,12 +137,13 @@ pub(super) fn end() {
     }
 }
 
-/// The queue, while somebody takes lines out of it.
+/// Returns the queue if the writer thread serves it.
 fn queue() -> Option<&'static SyncSender<Message>> {
     QUEUE.get().filter(|_| !IS_DIRECT.load(Ordering::Acquire))
 }
 
-/// Waits until everything is written, or will not be any more. Whether that was in time.
+/// Waits until all queued lines are written, or the writer thread has ended. Returns whether that happened before
+/// `until`.
 fn wait(queue: &SyncSender<Message>, until: Instant) -> bool {
     let (written, done) = sync_channel(1);
     if let Err(TrySendError::Full(_)) = put_until(queue, Message::End(written), until) {
@@ -153,7 +152,7 @@ fn wait(queue: &SyncSender<Message>, until: Instant) -> bool {
     done.recv_timeout(until.saturating_duration_since(Instant::now())) != Err(RecvTimeoutError::Timeout)
 }
 
-/// Puts a message into the queue as soon as there is a place for it.
+/// Puts a message into the queue, waiting until `until` if the queue is full.
 fn put_until(queue: &SyncSender<Message>, message: Message, until: Instant) -> Result<(), TrySendError<Message>> {
     let mut put_in = put(queue, message);
     while let Err(TrySendError::Full(message)) = put_in {
@@ -166,7 +165,7 @@ fn put_until(queue: &SyncSender<Message>, message: Message, until: Instant) -> R
     put_in
 }
 
-/// Puts a message into the queue if there is a place for it.
+/// Puts a message into the queue if it is not full.
 fn put(queue: &SyncSender<Message>, message: Message) -> Result<(), TrySendError<Message>> {
     let bytes = match &message {
         Message::Line(entry) => entry.line.len(),
@@ -180,7 +179,7 @@ fn put(queue: &SyncSender<Message>, message: Message) -> Result<(), TrySendError
     put_in
 }
 
-/// Takes note of a line that found no place, and writes one that nobody else writes.
+/// Counts a dropped line, or writes the line directly if the writer thread has ended.
 fn settle(put_in: Result<(), TrySendError<Message>>) {
     match put_in {
         Err(TrySendError::Full(_)) => {
@@ -196,7 +195,7 @@ fn write_all(lines: &Receiver<Message>) {
     while let Ok(message) = lines.recv() {
         let lost = LOST.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            Entry::new(line::told("WARN", "log.lost", [("lines", lost.into())])).write();
+            Entry::new(line::build("WARN", "log.lost", [("lines", lost.into())])).write();
         }
         match message {
             Message::Line(entry) => {

@@ -1,5 +1,4 @@
-//! A request's arguments as canonical JSON: the same arguments are the same text, whatever the
-//! order of their keys.
+//! Canonical JSON of a request's arguments, which does not depend on the order of keys.
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -8,7 +7,7 @@ pub(super) fn canonical(arguments: Option<&JsonObject>) -> String {
     let mut text = String::new();
     match arguments {
         Some(arguments) => object(arguments, &mut text),
-        // Absent and empty arguments reach the tool alike.
+        // The tool receives the same for absent and for empty arguments.
         None => text.push_str("{}"),
     }
     text

@@ -1,4 +1,4 @@
-//! `rmcp::ErrorData` as a tool's error: classified by its JSON-RPC code, told as it is.
+//! `rmcp::ErrorData` as a tool error, classified by its JSON-RPC code and passed on unchanged.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::ERROR_META;
 use crate::error::{ResilienceError, ToolError};
 use crate::{Classify, ErrorKind, LONGEST_RETRY_AFTER};
 
-/// What one of our own errors said of itself before it became this.
+/// Returns a field of the original error, if the `ErrorData` was converted from one of this crate's errors.
 fn said<'a>(error: &'a ErrorData, field: &str) -> Option<&'a Value> {
     error.data.as_ref()?.get(ERROR_META)?.get(field)
 }
 
-/// By what our own conversion left in the data, else by the code.
+/// Uses the kind that this crate's conversion stored in the data, or else the JSON-RPC code.
 impl Classify for ErrorData {
     fn kind(&self) -> ErrorKind {
         if let Some(kind) = said(self, "kind").and_then(Value::as_str).and_then(|kind| kind.parse().ok()) {
@@ -26,7 +26,7 @@ impl Classify for ErrorData {
         match self.code {
             ErrorCode::PARSE_ERROR | ErrorCode::INVALID_REQUEST | ErrorCode::INVALID_PARAMS => ErrorKind::InvalidInput,
             ErrorCode::METHOD_NOT_FOUND | ErrorCode::RESOURCE_NOT_FOUND => ErrorKind::NotFound,
-            // -32603 and what an application made up: nothing is known about a dependency.
+            // -32603 and codes of the application say nothing about a dependency.
             _ => ErrorKind::Internal,
         }
     }
@@ -54,7 +54,7 @@ impl ToolError for ErrorData {
         }
     }
 
-    /// Who builds an `ErrorData` writes for the client.
+    /// The message of an `ErrorData` is written for the client.
     fn public_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.message)
     }
@@ -64,7 +64,7 @@ impl ToolError for ErrorData {
     }
 }
 
-/// A tool whose only errors are the pipeline's can return them as they are.
+/// Lets tools return `ResilienceError` directly if their only errors come from the pipeline.
 impl IntoCallToolResult for ResilienceError {
     fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
         super::tool_error(&self)

@@ -1,5 +1,5 @@
-//! The time limit of a tool that the hook enforces: its return type cannot carry an error, so no
-//! guarded function does.
+//! The timeout that the hook enforces for tools whose return type cannot carry an error, because their guarded function
+//! cannot return one.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,16 +10,16 @@ use tokio::time::{Sleep, sleep_until};
 use crate::clock::{self, Moment};
 use crate::site::Site;
 
-/// The limit of one call.
+/// The timeout of one call.
 pub(super) struct Limit {
     length: Duration,
     end: Moment,
-    /// Armed when the tool is not ready at its first poll.
+    /// Created when the tool is not ready at its first poll.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Limit {
-    /// The limit of a call that begins now, by the tool's policy and the settings of the start.
+    /// Creates the timeout of a call that begins now, according to the tool's policy and the settings at start.
     pub(super) fn of(site: &Site) -> Self {
         let binding = site.bind();
         Self { length: binding.policy().timeout, end: Moment::now().after(binding.timeout), timer: None }
@@ -33,7 +33,7 @@ impl Limit {
         self.end
     }
 
-    /// Waits for the end of the limit.
+    /// Polls for the end of the timeout.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let end = self.end;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end.instant())));

@@ -1,12 +1,11 @@
-//! How a request came here, in the words of the OpenTelemetry conventions for MCP.
+//! The transport of a request, in the terms of the OpenTelemetry conventions for MCP.
 
 use http::Version;
 use rmcp::RoleServer;
 use rmcp::model::ProtocolVersion;
 use rmcp::service::RequestContext;
 
-/// The transport of a request, and the protocol that is spoken over it. Words of closed lists all
-/// of them: nothing that a client makes up is one.
+/// The transport of a request and the protocols on it. All values come from closed lists; none is chosen by a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line {
     http: Option<Version>,
@@ -25,7 +24,7 @@ impl Line {
         }
     }
 
-    /// `network.transport`. Whatever is not HTTP is taken for the pipes of stdio.
+    /// `network.transport`. Every transport except HTTP counts as the pipes of stdio.
     pub(crate) fn transport(self) -> &'static str {
         match self.http {
             None => "pipe",
@@ -51,7 +50,7 @@ impl Line {
         }
     }
 
-    /// `mcp.protocol.version`, where it is one that rmcp knows.
+    /// `mcp.protocol.version`, if rmcp knows the version.
     pub(crate) fn mcp(self) -> Option<&'static str> {
         self.mcp
     }

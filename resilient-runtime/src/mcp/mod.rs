@@ -1,5 +1,4 @@
-//! Tools of an rmcp server: the hook around every route, the wire form of errors, the router that
-//! is built once.
+//! The integration with rmcp: the hook around every route, the wire form of errors, and routers that are built once.
 
 mod arguments;
 mod error_data;
@@ -19,7 +18,7 @@ mod shared;
 mod span;
 mod wire;
 
-/// What a route of the router answers.
+/// The result of a route of the router.
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 #[doc(hidden)]

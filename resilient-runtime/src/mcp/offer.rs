@@ -1,5 +1,4 @@
-//! What a client learns of a tool's policy when it lists the tools: how long to wait for an answer,
-//! and what is repeated already.
+//! Publishes tool policies in the tool list: how long to wait for a response, and which errors are already retried.
 
 use resilient_policy::{ErrorKind, Policy, Source, latest_answer};
 use rmcp::handler::server::router::tool::ToolRouter;
@@ -10,22 +9,22 @@ use super::wire::POLICY_META;
 use crate::clock::saturating_millis;
 use crate::site::Site;
 
-/// Says the policy of each guarded tool in its `_meta`.
+/// Adds the policy of each guarded tool to its `_meta`.
 pub(super) fn tell_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>, guarded: &[&'static Site]) {
     for route in router.map.values_mut() {
         let site = guarded.iter().find(|site| site.has_policy() && site.tool() == Some(&*route.attr.name));
         if let Some(site) = site {
             let meta = route.attr.meta.get_or_insert_with(MetaObject::default);
-            // What the tool says of itself stays.
+            // Keeps a value that the tool sets itself.
             meta.0.entry(POLICY_META).or_insert_with(|| policy(site.bind_globally().policy()));
         }
     }
 }
 
 fn policy(policy: &Policy) -> Value {
-    let mut told = json!({ "max_attempts": policy.retries() + 1 });
-    let Some(members) = told.as_object_mut() else { return told };
-    // Switched off, there is no such time.
+    let mut meta = json!({ "max_attempts": policy.retries() + 1 });
+    let Some(members) = meta.as_object_mut() else { return meta };
+    // A timeout that is switched off gives no latest time.
     if policy.timeout <= Policy::LONGEST_TIMEOUT {
         members.insert("answers_within_ms".into(), saturating_millis(latest_answer(policy)).into());
     }
@@ -35,11 +34,11 @@ fn policy(policy: &Policy) -> Value {
     }
     if let Some(rate_limit) = &policy.rate_limit {
         let settings = rate_limit.settings;
-        let told = json!({ "calls": settings.calls, "period_ms": saturating_millis(settings.period) });
-        members.insert("rate_limit".into(), told);
+        let limit = json!({ "calls": settings.calls, "period_ms": saturating_millis(settings.period) });
+        members.insert("rate_limit".into(), limit);
     }
     if !policy.fallback.is_empty() {
         members.insert("fallback".into(), policy.fallback.iter().copied().map(Source::as_str).collect());
     }
-    told
+    meta
 }

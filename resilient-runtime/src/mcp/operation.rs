@@ -1,4 +1,4 @@
-//! An operation that has ended, as the metrics of the OpenTelemetry conventions for MCP want it.
+//! A completed operation, for the metrics of the OpenTelemetry conventions for MCP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use super::Line;
 use crate::statistics::ErrorType;
 
-/// A call of a tool that has ended.
+/// A completed tool call.
 #[cfg_attr(not(feature = "otel"), allow(dead_code))]
 pub(crate) struct Operation<'a> {
-    /// The tool, if the server has it.
+    /// The tool, or `None` if the server does not have it.
     pub(crate) tool: Option<&'a Arc<str>>,
-    /// How the request came, where anybody wanted to know when it began.
+    /// The transport of the request, if operations were recorded when it began.
     pub(crate) line: Option<Line>,
-    /// The type of its error, as it was counted.
+    /// The error type under which the call was counted.
     pub(crate) error: Option<ErrorType>,
-    /// The code of the JSON-RPC error that was the answer.
+    /// The code, if the response was a JSON-RPC error.
     pub(crate) status: Option<i32>,
     pub(crate) took: Duration,
 }
 
 impl Operation<'_> {
-    /// Whether somebody wants to hear of operations.
+    /// Returns whether operations are recorded.
     pub(crate) fn are_recorded() -> bool {
         #[cfg(feature = "otel")]
         return crate::otel::operations_are_recorded();
@@ -29,7 +29,7 @@ impl Operation<'_> {
         false
     }
 
-    #[cfg_attr(not(feature = "otel"), expect(clippy::unused_self, reason = "without it nobody wants to hear of it"))]
+    #[cfg_attr(not(feature = "otel"), expect(clippy::unused_self, reason = "without `otel` nothing is recorded"))]
     pub(crate) fn record(&self) {
         #[cfg(feature = "otel")]
         crate::otel::record(self);

@@ -1,8 +1,8 @@
-//! The framework's own failures in tools that return `ErrorData`.
+//! Failures of the pipeline in tools that return `ErrorData`.
 //!
-//! A timeout, a panic, an open breaker and a full limit reach such a tool's caller as `ErrorData`, because
-//! its return type holds nothing else. Clients show the message of a JSON-RPC error to the user at best,
-//! not to the model, so the hook turns exactly these errors back into results of the tool.
+//! A timeout, a panic, an open breaker and a full limit reach the caller of such a tool as `ErrorData`, because its
+//! return type can hold nothing else. Clients show the message of a JSON-RPC error to the user at best, not to the
+//! model. Therefore the hook converts exactly these errors back into tool results.
 
 use rmcp::ErrorData;
 
@@ -10,19 +10,19 @@ use super::{Handled, wire};
 use crate::context::{CallContext, Request};
 use crate::error::{ResilienceError, ToolError};
 
-/// The most conversions that one request remembers; the oldest is dropped.
+/// The maximum number of conversions that a request remembers; the oldest is dropped.
 const MOST: usize = 8;
 
-/// A failure of the framework and the `ErrorData` that it became.
+/// A failure of the pipeline and the `ErrorData` that it was converted to.
 #[derive(Debug)]
 pub(crate) struct Converted {
     error: ResilienceError,
     data: ErrorData,
 }
 
-/// Remembers for the hook that `data` was made of `error`, if `error` is a failure of the framework.
+/// Records for the hook that `data` was converted from `error`, if `error` is a failure of the pipeline.
 pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
-    // An error that adds a code of its author's is the author's, and so is one that asks for JSON-RPC.
+    // An error with its own code or with a JSON-RPC code belongs to the tool's author.
     let Some(own) = error.as_resilience().filter(|own| error.protocol_code().is_none() && error.code() == own.code())
     else {
         return;
@@ -38,8 +38,8 @@ pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
     converted.push(Converted { error: own.clone(), data: data.clone() });
 }
 
-/// The result in place of this error, if the error is a failure of the framework that the tool passed on
-/// unchanged. To be called within the context of the call.
+/// Returns the tool result that replaces `error`, if it is a failure of the pipeline that the tool passed on unchanged.
+/// Call it within the context of the call.
 pub(super) fn result(error: &ErrorData, request: &Request) -> Option<Handled> {
     let own = {
         let report = request.report();

@@ -1,5 +1,5 @@
-//! An error that an answer tells of: what a tool without a policy of its own has made of it. The error
-//! itself is gone by then; what clients are told of it is left.
+//! Recovers an error from the response of a tool without a policy. The original error value no longer exists there,
+//! only what the client receives.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use rmcp::model::CallToolResponse;
 use super::wire::ERROR_META;
 use crate::{Classify, ToolError};
 
-/// An error, as clients were told of it.
+/// An error in the form in which clients receive it.
 #[derive(Debug)]
 pub(super) struct Recounted<'a> {
     code: &'a str,
@@ -19,12 +19,12 @@ pub(super) struct Recounted<'a> {
 }
 
 impl<'a> Recounted<'a> {
-    /// The error that this answer tells of, if it is one of ours.
+    /// Reads the error from a response, if it is one of this crate's errors.
     pub(super) fn of(answer: &'a CallToolResponse) -> Option<Self> {
         let CallToolResponse::Complete(result) = answer else { return None };
-        let told = result.meta.as_ref()?.0.get(ERROR_META)?;
+        let meta = result.meta.as_ref()?.0.get(ERROR_META)?;
         let text = result.content.first().and_then(|block| block.as_text()).map_or("", |block| &block.text);
-        Some(Self { code: told.get("code")?.as_str()?, kind: told.get("kind")?.as_str()?.parse().ok()?, text })
+        Some(Self { code: meta.get("code")?.as_str()?, kind: meta.get("kind")?.as_str()?.parse().ok()?, text })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a request says about itself: its id, whose it is, what it belongs to.
+//! Facts about a request: its ids, its principal and its trace.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -12,7 +12,7 @@ use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
 use crate::statistics::ToolStatistics;
 
-/// The context of a call that this request asks for.
+/// Creates the context of a call from its request.
 pub(crate) fn context(
     asked: &RequestContext<RoleServer>,
     tool: Arc<str>,
@@ -41,7 +41,7 @@ pub(crate) fn context(
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)
 }
 
-/// The trace id of the parent that the call's span gets, else the client's own id, else a random one.
+/// Returns the trace id of the span's parent, else the id that the client sent, else a random one.
 pub(super) fn correlation(
     asked: &RequestContext<RoleServer>,
     traceparent: Option<&str>,
@@ -57,8 +57,8 @@ pub(super) fn correlation(
     (CorrelationId::random(), CorrelationSource::Generated)
 }
 
-/// The trace that the request belongs to if its `_meta` names none: that of the HTTP headers, unless
-/// OpenTelemetry knows better.
+/// Returns the trace of the request if its `_meta` names none: the one that OpenTelemetry knows, or else that of the
+/// HTTP headers.
 fn trace_around(asked: &RequestContext<RoleServer>) -> Option<CorrelationId> {
     #[cfg(feature = "otel")]
     if let Some(trace) = crate::otel::trace_around(asked) {
@@ -72,8 +72,8 @@ fn note_several() {
     Registry::here(|registry| registry.callers.note_several());
 }
 
-/// Whose data a request is about: what the application says, else over HTTP who authenticated,
-/// else, where there is no HTTP, the one client of this process.
+/// Returns whose data a request is about: the principal that the application sets, else over HTTP the authenticated
+/// caller, else, without HTTP, the only client of this process.
 fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
     #[cfg(feature = "testing")]
     if let Some(pretended) = Registry::here(|registry| registry.callers.pretended()) {
@@ -95,7 +95,7 @@ fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
     Some(Principal::new(format!("{:032x}", hash.finish())))
 }
 
-/// The principal of a process with one client, as over stdio.
+/// Returns the principal of a process that has one client, as over stdio.
 fn the_only_client(asked: &RequestContext<RoleServer>) -> Option<Principal> {
     static LOCAL: LazyLock<Principal> = LazyLock::new(|| Principal::new("local"));
     Registry::here(|registry| registry.callers.is_the_only_client(asked.peer.peer_info())).then(|| LOCAL.clone())

@@ -1,4 +1,4 @@
-//! rmcp's own result types as answers of a guarded function.
+//! rmcp's result types as responses of a guarded function.
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 
@@ -12,12 +12,12 @@ pub(crate) fn meaning_of_result(result: &CallToolResult) -> Meaning {
 pub(crate) fn meaning_of_response(response: &CallToolResponse) -> Meaning {
     match response {
         CallToolResponse::Complete(result) => meaning_of_result(result),
-        // A question back to the client, a task, and whatever the protocol adds.
+        // A question back to the client, a task, or a later addition of the protocol.
         _ => Meaning::Unfinished,
     }
 }
 
-/// A tool's own account of a failure.
+/// Creates a result in which the tool itself reports a failure.
 #[cfg(feature = "testing")]
 pub(crate) fn own_error(text: &str) -> CallToolResult {
     CallToolResult::error(vec![rmcp::model::ContentBlock::text(text)])

@@ -1,4 +1,4 @@
-//! A router that answers as rmcp's own does, and takes note of calls of tools that it does not have.
+//! A router that responds like rmcp's, and also records calls of tools that do not exist.
 
 use std::ops::Deref;
 
@@ -12,12 +12,12 @@ use super::{Line, Operation, span};
 use crate::registry::Registry;
 use crate::telemetry;
 
-/// What `#[tool_handler]` is given for a router. No route is asked for a tool that is not there or
-/// is disabled, so no hook sees such a call; this does.
+/// The router that `#[tool_handler]` receives. Calls of missing or disabled tools reach no route and so no hook; this
+/// type records them.
 #[derive(Debug)]
 pub struct Routed<'r, S>(&'r ToolRouter<S>);
 
-/// The router that `#[tool_handler]` is given.
+/// Wraps a router for `#[tool_handler]`.
 #[must_use]
 pub fn routed<S>(router: &ToolRouter<S>) -> Routed<'_, S> {
     Routed(router)
@@ -32,10 +32,10 @@ impl<S> Deref for Routed<'_, S> {
 }
 
 impl<S: Send + Sync + 'static> Routed<'_, S> {
-    /// Calls the tool. The answer is the router's own.
+    /// Calls the tool and returns the router's response.
     ///
     /// # Errors
-    /// Those of the router.
+    /// Returns the router's errors.
     pub async fn call(&self, call: ToolCallContext<'_, S>) -> Result<CallToolResponse, ErrorData> {
         let unknown = (!self.0.has_route(call.name())).then(|| Unknown::new(&call));
         let answered = self.0.call(call).await;
@@ -46,8 +46,8 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
     }
 }
 
-/// A call of a tool that is not there. Its name is the client's, and so becomes no label and no
-/// name of a span.
+/// A call of a tool that does not exist. The client chose the name, so it is used neither as a label nor as the name of
+/// a span.
 struct Unknown {
     span: tracing::Span,
     line: Option<Line>,

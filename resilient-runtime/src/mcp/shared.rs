@@ -10,12 +10,12 @@ use super::explain::{Explain, Explanations};
 use super::offer;
 use crate::site::Site;
 
-/// A tool that `resilient.toml` speaks of, and where.
+/// A tool that `resilient.toml` configures, and where.
 type Table = (&'static str, &'static str);
 
-/// What a block of tools made.
+/// The parts of a block of tools.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "config"), expect(dead_code, reason = "nobody asks for more than the router"))]
+#[cfg_attr(not(feature = "config"), expect(dead_code, reason = "without `config` only the router is used"))]
 struct Block {
     router: &'static (dyn Any + Send + Sync),
     guarded: &'static [&'static Site],
@@ -23,7 +23,7 @@ struct Block {
     explained: &'static [(&'static str, Explain)],
 }
 
-/// In an order that is the same in every run, as problems are told in it.
+/// Sorted, so that problems are reported in the same order in every run.
 type Blocks = BTreeMap<(TypeId, &'static str), Block>;
 
 fn blocks() -> MutexGuard<'static, Blocks> {
@@ -31,12 +31,12 @@ fn blocks() -> MutexGuard<'static, Blocks> {
     BLOCKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The router of server `S` under this label, built and instrumented at the first question.
+/// Returns the router of server `S` with this label. The first call builds and instruments it.
 ///
-/// The tools that are guarded are bound then to what they share, and say so to clients.
+/// The first call also binds the guarded tools to their shared state, and publishes their policies to clients.
 ///
-/// A `static` cannot do this in a generic impl: there it would be one for all type arguments. The
-/// router is never freed; there is one for each server type and label in the code.
+/// A `static` cannot do this in a generic impl, where all type arguments would share it. The router is never freed;
+/// there is one for each server type and label in the code.
 pub fn shared<S>(
     label: &'static str,
     build: fn() -> ToolRouter<S>,
@@ -54,14 +54,14 @@ where
         bind_in_lab::<S>();
         return found;
     }
-    // Everything that the tools share is known, with its settings, before the first call.
+    // Bind first, so that the state that tools share has its settings before the first call.
     let guarded: Vec<_> = guarded.iter().map(|site| site()).collect();
     for site in guarded.iter().filter(|site| site.has_policy()) {
         site.bind();
     }
-    // Built outside the lock: building runs the user's code, which may ask for another router.
+    // Build outside the lock, because building runs the user's code, which may request another router.
     let plain = build();
-    // A router may be put together from those of other blocks, whose tools are guarded there.
+    // A router may be combined from those of other blocks, which contain the guards of their tools.
     let others = blocks_of::<S>();
     let of_others = others.iter().flat_map(|block| block.guarded.iter().copied());
     let all: Vec<_> = guarded.iter().copied().chain(of_others).collect();
@@ -78,18 +78,18 @@ where
     find().unwrap_or(made)
 }
 
-/// What the blocks of this server made.
+/// Returns the blocks of this server.
 fn blocks_of<S: 'static>() -> Vec<Block> {
     blocks().iter().filter(|((server, _), _)| *server == TypeId::of::<S>()).map(|(_, block)| *block).collect()
 }
 
-/// The record of a tool of this server that the hook limits.
+/// Returns the record of a tool of this server whose timeout the hook enforces.
 pub(super) fn limited_by_hook<S: 'static>(tool: &str) -> Option<&'static Site> {
     let mut all = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
     all.find(|site| site.is_limited_by_hook() && site.tool() == Some(tool))
 }
 
-/// How the arguments of a tool of this server are explained.
+/// Returns the functions that explain misfit arguments of a tool of this server.
 pub(super) fn explained<S: 'static>(tool: &str) -> Box<[Explain]> {
     of_tool(blocks_of::<S>().iter().flat_map(|block| block.explained), tool)
 }
@@ -98,7 +98,7 @@ fn of_tool<'a>(all: impl Iterator<Item = &'a (&'static str, Explain)>, tool: &st
     all.filter(|(name, _)| *name == tool).map(|(_, explain)| *explain).collect()
 }
 
-/// To a test's lab a router is built in it, whoever built it before.
+/// In a test's lab, binds the tools of a router to the lab's registry, even if the router was built before.
 #[cfg(feature = "testing")]
 fn bind_in_lab<S: 'static>() {
     if let Some(registry) = crate::registry::Registry::scoped() {
@@ -108,7 +108,7 @@ fn bind_in_lab<S: 'static>() {
     }
 }
 
-/// What is known of a router: its tools, and of all blocks of its server those that are guarded.
+/// Returns the tools of a router, and the guarded tools of all blocks of its server.
 #[cfg(feature = "config")]
 pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::Known {
     let tools = router().map.keys().map(ToString::to_string).collect();

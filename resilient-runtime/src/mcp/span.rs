@@ -1,6 +1,6 @@
 //! The spans of tool calls, by the OpenTelemetry conventions for MCP.
 //!
-//! There is no `mcp.session.id`: later protocols must not have it, and no earlier one needs it.
+//! They have no `mcp.session.id`: later protocol versions must not have it, and no earlier one needs it.
 
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -13,13 +13,13 @@ use crate::error::public_text;
 use crate::redact;
 use crate::statistics::ErrorType;
 
-/// The method of all of them.
+/// The MCP method of all spans.
 const METHOD: &str = "tools/call";
 
-/// The most characters of a name or an id that a client chose.
+/// The maximum length in characters of a name or an id that a client chose.
 const LONGEST: usize = 128;
 
-/// The span of a call that came through the hook.
+/// Creates the span of a call that passes through the hook.
 pub(super) fn of_tool(
     tool: &str,
     request_id: &str,
@@ -51,7 +51,7 @@ pub(super) fn of_tool(
     )
 }
 
-/// The span of a call of a tool that is not there: its name is the client's.
+/// Creates the span of a call of a tool that does not exist; its name is the client's.
 pub(super) fn of_unknown(tool: &str, asked: &RequestContext<RoleServer>, line: Option<Line>) -> Span {
     tracing::info_span!(
         "tools/call",
@@ -77,8 +77,8 @@ fn beginning(text: &str) -> &str {
     text.char_indices().nth(LONGEST).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// A call was answered, or never will be. What the caller did wrong is no error of the server's. Of
-/// an error's texts the span has none but what the client reads as well.
+/// Records the end of a call, with or without a response. A caller's mistake is not an error of the server. Of an
+/// error's texts, the span contains only those that the client reads.
 pub(super) fn ended(span: &Span, error: Option<ErrorType>, answered: Option<&ErrorData>) {
     if span.is_disabled() {
         return;

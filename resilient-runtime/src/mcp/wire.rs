@@ -1,4 +1,4 @@
-//! What leaves the server about a call: one text for the model, one object for programs.
+//! The wire form of a call's result: a text for the model and an object for programs.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -30,13 +30,12 @@ macro_rules! meta_key {
 pub const ERROR_META: &str = meta_key!("error");
 /// The `_meta` key of a successful call.
 pub const CALL_META: &str = meta_key!("call");
-/// The `_meta` key of a tool's policy, where tools are listed.
+/// The `_meta` key of a tool's policy in the tool list.
 pub const POLICY_META: &str = meta_key!("policy");
-/// The `_meta` key under which a client may send a correlation id of its own.
+/// The `_meta` key in which a client may send its own correlation id.
 pub const CORRELATION_META: &str = meta_key!("correlation-id");
 
-/// A tool's error as rmcp wants it: an answer with `is_error`, or a protocol error where the error
-/// says so.
+/// Converts an error for rmcp: to a result with `is_error`, or to a protocol error if the error has a protocol code.
 pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
     match barrier(|| error.protocol_code()).flatten() {
         Some(_) => Err(error_data(error)),
@@ -44,37 +43,37 @@ pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolRes
     }
 }
 
-/// An error as a tool's answer.
+/// Converts an error to a tool result.
 pub(crate) fn error_result<E: ToolError + ?Sized>(error: &E) -> CallToolResult {
-    let told = Told::of(error);
+    let rendered = Rendered::of(error);
     let mut meta = MetaObject::new();
-    meta.0.insert(ERROR_META.into(), Value::Object(told.object));
-    CallToolResult::error(vec![ContentBlock::text(told.text)]).with_meta(Some(meta))
+    meta.0.insert(ERROR_META.into(), Value::Object(rendered.object));
+    CallToolResult::error(vec![ContentBlock::text(rendered.text)]).with_meta(Some(meta))
 }
 
-/// An error as a JSON-RPC error.
+/// Converts an error to a JSON-RPC error.
 pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
-    let told = Told::of(error);
-    let code = told.protocol_code.unwrap_or(match told.kind {
+    let rendered = Rendered::of(error);
+    let code = rendered.protocol_code.unwrap_or(match rendered.kind {
         ErrorKind::InvalidInput | ErrorKind::NotFound => ErrorCode::INVALID_PARAMS.0,
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
-    let data = ErrorData::new(ErrorCode(code), told.text, Some(json!({ ERROR_META: told.object })));
+    let data = ErrorData::new(ErrorCode(code), rendered.text, Some(json!({ ERROR_META: rendered.object })));
     barrier(|| own_failure::remember(error, &data));
     data
 }
 
-/// An error in both forms.
-struct Told {
+/// The text and the object of an error.
+struct Rendered {
     text: String,
     object: Map<String, Value>,
     kind: ErrorKind,
     protocol_code: Option<i32>,
 }
 
-impl Told {
-    /// Asks the error about itself. All of that is the user's code: where it panics, the client
-    /// hears that this server made a mistake.
+impl Rendered {
+    /// Renders an error. The error's methods are the user's code; if one of them panics, the client receives an
+    /// internal error instead.
     fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         let context = CallContext::current();
         let call = Known::of(context.as_ref());
@@ -88,14 +87,14 @@ impl Told {
         let hint = error.hint().map(|hint| public_text(&hint));
         let retry_after = wait_of(error).max(call.retry_after);
         let repeatable = call.effect.is_repeatable();
-        // A call that was never let run, or whose time was over while it queued.
+        // A call that was rejected, or whose timeout elapsed while it was queued.
         let rejected = call.attempts == 0
             && call.has_ended
             && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout);
 
         let mut text = format!("{code}: {}", sentence(&message));
         let warning = call.warning(kind, error.was_not_performed());
-        // The kind's hint may advise to repeat the call.
+        // The kind's default hint may advise to repeat the call.
         let hint = hint.filter(|hint| warning.is_none() || hint != kind.default_hint());
         if let Some(warning) = warning {
             text.push(' ');
@@ -105,7 +104,6 @@ impl Told {
             text.push_str(" Nothing was changed.");
         }
         if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
-            // Writing to a String cannot fail.
             let _ = write!(text, " Do not retry before {}.", in_seconds(wait));
         }
         if let Some(hint) = &hint {
@@ -149,7 +147,7 @@ impl Told {
     }
 }
 
-/// What the hook knows about the call that an error belongs to.
+/// The facts about the call that an error belongs to.
 struct Known<'a> {
     context: Option<&'a CallContext>,
     has_ended: bool,
@@ -178,7 +176,7 @@ impl<'a> Known<'a> {
         Self {
             has_ended: report.outcome.is_some(),
             attempts: report.attempts,
-            // A tool without a policy reports nothing about its attempts.
+            // A tool without a policy reports no attempts.
             may_have_run: nothing.may_have_run || report.attempts > 0 || (request.is_hooked && !report.claimed),
             effect: report.effect,
             retry_after: report.retry_after,
@@ -188,8 +186,8 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The sentence after an error that leaves open whether the call took effect, if the call may have run
-    /// and is not known to be safe to repeat.
+    /// Returns the sentence about an unknown effect, if the kind leaves it open whether the call took effect, the call
+    /// may have run, and it is not known to be safe to repeat.
     fn warning(&self, kind: ErrorKind, was_not_performed: bool) -> Option<&'static str> {
         if !self.may_have_run || was_not_performed || !kind.leaves_effect_open() {
             return None;
@@ -206,8 +204,8 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Tells a finished call in its result: who is asked under which id, and, where something else
-/// answered, in words as well, after the result's own content.
+/// Adds the facts about a completed call to its result: its correlation id, and, if a fallback answered, a note after
+/// the result's content.
 pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, report: &Report) {
     let mut object = Map::new();
     object.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
@@ -237,8 +235,7 @@ fn disclosure(degraded: &Degraded) -> String {
     }
 }
 
-/// Adds the correlation id to a protocol error that the user's code made, unless its data is of a
-/// form that has no room for it.
+/// Adds the correlation id to a protocol error of the user's code, unless its data is not an object.
 pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
     let data = error.data.get_or_insert_with(|| json!({}));
     if let Value::Object(members) = data
@@ -248,14 +245,14 @@ pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
     }
 }
 
-/// The wait that an error asks for: at most [`LONGEST_RETRY_AFTER`], unless a guard of this server knows the
-/// time.
+/// Returns the delay that an error requests: at most [`LONGEST_RETRY_AFTER`], except for this crate's own errors, whose
+/// delay is known.
 fn wait_of<E: ToolError + ?Sized>(error: &E) -> Option<Duration> {
     let wait = error.retry_after()?;
     Some(if error.as_resilience().is_some() { wait } else { wait.min(LONGEST_RETRY_AFTER) })
 }
 
-/// Whole seconds, rounded up: who waits that long has waited long enough.
+/// Formats a duration in whole seconds, rounded up, so that waiting that long is sufficient.
 fn in_seconds(duration: Duration) -> String {
     let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     format_duration(Duration::from_secs(seconds))
@@ -266,7 +263,7 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// Details are public facts of the user's; their texts are masked, cleaned and cut as all others are.
+/// Masks, cleans and cuts the texts of an error's public details.
 fn bounded(details: Map<String, Value>) -> Map<String, Value> {
     fn clean(value: Value) -> Value {
         match value {

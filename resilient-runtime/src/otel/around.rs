@@ -1,12 +1,13 @@
-//! What is around a call that comes over HTTP, carried to where the call runs.
+//! Carries the span of an HTTP request to the calls in it.
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Carries the span around an HTTP request to the calls in it, for `axum::middleware::from_fn`. rmcp
-/// runs tools in tasks of its own, where that span is no longer the current one. It goes inside the
-/// layer that opens the span, that is above it:
+/// Carries the span of an HTTP request to the calls in it, for `axum::middleware::from_fn`.
+///
+/// rmcp runs tools in separate tasks, in which that span is not the current one. Add this layer inside the layer that
+/// opens the span, that is above it:
 ///
 /// ```
 /// use axum::middleware::{Next, from_fn};
@@ -21,8 +22,8 @@ use axum::response::Response;
 /// # let _ = app;
 /// ```
 ///
-/// A server without axum does the same by putting an `opentelemetry::trace::SpanContext` into the
-/// extensions of the HTTP request.
+/// In a server without axum, put an `opentelemetry::trace::SpanContext` into the extensions of the HTTP request
+/// instead.
 pub async fn carry_span(mut request: Request, next: Next) -> Response {
     if let Some(around) = super::parent::current() {
         request.extensions_mut().insert(around);

@@ -1,4 +1,4 @@
-//! What `init()` sends by OTLP, as the standard environment variables say.
+//! The OTLP export that `init()` starts, configured by the standard environment variables.
 
 use std::sync::mpsc;
 use std::thread;
@@ -16,21 +16,21 @@ use super::masked::Masked;
 /// How long the last export may take.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// The name of the instrumentation, in every span and metric.
+/// The instrumentation scope of all spans and metrics.
 const NAME: &str = "resilient-runtime";
 
-/// The most series of one of our instruments. The names in them are those of the code, so there are
-/// never more than it takes; the SDK's own 2,000 are too few for some 300 tools.
+/// The cardinality limit of this crate's instruments. Label values are names in the code, so their number is bounded;
+/// the SDK's default of 2,000 is too low for some 300 tools.
 const MOST_SERIES: usize = 20_000;
 
-/// What is exported until this is dropped.
+/// The running export. It ends when dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Exporting {
     spans: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
 }
 
-/// Which signals are wanted.
+/// The signals to export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
     spans: bool,
@@ -50,13 +50,13 @@ impl Wanted {
     }
 }
 
-/// Starts what the environment asks for. Also says what of it is wrong.
+/// Starts the export that the environment requests. Also returns warnings about wrong settings.
 pub(crate) fn start() -> (Exporting, Option<SdkTracer>, Vec<String>) {
     let wanted = Wanted::of(|name| std::env::var(name).ok());
     if !wanted.spans && !wanted.metrics {
         return (Exporting::default(), None, Vec::new());
     }
-    // On a thread of its own: the HTTP client must not be made within an async runtime.
+    // In a separate thread, because the blocking HTTP client must not be created within an async runtime.
     let built = thread::Builder::new().spawn(move || build(wanted)).map(thread::JoinHandle::join);
     let Ok(Ok((exporting, wrong))) = built else {
         return (Exporting::default(), None, vec!["nothing is exported: the exporter could not be started".to_owned()]);
@@ -96,7 +96,7 @@ fn build(wanted: Wanted) -> (Exporting, Vec<String>) {
     (exporting, wrong)
 }
 
-/// The view of our instruments; those of the application stay as they are.
+/// Raises the cardinality limit of this crate's instruments, and leaves those of the application unchanged.
 fn of_many_tools(instrument: &Instrument) -> Option<Stream> {
     let is_ours = instrument.scope().name() == NAME;
     is_ours.then(|| Stream::builder().with_cardinality_limit(MOST_SERIES).build().ok()).flatten()
@@ -104,8 +104,8 @@ fn of_many_tools(instrument: &Instrument) -> Option<Stream> {
 
 impl Drop for Exporting {
     fn drop(&mut self) {
-        // Each on a thread of its own, which is left behind where its time is over: the SDK waits for
-        // the exporter, and the exporter for a collector that may be gone.
+        // Each provider shuts down in a separate thread, which is abandoned after the time limit: the SDK waits for the
+        // exporter, and the exporter for a collector that may be unreachable.
         let (ended, all_ended) = mpsc::channel::<()>();
         let spawn = |shut_down: Box<dyn FnOnce() + Send>| {
             let ended = ended.clone();
@@ -125,7 +125,7 @@ impl Drop for Exporting {
             }));
         }
         drop(ended);
-        // Nothing is ever sent: it is over when all have hung up.
+        // No message is sent; `recv` returns when all senders are dropped.
         let _ = all_ended.recv_timeout(LONGEST);
     }
 }

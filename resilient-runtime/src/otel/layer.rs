@@ -1,4 +1,4 @@
-//! The layer that makes spans of `tracing` those of OpenTelemetry.
+//! The layer that exports `tracing` spans to OpenTelemetry.
 
 use opentelemetry::trace::Tracer;
 use tracing::{Level, Metadata, Subscriber};
@@ -6,17 +6,18 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Whose spans are no part of a trace: what exports them, which would have more to export for each
-/// export, and rmcp's, of which one is as long as a session and would make it a single trace.
+/// Crates whose spans are not exported: the exporter's own, because each export would create more spans to export, and
+/// rmcp's, because one of its spans lasts as long as the session and would make it a single trace.
 const OTHERS: [&str; 8] =
     ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "reqwest", "rmcp", "rustls"];
 
-/// A layer that gives a tracer the spans from INFO on, and none of their events: the log has those,
-/// masked, and with the private texts of errors that leave the process nowhere else. A layer of
-/// `tracing_opentelemetry` of your own does export them, as it comes.
+/// Creates a layer that passes spans from INFO on to a tracer, without their events.
 ///
-/// Attributes are as they were recorded; [`init`](crate::init) exports them masked. Spans of rmcp and of
-/// the HTTP client that exports are left out.
+/// Events stay in the log, where they are masked; those of errors contain private texts that must not leave the process
+/// any other way. If you use your own `tracing_opentelemetry` layer, it exports events unmasked.
+///
+/// Attributes are passed on as recorded; [`init`](crate::init) exports them masked. Spans of rmcp and of the exporter's
+/// HTTP client are left out.
 ///
 /// ```
 /// use opentelemetry::trace::TracerProvider as _;

@@ -1,4 +1,4 @@
-//! An exporter that masks spans before they leave, as lines of the log are.
+//! An exporter that masks spans like log lines before they leave the process.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use crate::redact;
 
-/// Masks what looks like a secret in any text of a span, whoever made it, without the characters that
-/// would hide one, and cuts each at 1,000 characters, on one line.
+/// Masks secrets in all texts of all spans, removes characters that could hide a secret, and cuts each text at 1,000
+/// characters on one line.
 #[derive(Debug)]
 pub(super) struct Masked<E>(pub(super) E);
 

@@ -1,4 +1,4 @@
-//! Metrics: the duration of operations, recorded as they end, and all that is read when collected.
+//! Metrics: operation durations, recorded when an operation ends, and the series that are read at collection.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -11,13 +11,12 @@ use crate::statistics::HistogramSnapshot;
 static ARE_RECORDED: AtomicBool = AtomicBool::new(false);
 static DURATIONS: RwLock<Vec<Histogram<f64>>> = RwLock::new(Vec::new());
 
-/// Lets this meter measure the calls of this process, for as long as that runs. To be called once for
-/// each meter provider: each further time would count everything twice. The global provider is left
-/// alone.
+/// Registers instruments with this meter that measure the calls of this process for the rest of its lifetime. Call it
+/// once per meter provider: each further call would count everything twice. It does not change the global provider.
 ///
-/// The SDK shows no more than 2,000 series of an instrument, unless a view says otherwise, and adds up
-/// the others as one with `otel.metric.overflow`. `resilient_calls` has seven for each tool, so with more
-/// than 280 tools give the provider a view with a higher limit, as [`init`](crate::init) has with 20,000:
+/// The SDK exports at most 2,000 series of an instrument, unless a view sets another limit, and adds up the others in
+/// one series with `otel.metric.overflow`. `resilient_calls` has seven series per tool, so with more than 280 tools
+/// give the provider a view with a higher limit, as [`init`](crate::init) does with 20,000:
 ///
 /// ```
 /// use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
@@ -30,8 +29,8 @@ static DURATIONS: RwLock<Vec<Histogram<f64>>> = RwLock::new(Vec::new());
 /// # drop(meters);
 /// ```
 ///
-/// What is counted of a [`Registry`](crate::Registry) of a test's own is not shown; the durations of
-/// its calls are.
+/// The statistics of a separate [`Registry`](crate::Registry), as in tests, are not exported, except for the durations
+/// of its calls.
 pub fn install(meter: &Meter) {
     let edges = HistogramSnapshot::CONVENTIONAL.map(|edge| edge.as_secs_f64());
     let durations = meter
@@ -59,7 +58,7 @@ pub(crate) fn record(operation: &crate::mcp::Operation<'_>) {
     if !are_recorded() {
         return;
     }
-    // Everything here is of a closed list, or a name in the code.
+    // All attributes come from closed lists or are names in the code.
     let mut attributes =
         vec![KeyValue::new("mcp.method.name", "tools/call"), KeyValue::new("gen_ai.operation.name", "execute_tool")];
     if let Some(tool) = operation.tool {
@@ -68,7 +67,7 @@ pub(crate) fn record(operation: &crate::mcp::Operation<'_>) {
     if let Some(error) = operation.error {
         attributes.push(KeyValue::new("error.type", error.as_text()));
     }
-    // One that is no error is one of five; of the others so many are told apart as there are types.
+    // Bounded: a response that is no error has one of five codes, and there are as many error codes as `error.type`s.
     if let Some(status) = operation.status
         && matches!(operation.error, None | Some(ErrorType::Code(_)))
     {

@@ -1,8 +1,7 @@
-//! OpenTelemetry: spans and metrics by its conventions for MCP.
+//! OpenTelemetry spans and metrics by the semantic conventions for MCP.
 //!
-//! With [`init`](crate::init) there is nothing to do: where the environment names an OTLP endpoint,
-//! spans and metrics are sent there. For a subscriber and providers of your own there are [`layer`]
-//! and [`install`]:
+//! With [`init`](crate::init) there is nothing to do: if the environment sets an OTLP endpoint, spans and metrics are
+//! exported to it. If you have your own subscriber and providers, use [`layer`] and [`install`]:
 //!
 //! ```
 //! use opentelemetry::metrics::MeterProvider as _;
@@ -18,40 +17,40 @@
 //! # drop(subscriber);
 //! ```
 //!
-//! `init` exports with `reqwest`: an application that builds that with `rustls-no-provider` installs its
-//! provider before.
+//! `init` exports with `reqwest`. If your application builds that with `rustls-no-provider`, install a TLS provider
+//! before.
 //!
 //! # Spans
 //!
-//! A tool call that comes through the hook is a span `tools/call {tool}` of the kind `server`, with
-//! `mcp.method.name`, `mcp.protocol.version` (of the versions that rmcp knows), `gen_ai.tool.name`,
-//! `gen_ai.operation.name`, `jsonrpc.request.id`, `network.transport` (`pipe` for whatever is not HTTP),
-//! `network.protocol.name` and `.version` over HTTP, and, where it ended so, `error.type` and
-//! `rpc.response.status_code`. The status is an error where there is an `error.type`, and describes it
-//! with the JSON-RPC error's message if that is the answer. `mcp.session.id` is never set. A call of a
-//! tool that is not there is a span `tools/call`, where [`Registry::unknown_tools`] says that it is seen.
+//! A tool call that passes through the hook creates a span `tools/call {tool}` of the kind `server`, with
+//! `mcp.method.name`, `mcp.protocol.version` (if rmcp knows the version), `gen_ai.tool.name`, `gen_ai.operation.name`,
+//! `jsonrpc.request.id`, `network.transport` (`pipe` for everything except HTTP), `network.protocol.name` and
+//! `.version` over HTTP, and, if the call ended with an error, `error.type` and `rpc.response.status_code`. The status
+//! is an error if there is an `error.type`; its description is the JSON-RPC error's message if that is the response.
+//! `mcp.session.id` is never set. A call of a tool that does not exist creates a span `tools/call`; for when such calls
+//! are seen, see [`Registry::unknown_tools`].
 //!
 //! [`Registry::unknown_tools`]: crate::Registry::unknown_tools
 //!
-//! The context in the request's `_meta` (`traceparent`, `tracestate`) is the span's parent; the one
-//! around it becomes a link where it is another. Without the former the latter is the parent. Around it
-//! is, over HTTP, the span that [`carry_span`] carries to it, else the current span, else what the headers
-//! of the HTTP request say. `baggage` is not taken over. Whether a trace is recorded is up to the sampler,
-//! which by default does as the parent says, so a client can ask for it and against it.
+//! The span's parent is the context in the request's `_meta` (`traceparent`, `tracestate`); a different enclosing
+//! context becomes a link. Without a context in `_meta`, the enclosing context is the parent. Over HTTP, the enclosing
+//! context is the span that [`carry_span`] carries, else the current span, else the context in the headers of the HTTP
+//! request. `baggage` is not propagated. The sampler decides whether a trace is recorded. By default it follows the
+//! parent, so a client can turn recording on and off.
 //!
-//! A span ends with its call. What the call has spawned with
-//! [`CallContext::instrument`](crate::CallContext::instrument) goes on below it.
+//! A span ends with its call. Tasks that the call spawned with
+//! [`CallContext::instrument`](crate::CallContext::instrument) continue below it.
 //!
 //! # Metrics
 //!
-//! `mcp.server.operation.duration`, a histogram in seconds with the edges of the conventions, is recorded
-//! once a call when the call ends: the SDK takes no histogram that somebody else has filled. Calls pay
-//! for it from the first [`install`] on; before, they read one atomic when they begin and when they end. It has an attribute
-//! `gen_ai.tool.name` for tools of the server alone, not for names that clients made up.
+//! `mcp.server.operation.duration`, a histogram in seconds with the bucket boundaries of the conventions, is recorded
+//! once per call, when the call ends, because the SDK accepts no precomputed histograms. Calls pay for it from the
+//! first [`install`] on; before, they read one atomic when they begin and when they end. Its attribute
+//! `gen_ai.tool.name` is set only for tools that the server has, not for names that clients made up.
 //!
-//! The series that the module `export::prometheus` lists are read from the statistics whenever the SDK
-//! collects, under the same names without `_total`, but for `resilient_attempt_duration_seconds`, which
-//! is a histogram as well and would be recorded for each attempt: it is for Prometheus alone.
+//! The series listed in the module `export::prometheus` are read from the statistics whenever the SDK collects, under
+//! the same names without `_total`. The exception is `resilient_attempt_duration_seconds`: it is a histogram too and
+//! would have to be recorded for each attempt, so only Prometheus has it.
 
 #[cfg(all(feature = "http", feature = "rmcp"))]
 mod around;

@@ -1,4 +1,4 @@
-//! The statistics as observable instruments: read when the SDK collects.
+//! The statistics as observable instruments, read when the SDK collects.
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
@@ -6,7 +6,7 @@ use opentelemetry::metrics::{AsyncInstrument, Meter};
 use crate::registry::Registry;
 use crate::statistics::series::{self, Counted, Labels};
 
-/// What an instrument shows of the registry: each value with its labels.
+/// Reads values and their labels from the registry for an instrument.
 type Read = fn(&mut dyn FnMut(Labels<'_>, u64));
 
 const COUNTERS: [(&str, &str, Read); 3] = [

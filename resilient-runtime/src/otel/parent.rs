@@ -1,4 +1,4 @@
-//! Where a call's span belongs: below what asked for it, beside what is around it.
+//! Propagation: the parent and the link of a call's span.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
@@ -7,8 +7,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::context::trace;
 
-/// The `traceparent` and `tracestate` of the current span, or else of this one. That it is not recorded
-/// is for others to know as well.
+/// Returns the `traceparent` and `tracestate` of the current span, or else of `or`. The headers of an unsampled span
+/// are sent too, so that receivers do not sample it either.
 pub(crate) fn headers(or: Option<&SpanContext>) -> Option<(String, Option<String>)> {
     let span = current().or_else(|| or.cloned())?;
     let sampled = u8::from(span.is_sampled());
@@ -16,12 +16,12 @@ pub(crate) fn headers(or: Option<&SpanContext>) -> Option<(String, Option<String
     Some((parent, trace::state(&span.trace_state().header()).map(ToOwned::to_owned)))
 }
 
-/// The span that is current here, or, where that is none of OpenTelemetry's, the one around it.
+/// Returns the current `tracing` span's context, or the current OpenTelemetry context if the span has none.
 pub(super) fn current() -> Option<SpanContext> {
     context_of(&Span::current()).or_else(|| valid(&Context::current()))
 }
 
-/// Where a span is in its trace, if it is one of OpenTelemetry's. From now on it keeps its parent.
+/// Returns the OpenTelemetry context of a span, if it has one. Afterwards the span's parent cannot be changed.
 pub(crate) fn context_of(span: &Span) -> Option<SpanContext> {
     valid(&span.context())
 }
@@ -30,53 +30,56 @@ fn valid(context: &Context) -> Option<SpanContext> {
     Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
 }
 
-/// Ends a span for whoever exports it: it may be kept for longer than what it is about.
+/// Ends a span in its exporter, because the `tracing` span may be held longer than the operation lasts.
 pub(crate) fn end(span: &Span) {
     if !span.is_disabled() {
         span.context().span().end();
     }
 }
 
-/// Gives a fresh span its parent and its link. See the module's documentation.
+/// Sets the parent and the link of a new span, as described in the module's documentation.
 #[cfg(feature = "rmcp")]
 pub(crate) fn place(span: &Span, asked: &rmcp::service::RequestContext<rmcp::RoleServer>) {
     if span.is_disabled() {
         return;
     }
     let current = current();
-    let told = told(asked, current.as_ref());
+    let carried = around_http(asked, current.as_ref());
     let sent = asked.meta.get_traceparent().and_then(|parent| read(parent, asked.meta.get_tracestate()));
-    if let (Some(sent), Some(around)) = (&sent, told.as_ref().or(current.as_ref()))
+    if let (Some(sent), Some(around)) = (&sent, carried.as_ref().or(current.as_ref()))
         && (around.trace_id() != sent.trace_id() || around.span_id() != sent.span_id())
     {
         span.add_link(around.clone());
     }
-    // Without one it is the current one.
-    if let Some(parent) = sent.or(told) {
+    // If neither is set, the current span stays the parent.
+    if let Some(parent) = sent.or(carried) {
         below(span, parent);
     }
 }
 
-/// What the HTTP request says is around it: the span that a layer carries, or, if no span is current, its
+/// Returns the context that the HTTP request provides: the span that a layer carries, or, if no span is current, its
 /// headers.
 #[cfg(feature = "rmcp")]
-fn told(asked: &rmcp::service::RequestContext<rmcp::RoleServer>, current: Option<&SpanContext>) -> Option<SpanContext> {
+fn around_http(
+    asked: &rmcp::service::RequestContext<rmcp::RoleServer>,
+    current: Option<&SpanContext>,
+) -> Option<SpanContext> {
     let parts = asked.extensions.get::<http::request::Parts>()?;
-    // What is current may belong to another request, the one that began the session: this one's is better.
+    // The carried span wins over the current one, which may belong to another request, the one that began the session.
     let carried = parts.extensions.get::<SpanContext>().filter(|it| it.is_valid()).cloned();
     carried.or_else(|| if current.is_none() { of_headers(&parts.headers) } else { None })
 }
 
-/// The trace of the parent that [`place`] gives a span if the request's `_meta` names none.
+/// Returns the trace of the parent that [`place`] sets if the request's `_meta` names none.
 #[cfg(feature = "rmcp")]
 pub(crate) fn trace_around(
     asked: &rmcp::service::RequestContext<rmcp::RoleServer>,
 ) -> Option<opentelemetry::trace::TraceId> {
     let current = current();
-    Some(told(asked, current.as_ref()).or(current)?.trace_id())
+    Some(around_http(asked, current.as_ref()).or(current)?.trace_id())
 }
 
-/// The context in the headers of an HTTP request.
+/// Returns the context in the headers of an HTTP request.
 #[cfg(feature = "rmcp")]
 fn of_headers(headers: &http::HeaderMap) -> Option<SpanContext> {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
@@ -85,7 +88,7 @@ fn of_headers(headers: &http::HeaderMap) -> Option<SpanContext> {
 
 #[cfg(feature = "rmcp")]
 fn below(span: &Span, parent: SpanContext) {
-    // It cannot but where nobody exports the span.
+    // Fails only if the span is not exported.
     let _ = span.set_parent(Context::new().with_remote_span_context(parent));
 }
 
@@ -93,7 +96,7 @@ fn below(span: &Span, parent: SpanContext) {
 fn read(parent: &str, state: Option<&str>) -> Option<SpanContext> {
     use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
 
-    // Version 00 has its parts at fixed places.
+    // The parts of version 00 have fixed positions.
     let parent = trace::parent(parent)?;
     let part = |range| parent.get(range);
     let flags = u8::from_str_radix(part(53..55)?, 16).ok()?;

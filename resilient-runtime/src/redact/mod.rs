@@ -1,10 +1,10 @@
-//! Masks what looks like a secret in whatever leaves the process: answers and log lines.
+//! Masks texts that look like secrets in everything that leaves the process: responses and log lines.
 //!
-//! A second line of defence. What is secret should not be in a public text in the first place
-//! (`#[mcp(secret)]`, a kind whose own text is private); this catches what slipped in, by the name
-//! that it stands under and by its form: bearer tokens, keys with a known beginning (`sk-…`, `ghp_…`,
-//! `AKIA…`), JSON web tokens, PEM blocks, URLs with credentials, `password=…`, and pairs such as
-//! `("x-api-key", "…")`. It masks rather too much than too little.
+//! This is a second line of defence. Secrets should not be in a public text in the first place (`#[mcp(secret)]`, a
+//! kind whose own text is private). This module catches those that slipped in, by the name of their field and by their
+//! form: bearer tokens, keys with a known prefix (`sk-…`, `ghp_…`, `AKIA…`), JSON web tokens, PEM blocks, URLs with
+//! credentials, `password=…`, and pairs such as `("x-api-key", "…")`. It prefers masking too much to masking too
+//! little.
 
 mod pattern;
 mod scan;
@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 
 pub use resilient_policy::is_secret_name;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 pub const MASK: &str = "***";
 
-/// The most characters of a text that leaves the process.
+/// The maximum length in characters of a text that leaves the process.
 pub(crate) const LONGEST: usize = 1_000;
 
-/// Masks what looks like a secret in a text.
+/// Masks everything that looks like a secret in a text.
 ///
 /// ```
 /// use resilient_runtime::redact;
@@ -33,8 +33,8 @@ pub fn text(text: &str) -> String {
     pattern::mask(text)
 }
 
-/// Masks what looks like a secret in a JSON value, however deep it is: whatever stands under the
-/// name of a secret, and what looks like one in any other text.
+/// Masks secrets in a JSON value at any depth: values under a secret's name, and parts of other texts that look like
+/// secrets.
 ///
 /// ```
 /// use resilient_runtime::redact;
@@ -48,7 +48,7 @@ pub fn json(value: Value) -> Value {
     masked(value, text)
 }
 
-/// Masks what stands under the name of a secret, and leaves all other texts unread.
+/// Masks values under a secret's name only, and does not search other texts.
 pub(crate) fn by_name(value: Value) -> Value {
     masked(value, str::to_owned)
 }
@@ -63,7 +63,7 @@ fn masked(value: Value, other: fn(&str) -> String) -> Value {
 }
 
 fn masked_items(items: Vec<Value>, other: fn(&str) -> String) -> Vec<Value> {
-    // `["x-api-key", "v"]` is a pair, and `["--token", "v", "-v"]` the arguments of a command.
+    // `["x-api-key", "v"]` is a pair, and `["--token", "v", "-v"]` are the arguments of a command.
     let is_pair = items.len() == 2;
     let mut is_value = false;
     items
@@ -78,18 +78,18 @@ fn masked_items(items: Vec<Value>, other: fn(&str) -> String) -> Vec<Value> {
         .collect()
 }
 
-/// Whether this is the name of an option: `--token`, but not `--token=v`.
+/// Returns whether a word is the name of an option: `--token`, but not `--token=v`.
 fn is_option(word: &str) -> bool {
     word.starts_with('-') && !word.contains(|c: char| c == '=' || c == ':' || c.is_whitespace())
 }
 
-/// Whether this is a pair of a secret's name and its value: `{"name": "x-api-key", "value": ".."}`.
+/// Returns whether an object is a pair of a secret's name and its value: `{"name": "x-api-key", "value": ".."}`.
 fn names_a_secret(members: &Map<String, Value>) -> bool {
     let is_name = |name: &str| ["name", "key", "header", "field", "param"].iter().any(|n| name.eq_ignore_ascii_case(n));
     members.iter().any(|(name, value)| is_name(name) && value.as_str().is_some_and(is_secret_name))
 }
 
-/// As [`json`], for the members of an object.
+/// Masks secrets in the members of an object, like [`json`].
 ///
 /// ```
 /// use resilient_runtime::redact;
@@ -119,7 +119,7 @@ fn masked_members(members: Map<String, Value>, other: fn(&str) -> String) -> Map
         .collect()
 }
 
-/// A member of a line of the log: masked, and every text in it cut at 1,000 characters.
+/// Masks a member of a log line, and cuts each text in it at 1,000 characters.
 #[cfg(feature = "logging")]
 pub(crate) fn member(name: &str, value: Value) -> Value {
     fn each(value: Value, change: fn(String) -> String) -> Value {
@@ -135,20 +135,19 @@ pub(crate) fn member(name: &str, value: Value) -> Value {
     if !value.is_null() && is_secret_name(name) {
         return Value::String(MASK.into());
     }
-    // Before it is masked, no text is longer than is worth looking at, or holds what hides a secret.
+    // Bound texts and remove invisible characters before masking, because such characters could hide a secret.
     each(json(each(value, |text| bounded(&text).chars().filter(|c| !is_deceptive(*c)).collect())), cut)
 }
 
-/// A text that leaves the process, on one line: without characters that hide or reorder others,
-/// masked, then cut at 1,000 characters.
+/// Prepares a text for leaving the process, on one line: removes characters that hide or reorder others, masks secrets,
+/// then cuts it at 1,000 characters.
 pub(crate) fn fit(plain: &str) -> String {
-    // A character that shows nothing must not save a secret from being seen as one; a line's end
-    // may end one, so it goes last.
+    // Invisible characters go first, because they could hide a secret. Line breaks go last, because they may end one.
     let shown: String = bounded(plain).chars().filter(|c| !is_deceptive(*c)).collect();
     cut(text(&shown).chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
 }
 
-/// As much of a text as is worth looking at, cut between two words.
+/// Returns the first 64 KiB of a text, cut between two words.
 fn bounded(text: &str) -> &str {
     const MOST: usize = 64 * 1024;
     if text.len() <= MOST {
@@ -158,9 +157,9 @@ fn bounded(text: &str) -> &str {
     head.rsplit_once(char::is_whitespace).map_or("…", |(words, _)| words)
 }
 
-/// Characters that change the order or the look of others and show nothing themselves: zero-width
-/// and directional marks, embeddings, overrides and isolates, line and paragraph separators, the
-/// byte order mark, and the tag characters.
+/// Returns whether a character is invisible and changes the order or the look of others: zero-width and directional
+/// marks, embeddings, overrides and isolates, line and paragraph separators, the byte order mark, and the tag
+/// characters.
 fn is_deceptive(c: char) -> bool {
     matches!(c,
         '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
@@ -168,8 +167,7 @@ fn is_deceptive(c: char) -> bool {
         || (c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
 }
 
-/// Cuts a text at 1,000 characters. Only after it was masked: a secret that is cut in the middle is
-/// no longer recognised.
+/// Cuts a text at 1,000 characters. Mask it before: a secret that is cut in the middle is not recognised.
 pub(crate) fn cut(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);

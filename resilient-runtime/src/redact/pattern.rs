@@ -1,4 +1,4 @@
-//! The forms that secrets have in a text.
+//! Regular expressions for the forms of secrets in a text.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use resilient_policy::is_secret_name;
 
 use super::{MASK, scan};
 
-/// A pattern that is part of this file. One that could not be read would match nothing.
+/// A regular expression of this file. If it did not compile, it would match nothing.
 struct Pattern(LazyLock<Option<Regex>>);
 
 impl Pattern {
@@ -31,8 +31,8 @@ impl Pattern {
 /// `scheme://user:password@`
 static CREDENTIALS: Pattern = Pattern::new(|| Regex::new(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@").ok());
 
-/// A whole header, whose value may have several words: up to its quote, or to the end of the line.
-/// `upstreamAuthorization` and `user_credentials` are such headers too; credentials end at a comma as well.
+/// A whole header, whose value may have several words, up to its closing quote or the end of the line. Names such as
+/// `upstreamAuthorization` and `user_credentials` match too; the value of credentials also ends at a comma.
 static HEADER: Pattern = Pattern::new(|| {
     let quoted = r#""[^"\r\n]*"?|'[^'\r\n]*'?"#;
     let header = format!(r#"([a-z0-9_.-]*(?:authorization|cookie))(\\?["']?\s*[:=]\s*)({quoted}|[^\r\n]+)"#);
@@ -53,14 +53,14 @@ static MEMBERS: Pattern = Pattern::new(|| {
     Regex::new(&format!(r#"(?i)\b{name}\s*,\s*\\?["']?values?\\?["']?\s*[:=]\s*"#)).ok()
 });
 
-/// The same with the value first.
+/// The same pair with the value first.
 static VALUE_FIRST: Pattern = Pattern::new(|| {
     let name = r#"(?:name|key|header|field|param)\\?["']?\s*[:=]\s*\\?["']([A-Za-z][A-Za-z0-9_.-]*)"#;
     let value = r#"values?\\?["']?\s*[:=]\s*"#;
     Regex::new(&format!(r#"(?i)\b({value})(\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*')(\s*,\s*\\?["']?{name})"#)).ok()
 });
 
-/// Keys that say by their beginning what they are: `sk_live_…`, `ghp_…`, `AKIA…`.
+/// Keys with a known prefix: `sk_live_…`, `ghp_…`, `AKIA…`.
 static VENDOR: Pattern = Pattern::new(|| {
     let forms = [
         r"([sr]k_(?:live|test)_)[A-Za-z0-9]{8,}",
@@ -76,11 +76,11 @@ static VENDOR: Pattern = Pattern::new(|| {
     Regex::new(&format!(r"(?:\b|_)(?:{})", forms.join("|"))).ok()
 });
 
-/// The beginning of `name = value`, `"name": "value"`, `name=value&`, in JSON that was escaped too.
+/// The beginning of `name = value`, `"name": "value"` or `name=value&`, also in escaped JSON.
 static NAME: Pattern = Pattern::new(|| Regex::new(r#"([A-Za-z][A-Za-z0-9_.-]*)\\?["']?\s*[:=]\s*"#).ok());
 
-/// What stands behind it: quoted in one way or another, or up to whatever cannot be part of it; also
-/// within the `Some(..)` of a `Debug` text.
+/// The value after a name: quoted, or up to a character that cannot be part of it; also within the `Some(..)` of a
+/// `Debug` text.
 static VALUE: Pattern = Pattern::new(|| {
     let quoted = r#"\\"[^"]*"?|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?"#;
     let scheme = r"(?:(?i:bearer|basic|token|apikey|digest|negotiate)[ \t]+)?";
@@ -97,7 +97,7 @@ static JWT: Pattern =
 /// `sk-…`
 static SK: Pattern = Pattern::new(|| Regex::new(r"(?:\b|_)sk-[A-Za-z0-9_-]{8,}").ok());
 
-/// What the forms of [`VENDOR`] begin with, in lower case.
+/// The prefixes of the forms in [`VENDOR`], in lower case.
 const VENDORS: &[&str] = &[
     "k_live_",
     "k_test_",
@@ -122,8 +122,8 @@ const VENDORS: &[&str] = &[
 ];
 
 pub(super) fn mask(text: &str) -> String {
-    // What was masked may make a new form together with what is around it: then once more, and no more often than
-    // bounds the work.
+    // A masked text may form a new match together with its surroundings, so mask again, but only so often that the work
+    // stays bounded.
     const MOST: usize = 4;
     let mut masked = once(text);
     if masked == text {
@@ -140,7 +140,7 @@ pub(super) fn mask(text: &str) -> String {
 }
 
 fn once(text: &str) -> String {
-    // Most texts hold none of what the patterns begin with. Looking for that is cheaper than a pattern.
+    // Most texts contain none of these words, and searching for them is cheaper than matching a pattern.
     let small = text.to_ascii_lowercase();
     let holds = |words: &[&str]| words.iter().any(|word| small.contains(word));
     let has_address = holds(&["://"]);
@@ -185,8 +185,8 @@ fn values_if<'t>(is_likely: bool, text: &'t str, name: &Pattern) -> Cow<'t, str>
     if is_likely { values(text, name).into() } else { Cow::Borrowed(text) }
 }
 
-/// Masks what follows the name of a secret, where `name` matches up to the value. A public value is searched too: it
-/// may hold another name, as in `error: token: abc`.
+/// Masks the value after each secret's name, where `name` matches up to the value. Other values are searched too,
+/// because they may contain another name, as in `error: token: abc`.
 fn values(text: &str, name: &Pattern) -> String {
     let (Some(name), Some(value)) = (&*name.0, &*VALUE.0) else { return text.to_owned() };
     let mut masked = String::with_capacity(text.len());
@@ -201,7 +201,7 @@ fn values(text: &str, name: &Pattern) -> String {
         let rest = text.get(end..).unwrap_or_default();
         let quote_of_name = quote(found.get(1).and_then(|name| text.get(name.end()..)).unwrap_or_default());
         if let Some((begin, behind)) = scan::brackets(rest, quote_of_name.len() == 2) {
-            // In place of JSON, JSON.
+            // Replace JSON by JSON.
             masked.push_str(&[rest.get(..begin).unwrap_or_default(), quote_of_name, MASK, quote_of_name].concat());
             done = end + behind;
             continue;
@@ -218,7 +218,7 @@ fn values(text: &str, name: &Pattern) -> String {
     masked
 }
 
-/// The quote that a value stands in.
+/// Returns the opening quote of a value.
 fn quote(value: &str) -> &str {
     let length = match value.as_bytes() {
         [b'\\', b'"', ..] => 2,
@@ -228,7 +228,7 @@ fn quote(value: &str) -> &str {
     value.get(..length).unwrap_or_default()
 }
 
-/// Whether this is an ordinary word, as in "bearer authentication failed" or "Basic Understanding".
+/// Returns whether a text is an ordinary word, as in "bearer authentication failed" or "Basic Understanding".
 fn is_word(text: &str) -> bool {
     let rest = text.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(text);
     text.len() < 16 && rest.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '/' | '-'))

@@ -1,15 +1,16 @@
-//! The forms of secrets that need more than a pattern: URLs whose password breaks the rules for URLs,
-//! PEM blocks, and whatever stands in brackets.
+//! Forms of secrets that need more than a pattern: URLs with invalid characters in the password, PEM blocks, and values
+//! in brackets.
 
 use super::MASK;
 
-/// The longest user name or password of a URL that is looked for, in bytes.
+/// The maximum length of a user name or password of a URL, in bytes; longer ones are not recognised.
 const LONGEST: usize = 256;
 
-/// Masks `scheme://user:password@` where the password holds `/`, `?`, `#` or up to two spaces.
+/// Masks `scheme://user:password@` if the password contains `/`, `?`, `#` or up to two spaces.
 ///
-/// What begins with a port (`https://host:8080/a@b`) has no password, where the scheme is one of the web. Other
-/// schemes are those of data stores and queues, whose addresses hold passwords far more often than an `@` in a path.
+/// If the text begins like a port (`https://host:8080/a@b`) and the scheme is one of the web, it is not a password.
+/// Other schemes belong to data stores and queues, whose addresses contain passwords far more often than an `@` in a
+/// path.
 pub(super) fn credentials(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -26,13 +27,13 @@ pub(super) fn credentials(text: &str) -> String {
     masked
 }
 
-/// The scheme at the end of a text that ends with `scheme://`.
+/// Returns the scheme at the end of a text that ends with `scheme://`.
 fn scheme(head: &str) -> Option<&str> {
     let before = head.strip_suffix("://").filter(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()))?;
     before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'))).next()
 }
 
-/// Where the `@` behind `user:password` stands.
+/// Returns the position of the `@` after `user:password`.
 fn userinfo(scheme: &str, tail: &str) -> Option<usize> {
     const OF_THE_WEB: &[&str] = &["http", "https", "ws", "wss", "ftp"];
     let near = |text: &str| (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
@@ -46,7 +47,7 @@ fn userinfo(scheme: &str, tail: &str) -> Option<usize> {
     let password = tail.get(begin..)?;
     let password = password.get(..near(password))?;
     let port = password.trim_start_matches(|c: char| c.is_ascii_digit());
-    // Without anything before it there is no host, and thus no port.
+    // Without text before the colon there is no host, and so no port.
     let may_be_port = colon > 0 && OF_THE_WEB.iter().any(|known| scheme.eq_ignore_ascii_case(known));
     let ends_as_port =
         port.is_empty() || port.starts_with(['/', '?', '#', ',', ';', ')', '"', '\'', ' ', '\n', '\r', '\t']);
@@ -64,15 +65,15 @@ fn userinfo(scheme: &str, tail: &str) -> Option<usize> {
     if inside.contains("://") || !is_host {
         return None;
     }
-    // More `@`s before the host's end belong to the password too.
+    // Further `@`s before the end of the host belong to the password too.
     let more = &password[at + 1..];
     let host =
         &more[..more.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"')).unwrap_or(more.len())];
     Some(begin + at + host.rfind('@').map_or(0, |last| last + 1))
 }
 
-/// Masks PEM blocks (`-----BEGIN PRIVATE KEY-----` and the like), all of their lines. A block that
-/// has no end reaches to the end of the text.
+/// Masks all lines of PEM blocks (`-----BEGIN PRIVATE KEY-----` and the like). A block without an end is masked to the
+/// end of the text.
 pub(super) fn pem(text: &str) -> String {
     const BEGIN: &str = "-----BEGIN ";
     const END: &str = "-----END ";
@@ -97,7 +98,7 @@ pub(super) fn pem(text: &str) -> String {
     masked
 }
 
-/// How long the label of a block is, with the dashes behind it.
+/// Returns the length of a block's label, including the dashes after it.
 fn label(text: &str) -> Option<usize> {
     let words =
         text.bytes().take(64).take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ');
@@ -105,22 +106,23 @@ fn label(text: &str) -> Option<usize> {
     (length > 0 && text[length..].starts_with("-----")).then_some(length + 5)
 }
 
-/// Whether a text begins with an empty list or object.
+/// Returns whether a text begins with an empty list or object.
 pub(super) fn is_empty(text: &str) -> bool {
     text.strip_prefix(['{', '[', '(']).is_some_and(|rest| rest.trim_start().starts_with(['}', ']', ')']))
 }
 
-/// Where the list, the object or the type's value (`Login { .. }`, `Key(..)`) that a text begins with starts and
-/// ends. One that has no end reaches to the end of the text; one that is empty holds no secret.
+/// Returns the start and the end of the list, object or `Debug` value (`Login { .. }`, `Key(..)`) at the beginning of a
+/// text. Without a closing bracket it extends to the end of the text. Returns `None` if it is empty, because then it
+/// contains no secret.
 ///
-/// `is_escaped`: whether its quotes are, as those of JSON in a text of JSON are.
+/// `is_escaped`: whether its quotes are escaped, as in JSON within a JSON string.
 pub(super) fn brackets(text: &str, is_escaped: bool) -> Option<(usize, usize)> {
     let mut inner = text;
     while let Some(rest) = inner.strip_prefix("Some(") {
         inner = rest;
     }
     let start = text.len() - inner.len();
-    // A name may have been masked before.
+    // The name may already be masked.
     let rest = inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '*'));
     let is_named = rest.len() < inner.len();
     let rest = rest.strip_prefix(' ').filter(|rest| is_named && rest.starts_with('{')).unwrap_or(rest);
@@ -133,12 +135,12 @@ pub(super) fn brackets(text: &str, is_escaped: bool) -> Option<(usize, usize)> {
     let begin = text.len() - rest.len();
     let (mut depth, mut quote, mut backslashes, mut before) = (0_usize, None, 0_usize, ' ');
     for (at, c) in rest.char_indices() {
-        // A quote that belongs to a text has one backslash more than those around the text.
+        // A quote inside a string has one backslash more than the quotes around the string.
         let is_delimiter = if is_escaped { backslashes == 1 } else { backslashes % 2 == 0 };
         match (c, quote) {
             ('"', None) if is_delimiter => quote = Some('"'),
             ('"', Some('"')) if is_delimiter => quote = None,
-            // An apostrophe within a word is none.
+            // Ignore apostrophes within words.
             ('\'', None) if matches!(before, '[' | '{' | '(' | ',' | ':' | '=') => quote = Some('\''),
             ('\'', Some('\'')) if backslashes == 0 => quote = None,
             ('[' | '{' | '(', None) => depth += 1,

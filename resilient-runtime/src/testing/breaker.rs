@@ -1,4 +1,4 @@
-//! Where a breaker stands.
+//! Assertions about a breaker.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,9 +9,9 @@ use super::duration;
 use crate::breaker::{BreakerSnapshot, BreakerState};
 use crate::clock::Moment;
 
-/// A breaker, as it stood when it was asked. See [`Lab::breaker`](super::Lab::breaker).
+/// A snapshot of a breaker. See [`Lab::breaker`](super::Lab::breaker).
 ///
-/// Whatever has no assertion here is in the [`BreakerSnapshot`] that this is at bottom.
+/// It dereferences to [`BreakerSnapshot`], which has everything that no assertion covers.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,42 +41,43 @@ use crate::clock::Moment;
 #[derive(Debug, Clone)]
 pub struct ObservedBreaker {
     pub(super) read: BreakerSnapshot,
-    /// When the lab began.
+    /// When the lab started.
     pub(super) began: Moment,
 }
 
 impl ObservedBreaker {
-    /// Calls go through.
+    /// Asserts that the breaker is closed: calls are admitted.
     ///
     /// # Panics
-    /// Where they do not.
+    /// If it is in another state.
     #[track_caller]
     pub fn assert_closed(&self) -> &Self {
         self.check(BreakerState::Closed)
     }
 
-    /// Calls are rejected. An open breaker whose period is over stays open until the next call.
+    /// Asserts that the breaker is open: calls are rejected. A breaker whose open period is over stays open until the
+    /// next call.
     ///
     /// # Panics
-    /// Where they are not, or where it is isolated by hand.
+    /// If it is in another state, including isolated by hand.
     #[track_caller]
     pub fn assert_open(&self) -> &Self {
         self.check(BreakerState::Open)
     }
 
-    /// A few calls are let through to find out whether the dependency is back.
+    /// Asserts that the breaker is half-open: a few calls are admitted as probes.
     ///
     /// # Panics
-    /// Where it is closed, open or isolated.
+    /// If it is in another state.
     #[track_caller]
     pub fn assert_half_open(&self) -> &Self {
         self.check(BreakerState::HalfOpen)
     }
 
-    /// The breaker has moved like this since the lab began, and in no other way: when, to the millisecond on the
-    /// paused clock, from where, and to where. Only the last 100 transitions are known.
+    /// Asserts that the breaker made exactly these transitions since the lab started. Each has its time on the paused
+    /// clock, to the millisecond, and the states before and after. Only the last 100 transitions are stored.
     ///
-    /// An open breaker becomes half-open with the first call after its period, and not by itself.
+    /// An open breaker becomes half-open with the first call after its open period, not by itself.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,7 +107,7 @@ impl ObservedBreaker {
     /// ```
     ///
     /// # Panics
-    /// If it has moved in another way, and if one of the times is no duration.
+    /// If the transitions differ, or if a time is not a valid duration.
     #[track_caller]
     pub fn assert_transitions<'t>(
         &self,
@@ -142,7 +143,7 @@ impl Deref for ObservedBreaker {
     }
 }
 
-/// All there is to know about it, in one line.
+/// All facts about the breaker, in one line.
 impl fmt::Display for ObservedBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { read, began } = self;

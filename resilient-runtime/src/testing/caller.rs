@@ -1,4 +1,4 @@
-//! Who calls a guarded function in a test.
+//! The caller of guarded functions in a test.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,12 @@ use super::duration;
 use crate::clock::Moment;
 use crate::context::{self, CallContext, CorrelationId, Principal, Request};
 
-/// Who calls guarded functions in a test: as a client does whose request the hook received. See
+/// A caller of guarded functions in a test, like a client whose request the hook received. See
 /// [`Lab::caller`](super::Lab::caller).
 ///
-/// What it calls finds its principal, correlation id and deadline in [`CallContext::current`], and can be cancelled as
-/// by a client. For calls over MCP see [`Lab::set_principal`](super::Lab::set_principal); there the client cancels.
+/// Functions that it calls find its principal, correlation id and deadline in [`CallContext::current`], and can be
+/// cancelled as by a client. For calls over MCP, use [`Lab::set_principal`](super::Lab::set_principal) and cancel with
+/// the client.
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,16 +57,16 @@ impl Caller {
         }
     }
 
-    /// Its data is what calls are about. Default: no principal.
+    /// Sets the principal, whose data the calls are about. Default: no principal.
     pub fn principal(mut self, name: &str) -> Self {
         self.principal = Some(Principal::new(name));
         self
     }
 
-    /// The id of its calls. Default: a random one.
+    /// Sets the correlation id of the calls. Default: a random id.
     ///
     /// # Panics
-    /// If no client could send this: an id has 1 to 128 characters of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`.
+    /// If the id is not valid for a client: 1 to 128 characters of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`.
     #[track_caller]
     pub fn correlation_id(mut self, id: &str) -> Self {
         let Some(id) = CorrelationId::from_client(id) else { panic!("`{id}` cannot be a correlation id") };
@@ -73,35 +74,35 @@ impl Caller {
         self
     }
 
-    /// Its calls end after this time, from now on the paused clock, however long their own timeout is: `"5s"`.
-    /// Default: they have their own timeout.
+    /// Sets a deadline for the calls, relative to now on the paused clock: `"5s"`. It applies if it is earlier than the
+    /// calls' own timeouts. Default: no deadline.
     ///
     /// # Panics
-    /// If this is no duration.
+    /// If this is not a valid duration.
     #[track_caller]
     pub fn deadline(mut self, after: &str) -> Self {
         self.deadline = Some(Moment::now().after(duration(after)));
         self
     }
 
-    /// Runs a future in a request of this caller: what it calls is called by it.
+    /// Runs a future in a request of this caller: the guarded functions that it calls have this caller.
     ///
-    /// Dropping it drops the future within.
+    /// Dropping the returned future drops `future`.
     pub async fn call<F: Future>(&self, future: F) -> F::Output {
         context::within(Some(self.context()), future).await
     }
 
-    /// Cancels all its calls, those that run and those to come.
+    /// Cancels all calls of this caller, running and future ones.
     pub fn cancel(&self) {
         self.cancellation.cancel();
     }
 
-    /// The context of a new request, for [`CallContext::instrument`].
+    /// Returns the context of a new request, for [`CallContext::instrument`].
     #[must_use]
     pub fn context(&self) -> CallContext {
         let request = Request {
             id: "0".to_owned(),
-            // It may call several.
+            // Empty, because the request may call several tools.
             tool: "".into(),
             is_hooked: false,
             statistics: None,

@@ -1,14 +1,13 @@
-//! What became of the calls of one function.
+//! Assertions about the calls of one function.
 
 use std::fmt;
 use std::ops::Deref;
 
 use crate::statistics::{Outcome, Rejected, Suppressed, ToolSnapshot};
 
-/// What became of the calls of one tool or other guarded function, up to when it was asked. See
-/// [`Lab::calls`](super::Lab::calls).
+/// A snapshot of the statistics of one tool or other guarded function. See [`Lab::calls`](super::Lab::calls).
 ///
-/// Whatever has no assertion here is in the [`ToolSnapshot`] that this is at bottom.
+/// It dereferences to [`ToolSnapshot`], which has everything that no assertion covers.
 ///
 /// ```
 /// use resilient_runtime::testing::{self, Chaos, Fault};
@@ -37,10 +36,10 @@ pub struct ObservedCalls {
 }
 
 impl ObservedCalls {
-    /// So many calls ended in each of these ways, and none in any other.
+    /// Asserts the number of calls with each outcome; outcomes that are not listed must not occur.
     ///
     /// # Panics
-    /// Where they did not.
+    /// If the outcomes differ.
     #[track_caller]
     pub fn assert_outcomes(&self, expected: impl IntoIterator<Item = (Outcome, u64)>) -> &Self {
         let expected: Vec<_> = expected.into_iter().collect();
@@ -52,20 +51,20 @@ impl ObservedCalls {
         self
     }
 
-    /// The body was run so many times, injected faults among it.
+    /// Asserts the number of attempts, including those with injected faults.
     ///
     /// # Panics
-    /// Where it was not.
+    /// If the number differs.
     #[track_caller]
     pub fn assert_attempts(&self, expected: u64) -> &Self {
         self.check(self.counted.attempts == expected, &format_args!("attempts: {expected}"));
         self
     }
 
-    /// So many of the attempts were retries.
+    /// Asserts the number of attempts that were retries.
     ///
     /// # Panics
-    /// Where they were not.
+    /// If the number differs.
     #[track_caller]
     pub fn assert_retries(&self, expected: u64) -> &Self {
         self.check(self.counted.retries == expected, &format_args!("retries: {expected}"));
@@ -86,7 +85,7 @@ impl Deref for ObservedCalls {
     }
 }
 
-/// All there is to know about them, in one line.
+/// All facts about the calls, in one line.
 impl fmt::Display for ObservedCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { counted, .. } = self;
@@ -104,16 +103,16 @@ impl fmt::Display for ObservedCalls {
     }
 }
 
-/// Numbers of outcomes, those that are not zero.
+/// Formats numbers of outcomes, without those that are zero.
 struct Outcomes<'o>(&'o [(Outcome, u64)]);
 
 impl fmt::Display for Outcomes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told: Vec<_> = self.0.iter().filter(|(_, count)| *count > 0).collect();
-        if told.is_empty() {
+        let shown: Vec<_> = self.0.iter().filter(|(_, count)| *count > 0).collect();
+        if shown.is_empty() {
             return f.write_str("no calls");
         }
-        let told: Vec<_> = told.iter().map(|(outcome, count)| format!("{count} {}", outcome.as_str())).collect();
-        f.write_str(&told.join(", "))
+        let shown: Vec<_> = shown.iter().map(|(outcome, count)| format!("{count} {}", outcome.as_str())).collect();
+        f.write_str(&shown.join(", "))
     }
 }

@@ -1,4 +1,4 @@
-//! Which functions go wrong, and when.
+//! Injects faults into functions by name.
 
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,25 +11,26 @@ use super::names::is_meant;
 use crate::registry::Registry;
 use crate::site::Site;
 
-/// Faults for guarded functions and tools, by script or by chance.
+/// Faults for guarded functions and tools, by script or with a probability.
 ///
-/// The attempts of a function are counted in the order in which they begin. For one seed the n-th of them meets
-/// the same fault in every run, whichever of several concurrent calls it belongs to. Another seed is other
-/// chances; without [`probability`](Fault::probability) and [`latency`](Fault::latency) it makes no difference.
+/// Attempts of a function are counted in the order in which they begin. With the same seed, the n-th attempt meets the
+/// same fault in every run, whichever of several concurrent calls it belongs to. The seed matters only for
+/// [`probability`](Fault::probability) and [`latency`](Fault::latency).
 ///
 /// ```
 /// use resilient_runtime::ErrorKind;
 /// use resilient_runtime::testing::{Chaos, Fault};
 ///
 /// let chaos = Chaos::seeded(7)
-///     // Two errors and an attempt that hangs; then all is well.
+///     // Two errors, then an attempt that hangs; later attempts run normally.
 ///     .on("list_orders", [Fault::error(ErrorKind::Unavailable).times(2), Fault::hang().times(1)])
-///     // One in three is slow, for ever.
+///     // One attempt in three is slow, without an end.
 ///     .on("get_order", [Fault::latency("1s", "5s").probability(0.33)]);
 /// # let _ = chaos;
 /// ```
 ///
-/// Nothing goes wrong before it is given to a lab, and then nowhere else: see [`Lab::inject`](super::Lab::inject).
+/// Faults have no effect until you pass them to a lab, and only affect that lab: see
+/// [`Lab::inject`](super::Lab::inject).
 #[derive(Debug, Default)]
 #[must_use = "nothing goes wrong before `Lab::inject`"]
 pub struct Chaos {
@@ -37,7 +38,7 @@ pub struct Chaos {
     scripts: Vec<Script>,
 }
 
-/// What happens to the functions of one name.
+/// The faults for the functions of one name.
 #[derive(Debug)]
 struct Script {
     of: String,
@@ -46,26 +47,27 @@ struct Script {
 }
 
 impl Chaos {
-    /// No faults, for scripts in which nothing is left to chance: the seed is 0.
+    /// Creates a chaos without faults and with the seed 0, for scripts without random faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No faults, with this seed for those to come.
+    /// Creates a chaos without faults and with this seed.
     pub fn seeded(seed: u64) -> Self {
         Self { seed, ..Self::default() }
     }
 
-    /// Lets the functions of this name meet these faults, in this order: the first takes as many attempts as it
-    /// says, then the next, and after the last one all is well.
+    /// Adds faults for the functions of this name, in this order: the first fault applies to as many attempts as its
+    /// [`times`](Fault::times), then the next one, and attempts after the last fault run normally.
     ///
-    /// The name is that of a tool, the one that a policy gives (`name = ".."`), or the path of a function or the
-    /// end of that: `list`, `api::list`. Where something is called exactly that, nothing else is meant; else the
-    /// attempts of all functions that it fits are counted together. Of several names that fit a function the first
-    /// is asked.
+    /// The name is the name of a tool, the name that a policy sets (`name = ".."`), or the path of a function or the
+    /// end of its path: `list`, `api::list`. If a function has exactly this name, only that function is meant;
+    /// otherwise the attempts of all matching functions are counted together. If several names match a function, the
+    /// first one applies.
     ///
     /// # Panics
-    /// Where a fault is never met: the one before it takes all attempts, or the name has faults already.
+    /// If a fault can never be met because the one before it applies to all attempts, or if the name has faults
+    /// already.
     #[track_caller]
     pub fn on(mut self, name: &str, faults: impl IntoIterator<Item = Fault>) -> Self {
         let is_new = self.scripts.iter().all(|script| script.of != name);
@@ -83,7 +85,7 @@ impl Chaos {
         self
     }
 
-    /// What the attempt meets that begins now.
+    /// Returns the fault of the attempt that begins now.
     fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
         let is_for = |script: &&Script| is_meant(registry, &script.of, site.name(), site.tool());
         let script = self.scripts.iter().find(is_for)?;
@@ -93,18 +95,18 @@ impl Chaos {
             first += u64::from(fault.takes().unwrap_or(u32::MAX));
             fault.takes().is_none() || attempt < first
         })?;
-        fault.meets(script.die(self.seed, attempt))
+        fault.meets(script.random(self.seed, attempt))
     }
 
-    /// The names of which no attempt began.
+    /// Returns the names for which no attempt began.
     fn unmet(&self) -> impl Iterator<Item = String> {
         self.scripts.iter().filter(|script| script.begun.load(Ordering::Relaxed) == 0).map(|script| script.of.clone())
     }
 }
 
 impl Script {
-    /// The die of one attempt: the same for one seed, on every machine.
-    fn die(&self, seed: u64, attempt: u64) -> fastrand::Rng {
+    /// Returns the random numbers of one attempt: the same for the same seed, on every machine.
+    fn random(&self, seed: u64, attempt: u64) -> fastrand::Rng {
         let mut hasher = SipHasher13::new_with_keys(seed, attempt);
         hasher.write(self.of.as_bytes());
         fastrand::Rng::with_seed(hasher.finish())
@@ -118,20 +120,20 @@ pub(crate) struct InForce(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     chaos: Option<Arc<Chaos>>,
-    /// What chaos before it had faults for, and nobody met.
+    /// The names of replaced chaos for which no attempt began.
     unmet: Vec<String>,
-    /// Faults that a function could not answer with.
+    /// Faults that a function cannot return.
     refused: Vec<String>,
 }
 
 impl InForce {
-    /// What the attempt meets that begins now.
+    /// Returns the fault of the attempt that begins now.
     pub(crate) fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
         let chaos = self.lock().chaos.clone();
         chaos?.meets(registry, site)
     }
 
-    /// Takes the place of the chaos before it.
+    /// Replaces the chaos.
     pub(super) fn set(&self, chaos: Chaos) {
         let mut state = self.lock();
         let unmet = state.chaos.iter().flat_map(|chaos| chaos.unmet()).collect::<Vec<_>>();
@@ -139,19 +141,19 @@ impl InForce {
         state.chaos = Some(Arc::new(chaos));
     }
 
-    /// The names that there were faults for, and of which no attempt began meanwhile.
+    /// Returns all names of faults, including replaced ones, for which no attempt began.
     pub(super) fn unmet(&self) -> Vec<String> {
         let state = self.lock();
         let last = state.chaos.iter().flat_map(|chaos| chaos.unmet());
         state.unmet.iter().cloned().chain(last).collect()
     }
 
-    /// Notes a fault that a function cannot answer with.
+    /// Records a fault that a function cannot return.
     pub(crate) fn refuse(&self, why: String) {
         self.lock().refused.push(why);
     }
 
-    /// The first of those faults.
+    /// Returns the first recorded fault that a function cannot return.
     pub(super) fn refused(&self) -> Option<String> {
         self.lock().refused.first().cloned()
     }

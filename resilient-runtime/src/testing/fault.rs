@@ -1,4 +1,4 @@
-//! One thing that goes wrong, and for how many attempts.
+//! A fault, and the attempts that it applies to.
 
 use std::any::Any;
 use std::fmt;
@@ -12,10 +12,10 @@ use tokio::time::{Sleep, sleep};
 use super::duration;
 use crate::ToolError;
 
-/// What attempts meet in the place of their body, or before it.
+/// A fault that replaces or delays the body of an attempt.
 ///
-/// By itself it is met by every attempt that comes to it; [`times`](Self::times) and
-/// [`probability`](Self::probability) say otherwise. See [`Chaos::on`](super::Chaos::on) for what comes after it.
+/// By default it applies to every attempt that reaches it; limit this with [`times`](Self::times) and
+/// [`probability`](Self::probability). For the order of several faults, see [`Chaos::on`](super::Chaos::on).
 #[derive(Debug, Clone)]
 pub struct Fault {
     what: What,
@@ -24,10 +24,10 @@ pub struct Fault {
     probability: f64,
 }
 
-/// What stands in for the body.
+/// The replacement of the body.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
-    /// The body itself.
+    /// Runs the body itself.
     Nothing,
     Error {
         kind: ErrorKind,
@@ -58,7 +58,7 @@ impl fmt::Display for What {
     }
 }
 
-/// Makes errors of a type of the user's.
+/// Creates errors of a user's type.
 #[derive(Clone)]
 pub(crate) struct Make {
     of: &'static str,
@@ -94,10 +94,10 @@ impl Latency {
     }
 }
 
-/// What one attempt meets.
+/// The fault of one attempt.
 pub(crate) struct Met {
     pub(crate) what: What,
-    /// What it waits for before that.
+    /// The delay before the fault.
     pub(crate) latency: Option<Pin<Box<Sleep>>>,
 }
 
@@ -106,11 +106,11 @@ impl Fault {
         Self { what, latency: None, times: None, probability: 1.0 }
     }
 
-    /// The body is not run, and an error of this kind is its answer.
+    /// Creates a fault that returns an error of this kind instead of running the body.
     ///
-    /// It is [`ResilienceError::Injected`](crate::ResilienceError::Injected), made into the function's own
-    /// error by its `From<ResilienceError>`. What that says of itself decides: a `transparent` variant keeps the
-    /// kind. A tool that returns `CallToolResult` has no errors, so there it is an answer with `is_error`.
+    /// The error is [`ResilienceError::Injected`](crate::ResilienceError::Injected), converted to the function's error
+    /// type by its `From<ResilienceError>`. The resulting variant determines the kind; a `transparent` variant keeps
+    /// it. For a tool that returns `CallToolResult`, which has no error type, the fault is a result with `is_error`.
     ///
     /// ```
     /// use resilient_runtime::testing::{self, Chaos, Fault};
@@ -133,11 +133,11 @@ impl Fault {
         Self::new(What::Error { kind, retry_after: None })
     }
 
-    /// The error says after which time the service may be asked again, as a `Retry-After` does: `"5s"`.
+    /// Sets the delay that the error requests before a retry, like a `Retry-After` header: `"5s"`.
     ///
     /// # Panics
-    /// If this is no duration, or the fault is not an [`error`](Self::error). An
-    /// [`own_error`](Self::own_error) has its own field for it.
+    /// If this is not a valid duration, or if the fault is not an [`error`](Self::error). For an
+    /// [`own_error`](Self::own_error), set the field of your error type.
     #[must_use]
     #[track_caller]
     pub fn retry_after(mut self, after: &str) -> Self {
@@ -148,10 +148,10 @@ impl Fault {
         self
     }
 
-    /// The body is not run, and this error of the function's own type is its answer.
+    /// Creates a fault that returns an error of the function's own type instead of running the body.
     ///
-    /// The type has to derive `McpError` and have neither type parameters nor lifetimes. If the function has
-    /// another type of error, the test fails when its lab ends.
+    /// The type must derive `McpError` and have neither type parameters nor lifetimes. If the function has another
+    /// error type, the test fails when its lab ends.
     ///
     /// ```
     /// use resilient_runtime::testing::{self, Chaos, Fault};
@@ -185,22 +185,24 @@ impl Fault {
         Self::new(What::OwnError(Make { of: std::any::type_name::<E>(), make }))
     }
 
-    /// The body is not run, and a `CallToolResult` with `is_error` and this text is its answer: what a tool says
-    /// itself about a failure. It is passed on as it is, never retried, and neutral for the breaker.
+    /// Creates a fault that returns a `CallToolResult` with `is_error` and this text instead of running the body, like
+    /// a tool that reports a failure itself.
     ///
-    /// If the function returns neither `CallToolResult` nor `CallToolResponse`, by itself or in a `Result`, the test
+    /// The result is passed on unchanged, never retried, and neutral for the breaker.
+    ///
+    /// If the function returns neither `CallToolResult` nor `CallToolResponse`, directly or in a `Result`, the test
     /// fails when its lab ends.
     #[must_use]
     pub fn is_error(text: impl Into<String>) -> Self {
         Self::new(What::IsError(text.into()))
     }
 
-    /// What the fault does comes later, by a time between these two, both included: an upstream that takes its time
-    /// and then fails. See [`latency`](Self::latency), after which the body runs.
+    /// Delays the fault by a random time between two bounds, both inclusive, like a slow upstream that then fails. To
+    /// delay the body itself, use [`latency`](Self::latency).
     ///
     /// # Panics
-    /// If one of them is no duration, the second is shorter than the first, the fault has a latency already, or it is
-    /// a [`hang`](Self::hang), which never ends.
+    /// If a bound is not a valid duration, the second is shorter than the first, the fault already has a latency, or it
+    /// is a [`hang`](Self::hang), which never ends.
     #[must_use]
     #[track_caller]
     pub fn after(mut self, at_least: &str, at_most: &str) -> Self {
@@ -210,34 +212,34 @@ impl Fault {
         self
     }
 
-    /// The body begins later, by a time between these two, both included: `"250ms"`, `"2s"`. Twice the same is
-    /// exactly that. What is cut off meanwhile never ran.
+    /// Creates a fault that delays the body by a random time between two bounds, both inclusive: `"250ms"`, `"2s"`.
+    /// Equal bounds are an exact delay. If the attempt ends during the delay, the body does not run.
     ///
     /// # Panics
-    /// Where one of them is no duration, or the second is shorter than the first.
+    /// If a bound is not a valid duration, or the second is shorter than the first.
     #[must_use]
     #[track_caller]
     pub fn latency(at_least: &str, at_most: &str) -> Self {
         Self { latency: Some(Latency::new(at_least, at_most)), ..Self::new(What::Nothing) }
     }
 
-    /// The body is not run, and nothing ever answers: the attempt ends by its timeout, by the call's, or because
-    /// it is cancelled.
+    /// Creates a fault that never completes instead of running the body. The attempt ends by its timeout, by the call's
+    /// timeout, or by cancellation.
     #[must_use]
     pub const fn hang() -> Self {
         Self::new(What::Hang)
     }
 
-    /// The body is not run, and the attempt panics.
+    /// Creates a fault that panics instead of running the body.
     #[must_use]
     pub const fn panic() -> Self {
         Self::new(What::Panic)
     }
 
-    /// Only so many attempts come to it, and the ones after them to the next fault of the list, or to none.
+    /// Limits the fault to this number of attempts. Later attempts meet the next fault of the list, or none.
     ///
     /// # Panics
-    /// Where it is none at all.
+    /// If `times` is 0.
     #[must_use]
     #[track_caller]
     pub const fn times(mut self, times: u32) -> Self {
@@ -246,10 +248,11 @@ impl Fault {
         self
     }
 
-    /// Only this share of the attempts that come to it meets it, `0.0` to `1.0`; the seed decides which.
+    /// Applies the fault only to this share of the attempts that reach it, `0.0` to `1.0`. The seed determines which
+    /// ones.
     ///
     /// # Panics
-    /// Where it is not between 0 and 1.
+    /// If the share is not between 0 and 1.
     #[must_use]
     #[track_caller]
     pub fn probability(mut self, share: f64) -> Self {
@@ -258,17 +261,19 @@ impl Fault {
         self
     }
 
-    /// How many attempts come to it; `None`: all there are.
+    /// Returns the number of attempts that the fault applies to, or `None` for all.
     pub(super) const fn takes(&self) -> Option<u32> {
         self.times
     }
 
-    /// What an attempt meets that comes to it, by a die of its own.
-    pub(super) fn meets(&self, mut die: fastrand::Rng) -> Option<Met> {
-        let is_met = die.f64() < self.probability;
+    /// Returns the fault for an attempt, depending on its random numbers.
+    pub(super) fn meets(&self, mut random: fastrand::Rng) -> Option<Met> {
+        let is_met = random.f64() < self.probability;
         is_met.then(|| Met {
             what: self.what.clone(),
-            latency: self.latency.map(|Latency { least, spread }| Box::pin(sleep(least + spread.mul_f64(die.f64())))),
+            latency: self
+                .latency
+                .map(|Latency { least, spread }| Box::pin(sleep(least + spread.mul_f64(random.f64())))),
         })
     }
 }

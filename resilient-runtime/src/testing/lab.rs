@@ -1,4 +1,4 @@
-//! A registry of a test's own, and the runtime that everything in it runs on.
+//! A test's registry and the runtime with a paused clock that it runs on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +12,31 @@ use crate::clock::{CAN_BE_PAUSED, Moment};
 use crate::context::Principal;
 use crate::registry::Registry;
 
-/// No test waits for longer, on the paused clock.
+/// The longest that a test may wait, on the paused clock.
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What a test does things in, and asks afterwards what happened. See [`run`].
+/// The environment of a test: it injects faults and returns what was recorded. See [`run`].
 #[derive(Debug)]
 pub struct Lab {
     registry: Arc<Registry>,
-    /// When it began, on its own clock.
+    /// When the lab started, on the paused clock.
     began: Moment,
 }
 
-/// Runs a test in a lab of its own, and gives what it returns.
+/// Runs a test in a new lab and returns its output.
 ///
-/// The future runs on a new single-threaded tokio runtime whose clock is paused: where everything waits for a
-/// timer, the clock jumps to it. A retry after 30 s takes no time and is 30 s long. What waits for another thread
-/// or for the network is not a timer: while a test waits for that, the clock jumps to the next timeout
-/// (`spawn_blocking` excepted: meanwhile the clock stands still). So serve in memory what a test talks to.
+/// The future runs on a new single-threaded tokio runtime whose clock is paused: if all tasks wait for timers, the
+/// clock jumps to the next one. A retry after 30 s takes no real time and 30 s on the paused clock. Other threads and
+/// the network are not timers: while a test waits for them, the clock jumps to the next timeout (except for
+/// `spawn_blocking`, during which the clock stands still). Therefore use in-memory transports and servers.
 ///
-/// All that runs on the test's thread has the lab's registry, spawned tasks among it: statistics, breakers, limits,
-/// last good answers and faults are those of this test, while others run in other threads. A `static Breaker`
-/// belongs to the code, and tests share it; a thread that the test starts is outside, and so is what
-/// `spawn_blocking` runs.
+/// Everything on the test's thread, including spawned tasks, uses the lab's registry: statistics, breakers, limits,
+/// last good responses and faults belong to this test, even if other tests run in other threads. A `static Breaker`
+/// belongs to the code and is shared by all tests. Threads that the test starts and `spawn_blocking` are outside the
+/// lab.
 ///
-/// The random numbers of `fastrand` on this thread begin with the same seed, and go on afterwards as before: a test
-/// takes the same time in every run, and its correlation ids are the same.
+/// The random numbers of `fastrand` on this thread start with the same seed in every run, and continue afterwards as
+/// before. So a test takes the same time and has the same correlation ids in every run.
 ///
 /// ```
 /// use resilient_runtime::{ResilienceError, resilient, testing};
@@ -48,7 +48,7 @@ pub struct Lab {
 ///
 /// # fn main() {
 /// testing::run(async |lab| {
-///     let call = lab.timed(never()).await; // at once
+///     let call = lab.timed(never()).await; // takes no real time
 ///     call.assert_took("30s");
 ///     assert!(call.answer.is_err());
 /// });
@@ -56,11 +56,11 @@ pub struct Lab {
 /// ```
 ///
 /// # Panics
-/// Where the test does. Where it is called within a runtime: it belongs in a plain `#[test]`. Where the test
-/// waits for something that never comes, which shows as a year on the paused clock. Where there were faults for a
-/// name that no guarded tool of the lab has, nor any guarded function that was called, or a fault that a function
-/// cannot answer with. Where the settings of two functions contradict each other, or those of a function break a rule,
-/// unless a report at start has said so.
+/// If the test panics. If it is called within a runtime: use a plain `#[test]`. If the test waits for an event that
+/// never occurs, which is detected after a year on the paused clock. If there were faults for a name that neither a
+/// guarded tool of the lab nor a called guarded function has, or a fault that a function cannot return. If the settings
+/// of two functions contradict each other, or those of one function break a rule, unless a report at start contained
+/// the problem.
 #[track_caller]
 pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
     const { assert!(CAN_BE_PAUSED) }
@@ -77,7 +77,7 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
     let delays = SameDelays::draw();
     let ended = Arc::clone(&lab.registry).on_this_thread(|| {
         let ended = runtime.block_on(async { timeout(A_YEAR, test(&lab)).await });
-        // Here, so that what is dropped with it is still this test's.
+        // Drop the runtime here, so that everything dropped with it belongs to this test too.
         drop(runtime);
         ended
     });
@@ -92,37 +92,38 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
 }
 
 impl Lab {
-    /// Lets attempts go wrong that begin from now on, in place of what was injected before.
-    /// `Chaos::new()` ends all faults. Names that nobody has are told when the test has [`run`].
+    /// Injects faults into attempts that begin from now on, replacing earlier faults. `Chaos::new()` ends all faults.
+    /// Names that match no function are reported at the end of [`run`].
     pub fn inject(&self, chaos: Chaos) {
         self.registry.chaos.set(chaos);
     }
 
-    /// A caller, in whose name the test calls guarded functions: with a principal, a correlation id and a deadline, and
-    /// with a call that can be cancelled.
+    /// Creates a caller, with which the test can call guarded functions with a principal, a correlation id and a
+    /// deadline, and cancel calls.
     pub fn caller(&self) -> Caller {
         Caller::new()
     }
 
-    /// The tool calls that a client makes over MCP come from this principal from now on, as if a layer of the server
-    /// had put it into the request's extensions; `None`: from whom the server finds out by itself.
+    /// Sets the principal of tool calls over MCP from now on, as if a layer of the server had put it into the request's
+    /// extensions. With `None`, the server determines the principal itself.
     pub fn set_principal(&self, principal: Option<&str>) {
         self.registry.callers.pretend(principal.map(Principal::new));
     }
 
-    /// The lab's registry: all that was counted in it, and where settings at start may hold
-    /// (`Resilience::start_with`).
+    /// Returns the lab's registry, with all its statistics. Pass it to `Resilience::start_with` to apply settings in
+    /// the lab.
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
-    /// What became so far of the calls of a tool or another guarded function. Names are those of
-    /// [`Chaos::on`]; a tool's is known once its router was built in the lab, which serving it does and
-    /// `Server::tool_router()`, any other once it was called.
+    /// Returns the statistics so far of a tool or another guarded function.
+    ///
+    /// For names, see [`Chaos::on`]. A tool is known once its router was built in the lab, by serving it or by
+    /// `Server::tool_router()`; any other function once it was called.
     ///
     /// # Panics
-    /// Where no function of that name is known, or several are.
+    /// If no known function matches the name, or several do.
     #[must_use]
     #[track_caller]
     pub fn calls(&self, name: &str) -> ObservedCalls {
@@ -132,11 +133,11 @@ impl Lab {
         ObservedCalls { name, counted }
     }
 
-    /// The policy of a tool or another guarded function, as it holds in this lab: as the code and
-    /// `resilient.toml` have it, with the settings that were started with its [`registry`](Self::registry).
+    /// Returns the effective policy of a tool or another guarded function in this lab: from the code and
+    /// `resilient.toml`, with the settings that were started with its [`registry`](Self::registry).
     ///
     /// # Panics
-    /// Where no function of that name is known, or several are; see [`calls`](Self::calls).
+    /// If no known function matches the name, or several do; see [`calls`](Self::calls).
     #[must_use]
     #[track_caller]
     pub fn policy(&self, name: &str) -> ObservedPolicy {
@@ -153,11 +154,11 @@ impl Lab {
         }
     }
 
-    /// A breaker, where it stands now. Where its policy has a `key` it is that of calls without one;
-    /// [`Registry::breakers`] has the others.
+    /// Returns a snapshot of a breaker. If its policy has a `key`, it is the breaker of calls without a key; for the
+    /// others, see [`Registry::breakers`].
     ///
     /// # Panics
-    /// Where no guarded function that is known to this lab has a breaker of that name; see [`calls`](Self::calls).
+    /// If no guarded function that is known to this lab has a breaker of that name; see [`calls`](Self::calls).
     #[must_use]
     #[track_caller]
     pub fn breaker(&self, name: &str) -> ObservedBreaker {
@@ -170,9 +171,9 @@ impl Lab {
         panic!("no guarded function that is known to this lab has a breaker `{name}`{instead}")
     }
 
-    /// Runs a future, and says how long it took on the paused clock.
+    /// Runs a future and measures how long it takes on the paused clock.
     ///
-    /// Dropping it drops the future within.
+    /// Dropping the returned future drops `future`.
     pub async fn timed<T>(&self, future: impl Future<Output = T>) -> Timed<T> {
         let started = Instant::now();
         let answer = future.await;
@@ -187,8 +188,8 @@ impl Lab {
         }
     }
 
-    /// Without this a fault for a name that is misspelt would be a test of nothing, and settings that contradict each
-    /// other would be a line of the log.
+    /// Panics about mistakes that would otherwise go unnoticed: faults for misspelt names, which would test nothing,
+    /// and contradicting settings, which would only be logged.
     #[track_caller]
     fn check(&self) {
         if let Some(why) = self.registry.chaos.refused() {
@@ -202,7 +203,8 @@ impl Lab {
     }
 }
 
-/// Draws the random numbers of this thread from the same seed in every run, until it is dropped.
+/// Seeds the random numbers of this thread with the same value in every run, and restores the previous seed when
+/// dropped.
 struct SameDelays {
     before: u64,
 }

@@ -1,9 +1,9 @@
-//! Tests of your own policies: faults on purpose, a clock that does not wait, assertions about what came of it.
+//! Tests for your own policies: injected faults, a paused clock, and assertions about the results.
 //!
-//! [`run`] gives a test a [`Lab`]: a registry of its own on a runtime whose clock is paused. There [`Chaos`]
-//! lets guarded functions and tools go wrong by script, at the place of their body, so that retry, breaker,
-//! timeouts and fallback do what they would do if the service behind them had. Then the lab is asked what
-//! happened.
+//! [`run`] gives a test a [`Lab`]: a separate registry on a runtime whose clock is paused. In the lab, [`Chaos`]
+//! injects faults into guarded functions and tools in place of their bodies. Retry, breaker, timeouts and fallback
+//! react as they would to a real failure of the service. Afterwards the test makes assertions about what the lab
+//! recorded.
 //!
 //! ```
 //! use resilient_runtime::testing::{self, Chaos, Fault};
@@ -11,7 +11,7 @@
 //!
 //! #[resilient(retry = 3, breaker = "shop", read_only)]
 //! async fn count_orders() -> Result<u32, ResilienceError> {
-//!     Ok(7) // here: whatever the shop says
+//!     Ok(7) // in reality, a request to the shop
 //! }
 //!
 //! # fn main() {
@@ -20,7 +20,7 @@
 //!
 //!     let call = lab.timed(count_orders()).await;
 //!     assert_eq!(call.answer, Ok(7));
-//!     call.assert_took_between("1.5s", "3s"); // delays of 1 s and 2 s, each 50 to 100 % of it
+//!     call.assert_took_between("1.5s", "3s"); // delays of 1 s and 2 s, each with a jitter of 50 to 100 %
 //!     lab.calls("count_orders").assert_outcomes([(Outcome::Ok, 1)]).assert_retries(2);
 //!     lab.breaker("shop").assert_closed();
 //! });
@@ -29,24 +29,24 @@
 //!
 //! # The feature
 //!
-//! All of this is there with the feature `testing` alone, which belongs in the `dev-dependencies`:
+//! This module exists only with the feature `testing`, which belongs in the `dev-dependencies`:
 //!
 //! ```toml
 //! [dev-dependencies]
 //! resilient-runtime = { version = "0.1", features = ["testing"] }
 //! ```
 //!
-//! There cargo switches it on for tests, examples and benches, and not for the server that is built without
-//! them. In such builds every attempt asks whether it is to fail, and as tokio's feature `test-util` comes along,
-//! a call reads tokio's clock instead of the processor's. Without the feature no code of it is in the program.
-//! A package of a workspace that has it among its `dependencies` switches it on for all that are built together
-//! with it: then build the server by its name (`cargo build -p server`). So does a workspace with `resolver = "1"`,
-//! which is what a `Cargo.toml` without packages has where it names none. Where your dependency has
-//! `default-features = false`, the dev-dependency needs it too.
+//! There, cargo enables it for tests, examples and benches, but not for a server that is built without them. In builds
+//! with the feature, every attempt checks for an injected fault, and calls read tokio's clock instead of the
+//! processor's, because tokio's feature `test-util` is enabled too. Without the feature, none of this code is in the
+//! binary. If a package of a workspace has the feature in its `dependencies`, cargo enables it for all packages that
+//! are built together with it; in this case, build the server by its name (`cargo build -p server`). The same applies
+//! to workspaces with `resolver = "1"`, which is the default of a `Cargo.toml` without a package. If your dependency
+//! has `default-features = false`, so must the dev-dependency.
 //!
-//! What to test, and how a test speaks MCP, is on the page [`guide::testing`](crate::guide::testing).
+//! For what to test, and for tests over MCP, see [`guide::testing`](crate::guide::testing).
 
-#![allow(clippy::must_use_candidate, reason = "an assertion is called for what it refuses")]
+#![allow(clippy::must_use_candidate, reason = "assertions are called for their panics")]
 
 mod breaker;
 mod caller;
@@ -73,7 +73,7 @@ use std::time::Duration;
 
 use resilient_policy::parse_duration;
 
-/// A duration as attributes write it, or none at all.
+/// Parses a duration in the syntax of the attributes, or zero.
 #[track_caller]
 fn duration(text: &str) -> Duration {
     if matches!(text.trim(), "0s" | "0ms") {

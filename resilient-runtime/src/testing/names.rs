@@ -1,4 +1,4 @@
-//! Which guarded function a test means by a name.
+//! Resolves the names of guarded functions in tests.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use resilient_policy::one_of;
 
 use crate::registry::Registry;
 
-/// Whether faults of this name are for the function that is counted as `name`, and served as `tool` if it is one.
+/// Returns whether faults for the name `wanted` apply to the function with the name `name`, and the name `tool` if it
+/// is a tool.
 pub(super) fn is_meant(registry: &Registry, wanted: &str, name: &str, tool: Option<&str>) -> bool {
     let is_anybody = || Known::guarded(registry).0.iter().any(|(name, tool)| is_exactly(wanted, name, *tool));
     is_exactly(wanted, name, tool) || fits(wanted, name, tool) && !is_anybody()
@@ -20,11 +21,11 @@ fn is_exactly(wanted: &str, name: &str, tool: Option<&str>) -> bool {
     name == wanted || tool == Some(wanted)
 }
 
-/// The functions that a registry knows, by the name under which they are counted; some are tools of another name.
+/// The functions that a registry knows, by their name in the statistics, with the name of the tool if it differs.
 struct Known(BTreeMap<String, Option<&'static str>>);
 
 impl Known {
-    /// All that are counted: tools that have the hook alone, too.
+    /// All functions with statistics, including tools that only have the hook.
     fn in_registry(registry: &Registry) -> Self {
         let counted = registry.tools().into_iter().chain(registry.functions());
         let mut known: BTreeMap<_, _> = counted.map(|(name, _)| (name.to_string(), None)).collect();
@@ -32,12 +33,12 @@ impl Known {
         Self(known)
     }
 
-    /// Those that have a policy.
+    /// The functions that have a policy.
     fn guarded(registry: &Registry) -> Self {
         Self(registry.policies().iter().map(|policy| (policy.name.to_owned(), policy.tool)).collect())
     }
 
-    /// What is meant by this name; where something is called exactly that, nothing else.
+    /// Returns the functions that match this name, or only those that have exactly this name if there are any.
     fn find(&self, wanted: &str) -> Vec<&str> {
         let by = |is_meant: fn(&str, &str, Option<&str>) -> bool| -> Vec<&str> {
             let meant = self.0.iter().filter(|(name, tool)| is_meant(wanted, name, **tool));
@@ -52,7 +53,7 @@ impl Known {
     }
 }
 
-/// The name under which the function is counted that this one means, or what to tell whoever asks.
+/// Resolves a name to the function's name in the statistics, or returns an error message.
 pub(super) fn resolve(registry: &Registry, wanted: &str) -> Result<String, String> {
     let known = Known::in_registry(registry);
     match known.find(wanted)[..] {
@@ -66,7 +67,7 @@ pub(super) fn resolve(registry: &Registry, wanted: &str) -> Result<String, Strin
     }
 }
 
-/// Says of the names of faults that nobody met which of them nobody has.
+/// Returns an error message if a name of unmet faults matches no function.
 pub(super) fn unknown(registry: &Registry, unmet: &[String]) -> Option<String> {
     let known = Known::guarded(registry);
     let nobody = unmet.iter().find(|wanted| known.find(wanted).is_empty())?;
@@ -74,7 +75,7 @@ pub(super) fn unknown(registry: &Registry, unmet: &[String]) -> Option<String> {
     Some(format!("there are faults for `{nobody}`, and no guarded function of that name was called{instead}"))
 }
 
-/// What may have been meant.
+/// Suggests another name.
 fn instead(wanted: &str, known: &Known) -> String {
     let names = known.names();
     if names.is_empty() { "; none is".to_owned() } else { one_of(wanted, &names) }

@@ -1,4 +1,4 @@
-//! The policy that holds.
+//! Assertions about an effective policy.
 
 use std::ops::Deref;
 
@@ -7,9 +7,9 @@ use resilient_policy::{Source, format_duration};
 use super::duration;
 use crate::registry::PolicyDescriptor;
 
-/// The policy of one function, as it holds in the lab. See [`Lab::policy`](super::Lab::policy).
+/// The effective policy of one function in the lab. See [`Lab::policy`](super::Lab::policy).
 ///
-/// Whatever has no assertion here is in the [`PolicyDescriptor`] that this is at bottom.
+/// It dereferences to [`PolicyDescriptor`], which has everything that no assertion covers.
 ///
 /// ```
 /// use resilient_runtime::{ResilienceError, resilient, testing};
@@ -21,7 +21,7 @@ use crate::registry::PolicyDescriptor;
 ///
 /// # fn main() {
 /// testing::run(async |lab| {
-///     ask().await.unwrap(); // a function that is no tool is known once it was called
+///     ask().await.unwrap(); // a function that is not a tool is known after its first call
 ///
 ///     let policy = lab.policy("ask");
 ///     policy.assert_timeout("30s").assert_attempt_timeout("10s").assert_retries(3).assert_breaker("shop");
@@ -33,52 +33,52 @@ use crate::registry::PolicyDescriptor;
 pub struct ObservedPolicy(pub(super) PolicyDescriptor);
 
 impl ObservedPolicy {
-    /// The limit of the whole guarded part: queueing, attempts and the delays between them.
+    /// Asserts the timeout of the whole guarded part: queueing, attempts and the delays between them.
     ///
     /// # Panics
-    /// Where it is another, and where this is no duration.
+    /// If the timeout differs, or if `expected` is not a valid duration.
     #[track_caller]
     pub fn assert_timeout(&self, expected: &str) -> &Self {
         let found = self.0.policy.timeout;
         self.check(found == duration(expected), "a timeout of", expected, &format_duration(found))
     }
 
-    /// The limit of one attempt, whether it was set or comes along with `retry`.
+    /// Asserts the timeout of one attempt, whether it was set or follows from `retry`.
     ///
     /// # Panics
-    /// Where it is another or none, and where this is no duration.
+    /// If the timeout differs or there is none, or if `expected` is not a valid duration.
     #[track_caller]
     pub fn assert_attempt_timeout(&self, expected: &str) -> &Self {
         let found = self.0.policy.attempt_limit();
-        let told = found.map_or("none".to_owned(), format_duration);
-        self.check(found == Some(duration(expected)), "an attempt timeout of", expected, &told)
+        let shown = found.map_or("none".to_owned(), format_duration);
+        self.check(found == Some(duration(expected)), "an attempt timeout of", expected, &shown)
     }
 
-    /// How many retries there can be after the first attempt.
+    /// Asserts the maximum number of retries after the first attempt.
     ///
     /// # Panics
-    /// Where there can be more or fewer.
+    /// If the number differs.
     #[track_caller]
     pub fn assert_retries(&self, expected: u32) -> &Self {
         let found = self.0.policy.retries();
         self.check(found == expected, "retries:", &expected.to_string(), &found.to_string())
     }
 
-    /// The name of the breaker.
+    /// Asserts the name of the breaker.
     ///
     /// # Panics
-    /// Where it has another name, or there is none.
+    /// If the name differs, or if there is no breaker.
     #[track_caller]
     pub fn assert_breaker(&self, expected: &str) -> &Self {
         let found = self.0.breaker_name;
-        let told = found.map_or("none".to_owned(), |name| format!("`{name}`"));
-        self.check(found == Some(expected), "the breaker", &format!("`{expected}`"), &told)
+        let shown = found.map_or("none".to_owned(), |name| format!("`{name}`"));
+        self.check(found == Some(expected), "the breaker", &format!("`{expected}`"), &shown)
     }
 
-    /// What answers instead, in this order.
+    /// Asserts the fallback sources, in their order.
     ///
     /// # Panics
-    /// Where something else does.
+    /// If the sources differ.
     #[track_caller]
     pub fn assert_fallback(&self, expected: &[Source]) -> &Self {
         let found = self.0.policy.fallback;

@@ -1,4 +1,4 @@
-//! How long something took.
+//! The measured duration of a future.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use resilient_policy::format_duration;
 
 use super::duration;
 
-/// An answer, and how long it took on the paused clock. See [`Lab::timed`](super::Lab::timed).
+/// The output of a future, and how long it took on the paused clock. See [`Lab::timed`](super::Lab::timed).
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,17 +22,17 @@ use super::duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timed<T> {
-    /// The answer.
+    /// The output of the future.
     pub answer: T,
     /// How long it took.
     pub took: Duration,
 }
 
 impl<T> Timed<T> {
-    /// It took this long, to the millisecond: `"30s"`, and `"0s"` for at once.
+    /// Asserts the duration to the millisecond: `"30s"`, or `"0s"` for no time.
     ///
     /// # Panics
-    /// Where it did not, and where this is no duration.
+    /// If the duration differs, or if `expected` is not a valid duration.
     #[track_caller]
     pub fn assert_took(&self, expected: &str) -> &Self {
         let (took, is_right) = (self.took, self.took.as_millis() == duration(expected).as_millis());
@@ -40,10 +40,10 @@ impl<T> Timed<T> {
         self
     }
 
-    /// It took a time between these two, both included: what a retry with jitter does.
+    /// Asserts that the duration is between two bounds, both inclusive. Use it for retries with jitter.
     ///
     /// # Panics
-    /// Where it did not, and where one of them is no duration.
+    /// If the duration is outside the bounds, or if a bound is not a valid duration.
     #[track_caller]
     pub fn assert_took_between(&self, at_least: &str, at_most: &str) -> &Self {
         let (took, expected) = (self.took, duration(at_least)..=duration(at_most));

@@ -1,4 +1,4 @@
-//! Where each breaker stands, and how it came there.
+//! The state and history of each breaker, for operators.
 
 use std::cmp::Reverse;
 
@@ -8,109 +8,111 @@ use crate::breaker::{BreakerSeries, BreakerSnapshot, BreakerState, Transition};
 use crate::clock::{saturating_millis, unix_millis};
 use crate::registry::Registry;
 
-/// How many of the last transitions are shown.
+/// The maximum number of transitions that are shown.
 const TRANSITIONS: usize = 20;
 
 /// The circuit breakers of this server.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 pub(crate) struct Breakers {
-    /// One for each name.
-    breakers: Vec<Shown>,
+    /// One entry for each breaker name.
+    breakers: Vec<BreakerEntry>,
 }
 
-/// The circuit breakers of one name: one, or one for each key, whose counts are added up.
+/// The circuit breaker of one name, or all breakers of its partition keys with their counts added up.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct Shown {
-    /// The dependency that it stands for.
+struct BreakerEntry {
+    /// The name of the breaker, usually of the dependency it protects.
     breaker: &'static str,
-    /// `closed`: calls go through. `open`: they are rejected. `half_open`: a few probe whether it is well again. `isolated`: rejected until an operator says otherwise. Of several keys it is that of the one that stands worst.
+    /// `closed`: calls are admitted. `open`: calls are rejected. `half_open`: a few calls probe whether the dependency
+    /// has recovered. `isolated`: calls are rejected until an operator changes the state. With several partition keys,
+    /// the state of the worst one.
     state: &'static str,
-    /// How long it still rejects.
+    /// The remaining time for which calls are rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    /// Failures in a row, while it is closed.
+    /// The number of failures in a row, while the breaker is closed.
     consecutive_failures: u32,
-    /// What its window holds, while it is closed and has one.
+    /// The contents of the breaker's window, while it is closed and has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<Window>,
-    /// Since when it stands where it stands, if it has ever moved.
+    /// When the last transition to the current state occurred, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     since_unix_ms: Option<u64>,
-    /// How many keys stand where, if there are any.
+    /// The number of partition keys in each state, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    keys: Option<Keys>,
-    /// Probes that are running.
+    keys: Option<KeyStates>,
+    /// The number of running probes.
     probes: u32,
-    /// Results that were successes.
+    /// The number of results that were successes.
     successes: u64,
-    /// Results that were failures.
+    /// The number of results that were failures.
     failures: u64,
-    /// Results that said nothing about the dependency.
+    /// The number of neutral results, which say nothing about the dependency.
     neutral: u64,
-    /// Calls that were not let through.
+    /// The number of rejected calls.
     rejected: u64,
-    /// Results that came too late to matter.
+    /// The number of results that arrived too late to count.
     stale: u64,
-    /// When the last failure was.
+    /// When the last failure occurred.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_failure_unix_ms: Option<u64>,
     /// The last transitions, newest first.
-    transitions: Vec<Moved>,
+    transitions: Vec<TransitionEntry>,
 }
 
-/// How many keys stand where.
+/// The number of partition keys in each state.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct Keys {
-    /// Calls go through.
+struct KeyStates {
+    /// Calls are admitted.
     closed: usize,
-    /// A few calls probe, or the next one will.
+    /// A few calls are probes, or the next call will be one.
     half_open: usize,
     /// Calls are rejected.
     open: usize,
-    /// Calls are rejected until an operator says otherwise.
+    /// Calls are rejected until an operator changes the state.
     isolated: usize,
 }
 
-/// The results by which a breaker decides.
+/// The results that the breaker bases its decision on.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 struct Window {
-    /// All of them.
+    /// The number of all results.
     results: u32,
-    /// Those that were failures.
+    /// The number of failures.
     failures: u32,
-    /// Those that were slow.
+    /// The number of slow results.
     slow: u32,
 }
 
-/// One transition.
+/// One transition of a breaker.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct Moved {
-    /// Where it stood.
+struct TransitionEntry {
+    /// The state before.
     from: &'static str,
-    /// Where it went.
+    /// The state after.
     to: &'static str,
-    /// Why.
+    /// The reason for the transition.
     reason: &'static str,
-    /// When.
+    /// When it occurred.
     at_unix_ms: u64,
 }
 
 impl Breakers {
     pub(crate) fn of(registry: &Registry) -> Self {
         let all = registry.read_breakers(|_| true);
-        Self { breakers: all.chunk_by(|a, b| a.name == b.name).filter_map(Shown::of).collect() }
+        Self { breakers: all.chunk_by(|a, b| a.name == b.name).filter_map(BreakerEntry::of).collect() }
     }
 }
 
-impl Shown {
-    /// Those of one name, that of no key first.
+impl BreakerEntry {
+    /// Merges the breakers of one name, of which the one without a partition key comes first.
     fn of(all: &[BreakerSnapshot]) -> Option<Self> {
-        // A key whose open period is over rejects nobody, and may never be asked for again.
+        // A key whose open period is over rejects no calls, and may never be used again.
         let standing = all.iter().rev().filter(|it| !(it.of_key && it.is_over()));
         let worst = standing.max_by_key(|it| (BreakerSeries::rank(it.state), it.remaining, it.consecutive_failures))?;
         let sum = |count: fn(&BreakerSnapshot) -> u64| all.iter().map(count).sum();
@@ -124,7 +126,7 @@ impl Shown {
             consecutive_failures: worst.consecutive_failures,
             window: worst.window.map(|(results, failures, slow)| Window { results, failures, slow }),
             since_unix_ms: worst.since.map(unix_millis),
-            keys: Keys::of(all),
+            keys: KeyStates::of(all),
             probes: all.iter().map(|it| it.probes).sum(),
             successes: sum(|it| it.successes),
             failures: sum(|it| it.failures),
@@ -132,12 +134,12 @@ impl Shown {
             rejected: sum(|it| it.rejected),
             stale: sum(|it| it.stale),
             last_failure_unix_ms: all.iter().filter_map(|it| it.last_failure).max().map(unix_millis),
-            transitions: moves.into_iter().take(TRANSITIONS).map(Moved::from).collect(),
+            transitions: moves.into_iter().take(TRANSITIONS).map(TransitionEntry::from).collect(),
         })
     }
 }
 
-impl Keys {
+impl KeyStates {
     fn of(all: &[BreakerSnapshot]) -> Option<Self> {
         let mut keys = Self::default();
         for it in all.iter().filter(|it| it.of_key) {
@@ -152,7 +154,7 @@ impl Keys {
     }
 }
 
-impl From<&Transition> for Moved {
+impl From<&Transition> for TransitionEntry {
     fn from(moved: &Transition) -> Self {
         Self {
             from: moved.from.as_str(),

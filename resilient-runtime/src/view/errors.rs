@@ -1,4 +1,4 @@
-//! The last errors, as clients could read them: nobody is told whose they were.
+//! The last errors, with the texts that clients could read and without the callers' identities.
 
 use serde::Serialize;
 
@@ -10,52 +10,53 @@ use crate::statistics::{ErrorGroup, RecentError};
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 pub(crate) struct Errors {
-    /// All that there have been since the start, by tool and code; those with the latest one first.
+    /// All errors since the start, by tool and code; the group with the latest error comes first.
     groups: Vec<Group>,
-    /// The last ones, newest first.
-    errors: Vec<Shown>,
+    /// The last errors, newest first.
+    errors: Vec<ErrorEntry>,
 }
 
 /// The errors of one tool with one code.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 struct Group {
-    /// The tool.
+    /// The name of the tool.
     tool: String,
-    /// The code.
+    /// The code of the errors.
     code: String,
-    /// The class of the error.
+    /// The kind of the errors.
     kind: &'static str,
-    /// How many there have been.
+    /// The number of errors.
     count: u64,
-    /// When the first one was.
+    /// When the first error occurred.
     first_unix_ms: u64,
-    /// When the last one was.
+    /// When the last error occurred.
     last_unix_ms: u64,
 }
 
 /// One error.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct Shown {
-    /// When it was.
+struct ErrorEntry {
+    /// When it occurred.
     at_unix_ms: u64,
-    /// The id under which the log has the rest.
+    /// The correlation id, under which the log contains the rest.
     correlation_id: String,
-    /// The tool.
+    /// The name of the tool.
     tool: String,
-    /// The code.
+    /// The code of the error.
     code: String,
-    /// The class of the error.
+    /// The kind of the error.
     kind: &'static str,
-    /// What the client was told.
+    /// The text that the client received.
     text: String,
-    /// How often the tool had been run.
+    /// The number of attempts of the call.
     attempts: u32,
 }
 
 impl Errors {
-    /// Of one tool or of all; of single errors at most so many, and only those that may be shown.
+    /// Returns the errors of one tool or of all: all groups, and at most `most` single errors that `may_be_shown`
+    /// accepts.
     pub(crate) fn of(
         registry: &Registry,
         tool: Option<&str>,
@@ -67,7 +68,7 @@ impl Errors {
         let errors = registry.recent_errors().into_iter().filter(|error| is_asked_for(&error.tool));
         Self {
             groups: groups.map(Group::from).collect(),
-            errors: errors.filter(may_be_shown).take(most).map(Shown::from).collect(),
+            errors: errors.filter(may_be_shown).take(most).map(ErrorEntry::from).collect(),
         }
     }
 }
@@ -85,7 +86,7 @@ impl From<ErrorGroup> for Group {
     }
 }
 
-impl From<RecentError> for Shown {
+impl From<RecentError> for ErrorEntry {
     fn from(error: RecentError) -> Self {
         Self {
             at_unix_ms: unix_millis(error.at),

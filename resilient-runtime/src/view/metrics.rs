@@ -1,4 +1,4 @@
-//! What each tool has counted, in short.
+//! A summary of the statistics of each tool.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,47 +9,47 @@ use super::ms;
 use crate::registry::Registry;
 use crate::statistics::{HistogramSnapshot, Outcome, ToolSnapshot};
 
-/// What has been counted since the start of this server.
+/// The statistics of this server since its start.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 pub(crate) struct Metrics {
-    /// Of each tool.
-    tools: Vec<Counted>,
-    /// Of each guarded function that is no tool.
-    functions: Vec<Counted>,
+    /// The statistics of each tool.
+    tools: Vec<ToolMetrics>,
+    /// The statistics of each guarded function that is not a tool.
+    functions: Vec<ToolMetrics>,
 }
 
-/// What has been counted of one tool.
+/// The statistics of one tool.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct Counted {
-    /// Its name.
+struct ToolMetrics {
+    /// The name of the tool.
     name: String,
-    /// Calls that have ended.
+    /// The number of calls that have ended.
     calls: u64,
-    /// The same, by how they ended.
+    /// The same number by outcome.
     outcomes: BTreeMap<&'static str, u64>,
-    /// Calls that failed, of those that ran, in per cent. Callers' mistakes, cancelled calls and calls
-    /// that a guard rejected are not failures.
+    /// The percentage of failed calls among those that ran. Callers' mistakes, cancelled calls and calls that a guard
+    /// rejected are not failures.
     failure_rate_percent: f64,
-    /// Calls that are running.
+    /// The number of running calls.
     in_flight: u64,
-    /// Runs of the tool itself.
+    /// The number of attempts, each of which runs the tool once.
     attempts: u64,
-    /// Those of them that were retries.
+    /// The number of attempts that were retries.
     retries: u64,
-    /// How long calls took, whatever their answer.
+    /// The duration of calls with any outcome.
     duration: Durations,
 }
 
-/// Durations of calls; zero where there were none.
+/// Durations of calls; zero if there were none.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[expect(clippy::struct_field_names, reason = "the unit")]
 struct Durations {
     /// The mean.
     mean_ms: f64,
-    /// Half of all calls were faster; estimated.
+    /// The median: half of all calls were faster; estimated.
     p50_ms: f64,
     /// 95 of 100 calls were faster; estimated.
     p95_ms: f64,
@@ -58,11 +58,11 @@ struct Durations {
 }
 
 impl Metrics {
-    /// Of everything that is called, or of what has this name.
+    /// Returns the statistics of all tools and functions, or of those with this name.
     pub(crate) fn of(registry: &Registry, name: Option<&str>) -> Self {
         let shown = |all: Vec<(Arc<str>, ToolSnapshot)>| {
             let asked_for = all.into_iter().filter(|(known, read)| name.is_none_or(|name| read.is_called(name, known)));
-            asked_for.map(|(name, read)| Counted::new(&name, &read)).collect()
+            asked_for.map(|(name, read)| ToolMetrics::new(&name, &read)).collect()
         };
         Self { tools: shown(registry.tools()), functions: shown(registry.functions()) }
     }
@@ -72,7 +72,7 @@ impl Metrics {
     }
 }
 
-impl Counted {
+impl ToolMetrics {
     #[expect(clippy::cast_precision_loss, reason = "per cent")]
     fn new(name: &str, read: &ToolSnapshot) -> Self {
         let calls = read.calls();

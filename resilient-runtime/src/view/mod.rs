@@ -1,4 +1,4 @@
-//! What operators are shown, as JSON: numbers, with their unit in the name of the field.
+//! JSON views for operators. Numbers have their unit in the name of the field.
 
 mod breakers;
 mod errors;
@@ -10,9 +10,9 @@ pub(crate) use errors::Errors;
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;
 
-/// Milliseconds, to the microsecond.
+/// Converts a duration to milliseconds with microsecond precision.
 #[cfg(feature = "rmcp")]
-#[expect(clippy::cast_precision_loss, reason = "no call takes as long")]
+#[expect(clippy::cast_precision_loss, reason = "no call lasts long enough to lose precision")]
 fn ms(duration: std::time::Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
 }

@@ -1,27 +1,28 @@
-//! The arguments of a call, until it is known whether they fit. rmcp consumes them.
+//! A copy of a call's arguments for an explanation, because rmcp consumes the arguments before it is known whether they
+//! fit.
 
 use std::cell::Cell;
 use std::io::{self, Write};
 
 use rmcp::model::JsonObject;
 
-/// The most bytes of arguments that are kept and explained: explaining reads them several times. What is longer is
-/// refused in rmcp's own words.
+/// The maximum size in bytes of arguments that are copied and explained, because explaining reads them several times.
+/// Longer arguments are rejected in rmcp's own words.
 pub(super) const LONGEST: usize = 1 << 16;
-/// The most bytes of room that stay with a thread.
+/// The maximum size in bytes of a buffer that stays with a thread.
 const LARGEST_SPARE: usize = 1 << 14;
 
 thread_local! {
-    /// Room that the calls of one thread use in turn, as arguments are kept to the first poll alone.
+    /// A buffer that the calls of a thread reuse, because a copy lives only until the tool's first poll.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Arguments as JSON.
+/// A copy of arguments as JSON.
 #[derive(Debug)]
 pub(crate) struct Kept(Vec<u8>);
 
 impl Kept {
-    /// A copy of these, unless they are very long.
+    /// Copies arguments. Returns `None` if they are longer than [`LONGEST`].
     pub(crate) fn of(arguments: Option<&JsonObject>) -> Option<Self> {
         let mut room = Room(SPARE.try_with(Cell::take).unwrap_or_default());
         room.0.clear();
@@ -41,13 +42,13 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         if self.0.capacity() <= LARGEST_SPARE {
-            // A thread that ends has no use for it.
+            // Fails only while the thread ends.
             let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.0)));
         }
     }
 }
 
-/// Room that does not grow beyond its bound.
+/// A buffer with a maximum size.
 struct Room(Vec<u8>);
 
 impl Write for Room {

@@ -1,7 +1,7 @@
-//! Why arguments do not fit a tool: which field, what was expected of it, what was received.
+//! Explains why arguments do not fit a tool: the field, the expected value and the received value.
 //!
-//! rmcp's own text names no field. The block macro registers for each `Parameters<T>` a function that reads
-//! the same arguments again and follows the path. It runs after rmcp has refused the arguments, never before.
+//! rmcp's own text names no field. Therefore the block macro registers a function for each `Parameters<T>` that
+//! deserializes the same arguments again and tracks the path. It runs only after rmcp has rejected the arguments.
 
 mod kept;
 mod reason;
@@ -18,21 +18,21 @@ pub(super) use kept::Kept;
 use reason::Reason;
 use secrets::Secrets;
 
-/// Reads arguments as a tool's type of parameters. `None` if they fit.
+/// Deserializes arguments as a tool's type of parameters. Returns `None` if they fit.
 pub type Explain = fn(Value) -> Option<Misfit>;
 
 fn explain<T: DeserializeOwned>(arguments: Value) -> Option<Misfit> {
     serde_path_to_error::deserialize::<_, T>(arguments).err().map(|error| Misfit::of(&error))
 }
 
-/// Where arguments do not fit, and serde's words for it.
+/// The path to the value that does not fit, and serde's message.
 #[derive(Debug)]
 pub struct Misfit {
     path: Vec<Step>,
     said: String,
 }
 
-/// One step into arguments.
+/// A step of a path into arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Key(String),
@@ -50,8 +50,8 @@ impl Misfit {
     }
 }
 
-/// A type of parameters. Its method is found on the concrete type: a type that cannot be deserialized
-/// is rmcp's to report, and has no explanation.
+/// A type of parameters. The method is resolved on the concrete type, so that types that cannot be deserialized get no
+/// explanation; the compiler reports them through rmcp's bounds.
 #[derive(Debug)]
 pub struct Explained<T>(Unexplained<T>);
 
@@ -60,12 +60,12 @@ pub struct Explained<T>(Unexplained<T>);
 pub struct Unexplained<T>(PhantomData<fn(T)>);
 
 impl<T> Explained<T> {
-    /// The one of its kind.
+    /// The only instance.
     pub const HERE: Self = Self(Unexplained(PhantomData));
 }
 
 impl<T: DeserializeOwned> Explained<T> {
-    /// How arguments are explained that are not of this type.
+    /// Returns the function that explains arguments which are not of this type.
     #[must_use]
     pub fn __explain(&self) -> Option<Explain> {
         Some(explain::<T>)
@@ -81,8 +81,8 @@ impl<T> Deref for Explained<T> {
 }
 
 impl<T> Unexplained<T> {
-    /// Nothing.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+    /// Returns `None`: there is no explanation for this type.
+    #[expect(clippy::unused_self, reason = "the expansion calls a method")]
     #[must_use]
     pub fn __explain(&self) -> Option<Explain> {
         None
@@ -94,7 +94,7 @@ impl<T> Unexplained<T> {
 pub struct Explanations(Vec<(&'static str, Explain)>);
 
 impl Explanations {
-    /// Registers how the arguments of a tool are explained.
+    /// Registers the explanation of a tool's arguments.
     pub fn add(&mut self, tool: &'static str, explain: Option<Explain>) {
         self.0.extend(explain.map(|explain| (tool, explain)));
     }
@@ -104,11 +104,11 @@ impl Explanations {
     }
 }
 
-/// What is wrong with these arguments, of which rmcp said this. `None` if no registered type has the same
-/// against them: then it was something else that did not fit.
+/// Explains the mistake in arguments for which rmcp returned the message `said`. Returns `None` if no registered type
+/// rejects them with the same message, because then something else did not fit.
 pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<String> {
     let arguments = read(arguments)?;
-    // The first `Parameters` of a tool takes the arguments, and leaves none for a second.
+    // The first `Parameters` of a tool consumes the arguments, so that a second one receives none.
     let matching = |given: &Value| {
         by.iter().find_map(|explain| {
             let misfit = explain(given.clone()).filter(|misfit| misfit.said == said)?;
@@ -119,19 +119,19 @@ pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<
     Some(Reason::of(misfit, &arguments, explain).in_words())
 }
 
-/// What rmcp said of these arguments, without the secrets among them. Where the arguments are not known, any value
+/// Returns rmcp's message about these arguments without the secrets in it. If the arguments are not known, any value
 /// may be a secret.
 pub(super) fn unexplained(said: &str, arguments: Option<&[u8]>) -> String {
     let secrets = arguments.and_then(read).map(|arguments| Secrets::of(&arguments));
     reason::without_secrets(said, secrets.as_ref())
 }
 
-/// Arguments that are short enough to be explained.
+/// Parses arguments that are short enough to be explained.
 fn read(arguments: &[u8]) -> Option<Value> {
     (arguments.len() <= kept::LONGEST).then(|| serde_json::from_slice(arguments).ok()).flatten()
 }
 
-/// The value at this path, if there is one.
+/// Returns the value at a path.
 fn at<'v>(mut value: &'v Value, path: &[Step]) -> Option<&'v Value> {
     for step in path {
         value = match step {
@@ -142,7 +142,7 @@ fn at<'v>(mut value: &'v Value, path: &[Step]) -> Option<&'v Value> {
     Some(value)
 }
 
-/// These arguments with another value at this path.
+/// Returns a copy of the arguments with another value at a path.
 fn with(arguments: &Value, path: &[Step], other: Value) -> Option<Value> {
     let mut changed = arguments.clone();
     let mut place = &mut changed;

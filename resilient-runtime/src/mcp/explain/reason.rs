@@ -1,4 +1,4 @@
-//! serde's message about arguments in another order: the field, what was expected, what was received.
+//! Rewrites serde's message about arguments as field, expected value and received value.
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,20 @@ use super::secrets::Secrets;
 use super::{Explain, Misfit, Step, at, with};
 use crate::redact;
 
-/// The most characters of a received value.
+/// The maximum number of characters of a received value.
 const RECEIVED: usize = 120;
-/// The most characters of a path.
+/// The maximum number of characters of a path.
 const PATH: usize = 200;
-/// The most characters of what was expected, and of a message in the author's own words.
+/// The maximum number of characters of an expectation, and of a message in the author's own words.
 const EXPECTED: usize = 500;
 
-/// What is said of a value where every word about it could show a secret.
+/// The message about a value if every word of serde's message could be a secret.
 const NOT_ACCEPTED: &str = "the value was not accepted";
 
-/// What is wrong with arguments.
+/// The reason why arguments do not fit.
 pub(super) struct Reason {
     path: Vec<Step>,
-    /// How many steps of the path may be shown.
+    /// The number of steps of the path that may be shown.
     shown: usize,
     what: What,
 }
@@ -47,7 +47,7 @@ impl Reason {
             }
             What::Unknown { expected: expected.into() }
         } else if let Some((received, expected)) = wrong(&said) {
-            // What was read into a buffer first, as for `flatten`, has lost the end of its path.
+            // Types that serde buffers first, as with `flatten`, lose the end of the path.
             if let Some(rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
                 let place = [path.as_slice(), &rest].concat();
                 if rest.is_empty() || is_certain(arguments, &place, expected, explain) {
@@ -90,19 +90,19 @@ impl Reason {
     }
 }
 
-/// How many steps of a path may be shown. Keys below the name of a secret may be secrets themselves.
+/// Returns how many steps of a path may be shown. Keys below the name of a secret may be secrets themselves.
 fn shown_of(path: &[Step], what: &What, secrets: &Secrets) -> usize {
     let Some(depth) = secrets.depth_in(path) else { return path.len() };
     let hidden = path.get(depth..).unwrap_or_default();
     let places = hidden.iter().take_while(|step| matches!(step, Step::Index(_))).count();
     match (hidden.get(places..), what) {
-        // The type names what is missing.
+        // The name of a missing field comes from the type, not from the arguments.
         (Some([Step::Key(field)]), What::Missing) if !secrets.are_in(field) => path.len(),
         _ => depth + places,
     }
 }
 
-/// serde's message without secrets. Where they are not known, without whatever may be one.
+/// Returns serde's message without secrets. If they are not known, everything that may be a secret is removed.
 pub(super) fn without_secrets(said: &str, secrets: Option<&Secrets>) -> String {
     let masked = if let Some((word, received, expected)) = refused(said) {
         let received = match secrets {
@@ -126,14 +126,15 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
     text.strip_prefix(before)?.strip_suffix(after)
 }
 
-/// The field that is unknown, and which are known.
+/// Splits a message about an unknown field into the field and the expectation.
 fn unknown_field(said: &str) -> Option<(&str, &str)> {
     let rest = said.strip_prefix("unknown field `")?;
     let at = ["`, expected ", "`, there are no fields"].iter().find_map(|known| rest.rfind(known))?;
     Some((rest.get(..at)?, rest.get(at..)?.strip_prefix("`, ")?))
 }
 
-/// serde's word for it, what was received, and what was expected. The received value comes first and may hold anything.
+/// Splits serde's message into its first words, the received value and the expectation. The received value may contain
+/// any text.
 fn refused(said: &str) -> Option<(&'static str, &str, &str)> {
     ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "].into_iter().find_map(|word| {
         let (received, expected) = said.strip_prefix(word)?.rsplit_once(", expected ")?;
@@ -141,7 +142,7 @@ fn refused(said: &str) -> Option<(&'static str, &str, &str)> {
     })
 }
 
-/// What was received, and what was expected.
+/// Returns the received value and the expectation.
 fn wrong(said: &str) -> Option<(String, &str)> {
     let (word, received, expected) = refused(said)?;
     let received = match word {
@@ -152,7 +153,8 @@ fn wrong(said: &str) -> Option<(String, &str)> {
     Some((received, expected))
 }
 
-/// The way to the only value that serde would describe so.
+/// Returns the path to the only value that serde would describe with these words, or `None` if there are several or
+/// none.
 fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
     fn search(value: &Value, received: &str, way: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
         let mut below = |step: Step, inner: &Value| {
@@ -174,7 +176,8 @@ fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
     found.pop().filter(|_| found.is_empty())
 }
 
-/// Whether it is this value that does not fit: another in its place is refused in the same words.
+/// Returns whether the value at `place` is the one that does not fit: another value in its place is rejected with the
+/// same words.
 fn is_certain(arguments: &Value, place: &[Step], expected: &str, explain: Explain) -> bool {
     let refuses = |other: Value| {
         let misfit = explain(with(arguments, place, other.clone())?)?;
@@ -184,7 +187,7 @@ fn is_certain(arguments: &Value, place: &[Step], expected: &str, explain: Explai
     at(arguments, place).is_some_and(|value| others(value).into_iter().any(|other| refuses(other) == Some(true)))
 }
 
-/// Values of the same kind that are likely to fit as little.
+/// Returns other values of the same kind, which probably do not fit either.
 fn others(value: &Value) -> Vec<Value> {
     match value {
         Value::String(text) => vec![format!("{text}~").into(), format!("~{text}").into()],
@@ -201,7 +204,7 @@ fn others(value: &Value) -> Vec<Value> {
     }
 }
 
-/// Whether these are serde's words for this value.
+/// Returns whether serde would describe this value with these words.
 fn describes(received: &str, value: &Value) -> bool {
     match value {
         Value::String(text) => received == format!("string {text:?}"),
@@ -214,7 +217,7 @@ fn describes(received: &str, value: &Value) -> bool {
     }
 }
 
-/// The kind of a received value, without the value.
+/// Returns the kind of a received value, without the value.
 fn kind_alone(received: &str, secrets: Option<&Secrets>) -> String {
     const OF_SCALARS: &[&str] = &["string", "integer", "floating point", "boolean", "character"];
     const OF_OTHERS: &[&str] = &["null", "unit value", "map", "sequence", "byte array", "Option value"];
@@ -222,12 +225,12 @@ fn kind_alone(received: &str, secrets: Option<&Secrets>) -> String {
         Some((kind, _)) if OF_SCALARS.contains(&kind.trim()) => format!("{} {}", kind.trim(), redact::MASK),
         None if OF_OTHERS.contains(&received) => received.into(),
         None if secrets.is_some_and(|secrets| !secrets.are_in(received)) => received.into(),
-        // A type may name what it received as it likes.
+        // A custom type may describe a received value in any words.
         _ => redact::MASK.into(),
     }
 }
 
-/// Rust's and serde's words for kinds of values, as JSON has them.
+/// Translates Rust's and serde's words for kinds of values to JSON's.
 fn in_json(words: &str) -> String {
     match words {
         "map" | "a map" => "an object".into(),
@@ -238,11 +241,10 @@ fn in_json(words: &str) -> String {
     }
 }
 
-/// `items[3].id`
+/// Formats a path: `items[3].id`.
 fn shown(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path {
-        // Writing to a String cannot fail.
         let _ = match step {
             Step::Index(index) => write!(text, "[{index}]"),
             Step::Key(key) if text.is_empty() => write!(text, "{key}"),
@@ -252,7 +254,7 @@ fn shown(path: &[Step]) -> String {
     text
 }
 
-/// A text of at most so many characters: its beginning and its end.
+/// Shortens a text to at most `most` characters by cutting out its middle.
 fn shortened(text: &str, most: usize) -> String {
     let length = text.chars().count();
     if length <= most {

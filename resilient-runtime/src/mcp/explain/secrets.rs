@@ -1,4 +1,4 @@
-//! Values among arguments that no text may show: those under the name of a secret.
+//! Secrets among arguments: the values under a secret's name, which no text may show.
 
 use serde_json::Value;
 
@@ -8,40 +8,40 @@ use crate::redact::{self, MASK};
 /// The secrets among the arguments of one call.
 pub(super) struct Secrets {
     masked: Value,
-    /// How serde's messages write each of them.
+    /// The forms in which serde's messages may contain the secrets.
     written: Vec<String>,
 }
 
-/// The shortest secret that is told from a part of a word.
+/// The minimum length of a secret that can be distinguished from a part of a word.
 const SHORT: usize = 4;
 
 impl Secrets {
     pub(super) fn of(arguments: &Value) -> Self {
-        // Only what is shown is searched for the forms of secrets too.
+        // The forms of secrets are masked later, in the texts that are shown.
         let masked = redact::by_name(arguments.clone());
         let mut written = Vec::new();
         compare(arguments, &masked, &mut written);
-        // ASCII alone changes its case: all others keep their place.
+        // Changing the case of ASCII letters only keeps all byte positions.
         let mut written: Vec<_> = written.iter().map(|secret| secret.to_ascii_lowercase()).collect();
         written.sort_unstable();
         written.dedup();
         Self { masked, written }
     }
 
-    /// How many steps of a path lead to a secret, if it leads there. What comes behind belongs to the secret.
+    /// Returns the number of steps of a path that lead to a secret, if any do. Later steps are within the secret.
     pub(super) fn depth_in(&self, path: &[Step]) -> Option<usize> {
         (1..=path.len())
             .find(|depth| path.get(..*depth).and_then(|above| at(&self.masked, above)).is_some_and(|at| at == MASK))
     }
 
-    /// Whether a text shows one of them, whatever its case.
+    /// Returns whether a text contains a secret, ignoring case.
     pub(super) fn are_in(&self, text: &str) -> bool {
         let text = text.to_ascii_lowercase();
         self.written.iter().any(|secret| text.contains(secret.as_str()))
     }
 
-    /// A text in the words of a type's author, each secret in it masked, whatever its case. `None` where a secret is
-    /// too short to be told from a part of a word.
+    /// Masks all secrets in a message of a type's author, ignoring case. Returns `None` if a secret in it is too short
+    /// to be distinguished from a part of a word.
     pub(super) fn masked_in(&self, text: &str) -> Option<String> {
         let small = text.to_ascii_lowercase();
         let mut found = Vec::new();
@@ -55,7 +55,7 @@ impl Secrets {
         found.sort_unstable();
         let (mut masked, mut done) = (String::with_capacity(text.len()), 0);
         for (begin, end) in found {
-            // One secret may hold another, or the beginning of one.
+            // Matches may overlap.
             if begin >= done {
                 masked.push_str(text.get(done..begin)?);
                 masked.push_str(MASK);
@@ -89,13 +89,13 @@ fn scalars(value: &Value, written: &mut Vec<String>) {
         Value::String(plain) if !plain.is_empty() => text(plain, written),
         Value::Number(number) => {
             written.push(number.to_string());
-            // JSON may write it `1e20`, a message does not.
+            // JSON may contain `1e20`, which a message writes differently.
             written.extend(number.as_f64().filter(|_| number.is_f64()).map(|number| number.to_string()));
         }
         Value::Array(items) => items.iter().for_each(|item| scalars(item, written)),
         Value::Object(members) => {
             for (key, member) in members {
-                // Shorter ones, such as `id`, are names.
+                // Shorter keys, such as `id`, are names.
                 if key.len() >= SHORT {
                     text(key, written);
                 }
@@ -107,7 +107,7 @@ fn scalars(value: &Value, written: &mut Vec<String>) {
 }
 
 fn text(plain: &str, written: &mut Vec<String>) {
-    // In quotes it is escaped.
+    // Messages escape texts in quotes.
     let quoted = format!("{plain:?}");
     let escaped = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted);
     written.extend([escaped.to_owned(), plain.to_owned()]);

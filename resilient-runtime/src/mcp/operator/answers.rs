@@ -1,4 +1,4 @@
-//! What the ready-made tools answer.
+//! The responses of the ready-made tools.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use crate::health::{Health, HealthReport};
 use crate::registry::Registry;
 use crate::view::{Errors, Metrics};
 
-/// The most single errors that are shown at a time.
+/// The maximum number of single errors in a response.
 const MOST_ERRORS: usize = 100;
 
-/// How young a report is new to whoever wants one made now: no client can have a service probed without end.
+/// The age up to which a report counts as new for `force`, so that a client cannot make the server probe its services
+/// continuously.
 const NEW: Duration = Duration::from_secs(1);
 
 pub(super) async fn health_check(health: &Health, asked: &HealthCheck) -> HealthReport {
@@ -39,6 +40,6 @@ pub(super) fn recent_errors(registry: &Registry, asked: &RecentErrors) -> Errors
     let context = CallContext::current();
     let caller = context.as_ref().and_then(CallContext::principal);
     let most = usize::try_from(asked.limit).unwrap_or(MOST_ERRORS).min(MOST_ERRORS);
-    // Who is not known has no errors of his own.
+    // Errors are shown to their caller only; an unknown caller sees none.
     Errors::of(registry, asked.tool.as_deref(), most, |error| caller.is_some() && error.principal.as_ref() == caller)
 }

@@ -7,10 +7,11 @@ use serde::Deserialize;
 #[schemars(crate = "rmcp::schemars")]
 #[serde(deny_unknown_fields)]
 pub(super) struct HealthCheck {
-    /// Whether to add what the checks tell beside their message.
+    /// Whether to include the details of the checks.
     #[serde(default)]
     pub(super) include_details: bool,
-    /// Whether to run the checks now, even where a report is younger than 30 s, unless it is younger than one.
+    /// Whether to run the checks now instead of returning a report that is up to 30 s old. A report that is younger
+    /// than 1 s is still returned.
     #[serde(default)]
     pub(super) force: bool,
 }
@@ -19,7 +20,7 @@ pub(super) struct HealthCheck {
 #[schemars(crate = "rmcp::schemars")]
 #[serde(deny_unknown_fields)]
 pub(super) struct GetMetrics {
-    /// The tool; without it all of them.
+    /// The name of a tool; by default all tools.
     #[serde(default)]
     pub(super) tool: Option<String>,
 }
@@ -33,10 +34,10 @@ pub(super) struct CircuitStatus {}
 #[schemars(crate = "rmcp::schemars")]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecentErrors {
-    /// The tool; without it all of them.
+    /// The name of a tool; by default all tools.
     #[serde(default)]
     pub(super) tool: Option<String>,
-    /// The most single errors to show.
+    /// The maximum number of single errors.
     #[serde(default = "RecentErrors::usual")]
     #[schemars(range(min = 0, max = 100))]
     pub(super) limit: u32,

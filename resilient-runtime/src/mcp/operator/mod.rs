@@ -1,4 +1,4 @@
-//! Ready-made tools for whoever runs the server: how it does, what it counts, what went wrong.
+//! Ready-made tools for operators: health, metrics, breakers and recent errors.
 
 mod answers;
 mod asked;
@@ -19,24 +19,24 @@ use crate::health::{Health, HealthReport};
 use crate::view::{Breakers, Errors, Metrics};
 use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 
-/// The tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`, to be added to those
-/// of a server: by the expression after `router =` of its `#[tool_handler]`. A server whose handler
-/// `#[tool_router(server_handler)]` writes takes that word away and has a `#[tool_handler]` instead.
+/// Returns a router with the tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`.
 ///
-/// | tool | arguments | answer |
+/// Add it to those of your server in the expression after `router =` of its `#[tool_handler]`. If
+/// `#[tool_router(server_handler)]` generates your handler, remove that argument and write a `#[tool_handler]` instead.
+///
+/// | tool | arguments | response |
 /// |---|---|---|
-/// | `health_check` | `include_details`, `force` | [`HealthReport`]: kept for 30 s, with `force` for 1 s |
+/// | `health_check` | `include_details`, `force` | [`HealthReport`]: cached for 30 s, with `force` for 1 s |
 /// | `get_metrics` | `tool` | calls, outcomes, retries and durations of each tool, or of one |
-/// | `circuit_status` | | each breaker, all keys of one as one: state, remaining time, last transitions |
+/// | `circuit_status` | | each breaker, with all its partition keys as one: state, remaining time, last transitions |
 /// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, and the last ones |
 ///
-/// All of them only read, say so in their annotations, and have output schemas. They are hooked as other
-/// tools are, and ask nothing but this process; `health_check` runs the checks of `health`.
+/// All of them are read-only, have the annotations for that, and have output schemas. They pass through the hook like
+/// other tools, and access only this process; `health_check` runs the checks of `health`.
 ///
-/// Single errors are shown to the [`Principal`](crate::Principal) whose calls they ended, and to nobody
-/// where it is not known who asks; how many there were is shown to everybody who may call the tools. What a
-/// server must not tell its clients, it does not add, or removes with
-/// [`ToolRouter::remove_route`].
+/// Single errors are shown only to the [`Principal`](crate::Principal) whose calls they ended, and not to unknown
+/// callers. The numbers of errors are shown to everyone who may call the tools. If your server must not reveal
+/// something to its clients, do not add the tool, or remove it with [`ToolRouter::remove_route`].
 ///
 /// ```
 /// use std::sync::{Arc, LazyLock};
@@ -51,7 +51,7 @@ use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 /// #[resilient]
 /// #[tool_router]
 /// impl Shop {
-///     /// What there is to buy.
+///     /// Lists the products.
 ///     #[tool(annotations(read_only_hint = true))]
 ///     async fn list(&self) -> Result<String, ResilienceError> {
 ///         Ok("tea, milk".into())
@@ -65,15 +65,15 @@ use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 /// ```
 #[must_use]
 pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRouter<S> {
-    let told = |name, title, description, read: fn() -> Told| offer(name, title, description, read());
+    let tool = |name, title, description, read: fn() -> Schemas| read_only_tool(name, title, description, read());
     let mut router = ToolRouter::new();
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        told(
+        tool(
             "health_check",
             "Health",
             "Whether this server works: its checks, its tools and the dependencies behind them.",
-            told_of::<HealthCheck, HealthReport>,
+            schemas_of::<HealthCheck, HealthReport>,
         ),
         move |Parameters(asked): Parameters<HealthCheck>| {
             let health = Arc::clone(&own);
@@ -82,11 +82,11 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     ));
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        told(
+        tool(
             "get_metrics",
             "Metrics",
             "What each tool of this server has counted since its start: calls, outcomes, retries, durations.",
-            told_of::<GetMetrics, Metrics>,
+            schemas_of::<GetMetrics, Metrics>,
         ),
         move |Parameters(asked): Parameters<GetMetrics>| {
             let answer = answers::get_metrics(own.registry(), &asked).map(Json);
@@ -95,11 +95,11 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     ));
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        told(
+        tool(
             "circuit_status",
             "Circuit breakers",
             "Where each circuit breaker of this server stands, since when and why.",
-            told_of::<CircuitStatus, Breakers>,
+            schemas_of::<CircuitStatus, Breakers>,
         ),
         move |Parameters(CircuitStatus {}): Parameters<CircuitStatus>| {
             let answer = Breakers::of(own.registry());
@@ -108,11 +108,11 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     ));
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        told(
+        tool(
             "recent_errors",
             "Recent errors",
             "What has gone wrong lately: errors by tool and code, and the last ones of your own calls.",
-            told_of::<RecentErrors, Errors>,
+            schemas_of::<RecentErrors, Errors>,
         ),
         move |Parameters(asked): Parameters<RecentErrors>| {
             let answer = answers::recent_errors(own.registry(), &asked);
@@ -122,30 +122,30 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     instrument(router)
 }
 
-/// The schemas of a tool.
-struct Told {
+/// The input and output schemas of a tool.
+struct Schemas {
     input: Arc<JsonObject>,
     output: Arc<JsonObject>,
 }
 
-fn told_of<A: JsonSchema + 'static, T: JsonSchema + 'static>() -> Told {
-    // Only a type that is no object has none; all of these are.
+fn schemas_of<A: JsonSchema + 'static, T: JsonSchema + 'static>() -> Schemas {
+    // Only a type that is not an object has no input schema; all of these are objects.
     let input = schema_for_input::<A>().unwrap_or_default();
-    Told { input: with_known_formats(input), output: with_known_formats(schema_for_output::<T>()) }
+    Schemas { input: with_known_formats(input), output: with_known_formats(schema_for_output::<T>()) }
 }
 
-/// The schema without the formats of numbers. `schemars` writes `uint64` and the like, but JSON Schema has formats for strings
-/// only, and clients that check schemas print a warning for each format that they do not know.
+/// Removes the formats of numbers from a schema. `schemars` writes `uint64` and the like, but JSON Schema has formats
+/// for strings only, and clients that check schemas print a warning for each unknown format.
 fn with_known_formats(schema: Arc<JsonObject>) -> Arc<JsonObject> {
     let mut schema = Schema::from(Arc::unwrap_or_clone(schema));
     RestrictFormats::default().transform(&mut schema);
     Arc::new(mem::take(schema.ensure_object()))
 }
 
-fn offer(name: &'static str, title: &'static str, description: &'static str, told: Told) -> Tool {
+fn read_only_tool(name: &'static str, title: &'static str, description: &'static str, schemas: Schemas) -> Tool {
     let reads = ToolAnnotations::with_title(title).read_only(true).idempotent(true).open_world(false);
-    Tool::new(name, description, told.input)
+    Tool::new(name, description, schemas.input)
         .with_title(title)
         .with_annotations(reads)
-        .with_raw_output_schema(told.output)
+        .with_raw_output_schema(schemas.output)
 }
