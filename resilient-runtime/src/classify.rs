@@ -1,4 +1,4 @@
-//! `Classify`: which kind a foreign error is, and when its sender wants to be asked again.
+//! `Classify`: the kind of a foreign error, and when to retry it.
 
 mod foreign;
 mod sources;
@@ -9,18 +9,18 @@ use crate::ErrorKind;
 
 pub use sources::{Classified, StatusError, classify};
 
-/// Sorts an error into its [`ErrorKind`].
+/// Classifies an error by [`ErrorKind`].
 ///
-/// Implemented for HTTP statuses, [`StatusError`], `std::io::Error`, `reqwest::Error` (feature `reqwest` for
-/// reqwest 0.13, `reqwest-012` for reqwest 0.12) and every type that derives
-/// [`McpError`](derive@crate::McpError); a `#[mcp(classify)]` field asks it. For errors whose type is not
-/// known, such as those in an `anyhow::Error`, there is [`classify`].
+/// Implemented for HTTP statuses, [`StatusError`], `std::io::Error`, `reqwest::Error` (feature `reqwest` for reqwest
+/// 0.13, `reqwest-012` for reqwest 0.12) and every type that derives [`McpError`](derive@crate::McpError). A
+/// `#[mcp(classify)]` field uses it. For errors whose type is not known, such as those in an `anyhow::Error`, use
+/// [`classify`].
 ///
 /// ```
 /// use std::time::Duration;
 /// use resilient_runtime::{Classify, ErrorKind};
 ///
-/// /// What a database driver says.
+/// /// The error of a database driver.
 /// enum DbError {
 ///     Busy { ms: u64 },
 ///     Syntax,
@@ -52,20 +52,20 @@ pub use sources::{Classified, StatusError, classify};
     note = "for a type of your crate, implement `resilient_runtime::Classify`; for any other, say `#[mcp(kind = ..)]` on the variant"
 )]
 pub trait Classify {
-    /// The kind that decides about retry, breaker, fallback and what the client reads.
+    /// Returns the kind, which determines retry, breaker, fallback and what the client receives.
     fn kind(&self) -> ErrorKind;
 
-    /// How long the sender asked to wait. Default: it did not say. More than [`LONGEST_RETRY_AFTER`] is
-    /// treated as that.
+    /// Returns how long the sender asked to wait. The default is `None`. Values above [`LONGEST_RETRY_AFTER`] are cut
+    /// to it.
     fn retry_after(&self) -> Option<Duration> {
         None
     }
 
-    /// Whether it is certain that the request was not carried out, because it was never sent: a connection
-    /// that was refused, for example. Default: `false`, which leaves it open.
+    /// Returns whether the request was certainly not carried out, because it was never sent: for example, because the
+    /// connection was refused. The default is `false`, which leaves it open.
     ///
-    /// After a call that may not be repeated, the client reads "It may have taken effect; check before
-    /// repeating it." if the kind [leaves the effect open](ErrorKind::leaves_effect_open) and this is `false`.
+    /// After a call that may not be repeated, the client receives "It may have taken effect; check before repeating
+    /// it." if the kind [leaves the effect open](ErrorKind::leaves_effect_open) and this is `false`.
     fn was_not_performed(&self) -> bool {
         false
     }
@@ -120,7 +120,7 @@ impl Classify for http::StatusCode {
     label = "`#[mcp(status)]` needs `u16` or `http::StatusCode`"
 )]
 pub trait HttpStatus {
-    /// The number, 100 to 599 if the upstream keeps to the protocol.
+    /// Returns the number, 100 to 599 if the upstream conforms to the protocol.
     fn code(&self) -> u16;
 }
 
@@ -142,13 +142,12 @@ impl<T: HttpStatus + ?Sized> HttpStatus for &T {
     }
 }
 
-/// The longest wait that an upstream can ask for; a longer one is cut to it.
+/// The maximum wait that an upstream can ask for. Longer waits are cut to it.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Reads the value of a `Retry-After` header: whole seconds or an HTTP date (RFC 9110 §10.2.3).
+/// Parses the value of a `Retry-After` header: whole seconds or an HTTP date (RFC 9110 §10.2.3).
 ///
-/// A date in the past is zero, anything that cannot be read is `None`, and no wait is longer than
-/// [`LONGEST_RETRY_AFTER`].
+/// A date in the past gives zero, an invalid value `None`, and no wait is longer than [`LONGEST_RETRY_AFTER`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -167,7 +166,7 @@ pub fn parse_retry_after(value: &str) -> Option<Duration> {
 fn parse_retry_after_at(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are a long time all the same.
+        // More digits than fit are a long time too.
         value.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs)
     } else {
         httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or(Duration::ZERO)
