@@ -167,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_began_anew_or_ran_on_while_the_machine_slept_is_not_used_any_more() {
-        let test = "a_counter_that_began_anew_or_ran_on_while_the_machine_slept_is_not_used_any_more";
+    fn a_counter_that_restarted_or_ran_on_while_the_machine_slept_is_not_used_any_more() {
+        let test = "a_counter_that_restarted_or_ran_on_while_the_machine_slept_is_not_used_any_more";
         let Some(real) = known(test) else { return };
         let hour = 3_600 * real.second;
         for raw in [real.clock.raw() + hour, real.clock.raw().wrapping_sub(hour)] {

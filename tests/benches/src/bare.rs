@@ -1,8 +1,8 @@
-//! The function itself, guarded by nothing.
+//! The functions without any guard.
 
 use crate::Error;
 
-/// Has its answer at once.
+/// Is ready at the first poll.
 ///
 /// # Errors
 /// None.
@@ -11,7 +11,7 @@ pub async fn ready(n: u64) -> Result<u64, Error> {
     std::hint::black_box(Ok(n))
 }
 
-/// Has its answer at the second poll.
+/// Is ready at the second poll.
 ///
 /// # Errors
 /// None.
@@ -20,7 +20,7 @@ pub async fn pending(n: u64) -> Result<u64, Error> {
     std::hint::black_box(Ok(n))
 }
 
-/// Fails.
+/// Returns an error.
 ///
 /// # Errors
 /// Always.
