@@ -50,7 +50,7 @@ impl Guard {
     /// Creates a guard with a policy that is built at run time.
     ///
     /// # Errors
-    /// Every rule that the policy breaks.
+    /// [`InvalidPolicy`], with every rule that the policy breaks.
     #[track_caller]
     pub fn checked(name: &'static str, policy: Policy) -> Result<Self, InvalidPolicy> {
         let problems = rules(&policy);
@@ -169,7 +169,7 @@ impl GuardedCall<'_> {
 
 /// Returns every rule that the policy of a guard breaks.
 pub(crate) fn rules(policy: &Policy) -> Vec<Problem> {
-    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
+    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "changed without the feature"))]
     let mut problems = resilient_policy::check(policy);
     #[cfg(not(feature = "rate-limit"))]
     if policy.rate_limit.is_some() {

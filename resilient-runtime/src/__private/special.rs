@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use crate::pipeline;
 
-/// A type of response. It has methods for rmcp's results, and derefs to [`AnyAnswer`] for all other types.
+/// A type of response. It has methods for rmcp's results, and derefs to `AnyAnswer` for all other types.
 pub struct Special<R>(AnyAnswer<R>);
 
 /// The fallback for all other types.
@@ -27,7 +27,7 @@ impl<R> Deref for Special<R> {
 
 impl<R> AnyAnswer<R> {
     /// Nothing special.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+    #[expect(clippy::unused_self, reason = "found by method resolution")]
     #[must_use]
     pub fn __look(&self) -> pipeline::Special<R> {
         pipeline::Special::NONE

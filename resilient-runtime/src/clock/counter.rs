@@ -181,8 +181,8 @@ mod tests {
             let before = exact();
             // The counter is judged only if the readings were not interrupted.
             while known.is_steady.load(Ordering::Relaxed) {
-                let told = known.set_by_the_system(Some(Anchor { raw, nanos: before }));
-                assert!(told.is_some_and(|told| (before..=exact()).contains(&told)), "exact all the same");
+                let reading = known.set_by_the_system(Some(Anchor { raw, nanos: before }));
+                assert!(reading.is_some_and(|reading| (before..=exact()).contains(&reading)), "exact all the same");
             }
             assert_eq!((known.set_by_the_system(None), ANCHOR.get().is_some()), (None, false));
         }

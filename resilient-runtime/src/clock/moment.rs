@@ -79,12 +79,12 @@ impl Moment {
 /// other crates cannot query. But only then does `tokio::time::pause` exist, which the glob import resolves to instead
 /// of ours.
 pub(crate) const CAN_BE_PAUSED: bool = {
-    #[allow(unused_imports, clippy::wildcard_imports, reason = "that is the question")]
+    #[allow(unused_imports, clippy::wildcard_imports, reason = "decides which `pause` is found")]
     use tokio::time::*;
     stops_time(pause)
 };
 
-#[allow(dead_code, reason = "where tokio has one")]
+#[allow(dead_code, reason = "unused if tokio has one")]
 const fn pause() -> Nothing {
     Nothing
 }

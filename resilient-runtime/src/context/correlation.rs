@@ -21,7 +21,7 @@ const LONGEST: usize = 128;
 /// async fn which() -> Result<String, ResilienceError> {
 ///     Ok(CallContext::current().map(|call| call.correlation_id().to_string()).unwrap_or_default())
 /// }
-/// assert_eq!(which().await.unwrap().len(), 32); // a random one, where no request brought one
+/// assert_eq!(which().await.unwrap().len(), 32); // random, since there is no request
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -20,7 +20,7 @@ pub(super) struct Holding {
 }
 
 #[cfg(not(feature = "config"))]
-#[expect(clippy::unused_self, reason = "with settings at start it is used")]
+#[expect(clippy::unused_self, reason = "used with the feature `config`")]
 impl Registry {
     /// Returns the effective policy of a function.
     pub(super) fn policy(&self, site: &Site) -> Holding {

@@ -68,7 +68,7 @@ impl Budget {
         let calls = running.sum::<u64>() + book.calls.sum(has_come);
         // A retry counts even if it was recorded with a slightly later clock reading.
         let spent = book.retries.sum(|then| then.abs_diff(second) < SECONDS);
-        #[expect(clippy::cast_precision_loss, reason = "nobody calls 2⁵³ times in ten seconds")]
+        #[expect(clippy::cast_precision_loss, reason = "there are never 2⁵³ calls in ten seconds")]
         let left = (calls as f64).mul_add(share, RESERVE) - spent as f64;
         let is_granted = left >= 1.0;
         if is_granted {

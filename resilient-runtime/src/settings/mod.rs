@@ -31,9 +31,9 @@ use variables::{CONFIG, Variables};
 /// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
 /// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
 ///
-/// A switch is `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case. A variable whose name differs
-/// from one of these only in case, or begins with a similar word such as `RESILIENCE`, is ignored with a warning that
-/// gives the right name.
+/// A switch is `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case. A variable is ignored if its
+/// name has one of the forms above in lower case, or with a similar prefix such as `RESILIENCE`; a warning gives the right
+/// name.
 ///
 /// Names are written in capitals, with `_` for `-` and `.`. Variables take precedence over the file. In each of them,
 /// the settings of a tool take precedence over those of its profiles, and those over the default. All of them take
@@ -55,7 +55,7 @@ use variables::{CONFIG, Variables};
 /// # Ok(()) } }
 /// ```
 ///
-/// The environment is only read if you call this.
+/// The environment is only read if you call [`from_env`](Self::from_env).
 #[must_use = "nothing is set before `start`"]
 pub struct Resilience {
     overrides: Overrides,
@@ -137,9 +137,9 @@ impl Resilience {
     /// Checks all settings and applies them to this process.
     ///
     /// # Errors
-    /// Every problem: in the variables and the file, unknown names, policies of tools that would break a rule, and
-    /// breakers and limits that the code declares differently in two source locations. The server should not start
-    /// then; if it does, functions that are guarded later use the compiled settings.
+    /// [`InvalidSettings`], with every problem: in the variables and the file, unknown names, policies of tools that
+    /// would break a rule, and breakers and limits that the code declares differently in two source locations. The
+    /// server should not start then; if it does, functions that are guarded later use the compiled settings.
     pub fn start(self) -> Result<(), InvalidSettings> {
         self.start_in(None)
     }
@@ -172,7 +172,7 @@ impl Resilience {
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
-            // What is already bound keeps its settings, so the report must not claim others.
+            // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
                 return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
                     .map_or(Ok(()), Err);

@@ -7,7 +7,7 @@ use super::histogram::{self, Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
 use crate::retry::Budget;
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");

@@ -24,7 +24,7 @@ pub use recent::{ErrorGroup, RecentError};
 pub use tool::ToolSnapshot;
 pub(crate) use tool::ToolStatistics;
 
-/// How a call ended. Every call has exactly one outcome.
+/// The outcome of a call. Every call has exactly one.
 ///
 /// ```
 /// use resilient_runtime::Outcome;

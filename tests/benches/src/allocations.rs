@@ -24,7 +24,7 @@ fn note() {
 }
 
 // SAFETY: each method forwards to the system's allocator, and counts, which does not allocate.
-#[expect(unsafe_code, reason = "an allocator is")]
+#[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();

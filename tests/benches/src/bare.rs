@@ -6,7 +6,7 @@ use crate::Error;
 ///
 /// # Errors
 /// None.
-#[expect(clippy::unused_async, reason = "as a tool is")]
+#[expect(clippy::unused_async, reason = "tools are async")]
 pub async fn ready(n: u64) -> Result<u64, Error> {
     std::hint::black_box(Ok(n))
 }
@@ -24,7 +24,7 @@ pub async fn pending(n: u64) -> Result<u64, Error> {
 ///
 /// # Errors
 /// Always.
-#[expect(clippy::unused_async, reason = "as a tool is")]
+#[expect(clippy::unused_async, reason = "tools are async")]
 pub async fn failing(_: u64) -> Result<u64, Error> {
     std::hint::black_box(Err(Error::Down))
 }
