@@ -1,4 +1,4 @@
-//! A policy in plain code: what the attribute does, without the attribute.
+//! Guards: policies in plain code, without the attribute.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,12 +14,11 @@ use crate::error::ResilienceError;
 use crate::pipeline::{self, Answer, Call};
 use crate::site::{Entry, Location, Site};
 
-/// A policy under a name, around whatever future it is given.
+/// A named policy that guards arbitrary futures.
 ///
-/// It keeps everything that `#[resilient]` keeps: the timeout, the breaker of the policy's name,
-/// retries within their budget, the panic barrier, one outcome for each call. A fallback and last
-/// good answers need the function's signature and come with the attribute only; that part of a
-/// policy is not looked at here.
+/// It enforces the same as `#[resilient]`: the timeout, the breaker named in the policy, retries within their budget,
+/// the panic barrier, and one outcome per call. Fallbacks and cached responses need the signature of a function and are
+/// only available with the attribute; a guard ignores these parts of a policy.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -38,8 +37,8 @@ use crate::site::{Entry, Location, Site};
 pub struct Guard(Site);
 
 impl Guard {
-    /// A guard with this policy, for a `static`. A rule that the policy breaks is reported by
-    /// `Resilience::start`, or logged as an error at the first call; [`Guard::checked`] refuses it at once.
+    /// Creates a guard with this policy, for a `static`. If the policy breaks a rule, `Resilience::start` reports it,
+    /// or the first call logs an error. [`Guard::checked`] returns an error at once.
     #[must_use]
     #[track_caller]
     pub const fn new(name: &'static str, policy: Policy) -> Self {
@@ -48,24 +47,24 @@ impl Guard {
         Self(Site::new(name, location, policy).unchecked())
     }
 
-    /// A guard with a policy that was put together at run time.
+    /// Creates a guard with a policy that is built at run time.
     ///
     /// # Errors
-    /// Every rule that the policy breaks.
+    /// [`InvalidPolicy`], with every rule that the policy breaks.
     #[track_caller]
     pub fn checked(name: &'static str, policy: Policy) -> Result<Self, InvalidPolicy> {
         let problems = rules(&policy);
         if problems.is_empty() { Ok(Self::new(name, policy)) } else { Err(InvalidPolicy { name, problems }) }
     }
 
-    /// Guards with this very breaker instead of one of the policy's name.
+    /// Uses this breaker instead of the one named in the policy.
     #[must_use]
     pub const fn with_breaker(mut self, breaker: &'static Breaker) -> Self {
         self.0.breaker = Some(breaker);
         self
     }
 
-    /// The name, under which it is counted.
+    /// Returns the name under which the calls are counted.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.0.name()
@@ -76,14 +75,14 @@ impl Guard {
         &self.0
     }
 
-    /// The policy, as the code has it.
+    /// Returns the policy as declared in the code.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         self.0.policy()
     }
 
-    /// Runs what `attempt` makes, once for each attempt. Dropping the future drops the attempt and
-    /// gives everything back. For keys and a cancellation token see [`Guard::with`].
+    /// Runs the future that `attempt` returns, once per attempt. Dropping the returned future drops the attempt and
+    /// returns all permits. For partition keys and a cancellation token, see [`Guard::with`].
     pub async fn call<R, F>(&self, attempt: impl FnMut() -> F) -> R
     where
         R: Answer,
@@ -92,7 +91,7 @@ impl Guard {
         self.with().call(attempt).await
     }
 
-    /// A call with partition keys, or with a cancellation token.
+    /// Prepares a call with partition keys or a cancellation token.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -122,34 +121,34 @@ pub struct GuardedCall<'g> {
 }
 
 impl GuardedCall<'_> {
-    /// Gives each value a breaker of its own, as `breaker(key = ..)` of the attribute does: at most `max_keys`, and
-    /// beyond them one for the rest. A guard without a breaker, or with a `static` one, takes no keys.
+    /// Uses a separate breaker per value, as `breaker(key = ..)` of the attribute does: at most `max_keys`, and one
+    /// more that all further values share. Has no effect if the guard has no breaker or a `static` one.
     pub fn breaker_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
         self.entry = self.entry.breaker_key(|values| values.add(key));
         self
     }
 
-    /// Gives each value a bulkhead of its own, as `bulkhead(key = ..)` of the attribute does.
+    /// Uses a separate bulkhead per value, as `bulkhead(key = ..)` of the attribute does.
     pub fn bulkhead_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
         self.entry = self.entry.bulkhead_key(|values| values.add(key));
         self
     }
 
-    /// Gives each value a rate limit of its own, as `rate_limit(key = ..)` of the attribute does.
+    /// Uses a separate rate limit per value, as `rate_limit(key = ..)` of the attribute does.
     pub fn rate_limit_key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
         self.entry = self.entry.rate_limit_key(|values| values.add(key));
         self
     }
 
-    /// Ends the call when this token is cancelled: the attempt is dropped, every permit is given back, and the answer is
-    /// [`ResilienceError::Cancelled`](crate::ResilienceError::Cancelled). The cancellation and the deadline of a call
-    /// around it hold as well.
+    /// Ends the call when this token is cancelled: the attempt is dropped, every permit is returned, and the result is
+    /// [`ResilienceError::Cancelled`](crate::ResilienceError::Cancelled). The cancellation and the deadline of an
+    /// enclosing call apply as well.
     pub fn cancelled_by(mut self, token: CancellationToken) -> Self {
         self.cancellation = Some(token);
         self
     }
 
-    /// Runs what `attempt` makes, once for each attempt, as [`Guard::call`] does.
+    /// Runs the future that `attempt` returns, once per attempt, as [`Guard::call`] does.
     pub async fn call<R, F>(self, mut attempt: impl FnMut() -> F) -> R
     where
         R: Answer,
@@ -163,14 +162,14 @@ impl GuardedCall<'_> {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => call.as_mut().poll(cx).map(Some),
         });
-        // What still runs is dropped at the end of this function, and counted as cancelled.
+        // The running call is dropped at the end of this function and counted as cancelled.
         answer.await.unwrap_or_else(|| R::refused(ResilienceError::Cancelled))
     }
 }
 
-/// Every rule that the policy of a guard breaks.
+/// Returns every rule that the policy of a guard breaks.
 pub(crate) fn rules(policy: &Policy) -> Vec<Problem> {
-    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
+    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "changed without the feature"))]
     let mut problems = resilient_policy::check(policy);
     #[cfg(not(feature = "rate-limit"))]
     if policy.rate_limit.is_some() {
@@ -185,7 +184,7 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// A policy that breaks rules: all of them, with the settings that they are about.
+/// The error for a policy that breaks rules. It lists all of them, with the settings that they concern.
 ///
 /// ```
 /// use std::time::Duration;
@@ -202,7 +201,7 @@ pub struct InvalidPolicy {
 }
 
 impl InvalidPolicy {
-    /// What is wrong, in the order of the settings.
+    /// Returns the broken rules, in the order of the settings.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems

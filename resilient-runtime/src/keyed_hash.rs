@@ -1,11 +1,11 @@
-//! A hash whose key no peer knows: `SipHash` with 128 bits, keyed at random in each process.
+//! A hash with a secret key: `SipHash` with 128 bits, with a random key per process.
 
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// Hashes parts so that no two lists of parts look alike.
+/// Hashes a list of parts so that different lists have different inputs.
 pub(crate) struct KeyedHash(SipHasher13);
 
 impl KeyedHash {
@@ -19,7 +19,7 @@ impl KeyedHash {
         Self(SipHasher13::new_with_keys(a, b))
     }
 
-    /// Adds a part, its length first.
+    /// Adds a part, preceded by its length.
     pub(crate) fn part(&mut self, bytes: &[u8]) {
         self.0.write_u64(bytes.len() as u64);
         self.0.write(bytes);
@@ -30,7 +30,7 @@ impl KeyedHash {
     }
 }
 
-/// What can tell one call from another.
+/// A value that distinguishes calls from each other.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell one call from another",
     label = "expected something that is `Hash`",
@@ -39,7 +39,7 @@ impl KeyedHash {
             `cache(key = ..)`"
 )]
 pub trait PartitionKey {
-    /// Adds its bytes.
+    /// Adds the bytes of the value.
     fn tell(&self, to: &mut Collected);
 }
 
@@ -50,7 +50,7 @@ impl<T: Hash + ?Sized> PartitionKey for T {
     }
 }
 
-/// All bytes that a `Hash` writes, so that two different values never meet by a weak hash.
+/// All bytes that a `Hash` implementation writes, for a hash that is stronger than those of std.
 #[derive(Debug, Default)]
 pub struct Collected(Vec<u8>);
 
@@ -58,18 +58,18 @@ impl Collected {
     /// Adds a value.
     pub fn add<T: PartitionKey + ?Sized>(&mut self, value: &T) {
         value.tell(self);
-        // Values are told apart even where their own bytes do not end themselves.
+        // Separates values whose bytes do not mark their end.
         self.0.extend_from_slice(&[0xff, 0x00]);
     }
 
-    /// The bytes that `values` adds. `None` where that panics.
+    /// Returns the bytes that `values` adds, or `None` if it panics.
     pub(crate) fn bytes(values: impl FnOnce(&mut Self)) -> Option<Vec<u8>> {
         let mut collected = Self::default();
         crate::pipeline::barrier(|| values(&mut collected))?;
         Some(collected.0)
     }
 
-    /// The hash of what `values` adds.
+    /// Returns the hash of what `values` adds, or `None` if it panics.
     pub(crate) fn hash(values: impl FnOnce(&mut Self)) -> Option<u128> {
         let mut hash = KeyedHash::new();
         hash.part(&Self::bytes(values)?);

@@ -57,7 +57,7 @@
 //!
 //! [rmcp]: https://docs.rs/rmcp
 
-// What is written for the hook and the cache is read by nobody where they are not built.
+// Some fields are only read by the `rmcp` hook or the `cache` feature.
 #![cfg_attr(not(all(feature = "rmcp", feature = "cache")), allow(dead_code))]
 
 #[doc(hidden)]

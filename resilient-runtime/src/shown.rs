@@ -1,25 +1,25 @@
-//! What `log_args` shows of a call's arguments.
+//! The arguments of a call that `log_args` writes to the log.
 
 use std::fmt::{self, Display, Write};
 
 use crate::pipeline::barrier;
 use crate::redact;
 
-/// The most bytes that are written before they are masked and cut: whoever sends an argument decides
-/// how long it is.
+/// The maximum number of bytes that are formatted before masking and cutting: the client controls the length of
+/// arguments.
 const MOST: usize = 4_096;
 
-/// What a log can show.
+/// A value that can be logged.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shown to the log",
     label = "expected something that is `Display`",
     note = "write something of it that is, such as an id: `log_args(request.id)`, or `format!(\"{{:?}}\", ..)`"
 )]
 pub trait LogValue {
-    /// Writes it, as far as there is room.
+    /// Writes the value, as far as there is room.
     ///
     /// # Errors
-    /// Where there is no more room.
+    /// If there is no more room.
     fn show(&self, to: &mut Shown) -> fmt::Result;
 }
 
@@ -30,7 +30,7 @@ impl<T: Display + ?Sized> LogValue for T {
     }
 }
 
-/// The arguments that a log may show: names and values, what looks like a secret masked.
+/// The arguments to log: names and values, with secrets masked.
 #[derive(Debug, Default)]
 pub struct Shown(String);
 
@@ -38,11 +38,11 @@ impl Shown {
     /// Adds an argument.
     pub fn add<T: LogValue + ?Sized>(&mut self, name: &str, value: &T) {
         let separator = if self.0.is_empty() { "" } else { " " };
-        // Whatever it has written until there was no more room is shown.
+        // On an error, the part that was written is kept.
         let _ = write!(self, "{separator}{name}=").and_then(|()| value.show(self));
     }
 
-    /// What `arguments` adds, fit for a log. `None` where that panics.
+    /// Returns the arguments that `arguments` adds, masked and cut for the log. Returns `None` if it panics.
     pub(crate) fn of(arguments: impl FnOnce(&mut Self)) -> Option<Box<str>> {
         let mut shown = Self::default();
         barrier(|| arguments(&mut shown))?;

@@ -1,4 +1,4 @@
-//! One guarded function: its name, its place in the code, its policy, and what it is bound to.
+//! One guarded function: its name, source location and policy, and the state that it is bound to.
 
 use std::fmt;
 use std::ops::Deref;
@@ -14,9 +14,9 @@ use crate::registry::{Binding, Registry};
 use crate::shown::Shown;
 use crate::telemetry;
 
-/// The record that a guarded function owns; that of an annotated one sits in a `static`.
+/// The record of a guarded function. For an annotated function, it is a `static`.
 ///
-/// In this order: what every call reads is in its first cache line.
+/// The field order puts what every call reads in the first cache line.
 #[repr(C, align(64))]
 pub struct Site {
     bound: OnceLock<Binding>,
@@ -24,19 +24,19 @@ pub struct Site {
     location: Location,
     policy: Policy,
     tool: Option<&'static str>,
-    /// The profiles of a file that it follows, the strongest first.
+    /// The profiles that the function uses, the one with the highest precedence first.
     pub(crate) profiles: &'static [&'static str],
-    /// The breaker of the user's that guards it.
+    /// The `static` breaker that guards the function, if any.
     pub(crate) breaker: Option<&'static Breaker>,
-    /// What it is bound to in registries of their own, which tests have.
+    /// The bindings in other registries, which tests use.
     elsewhere: Mutex<Vec<(Weak<Registry>, Arc<Binding>)>>,
     warned: AtomicBool,
-    /// Whether no macro has checked its policy.
+    /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
     enforced: Enforced,
 }
 
-/// Where a policy is enforced.
+/// The part of the crate that enforces a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Enforced {
     ByFunction,
@@ -44,14 +44,14 @@ enum Enforced {
     Nowhere,
 }
 
-/// Where a function stands in the code.
+/// The source location of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Location {
-    /// Its module.
+    /// The module.
     pub module: &'static str,
-    /// Its file.
+    /// The file.
     pub file: &'static str,
-    /// Its line.
+    /// The line.
     pub line: u32,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Location {
 }
 
 impl Site {
-    /// The record of a function.
+    /// Creates the record of a function.
     #[must_use]
     pub const fn new(name: &'static str, location: Location, policy: Policy) -> Self {
         Self {
@@ -80,94 +80,94 @@ impl Site {
         }
     }
 
-    /// Says that the hook enforces the timeout, as the tool's return type cannot carry an error.
+    /// Makes the hook enforce the timeout, because the return type of the tool cannot carry an error.
     #[must_use]
     pub const fn limited_by_hook(mut self) -> Self {
         self.enforced = Enforced::ByHook;
         self
     }
 
-    /// Says that the tool has no limit at all.
+    /// Disables the timeout of the tool.
     #[must_use]
     pub const fn not_limited(mut self) -> Self {
         self.enforced = Enforced::Nowhere;
         self
     }
 
-    /// Says that it is a tool, and under which name rmcp's router knows it.
+    /// Marks the function as a tool with this name in rmcp's router.
     #[must_use]
     pub const fn of_tool(mut self, tool: &'static str) -> Self {
         self.tool = Some(tool);
         self
     }
 
-    /// Says which profiles of a file it follows, the strongest first.
+    /// Sets the profiles that the function uses, the one with the highest precedence first.
     #[must_use]
     pub const fn of_profiles(mut self, profiles: &'static [&'static str]) -> Self {
         self.profiles = profiles;
         self
     }
 
-    /// Guards the function with a breaker of the user's.
+    /// Guards the function with a `static` breaker.
     #[must_use]
     pub const fn guarded_by(mut self, breaker: &'static Breaker) -> Self {
         self.breaker = Some(breaker);
         self
     }
 
-    /// Says that no macro has checked its policy.
+    /// Marks the policy as not checked by a macro.
     pub(crate) const fn unchecked(mut self) -> Self {
         self.is_unchecked = true;
         self
     }
 
-    /// The tool's name, or the function's.
+    /// Returns the name of the tool, or of the function.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Where the function stands in the code.
+    /// Returns the source location of the function.
     #[must_use]
     pub const fn location(&self) -> Location {
         self.location
     }
 
-    /// Its policy, as it was compiled in. What holds is in its [`Binding`].
+    /// Returns the policy as declared in the code. The effective policy is in the [`Binding`].
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// A call of the function, before anything is known about it.
+    /// Creates an entry for a call of the function.
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
         Entry { site: self, details: None }
     }
 
-    /// Whether the hook enforces the timeout.
+    /// Returns whether the hook enforces the timeout.
     #[cfg(feature = "rmcp")]
     pub(crate) const fn is_limited_by_hook(&self) -> bool {
         matches!(self.enforced, Enforced::ByHook)
     }
 
-    /// Whether a guarded function runs the tool.
+    /// Returns whether a guarded function runs the tool.
     pub(crate) const fn is_guarded(&self) -> bool {
         matches!(self.enforced, Enforced::ByFunction)
     }
 
-    /// Whether it has a policy that anything enforces.
+    /// Returns whether the policy is enforced at all.
     #[cfg(feature = "rmcp")]
     pub(crate) const fn has_policy(&self) -> bool {
         !matches!(self.enforced, Enforced::Nowhere)
     }
 
-    /// The name under which rmcp's router knows it, if it is a tool.
+    /// Returns the name in rmcp's router, if the function is a tool.
     pub(crate) const fn tool(&self) -> Option<&'static str> {
         self.tool
     }
 
-    /// What it is bound to in the process's registry.
+    /// Returns the binding in the registry of the process.
     pub(crate) fn bind_globally(&self) -> &Binding {
         if let Some(bound) = self.bound.get() { bound } else { self.bind_first() }
     }
@@ -175,19 +175,19 @@ impl Site {
     #[cold]
     fn bind_first(&self) -> &Binding {
         let bound = self.bound.get_or_init(|| Registry::global().bind(self));
-        // Not while it is being bound, as whoever listens may call it.
+        // Not during the binding, since log subscribers may call the function.
         Registry::global().tell();
         bound
     }
 
-    /// Logs a warning about the function, the first time.
+    /// Logs a warning about the function, but only once.
     pub(crate) fn warn_once(&self, message: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(event = "config.warning", tool = self.name, location = %self.location, "{message}");
         }
     }
 
-    /// Its statistics, breaker and cache, looked up once in each registry.
+    /// Returns the binding in the current registry, which is created on first use.
     pub(crate) fn bind(&self) -> BindingRef<'_> {
         if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
     }
@@ -212,7 +212,7 @@ impl Site {
         let fresh = Arc::new(registry.bind(self));
         registry.tell();
         let mut bindings = lock();
-        // Two threads may have come here; both must get the same. What is dead is nobody's.
+        // Two threads may get here and must use the same binding. Bindings of dropped registries are removed.
         bindings.retain(|(known, _)| known.strong_count() > 0);
         find(&bindings).unwrap_or_else(|| {
             bindings.push((Arc::downgrade(registry), Arc::clone(&fresh)));
@@ -231,7 +231,7 @@ impl fmt::Debug for Site {
     }
 }
 
-/// What a function is bound to, in the process's registry or in one of its own.
+/// A binding in the registry of the process, or in another one.
 pub(crate) enum BindingRef<'a> {
     Global(&'a Binding),
     Scoped(Arc<Binding>),
@@ -248,25 +248,25 @@ impl Deref for BindingRef<'_> {
     }
 }
 
-/// One call of a function, before it begins.
+/// A call of a function, before it starts.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
     pub(crate) site: &'a Site,
-    /// Most calls have none. Two words in all: an entry stays in registers until the call is made of it.
+    /// Most calls have no details. With this, an entry is two words and stays in registers until the call is created.
     pub(crate) details: Option<Box<EntryDetails>>,
 }
 
-/// What a call was given beside its arguments.
+/// Data of a call besides its arguments.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EntryDetails {
     pub(crate) keys: Option<Keys>,
-    /// The request that the function was given, where the hook gave it none.
+    /// The request that the function received as an argument, if the hook did not provide one.
     pub(crate) request: Option<CallContext>,
-    /// What the log may show of the arguments.
+    /// The arguments to log.
     pub(crate) arguments: Option<Box<str>>,
 }
 
-/// By what the policies of one call are kept apart from those of other calls.
+/// The hashes of the partition keys of a call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Keys {
     pub(crate) breaker: Option<u128>,
@@ -275,7 +275,7 @@ pub(crate) struct Keys {
 }
 
 impl Entry<'_> {
-    /// Runs the call in the context of the request that it was given, where the hook gave it none.
+    /// Runs the call in the context of this request, for a call without the hook.
     #[must_use]
     pub fn asked(mut self, request: Option<CallContext>) -> Self {
         if request.is_some() {
@@ -292,32 +292,28 @@ impl Entry<'_> {
         self.details().keys.get_or_insert_default()
     }
 
-    /// Gives each of these values a breaker of its own. Where looking at them panics, the call has
-    /// no key, as if the policy had none.
+    /// Uses a separate breaker for these values. If `values` panics, the call has no partition key.
     #[must_use]
     pub fn breaker_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
         self.keys().breaker = Collected::hash(values);
         self
     }
 
-    /// Gives each of these values a bulkhead of its own, as [`breaker_key`](Self::breaker_key)
-    /// does for breakers.
+    /// Uses a separate bulkhead for these values, like [`breaker_key`](Self::breaker_key) for breakers.
     #[must_use]
     pub fn bulkhead_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
         self.keys().bulkhead = Collected::hash(values);
         self
     }
 
-    /// Gives each of these values a rate limit of its own, as [`breaker_key`](Self::breaker_key)
-    /// does for breakers.
+    /// Uses a separate rate limit for these values, like [`breaker_key`](Self::breaker_key) for breakers.
     #[must_use]
     pub fn rate_limit_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
         self.keys().rate_limit = Collected::hash(values);
         self
     }
 
-    /// Shows these arguments to the log, if there is one that listens. Where looking at them panics,
-    /// it is shown none.
+    /// Logs these arguments if spans are enabled. If `arguments` panics, nothing is logged.
     #[must_use]
     pub fn log_args(mut self, arguments: impl FnOnce(&mut Shown)) -> Self {
         if telemetry::spans_are_enabled() {
@@ -326,7 +322,7 @@ impl Entry<'_> {
         self
     }
 
-    /// Shows these arguments in the hook's span, for a tool that is not guarded by its function.
+    /// Records these arguments in the span of the hook, for a tool without a guarded function.
     pub fn show(self) {
         if let Some(arguments) = self.details.and_then(|details| details.arguments)
             && let Some(context) = CallContext::current()

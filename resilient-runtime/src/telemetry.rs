@@ -1,4 +1,4 @@
-//! What a call says about itself while it runs: one span, and events with fixed names.
+//! The span of a call and its events, which have fixed names.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use crate::error::{LimitKind, ResilienceError, ToolError, log_chain, public_text
 use crate::pipeline::{Call, barrier};
 use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
 
-/// Whether anybody listens to the spans of calls.
+/// Returns whether a subscriber may be interested in the spans of calls.
 pub(crate) fn spans_are_enabled() -> bool {
     tracing::span_enabled!(tracing::Level::INFO)
 }
 
-/// Whether anybody may listen to what calls say of themselves while all is well.
+/// Returns whether a subscriber may be interested in the events of calls that succeed.
 pub(crate) fn is_listened_to() -> bool {
     tracing::level_enabled!(tracing::Level::INFO)
 }
 
-/// The span of a guarded function that no hook called.
+/// Creates the span of a guarded function that no hook called.
 pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
     tracing::info_span!(
         "call",
@@ -36,15 +36,15 @@ pub(crate) fn call_span(name: &'static str, context: &CallContext) -> Span {
     )
 }
 
-/// A call begins: for those who want to read everything.
+/// Emits the event for the start of a call, at debug level.
 pub(crate) fn call_started(span: &Span, tool: &str, context: Option<&CallContext>) {
     let _entered = span.enter();
     let correlation_id = id(context);
     tracing::debug!(event = "tool.started", tool, correlation_id);
 }
 
-/// A call ended: its span says how, and so does an event that few want to read. A call that was
-/// cancelled has no other trace.
+/// Records the outcome of a call in its span and emits an event, which is the only trace of a cancelled call. The event
+/// of other calls has debug level.
 pub(crate) fn call_ended(
     span: &Span,
     tool: &str,
@@ -54,7 +54,7 @@ pub(crate) fn call_ended(
     context: Option<&CallContext>,
 ) {
     if !span.is_disabled() {
-        // At once: each time, a subscriber may write out all the fields again.
+        // In one step: a subscriber may format all fields again for each record.
         tracing::record_all!(span, outcome = outcome.as_str(), attempts = attempts);
     }
     let _entered = span.enter();
@@ -65,12 +65,12 @@ pub(crate) fn call_ended(
     } else {
         tracing::debug!(event = "tool.ended", tool, outcome = outcome.as_str(), duration_ms, attempts, correlation_id);
     }
-    // What the call has left running is within the span still.
+    // What the call left running is still within the span.
     #[cfg(feature = "otel")]
     crate::otel::end(span);
 }
 
-/// A call ended with an error: counts it, keeps what clients may read of it, and logs all of it.
+/// Counts the error of a call, keeps its public part, and logs all of it.
 pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
     let told = Told::by(error);
     let (tool, attempts) = (call.site().name(), call.attempts());
@@ -83,7 +83,7 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
 
 /// Logs an error that ended a call of a tool without a guarded function.
 ///
-/// `ended`: after how long, and the attempts.
+/// `ended` is the duration of the call and the number of attempts.
 #[cfg(feature = "rmcp")]
 pub(crate) fn failed(
     span: &Span,
@@ -122,7 +122,7 @@ pub(crate) fn log_error(
             };
         }
         match told.severity {
-            // A breaker that is open, or a full limit, says so for every call.
+            // An open breaker or a full limit rejects every call.
             _ if told.is_rejection => tell!(debug),
             Severity::Low => tell!(info),
             Severity::Medium => tell!(warn),
@@ -131,18 +131,18 @@ pub(crate) fn log_error(
     });
 }
 
-/// What an error says of itself to programs.
+/// The machine-readable properties of an error.
 pub(crate) struct Told {
     pub(crate) code: Cow<'static, str>,
     pub(crate) kind: ErrorKind,
     pub(crate) severity: Severity,
-    /// Whether nothing was run: a breaker was open, or a limit full.
+    /// Whether nothing was run, because a breaker was open or a limit reached.
     is_rejection: bool,
 }
 
 impl Told {
-    /// Every method of an error is the user's code; where one panics, it is an error of this server's, as
-    /// clients are told.
+    /// Reads the properties. The methods of an error are user code; if one panics, the call counts as panicked, which
+    /// is also what the client receives.
     pub(crate) fn by(error: &dyn ToolError) -> Self {
         barrier(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
     }
@@ -155,8 +155,8 @@ impl Told {
     }
 }
 
-/// Keeps an error for whoever asks for the last ones: what the client could read of it. What was rejected
-/// is counted, and not kept: it would drive out why.
+/// Keeps the public part of an error for [`RecentErrors`]. Rejections are counted but not kept, since they would
+/// displace the errors that caused them.
 pub(crate) fn keep_recent(
     recent: &RecentErrors,
     tool: Arc<str>,
@@ -181,8 +181,7 @@ pub(crate) fn keep_recent(
     });
 }
 
-/// An error became a JSON-RPC error, by `?` in a function that returns one: what is private about
-/// it, for the log alone.
+/// Logs the private part of an error that became a JSON-RPC error, by `?` in a function that returns one.
 #[cfg(feature = "rmcp")]
 pub(crate) fn converted(error: &dyn ToolError) {
     barrier(|| {
@@ -208,7 +207,7 @@ pub(crate) fn converted(error: &dyn ToolError) {
     });
 }
 
-/// The user's code panicked, and was caught.
+/// Logs a panic in user code that was caught.
 pub(crate) fn panicked(panic: &str) {
     let context = CallContext::current();
     let correlation_id = id(context.as_ref());
@@ -253,7 +252,7 @@ pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: 
     tracing::error!(event = "fallback.failed", tool, correlation_id = id(context), error);
 }
 
-/// The call's correlation id as a field. Not every log shows the fields of the span as well.
+/// Returns the correlation id of the call as a field, since not every log shows the fields of the span.
 fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
     context.map(|context| display(context.correlation_id()))
 }

@@ -1,9 +1,9 @@
-//! What annotating a function costs the compiler: crates with 0, 100 and 500 functions, plain, under
-//! `#[tracing::instrument]` and under `#[resilient]`, checked and built from scratch and after an edit of
-//! one literal, and the lines of LLVM's that each function becomes.
+//! The cost of annotating a function for the compiler: crates with 0, 100 and 500 functions, plain, with
+//! `#[tracing::instrument]` and with `#[resilient]`, checked and built from scratch and after an edit of one literal,
+//! and the lines of LLVM IR per function.
 //!
-//! `cargo bench -p resilient-bench --bench compile_time` prints milliseconds for each function over the crate without any,
-//! and writes `target/compile_time.json`. What the crates depend on is built before.
+//! `cargo bench -p resilient-bench --bench compile_time` prints milliseconds per function, in comparison with the crate
+//! without functions, and writes `target/compile_time.json`. Dependencies are built before the measurement.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const STEPS: [&str; 4] = ["check", "check after an edit", "build", "build after 
 fn main() {
     let folder = target().join("compile-time");
     let crates = write_crates(&folder);
-    // What they depend on, for both.
+    // Builds the dependencies for both commands.
     for command in ["check", "build"] {
         cargo(&folder, &[command, "--package", "none"]);
     }
@@ -68,7 +68,7 @@ fn main() {
     println!("\nwritten to {}", file.display());
 }
 
-/// The crates by name, attribute and number of functions.
+/// Writes the crates and returns their names, attributes and numbers of functions.
 fn write_crates(folder: &Path) -> Vec<(String, &'static str, usize)> {
     let of_kinds = KINDS
         .into_iter()
@@ -83,7 +83,7 @@ fn write_crates(folder: &Path) -> Vec<(String, &'static str, usize)> {
         members.join(", ")
     );
     write(&folder.join("Cargo.toml"), &workspace);
-    // The versions of this workspace, so that nothing has to be looked for.
+    // The versions of this workspace, so that nothing has to be resolved.
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
     write(&folder.join("Cargo.lock"), &fs::read_to_string(lock).expect("the lock file"));
     for (name, attribute, count) in &crates {
@@ -118,7 +118,7 @@ fn functions(attribute: &str, count: usize) -> String {
     text
 }
 
-/// Seconds of each step, once.
+/// Measures the seconds of each step once.
 fn round(folder: &Path, name: &str) -> [f64; 4] {
     cargo(folder, &["clean", "--package", name]);
     let source = source(folder, name);
@@ -140,7 +140,7 @@ fn round(folder: &Path, name: &str) -> [f64; 4] {
     [check, check_after, build, build_after]
 }
 
-/// The lines of functions in what the crate is for LLVM, without optimisation.
+/// Counts the lines of functions in the LLVM IR of the crate, without optimization.
 fn llvm_lines(folder: &Path, name: &str) -> usize {
     cargo(folder, &["rustc", "--package", name, "--", "--emit=llvm-ir", "-Ccodegen-units=1"]);
     let built = folder.join("target/debug/deps");

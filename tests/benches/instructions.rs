@@ -1,6 +1,6 @@
-//! Instructions of a call, counted by valgrind's callgrind, whatever else the machine does. `cargo bench -p
-//! resilient-bench --bench instructions` needs `valgrind`. What the kernel lends to a process, the clock's
-//! code among it, is not counted.
+//! The instructions of a call, counted by valgrind's callgrind, independent of the load of the machine. `cargo bench -p
+//! resilient-bench --bench instructions` needs `valgrind`. Code that the kernel maps into a process, such as that of
+//! the clock, is not counted.
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
@@ -41,8 +41,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Instructions of one call: the least of some runs, as slow as everything is under valgrind, the runtime
-/// may not come to trust the processor's counter, and then asks the system for the time.
+/// Returns the instructions of one call, the minimum of several runs. Everything is slow under valgrind, so in some
+/// runs the runtime may find the processor's counter unsteady and read the system clock instead.
 fn each(row: &str, way: &str) -> f64 {
     const TIMES: u32 = 10_000;
     let counted = || -> f64 {
@@ -50,9 +50,9 @@ fn each(row: &str, way: &str) -> f64 {
         let mut command = Command::new("valgrind");
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted_calls*"]);
         let output = command.arg(me).args([row, way, &TIMES.to_string()]).output().expect("valgrind runs");
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        let count = told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-        count.unwrap_or_else(|| panic!("{told}"))
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        let count = printed.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+        count.unwrap_or_else(|| panic!("{printed}"))
     };
     (0..3).map(|_| counted()).fold(f64::INFINITY, f64::min) / f64::from(TIMES)
 }
@@ -61,7 +61,7 @@ fn has_other_threads() -> bool {
     fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1)
 }
 
-/// Only what runs in here is counted.
+/// Runs `calls`. Only what runs in here is counted.
 #[inline(never)]
 fn counted_calls(calls: impl FnOnce()) {
     calls();
@@ -72,7 +72,7 @@ fn run(row: &str, way: &str, times: u64) {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     macro_rules! again {
         ($call:path) => {{
-            // What only the first call does is not counted, nor what the clock's own thread does beside it.
+            // Excludes the first call and the clock's thread from the count.
             let _ = runtime.block_on($call(0));
             while has_other_threads() {
                 std::thread::sleep(Duration::from_millis(20));

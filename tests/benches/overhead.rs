@@ -1,6 +1,6 @@
-//! What guarding a call costs: ours, as the macro writes it, beside the bare function, what a careful
-//! user writes of well-known crates, and tower-resilience's layers. All of them take turns in one process;
-//! with spans on they do so in another one, as what listens to spans is there for a whole process.
+//! The cost of guarding a call: ours, as the macro writes it, compared with the bare function, with what a careful user
+//! writes with well-known crates, and with the layers of tower-resilience. All of them take turns in one process. The
+//! measurements with spans run in a separate process, since a subscriber is global to a process.
 //!
 //! `cargo bench -p resilient-bench --bench overhead` prints a table and writes `target/overhead.json`.
 
@@ -18,19 +18,19 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::unconstrained;
 
-/// Says that this process is the one with spans.
+/// Set in the process with spans.
 const SPANS: &str = "RESILIENT_BENCH_SPANS";
 
 const TASKS: u64 = 32;
 const TOOLS: usize = 10_000;
-/// In which each of so many tools is called often.
+/// A turn that is long enough to call each of [`TOOLS`] often.
 const LONG_TURN: Duration = Duration::from_millis(100);
 
 fn main() {
     demand_a_servers_clock();
     careful::install();
     let rows = if env::var_os(SPANS).is_some() {
-        // What a server logs, written to nowhere.
+        // The log of a server, written to a sink.
         tracing_subscriber::fmt().json().with_writer(io::sink).init();
         vec![row("ready, JSON span on", ready_ways())]
     } else {
@@ -55,7 +55,8 @@ fn without_spans() -> Vec<Value> {
         row("ready, a thread of its own", threads(1)),
         row("ready, 2 threads, one breaker", threads(2)),
     ];
-    // The same twice: in a long turn each tool comes many times, in a short one after the others have had the caches.
+    // Twice: in a long turn, each tool is called many times; in a short one, other ways have evicted it from the
+    // caches.
     rows.push(row_of_turns("ready, 10,000 tools", many_ways(), LONG_TURN));
     rows.push(row("ready, 10,000 tools, cold", many_ways()));
     let child =
@@ -66,7 +67,7 @@ fn without_spans() -> Vec<Value> {
     rows
 }
 
-/// The ways of one row: always under these names, so that each can be compared with the others.
+/// The names of the ways, the same in every row, so that rows can be compared.
 const BARE: &str = "bare";
 const OURS: &str = "ours";
 const OURS_TIMED: &str = "timeout alone";
@@ -80,7 +81,7 @@ fn runtime() -> Rc<Runtime> {
     Rc::new(Builder::new_current_thread().enable_time().build().expect("a runtime"))
 }
 
-/// Calls it again and again.
+/// Repeats a call.
 macro_rules! repeated {
     ($name:expr, $runtime:expr, |$n:ident| $call:expr) => {{
         let runtime = Rc::clone(&$runtime);
@@ -94,7 +95,7 @@ macro_rules! repeated {
     }};
 }
 
-/// Calls it again and again in several tasks, so that what the runtime's own turn costs is shared.
+/// Repeats a call in several tasks, so that they share the cost of the runtime's scheduling.
 macro_rules! interleaved {
     ($name:expr, $runtime:expr, || $setup:expr, |$shared:ident, $n:ident| $call:expr) => {{
         let runtime = Rc::clone(&$runtime);
@@ -165,7 +166,7 @@ fn rejected_ways() -> Vec<Way<'static>> {
     ]
 }
 
-/// Several threads, each with a runtime of its own, call the same function at the same time.
+/// Several threads, each with its own runtime, that call the same function at the same time.
 fn threads(count: usize) -> Vec<Way<'static>> {
     macro_rules! on_threads {
         ($name:expr, || $setup:expr, |$shared:ident, $n:ident| $call:expr) => {{
@@ -200,7 +201,7 @@ fn threads(count: usize) -> Vec<Way<'static>> {
     ]
 }
 
-/// A thread that calls as often as it is told, and then waits to be told again.
+/// A thread that repeats a call a given number of times and then waits for the next request.
 struct Calling {
     times: Sender<u64>,
     done: Receiver<()>,
@@ -208,13 +209,13 @@ struct Calling {
 
 impl Calling {
     fn new(call: impl Fn(&Runtime, u64) + Send + 'static) -> Self {
-        let (times, told) = channel();
-        let (tell, done) = channel();
+        let (times, requests) = channel();
+        let (finished, done) = channel();
         std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-            for times in told {
+            for times in requests {
                 call(&runtime, times);
-                let _ = tell.send(());
+                let _ = finished.send(());
             }
         });
         Self { times, done }
@@ -234,7 +235,7 @@ fn many_ways() -> Vec<Way<'static>> {
     let ours = ours::Many::new(TOOLS);
     let careful = careful::Many::new(TOOLS);
     let stacks: Vec<_> = (0..TOOLS).map(|_| stacked::guarded(bare::ready)).collect();
-    // The first call of each makes what the others find.
+    // The first call of each creates the state that the others use.
     runtime.block_on(async {
         for (tool, stack) in stacks.iter().enumerate() {
             let _ = (ours.call(tool, 0).await, careful.call(tool, 0).await, stacked::call(stack, 0).await);
@@ -248,7 +249,7 @@ fn many_ways() -> Vec<Way<'static>> {
     ]
 }
 
-/// Each tool as often as the others, in no order that a cache could follow.
+/// Returns the tool for a call: each equally often, in an order that caches cannot predict.
 fn scattered(n: u64) -> usize {
     let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     usize::try_from(mixed).unwrap_or(0) % TOOLS

@@ -1,6 +1,7 @@
-//! A whole call of an rmcp tool in one process, client and server over a pipe in memory: bare, and with
-//! all of it on, hook and `_meta` included. `cargo bench -p resilient-bench --bench server` prints calls a second, the median
-//! and the 99th percentile of one call at a time, and allocations a call, and writes `target/server.json`.
+//! A complete call of an rmcp tool in one process, with client and server connected by a pipe in memory: bare, and with
+//! all guards, including the hook and `_meta`. `cargo bench -p resilient-bench --bench server` prints calls per second,
+//! the median and the 99th percentile of one call at a time, and allocations per call, and writes
+//! `target/server.json`.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -56,14 +57,14 @@ impl Bare {
     }
 }
 
-// Its routes are made once, as ours are, so that only the calls are compared.
+// The router is built only once, like ours, so that only the calls are compared.
 #[tool_handler(router = BARE)]
 impl ServerHandler for Bare {}
 
 static BARE: LazyLock<ToolRouter<Bare>> = LazyLock::new(Bare::tool_router);
 
-/// Bare, but its answers carry the same `_meta` as guarded ones: what the transport, serde and the client
-/// make of so much more text is not the guard's.
+/// Like [`Bare`], but with the same `_meta` in its responses as the guarded server. The cost of more text in the
+/// transport, serde and the client is not a cost of the guard.
 struct Disclosing;
 
 #[tool_router]
@@ -149,7 +150,7 @@ async fn call(client: &Client, tool: &'static str, arguments: &Value) {
     assert_ne!(answer.is_error, Some(true));
 }
 
-/// The median and the 99th percentile of one call at a time, in microseconds.
+/// Returns the median and the 99th percentile of one call at a time, in microseconds.
 fn percentiles(runtime: &Runtime, client: &Client, tool: &'static str, arguments: &Value) -> (f64, f64) {
     const CALLS: usize = 20_000;
     let mut samples: Vec<f64> = runtime.block_on(async {

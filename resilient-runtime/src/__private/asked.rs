@@ -1,5 +1,5 @@
-//! A tool that runs without the hook and takes the request's context as an argument: its id and
-//! its cancellation are then known all the same. Found by the argument's type, not by its name.
+//! The request context of a tool that runs without the hook but takes rmcp's request context as an argument. It
+//! provides the id and the cancellation of the request. The argument is found by its type and not by its name.
 
 use super::clone::NeededAgain;
 use crate::context::CallContext;
@@ -23,7 +23,7 @@ mod requests {
     use crate::site::Site;
 
     impl Arg<'_, RequestContext<RoleServer>> {
-        /// First choice: the context of the call that it asks for, unless there is one already.
+        /// First choice: the context of the request in the argument, unless there already is one.
         #[must_use]
         pub fn __context(&self, site: &Site) -> Option<CallContext> {
             if CallContext::current().is_some_and(|current| current.request().is_some()) {

@@ -1,12 +1,11 @@
-//! Copies of arguments and answers, chosen by method resolution: `Clone` where there is one, by
-//! hand for the extractors of rmcp that have none, and for everything else an error that names the
-//! type that has no `Clone`.
+//! Copies of arguments and responses, chosen by method resolution: `Clone` if the type has it, field by field for
+//! the extractors of rmcp without `Clone`, and otherwise an error that names the type without `Clone`.
 //!
-//! Methods have two underscores, as a trait of the user's that is in scope may have them for every type.
+//! The methods begin with two underscores, since a trait of the user in scope may have a method for every type.
 
 use std::ops::Deref;
 
-/// An argument or an answer. A method that this does not have for its type is looked for behind it.
+/// An argument or a response. Methods that are missing for its type are looked up through `Deref`.
 #[derive(Debug)]
 pub struct Arg<'a, T>(Extractor<'a, T>);
 
@@ -14,12 +13,12 @@ pub struct Arg<'a, T>(Extractor<'a, T>);
 #[derive(Debug)]
 pub struct Extractor<'a, T>(NeededAgain<'a, T>);
 
-/// Last choice. rustc names it where there is no copy.
+/// Last choice. rustc names it in the error if there is no copy.
 #[derive(Debug)]
 pub struct NeededAgain<'a, T>(&'a T);
 
 impl<'a, T> Arg<'a, T> {
-    /// Looks at an argument.
+    /// Wraps an argument.
     pub const fn of(argument: &'a T) -> Self {
         Self(Extractor(NeededAgain(argument)))
     }
@@ -56,7 +55,7 @@ impl<'a, T> Deref for Extractor<'a, T> {
 }
 
 impl<T> NeededAgain<'_, T> {
-    /// Last choice: an error at the argument's type. rustc shows the line of the bound with it.
+    /// Last choice: an error at the type of the argument. rustc shows the line of the bound with it.
     #[must_use]
     pub fn __copy(&self) -> T
     where
@@ -77,7 +76,7 @@ mod extractors {
     macro_rules! by_field {
         ($($extractor:ident $(<$t:ident>)?),*) => {
             $(impl$(<$t>)? Extractor<'_, $extractor$(<$t>)?> {
-                /// Second choice: an extractor or answer of rmcp without `Clone` of its own.
+                /// Second choice: an extractor or response of rmcp without `Clone`.
                 #[must_use]
                 pub fn __copy(&self) -> $extractor$(<$t>)?
                 $(where
@@ -93,28 +92,28 @@ mod extractors {
     by_field!(Extension<T>, RequestId, ToolName, PromptName, RequestState, InputResponses, Json<T>);
 }
 
-/// Arguments between attempts.
+/// The arguments of a call, kept between attempts.
 #[derive(Debug)]
 pub struct Slot<T>(Option<T>);
 
 /// The arguments for an attempt.
 #[derive(Debug)]
 pub enum Next<'a, T> {
-    /// For the last one: themselves.
+    /// For the last attempt: the arguments themselves.
     Last(T),
-    /// For any before: what is to be copied.
+    /// For an earlier attempt: the arguments to copy.
     Copied(&'a T),
-    /// After the last one.
+    /// After the last attempt.
     Gone,
 }
 
 impl<T> Slot<T> {
-    /// Keeps arguments.
+    /// Stores the arguments.
     pub const fn new(arguments: T) -> Self {
         Self(Some(arguments))
     }
 
-    /// The arguments for the next attempt.
+    /// Returns the arguments for the next attempt.
     pub fn next(&mut self, last: bool) -> Next<'_, T> {
         if last {
             return self.0.take().map_or(Next::Gone, Next::Last);

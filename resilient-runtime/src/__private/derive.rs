@@ -1,8 +1,7 @@
-//! What only the expansion of `#[derive(McpError)]` names.
+//! Items that only the expansion of `#[derive(McpError)]` uses.
 //!
-//! A function here takes a field's type and gives back the function that asks a value of it:
-//! `status::<u16>()(field)`. Written so, a type that lacks the trait is an error at the type, as
-//! the user wrote it, and at nothing else.
+//! Functions here take the type of a field and return the function that reads a value of it:
+//! `status::<u16>()(field)`. In this form, a type without the trait is reported once, at the type that you wrote.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use crate::{CatalogEntry, Classify, ErrorKind, HttpStatus, ToolError};
 
-/// What [`ToolError::details`] answers with.
+/// The return type of [`ToolError::details`].
 pub type Details = serde_json::Map<String, Value>;
 
 /// `#[mcp(status)]`
@@ -40,7 +39,7 @@ pub const fn retry_after<T: RetryAfter>() -> fn(&T) -> Option<Duration> {
     T::retry_after
 }
 
-/// `#[mcp(detail)]`. A value that cannot be JSON is left out: the answer matters more.
+/// `#[mcp(detail)]`. A value that is not representable as JSON is left out, since the response matters more.
 #[must_use]
 pub const fn detail<T: Detail>() -> fn(&mut Details, &'static str, &T) {
     |details, name, value| {
@@ -50,13 +49,13 @@ pub const fn detail<T: Detail>() -> fn(&mut Details, &'static str, &T) {
     }
 }
 
-/// The Display text as what the client reads. Bound by `ToolError`, so that a type that is no
-/// `std::error::Error` is told so once.
+/// Uses the `Display` text as the message for the client. The bound is `ToolError`, so that a type that does not
+/// implement `std::error::Error` is reported only once.
 pub fn display<E: ToolError + ?Sized>(error: &E) -> Cow<'static, str> {
     Cow::Owned(error.to_string())
 }
 
-/// An entry of `catalog()`, which only the derive makes.
+/// Creates an entry of `catalog()`, which only the derive does.
 #[must_use]
 pub const fn catalog_entry(
     code: &'static str,
@@ -68,13 +67,13 @@ pub const fn catalog_entry(
     CatalogEntry { code, kind, retryable, hint, message }
 }
 
-/// How long to wait.
+/// A value that says how long to wait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how long to wait",
     label = "`#[mcp(retry_after)]` needs `Duration` or `Option<Duration>`"
 )]
 pub trait RetryAfter {
-    /// The time, if there is one.
+    /// Returns the time to wait, if there is one.
     fn retry_after(&self) -> Option<Duration>;
 }
 
@@ -90,14 +89,14 @@ impl RetryAfter for Option<Duration> {
     }
 }
 
-/// An error that can answer for the one around it.
+/// An error that a `transparent` variant delegates to.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no `ToolError` that could answer everything",
     label = "`#[mcp(transparent)]` needs a type that implements `ToolError`",
     note = "derive `McpError` for it, or say `#[mcp(kind = ..)]` or `#[mcp(classify)]` instead of `transparent`"
 )]
 pub trait Transparent {
-    /// The error itself.
+    /// Returns the error as a [`ToolError`].
     fn as_mcp_error(&self) -> &dyn ToolError;
 }
 
@@ -108,13 +107,13 @@ impl<T: ToolError> Transparent for T {
     }
 }
 
-/// A value that can be told as JSON.
+/// A value that can be represented as JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shown to the client as JSON",
     label = "`#[mcp(detail)]` needs a type that is `serde::Serialize`"
 )]
 pub trait Detail {
-    /// The value as JSON, if it can be.
+    /// Returns the value as JSON, if possible.
     fn to_json(&self) -> Option<Value>;
 }
 

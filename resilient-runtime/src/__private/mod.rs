@@ -1,12 +1,12 @@
-//! What generated code calls. Nothing here is covered by semantic versioning: the crates are
-//! pinned to each other.
+//! The interface for generated code. Nothing here is covered by semantic versioning: the crates depend on each other's
+//! exact version.
 
 mod asked;
 mod clone;
 mod derive;
 mod special;
 
-/// Whether the clock of this build can be paused, which makes it slower: benches ask.
+/// Returns whether the clock of this build can be paused, which makes it slower. Used by the benches.
 #[must_use]
 pub const fn clock_can_be_paused() -> bool {
     crate::clock::CAN_BE_PAUSED
@@ -41,21 +41,21 @@ pub use rmcp;
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{Explain, Explained, Explanations, routed, shared};
 
-/// The `is_error` answer, or the protocol error, that an error becomes.
+/// Converts an error to the `is_error` result, or to the protocol error.
 #[cfg(feature = "rmcp")]
 pub fn tool_error<E: crate::ToolError>(error: &E) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
     crate::mcp::tool_error(error)
 }
 
-/// The JSON-RPC error that an error becomes.
+/// Converts an error to a JSON-RPC error.
 #[cfg(feature = "rmcp")]
 pub fn error_data<E: crate::ToolError>(error: &E) -> rmcp::ErrorData {
-    // What is private does not come along, so this is the last place that can tell it.
+    // The private text is not part of the JSON-RPC error, so this is the last place that can log it.
     crate::telemetry::converted(error);
     crate::mcp::error_data(error)
 }
 
-/// Expands to its input where the runtime knows rmcp, to nothing elsewhere.
+/// Expands to its input if the runtime has the feature `rmcp`, and to nothing otherwise.
 #[cfg(feature = "rmcp")]
 #[doc(hidden)]
 #[macro_export]
@@ -63,7 +63,7 @@ macro_rules! __with_rmcp {
     ($($tokens:tt)*) => { $($tokens)* };
 }
 
-/// Expands to its input where the runtime knows rmcp, to nothing elsewhere.
+/// Expands to its input if the runtime has the feature `rmcp`, and to nothing otherwise.
 #[cfg(not(feature = "rmcp"))]
 #[doc(hidden)]
 #[macro_export]
@@ -73,7 +73,7 @@ macro_rules! __with_rmcp {
 
 pub use crate::__with_rmcp as with_rmcp;
 
-/// Expands to its input where the runtime has rate limits.
+/// Expands to its input if the runtime has the feature `rate-limit`.
 #[cfg(feature = "rate-limit")]
 #[doc(hidden)]
 #[macro_export]
@@ -83,7 +83,7 @@ macro_rules! __rate_limit {
     };
 }
 
-/// Where the runtime has no rate limits, says what to do about it.
+/// Expands to an error with advice, since the runtime does not have the feature `rate-limit`.
 #[cfg(not(feature = "rate-limit"))]
 #[doc(hidden)]
 #[macro_export]

@@ -1,19 +1,19 @@
-//! Answers that their type alone does not tell: a tool's own error result, a question back to the
-//! client. Found by method resolution on the concrete return type; a generic one is taken as good.
+//! Responses whose meaning does not follow from `Ok` or `Err`: an error result of a tool, or a question to the client.
+//! Found by method resolution on the concrete return type; a generic type counts as good.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use crate::pipeline;
 
-/// A type of answer: rmcp's own results have a method here, everything else behind it.
+/// A type of response. It has methods for rmcp's results, and derefs to `AnyAnswer` for all other types.
 pub struct Special<R>(AnyAnswer<R>);
 
-/// Everything else.
+/// The fallback for all other types.
 pub struct AnyAnswer<R>(PhantomData<fn(R)>);
 
 impl<R> Special<R> {
-    /// The one of its kind.
+    /// The only value of this type.
     pub const HERE: Self = Self(AnyAnswer(PhantomData));
 }
 
@@ -27,7 +27,7 @@ impl<R> Deref for Special<R> {
 
 impl<R> AnyAnswer<R> {
     /// Nothing special.
-    #[expect(clippy::unused_self, reason = "what is looked for is a method")]
+    #[expect(clippy::unused_self, reason = "found by method resolution")]
     #[must_use]
     pub fn __look(&self) -> pipeline::Special<R> {
         pipeline::Special::NONE
@@ -44,7 +44,7 @@ mod results {
 
     #[cfg(feature = "testing")]
     impl Special<CallToolResult> {
-        /// What can be made of it.
+        /// Returns how to create such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<CallToolResult> {
             pipeline::Special { own_error: |text| Some(crate::mcp::own_error(text)), ..pipeline::Special::NONE }
@@ -53,7 +53,7 @@ mod results {
 
     #[cfg(feature = "testing")]
     impl Special<CallToolResponse> {
-        /// What can be made of it.
+        /// Returns how to create such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<CallToolResponse> {
             pipeline::Special { own_error: |text| Some(crate::mcp::own_error(text).into()), ..pipeline::Special::NONE }
@@ -61,7 +61,7 @@ mod results {
     }
 
     impl<E> Special<Result<CallToolResult, E>> {
-        /// What it means, where it is special.
+        /// Returns how to read, and create, such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<CallToolResult, E>> {
             pipeline::Special {
@@ -73,7 +73,7 @@ mod results {
     }
 
     impl<E> Special<Result<CallToolResponse, E>> {
-        /// What it means, where it is special.
+        /// Returns how to read, and create, such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<CallToolResponse, E>> {
             pipeline::Special {

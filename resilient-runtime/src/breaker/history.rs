@@ -1,4 +1,4 @@
-//! The last transitions of a breaker, for whoever asks what happened.
+//! The recent transitions of a breaker.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use super::core::State;
 
 const KEPT: usize = 100;
 
-/// Why a breaker moved.
+/// The reason for a transition.
 ///
 /// ```
 /// use resilient_runtime::{Breaker, BreakerSettings, Reason};
@@ -20,11 +20,11 @@ const KEPT: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Too many failures, or a probe that failed.
+    /// Too many failures, or a failed probe.
     Failures,
-    /// Too many slow calls, or a probe that was slow.
+    /// Too many slow calls, or a slow probe.
     Slow,
-    /// The open period was over and a call came to probe.
+    /// The open period was over, and a call started to probe.
     Probing,
     /// Enough probes succeeded.
     Recovered,
@@ -37,7 +37,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The word used in logs and answers.
+    /// Returns the word used in logs and responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -66,15 +66,15 @@ impl Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {
-    /// Where it stood.
+    /// The state before the transition.
     pub from: State,
-    /// Where it went.
+    /// The state after the transition.
     pub to: State,
-    /// When, by the wall clock.
+    /// The wall-clock time of the transition.
     pub at: SystemTime,
-    /// Why.
+    /// The reason for the transition.
     pub reason: Reason,
-    /// When, by the clock that a test can pause.
+    /// The time of the transition on the clock that a test can pause.
     #[cfg(feature = "testing")]
     pub(crate) moment: crate::clock::Moment,
 }
@@ -83,7 +83,7 @@ pub(crate) struct History(Mutex<Kept>);
 
 struct Kept {
     last: VecDeque<Transition>,
-    /// All there have been, by where they came from and went.
+    /// The number of transitions, by the state before and after.
     counts: [[u64; State::ALL.len()]; State::ALL.len()],
 }
 
@@ -115,7 +115,7 @@ impl History {
         self.lock().last.iter().copied().collect()
     }
 
-    /// How often each transition there can be has happened.
+    /// Returns the number of transitions, for each pair of states.
     pub(crate) fn counts(&self) -> Vec<((State, State), u64)> {
         let counts = self.lock().counts;
         let pairs = State::ALL

@@ -1,4 +1,4 @@
-//! One breaker for each value of a key, and never more than a bounded number.
+//! Breakers per partition key, up to a maximum number of keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,13 +9,13 @@ use resilient_policy::BreakerSettings;
 use super::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState};
 use crate::clock::Moment;
 
-/// How long it is not looked for room again after there was none.
+/// The time after which a failed search for idle breakers is repeated.
 const REST_MS: u64 = 1_000;
 
 #[derive(Default)]
 struct Known {
     by_key: HashMap<u128, Entry>,
-    /// What those counted that have made room.
+    /// The counters of the breakers that were removed.
     gone: Option<BreakerSeries>,
     looked_at_ms: Option<u64>,
 }
@@ -25,10 +25,10 @@ struct Entry {
     used_ms: u64,
 }
 
-/// The breakers of one name, by key.
+/// The breakers of one name, by partition key.
 pub(crate) struct KeyedBreakers {
     name: &'static str,
-    /// What holds until somebody declares settings.
+    /// The settings until some are declared.
     otherwise: BreakerSettings,
     declared: OnceLock<BreakerSettings>,
     breakers: Mutex<Known>,
@@ -40,14 +40,16 @@ impl KeyedBreakers {
         Self { name, otherwise, declared: OnceLock::new(), breakers: Mutex::default(), overflow: OnceLock::new() }
     }
 
-    /// Gives the settings of breakers to come, unless they were given before.
+    /// Sets the settings of the breakers that are created from now on, unless they are already set.
     pub(crate) fn declare(&self, settings: BreakerSettings) {
         let _ = self.declared.set(settings);
     }
 
-    /// The breaker of this key. Where there are too many, those that nobody uses and that reject
-    /// nobody make room: first those that have nothing to remember, then those that were idle the
-    /// longest. Where none can go, the one that all the others share.
+    /// Returns the breaker of this key.
+    ///
+    /// If there are too many, breakers that are not in use and do not reject calls are removed: first those without any
+    /// state to keep, then those that were idle the longest. If none can be removed, the key gets the breaker that all
+    /// further keys share.
     pub(crate) fn get(&self, key: u128) -> Arc<Breaker> {
         let now = Moment::now().millis();
         let mut known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +69,7 @@ impl KeyedBreakers {
         fresh
     }
 
-    /// What those say that stand there.
+    /// Returns snapshots of the breakers whose state passes the filter.
     pub(crate) fn read(&self, stands_there: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
         let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
@@ -77,7 +79,7 @@ impl KeyedBreakers {
         asked_for.map(|breaker| BreakerSnapshot { of_key: true, ..breaker.snapshot() }).collect()
     }
 
-    /// Adds what all of them have counted, those too that are gone.
+    /// Adds the counters of all breakers, including those that were removed.
     pub(crate) fn add_to(&self, series: &mut BreakerSeries) {
         let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gone) = &known.gone {
@@ -98,7 +100,7 @@ impl KeyedBreakers {
 }
 
 impl Known {
-    /// Drops up to a quarter, so that looking for room is rare.
+    /// Removes up to a quarter of the breakers, so that this is rarely needed.
     fn make_room(&mut self, now_ms: u64, most: usize) {
         if self.looked_at_ms.is_some_and(|last| now_ms < last.saturating_add(REST_MS)) {
             return;

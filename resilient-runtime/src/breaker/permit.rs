@@ -1,4 +1,4 @@
-//! A breaker in plain code: a permit for one execution, and a call that takes care of it.
+//! The use of a breaker in plain code: a permit for one execution, and a method that guards a future.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,12 +13,12 @@ use crate::context::{CallContext, EnclosingAttempt, Lending, Loan};
 use crate::error::ResilienceError;
 use crate::pipeline::{Answer, Meaning};
 
-/// The right to ask a dependency once.
+/// A permit for one execution.
 ///
 /// Report how the execution ended with [`success`](Self::success), [`failure`](Self::failure) or
-/// [`neutral`](Self::neutral). A permit that is dropped is neutral too: it says nothing about the
-/// dependency, and its place is free again. One that is held for longer than the breaker's open period while the breaker is
-/// half-open is given up; what it says then is ignored.
+/// [`neutral`](Self::neutral). Dropping a permit is neutral too: it says nothing about the dependency and frees the
+/// place. While the breaker is half-open, a permit that is held for longer than the breaker's open period expires, and
+/// its result is ignored.
 ///
 /// ```
 /// use resilient_runtime::{Breaker, BreakerSettings, ResilienceError};
@@ -39,19 +39,19 @@ pub struct Permit<'b> {
 }
 
 impl Permit<'_> {
-    /// The dependency did what it should.
+    /// Reports that the dependency worked.
     pub fn success(self) {
         self.end(Signal::Success);
     }
 
-    /// The dependency failed.
+    /// Reports that the dependency failed.
     pub fn failure(self) {
         self.end(Signal::Failure);
     }
 
-    /// The execution says nothing about the dependency: the caller made a mistake, or the call was
-    /// cancelled. It neither counts as a failure nor resets the count, and a probe's place is free
-    /// again. Dropping the permit does the same; this says that it is on purpose.
+    /// Reports that the execution says nothing about the dependency: the caller made a mistake, or the call was
+    /// cancelled. It neither counts as a failure nor resets the count, and frees the place of a probe. Dropping the
+    /// permit does the same, but this is explicit.
     pub fn neutral(self) {
         self.end(Signal::Neutral);
     }
@@ -72,23 +72,22 @@ impl Drop for Permit<'_> {
 }
 
 impl Breaker {
-    /// Asks to run once.
+    /// Requests a permit for one execution.
     ///
     /// # Errors
-    /// [`ResilienceError::CircuitOpen`] while the breaker is open, isolated, or half-open with all
-    /// its probes running; it says when to ask again.
+    /// [`ResilienceError::CircuitOpen`] while the breaker is open, isolated, or half-open with all its probes running.
+    /// The error includes the time after which to try again.
     pub fn try_acquire(&self) -> Result<Permit<'_>, ResilienceError> {
         let ticket = self.admit(|| None)?;
         Ok(Permit { breaker: self, ticket: Some(ticket), started: Instant::now() })
     }
 
-    /// Runs a future if the breaker lets it, and records how it ended: an `Ok` is a success, an error
-    /// counts as its kind says, a panic is neutral and goes on. A future that is dropped gives its
-    /// place back.
+    /// Runs a future if the breaker admits it, and records the result: `Ok` is a success, an error counts by its kind,
+    /// and a panic is neutral and propagates. Dropping the future returns the permit.
     ///
-    /// Inside an attempt of a guarded function under the same breaker, the call uses the attempt's
-    /// permit: it waits while another call inside that attempt has it. A guarded function inside
-    /// `future` asks for its own permit.
+    /// Inside an attempt of a guarded function with the same breaker, the call uses the permit of the attempt, and
+    /// waits while another call inside that attempt uses it. A guarded function inside `future` requests a separate
+    /// permit.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -111,7 +110,7 @@ impl Breaker {
         let mut timer = pin!(limit.map(tokio::time::sleep));
         let (mut is_armed, mut took) = (false, None);
         let answer = poll_fn(|cx| {
-            // A panic goes on; the permit, dropped on its way, is neutral.
+            // A panic propagates and drops the permit, which is neutral.
             let polled = future.as_mut().poll(cx);
             let (Some(mut timer), Some(limit), Some(ticket)) = (timer.as_mut().as_pin_mut(), limit, permit.ticket)
             else {
@@ -128,7 +127,7 @@ impl Breaker {
             is_armed = true;
             while !matches!(took, Some(Took::KnownToBeSlow(_))) && clock::poll_timer(timer.as_mut(), cx).is_ready() {
                 if stood_still(timer.deadline()) {
-                    // From now on the dependency has the whole time once more.
+                    // The dependency gets the full time again from now on.
                     took = Some(Took::Nothing);
                     timer.as_mut().reset(clock::later(Instant::now(), limit));
                     continue;
@@ -156,7 +155,7 @@ impl Breaker {
         answer
     }
 
-    /// Asks to run once inside an attempt, which may hold the only permit there is.
+    /// Requests a permit inside an attempt, which may hold the only permit there is.
     async fn acquire_inside(
         &self,
         around: Option<&Arc<EnclosingAttempt>>,

@@ -1,4 +1,4 @@
-//! What exporters read: one series for each name, those of all its keys together.
+//! The data that exporters read: one series per breaker name, which combines the breakers of all partition keys.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::core::State;
 use super::{Breaker, BreakerState};
 use crate::statistics::{AttemptSnapshot, Heard};
 
-/// What has been counted under the name of a breaker, whatever the key.
+/// The counters of all breakers of one name, over all partition keys.
 ///
 /// ```
 /// use resilient_runtime::Registry;
@@ -18,20 +18,20 @@ use crate::statistics::{AttemptSnapshot, Heard};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerSeries {
-    /// The state of the one that stands worst; a key whose open period is over is left out.
+    /// The worst state of any of the breakers. Breakers of a key whose open period is over are ignored.
     pub state: BreakerState,
-    /// Calls that were not let through.
+    /// The number of rejected calls.
     pub rejected: u64,
-    /// Results that came too late to matter.
+    /// The number of results that arrived too late to matter.
     pub stale: u64,
-    /// How often it has gone from one state to another.
+    /// The number of transitions, for each pair of states.
     pub transitions: Vec<((BreakerState, BreakerState), u64)>,
-    /// How long attempts took that functions made under it.
+    /// Durations of the attempts that functions made under the breaker.
     pub attempts: AttemptSnapshot,
 }
 
 impl BreakerSeries {
-    /// Whether rejecting this state is worse than that.
+    /// Returns the rank of a state; a higher rank is worse.
     pub(crate) const fn rank(state: State) -> u8 {
         match state {
             State::Closed => 0,
@@ -41,18 +41,18 @@ impl BreakerSeries {
         }
     }
 
-    /// This breaker and that one as one.
+    /// Adds the counters of another breaker and combines the states.
     pub(crate) fn and(&mut self, other: &Breaker) {
         let counted = other.series();
         self.count(&counted);
-        // The next call would probe, but there may never be one of that key.
+        // The next call would probe, but there may never be another call with that key.
         let is_over = counted.state == State::Open && !other.rejects_after(Duration::ZERO);
         if !is_over && Self::rank(counted.state) > Self::rank(self.state) {
             self.state = counted.state;
         }
     }
 
-    /// What another has counted; where it stands does not matter any more.
+    /// Adds the counters of another series, but not its state.
     pub(crate) fn count(&mut self, other: &Self) {
         self.rejected += other.rejected;
         self.stale += other.stale;
@@ -64,7 +64,7 @@ impl BreakerSeries {
 }
 
 impl Breaker {
-    /// What this one has counted.
+    /// Returns the counters of this breaker.
     pub(crate) fn series(&self) -> BreakerSeries {
         BreakerSeries {
             state: self.state(),

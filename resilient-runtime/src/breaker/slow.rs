@@ -1,5 +1,4 @@
-//! Executions that are slow: noted while they still run, and taken out again where another result tells of the same
-//! request.
+//! Slow executions: recorded while they still run, and removed again if another result covers the same request.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -10,14 +9,14 @@ use super::window::{Place, Sample};
 use super::{Breaker, Ticket};
 use crate::clock::Moment;
 
-/// How long an execution took, as far as that is known.
+/// The duration of an execution, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Took {
-    /// That long.
+    /// The execution took this long.
     Time(Duration),
-    /// Long enough that [`Breaker::note_slow`] noted it, which may have put it in a window.
+    /// The execution is slow: [`Breaker::note_slow`] recorded it, and may have added it to a window.
     KnownToBeSlow(Option<Place>),
-    /// It did not begin, or its time says nothing about the dependency.
+    /// The execution did not start, or its duration says nothing about the dependency.
     Nothing,
 }
 
@@ -30,16 +29,15 @@ impl Took {
         }
     }
 
-    /// Whether a window has a result of it while it still runs.
+    /// Returns whether a window has a result of the execution while it still runs.
     pub(crate) const fn is_in_window(self) -> bool {
         matches!(self, Self::KnownToBeSlow(Some(_)))
     }
 }
 
 impl Breaker {
-    /// Takes note that an execution that is still running has become slow: a dependency that hangs
-    /// must not look well until its callers give up. Called at most once for a ticket; what it returns
-    /// is what took the time when the ticket is given back.
+    /// Records that a running execution has become slow: a dependency that hangs must not look healthy until its
+    /// callers time out. Called at most once per ticket. Pass the result as the duration when the ticket is returned.
     pub(crate) fn note_slow(&self, ticket: Ticket) -> Took {
         let settings = self.held();
         let mut place = None;
@@ -55,7 +53,7 @@ impl Breaker {
         Took::KnownToBeSlow(place)
     }
 
-    /// Takes the result of a slow execution out of the window: another result tells of the same request.
+    /// Removes the result of a slow execution from the window, because another result covers the same request.
     pub(crate) fn withdraw_slow(&self, ticket: Ticket, took: Took) {
         if let Took::KnownToBeSlow(Some(place)) = took {
             self.results.lock().unwrap_or_else(PoisonError::into_inner).withdraw_slow(ticket.generation(), place);

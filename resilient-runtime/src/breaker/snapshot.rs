@@ -1,4 +1,4 @@
-//! What a breaker says about itself to whoever asks.
+//! Snapshots of the state and counters of a breaker.
 
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use super::{Breaker, BreakerState};
 use crate::clock::Moment;
 use crate::statistics::Heard;
 
-/// What a breaker said when it was read.
+/// A snapshot of a breaker.
 ///
 /// ```
 /// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
@@ -24,49 +24,49 @@ use crate::statistics::Heard;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BreakerSnapshot {
-    /// Its name.
+    /// The name of the breaker.
     pub name: &'static str,
-    /// Where it stands.
+    /// The state of the breaker.
     pub state: BreakerState,
-    /// What is left of the open period, or of the lease of the probes that are running.
+    /// The remaining time of the open period, or of the lease of the running probes.
     pub remaining: Option<Duration>,
-    /// Failures in a row, while it is closed.
+    /// The number of consecutive failures, while the breaker is closed.
     pub consecutive_failures: u32,
-    /// Failures since the last success, wherever it stands and whatever it decides by.
+    /// The number of failures since the last success, in any state and with any settings.
     pub failures_in_a_row: u32,
-    /// Whether it is that of a key.
+    /// Whether this is the breaker of a partition key.
     pub of_key: bool,
-    /// What the window holds, while it is closed and has one: results, failures, slow ones.
+    /// The results in the window, if the breaker is closed and has a window: all, failed, slow.
     pub window: Option<(u32, u32, u32)>,
-    /// Probes that are running.
+    /// The number of running probes.
     pub probes: u32,
-    /// Results that were successes.
+    /// The number of successes.
     pub successes: u64,
-    /// Results that were failures.
+    /// The number of failures.
     pub failures: u64,
-    /// Results that said nothing about the dependency, cancelled calls among them.
+    /// The number of neutral results, which say nothing about the dependency, including cancelled calls.
     pub neutral: u64,
-    /// Calls that were not let through.
+    /// The number of rejected calls.
     pub rejected: u64,
-    /// Results that came too late to matter; they are among the three above as well.
+    /// The number of results that arrived too late to matter. The three counters above include them.
     pub stale: u64,
-    /// When the last failure was, by the wall clock.
+    /// The wall-clock time of the last failure.
     pub last_failure: Option<SystemTime>,
-    /// Since when it stands where it stands, by the wall clock. `None` where it never moved.
+    /// The wall-clock time of the last transition. `None` if there was none.
     pub since: Option<SystemTime>,
     /// The last 100 transitions, oldest first.
     pub transitions: Vec<Transition>,
 }
 
 impl BreakerSnapshot {
-    /// Whether it is open and its period is over: the next call probes, if there is ever one.
+    /// Returns whether the breaker is open and its open period is over, so that the next call probes, if there is one.
     pub(crate) fn is_over(&self) -> bool {
         self.state == State::Open && self.remaining.is_none_or(|left| left.is_zero())
     }
 }
 
 impl Breaker {
-    /// What it has seen and where it stands.
+    /// Returns a snapshot of the state and counters of the breaker.
     #[must_use]
     pub fn snapshot(&self) -> BreakerSnapshot {
         let (state, count, probes) = core::peek(self.cells());

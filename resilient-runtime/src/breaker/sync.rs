@@ -1,3 +1,3 @@
-//! The atomics that the state machine runs on; a model checker puts its own here.
+//! The atomics of the state machine, replaced by those of a model checker in the loom tests.
 
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};

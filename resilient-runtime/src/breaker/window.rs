@@ -1,30 +1,30 @@
-//! The results that a rate is taken of: the last so many, or those of the last so long.
+//! The window of results that rates are computed from: the last N results, or those of a period.
 //!
-//! Plain data; whoever owns it holds its lock and knows the time.
+//! This is plain data. The owner holds the lock and provides the time.
 
 use std::collections::VecDeque;
 
 use resilient_policy::{BreakerSettings, Window};
 
-/// The most results that are kept, as many as the rules allow, whatever code asks for that did not
-/// ask them.
+/// The maximum number of results in a window. The rules have the same limit, but code can create settings without
+/// checking them.
 const MOST: u32 = 100_000;
 
-/// A time window moves in this many steps.
+/// The number of steps in which a time window advances.
 const STEPS: u64 = 10;
 
-/// One result.
+/// The result of one execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sample {
     pub(crate) failed: bool,
     pub(crate) slow: bool,
 }
 
-/// Where a result stands in a window: its number among the last, or that of its step.
+/// The position of a result in a window: its sequence number, or the number of its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(u64);
 
-/// How many results there are, and of which kind.
+/// The number of results, in total and by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) calls: u32,
@@ -45,7 +45,7 @@ impl Totals {
         self.slow = self.slow.saturating_sub(u32::from(sample.slow));
     }
 
-    /// Whether a rate is reached: at least, not above.
+    /// Returns whether a rate is reached: equal is enough.
     pub(crate) fn trips(self, settings: &BreakerSettings) -> bool {
         if self.calls == 0 || self.calls < settings.min_calls_that_hold() {
             return false;
@@ -65,8 +65,8 @@ pub(crate) struct Results {
 
 #[derive(Debug)]
 enum Kept {
-    /// `first` is the number of the oldest result in the ring. One that was withdrawn leaves its place empty, so that
-    /// the others keep their numbers.
+    /// `first` is the sequence number of the oldest result in the ring. A withdrawn result leaves an empty entry, so
+    /// that the others keep their numbers.
     Last {
         ring: VecDeque<Option<Sample>>,
         first: u64,
@@ -99,7 +99,7 @@ impl Results {
         Self { generation: 0, kept: Kept::last() }
     }
 
-    /// Adds a result of this generation; those of others are forgotten.
+    /// Adds a result of this generation. Results of older generations are discarded.
     pub(crate) fn add(&mut self, generation: u64, window: Window, sample: Sample, now_ms: u64) -> Totals {
         if !self.prepare(generation, window) {
             return Totals::default();
@@ -113,7 +113,7 @@ impl Results {
             (Kept::Recent(steps), Window::Time(_)) => {
                 let number = now_ms / step_length(window);
                 match steps.back_mut() {
-                    // A clock that seems to step back adds to what is newest.
+                    // If the clock seems to go backwards, the result counts for the newest step.
                     Some(newest) if newest.number >= number => newest.totals.add(sample),
                     _ => {
                         let mut totals = Totals::default();
@@ -127,7 +127,7 @@ impl Results {
         self.totals(generation, window, now_ms)
     }
 
-    /// Where the result stands that was added last.
+    /// Returns the position of the result that was added last.
     pub(crate) fn newest(&self) -> Option<Place> {
         match &self.kept {
             Kept::Last { ring, first, .. } => Some(Place(first + u64::try_from(ring.len()).ok()?.checked_sub(1)?)),
@@ -135,8 +135,8 @@ impl Results {
         }
     }
 
-    /// Takes in how an execution ended that was counted as slow while it was still running: in its
-    /// place, or, where the window has moved on since, as a result of its own.
+    /// Records the end of an execution that was counted as slow while it was running: at its position, or as a new
+    /// result if it has left the window since.
     pub(crate) fn end_slow(
         &mut self,
         generation: u64,
@@ -148,7 +148,7 @@ impl Results {
         if !self.prepare(generation, window) {
             return Totals::default();
         }
-        // Steps whose time is over must not be found.
+        // Removes expired steps, so that they are not found below.
         let _ = self.totals(generation, window, now_ms);
         let found = place.is_some_and(|Place(place)| match &mut self.kept {
             Kept::Last { ring, first, totals } => {
@@ -171,7 +171,7 @@ impl Results {
         }
     }
 
-    /// Takes out a result that was counted as slow while its execution was running, unless the window has moved on.
+    /// Removes a result that was counted as slow while its execution was running, unless it has left the window.
     pub(crate) fn withdraw_slow(&mut self, generation: u64, Place(place): Place) {
         if self.generation != generation {
             return;
@@ -192,7 +192,7 @@ impl Results {
         }
     }
 
-    /// What the window holds now. Steps are forgotten by their time, however long nobody asked.
+    /// Returns the totals of the window. Steps expire by the clock, however long ago the last call was.
     pub(crate) fn totals(&mut self, generation: u64, window: Window, now_ms: u64) -> Totals {
         if self.generation != generation {
             return Totals::default();
@@ -213,8 +213,8 @@ impl Results {
         }
     }
 
-    /// Makes the window one of this generation and of this kind. `false` where it is already one of
-    /// a newer generation, which a late result must not touch.
+    /// Prepares the window for results of this generation and kind. Returns `false` if the window is of a newer
+    /// generation, which a late result must not change.
     fn prepare(&mut self, generation: u64, window: Window) -> bool {
         if generation < self.generation {
             return false;
@@ -235,7 +235,7 @@ impl Results {
 
 fn trim(ring: &mut VecDeque<Option<Sample>>, first: &mut u64, totals: &mut Totals, size: u32) {
     let size = size.clamp(1, MOST);
-    // Empty places take no result's place in the window, but there may not be more of them than results.
+    // Empty entries do not count towards the size, but there must not be more of them than results.
     let is_too_long = |places: usize| places / 2 >= usize::try_from(size).unwrap_or(usize::MAX);
     while totals.calls > size || is_too_long(ring.len()) {
         let Some(oldest) = ring.pop_front() else { break };

@@ -1,4 +1,4 @@
-//! One bulkhead for each value of a key, and never more than a bounded number.
+//! Bulkheads per partition key, up to a maximum number of keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -7,7 +7,7 @@ use resilient_policy::BulkheadSettings;
 
 use super::Bulkhead;
 
-/// The bulkheads of one policy: the one of calls without a key, and those by key.
+/// The bulkheads of one policy: one for calls without a key, and one per key.
 pub(crate) struct Bulkheads {
     plain: Arc<Bulkhead>,
     by_key: Mutex<HashMap<u128, Arc<Bulkhead>>>,
@@ -23,8 +23,8 @@ impl Bulkheads {
         self.plain.settings()
     }
 
-    /// The bulkhead of this key. Where there are too many, those that nobody is in make room;
-    /// where all are busy, the one that all the others share.
+    /// Returns the bulkhead of this key. If there are too many, unused bulkheads are removed. If all are in use, the
+    /// key gets the bulkhead that all further keys share.
     pub(crate) fn get(&self, key: Option<u128>) -> Arc<Bulkhead> {
         let Some(key) = key else { return Arc::clone(&self.plain) };
         let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +33,7 @@ impl Bulkheads {
         }
         let most = self.settings().max_keys.max(1) as usize;
         if by_key.len() >= most {
-            // Who asks for one of these holds it, and an empty one has nothing to remember.
+            // Every caller holds its `Arc`, and an unused bulkhead has no state.
             by_key.retain(|_, bulkhead| Arc::strong_count(bulkhead) > 1);
         }
         let fresh = || Arc::new(Bulkhead::with(self.settings()));

@@ -1,9 +1,8 @@
-//! Bulkheads: a bounded number of executions at a time, and a bounded queue for the rest, so that
-//! one slow dependency cannot take everything that the process has.
+//! Bulkheads limit the number of concurrent executions and bound the queue for the rest, so that one slow dependency
+//! cannot take all resources of the process.
 //!
-//! Who comes first is let in first: a slot that becomes free goes to whoever has waited longest,
-//! and nobody who comes later overtakes. A slot and a place in the queue are given back whatever
-//! happens: at the end, at a panic, and where a future is dropped.
+//! The queue is first in, first out: a free permit goes to the call that has waited longest. Permits and places in the
+//! queue are returned on drop: at the end, on a panic, and when a future is dropped.
 
 mod keyed;
 mod place;
@@ -21,14 +20,13 @@ pub(crate) use place::{Place, Queued, Slot};
 use crate::error::{LimitKind, ResilienceError};
 use crate::pipeline::Answer;
 
-/// The most slots that a semaphore has on every platform.
+/// The maximum number of permits of a semaphore on every platform.
 const MOST_SLOTS: u32 = (1 << 29) - 1;
 
-/// A bulkhead: at most so many executions at a time. It can sit in a `static`.
+/// A bulkhead: limits the number of concurrent executions. It can be a `static`.
 ///
-/// Without [`queue`](Self::queue) nobody waits: what finds no free slot is rejected at once.
-/// Without [`wait`](Self::wait) who queues waits until there is a slot; within a `#[resilient]`
-/// function that is at most until the call's deadline.
+/// Without [`queue`](Self::queue), a call that finds no free permit is rejected at once. Without [`wait`](Self::wait),
+/// a queued call waits until there is a permit; in a `#[resilient]` function, at most until the deadline of the call.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
@@ -47,28 +45,28 @@ const MOST_SLOTS: u32 = (1 << 29) - 1;
 /// # Ok::<_, ResilienceError>(()) }).unwrap();
 /// ```
 ///
-/// A future that is dropped stops, and its slot is free. A thread that
-/// `tokio::task::spawn_blocking` has started does not stop: where such work is to be limited, move
-/// the permit of a `static` bulkhead into its closure, so that the slot is held until it ends.
+/// Dropping a future stops it and returns its permit. A thread that `tokio::task::spawn_blocking` started does not
+/// stop. To limit such work, move the permit of a `static` bulkhead into its closure, so that the permit is held until
+/// the closure ends.
 pub struct Bulkhead {
     settings: BulkheadSettings,
-    /// The free slots. Who waits for one stands in line here.
+    /// The free permits, and the queue for them.
     slots: Semaphore,
-    /// How many run or wait.
+    /// The number of calls that run or wait.
     inside: AtomicUsize,
 }
 
 impl Bulkhead {
-    /// At most `max` at a time, at least one, and nobody waits.
+    /// Creates a bulkhead for at most `max` concurrent executions, without a queue. Zero counts as 1.
     #[must_use]
     pub const fn new(max: u32) -> Self {
         Self::with(BulkheadSettings::new(max))
     }
 
-    /// A bulkhead with these settings.
+    /// Creates a bulkhead with these settings.
     #[must_use]
     pub const fn with(mut settings: BulkheadSettings) -> Self {
-        // What the rules refuse can only come from code that did not ask them.
+        // The rules reject such values, but code can create settings without checking them.
         if settings.max == 0 {
             settings.max = 1;
         } else if settings.max > MOST_SLOTS {
@@ -77,45 +75,45 @@ impl Bulkhead {
         Self { settings, slots: Semaphore::const_new(settings.max as usize), inside: AtomicUsize::new(0) }
     }
 
-    /// Lets up to `queue` wait for a slot, first come, first served.
+    /// Lets up to `queue` calls wait for a permit, first in, first out.
     #[must_use]
     pub const fn queue(mut self, queue: u32) -> Self {
         self.settings = self.settings.queue(queue);
         self
     }
 
-    /// Sets how long one waits at most before it is rejected. Timers need a Tokio runtime.
+    /// Sets the maximum time that a call waits before it is rejected. Requires a Tokio runtime with timers.
     #[must_use]
     pub const fn wait(mut self, wait: Duration) -> Self {
         self.settings = self.settings.wait(wait);
         self
     }
 
-    /// The settings that hold.
+    /// Returns the effective settings.
     #[must_use]
     pub const fn settings(&self) -> BulkheadSettings {
         self.settings
     }
 
-    /// How many run.
+    /// Returns the number of executions that are running.
     #[must_use]
     pub fn running(&self) -> usize {
         (self.settings.max as usize).saturating_sub(self.slots.available_permits())
     }
 
-    /// How many wait for a slot.
+    /// Returns the number of calls that wait for a permit.
     #[must_use]
     pub fn waiting(&self) -> usize {
         let running = self.running();
         self.inside.load(Ordering::Relaxed).saturating_sub(running)
     }
 
-    /// Waits for a slot, which is free again once the permit is dropped. Dropping the future while
-    /// it waits gives up its place in the queue.
+    /// Waits for a permit, which is returned on drop. Dropping the future while it waits leaves the
+    /// queue.
     ///
     /// # Errors
-    /// [`ResilienceError::Overloaded`] at once where neither a slot nor a place in the queue is
-    /// free, or after the longest wait. It names no time after which there would be one.
+    /// [`ResilienceError::Overloaded`], without a time to retry after: at once if there is neither a free permit nor
+    /// room in the queue, or after the maximum wait.
     pub async fn acquire(&self) -> Result<BulkheadPermit<'_>, ResilienceError> {
         let Some(place) = Place::enter(self) else { return Err(overloaded()) };
         let slot = match (place.try_slot(), self.settings.wait) {
@@ -126,9 +124,8 @@ impl Bulkhead {
         Ok(BulkheadPermit(slot))
     }
 
-    /// Runs a future in a slot, or answers with [`ResilienceError::Overloaded`] where it gets
-    /// none; see [`acquire`](Self::acquire). Its slot is free again when it ends, panics or is
-    /// dropped.
+    /// Runs a future with a permit, or returns [`ResilienceError::Overloaded`] if there is none; see
+    /// [`acquire`](Self::acquire). The permit is returned when the future ends, panics or is dropped.
     pub async fn call<R: Answer>(&self, future: impl Future<Output = R>) -> R {
         match self.acquire().await {
             Ok(_permit) => future.await,
@@ -136,7 +133,7 @@ impl Bulkhead {
         }
     }
 
-    /// Takes a place among those that run or wait, if one is left.
+    /// Counts a call as running or waiting. Returns `false` if the bulkhead and its queue are full.
     fn enter(&self) -> bool {
         let most = (self.settings.max as usize).saturating_add(self.settings.queue as usize);
         let enter = |inside: usize| (inside < most).then_some(inside + 1);
@@ -158,7 +155,7 @@ impl fmt::Debug for Bulkhead {
     }
 }
 
-/// A slot of a [`Bulkhead`], free again once this is dropped.
+/// A permit of a [`Bulkhead`], returned on drop.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -167,7 +164,7 @@ impl fmt::Debug for Bulkhead {
 ///
 /// let reports = Bulkhead::new(1);
 /// let permit = reports.acquire().await.unwrap();
-/// assert!(reports.acquire().await.is_err()); // nobody waits
+/// assert!(reports.acquire().await.is_err()); // there is no queue
 /// drop(permit);
 /// assert!(reports.acquire().await.is_ok());
 /// # }
@@ -181,7 +178,7 @@ impl fmt::Debug for BulkheadPermit<'_> {
     }
 }
 
-/// What somebody hears who got no slot. When there will be one, nobody knows.
+/// Returns the error of a call that got no permit. There is no estimate of when one will be free.
 pub(crate) const fn overloaded() -> ResilienceError {
     ResilienceError::Overloaded { limit: LimitKind::Bulkhead, retry_after: None }
 }

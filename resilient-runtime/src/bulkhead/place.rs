@@ -1,4 +1,4 @@
-//! Places and slots that are given back by being dropped, wherever that happens.
+//! Places and permits of a bulkhead, returned on drop.
 
 use std::ops::Deref;
 use std::pin::Pin;
@@ -8,30 +8,30 @@ use tokio::sync::SemaphorePermit;
 
 use super::Bulkhead;
 
-/// A place among those that run or wait.
+/// A place among the calls that run or wait.
 pub(crate) struct Place<B: Deref<Target = Bulkhead>>(B);
 
-/// A slot: whoever holds it runs.
+/// A permit, held by a running call.
 pub(crate) struct Slot<B: Deref<Target = Bulkhead>>(Place<B>);
 
-/// Standing in line for a slot. Dropped, it leaves the line.
+/// A wait for a permit. Dropping it leaves the queue.
 pub(crate) type Queued = Pin<Box<dyn Future<Output = Slot<Arc<Bulkhead>>> + Send + Sync>>;
 
 impl<B: Deref<Target = Bulkhead>> Place<B> {
-    /// A place, if one is left.
+    /// Takes a place, if one is left.
     pub(crate) fn enter(bulkhead: B) -> Option<Self> {
         bulkhead.enter().then(|| Self(bulkhead))
     }
 
-    /// A slot, if one is free. Where others wait, none is.
+    /// Takes a permit, if one is free. Calls that wait already come first.
     pub(crate) fn try_slot(self) -> Result<Slot<B>, Self> {
         let found = self.0.slots.try_acquire().map(SemaphorePermit::forget);
         if found.is_ok() { Ok(Slot(self)) } else { Err(self) }
     }
 
-    /// Waits for a slot, behind those who wait already.
+    /// Waits for a permit, behind the calls that wait already.
     pub(crate) async fn slot(self) -> Slot<B> {
-        // Nobody closes the semaphore, so there always is one in the end.
+        // The semaphore is never closed, so `acquire` does not fail.
         if let Ok(permit) = self.0.slots.acquire().await {
             permit.forget();
         }
@@ -53,8 +53,8 @@ impl<B: Deref<Target = Bulkhead>> Slot<B> {
 
 impl<B: Deref<Target = Bulkhead>> Drop for Slot<B> {
     fn drop(&mut self) {
-        // The slot before the place, which goes after this: who finds a place where nobody may
-        // wait finds a slot as well.
+        // The permit is returned before the place, so that a call that enters a bulkhead without a queue finds a
+        // permit.
         self.bulkhead().slots.add_permits(1);
     }
 }

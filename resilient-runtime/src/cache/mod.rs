@@ -1,7 +1,7 @@
-//! Last good answers: kept when a call succeeds, served only by `fallback = cached`.
+//! Cached responses: stored when a call succeeds, served only by `fallback = cached`.
 //!
-//! An answer is found again by the arguments of its call and by whose data it is: without a known
-//! principal nothing is kept or served, unless the policy says that answers are shared.
+//! The key of a response is the arguments of its call and the principal. If the principal is unknown, nothing is
+//! stored or served, unless the policy shares responses between principals.
 
 use std::any::Any;
 use std::pin::Pin;
@@ -19,10 +19,10 @@ use crate::pipeline::{Chance, Sides, Step};
 use crate::registry::Registry;
 use crate::site::Site;
 
-/// Moka keeps nothing for more than a thousand years, and says so with a panic.
+/// A limit for the lifetime of entries: moka panics at more than a thousand years.
 const LONGEST_KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The last good answers of one function.
+/// The cached responses of one function.
 pub(crate) struct Answers {
     kept: Cache<u128, Kept>,
     settings: CacheSettings,
@@ -36,8 +36,8 @@ struct Kept {
 
 impl Answers {
     pub(crate) fn new(settings: CacheSettings) -> Self {
-        // Moka's own expiry, by the wall clock, only frees memory; what may be served is decided
-        // by age on the clock that the rest of the call uses.
+        // Moka's expiry uses the wall clock and only frees memory. The age on the Tokio clock, which the rest of the
+        // call uses, decides what is served.
         let kept =
             Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
         Self { kept, settings }
@@ -54,8 +54,8 @@ impl Answers {
     }
 }
 
-/// The key of an answer to these arguments for this principal. 128 bits of a hash that is keyed
-/// anew in each process: nobody outside can make two keys meet.
+/// The cache key of a response, from the arguments and the principal. It is a 128-bit hash with a random key per
+/// process, so that clients cannot construct collisions.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerKey(u128);
 
@@ -74,7 +74,7 @@ impl AnswerKey {
         Some(Self(hash.finish()))
     }
 
-    /// The key of the request that is running: its raw arguments as canonical JSON.
+    /// Returns the key of the running request, from its raw arguments as canonical JSON.
     #[must_use]
     pub fn of_request(site: &Site) -> Option<Self> {
         let scope = site.policy().cache?.scope;
@@ -86,7 +86,7 @@ impl AnswerKey {
         Self::new(context.as_ref().and_then(CallContext::principal), scope, arguments.as_bytes())
     }
 
-    /// The key of a plain function's arguments. Without a request there is one caller: this process.
+    /// Returns the key of a plain function's arguments. Without a request, the process is the only principal.
     #[must_use]
     pub fn of_arguments(site: &Site, arguments: impl FnOnce(&mut Collected)) -> Option<Self> {
         let scope = site.policy().cache?.scope;
@@ -99,7 +99,7 @@ impl AnswerKey {
         let alone = Principal::new("");
         let principal = match &context {
             Some(context) if context.request().is_some() => context.principal(),
-            // Nobody knows for whom this is done; in a process that serves several, nothing is kept.
+            // The principal is unknown here. If the process serves several, nothing is stored.
             _ if Registry::here(|registry| registry.callers.are_several()) => None,
             _ => Some(&alone),
         };
@@ -107,7 +107,7 @@ impl AnswerKey {
     }
 }
 
-/// The request that the hook serves, if this is part of one.
+/// Returns the request, if the hook serves it.
 fn hooked(context: Option<&CallContext>) -> Option<&Request> {
     context.and_then(CallContext::request).map(|request| &**request).filter(|request| request.is_hooked)
 }
@@ -119,7 +119,7 @@ fn warn_unhooked(site: &Site) {
     );
 }
 
-/// `fallback = cached`.
+/// The fallback step of `fallback = cached`.
 #[derive(Debug)]
 pub struct Cached<'a, C> {
     site: &'a Site,
@@ -128,7 +128,7 @@ pub struct Cached<'a, C> {
 }
 
 impl<'a, C> Cached<'a, C> {
-    /// Keeps and serves answers under this key; `clone` copies one.
+    /// Stores and serves responses under this key; `clone` copies a response.
     pub const fn new<R, G, E>(_: Sides<R, G, E>, site: &'a Site, key: Option<AnswerKey>, clone: C) -> Self
     where
         C: Fn(&G) -> G,

@@ -1,8 +1,8 @@
-//! The processor's own counter, which is read in a fraction of the time that asking the system takes. Used
-//! where the kernel keeps its own time by it, and once it is known how fast it counts.
+//! The processor's time counter, which is much faster to read than the system clock. It is used if the kernel keeps
+//! time with it, as soon as its frequency is known.
 //!
-//! Each thread sets its count by the system's clock every second. A machine that slept, or a counter that
-//! is not steady, is noticed there, and then the counter is not used any more.
+//! Each thread synchronizes with the system clock every second. This detects a machine that slept and a counter that is
+//! not steady; the counter is not used any more after that.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -15,25 +15,25 @@ use tokio::time::Instant;
 use super::{saturating_nanos, since_origin};
 
 const SECOND: u64 = 1_000_000_000;
-/// Nanoseconds, more than which are between two looks at the counter only where something came in between.
+/// The maximum duration in nanoseconds of an uninterrupted reading of both clocks.
 const AT_ONCE: u64 = 20_000;
 
-/// A counter of which it is known how fast it counts.
+/// A counter with a known frequency.
 struct Known {
     clock: Clock,
-    /// Nanoseconds for each count, times 2³².
+    /// Nanoseconds per count, times 2³².
     scale: u64,
-    /// Counts in a second.
+    /// Counts per second.
     second: u64,
     is_steady: AtomicBool,
 }
 
 static KNOWN: OnceLock<Known> = OnceLock::new();
 
-/// Whether anybody has begun to find out.
+/// Whether the frequency measurement has been started.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// What the counter showed at a moment of the system's clock.
+/// A reading of the counter and of the system clock at the same moment.
 #[derive(Debug, Clone, Copy)]
 struct Anchor {
     raw: u64,
@@ -44,7 +44,7 @@ thread_local! {
     static ANCHOR: Cell<Option<Anchor>> = const { Cell::new(None) };
 }
 
-/// Nanoseconds since the origin; `None` until it is known how fast it counts, or where it is of no use.
+/// Returns nanoseconds since the origin, or `None` if the frequency is not known yet or the counter is unusable.
 pub(super) fn nanos() -> Option<u64> {
     let Some(known) = KNOWN.get() else {
         if !ASKED.load(Ordering::Relaxed) {
@@ -62,7 +62,7 @@ pub(super) fn nanos() -> Option<u64> {
 }
 
 impl Known {
-    /// Nanoseconds of so many counts, of at most a second.
+    /// Converts counts to nanoseconds, for at most a second.
     const fn nanos(&self, counts: u64) -> u64 {
         counts.wrapping_mul(self.scale) >> 32
     }
@@ -73,7 +73,7 @@ impl Known {
             return None;
         }
         let (anchor, took) = anchor(&self.clock);
-        // Where the thread had to wait in between, it is set, and judged, another time.
+        // If the thread was interrupted between the readings, synchronize and judge another time.
         let is_at_once = took < self.second / (SECOND / AT_ONCE);
         ANCHOR.set(is_at_once.then_some(anchor));
         if let Some(before) = before.filter(|_| is_at_once) {
@@ -88,23 +88,23 @@ impl Known {
     }
 }
 
-/// What the counter shows now, and how many counts it took to see.
+/// Reads both clocks, and the number of counts that this took.
 fn anchor(clock: &Clock) -> (Anchor, u64) {
     let raw = clock.raw();
     let nanos = saturating_nanos(since_origin(Instant::now()));
     (Anchor { raw, nanos }, clock.raw().wrapping_sub(raw))
 }
 
-/// Finding out takes a tenth of a second, which no call is made to wait for.
+/// Starts the frequency measurement. It takes a tenth of a second, in a separate thread so that no call waits for it.
 #[cold]
 fn get_to_know() {
     if ASKED.swap(true, Ordering::Relaxed) || !kernel_trusts_it() {
         return;
     }
-    // Without a thread the system's clock has to do.
+    // Without a thread, the system clock stays in use.
     let _ = std::thread::Builder::new().name("resilient-clock".into()).spawn(|| {
         let clock = Clock::new();
-        // The thread may have to wait between the two: the best of some.
+        // The thread may be interrupted between the readings, so take the best of several.
         let anchor = || (0..20).map(|_| anchor(&clock)).min_by_key(|(_, took)| *took).map(|(anchor, _)| anchor);
         let first = anchor();
         std::thread::sleep(Duration::from_millis(100));
@@ -118,7 +118,7 @@ fn get_to_know() {
     });
 }
 
-/// Whether the kernel keeps time by the same counter: it takes another one where that is not steady.
+/// Returns whether the kernel keeps time with the same counter. It chooses another one if the counter is not steady.
 fn kernel_trusts_it() -> bool {
     let chosen = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     chosen.is_ok_and(|chosen| matches!(chosen.trim(), "tsc" | "arch_sys_counter"))
@@ -130,10 +130,11 @@ mod tests {
 
     use super::*;
 
-    /// `None` where there is no such counter, and then the test says that it was skipped.
+    /// Returns `None` if there is no such counter, after reporting that the test was skipped.
     fn known(test: &str) -> Option<&'static Known> {
         if !kernel_trusts_it() {
-            // Not by `eprintln!`, which libtest captures. CI looks for a line that begins so, and fails if there is one.
+            // Not `eprintln!`, which libtest captures. CI looks for a line with this beginning, and fails if there is
+            // one.
             let why = "the kernel does not keep its time by the processor's counter";
             writeln!(std::io::stderr(), "\nSKIPPED: {test}: {why}").expect("stderr");
             return None;
@@ -156,7 +157,7 @@ mod tests {
         }
         let began = exact();
         for _ in 0..20 {
-            // Read between two looks at the other clock, it is between what they saw, but for a thousandth.
+            // A reading between two readings of the other clock lies between them, within a thousandth.
             let (before, read, after) = (exact(), nanos(), exact());
             let error = 200_000 + (after - began) / 1_000;
             let read = read.unwrap_or(before);
@@ -166,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_began_anew_or_ran_on_while_the_machine_slept_is_not_used_any_more() {
-        let test = "a_counter_that_began_anew_or_ran_on_while_the_machine_slept_is_not_used_any_more";
+    fn a_counter_that_restarted_or_ran_on_while_the_machine_slept_is_not_used_any_more() {
+        let test = "a_counter_that_restarted_or_ran_on_while_the_machine_slept_is_not_used_any_more";
         let Some(real) = known(test) else { return };
         let hour = 3_600 * real.second;
         for raw in [real.clock.raw() + hour, real.clock.raw().wrapping_sub(hour)] {
@@ -178,10 +179,10 @@ mod tests {
                 is_steady: AtomicBool::new(true),
             };
             let before = exact();
-            // It is judged once nothing came in between.
+            // The counter is judged only if the readings were not interrupted.
             while known.is_steady.load(Ordering::Relaxed) {
-                let told = known.set_by_the_system(Some(Anchor { raw, nanos: before }));
-                assert!(told.is_some_and(|told| (before..=exact()).contains(&told)), "exact all the same");
+                let reading = known.set_by_the_system(Some(Anchor { raw, nanos: before }));
+                assert!(reading.is_some_and(|reading| (before..=exact()).contains(&reading)), "exact all the same");
             }
             assert_eq!((known.set_by_the_system(None), ANCHOR.get().is_some()), (None, false));
         }

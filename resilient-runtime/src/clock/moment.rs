@@ -1,4 +1,4 @@
-//! Moments of calls: a number each, so that comparing them costs nothing.
+//! Points in time, stored as one number so that they are cheap to compare.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::{later, origin, saturating_nanos, since_origin};
 
-/// A moment: nanoseconds since an hour before this process first asked, which is enough for half a
-/// millennium. Saturating, so that what is too far away is as far as can be.
+/// A point in time: nanoseconds since an hour before the first use in this process, enough for 500 years. All
+/// arithmetic saturates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
-/// How long something lasts, in nanoseconds: as saturating as moments are.
+/// A duration in nanoseconds. All arithmetic saturates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Length(u64);
 
@@ -26,10 +26,10 @@ impl From<Duration> for Length {
 }
 
 impl Moment {
-    /// Before all others.
+    /// The earliest moment.
     pub(crate) const FIRST: Self = Self(0);
 
-    /// After all others: what ends then does not end.
+    /// The latest moment, used for "never".
     pub(crate) const LAST: Self = Self(u64::MAX);
 
     pub(crate) fn now() -> Self {
@@ -40,7 +40,7 @@ impl Moment {
         Self::of(Instant::now())
     }
 
-    /// The moment of an instant on tokio's clock.
+    /// Converts from an instant of Tokio's clock.
     pub(crate) fn of(instant: Instant) -> Self {
         Self(saturating_nanos(since_origin(instant)))
     }
@@ -49,41 +49,42 @@ impl Moment {
         Self(self.0.saturating_add(length.into().0))
     }
 
-    /// The time since an earlier moment; none at all since a later one.
+    /// Returns the time since an earlier moment, or zero if `earlier` is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The same in whole microseconds, as durations are counted.
+    /// Like [`since`](Self::since), in whole microseconds, the unit of all counted durations.
     pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1_000
     }
 
-    /// This moment on tokio's clock, for a timer.
+    /// Converts to an instant of Tokio's clock, for a timer.
     pub(crate) fn instant(self) -> Instant {
         later(Instant::from_std(*origin()), Duration::from_nanos(self.0))
     }
 
-    /// Whole milliseconds.
+    /// Returns whole milliseconds since the origin.
     pub(crate) const fn millis(self) -> u64 {
         self.0 / 1_000_000
     }
 
-    /// Whole seconds.
+    /// Returns whole seconds since the origin.
     pub(crate) const fn seconds(self) -> u64 {
         self.0 / 1_000_000_000
     }
 }
 
-/// Whether tokio's clock can be paused in this build. It can where tokio has the feature `test-util`,
-/// which no crate is told of another one; `pause` is there in that case alone, and then hides ours.
+/// Whether Tokio's clock can be paused in this build. That is the case if tokio has the feature `test-util`, which
+/// other crates cannot query. But only then does `tokio::time::pause` exist, which the glob import resolves to instead
+/// of ours.
 pub(crate) const CAN_BE_PAUSED: bool = {
-    #[allow(unused_imports, clippy::wildcard_imports, reason = "that is the question")]
+    #[allow(unused_imports, clippy::wildcard_imports, reason = "decides which `pause` is found")]
     use tokio::time::*;
     stops_time(pause)
 };
 
-#[allow(dead_code, reason = "where tokio has one")]
+#[allow(dead_code, reason = "unused if tokio has one")]
 const fn pause() -> Nothing {
     Nothing
 }
@@ -98,7 +99,7 @@ impl Stops for Nothing {
     const TIME: bool = false;
 }
 
-/// Tokio's returns this.
+/// The return type of tokio's `pause`.
 impl Stops for () {
     const TIME: bool = true;
 }
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_build_whose_clock_can_be_paused_knows_it() {
-        // The tests of this crate have `test-util`; the benches, which have not, would be slow.
+        // The tests of this crate have `test-util`. The benches do not: they would be slow with it.
         const { assert!(CAN_BE_PAUSED) }
     }
 

@@ -1,16 +1,16 @@
-//! The id under which an answer and the log lines about it are found together.
+//! The id that connects a response with its log lines.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::redact;
 
-/// The longest id that a client may bring along.
+/// The maximum length of an id that a client chose.
 const LONGEST: usize = 128;
 
 /// A correlation id: the trace id of the request, an id that the client chose, or a random one.
 ///
-/// A random one is only written out where somebody reads it.
+/// It is formatted only when it is displayed.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -21,7 +21,7 @@ const LONGEST: usize = 128;
 /// async fn which() -> Result<String, ResilienceError> {
 ///     Ok(CallContext::current().map(|call| call.correlation_id().to_string()).unwrap_or_default())
 /// }
-/// assert_eq!(which().await.unwrap().len(), 32); // a random one, where no request brought one
+/// assert_eq!(which().await.unwrap().len(), 32); // random, since there is no request
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -29,8 +29,8 @@ pub struct CorrelationId(Repr);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    /// The upper and the lower half of a number. A `u128` would have to be aligned, and take more room in each
-    /// context, which every poll moves.
+    /// The upper and the lower half of a number. A `u128` has a larger alignment and would make each context bigger,
+    /// and every poll moves the context.
     Number(u64, u64),
     Text(Arc<str>),
 }
@@ -42,7 +42,7 @@ impl From<u128> for Repr {
     }
 }
 
-/// Where a correlation id came from.
+/// The origin of a correlation id.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::CorrelationSource::Trace.as_str(), "trace");
@@ -52,14 +52,14 @@ impl From<u128> for Repr {
 pub enum CorrelationSource {
     /// The trace id of a valid `traceparent`.
     Trace,
-    /// The request's `_meta`.
+    /// An id that the client chose, in the `_meta` of the request.
     Client,
-    /// Nobody gave one.
+    /// A random id, since the request has none.
     Generated,
 }
 
 impl CorrelationSource {
-    /// The word used in logs.
+    /// Returns the word used in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,24 +71,24 @@ impl CorrelationSource {
 }
 
 impl CorrelationId {
-    /// A random id. It names a call; it is no secret and must not be used as one.
+    /// Returns a random id. It identifies a call; it is not secret and must not be used as a secret.
     pub(crate) fn random() -> Self {
         Self(fastrand::u128(..).into())
     }
 
-    /// The trace id of a W3C `traceparent`, if that is valid.
+    /// Returns the trace id of a W3C `traceparent`, if it is valid.
     pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
         super::trace::id(header).map(|id| Self(id.into()))
     }
 
-    /// The id of a trace, unless it is the invalid one.
+    /// Returns the id of a trace, unless it is the invalid all-zero id.
     #[cfg(all(feature = "otel", feature = "rmcp"))]
     pub(crate) fn from_trace(id: u128) -> Option<Self> {
         (id != 0).then_some(Self(id.into()))
     }
 
-    /// An id that the client chose: 1 to 128 characters of `[A-Za-z0-9._-]`. One that has the form of a
-    /// secret is refused: the log would mask it, and the answer would show it.
+    /// Returns an id that the client chose, if it is valid: 1 to 128 characters of `[A-Za-z0-9._-]`. An id that looks
+    /// like a secret is rejected, because the response would expose what the log masks.
     pub(crate) fn from_client(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let is_valid = (1..=LONGEST).contains(&text.len()) && text.bytes().all(plain) && redact::text(text) == text;

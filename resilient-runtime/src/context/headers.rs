@@ -1,4 +1,4 @@
-//! What a call tells the services that it asks: to which trace it belongs, and under which id.
+//! Headers for requests to other services: the trace and the correlation id of a call.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -9,9 +9,9 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
 impl CallContext {
-    /// Headers for a request to another service, by which its traces and log lines are found together
-    /// with those of this call: `traceparent`, `tracestate` and `x-correlation-id`. Nothing is sent
-    /// unless it is put into a request, as here:
+    /// Returns headers for a request to another service: `traceparent`, `tracestate` and `x-correlation-id`. With them,
+    /// the traces and log lines of that service can be matched with those of this call. Nothing is sent until you add
+    /// them to a request:
     ///
     /// ```
     /// use resilient_runtime::CallContext;
@@ -23,14 +23,13 @@ impl CallContext {
     /// }
     /// ```
     ///
-    /// With the feature `otel`, where spans are those of OpenTelemetry, `traceparent` and `tracestate` are
-    /// those of the current span, or else the call's: the other service's spans become its children, and
-    /// hear whether the trace is recorded here, not whether the client wished that. Without such spans
-    /// they are what came with the request, if it is valid, and left out otherwise; a `tracestate` of more
-    /// than 512 bytes is left out too. Whatever a client sent, every value is a valid header of at most 512
-    /// bytes.
+    /// With the feature `otel` and OpenTelemetry spans, `traceparent` and `tracestate` are those of the current span,
+    /// or else of the call's span. The spans of the other service become its children, and the sampling flag says
+    /// whether the trace is recorded here, not whether the client asked for it. Without such spans, the headers are
+    /// those of the request if they are valid, and are omitted otherwise. A `tracestate` of more than 512 bytes is
+    /// omitted as well. Every value is a valid header of at most 512 bytes, whatever the client sent.
     ///
-    /// A task that is spawned belongs to no call and no span, unless it takes both along with
+    /// A spawned task belongs to no call and no span, unless you carry both into it with
     /// [`instrument`](CallContext::instrument):
     ///
     /// ```

@@ -1,7 +1,7 @@
-//! The call that is running: who asked, under which id, until when.
+//! The context of the running call: its principal, its id, its deadline.
 //!
-//! A guarded function finds its context again at every poll, wherever it is awaited on its way;
-//! a task that it spawns does not, unless the future is wrapped with [`CallContext::instrument`].
+//! A guarded function has its context at every poll, in everything that it awaits. A task that it spawns does not,
+//! unless you wrap the future with [`CallContext::instrument`].
 
 mod correlation;
 mod enclosing;
@@ -25,7 +25,7 @@ pub(crate) use request::{Degraded, Request};
 pub use scope::Instrumented;
 pub(crate) use scope::{enter, is_inside_a_call, within};
 
-/// The context of a call: cheap to clone, the same for everything that runs within one attempt.
+/// The context of a call. It is cheap to clone and the same for everything that runs within one attempt.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -35,7 +35,7 @@ pub(crate) use scope::{enter, is_inside_a_call, within};
 /// #[resilient(timeout = "5s")]
 /// async fn look_up() -> Result<u32, ResilienceError> {
 ///     let call = CallContext::current().ok_or(ResilienceError::Cancelled)?;
-///     call.warn("the list was cut at 100 entries"); // for the client, beside the result
+/// call.warn("the list was cut at 100 entries"); // sent to the client with the result
 ///     Ok(call.attempt())
 /// }
 /// assert_eq!(look_up().await, Ok(1));
@@ -48,31 +48,31 @@ pub struct CallContext {
     attempt: u32,
     /// Whether an attempt is running.
     is_running: bool,
-    /// Whether `enclosing` is the attempt that is running, and not yet the one around this call.
+    /// Whether `enclosing` is the running attempt, rather than the attempt around this call.
     is_shared: bool,
-    /// [`Moment::LAST`] where there is none.
+    /// The deadline, or [`Moment::LAST`] if there is none.
     deadline: Moment,
     request: Option<Arc<Request>>,
-    /// What the attempt that is running holds, if one is.
+    /// The permits that the running attempt holds, if any.
     held: Held,
-    /// The attempt that is running, once a call inside it may ask; else the one around this call, if another guarded
-    /// function made it.
+    /// The running attempt, once a call inside it can need it; before that, the attempt of another guarded function
+    /// around this call, if there is one.
     enclosing: Option<Arc<EnclosingAttempt>>,
 }
 
 impl CallContext {
-    /// The context of the call that is running here, if one is.
+    /// Returns the context of the running call, or `None` outside of a call.
     #[must_use]
     pub fn current() -> Option<Self> {
         scope::current()
     }
 
-    /// A context of its own, for a function that no hook and no other guarded function called.
+    /// Creates a new context, for a function that neither the hook nor another guarded function called.
     pub(crate) fn root() -> Self {
         Self::new(CorrelationId::random(), None)
     }
 
-    /// The context of a request that the hook received.
+    /// Creates the context of a request that the hook received.
     pub(crate) fn of_request(correlation_id: CorrelationId, request: Arc<Request>) -> Self {
         Self::new(correlation_id, Some(request))
     }
@@ -90,8 +90,8 @@ impl CallContext {
         }
     }
 
-    /// Makes what the running attempt shares with the calls inside it, before this context is copied. In a fallback no
-    /// attempt is running: what it calls is inside the attempt around its call.
+    /// Creates the state that the running attempt shares with the calls inside it, before this context is cloned. In a
+    /// fallback no attempt is running: the calls that it makes are inside the attempt around its call.
     fn share(&mut self) {
         if self.is_running && !self.is_shared {
             self.enclosing = Some(EnclosingAttempt::new(self.held, self.enclosing.take()));
@@ -99,13 +99,13 @@ impl CallContext {
         }
     }
 
-    /// The context of a call that was made in this one.
+    /// Returns the context for a call that is made in this one.
     pub(crate) fn inside(mut self) -> Self {
         (self.is_running, self.is_shared, self.held) = (false, false, Held::default());
         self
     }
 
-    /// The attempt around this call, if another guarded function made it.
+    /// Returns the attempt around this call, if another guarded function made it.
     pub(crate) fn around(&self) -> Option<Arc<EnclosingAttempt>> {
         match &self.enclosing {
             Some(own) if self.is_shared => own.around(),
@@ -113,7 +113,7 @@ impl CallContext {
         }
     }
 
-    /// The running attempt ends: it lends nothing to calls that come now.
+    /// Ends the running attempt, which lends nothing to later calls.
     #[inline]
     pub(crate) fn end_attempt(&mut self) -> Option<Arc<EnclosingAttempt>> {
         self.is_running = false;
@@ -128,58 +128,57 @@ impl CallContext {
         own
     }
 
-    /// What the running attempt shares with the calls inside it, if there was one.
+    /// Returns the state that the running attempt shares with the calls inside it, if any.
     pub(crate) fn shared(&self) -> Option<&Arc<EnclosingAttempt>> {
         self.enclosing.as_ref().filter(|_| self.is_shared)
     }
 
-    /// The id under which the answer and the log lines about this call are found.
+    /// Returns the id that connects the response with the log lines of this call.
     #[must_use]
     pub fn correlation_id(&self) -> &CorrelationId {
         &self.correlation_id
     }
 
-    /// The attempt that is running, from 1; in a fallback the last one that was. Zero outside a
-    /// guarded function, and in a fallback where the function was never run.
+    /// Returns the number of the running attempt, starting at 1; in a fallback, that of the last attempt. Zero outside
+    /// of a guarded function, and in a fallback if the function was never run.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// When the attempt that is running ends at the latest: at its own limit or at the call's, and
-    /// never after the deadline of the call around it.
+    /// Returns the time by which the running attempt ends: the earliest of the attempt timeout, the timeout of the call
+    /// and the deadline of the call around it. `None` if there is no limit.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.ends().map(Moment::instant)
     }
 
-    /// The JSON-RPC id of the request, where there is one.
+    /// Returns the JSON-RPC id of the request, if there is one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request.as_ref().map(|request| request.id.as_str())
     }
 
-    /// The tool that was asked for, where the call came through the hook.
+    /// Returns the name of the requested tool, if the call came through the hook.
     #[must_use]
     pub fn tool(&self) -> Option<&str> {
         self.request.as_ref().map(|request| &*request.tool).filter(|tool| !tool.is_empty())
     }
 
-    /// Whose data the call is about, where that is known.
+    /// Returns the principal whose data the call is about, if known.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         self.request.as_ref().and_then(|request| request.principal.as_ref())
     }
 
-    /// The W3C `traceparent` that came with the request.
+    /// Returns the W3C `traceparent` of the request.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
         self.request.as_ref().and_then(|request| request.traceparent.as_deref())
     }
 
-    /// Tells the client something beside the result, in its `_meta`: that a list was cut, say. At
-    /// most 16 warnings of a call are told, each cut at 1,000 characters; without the hook there is
-    /// nobody to tell.
+    /// Adds a warning for the client, sent in the `_meta` of the result: for example, that a list was cut. At most 16
+    /// warnings per call are sent, each cut at 1,000 characters. Without the hook, this does nothing.
     pub fn warn(&self, warning: impl AsRef<str>) {
         const MOST: usize = 16;
         if let Some(request) = &self.request {
@@ -191,8 +190,7 @@ impl CallContext {
         }
     }
 
-    /// Carries this context, and the current span, into a future that runs elsewhere, such as one that is
-    /// spawned.
+    /// Runs a future with this context and the current span, such as one that you spawn.
     pub fn instrument<F: Future>(self, future: F) -> Instrumented<F> {
         scope::instrument(self, future)
     }
@@ -209,18 +207,19 @@ impl CallContext {
             self.unshare();
         }
         self.set_deadline(deadline);
-        // What an attempt warned of that failed is not about the answer.
+        // Warnings of a failed attempt do not apply to the response.
         if let Some(request) = self.request.as_ref().filter(|_| attempt > 1) {
             request.report().warnings.clear();
         }
     }
 
-    /// The attempt that begins holds this. Else it holds what the attempt before it held, at first nothing.
+    /// Sets the permits that the new attempt holds. Without this, it holds those of the previous attempt, initially
+    /// none.
     pub(crate) fn holds(&mut self, held: Held) {
         self.held = held;
     }
 
-    /// The same on our own clock.
+    /// Like [`deadline`](Self::deadline), as a [`Moment`].
     pub(crate) fn ends(&self) -> Option<Moment> {
         (self.deadline < Moment::LAST).then_some(self.deadline)
     }

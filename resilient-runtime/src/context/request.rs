@@ -1,4 +1,4 @@
-//! What the hook knows about a request, and what the guarded function tells it in return.
+//! A request as the hook received it, and the report from the guarded function to the hook.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,17 +12,17 @@ use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
 use crate::statistics::{Outcome, ToolStatistics};
 
-/// Whose data a call is about. Last good answers are kept and served per principal.
+/// The principal whose data a call is about. Cached responses are stored and served per principal.
 ///
-/// An application that knows its users puts one into the request's extensions: rmcp's own, or, in a
-/// layer of an HTTP server, those of the HTTP request. Otherwise it is, over HTTP, a keyed hash of
-/// the `Authorization` header; over stdio there is just one. A server that speaks to several clients
-/// over something else has to say who they are: as soon as a second one is noticed, none is known.
+/// An application that knows its users inserts one into the extensions of the request: those of rmcp, or, in a
+/// layer of an HTTP server, those of the HTTP request. Otherwise, the principal over HTTP is a keyed hash of the
+/// `Authorization` header, and over stdio there is only one. A server with several clients over another transport has
+/// to set the principal: as soon as a second client is detected, all principals are unknown.
 ///
 /// ```
 /// use resilient_runtime::Principal;
 ///
-/// // In a layer that has found out who asks:
+/// // In a layer that has authenticated the user:
 /// let mut request = http::Request::new(());
 /// request.extensions_mut().insert(Principal::new("user 4711"));
 /// # assert_eq!(request.extensions().get::<Principal>().unwrap().as_str(), "user 4711");
@@ -31,13 +31,13 @@ use crate::statistics::{Outcome, ToolStatistics};
 pub struct Principal(Arc<str>);
 
 impl Principal {
-    /// The principal of that name.
+    /// Creates the principal of this name.
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(name.as_ref().into())
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,7 +46,7 @@ impl Principal {
 
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who called is nobody's business who reads a debug log.
+        // Debug output must not reveal the user.
         f.write_str("Principal(..)")
     }
 }
@@ -56,20 +56,20 @@ impl fmt::Debug for Principal {
 pub(crate) struct Request {
     pub(crate) id: String,
     pub(crate) tool: Arc<str>,
-    /// Whether the hook serves it, counts it and tells the client what is reported.
+    /// Whether the hook serves the request, counts it, and sends the report to the client.
     pub(crate) is_hooked: bool,
-    /// Where the hook counts it.
+    /// The statistics in which the hook counts the request.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) traceparent: Option<String>,
-    /// The `tracestate` that came with it, if it is valid.
+    /// The `tracestate` of the request, if it is valid.
     pub(crate) tracestate: Option<String>,
     pub(crate) principal: Option<Principal>,
-    /// The arguments as canonical JSON, where the tool keeps last good answers.
+    /// The arguments as canonical JSON, if the tool caches responses.
     pub(crate) arguments: Option<String>,
     pub(crate) cancellation: CancellationToken,
-    /// The hook's span, while the call runs: whoever keeps the context for longer does not keep that.
+    /// The span of the hook while the call runs. A context that is kept for longer does not keep the span open.
     pub(crate) span: Mutex<Option<Span>>,
-    /// Where that span is in its trace, which stays.
+    /// The position of that span in its trace, which is kept.
     #[cfg(feature = "otel")]
     pub(crate) place: OnceLock<SpanContext>,
     pub(crate) report: Mutex<Report>,
@@ -84,7 +84,7 @@ impl Request {
         self.span.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of the hook's span, once that has its parent.
+    /// Sets the span of the hook, once it has its parent.
     #[cfg(feature = "rmcp")]
     pub(crate) fn runs_in(&self, span: &Span) {
         *self.span() = Some(span.clone());
@@ -95,34 +95,34 @@ impl Request {
     }
 }
 
-/// What the guarded function that serves a request tells the hook about it.
+/// The outcome report from the guarded function to the hook.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Whether a guarded function has taken the request: the first one of the tool's name does.
+    /// Whether a guarded function has claimed the request: the first one with the name of the tool does.
     pub(crate) claimed: bool,
-    /// Whether that function keeps last good answers.
+    /// Whether that function caches responses.
     pub(crate) keeps_answers: bool,
     pub(crate) outcome: Option<Outcome>,
-    /// Whose fault it is that it fails, where that is known.
+    /// The party at fault for a failure, if known.
     pub(crate) fault: Option<Fault>,
     pub(crate) attempts: u32,
     pub(crate) effect: Effect,
-    /// What the pipeline knows about the earliest useful repetition, where it knows more than the error.
+    /// When a retry may first succeed, if the pipeline knows more than the error.
     pub(crate) retry_after: Option<Duration>,
-    /// Why there were no more attempts although the error could have been retried.
+    /// Why there were no more attempts although the error was retryable.
     pub(crate) reason: Option<&'static str>,
     pub(crate) degraded: Option<Degraded>,
-    /// The public text of a fallback that failed too.
+    /// The public text of the error of a fallback that failed as well.
     pub(crate) fallback_error: Option<String>,
-    /// Where the call is counted, if not under the name of its route.
+    /// The statistics in which the call is counted, if not under the name of its route.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) warnings: Vec<String>,
-    /// The framework's own failures that became JSON-RPC errors within this request.
+    /// The framework's errors that became JSON-RPC errors within this request.
     #[cfg(feature = "rmcp")]
     pub(crate) converted: Vec<crate::mcp::Converted>,
 }
 
-/// That something else answered, and why.
+/// A response that a fallback gave, and the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Degraded {
     pub(crate) source: Source,

@@ -1,4 +1,4 @@
-//! Which context is the current one, on this thread, during this poll.
+//! The current context of this thread during a poll.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -24,13 +24,13 @@ pub(super) fn current() -> Option<CallContext> {
     CURRENT.try_with(|current| copy(&mut current.borrow_mut())).ok().flatten()
 }
 
-/// Whether there is a current context.
+/// Returns whether there is a current context.
 #[inline]
 pub(crate) fn is_inside_a_call() -> bool {
     CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
-/// Makes `slot` the current context until the guard is dropped; then both are as before.
+/// Makes `slot` the current context until the guard is dropped, which restores the previous one.
 pub(crate) fn enter(slot: &mut Option<CallContext>) -> Entered<'_> {
     swap(slot);
     Entered(slot)
@@ -45,7 +45,7 @@ impl Drop for Entered<'_> {
 }
 
 fn swap(slot: &mut Option<CallContext>) {
-    // A thread that is being torn down has no context any more; there is nothing to swap with.
+    // The thread-local is gone while a thread is torn down, and so is its context.
     let _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), slot));
 }
 
@@ -82,7 +82,7 @@ pub(super) fn instrument<F: Future>(context: CallContext, future: F) -> Instrume
 }
 
 pin_project! {
-    /// A future that runs within a context, if there is one: one place for the future in either case.
+    /// A future that runs in a context, if there is one. One type for both cases stores the future only once.
     struct Within<F> {
         context: Option<CallContext>,
         #[pin]
@@ -90,7 +90,7 @@ pin_project! {
     }
 }
 
-/// Runs a future within a context, if it is given one.
+/// Runs a future in a context, if there is one.
 pub(crate) fn within<F: Future>(context: Option<CallContext>, future: F) -> impl Future<Output = F::Output> {
     Within { context, future }
 }

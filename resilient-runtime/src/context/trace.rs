@@ -1,10 +1,10 @@
-//! The headers of W3C Trace Context, as far as a client's may be believed.
+//! Parses and validates the W3C Trace Context headers of clients.
 
-/// The longest `tracestate` that is passed on, in bytes: what everybody has to pass on at least.
+/// The longest `tracestate` that is propagated, in bytes. The specification requires at least this much.
 const LONGEST: usize = 512;
 const MOST_MEMBERS: usize = 32;
 
-/// The trace id of a `traceparent`, if that is valid.
+/// Returns the trace id of a `traceparent`, if it is valid.
 pub(crate) fn id(header: &str) -> Option<u128> {
     let mut parts = header.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -16,15 +16,15 @@ pub(crate) fn id(header: &str) -> Option<u128> {
         && lower_hex(trace, 32)
         && lower_hex(parent, 16)
         && lower_hex(flags, 2)
-        // Version 00 has four parts; a later one may have more.
+        // Version 00 has four parts; later versions may have more.
         && (version != "00" || parts.next().is_none())
         && parent.bytes().any(|byte| byte != b'0');
     let number = u128::from_str_radix(trace, 16).ok().filter(|number| *number != 0)?;
     valid.then_some(number)
 }
 
-/// A valid `traceparent` as it may leave again: as it came, or, of a later version, the part that
-/// version 00 has.
+/// Returns a valid `traceparent` in the form in which it is propagated: unchanged, or, for a later version, reduced to
+/// the parts of version 00.
 pub(crate) fn parent(header: &str) -> Option<String> {
     const VERSION: usize = 2;
     const LENGTH: usize = 55;
@@ -32,7 +32,7 @@ pub(crate) fn parent(header: &str) -> Option<String> {
     Some(format!("00{}", header.get(VERSION..LENGTH)?))
 }
 
-/// A `tracestate`, if it is valid and short enough to be passed on.
+/// Returns a `tracestate`, if it is valid and short enough to be propagated.
 pub(crate) fn state(header: &str) -> Option<&str> {
     let header = header.trim_matches([' ', '\t']);
     let key = |byte: u8| {

@@ -1,4 +1,4 @@
-//! One rate limit for each value of a key, and never more than a bounded number.
+//! Rate limits per partition key, up to a maximum number of keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,7 +11,7 @@ use resilient_policy::RateLimitSettings;
 use super::{Limiter, RateLimit, TokioClock, overloaded, quota};
 use crate::error::{LimitKind, ResilienceError};
 
-/// The rate limits of one policy: the one of calls without a key, and those by key.
+/// The rate limits of one policy: one for calls without a key, and one per key.
 pub(crate) struct RateLimits {
     plain: RateLimit,
     by_key: OnceLock<(Limiter<u128, Bounded>, Bounded)>,
@@ -26,7 +26,7 @@ impl RateLimits {
         self.plain.settings()
     }
 
-    /// Takes the permission for one call of this key.
+    /// Takes a permit for one call with this key.
     pub(crate) fn check(&self, key: Option<u128>) -> Result<(), ResilienceError> {
         let Some(key) = key else { return self.plain.check() };
         let fresh = || {
@@ -44,8 +44,8 @@ impl RateLimits {
     }
 }
 
-/// A store of a bounded number of limits, and one more for all other keys. What is in it is the time,
-/// since the limiter was made, at which everything that was let through will have been paid for.
+/// A store for the limits of a bounded number of keys, and one limit that all further keys share. Each entry is a
+/// GCRA theoretical arrival time, measured from the creation of the limiter.
 #[derive(Debug, Clone)]
 pub(super) struct Bounded {
     inner: Arc<Mutex<Inner>>,
@@ -56,7 +56,7 @@ pub(super) struct Bounded {
 struct Inner {
     by_key: HashMap<u128, Nanos>,
     overflow: Option<Nanos>,
-    /// No later than the earliest in the map: before that, looking for what is over finds nothing.
+    /// A lower bound of the times in the map. Before that time, no entry has expired.
     earliest: Option<Nanos>,
 }
 
@@ -69,7 +69,7 @@ impl Bounded {
         self.len() >= self.most
     }
 
-    /// Whether this key has a limit of its own.
+    /// Returns whether this key has a separate limit.
     fn knows(&self, key: u128) -> bool {
         self.lock().by_key.contains_key(&key)
     }
@@ -106,8 +106,8 @@ impl StateStore for Bounded {
 }
 
 impl ShrinkableKeyedStateStore<u128> for Bounded {
-    /// Drops the limits that are as if nobody had called. As times only grow, there are none
-    /// before the earliest one; so a store that is full of busy ones is not searched at each call.
+    /// Removes the limits that are back in their initial state. Times only grow, so there are none before the
+    /// earliest one: a store full of limits in use is not searched on each call.
     fn retain_recent(&self, drop_below: Nanos) {
         let mut inner = self.lock();
         if inner.earliest.is_none_or(|earliest| drop_below < earliest) {

@@ -1,8 +1,7 @@
-//! Rate limits: so many calls in a time, and a saved-up burst of them at once. They never wait.
+//! Rate limits: a number of calls per period, with bursts. They never wait.
 //!
-//! The arithmetic is governor's GCRA: one number for each limit, the time at which everything that
-//! was let through will have been paid for. It runs on the clock of the rest of a call, which a
-//! test can pause.
+//! The algorithm is governor's GCRA, with one number per limit: the theoretical arrival time. It runs on the clock that
+//! the rest of a call uses, which tests can pause.
 
 mod keyed;
 
@@ -26,12 +25,11 @@ use crate::error::{LimitKind, ResilienceError};
 type Until = governor::NotUntil<Nanos>;
 type Limiter<K, S> = governor::RateLimiter<K, S, TokioClock, governor::middleware::NoOpMiddleware<Nanos>>;
 
-/// A rate limit: at most so many calls in a time. It can sit in a `static`.
+/// A rate limit: limits the number of calls per period. It can be a `static`.
 ///
-/// `calls` in each `period` are spread evenly: the permission for one comes back after
-/// `period / calls`. Up to [`burst`](Self::burst) of them are saved up while nobody calls; at
-/// first all are there. A burst that would take more than a year to come back is cut to what comes
-/// back within one.
+/// The `calls` in each `period` are spread evenly: one permit becomes available every `period / calls`. Up to
+/// [`burst`](Self::burst) permits accumulate while there are no calls, and all of them are available initially. A burst
+/// that would take more than a year to replenish is cut to what is replenished within a year.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
@@ -57,38 +55,38 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// At most `calls` in each `period`, all of them at once if need be. None or no time are
-    /// taken for one.
+    /// Creates a limit of `calls` per `period`, with a burst of the same size. Zero calls count as 1, and a zero period
+    /// as the shortest one.
     #[must_use]
     pub const fn new(calls: u32, period: Duration) -> Self {
         Self::with(RateLimitSettings::new(calls, period))
     }
 
-    /// A rate limit with these settings.
+    /// Creates a rate limit with these settings.
     #[must_use]
     pub const fn with(settings: RateLimitSettings) -> Self {
         Self { settings, limiter: OnceLock::new() }
     }
 
-    /// Sets how many calls may begin at once after a time without any.
+    /// Sets the number of calls that may start at once after a time without calls.
     #[must_use]
     pub const fn burst(mut self, burst: u32) -> Self {
         self.settings = self.settings.burst(burst);
         self
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[must_use]
     pub const fn settings(&self) -> RateLimitSettings {
         self.settings
     }
 
-    /// Takes the permission for one call. It cannot be given back, and nothing waits here: who
-    /// wants to wait sleeps as long as the error says, and asks again.
+    /// Takes a permit for one call. It cannot be returned. This never waits: to wait, sleep for the time in the error
+    /// and try again.
     ///
     /// # Errors
-    /// [`ResilienceError::Overloaded`] where there is none, with the exact time after which there
-    /// will be one if nobody else takes it.
+    /// [`ResilienceError::Overloaded`] if there is no permit, with the exact time after which there will be one unless
+    /// another call takes it.
     pub fn check(&self) -> Result<(), ResilienceError> {
         let fresh = || Limiter::new(quota(self.settings), InMemoryState::default(), TokioClock);
         self.limiter.get_or_init(fresh).check().map_err(|until| overloaded(LimitKind::RateLimit, &until))
@@ -101,7 +99,7 @@ impl fmt::Debug for RateLimit {
     }
 }
 
-/// The clock of the rest of a call, in nanoseconds.
+/// The clock that the rest of a call uses, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct TokioClock;
 
@@ -113,7 +111,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// The settings in governor's terms, within what its arithmetic can hold.
+/// Converts the settings for governor, limited to what its arithmetic can hold.
 fn quota(settings: RateLimitSettings) -> Quota {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     let interval = settings.interval().min(YEAR);

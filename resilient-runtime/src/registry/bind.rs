@@ -1,4 +1,4 @@
-//! Binding a guarded function to what it shares with others.
+//! Binding of guarded functions to the state that they share by name.
 
 use std::sync::Arc;
 
@@ -15,43 +15,43 @@ use crate::rate_limit::RateLimits;
 use crate::site::Site;
 use crate::statistics::{RecentErrors, ToolStatistics};
 
-/// What one function is bound to: what every call reads, in less than a cache line.
+/// The state that one function is bound to. Its inline fields are what every call reads, in less than a cache line.
 pub(crate) struct Binding {
     pub(crate) statistics: Arc<ToolStatistics>,
     pub(crate) breaker: Option<BreakerHandle>,
-    /// That of the whole call by its policy.
+    /// The timeout of the whole call.
     pub(crate) timeout: Length,
-    /// That of one attempt; endless where it has none.
+    /// The timeout of one attempt; endless if the policy has none.
     attempt_limit: Length,
     pub(crate) retries: u32,
-    /// Whether first attempts count for a budget of retries.
+    /// Whether first attempts add to a retry budget.
     pub(crate) earns_retries: bool,
-    /// Whether there is a bulkhead or a rate limit.
+    /// Whether the policy has a bulkhead or a rate limit.
     pub(crate) is_limited: bool,
     pub(crate) seldom: Box<Seldom>,
 }
 
-/// What few calls need of it.
+/// The part of a [`Binding`] that few calls need.
 pub(crate) struct Seldom {
     pub(crate) bulkheads: Option<Arc<Bulkheads>>,
     #[cfg(feature = "rate-limit")]
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
     keyed_breakers: Option<Arc<KeyedBreakers>>,
     pub(crate) recent: Arc<RecentErrors>,
-    /// Its policy, with what was set at start.
+    /// The policy, with the settings from start-up applied.
     pub(crate) policy: Policy,
     #[cfg(feature = "cache")]
     pub(crate) answers: Option<crate::cache::Answers>,
 }
 
 impl Binding {
-    /// The breaker of this key, where the policy has keys.
+    /// Returns the breaker of this partition key, if the policy has one.
     #[cold]
     pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
         Some(self.seldom.keyed_breakers.as_ref()?.get(key))
     }
 
-    /// When an attempt that began then has had its own time, if ever.
+    /// Returns the time at which an attempt that started at `started` times out.
     pub(crate) fn attempt_end(&self, started: Moment) -> Moment {
         started.after(self.attempt_limit)
     }
@@ -63,7 +63,7 @@ impl Binding {
 
 impl Registry {
     pub(crate) fn bind(&self, site: &Site) -> Binding {
-        // Before anything is looked up: settings that come from now on come too late.
+        // Marked before anything is looked up: settings that arrive after this are rejected.
         self.lock().first_bound.get_or_insert(site.name());
         if site.is_unchecked {
             for problem in crate::guard::rules(site.policy()) {
@@ -81,7 +81,7 @@ impl Registry {
             entry(&mut self.lock().functions, site.name())
         };
         if breaker.is_none() && site.is_guarded() {
-            // A series is there from the start.
+            // Makes the series exist from the start.
             let _ = statistics.own_attempts();
         }
         self.describe(site, &policy, breaker.clone());
@@ -107,7 +107,7 @@ impl Registry {
         }
     }
 
-    /// A breaker of the user's.
+    /// Binds to a `static` breaker of the user.
     fn bind_static(&self, own: &'static Breaker, site: &Site) -> BreakerHandle {
         self.declare("breaker", own.name(), Settings::Breaker(own.settings()), site);
         let mut inner = self.lock();
@@ -123,20 +123,20 @@ impl Registry {
         let fresh =
             || Arc::new(Breaker::undeclared(wanted.name, self.breaker_settings(wanted.name, BreakerSettings::new())));
         let known = self.lock().breakers.get(wanted.name).cloned();
-        // Made outside of the lock, under which no setting is looked up.
+        // Created outside of the lock, since it looks up settings.
         let fresh = known.unwrap_or_else(fresh);
         let breaker = Arc::clone(self.lock().breakers.entry(wanted.name).or_insert(fresh));
         if let Some(settings) = site.policy().breaker.and_then(|compiled| compiled.settings) {
             self.declare("breaker", wanted.name, Settings::Breaker(settings), site);
             self.check_breaker(wanted.name, settings);
-            // As the function's policy has them, so that both hold together or neither does.
+            // With the settings of the function's policy, so that overrides apply to both or to neither.
             breaker.declare(wanted.settings.unwrap_or(settings));
         }
         self.one_of_a_name(wanted.name);
         BreakerHandle(Held::Named(breaker))
     }
 
-    /// Two breakers of one name could not be told apart by anybody who looks at them.
+    /// Reports a conflict if two breakers have the same name: users could not tell them apart.
     fn one_of_a_name(&self, name: &'static str) {
         let inner = self.lock();
         let statics = inner.statics.iter().filter(|known| known.name() == name).count();
@@ -160,7 +160,7 @@ impl Registry {
         keyed
     }
 
-    /// The bulkheads of that name, or new ones for a function that has them to itself.
+    /// Returns the bulkheads of that name, or new ones if the policy does not share them.
     fn bulkheads(&self, wanted: BulkheadUse, site: &Site) -> Arc<Bulkheads> {
         let fresh = || Arc::new(Bulkheads::new(wanted.settings));
         let Some(name) = wanted.name else { return fresh() };
@@ -173,7 +173,7 @@ impl Registry {
         found
     }
 
-    /// The rate limits of that name, or new ones for a function that has them to itself.
+    /// Returns the rate limits of that name, or new ones if the policy does not share them.
     #[cfg(feature = "rate-limit")]
     fn rate_limits(&self, wanted: resilient_policy::RateLimitUse, site: &Site) -> Arc<RateLimits> {
         let fresh = || Arc::new(RateLimits::new(wanted.settings));
@@ -187,7 +187,7 @@ impl Registry {
         found
     }
 
-    /// A limit that several functions share was set for some of them.
+    /// Reports a limit that is shared by several functions and overridden for only some of them.
     fn is_shared(&self, what: &str, name: &str, site: &Site) {
         self.conflict(format!(
             "the {what} `{name}` is shared, and `{}` was set to have another one than the others; set all of them, or none",

@@ -1,4 +1,4 @@
-//! For whom the tools of a process work: one client that nobody has to tell apart, or several.
+//! Tracks whether a process serves a single client or several.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "rmcp")]
@@ -7,47 +7,47 @@ use std::sync::{Arc, OnceLock};
 #[cfg(feature = "rmcp")]
 use rmcp::model::ClientConfig;
 
-/// What is known of those who call.
+/// The clients that this process has seen.
 #[derive(Default)]
 pub(crate) struct Callers {
-    /// Whether there is more than one principal, or some that nobody knows.
+    /// Whether there is more than one principal, or one that is unknown.
     several: AtomicBool,
-    /// What the first client said of itself. Kept alive, so that no later one can have the same address.
+    /// The info that the first client sent on initialization. Kept alive, so that no later one can have its address.
     #[cfg(feature = "rmcp")]
     first: OnceLock<Arc<ClientConfig>>,
     #[cfg(feature = "rmcp")]
     others: AtomicBool,
-    /// Who calls, if a test says so.
+    /// The principal that a test has set.
     #[cfg(feature = "testing")]
     pretended: std::sync::Mutex<Option<crate::context::Principal>>,
 }
 
 impl Callers {
-    /// Whether there is more than one principal.
+    /// Returns whether there is more than one principal.
     pub(crate) fn are_several(&self) -> bool {
         self.several.load(Ordering::Relaxed)
     }
 
-    /// Lets all requests come from this principal.
+    /// Makes all requests come from this principal.
     #[cfg(feature = "testing")]
     pub(crate) fn pretend(&self, principal: Option<crate::context::Principal>) {
         *self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = principal;
     }
 
-    /// The principal that a test has set.
+    /// Returns the principal that a test has set.
     #[cfg(all(feature = "testing", feature = "rmcp"))]
     pub(crate) fn pretended(&self) -> Option<crate::context::Principal> {
         self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Takes note that there is more than one principal, or some that nobody knows.
+    /// Records that there is more than one principal, or one that is unknown.
     #[cfg(feature = "rmcp")]
     pub(crate) fn note_several(&self) {
         self.several.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client that greeted the server like this is the only one there has been. A second one is
-    /// noticed by its greeting; from then on nobody is known.
+    /// Returns whether this client is the only one so far. A second client is recognized by its own
+    /// `ClientConfig`; from then on, no client counts as known.
     #[cfg(feature = "rmcp")]
     pub(crate) fn is_the_only_client(&self, greeting: Option<Arc<ClientConfig>>) -> bool {
         if let Some(greeting) = greeting

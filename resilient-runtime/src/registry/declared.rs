@@ -1,4 +1,4 @@
-//! What the code says of things that are shared by name, and where two places differ.
+//! Settings that the code declares for shared names, and conflicts between the declarations.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use resilient_policy::{BreakerSettings, BulkheadSettings, format_duration};
 use super::Registry;
 use crate::site::Site;
 
-/// Settings of something that is shared by name.
+/// The settings of something that functions share by name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Settings {
     Breaker(BreakerSettings),
@@ -19,7 +19,7 @@ pub(super) enum Settings {
 }
 
 impl Settings {
-    /// What another place says differently.
+    /// Describes how the settings of another source location differ.
     fn differences(&self, theirs: &Self) -> String {
         match (self, theirs) {
             (Self::Breaker(own), Self::Breaker(theirs)) => own.differences(theirs),
@@ -47,14 +47,14 @@ impl fmt::Display for Settings {
     }
 }
 
-/// How many keys are told apart, where it is not the usual number.
+/// Writes the maximum number of partition keys, unless it is the default.
 fn keys(f: &mut fmt::Formatter<'_>, max_keys: u32, usual: u32) -> fmt::Result {
     if max_keys == usual { Ok(()) } else { write!(f, ", max_keys = {max_keys}") }
 }
 
 impl Registry {
-    /// Notes what the code says of something that is shared by name, and whether the code says the
-    /// same elsewhere. Where two places differ, the first one holds.
+    /// Records settings that the code declares for a shared name. Returns whether they equal the first declaration,
+    /// which takes precedence; if they do not, a conflict is reported.
     pub(super) fn declare(&self, what: &'static str, name: &'static str, settings: Settings, site: &Site) -> bool {
         let (holding, first) = *self.lock().declared.entry((what, name)).or_insert((settings, site.location()));
         if holding != settings {

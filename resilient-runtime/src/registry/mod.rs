@@ -1,4 +1,4 @@
-//! What functions share by name: statistics of a tool, breakers, stores of last good answers.
+//! The registry: what functions share by name, such as the statistics of a tool, breakers and limits.
 
 mod bind;
 mod callers;
@@ -35,7 +35,7 @@ use crate::statistics::{
     ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
 };
 
-/// A breaker that a function uses: one of the registry's, or a `static` of the user's.
+/// A handle to a breaker that a function uses: one of the registry, or a `static` in your code.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -49,7 +49,7 @@ use crate::statistics::{
 ///
 /// stock().await.unwrap();
 /// let breaker = Registry::global().breaker("warehouse").unwrap();
-/// breaker.isolate(); // until somebody closes it
+/// breaker.isolate(); // rejects every call until it is closed
 /// assert!(stock().await.is_err());
 /// breaker.close();
 /// assert_eq!(breaker.state(), BreakerState::Closed);
@@ -75,8 +75,7 @@ impl std::ops::Deref for BreakerHandle {
     }
 }
 
-/// Everything that functions share: one registry for the process, and one of its own for each
-/// test that wants to be alone.
+/// The state that functions share. There is one registry per process, and tests can create separate ones.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
@@ -95,7 +94,7 @@ impl std::ops::Deref for BreakerHandle {
 /// # });
 /// ```
 ///
-/// A `static Breaker` belongs to the code, not to a registry: tests that use one share it.
+/// A `static Breaker` belongs to the code and not to a registry: all tests that use it share it.
 #[derive(Default)]
 pub struct Registry {
     inner: Mutex<Inner>,
@@ -103,9 +102,9 @@ pub struct Registry {
     pub(crate) callers: Callers,
     #[cfg(feature = "testing")]
     pub(crate) chaos: crate::testing::InForce,
-    /// Calls of tools that are not there.
+    /// Durations of calls of tools that do not exist.
     unknown_tools: Histogram,
-    /// What was set at start.
+    /// The settings that were given at start-up.
     #[cfg(feature = "config")]
     overrides: OnceLock<Overrides>,
 }
@@ -113,13 +112,13 @@ pub struct Registry {
 #[derive(Default)]
 struct Inner {
     policies: HashMap<(&'static str, Location), Described>,
-    /// The settings that the code gives to what is shared by name, and where.
+    /// The settings that the code declares for shared names, and where.
     declared: HashMap<(&'static str, &'static str), (Settings, Location)>,
     trouble: Trouble,
     /// The first function that was bound.
     first_bound: Option<&'static str>,
     health: BTreeMap<String, CheckStatus>,
-    /// The breakers that functions name, there or not.
+    /// The names of the breakers that functions refer to, whether or not they have been created.
     #[cfg(feature = "config")]
     named_breakers: BTreeSet<&'static str>,
     tools: HashMap<Arc<str>, Arc<ToolStatistics>>,
@@ -133,51 +132,52 @@ struct Inner {
 }
 
 impl Registry {
-    /// An empty registry.
+    /// Creates an empty registry.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The registry of this process.
+    /// Returns the registry of this process.
     #[must_use]
     pub fn global() -> &'static Self {
         static GLOBAL: OnceLock<Registry> = OnceLock::new();
         GLOBAL.get_or_init(Self::default)
     }
 
-    /// What each tool has counted, by name.
+    /// Returns the statistics of each tool, sorted by name.
     #[must_use]
     pub fn tools(&self) -> Vec<(Arc<str>, ToolSnapshot)> {
         let tools = self.lock().tools.clone();
         read_all(tools)
     }
 
-    /// What each guarded function that is no tool has counted, by the path of its module and its
-    /// name, or by the name that the policy gives it.
+    /// Returns the statistics of each guarded function that is not a tool, sorted by name. The name is that of the
+    /// policy, or else the path of the module and the name of the function.
     #[must_use]
     pub fn functions(&self) -> Vec<(Arc<str>, ToolSnapshot)> {
         let functions = self.lock().functions.clone();
         read_all(functions)
     }
 
-    /// What one tool has counted.
+    /// Returns the statistics of one tool, or `None` if the tool is unknown.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<ToolSnapshot> {
         let tool = self.lock().tools.get(name).cloned();
         tool.map(|tool| tool.read())
     }
 
-    /// What one guarded function that is no tool has counted. See [`functions`](Self::functions).
+    /// Returns the statistics of one guarded function that is not a tool. See [`functions`](Self::functions).
     #[must_use]
     pub fn function(&self, name: &str) -> Option<ToolSnapshot> {
         let function = self.lock().functions.get(name).cloned();
         function.map(|function| function.read())
     }
 
-    /// How long calls took of tools that are not there or are disabled. Handlers see them that carry
-    /// `#[resilient]` and have no `call_tool` of their own, and those that `#[resilient]` has made for
-    /// `#[tool_router(server_handler)]`.
+    /// Returns the durations of calls of tools that do not exist or are disabled.
+    ///
+    /// These calls are only recorded by handlers with `#[resilient]` that do not implement `call_tool` themselves, and
+    /// by the handlers that `#[resilient]` generates for `#[tool_router(server_handler)]`.
     #[must_use]
     pub fn unknown_tools(&self) -> HistogramSnapshot {
         self.unknown_tools.read()
@@ -188,20 +188,20 @@ impl Registry {
         self.unknown_tools.record(took);
     }
 
-    /// The last errors of tools, newest first: at most 100 of one tool and 1,000 in all. Rejections by
-    /// breakers and limits are not kept, which would soon be all there is.
+    /// Returns the most recent errors of tools, newest first: at most 100 per tool and 1,000 in total. Rejections by
+    /// breakers and limits are not included, since they would soon displace everything else.
     #[must_use]
     pub fn recent_errors(&self) -> Vec<RecentError> {
         self.recent.read()
     }
 
-    /// All errors of tools that there have been, by tool and code; those with the latest one first.
+    /// Returns all errors of tools so far, grouped by tool and code; the group with the most recent error is first.
     #[must_use]
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
         ErrorGroup::of(&self.tools())
     }
 
-    /// What the last health reports said of each check.
+    /// Returns the status of each check in the most recent health report.
     #[must_use]
     pub fn health_statuses(&self) -> BTreeMap<String, CheckStatus> {
         self.lock().health.clone()
@@ -215,14 +215,15 @@ impl Registry {
         Arc::clone(&self.recent)
     }
 
-    /// Every breaker that a function has been bound to, by name; of those with a key, the ones
-    /// that are not closed.
+    /// Returns a snapshot of every breaker that a function is bound to, sorted by name. For breakers with a partition
+    /// key, the breakers of individual keys are only included if they are not closed.
     #[must_use]
     pub fn breakers(&self) -> Vec<BreakerSnapshot> {
         self.read_breakers(|state| state != BreakerState::Closed)
     }
 
-    /// The same; of those with a key, the ones that stand there. That of no key comes first.
+    /// Like [`breakers`](Self::breakers), with a filter for the breakers of individual keys. The breaker for calls
+    /// without a key comes first.
     pub(crate) fn read_breakers(&self, key_stands_there: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
         let inner = self.lock();
         let breakers: Vec<_> = inner.breakers.values().cloned().collect();
@@ -236,8 +237,8 @@ impl Registry {
         read
     }
 
-    /// What every breaker has counted that a function has been bound to, by name: those of all keys
-    /// are one.
+    /// Returns the counters of every breaker that a function is bound to, by name. The breakers of all keys are
+    /// added up.
     #[must_use]
     pub fn breaker_series(&self) -> BTreeMap<&'static str, BreakerSeries> {
         let inner = self.lock();
@@ -257,8 +258,10 @@ impl Registry {
         series
     }
 
-    /// The breaker of that name, once a function has been bound to it. Where it has a key this is the
-    /// one that calls without a key ask; isolated by hand it rejects those of every key.
+    /// Returns the breaker of that name, or `None` if no function is bound to it.
+    ///
+    /// If the breaker has a partition key, this is the breaker for calls without a key. Isolating it rejects the calls
+    /// of every key.
     #[must_use]
     pub fn breaker(&self, name: &str) -> Option<BreakerHandle> {
         let inner = self.lock();
@@ -267,7 +270,7 @@ impl Registry {
         named.or_else(a_static).map(BreakerHandle)
     }
 
-    /// The statistics of the tool of that name: they exist from the first question on.
+    /// Returns the statistics of the tool of that name, which are created on first use.
     pub(crate) fn statistics(&self, name: &str) -> Arc<ToolStatistics> {
         entry(&mut self.lock().tools, name)
     }
@@ -277,7 +280,7 @@ impl Registry {
     }
 }
 
-/// The statistics of that name: they exist from the first question on.
+/// Returns the statistics of that name, which are created on first use.
 fn entry(of: &mut HashMap<Arc<str>, Arc<ToolStatistics>>, name: &str) -> Arc<ToolStatistics> {
     if let Some(found) = of.get(name) {
         return Arc::clone(found);

@@ -1,4 +1,4 @@
-//! The policies of guarded functions, for whoever wants to read them.
+//! Descriptions of the policies of guarded functions.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use resilient_policy::{BreakerSettings, Policy, latest_answer};
 use super::{BreakerHandle, Registry};
 use crate::site::{Location, Site};
 
-/// The policy of one guarded function, as it holds.
+/// The effective policy of one guarded function.
 ///
 /// ```
 /// # #[cfg(feature = "rmcp")] mod example {
@@ -40,25 +40,25 @@ use crate::site::{Location, Site};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct PolicyDescriptor {
-    /// Under which name it is counted.
+    /// The name under which the function is counted.
     pub name: &'static str,
-    /// Under which name it is served, if it is a tool.
+    /// The name under which the function is served, if it is a tool.
     pub tool: Option<&'static str>,
-    /// The file in which it stands.
+    /// The source file of the function.
     pub file: &'static str,
-    /// The line in it.
+    /// The line in that file.
     pub line: u32,
-    /// The policy.
+    /// The effective policy.
     pub policy: Policy,
-    /// The settings of its breaker, whoever gave them.
+    /// The effective settings of the breaker.
     pub breaker: Option<BreakerSettings>,
-    /// The name of its breaker, one of the registry's or a `static` of the code.
+    /// The name of the breaker, either one of the registry or a `static` in your code.
     pub breaker_name: Option<&'static str>,
 }
 
 impl PolicyDescriptor {
-    /// The time after which every call has an answer: the timeout, and after that the limit of a
-    /// fallback function. `None` where the guards are switched off.
+    /// Returns the time within which every call gets a response: the timeout plus the limit of a fallback function.
+    /// Returns `None` if the guards are disabled.
     #[must_use]
     pub fn latest_answer(&self) -> Option<Duration> {
         (self.policy.timeout <= Policy::LONGEST_TIMEOUT).then(|| latest_answer(&self.policy))
@@ -84,8 +84,8 @@ impl Described {
 }
 
 impl Registry {
-    /// The policy of every guarded function that is known, as it holds: of tools from when their
-    /// router was built, of other functions from their first call on.
+    /// Returns the effective policy of every known guarded function. Tools are known once their router is built, other
+    /// functions after their first call.
     #[must_use]
     pub fn policies(&self) -> Vec<PolicyDescriptor> {
         let mut read: Vec<_> = self.lock().policies.values().map(Described::read).collect();
@@ -96,7 +96,7 @@ impl Registry {
     pub(super) fn describe(&self, site: &Site, policy: &Policy, breaker: Option<BreakerHandle>) {
         let described =
             Described { name: site.name(), tool: site.tool(), location: site.location(), policy: *policy, breaker };
-        // A guard that is made anew is the same as before.
+        // A guard that is created again replaces its previous description.
         self.lock().policies.insert((site.name(), site.location()), described);
     }
 }

@@ -1,4 +1,4 @@
-//! A future with a registry of its own.
+//! Futures that run with a separate registry.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -14,19 +14,19 @@ thread_local! {
     static SCOPED: RefCell<Option<Arc<Registry>>> = const { RefCell::new(None) };
 }
 
-/// Whether any registry was ever entered: a process without tests never looks further.
+/// Whether any registry was ever entered. Keeps the look-up cheap in processes that use no scopes.
 static ANY_SCOPED: AtomicBool = AtomicBool::new(false);
 
 impl Registry {
-    /// Runs a future whose guarded functions share what is in this registry and nothing else. A
-    /// task that it spawns is outside, unless it is scoped as well or carries the call's context.
+    /// Runs a future with this registry instead of the global one: its guarded functions share nothing with others.
+    /// Tasks that the future spawns are not included, unless they are scoped as well or carry the call's context.
     pub fn scope<F: Future>(self: Arc<Self>, future: F) -> ScopedRegistry<F> {
         ANY_SCOPED.store(true, Ordering::Relaxed);
         ScopedRegistry { registry: Some(self), future }
     }
 
-    /// Runs something of which all that happens on this thread shares what is in this registry, spawned tasks
-    /// among it.
+    /// Runs a closure with this registry. Everything that runs on this thread meanwhile uses it, including tasks that
+    /// the closure spawns.
     #[cfg(feature = "testing")]
     pub(crate) fn on_this_thread<T>(self: Arc<Self>, run: impl FnOnce() -> T) -> T {
         ANY_SCOPED.store(true, Ordering::Relaxed);
@@ -35,12 +35,12 @@ impl Registry {
         run()
     }
 
-    /// Whether looking for a registry of its own can find one.
+    /// Returns whether [`scoped`](Self::scoped) can return a registry.
     pub(crate) fn may_be_scoped() -> bool {
         ANY_SCOPED.load(Ordering::Relaxed)
     }
 
-    /// The registry that the running future is scoped to, if it is.
+    /// Returns the registry that the running future is scoped to, if any.
     pub(crate) fn scoped() -> Option<Arc<Self>> {
         if !Self::may_be_scoped() {
             return None;
@@ -48,7 +48,7 @@ impl Registry {
         SCOPED.try_with(|scoped| scoped.borrow().clone()).ok().flatten()
     }
 
-    /// Asks the registry of the running future: its own, else that of the process.
+    /// Calls `ask` with the registry that the running future is scoped to, or else with that of the process.
     pub(crate) fn here<T>(ask: impl FnOnce(&Self) -> T) -> T {
         match Self::scoped() {
             Some(own) => ask(&own),
@@ -58,7 +58,7 @@ impl Registry {
 }
 
 pin_project! {
-    /// A future with a registry of its own. See [`Registry::scope`].
+    /// A future that runs with a separate registry. See [`Registry::scope`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -95,7 +95,7 @@ impl<F: Future> Future for ScopedRegistry<F> {
     }
 }
 
-/// Makes `slot` the registry of what runs now until the guard is dropped.
+/// Makes `slot` the current registry of this thread until the guard is dropped.
 pub(crate) fn enter(slot: &mut Option<Arc<Registry>>) -> Entered<'_> {
     swap(slot);
     Entered(slot)
@@ -110,7 +110,7 @@ impl Drop for Entered<'_> {
 }
 
 fn swap(slot: &mut Option<Arc<Registry>>) {
-    // A thread that is being torn down runs no guarded functions.
+    // The thread-local is gone while a thread is torn down, and no guarded functions run then.
     let _ = SCOPED.try_with(|scoped| std::mem::swap(&mut *scoped.borrow_mut(), slot));
 }
 

@@ -1,4 +1,4 @@
-//! Policies and breakers as they hold: as the code has them, with what was set at start.
+//! Effective policies and breaker settings: those in the code, with the overrides from start-up.
 
 use resilient_policy::BreakerSettings;
 #[cfg(not(feature = "config"))]
@@ -11,18 +11,18 @@ pub(super) use crate::settings::Holding;
 use crate::settings::Overrides;
 use crate::site::Site;
 
-/// A policy as it holds.
+/// An effective policy.
 #[cfg(not(feature = "config"))]
 pub(super) struct Holding {
     pub(super) policy: Policy,
-    /// Whether a breaker of the user's guards the function, where one is compiled in.
+    /// Whether a `static` breaker in the code stays in effect.
     pub(super) keeps_static: bool,
 }
 
 #[cfg(not(feature = "config"))]
-#[expect(clippy::unused_self, reason = "with settings at start it is used")]
+#[expect(clippy::unused_self, reason = "used with the feature `config`")]
 impl Registry {
-    /// The policy of a function as it holds.
+    /// Returns the effective policy of a function.
     pub(super) fn policy(&self, site: &Site) -> Holding {
         Holding { policy: *site.policy(), keeps_static: true }
     }
@@ -36,8 +36,11 @@ impl Registry {
 
 #[cfg(feature = "config")]
 impl Registry {
-    /// Lets settings hold for everything that is bound from now on, once, and begins a report. Settings that change
-    /// nothing hold for what was bound before as well.
+    /// Applies overrides to everything that is bound from now on, and begins a report.
+    ///
+    /// # Errors
+    ///
+    /// If overrides were set before, or if a function is already bound and the overrides change anything.
     pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<&Overrides, String> {
         let inner = self.lock();
         // Under the lock that every binding takes first.
@@ -57,7 +60,7 @@ impl Registry {
         Ok(holding)
     }
 
-    /// The policy of a function as it holds.
+    /// Returns the effective policy of a function.
     pub(super) fn policy(&self, site: &Site) -> Holding {
         let compiled = || Holding { policy: *site.policy(), keeps_static: true };
         let Some(overrides) = self.overrides.get() else { return compiled() };
@@ -80,7 +83,7 @@ impl Registry {
         holding
     }
 
-    /// What holds of a breaker until somebody gives it settings, by those it would have.
+    /// Returns the effective settings of a breaker whose compiled settings are `compiled`.
     pub(super) fn breaker_settings(&self, name: &str, compiled: BreakerSettings) -> BreakerSettings {
         match self.overrides.get().filter(|overrides| !overrides.are_refused()) {
             Some(overrides) => overrides.breaker(name, compiled, &mut Vec::new()),
@@ -88,7 +91,7 @@ impl Registry {
         }
     }
 
-    /// Notes what is wrong with what was set for a breaker.
+    /// Records the problems of the overrides for a breaker.
     pub(super) fn check_breaker(&self, name: &str, compiled: BreakerSettings) {
         if let Some(overrides) = self.overrides.get().filter(|overrides| !overrides.are_refused()) {
             let mut problems = Vec::new();
@@ -97,8 +100,8 @@ impl Registry {
         }
     }
 
-    /// Notes what is wrong with what was set for breakers that no code gives settings, and for those
-    /// that were taken out.
+    /// Records the problems of the overrides for breakers without settings in the code, and for breakers that an
+    /// override has disabled.
     pub(crate) fn check_other_breakers(&self) {
         let inner = self.lock();
         let names = inner.named_breakers.iter().copied();
@@ -109,7 +112,7 @@ impl Registry {
         }
     }
 
-    /// The names of all breakers that known functions use, or would use.
+    /// Returns the names of all breakers that known functions use, or would use if it were not disabled.
     pub(crate) fn breaker_names(&self) -> Vec<&'static str> {
         self.lock().named_breakers.iter().copied().collect()
     }

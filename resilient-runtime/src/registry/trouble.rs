@@ -1,5 +1,4 @@
-//! What is wrong with settings: collected for the report at start, and told by the log once nobody
-//! reports any more.
+//! Problems with settings. They are collected for the report at start-up and logged after that.
 
 use std::collections::HashSet;
 
@@ -9,29 +8,29 @@ use resilient_policy::FileProblem;
 use super::Registry;
 use super::declared::Settings;
 
-/// The most lines that are kept, and told: guards that are made while the server runs may be wrong
-/// without end.
+/// The maximum number of messages that are kept and logged. Guards that are created at run time could cause an
+/// unlimited number of them.
 const MOST: usize = 100;
 
 #[derive(Default)]
 pub(super) struct Trouble {
-    /// Whether a report is being made.
+    /// Whether a report is in progress.
     is_reported: bool,
-    /// Where the code contradicts itself.
+    /// Contradictions between declarations in the code.
     conflicts: Vec<String>,
-    /// What of that was told, whichever function it was found at.
+    /// The declarations that were already reported as a contradiction, for whichever function.
     contradictions: Vec<(&'static str, &'static str, Settings)>,
     #[cfg(feature = "config")]
     problems: Vec<FileProblem>,
     known: HashSet<String>,
     untold: Vec<String>,
-    /// What no report at start has said, for the lab of a test.
+    /// Messages that no report at start-up contained, for tests.
     #[cfg(feature = "testing")]
     unreported: Vec<String>,
 }
 
 impl Trouble {
-    /// Whether this is new, and there is room for it.
+    /// Records a message. Returns whether it is new and there is room for it.
     fn take(&mut self, line: &str) -> bool {
         let is_new = self.known.len() < MOST && self.known.insert(line.to_owned());
         if is_new && !self.is_reported {
@@ -44,7 +43,7 @@ impl Trouble {
 }
 
 impl Registry {
-    /// Notes that the code contradicts itself.
+    /// Records a contradiction in the code.
     pub(super) fn conflict(&self, conflict: String) {
         let trouble = &mut self.lock().trouble;
         if trouble.take(&conflict) {
@@ -52,7 +51,7 @@ impl Registry {
         }
     }
 
-    /// The same, once for these settings of this thing.
+    /// Like [`conflict`](Self::conflict), but only once for the same declaration.
     pub(super) fn contradiction(&self, what: (&'static str, &'static str, Settings), conflict: String) {
         let mut inner = self.lock();
         let told = &mut inner.trouble.contradictions;
@@ -63,7 +62,7 @@ impl Registry {
         }
     }
 
-    /// Notes what is wrong with what was set.
+    /// Records problems with overrides.
     #[cfg(feature = "config")]
     pub(super) fn note(&self, problems: Vec<FileProblem>) {
         let trouble = &mut self.lock().trouble;
@@ -76,8 +75,8 @@ impl Registry {
         }
     }
 
-    /// Logs what nobody has reported. Not to be called while anything is being bound: whoever listens
-    /// may call guarded functions.
+    /// Logs the problems that were not reported. Must not be called during a binding, since log subscribers may call
+    /// guarded functions.
     pub(crate) fn tell(&self) {
         let untold = std::mem::take(&mut self.lock().trouble.untold);
         for line in untold {
@@ -85,19 +84,19 @@ impl Registry {
         }
     }
 
-    /// What is wrong with the settings of functions, and was in no report.
+    /// Returns the problems with the settings of functions that no report contained.
     #[cfg(feature = "testing")]
     pub(crate) fn unreported(&self) -> Vec<String> {
         self.lock().trouble.unreported.clone()
     }
 
-    /// Keeps everything for a report from now on.
+    /// Begins a report: from now on, problems are collected instead of logged.
     #[cfg(feature = "config")]
     pub(super) fn begin_report(&self) {
         self.lock().trouble.is_reported = true;
     }
 
-    /// What was wrong so far: with what was set, and with the code.
+    /// Ends the report and returns its problems: those of the overrides, and those of the code.
     #[cfg(feature = "config")]
     pub(crate) fn end_report(&self) -> (Vec<FileProblem>, Vec<String>) {
         let trouble = &mut self.lock().trouble;

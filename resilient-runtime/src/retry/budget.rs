@@ -1,16 +1,14 @@
-//! The budget of retries: a dependency that is down must not be asked more often than one that is
-//! well.
+//! The retry budget: a dependency that is down must not get much more load than a healthy one.
 //!
-//! Where every call fails, three retries each are four times the load, just when the dependency
-//! can bear it least; behind each other, two such layers are sixteen times. A budget bounds that:
-//! within ten seconds there may be as many retries as a share of the first calls, 20 % unless the
-//! policy says otherwise, and one a second more, so that a function that is called rarely can be
-//! retried at all. The numbers are those of Finagle's budget and of tower's, with a smaller reserve.
+//! If every call fails, three retries per call quadruple the load, just when the dependency can bear it least. Two such
+//! layers in a row make it sixteen times the load. A budget bounds that: within ten seconds, the number of retries is
+//! limited to a share of the first attempts, 20 % by default, plus one per second, so that a function that is called
+//! rarely can be retried at all. The numbers are those of the budgets of Finagle and tower, with a smaller reserve.
 
 use std::cmp::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-/// How many seconds count, and how many retries there may be in them whatever else happens.
+/// The length of the window in seconds, and the number of retries that are always available in it.
 const SECONDS: u64 = 10;
 const SLOTS: usize = 10;
 const RESERVE: f64 = 10.0;
@@ -18,11 +16,11 @@ const RESERVE: f64 = 10.0;
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
-/// First calls and retries of the last seconds. The calls of the second that runs are in cells that each thread
-/// has of its own: a second and a count.
+/// First attempts and retries of the last seconds. The first attempts of the current second are in per-thread cells,
+/// each with a second and a count.
 pub(crate) struct Budget(Mutex<Book>);
 
-/// Both are rare: a retry, and the first call of a second. A lock keeps them exact.
+/// Written rarely: at a retry, and at the first attempt of a second. A lock keeps it exact.
 struct Book {
     calls: Tally,
     retries: Tally,
@@ -33,20 +31,20 @@ impl Budget {
         Self(Mutex::new(Book { calls: Tally::new(), retries: Tally::new() }))
     }
 
-    /// What becomes of a cell by a first call in this second.
+    /// Returns the new value of a cell after a first attempt in this second, or `None` to leave it unchanged.
     pub(crate) fn one_more(seen: u64, now: u64) -> Option<u64> {
         let second = second(now);
         match (seen >> COUNT_BITS).cmp(&second) {
-            // A newer second in the cell is another thread's whose clock was read later.
+            // A newer second was written by another thread that read the clock later.
             Ordering::Greater if (seen >> COUNT_BITS) < second + SECONDS => None,
             Ordering::Equal if seen & COUNT_MASK == COUNT_MASK => None,
             Ordering::Equal => Some(seen + 1),
-            // Or it is of a clock that ran ahead by far, as only a test's can.
+            // A far newer second comes from a clock that ran ahead, as in tests.
             Ordering::Less | Ordering::Greater => Some(second << COUNT_BITS | 1),
         }
     }
 
-    /// Keeps what was in a cell before the first call of this second, unless it is too old to count.
+    /// Keeps the value that a cell had before the first attempt of this second, unless it is too old to count.
     pub(crate) fn keep(&self, before: u64, now: u64) {
         let (then, second) = (before >> COUNT_BITS, second(now));
         if then < second && then + SECONDS > second && before != 0 {
@@ -60,17 +58,17 @@ impl Budget {
         book.calls.add(before >> COUNT_BITS, before & COUNT_MASK);
     }
 
-    /// Takes out one retry in this second, if there is one left. A call that is between its cell and the book earns
-    /// nothing for that moment.
+    /// Takes one retry from the budget in this second. Returns `false` if none is left. A first attempt that is just
+    /// being moved from its cell to the book does not count during that moment.
     pub(crate) fn withdraw(&self, now: u64, share: f64, running: impl Iterator<Item = u64>) -> bool {
         let second = second(now);
         let has_come = |then: u64| then + SECONDS > second && then <= second;
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let running = running.filter(|cell| has_come(cell >> COUNT_BITS)).map(|cell| cell & COUNT_MASK);
         let calls = running.sum::<u64>() + book.calls.sum(has_come);
-        // Booked by a clock that was read a little later, a retry is spent all the same.
+        // A retry counts even if it was recorded with a slightly later clock reading.
         let spent = book.retries.sum(|then| then.abs_diff(second) < SECONDS);
-        #[expect(clippy::cast_precision_loss, reason = "nobody calls 2⁵³ times in ten seconds")]
+        #[expect(clippy::cast_precision_loss, reason = "there are never 2⁵³ calls in ten seconds")]
         let left = (calls as f64).mul_add(share, RESERVE) - spent as f64;
         let is_granted = left >= 1.0;
         if is_granted {
@@ -80,7 +78,7 @@ impl Budget {
     }
 }
 
-/// How many there were in each of the last seconds.
+/// Counts for each of the last seconds.
 struct Tally([(u64, u64); SLOTS]);
 
 impl Tally {
@@ -103,7 +101,7 @@ impl Tally {
     }
 }
 
-/// Seconds from 1 on, so that an empty cell is never a recent one.
+/// Returns the second, starting at 1, so that an empty cell never looks recent.
 fn second(now: u64) -> u64 {
     now.wrapping_add(1) & (u64::MAX >> COUNT_BITS)
 }
@@ -129,7 +127,7 @@ mod tests {
             budget.deposit(0);
         }
         assert_eq!((0..200).filter(|_| budget.withdraw(9, 0.2)).count(), 30);
-        // The calls are too old now, and so are the retries.
+        // The first attempts are too old now, and so are the retries.
         assert_eq!((0..200).filter(|_| budget.withdraw(20, 0.2)).count(), 10);
     }
 
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_older_than_ten_seconds_are_forgotten_whoever_calls_next() {
+    fn calls_older_than_ten_seconds_are_forgotten_for_every_thread() {
         let budget = AttemptStatistics::new();
         let a_second_in_a_thread = |count: u32, now: u64| (0..count).for_each(|_| budget.deposit(now));
         std::thread::scope(|scope| {
@@ -172,7 +170,7 @@ mod tests {
             let _ = go.send(());
             let _ = is_done.recv();
         });
-        // Three calls in the last ten seconds, at 15, 16 and 20: no more than the reserve.
+        // Three first attempts in the last ten seconds, at 15, 16 and 20: no more than the reserve.
         assert_eq!((0..500).filter(|_| budget.withdraw(20, 0.2)).count(), 10);
     }
 

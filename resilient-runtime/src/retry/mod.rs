@@ -1,5 +1,5 @@
-//! Retries: what stops them before their number does. When, and how far apart, is a
-//! [`Retry`](resilient_policy::Retry), which the macro checks as well.
+//! Limits on retries beyond their number. Their number and delays are a [`Retry`](resilient_policy::Retry), which the
+//! macro checks as well.
 
 mod budget;
 

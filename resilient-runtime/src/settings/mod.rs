@@ -1,4 +1,4 @@
-//! Settings at start: what an operator changes without a rebuild.
+//! Settings at start-up: what an operator changes without a rebuild.
 
 mod names;
 mod overrides;
@@ -20,24 +20,25 @@ use crate::site::{BindingRef, Site};
 use names::Names;
 use variables::{CONFIG, Variables};
 
-/// The settings of a server at its start, from the environment.
+/// The settings of a server at start-up, read from the environment.
 ///
 /// | variable | |
 /// |---|---|
-/// | `RESILIENT__TOOL__NAME__KEY` | of one tool: `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`, `.._RETRY__BASE=250ms`, `.._BREAKER=none` |
-/// | `RESILIENT__BREAKER__NAME__KEY` | of one breaker: `RESILIENT__BREAKER__MAKE__ENABLED=false`, `.._OPEN=10s` |
-/// | `RESILIENT__PROFILE__NAME__KEY` | of what follows a profile |
-/// | `RESILIENT__DEFAULT__KEY` | of everything |
-/// | `RESILIENT_CONFIG` | the path of a file in the form of `resilient.toml` |
-/// | `RESILIENT_DISABLED` | `true` leaves context, statistics, panic barrier, cancellation and fallbacks, and nothing that rejects, repeats or cuts off |
+/// | `RESILIENT__TOOL__NAME__KEY` | sets a key of one tool: `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`, `.._RETRY__BASE=250ms`, `.._BREAKER=none` |
+/// | `RESILIENT__BREAKER__NAME__KEY` | sets a key of one breaker: `RESILIENT__BREAKER__MAKE__ENABLED=false`, `.._OPEN=10s` |
+/// | `RESILIENT__PROFILE__NAME__KEY` | sets a key of everything that uses a profile |
+/// | `RESILIENT__DEFAULT__KEY` | sets a key of everything |
+/// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
+/// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
 ///
-/// A switch is `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case. A variable whose name
-/// is ours in small letters, or behind a word such as `RESILIENCE`, is not read: a warning says the right name.
+/// A switch is `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case. A variable is ignored if its
+/// name has one of the forms above in lower case, or with a similar prefix such as `RESILIENCE`; a warning gives the right
+/// name.
 ///
-/// Names are written in capitals, with `_` for `-` and `.`. A variable is stronger than the file, a
-/// tool's setting stronger than its profiles' and theirs than the default. All of them are stronger
-/// than what was compiled in, which they tune part by part, or take away with `none`; they cannot
-/// add a key that the code does not have. Every rule that holds for the attribute holds here.
+/// Names are written in capitals, with `_` for `-` and `.`. Variables take precedence over the file. In each of them,
+/// the settings of a tool take precedence over those of its profiles, and those over the default. All of them take
+/// precedence over the compiled settings: they change single parts of a key, or remove the key with `none`, but cannot
+/// add a key that the code does not have. Every rule for the attribute holds here as well.
 ///
 /// ```no_run
 /// # #[cfg(feature = "rmcp")] mod example {
@@ -49,44 +50,43 @@ use variables::{CONFIG, Variables};
 /// # pub fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use resilient_runtime::Resilience;
 ///
-/// // First of all, so that nothing runs under other settings.
+/// // Before anything else, so that nothing runs with other settings.
 /// Resilience::from_env().tools(MakeServer::tool_router).start()?;
 /// # Ok(()) } }
 /// ```
 ///
-/// Nothing is read where nobody calls this.
+/// The environment is only read if you call [`from_env`](Self::from_env).
 #[must_use = "nothing is set before `start`"]
 pub struct Resilience {
     overrides: Overrides,
     problems: Vec<FileProblem>,
-    /// Variables that are not read, each with the name that was probably meant.
+    /// Variables that are ignored, each with the name that was probably meant.
     unread: Vec<(String, String)>,
     parts: Vec<Part>,
 }
 
-/// What finds out, once the settings are there, about guarded functions of one kind.
+/// Finds guarded functions of one kind, once the settings are known.
 type Part = Box<dyn FnOnce() -> Known + Send>;
 
-/// Guarded functions, and names that settings may have.
+/// Guarded functions, and names that settings may refer to.
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) sites: Vec<&'static Site>,
     /// The names of all tools, guarded or not.
     pub(crate) tools: Vec<String>,
-    /// The tools that `resilient.toml` speaks of, each with the place where it does.
+    /// The tools that `resilient.toml` mentions, each with its source location.
     pub(crate) tables: Vec<(&'static str, &'static str)>,
-    /// Breakers that functions use of which nothing else is known.
+    /// Breakers of functions that are otherwise unknown.
     pub(crate) breakers: Vec<&'static str>,
 }
 
 impl Resilience {
-    /// The settings of this process's environment. What is wrong with them is told by
-    /// [`start`](Self::start).
+    /// Reads the settings from the environment of this process. Problems are reported by [`start`](Self::start).
     pub fn from_env() -> Self {
         Self::from_variables(std::env::vars_os())
     }
 
-    /// The settings of these variables.
+    /// Reads the settings from these variables.
     pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut problems = Vec::new();
         let mut variables = Variables::read(variables, &mut problems);
@@ -111,8 +111,7 @@ impl Resilience {
         Self { overrides: Overrides::new(file, variables), problems, unread, parts: Vec::new() }
     }
 
-    /// Knows the tools of a router, for which settings may be. A router is asked for when the
-    /// settings are there.
+    /// Adds the tools of a router, so that settings can refer to them. The router is built once the settings are known.
     #[cfg(feature = "rmcp")]
     pub fn tools<S>(mut self, router: fn() -> rmcp::handler::server::router::tool::ToolRouter<S>) -> Self
     where
@@ -122,32 +121,31 @@ impl Resilience {
         self
     }
 
-    /// Knows a guard.
+    /// Adds a guard, so that settings can refer to it.
     pub fn guard(mut self, guard: &'static Guard) -> Self {
         self.parts.push(Box::new(move || Known { sites: vec![guard.site()], ..Known::default() }));
         self
     }
 
-    /// Knows a breaker that is only used by functions outside of any router: they are not known
-    /// before they are called.
+    /// Adds a breaker that only functions outside of any router use. Such functions are not known before their first
+    /// call.
     pub fn breaker(mut self, name: &'static str) -> Self {
         self.parts.push(Box::new(move || Known { breakers: vec![name], ..Known::default() }));
         self
     }
 
-    /// Checks everything and lets it hold for this process.
+    /// Checks all settings and applies them to this process.
     ///
     /// # Errors
-    /// Every problem: of the variables and of the file, of names that nobody has, of rules that a
-    /// tool's policy would break, and of breakers and limits that the code itself sets differently
-    /// in two places. The server should not start then; if it does, what is guarded later is guarded
-    /// as the code says.
+    /// [`InvalidSettings`], with every problem: in the variables and the file, unknown names, policies of tools that
+    /// would break a rule, and breakers and limits that the code declares differently in two source locations. The
+    /// server should not start then; if it does, functions that are guarded later use the compiled settings.
     pub fn start(self) -> Result<(), InvalidSettings> {
         self.start_in(None)
     }
 
-    /// As [`start`](Self::start), for what runs in this registry: for tests. Routers are built for
-    /// the process's own registry too, with what the code says.
+    /// Like [`start`](Self::start), but applies the settings to this registry, for tests. Routers are also built for
+    /// the registry of the process, with the compiled settings.
     ///
     /// # Errors
     /// As for [`start`](Self::start).
@@ -174,7 +172,7 @@ impl Resilience {
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
-            // What was bound before has other settings than it would be told to have.
+            // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
                 return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
                     .map_or(Ok(()), Err);
@@ -215,7 +213,7 @@ impl Resilience {
 
 impl fmt::Debug for Resilience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A value may be anything that somebody put into the environment.
+        // Values may be secrets from the environment.
         f.debug_struct("Resilience").field("problems", &self.problems).finish_non_exhaustive()
     }
 }

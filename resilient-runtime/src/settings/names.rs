@@ -1,4 +1,4 @@
-//! Names in settings: those that nobody has, and those that variables cannot tell apart.
+//! Checks names in settings: unknown ones, and ones that are ambiguous in variables.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::overrides::Overrides;
 use super::variables::{Section, in_capitals, unknown_before_its_first_call};
 use crate::registry::Registry;
 
-/// All names that settings may have.
+/// All names that settings may refer to.
 pub(super) struct Names<'k> {
     tools: Vec<&'k str>,
     guarded: Vec<&'k str>,
@@ -33,10 +33,10 @@ impl<'k> Names<'k> {
         }
     }
 
-    /// Settings of names that nobody has.
+    /// Reports settings for unknown names.
     pub(super) fn check(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
         for (name, place) in &known.tables {
-            // A place of the code's own file, as the compiler wrote it down.
+            // A place in `resilient.toml`, as text from the macro.
             problems.extend(unknown("tool", name, &self.tools, Place::Variable((*place).into())));
         }
         let File { default: _, profiles, breakers, tools } = &overrides.file;
@@ -62,7 +62,7 @@ impl<'k> Names<'k> {
     fn check_variables(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
         for variable in &overrides.variables {
             match variable.section {
-                // They are everybody's, and read where nobody is.
+                // The defaults apply to everything, so check them even if there are no functions.
                 Section::Default => {
                     let keys = variable.keys_for("").unwrap_or_default();
                     problems.extend(Table::of_variable(&variable.name, &keys, &variable.value).1);
@@ -84,7 +84,7 @@ impl<'k> Names<'k> {
         }
     }
 
-    /// Names that are one in a variable.
+    /// Reports names that are the same in a variable.
     pub(super) fn collisions(&self, found: &mut Vec<String>) {
         for (what, names) in [("tools", &self.tools), ("breakers", &self.breakers), ("profiles", &self.profiles)] {
             let mut capitals: HashMap<String, &str> = HashMap::new();
@@ -100,7 +100,7 @@ impl<'k> Names<'k> {
     }
 }
 
-/// The problem of a name that is not among these.
+/// Returns the problem of a name that is not in `known`.
 fn unknown(what: &str, name: &str, known: &[&str], place: Place) -> Option<FileProblem> {
     if known.contains(&name) {
         return None;

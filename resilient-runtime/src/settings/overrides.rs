@@ -1,4 +1,4 @@
-//! What file and variables change about the policies and breakers of one registry.
+//! Overrides of the policies and breakers of one registry, from the file and variables.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,20 +11,20 @@ use resilient_policy::{
 use super::variables::{Section, Variable, Variables};
 use crate::site::Site;
 
-/// The file and the variables, as far as they could be read.
+/// The contents of the file and the variables, as far as they are readable.
 #[derive(Debug, Default)]
 pub(crate) struct Overrides {
     pub(super) file: File,
     pub(super) variables: Vec<Variable>,
     disabled: bool,
-    /// Whether the start was refused: what comes later is as the code has it.
+    /// Whether the start was refused. If so, everything that is bound later uses the compiled settings.
     refused: AtomicBool,
 }
 
-/// A policy as it holds.
+/// An effective policy.
 pub(crate) struct Holding {
     pub(crate) policy: Policy,
-    /// Whether a breaker of the user's guards the function, where one is compiled in.
+    /// Whether a `static` breaker in the code stays in effect.
     pub(crate) keeps_static: bool,
 }
 
@@ -41,16 +41,17 @@ impl Overrides {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether there is anything that could change a policy.
+    /// Returns whether the overrides could change any policy.
     pub(crate) fn are_there(&self) -> bool {
         let File { default, profiles, breakers, tools } = &self.file;
         let in_file = *default != Table::default() || !(profiles.is_empty() && breakers.is_empty() && tools.is_empty());
         in_file || self.disabled || !self.variables.is_empty()
     }
 
-    /// The policy of a function as it holds. What breaks a rule is told, and changes nothing.
+    /// Returns the effective policy of a function. If an override breaks a rule, adds the problem and returns the
+    /// compiled policy.
     pub(crate) fn policy(&self, site: &Site, problems: &mut Vec<FileProblem>) -> Holding {
-        // A breaker of the user's can be taken away like any other.
+        // A `static` breaker can be removed like any other.
         let own = site.breaker.map(|own| BreakerUse::named(own.name()));
         let mut compiled = *site.policy();
         compiled.breaker = own.or(compiled.breaker);
@@ -64,7 +65,7 @@ impl Overrides {
         if let Some(breaker) = &mut policy.breaker
             && let Some(settings) = &mut breaker.settings
         {
-            // What is wrong with it is told where the breaker is made.
+            // Problems are reported where the breaker is created.
             *settings = self.breaker(breaker.name, *settings, &mut Vec::new());
         }
         if policy != compiled && problems.len() == before {
@@ -72,7 +73,7 @@ impl Overrides {
             let of_breaker = self.breaker_tables(breaker, &mut Vec::new());
             let places: Vec<&Places> = tables.iter().rev().map(|(table, _)| &table.places).collect();
             let places: Vec<&Places> = places.into_iter().chain(of_breaker.iter().map(|table| &table.places)).collect();
-            // A rule between two settings is told at the one that was changed.
+            // A rule between two settings is reported at the one that was changed.
             let changed = tables.iter().rev().find_map(|(table, _)| table.any_place());
             let changed = changed.or_else(|| of_breaker.last().map(|table| &table.place));
             problems.extend(check(&policy).into_iter().map(|problem| placed(problem, &places, changed, site)));
@@ -98,7 +99,7 @@ impl Overrides {
         Holding { policy, keeps_static }
     }
 
-    /// The rules between a policy and the breaker that another place sets, where either was changed.
+    /// Checks the rules between a policy and the settings of its breaker, if either was changed.
     pub(crate) fn suits(&self, site: &Site, policy: &Policy, settings: &BreakerSettings) -> Vec<FileProblem> {
         let name = site.breaker.map(crate::Breaker::name).or(policy.breaker.map(|breaker| breaker.name));
         let of_breaker = self.breaker_tables(name.unwrap_or_default(), &mut Vec::new());
@@ -113,13 +114,14 @@ impl Overrides {
         found.into_iter().map(|problem| placed(problem, &places, changed, site)).collect()
     }
 
-    /// Whether what guards with the breaker of this name is to do without.
+    /// Returns whether the breaker of this name is disabled.
     pub(crate) fn is_disabled(&self, breaker: &str) -> bool {
         let tables = self.breaker_tables(breaker, &mut Vec::new());
         self.disabled || tables.iter().filter_map(|table| table.part.enabled).next_back() == Some(false)
     }
 
-    /// The settings of a breaker as they hold. What breaks a rule is told, and changes nothing.
+    /// Returns the effective settings of a breaker. If an override breaks a rule, adds the problem and returns the
+    /// compiled settings.
     pub(crate) fn breaker(
         &self,
         name: &str,
@@ -144,14 +146,14 @@ impl Overrides {
         if problems.len() > before { compiled } else { settings }
     }
 
-    /// Whether anything is said of a breaker but whether it is there.
+    /// Returns whether any override changes the settings of a breaker, other than `enabled`.
     pub(crate) fn tunes_breaker(&self, name: &str) -> bool {
         let tables = self.breaker_tables(name, &mut Vec::new());
         let says_more = |part: &BreakerPart| *part != BreakerPart { enabled: part.enabled, ..BreakerPart::default() };
         tables.iter().any(|table| says_more(&table.part))
     }
 
-    /// What is said of a function, the weakest first.
+    /// Returns the overrides for a function, the one with the lowest precedence first.
     fn tables(&self, site: &Site, problems: &mut Vec<FileProblem>) -> Vec<(Table, For)> {
         let mut tables: Vec<(Table, For)> = vec![(self.file.default.clone(), For::Many)];
         for profile in site.profiles.iter().rev() {
@@ -163,7 +165,7 @@ impl Overrides {
             for variable in self.variables.iter().filter(|variable| variable.section == section) {
                 if let Some(keys) = variable.keys_for(name) {
                     let (table, found) = Table::of_variable(&variable.name, &keys, &variable.value);
-                    // What is wrong by itself is no setting.
+                    // A variable that is invalid changes nothing.
                     if found.is_empty() {
                         tables.push((table, whom));
                     }
@@ -196,8 +198,8 @@ impl Overrides {
     }
 }
 
-/// A problem with a function's policy, where the strongest place wrote it, or where something was
-/// changed that it clashes with.
+/// Returns a problem with the policy of a function, located at the override with the highest precedence for the path,
+/// or else at an override that the problem conflicts with.
 fn placed(problem: Problem, places: &[&Places], changed: Option<&Place>, site: &Site) -> FileProblem {
     let found = places.iter().find_map(|places| places.find(problem.path)).or(changed).cloned();
     let place = found.unwrap_or_else(|| Place::File(site.location().file.into(), site.location().line, 1));

@@ -1,10 +1,10 @@
-//! Everything that is wrong with what was set, in one report.
+//! The report of all problems with settings.
 
 use std::fmt;
 
 use resilient_policy::FileProblem;
 
-/// Why a server refuses to start: every problem, each with its place.
+/// The error of a refused start: every problem with the settings, each with its place.
 ///
 /// ```
 /// use resilient_runtime::Resilience;
@@ -18,8 +18,8 @@ use resilient_policy::FileProblem;
 pub struct InvalidSettings(Vec<String>);
 
 impl InvalidSettings {
-    /// The report, unless nothing is wrong. One mistake that is found for several functions is told
-    /// once.
+    /// Creates the report, or returns `None` if there are no problems. A mistake that was found for several functions
+    /// is listed once.
     pub(super) fn of(problems: Vec<FileProblem>, others: Vec<String>) -> Option<Self> {
         let mut told: Vec<FileProblem> = Vec::new();
         for problem in problems {
@@ -32,7 +32,7 @@ impl InvalidSettings {
         (!lines.is_empty()).then_some(Self(lines))
     }
 
-    /// What is wrong: where, what, and what was expected.
+    /// Returns the problems: for each, its place, what is wrong, and what was expected.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.0

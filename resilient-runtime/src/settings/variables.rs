@@ -1,5 +1,4 @@
-//! `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`: variables of the environment that tune what was
-//! compiled in.
+//! Environment variables that override compiled settings, such as `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
@@ -15,12 +14,12 @@ const SECTIONS: [(&str, Section); 4] = [
     ("DEFAULT", Section::Default),
 ];
 
-/// The file to be read at start.
+/// The variable with the path of the settings file.
 pub(super) const CONFIG: &str = "RESILIENT_CONFIG";
-/// The switch that turns off everything that can reject, repeat or cut off a call.
+/// The variable that disables everything that can reject, retry or cut off a call.
 pub(super) const DISABLED: &str = "RESILIENT_DISABLED";
 
-/// What a variable is about.
+/// The kind of thing that a variable sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Tool,
@@ -47,23 +46,23 @@ impl Section {
     }
 }
 
-/// A variable whose section is known, and not yet whom it names.
+/// A variable with a known section, whose name is not resolved yet.
 #[derive(Debug)]
 pub(super) struct Variable {
     pub(super) name: Arc<str>,
     pub(super) section: Section,
-    /// What follows the section: a name and keys, in capitals.
+    /// The part after the section: a name and keys, in capitals.
     rest: String,
     pub(super) value: String,
-    /// Whether somebody has found himself named.
+    /// Whether the name was found.
     used: AtomicBool,
 }
 
 impl Variable {
-    /// The keys that the variable gives to whoever has this name.
+    /// Returns the keys that the variable sets for this name, if the variable refers to it.
     pub(super) fn keys_for(&self, name: &str) -> Option<Vec<String>> {
         let keys = self.behind(name)?;
-        // A name may have two underscores itself: what follows a shorter one is then no key.
+        // A name can contain two underscores: what follows a shorter name is then not a key.
         let is_mine = self.section == Section::Default || self.section.keys().contains(&keys.first()?.as_str());
         if is_mine {
             self.used.store(true, Ordering::Relaxed);
@@ -71,7 +70,7 @@ impl Variable {
         is_mine.then_some(keys)
     }
 
-    /// What follows this name.
+    /// Returns the parts after this name.
     fn behind(&self, name: &str) -> Option<Vec<String>> {
         let rest = match self.section {
             Section::Default => &*self.rest,
@@ -84,7 +83,7 @@ impl Variable {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// The problem of a variable that names nobody: which of these it may have meant.
+    /// Returns the problem of a variable with an unknown name, with a suggestion from `known`.
     pub(super) fn names_nobody(&self, known: &[&str]) -> FileProblem {
         let what = self.section.what();
         let place = Place::Variable(Arc::clone(&self.name));
@@ -114,7 +113,7 @@ impl Variable {
     }
 }
 
-/// What is said of a tool that has the hook alone, or is guarded outside of a guarded block.
+/// Returns the message for a tool that only has the hook, or that is guarded outside of a guarded block.
 pub(super) fn unknown_before_its_first_call(tool: &str) -> String {
     format!(
         "nothing is known of the policy of `{tool}` before its first call, so nothing can be set; put `#[resilient]` on \
@@ -122,24 +121,24 @@ pub(super) fn unknown_before_its_first_call(tool: &str) -> String {
     )
 }
 
-/// A name as a part of a variable.
+/// Returns a name in the form that variables use.
 pub(super) fn in_capitals(name: &str) -> String {
     name.to_uppercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// What the environment says.
+/// The relevant variables of an environment.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     pub(super) all: Vec<Variable>,
-    /// The path of the file to be read.
+    /// The path of the settings file.
     pub(super) config: Option<String>,
     pub(super) disabled: bool,
-    /// Variables that are not read, each with the name that was probably meant.
+    /// Variables that are ignored, each with the name that was probably meant.
     pub(super) unread: Vec<(String, String)>,
 }
 
 impl Variables {
-    /// Sorts variables; those of other programs are left alone.
+    /// Reads the relevant variables and ignores those of other programs.
     pub(super) fn read(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         problems: &mut Vec<FileProblem>,
@@ -168,7 +167,7 @@ impl Variables {
             } else if name == CONFIG {
                 read.config = Some(value).filter(|path| !path.is_empty());
             } else if name == DISABLED {
-                // An empty one is as good as none.
+                // An empty value counts as unset.
                 let switch = Some(value.trim()).filter(|value| !value.is_empty()).map(parse_flag).transpose();
                 switch.map_or_else(problem, |switch| read.disabled = switch.unwrap_or_default());
             } else if let Some(meant) = meant(&name) {
@@ -179,8 +178,8 @@ impl Variables {
     }
 }
 
-/// The name of a variable that is ours, or was meant to be. What else begins like ours is somebody
-/// else's.
+/// Returns the name of a variable that is one of ours or was meant to be. Other variables with our prefix belong to
+/// other programs.
 fn ours(name: &OsStr, problems: &mut Vec<FileProblem>) -> Option<String> {
     let shown = name.to_string_lossy();
     if !shown.starts_with("RESILIENT") {
@@ -201,7 +200,7 @@ fn ours(name: &OsStr, problems: &mut Vec<FileProblem>) -> Option<String> {
     }
 }
 
-/// The variable that this one was probably meant to be.
+/// Returns the variable that this name was probably meant to be.
 fn meant(name: &str) -> Option<String> {
     let rest = name.strip_prefix("RESILIENT")?.trim_start_matches('_');
     let section = SECTIONS.iter().find(|(word, _)| rest.starts_with(&format!("{word}_")));
@@ -212,8 +211,7 @@ fn meant(name: &str) -> Option<String> {
     nearest(rest, ["CONFIG", "DISABLED"]).map(|near| format!("RESILIENT_{near}"))
 }
 
-/// The variable that one which does not begin as ours do was probably meant to be: ours in another case,
-/// or behind another word that is near to `RESILIENT`.
+/// Like [`meant`], for a name without our prefix: one in another case, or with a prefix similar to `RESILIENT`.
 fn almost(name: &str) -> Option<String> {
     let capitals = name.to_ascii_uppercase();
     let word = capitals.split('_').next().unwrap_or_default();
@@ -225,7 +223,7 @@ fn almost(name: &str) -> Option<String> {
     if word == "RESILIENT" && behind.starts_with("__") {
         return meant(&format!("RESILIENT_{rest}")).or_else(|| Some(format!("{PREFIX}{rest}")));
     }
-    // What is so near is another program's, unless it goes on as ours do.
+    // A similar prefix belongs to another program, unless the rest is one of ours.
     let goes_on = ["CONFIG", "DISABLED"].contains(&rest)
         || SECTIONS.iter().any(|(section, _)| rest.strip_prefix(section).is_some_and(|rest| rest.starts_with('_')));
     if goes_on || word == "RESILIENT" { meant(&format!("RESILIENT_{rest}")) } else { None }

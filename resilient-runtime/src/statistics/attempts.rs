@@ -1,4 +1,4 @@
-//! How long attempts took, by how they ended: of a breaker, or of a function without one.
+//! Durations and counts of attempts by outcome, per breaker or per function without a breaker.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use super::histogram::{self, Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
 use crate::retry::Budget;
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");
@@ -15,23 +15,23 @@ use crate::retry::Budget;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
-    /// It answered.
+    /// The attempt succeeded.
     Ok,
-    /// It answered with an error.
+    /// The attempt returned an error.
     Error,
-    /// It was cut off.
+    /// The attempt ran into a time limit.
     Timeout,
-    /// The client gave up, or the future was dropped.
+    /// The client cancelled the call, or the future was dropped.
     Cancelled,
-    /// It panicked.
+    /// The attempt panicked.
     Panic,
 }
 
 impl AttemptOutcome {
-    /// Every outcome.
+    /// All outcomes.
     pub const ALL: [Self; 5] = [Self::Ok, Self::Error, Self::Timeout, Self::Cancelled, Self::Panic];
 
-    /// The word used in metrics.
+    /// Returns the word used in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl AttemptOutcome {
     }
 }
 
-/// What a breaker heard of attempts that it let through, and those that it did not.
+/// What a breaker recorded for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heard {
     Success,
@@ -54,21 +54,21 @@ pub(crate) enum Heard {
     Stale,
 }
 
-/// The attempts at one dependency. What nearly all of them change is in one cache line.
+/// The counters of the attempts at one dependency. The ones that nearly every attempt changes share a cache line.
 #[repr(C)]
 pub(crate) struct AttemptStatistics {
     counts: Sharded<{ OTHERS + Heard::Stale as usize }>,
-    /// How long those took that ended otherwise than well, in the order of their outcomes: most know only
-    /// some of them.
+    /// Durations of the attempts that did not succeed, in the order of their outcomes. Created on first use, since
+    /// most dependencies only see some of the outcomes.
     others: [OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len() - 1],
-    /// The retries that all of them may have together.
+    /// The retry budget that all of these attempts share.
     budget: Budget,
 }
 
 const SUCCESSES: usize = 0;
-/// First attempts of this second.
+/// First attempts in the current second.
 const DEPOSITS: usize = SUCCESSES + 1;
-/// How long those took that ended well.
+/// Durations of the attempts that succeeded.
 const DURATIONS: usize = DEPOSITS + 1;
 const OTHERS: usize = DURATIONS + histogram::COUNTERS;
 
@@ -90,7 +90,7 @@ impl AttemptStatistics {
         }
     }
 
-    /// Counts a first attempt in this second, which earns retries.
+    /// Counts a first attempt in the current second, which adds to the retry budget.
     pub(crate) fn deposit(&self, now: u64) {
         let before = self.counts.mine().change(DEPOSITS, |seen| Budget::one_more(seen, now));
         if let Some(before) = before {
@@ -98,7 +98,7 @@ impl AttemptStatistics {
         }
     }
 
-    /// Takes one retry out of the budget in this second, if there is one left.
+    /// Takes one retry from the budget of the current second. Returns `false` if none is left.
     pub(crate) fn withdraw(&self, now: u64, share: f64) -> bool {
         self.budget.withdraw(now, share, self.counts.cells(DEPOSITS).map(|cell| cell.load(Ordering::Relaxed)))
     }
@@ -107,7 +107,7 @@ impl AttemptStatistics {
         self.counts.add(heard.index(), 1);
     }
 
-    /// An attempt ended well, and the breaker heard of it.
+    /// Records a success that the breaker has also recorded.
     pub(crate) fn succeeded(&self, micros: u64) {
         let counts = self.counts.mine();
         counts.record(DURATIONS, micros);
@@ -139,7 +139,7 @@ impl AttemptStatistics {
     }
 }
 
-/// What was counted of attempts when it was read.
+/// A snapshot of the attempts at one dependency.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -157,7 +157,7 @@ impl AttemptStatistics {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AttemptSnapshot {
-    /// How long they took, by how they ended.
+    /// Durations of the attempts by outcome.
     pub durations: [(AttemptOutcome, HistogramSnapshot); 5],
 }
 
@@ -168,7 +168,7 @@ impl AttemptSnapshot {
         }
     }
 
-    /// How many attempts ended like this.
+    /// Returns the number of attempts with this outcome.
     #[must_use]
     pub fn count(&self, outcome: AttemptOutcome) -> u64 {
         self.durations.iter().find(|(each, _)| *each == outcome).map_or(0, |(_, durations)| durations.count())
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_outcome_has_durations_of_its_own() {
+    fn each_outcome_has_its_own_durations() {
         let attempts = AttemptStatistics::new();
         for (n, outcome) in AttemptOutcome::ALL.into_iter().enumerate() {
             (0..=n).for_each(|_| attempts.ended(outcome, 3_000));

@@ -1,4 +1,4 @@
-//! Errors by code, and what the conventions call the type of an error: both are few for each tool.
+//! Errors by code and by OpenTelemetry error type. A tool has few of either.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use resilient_policy::{ErrorKind, Severity};
 use super::Outcome;
 use super::histogram::{Histogram, HistogramSnapshot};
 
-/// The most codes, or types, that are counted apart for one tool.
+/// The maximum number of codes, or of types, that are counted separately per tool.
 const MOST: usize = 64;
 
-/// What stands for a code, or a type, beyond those.
+/// The label for codes and types beyond [`MOST`].
 const OTHER: &str = "_OTHER";
 
-/// The type of an operation's error, by the OpenTelemetry conventions for MCP.
+/// The type of an operation's error, as defined by the OpenTelemetry conventions for MCP.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::ErrorType::Code(-32603).as_text(), "-32603");
@@ -24,20 +24,20 @@ const OTHER: &str = "_OTHER";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorType {
-    /// The tool's own answer says that it failed.
+    /// The tool's response reports an error.
     ToolError,
-    /// There was no answer in time.
+    /// The call timed out.
     Timeout,
-    /// The client gave up.
+    /// The client cancelled the call.
     Cancelled,
-    /// A JSON-RPC error with a code that is not the caller's fault.
+    /// A JSON-RPC error whose code does not blame the caller.
     Code(i32),
-    /// Anything beyond those that are counted apart.
+    /// Any code beyond those that are counted separately.
     Other,
 }
 
 impl ErrorType {
-    /// The type of an operation that ended like this without a JSON-RPC error; `None` if it is none.
+    /// Returns the type for an operation that ended without a JSON-RPC error, or `None` if the outcome is no error.
     pub(crate) const fn of_outcome(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Ok | Outcome::Fallback => None,
@@ -47,8 +47,8 @@ impl ErrorType {
         }
     }
 
-    /// The type of a JSON-RPC error; `None` where the caller is at fault, which the server's side of
-    /// the conventions does not call an error.
+    /// Returns the type of a JSON-RPC error, or `None` if the caller is at fault: the conventions do not count that
+    /// as an error of the server.
     pub(crate) const fn of_code(code: i32) -> Option<Self> {
         match code {
             -32700 | -32600 | -32601 | -32602 | -32002 => None,
@@ -56,7 +56,7 @@ impl ErrorType {
         }
     }
 
-    /// The word used in spans and metrics.
+    /// Returns the word used in spans and metrics.
     #[must_use]
     pub fn as_text(self) -> Cow<'static, str> {
         match self {
@@ -69,7 +69,7 @@ impl ErrorType {
     }
 }
 
-/// How often a tool ended with an error of this code.
+/// The number of calls of a tool that ended with a given error code.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -88,15 +88,15 @@ impl ErrorType {
 pub struct ErrorCount {
     /// The code of the error, or `_OTHER`.
     pub code: Arc<str>,
-    /// Its kind.
+    /// The kind of the error.
     pub kind: ErrorKind,
-    /// Its severity.
+    /// The severity of the error.
     pub severity: Severity,
-    /// How often.
+    /// The number of calls.
     pub count: u64,
-    /// When the first one was.
+    /// The time of the first error.
     pub first: SystemTime,
-    /// When the last one was.
+    /// The time of the last error.
     pub last: SystemTime,
 }
 
@@ -115,18 +115,18 @@ impl Failures {
         Self(Mutex::new(Inner { errors: Vec::new(), durations: Vec::new() }))
     }
 
-    /// Counts an error, and says under which code.
+    /// Counts an error and returns the code that it is counted under.
     pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
         let (code, now) = (label(code), SystemTime::now());
         let mut inner = self.lock();
         let is =
             |known: &ErrorCount, code: &str| &*known.code == code && known.kind == kind && known.severity == severity;
         let errors = &mut inner.errors;
-        // Whoever makes up codes while the server runs fills the list, and then one series of each kind.
+        // Codes made up at run time can fill the list. After that, there is one `OTHER` per kind and severity.
         let code = if errors.len() < MOST || errors.iter().any(|known| is(known, code)) { code } else { OTHER };
         if let Some(known) = errors.iter_mut().find(|known| is(known, code)) {
             known.count += 1;
-            // The wall clock may go back.
+            // The wall clock can go backwards.
             (known.first, known.last) = (known.first.min(now), known.last.max(now));
             return Arc::clone(&known.code);
         }
@@ -139,7 +139,7 @@ impl Failures {
         self.lock().errors.clone()
     }
 
-    /// The durations of operations that failed like this, and the type that they are counted under.
+    /// Returns the histogram for operations that failed like this, and the type that they are counted under.
     pub(super) fn durations_of(&self, error: ErrorType) -> (ErrorType, Arc<Histogram>) {
         let durations = &mut self.lock().durations;
         let known = |durations: &[(ErrorType, Arc<Histogram>)], error| {
@@ -148,7 +148,7 @@ impl Failures {
         if let Some(known) = known(durations, error) {
             return known;
         }
-        // Only codes are without end.
+        // Only codes are unbounded.
         let is_full = durations.len() >= MOST && matches!(error, ErrorType::Code(_));
         let error = if is_full { ErrorType::Other } else { error };
         known(durations, error).unwrap_or_else(|| {
@@ -170,7 +170,7 @@ impl Failures {
     }
 }
 
-/// A code as a label. One that is a text may be somebody else's, and hold anything.
+/// Returns a code as a label, or `OTHER` if it is not short and plain: codes may come from user input.
 fn label(code: &str) -> &str {
     const LONGEST: usize = 100;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(errors.len(), MOST + 1);
         assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), 10_001);
         assert_eq!(errors.iter().find(|error| &*error.code == "CODE_3").map(|error| error.count), Some(2));
-        // The words are few, and come through however many codes there have been.
+        // The named types are few and always counted, however many codes there have been.
         assert_eq!(failures.durations_of(ErrorType::Timeout).0, ErrorType::Timeout);
         let durations = failures.durations();
         assert_eq!(

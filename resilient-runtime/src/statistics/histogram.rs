@@ -1,12 +1,12 @@
-//! A latency histogram of fixed size whose edges include OpenTelemetry's.
+//! A latency histogram of fixed size whose edges include those of OpenTelemetry.
 
 use std::time::Duration;
 
 use super::sharded::{Counters, Sharded};
 use crate::clock::saturating_micros;
 
-/// The upper edges in milliseconds, each included: about five to a decade, with every edge of the
-/// OpenTelemetry convention for `mcp.server.operation.duration` among them.
+/// The upper edges in milliseconds, inclusive: about five per decade, including every edge of the OpenTelemetry
+/// convention for `mcp.server.operation.duration`.
 pub(crate) const EDGES_MS: [u64; 25] = [
     1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 300, 500, 700, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000,
     120_000, 300_000,
@@ -23,17 +23,17 @@ const EDGES_US: [u64; EDGES_MS.len()] = {
 };
 
 const BUCKETS: usize = EDGES_MS.len() + 1;
-/// The slot of the sum of all samples, in microseconds; beside those of the shortest, as most are.
+/// The index of the sum of all samples, in microseconds. It is next to the shortest buckets, which most samples hit.
 const SUM: usize = 0;
 const FIRST: usize = SUM + 1;
 
-/// So many counters are the durations of something, from the one on that is called their place.
+/// The number of counters that a histogram takes in a [`Sharded`], starting at its `place`.
 pub(crate) const COUNTERS: usize = FIRST + BUCKETS;
 
 impl<const N: usize> Counters<'_, N> {
-    /// Adds a duration to those at this place.
+    /// Records a duration in the histogram that starts at `place`.
     pub(crate) fn record(self, place: usize, micros: u64) {
-        // Most that is worth counting fast is fast itself.
+        // Calls that are frequent enough for this to matter are usually fast.
         let bucket = if micros <= EDGES_US[0] { 0 } else { EDGES_US.partition_point(|edge| *edge < micros) };
         self.add(place + FIRST + bucket, 1);
         self.add(place + SUM, micros);
@@ -41,7 +41,7 @@ impl<const N: usize> Counters<'_, N> {
 }
 
 impl<const N: usize> Sharded<N> {
-    /// Reads the durations at this place.
+    /// Reads the histogram that starts at `place`.
     pub(crate) fn durations(&self, place: usize) -> HistogramSnapshot {
         HistogramSnapshot {
             buckets: (0..BUCKETS).map(|bucket| self.sum(place + FIRST + bucket)).collect(),
@@ -77,7 +77,7 @@ impl Histogram {
     }
 }
 
-/// What a histogram held when it was read.
+/// A snapshot of a histogram of durations.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -94,16 +94,16 @@ impl Histogram {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistogramSnapshot {
-    /// Samples per bucket, in the order of [`HistogramSnapshot::edges`]; the last bucket holds
-    /// what was longer than the last edge.
+    /// Samples per bucket, in the order of [`HistogramSnapshot::edges`]. The last bucket holds the samples beyond
+    /// the last edge.
     pub buckets: Vec<u64>,
     /// The sum of all samples.
     pub sum: Duration,
 }
 
 impl HistogramSnapshot {
-    /// The edges of the OpenTelemetry conventions for `mcp.server.operation.duration`; each is an edge
-    /// of every histogram here.
+    /// The edges of the OpenTelemetry conventions for `mcp.server.operation.duration`. Every histogram in this
+    /// crate has all of them.
     pub const CONVENTIONAL: [Duration; 14] = {
         let ms = Duration::from_millis;
         [
@@ -124,12 +124,12 @@ impl HistogramSnapshot {
         ]
     };
 
-    /// No samples at all.
+    /// Returns a snapshot without samples.
     pub(super) fn empty() -> Self {
         Self { buckets: vec![0; BUCKETS], sum: Duration::ZERO }
     }
 
-    /// These samples and those.
+    /// Adds the samples of another snapshot.
     pub(super) fn add(&mut self, others: &Self) {
         for (bucket, more) in self.buckets.iter_mut().zip(&others.buckets) {
             *bucket += more;
@@ -137,18 +137,19 @@ impl HistogramSnapshot {
         self.sum = self.sum.saturating_add(others.sum);
     }
 
-    /// The upper edges of all buckets but the last, each included in its bucket.
+    /// Returns the upper edges of all buckets except the last. Each edge belongs to the bucket below it.
     pub fn edges() -> impl Iterator<Item = Duration> {
         EDGES_MS.into_iter().map(Duration::from_millis)
     }
 
-    /// The duration that this share of the samples does not exceed, 0.95 of them say. It is estimated:
-    /// within a bucket, samples are taken to lie evenly. Zero where there are none, and the last edge
-    /// for what was longer.
+    /// Returns the duration that this share of the samples does not exceed, such as `0.95`.
+    ///
+    /// The result is an estimate that interpolates linearly within a bucket. It is zero if there are no samples, and
+    /// the last edge if it lies beyond that. `share` is clamped to the range from 0 to 1.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn quantile(&self, share: f64) -> Duration {
-        // What is no number is the least share.
+        // NaN counts as 0.
         let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         let wanted = share * self.count() as f64;
         let (mut below, mut from) = (0.0, Duration::ZERO);
@@ -162,7 +163,7 @@ impl HistogramSnapshot {
         if self.count() == 0 { Duration::ZERO } else { from }
     }
 
-    /// The number of samples.
+    /// Returns the number of samples.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()

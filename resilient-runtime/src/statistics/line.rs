@@ -1,26 +1,26 @@
-//! Cache lines for counters, side by side.
+//! Cache lines of counters, allocated next to each other.
 //!
-//! What a call changes of a tool is a line or two. Where there are thousands of tools, those lines have to
-//! lie close together: each in a block of its own, every call would wait for the page as well.
+//! A call changes one or two cache lines of its tool. With thousands of tools, those lines have to be close together:
+//! if each were allocated separately, every call would also miss the TLB.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// So many counters fit.
+/// The number of counters in a line.
 pub(super) const CELLS: usize = 8;
 
 #[repr(align(64))]
 struct Cells([AtomicU64; CELLS]);
 
-/// As many as are as large as a page.
+/// The number of lines allocated at a time: 64 lines of 64 bytes fill a page.
 const TOGETHER: usize = 64;
 
-/// Lines that nobody has. What was ever made is used again: there are never more of them, but for those of
-/// one page, than were in use at one time.
+/// Unused lines. Lines are never freed but reused, so at most one page more is allocated than was ever in use at
+/// one time.
 static FREE: Mutex<Vec<&'static Cells>> = Mutex::new(Vec::new());
 
-/// A line of one's own, given back when it is dropped. At first all of it is zero.
+/// A zeroed line with exclusive ownership. Dropping it returns it to the pool.
 pub(super) struct Line(&'static Cells);
 
 impl Line {
@@ -29,7 +29,7 @@ impl Line {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         Self(free.pop().unwrap_or_else(|| {
             let [first, others @ ..] = Box::leak(Box::new([const { Cells::new() }; TOGETHER]));
-            // In their order from now on, so that what is made together lies together.
+            // Reversed, so that lines taken one after another are adjacent in memory.
             free.extend(others.iter().rev());
             first
         }))
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_gets_a_line_has_it_alone_and_finds_it_empty() {
+    fn a_line_has_one_owner_and_starts_at_zero() {
         let address = |line: &Line| std::ptr::from_ref::<[AtomicU64; CELLS]>(line) as usize;
         for _ in 0..3 {
             let lines: Vec<_> = (0..3 * TOGETHER).map(|_| Line::new()).collect();

@@ -1,9 +1,8 @@
-//! What is counted: one place, written by the pipeline and read by whoever exports it.
+//! Statistics: written by the pipeline, read by the exporters and by users.
 //!
-//! What goes well is counted in shards of fixed size, which nobody waits for; each is allocated when a
-//! thread first counts something in it. What
-//! goes wrong is counted under a short lock, by the few ways in which it can: memory depends on how
-//! many tools there are, and not on what clients send.
+//! Successes are counted in lock-free shards of fixed size; a shard is allocated when a thread first counts
+//! something in it. Failures are counted under a short lock, by the few ways in which a call can fail. Memory
+//! depends on the number of tools, and not on what clients send.
 
 mod attempts;
 mod failures;
@@ -25,7 +24,7 @@ pub use recent::{ErrorGroup, RecentError};
 pub use tool::ToolSnapshot;
 pub(crate) use tool::ToolStatistics;
 
-/// How a call ended. Every call has exactly one outcome.
+/// The outcome of a call. Every call has exactly one.
 ///
 /// ```
 /// use resilient_runtime::Outcome;
@@ -36,28 +35,28 @@ pub(crate) use tool::ToolStatistics;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It answered.
+    /// The function returned a response.
     Ok,
-    /// Something else answered in its place.
+    /// A fallback returned the response.
     Fallback,
-    /// It answered with an error.
+    /// The function returned an error.
     Error,
-    /// It was not run.
+    /// A guard rejected the call; the body did not run.
     Rejected,
-    /// It gave no answer in time.
+    /// The call timed out.
     Timeout,
-    /// The client gave up, or the future was dropped.
+    /// The client cancelled the call, or the future was dropped.
     Cancelled,
-    /// It panicked.
+    /// The function panicked.
     Panic,
 }
 
 impl Outcome {
-    /// Every outcome.
+    /// All outcomes.
     pub const ALL: [Self; 7] =
         [Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
 
-    /// The word used in logs and metrics.
+    /// Returns the word used in logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +71,7 @@ impl Outcome {
     }
 }
 
-/// Why an error that could have been retried was not.
+/// The reason why a retryable error was not retried.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::Suppressed::Budget.as_str(), "budget");
@@ -80,19 +79,19 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Suppressed {
-    /// The retry would have begun after the deadline.
+    /// The retry would have started after the deadline.
     Deadline,
-    /// There have been too many retries lately.
+    /// The retry budget was exhausted.
     Budget,
     /// A guarded call inside the attempt had already retried the error.
     RetriedInside,
 }
 
 impl Suppressed {
-    /// Every reason.
+    /// All reasons.
     pub const ALL: [Self; 3] = [Self::Deadline, Self::Budget, Self::RetriedInside];
 
-    /// The word used in answers, logs and metrics.
+    /// Returns the word used in responses, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,7 +102,7 @@ impl Suppressed {
     }
 }
 
-/// What did not let an attempt run.
+/// The guard that rejected an attempt.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::Rejected::RateLimit.as_str(), "rate_limit");
@@ -113,17 +112,17 @@ impl Suppressed {
 pub enum Rejected {
     /// The breaker was open.
     Breaker,
-    /// The bulkhead was full, or the wait for a slot was over.
+    /// The bulkhead was full, or the wait for a permit timed out.
     Bulkhead,
-    /// The rate limit was reached.
+    /// The rate limit was exceeded.
     RateLimit,
 }
 
 impl Rejected {
-    /// Every reason.
+    /// All guards that reject.
     pub const ALL: [Self; 3] = [Self::Breaker, Self::Bulkhead, Self::RateLimit];
 
-    /// The word used in metrics.
+    /// Returns the word used in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

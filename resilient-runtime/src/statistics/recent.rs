@@ -1,8 +1,7 @@
-//! The last errors of tools, for whoever asks what has gone wrong: what the clients were told, and
-//! under which id the log has the rest.
+//! The most recent errors of tools: what the client received, and the id under which the log has the details.
 //!
-//! Rejections by a breaker or a limit are not among them: in an outage they would soon be all there is.
-//! They are counted with the others.
+//! Rejections by a breaker, bulkhead or rate limit are counted but not kept here: during an outage they would
+//! displace everything else.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +13,7 @@ use super::failures::ErrorCount;
 use super::tool::ToolSnapshot;
 use crate::context::{CorrelationId, Principal};
 
-/// The most errors that are kept of one tool, and of all.
+/// The maximum number of errors that are kept per tool, and in total.
 const MOST_OF_ONE: usize = 100;
 const MOST: usize = 1_000;
 
@@ -30,25 +29,25 @@ const MOST: usize = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecentError {
-    /// When, by the wall clock.
+    /// The wall-clock time of the error.
     pub at: SystemTime,
-    /// The id of the call, under which the log has what no client may read.
+    /// The id of the call. The log has the details under this id, including those that clients must not see.
     pub correlation_id: CorrelationId,
-    /// The tool.
+    /// The name of the tool.
     pub tool: Arc<str>,
     /// The code of the error, or `_OTHER`.
     pub code: Arc<str>,
-    /// Its kind.
+    /// The kind of the error.
     pub kind: ErrorKind,
-    /// What the client could read.
+    /// The error text that the client received.
     pub text: String,
-    /// How often the body had been run.
+    /// The number of times the body was run.
     pub attempts: u32,
-    /// Whose call it was, as far as that is known.
+    /// The principal that made the call, if known.
     pub principal: Option<Principal>,
 }
 
-/// Errors of one tool with one code.
+/// The errors of one tool that have the same code.
 ///
 /// ```
 /// use resilient_runtime::Registry;
@@ -60,22 +59,22 @@ pub struct RecentError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorGroup {
-    /// The tool.
+    /// The name of the tool.
     pub tool: Arc<str>,
-    /// The code, or `_OTHER`.
+    /// The code of the errors, or `_OTHER`.
     pub code: Arc<str>,
-    /// The kind of the last of them.
+    /// The kind of the last error.
     pub kind: ErrorKind,
-    /// How many there have been.
+    /// The number of errors.
     pub count: u64,
-    /// When the first one was.
+    /// The time of the first error.
     pub first: SystemTime,
-    /// When the last one was.
+    /// The time of the last error.
     pub last: SystemTime,
 }
 
 impl ErrorGroup {
-    /// What each tool has counted, as groups: those with the last error first.
+    /// Groups the errors that each tool has counted; the group with the most recent error is first.
     pub(crate) fn of(tools: &[(Arc<str>, ToolSnapshot)]) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
         for (tool, read) in tools {
@@ -109,7 +108,7 @@ impl ErrorGroup {
     }
 }
 
-/// The last errors of all tools of a registry.
+/// The most recent errors of all tools of a registry.
 #[derive(Default)]
 pub(crate) struct RecentErrors(Mutex<Kept>);
 
@@ -139,7 +138,7 @@ impl RecentErrors {
         kept.last.push_back(error);
     }
 
-    /// The errors that are kept, newest first.
+    /// Returns the kept errors, newest first.
     pub(crate) fn read(&self) -> Vec<RecentError> {
         self.lock().last.iter().rev().cloned().collect()
     }

@@ -1,5 +1,5 @@
-//! What is counted of tools, functions and breakers, as the series that exporters show: their names,
-//! without the endings that are Prometheus's, what they mean, and where their numbers are.
+//! The series that the exporters publish for tools, functions and breakers: names (without the suffixes that
+//! Prometheus adds), help texts, and how to read the values.
 
 use super::{ErrorCount, ToolSnapshot};
 use crate::breaker::BreakerState;
@@ -7,23 +7,23 @@ use crate::registry::Registry;
 
 pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-/// What is counted of something that is called.
+/// The statistics of a tool or function, with the name to publish.
 pub(crate) struct Counted {
     pub(crate) name: String,
     pub(crate) read: ToolSnapshot,
 }
 
 impl Counted {
-    /// Of each tool.
+    /// Returns the statistics of each tool.
     pub(crate) fn tools(registry: &Registry) -> Vec<Self> {
         registry.tools().into_iter().map(|(name, read)| Self { name: name.to_string(), read }).collect()
     }
 
-    /// Adds each guarded function that is no tool.
+    /// Adds the statistics of each guarded function that is not a tool.
     pub(crate) fn add_functions(tools: &mut Vec<Self>, registry: &Registry) {
         for (name, read) in registry.functions() {
             let mut name = format!("fn {name}");
-            // rmcp lets a tool have any name, this one too.
+            // rmcp accepts any name for a tool, even this one.
             while tools.iter().any(|tool| tool.name == name) {
                 name.insert_str(0, "fn ");
             }
@@ -31,7 +31,7 @@ impl Counted {
         }
     }
 
-    /// Of each of them.
+    /// Returns the statistics of all tools and functions.
     #[cfg(feature = "otel")]
     pub(crate) fn all(registry: &Registry) -> Vec<Self> {
         let mut all = Self::tools(registry);
@@ -40,7 +40,7 @@ impl Counted {
     }
 }
 
-/// The counts of a tool or function, each with its own labels.
+/// Reads the counts of a tool or function, each with its labels.
 pub(crate) type Counts = fn(&ToolSnapshot) -> Vec<(Labels<'_>, u64)>;
 
 pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
@@ -87,7 +87,7 @@ pub(crate) const BREAKER_REJECTED: &str = "Calls that the breaker did not let th
 pub(crate) const STALE: &str = "Results that came after the breaker had moved on";
 pub(crate) const HEALTH: &str = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
 
-/// The number of `resilient_breaker_state`.
+/// Returns the value of `resilient_breaker_state`.
 pub(crate) const fn number(state: BreakerState) -> u64 {
     match state {
         BreakerState::Closed => 0,

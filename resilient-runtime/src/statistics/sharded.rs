@@ -1,7 +1,7 @@
-//! Counters that many threads can add to without waiting for each other.
+//! Counters that many threads can add to without contention.
 //!
-//! The first threads that count have a shard each, for as long as they live, and add to it by a load and a
-//! store: nobody else writes there. The others share what shards are left, and add by an atomic addition.
+//! The first threads that count get an exclusive shard each until they end, and add to it with a load and a store,
+//! since no other thread writes to it. All other threads share the remaining shards and use atomic additions.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::line::{CELLS, Line};
 
-/// Shards that belong to one thread at a time.
+/// The number of shards that belong to one thread at a time.
 const OWN: usize = 28;
-/// Shards that everybody else has in common.
+/// The number of shards that all other threads share.
 const COMMON: usize = 4;
 const SHARDS: usize = OWN + COMMON;
-/// Shards whose lines are found without a detour: more threads than these seldom call.
+/// The number of shards whose lines are stored inline. Programs seldom call from more threads than this.
 const NEAR: usize = 6;
 
-/// What is counted seldom, of one shard.
+/// The counters of one shard that are seldom used.
 type Rest = OnceLock<Box<[AtomicU64]>>;
 
-/// `N` counters in several shards; each thread adds to one shard, a reader sums them all. A shard is there
-/// once a thread has counted something in it. The first [`CELLS`] counters are those that most calls change:
-/// they are in one line, and the others elsewhere, once one of them counts something.
+/// `N` counters in several shards. Each thread adds to one shard, and a reader sums all of them. A shard is
+/// allocated when a thread first counts something in it. The first [`CELLS`] counters, which most calls change,
+/// share a cache line; the others are allocated separately when first used.
 #[repr(C)]
 pub(crate) struct Sharded<const N: usize> {
     near: [OnceLock<Line>; NEAR],
@@ -35,12 +35,12 @@ impl<const N: usize> Sharded<N> {
         Self { near: [const { OnceLock::new() }; NEAR], far: OnceLock::new(), rest: OnceLock::new() }
     }
 
-    /// Adds to one counter. An index out of range counts nothing.
+    /// Adds to a counter. Does nothing if the index is out of range.
     pub(crate) fn add(&self, index: usize, amount: u64) {
         self.mine().add(index, amount);
     }
 
-    /// What this thread adds to, for whoever adds to several counters.
+    /// Returns the shard of this thread, for callers that add to several counters.
     pub(crate) fn mine(&self) -> Counters<'_, N> {
         let mine = Mine::get();
         let line = match self.near.get(mine.shard) {
@@ -50,26 +50,26 @@ impl<const N: usize> Sharded<N> {
         Counters { line: line.map(|line| line.get_or_init(Line::new)), all: self, mine }
     }
 
-    /// The line of one of the other shards.
+    /// Returns the line of a shard that is not stored inline.
     #[cold]
     fn far(&self, shard: usize) -> Option<&OnceLock<Line>> {
         self.far.get_or_init(|| Box::new([const { OnceLock::new() }; SHARDS - NEAR])).get(shard.checked_sub(NEAR)?)
     }
 
-    /// One of the counters that are not in a line.
+    /// Returns a counter that is not in a line.
     #[inline(never)]
     fn rest(&self, shard: usize, index: usize) -> Option<&AtomicU64> {
         let rest = self.rest.get_or_init(|| Box::new([const { OnceLock::new() }; SHARDS])).get(shard)?;
         rest.get_or_init(|| (CELLS..N).map(|_| AtomicU64::new(0)).collect()).get(index.checked_sub(CELLS)?)
     }
 
-    /// The sum over all shards: what had been added when each shard was read. Who sees an addition sees all
-    /// that the same thread added before.
+    /// Returns the sum over all shards. A reader that sees an addition also sees all earlier additions by the same
+    /// thread.
     pub(crate) fn sum(&self, index: usize) -> u64 {
         self.cells(index).fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
     }
 
-    /// One counter in each shard that is there.
+    /// Returns this counter in each allocated shard.
     pub(crate) fn cells(&self, index: usize) -> impl Iterator<Item = &AtomicU64> {
         let far = self.far.get().into_iter().flat_map(|far| far.iter());
         let lines = self.near.iter().chain(far).filter_map(move |line| line.get()?.get(index));
@@ -96,7 +96,7 @@ impl<'a, const N: usize> Counters<'a, N> {
         }
     }
 
-    /// Changes a counter, and says what it was; `None` leaves it as it is.
+    /// Changes a counter and returns its previous value; `next` returns `None` to leave it unchanged.
     pub(crate) fn change(self, index: usize, mut next: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
         let cell = self.cell(index)?;
         if !self.mine.is_own {
@@ -124,15 +124,15 @@ impl Mine {
         thread_local! {
             static MINE: Lease = const { Lease(Cell::new(None)) };
         }
-        // While the thread is being torn down it has nothing of its own any more.
+        // While a thread is torn down, it has no exclusive shard any more.
         MINE.try_with(Lease::get).unwrap_or(Self { shard: OWN, is_own: false })
     }
 }
 
-/// What a thread has been given, and gives back when it ends.
+/// The shard assigned to a thread, returned when the thread ends.
 struct Lease(Cell<Option<Mine>>);
 
-/// Which of the own shards are taken, a bit each.
+/// A bit for each exclusive shard that is in use.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 impl Lease {
@@ -148,7 +148,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(Mine { shard, is_own: true }) = self.0.get() {
-            // Whoever has it next sees all that was added.
+            // Pairs with the `Acquire` in `take`: the next owner sees all that was added.
             TAKEN.fetch_and(!(1 << shard), Ordering::Release);
         }
     }
@@ -185,7 +185,7 @@ mod tests {
         let counters = Sharded::<1>::new();
         for _ in 0..50 {
             std::thread::scope(|scope| {
-                // More than have a shard of their own.
+                // More threads than there are exclusive shards.
                 for _ in 0..2 * OWN {
                     scope.spawn(|| (0..50).for_each(|_| counters.add(0, 1)));
                 }
@@ -253,9 +253,9 @@ mod tests {
         });
     }
 
-    /// Reads while others write: an end is never seen without its beginning.
+    /// Reads while other threads write: an end is never visible without its beginning.
     #[test]
-    fn whoever_sees_an_end_sees_its_beginning() {
+    fn a_reader_that_sees_an_end_sees_its_beginning() {
         let counters = Sharded::<{ CELLS + 5 }>::new();
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The counters of one tool, or of one guarded function that is none.
+//! The counters of one tool, or of one guarded function that is not a tool.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,13 +14,13 @@ use super::{Outcome, Rejected, Suppressed};
 use crate::clock::{Moment, saturating_micros};
 use crate::error::TimeoutScope;
 
-// What nearly every call changes is in one cache line.
+// Nearly every call changes only the first counters, which share a cache line.
 const STARTED: usize = 0;
 const ATTEMPTS: usize = STARTED + 1;
 const OK: usize = ATTEMPTS + 1;
-/// How long calls took that were no error.
+/// Durations of the calls that ended without an error.
 const DURATIONS: usize = OK + 1;
-/// The other outcomes, from the second on.
+/// The other outcomes, starting with the second.
 const OUTCOMES: usize = DURATIONS + histogram::COUNTERS - 1;
 const RETRIES: usize = OUTCOMES + Outcome::ALL.len();
 const SUPPRESSED: usize = RETRIES + ErrorKind::ALL.len();
@@ -32,20 +32,20 @@ const FALLBACKS: usize = TIMEOUTS + TimeoutScope::ALL.len();
 const EXCUSED: usize = FALLBACKS + Source::ALL.len();
 const SLOTS: usize = EXCUSED + 1;
 
-/// The counters of one tool. In this order: what every call of the first threads reads is in one cache line.
+/// The counters of one tool. The field order puts what every call reads on the first threads in one cache line.
 #[repr(C, align(64))]
 pub(crate) struct ToolStatistics {
-    /// Calls in a row that did not get what they were for.
+    /// The number of consecutive failures, including calls that a fallback answered.
     failures_in_a_row: AtomicU32,
-    /// How the last call ended, from 1; 0 where none has.
+    /// The last outcome plus 1; 0 if no call has ended.
     last_outcome: AtomicU8,
     counts: Sharded<SLOTS>,
-    /// When the last failure was, on our own clock.
+    /// The time of the last failure, in milliseconds of [`Moment`].
     last_failure_ms: AtomicU64,
     failures: Failures,
-    /// Of a function without a breaker, which counts the attempts of all its users.
+    /// The attempts of a function without a breaker. With a breaker, the breaker counts the attempts of all its users.
     attempts: OnceLock<Box<AttemptStatistics>>,
-    /// The name under which clients call it, where it is counted under another one.
+    /// The name under which clients call the tool, if it is counted under another one.
     served_as: OnceLock<Arc<str>>,
 }
 
@@ -68,13 +68,13 @@ impl ToolStatistics {
         }
     }
 
-    /// Says under which name clients call it, which is not that under which it is counted.
+    /// Sets the name under which clients call the tool, if it is counted under another one.
     #[cfg(feature = "rmcp")]
     pub(crate) fn is_served_as(&self, tool: &Arc<str>) {
         let _ = self.served_as.set(Arc::clone(tool));
     }
 
-    /// Its attempts, for a function without a breaker.
+    /// Returns the attempt counters of a function without a breaker.
     pub(crate) fn own_attempts(&self) -> &AttemptStatistics {
         self.attempts.get_or_init(|| Box::new(AttemptStatistics::new()))
     }
@@ -83,12 +83,12 @@ impl ToolStatistics {
         self.counts.add(STARTED, 1);
     }
 
-    /// A call that had started is counted elsewhere after all.
+    /// Takes back a started call, which is counted elsewhere instead.
     pub(crate) fn call_withdrawn(&self) {
         self.counts.add(STARTED, u64::MAX);
     }
 
-    /// A call ended well after so many microseconds, as nearly every one does.
+    /// Counts a call that succeeded after `micros` microseconds. The fast path of [`Self::call_ended`].
     pub(crate) fn call_succeeded(&self, micros: u64) {
         self.note_health(Outcome::Ok, None);
         let counts = self.counts.mine();
@@ -96,8 +96,10 @@ impl ToolStatistics {
         counts.add(OK, 1);
     }
 
-    /// `fault`: whose it was that the call failed, where that is known. `took`: its duration, but for a
-    /// call that is part of another operation. Says under which type the error is counted.
+    /// Counts a call that ended, and returns the error type that it is counted under.
+    ///
+    /// `fault` is the party at fault for a failed call, if known. `took` is the duration, or `None` for a call that is
+    /// part of another operation.
     pub(crate) fn call_ended(
         &self,
         outcome: Outcome,
@@ -125,8 +127,8 @@ impl ToolStatistics {
         counted
     }
 
-    /// Counts failures in a row. A caller's mistake, a cancelled call and a call that a guard rejected say nothing
-    /// about the tool.
+    /// Counts consecutive failures. A caller's mistake, a cancelled call and a rejected call say nothing about the
+    /// tool and are skipped.
     fn note_health(&self, outcome: Outcome, fault: Option<Fault>) {
         if matches!(outcome, Outcome::Cancelled | Outcome::Rejected)
             || matches!(fault, Some(Fault::Caller | Fault::Nobody))
@@ -134,7 +136,7 @@ impl ToolStatistics {
             return;
         }
         if outcome == Outcome::Ok {
-            // While all is well nothing is written, which other threads would have to hear of.
+            // Write only on change, so that successes do not invalidate the cache line of other threads.
             if self.failures_in_a_row.load(Ordering::Relaxed) > 0 {
                 self.failures_in_a_row.store(0, Ordering::Relaxed);
             }
@@ -149,7 +151,7 @@ impl ToolStatistics {
         }
     }
 
-    /// The call ended with this error; says under which code it is counted.
+    /// Counts an error of a call and returns the code that it is counted under.
     pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
         self.failures.count(code, kind, severity)
     }
@@ -158,7 +160,7 @@ impl ToolStatistics {
         self.counts.add(ATTEMPTS, 1);
     }
 
-    /// Another attempt is made after an error of this kind.
+    /// Counts a retry after an error of this kind.
     pub(crate) fn retried(&self, after: ErrorKind) {
         self.counts.add(RETRIES + after as usize, 1);
     }
@@ -188,7 +190,7 @@ impl ToolStatistics {
     }
 
     pub(crate) fn read(&self) -> ToolSnapshot {
-        // Ends before starts: a call that ends in between must not look like one that never began.
+        // Read ends before starts, so that a call that ends in between does not appear to have ended without starting.
         let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(of_outcome(outcome))));
         let started = self.counts.sum(STARTED);
         let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
@@ -197,7 +199,7 @@ impl ToolStatistics {
         let retries_after: Vec<_> = retries_after.collect();
         ToolSnapshot {
             outcomes,
-            // A call that was counted elsewhere after all may be taken off before it was put on.
+            // A withdrawn call may be subtracted before it was added.
             in_flight: Some(started.wrapping_sub(ended)).filter(|running| *running < 1 << 63).unwrap_or(0),
             waiting: self.counts.sum(QUEUED).saturating_sub(unqueued),
             rejected: Rejected::ALL.map(|reason| (reason, self.counts.sum(REJECTED + reason as usize))),
@@ -223,7 +225,7 @@ impl ToolStatistics {
     }
 }
 
-/// What the counters of one tool said when they were read.
+/// A snapshot of the counters of one tool.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -240,100 +242,100 @@ impl ToolStatistics {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ToolSnapshot {
-    /// How many calls ended in each way.
+    /// The number of calls by outcome.
     pub outcomes: [(Outcome, u64); 7],
-    /// How many calls are running, those that wait among them.
+    /// The number of calls that are running, including those that wait.
     pub in_flight: u64,
-    /// How many calls wait for a slot of a bulkhead.
+    /// The number of calls that wait for a permit of a bulkhead.
     pub waiting: u64,
-    /// How many attempts were not let run, and by what: where the body has run before, the call
-    /// still ends as its last attempt did, so these can be more than the calls that ended rejected.
+    /// The number of rejected attempts, by the guard that rejected them. This can exceed the number of calls with
+    /// the outcome rejected: if the body has run before, the call ends with the outcome of its last attempt.
     pub rejected: [(Rejected, u64); 3],
-    /// How many times the body was run.
+    /// The number of times the body was run.
     pub attempts: u64,
-    /// How many of those were retries.
+    /// The number of attempts that were retries.
     pub retries: u64,
-    /// The retries by the kind of the error before them.
+    /// The number of retries, by the kind of the error before them.
     pub retries_after: Vec<(ErrorKind, u64)>,
-    /// How many retries there were not, and why.
+    /// The number of retries that were suppressed, by reason.
     pub suppressed: [(Suppressed, u64); Suppressed::ALL.len()],
-    /// How often a limit of time was reached: an attempt's, or the whole call's.
+    /// The number of timeouts, by scope: one attempt or the whole call.
     pub timeouts: [(TimeoutScope, u64); 2],
-    /// How many calls something else answered, and what.
+    /// The number of calls that a fallback answered, by source.
     pub fallbacks: [(Source, u64); 3],
-    /// How many of the calls that ran and ended with an error are not failures: the caller made a mistake, or
-    /// the error is the tool's own answer. Calls that a guard rejected are not among them: they did not run.
+    /// The number of calls that ran and ended with an error but are not failures: the caller made a mistake, or the
+    /// error is the tool's response. Rejected calls are not included, since they did not run.
     pub excused: u64,
-    /// How many calls ended with an error, by its code; at most 64 codes are counted apart.
+    /// The number of calls that ended with an error, by code. At most 64 codes are counted separately.
     pub errors: Vec<ErrorCount>,
-    /// How long calls took that were no error, from their start to their answer.
+    /// Durations of the calls that ended without an error, from the start to the response.
     pub good_durations: HistogramSnapshot,
-    /// The same of those that were, by the type of the error.
+    /// Durations of the calls that ended with an error, by the type of the error.
     pub failed_durations: Vec<(ErrorType, HistogramSnapshot)>,
-    /// Failures in a row. A call that a fallback answered counts as one; a caller's mistake, a cancelled call and
-    /// a call that a guard rejected neither count nor end the row.
+    /// The number of consecutive failures. A call that a fallback answered counts as a failure. A caller's mistake, a
+    /// cancelled call and a rejected call neither count nor reset the number.
     pub consecutive_failures: u32,
-    /// When the last of those was, on our own clock; 0 where there has been none.
+    /// The time of the last failure, in milliseconds of [`Moment`]; 0 if there was none.
     pub(crate) last_failure_ms: u64,
-    /// How the last of those ended that say something about the tool.
+    /// The outcome of the last call that says something about the tool.
     pub last_outcome: Option<Outcome>,
-    /// How long attempts took, where there is no breaker that counts them.
+    /// Durations of the attempts, if no breaker counts them.
     pub own_attempts: Option<AttemptSnapshot>,
-    /// The name under which clients call it, where it is counted under another one.
+    /// The name under which clients call the tool, if it is counted under another one.
     pub served_as: Option<Arc<str>>,
 }
 
 impl ToolSnapshot {
-    /// Whether it goes by this name, with those who call it or where it is counted as `counted_as`.
+    /// Returns whether the tool has this name, either for clients or as `counted_as`.
     pub(crate) fn is_called(&self, name: &str, counted_as: &str) -> bool {
         name == counted_as || self.served_as.as_deref() == Some(name)
     }
 
-    /// How many calls ended in this way.
+    /// Returns the number of calls with this outcome.
     #[must_use]
     pub fn outcome(&self, outcome: Outcome) -> u64 {
         of(&self.outcomes, outcome)
     }
 
-    /// How many attempts were not let run by this.
+    /// Returns the number of attempts that this guard rejected.
     #[must_use]
     pub fn rejected(&self, reason: Rejected) -> u64 {
         of(&self.rejected, reason)
     }
 
-    /// How many retries this reason prevented.
+    /// Returns the number of retries suppressed for this reason.
     #[must_use]
     pub fn suppressed(&self, reason: Suppressed) -> u64 {
         of(&self.suppressed, reason)
     }
 
-    /// How many calls this answered in the place of the function.
+    /// Returns the number of calls that this fallback source answered.
     #[must_use]
     pub fn fallbacks(&self, source: Source) -> u64 {
         of(&self.fallbacks, source)
     }
 
-    /// How often this limit of time was reached.
+    /// Returns the number of timeouts with this scope.
     #[must_use]
     pub fn timeouts(&self, scope: TimeoutScope) -> u64 {
         of(&self.timeouts, scope)
     }
 
-    /// How many calls ended.
+    /// Returns the number of calls that ended.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.outcomes.iter().map(|(_, count)| count).sum()
     }
 
-    /// The number of calls that ran and failed: by an error, a timeout or a panic. Callers' mistakes, cancelled
-    /// calls, calls that a guard rejected, and calls that the tool or a fallback answered are not among them.
+    /// Returns the number of calls that ran and failed, by an error, a timeout or a panic. Not included are callers'
+    /// mistakes, cancelled and rejected calls, and calls that the tool or a fallback answered.
     #[must_use]
     pub fn failures(&self) -> u64 {
         let failed = self.outcomes.iter().filter(|(outcome, _)| is_failure(*outcome));
         failed.map(|(_, count)| count).sum::<u64>().saturating_sub(self.excused)
     }
 
-    /// How long all calls took that have ended, whatever their answer.
+    /// Returns the durations of all calls that ended, with or without an error.
     #[must_use]
     pub fn durations(&self) -> HistogramSnapshot {
         let mut all = self.good_durations.clone();

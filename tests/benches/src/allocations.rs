@@ -1,4 +1,4 @@
-//! A counter of allocations, which costs a load and a branch while nobody counts.
+//! A counting allocator, which costs a load and a branch while it does not count.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 
-/// How often any thread allocates while this runs.
+/// Returns the number of allocations, by any thread, while `run` runs.
 pub fn count(run: impl FnOnce()) -> u64 {
     COUNTED.store(0, Ordering::SeqCst);
     COUNTS.store(true, Ordering::SeqCst);
@@ -23,8 +23,8 @@ fn note() {
     }
 }
 
-// SAFETY: each method does what the system's allocator does, and counts besides, which allocates nothing.
-#[expect(unsafe_code, reason = "an allocator is")]
+// SAFETY: each method forwards to the system's allocator, and counts, which does not allocate.
+#[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();

@@ -1,17 +1,17 @@
-//! The function itself, guarded by nothing.
+//! The functions without any guard.
 
 use crate::Error;
 
-/// Has its answer at once.
+/// Is ready at the first poll.
 ///
 /// # Errors
 /// None.
-#[expect(clippy::unused_async, reason = "as a tool is")]
+#[expect(clippy::unused_async, reason = "tools are async")]
 pub async fn ready(n: u64) -> Result<u64, Error> {
     std::hint::black_box(Ok(n))
 }
 
-/// Has its answer at the second poll.
+/// Is ready at the second poll.
 ///
 /// # Errors
 /// None.
@@ -20,11 +20,11 @@ pub async fn pending(n: u64) -> Result<u64, Error> {
     std::hint::black_box(Ok(n))
 }
 
-/// Fails.
+/// Returns an error.
 ///
 /// # Errors
 /// Always.
-#[expect(clippy::unused_async, reason = "as a tool is")]
+#[expect(clippy::unused_async, reason = "tools are async")]
 pub async fn failing(_: u64) -> Result<u64, Error> {
     std::hint::black_box(Err(Error::Down))
 }

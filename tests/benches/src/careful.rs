@@ -1,6 +1,6 @@
-//! What a careful user writes today, of well-known crates: an id (`uuid`), a span (`tracing`), retries
-//! with exponential backoff and jitter (`backon`), a breaker (`failsafe`, as it comes), a timeout (`tokio`), a duration
-//! and a count (`metrics`, by name), with a Prometheus recorder installed.
+//! What a careful user writes today with well-known crates: an id (`uuid`), a span (`tracing`), retries with
+//! exponential backoff and jitter (`backon`), a breaker (`failsafe`, with its defaults), a timeout (`tokio`), a
+//! duration and a count (`metrics`, by name), with a Prometheus recorder installed.
 
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
@@ -15,21 +15,21 @@ use uuid::Uuid;
 
 use crate::bare;
 
-/// As failsafe makes it where nothing is said.
+/// The type of a breaker with failsafe's defaults.
 type Breaker = StateMachine<OrElse<SuccessRateOverTimeWindow<EqualJittered>, ConsecutiveFailures<EqualJittered>>, ()>;
-/// One that stays open.
+/// The type of a breaker that stays open.
 type LongOpen = StateMachine<ConsecutiveFailures<Constant>, ()>;
 
-/// What its calls may end with.
+/// The error of a guarded call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The function's own.
+    /// The error of the function.
     #[error(transparent)]
     Own(#[from] crate::Error),
     /// The breaker is open.
     #[error("the breaker is open")]
     Rejected,
-    /// It took too long.
+    /// The call timed out.
     #[error("timed out")]
     Timeout,
 }
@@ -39,12 +39,12 @@ static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Installs the recorder.
 ///
 /// # Panics
-/// Where there is another one.
+/// If another recorder is installed.
 pub fn install() {
     RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().expect("the first recorder"));
 }
 
-/// What an exporter does now and then: samples of histograms wait for it.
+/// Runs the periodic work of an exporter, which drains the samples of histograms.
 pub fn upkeep() {
     if let Some(recorder) = RECORDER.get() {
         recorder.run_upkeep();
@@ -90,7 +90,7 @@ where
     answer
 }
 
-/// Has its answer at once.
+/// Is ready at the first poll.
 ///
 /// # Errors
 /// None.
@@ -99,7 +99,7 @@ pub async fn ready(n: u64) -> Result<u64, Error> {
     guarded("ready", &*BREAKER, || bare::ready(n)).await
 }
 
-/// The same with a breaker that counts failures in a row alone, as ours does.
+/// Like [`ready`], with a breaker that only counts consecutive failures, as ours does.
 ///
 /// # Errors
 /// None.
@@ -108,7 +108,7 @@ pub async fn ready_in_a_row(n: u64) -> Result<u64, Error> {
     guarded("ready", &*BREAKER, || bare::ready(n)).await
 }
 
-/// Has its answer at the second poll.
+/// Is ready at the second poll.
 ///
 /// # Errors
 /// None.
@@ -132,7 +132,7 @@ pub async fn open(n: u64) -> Result<u64, Error> {
     guarded("open", &*OPEN, || bare::failing(n)).await
 }
 
-/// Is rejected by an open breaker that stands alone.
+/// Is rejected by an open breaker, without any other guard.
 ///
 /// # Errors
 /// Always.
@@ -140,18 +140,18 @@ pub async fn rejected(n: u64) -> Result<u64, failsafe::Error<crate::Error>> {
     OPEN.call(bare::failing(n)).await
 }
 
-/// So many functions, each with a breaker of its own.
+/// A number of functions, each with a separate breaker.
 #[derive(Debug)]
 pub struct Many(Vec<(&'static str, Breaker)>);
 
 impl Many {
-    /// They live as long as the process.
+    /// Creates the functions, with names that are leaked.
     #[must_use]
     pub fn new(count: usize) -> Self {
         Self((0..count).map(|n| (&*format!("tool_{n}").leak(), breaker())).collect())
     }
 
-    /// Calls one of them.
+    /// Calls one of the functions.
     ///
     /// # Errors
     /// None.

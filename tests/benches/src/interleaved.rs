@@ -1,16 +1,15 @@
-//! Times several ways to do the same in turns, so that whatever happens to the machine happens to all
-//! of them alike.
+//! Measures several implementations in turns, so that disturbances of the machine affect all of them alike.
 
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 31;
 
-/// How long each way has its turn.
+/// The duration of one turn.
 pub const TURN: Duration = Duration::from_millis(4);
 
-/// A way to do something so many times.
+/// A way to do something a number of times.
 pub struct Way<'a> {
-    /// What it is called.
+    /// The name of the way.
     pub name: &'static str,
     run: Box<dyn FnMut(u64) + 'a>,
 }
@@ -22,16 +21,16 @@ impl std::fmt::Debug for Way<'_> {
 }
 
 impl<'a> Way<'a> {
-    /// `run` does it as often as it is told.
+    /// Creates a way; `run` receives how often to do it.
     pub fn new(name: &'static str, run: impl FnMut(u64) + 'a) -> Self {
         Self { name, run: Box::new(run) }
     }
 
-    /// How often it allocates each time, once everything is warm.
+    /// Returns the number of allocations per time, once everything is warm.
     pub fn allocations(&mut self) -> f64 {
         const TIMES: u64 = 3_200;
         (self.run)(TIMES);
-        // What starting it costs is in both.
+        // The cost of starting is in both counts.
         let few = crate::allocations::count(|| (self.run)(TIMES));
         let many = crate::allocations::count(|| (self.run)(3 * TIMES));
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -40,8 +39,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Nanoseconds that each way takes for one time: the median of the rounds, in each of which everybody has a turn
-/// of this length. Between them, `rest` is done, which nobody is charged with.
+/// Returns the nanoseconds per time for each way: the median of all rounds. In each round, every way has one turn of
+/// this length. `rest` runs between the rounds and is not measured.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -52,7 +51,7 @@ pub fn time(ways: &mut [Way<'_>], turn: Duration, rest: impl Fn()) -> Vec<f64> {
     let times: Vec<u64> = ways
         .iter_mut()
         .map(|way| {
-            // Doubled until it takes long enough to be timed.
+            // Doubled until it takes long enough to be measured.
             let mut times = 64;
             loop {
                 let started = Instant::now();
@@ -69,7 +68,7 @@ pub fn time(ways: &mut [Way<'_>], turn: Duration, rest: impl Fn()) -> Vec<f64> {
     for round in 0..ROUNDS {
         rest();
         for place in 0..ways.len() {
-            // Nobody always comes after the same neighbour.
+            // The order rotates, so that no way always follows the same other one.
             let index = (place + round) % ways.len();
             let started = Instant::now();
             (ways[index].run)(times[index]);

@@ -1,5 +1,5 @@
-//! What the benches share: the function that is called, bare and in each of the ways to guard it,
-//! and the instruments: a clock that interleaves, a counter of allocations.
+//! The shared code of the benches: the measured function, bare and in each of the ways to guard it, and the
+//! instruments: interleaved timing and a counting allocator.
 
 pub mod allocations;
 pub mod bare;
@@ -10,20 +10,20 @@ pub mod stacked;
 
 use std::path::PathBuf;
 
-/// What a call may end with.
+/// The error of a call.
 #[derive(Debug, thiserror::Error, resilient_runtime::McpError)]
 pub enum Error {
-    /// The dependency is down, which is not worth another try.
+    /// The dependency is down, and a retry would not help.
     #[error("the dependency is down")]
     #[mcp(kind = unavailable, retryable = false)]
     Down,
-    /// The pipeline's own.
+    /// An error of the pipeline.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] resilient_runtime::ResilienceError),
 }
 
-/// Stops a bench in a build whose clock can be paused: all would be slower than a server is.
+/// Stops a bench in a build whose clock can be paused, since everything would be slower than in a server.
 ///
 /// # Panics
 /// In such a build.
@@ -34,7 +34,7 @@ pub fn demand_a_servers_clock() {
     );
 }
 
-/// The folder of this build, where results are written to.
+/// Returns the target folder of this build, where results are written.
 #[must_use]
 pub fn target() -> PathBuf {
     let binary = std::env::current_exe().unwrap_or_default();
@@ -56,12 +56,12 @@ mod tests {
         Ok(())
     }
 
-    /// By itself this package has a clock that nobody can pause, unlike those of the other tests.
+    /// When built alone, this package has a clock that cannot be paused, unlike the other tests.
     #[test]
     fn calls_take_the_time_that_they_take() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
-            // Until it is known how fast the processor's counter counts, and after that.
+            // The first rounds run before the frequency of the processor's counter is known, the others after that.
             for round in 1..=10_u32 {
                 let started = Instant::now();
                 assert!(sleeps(Duration::from_millis(10)).await.is_ok());

@@ -1,4 +1,4 @@
-//! The function under `#[resilient]`: retry, breaker, timeout, panic barrier, context, statistics.
+//! The functions with `#[resilient]`: retry, breaker, timeout, panic barrier, context, statistics.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use resilient_runtime::{Breaker, BreakerSettings, Effect, resilient};
 
 use crate::{Error, bare};
 
-/// Has its answer at once.
+/// Is ready at the first poll.
 ///
 /// # Errors
 /// None.
@@ -17,7 +17,7 @@ pub async fn ready(n: u64) -> Result<u64, Error> {
     bare::ready(n).await
 }
 
-/// With a timeout alone.
+/// Has only a timeout.
 ///
 /// # Errors
 /// None.
@@ -26,7 +26,7 @@ pub async fn timed(n: u64) -> Result<u64, Error> {
     bare::ready(n).await
 }
 
-/// With a timeout and a breaker.
+/// Has a timeout and a breaker.
 ///
 /// # Errors
 /// None.
@@ -35,7 +35,7 @@ pub async fn broken(n: u64) -> Result<u64, Error> {
     bare::ready(n).await
 }
 
-/// Has its answer at the second poll.
+/// Is ready at the second poll.
 ///
 /// # Errors
 /// None.
@@ -44,7 +44,7 @@ pub async fn pending(n: u64) -> Result<u64, Error> {
     bare::pending(n).await
 }
 
-/// With a bulkhead besides, and an answer at once.
+/// Like [`ready`], with a bulkhead.
 ///
 /// # Errors
 /// None.
@@ -53,7 +53,7 @@ pub async fn limited(n: u64) -> Result<u64, Error> {
     bare::ready(n).await
 }
 
-/// With a bulkhead besides, and an answer at the second poll.
+/// Like [`pending`], with a bulkhead.
 ///
 /// # Errors
 /// None.
@@ -71,10 +71,10 @@ pub async fn open(n: u64) -> Result<u64, Error> {
     bare::failing(n).await
 }
 
-/// A breaker for [`rejected`].
+/// The breaker of [`rejected`].
 pub static OPEN: Breaker = Breaker::new("alone", BreakerSettings::new().failures(5).open(Duration::from_secs(3_600)));
 
-/// Is rejected by an open breaker that stands alone.
+/// Is rejected by an open breaker, without any other guard.
 ///
 /// # Errors
 /// Always.
@@ -82,13 +82,13 @@ pub async fn rejected(n: u64) -> Result<u64, Error> {
     OPEN.call(bare::failing(n)).await
 }
 
-/// So many functions, each with a breaker of its own.
+/// A number of functions, each with a separate breaker.
 #[derive(Debug)]
 pub struct Many(Vec<&'static Site>);
 
 impl Many {
-    /// They live as long as the process, as what stands in a `static` does. It is what the macro writes
-    /// for each function; ten thousand of them in source would be compiled for minutes.
+    /// Creates the functions. Their records are leaked, like the `static` that the macro writes for each function. Ten
+    /// thousand functions in source code would take minutes to compile.
     #[must_use]
     pub fn new(count: usize) -> Self {
         let site = |n: usize| {
@@ -104,7 +104,7 @@ impl Many {
         Self((0..count).map(site).collect())
     }
 
-    /// Calls one of them.
+    /// Calls one of the functions.
     ///
     /// # Errors
     /// None.

@@ -1,6 +1,6 @@
-//! tower-resilience's breaker, retry, time limiter and bulkhead in one stack of layers, without its
-//! metrics and spans. A tool's function is called through a shared reference, so each call clones the
-//! stack: `Service::call` takes it mutably.
+//! The breaker, retry, time limiter and bulkhead of tower-resilience in one stack of layers, without its metrics and
+//! spans. A tool's function is called through a shared reference, so each call clones the stack, because
+//! `Service::call` takes `&mut self`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tower_resilience::timelimiter::{TimeLimiterError, TimeLimiterLayer};
 
 use crate::Error;
 
-/// What guards one function.
+/// A stack of layers around one function.
 pub trait Stack:
     Service<u64, Response = u64, Error: std::fmt::Debug + Send, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -23,10 +23,10 @@ impl<S: Service<u64, Response = u64, Error: std::fmt::Debug + Send, Future: Send
 {
 }
 
-/// Guards a function by a breaker that opens after five failures, and then for an hour.
+/// Guards a function with a breaker that opens after five failures, for an hour.
 ///
 /// # Panics
-/// Where the crate refuses these settings.
+/// If the crate rejects these settings.
 pub fn guarded<F, R>(function: F) -> impl Stack
 where
     F: Fn(u64) -> R + Clone + Send + Sync + 'static,
@@ -47,7 +47,7 @@ where
     ServiceBuilder::new().layer(breaker).layer(retry).layer(limiter).layer(bulkhead).service(service_fn(function))
 }
 
-/// Calls a guarded function, as a tool would that shares it with other calls.
+/// Calls a guarded function, as a tool does that shares it with other calls.
 ///
 /// # Errors
 /// Those of the stack.

@@ -1,4 +1,4 @@
-//! The servers that the clients of other languages start: every example by its name, and `own-errors`.
+//! The servers that the clients in other languages start: every example by its name, and `own-errors`.
 
 mod own_errors;
 

@@ -23,14 +23,14 @@ impl OwnErrors {
         panic!("only the log may show this")
     }
 
-    /// Never answers, behind a breaker that opens after two timeouts.
+    /// Never answers, with a breaker that opens after two timeouts.
     #[resilient(breaker(name = "upstream", failures = 2, open = "27s"))]
     #[tool(annotations(read_only_hint = true))]
     async fn open(&self) -> Result<String, ErrorData> {
         pending().await
     }
 
-    /// Fails with an error of its own.
+    /// Fails with an error that the tool creates.
     #[tool(annotations(read_only_hint = true))]
     async fn refuse(&self) -> Result<String, ErrorData> {
         Err(ErrorData::invalid_params("no such order", None))

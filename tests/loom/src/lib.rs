@@ -1,5 +1,5 @@
-//! The breaker's state machine under a model checker: the very file that the runtime compiles,
-//! over atomics that try every interleaving and every value that a load may see.
+//! The state machine of the breaker under a model checker: the same file that the runtime compiles, with atomics that
+//! try every interleaving and every value that a load may see.
 //!
 //! Run it with `cargo test -p resilient-loom`.
 

@@ -1,10 +1,10 @@
-//! What the state machine runs on here: loom's atomics, made to try more.
+//! The atomics of the state machine: loom's, changed to explore more executions.
 //!
-//! Loom leaves out orders that it takes for equal, and with several readers it takes too many for
-//! equal. Here each step first takes its turn at one atomic that all share; that makes every two
-//! steps differ, so that every order is tried. It is relaxed and tells nobody anything.
+//! Loom skips orders that it considers equivalent, and with several readers it skips too many. Here, each step first
+//! changes one shared atomic, so that no two steps are independent and every order is tried. The change is relaxed, so
+//! that it does not synchronize anything.
 //!
-//! And loom's weak exchange never fails without a reason, which a real one may.
+//! In addition, loom's weak exchange never fails spuriously, but a real one may.
 
 use std::cell::Cell;
 
@@ -15,12 +15,11 @@ loom::lazy_static! {
 }
 
 thread_local! {
-    /// How many weak exchanges there still are before one that fails. Loom runs all its threads on
-    /// one real thread.
+    /// The number of weak exchanges before one that fails. Loom runs all its threads on one real thread.
     static BEFORE_FAILURE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// From now on, the weak exchange after that many others fails without a reason; none if `None`.
+/// Makes a weak exchange fail spuriously after that many others; none if `None`.
 pub(crate) fn fail_after(exchanges: Option<u32>) {
     BEFORE_FAILURE.set(exchanges);
 }

@@ -1,1 +1,1 @@
-//! Nothing but a home for tests: alone in a build, they see the runtime without any feature.
+//! An empty crate for tests that, built alone, use the runtime without any feature.

@@ -1,7 +1,7 @@
-//! The sentences about policies that need neither rmcp nor a cache, without either.
+//! The behaviour tests that need neither rmcp nor a cache, without these features.
 //!
-//! Run alone (`cargo test -p resilient-plain`): together with other packages of the workspace,
-//! the runtime is built with their features.
+//! Run them alone (`cargo test -p resilient-plain`): together with other packages of the workspace, the runtime is
+//! built with their features.
 
 #![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
 

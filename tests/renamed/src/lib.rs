@@ -1,4 +1,4 @@
-//! A server whose `Cargo.toml` knows the runtime as `shield`, and nothing as `resilient_runtime`.
+//! A server whose `Cargo.toml` names the runtime `shield`, without any crate named `resilient_runtime`.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use rmcp::handler::server::wrapper::{Json, Parameters};
@@ -6,21 +6,21 @@ use rmcp::model::GetPromptResult;
 use rmcp::{prompt, prompt_router, tool, tool_handler, tool_router, ErrorData, ServerHandler};
 use shield::{resilient, McpError, ResilienceError};
 
-/// What is asked.
+/// The arguments of a call.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 pub struct Asked {
-    /// Which.
+    /// The number to look up.
     pub number: u32,
 }
 
-/// What is answered.
+/// The result of a call.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Told {
-    /// The same.
+    /// The number that was found.
     pub number: u32,
 }
 
-/// What goes wrong.
+/// The errors of the tools.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(crate = ::shield, prefix = "RENAMED")]
 pub enum Failure {
@@ -28,28 +28,28 @@ pub enum Failure {
     #[error("nothing has the number {number}")]
     #[mcp(kind = not_found, hint = "Try {number:?} later.", message = "nothing is {number}")]
     Nothing {
-        /// Which.
+        /// The number.
         #[mcp(detail)]
         number: u32,
     },
-    /// Another server's answer.
+    /// Another server responded with this status.
     #[error("answered {status}")]
     Status {
-        /// Its status.
+        /// The status.
         #[mcp(status)]
         status: u16,
-        /// How long to wait.
+        /// The time to wait before a retry.
         #[mcp(retry_after)]
         wait: Option<std::time::Duration>,
     },
-    /// Files.
+    /// A file is missing.
     #[error("no file")]
     File(
         #[from]
         #[mcp(classify)]
         std::io::Error,
     ),
-    /// The pipeline's.
+    /// An error of the pipeline.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
@@ -115,14 +115,14 @@ impl Whole {
     }
 }
 
-/// A server with a handler of its own.
+/// A server with a separate handler.
 #[derive(Debug, Clone, Copy)]
 struct Split;
 
 #[resilient(crate = ::shield)]
 #[tool_router(router = tools)]
 impl Split {
-    /// Says for itself where the runtime is.
+    /// Names the path of the runtime in its own attribute.
     #[resilient(crate = ::shield, timeout = "1s")]
     #[tool]
     async fn read(&self) -> Result<String, ErrorData> {
@@ -144,19 +144,19 @@ impl Split {
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Split {}
 
-/// The server with a handler of its own.
+/// Returns the server with a separate handler.
 #[must_use]
 pub fn split() -> impl ServerHandler {
     Split
 }
 
-/// What goes wrong, without a word about where the runtime is.
+/// An error that does not name the path of the runtime.
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("unnamed")]
 #[mcp(kind = unavailable)]
 pub struct Unnamed(#[from] ResilienceError);
 
-/// A function that does not say where the runtime is.
+/// A function that does not name the path of the runtime.
 ///
 /// # Errors
 /// For the number 1.
@@ -168,7 +168,7 @@ pub async fn unnamed(number: u32) -> Result<u32, Unnamed> {
     Ok(number)
 }
 
-/// A server that does not say where the runtime is.
+/// A server that does not name the path of the runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct Found;
 

@@ -1,4 +1,4 @@
-//! What the users of other clients get from tools that return `ErrorData`.
+//! The results that users of other clients get from tools that return `ErrorData`.
 
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -7,7 +7,7 @@ use crate::{SERVERS, json, node, python};
 
 const ERROR: &str = "io.crates.resilient-runtime/error";
 
-/// The last call of `open` meets the open breaker.
+/// The last call of `open` is rejected by the open breaker.
 const TOOLS: &str = "hang,panic,open,open,open,refuse";
 
 async fn calls(mut client: Command) -> Vec<Value> {
@@ -17,7 +17,8 @@ async fn calls(mut client: Command) -> Vec<Value> {
     results
 }
 
-/// Asserts that the guard's failures are results with text and metadata, and that the tool's own error is the protocol's.
+/// Asserts that the guard's failures are results with text and metadata, and that the tool's own error is a JSON-RPC
+/// error.
 fn assert_readable(results: &[Value]) {
     for (result, code, words) in [
         (&results[0], "TIMEOUT", "there was no answer within 300ms"),

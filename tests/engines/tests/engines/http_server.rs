@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{PATIENCE, SERVERS};
 
-/// The process, which ends with this.
+/// The process, which is killed on drop.
 pub(crate) struct Server {
     http: Client,
     /// `http://127.0.0.1:PORT`.
@@ -42,7 +42,7 @@ impl Server {
         Self { http, origin, _process: process }
     }
 
-    /// A call of a tool, complete in itself.
+    /// Calls a tool with a single request, without a session.
     async fn call(&self, tool: &str, arguments: Value) -> Value {
         let params = json!({ "name": tool, "arguments": arguments, "_meta": {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -61,7 +61,7 @@ impl Server {
         answer["result"].clone()
     }
 
-    /// Calls that succeed, fail and name no tool that there is, so that their series are there.
+    /// Starts the server and makes calls that succeed, fail and name an unknown tool, so that all series exist.
     pub(crate) async fn after_calls() -> Self {
         let server = Self::start().await;
         let result = server.call("list_scenarios", json!({ "team_id": 1 })).await;
@@ -73,7 +73,7 @@ impl Server {
         server
     }
 
-    /// The metrics in the form that this header asks for, and the content type.
+    /// Returns the content type and the metrics, in the format that `accept` requests.
     pub(crate) async fn metrics(&self, accept: &str) -> (String, String) {
         let request = self.http.get(format!("{}/metrics", self.origin)).header(header::ACCEPT, accept);
         let answer = request.send().await.unwrap().error_for_status().unwrap();

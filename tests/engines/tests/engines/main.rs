@@ -1,5 +1,5 @@
-//! What programs in other languages make of this crate's servers. Run `tests/engines/install` first; a tool that is missing fails
-//! the tests.
+//! Tests of this crate's servers with programs in other languages. Run `tests/engines/install` first; the tests fail if
+//! a tool is missing.
 
 mod answers;
 mod http_server;
@@ -18,29 +18,29 @@ use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 /// The servers that the clients start.
 const SERVERS: &str = env!("CARGO_BIN_EXE_servers");
 
-/// How long a client or a checker may take.
+/// The maximum duration of a client or a checker.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A script of this package.
+/// Returns the path of a script of this package.
 fn script(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Python with the packages of `python/requirements.txt`.
+/// Returns a command that runs a script in Python, with the packages of `python/requirements.txt`.
 fn python(path: &str) -> Command {
     let mut command = Command::new(script("../../target/engines/python/bin/python"));
     command.arg(script(path));
     command
 }
 
-/// Node.js with the packages of `typescript/package-lock.json`.
+/// Returns a command that runs a script in Node.js, with the packages of `typescript/package-lock.json`.
 fn node(path: &str) -> Command {
     let mut command = Command::new("node");
     command.arg(script(path));
     command
 }
 
-/// Writes to a program's stdin, waits for its end, and returns whether it succeeded and all that it printed.
+/// Runs a program with this input, and returns whether it succeeded and what it printed to stdout and stderr.
 async fn run(mut command: Command, input: &str) -> (bool, String, String) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let started = command.spawn();
@@ -56,7 +56,7 @@ async fn run(mut command: Command, input: &str) -> (bool, String, String) {
     printed
 }
 
-/// The JSON that a script prints.
+/// Returns the JSON that a script prints.
 async fn json(command: Command) -> Value {
     let (success, out, err) = run(command, "").await;
     let value = serde_json::from_str(&out).ok().filter(|_| success);

@@ -1,4 +1,4 @@
-//! Whether `http-server`'s metrics are what Prometheus and its libraries read.
+//! Checks that Prometheus and its libraries can read the metrics of `http-server`.
 
 use tokio::process::Command;
 

@@ -1,4 +1,4 @@
-//! What a TypeScript client says about the tools of the examples.
+//! Checks the tools of the examples with a TypeScript client.
 
 use serde_json::json;
 

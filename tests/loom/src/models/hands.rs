@@ -1,29 +1,29 @@
-//! Opening, closing and isolating by hand, against each other and against results.
+//! Opening, closing and isolating by hand, concurrently with each other and with results.
 
 use super::{Breaker, OPEN_MS, leads, of_two_threads, race};
 use crate::machine::Signal;
 use crate::machine::State::{Closed, HalfOpen, Isolated, Open};
 
 #[test]
-fn who_opens_an_open_breaker_by_hand_lets_nobody_through() {
+fn opening_an_open_breaker_by_hand_admits_no_call() {
     of_two_threads(|| {
         let breaker = Breaker::opened(1, 2);
-        let (told, asked) = race(&breaker, |b| b.force(Open, 50), |b| b.admit(50));
-        assert_eq!(asked, (None, vec![]), "the period is not over");
-        assert_eq!((told, breaker.state()), (vec![], Open));
+        let (reported, admitted) = race(&breaker, |b| b.force(Open, 50), |b| b.admit(50));
+        assert_eq!(admitted, (None, vec![]), "the period is not over");
+        assert_eq!((reported, breaker.state()), (vec![], Open));
         assert_eq!(breaker.remaining(50), Some(OPEN_MS));
         breaker.is_not_wedged();
     });
 }
 
 #[test]
-fn who_opens_by_hand_as_the_period_ends_leaves_a_chain_of_transitions() {
+fn opening_by_hand_as_the_period_ends_leaves_a_chain_of_transitions() {
     of_two_threads(|| {
         let breaker = Breaker::opened(1, 2);
-        let (told, asked) = race(&breaker, |b| b.force(Open, OPEN_MS), |b| b.admit(OPEN_MS));
-        leads(Open, &[told, asked.1].concat(), Open);
+        let (reported, admitted) = race(&breaker, |b| b.force(Open, OPEN_MS), |b| b.admit(OPEN_MS));
+        leads(Open, &[reported, admitted.1].concat(), Open);
         assert_eq!(breaker.state(), Open);
-        if let Some(probe) = asked.0 {
+        if let Some(probe) = admitted.0 {
             assert!(!breaker.record(probe, Signal::Success, OPEN_MS).0);
         }
         assert_eq!((breaker.probes(), breaker.admit(OPEN_MS).0), (0, None));
@@ -38,10 +38,10 @@ fn hands_and_results_leave_a_chain_of_transitions() {
             of_two_threads(move || {
                 let (breaker, tickets) = Breaker::probing(1, 1, 1);
                 let probe = tickets[0];
-                let (told, result) =
+                let (reported, result) =
                     race(&breaker, move |b| b.force(to, OPEN_MS), |b| b.record(probe, signal, OPEN_MS));
                 assert_eq!((breaker.state(), breaker.probes()), (to, 0), "the hand has the last word");
-                leads(HalfOpen, &[told, result.1].concat(), to);
+                leads(HalfOpen, &[reported, result.1].concat(), to);
                 breaker.is_not_wedged();
             });
         }

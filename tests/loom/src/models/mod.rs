@@ -1,4 +1,4 @@
-//! The models: what two or three threads do to one breaker at the same time.
+//! The models: concurrent operations of two or three threads on one breaker.
 
 mod hands;
 mod probes;
@@ -15,10 +15,10 @@ use crate::sync::{self, AtomicU64};
 
 const OPEN_MS: u64 = 100;
 const LEASE_MS: u64 = 10;
-/// When everything that was ever waited for is over.
+/// A time after the end of every open period and lease.
 const MUCH_LATER: u64 = 1_000_000;
 
-/// One breaker, and what it knows of its settings.
+/// A breaker with its settings.
 struct Breaker {
     word: AtomicU64,
     timer: AtomicU64,
@@ -31,14 +31,14 @@ impl Breaker {
         Arc::new(Self { word: AtomicU64::new(0), timer: AtomicU64::new(0), limits })
     }
 
-    /// One that was opened at 0.
+    /// Creates a breaker that was opened at 0.
     fn opened(probes: u32, successes: u32) -> Arc<Self> {
         let breaker = Self::new(1, probes, successes);
         breaker.force(Open, 0);
         breaker
     }
 
-    /// One that is half-open, with that many probes let through at `OPEN_MS`.
+    /// Creates a half-open breaker, with that many probes admitted at `OPEN_MS`.
     fn probing(probes: u32, successes: u32, running: u32) -> (Arc<Self>, Vec<Ticket>) {
         let breaker = Self::opened(probes, successes);
         let tickets = (0..running).filter_map(|_| breaker.admit(OPEN_MS).0).collect();
@@ -53,13 +53,13 @@ impl Breaker {
         match machine::admit(self.cells(), self.limits, now, LEASE_MS) {
             Admission::Granted(ticket, change) => (Some(ticket), change.into_iter().collect()),
             Admission::Rejected(_, wait) => {
-                assert_ne!(wait, Some(0), "whoever is told to come back at once could have been let through");
+                assert_ne!(wait, Some(0), "a rejection without a wait should have been an admission");
                 (None, Vec::new())
             }
         }
     }
 
-    /// Whether it counted, and what it changed.
+    /// Returns whether the result was counted, and the transitions.
     fn record(&self, ticket: Ticket, signal: Signal, now: u64) -> (bool, Vec<Change>) {
         match machine::record(self.cells(), self.limits, ticket, signal, now) {
             Recorded::Counted(change) => (true, change.into_iter().collect()),
@@ -87,26 +87,26 @@ impl Breaker {
         machine::remaining(self.cells(), self.limits, now)
     }
 
-    /// Whatever was lost on the way, a breaker that nobody isolated lets somebody through at last.
+    /// Asserts that the breaker admits a call in the end, unless it is isolated, whatever permits were lost.
     fn is_not_wedged(&self) {
         if self.state() != Isolated {
-            assert!(self.admit(MUCH_LATER).0.is_some(), "it lets nobody through any more");
+            assert!(self.admit(MUCH_LATER).0.is_some(), "it admits no call any more");
         }
     }
 }
 
-/// Every transition is told once: told in some order, they lead from the first state to the last.
-fn leads(from: State, told: &[Change], to: State) {
+/// Asserts that every transition is reported once: in some order, they lead from the first state to the last.
+fn leads(from: State, reported: &[Change], to: State) {
     for state in [Closed, HalfOpen, Open, Isolated] {
-        let left = told.iter().filter(|change| change.from == state).count() + usize::from(to == state);
-        let entered = told.iter().filter(|change| change.to == state).count() + usize::from(from == state);
-        assert_eq!(left, entered, "{told:?} do not lead from {from:?} to {to:?}");
+        let left = reported.iter().filter(|change| change.from == state).count() + usize::from(to == state);
+        let entered = reported.iter().filter(|change| change.to == state).count() + usize::from(from == state);
+        assert_eq!(left, entered, "{reported:?} do not lead from {from:?} to {to:?}");
     }
 }
 
 fn spawn<T: 'static>(breaker: &Arc<Breaker>, run: impl FnOnce(&Breaker) -> T + 'static) -> thread::JoinHandle<T> {
     let breaker = Arc::clone(breaker);
-    // Nothing fails before the race.
+    // Exchanges before the race do not fail.
     if let Some(failing) = RACE_FAILS.take() {
         sync::fail_after(Some(failing));
     }
@@ -114,11 +114,11 @@ fn spawn<T: 'static>(breaker: &Arc<Breaker>, run: impl FnOnce(&Breaker) -> T + '
 }
 
 thread_local! {
-    /// Which of the race's weak exchanges fails without a reason.
+    /// The index of the weak exchange in the race that fails spuriously.
     static RACE_FAILS: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Runs both at the same time.
+/// Runs both closures at the same time.
 fn race<A: 'static, B: 'static>(
     breaker: &Arc<Breaker>,
     one: impl FnOnce(&Breaker) -> A + 'static,
@@ -129,12 +129,12 @@ fn race<A: 'static, B: 'static>(
     (one.join().expect("no panic"), other)
 }
 
-/// Tries a model of two threads in every order in which a thread is interrupted up to four times.
+/// Checks a model of two threads in every order in which a thread is interrupted up to four times.
 fn of_two_threads(model: impl Fn() + Copy + Sync + Send + 'static) {
     check(model, Some(4));
 }
 
-/// Three threads have many more orders: here a thread is interrupted up to twice.
+/// Checks a model of three threads, which has many more orders: here a thread is interrupted up to twice.
 fn of_three_threads(model: impl Fn() + Copy + Sync + Send + 'static) {
     check(model, Some(2));
 }

@@ -1,4 +1,4 @@
-//! Results of a closed breaker: those that open it, and those that come too late.
+//! Results of a closed breaker: those that open it, and those that arrive too late.
 
 use super::{Breaker, OPEN_MS, of_two_threads, race};
 use crate::machine::State::{Closed, HalfOpen, Open};
@@ -58,22 +58,21 @@ fn a_result_from_before_changes_nothing_after_it_has_recovered() {
         of_two_threads(move || {
             let breaker = Breaker::new(2, 1, 1);
             let late = breaker.admit(0).0.expect("closed");
-            let (told, result) = race(
+            let (reported, result) = race(
                 &breaker,
                 |b| {
-                    let mut told = b.force(Open, 0);
+                    let mut reported = b.force(Open, 0);
                     let (probe, probing) = b.admit(OPEN_MS);
-                    let (counted, recovered) =
-                        b.record(probe.expect("the only one who asks"), Signal::Success, OPEN_MS);
+                    let (counted, recovered) = b.record(probe.expect("the only call"), Signal::Success, OPEN_MS);
                     assert!(counted);
-                    told.extend([probing, recovered].concat());
-                    told
+                    reported.extend([probing, recovered].concat());
+                    reported
                 },
                 |b| b.record(late, signal, OPEN_MS),
             );
-            // At most it was counted before all that.
+            // At most, the result was counted before all that.
             assert_eq!(machine::peek(breaker.cells()), (Closed, 0, 0));
-            assert_eq!((told.len(), result.1), (3, vec![]));
+            assert_eq!((reported.len(), result.1), (3, vec![]));
         });
     }
 }
@@ -94,7 +93,7 @@ fn a_result_from_before_touches_no_probe() {
             );
             assert_eq!(machine::peek(breaker.cells()), (HalfOpen, 0, 1));
             assert_eq!(breaker.admit(OPEN_MS).0, None, "no place was minted");
-            let probe = probe.expect("the only one who asks");
+            let probe = probe.expect("the only call");
             assert_eq!(
                 breaker.record(probe, Signal::Success, OPEN_MS),
                 (true, vec![Change { from: HalfOpen, to: Closed }])
