@@ -26,7 +26,7 @@ pub enum TimeoutScope {
 
 impl TimeoutScope {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::Call, Self::Attempt];
+    pub const ALL: &'static [Self] = &[Self::Call, Self::Attempt];
 
     /// The word used in answers, logs and metrics.
     #[must_use]

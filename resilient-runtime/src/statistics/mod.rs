@@ -30,7 +30,7 @@ pub(crate) use tool::ToolStatistics;
 /// ```
 /// use resilient_runtime::Outcome;
 ///
-/// let words = Outcome::ALL.map(Outcome::as_str);
+/// let words: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
 /// assert_eq!(words, ["ok", "fallback", "error", "rejected", "timeout", "cancelled", "panic"]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,8 +54,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
+    pub const ALL: &'static [Self] =
+        &[Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
 
     /// The word used in logs and metrics.
     #[must_use]
@@ -90,7 +90,7 @@ pub enum Suppressed {
 
 impl Suppressed {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Deadline, Self::Budget, Self::RetriedInside];
+    pub const ALL: &'static [Self] = &[Self::Deadline, Self::Budget, Self::RetriedInside];
 
     /// The word used in answers, logs and metrics.
     #[must_use]
@@ -121,7 +121,7 @@ pub enum Rejected {
 
 impl Rejected {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Breaker, Self::Bulkhead, Self::RateLimit];
+    pub const ALL: &'static [Self] = &[Self::Breaker, Self::Bulkhead, Self::RateLimit];
 
     /// The word used in metrics.
     #[must_use]

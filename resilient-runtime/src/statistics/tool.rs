@@ -189,24 +189,23 @@ impl ToolStatistics {
 
     pub(crate) fn read(&self) -> ToolSnapshot {
         // Ends before starts: a call that ends in between must not look like one that never began.
-        let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(of_outcome(outcome))));
+        let outcomes = counted(Outcome::ALL, |outcome| self.counts.sum(of_outcome(outcome)));
         let started = self.counts.sum(STARTED);
         let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
         let unqueued = self.counts.sum(UNQUEUED);
-        let retries_after = ErrorKind::ALL.iter().map(|kind| (*kind, self.counts.sum(RETRIES + *kind as usize)));
-        let retries_after: Vec<_> = retries_after.collect();
+        let retries_after = counted(ErrorKind::ALL, |kind| self.counts.sum(RETRIES + kind as usize));
         ToolSnapshot {
             outcomes,
             // A call that was counted elsewhere after all may be taken off before it was put on.
             in_flight: Some(started.wrapping_sub(ended)).filter(|running| *running < 1 << 63).unwrap_or(0),
             waiting: self.counts.sum(QUEUED).saturating_sub(unqueued),
-            rejected: Rejected::ALL.map(|reason| (reason, self.counts.sum(REJECTED + reason as usize))),
+            rejected: counted(Rejected::ALL, |reason| self.counts.sum(REJECTED + reason as usize)),
             attempts: self.counts.sum(ATTEMPTS),
             retries: retries_after.iter().map(|(_, count)| count).sum(),
             retries_after,
-            suppressed: Suppressed::ALL.map(|reason| (reason, self.counts.sum(SUPPRESSED + reason as usize))),
-            timeouts: TimeoutScope::ALL.map(|scope| (scope, self.counts.sum(TIMEOUTS + scope as usize))),
-            fallbacks: Source::ALL.map(|source| (source, self.counts.sum(FALLBACKS + source as usize))),
+            suppressed: counted(Suppressed::ALL, |reason| self.counts.sum(SUPPRESSED + reason as usize)),
+            timeouts: counted(TimeoutScope::ALL, |scope| self.counts.sum(TIMEOUTS + scope as usize)),
+            fallbacks: counted(Source::ALL, |source| self.counts.sum(FALLBACKS + source as usize)),
             excused: self.counts.sum(EXCUSED),
             errors: self.failures.errors(),
             good_durations: self.counts.durations(DURATIONS),
@@ -241,14 +240,14 @@ impl ToolStatistics {
 #[non_exhaustive]
 pub struct ToolSnapshot {
     /// How many calls ended in each way.
-    pub outcomes: [(Outcome, u64); 7],
+    pub outcomes: Vec<(Outcome, u64)>,
     /// How many calls are running, those that wait among them.
     pub in_flight: u64,
     /// How many calls wait for a slot of a bulkhead.
     pub waiting: u64,
     /// How many attempts were not let run, and by what: where the body has run before, the call
     /// still ends as its last attempt did, so these can be more than the calls that ended rejected.
-    pub rejected: [(Rejected, u64); 3],
+    pub rejected: Vec<(Rejected, u64)>,
     /// How many times the body was run.
     pub attempts: u64,
     /// How many of those were retries.
@@ -256,11 +255,11 @@ pub struct ToolSnapshot {
     /// The retries by the kind of the error before them.
     pub retries_after: Vec<(ErrorKind, u64)>,
     /// How many retries there were not, and why.
-    pub suppressed: [(Suppressed, u64); Suppressed::ALL.len()],
+    pub suppressed: Vec<(Suppressed, u64)>,
     /// How often a limit of time was reached: an attempt's, or the whole call's.
-    pub timeouts: [(TimeoutScope, u64); 2],
+    pub timeouts: Vec<(TimeoutScope, u64)>,
     /// How many calls something else answered, and what.
-    pub fallbacks: [(Source, u64); 3],
+    pub fallbacks: Vec<(Source, u64)>,
     /// How many of the calls that ran and ended with an error are not failures: the caller made a mistake, or
     /// the error is the tool's own answer. Calls that a guard rejected are not among them: they did not run.
     pub excused: u64,
@@ -340,6 +339,11 @@ impl ToolSnapshot {
         self.failed_durations.iter().for_each(|(_, failed)| all.add(failed));
         all
     }
+}
+
+/// Pairs each of `all` with its count.
+fn counted<T: Copy>(all: &[T], count: impl Fn(T) -> u64) -> Vec<(T, u64)> {
+    all.iter().map(|each| (*each, count(*each))).collect()
 }
 
 const fn of_outcome(outcome: Outcome) -> usize {
