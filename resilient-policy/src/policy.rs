@@ -57,7 +57,7 @@ pub enum Source {
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 3] = [Self::Cache, Self::Function, Self::Value];
+    pub const ALL: &'static [Self] = &[Self::Cache, Self::Function, Self::Value];
 
     /// The word used in answers, logs and metrics.
     #[must_use]

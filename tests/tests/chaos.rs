@@ -327,7 +327,7 @@ fn check(registry: &Registry, seen: &Seen) {
     for (index, name) in FUNCTIONS.into_iter().enumerate() {
         let read = registry.function(name).expect("bound");
         nothing_is_held(name, &read);
-        for outcome in Outcome::ALL {
+        for &outcome in Outcome::ALL {
             let by_callers = seen.get(&(index, outcome)).copied().unwrap_or(0);
             assert_eq!(read.outcome(outcome), by_callers, "{name}: {outcome:?}");
         }
@@ -373,7 +373,7 @@ fn breakers_agree(registry: &Registry) {
 
 /// The storm did blow: what is not met is not proved.
 fn went_wrong_in_every_way(registry: &Registry, seen: &Seen) {
-    for outcome in Outcome::ALL {
+    for &outcome in Outcome::ALL {
         let count: u64 = seen.iter().filter(|((_, each), _)| *each == outcome).map(|(_, count)| count).sum();
         assert!(count > 100, "{outcome:?}: {count}");
     }

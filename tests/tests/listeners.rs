@@ -125,7 +125,7 @@ async fn a_listener_that_panics_takes_no_answer_and_no_count() {
         let series = Registry::global().breaker_series();
         series
             .get("listened")
-            .map(|read| AttemptOutcome::ALL.map(|outcome| read.attempts.count(outcome)).iter().sum::<u64>())
+            .map(|read| AttemptOutcome::ALL.iter().map(|outcome| read.attempts.count(*outcome)).sum::<u64>())
     };
     let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
     IS_DOWN.store(false, Ordering::SeqCst);

@@ -55,7 +55,7 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Closed, Self::HalfOpen, Self::Open, Self::Isolated];
+    pub const ALL: &'static [Self] = &[Self::Closed, Self::HalfOpen, Self::Open, Self::Isolated];
 }
 
 /// The two words, shared by everybody who uses the breaker.

@@ -118,10 +118,9 @@ impl History {
     /// Returns the number of transitions, for each pair of states.
     pub(crate) fn counts(&self) -> Vec<((State, State), u64)> {
         let counts = self.lock().counts;
-        let pairs = State::ALL
-            .into_iter()
-            .zip(counts)
-            .flat_map(|(from, row)| State::ALL.into_iter().zip(row).map(move |(to, count)| ((from, to), count)));
+        let states = || State::ALL.iter().copied();
+        let pairs =
+            states().zip(counts).flat_map(|(from, row)| states().zip(row).map(move |(to, count)| ((from, to), count)));
         pairs.filter(|((from, to), _)| from != to).collect()
     }
 

@@ -26,7 +26,7 @@ pub enum TimeoutScope {
 
 impl TimeoutScope {
     /// Both scopes.
-    pub const ALL: [Self; 2] = [Self::Call, Self::Attempt];
+    pub const ALL: &'static [Self] = &[Self::Call, Self::Attempt];
 
     /// Returns the word used in responses, logs and metrics.
     #[must_use]

@@ -29,7 +29,7 @@ pub(crate) use tool::ToolStatistics;
 /// ```
 /// use resilient_runtime::Outcome;
 ///
-/// let words = Outcome::ALL.map(Outcome::as_str);
+/// let words: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
 /// assert_eq!(words, ["ok", "fallback", "error", "rejected", "timeout", "cancelled", "panic"]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,8 +53,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
+    pub const ALL: &'static [Self] =
+        &[Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
 
     /// Returns the word used in logs and metrics.
     #[must_use]
@@ -89,7 +89,7 @@ pub enum Suppressed {
 
 impl Suppressed {
     /// All reasons.
-    pub const ALL: [Self; 3] = [Self::Deadline, Self::Budget, Self::RetriedInside];
+    pub const ALL: &'static [Self] = &[Self::Deadline, Self::Budget, Self::RetriedInside];
 
     /// Returns the word used in responses, logs and metrics.
     #[must_use]
@@ -120,7 +120,7 @@ pub enum Rejected {
 
 impl Rejected {
     /// All guards that reject.
-    pub const ALL: [Self; 3] = [Self::Breaker, Self::Bulkhead, Self::RateLimit];
+    pub const ALL: &'static [Self] = &[Self::Breaker, Self::Bulkhead, Self::RateLimit];
 
     /// Returns the word used in metrics.
     #[must_use]

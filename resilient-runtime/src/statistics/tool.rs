@@ -191,24 +191,23 @@ impl ToolStatistics {
 
     pub(crate) fn read(&self) -> ToolSnapshot {
         // Read ends before starts, so that a call that ends in between does not appear to have ended without starting.
-        let outcomes = Outcome::ALL.map(|outcome| (outcome, self.counts.sum(of_outcome(outcome))));
+        let outcomes = counted(Outcome::ALL, |outcome| self.counts.sum(of_outcome(outcome)));
         let started = self.counts.sum(STARTED);
         let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
         let unqueued = self.counts.sum(UNQUEUED);
-        let retries_after = ErrorKind::ALL.iter().map(|kind| (*kind, self.counts.sum(RETRIES + *kind as usize)));
-        let retries_after: Vec<_> = retries_after.collect();
+        let retries_after = counted(ErrorKind::ALL, |kind| self.counts.sum(RETRIES + kind as usize));
         ToolSnapshot {
             outcomes,
             // A withdrawn call may be subtracted before it was added.
             in_flight: Some(started.wrapping_sub(ended)).filter(|running| *running < 1 << 63).unwrap_or(0),
             waiting: self.counts.sum(QUEUED).saturating_sub(unqueued),
-            rejected: Rejected::ALL.map(|reason| (reason, self.counts.sum(REJECTED + reason as usize))),
+            rejected: counted(Rejected::ALL, |reason| self.counts.sum(REJECTED + reason as usize)),
             attempts: self.counts.sum(ATTEMPTS),
             retries: retries_after.iter().map(|(_, count)| count).sum(),
             retries_after,
-            suppressed: Suppressed::ALL.map(|reason| (reason, self.counts.sum(SUPPRESSED + reason as usize))),
-            timeouts: TimeoutScope::ALL.map(|scope| (scope, self.counts.sum(TIMEOUTS + scope as usize))),
-            fallbacks: Source::ALL.map(|source| (source, self.counts.sum(FALLBACKS + source as usize))),
+            suppressed: counted(Suppressed::ALL, |reason| self.counts.sum(SUPPRESSED + reason as usize)),
+            timeouts: counted(TimeoutScope::ALL, |scope| self.counts.sum(TIMEOUTS + scope as usize)),
+            fallbacks: counted(Source::ALL, |source| self.counts.sum(FALLBACKS + source as usize)),
             excused: self.counts.sum(EXCUSED),
             errors: self.failures.errors(),
             good_durations: self.counts.durations(DURATIONS),
@@ -243,14 +242,14 @@ impl ToolStatistics {
 #[non_exhaustive]
 pub struct ToolSnapshot {
     /// The number of calls by outcome.
-    pub outcomes: [(Outcome, u64); 7],
+    pub outcomes: Vec<(Outcome, u64)>,
     /// The number of calls that are running, including those that wait.
     pub in_flight: u64,
     /// The number of calls that wait for a permit of a bulkhead.
     pub waiting: u64,
     /// The number of rejected attempts, by the guard that rejected them. This can exceed the number of calls with
     /// the outcome rejected: if the body has run before, the call ends with the outcome of its last attempt.
-    pub rejected: [(Rejected, u64); 3],
+    pub rejected: Vec<(Rejected, u64)>,
     /// The number of times the body was run.
     pub attempts: u64,
     /// The number of attempts that were retries.
@@ -258,11 +257,11 @@ pub struct ToolSnapshot {
     /// The number of retries, by the kind of the error before them.
     pub retries_after: Vec<(ErrorKind, u64)>,
     /// The number of retries that were suppressed, by reason.
-    pub suppressed: [(Suppressed, u64); Suppressed::ALL.len()],
+    pub suppressed: Vec<(Suppressed, u64)>,
     /// The number of timeouts, by scope: one attempt or the whole call.
-    pub timeouts: [(TimeoutScope, u64); 2],
+    pub timeouts: Vec<(TimeoutScope, u64)>,
     /// The number of calls that a fallback answered, by source.
-    pub fallbacks: [(Source, u64); 3],
+    pub fallbacks: Vec<(Source, u64)>,
     /// The number of calls that ran and ended with an error but are not failures: the caller made a mistake, or the
     /// error is the tool's response. Rejected calls are not included, since they did not run.
     pub excused: u64,
@@ -342,6 +341,11 @@ impl ToolSnapshot {
         self.failed_durations.iter().for_each(|(_, failed)| all.add(failed));
         all
     }
+}
+
+/// Pairs each of `all` with its count.
+fn counted<T: Copy>(all: &[T], count: impl Fn(T) -> u64) -> Vec<(T, u64)> {
+    all.iter().map(|each| (*each, count(*each))).collect()
 }
 
 const fn of_outcome(outcome: Outcome) -> usize {

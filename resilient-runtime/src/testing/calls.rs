@@ -43,7 +43,7 @@ impl ObservedCalls {
     #[track_caller]
     pub fn assert_outcomes(&self, expected: impl IntoIterator<Item = (Outcome, u64)>) -> &Self {
         let expected: Vec<_> = expected.into_iter().collect();
-        let is_right = Outcome::ALL.into_iter().all(|outcome| {
+        let is_right = Outcome::ALL.iter().all(|&outcome| {
             let wanted: u64 = expected.iter().filter(|(each, _)| *each == outcome).map(|(_, count)| count).sum();
             wanted == self.counted.outcome(outcome)
         });
@@ -93,10 +93,10 @@ impl fmt::Display for ObservedCalls {
         if counted.in_flight > 0 {
             write!(f, "; still running: {}", counted.in_flight)?;
         }
-        for reason in Rejected::ALL.into_iter().filter(|reason| counted.rejected(*reason) > 0) {
+        for &reason in Rejected::ALL.iter().filter(|reason| counted.rejected(**reason) > 0) {
             write!(f, "; rejected by {}: {}", reason.as_str(), counted.rejected(reason))?;
         }
-        for reason in Suppressed::ALL.into_iter().filter(|reason| counted.suppressed(*reason) > 0) {
+        for &reason in Suppressed::ALL.iter().filter(|reason| counted.suppressed(**reason) > 0) {
             write!(f, "; retries suppressed by {}: {}", reason.as_str(), counted.suppressed(reason))?;
         }
         counted.errors.iter().try_for_each(|error| write!(f, "; errors {}: {}", error.code, error.count))
