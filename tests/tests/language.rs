@@ -14,7 +14,7 @@ use resilient_tests::markdown::parse;
 const LIMIT: usize = 3;
 
 /// The same for comments in Rust files: what was measured last. Lower it with each rewrite, until it is [`LIMIT`].
-const RUST_LIMIT: usize = 1000;
+const RUST_LIMIT: usize = 97;
 
 /// Whole words, in any case, outside of code in backticks. `*` is any one word.
 const PHRASES: &[&str] = &[
@@ -76,7 +76,8 @@ const PHRASES: &[&str] = &[
 ];
 
 /// Lines that are not counted: the end of the path, the phrase, the reason.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("guide/errors.md", "was asked", "the sentence of the kind `not_found`, which clients read")];
 
 /// A line of prose.
 struct Line {
@@ -117,7 +118,8 @@ fn comments(source: &str) -> Vec<(usize, &str)> {
 /// The words of a line in lower case, without code and without the `'s` of a possessive.
 fn words(line: &str) -> Vec<String> {
     let prose = line.split('`').step_by(2).collect::<Vec<_>>().join(" ` ");
-    let words = prose.split(|c: char| !c.is_alphanumeric() && !['\'', '-', '`'].contains(&c)).filter(|word| !word.is_empty());
+    let words =
+        prose.split(|c: char| !c.is_alphanumeric() && !['\'', '-', '`'].contains(&c)).filter(|word| !word.is_empty());
     words.map(|word| word.to_lowercase()).collect()
 }
 
@@ -214,6 +216,7 @@ fn phrases_are_found_as_whole_words_outside_of_code() {
 
 #[test]
 fn comments_are_found_without_their_code() {
-    let source = "/// One.\n/// ```\n/// let told = 1;\n/// ```\n//! Two.\nlet a = 1; // three\nlet b = \"http://x\";\n";
+    let source =
+        "/// One.\n/// ```\n/// let told = 1;\n/// ```\n//! Two.\nlet a = 1; // three\nlet b = \"http://x\";\n";
     assert_eq!(comments(source), [(1, "One."), (5, "Two."), (6, "three")]);
 }
