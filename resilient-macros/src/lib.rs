@@ -1,5 +1,5 @@
-//! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them:
-//! depend on that crate alone.
+//! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them. Depend only on
+//! that crate.
 
 #[cfg(test)]
 mod fuzz;
@@ -20,18 +20,18 @@ use proc_macro::TokenStream;
 ///
 /// struct Shop;
 ///
-/// #[resilient(timeout = "30s", breaker = "shop")] // for every tool of the block
+/// #[resilient(timeout = "30s", breaker = "shop")] // applies to every tool of the block
 /// #[tool_router(server_handler)]
 /// impl Shop {
 ///     /// List the orders.
-///     #[resilient(retry = 3, fallback = cached)] // for this one
+///     #[resilient(retry = 3, fallback = cached)] // applies to this tool
 ///     #[tool(annotations(read_only_hint = true))]
 ///     async fn list_orders(&self) -> Result<String, ResilienceError> {
 ///         Ok("none yet".into())
 ///     }
 /// }
 ///
-/// // A function that is no tool.
+/// // A function that is not a tool.
 /// #[resilient(timeout = "2s", retry(max = 2, base = "100ms"), read_only)]
 /// async fn price(of: u32) -> Result<u32, ResilienceError> {
 ///     Ok(of * 2)
@@ -49,44 +49,42 @@ use proc_macro::TokenStream;
 /// | `attempt_timeout` | `"10s"`: one attempt | none; with `retry` the smaller of 10 s and half the timeout |
 /// | `retry` | `3`, or `retry(max, base, factor, cap, jitter = off\|equal\|full, on(kind, ..), budget = "20%")` | no retries; base 1 s, factor 2, cap 30 s, equal jitter (50–100 %); one retry for five first calls in ten seconds, and one a second |
 /// | `breaker` | `"name"`, the path of a `static Breaker`, or `breaker(name, failures, open, probes, successes, key, max_keys)`, or with `rate = 0.5`, `window = 100` or `"60s"`, `min_calls`, `slow = "2s"`, `slow_rate` instead of `failures` | no breaker; 5 failures in a row, open 60 s, 1 probe at a time, 2 successes close; with `rate` the last 100 results, from 20 on |
-/// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", name, key, max_keys)` | any number; without `queue` no call waits for a slot; without `wait` a call waits as long as it has time |
-/// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name)` | any number; a burst of as many as the rate says |
+/// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", name, key, max_keys)` | any number; without `queue` no call waits for a permit; without `wait` a call waits for its remaining time |
+/// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name)` | any number; a burst of the number of calls in the rate |
 /// | `fallback` | `cached`, `path::to::function`, `value(expr)`, or a list of these, tried in order | none |
 /// | `cache` | `cache(max_age, max, key, scope = caller\|shared)`, for `fallback = cached` | 1 h, 1,024 answers, per caller |
-/// | `read_only`, `idempotent` | alone: what repeating the function does, where no annotation says it | from `#[tool(annotations(..))]` |
+/// | `read_only`, `idempotent` | alone: what repeating the function does, if no annotation declares it | from `#[tool(annotations(..))]` |
 /// | `retry_unsafe` | `"reason"`: why a function that writes may be repeated | |
-/// | `profile` | `"name"`: a table of `resilient.toml`, weaker than the keys beside it | |
-/// | `log_args` | `log_args(req.team_id, req.limit)`: what of the arguments the log shows | none of them |
-/// | `name` | `"name"`: what statistics and logs call it | the tool's name, or the function's path |
-/// | `skip` | alone, on a tool: nothing but the hook | |
-/// | `crate` | `::path`: where the runtime is | the name that `Cargo.toml` gives to `resilient-runtime` |
+/// | `profile` | `"name"`: a table of `resilient.toml`; the keys beside it override it | |
+/// | `log_args` | `log_args(req.team_id, req.limit)`: the arguments that the log shows | none of them |
+/// | `name` | `"name"`: its name in statistics and logs | the tool's name, or the function's path |
+/// | `skip` | alone, on a tool: only the hook | |
+/// | `crate` | `::path`: the path of the runtime | the name that `Cargo.toml` gives to `resilient-runtime` |
 ///
-/// A method's own key replaces the block's whole; `key = none` refuses it. A tool that is not
-/// `async`, or returns neither a `Result` nor a `CallToolResult` or `CallToolResponse`, has no way
-/// to tell a timeout: of a block's keys it gets none, only the hook. A fallback function has
-/// the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a method
-/// is given `self` first. It has the smaller of the timeout and 5 s.
+/// A method's key replaces the key of the block as a whole; `key = none` removes it. A tool whose return type cannot
+/// carry an error (neither a `Result` nor a `CallToolResult` or `CallToolResponse`) has the hook and, if it is
+/// `async`, the `timeout`; it inherits no other key of the block. A tool that is not `async` has only the hook.
 ///
-/// A call that a bulkhead or a rate limit does not let through is rejected with
-/// `ResilienceError::Overloaded`, of which only `cached` and `value(..)` relieve the client. A rate
-/// limit never waits. On a block each tool has limits of its own; limits of one `name` are shared.
-/// With `key = expr` each value of the expression has a limit of its own; it sees the parameters
-/// by reference, once, before the first attempt, and is `Hash`. `rate_limit` needs the runtime's
-/// feature `rate-limit`.
+/// A fallback function has the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a
+/// method gets `self` first. Its timeout is the smaller of the call's timeout and 5 s.
 ///
-/// The arguments of `log_args` are written with their `Display` to the span of the call, masked and
-/// cut, and only if a subscriber records it. `plain(req.session)` shows a value that has the name of a
-/// secret and is none.
+/// A bulkhead or a rate limit rejects a call with `ResilienceError::Overloaded`. Only the fallbacks `cached` and
+/// `value(..)` answer such a call. A rate limit never waits. Limits on a block apply per tool; limits with the same
+/// `name` are shared. With `key = expr` each value of the expression has a separate limit. The expression takes the
+/// parameters by reference, is evaluated once, before the first attempt, and is `Hash`. `rate_limit` needs the
+/// runtime's feature `rate-limit`.
 ///
-/// What a file beside `Cargo.toml` can set, and what an operator can change at start, is told in
-/// the runtime's guide, on the page about settings.
+/// The arguments of `log_args` are formatted with `Display` into the span of the call, masked and cut, only if
+/// a subscriber records the span. `plain(req.session)` shows a value that has the name of a secret but is not one.
 ///
-/// Place it above `#[tool]` or `#[prompt]`: below, the function's annotations are no longer to be
-/// seen. Configuration that cannot work does not compile, and neither does `retry` on a function
-/// of which nothing says that repeating it is harmless.
+/// The runtime's guide, on the page about settings, describes what a file beside `Cargo.toml` can set, and what an
+/// operator can change at start.
 ///
-/// The future may be dropped at any time: an attempt that runs is dropped, and every permit is
-/// given back.
+/// Place the attribute above `#[tool]` or `#[prompt]`: below them it cannot see the function's annotations.
+/// Configuration that cannot work does not compile, and neither does `retry` on a function that does not declare
+/// that repeating it is harmless.
+///
+/// The future may be dropped at any time: this drops the running attempt and releases every permit.
 #[proc_macro_attribute]
 pub fn resilient(attribute: TokenStream, item: TokenStream) -> TokenStream {
     resilient::expand(attribute.into(), &item.into()).into()

@@ -1,13 +1,12 @@
-//! Retries, circuit breakers, deadlines, fallbacks and honest errors for MCP servers, from one
-//! attribute.
+//! Retries, circuit breakers, deadlines and fallbacks for the tools of MCP servers, with one attribute.
 //!
-//! Put [`#[resilient]`](macro@resilient) above `#[tool]` on a tool of an [rmcp] server, derive
-//! [`McpError`](derive@McpError) for its errors, and a call is answered in time whatever the
-//! service behind it does. Configuration that cannot work does not compile.
+//! Put [`#[resilient]`](macro@resilient) above `#[tool]` on a tool of an [rmcp] server, and derive
+//! [`McpError`](derive@McpError) for its errors. Then every call is answered in time, even if the service behind it
+//! fails. Configuration that cannot work does not compile.
 //!
 //! # What happens to a call
 //!
-//! Everything has its place in one fixed order, outermost first:
+//! All parts have one fixed order, outermost first:
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
@@ -15,45 +14,45 @@
 //!   → panic barrier → body
 //! ```
 //!
-//! An *attempt* is one run of the body, a *call* everything that happens for one tool call. The
-//! rate limit counts calls and never waits. The timeout covers queueing, all attempts and the
-//! delays between them. Each attempt asks the breaker anew and is recorded by it on its own, and
-//! takes a slot of the bulkhead, which it may have to queue for; between attempts none is held. A
-//! panic is caught around the attempt; it is neither retried nor held against the dependency. A
-//! fallback sees the final error and runs outside breaker and timeout, with a limit of its own. A
-//! call that is cancelled, by the client or by dropping its future, ends at once: the attempt is
-//! dropped, every permit is given back, and nothing is repeated or substituted.
+//! An *attempt* is one run of the body, a *call* everything that happens for one request of a tool.
 //!
-//! # Where to begin
+//! - The rate limit counts calls and never waits.
+//! - The timeout covers queueing, all attempts and the delays between them.
+//! - The breaker admits and records each attempt separately. Each attempt takes a permit of the bulkhead, for which
+//!   it may have to queue; between attempts none is held.
+//! - A panic is caught around the attempt. It is neither retried nor counted against the dependency.
+//! - A fallback gets the final error and runs outside of breaker and timeout, with a separate limit.
+//! - A call that is cancelled, by the client or by dropping its future, ends at once: the attempt is dropped, every
+//!   permit is released, and no retry or fallback runs.
 //!
-//! With a tool from nothing: [`guide::first_tool`]. With a server that exists: [`guide::adopting`]. Every
-//! key with its units, defaults and limits: [`guide::keys`]. What errors become on the wire:
-//! [`guide::errors`]. Where policies are set, and how an operator changes them: [`guide::settings`].
-//! What an operator sees: [`guide::observing`]. How to test it: [`guide::testing`]. What it costs:
-//! [`guide::performance`]. What to do with a retry loop, tower's layers or `FastMCP`'s middleware:
-//! [`guide::migrating`]. A future that is no function of its own is guarded by a [`Guard`].
+//! # Guide
 //!
-//! # What it needs
+//! Start with [`guide::first_tool`] for a tool from nothing, or with [`guide::adopting`] for an existing server.
+//! [`guide::keys`] lists every key with its units, defaults and limits, [`guide::errors`] describes errors on the
+//! wire, [`guide::settings`] the sources of settings and what an operator can change, [`guide::observing`] what an
+//! operator sees. [`guide::testing`] tests policies, [`guide::performance`] measures their cost,
+//! [`guide::migrating`] replaces retry loops, tower's layers and `FastMCP`'s middleware, and
+//! [`guide::alternatives`] compares this crate with others. To guard a future that is not a function, use a [`Guard`].
 //!
-//! Rust 1.88, a Tokio runtime with time enabled, and for tools rmcp 3.11. Which transport rmcp serves
-//! makes no difference.
+//! # Requirements
 //!
-//! | feature | on unless you say otherwise | what it brings | what it depends on |
+//! Rust 1.88, a Tokio runtime with time enabled, and for tools rmcp 3.11, with any of its transports.
+//!
+//! | feature | default | adds | depends on |
 //! |---|---|---|---|
-//! | `rmcp` | yes | tools: the hook around each call, answers with `isError` and `_meta`, a router that is built once | rmcp with its features `server` and `macros` |
+//! | `rmcp` | yes | tools: the hook around each call, results with `isError` and `_meta`, a cached router | rmcp with its features `server` and `macros` |
 //! | `cache` | yes | `fallback = cached` | moka |
-//! | `config` | yes | `Resilience::from_env()` | toml, which the macros need anyway |
+//! | `config` | yes | `Resilience::from_env()` | toml, which the macros also need |
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
 //! | `prometheus` | | the module `export::prometheus`: metrics as text | prometheus-client, on Linux procfs |
-//! | `http` | | the module `http`: routes for axum; brings `prometheus` | axum 0.8 |
-//! | `otel` | | the module `otel`: spans and metrics; brings `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
+//! | `http` | | the module `http`: routes for axum; enables `prometheus` | axum 0.8 |
+//! | `otel` | | the module `otel`: spans and metrics; enables `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
 //! | `testing` | | the module `testing`, for dev-dependencies: a paused clock and injected faults | tokio's feature `test-util` |
 //!
-//! Without any of them there are timeouts, retries, breakers, bulkheads and fallbacks for plain async
-//! functions.
+//! Without any feature, the crate has timeouts, retries, breakers, bulkheads and fallbacks for plain async functions.
 //!
 //! [rmcp]: https://docs.rs/rmcp
 

@@ -1,18 +1,19 @@
-//! How to work with this crate, page by page, in the order in which they are meant to be read.
+//! How to use this crate, page by page, in reading order.
 //!
-//! | page | what it tells |
+//! | page | content |
 //! |---|---|
-//! | [`why`] | what happens to an MCP server without any of this, and what that costs |
+//! | [`why`] | what happens to an MCP server without this crate, and what that costs |
 //! | [`first_tool`] | a guarded tool from nothing, in five steps |
-//! | [`adopting`] | a server that exists, one tool at a time |
+//! | [`adopting`] | an existing server, one tool at a time |
 //! | [`keys`] | each key with an example, its units, defaults and limits, and what does not compile |
-//! | [`cancellation`] | what has to hold in a body that can be dropped, and what cannot be cut off |
-//! | [`errors`] | who decides what an error does, what the client reads, what stays in the log |
-//! | [`settings`] | the code, `resilient.toml`, variables: which place is the strongest |
+//! | [`cancellation`] | what a body that can be dropped must ensure, and what cannot be interrupted |
+//! | [`errors`] | what an error's kind decides, what the client reads, what stays in the log |
+//! | [`settings`] | code, `resilient.toml` and variables, and their precedence |
 //! | [`observing`] | logs, metrics, health, tools for operators |
-//! | [`testing`](mod@testing) | your own policies under a paused clock, with injected faults |
+//! | [`testing`](mod@testing) | tests of your policies with a paused clock and injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |
 //! | [`migrating`] | from retry loops, tower's layers and `FastMCP`'s middleware |
+//! | [`alternatives`] | comparison with other crates and frameworks |
 
 pub mod why {
     #![doc = include_str!("why.md")]
@@ -46,7 +47,7 @@ pub mod observing {
     #![doc = include_str!("observing.md")]
 }
 
-// Its examples need the feature, the page does not.
+// The examples need the feature, the page does not.
 #[cfg(any(not(doctest), feature = "testing"))]
 pub mod testing {
     #![cfg_attr(feature = "testing", doc = "[`testing`]: crate::testing\n")]
@@ -63,4 +64,8 @@ pub mod performance {
 
 pub mod migrating {
     #![doc = include_str!("migrating.md")]
+}
+
+pub mod alternatives {
+    #![doc = include_str!("alternatives.md")]
 }
