@@ -1,4 +1,4 @@
-//! Tests that need a process of their own: a child process of the same executable runs them.
+//! Tests that need a separate process: a child process of the same executable runs them.
 
 use std::env;
 use std::process::{Command, Stdio};

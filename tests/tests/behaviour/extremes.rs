@@ -340,6 +340,7 @@ async fn opens_by_key(key: u64) -> Result<(), Error> {
     Err(if key == u64::MAX { Error::SlowDown { wait: None } } else { Error::Down })
 }
 
+/// In a separate process, whose memory it measures.
 #[tokio::test]
 async fn a_million_keys_take_no_more_room_than_a_thousand() {
     if ran_in_a_child() {

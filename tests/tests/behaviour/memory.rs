@@ -1,4 +1,4 @@
-//! The memory of a server does not grow with the number of calls. In a process of its own, whose memory it measures.
+//! The memory of a server does not grow with the number of calls. In a separate process, whose memory it measures.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! What clients send adds no series. In a process of its own, all of whose series it compares.
+//! What clients send adds no series. In a separate process, all of whose series it compares.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! A layer that panics takes no answer from a client, and every call is still counted. In a process of its own, with
-//! that layer as the global subscriber.
+//! If a tracing layer panics, the client still gets its answer, and the call is still counted. In a separate process,
+//! which has that layer in its global subscriber.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -33,7 +33,7 @@ impl Shop {
         Err(Failure::Down)
     }
 
-    /// Fails until it is told otherwise, which closes its breaker again.
+    /// Fails while `IS_DOWN` is set. Its next success closes the breaker.
     #[resilient(breaker(name = "listened", failures = 1, open = "100ms", successes = 1))]
     #[tool]
     async fn recovers(&self) -> Result<String, Failure> {

@@ -1,4 +1,4 @@
-//! `log_args`: what of a call's arguments the log shows.
+//! `log_args`: the arguments of a call that the log shows.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -65,7 +65,7 @@ impl Server {
         Ok(format!("{team_id}{search}{token}"))
     }
 
-    /// Has a span of its own around its body.
+    /// Has another span around its body.
     #[resilient(log_args(team_id))]
     #[tool]
     #[tracing::instrument(skip_all)]

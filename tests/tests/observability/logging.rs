@@ -1,4 +1,4 @@
-//! Logging with `init()`, from outside: a process of its own for each case.
+//! Logging with `init()`: each case is a child process, whose stderr is read.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -103,7 +103,7 @@ fn every_line_of_a_call_has_its_correlation_id_although_the_span_is_filtered_out
         let lines = lines(&run("calls", &[("RUST_LOG", filter)]).stderr);
         assert!(lines.iter().all(|line| line["span"].is_null()), "{lines:?}");
         let own = lines.iter().position(|line| line["event"] == "own").expect("one");
-        // Call by call: each begins with a line of its own.
+        // Each call begins with a line of the body.
         let mut id = &lines[own]["expected"];
         let mut events = Vec::new();
         for line in lines.iter().filter(|line| line["event"] != "config.warning") {

@@ -1,5 +1,5 @@
 //! What Prometheus reads after a scripted run equals what the client saw, outcome by outcome. Two tests count all calls
-//! of a process, and have one of their own.
+//! of a process, and run in a separate one.
 
 #![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
@@ -169,11 +169,11 @@ fn breakers_of_one_name_are_one_series_that_only_grows() {
 
 #[tokio::test(start_paused = true)]
 async fn tools_that_are_not_there_are_one_series_that_is_there_from_the_start() {
+    const SERIES: &str =
+        "mcp_server_operation_duration_seconds_count{error_type=,gen_ai_tool_name=,mcp_method_name=tools/call}";
     if ran_in_a_child() {
         return;
     }
-    const SERIES: &str =
-        "mcp_server_operation_duration_seconds_count{error_type=,gen_ai_tool_name=,mcp_method_name=tools/call}";
     let before = scrape(&prometheus::global_text())[SERIES];
     let client = in_process::connect(Shop).await;
     for n in 0..100 {

@@ -75,7 +75,7 @@ fn the_schemas_of_the_ready_made_tools_have_no_formats_for_numbers() {
     }
 }
 
-/// In a process of its own: the tools show all calls and breakers of a process.
+/// In a separate process: the tools show all calls and breakers of a process.
 #[tokio::test(start_paused = true)]
 async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     if ran_in_a_child() {
@@ -108,7 +108,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
         answer
     };
 
-    // Health is kept, without details, unless somebody asks for more.
+    // The report is cached, and has details only on request.
     let health = ask("health_check", json!({})).await;
     assert_eq!(health["status"], "healthy");
     assert_eq!(
@@ -119,7 +119,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     let health = ask("health_check", json!({ "include_details": true })).await;
     assert_eq!(health["checks"][0]["message"], "asked 1 times");
     assert_eq!(health["checks"][0]["details"], json!({ "items": 7, "api_key": "***" }));
-    // Who forces it gets a new one, but for one that is a second old at most.
+    // `force` makes a new report unless the last one is at most a second old.
     for (wait, message) in [(0, "asked 1 times"), (999, "asked 1 times"), (1, "asked 2 times"), (0, "asked 2 times")] {
         tokio::time::sleep(Duration::from_millis(wait)).await;
         assert_eq!(ask("health_check", json!({ "force": true })).await["checks"][0]["message"], message);

@@ -48,7 +48,7 @@ async fn given_up() -> Result<(), Failure> {
     pending().await
 }
 
-/// What has been counted in a registry of its own while this ran.
+/// The series of a registry.
 struct Counted(BTreeMap<String, f64>);
 
 impl Counted {

@@ -97,7 +97,7 @@ impl Server {
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Server {}
 
-/// In a process of its own: another client would make this one of many, which have to be told apart.
+/// In a separate process: with another client, this would not be the only one, whose calls need no principal.
 #[tokio::test(start_paused = true)]
 async fn an_instrumented_server_tells_its_client_what_happened() {
     if ran_in_a_child() {
@@ -127,7 +127,7 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
         assert_eq!(meta(&other, ERROR)["retryable"], true, "{tool}: `fallback = cached` says that it reads");
     }
 
-    // A name of its own is where it is counted, and nowhere else.
+    // It is counted under the name of the attribute only.
     let counted = Registry::global().tool("shop.renamed").expect("counted");
     assert_eq!((counted.outcome(Outcome::Ok), counted.outcome(Outcome::Fallback)), (1, 2));
     assert_eq!((counted.in_flight, counted.outcome(Outcome::Error)), (0, 3), "what never came to the function too");

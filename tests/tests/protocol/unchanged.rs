@@ -33,7 +33,7 @@ macro_rules! server {
         $(#[$attribute])*
         #[tool_router(server_handler)]
         impl $server {
-            /// The caller's mistake, with data of its own.
+            /// The caller's mistake, with data.
             #[tool]
             async fn invalid(&self) -> Result<CallToolResult, ErrorData> {
                 Err(ErrorData::invalid_params("id must be above 0", Some(json!({ "field": "id" }))))
@@ -51,7 +51,7 @@ macro_rules! server {
                 Err("seven".parse::<u32>().map_err(|e| ErrorData::internal_error(e.to_string(), None)).expect_err("no"))
             }
 
-            /// A code of its own, and data that has no members.
+            /// A code that rmcp does not know, and data without members.
             #[tool]
             async fn own_code(&self) -> Result<String, ErrorData> {
                 Err(ErrorData::new(ErrorCode(-33_050), "\u{202e}odd\n  text", Some(json!(["a", 1]))))
@@ -93,7 +93,7 @@ macro_rules! server {
                 CallToolResult::structured(json!({ "id": 7 }))
             }
 
-            /// A good answer with `_meta` of its own.
+            /// A good answer with `_meta`.
             #[tool]
             async fn own_meta(&self) -> CallToolResult {
                 let mut meta = MetaObject::new();

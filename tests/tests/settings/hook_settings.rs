@@ -1,4 +1,4 @@
-//! A timeout that the hook enforces, changed at start. In a process of its own, because settings hold for a process.
+//! A timeout that the hook enforces, changed at start. In a separate process, because settings hold for a process.
 
 use std::time::Duration;
 

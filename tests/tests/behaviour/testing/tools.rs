@@ -120,7 +120,7 @@ fn errors_of_rmcps_own_keep_the_kind_and_a_tool_without_errors_says_it_failed() 
     });
 }
 
-/// Twice, as the tests of a server do: each lab is to its clients a process of its own.
+/// Twice, as the tests of a server do: each lab counts its own clients.
 #[test]
 fn the_client_of_each_lab_is_served_its_own_last_good_answer() {
     for _ in 0..2 {

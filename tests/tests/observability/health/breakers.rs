@@ -25,7 +25,7 @@ async fn an_open_breaker_is_a_warning() {
     assert_eq!((report.status, report.breakers[0].status), (HealthStatus::Degraded, HealthStatus::Unhealthy));
     assert_eq!(report.breakers[0].retry_after, Some(60 * SECOND));
 
-    // Nobody asks for it any more: the next call would probe.
+    // Its open period is over: the next call would probe.
     sleep(60 * SECOND).await;
     let report = health.report_now().await;
     assert_eq!(of(&report, "breakers"), (CheckStatus::Pass, "no breaker is open".into()));

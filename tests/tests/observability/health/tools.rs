@@ -50,7 +50,7 @@ async fn call(client: &Client, tool: &'static str, what: &str) {
     in_process::call(client, tool, &json!({ "what": what })).await;
 }
 
-/// In a process of its own: the rate is that of all calls of a process.
+/// In a separate process: the rate is that of all calls of a process.
 #[tokio::test(start_paused = true)]
 async fn tools_are_as_healthy_as_their_last_calls_and_the_rate_of_errors_is_that_of_all() {
     if ran_in_a_child() {
@@ -169,7 +169,7 @@ async fn the_rate_is_that_of_the_last_five_minutes_and_of_longer_where_nobody_lo
         sleep(30 * SECOND).await;
     }
     assert_eq!(rate().await, (CheckStatus::Pass, "0 calls in the last 5m, too few to say anything".into()));
-    // Everything fails while nobody looks.
+    // Everything fails between two reports.
     fail(&registry, 40).await;
     sleep(600 * SECOND).await;
     assert_eq!(rate().await, (CheckStatus::Fail, "40 of 40 calls failed in the last 10m".into()));

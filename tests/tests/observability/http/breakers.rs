@@ -1,4 +1,4 @@
-//! The route that tells where each breaker stands, and how it came there.
+//! The route that shows the state of each breaker and its transitions.
 
 use std::sync::Arc;
 use std::time::Duration;

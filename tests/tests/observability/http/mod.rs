@@ -1,5 +1,5 @@
-//! The routers for axum, over real HTTP: what each route says of each state, that the metrics are what the
-//! clients saw, and that nothing private leaves.
+//! The routers for axum over real HTTP: the answer of each route in each state, metrics that agree with the clients, and
+//! no private text in any answer.
 
 mod breakers;
 mod routes;

@@ -1,4 +1,4 @@
-//! A server that clients have called: what operators are told is what the clients saw.
+//! A server that clients have called: operators read what the clients saw.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -38,7 +38,7 @@ struct Shop;
 #[resilient(breaker(name = "http_shop", failures = 50))]
 #[tool_router(server_handler)]
 impl Shop {
-    /// Does what it is told.
+    /// Ends as its argument says.
     #[tool]
     async fn http_ask(&self, Parameters(Ask { what }): Parameters<Ask>) -> Result<String, ShopError> {
         match what.as_str() {
@@ -159,7 +159,7 @@ async fn what_is_told_is_what_the_clients_saw_and_nothing_that_is_not_theirs() {
     let (_, none) = json_of(&admin, "/errors?tool=unknown").await;
     assert_eq!(none, json!({ "errors": [], "groups": [] }));
 
-    // Whose calls they were is known to the server, and told to nobody.
+    // The server knows the principal of the calls, and shows it in no answer.
     let recent = Registry::global().recent_errors();
     let principal =
         recent.iter().find(|error| &*error.tool == "http_critical").and_then(|error| error.principal.clone());

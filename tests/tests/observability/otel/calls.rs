@@ -40,7 +40,7 @@ impl ServerHandler for Around {
     }
 }
 
-/// A handler of its own, whose router belongs to the value, with a tool that is disabled.
+/// A server whose handler uses the router in the value, with a tool that is disabled.
 #[derive(Debug, Clone)]
 struct Own {
     router: ToolRouter<Self>,

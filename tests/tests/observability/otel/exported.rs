@@ -68,7 +68,7 @@ async fn a_collector_has_the_spans_and_metrics_when_the_process_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_collector_the_process_still_ends_promptly() {
-    // One that nobody listens at, and one that takes everything and never answers.
+    // A closed port, and a listener that never answers.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let kept: Arc<Mutex<Vec<std::net::TcpStream>>> = Arc::default();

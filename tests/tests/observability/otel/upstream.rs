@@ -21,7 +21,7 @@ async fn the_upstream_hears_of_the_span_that_asks_it() {
         let answer = client.call_tool(asked).await.expect("an answer");
         let span = spans.last();
         let received = upstream.received().pop().expect("a request");
-        // A guarded function within the call has a span of its own below the tool's.
+        // A guarded function that the tool calls has a span below the tool's.
         let all = spans.exporter.get_finished_spans().expect("spans");
         let asks = all.iter().find(|span| span.name == "pass_on").unwrap_or(&span);
         assert!(asks == &span || asks.parent_span_id == span.span_context.span_id(), "{tool}");
