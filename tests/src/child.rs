@@ -1,4 +1,4 @@
-//! A server as a child process, with every byte that it writes kept.
+//! A server as a child process, whose whole output is recorded.
 
 use std::io;
 use std::pin::Pin;
@@ -15,13 +15,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufRead
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
-/// How long a child may take for anything at all before a test gives up.
+/// The longest time that a test waits for a child process.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Bytes that are added to while somebody else looks at them.
-pub type Kept = Arc<Mutex<Vec<u8>>>;
+/// Recorded bytes, which grow while a test reads them.
+pub type Recorded = Arc<Mutex<Vec<u8>>>;
 
-/// A child process: what it logs is kept.
+/// A child process whose log is recorded.
 pub struct Process {
     child: Child,
     log: watch::Receiver<Vec<String>>,
@@ -36,7 +36,7 @@ impl Process {
         Self::start_with(executable, arguments, &[])
     }
 
-    /// The same with these variables.
+    /// Starts the executable with these arguments and environment variables.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -65,7 +65,7 @@ impl Process {
             while let Ok(Some(line)) = read.next_line().await {
                 lines.send_modify(|lines| lines.push(line));
             }
-            // A log that has ended can still be looked at.
+            // A test may read the log after its end.
             lines.closed().await;
         });
         Ok((Self { child, log }, stdin, stdout))
@@ -77,10 +77,10 @@ impl Process {
         self.log.borrow().clone()
     }
 
-    /// Waits for a log line that fits, and returns it.
+    /// Waits for a matching log line, and returns it.
     ///
     /// # Errors
-    /// If none comes in time.
+    /// If there is none in time.
     pub async fn wait_for_log(&self, fits: impl Fn(&str) -> bool) -> io::Result<String> {
         let mut log = self.log.clone();
         let found = log.wait_for(|lines| lines.iter().any(|line| fits(line)));
@@ -91,24 +91,24 @@ impl Process {
         lines.into_iter().find(|line| fits(line)).ok_or_else(|| io::Error::other("the line is gone"))
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to exit.
     ///
     /// # Errors
-    /// If it does not end in time.
+    /// If it does not exit in time.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.map_err(io::Error::other)?
     }
 }
 
-/// A server with a real MCP client at its other end.
+/// A server process with a client of rmcp.
 pub struct Server {
     client: RunningService<RoleClient, ()>,
     process: Process,
-    stdout: Kept,
+    stdout: Recorded,
 }
 
 impl Server {
-    /// Starts the executable and greets it as a client does.
+    /// Starts the executable and initializes a session.
     ///
     /// # Errors
     /// If it cannot be started or does not speak the protocol.
@@ -116,7 +116,7 @@ impl Server {
         Self::start_with(executable, arguments, &[]).await
     }
 
-    /// The same with these variables.
+    /// Starts the executable with these arguments and environment variables.
     ///
     /// # Errors
     /// If it cannot be started or does not speak the protocol.
@@ -142,7 +142,7 @@ impl Server {
     /// Calls a tool.
     ///
     /// # Errors
-    /// Whatever the client says, or that there was no answer.
+    /// The error of the client, or a timeout.
     pub async fn call(&self, tool: &'static str, arguments: Value) -> Result<CallToolResult, ServiceError> {
         let mut request = CallToolRequestParams::new(tool);
         if let Value::Object(arguments) = arguments {
@@ -153,10 +153,10 @@ impl Server {
             .map_err(|_| ServiceError::Timeout { timeout: PATIENCE })?
     }
 
-    /// Hangs up and waits for the server to end.
+    /// Closes the transport and waits for the server to exit.
     ///
     /// # Errors
-    /// If it does not end in time.
+    /// If it does not exit in time.
     pub async fn hang_up(self) -> io::Result<Process> {
         let Self { client, mut process, .. } = self;
         client.cancel().await.map_err(io::Error::other)?;
@@ -172,7 +172,7 @@ impl Server {
     }
 }
 
-/// A server with nobody at its other end but the test, for what no client would send.
+/// A server process to which a test sends raw lines, such as no client sends.
 pub struct Raw {
     process: Process,
     stdin: ChildStdin,
@@ -180,7 +180,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Starts the executable and does the protocol's greeting by hand.
+    /// Starts the executable and sends the lines that initialize a session.
     ///
     /// # Errors
     /// If it cannot be started or does not answer.
@@ -199,7 +199,7 @@ impl Raw {
     /// Sends one line.
     ///
     /// # Errors
-    /// If the server is gone.
+    /// If the server has exited.
     pub async fn send(&mut self, line: &str) -> io::Result<()> {
         self.stdin.write_all(line.as_bytes()).await?;
         self.stdin.write_all(b"\n").await?;
@@ -209,17 +209,17 @@ impl Raw {
     /// Receives one message.
     ///
     /// # Errors
-    /// If none comes in time, or if it is no JSON.
+    /// If there is none in time, or if it is not JSON.
     pub async fn receive(&mut self) -> io::Result<Value> {
         let mut line = String::new();
         tokio::time::timeout(PATIENCE, self.stdout.read_line(&mut line)).await.map_err(io::Error::other)??;
         serde_json::from_str(&line).map_err(|error| io::Error::other(format!("{error}: {line:?}")))
     }
 
-    /// Hangs up, waits for the server to end, and returns what it wrote meanwhile.
+    /// Closes the transport, waits for the server to exit, and returns the rest of its output.
     ///
     /// # Errors
-    /// If it does not end.
+    /// If it does not exit.
     pub async fn hang_up(mut self) -> io::Result<(ExitStatus, String)> {
         drop(self.stdin);
         let mut rest = String::new();
@@ -228,16 +228,16 @@ impl Raw {
     }
 }
 
-/// Passes on what it reads, and keeps a copy.
+/// Forwards what it reads, and records a copy.
 pub struct Tee<R> {
     inner: R,
-    seen: Kept,
+    seen: Recorded,
 }
 
 impl<R> Tee<R> {
-    /// A reader, and what has been read from it so far.
-    pub fn new(inner: R) -> (Self, Kept) {
-        let seen = Kept::default();
+    /// Returns the reader, and what has been read from it so far.
+    pub fn new(inner: R) -> (Self, Recorded) {
+        let seen = Recorded::default();
         (Self { inner, seen: Arc::clone(&seen) }, seen)
     }
 }

@@ -1,4 +1,4 @@
-//! A server whose tools go wrong in every way that a tool can.
+//! A server whose tools fail in every way that a tool can.
 
 #![allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
 
@@ -13,7 +13,7 @@ use rmcp::{ErrorData, ServiceExt, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A text that no client may ever read.
+/// A text that no client may read.
 pub const PRIVATE: &str = "private-7d1c-must-never-be-seen";
 
 /// The errors of the server.
@@ -45,7 +45,7 @@ pub enum Fault {
     Resilience(#[from] ResilienceError),
 }
 
-/// A text that cannot be said, unless it is empty.
+/// The text of an error whose `Display` panics, unless it is empty.
 ///
 /// # Panics
 /// With the text.
@@ -55,7 +55,7 @@ pub fn panics(text: &str) -> String {
     String::new()
 }
 
-/// A number, to ask for a thing.
+/// The arguments of a call for a thing.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Thing {
@@ -63,7 +63,7 @@ pub struct Thing {
     pub id: u64,
 }
 
-/// Arguments whose very reading panics.
+/// Arguments whose deserialization panics.
 #[derive(Debug, Clone, JsonSchema)]
 pub struct Explosive {
     /// Anything.
@@ -120,20 +120,20 @@ impl Faults {
         panic!("a body with {PRIVATE}")
     }
 
-    /// Panics while its arguments are read.
+    /// Panics while its arguments are deserialized.
     #[tool]
     async fn panic_in_arguments(&self, Parameters(explosive): Parameters<Explosive>) -> Result<String, Fault> {
         Ok(explosive.text)
     }
 
-    /// Panics while it is dropped because its time is over.
+    /// Panics while it is dropped at its timeout.
     #[tool]
     async fn panic_in_drop(&self) -> Result<String, Fault> {
         let _bomb = PanicsWhenDropped;
         std::future::pending().await
     }
 
-    /// Panics when it is asked what its error says.
+    /// Returns an error whose `Display` panics.
     #[tool]
     async fn panic_in_display(&self) -> Result<String, Fault> {
         Err(Fault::Unspeakable(PRIVATE.into()))
@@ -185,7 +185,7 @@ impl Faults {
         Err(ErrorData::invalid_request("not today", None))
     }
 
-    /// Says itself that it failed.
+    /// Returns a result that says that it failed.
     #[tool]
     async fn own_error(&self) -> CallToolResult {
         CallToolResult::error(vec![ContentBlock::text("the tool's own words")])
@@ -197,7 +197,7 @@ impl Faults {
         std::future::pending().await
     }
 
-    /// Logs from within, so that the log line can be found by the correlation id.
+    /// Logs a line that has the correlation id of the call.
     #[tool]
     async fn log(&self) -> Result<String, Fault> {
         tracing::info!(api_key = "hunter2", "hello from the tool");
@@ -205,13 +205,13 @@ impl Faults {
     }
 }
 
-/// What an HTTP client needs before the first one is made, as this workspace builds them.
+/// Installs the TLS provider that the HTTP clients of this workspace need.
 pub fn provide_tls() {
-    // Another test may have been here.
+    // Another test may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The same beside hundreds of tools, whose series are there without a call.
+/// Serves it beside hundreds of tools, whose series exist without a call.
 #[must_use]
 pub fn serve_many_stdio() -> ExitCode {
     let mut many = ToolRouter::<Faults>::new();
@@ -231,7 +231,7 @@ pub fn serve_stdio() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let ended = runtime.block_on(async {
-        // Within the runtime, where what blocks is harder to do, and twice, which is as good as once.
+        // In the runtime, where nothing may block. The second call has no effect.
         let _logging = resilient_runtime::init();
         let _same = resilient_runtime::init();
         let running = Faults.serve(rmcp::transport::io::stdio()).await?;

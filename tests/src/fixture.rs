@@ -1,4 +1,4 @@
-//! Small crates outside of the workspace, built by a cargo of their own.
+//! Small crates outside of the workspace that a test builds with cargo.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,27 +6,27 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// A workspace of crates that depend on the runtime, in a folder of its own.
+/// A folder with a workspace of crates that depend on the runtime.
 #[derive(Debug)]
 pub struct Fixture {
     folder: PathBuf,
 }
 
-/// What the compiler said.
+/// An error of the compiler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// The message.
     pub message: String,
-    /// The text that it points at.
+    /// The source text of its span.
     pub at: String,
 }
 
 impl Fixture {
-    /// A workspace with these crates, each with its `src/main.rs`. No other fixture may have crates
-    /// of these names: what is built is kept in one place.
+    /// A workspace with these crates, each with its `src/main.rs`. The names must be unique among all fixtures, which share
+    /// one target folder.
     ///
     /// # Panics
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn new(name: &str, crates: &[(&str, &str)]) -> Self {
         let fixture = Self::empty(target().join("fixtures").join(name));
@@ -47,15 +47,15 @@ impl Fixture {
         fixture
     }
 
-    /// An empty folder, but for the lock file of the workspace.
+    /// A folder that only has the lock file of the workspace.
     ///
     /// # Panics
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     #[must_use]
     pub fn empty(folder: PathBuf) -> Self {
         let _ = fs::remove_dir_all(&folder);
         let fixture = Self { folder };
-        // The versions that the workspace was tested with, which are there already.
+        // The versions that the workspace uses have been downloaded.
         let lock = fs::read_to_string(repository().join("Cargo.lock")).expect("a lock file");
         fixture.write("Cargo.lock", &lock);
         fixture
@@ -64,26 +64,26 @@ impl Fixture {
     /// Writes a file of the fixture.
     ///
     /// # Panics
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
 
-    /// Runs cargo in the fixture, without the net.
+    /// Runs cargo in the fixture, without network.
     ///
     /// # Panics
-    /// Where cargo cannot be run.
+    /// If cargo cannot be run.
     #[must_use]
     pub fn cargo(&self, arguments: &[&str]) -> Output {
         self.cargo_with(arguments, Stdio::null())
     }
 
-    /// The same with something to read.
+    /// Runs cargo in the fixture, without network and with this stdin.
     ///
     /// # Panics
-    /// Where cargo cannot be run.
+    /// If cargo cannot be run.
     #[must_use]
     pub fn cargo_with(&self, arguments: &[&str], input: Stdio) -> Output {
         Command::new(env!("CARGO"))
@@ -97,13 +97,13 @@ impl Fixture {
             .expect("cargo runs")
     }
 
-    /// Where a file of the fixture is.
+    /// The path of a file of the fixture.
     #[must_use]
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)
     }
 
-    /// Removes the fixture, but not what was built.
+    /// Removes the fixture. The target folder stays.
     pub fn remove(self) {
         let _ = fs::remove_dir_all(self.folder);
     }
@@ -114,10 +114,10 @@ impl Fixture {
         built().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// Checks everything, and says what the compiler told and which crates it had to look at.
+    /// Checks all crates, and returns the errors and the names of the crates that were compiled.
     ///
     /// # Panics
-    /// Where cargo itself fails.
+    /// If cargo itself fails.
     #[must_use]
     pub fn check(&self) -> (Vec<Told>, Vec<String>) {
         let output = self.cargo(&["check", "--workspace", "--keep-going", "--message-format=json"]);
@@ -126,7 +126,7 @@ impl Fixture {
         let finished = messages.iter().any(|message| message["reason"] == "build-finished");
         assert!(finished, "{}", String::from_utf8_lossy(&output.stderr));
         let errors = messages.iter().filter(|message| {
-            // The last one only says that there were others.
+            // The last error of a crate, without a span, only counts the others.
             message["message"]["level"] == "error" && !message["message"]["spans"].as_array().is_none_or(Vec::is_empty)
         });
         let told = errors.map(|error| Told::read(&error["message"])).collect();
@@ -138,10 +138,10 @@ impl Fixture {
         (told, built)
     }
 
-    /// A file of the fixture's documentation.
+    /// A page of the fixture's documentation.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If there is none.
     #[must_use]
     pub fn documentation(&self, page: &str) -> String {
         let output = self.cargo(&["doc", "--no-deps", "--document-private-items"]);
@@ -169,7 +169,7 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of the workspace")
 }
 
-/// Where all fixtures are built, so that what they depend on is built once.
+/// The target folder of all fixtures, which share the dependencies.
 fn built() -> PathBuf {
     target().join("fixtures/target")
 }

@@ -1,20 +1,21 @@
-//! A server and its client in one process, so that a test can stop their clock.
+//! A server and its client in one process, so that a test can pause their clock.
 
 use std::borrow::Cow;
 
-use rmcp::model::{CallToolRequestParams, CallToolResult};
-use rmcp::service::{RoleClient, RunningService};
-use rmcp::{ServerHandler, ServiceExt};
-use serde_json::Value;
+use resilient_runtime::Principal;
+use rmcp::model::{CallToolRequestParams, CallToolResult, RequestMetaObject};
+use rmcp::service::{RequestContext, RoleClient, RunningService};
+use rmcp::{RoleServer, ServerHandler, ServiceExt};
+use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 
 /// The client of such a server.
 pub type Client = RunningService<RoleClient, ()>;
 
-/// Serves in a task of its own, and gives the client's end of the line.
+/// Serves in a spawned task, and returns the client's end of the transport.
 ///
 /// # Panics
-/// The task does where no client greets it.
+/// The task panics if no client initializes the session.
 #[must_use]
 pub fn serve<S: ServerHandler>(server: S) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -25,10 +26,10 @@ pub fn serve<S: ServerHandler>(server: S) -> DuplexStream {
     ours
 }
 
-/// Serves, and greets the server as its client.
+/// Serves, and initializes a session as its client.
 ///
 /// # Panics
-/// Where the server does not answer the greeting.
+/// If the server does not answer the initialization.
 pub async fn connect<S: ServerHandler>(server: S) -> Client {
     ().serve(serve(server)).await.expect("a server")
 }
@@ -39,22 +40,26 @@ pub fn request(tool: impl Into<Cow<'static, str>>, arguments: &Value) -> CallToo
     CallToolRequestParams::new(tool).with_arguments(arguments.as_object().cloned().unwrap_or_default())
 }
 
+/// The same call with these members of `_meta`.
+#[must_use]
+pub fn with_meta(mut request: CallToolRequestParams, members: &[(&str, &str)]) -> CallToolRequestParams {
+    let mut meta = RequestMetaObject::new();
+    meta.0.0.extend(members.iter().map(|(key, value)| ((*key).to_owned(), json!(value))));
+    request.meta = Some(meta);
+    request
+}
+
 /// Calls this tool.
 ///
 /// # Panics
-/// Where the answer is a protocol error.
+/// If the answer is a protocol error.
 pub async fn call(client: &Client, tool: &'static str, arguments: &Value) -> CallToolResult {
     client.call_tool(request(tool, arguments)).await.expect("an answer")
 }
 
-/// What `_meta` holds under this key; null if it holds nothing.
-#[must_use]
-pub fn meta(result: &CallToolResult, key: &str) -> Value {
-    result.meta.as_ref().and_then(|meta| meta.0.get(key)).cloned().unwrap_or_default()
-}
-
-/// What the model reads.
-#[must_use]
-pub fn text(result: &CallToolResult) -> String {
-    result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect::<Vec<_>>().join("\n")
+/// Takes the principal of a call from the member `user` of `_meta`, as a server does that authenticates its clients.
+pub fn authenticate(context: &mut RequestContext<RoleServer>) {
+    if let Some(user) = context.meta.0.0.get("user").and_then(Value::as_str).map(Principal::new) {
+        context.extensions.insert(user);
+    }
 }

@@ -1,10 +1,13 @@
-//! Servers under test, and what is needed to drive them as real child processes.
+//! Servers under test, and what the tests share.
 
+pub mod alone;
 pub mod child;
 pub mod failure;
 pub mod faults;
 pub mod fixture;
 pub mod in_process;
+pub mod logs;
 pub mod markdown;
 pub mod receiver;
 pub mod scrape;
+pub mod wire;

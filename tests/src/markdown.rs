@@ -1,15 +1,15 @@
-//! Markdown pages as far as tests look at them: sections, fenced blocks, and what stands between.
+//! The parts of Markdown pages that tests read: sections, fenced blocks, and the lines between them.
 
 use std::ops::Range;
 
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block<'a> {
-    /// What stands behind the opening fence: `rust,no_run`.
+    /// The info string of the opening fence: `rust,no_run`.
     pub info: &'a str,
     /// The number of the line that opens it, from 1.
     pub line: usize,
-    /// What it holds, with the newline of its last line.
+    /// The content, with the newline of its last line.
     pub text: &'a str,
 }
 
@@ -21,10 +21,10 @@ impl<'a> Block<'a> {
     }
 }
 
-/// All fenced blocks of a page, and the rest of it, line by line.
+/// All fenced blocks of a page, and its other lines with their numbers.
 ///
 /// # Panics
-/// Where a fence is left open.
+/// If a fence is not closed.
 #[must_use]
 pub fn parse(page: &str) -> (Vec<Block<'_>>, Vec<(usize, &str)>) {
     let mut blocks = Vec::new();
@@ -52,10 +52,10 @@ pub fn parse(page: &str) -> (Vec<Block<'_>>, Vec<(usize, &str)>) {
     (blocks, prose)
 }
 
-/// What stands under a heading, up to the next of the same level or above.
+/// The text under a heading, up to the next heading of the same level or above.
 ///
 /// # Panics
-/// Where there is no such heading.
+/// If there is no such heading.
 #[must_use]
 pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let level = heading.chars().take_while(|c| *c == '#').count();
@@ -73,7 +73,7 @@ pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     &page[start..end]
 }
 
-/// What stands between backticks in a line.
+/// The texts between backticks in a line.
 pub fn codes(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }

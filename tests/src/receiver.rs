@@ -1,4 +1,4 @@
-//! A tiny HTTP server on loopback that says yes to everything and keeps what it was sent.
+//! An HTTP server on loopback that answers every request with 200 and records it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,10 +9,10 @@ use tokio::sync::watch;
 
 use crate::child::PATIENCE;
 
-/// A request that came.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// The path that was asked for.
+    /// The path.
     pub path: String,
     /// The headers, their names in lower case.
     pub headers: Vec<(String, String)>,
@@ -27,7 +27,7 @@ impl Received {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the body holds this somewhere.
+    /// Whether the body contains these bytes.
     #[must_use]
     pub fn holds(&self, what: impl AsRef<[u8]>) -> bool {
         let what = what.as_ref();
@@ -46,7 +46,7 @@ impl Receiver {
     /// Starts it.
     ///
     /// # Errors
-    /// If there is no port to be had.
+    /// If there is no free port.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -68,16 +68,16 @@ impl Receiver {
         format!("http://{}", self.address)
     }
 
-    /// What has come so far.
+    /// The requests so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }
 
-    /// Waits for a request that fits.
+    /// Waits for a matching request.
     ///
     /// # Errors
-    /// If none comes in time.
+    /// If there is none in time.
     pub async fn wait_for(&self, fits: impl Fn(&Received) -> bool) -> io::Result<Received> {
         let mut received = self.received.clone();
         let found = received.wait_for(|all| all.iter().any(&fits));

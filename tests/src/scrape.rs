@@ -1,14 +1,14 @@
-//! What Prometheus makes of an exposition, by a parser that is not ours.
+//! What Prometheus reads of an exposition, by an independent parser.
 
 use std::collections::BTreeMap;
 
 use openmetrics_parser::OpenMetricsValue;
 use openmetrics_parser::openmetrics::parse_openmetrics;
 
-/// Every sample by the name and labels of its series, with what an independent parser made of it.
+/// The value of every sample, by the name and labels of its series.
 ///
 /// # Panics
-/// Where it is no exposition, or has one series twice.
+/// If the text is not an exposition, or has one series twice.
 #[must_use]
 pub fn scrape(text: &str) -> BTreeMap<String, f64> {
     let parsed = parse_openmetrics(text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));

@@ -1,14 +1,20 @@
-//! What an annotated function does, under paused time.
+//! What an annotated function does: the policies in paused time, random histories against a model, the limits of
+//! values, and the feature `testing`.
 
 #![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
 
 mod breaker;
+mod breaker_model;
 mod budget;
 mod bulkhead;
 mod cancellation;
+mod chaos;
 mod error;
+mod extremes;
 mod fallback;
 mod guard;
+#[cfg(target_os = "linux")]
+mod memory;
 mod nested;
 mod nested_chain;
 mod nested_slow;
@@ -19,6 +25,7 @@ mod permits;
 mod rate_limit;
 mod retry;
 mod statistics;
+mod testing;
 mod timeout;
 mod waiting;
 mod windows;

@@ -11,7 +11,8 @@ use resilient_runtime::{
     ResilienceError, Retry, Suppressed, resilient,
 };
 use resilient_tests::failure::Failure;
-use resilient_tests::in_process::{call, connect, meta, text};
+use resilient_tests::in_process::{call, connect};
+use resilient_tests::wire::{ERROR, meta, text};
 use rmcp::{tool, tool_router};
 use serde_json::json;
 use tokio::time::{advance, sleep};
@@ -349,7 +350,7 @@ async fn over_mcp_a_guarded_request_inside_a_guarded_tool_makes_as_many_requests
     shop.is_down.store(true, Ordering::Relaxed);
     let answer = call(&client, "show_nested", &json!({})).await;
     assert_eq!(shop.requests.load(Ordering::Relaxed), 3, "{}", text(&answer));
-    let error = meta(&answer, "io.crates.resilient-runtime/error");
+    let error = meta(&answer, ERROR);
     assert_eq!((&error["attempts"], &error["reason"]), (&json!(1), &json!("retried_inside")), "{error}");
     let breaker = Registry::global().breaker("nested-shop").expect("bound");
     assert_eq!((breaker.snapshot().failures, breaker.state()), (3, BreakerState::Closed));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Registry, ResilienceError, resilient};
 use resilient_tests::failure::Failure;
-use resilient_tests::in_process::{call, connect, meta, text};
+use resilient_tests::in_process::{call, connect};
+use resilient_tests::wire::{ERROR, meta, text};
 use rmcp::{tool, tool_router};
 use serde_json::json;
 use tokio::time::{Instant, advance, sleep};
@@ -196,7 +197,7 @@ async fn an_answer_says_that_the_breaker_has_opened_during_the_backoff_and_for_h
     };
     let arguments = json!({});
     let (answer, ()) = tokio::join!(call(&client, "fails_and_waits", &arguments), opens);
-    let error = meta(&answer, "io.crates.resilient-runtime/error");
+    let error = meta(&answer, ERROR);
     assert_eq!((&error["kind"], &error["reason"]), (&json!("unavailable"), &json!("circuit_open")), "{error}");
     assert_eq!(error["retry_after_ms"], json!(60_000), "{error}");
     assert!(text(&answer).contains("Do not retry before 1m."), "{}", text(&answer));

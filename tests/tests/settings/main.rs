@@ -1,6 +1,8 @@
 //! Settings at start: what holds, what is refused, and that a refusal tells everything.
 
 mod contradictions;
+mod hook_settings;
+mod project_file;
 mod refusals;
 mod switch;
 mod tuning;

@@ -62,6 +62,8 @@ fn main() {
     assert_eq!((r#dyn::r#async.code(), r#dyn::None.code()), ("ODD_ASYNC".into(), "ODD_NONE".into()));
     assert_eq!(r#dyn::Error.to_string(), "Error");
     assert!(
-        rmcp::ErrorData::from(beside_rmcp::Failure::from(ResilienceError::Panicked)).message.starts_with("INTERNAL")
+        rmcp::ErrorData::from(beside_rmcp::Failure::from(resilient_runtime::ResilienceError::Panicked))
+            .message
+            .starts_with("INTERNAL")
     );
 }

@@ -1,0 +1,6 @@
+//! What the macros make of code: the messages of the compiler, lints, and the methods of the derive.
+
+mod advice;
+mod lints;
+pub mod mcp_error;
+mod ui;

@@ -1,0 +1,13 @@
+//! What operators see: metrics, traces, logs, health, recent errors, and the tools and routes that show them.
+
+mod cardinality;
+mod health;
+mod http;
+mod listeners;
+mod log_args;
+mod logging;
+mod metrics;
+mod operator;
+mod otel;
+mod recent_errors;
+mod series;
