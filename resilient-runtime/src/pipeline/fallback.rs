@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::Special;
 use super::answer::{Fallible, Meaning};
 use super::body::barrier;
-use super::call::{Call, Verdict};
+use super::call::{AttemptResult, Call};
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
 use crate::error::{ResilienceError, ToolError, public_text};
@@ -322,35 +322,35 @@ impl Limit {
 /// Ends a call that has a chain: keeps what is good, tries the chain for what is not.
 pub(crate) async fn finish<R: Fallible>(
     mut call: Pin<&mut Call<'_>>,
-    verdict: Verdict,
+    result: AttemptResult,
     answer: R,
     chain: impl Step<R::Good, R::Error>,
 ) -> R {
-    let kind = verdict.falls_back();
+    let kind = result.falls_back();
     let error = match answer.open() {
         Ok(good) => {
             // What is made of an old answer is old.
-            if matches!(verdict, Verdict::Answered(Meaning::Good)) && !is_degraded(&call) {
+            if matches!(result, AttemptResult::Answered(Meaning::Good)) && !is_degraded(&call) {
                 barrier(|| chain.keep(&good));
             }
-            call.finish(&verdict);
+            call.finish(&result);
             return R::close(Ok(good));
         }
         Err(error) => error,
     };
-    if verdict.outcome() != Outcome::Cancelled {
+    if result.outcome() != Outcome::Cancelled {
         telemetry::call_failed(&call, &error);
     }
     let Some(kind) = kind else {
-        if let Verdict::Answered(Meaning::Failed(failed)) = &verdict
+        if let AttemptResult::Answered(Meaning::Failed(failed)) = &result
             && failed.0.kind == ErrorKind::NotFound
         {
             barrier(|| chain.forget());
         }
-        call.finish(&verdict);
+        call.finish(&result);
         return R::close(Err(error));
     };
-    call.as_mut().goes_on();
+    call.as_mut().continues();
     let mut chance = Chance::of(&call, kind, |error| error);
     let span = call.span().clone();
     let (mut chain, mut error) = (pin!(chain), Some(error));
@@ -360,22 +360,22 @@ pub(crate) async fn finish<R: Fallible>(
         (None, Some(error)) => Err(error),
         // No step keeps the error for itself.
         (None, None) => {
-            call.finish(&verdict);
+            call.finish(&result);
             return R::refused(ResilienceError::Panicked);
         }
     };
     if chance.cancelled {
-        call.end(Outcome::Cancelled);
+        call.end(Outcome::Cancelled, None);
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         call.statistics().fell_back(source);
         telemetry::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
         degrade(&call, Degraded { source, age, reason: kind.as_str() });
-        call.as_mut().finish_degraded(&verdict);
+        call.as_mut().finish_degraded(&result);
     } else {
-        if let Some(request) = call.hook() {
+        if let Some(request) = call.hook_request() {
             request.report().fallback_error = chance.public_error.take();
         }
-        call.finish(&verdict);
+        call.finish(&result);
     }
     R::close(served)
 }

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use super::Special;
 use super::answer::{Answer, Meaning};
 use super::body::{Attempts, Keeps};
-use super::call::{Call, Verdict};
+use super::call::{AttemptResult, Call};
 use crate::context;
 use crate::error::ResilienceError;
 use crate::statistics::Outcome;
@@ -47,45 +47,45 @@ where
 
 /// Runs a call to its answer.
 fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Keeps<R>>) -> Poll<R> {
-    call.as_mut().begin_call();
-    let verdict = ready!(call.as_mut().drive(cx, body.as_mut()));
-    let mut context = call.given();
+    call.as_mut().begin();
+    let result = ready!(call.as_mut().drive(cx, body.as_mut()));
+    let mut context = call.passed_context();
     let _context = context.is_some().then(|| context::enter(&mut context));
     let kept = body.kept();
     // Looked at where it is, as nearly every answer is kept there, and moved but once.
-    if let (Verdict::Answered(_), Some(kept)) = (&verdict, kept.as_ref()) {
-        finish(call.as_mut(), &verdict, kept);
+    if let (AttemptResult::Answered(_), Some(kept)) = (&result, kept.as_ref()) {
+        finish(call.as_mut(), &result, kept);
     }
-    let answer = answer(&call, kept, &verdict);
-    if !call.has_ended() {
-        finish(call, &verdict, &answer);
+    let answer = answer(&call, kept, &result);
+    if !call.is_done() {
+        finish(call, &result, &answer);
     }
     Poll::Ready(answer)
 }
 
 /// The answer of a call whose guarded part has ended. One that was kept although nobody wants it stays.
-pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, verdict: &Verdict) -> R {
+pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, result: &AttemptResult) -> R {
     let refused = |error: ResilienceError| {
         // An answer that is made here may say how the call went.
-        call.report(verdict.outcome());
+        call.report(result.outcome(), None);
         R::refused(error)
     };
-    match verdict {
-        Verdict::Refused(error) => refused(error.clone()),
-        // An answered verdict comes with an answer; without one there was a panic on the way.
-        Verdict::Answered(_) => kept.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
+    match result {
+        AttemptResult::Refused(error) => refused(error.clone()),
+        // An answered result comes with an answer; without one there was a panic on the way.
+        AttemptResult::Answered(_) => kept.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
     }
 }
 
 #[inline]
-fn finish<R: Answer>(call: Pin<&mut Call<'_>>, verdict: &Verdict, answer: &R) {
+fn finish<R: Answer>(call: Pin<&mut Call<'_>>, result: &AttemptResult, answer: &R) {
     // Nearly every call ends like this.
-    if matches!(verdict, Verdict::Answered(Meaning::Good)) {
-        return call.end(Outcome::Ok);
+    if matches!(result, AttemptResult::Answered(Meaning::Good)) {
+        return call.end(Outcome::Ok, None);
     }
     // That a client gave up is no error of anybody's; it has an event of its own.
-    if let Some(error) = answer.error().filter(|_| verdict.outcome() != Outcome::Cancelled) {
+    if let Some(error) = answer.error().filter(|_| result.outcome() != Outcome::Cancelled) {
         telemetry::call_failed(&call, error);
     }
-    call.finish(verdict);
+    call.finish(result);
 }

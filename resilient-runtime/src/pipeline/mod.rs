@@ -29,7 +29,6 @@ mod body;
 mod call;
 mod fallback;
 mod guarded;
-mod turn;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -128,11 +127,11 @@ async fn or<R: Fallible>(
     mut body: Pin<&mut impl Keeps<R>>,
     chain: impl Step<R::Good, R::Error>,
 ) -> R {
-    call.as_mut().begin_call();
-    let verdict = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
-    context::within(call.given(), async {
-        let answer = answer(&call, body.kept(), &verdict);
-        fallback::finish(call, verdict, answer, chain).await
+    call.as_mut().begin();
+    let result = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
+    context::within(call.passed_context(), async {
+        let answer = answer(&call, body.kept(), &result);
+        fallback::finish(call, result, answer, chain).await
     })
     .await
 }

@@ -1,132 +1,115 @@
-//! One call as a state machine: attempts, backoff, limits, cancellation. Not generic, so that an
-//! annotated function adds little code of its own.
+//! One call as a state machine: admission, attempts, backoff, limits and cancellation.
+//!
+//! ```text
+//! New → Admitting → Running → Finished → Done
+//!         │   ▲       │ ▲
+//!         │   └─ Backoff │
+//!         └─ AwaitingPermit, Queued
+//! ```
+//!
+//! The state owns what the call holds only in that state: the permit, the slot or the place in the queue. To leave the
+//! state gives them back. The machine is not generic, so that it is compiled once and not for each guarded function.
 
-mod ask;
-mod begin;
-mod claim;
-mod end;
+mod admit;
+mod attempt;
+mod finish;
 #[cfg(feature = "testing")]
 mod injected;
-mod inside;
-mod limits;
-mod settle;
-mod verdict;
+mod nested;
+mod permit;
+mod queue;
 
+use std::mem::{forget, replace};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use resilient_policy::{Fault, Policy};
+use resilient_policy::Policy;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
-pub(crate) use verdict::Verdict;
+pub(crate) use attempt::AttemptResult;
 
-use ask::lease;
-#[cfg(feature = "testing")]
-use injected::Injected;
-use inside::Seldom;
+use attempt::Attempt;
+use nested::{Caller, PermitWait};
+use permit::{BreakerWatch, CallBreaker};
+use queue::QueueTicket;
 
 use super::answer::Meaning;
 use super::body::{Body, barrier};
-use super::turn::{Got, Turn};
-use crate::breaker::{Breaker, Ticket, Took};
-use crate::bulkhead;
+use crate::bulkhead::Bulkhead;
 use crate::clock::{self, Moment};
-use crate::context::{self, CallContext, Held};
-use crate::error::{LimitKind, ResilienceError};
-use crate::registry::Binding;
+use crate::context::{self, CallContext};
+use crate::error::ResilienceError;
 use crate::site::{BindingRef, Entry, EntryDetails, Site};
-use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, Suppressed, ToolStatistics};
+use crate::statistics::{RecentErrors, Suppressed, ToolStatistics};
+use crate::telemetry;
 
-/// Where nobody tests there is no room for it.
-#[cfg(not(feature = "testing"))]
-type Injected = ();
-
-#[derive(Debug, Clone, Copy)]
 enum State {
-    /// It has not begun.
+    /// The call has not been polled.
     New,
-    /// About to ask for an attempt.
-    Asking,
-    /// Another call inside the same attempt has the breaker's permit at present.
-    Borrowing,
-    /// In line for a slot of the bulkhead.
-    Queueing,
-    /// The body runs.
-    Running,
-    /// Between two attempts.
-    Waiting,
+    /// The next attempt is due since then, and requests admission.
+    Admitting(Moment),
+    /// The attempt waits for a permit that its enclosing attempt has lent to another call.
+    AwaitingPermit(PermitWait),
+    /// The attempt waits in the queue of the bulkhead.
+    Queued(QueueTicket),
+    /// The attempt runs.
+    Running(Attempt),
+    /// The call waits for its next attempt.
+    Backoff(BreakerWatch),
+    /// There is no further attempt. `Some`: the last one ended then, and nothing that takes time has happened since.
+    /// A fallback may still answer.
+    Finished(Option<Moment>),
+    /// The call is counted, and holds nothing.
+    Done,
+}
+
+impl State {
+    /// Enters the next state. From a state that holds nothing it does so without the code that drops the others.
+    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions where the state is known")]
+    #[inline(always)]
+    fn advance(&mut self, next: Self) {
+        match self {
+            Self::New | Self::Admitting(_) | Self::Finished(_) | Self::Done => forget(replace(self, next)),
+            Self::AwaitingPermit(_) | Self::Queued(_) | Self::Running(_) | Self::Backoff(_) => *self = next,
+        }
+    }
 }
 
 pin_project! {
     /// A call from its start to its answer.
     pub struct Call<'a> {
         site: &'a Site,
-        // What it was given beside its arguments, until it begins.
+        // Its keys, and until it begins its context and arguments.
         details: Option<Box<EntryDetails>>,
         binding: BindingRef<'a>,
-        // The breaker of this call's key, where the policy has one.
-        keyed_breaker: Option<Arc<Breaker>>,
-        // What runs in this call finds this; while it runs, its caller's context is parked here.
+        breaker: Option<CallBreaker<'a>>,
+        bulkhead: Option<Arc<Bulkhead>>,
+        // The context of what runs in this call. While that runs, the caller's context is stored here.
         context: Option<CallContext>,
         span: Span,
-        // Whether its context is the request that it was given, which is nowhere the current one.
-        is_given: bool,
-        // Whether the hook wants to hear how it went, and counts it.
-        reports: bool,
-        // Whether there is an attempt of another call around it.
-        is_inside: bool,
-        // Whether it is a tool's function that another call calls: part of that operation.
-        is_part: bool,
+        caller: Caller,
         started: Moment,
         deadline: Moment,
-        // Whether somebody else's deadline is earlier than this call's own timeout.
-        deadline_is_inherited: bool,
-        attempt: u32,
-        attempt_started: Moment,
-        // Whether an attempt runs that has not been counted.
-        is_running: bool,
-        // Whether the body has not heard of that attempt yet.
-        begins: bool,
-        // What is injected into it.
-        injected: Injected,
-        ticket: Option<Ticket>,
-        // State of the few calls that wait for their breaker, or that another guarded call makes.
-        seldom: Seldom,
-        // What it has of its bulkhead, where there is one.
-        turn: Option<Turn>,
-        // Of whom the rate limit is asked, where the policy has a key.
-        rate_limit_key: Option<u128>,
-        // When the running attempt becomes slow, where the breaker wants to know; gone once told.
-        slow_at: Option<Moment>,
-        // What the breaker said when it was told.
-        slow: Option<Took>,
+        // The number of attempts that have begun.
+        attempts: u32,
+        // The result of the last attempt, if there is a retry.
+        last: Option<AttemptResult>,
         state: State,
-        // How the last attempt ended.
-        last: Option<Verdict>,
-        // When its last attempt ended, where it has done nothing since that takes time.
-        ended: Option<Moment>,
-        outcome: Option<Outcome>,
-        // Whose fault it is that it fails, once that is known.
-        fault: Option<Fault>,
-        // Whether the running attempt's timer fired much too late, so that the body is polled once more.
-        is_late: bool,
-        // Whether the running attempt was cut off for a reason that says nothing about the dependency.
-        is_excused: bool,
+        // Limits the present state.
         #[pin]
         timer: Option<Sleep>,
         #[pin]
         cancelled: Option<WaitForCancellationFutureOwned>,
-        watches_cancellation: bool,
     }
 
     impl PinnedDrop for Call<'_> {
         fn drop(this: Pin<&mut Self>) {
-            if this.outcome.is_none() && !matches!(this.state, State::New) {
+            if !matches!(this.state, State::New | State::Done) {
                 this.dropped();
             }
         }
@@ -134,8 +117,8 @@ pin_project! {
 }
 
 impl<'a> Call<'a> {
-    /// A call that has not begun. Pinned in the very expression, it is made where it stays; a move of what was
-    /// just written takes longer than all of this.
+    /// A call that has not begun. Pin it in the same expression, so that it is written where it stays: moving what was
+    /// just written stalls the processor.
     #[inline]
     #[must_use]
     pub fn new(entry: Entry<'a>) -> Self {
@@ -143,43 +126,84 @@ impl<'a> Call<'a> {
             site: entry.site,
             binding: entry.site.bind(),
             details: entry.details,
-            keyed_breaker: None,
+            breaker: None,
+            bulkhead: None,
             context: None,
             span: Span::none(),
-            is_given: false,
-            reports: false,
-            is_inside: false,
-            is_part: false,
+            caller: Caller::NONE,
             started: Moment::FIRST,
             deadline: Moment::FIRST,
-            deadline_is_inherited: false,
-            attempt: 0,
-            attempt_started: Moment::FIRST,
-            is_running: false,
-            begins: false,
-            injected: Injected::default(),
-            ticket: None,
-            seldom: Seldom::default(),
-            turn: None,
-            rate_limit_key: None,
-            slow_at: None,
-            slow: None,
-            state: State::New,
+            attempts: 0,
             last: None,
-            ended: None,
-            outcome: None,
-            fault: None,
-            is_late: false,
-            is_excused: false,
+            state: State::New,
             timer: None,
             cancelled: None,
-            watches_cancellation: false,
         }
     }
 
-    /// Runs the guarded part: attempts with backoff between them, within the deadline.
-    pub(crate) fn drive(self: Pin<&mut Self>, cx: &mut Context<'_>, body: Pin<&mut dyn Body>) -> Poll<Verdict> {
-        // Nobody listens to the spans of most calls.
+    /// Begins the call at its first poll: its context, deadline, breaker and bulkhead.
+    pub(crate) fn begin(mut self: Pin<&mut Self>) {
+        let this = self.as_mut().project();
+        if !matches!(this.state, State::New) {
+            return;
+        }
+        let (keys, request, arguments) = match this.details.as_deref_mut() {
+            None => (None, None, None),
+            Some(details) => (details.keys.as_ref(), details.request.take(), details.arguments.take()),
+        };
+        let started = Moment::now();
+        let mut deadline = started.after(this.binding.timeout);
+        if request.is_some() || context::is_inside_a_call() {
+            let passes_context = request.is_some();
+            let caller = request.or_else(CallContext::current);
+            let context = caller.map_or_else(CallContext::root, CallContext::inside);
+            *this.caller = Caller { passes_context, ..Caller::of(&context, this.site, this.binding) };
+            deadline = deadline.min(this.caller.deadline);
+            *this.context = Some(context);
+        } else {
+            *this.context = Some(CallContext::root());
+        }
+        (*this.started, *this.deadline) = (started, deadline);
+        *this.breaker = match keys.and_then(|keys| keys.breaker).and_then(|key| this.binding.keyed_breaker(key)) {
+            Some(keyed) => Some(CallBreaker::keyed(keyed)),
+            None => CallBreaker::of(this.binding),
+        };
+        if this.binding.is_limited
+            && let Some(bulkheads) = &this.binding.seldom.bulkheads
+        {
+            *this.bulkhead = Some(bulkheads.get(keys.and_then(|keys| keys.bulkhead)));
+        }
+        // From now on it is counted as started, and its end is counted however it ends.
+        this.state.advance(State::Admitting(started));
+        if !this.caller.is_hook {
+            this.binding.statistics.call_started();
+        }
+        if telemetry::is_listened_to() {
+            self.log_start(arguments.as_deref());
+        }
+    }
+
+    /// Begins the span, and logs the start of the call.
+    #[cold]
+    fn log_start(self: Pin<&mut Self>, arguments: Option<&str>) {
+        let this = self.project();
+        let Some(context) = this.context else { return };
+        let is_hook = this.caller.is_hook;
+        let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
+        if !is_hook {
+            *this.span = telemetry::call_span(this.site.name(), context);
+        }
+        if let Some(arguments) = arguments {
+            hook_span.as_ref().unwrap_or(this.span).record("arguments", arguments);
+        }
+        if !is_hook {
+            telemetry::call_started(this.span, this.site.name(), Some(context));
+        }
+    }
+
+    /// Runs the attempts, with backoff between them, within the deadline.
+    pub(crate) fn drive(self: Pin<&mut Self>, cx: &mut Context<'_>, body: Pin<&mut dyn Body>) -> Poll<AttemptResult> {
+        // The span is disabled in most calls.
         let span = (!self.span.is_disabled()).then(|| self.span.clone());
         let _entered = span.as_ref().map(Span::enter);
         self.step(cx, body)
@@ -187,125 +211,101 @@ impl<'a> Call<'a> {
 
     #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
     #[inline(always)]
-    fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<Verdict> {
+    fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<AttemptResult> {
         loop {
-            match self.state {
-                State::Asking if self.attempt == 0 && self.is_cancelled() => {
-                    return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
-                }
-                State::New | State::Asking | State::Borrowing | State::Queueing => {
-                    let got = match self.state {
-                        State::Borrowing => ready!(self.as_mut().poll_permit(cx)),
-                        State::Queueing => ready!(self.as_mut().poll_queue(cx)),
-                        _ => self.as_mut().ask(),
-                    };
-                    match got {
-                        Ok(Got::Slot) => self.as_mut().begin(),
-                        Ok(Got::Place) => self.as_mut().wait_in(State::Queueing),
-                        Ok(Got::Taken) => self.as_mut().wait_in(State::Borrowing),
-                        Ok(Got::Nothing) => {
-                            return Poll::Ready(self.reject(LimitKind::Bulkhead, bulkhead::overloaded()));
-                        }
-                        Err(verdict) => return Poll::Ready(verdict),
+            let this = self.as_mut().project();
+            let admitted = match this.state {
+                State::Admitting(since) => {
+                    let since = *since;
+                    if self.attempts == 0 && self.is_cancelled() {
+                        return Poll::Ready(self.cancelled());
                     }
+                    self.as_mut().admit(since)
                 }
-                State::Running => {
+                State::AwaitingPermit(_) => ready!(self.as_mut().poll_permit(cx)),
+                State::Queued(_) => ready!(self.as_mut().poll_queue(cx)),
+                State::Running(attempt) => {
                     let polled = {
-                        let this = self.as_mut().project();
-                        let begins = std::mem::take(this.begins).then(|| *this.attempt > this.binding.retries);
+                        let begins = std::mem::take(&mut attempt.is_new).then(|| *this.attempts > this.binding.retries);
                         let _context = context::enter(this.context);
                         #[cfg(not(feature = "testing"))]
                         let polled = barrier(|| body.as_mut().poll(cx, begins));
                         #[cfg(feature = "testing")]
-                        let polled = barrier(|| this.injected.poll(this.site, body.as_mut(), cx, begins));
+                        let polled = barrier(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins));
                         polled.unwrap_or_else(|| {
                             barrier(|| body.as_mut().abandon());
                             Poll::Ready(None)
                         })
                     };
-                    let ended = match polled {
+                    let result = match polled {
                         Poll::Ready(Some(Meaning::Good)) => {
                             self.succeeded();
-                            return Poll::Ready(Verdict::Answered(Meaning::Good));
+                            return Poll::Ready(AttemptResult::Answered(Meaning::Good));
                         }
-                        Poll::Ready(Some(meaning)) => Verdict::Answered(meaning),
-                        Poll::Ready(None) => Verdict::Refused(ResilienceError::Panicked),
+                        Poll::Ready(Some(meaning)) => AttemptResult::Answered(meaning),
+                        Poll::Ready(None) => AttemptResult::Refused(ResilienceError::Panicked),
                         Poll::Pending => {
-                            let ended = ready!(self.as_mut().poll_limits(cx));
+                            let result = ready!(self.as_mut().poll_limits(cx));
                             let _context = context::enter(self.as_mut().project().context);
                             barrier(|| body.as_mut().abandon());
-                            ended
+                            result
                         }
                     };
-                    if let Some(verdict) = self.as_mut().settle(ended) {
-                        return Poll::Ready(verdict);
-                    }
+                    self.as_mut().finish_attempt(result).map_or(Ok(None), Err)
                 }
-                State::Waiting => {
-                    if self.as_mut().poll_cancelled(cx).is_ready() {
-                        return Poll::Ready(Verdict::Refused(ResilienceError::Cancelled));
-                    }
-                    let mut this = self.as_mut().project();
-                    if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                        let until = Moment::of(timer.deadline());
-                        if clock::poll_timer(timer, cx).is_pending() {
-                            ready!(self.as_mut().poll_opened(cx, until));
-                            return Poll::Ready(self.opened_meanwhile());
-                        }
-                    }
-                    this.timer.set(None);
-                    this.seldom.watches_no_more();
-                    *this.attempt_started = Moment::now();
-                    *this.state = State::Asking;
-                    // A machine that stood still may have slept past the deadline.
-                    if *this.attempt_started >= *this.deadline
-                        && let Some(last) = this.last.take()
-                    {
-                        self.no_retry(Suppressed::Deadline.as_str(), None);
-                        return Poll::Ready(last);
-                    }
+                State::Backoff(_) => ready!(self.as_mut().poll_backoff(cx)).map(|()| None),
+                State::New | State::Finished(_) | State::Done => {
+                    return Poll::Ready(AttemptResult::Refused(ResilienceError::Panicked));
                 }
+            };
+            match admitted {
+                Ok(Some(admission)) => self.as_mut().begin_attempt(admission),
+                Ok(None) => {}
+                Err(result) => return Poll::Ready(result),
             }
         }
     }
 
-    /// Begins the attempt that everybody has let through.
-    fn begin(mut self: Pin<&mut Self>) {
-        *self.as_mut().project().attempt += 1;
-        self.binding.statistics.attempt_started();
-        // The kind of the error before it is what it is made for.
-        if let Some(after) = self.last.as_ref().and_then(Verdict::kind) {
-            self.binding.statistics.retried(after);
+    /// Waits for the end of the backoff.
+    fn poll_backoff(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AttemptResult>> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            return Poll::Ready(Err(self.cancelled()));
         }
-        *self.as_mut().project().is_running = true;
-        // Only what really asks the dependency earns retries of it.
-        if self.attempt == 1 && self.binding.earns_retries {
-            self.budget().deposit(self.attempt_started.seconds());
-        }
-        let this = self.project();
-        let policy = this.binding.policy();
-        let permit = breaker(this.keyed_breaker.as_ref(), this.binding).zip(*this.ticket);
-        if let Some(context) = this.context {
-            let own_end = this.binding.attempt_end(*this.attempt_started);
-            context.begin_attempt(*this.attempt, own_end.min(*this.deadline));
-            // A call has a turn at a bulkhead in each of its attempts or in none, and may have a probe's permit in some.
-            if this.turn.is_some() || *this.attempt > 1 || this.ticket.is_some_and(Ticket::is_probe) {
-                context.holds(Held::new(permit, this.turn.as_ref().and_then(Turn::held)));
-            }
-            if *this.is_inside {
-                this.seldom.runs(context.around());
+        let mut this = self.as_mut().project();
+        let State::Backoff(watch) = this.state else { return Poll::Ready(Ok(())) };
+        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+            let until = Moment::of(timer.deadline());
+            if clock::poll_timer(timer, cx).is_pending() {
+                ready!(watch.poll_opened(this.breaker.as_deref(), until, cx));
+                return Poll::Ready(Err(self.reject_by_opened_breaker()));
             }
         }
-        (*this.is_late, *this.is_excused) = (false, false);
-        if let Some((breaker, ticket)) = permit {
-            breaker.start_lease(ticket, || lease(policy));
-            if breaker.has_window() {
-                *this.slow_at = breaker.held().slow.map(|slow| this.attempt_started.after(slow));
-                *this.slow = None;
-            }
+        this.timer.set(None);
+        let now = Moment::now();
+        *this.state = State::Admitting(now);
+        // A suspended process may have slept past the deadline.
+        if now >= *this.deadline
+            && let Some(last) = this.last.take()
+        {
+            self.report_no_retry(Suppressed::Deadline.as_str(), None);
+            return Poll::Ready(Err(last));
         }
-        *this.begins = true;
-        *this.state = State::Running;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the client has cancelled the request.
+    fn is_cancelled(&self) -> bool {
+        self.context.as_ref().and_then(CallContext::request).is_some_and(|request| request.cancellation.is_cancelled())
+    }
+
+    /// Waits until the client cancels the request.
+    fn poll_cancelled(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(request) = this.context.as_ref().and_then(CallContext::request) else { return Poll::Pending };
+        if this.cancelled.is_none() {
+            this.cancelled.set(Some(request.cancellation.clone().cancelled_owned()));
+        }
+        this.cancelled.as_mut().as_pin_mut().map_or(Poll::Pending, |cancelled| cancelled.poll(cx))
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -328,62 +328,40 @@ impl<'a> Call<'a> {
         &self.binding.statistics
     }
 
-    /// Where its error is kept, if it is a call of its own.
+    /// Where its error is stored. `None` if the call is part of another operation.
     pub(crate) fn recent(&self) -> Option<&RecentErrors> {
-        (!self.is_part).then_some(&*self.binding.seldom.recent)
+        (!self.caller.is_part).then_some(&*self.binding.seldom.recent)
     }
 
     /// How long it has taken so far.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.ended.unwrap_or_else(Moment::now).since(self.started)
+        let now = match self.state {
+            State::Finished(Some(at)) => at,
+            _ => Moment::now(),
+        };
+        now.since(self.started)
     }
 
-    /// The context that what comes after the attempts has to run in, where that is not there by itself.
-    pub(crate) fn given(&self) -> Option<CallContext> {
-        if self.is_given { self.context.clone() } else { None }
+    /// The context that was passed as an argument, in which everything after the attempts runs.
+    pub(crate) fn passed_context(&self) -> Option<CallContext> {
+        if self.caller.passes_context { self.context.clone() } else { None }
     }
 
-    pub(crate) const fn has_ended(&self) -> bool {
-        self.outcome.is_some()
+    pub(crate) const fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
     }
 
-    /// It goes on after its last attempt: something else may answer.
-    pub(crate) fn goes_on(self: Pin<&mut Self>) {
-        *self.project().ended = None;
+    /// Continues after the last attempt: a fallback may answer.
+    pub(crate) fn continues(self: Pin<&mut Self>) {
+        *self.project().state = State::Finished(None);
     }
 
     pub(crate) fn attempts(&self) -> u32 {
-        self.attempt
+        self.attempts
     }
 
-    /// The request whose hook wants to hear how the call goes.
-    pub(crate) fn hook(&self) -> Option<&context::Request> {
-        self.context.as_ref().and_then(CallContext::request).filter(|_| self.reports).map(|request| &**request)
+    /// The request whose hook gets a report of the call.
+    pub(crate) fn hook_request(&self) -> Option<&context::Request> {
+        self.context.as_ref().and_then(CallContext::request).filter(|_| self.caller.is_hook).map(|request| &**request)
     }
-
-    /// The breaker that it asks. See [`breaker`].
-    fn breaker(&self) -> Option<&Breaker> {
-        breaker(self.keyed_breaker.as_ref(), &self.binding)
-    }
-
-    /// Whose budget its retries come out of: that of its breaker, else the function's.
-    fn budget(&self) -> &AttemptStatistics {
-        self.breaker().map_or_else(|| self.binding.statistics.own_attempts(), Breaker::attempts)
-    }
-
-    /// Tells the hook how the call went, as far as it has gone.
-    pub(crate) fn report(&self, outcome: Outcome) {
-        if let Some(request) = self.hook() {
-            let mut report = request.report();
-            report.outcome = Some(outcome);
-            report.fault = self.fault;
-            report.attempts = self.attempt;
-            report.effect = self.site.policy().effect;
-        }
-    }
-}
-
-/// The breaker that a call asks: that of its key, else the function's.
-fn breaker<'b>(keyed: Option<&'b Arc<Breaker>>, binding: &'b Binding) -> Option<&'b Breaker> {
-    keyed.map(|keyed| &**keyed).or(binding.breaker.as_deref())
 }

@@ -1,0 +1,236 @@
+//! Admission of an attempt: the rate limit, the breaker and the bulkhead, and a rejection by one of them.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use resilient_policy::ErrorKind;
+
+use super::attempt::{AttemptResult, whole_call};
+use super::permit::lease;
+use super::queue::{self, BulkheadPermit, BulkheadResponse, QueueEnd, QueueTicket};
+use super::{Call, State};
+use crate::Classify as _;
+use crate::breaker::Breaker;
+use crate::bulkhead;
+use crate::clock::Moment;
+use crate::context::{Activity, Lender};
+use crate::error::{LimitKind, ResilienceError, TimeoutScope};
+#[cfg(feature = "rate-limit")]
+use crate::keyed_hash::Collected;
+use crate::statistics::{Rejected, Suppressed};
+use crate::telemetry;
+
+/// The admission of an attempt that may run now.
+pub(super) struct Admission {
+    pub(super) slot: Option<BulkheadPermit>,
+    /// When the attempt begins.
+    pub(super) at: Moment,
+    /// Whether the attempt had to wait for its permit or its slot.
+    pub(super) has_waited: bool,
+}
+
+impl Call<'_> {
+    /// Requests admission for the attempt that is due. `None`: the call waits for a permit or a slot.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
+    pub(super) fn admit(mut self: Pin<&mut Self>, now: Moment) -> Result<Option<Admission>, AttemptResult> {
+        #[cfg(feature = "rate-limit")]
+        if self.binding.is_limited
+            && let Err(error) = self.check_rate_limit()
+        {
+            let limit = match error {
+                ResilienceError::Overloaded { limit, .. } => limit,
+                _ => LimitKind::RateLimit,
+            };
+            return Err(self.reject(limit, error));
+        }
+        if self.as_mut().acquire_permit()?.is_some() {
+            self.await_permit();
+            return Ok(None);
+        }
+        if self.bulkhead.is_none() {
+            return Ok(Some(Admission { slot: None, at: now, has_waited: false }));
+        }
+        self.acquire_slot(now, false)
+    }
+
+    /// Requests a permit of the breaker. `Some`: another call has borrowed the permit of this enclosing attempt.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
+    pub(super) fn acquire_permit(mut self: Pin<&mut Self>) -> Result<Option<Lender>, AttemptResult> {
+        if self.caller.is_nested
+            && let Some(borrowed) = self.as_mut().borrow_permit()
+        {
+            return Ok(borrowed.err());
+        }
+        let this = self.as_mut().project();
+        let Some(breaker) = this.breaker else { return Ok(None) };
+        // A breaker that an operator isolates rejects the calls of every key.
+        let unkeyed = if breaker.is_keyed() { this.binding.breaker.as_deref() } else { None };
+        let isolated = unkeyed.map_or(Ok(()), Breaker::check_isolated);
+        match isolated.and_then(|()| breaker.acquire(this.binding.policy())) {
+            Ok(()) => Ok(None),
+            Err(error) => Err(self.reject_by_breaker(error)),
+        }
+    }
+
+    /// Requests a slot of the bulkhead for an attempt that the breaker admits. `None`: the call waits in the queue.
+    pub(super) fn acquire_slot(
+        mut self: Pin<&mut Self>,
+        now: Moment,
+        has_waited: bool,
+    ) -> Result<Option<Admission>, AttemptResult> {
+        let enclosing = self.enclosing();
+        let this = self.as_mut().project();
+        let Some(bulkhead) = this.bulkhead else { return Ok(Some(Admission { slot: None, at: now, has_waited })) };
+        let place = match queue::enter(bulkhead, &this.binding.statistics, enclosing.as_ref()) {
+            BulkheadResponse::Admitted(slot) => return Ok(Some(Admission { slot: Some(slot), at: now, has_waited })),
+            BulkheadResponse::Full => return Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
+            BulkheadResponse::Queued(place) => place,
+        };
+        if let Some(breaker) = this.breaker
+            && let Some(ticket) = breaker.ticket()
+        {
+            if ticket.is_lent() {
+                // Another call inside the same attempt may need the permit before a slot becomes free.
+                let _ = breaker.take_ticket();
+            } else if let Some(wait) = queue::longest_wait(bulkhead, *this.deadline) {
+                // The breaker must not give a probe up while it queues.
+                breaker.start_lease(ticket, || lease(this.binding.policy()).saturating_add(wait));
+            }
+        }
+        let expires = bulkhead.settings().wait.map(|wait| now.after(wait)).filter(|until| until < this.deadline);
+        let activity = enclosing.as_ref().map(Activity::queued);
+        *this.state = State::Queued(QueueTicket::new(place, expires, activity));
+        Ok(None)
+    }
+
+    /// Waits in the queue of the bulkhead. `None`: the call waits for a permit then.
+    pub(super) fn poll_queue(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Admission>, AttemptResult>> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            return Poll::Ready(Err(self.cancelled()));
+        }
+        let this = self.as_mut().project();
+        let State::Queued(ticket) = this.state else { return Poll::Ready(Ok(None)) };
+        Poll::Ready(match ready!(ticket.poll(cx, this.timer, *this.deadline, this.breaker.as_deref())) {
+            QueueEnd::Admitted(slot, now) => self.leave_queue(slot, now),
+            QueueEnd::Full => Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
+            QueueEnd::DeadlineExceeded => Err(self.reject_by_deadline()),
+            QueueEnd::CircuitOpen => Err(self.reject_by_opened_breaker()),
+        })
+    }
+
+    /// Admits the attempt that has got its slot. It needs a new permit if the breaker has changed its state since, or
+    /// if its permit was a borrowed one.
+    fn leave_queue(
+        mut self: Pin<&mut Self>,
+        slot: BulkheadPermit,
+        now: Moment,
+    ) -> Result<Option<Admission>, AttemptResult> {
+        let mut this = self.as_mut().project();
+        this.timer.set(None);
+        if let Some(breaker) = this.breaker
+            && !breaker.has_current_permit()
+        {
+            // The breaker no longer accepts its result.
+            let _ = breaker.take_ticket();
+            if self.as_mut().acquire_permit()?.is_some() {
+                // The call that has borrowed the permit may need this slot.
+                drop(slot);
+                self.await_permit();
+                return Ok(None);
+            }
+        }
+        Ok(Some(Admission { slot: Some(slot), at: now, has_waited: true }))
+    }
+
+    /// Checks the rate limit, once for each call.
+    #[cfg(feature = "rate-limit")]
+    fn check_rate_limit(&self) -> Result<(), ResilienceError> {
+        let Some(limits) = self.binding.seldom.rate_limits.as_ref().filter(|_| self.attempts == 0) else {
+            return Ok(());
+        };
+        let by_caller = self.binding.seldom.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
+        // All callers without a known principal share one limit.
+        let principal = self.context.as_ref().and_then(|context| context.principal()).filter(|_| by_caller);
+        let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));
+        let key = || self.details.as_ref()?.keys?.rate_limit;
+        limits.check(caller.or_else(key))
+    }
+
+    /// Rejects the attempt because of its rate limit or bulkhead.
+    pub(super) fn reject(self: Pin<&mut Self>, limit: LimitKind, error: ResilienceError) -> AttemptResult {
+        self.binding.statistics.rejected(match limit {
+            LimitKind::Bulkhead => Rejected::Bulkhead,
+            LimitKind::RateLimit | LimitKind::RateLimitKeys => Rejected::RateLimit,
+        });
+        telemetry::limit_rejected(&self, limit);
+        if self.last.is_some() {
+            self.report_no_retry(ErrorKind::Overloaded.as_str(), error.retry_after());
+        }
+        self.give_up(error)
+    }
+
+    /// Rejects the attempt because of its breaker. The hook reports until when the breaker is open.
+    pub(super) fn reject_by_breaker(self: Pin<&mut Self>, error: ResilienceError) -> AttemptResult {
+        self.binding.statistics.rejected(Rejected::Breaker);
+        if self.last.is_some() {
+            self.report_no_retry(ErrorKind::CircuitOpen.as_str(), error.retry_after());
+        }
+        self.give_up(error)
+    }
+
+    /// Rejects the attempt because the breaker opened while the call waited.
+    pub(super) fn reject_by_opened_breaker(self: Pin<&mut Self>) -> AttemptResult {
+        let Some(error) = self.breaker.as_deref().map(Breaker::reject) else {
+            return self.give_up(ResilienceError::Cancelled);
+        };
+        self.reject_by_breaker(error)
+    }
+
+    /// Rejects the attempt because the deadline passed while it waited for admission.
+    pub(super) fn reject_by_deadline(self: Pin<&mut Self>) -> AttemptResult {
+        if self.last.is_some() {
+            self.report_no_retry(Suppressed::Deadline.as_str(), None);
+        }
+        if let Some(enclosing) = self.enclosing() {
+            enclosing.waited_too_long();
+        }
+        let limit = whole_call(self.started, self.deadline);
+        self.binding.statistics.timed_out(TimeoutScope::Call);
+        self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })
+    }
+
+    /// Ends a call that is cancelled while no attempt runs, whatever its last attempt returned.
+    pub(super) fn cancelled(mut self: Pin<&mut Self>) -> AttemptResult {
+        *self.as_mut().project().last = None;
+        self.give_up(ResilienceError::Cancelled)
+    }
+
+    /// Ends the attempts before another one runs. The result is that of the last attempt, if there was one.
+    fn give_up(self: Pin<&mut Self>, error: ResilienceError) -> AttemptResult {
+        let mut this = self.project();
+        if let Some(breaker) = this.breaker {
+            breaker.give_back();
+        }
+        this.timer.set(None);
+        this.state.advance(State::Finished(None));
+        if this.last.is_none() {
+            return AttemptResult::Refused(error);
+        }
+        this.last.take().unwrap_or(AttemptResult::Refused(error))
+    }
+
+    /// Reports to the hook why there is no retry, and when a retry by the client may help.
+    pub(super) fn report_no_retry(&self, reason: &'static str, retry_after: Option<Duration>) {
+        if let Some(request) = self.hook_request() {
+            let mut report = request.report();
+            report.retry_after = retry_after;
+            report.reason = Some(reason);
+        }
+    }
+}

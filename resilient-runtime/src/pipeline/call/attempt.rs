@@ -1,0 +1,282 @@
+//! An attempt that runs: what it holds, what ends it from outside, and how it ends.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use resilient_policy::{ErrorKind, Fault};
+use tokio::time::{Sleep, sleep_until};
+
+use super::admit::Admission;
+#[cfg(feature = "testing")]
+use super::injected::Injected;
+use super::permit::{CallBreaker, lease};
+use super::queue::BulkheadPermit;
+use super::{Call, State};
+use crate::breaker::{Breaker, Signal, Took};
+use crate::clock::{self, Moment};
+use crate::context::{Activity, CallContext, EnclosingAttempt, Held};
+use crate::error::{Failure, LimitKind, ResilienceError, TimeoutScope};
+use crate::pipeline::answer::{Failed, Meaning};
+use crate::statistics::{AttemptOutcome, Outcome};
+
+const HALF_A_MILLI: Duration = Duration::from_micros(500);
+
+/// A running attempt. It is written where it stays, and each part is read where it is: moving what was just written
+/// stalls the processor.
+pub(super) struct Attempt {
+    pub(super) started: Moment,
+    /// Whether the body has not been polled yet.
+    pub(super) is_new: bool,
+    /// Whether it had to wait for its permit or its slot.
+    pub(super) has_waited: bool,
+    /// Whether its timer fired much too late, so that the body is polled once more.
+    is_late: bool,
+    /// Whether it timed out for a reason that says nothing about the dependency.
+    pub(super) is_excused: bool,
+    pub(super) slot: Option<BulkheadPermit>,
+    /// Counts it as running inside the enclosing attempt.
+    pub(super) activity: Option<Activity>,
+    /// When it becomes slow, if the breaker counts slow attempts. [`Moment::LAST`] once that is recorded.
+    slow_at: Moment,
+    /// What the breaker answered when the attempt was recorded as slow.
+    pub(super) slow: Option<Took>,
+    #[cfg(feature = "testing")]
+    pub(super) injected: Injected,
+}
+
+impl Call<'_> {
+    /// Begins an attempt that is admitted.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
+    pub(super) fn begin_attempt(self: Pin<&mut Self>, Admission { slot, at: started, has_waited }: Admission) {
+        let this = self.project();
+        *this.attempts += 1;
+        this.binding.statistics.attempt_started();
+        if let Some(error) = this.last.as_ref().and_then(AttemptResult::kind) {
+            this.binding.statistics.retried(error);
+        }
+        // Only a call that reaches the dependency earns retries.
+        if *this.attempts == 1 && this.binding.earns_retries {
+            let own = || this.binding.statistics.own_attempts();
+            this.breaker.as_deref().map_or_else(own, Breaker::attempts).deposit(started.seconds());
+        }
+        let permit = this.breaker.as_ref().and_then(|breaker| Some((&**breaker, breaker.ticket()?)));
+        let mut activity = None;
+        if let Some(context) = this.context {
+            let own_end = this.binding.attempt_end(started);
+            context.begin_attempt(*this.attempts, own_end.min(*this.deadline));
+            // All attempts of a call have a slot or none has one, and each of them may have a probe's permit.
+            if this.bulkhead.is_some() || *this.attempts > 1 || permit.is_some_and(|(_, ticket)| ticket.is_probe()) {
+                let bulkhead = slot.as_ref().and(this.bulkhead.as_deref());
+                context.holds(Held::new(permit, bulkhead));
+            }
+            if this.caller.is_nested {
+                activity = context.around().as_ref().map(Activity::running);
+            }
+        }
+        let mut slow_at = Moment::LAST;
+        if let Some((breaker, ticket)) = permit {
+            breaker.start_lease(ticket, || lease(this.binding.policy()));
+            if breaker.has_window()
+                && let Some(slow) = breaker.held().slow
+            {
+                slow_at = started.after(slow);
+            }
+        }
+        this.state.advance(State::Running(Attempt {
+            started,
+            is_new: true,
+            has_waited,
+            is_late: false,
+            is_excused: false,
+            slot,
+            activity,
+            slow_at,
+            slow: None,
+            #[cfg(feature = "testing")]
+            injected: Injected::default(),
+        }));
+    }
+
+    /// Waits for the end of the attempt from outside: cancellation, its own limit, or the call's deadline.
+    pub(super) fn poll_limits(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<AttemptResult> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            return Poll::Ready(AttemptResult::Refused(ResilienceError::Cancelled));
+        }
+        let mut this = self.as_mut().project();
+        let State::Running(attempt) = this.state else { return Poll::Pending };
+        let started = attempt.started;
+        if attempt.is_late {
+            attempt.is_excused = true;
+            return Poll::Ready(self.timed_out(started));
+        }
+        let end = this.binding.attempt_end(started).min(*this.deadline);
+        loop {
+            let slow_at = attempt.slow_at;
+            if this.timer.is_none() {
+                this.timer.set(Some(sleep_until(slow_at.min(end).instant())));
+            }
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(clock::poll_timer(timer, cx));
+            }
+            this.timer.set(None);
+            if slow_at >= end {
+                break;
+            }
+            attempt.becomes_slow(slow_at, this.breaker.as_ref(), this.context.as_ref());
+        }
+        // The process was suspended: the dependency's response may still be on its way to the body.
+        if clock::is_far_too_late(Moment::now().since(end), end.since(started)) {
+            attempt.is_late = true;
+            // All other tasks run first, such as the one that reads from the connection.
+            return pin!(tokio::task::yield_now()).poll(cx).map(|()| self.timed_out(started));
+        }
+        // Calls that wait for a permit or a slot say nothing about the dependency either.
+        attempt.is_excused = this.context.as_ref().and_then(CallContext::shared).is_some_and(|it| it.only_waits());
+        Poll::Ready(self.timed_out(started))
+    }
+
+    fn timed_out(&self, started: Moment) -> AttemptResult {
+        let (scope, limit) = match self.binding.policy().attempt_limit() {
+            Some(limit) if self.binding.attempt_end(started) <= self.deadline => (TimeoutScope::Attempt, limit),
+            _ => (TimeoutScope::Call, whole_call(self.started, self.deadline)),
+        };
+        AttemptResult::Refused(ResilienceError::Timeout { scope, limit })
+    }
+}
+
+impl Attempt {
+    /// Records the attempt as slow, unless the process was suspended or a call inside it records the same request.
+    #[cold]
+    fn becomes_slow(&mut self, due: Moment, breaker: Option<&CallBreaker<'_>>, context: Option<&CallContext>) {
+        self.slow_at = Moment::LAST;
+        let Some(breaker) = breaker else { return };
+        let Some(ticket) = breaker.ticket() else { return };
+        let Some(slow) = breaker.held().slow else { return };
+        let now = Moment::now();
+        if clock::is_far_too_late(now.since(due), due.since(self.started)) {
+            // The dependency gets the whole time again.
+            (self.slow, self.slow_at) = (Some(Took::Nothing), now.after(slow));
+            return;
+        }
+        if let Some(shared) = context.and_then(CallContext::shared) {
+            if is_recorded_inside(shared, breaker) {
+                self.slow = Some(Took::Nothing);
+                return;
+            }
+            // A call inside the attempt holds it too. If that call uses the same breaker, it is slow itself, or has
+            // ended, after the same time again.
+            if Arc::strong_count(shared) > 1 && due <= self.started.after(slow) {
+                self.slow_at = due.after(slow);
+                return;
+            }
+        }
+        let recorded = breaker.note_slow(ticket);
+        self.slow = Some(recorded);
+        if recorded.is_in_window()
+            && let Some(enclosing) = context.and_then(CallContext::around)
+        {
+            enclosing.recorded(breaker, Signal::Success);
+        }
+    }
+
+    /// How long the attempt took, if the breaker counts slow attempts and the time was the dependency's.
+    pub(super) fn took(&self, breaker: &Breaker, timer: Option<&Sleep>, now: Moment) -> Took {
+        match (self.slow, breaker.held().slow) {
+            (Some(recorded), _) => recorded,
+            (None, None) => Took::Nothing,
+            (None, Some(_)) if self.is_late || self.is_overdue(timer, now) => Took::Nothing,
+            (None, Some(_)) => Took::Time(now.since(self.started)),
+        }
+    }
+
+    /// Whether the timer should have fired long ago: the process was suspended.
+    fn is_overdue(&self, timer: Option<&Sleep>, now: Moment) -> bool {
+        timer.is_some_and(|timer| {
+            let due = Moment::of(timer.deadline());
+            clock::is_far_too_late(now.since(due), due.since(self.started))
+        })
+    }
+}
+
+/// Whether a call inside the attempt has recorded a result at this breaker.
+pub(super) fn is_recorded_inside(shared: &EnclosingAttempt, breaker: &Breaker) -> bool {
+    shared.signal(breaker, Signal::Success) == Signal::Neutral
+}
+
+/// The time that a call had, in whole milliseconds: the deadline of its caller leaves it an arbitrary number of
+/// nanoseconds.
+pub(super) fn whole_call(started: Moment, deadline: Moment) -> Duration {
+    let limit = deadline.since(started);
+    Duration::from_millis(clock::saturating_millis(limit.saturating_add(HALF_A_MILLI)))
+}
+
+/// The result of an attempt, or of all attempts of a call.
+#[derive(Debug, Clone)]
+pub(crate) enum AttemptResult {
+    /// The body returned an answer.
+    Answered(Meaning),
+    /// There is no answer, for this reason.
+    Refused(ResilienceError),
+}
+
+impl AttemptResult {
+    /// The outcome of a call with this result.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Answered(Meaning::Good | Meaning::Unfinished) => Outcome::Ok,
+            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => Outcome::Error,
+            Self::Refused(ResilienceError::Timeout { .. }) => Outcome::Timeout,
+            Self::Refused(ResilienceError::CircuitOpen { .. } | ResilienceError::Overloaded { .. }) => {
+                Outcome::Rejected
+            }
+            Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
+            Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+            #[cfg(feature = "testing")]
+            Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
+        }
+    }
+
+    /// The outcome of an attempt with this result.
+    pub(super) fn attempt_outcome(&self) -> AttemptOutcome {
+        match self {
+            Self::Answered(Meaning::Good | Meaning::Unfinished) => AttemptOutcome::Ok,
+            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => AttemptOutcome::Error,
+            Self::Refused(ResilienceError::Timeout { .. }) => AttemptOutcome::Timeout,
+            Self::Refused(ResilienceError::Panicked) => AttemptOutcome::Panic,
+            Self::Refused(_) => AttemptOutcome::Cancelled,
+        }
+    }
+
+    /// The error, if it is one with a kind.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => Some(*failure),
+            Self::Answered(_) => None,
+            Self::Refused(error) => Some(Failure::of(error)),
+        }
+    }
+
+    /// The kind of the error, if it is one with a kind.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        self.failure().map(|failure| failure.kind)
+    }
+
+    /// The side that is at fault, if it is an error that shows it.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            // An error for the model, which the tool returned on purpose.
+            Self::Answered(Meaning::OwnError) => Some(Fault::Nobody),
+            // A rate limit says something about its caller, not about this server.
+            Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
+            other => other.kind().map(ErrorKind::fault),
+        }
+    }
+
+    /// The kind of the error, if a fallback may answer instead.
+    pub(crate) fn falls_back(&self) -> Option<ErrorKind> {
+        self.failure().filter(|failure| failure.falls_back).map(|failure| failure.kind)
+    }
+}

@@ -1,0 +1,311 @@
+//! The end of an attempt and the end of a call: what is recorded and given back, and whether there is a retry.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilient_policy::{ErrorKind, Fault};
+use tokio::time::sleep_until;
+
+use super::attempt::{Attempt, AttemptResult, is_recorded_inside};
+use super::permit::{BreakerWatch, CallBreaker};
+use super::{Call, State};
+use crate::breaker::{Breaker, Signal, Ticket, Took};
+use crate::clock::Moment;
+use crate::context::{CallContext, EnclosingAttempt};
+use crate::error::{Failure, ResilienceError, TimeoutScope};
+use crate::pipeline::answer::{Failed, Meaning};
+use crate::pipeline::body::barrier;
+use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome, Suppressed};
+use crate::telemetry;
+
+/// What an attempt that has ended leaves to be recorded at the breaker.
+struct Ended {
+    ticket: Option<Ticket>,
+    took: Took,
+    /// What the attempt shared with the calls inside it.
+    shared: Option<Arc<EnclosingAttempt>>,
+}
+
+impl Call<'_> {
+    /// Finishes an attempt with a good answer. Nearly every attempt ends here.
+    pub(super) fn succeeded(mut self: Pin<&mut Self>) {
+        let now = Moment::now();
+        let this = self.as_mut().project();
+        let State::Running(attempt) = this.state else { return };
+        let shared = release(attempt, this.context);
+        let ticket = this.breaker.as_mut().and_then(CallBreaker::take_ticket);
+        let micros = now.micros_since(attempt.started);
+        let breaker = this.breaker.as_ref();
+        // The usual case is counted in one step.
+        if let (Some(breaker), Some(ticket)) = (breaker, ticket)
+            && !(this.caller.is_nested || breaker.is_keyed() || shared.is_some())
+            && breaker.has_succeeded(ticket, micros)
+        {
+            *this.state = State::Finished(Some(now));
+            return;
+        }
+        let timer = this.timer.as_ref().get_ref().as_ref();
+        let took = breaker.map_or(Took::Nothing, |breaker| attempt.took(breaker, timer, now));
+        // Before the subscriber hears of the result: if it panics, the attempt is not counted again.
+        *this.state = State::Finished(Some(now));
+        self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
+        self.record(Signal::Success, &Ended { ticket, took, shared });
+    }
+
+    /// Finishes an attempt without a good answer. Returns the result, unless there is a retry.
+    #[cold]
+    pub(super) fn finish_attempt(mut self: Pin<&mut Self>, result: AttemptResult) -> Option<AttemptResult> {
+        let now = Moment::now();
+        let signal = self.signal(&result);
+        let ended = self.as_mut().end_attempt(result.attempt_outcome(), now);
+        if let AttemptResult::Refused(ResilienceError::Timeout { scope, .. }) = &result {
+            self.binding.statistics.timed_out(*scope);
+        }
+        self.record(signal, &ended);
+        let Some(delay) = self.next_delay(&result, now, ended.shared.as_deref()) else { return Some(result) };
+        let mut this = self.project();
+        this.timer.set(Some(sleep_until(now.after(delay).instant())));
+        *this.last = Some(result);
+        *this.state = State::Backoff(BreakerWatch::default());
+        None
+    }
+
+    /// Ends an attempt whose call is dropped. That says nothing about the dependency.
+    #[cold]
+    fn abort_attempt(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) {
+        let slow = match &self.state {
+            State::Running(attempt) => attempt.slow,
+            _ => None,
+        };
+        let ended = self.as_mut().end_attempt(outcome, now);
+        self.record(Signal::Neutral, &Ended { took: slow.unwrap_or(Took::Nothing), ..ended });
+    }
+
+    /// Counts the attempt that runs and gives back what it holds, except its ticket.
+    fn end_attempt(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) -> Ended {
+        let mut ended = Ended { ticket: None, took: Took::Nothing, shared: None };
+        let this = self.as_mut().project();
+        let State::Running(attempt) = this.state else { return ended };
+        let micros = now.micros_since(attempt.started);
+        ended.shared = release(attempt, this.context);
+        ended.ticket = this.breaker.as_mut().and_then(CallBreaker::take_ticket);
+        if let Some(breaker) = this.breaker.as_deref() {
+            ended.took = attempt.took(breaker, this.timer.as_ref().get_ref().as_ref(), now);
+        }
+        *this.state = State::Finished(Some(now));
+        self.attempt_statistics().ended(outcome, micros);
+        ended
+    }
+
+    /// Records the result of an attempt at the breaker, unless a call inside the attempt has recorded it.
+    fn record(&self, mut signal: Signal, ended: &Ended) {
+        let (Some(breaker), Some(ticket)) = (self.breaker.as_deref(), ended.ticket) else { return };
+        let mut took = ended.took;
+        if let Some(shared) = &ended.shared
+            && is_recorded_inside(shared, breaker)
+        {
+            signal = shared.signal(breaker, signal);
+            // The calls inside have recorded the time as well.
+            if signal == Signal::Neutral {
+                breaker.withdraw_slow(ticket, took);
+            }
+            if !took.is_in_window() {
+                took = Took::Nothing;
+            }
+        }
+        breaker.record(ticket, signal, took);
+        if let Some(enclosing) = self.enclosing() {
+            enclosing.recorded(breaker, signal);
+        }
+    }
+
+    /// Where attempts are counted. The breakers of all keys are counted as one.
+    fn attempt_statistics(&self) -> &AttemptStatistics {
+        let plain = self.binding.breaker.as_deref().map(Breaker::attempts);
+        plain.unwrap_or_else(|| self.binding.statistics.own_attempts())
+    }
+
+    /// What the result of an attempt says about the dependency.
+    fn signal(&self, result: &AttemptResult) -> Signal {
+        let State::Running(attempt) = &self.state else { return Signal::Neutral };
+        let shared = self.context.as_ref().and_then(CallContext::shared);
+        let has_waited_inside = || shared.is_some_and(|shared| shared.has_waited_too_long());
+        match result {
+            // The call inside had to wait for a permit or a slot, not for the dependency.
+            AttemptResult::Answered(Meaning::Failed(Failed(failure)))
+                if failure.kind == ErrorKind::Timeout && has_waited_inside() =>
+            {
+                Signal::Neutral
+            }
+            AttemptResult::Answered(Meaning::Good) => Signal::Success,
+            AttemptResult::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
+            AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.is_excused => Signal::Neutral,
+            AttemptResult::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
+            // An attempt without a limit of its own had the whole timeout, unless the deadline is the caller's or the
+            // attempt had to wait before it began.
+            AttemptResult::Refused(ResilienceError::Timeout { .. })
+                if self.binding.policy().attempt_limit().is_none()
+                    && self.deadline >= self.started.after(self.binding.timeout)
+                    && !attempt.has_waited =>
+            {
+                Signal::Failure
+            }
+            AttemptResult::Answered(_) | AttemptResult::Refused(_) => Signal::Neutral,
+        }
+    }
+
+    /// The backoff before the next attempt. `None` if there is none.
+    fn next_delay(&self, result: &AttemptResult, now: Moment, shared: Option<&EnclosingAttempt>) -> Option<Duration> {
+        let retry = self.binding.seldom.policy.retry?;
+        let failure = match result {
+            AttemptResult::Answered(Meaning::Failed(Failed(failure))) => *failure,
+            AttemptResult::Refused(error @ ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => {
+                Failure::of(error)
+            }
+            AttemptResult::Answered(_) | AttemptResult::Refused(_) => return None,
+        };
+        // The error's own setting wins over its kind.
+        let never = matches!(failure.kind, ErrorKind::CircuitOpen | ErrorKind::Cancelled);
+        if never || !failure.retry_override.unwrap_or_else(|| retry.on.contains(failure.kind)) {
+            return None;
+        }
+        let retries_done = self.attempts - 1;
+        if retries_done >= retry.max {
+            telemetry::retry_exhausted(self, failure.kind);
+            return None;
+        }
+        let random = fastrand::f64();
+        let backoff = retry.delay(retries_done, random);
+        // Callers with the same `retry_after` are spread over the time after it.
+        let delay = failure
+            .retry_after
+            .map_or(backoff, |requested| requested.saturating_add(retry.spread(retries_done, random)).max(backoff));
+        // The client reads the time that the dependency requested.
+        let earliest = failure.retry_after.map_or(backoff, |requested| requested.max(backoff));
+        if shared.is_some_and(|shared| shared.has_retried(failure.kind)) {
+            self.suppress_retry(failure.kind, delay, Suppressed::RetriedInside, None);
+            return None;
+        }
+        // The breaker would reject the retry.
+        if let Some(breaker) = self.breaker.as_deref().filter(|breaker| breaker.rejects_after(delay)) {
+            self.report_no_retry(ErrorKind::CircuitOpen.as_str(), breaker.remaining());
+            return None;
+        }
+        let reason = if delay >= self.deadline.since(now) {
+            Some(Suppressed::Deadline)
+        } else {
+            let own = || self.binding.statistics.own_attempts();
+            let budget = || self.breaker.as_deref().map_or_else(own, Breaker::attempts);
+            let is_spent = |share| !budget().withdraw(now.seconds(), share);
+            retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
+        };
+        if let Some(reason) = reason {
+            self.suppress_retry(failure.kind, delay, reason, Some(earliest));
+            return None;
+        }
+        telemetry::retry_scheduled(self, failure.kind, delay);
+        Some(delay)
+    }
+
+    /// Reports that a retryable error is not retried.
+    fn suppress_retry(&self, kind: ErrorKind, delay: Duration, reason: Suppressed, retry_after: Option<Duration>) {
+        self.binding.statistics.retry_suppressed(reason);
+        telemetry::retry_suppressed(self, kind, delay, reason);
+        self.report_no_retry(reason.as_str(), retry_after);
+    }
+
+    /// Ends the call with the result of its last attempt.
+    pub(crate) fn finish(self: Pin<&mut Self>, result: &AttemptResult) {
+        if self.attempts > 1 {
+            self.report_retries(result);
+        }
+        self.end(result.outcome(), result.fault());
+    }
+
+    /// Reports to the enclosing attempt that retries have failed.
+    #[cold]
+    fn report_retries(&self, result: &AttemptResult) {
+        if let (Some(enclosing), Some(kind)) = (self.enclosing(), result.kind()) {
+            enclosing.retried(kind);
+        }
+    }
+
+    /// Ends the call with the answer of a fallback.
+    pub(crate) fn finish_degraded(self: Pin<&mut Self>, result: &AttemptResult) {
+        self.end(Outcome::Fallback, result.fault());
+    }
+
+    /// Ends a call that is dropped.
+    #[cold]
+    pub(super) fn dropped(self: Pin<&mut Self>) {
+        // A panic outside of the body, such as the subscriber's, drops the future.
+        self.end(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled }, None);
+    }
+
+    /// Ends the call: counts it once, and gives back what it holds.
+    pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome, fault: Option<Fault>) {
+        let now = match self.state {
+            State::Done => return,
+            State::Finished(Some(at)) => at,
+            _ => Moment::now(),
+        };
+        if matches!(self.state, State::Running(_)) {
+            let is_panic = outcome == Outcome::Panic;
+            self.as_mut().abort_attempt(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled }, now);
+        }
+        let this = self.as_mut().project();
+        if let Some(breaker) = this.breaker {
+            breaker.give_back();
+        }
+        this.state.advance(State::Done);
+        if self.caller.is_hook {
+            self.report(outcome, fault);
+        } else {
+            let statistics = &self.binding.statistics;
+            if outcome == Outcome::Ok && !self.caller.is_part {
+                statistics.call_succeeded(now.micros_since(self.started));
+            } else {
+                let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
+                statistics.call_ended(outcome, fault, error, (!self.caller.is_part).then_some(took));
+            }
+            if telemetry::is_listened_to() {
+                self.log_end(outcome, now.since(self.started));
+            }
+        }
+    }
+
+    #[cold]
+    fn log_end(&self, outcome: Outcome, took: Duration) {
+        // If the call is dropped by a panic, a panic of the subscriber would abort the process.
+        barrier(|| {
+            telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempts, self.context.as_ref());
+        });
+    }
+
+    /// Reports to the hook how the call went so far.
+    pub(crate) fn report(&self, outcome: Outcome, fault: Option<Fault>) {
+        if let Some(request) = self.hook_request() {
+            let mut report = request.report();
+            report.outcome = Some(outcome);
+            report.fault = fault;
+            report.attempts = self.attempts;
+            report.effect = self.site.policy().effect;
+        }
+    }
+}
+
+/// Gives the slot of an attempt back, and ends what it shares with the calls inside it. A slot that such a call has
+/// borrowed becomes free when that call returns it.
+#[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+#[inline(always)]
+fn release(attempt: &mut Attempt, context: &mut Option<CallContext>) -> Option<Arc<EnclosingAttempt>> {
+    let shared = context.as_mut().and_then(CallContext::end_attempt);
+    let slot = attempt.slot.take();
+    match &shared {
+        Some(shared) => shared.end(slot.map(|slot| Box::new(slot) as _)),
+        None => drop(slot),
+    }
+    attempt.activity = None;
+    shared
+}

@@ -1,0 +1,148 @@
+//! The caller of a call: the client, or the attempt of an enclosing call, whose permits the call borrows.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::time::sleep_until;
+
+use super::admit::Admission;
+use super::permit::BreakerWatch;
+use super::{AttemptResult, Call, State};
+use crate::breaker::BreakerState;
+use crate::clock::{self, Moment};
+use crate::context::{self, Activity, CallContext, EnclosingAttempt, Lender};
+use crate::registry::Binding;
+use crate::site::Site;
+
+/// What a call knows of its caller.
+pub(super) struct Caller {
+    /// When the caller stops waiting: the end of the enclosing attempt. [`Moment::LAST`] without one.
+    pub(super) deadline: Moment,
+    /// Whether the call answers the hook's request. The hook counts such a call, and gets a report of it.
+    pub(super) is_hook: bool,
+    /// Whether the call runs inside an attempt of another call.
+    pub(super) is_nested: bool,
+    /// Whether the call is a tool's function that another operation calls, and is counted as a part of that.
+    pub(super) is_part: bool,
+    /// Whether the context was passed as an argument, so that it is not the current one.
+    pub(super) passes_context: bool,
+}
+
+impl Caller {
+    /// No guarded function and no hook.
+    pub(super) const NONE: Self =
+        Self { deadline: Moment::LAST, is_hook: false, is_nested: false, is_part: false, passes_context: false };
+
+    #[inline(never)]
+    pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
+        let is_inner = context.attempt() > 0;
+        let is_hook = !is_inner && context.request().is_some_and(|request| request.claim(site, binding));
+        let is_requested = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
+        let is_requested = context.request().is_none_or(|request| is_requested(&request.tool));
+        Self {
+            deadline: context.ends().unwrap_or(Moment::LAST),
+            is_hook,
+            is_nested: context.around().is_some(),
+            is_part: site.tool().is_some() && !is_hook && (is_inner || !is_requested),
+            passes_context: false,
+        }
+    }
+}
+
+impl context::Request {
+    /// Claims the request for this function, if the function is the requested tool and no other has claimed it.
+    fn claim(&self, site: &Site, binding: &Binding) -> bool {
+        let mut report = self.report();
+        let claims = self.is_hooked && !report.claimed && site.tool() == Some(&*self.tool);
+        if claims {
+            // If the route has another name than the tool, the call is counted under the tool's.
+            if let Some(hook) = &self.statistics
+                && !Arc::ptr_eq(hook, &binding.statistics)
+            {
+                hook.call_withdrawn();
+                binding.statistics.call_started();
+                report.statistics = Some(Arc::clone(&binding.statistics));
+            }
+            report.claimed = true;
+            report.keeps_answers = site.policy().cache.is_some();
+            report.effect = site.policy().effect;
+        }
+        claims
+    }
+}
+
+/// A call that waits for the breaker's permit, which another call inside the same enclosing attempt has borrowed.
+pub(super) struct PermitWait {
+    watch: BreakerWatch,
+    /// Counts the call as waiting inside the enclosing attempt.
+    _activity: Option<Activity>,
+}
+
+impl Call<'_> {
+    /// When the enclosing attempt ends, if there is one.
+    pub(crate) fn outer_deadline(&self) -> Option<Moment> {
+        (self.caller.deadline < Moment::LAST).then_some(self.caller.deadline)
+    }
+
+    /// The enclosing attempt, if there is one.
+    pub(super) fn enclosing(&self) -> Option<Arc<EnclosingAttempt>> {
+        self.context.as_ref().and_then(CallContext::around)
+    }
+
+    /// Borrows the permit of an enclosing attempt. `None` if no enclosing attempt holds one of this breaker.
+    #[cold]
+    pub(super) fn borrow_permit(self: Pin<&mut Self>) -> Option<Result<(), Lender>> {
+        let enclosing = self.enclosing()?;
+        let this = self.project();
+        let breaker = this.breaker.as_mut()?;
+        let unkeyed = if breaker.is_keyed() { this.binding.breaker.as_deref() } else { None };
+        if unkeyed.is_some_and(|unkeyed| unkeyed.state() == BreakerState::Isolated) {
+            return None;
+        }
+        breaker.borrow(&enclosing, this.binding.policy())
+    }
+
+    /// Begins to wait for the permit of the enclosing attempt.
+    #[cold]
+    pub(super) fn await_permit(self: Pin<&mut Self>) {
+        let activity = self.enclosing().as_ref().map(Activity::queued);
+        *self.project().state =
+            State::AwaitingPermit(PermitWait { watch: BreakerWatch::default(), _activity: activity });
+    }
+
+    /// Waits for the permit of the enclosing attempt, or for one that becomes free at the breaker.
+    pub(super) fn poll_permit(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Admission>, AttemptResult>> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            return Poll::Ready(Err(self.cancelled()));
+        }
+        loop {
+            let this = self.as_mut().project();
+            let (State::AwaitingPermit(wait), Some(breaker)) = (this.state, &*this.breaker) else {
+                return Poll::Ready(Ok(None));
+            };
+            // Before the request, so that no change is missed.
+            let is_watching = wait.watch.poll_changed(breaker, cx).is_pending();
+            match self.as_mut().acquire_permit() {
+                Ok(None) => {
+                    self.as_mut().project().timer.set(None);
+                    return Poll::Ready(self.acquire_slot(Moment::now(), true));
+                }
+                Ok(Some(lender)) if lender.poll_return(cx).is_pending() && is_watching => break,
+                Ok(Some(_)) => {}
+                Err(rejected) => return Poll::Ready(Err(rejected)),
+            }
+        }
+        let mut this = self.as_mut().project();
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep_until(this.deadline.instant())));
+        }
+        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+            ready!(clock::poll_timer(timer, cx));
+        }
+        Poll::Ready(Err(self.reject_by_deadline()))
+    }
+}
