@@ -1,5 +1,8 @@
-//! What the repository offers besides code: its pages, the steps of the README, the packages for crates.io.
+//! What the repository offers besides code: its pages and their language, the steps of the README, the packages for
+//! crates.io and their public API.
 
 mod documents;
 mod five_steps;
+mod language;
 mod packages;
+mod public_api;

@@ -1,6 +1,6 @@
 //! The public API of the crates that are published. A change of it shows in review, as a change of a snapshot.
 //!
-//! After a change that you intend: `INSTA_UPDATE=always cargo test -p resilient-tests --test public_api`.
+//! After a change that you intend: `INSTA_UPDATE=always cargo test -p resilient-tests --test repository public_api`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Comments and documentation are plain technical English: few lines may use a phrase of [`PHRASES`].
 //!
 //! Each of the two tests prints its shares and the lines that it counted. To list those of all Rust files:
-//! `cargo test -p resilient-tests --test language -- --nocapture rust | grep '\.rs:'`
+//! `cargo test -p resilient-tests --test repository language -- --nocapture rust | grep '\.rs:'`
 
 use std::collections::BTreeMap;
 use std::fs;
