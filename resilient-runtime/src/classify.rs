@@ -1,20 +1,21 @@
 //! `Classify`: which kind a foreign error is, and when its sender wants to be asked again.
 
 mod foreign;
-mod sources;
+mod status;
 
 use std::time::{Duration, SystemTime};
 
-use crate::ErrorKind;
+use resilient_policy::ErrorKind;
 
-pub use sources::{Classified, StatusError, classify};
+pub(crate) use foreign::own_kind;
+pub use status::StatusError;
 
 /// Sorts an error into its [`ErrorKind`].
 ///
 /// Implemented for HTTP statuses, [`StatusError`], `std::io::Error`, `reqwest::Error` (feature `reqwest` for
 /// reqwest 0.13, `reqwest-012` for reqwest 0.12) and every type that derives
 /// [`McpError`](derive@crate::McpError); a `#[mcp(classify)]` field asks it. For errors whose type is not
-/// known, such as those in an `anyhow::Error`, there is [`classify`].
+/// known, such as those in an `anyhow::Error`, there is [`classify`](fn@crate::classify).
 ///
 /// ```
 /// use std::time::Duration;

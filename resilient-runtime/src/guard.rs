@@ -9,9 +9,10 @@ use std::task::Poll;
 use resilient_policy::{Policy, Problem};
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Answer;
 use crate::breaker::Breaker;
 use crate::error::ResilienceError;
-use crate::pipeline::{self, Answer, Call};
+use crate::pipeline::{self, Call};
 use crate::site::{Entry, Location, Site};
 
 /// A policy under a name, around whatever future it is given.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::pipeline::barrier;
+use crate::panics::barrier;
 use crate::redact;
 
 /// The most bytes that are written before they are masked and cut: whoever sends an argument decides

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use resilient_policy::{ErrorKind, Severity, Source};
 use tracing::Span;
-use tracing::field::{DisplayValue, display};
 
 use crate::clock::saturating_millis;
-use crate::context::{CallContext, CorrelationId};
+use crate::context::{CallContext, id};
 use crate::error::{LimitKind, ResilienceError, ToolError, log_chain, public_text};
-use crate::pipeline::{Call, barrier};
-use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
+use crate::outcomes::{Outcome, Suppressed};
+use crate::panics::barrier;
+use crate::pipeline::Call;
+use crate::statistics::{RecentError, RecentErrors};
 
 /// Whether anybody listens to the spans of calls.
 pub(crate) fn spans_are_enabled() -> bool {
@@ -67,7 +68,7 @@ pub(crate) fn call_ended(
     }
     // What the call has left running is within the span still.
     #[cfg(feature = "otel")]
-    crate::otel::end(span);
+    crate::trace::otel::end(span);
 }
 
 /// A call ended with an error: counts it, keeps what clients may read of it, and logs all of it.
@@ -208,13 +209,6 @@ pub(crate) fn converted(error: &dyn ToolError) {
     });
 }
 
-/// The user's code panicked, and was caught.
-pub(crate) fn panicked(panic: &str) {
-    let context = CallContext::current();
-    let correlation_id = id(context.as_ref());
-    tracing::error!(event = "tool.panic", correlation_id, panic, "a panic was caught");
-}
-
 pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {
     let (tool, attempt, kind, delay_ms) =
         (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
@@ -251,9 +245,4 @@ pub(crate) fn fallback_used(
 
 pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: &str) {
     tracing::error!(event = "fallback.failed", tool, correlation_id = id(context), error);
-}
-
-/// The call's correlation id as a field. Not every log shows the fields of the span as well.
-fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
-    context.map(|context| display(context.correlation_id()))
 }

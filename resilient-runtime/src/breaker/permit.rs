@@ -8,10 +8,10 @@ use std::task::Poll;
 use tokio::time::Instant;
 
 use super::{Breaker, Signal, Ticket, Took};
+use crate::answer::{Answer, Meaning};
 use crate::clock;
 use crate::context::{CallContext, EnclosingAttempt, Lending, Loan};
 use crate::error::ResilienceError;
-use crate::pipeline::{Answer, Meaning};
 
 /// The right to ask a dependency once.
 ///

@@ -13,7 +13,8 @@ use moka::sync::Cache;
 use resilient_policy::{CacheSettings, Scope, Source};
 use tokio::time::Instant;
 
-use crate::context::{CallContext, Principal, Request};
+use crate::context::{CallContext, Request};
+use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::pipeline::{Chance, Sides, Step};
 use crate::registry::Registry;
@@ -164,7 +165,7 @@ where
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<G>()?;
-            Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))
+            Some((crate::panics::barrier(|| (self.clone)(good))?, age))
         });
         Poll::Ready(copied.map(|(good, age)| {
             chance.served = Some((Source::Cache, Some(age)));

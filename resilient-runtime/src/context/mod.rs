@@ -3,24 +3,22 @@
 //! A guarded function finds its context again at every poll, wherever it is awaited on its way;
 //! a task that it spawns does not, unless the future is wrapped with [`CallContext::instrument`].
 
-mod correlation;
 mod enclosing;
 mod headers;
 mod request;
 mod scope;
-pub(crate) mod trace;
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tracing::field::{DisplayValue, display};
 
 use crate::clock::Moment;
+use crate::identity::{CorrelationId, Principal};
 
-pub use correlation::{CorrelationId, CorrelationSource};
 pub(crate) use enclosing::{Activity, EnclosingAttempt, Held, Lender, Lending, Loan};
-pub use request::Principal;
 #[cfg(feature = "rmcp")]
-pub(crate) use request::Report;
+pub(crate) use request::{Converted, Report};
 pub(crate) use request::{Degraded, Request};
 pub use scope::Instrumented;
 pub(crate) use scope::{enter, is_inside_a_call, within};
@@ -228,4 +226,9 @@ impl CallContext {
     pub(crate) fn set_deadline(&mut self, deadline: Moment) {
         self.deadline = deadline;
     }
+}
+
+/// The call's correlation id as a field. Not every log shows the fields of the span as well.
+pub(crate) fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
+    context.map(|context| display(context.correlation_id()))
 }

@@ -1,6 +1,5 @@
 //! What the hook knows about a request, and what the guarded function tells it in return.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,46 +9,9 @@ use tracing::Span;
 #[cfg(feature = "otel")]
 use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
-use crate::statistics::{Outcome, ToolStatistics};
-
-/// Whose data a call is about. Last good answers are kept and served per principal.
-///
-/// An application that knows its users puts one into the request's extensions: rmcp's own, or, in a
-/// layer of an HTTP server, those of the HTTP request. Otherwise it is, over HTTP, a keyed hash of
-/// the `Authorization` header; over stdio there is just one. A server that speaks to several clients
-/// over something else has to say who they are: as soon as a second one is noticed, none is known.
-///
-/// ```
-/// use resilient_runtime::Principal;
-///
-/// // In a layer that has found out who asks:
-/// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(Principal::new("user 4711"));
-/// # assert_eq!(request.extensions().get::<Principal>().unwrap().as_str(), "user 4711");
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// The principal of that name.
-    #[must_use]
-    pub fn new(name: impl AsRef<str>) -> Self {
-        Self(name.as_ref().into())
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who called is nobody's business who reads a debug log.
-        f.write_str("Principal(..)")
-    }
-}
+use crate::identity::Principal;
+use crate::outcomes::Outcome;
+use crate::statistics::ToolStatistics;
 
 /// A request as the hook received it.
 #[derive(Debug)]
@@ -89,7 +51,7 @@ impl Request {
     pub(crate) fn runs_in(&self, span: &Span) {
         *self.span() = Some(span.clone());
         #[cfg(feature = "otel")]
-        if let Some(place) = crate::otel::context_of(span) {
+        if let Some(place) = crate::trace::otel::context_of(span) {
             let _ = self.place.set(place);
         }
     }
@@ -119,7 +81,7 @@ pub(crate) struct Report {
     pub(crate) warnings: Vec<String>,
     /// The framework's own failures that became JSON-RPC errors within this request.
     #[cfg(feature = "rmcp")]
-    pub(crate) converted: Vec<crate::mcp::Converted>,
+    pub(crate) converted: Vec<Converted>,
 }
 
 /// That something else answered, and why.
@@ -128,4 +90,12 @@ pub(crate) struct Degraded {
     pub(crate) source: Source,
     pub(crate) age: Option<Duration>,
     pub(crate) reason: &'static str,
+}
+
+/// A failure of the framework and the `ErrorData` that it became.
+#[cfg(feature = "rmcp")]
+#[derive(Debug)]
+pub(crate) struct Converted {
+    pub(crate) error: crate::error::ResilienceError,
+    pub(crate) data: rmcp::ErrorData,
 }

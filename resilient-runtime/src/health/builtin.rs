@@ -10,8 +10,9 @@ use super::check::CheckResult;
 use super::report::{BreakerHealth, HealthStatus, LastError, ToolHealth};
 use crate::breaker::{BreakerSnapshot, BreakerState};
 use crate::clock::Moment;
+use crate::outcomes::Outcome;
 use crate::registry::Registry;
-use crate::statistics::{Outcome, ToolSnapshot};
+use crate::statistics::ToolSnapshot;
 
 /// How long a tool stays unhealthy that nobody calls: as an open breaker does, it then lets itself be tried.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use resilient_policy::format_duration;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::outcomes::CheckStatus;
 use crate::redact;
 
 /// The time that a check has, unless it says otherwise.
@@ -18,38 +18,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most bytes that the details of a check may have as JSON.
 const MOST_DETAILS: usize = 16 * 1024;
-
-/// What a check found.
-///
-/// ```
-/// use resilient_runtime::health::CheckStatus;
-///
-/// assert!(CheckStatus::Fail > CheckStatus::Warn);
-/// assert_eq!(CheckStatus::Pass.as_str(), "pass");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-#[serde(rename_all = "lowercase")]
-pub enum CheckStatus {
-    /// Everything is as it should be.
-    Pass,
-    /// It works, and somebody should look.
-    Warn,
-    /// It does not work.
-    Fail,
-}
-
-impl CheckStatus {
-    /// The word used in reports and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
 
 /// What a check found, and what it has to say about it.
 ///

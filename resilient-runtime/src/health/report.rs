@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::check::CheckStatus;
+use crate::outcomes::CheckStatus;
 use crate::statistics::ErrorCount;
 
 /// Whether the server, or one of its tools, is of use.

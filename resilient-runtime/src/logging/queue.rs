@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::line::{self, masked};
-use crate::context::{CallContext, CorrelationId};
+use crate::context::CallContext;
+use crate::identity::CorrelationId;
 
 /// How many lines wait at most; what comes then is lost, and counted.
 const LINES: usize = 8_192;

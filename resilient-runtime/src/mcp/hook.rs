@@ -25,12 +25,14 @@ use super::explain::{self, Explain, Kept};
 use super::limit::Limit;
 use super::recounted::Recounted;
 use super::{Handled, Line, Operation, arguments, own_failure, request, span, wire};
-use crate::context::{self, CallContext, CorrelationSource, Request};
+use crate::context::{self, CallContext, Request};
 use crate::error::TimeoutScope;
-use crate::pipeline::barrier;
+use crate::identity::CorrelationSource;
+use crate::outcomes::Outcome;
+use crate::panics::barrier;
 use crate::registry::Registry;
 use crate::site::Site;
-use crate::statistics::{ErrorType, Outcome, ToolStatistics};
+use crate::statistics::{ErrorType, ToolStatistics};
 use crate::{Classify as _, ResilienceError, ToolError, telemetry};
 
 type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
@@ -236,7 +238,7 @@ impl<'h> Served<'h> {
         let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.line);
         // Before anything enters it: then it has a parent for good.
         #[cfg(feature = "otel")]
-        crate::otel::place(&span, request);
+        crate::trace::otel::place(&span, request);
         self.request.runs_in(&span);
         self.span = span;
         telemetry::call_started(&self.span, &self.hook.tool, Some(context));

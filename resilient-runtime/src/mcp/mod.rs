@@ -35,7 +35,6 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 pub(crate) use line::Line;
 pub(crate) use operation::Operation;
-pub(crate) use own_failure::Converted;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
 pub(crate) use results::{meaning_of_response, meaning_of_result};

@@ -7,18 +7,11 @@
 use rmcp::ErrorData;
 
 use super::{Handled, wire};
-use crate::context::{CallContext, Request};
-use crate::error::{ResilienceError, ToolError};
+use crate::context::{CallContext, Converted, Request};
+use crate::error::ToolError;
 
 /// The most conversions that one request remembers; the oldest is dropped.
 const MOST: usize = 8;
-
-/// A failure of the framework and the `ErrorData` that it became.
-#[derive(Debug)]
-pub(crate) struct Converted {
-    error: ResilienceError,
-    data: ErrorData,
-}
 
 /// Remembers for the hook that `data` was made of `error`, if `error` is a failure of the framework.
 pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {

@@ -24,7 +24,7 @@ use axum::response::Response;
 /// A server without axum does the same by putting an `opentelemetry::trace::SpanContext` into the
 /// extensions of the HTTP request.
 pub async fn carry_span(mut request: Request, next: Next) -> Response {
-    if let Some(around) = super::parent::current() {
+    if let Some(around) = crate::trace::otel::current() {
         request.extensions_mut().insert(around);
     }
     next.run(request).await

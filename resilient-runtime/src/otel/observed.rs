@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::registry::Registry;
-use crate::statistics::series::{self, Counted, Labels};
+use crate::series::{self, Counted, Labels};
 
 /// What an instrument shows of the registry: each value with its labels.
 type Read = fn(&mut dyn FnMut(Labels<'_>, u64));

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Special;
-use super::answer::{Fallible, Meaning};
-use super::body::barrier;
 use super::call::{Call, Verdict};
+use crate::answer::{Fallible, Meaning};
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
 use crate::error::{ResilienceError, ToolError, public_text};
-use crate::statistics::Outcome;
+use crate::outcomes::Outcome;
+use crate::panics::barrier;
 use crate::telemetry;
 
 /// One step of a chain, or a whole chain.

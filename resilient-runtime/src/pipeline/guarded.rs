@@ -9,12 +9,12 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Special;
-use super::answer::{Answer, Meaning};
 use super::body::{Attempts, Keeps};
 use super::call::{Call, Verdict};
+use crate::answer::{Answer, Meaning};
 use crate::context;
 use crate::error::ResilienceError;
-use crate::statistics::Outcome;
+use crate::outcomes::Outcome;
 use crate::telemetry;
 
 pin_project! {

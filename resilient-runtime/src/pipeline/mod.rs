@@ -24,7 +24,6 @@
 //! - A **fallback** sees the final error, and runs outside breaker and timeout with a limit of its
 //!   own.
 
-mod answer;
 mod body;
 mod call;
 mod fallback;
@@ -34,14 +33,13 @@ mod turn;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 
-pub use answer::{Answer, Fallible, FromResilience, Meaning};
 #[cfg(feature = "cache")]
 pub(crate) use fallback::Chance;
 pub use fallback::{End, Function, Limit, Sides, Step, Then, Value, sides};
 
-pub(crate) use body::barrier;
 pub use call::Call;
 
+use crate::answer::{Answer, Fallible, Meaning};
 use crate::context;
 use body::{Attempts, Keeps};
 use guarded::{Guarded, answer};

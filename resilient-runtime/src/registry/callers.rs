@@ -19,7 +19,7 @@ pub(crate) struct Callers {
     others: AtomicBool,
     /// Who calls, if a test says so.
     #[cfg(feature = "testing")]
-    pretended: std::sync::Mutex<Option<crate::context::Principal>>,
+    pretended: std::sync::Mutex<Option<crate::identity::Principal>>,
 }
 
 impl Callers {
@@ -30,13 +30,13 @@ impl Callers {
 
     /// Lets all requests come from this principal.
     #[cfg(feature = "testing")]
-    pub(crate) fn pretend(&self, principal: Option<crate::context::Principal>) {
+    pub(crate) fn pretend(&self, principal: Option<crate::identity::Principal>) {
         *self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = principal;
     }
 
     /// The principal that a test has set.
     #[cfg(all(feature = "testing", feature = "rmcp"))]
-    pub(crate) fn pretended(&self) -> Option<crate::context::Principal> {
+    pub(crate) fn pretended(&self) -> Option<crate::identity::Principal> {
         self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 

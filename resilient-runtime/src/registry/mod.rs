@@ -25,7 +25,7 @@ use trouble::Trouble;
 
 use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
-use crate::health::CheckStatus;
+use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
 #[cfg(feature = "config")]

@@ -5,44 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::histogram::{self, Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
+use crate::outcomes::AttemptOutcome;
 use crate::retry::Budget;
-
-/// How an attempt ended.
-///
-/// ```
-/// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AttemptOutcome {
-    /// It answered.
-    Ok,
-    /// It answered with an error.
-    Error,
-    /// It was cut off.
-    Timeout,
-    /// The client gave up, or the future was dropped.
-    Cancelled,
-    /// It panicked.
-    Panic,
-}
-
-impl AttemptOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 5] = [Self::Ok, Self::Error, Self::Timeout, Self::Cancelled, Self::Panic];
-
-    /// The word used in metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Error => "error",
-            Self::Timeout => "timeout",
-            Self::Cancelled => "cancelled",
-            Self::Panic => "panic",
-        }
-    }
-}
 
 /// What a breaker heard of attempts that it let through, and those that it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

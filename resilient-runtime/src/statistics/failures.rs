@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use resilient_policy::{ErrorKind, Severity};
 
-use super::Outcome;
 use super::histogram::{Histogram, HistogramSnapshot};
+use crate::outcomes::Outcome;
 
 /// The most codes, or types, that are counted apart for one tool.
 const MOST: usize = 64;

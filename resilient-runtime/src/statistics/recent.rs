@@ -12,7 +12,7 @@ use resilient_policy::ErrorKind;
 
 use super::failures::ErrorCount;
 use super::tool::ToolSnapshot;
-use crate::context::{CorrelationId, Principal};
+use crate::identity::{CorrelationId, Principal};
 
 /// The most errors that are kept of one tool, and of all.
 const MOST_OF_ONE: usize = 100;

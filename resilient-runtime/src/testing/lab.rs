@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::chaos::Chaos;
 use super::{Caller, ObservedBreaker, ObservedCalls, ObservedPolicy, Timed, names};
 use crate::clock::{CAN_BE_PAUSED, Moment};
-use crate::context::Principal;
+use crate::identity::Principal;
 use crate::registry::Registry;
 
 /// No test waits for longer, on the paused clock.

@@ -17,8 +17,8 @@ use crate::context::CallContext;
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
+use crate::outcomes::{Rejected, Suppressed};
 use crate::pipeline::turn::Got;
-use crate::statistics::{Rejected, Suppressed};
 use crate::telemetry;
 
 impl Call<'_> {

@@ -9,9 +9,10 @@ use super::{Call, Verdict};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
 use crate::context::{CallContext, EnclosingAttempt};
-use crate::pipeline::body::barrier;
+use crate::outcomes::{AttemptOutcome, Outcome};
+use crate::panics::barrier;
 use crate::pipeline::turn::Turn;
-use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome};
+use crate::statistics::{AttemptStatistics, ErrorType};
 use crate::telemetry;
 
 impl Call<'_> {

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::answer::Meaning;
 use crate::clock;
 use crate::error::ResilienceError;
-use crate::pipeline::answer::Meaning;
 use crate::pipeline::body::{Body, Substitute};
 use crate::registry::Registry;
 use crate::site::Site;

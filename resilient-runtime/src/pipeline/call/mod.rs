@@ -30,17 +30,19 @@ use ask::lease;
 use injected::Injected;
 use inside::Seldom;
 
-use super::answer::Meaning;
-use super::body::{Body, barrier};
+use super::body::Body;
 use super::turn::{Got, Turn};
+use crate::answer::Meaning;
 use crate::breaker::{Breaker, Ticket, Took};
 use crate::bulkhead;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Held};
 use crate::error::{LimitKind, ResilienceError};
+use crate::outcomes::{Outcome, Suppressed};
+use crate::panics::barrier;
 use crate::registry::Binding;
 use crate::site::{BindingRef, Entry, EntryDetails, Site};
-use crate::statistics::{AttemptStatistics, Outcome, RecentErrors, Suppressed, ToolStatistics};
+use crate::statistics::{AttemptStatistics, RecentErrors, ToolStatistics};
 
 /// Where nobody tests there is no room for it.
 #[cfg(not(feature = "testing"))]

@@ -7,13 +7,13 @@ use resilient_policy::ErrorKind;
 use tokio::time::sleep_until;
 
 use super::{Call, State, Verdict};
+use crate::answer::{Failed, Meaning};
 use crate::breaker::{Breaker, Signal, Took};
 use crate::clock::Moment;
 use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
-use crate::pipeline::answer::{Failed, Meaning};
+use crate::outcomes::{AttemptOutcome, Suppressed};
 use crate::pipeline::turn::Turn;
-use crate::statistics::{AttemptOutcome, Suppressed};
 use crate::telemetry;
 
 impl Call<'_> {

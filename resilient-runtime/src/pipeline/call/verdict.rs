@@ -2,9 +2,9 @@
 
 use resilient_policy::{ErrorKind, Fault};
 
+use crate::answer::{Failed, Meaning};
 use crate::error::{Failure, LimitKind, ResilienceError};
-use crate::pipeline::answer::{Failed, Meaning};
-use crate::statistics::{AttemptOutcome, Outcome};
+use crate::outcomes::{AttemptOutcome, Outcome};
 
 /// How the guarded part of a call ended.
 #[derive(Debug, Clone)]

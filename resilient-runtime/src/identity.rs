@@ -1,4 +1,4 @@
-//! The id under which an answer and the log lines about it are found together.
+//! Who calls, and the id under which an answer and the log lines about it are found.
 
 use std::fmt;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl CorrelationId {
 
     /// The trace id of a W3C `traceparent`, if that is valid.
     pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
-        super::trace::id(header).map(|id| Self(id.into()))
+        crate::trace::id(header).map(|id| Self(id.into()))
     }
 
     /// The id of a trace, unless it is the invalid one.
@@ -108,6 +108,45 @@ impl fmt::Display for CorrelationId {
 impl fmt::Debug for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whose data a call is about. Last good answers are kept and served per principal.
+///
+/// An application that knows its users puts one into the request's extensions: rmcp's own, or, in a
+/// layer of an HTTP server, those of the HTTP request. Otherwise it is, over HTTP, a keyed hash of
+/// the `Authorization` header; over stdio there is just one. A server that speaks to several clients
+/// over something else has to say who they are: as soon as a second one is noticed, none is known.
+///
+/// ```
+/// use resilient_runtime::Principal;
+///
+/// // In a layer that has found out who asks:
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(Principal::new("user 4711"));
+/// # assert_eq!(request.extensions().get::<Principal>().unwrap().as_str(), "user 4711");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// The principal of that name.
+    #[must_use]
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Who called is nobody's business who reads a debug log.
+        f.write_str("Principal(..)")
     }
 }
 

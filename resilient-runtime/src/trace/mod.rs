@@ -1,5 +1,8 @@
 //! The headers of W3C Trace Context, as far as a client's may be believed.
 
+#[cfg(feature = "otel")]
+pub(crate) mod otel;
+
 /// The longest `tracestate` that is passed on, in bytes: what everybody has to pass on at least.
 const LONGEST: usize = 512;
 const MOST_MEMBERS: usize = 32;

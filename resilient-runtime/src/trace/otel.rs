@@ -5,7 +5,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::context::trace;
+use crate::trace;
 
 /// The `traceparent` and `tracestate` of the current span, or else of this one. That it is not recorded
 /// is for others to know as well.
@@ -17,7 +17,7 @@ pub(crate) fn headers(or: Option<&SpanContext>) -> Option<(String, Option<String
 }
 
 /// The span that is current here, or, where that is none of OpenTelemetry's, the one around it.
-pub(super) fn current() -> Option<SpanContext> {
+pub(crate) fn current() -> Option<SpanContext> {
     context_of(&Span::current()).or_else(|| valid(&Context::current()))
 }
 

@@ -1,9 +1,9 @@
 //! What is counted of tools, functions and breakers, as the series that exporters show: their names,
 //! without the endings that are Prometheus's, what they mean, and where their numbers are.
 
-use super::{ErrorCount, ToolSnapshot};
 use crate::breaker::BreakerState;
 use crate::registry::Registry;
+use crate::statistics::{ErrorCount, ToolSnapshot};
 
 pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 
