@@ -13,6 +13,7 @@ use crate::answer::Answer;
 use crate::breaker::Breaker;
 use crate::error::ResilienceError;
 use crate::pipeline::{self, Call};
+use crate::registry::rules;
 use crate::site::{Entry, Location, Site};
 
 /// A policy under a name, around whatever future it is given.
@@ -167,17 +168,6 @@ impl GuardedCall<'_> {
         // What still runs is dropped at the end of this function, and counted as cancelled.
         answer.await.unwrap_or_else(|| R::refused(ResilienceError::Cancelled))
     }
-}
-
-/// Every rule that the policy of a guard breaks.
-pub(crate) fn rules(policy: &Policy) -> Vec<Problem> {
-    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
-    let mut problems = resilient_policy::check(policy);
-    #[cfg(not(feature = "rate-limit"))]
-    if policy.rate_limit.is_some() {
-        problems.push(Problem::new("rate_limit", "needs the feature `rate-limit` of `resilient-runtime`"));
-    }
-    problems
 }
 
 impl fmt::Debug for Guard {

@@ -63,6 +63,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod answer;
+mod binding;
 mod breaker;
 mod bulkhead;
 #[cfg(feature = "cache")]
@@ -102,6 +103,8 @@ mod settings;
 mod shown;
 mod site;
 mod sources;
+#[cfg(feature = "config")]
+mod startup;
 mod statistics;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -117,10 +120,10 @@ pub use resilient_policy::{
 };
 
 pub use answer::Answer;
-pub use breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
+pub use breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
 pub use bulkhead::{Bulkhead, BulkheadPermit};
 pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, StatusError, parse_retry_after};
-pub use context::{CallContext, Instrumented};
+pub use context::CallContext;
 pub use error::{CatalogEntry, CircuitState, LimitKind, ResilienceError, TimeoutScope, ToolError};
 pub use guard::{Guard, GuardedCall, InvalidPolicy};
 pub use identity::{CorrelationId, CorrelationSource, Principal};
@@ -129,10 +132,10 @@ pub use logging::{LogGuard, init};
 pub use outcomes::{AttemptOutcome, Outcome, Rejected, Suppressed};
 #[cfg(feature = "rate-limit")]
 pub use rate_limit::RateLimit;
-pub use registry::{BreakerHandle, PolicyDescriptor, Registry, ScopedRegistry};
-#[cfg(feature = "config")]
-pub use settings::{InvalidSettings, Resilience};
+pub use registry::{Instrumented, PolicyDescriptor, Registry, ScopedRegistry};
 pub use sources::{Classified, classify};
+#[cfg(feature = "config")]
+pub use startup::{InvalidSettings, Resilience};
 pub use statistics::{
     AttemptSnapshot, ErrorCount, ErrorGroup, ErrorType, HistogramSnapshot, RecentError, ToolSnapshot,
 };

@@ -34,7 +34,7 @@ pub use std::time::Duration;
 pub use {serde, serde_json};
 
 #[cfg(feature = "cache")]
-pub use crate::cache::{AnswerKey, Cached};
+pub use crate::pipeline::{AnswerKey, Cached};
 #[cfg(feature = "rmcp")]
 pub use rmcp;
 

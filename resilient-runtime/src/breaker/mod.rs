@@ -11,6 +11,7 @@
 //! changes nothing. A probe that never comes back is given up when its lease is over.
 
 mod core;
+mod handle;
 mod history;
 mod keyed;
 mod permit;
@@ -30,6 +31,7 @@ use tokio::sync::futures::OwnedNotified;
 
 pub use self::core::State as BreakerState;
 pub(crate) use self::core::{Signal, Ticket};
+pub use handle::BreakerHandle;
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;

@@ -20,7 +20,6 @@ pub(crate) use enclosing::{Activity, EnclosingAttempt, Held, Lender, Lending, Lo
 #[cfg(feature = "rmcp")]
 pub(crate) use request::{Converted, Report};
 pub(crate) use request::{Degraded, Request};
-pub use scope::Instrumented;
 pub(crate) use scope::{enter, is_inside_a_call, within};
 
 /// The context of a call: cheap to clone, the same for everything that runs within one attempt.
@@ -59,12 +58,6 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// The context of the call that is running here, if one is.
-    #[must_use]
-    pub fn current() -> Option<Self> {
-        scope::current()
-    }
-
     /// A context of its own, for a function that no hook and no other guarded function called.
     pub(crate) fn root() -> Self {
         Self::new(CorrelationId::random(), None)
@@ -187,12 +180,6 @@ impl CallContext {
                 report.warnings.push(warning);
             }
         }
-    }
-
-    /// Carries this context, and the current span, into a future that runs elsewhere, such as one that is
-    /// spawned.
-    pub fn instrument<F: Future>(self, future: F) -> Instrumented<F> {
-        scope::instrument(self, future)
     }
 
     pub(crate) fn request(&self) -> Option<&Arc<Request>> {

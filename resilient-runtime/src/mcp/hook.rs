@@ -37,37 +37,7 @@ use crate::{Classify as _, ResilienceError, ToolError, telemetry};
 
 type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 
-/// Wraps every route of a router: disabled routes and the notifier stay as they are.
-///
-/// `#[resilient]` above `#[tool_router]` does this by itself. A router that is wrapped twice, or
-/// that is put together from wrapped ones, hooks each call once.
-///
-/// ```
-/// use resilient_runtime::mcp;
-/// use rmcp::{tool, tool_router};
-///
-/// struct Shop;
-///
-/// #[tool_router]
-/// impl Shop {
-///     /// What there is to buy.
-///     #[tool]
-///     async fn list(&self) -> String {
-///         "tea, milk".into()
-///     }
-/// }
-///
-/// // For `#[tool_handler(router = ..)]`, or a router that is put together by hand.
-/// let router = mcp::instrument(Shop::tool_router());
-/// assert!(router.has_route("list"));
-/// ```
-#[must_use]
-pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
-    // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
-    hooked(router, super::shared::limited_by_hook::<S>, super::shared::explained::<S>)
-}
-
-/// The same, with the records of the tools that have one.
+/// Wraps every route of a router, with the records of the tools that have one.
 pub(super) fn hooked<S: Send + Sync + 'static>(
     mut router: ToolRouter<S>,
     site_of: impl Fn(&str) -> Option<&'static Site>,
@@ -279,7 +249,8 @@ impl<'h> Served<'h> {
     fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
-        self.within(|| own_failure::result(&error, &request)).flatten().unwrap_or(Err(error))
+        let made = self.within(|| own_failure::behind(&error, &request).map(|own| wire::tool_error(&own)));
+        made.flatten().unwrap_or(Err(error))
     }
 
     fn answered(mut self, answered: Handled) -> Handled {

@@ -24,13 +24,12 @@ type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
-pub use hook::instrument;
 pub use operator::operator_tools;
 #[doc(hidden)]
 pub use routed::{Routed, routed};
 #[cfg(feature = "config")]
 pub(crate) use shared::known;
-pub use shared::shared;
+pub use shared::{instrument, shared};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 pub(crate) use line::Line;

@@ -6,9 +6,8 @@
 
 use rmcp::ErrorData;
 
-use super::{Handled, wire};
 use crate::context::{CallContext, Converted, Request};
-use crate::error::ToolError;
+use crate::error::{ResilienceError, ToolError};
 
 /// The most conversions that one request remembers; the oldest is dropped.
 const MOST: usize = 8;
@@ -31,12 +30,9 @@ pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
     converted.push(Converted { error: own.clone(), data: data.clone() });
 }
 
-/// The result in place of this error, if the error is a failure of the framework that the tool passed on
-/// unchanged. To be called within the context of the call.
-pub(super) fn result(error: &ErrorData, request: &Request) -> Option<Handled> {
-    let own = {
-        let report = request.report();
-        report.converted.iter().rev().find(|converted| converted.data == *error)?.error.clone()
-    };
-    Some(wire::tool_error(&own))
+/// The framework's own failure that became this JSON-RPC error within this request.
+pub(super) fn behind(error: &ErrorData, request: &Request) -> Option<ResilienceError> {
+    let report = request.report();
+    let converted = report.converted.iter().rev().find(|converted| converted.data == *error)?;
+    Some(converted.error.clone())
 }

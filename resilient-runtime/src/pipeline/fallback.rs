@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Special;
+use super::call::telemetry;
 use super::call::{Call, Verdict};
 use crate::answer::{Fallible, Meaning};
 use crate::clock::{self, Moment};
@@ -19,7 +20,6 @@ use crate::context::{self, CallContext, Degraded};
 use crate::error::{ResilienceError, ToolError, public_text};
 use crate::outcomes::Outcome;
 use crate::panics::barrier;
-use crate::telemetry;
 
 /// One step of a chain, or a whole chain.
 ///

@@ -10,12 +10,11 @@ use pin_project_lite::pin_project;
 
 use super::Special;
 use super::body::{Attempts, Keeps};
-use super::call::{Call, Verdict};
+use super::call::{Call, Verdict, telemetry};
 use crate::answer::{Answer, Meaning};
 use crate::context;
 use crate::error::ResilienceError;
 use crate::outcomes::Outcome;
-use crate::telemetry;
 
 pin_project! {
     pub(super) struct Guarded<'c, 'a, M, F, R> {

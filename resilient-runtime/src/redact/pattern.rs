@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex_lite::{Captures, Regex};
 use resilient_policy::is_secret_name;
 
-use super::{MASK, scan};
+use super::scan::{self, MASK};
 
 /// A pattern that is part of this file. One that could not be read would match nothing.
 struct Pattern(LazyLock<Option<Regex>>);

@@ -1,7 +1,8 @@
 //! The forms of secrets that need more than a pattern: URLs whose password breaks the rules for URLs,
 //! PEM blocks, and whatever stands in brackets.
 
-use super::MASK;
+/// What stands in the place of a secret.
+pub const MASK: &str = "***";
 
 /// The longest user name or password of a URL that is looked for, in bytes.
 const LONGEST: usize = 256;

@@ -1,63 +1,65 @@
 //! Binding a guarded function to what it shares with others.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, Weak};
 
-use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
+use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse};
 
-use super::declared::Settings;
+use super::declared::{Settings, rules};
 use super::settings::Holding;
-use super::{BreakerHandle, Held, Registry, entry};
-use crate::breaker::{Breaker, KeyedBreakers};
+use super::{Registry, entry};
+use crate::binding::{Binding, BindingRef, Seldom};
+use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
-use crate::clock::{Length, Moment};
+use crate::clock::Length;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
 use crate::site::Site;
-use crate::statistics::{RecentErrors, ToolStatistics};
 
-/// What one function is bound to: what every call reads, in less than a cache line.
-pub(crate) struct Binding {
-    pub(crate) statistics: Arc<ToolStatistics>,
-    pub(crate) breaker: Option<BreakerHandle>,
-    /// That of the whole call by its policy.
-    pub(crate) timeout: Length,
-    /// That of one attempt; endless where it has none.
-    attempt_limit: Length,
-    pub(crate) retries: u32,
-    /// Whether first attempts count for a budget of retries.
-    pub(crate) earns_retries: bool,
-    /// Whether there is a bulkhead or a rate limit.
-    pub(crate) is_limited: bool,
-    pub(crate) seldom: Box<Seldom>,
-}
+impl Site {
+    /// What it is bound to in the process's registry.
+    pub(crate) fn bind_globally(&self) -> &Binding {
+        if let Some(bound) = self.bound.get() { bound } else { self.bind_first() }
+    }
 
-/// What few calls need of it.
-pub(crate) struct Seldom {
-    pub(crate) bulkheads: Option<Arc<Bulkheads>>,
-    #[cfg(feature = "rate-limit")]
-    pub(crate) rate_limits: Option<Arc<RateLimits>>,
-    keyed_breakers: Option<Arc<KeyedBreakers>>,
-    pub(crate) recent: Arc<RecentErrors>,
-    /// Its policy, with what was set at start.
-    pub(crate) policy: Policy,
-    #[cfg(feature = "cache")]
-    pub(crate) answers: Option<crate::cache::Answers>,
-}
-
-impl Binding {
-    /// The breaker of this key, where the policy has keys.
     #[cold]
-    pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
-        Some(self.seldom.keyed_breakers.as_ref()?.get(key))
+    fn bind_first(&self) -> &Binding {
+        let bound = self.bound.get_or_init(|| Registry::global().bind(self));
+        // Not while the function is being bound: a subscriber may call it.
+        Registry::global().tell();
+        bound
     }
 
-    /// When an attempt that began then has had its own time, if ever.
-    pub(crate) fn attempt_end(&self, started: Moment) -> Moment {
-        started.after(self.attempt_limit)
+    /// Its statistics, breaker and cache, looked up once in each registry.
+    pub(crate) fn bind(&self) -> BindingRef<'_> {
+        if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.seldom.policy
+    #[cold]
+    fn bind_here(&self) -> BindingRef<'_> {
+        match Registry::scoped() {
+            None => BindingRef::Global(self.bind_globally()),
+            Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
+        }
+    }
+
+    pub(crate) fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
+        let find = |bindings: &[(Weak<_>, Arc<Binding>)]| {
+            let found = bindings.iter().find(|(known, _)| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(registry)));
+            found.map(|(_, binding)| Arc::clone(binding))
+        };
+        let lock = || self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return found;
+        }
+        let fresh = Arc::new(registry.bind(self));
+        registry.tell();
+        let mut bindings = lock();
+        // Two threads may have come here; both must get the same binding.
+        bindings.retain(|(known, _)| known.strong_count() > 0);
+        find(&bindings).unwrap_or_else(|| {
+            bindings.push((Arc::<Registry>::downgrade(registry) as _, Arc::clone(&fresh)));
+            fresh
+        })
     }
 }
 
@@ -66,7 +68,7 @@ impl Registry {
         // Before anything is looked up: settings that come from now on come too late.
         self.lock().first_bound.get_or_insert(site.name());
         if site.is_unchecked {
-            for problem in crate::guard::rules(site.policy()) {
+            for problem in rules(site.policy()) {
                 self.conflict(format!("{}: the guard `{}`: {problem}", site.location(), site.name()));
             }
         }
@@ -116,7 +118,7 @@ impl Registry {
         }
         drop(inner);
         self.one_of_a_name(own.name());
-        BreakerHandle(Held::Static(own))
+        BreakerHandle::of_static(own)
     }
 
     fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> BreakerHandle {
@@ -133,7 +135,7 @@ impl Registry {
             breaker.declare(wanted.settings.unwrap_or(settings));
         }
         self.one_of_a_name(wanted.name);
-        BreakerHandle(Held::Named(breaker))
+        BreakerHandle::named(breaker)
     }
 
     /// Two breakers of one name could not be told apart by anybody who looks at them.

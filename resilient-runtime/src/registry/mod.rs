@@ -3,6 +3,9 @@
 mod bind;
 mod callers;
 mod declared;
+#[cfg(feature = "testing")]
+mod injection;
+mod instrumented;
 mod policies;
 mod scope;
 mod settings;
@@ -13,17 +16,19 @@ use std::collections::BTreeSet;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-pub(crate) use bind::Binding;
+pub(crate) use declared::rules;
+#[cfg(feature = "testing")]
+pub(crate) use injection::{Inject, Make, Met, What};
+pub use instrumented::Instrumented;
 pub use policies::PolicyDescriptor;
 pub use scope::ScopedRegistry;
-pub(crate) use scope::enter;
 
 use callers::Callers;
 use declared::Settings;
 use policies::Described;
 use trouble::Trouble;
 
-use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
+use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
@@ -34,46 +39,6 @@ use crate::site::Location;
 use crate::statistics::{
     ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
 };
-
-/// A breaker that a function uses: one of the registry's, or a `static` of the user's.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// use resilient_runtime::{BreakerState, Registry, ResilienceError, resilient};
-///
-/// #[resilient(breaker = "warehouse")]
-/// async fn stock() -> Result<u32, ResilienceError> {
-///     Ok(1)
-/// }
-///
-/// stock().await.unwrap();
-/// let breaker = Registry::global().breaker("warehouse").unwrap();
-/// breaker.isolate(); // until somebody closes it
-/// assert!(stock().await.is_err());
-/// breaker.close();
-/// assert_eq!(breaker.state(), BreakerState::Closed);
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-pub struct BreakerHandle(Held);
-
-#[derive(Debug, Clone)]
-enum Held {
-    Named(Arc<Breaker>),
-    Static(&'static Breaker),
-}
-
-impl std::ops::Deref for BreakerHandle {
-    type Target = Breaker;
-
-    fn deref(&self) -> &Breaker {
-        match &self.0 {
-            Held::Named(breaker) => breaker,
-            Held::Static(breaker) => breaker,
-        }
-    }
-}
 
 /// Everything that functions share: one registry for the process, and one of its own for each
 /// test that wants to be alone.
@@ -102,7 +67,7 @@ pub struct Registry {
     recent: Arc<RecentErrors>,
     pub(crate) callers: Callers,
     #[cfg(feature = "testing")]
-    pub(crate) chaos: crate::testing::InForce,
+    pub(crate) chaos: injection::Injector,
     /// Calls of tools that are not there.
     unknown_tools: Histogram,
     /// What was set at start.
@@ -262,9 +227,9 @@ impl Registry {
     #[must_use]
     pub fn breaker(&self, name: &str) -> Option<BreakerHandle> {
         let inner = self.lock();
-        let named = inner.breakers.get(name).cloned().map(Held::Named);
-        let a_static = || inner.statics.iter().find(|breaker| breaker.name() == name).copied().map(Held::Static);
-        named.or_else(a_static).map(BreakerHandle)
+        let named = inner.breakers.get(name).cloned().map(BreakerHandle::named);
+        let a_static = || inner.statics.iter().find(|breaker| breaker.name() == name).copied();
+        named.or_else(|| a_static().map(BreakerHandle::of_static))
     }
 
     /// The statistics of the tool of that name: they exist from the first question on.

@@ -16,7 +16,7 @@ const SECTIONS: [(&str, Section); 4] = [
 ];
 
 /// The file to be read at start.
-pub(super) const CONFIG: &str = "RESILIENT_CONFIG";
+pub(crate) const CONFIG: &str = "RESILIENT_CONFIG";
 /// The switch that turns off everything that can reject, repeat or cut off a call.
 pub(super) const DISABLED: &str = "RESILIENT_DISABLED";
 
@@ -129,18 +129,18 @@ pub(super) fn in_capitals(name: &str) -> String {
 
 /// What the environment says.
 #[derive(Debug, Default)]
-pub(super) struct Variables {
+pub(crate) struct Variables {
     pub(super) all: Vec<Variable>,
     /// The path of the file to be read.
-    pub(super) config: Option<String>,
+    pub(crate) config: Option<String>,
     pub(super) disabled: bool,
     /// Variables that are not read, each with the name that was probably meant.
-    pub(super) unread: Vec<(String, String)>,
+    pub(crate) unread: Vec<(String, String)>,
 }
 
 impl Variables {
     /// Sorts variables; those of other programs are left alone.
-    pub(super) fn read(
+    pub(crate) fn read(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         problems: &mut Vec<FileProblem>,
     ) -> Self {

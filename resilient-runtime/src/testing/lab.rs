@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::{Instant, timeout};
 
-use super::chaos::Chaos;
+use super::chaos::{Chaos, InForce};
 use super::{Caller, ObservedBreaker, ObservedCalls, ObservedPolicy, Timed, names};
 use crate::clock::{CAN_BE_PAUSED, Moment};
 use crate::identity::Principal;
@@ -19,6 +19,7 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug)]
 pub struct Lab {
     registry: Arc<Registry>,
+    faults: Arc<InForce>,
     /// When it began, on its own clock.
     began: Moment,
 }
@@ -73,7 +74,8 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
         Err(error) => panic!("no runtime could be made: {error}"),
     };
     let began = runtime.block_on(async { Moment::now() });
-    let lab = Lab { registry: Arc::default(), began };
+    let lab = Lab { registry: Arc::default(), faults: Arc::default(), began };
+    lab.registry.chaos.set(Arc::<InForce>::clone(&lab.faults));
     let delays = SameDelays::draw();
     let ended = Arc::clone(&lab.registry).on_this_thread(|| {
         let ended = runtime.block_on(async { timeout(A_YEAR, test(&lab)).await });
@@ -95,7 +97,7 @@ impl Lab {
     /// Lets attempts go wrong that begin from now on, in place of what was injected before.
     /// `Chaos::new()` ends all faults. Names that nobody has are told when the test has [`run`].
     pub fn inject(&self, chaos: Chaos) {
-        self.registry.chaos.set(chaos);
+        self.faults.set(chaos);
     }
 
     /// A caller, in whose name the test calls guarded functions: with a principal, a correlation id and a deadline, and
@@ -191,12 +193,12 @@ impl Lab {
     /// other would be a line of the log.
     #[track_caller]
     fn check(&self) {
-        if let Some(why) = self.registry.chaos.refused() {
+        if let Some(why) = self.faults.refused() {
             panic!("{why}");
         }
         let contradictions = self.registry.unreported();
         assert!(contradictions.is_empty(), "the settings cannot hold together:\n  {}", contradictions.join("\n  "));
-        if let Some(why) = names::unknown(&self.registry, &self.registry.chaos.unmet()) {
+        if let Some(why) = names::unknown(&self.registry, &self.faults.unmet()) {
             panic!("{why}");
         }
     }

@@ -8,6 +8,7 @@ use resilient_policy::{ErrorKind, Policy};
 use tokio::time::sleep_until;
 
 use super::limits::whole_call;
+use super::telemetry;
 use super::{Call, Verdict, breaker};
 use crate::Classify as _;
 use crate::breaker::Breaker;
@@ -19,7 +20,6 @@ use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};
 use crate::pipeline::turn::Got;
-use crate::telemetry;
 
 impl Call<'_> {
     /// Asks everybody who has a say for an attempt, and says what the bulkhead gave it.

@@ -4,10 +4,10 @@ use std::pin::Pin;
 
 use super::claim::Origin;
 use super::{Call, State};
+use crate::binding::Binding;
 use crate::clock::Moment;
 use crate::context::{self, CallContext};
 use crate::pipeline::turn::Turn;
-use crate::registry::Binding;
 use crate::telemetry;
 
 impl Call<'_> {

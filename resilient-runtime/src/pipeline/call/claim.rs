@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::binding::Binding;
 use crate::clock::Moment;
 use crate::context::{self, CallContext};
-use crate::registry::Binding;
 use crate::site::Site;
 
 /// What a call is to whoever asks for it.

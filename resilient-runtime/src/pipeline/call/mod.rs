@@ -10,6 +10,7 @@ mod injected;
 mod inside;
 mod limits;
 mod settle;
+pub(super) mod telemetry;
 mod verdict;
 
 use std::pin::Pin;
@@ -33,6 +34,7 @@ use inside::Seldom;
 use super::body::Body;
 use super::turn::{Got, Turn};
 use crate::answer::Meaning;
+use crate::binding::{Binding, BindingRef};
 use crate::breaker::{Breaker, Ticket, Took};
 use crate::bulkhead;
 use crate::clock::{self, Moment};
@@ -40,8 +42,7 @@ use crate::context::{self, CallContext, Held};
 use crate::error::{LimitKind, ResilienceError};
 use crate::outcomes::{Outcome, Suppressed};
 use crate::panics::barrier;
-use crate::registry::Binding;
-use crate::site::{BindingRef, Entry, EntryDetails, Site};
+use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{AttemptStatistics, RecentErrors, ToolStatistics};
 
 /// Where nobody tests there is no room for it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use resilient_policy::ErrorKind;
 use tokio::time::sleep_until;
 
+use super::telemetry;
 use super::{Call, State, Verdict};
 use crate::answer::{Failed, Meaning};
 use crate::breaker::{Breaker, Signal, Took};
@@ -14,7 +15,6 @@ use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::outcomes::{AttemptOutcome, Suppressed};
 use crate::pipeline::turn::Turn;
-use crate::telemetry;
 
 impl Call<'_> {
     /// The attempt gave a good answer: the way that nearly every call goes.

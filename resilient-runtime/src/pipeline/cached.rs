@@ -1,59 +1,22 @@
-//! Last good answers: kept when a call succeeds, served only by `fallback = cached`.
+//! `fallback = cached`: answers kept when a call succeeds, and served when a later one fails.
 //!
 //! An answer is found again by the arguments of its call and by whose data it is: without a known
 //! principal nothing is kept or served, unless the policy says that answers are shared.
 
-use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use moka::sync::Cache;
-use resilient_policy::{CacheSettings, Scope, Source};
-use tokio::time::Instant;
+use resilient_policy::{Scope, Source};
 
+use super::fallback::{Chance, Sides, Step};
+use crate::cache::Answers;
 use crate::context::{CallContext, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
-use crate::pipeline::{Chance, Sides, Step};
+use crate::panics::barrier;
 use crate::registry::Registry;
 use crate::site::Site;
-
-/// Moka keeps nothing for more than a thousand years, and says so with a panic.
-const LONGEST_KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The last good answers of one function.
-pub(crate) struct Answers {
-    kept: Cache<u128, Kept>,
-    settings: CacheSettings,
-}
-
-#[derive(Clone)]
-struct Kept {
-    answer: Arc<dyn Any + Send + Sync>,
-    at: Instant,
-}
-
-impl Answers {
-    pub(crate) fn new(settings: CacheSettings) -> Self {
-        // Moka's own expiry, by the wall clock, only frees memory; what may be served is decided
-        // by age on the clock that the rest of the call uses.
-        let kept =
-            Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
-        Self { kept, settings }
-    }
-
-    fn keep(&self, key: u128, answer: Arc<dyn Any + Send + Sync>) {
-        self.kept.insert(key, Kept { answer, at: Instant::now() });
-    }
-
-    fn find(&self, key: u128) -> Option<(Arc<dyn Any + Send + Sync>, Duration)> {
-        let kept = self.kept.get(&key)?;
-        let age = kept.at.elapsed();
-        (age <= self.settings.max_age).then_some((kept.answer, age))
-    }
-}
 
 /// The key of an answer to these arguments for this principal. 128 bits of a hash that is keyed
 /// anew in each process: nobody outside can make two keys meet.
@@ -153,7 +116,7 @@ where
     }
 
     fn forget(&self) {
-        self.with_answers(|answers, key| answers.kept.invalidate(&key));
+        self.with_answers(Answers::forget);
     }
 
     fn poll_serve(
@@ -165,7 +128,7 @@ where
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<G>()?;
-            Some((crate::panics::barrier(|| (self.clone)(good))?, age))
+            Some((barrier(|| (self.clone)(good))?, age))
         });
         Poll::Ready(copied.map(|(good, age)| {
             chance.served = Some((Source::Cache, Some(age)));
