@@ -3,6 +3,7 @@
 //! A guarded function finds its context again at every poll, wherever it is awaited on its way;
 //! a task that it spawns does not, unless the future is wrapped with [`CallContext::instrument`].
 
+mod activity;
 mod enclosing;
 mod headers;
 mod request;
@@ -16,7 +17,8 @@ use tracing::field::{DisplayValue, display};
 use crate::clock::Moment;
 use crate::identity::{CorrelationId, Principal};
 
-pub(crate) use enclosing::{Activity, EnclosingAttempt, Held, Lender, Lending, Loan};
+pub(crate) use activity::Activity;
+pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
 #[cfg(feature = "rmcp")]
 pub(crate) use request::{Converted, Report};
 pub(crate) use request::{Degraded, Request};

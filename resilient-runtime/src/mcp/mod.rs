@@ -2,9 +2,11 @@
 //! is built once.
 
 mod arguments;
+mod bad_arguments;
 mod error_data;
 mod explain;
 mod hook;
+mod hooked;
 mod limit;
 mod line;
 mod offer;

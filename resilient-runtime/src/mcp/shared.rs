@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use rmcp::handler::server::router::tool::ToolRouter;
 
 use super::explain::{Explain, Explanations};
-use super::{hook, offer};
+use super::{hooked, offer};
 use crate::site::Site;
 
 /// A tool that `resilient.toml` speaks of, and where.
@@ -70,7 +70,7 @@ where
     explain(&mut explained);
     let explained: &'static [(&'static str, Explain)] = Box::leak(explained.into_boxed());
     let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
-    let mut router = hook::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
+    let mut router = hooked::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
     offer::tell_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
     let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, explained };
@@ -105,7 +105,7 @@ where
 #[must_use]
 pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
     // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
-    hook::hooked(router, limited_by_hook::<S>, explained::<S>)
+    hooked::hooked(router, limited_by_hook::<S>, explained::<S>)
 }
 
 /// What the blocks of this server made.

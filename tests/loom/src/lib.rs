@@ -1,4 +1,4 @@
-//! The breaker's state machine under a model checker: the very file that the runtime compiles,
+//! The breaker's state machine under a model checker: the very files that the runtime compiles,
 //! over atomics that try every interleaving and every value that a load may see.
 //!
 //! Run it with `cargo test -p resilient-loom`.
@@ -8,6 +8,10 @@
 #[path = "../../../resilient-runtime/src/breaker/core.rs"]
 #[allow(dead_code, unreachable_pub, reason = "what only the runtime calls, and what it shows to others")]
 mod machine;
+
+#[path = "../../../resilient-runtime/src/breaker/ticket.rs"]
+#[allow(dead_code, unreachable_pub, reason = "what only the runtime calls")]
+mod ticket;
 
 mod models;
 mod sync;
