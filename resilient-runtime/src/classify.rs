@@ -1,13 +1,14 @@
 //! `Classify`: the kind of a foreign error, and the delay that its sender requests.
 
 mod foreign;
-mod sources;
+mod status;
 
 use std::time::{Duration, SystemTime};
 
-use crate::ErrorKind;
+use resilient_policy::ErrorKind;
 
-pub use sources::{Classified, StatusError, classify};
+pub(crate) use foreign::own_kind;
+pub use status::StatusError;
 
 /// Assigns an [`ErrorKind`] to an error.
 ///

@@ -9,9 +9,11 @@ use std::task::Poll;
 use resilient_policy::{Policy, Problem};
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Answer;
 use crate::breaker::Breaker;
 use crate::error::ResilienceError;
-use crate::pipeline::{self, Answer, Call};
+use crate::pipeline::{self, Call};
+use crate::registry::rules;
 use crate::site::{Entry, Location, Site};
 
 /// A named policy that guards arbitrary futures.
@@ -165,17 +167,6 @@ impl GuardedCall<'_> {
         // The running call is dropped at the end of this function and counted as cancelled.
         answer.await.unwrap_or_else(|| R::refused(ResilienceError::Cancelled))
     }
-}
-
-/// Returns every rule that the policy of a guard breaks.
-pub(crate) fn rules(policy: &Policy) -> Vec<Problem> {
-    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "changed without the feature"))]
-    let mut problems = resilient_policy::check(policy);
-    #[cfg(not(feature = "rate-limit"))]
-    if policy.rate_limit.is_some() {
-        problems.push(Problem::new("rate_limit", "needs the feature `rate-limit` of `resilient-runtime`"));
-    }
-    problems
 }
 
 impl fmt::Debug for Guard {

@@ -61,6 +61,8 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod answer;
+mod binding;
 mod breaker;
 mod bulkhead;
 #[cfg(feature = "cache")]
@@ -77,6 +79,7 @@ pub mod guide;
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
+mod identity;
 mod keyed_hash;
 #[cfg(feature = "logging")]
 mod logging;
@@ -84,20 +87,28 @@ mod logging;
 pub mod mcp;
 #[cfg(feature = "otel")]
 pub mod otel;
+mod outcomes;
+mod panics;
 mod pipeline;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 pub mod redact;
 mod registry;
 mod retry;
+#[cfg(any(feature = "prometheus", feature = "otel"))]
+mod series;
 #[cfg(feature = "config")]
 mod settings;
 mod shown;
 mod site;
+mod sources;
+#[cfg(feature = "config")]
+mod startup;
 mod statistics;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod trace;
 #[cfg(any(feature = "http", feature = "rmcp"))]
 mod view;
 
@@ -107,23 +118,25 @@ pub use resilient_policy::{
     KindSet, Policy, Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Severity, Source, Window,
 };
 
-pub use breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
+pub use answer::Answer;
+pub use breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
 pub use bulkhead::{Bulkhead, BulkheadPermit};
-pub use classify::{Classified, Classify, HttpStatus, LONGEST_RETRY_AFTER, StatusError, classify, parse_retry_after};
-pub use context::{CallContext, CorrelationId, CorrelationSource, Instrumented, Principal};
+pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, StatusError, parse_retry_after};
+pub use context::CallContext;
 pub use error::{CatalogEntry, CircuitState, LimitKind, ResilienceError, TimeoutScope, ToolError};
 pub use guard::{Guard, GuardedCall, InvalidPolicy};
+pub use identity::{CorrelationId, CorrelationSource, Principal};
 #[cfg(feature = "logging")]
 pub use logging::{LogGuard, init};
-pub use pipeline::Answer;
+pub use outcomes::{AttemptOutcome, Outcome, Rejected, Suppressed};
 #[cfg(feature = "rate-limit")]
 pub use rate_limit::RateLimit;
-pub use registry::{BreakerHandle, PolicyDescriptor, Registry, ScopedRegistry};
+pub use registry::{Instrumented, PolicyDescriptor, Registry, ScopedRegistry};
+pub use sources::{Classified, classify};
 #[cfg(feature = "config")]
-pub use settings::{InvalidSettings, Resilience};
+pub use startup::{InvalidSettings, Resilience};
 pub use statistics::{
-    AttemptOutcome, AttemptSnapshot, ErrorCount, ErrorGroup, ErrorType, HistogramSnapshot, Outcome, RecentError,
-    Rejected, Suppressed, ToolSnapshot,
+    AttemptSnapshot, ErrorCount, ErrorGroup, ErrorType, HistogramSnapshot, RecentError, ToolSnapshot,
 };
 
 /// The examples of the README compile.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::pipeline::barrier;
+use crate::panics::barrier;
 use crate::redact;
 
 /// The maximum number of bytes that are formatted before masking and cutting: the client controls the length of

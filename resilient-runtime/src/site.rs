@@ -1,16 +1,16 @@
 //! One guarded function: its name, source location and policy, and the state that it is bound to.
 
+use std::any::Any;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use resilient_policy::Policy;
 
+use crate::binding::Binding;
 use crate::breaker::Breaker;
 use crate::context::CallContext;
 use crate::keyed_hash::Collected;
-use crate::registry::{Binding, Registry};
 use crate::shown::Shown;
 use crate::telemetry;
 
@@ -19,7 +19,7 @@ use crate::telemetry;
 /// The field order puts what every call reads in the first cache line.
 #[repr(C, align(64))]
 pub struct Site {
-    bound: OnceLock<Binding>,
+    pub(crate) bound: OnceLock<Binding>,
     name: &'static str,
     location: Location,
     policy: Policy,
@@ -29,12 +29,15 @@ pub struct Site {
     /// The `static` breaker that guards the function, if any.
     pub(crate) breaker: Option<&'static Breaker>,
     /// The bindings in other registries, which tests use.
-    elsewhere: Mutex<Vec<(Weak<Registry>, Arc<Binding>)>>,
+    pub(crate) elsewhere: Mutex<Vec<(Weak<Scope>, Arc<Binding>)>>,
     warned: AtomicBool,
     /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
     enforced: Enforced,
 }
+
+/// A registry that is not the one of the process. It is compared by its address alone.
+type Scope = dyn Any + Send + Sync;
 
 /// The part of the crate that enforces a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,57 +170,11 @@ impl Site {
         self.tool
     }
 
-    /// Returns the binding in the registry of the process.
-    pub(crate) fn bind_globally(&self) -> &Binding {
-        if let Some(bound) = self.bound.get() { bound } else { self.bind_first() }
-    }
-
-    #[cold]
-    fn bind_first(&self) -> &Binding {
-        let bound = self.bound.get_or_init(|| Registry::global().bind(self));
-        // Not during the binding, since log subscribers may call the function.
-        Registry::global().tell();
-        bound
-    }
-
     /// Logs a warning about the function, but only once.
     pub(crate) fn warn_once(&self, message: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(event = "config.warning", tool = self.name, location = %self.location, "{message}");
         }
-    }
-
-    /// Returns the binding in the current registry, which is created on first use.
-    pub(crate) fn bind(&self) -> BindingRef<'_> {
-        if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
-    }
-
-    #[cold]
-    fn bind_here(&self) -> BindingRef<'_> {
-        match Registry::scoped() {
-            None => BindingRef::Global(self.bind_globally()),
-            Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
-        }
-    }
-
-    pub(crate) fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
-        let find = |bindings: &[(Weak<Registry>, Arc<Binding>)]| {
-            let found = bindings.iter().find(|(known, _)| known.as_ptr() == Arc::as_ptr(registry));
-            found.map(|(_, binding)| Arc::clone(binding))
-        };
-        let lock = || self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = find(&lock()) {
-            return found;
-        }
-        let fresh = Arc::new(registry.bind(self));
-        registry.tell();
-        let mut bindings = lock();
-        // Two threads may get here and must use the same binding. Bindings of dropped registries are removed.
-        bindings.retain(|(known, _)| known.strong_count() > 0);
-        find(&bindings).unwrap_or_else(|| {
-            bindings.push((Arc::downgrade(registry), Arc::clone(&fresh)));
-            fresh
-        })
     }
 }
 
@@ -228,23 +185,6 @@ impl fmt::Debug for Site {
             .field("location", &format_args!("{}", self.location))
             .field("policy", &self.policy)
             .finish_non_exhaustive()
-    }
-}
-
-/// A binding in the registry of the process, or in another one.
-pub(crate) enum BindingRef<'a> {
-    Global(&'a Binding),
-    Scoped(Arc<Binding>),
-}
-
-impl Deref for BindingRef<'_> {
-    type Target = Binding;
-
-    fn deref(&self) -> &Binding {
-        match self {
-            Self::Global(binding) => binding,
-            Self::Scoped(binding) => binding,
-        }
     }
 }
 

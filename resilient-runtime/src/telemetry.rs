@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use resilient_policy::{ErrorKind, Severity, Source};
+use resilient_policy::{ErrorKind, Severity};
 use tracing::Span;
-use tracing::field::{DisplayValue, display};
 
 use crate::clock::saturating_millis;
-use crate::context::{CallContext, CorrelationId};
-use crate::error::{LimitKind, ResilienceError, ToolError, log_chain, public_text};
-use crate::pipeline::{Call, barrier};
-use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
+use crate::context::{CallContext, id};
+use crate::error::{ResilienceError, ToolError, log_chain, public_text};
+use crate::outcomes::Outcome;
+use crate::panics::barrier;
+use crate::statistics::{RecentError, RecentErrors};
 
 /// Returns whether a subscriber may be interested in the spans of calls.
 pub(crate) fn spans_are_enabled() -> bool {
@@ -67,18 +67,7 @@ pub(crate) fn call_ended(
     }
     // What the call left running is still within the span.
     #[cfg(feature = "otel")]
-    crate::otel::end(span);
-}
-
-/// Counts the error of a call, keeps its public part, and logs all of it.
-pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
-    let told = Told::by(error);
-    let (tool, attempts) = (call.site().name(), call.attempts());
-    let counted = call.statistics().failed(&told.code, told.kind, told.severity);
-    if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
-        keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
-    }
-    log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&told, error));
+    crate::trace::otel::end(span);
 }
 
 /// Logs an error that ended a call of a tool without a guarded function.
@@ -205,54 +194,4 @@ pub(crate) fn converted(error: &dyn ToolError) {
             Severity::High | Severity::Critical => tell!(error),
         }
     });
-}
-
-/// Logs a panic in user code that was caught.
-pub(crate) fn panicked(panic: &str) {
-    let context = CallContext::current();
-    let correlation_id = id(context.as_ref());
-    tracing::error!(event = "tool.panic", correlation_id, panic, "a panic was caught");
-}
-
-pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {
-    let (tool, attempt, kind, delay_ms) =
-        (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
-    tracing::warn!(event = "retry.scheduled", tool, attempt, kind, delay_ms, correlation_id = id(call.context()));
-}
-
-pub(crate) fn retry_exhausted(call: &Call<'_>, kind: ErrorKind) {
-    let (tool, attempts, kind) = (call.site().name(), call.attempts(), kind.as_str());
-    tracing::warn!(event = "retry.exhausted", tool, attempts, kind, correlation_id = id(call.context()));
-}
-
-pub(crate) fn retry_suppressed(call: &Call<'_>, kind: ErrorKind, delay: Duration, reason: Suppressed) {
-    let (tool, attempt, kind, delay_ms) =
-        (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
-    let (reason, correlation_id) = (reason.as_str(), id(call.context()));
-    tracing::warn!(event = "retry.suppressed", tool, attempt, kind, delay_ms, reason, correlation_id);
-}
-
-pub(crate) fn limit_rejected(call: &Call<'_>, limit: LimitKind) {
-    let (tool, limit) = (call.site().name(), limit.as_str());
-    tracing::debug!(event = "limit.rejected", tool, limit, correlation_id = id(call.context()));
-}
-
-pub(crate) fn fallback_used(
-    tool: &str,
-    context: Option<&CallContext>,
-    source: Source,
-    kind: ErrorKind,
-    age: Option<Duration>,
-) {
-    let (source, kind, age_ms) = (source.as_str(), kind.as_str(), age.map(saturating_millis));
-    tracing::warn!(event = "fallback.used", tool, source, kind, age_ms, correlation_id = id(context));
-}
-
-pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: &str) {
-    tracing::error!(event = "fallback.failed", tool, correlation_id = id(context), error);
-}
-
-/// Returns the correlation id of the call as a field, since not every log shows the fields of the span.
-fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
-    context.map(|context| display(context.correlation_id()))
 }

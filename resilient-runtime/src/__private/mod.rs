@@ -13,10 +13,10 @@ pub const fn clock_can_be_paused() -> bool {
 }
 
 pub use crate::Breaker;
+pub use crate::answer::{Answer, Fallible, FromResilience, Meaning};
 pub use crate::keyed_hash::{Collected, PartitionKey};
 pub use crate::pipeline::{
-    Answer, Call, End, Fallible, FromResilience, Function, Limit, Meaning, Sides, Special as Told, Step, Then, Value,
-    once, once_or, repeat, repeat_or, sides,
+    Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, once, once_or, repeat, repeat_or, sides,
 };
 pub use crate::shown::{LogValue, Shown};
 pub use crate::site::{Entry, Location, Site};
@@ -34,7 +34,7 @@ pub use std::time::Duration;
 pub use {serde, serde_json};
 
 #[cfg(feature = "cache")]
-pub use crate::cache::{AnswerKey, Cached};
+pub use crate::pipeline::{AnswerKey, Cached};
 #[cfg(feature = "rmcp")]
 pub use rmcp;
 

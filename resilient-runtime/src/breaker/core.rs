@@ -16,17 +16,17 @@
 //! never ahead of the word, and only ever moves on, to a newer generation or a later moment; a
 //! thread that slept in between can therefore not wind it back.
 //!
-//! The module knows only `super::sync`, so that a model checker can compile it over its own
+//! The module knows only `super::sync` and `super::ticket`, so that a model checker can compile it over its own
 //! atomics.
 
 use super::sync::{AtomicU64, Ordering};
-use std::num::NonZeroU64;
+pub(crate) use super::ticket::Ticket;
+use super::ticket::{GENERATION_BITS, GENERATION_MASK};
 
 const COUNT_BITS: u32 = 10;
 const GENERATION_SHIFT: u32 = 2 * COUNT_BITS;
-const STATE_SHIFT: u32 = 62;
+const STATE_SHIFT: u32 = GENERATION_SHIFT + GENERATION_BITS;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-const GENERATION_MASK: u64 = (1 << (STATE_SHIFT - GENERATION_SHIFT)) - 1;
 
 const TIME_BITS: u32 = 44;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
@@ -43,7 +43,7 @@ const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Calls go through.
+    /// Asserts that the breaker is closed: calls are admitted.
     Closed,
     /// A few calls go through to find out whether the dependency is back.
     HalfOpen,
@@ -72,48 +72,6 @@ pub(crate) struct Limits {
     pub(crate) probes: u32,
     pub(crate) successes: u32,
     pub(crate) open_ms: u64,
-}
-
-/// The right to run once, valid in one generation.
-///
-/// One number, as every call writes it and soon reads it again: parts that are written one by one and read together
-/// make the processor wait.
-///
-/// 63 set │ 62 probe │ 61 lent │ 41..0 generation
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket(NonZeroU64);
-
-impl Ticket {
-    const SET: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
-    const PROBE: u64 = 1 << 62;
-    const LENT: u64 = 1 << 61;
-
-    fn new(generation: u64, probe: bool) -> Self {
-        Self::of(generation, if probe { Self::PROBE } else { 0 })
-    }
-
-    /// The ticket for a call inside an attempt that holds this one of a probe.
-    pub(crate) fn lent(self) -> Self {
-        Self::of(self.generation(), Self::PROBE | Self::LENT)
-    }
-
-    fn of(generation: u64, flags: u64) -> Self {
-        Self(Self::SET | flags | (generation & GENERATION_MASK))
-    }
-
-    pub(crate) const fn generation(self) -> u64 {
-        self.0.get() & GENERATION_MASK
-    }
-
-    pub(crate) const fn is_probe(self) -> bool {
-        self.0.get() & Self::PROBE != 0
-    }
-
-    /// Whether it is a probe's ticket that an attempt has lent to a call inside it. Its result counts; the
-    /// probe's place stays taken until the attempt itself gives it back.
-    pub(crate) const fn is_lent(self) -> bool {
-        self.0.get() & Self::LENT != 0
-    }
 }
 
 /// What became of a call that was let through.

@@ -11,36 +11,41 @@
 //! changes nothing. A probe that never comes back is given up when its lease is over.
 
 mod core;
+mod handle;
 mod history;
 mod keyed;
 mod permit;
+mod record;
 mod series;
 mod slow;
 mod snapshot;
 mod sync;
+mod ticket;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
+pub(crate) use self::core::Signal;
 pub use self::core::State as BreakerState;
-pub(crate) use self::core::{Signal, Ticket};
+pub use handle::BreakerHandle;
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
 pub use series::BreakerSeries;
 pub(crate) use slow::Took;
 pub use snapshot::BreakerSnapshot;
+pub(crate) use ticket::Ticket;
 
-use self::core::{Admission, Cells, Change, Limits, Recorded, State};
+use self::core::{Admission, Cells, Change, Limits, State};
 use self::history::History;
 use self::sync::{AtomicU64, Ordering};
-use self::window::{Results, Sample};
+use self::window::Results;
 use crate::ResilienceError;
 use crate::clock::{self, Moment};
 use crate::error::CircuitState;
@@ -112,7 +117,7 @@ impl Breaker {
         self.name
     }
 
-    /// The settings that hold.
+    /// Returns the effective settings.
     #[must_use]
     pub fn settings(&self) -> BreakerSettings {
         *self.held()
@@ -136,7 +141,7 @@ impl Breaker {
         self::core::peek(self.cells()).0
     }
 
-    /// What is left of the open period, or of the lease of the probes that are running.
+    /// The remaining time of the open period, or of the lease of the running probes.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let (limits, now) = (limits(self.held()), Moment::now().millis());
@@ -249,101 +254,9 @@ impl Breaker {
         }
     }
 
-    /// Gives a ticket back after a success that changes nothing, as nearly every one does. Where it may change
-    /// something, it does nothing and says so.
-    pub(crate) fn has_succeeded(&self, ticket: Ticket, micros: u64) -> bool {
-        let changes_nothing = self.is_all_well(ticket);
-        if changes_nothing {
-            self.attempts.succeeded(micros);
-        }
-        changes_nothing
-    }
-
     /// Whether it keeps results.
     pub(crate) fn has_window(&self) -> bool {
         self.has_window.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is nothing that a success could change.
-    fn is_all_well(&self, ticket: Ticket) -> bool {
-        !self.has_window()
-            && self::core::is_closed_and_clean(self.cells(), ticket)
-            && self.failures_in_a_row.load(Ordering::Relaxed) == 0
-    }
-
-    /// Gives a ticket back with what became of the execution, which took that long.
-    pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
-        self.attempts.heard(match signal {
-            Signal::Success => Heard::Success,
-            Signal::Failure => Heard::Failure,
-            Signal::Neutral => Heard::Neutral,
-        });
-        if signal == Signal::Success && self.is_all_well(ticket) {
-            return;
-        }
-        match signal {
-            Signal::Failure => {
-                self.last_failure.store(clock::unix_millis(SystemTime::now()), Ordering::Relaxed);
-                let more = |known: u32| Some(known.saturating_add(1));
-                let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-            }
-            // While all is well nothing is written, which other threads would have to hear of.
-            Signal::Success if self.failures_in_a_row.load(Ordering::Relaxed) > 0 => {
-                self.failures_in_a_row.store(0, Ordering::Relaxed);
-            }
-            Signal::Success | Signal::Neutral => {}
-        }
-        let settings = self.held();
-        let now = Moment::now().millis();
-        let slow = took.is_slow(settings);
-        if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
-            let sample = Sample { failed: signal == Signal::Failure, slow };
-            let tripped = self.look_at_window(settings, ticket, now, |results| match took {
-                Took::KnownToBeSlow(place) => {
-                    results.end_slow(ticket.generation(), settings.window, place, sample.failed, now)
-                }
-                Took::Time(_) | Took::Nothing => results.add(ticket.generation(), settings.window, sample, now),
-            });
-            if tripped || settings.rate.is_some() {
-                return;
-            }
-        }
-        // A probe that is slow shows that the dependency is not well.
-        let (signal, reason) = match signal {
-            Signal::Success if slow && ticket.is_probe() => (Signal::Failure, Reason::Slow),
-            Signal::Failure => (Signal::Failure, Reason::Failures),
-            other => (other, Reason::Recovered),
-        };
-        match self::core::record(self.cells(), limits(settings), ticket, signal, now) {
-            Recorded::Counted(change) => self.tell(change, reason),
-            Recorded::Stale => self.attempts.heard(Heard::Stale),
-        }
-        if ticket.is_probe() && !ticket.is_lent() {
-            self.wake_those_who_wait();
-        }
-    }
-
-    fn is_closed_in(&self, ticket: Ticket) -> bool {
-        self::core::closed_generation(self.cells()) == Some(ticket.generation())
-    }
-
-    /// Changes the window, and opens the breaker if a rate is reached by that.
-    fn look_at_window(
-        &self,
-        settings: &BreakerSettings,
-        ticket: Ticket,
-        now: u64,
-        change: impl FnOnce(&mut Results) -> window::Totals,
-    ) -> bool {
-        let totals = change(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner));
-        let trips = totals.trips(settings);
-        if trips {
-            let change = self::core::trip(self.cells(), limits(settings), ticket.generation(), now);
-            let is_failing =
-                settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
-            self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });
-        }
-        trips
     }
 
     /// Whether a call that comes after `delay` is sure to be rejected.

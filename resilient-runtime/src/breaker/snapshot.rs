@@ -24,7 +24,7 @@ use crate::statistics::Heard;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BreakerSnapshot {
-    /// The name of the breaker.
+    /// Asserts the name of the breaker.
     pub name: &'static str,
     /// The state of the breaker.
     pub state: BreakerState,

@@ -17,8 +17,8 @@ use tokio::sync::Semaphore;
 pub(crate) use keyed::Bulkheads;
 pub(crate) use place::{Place, Queued, Slot};
 
+use crate::answer::Answer;
 use crate::error::{LimitKind, ResilienceError};
-use crate::pipeline::Answer;
 
 /// The maximum number of permits of a semaphore on every platform.
 const MOST_SLOTS: u32 = (1 << 29) - 1;

@@ -2,32 +2,13 @@
 
 use std::io;
 
-use super::{Classify, classify};
-use crate::ErrorKind;
+use resilient_policy::ErrorKind;
 
-/// Errors of sockets and of name resolution are [`Connection`](ErrorKind::Connection) or
-/// [`Timeout`](ErrorKind::Timeout); invalid data is [`BadResponse`](ErrorKind::BadResponse). Errors of this machine's
-/// files and memory are [`Internal`](ErrorKind::Internal). An error that only wraps another one has the kind of the
-/// inner error.
-impl Classify for io::Error {
-    fn kind(&self) -> ErrorKind {
-        own_kind(self).unwrap_or_else(|| {
-            self.get_ref().and_then(|inner| classify(inner)).map_or(ErrorKind::Internal, |inner| inner.kind())
-        })
-    }
-
-    fn retry_after(&self) -> Option<std::time::Duration> {
-        self.get_ref().and_then(|inner| classify(inner))?.retry_after()
-    }
-
-    fn was_not_performed(&self) -> bool {
-        // These errors occur only while connecting, before anything is sent.
-        matches!(self.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable)
-    }
-}
+#[cfg(any(test, feature = "reqwest", feature = "reqwest-012"))]
+use super::Classify;
 
 /// Returns the kind of an I/O error, without considering the error that it wraps.
-pub(super) fn own_kind(error: &io::Error) -> Option<ErrorKind> {
+pub(crate) fn own_kind(error: &io::Error) -> Option<ErrorKind> {
     use io::ErrorKind as Io;
     match error.kind() {
         // On Unix, a socket whose read or write timeout elapsed returns `WouldBlock`.

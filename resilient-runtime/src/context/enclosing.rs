@@ -231,7 +231,7 @@ impl EnclosingAttempt {
     }
 
     /// Adds to the numbers of inner calls that wait and that run.
-    fn count(&self, (queued, running): (i32, i32)) {
+    pub(super) fn count(&self, (queued, running): (i32, i32)) {
         let (before, after) = {
             let mut shared = self.lock();
             let before = shared.only_waits();
@@ -371,32 +371,5 @@ impl Drop for Loan {
 impl fmt::Debug for Loan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loan").field("what", &self.what).finish_non_exhaustive()
-    }
-}
-
-/// What an inner call does at present, counted by the attempt around it until this is dropped.
-pub(crate) struct Activity {
-    inside: Arc<EnclosingAttempt>,
-    is_queued: bool,
-}
-
-impl Activity {
-    pub(crate) fn queued(inside: &Arc<EnclosingAttempt>) -> Self {
-        Self::begin(inside, true)
-    }
-
-    pub(crate) fn running(inside: &Arc<EnclosingAttempt>) -> Self {
-        Self::begin(inside, false)
-    }
-
-    fn begin(inside: &Arc<EnclosingAttempt>, is_queued: bool) -> Self {
-        inside.count(if is_queued { (1, 0) } else { (0, 1) });
-        Self { inside: Arc::clone(inside), is_queued }
-    }
-}
-
-impl Drop for Activity {
-    fn drop(&mut self) {
-        self.inside.count(if self.is_queued { (-1, 0) } else { (0, -1) });
     }
 }

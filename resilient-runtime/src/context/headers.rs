@@ -2,7 +2,8 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{CallContext, trace};
+use super::CallContext;
+use crate::trace;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -58,7 +59,7 @@ impl CallContext {
 
     fn trace(&self) -> Option<(String, Option<String>)> {
         #[cfg(feature = "otel")]
-        if let Some(own) = crate::otel::headers(self.request.as_ref().and_then(|request| request.place.get())) {
+        if let Some(own) = crate::trace::otel::headers(self.request.as_ref().and_then(|request| request.place.get())) {
             return Some(own);
         }
         let request = self.request.as_ref()?;

@@ -3,26 +3,25 @@
 //! A guarded function has its context at every poll, in everything that it awaits. A task that it spawns does not,
 //! unless you wrap the future with [`CallContext::instrument`].
 
-mod correlation;
+mod activity;
 mod enclosing;
 mod headers;
 mod request;
 mod scope;
-pub(crate) mod trace;
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tracing::field::{DisplayValue, display};
 
 use crate::clock::Moment;
+use crate::identity::{CorrelationId, Principal};
 
-pub use correlation::{CorrelationId, CorrelationSource};
-pub(crate) use enclosing::{Activity, EnclosingAttempt, Held, Lender, Lending, Loan};
-pub use request::Principal;
+pub(crate) use activity::Activity;
+pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
 #[cfg(feature = "rmcp")]
-pub(crate) use request::Report;
+pub(crate) use request::{Converted, Report};
 pub(crate) use request::{Degraded, Request};
-pub use scope::Instrumented;
 pub(crate) use scope::{enter, is_inside_a_call, within};
 
 /// The context of a call. It is cheap to clone and the same for everything that runs within one attempt.
@@ -61,12 +60,6 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// Returns the context of the running call, or `None` outside of a call.
-    #[must_use]
-    pub fn current() -> Option<Self> {
-        scope::current()
-    }
-
     /// Creates a new context, for a function that neither the hook nor another guarded function called.
     pub(crate) fn root() -> Self {
         Self::new(CorrelationId::random(), None)
@@ -190,11 +183,6 @@ impl CallContext {
         }
     }
 
-    /// Runs a future with this context and the current span, such as one that you spawn.
-    pub fn instrument<F: Future>(self, future: F) -> Instrumented<F> {
-        scope::instrument(self, future)
-    }
-
     pub(crate) fn request(&self) -> Option<&Arc<Request>> {
         self.request.as_ref()
     }
@@ -227,4 +215,9 @@ impl CallContext {
     pub(crate) fn set_deadline(&mut self, deadline: Moment) {
         self.deadline = deadline;
     }
+}
+
+/// Returns the correlation id of the call as a field, since not every log shows the fields of the span.
+pub(crate) fn id(context: Option<&CallContext>) -> Option<DisplayValue<&CorrelationId>> {
+    context.map(|context| display(context.correlation_id()))
 }

@@ -1,6 +1,5 @@
 //! A request as the hook received it, and the report from the guarded function to the hook.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,46 +9,9 @@ use tracing::Span;
 #[cfg(feature = "otel")]
 use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
-use crate::statistics::{Outcome, ToolStatistics};
-
-/// The principal whose data a call is about. Cached responses are stored and served per principal.
-///
-/// An application that knows its users inserts one into the extensions of the request: those of rmcp, or, in a
-/// layer of an HTTP server, those of the HTTP request. Otherwise, the principal over HTTP is a keyed hash of the
-/// `Authorization` header, and over stdio there is only one. A server with several clients over another transport has
-/// to set the principal: as soon as a second client is detected, all principals are unknown.
-///
-/// ```
-/// use resilient_runtime::Principal;
-///
-/// // In a layer that has authenticated the user:
-/// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(Principal::new("user 4711"));
-/// # assert_eq!(request.extensions().get::<Principal>().unwrap().as_str(), "user 4711");
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// Creates the principal of this name.
-    #[must_use]
-    pub fn new(name: impl AsRef<str>) -> Self {
-        Self(name.as_ref().into())
-    }
-
-    /// Returns the name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Debug output must not reveal the user.
-        f.write_str("Principal(..)")
-    }
-}
+use crate::identity::Principal;
+use crate::outcomes::Outcome;
+use crate::statistics::ToolStatistics;
 
 /// A request as the hook received it.
 #[derive(Debug)]
@@ -89,7 +51,7 @@ impl Request {
     pub(crate) fn runs_in(&self, span: &Span) {
         *self.span() = Some(span.clone());
         #[cfg(feature = "otel")]
-        if let Some(place) = crate::otel::context_of(span) {
+        if let Some(place) = crate::trace::otel::context_of(span) {
             let _ = self.place.set(place);
         }
     }
@@ -119,7 +81,7 @@ pub(crate) struct Report {
     pub(crate) warnings: Vec<String>,
     /// The framework's errors that became JSON-RPC errors within this request.
     #[cfg(feature = "rmcp")]
-    pub(crate) converted: Vec<crate::mcp::Converted>,
+    pub(crate) converted: Vec<Converted>,
 }
 
 /// A response that a fallback gave, and the reason.
@@ -128,4 +90,12 @@ pub(crate) struct Degraded {
     pub(crate) source: Source,
     pub(crate) age: Option<Duration>,
     pub(crate) reason: &'static str,
+}
+
+/// A failure of the pipeline and the `ErrorData` that it was converted to.
+#[cfg(feature = "rmcp")]
+#[derive(Debug)]
+pub(crate) struct Converted {
+    pub(crate) error: crate::error::ResilienceError,
+    pub(crate) data: rmcp::ErrorData,
 }

@@ -2,26 +2,27 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use tracing::Span;
 
 use super::CallContext;
-use crate::registry::{self, Registry};
 
 thread_local! {
     static CURRENT: RefCell<Option<CallContext>> = const { RefCell::new(None) };
 }
 
-pub(super) fn current() -> Option<CallContext> {
-    let copy = |current: &mut Option<CallContext>| {
-        let current = current.as_mut()?;
-        current.share();
-        Some(current.clone())
-    };
-    CURRENT.try_with(|current| copy(&mut current.borrow_mut())).ok().flatten()
+impl CallContext {
+    /// Returns the context of the running call, or `None` outside of a call.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        let copy = |current: &mut Option<CallContext>| {
+            let current = current.as_mut()?;
+            current.share();
+            Some(current.clone())
+        };
+        CURRENT.try_with(|current| copy(&mut current.borrow_mut())).ok().flatten()
+    }
 }
 
 /// Returns whether there is a current context.
@@ -50,38 +51,6 @@ fn swap(slot: &mut Option<CallContext>) {
 }
 
 pin_project! {
-    /// A future that runs within a call's context. See [`CallContext::instrument`].
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() {
-    /// use resilient_runtime::{CallContext, ResilienceError, resilient};
-    ///
-    /// #[resilient]
-    /// async fn in_a_task() -> Result<bool, ResilienceError> {
-    ///     let call = CallContext::current().ok_or(ResilienceError::Cancelled)?;
-    ///     let task = tokio::spawn(call.instrument(async { CallContext::current().is_some() }));
-    ///     task.await.map_err(|_| ResilienceError::Cancelled)
-    /// }
-    /// assert_eq!(in_a_task().await, Ok(true));
-    /// # }
-    /// ```
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Instrumented<F> {
-        context: Option<CallContext>,
-        span: Span,
-        registry: Option<Arc<Registry>>,
-        #[pin]
-        future: F,
-    }
-}
-
-pub(super) fn instrument<F: Future>(context: CallContext, future: F) -> Instrumented<F> {
-    Instrumented { context: Some(context), span: Span::current(), registry: Registry::scoped(), future }
-}
-
-pin_project! {
     /// A future that runs in a context, if there is one. One type for both cases stores the future only once.
     struct Within<F> {
         context: Option<CallContext>,
@@ -101,18 +70,6 @@ impl<F: Future> Future for Within<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let _entered = this.context.is_some().then(|| enter(this.context));
-        this.future.poll(cx)
-    }
-}
-
-impl<F: Future> Future for Instrumented<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let _span = this.span.enter();
-        let _entered = enter(this.context);
-        let _registry = this.registry.is_some().then(|| registry::enter(this.registry));
         this.future.poll(cx)
     }
 }

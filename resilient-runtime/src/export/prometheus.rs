@@ -40,8 +40,8 @@ use prometheus_client::metrics::MetricType;
 pub use super::format::Format;
 use crate::breaker::BreakerSeries;
 use crate::registry::Registry;
+use crate::series::{self, Counted, Labels};
 use crate::statistics::HistogramSnapshot;
-use crate::statistics::series::{self, Counted, Labels};
 
 /// The content type of [`text`]: `OpenMetrics`. For both formats, see [`Format::content_type`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

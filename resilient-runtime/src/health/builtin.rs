@@ -10,8 +10,9 @@ use super::check::CheckResult;
 use super::report::{BreakerHealth, HealthStatus, LastError, ToolHealth};
 use crate::breaker::{BreakerSnapshot, BreakerState};
 use crate::clock::Moment;
+use crate::outcomes::Outcome;
 use crate::registry::Registry;
-use crate::statistics::{Outcome, ToolSnapshot};
+use crate::statistics::ToolSnapshot;
 
 /// How long after its last failure a tool stays unhealthy without calls. Afterwards it is degraded and can be tried
 /// again, like a dependency behind an open breaker.

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use resilient_policy::format_duration;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::outcomes::CheckStatus;
 use crate::redact;
 
 /// The default timeout of a check.
@@ -18,38 +18,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum size of a check's details, in bytes of JSON.
 const MOST_DETAILS: usize = 16 * 1024;
-
-/// The status that a check reports.
-///
-/// ```
-/// use resilient_runtime::health::CheckStatus;
-///
-/// assert!(CheckStatus::Fail > CheckStatus::Warn);
-/// assert_eq!(CheckStatus::Pass.as_str(), "pass");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-#[serde(rename_all = "lowercase")]
-pub enum CheckStatus {
-    /// The check passed.
-    Pass,
-    /// The component works, but needs attention.
-    Warn,
-    /// The component does not work.
-    Fail,
-}
-
-impl CheckStatus {
-    /// Returns the word used in reports and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
 
 /// The result of a check: a status, a message and optional details.
 ///

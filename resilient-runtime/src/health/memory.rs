@@ -58,7 +58,7 @@ fn limit(root: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::CheckStatus::{Fail, Pass, Warn};
+    use crate::outcomes::CheckStatus::{Fail, Pass, Warn};
 
     #[cfg(target_os = "linux")]
     #[test]

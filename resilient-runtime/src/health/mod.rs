@@ -46,7 +46,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use check::{Check, CheckResult, CheckStatus, HealthCheck};
+pub use crate::outcomes::CheckStatus;
+pub use check::{Check, CheckResult, HealthCheck};
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
 use crate::registry::Registry;

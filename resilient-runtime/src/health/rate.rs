@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::check::CheckResult;
+use crate::outcomes::Outcome;
 use crate::registry::Registry;
-use crate::statistics::Outcome;
 
 /// The time over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
@@ -96,7 +96,7 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::CheckStatus::{Fail, Pass, Warn};
+    use crate::outcomes::CheckStatus::{Fail, Pass, Warn};
 
     #[test]
     fn more_than_10_per_cent_warn_more_than_20_fail_and_19_calls_say_nothing() {

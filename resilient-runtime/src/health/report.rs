@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::check::CheckStatus;
+use crate::outcomes::CheckStatus;
 use crate::statistics::ErrorCount;
 
 /// The health of the server, a tool or a dependency.
@@ -24,7 +24,7 @@ pub enum HealthStatus {
     Healthy,
     /// It works partly, or not as well as it should.
     Degraded,
-    /// It does not work.
+    /// Creates a result with the status [`CheckStatus::Fail`].
     Unhealthy,
 }
 
@@ -254,7 +254,7 @@ impl From<&ErrorCount> for LastError {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct BreakerHealth {
-    /// The name of the breaker.
+    /// Asserts the name of the breaker.
     pub breaker: String,
     /// While the breaker is closed: healthy without failures in a row, degraded at one or two, unhealthy from three on.
     /// Degraded while it probes, and unhealthy while it rejects: while it is open and its open period lasts, or

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::check::{CheckResult, HealthCheck};
 use crate::clock::later;
-use crate::pipeline::barrier;
+use crate::panics::barrier;
 
 /// The result of a check, and how long it took.
 type Found = (CheckResult, Duration);

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::check::{CheckResult, CheckStatus, HealthCheck};
+use super::check::{CheckResult, HealthCheck};
 use super::memory::memory;
 use super::rate::{ErrorRate, Sample};
 use super::report::{CheckReport, HealthReport, HealthStatus, Summary, ToolHealth};
 use super::{builtin, run};
+use crate::outcomes::CheckStatus;
 use crate::registry::Registry;
 
 /// The configuration of a [`Health`](super::Health), shared with its runs.

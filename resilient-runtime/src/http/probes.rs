@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::now;
 use crate::export::prometheus::Format;
-use crate::health::{CheckStatus, Health, HealthStatus};
+use crate::health::{Health, HealthStatus};
+use crate::outcomes::CheckStatus;
 
 /// Creates the router for orchestrators and Prometheus, for an application with any state.
 ///

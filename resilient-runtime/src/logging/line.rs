@@ -8,7 +8,7 @@ use serde_json::Value;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-use crate::context::CorrelationId;
+use crate::identity::CorrelationId;
 use crate::redact;
 
 /// Members that come after the event's own fields.

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::line::{self, masked};
-use crate::context::{CallContext, CorrelationId};
+use crate::context::CallContext;
+use crate::identity::CorrelationId;
 
 /// The maximum number of queued lines; further lines are dropped and counted.
 const LINES: usize = 8_192;

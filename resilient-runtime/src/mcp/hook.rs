@@ -13,122 +13,53 @@ use std::time::Duration;
 
 use resilient_policy::{Effect, Fault};
 use rmcp::ErrorData;
-use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::RoleServer;
 use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
-use rmcp::model::{CallToolResponse, CallToolResult, ToolAnnotations};
+use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
-use rmcp::{RoleServer, model::ErrorCode};
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
 use super::explain::{self, Explain, Kept};
 use super::limit::Limit;
 use super::recounted::Recounted;
 use super::{Handled, Line, Operation, arguments, own_failure, request, span, wire};
-use crate::context::{self, CallContext, CorrelationSource, Request};
-use crate::error::TimeoutScope;
-use crate::pipeline::barrier;
+use crate::classify::Classify as _;
+use crate::context::{self, CallContext, Request};
+use crate::error::{ResilienceError, TimeoutScope, ToolError};
+use crate::identity::CorrelationSource;
+use crate::outcomes::Outcome;
+use crate::panics::barrier;
 use crate::registry::Registry;
 use crate::site::Site;
-use crate::statistics::{ErrorType, Outcome, ToolStatistics};
-use crate::{Classify as _, ResilienceError, ToolError, telemetry};
+use crate::statistics::{ErrorType, ToolStatistics};
+use crate::telemetry;
 
-type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
-
-/// Wraps every route of a router: disabled routes and the notifier stay as they are.
-///
-/// `#[resilient]` above `#[tool_router]` does this by itself. A router that is wrapped twice, or
-/// that is put together from wrapped ones, hooks each call once.
-///
-/// ```
-/// use resilient_runtime::mcp;
-/// use rmcp::{tool, tool_router};
-///
-/// struct Shop;
-///
-/// #[tool_router]
-/// impl Shop {
-///     /// What there is to buy.
-///     #[tool]
-///     async fn list(&self) -> String {
-///         "tea, milk".into()
-///     }
-/// }
-///
-/// // For `#[tool_handler(router = ..)]`, or a router that is put together by hand.
-/// let router = mcp::instrument(Shop::tool_router());
-/// assert!(router.has_route("list"));
-/// ```
-#[must_use]
-pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
-    // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
-    hooked(router, super::shared::limited_by_hook::<S>, super::shared::explained::<S>)
-}
-
-/// The same, with the records of the tools that have one.
-pub(super) fn hooked<S: Send + Sync + 'static>(
-    mut router: ToolRouter<S>,
-    site_of: impl Fn(&str) -> Option<&'static Site>,
-    explained: impl Fn(&str) -> Box<[Explain]>,
-) -> ToolRouter<S> {
-    for route in router.map.values_mut() {
-        let tool: Arc<str> = route.attr.name.as_ref().into();
-        let site = site_of(&tool);
-        let name = site.map_or_else(|| Arc::clone(&tool), |site| Arc::from(site.name()));
-        let statistics = Registry::global().statistics(&name);
-        if name != tool {
-            statistics.is_served_as(&tool);
-        }
-        let hook = Arc::new(Hook {
-            statistics,
-            name,
-            effect: match site.filter(|site| !site.is_guarded()).map(|site| site.policy().effect) {
-                None | Some(Effect::Unknown) => effect(route.attr.annotations.as_ref()),
-                Some(said) => said,
-            },
-            limited: site.filter(|site| site.is_limited_by_hook()),
-            keeps_answers: AtomicU8::new(UNKNOWN),
-            explained: explained(&tool),
-            tool,
-        });
-        let inner = Arc::clone(&route.call);
-        route.call = Arc::new(move |call| hook.clone().serve(inner.clone(), call));
-    }
-    router
-}
+pub(super) type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 
 /// What the hook knows about one route.
-struct Hook {
-    tool: Arc<str>,
+pub(super) struct Hook {
+    pub(super) tool: Arc<str>,
     /// The name under which it is counted.
-    name: Arc<str>,
-    statistics: Arc<ToolStatistics>,
-    effect: Effect,
+    pub(super) name: Arc<str>,
+    pub(super) statistics: Arc<ToolStatistics>,
+    pub(super) effect: Effect,
     /// The record of the tool, if the hook enforces its timeout.
-    limited: Option<&'static Site>,
+    pub(super) limited: Option<&'static Site>,
     /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
     /// Known once it has been called.
-    keeps_answers: AtomicU8,
+    pub(super) keeps_answers: AtomicU8,
     /// How its arguments are explained where they do not fit.
-    explained: Box<[Explain]>,
+    pub(super) explained: Box<[Explain]>,
 }
 
-const UNKNOWN: u8 = 0;
+pub(super) const UNKNOWN: u8 = 0;
 const KEEPS: u8 = 1;
 const KEEPS_NOT: u8 = 2;
 
-fn effect(annotations: Option<&ToolAnnotations>) -> Effect {
-    let Some(hints) = annotations else { return Effect::Unknown };
-    match (hints.read_only_hint, hints.idempotent_hint, hints.destructive_hint) {
-        (Some(true), _, _) => Effect::ReadOnly,
-        (_, Some(true), _) => Effect::Idempotent,
-        (Some(false), _, _) | (_, _, Some(true)) => Effect::Writes,
-        _ => Effect::Unknown,
-    }
-}
-
 impl Hook {
-    fn serve<S: Send + Sync + 'static>(
+    pub(super) fn serve<S: Send + Sync + 'static>(
         self: Arc<Self>,
         inner: Arc<DynCallToolHandler<S>>,
         call: ToolCallContext<'_, S>,
@@ -236,7 +167,7 @@ impl<'h> Served<'h> {
         let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.line);
         // Before anything enters it: then it has a parent for good.
         #[cfg(feature = "otel")]
-        crate::otel::place(&span, request);
+        crate::trace::otel::place(&span, request);
         self.request.runs_in(&span);
         self.span = span;
         telemetry::call_started(&self.span, &self.hook.tool, Some(context));
@@ -277,7 +208,8 @@ impl<'h> Served<'h> {
     fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
-        self.within(|| own_failure::result(&error, &request)).flatten().unwrap_or(Err(error))
+        let made = self.within(|| own_failure::behind(&error, &request).map(|own| wire::tool_error(&own)));
+        made.flatten().unwrap_or(Err(error))
     }
 
     fn answered(mut self, answered: Handled) -> Handled {
@@ -446,49 +378,7 @@ fn tells_of_an_error(result: &CallToolResult) -> bool {
     result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
 }
 
-/// How rmcp begins what it says of arguments that do not fit.
-const BAD_ARGUMENTS: &str = "failed to deserialize parameters:";
-
-/// rmcp tells arguments that do not fit as this error and turns it into an answer of the tool
-/// further out, where nobody could add the correlation id.
-fn is_about_arguments(error: &ErrorData) -> bool {
-    error.code == ErrorCode::INVALID_PARAMS && error.message.starts_with(BAD_ARGUMENTS)
-}
-
-/// Says of arguments, as rmcp does, that they do not fit.
-pub(super) fn bad_arguments(why: &str) -> ErrorData {
-    ErrorData::invalid_params(format!("{BAD_ARGUMENTS} {why}"), None)
-}
-
 /// What remains to be said where even saying it panicked.
 fn internal() -> ErrorData {
     ErrorData::internal_error("this server made a mistake", None)
-}
-
-/// Arguments that do not fit the tool's schema.
-#[derive(Debug)]
-struct BadArguments(String);
-
-impl std::fmt::Display for BadArguments {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BadArguments {}
-
-impl crate::Classify for BadArguments {
-    fn kind(&self) -> crate::ErrorKind {
-        crate::ErrorKind::InvalidInput
-    }
-}
-
-impl crate::ToolError for BadArguments {
-    fn code(&self) -> std::borrow::Cow<'static, str> {
-        "INVALID_ARGUMENTS".into()
-    }
-
-    fn public_message(&self) -> std::borrow::Cow<'_, str> {
-        self.0.as_str().into()
-    }
 }

@@ -1,9 +1,11 @@
 //! The integration with rmcp: the hook around every route, the wire form of errors, and routers that are built once.
 
 mod arguments;
+mod bad_arguments;
 mod error_data;
 mod explain;
 mod hook;
+mod hooked;
 mod limit;
 mod line;
 mod offer;
@@ -23,18 +25,16 @@ type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
-pub use hook::instrument;
 pub use operator::operator_tools;
 #[doc(hidden)]
 pub use routed::{Routed, routed};
 #[cfg(feature = "config")]
 pub(crate) use shared::known;
-pub use shared::shared;
+pub use shared::{instrument, shared};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 pub(crate) use line::Line;
 pub(crate) use operation::Operation;
-pub(crate) use own_failure::Converted;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
 pub(crate) use results::{meaning_of_response, meaning_of_result};

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "otel")]
+use opentelemetry::KeyValue;
+
 use super::Line;
 use crate::statistics::ErrorType;
 
@@ -29,9 +32,42 @@ impl Operation<'_> {
         false
     }
 
-    #[cfg_attr(not(feature = "otel"), expect(clippy::unused_self, reason = "without `otel` nothing is recorded"))]
+    #[cfg_attr(not(feature = "otel"), expect(clippy::unused_self, reason = "only the feature `otel` records it"))]
     pub(crate) fn record(&self) {
         #[cfg(feature = "otel")]
-        crate::otel::record(self);
+        if Self::are_recorded() {
+            crate::otel::record(self.took, &self.attributes());
+        }
+    }
+
+    /// The attributes of the conventions: each value is of a closed list, or a name in the code.
+    #[cfg(feature = "otel")]
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new("mcp.method.name", "tools/call"),
+            KeyValue::new("gen_ai.operation.name", "execute_tool"),
+        ];
+        if let Some(tool) = self.tool {
+            attributes.push(KeyValue::new("gen_ai.tool.name", Arc::clone(tool)));
+        }
+        if let Some(error) = self.error {
+            attributes.push(KeyValue::new("error.type", error.as_text()));
+        }
+        // A status that is no error is one of five. The codes of errors are limited by the types that are counted.
+        if let Some(status) = self.status
+            && matches!(self.error, None | Some(ErrorType::Code(_)))
+        {
+            attributes.push(KeyValue::new("rpc.response.status_code", status.to_string()));
+        }
+        if let Some(line) = self.line {
+            attributes.push(KeyValue::new("network.transport", line.transport()));
+            let others = [
+                ("network.protocol.name", line.protocol()),
+                ("network.protocol.version", line.protocol_version()),
+                ("mcp.protocol.version", line.mcp()),
+            ];
+            attributes.extend(others.into_iter().filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
+        }
+        attributes
     }
 }

@@ -6,19 +6,11 @@
 
 use rmcp::ErrorData;
 
-use super::{Handled, wire};
-use crate::context::{CallContext, Request};
+use crate::context::{CallContext, Converted, Request};
 use crate::error::{ResilienceError, ToolError};
 
 /// The maximum number of conversions that a request remembers; the oldest is dropped.
 const MOST: usize = 8;
-
-/// A failure of the pipeline and the `ErrorData` that it was converted to.
-#[derive(Debug)]
-pub(crate) struct Converted {
-    error: ResilienceError,
-    data: ErrorData,
-}
 
 /// Records for the hook that `data` was converted from `error`, if `error` is a failure of the pipeline.
 pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
@@ -40,10 +32,8 @@ pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
 
 /// Returns the tool result that replaces `error`, if it is a failure of the pipeline that the tool passed on unchanged.
 /// Call it within the context of the call.
-pub(super) fn result(error: &ErrorData, request: &Request) -> Option<Handled> {
-    let own = {
-        let report = request.report();
-        report.converted.iter().rev().find(|converted| converted.data == *error)?.error.clone()
-    };
-    Some(wire::tool_error(&own))
+pub(super) fn behind(error: &ErrorData, request: &Request) -> Option<ResilienceError> {
+    let report = request.report();
+    let converted = report.converted.iter().rev().find(|converted| converted.data == *error)?;
+    Some(converted.error.clone())
 }

@@ -7,10 +7,12 @@ use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
 use super::wire;
-use crate::context::{CallContext, CorrelationId, CorrelationSource, Principal, Report, Request, trace};
+use crate::context::{CallContext, Report, Request};
+use crate::identity::{CorrelationId, CorrelationSource, Principal};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
 use crate::statistics::ToolStatistics;
+use crate::trace;
 
 /// Creates the context of a call from its request.
 pub(crate) fn context(
@@ -61,7 +63,7 @@ pub(super) fn correlation(
 /// HTTP headers.
 fn trace_around(asked: &RequestContext<RoleServer>) -> Option<CorrelationId> {
     #[cfg(feature = "otel")]
-    if let Some(trace) = crate::otel::trace_around(asked) {
+    if let Some(trace) = crate::trace::otel::trace_around(asked) {
         return CorrelationId::from_trace(u128::from_be_bytes(trace.to_bytes()));
     }
     let parts = asked.extensions.get::<http::request::Parts>()?;

@@ -2,8 +2,8 @@
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 
+use crate::answer::{Answer, Meaning};
 use crate::error::{ResilienceError, ToolError};
-use crate::pipeline::{Answer, Meaning};
 
 pub(crate) fn meaning_of_result(result: &CallToolResult) -> Meaning {
     if result.is_error == Some(true) { Meaning::OwnError } else { Meaning::Good }

@@ -61,7 +61,7 @@ impl Unknown {
         let line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(asked));
         let span = span::of_unknown(call.name(), asked, line);
         #[cfg(feature = "otel")]
-        crate::otel::place(&span, asked);
+        crate::trace::otel::place(&span, asked);
         Self { span, line, started }
     }
 

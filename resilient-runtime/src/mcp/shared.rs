@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use rmcp::handler::server::router::tool::ToolRouter;
 
 use super::explain::{Explain, Explanations};
-use super::offer;
+use super::{hooked, offer};
 use crate::site::Site;
 
 /// A tool that `resilient.toml` configures, and where.
@@ -70,12 +70,42 @@ where
     explain(&mut explained);
     let explained: &'static [(&'static str, Explain)] = Box::leak(explained.into_boxed());
     let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
-    let mut router = super::hook::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
+    let mut router = hooked::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
     offer::tell_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
     let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, explained };
     blocks().entry(key).or_insert(block);
     find().unwrap_or(made)
+}
+
+/// Wraps every route of a router: disabled routes and the notifier stay as they are.
+///
+/// `#[resilient]` above `#[tool_router]` does this by itself. A router that is wrapped twice, or
+/// that is put together from wrapped ones, hooks each call once.
+///
+/// ```
+/// use resilient_runtime::mcp;
+/// use rmcp::{tool, tool_router};
+///
+/// struct Shop;
+///
+/// #[tool_router]
+/// impl Shop {
+///     /// Lists the products.
+///     #[tool]
+///     async fn list(&self) -> String {
+///         "tea, milk".into()
+///     }
+/// }
+///
+/// // For `#[tool_handler(router = ..)]`, or a router that is put together by hand.
+/// let router = mcp::instrument(Shop::tool_router());
+/// assert!(router.has_route("list"));
+/// ```
+#[must_use]
+pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
+    // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
+    hooked::hooked(router, limited_by_hook::<S>, explained::<S>)
 }
 
 /// Returns the blocks of this server.
@@ -84,13 +114,13 @@ fn blocks_of<S: 'static>() -> Vec<Block> {
 }
 
 /// Returns the record of a tool of this server whose timeout the hook enforces.
-pub(super) fn limited_by_hook<S: 'static>(tool: &str) -> Option<&'static Site> {
+fn limited_by_hook<S: 'static>(tool: &str) -> Option<&'static Site> {
     let mut all = blocks_of::<S>().into_iter().flat_map(|block| block.guarded.iter().copied());
     all.find(|site| site.is_limited_by_hook() && site.tool() == Some(tool))
 }
 
 /// Returns the functions that explain misfit arguments of a tool of this server.
-pub(super) fn explained<S: 'static>(tool: &str) -> Box<[Explain]> {
+fn explained<S: 'static>(tool: &str) -> Box<[Explain]> {
     of_tool(blocks_of::<S>().iter().flat_map(|block| block.explained), tool)
 }
 

@@ -8,8 +8,9 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{Line, request};
-use crate::context::{CallContext, CorrelationSource};
+use crate::context::CallContext;
 use crate::error::public_text;
+use crate::identity::CorrelationSource;
 use crate::redact;
 use crate::statistics::ErrorType;
 

@@ -12,7 +12,7 @@ use super::own_failure;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
 use crate::error::{ToolError, public_text};
-use crate::pipeline::barrier;
+use crate::panics::barrier;
 use crate::{LONGEST_RETRY_AFTER, redact};
 
 macro_rules! meta_key {

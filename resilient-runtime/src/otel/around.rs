@@ -25,7 +25,7 @@ use axum::response::Response;
 /// In a server without axum, put an `opentelemetry::trace::SpanContext` into the extensions of the HTTP request
 /// instead.
 pub async fn carry_span(mut request: Request, next: Next) -> Response {
-    if let Some(around) = super::parent::current() {
+    if let Some(around) = crate::trace::otel::current() {
         request.extensions_mut().insert(around);
     }
     next.run(request).await

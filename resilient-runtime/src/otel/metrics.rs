@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
+#[cfg(feature = "rmcp")]
+use std::time::Duration;
 
+#[cfg(feature = "rmcp")]
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
 
 use super::observed;
@@ -49,41 +53,11 @@ pub(crate) fn are_recorded() -> bool {
     ARE_RECORDED.load(Ordering::Relaxed)
 }
 
+/// Records an operation that took so long.
 #[cfg(feature = "rmcp")]
-pub(crate) fn record(operation: &crate::mcp::Operation<'_>) {
-    use opentelemetry::KeyValue;
-
-    use crate::statistics::ErrorType;
-
-    if !are_recorded() {
-        return;
-    }
-    // All attributes come from closed lists or are names in the code.
-    let mut attributes =
-        vec![KeyValue::new("mcp.method.name", "tools/call"), KeyValue::new("gen_ai.operation.name", "execute_tool")];
-    if let Some(tool) = operation.tool {
-        attributes.push(KeyValue::new("gen_ai.tool.name", std::sync::Arc::clone(tool)));
-    }
-    if let Some(error) = operation.error {
-        attributes.push(KeyValue::new("error.type", error.as_text()));
-    }
-    // Bounded: a response that is no error has one of five codes, and there are as many error codes as `error.type`s.
-    if let Some(status) = operation.status
-        && matches!(operation.error, None | Some(ErrorType::Code(_)))
-    {
-        attributes.push(KeyValue::new("rpc.response.status_code", status.to_string()));
-    }
-    if let Some(line) = operation.line {
-        attributes.push(KeyValue::new("network.transport", line.transport()));
-        let others = [
-            ("network.protocol.name", line.protocol()),
-            ("network.protocol.version", line.protocol_version()),
-            ("mcp.protocol.version", line.mcp()),
-        ];
-        attributes.extend(others.into_iter().filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
-    }
-    let seconds = operation.took.as_secs_f64();
+pub(crate) fn record(took: Duration, attributes: &[KeyValue]) {
+    let seconds = took.as_secs_f64();
     for durations in &*DURATIONS.read().unwrap_or_else(PoisonError::into_inner) {
-        durations.record(seconds, &attributes);
+        durations.record(seconds, attributes);
     }
 }

@@ -59,7 +59,6 @@ mod layer;
 mod masked;
 mod metrics;
 mod observed;
-mod parent;
 
 #[cfg(all(feature = "http", feature = "rmcp"))]
 pub use around::carry_span;
@@ -69,6 +68,3 @@ pub use metrics::install;
 pub(crate) use export::{Exporting, start};
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::{are_recorded as operations_are_recorded, record};
-#[cfg(feature = "rmcp")]
-pub(crate) use parent::{context_of, place, trace_around};
-pub(crate) use parent::{end, headers};

@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::registry::Registry;
-use crate::statistics::series::{self, Counted, Labels};
+use crate::series::{self, Counted, Labels};
 
 /// Reads values and their labels from the registry for an instrument.
 type Read = fn(&mut dyn FnMut(Labels<'_>, u64));

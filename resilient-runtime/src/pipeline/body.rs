@@ -3,19 +3,17 @@
 //! Of all that a call does, this is compiled anew for each function: what decides sees a `dyn Body`, what hands out
 //! the answer a `dyn Keeps` of it, and both are there once.
 
+#[cfg(feature = "testing")]
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::Special;
-use super::answer::{Answer, Meaning};
+use crate::answer::{Answer, Meaning};
 #[cfg(feature = "testing")]
 use crate::error::ResilienceError;
-use crate::redact;
-use crate::telemetry;
 
 /// What the state machine does with a function. All of it is the user's code, and may panic.
 pub(crate) trait Body {
@@ -44,7 +42,7 @@ pub(crate) enum Substitute {
     Error(ResilienceError),
     /// An error of the function's own type.
     OwnError(Box<dyn Any>),
-    /// A tool's own account of a failure.
+    /// Creates a result in which the tool itself reports a failure.
     IsError(String),
 }
 
@@ -147,39 +145,5 @@ impl<R: Answer> Kept<R> {
     #[inline]
     fn meaning(&self) -> Option<Meaning> {
         self.answer.as_ref().map(|answer| (self.special.read)(answer).unwrap_or_else(|| answer.meaning()))
-    }
-}
-
-/// Runs a piece of the user's code. A panic is logged and told as `None`.
-pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
-    let (mut run, mut ended) = (Some(run), None);
-    catching(&mut || ended = run.take().map(|run| run()));
-    ended
-}
-
-/// The part that is the same for all of them.
-fn catching(run: &mut dyn FnMut()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
-        caught(payload);
-    }
-}
-
-#[cold]
-fn caught(payload: Box<dyn Any + Send>) {
-    // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        telemetry::panicked(&redact::fit(panic_text(&*payload)));
-    }));
-    // The payload's own drop is the user's code as well.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        text
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text
-    } else {
-        "(no text)"
     }
 }

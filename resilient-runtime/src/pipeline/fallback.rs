@@ -12,14 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Special;
-use super::answer::{Fallible, Meaning};
-use super::body::barrier;
-use super::call::{AttemptResult, Call};
+use super::call::{AttemptResult, Call, events};
+use crate::answer::{Fallible, Meaning};
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
 use crate::error::{ResilienceError, ToolError, public_text};
-use crate::statistics::Outcome;
-use crate::telemetry;
+use crate::outcomes::Outcome;
+use crate::panics::barrier;
 
 /// One step of a chain, or a whole chain.
 ///
@@ -183,7 +182,7 @@ where
                 None
             }
             None => {
-                telemetry::fallback_failed(chance.tool, chance.context.as_ref(), "no answer in time, or a panic");
+                events::fallback_failed(chance.tool, chance.context.as_ref(), "no answer in time, or a panic");
                 None
             }
         })
@@ -274,7 +273,7 @@ impl<E> Chance<E> {
     fn failed(&mut self, error: &E) {
         let error = (self.as_mcp_error)(error);
         barrier(|| {
-            telemetry::fallback_failed(self.tool, self.context.as_ref(), &crate::error::log_chain(&error));
+            events::fallback_failed(self.tool, self.context.as_ref(), &crate::error::log_chain(&error));
         });
         self.public_error = barrier(|| public_text(&format!("{}: {}", error.code(), error.public_message())));
     }
@@ -339,7 +338,7 @@ pub(crate) async fn finish<R: Fallible>(
         Err(error) => error,
     };
     if result.outcome() != Outcome::Cancelled {
-        telemetry::call_failed(&call, &error);
+        events::call_failed(&call, &error);
     }
     let Some(kind) = kind else {
         if let AttemptResult::Answered(Meaning::Failed(failed)) = &result
@@ -368,7 +367,7 @@ pub(crate) async fn finish<R: Fallible>(
         call.end(Outcome::Cancelled, None);
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         call.statistics().fell_back(source);
-        telemetry::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
+        events::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
         degrade(&call, Degraded { source, age, reason: kind.as_str() });
         call.as_mut().finish_degraded(&result);
     } else {

@@ -9,13 +9,12 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Special;
-use super::answer::{Answer, Meaning};
 use super::body::{Attempts, Keeps};
-use super::call::{AttemptResult, Call};
+use super::call::{AttemptResult, Call, events};
+use crate::answer::{Answer, Meaning};
 use crate::context;
 use crate::error::ResilienceError;
-use crate::statistics::Outcome;
-use crate::telemetry;
+use crate::outcomes::Outcome;
 
 pin_project! {
     pub(super) struct Guarded<'c, 'a, M, F, R> {
@@ -85,7 +84,7 @@ fn finish<R: Answer>(call: Pin<&mut Call<'_>>, result: &AttemptResult, answer: &
     }
     // That a client gave up is no error of anybody's; it has an event of its own.
     if let Some(error) = answer.error().filter(|_| result.outcome() != Outcome::Cancelled) {
-        telemetry::call_failed(&call, error);
+        events::call_failed(&call, error);
     }
     call.finish(result);
 }

@@ -24,53 +24,29 @@
 //! - A **fallback** sees the final error, and runs outside breaker and timeout with a limit of its
 //!   own.
 
-mod answer;
 mod body;
+mod breaker;
+#[cfg(feature = "cache")]
+mod cached;
 mod call;
 mod fallback;
 mod guarded;
+mod special;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 
-pub use answer::{Answer, Fallible, FromResilience, Meaning};
 #[cfg(feature = "cache")]
-pub(crate) use fallback::Chance;
+pub use cached::{AnswerKey, Cached};
 pub use fallback::{End, Function, Limit, Sides, Step, Then, Value, sides};
+pub use special::Special;
 
-pub(crate) use body::barrier;
 pub use call::Call;
 
+use crate::answer::{Answer, Fallible};
 use crate::context;
 use body::{Attempts, Keeps};
 use guarded::{Guarded, answer};
-
-/// What is done with an answer of a kind that its type alone does not show, such as `#[tool]`'s own results.
-#[derive(Debug)]
-pub struct Special<R> {
-    /// Reads it.
-    pub(crate) read: fn(&R) -> Option<Meaning>,
-    /// Makes a tool's own account of a failure, where the type has one.
-    #[cfg(feature = "testing")]
-    pub(crate) own_error: fn(&str) -> Option<R>,
-}
-
-impl<R> Clone for Special<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for Special<R> {}
-
-impl<R> Special<R> {
-    /// Of a type that shows all that there is.
-    pub const NONE: Self = Self {
-        read: |_| None,
-        #[cfg(feature = "testing")]
-        own_error: |_| None,
-    };
-}
 
 /// Guards a function that runs once.
 pub fn once<R: Answer>(

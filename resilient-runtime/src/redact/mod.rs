@@ -9,12 +9,11 @@
 mod pattern;
 mod scan;
 
+pub use scan::MASK;
+
 use serde_json::{Map, Value};
 
 pub use resilient_policy::is_secret_name;
-
-/// The text that replaces a secret.
-pub const MASK: &str = "***";
 
 /// The maximum length in characters of a text that leaves the process.
 pub(crate) const LONGEST: usize = 1_000;

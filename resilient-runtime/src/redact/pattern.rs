@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex_lite::{Captures, Regex};
 use resilient_policy::is_secret_name;
 
-use super::{MASK, scan};
+use super::scan::{self, MASK};
 
 /// A regular expression of this file. If it did not compile, it would match nothing.
 struct Pattern(LazyLock<Option<Regex>>);

@@ -1,7 +1,8 @@
 //! Forms of secrets that need more than a pattern: URLs with invalid characters in the password, PEM blocks, and values
 //! in brackets.
 
-use super::MASK;
+/// The text that replaces a secret.
+pub const MASK: &str = "***";
 
 /// The maximum length of a user name or password of a URL, in bytes; longer ones are not recognised.
 const LONGEST: usize = 256;

@@ -1,63 +1,65 @@
 //! Binding of guarded functions to the state that they share by name.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, Weak};
 
-use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
+use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse};
 
-use super::declared::Settings;
+use super::declared::{Settings, rules};
 use super::settings::Holding;
-use super::{BreakerHandle, Held, Registry, entry};
-use crate::breaker::{Breaker, KeyedBreakers};
+use super::{Registry, entry};
+use crate::binding::{Binding, BindingRef, Seldom};
+use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
-use crate::clock::{Length, Moment};
+use crate::clock::Length;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
 use crate::site::Site;
-use crate::statistics::{RecentErrors, ToolStatistics};
 
-/// The state that one function is bound to. Its inline fields are what every call reads, in less than a cache line.
-pub(crate) struct Binding {
-    pub(crate) statistics: Arc<ToolStatistics>,
-    pub(crate) breaker: Option<BreakerHandle>,
-    /// The timeout of the whole call.
-    pub(crate) timeout: Length,
-    /// The timeout of one attempt; endless if the policy has none.
-    attempt_limit: Length,
-    pub(crate) retries: u32,
-    /// Whether first attempts add to a retry budget.
-    pub(crate) earns_retries: bool,
-    /// Whether the policy has a bulkhead or a rate limit.
-    pub(crate) is_limited: bool,
-    pub(crate) seldom: Box<Seldom>,
-}
+impl Site {
+    /// Returns the binding in the registry of the process.
+    pub(crate) fn bind_globally(&self) -> &Binding {
+        if let Some(bound) = self.bound.get() { bound } else { self.bind_first() }
+    }
 
-/// The part of a [`Binding`] that few calls need.
-pub(crate) struct Seldom {
-    pub(crate) bulkheads: Option<Arc<Bulkheads>>,
-    #[cfg(feature = "rate-limit")]
-    pub(crate) rate_limits: Option<Arc<RateLimits>>,
-    keyed_breakers: Option<Arc<KeyedBreakers>>,
-    pub(crate) recent: Arc<RecentErrors>,
-    /// The policy, with the settings from start-up applied.
-    pub(crate) policy: Policy,
-    #[cfg(feature = "cache")]
-    pub(crate) answers: Option<crate::cache::Answers>,
-}
-
-impl Binding {
-    /// Returns the breaker of this partition key, if the policy has one.
     #[cold]
-    pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
-        Some(self.seldom.keyed_breakers.as_ref()?.get(key))
+    fn bind_first(&self) -> &Binding {
+        let bound = self.bound.get_or_init(|| Registry::global().bind(self));
+        // Not while the function is being bound: a subscriber may call it.
+        Registry::global().tell();
+        bound
     }
 
     /// Returns the time at which an attempt that started at `started` times out.
-    pub(crate) fn attempt_end(&self, started: Moment) -> Moment {
-        started.after(self.attempt_limit)
+    pub(crate) fn bind(&self) -> BindingRef<'_> {
+        if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.seldom.policy
+    #[cold]
+    fn bind_here(&self) -> BindingRef<'_> {
+        match Registry::scoped() {
+            None => BindingRef::Global(self.bind_globally()),
+            Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
+        }
+    }
+
+    pub(crate) fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
+        let find = |bindings: &[(Weak<_>, Arc<Binding>)]| {
+            let found = bindings.iter().find(|(known, _)| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(registry)));
+            found.map(|(_, binding)| Arc::clone(binding))
+        };
+        let lock = || self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return found;
+        }
+        let fresh = Arc::new(registry.bind(self));
+        registry.tell();
+        let mut bindings = lock();
+        // Two threads may have come here; both must get the same binding.
+        bindings.retain(|(known, _)| known.strong_count() > 0);
+        find(&bindings).unwrap_or_else(|| {
+            bindings.push((Arc::<Registry>::downgrade(registry) as _, Arc::clone(&fresh)));
+            fresh
+        })
     }
 }
 
@@ -66,7 +68,7 @@ impl Registry {
         // Marked before anything is looked up: settings that arrive after this are rejected.
         self.lock().first_bound.get_or_insert(site.name());
         if site.is_unchecked {
-            for problem in crate::guard::rules(site.policy()) {
+            for problem in rules(site.policy()) {
                 self.conflict(format!("{}: the guard `{}`: {problem}", site.location(), site.name()));
             }
         }
@@ -116,7 +118,7 @@ impl Registry {
         }
         drop(inner);
         self.one_of_a_name(own.name());
-        BreakerHandle(Held::Static(own))
+        BreakerHandle::of_static(own)
     }
 
     fn bind_breaker(&self, wanted: BreakerUse, site: &Site) -> BreakerHandle {
@@ -133,7 +135,7 @@ impl Registry {
             breaker.declare(wanted.settings.unwrap_or(settings));
         }
         self.one_of_a_name(wanted.name);
-        BreakerHandle(Held::Named(breaker))
+        BreakerHandle::named(breaker)
     }
 
     /// Reports a conflict if two breakers have the same name: users could not tell them apart.

@@ -17,9 +17,9 @@ pub(crate) struct Callers {
     first: OnceLock<Arc<ClientConfig>>,
     #[cfg(feature = "rmcp")]
     others: AtomicBool,
-    /// The principal that a test has set.
+    /// Returns the principal that a test has set.
     #[cfg(feature = "testing")]
-    pretended: std::sync::Mutex<Option<crate::context::Principal>>,
+    pretended: std::sync::Mutex<Option<crate::identity::Principal>>,
 }
 
 impl Callers {
@@ -30,13 +30,13 @@ impl Callers {
 
     /// Makes all requests come from this principal.
     #[cfg(feature = "testing")]
-    pub(crate) fn pretend(&self, principal: Option<crate::context::Principal>) {
+    pub(crate) fn pretend(&self, principal: Option<crate::identity::Principal>) {
         *self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = principal;
     }
 
     /// Returns the principal that a test has set.
     #[cfg(all(feature = "testing", feature = "rmcp"))]
-    pub(crate) fn pretended(&self) -> Option<crate::context::Principal> {
+    pub(crate) fn pretended(&self) -> Option<crate::identity::Principal> {
         self.pretended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "rate-limit")]
 use resilient_policy::RateLimitSettings;
-use resilient_policy::{BreakerSettings, BulkheadSettings, format_duration};
+use resilient_policy::{BreakerSettings, BulkheadSettings, Policy, Problem, format_duration};
 
 use super::Registry;
 use crate::site::Site;
@@ -50,6 +50,17 @@ impl fmt::Display for Settings {
 /// Writes the maximum number of partition keys, unless it is the default.
 fn keys(f: &mut fmt::Formatter<'_>, max_keys: u32, usual: u32) -> fmt::Result {
     if max_keys == usual { Ok(()) } else { write!(f, ", max_keys = {max_keys}") }
+}
+
+/// Returns every rule that the policy of a guard breaks.
+pub(crate) fn rules(policy: &Policy) -> Vec<Problem> {
+    #[cfg_attr(feature = "rate-limit", expect(unused_mut, reason = "without the feature there is one more rule"))]
+    let mut problems = resilient_policy::check(policy);
+    #[cfg(not(feature = "rate-limit"))]
+    if policy.rate_limit.is_some() {
+        problems.push(Problem::new("rate_limit", "needs the feature `rate-limit` of `resilient-runtime`"));
+    }
+    problems
 }
 
 impl Registry {

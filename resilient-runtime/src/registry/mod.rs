@@ -3,6 +3,9 @@
 mod bind;
 mod callers;
 mod declared;
+#[cfg(feature = "testing")]
+mod injection;
+mod instrumented;
 mod policies;
 mod scope;
 mod settings;
@@ -13,19 +16,21 @@ use std::collections::BTreeSet;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-pub(crate) use bind::Binding;
+pub(crate) use declared::rules;
+#[cfg(feature = "testing")]
+pub(crate) use injection::{Inject, Make, Met, What};
+pub use instrumented::Instrumented;
 pub use policies::PolicyDescriptor;
 pub use scope::ScopedRegistry;
-pub(crate) use scope::enter;
 
 use callers::Callers;
 use declared::Settings;
 use policies::Described;
 use trouble::Trouble;
 
-use crate::breaker::{Breaker, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
+use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
-use crate::health::CheckStatus;
+use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
 #[cfg(feature = "config")]
@@ -34,46 +39,6 @@ use crate::site::Location;
 use crate::statistics::{
     ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
 };
-
-/// A handle to a breaker that a function uses: one of the registry, or a `static` in your code.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// use resilient_runtime::{BreakerState, Registry, ResilienceError, resilient};
-///
-/// #[resilient(breaker = "warehouse")]
-/// async fn stock() -> Result<u32, ResilienceError> {
-///     Ok(1)
-/// }
-///
-/// stock().await.unwrap();
-/// let breaker = Registry::global().breaker("warehouse").unwrap();
-/// breaker.isolate(); // rejects every call until it is closed
-/// assert!(stock().await.is_err());
-/// breaker.close();
-/// assert_eq!(breaker.state(), BreakerState::Closed);
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-pub struct BreakerHandle(Held);
-
-#[derive(Debug, Clone)]
-enum Held {
-    Named(Arc<Breaker>),
-    Static(&'static Breaker),
-}
-
-impl std::ops::Deref for BreakerHandle {
-    type Target = Breaker;
-
-    fn deref(&self) -> &Breaker {
-        match &self.0 {
-            Held::Named(breaker) => breaker,
-            Held::Static(breaker) => breaker,
-        }
-    }
-}
 
 /// The state that functions share. There is one registry per process, and tests can create separate ones.
 ///
@@ -101,7 +66,7 @@ pub struct Registry {
     recent: Arc<RecentErrors>,
     pub(crate) callers: Callers,
     #[cfg(feature = "testing")]
-    pub(crate) chaos: crate::testing::InForce,
+    pub(crate) chaos: injection::Injector,
     /// Durations of calls of tools that do not exist.
     unknown_tools: Histogram,
     /// The settings that were given at start-up.
@@ -265,9 +230,9 @@ impl Registry {
     #[must_use]
     pub fn breaker(&self, name: &str) -> Option<BreakerHandle> {
         let inner = self.lock();
-        let named = inner.breakers.get(name).cloned().map(Held::Named);
-        let a_static = || inner.statics.iter().find(|breaker| breaker.name() == name).copied().map(Held::Static);
-        named.or_else(a_static).map(BreakerHandle)
+        let named = inner.breakers.get(name).cloned().map(BreakerHandle::named);
+        let a_static = || inner.statics.iter().find(|breaker| breaker.name() == name).copied();
+        named.or_else(|| a_static().map(BreakerHandle::of_static))
     }
 
     /// Returns the statistics of the tool of that name, which are created on first use.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use resilient_policy::{BreakerSettings, Policy, latest_answer};
 
-use super::{BreakerHandle, Registry};
+use super::Registry;
+use crate::breaker::BreakerHandle;
 use crate::site::{Location, Site};
 
 /// The effective policy of one guarded function.

@@ -4,13 +4,24 @@ use std::collections::HashMap;
 
 use resilient_policy::{BreakerTable, File, FileProblem, Place, Table, nearest};
 
-use super::Known;
 use super::overrides::Overrides;
 use super::variables::{Section, in_capitals, unknown_before_its_first_call};
-use crate::registry::Registry;
+use crate::site::Site;
+
+/// Guarded functions, and names that settings may refer to.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) sites: Vec<&'static Site>,
+    /// The names of all tools, guarded or not.
+    pub(crate) tools: Vec<String>,
+    /// The tools that `resilient.toml` mentions, each with its source location.
+    pub(crate) tables: Vec<(&'static str, &'static str)>,
+    /// Breakers of functions that are otherwise unknown.
+    pub(crate) breakers: Vec<&'static str>,
+}
 
 /// All names that settings may refer to.
-pub(super) struct Names<'k> {
+pub(crate) struct Names<'k> {
     tools: Vec<&'k str>,
     guarded: Vec<&'k str>,
     profiles: Vec<&'k str>,
@@ -18,7 +29,7 @@ pub(super) struct Names<'k> {
 }
 
 impl<'k> Names<'k> {
-    pub(super) fn of(known: &'k Known, registry: &Registry) -> Self {
+    pub(crate) fn of(known: &'k Known, breakers: Vec<&'static str>) -> Self {
         let guarded: Vec<&str> = known.sites.iter().filter_map(|site| site.tool()).collect();
         let sorted = |mut names: Vec<&'k str>| {
             names.sort_unstable();
@@ -29,12 +40,12 @@ impl<'k> Names<'k> {
             tools: sorted(known.tools.iter().map(String::as_str).chain(guarded.iter().copied()).collect()),
             guarded: sorted(guarded),
             profiles: sorted(known.sites.iter().flat_map(|site| site.profiles).copied().collect()),
-            breakers: sorted(registry.breaker_names().into_iter().chain(known.breakers.iter().copied()).collect()),
+            breakers: sorted(breakers.into_iter().chain(known.breakers.iter().copied()).collect()),
         }
     }
 
     /// Reports settings for unknown names.
-    pub(super) fn check(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
+    pub(crate) fn check(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
         for (name, place) in &known.tables {
             // A place in `resilient.toml`, as text from the macro.
             problems.extend(unknown("tool", name, &self.tools, Place::Variable((*place).into())));
@@ -85,7 +96,7 @@ impl<'k> Names<'k> {
     }
 
     /// Reports names that are the same in a variable.
-    pub(super) fn collisions(&self, found: &mut Vec<String>) {
+    pub(crate) fn collisions(&self, found: &mut Vec<String>) {
         for (what, names) in [("tools", &self.tools), ("breakers", &self.breakers), ("profiles", &self.profiles)] {
             let mut capitals: HashMap<String, &str> = HashMap::new();
             for name in names {

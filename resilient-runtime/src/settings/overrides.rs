@@ -29,11 +29,11 @@ pub(crate) struct Holding {
 }
 
 impl Overrides {
-    pub(super) fn new(file: File, variables: Variables) -> Self {
+    pub(crate) fn new(file: File, variables: Variables) -> Self {
         Self { file, variables: variables.all, disabled: variables.disabled, refused: AtomicBool::new(false) }
     }
 
-    pub(super) fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.refused.store(true, Ordering::Relaxed);
     }
 

@@ -15,7 +15,7 @@ const SECTIONS: [(&str, Section); 4] = [
 ];
 
 /// The variable with the path of the settings file.
-pub(super) const CONFIG: &str = "RESILIENT_CONFIG";
+pub(crate) const CONFIG: &str = "RESILIENT_CONFIG";
 /// The variable that disables everything that can reject, retry or cut off a call.
 pub(super) const DISABLED: &str = "RESILIENT_DISABLED";
 
@@ -128,18 +128,18 @@ pub(super) fn in_capitals(name: &str) -> String {
 
 /// The relevant variables of an environment.
 #[derive(Debug, Default)]
-pub(super) struct Variables {
+pub(crate) struct Variables {
     pub(super) all: Vec<Variable>,
     /// The path of the settings file.
-    pub(super) config: Option<String>,
+    pub(crate) config: Option<String>,
     pub(super) disabled: bool,
     /// Variables that are ignored, each with the name that was probably meant.
-    pub(super) unread: Vec<(String, String)>,
+    pub(crate) unread: Vec<(String, String)>,
 }
 
 impl Variables {
     /// Reads the relevant variables and ignores those of other programs.
-    pub(super) fn read(
+    pub(crate) fn read(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         problems: &mut Vec<FileProblem>,
     ) -> Self {

@@ -5,44 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::histogram::{self, Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
+use crate::outcomes::AttemptOutcome;
 use crate::retry::Budget;
-
-/// The outcome of an attempt.
-///
-/// ```
-/// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AttemptOutcome {
-    /// The attempt succeeded.
-    Ok,
-    /// The attempt returned an error.
-    Error,
-    /// The attempt ran into a time limit.
-    Timeout,
-    /// The client cancelled the call, or the future was dropped.
-    Cancelled,
-    /// The attempt panicked.
-    Panic,
-}
-
-impl AttemptOutcome {
-    /// All outcomes.
-    pub const ALL: &'static [Self] = &[Self::Ok, Self::Error, Self::Timeout, Self::Cancelled, Self::Panic];
-
-    /// Returns the word used in metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Error => "error",
-            Self::Timeout => "timeout",
-            Self::Cancelled => "cancelled",
-            Self::Panic => "panic",
-        }
-    }
-}
 
 /// What a breaker recorded for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use resilient_policy::{ErrorKind, Severity};
 
-use super::Outcome;
 use super::histogram::{Histogram, HistogramSnapshot};
+use crate::outcomes::Outcome;
 
 /// The maximum number of codes, or of types, that are counted separately per tool.
 const MOST: usize = 64;

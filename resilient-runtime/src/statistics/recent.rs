@@ -11,7 +11,7 @@ use resilient_policy::ErrorKind;
 
 use super::failures::ErrorCount;
 use super::tool::ToolSnapshot;
-use crate::context::{CorrelationId, Principal};
+use crate::identity::{CorrelationId, Principal};
 
 /// The maximum number of errors that are kept per tool, and in total.
 const MOST_OF_ONE: usize = 100;

@@ -10,9 +10,9 @@ use super::attempts::{AttemptSnapshot, AttemptStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
 use super::histogram::{self, HistogramSnapshot};
 use super::sharded::Sharded;
-use super::{Outcome, Rejected, Suppressed};
 use crate::clock::{Moment, saturating_micros};
 use crate::error::TimeoutScope;
+use crate::outcomes::{Outcome, Rejected, Suppressed};
 
 // Nearly every call changes only the first counters, which share a cache line.
 const STARTED: usize = 0;

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::duration;
 use crate::clock::Moment;
-use crate::context::{self, CallContext, CorrelationId, Principal, Request};
+use crate::context::{self, CallContext, Request};
+use crate::identity::{CorrelationId, Principal};
 
 /// A caller of guarded functions in a test, like a client whose request the hook received. See
 /// [`Lab::caller`](super::Lab::caller).

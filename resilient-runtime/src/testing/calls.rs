@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::statistics::{Outcome, Rejected, Suppressed, ToolSnapshot};
+use crate::outcomes::{Outcome, Rejected, Suppressed};
+use crate::statistics::ToolSnapshot;
 
 /// A snapshot of the statistics of one tool or other guarded function. See [`Lab::calls`](super::Lab::calls).
 ///

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
-use super::fault::{Fault, Met};
+use super::fault::Fault;
 use super::names::is_meant;
-use crate::registry::Registry;
+use crate::registry::{Inject, Met, Registry};
 use crate::site::Site;
 
 /// Faults for guarded functions and tools, by script or with a probability.
@@ -126,13 +126,18 @@ struct State {
     refused: Vec<String>,
 }
 
-impl InForce {
-    /// Returns the fault of the attempt that begins now.
-    pub(crate) fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
+impl Inject for InForce {
+    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
         let chaos = self.lock().chaos.clone();
         chaos?.meets(registry, site)
     }
 
+    fn refuse(&self, why: String) {
+        self.lock().refused.push(why);
+    }
+}
+
+impl InForce {
     /// Replaces the chaos.
     pub(super) fn set(&self, chaos: Chaos) {
         let mut state = self.lock();
@@ -146,11 +151,6 @@ impl InForce {
         let state = self.lock();
         let last = state.chaos.iter().flat_map(|chaos| chaos.unmet());
         state.unmet.iter().cloned().chain(last).collect()
-    }
-
-    /// Records a fault that a function cannot return.
-    pub(crate) fn refuse(&self, why: String) {
-        self.lock().refused.push(why);
     }
 
     /// Returns the first recorded fault that a function cannot return.

@@ -1,16 +1,15 @@
 //! A fault, and the attempts that it applies to.
 
 use std::any::Any;
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_policy::ErrorKind;
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 
 use super::duration;
 use crate::ToolError;
+use crate::registry::{Make, Met, What};
 
 /// A fault that replaces or delays the body of an attempt.
 ///
@@ -22,59 +21,6 @@ pub struct Fault {
     latency: Option<Latency>,
     times: Option<u32>,
     probability: f64,
-}
-
-/// The replacement of the body.
-#[derive(Debug, Clone)]
-pub(crate) enum What {
-    /// Runs the body itself.
-    Nothing,
-    Error {
-        kind: ErrorKind,
-        retry_after: Option<Duration>,
-    },
-    OwnError(Make),
-    IsError(String),
-    Hang,
-    Panic,
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => f.write_str("its own answer"),
-            Self::Error { kind, .. } => write!(f, "an error of kind `{}`", kind.as_str()),
-            Self::OwnError(make) => {
-                write!(
-                    f,
-                    "`{}`: its error is of another type, has type parameters, or does not derive `McpError`",
-                    make.of
-                )
-            }
-            Self::IsError(_) => f.write_str("`is_error`: it returns no `CallToolResult`"),
-            Self::Hang => f.write_str("nothing"),
-            Self::Panic => f.write_str("a panic"),
-        }
-    }
-}
-
-/// Creates errors of a user's type.
-#[derive(Clone)]
-pub(crate) struct Make {
-    of: &'static str,
-    make: Arc<dyn Fn() -> Box<dyn Any> + Send + Sync>,
-}
-
-impl Make {
-    pub(crate) fn call(&self) -> Box<dyn Any> {
-        (self.make)()
-    }
-}
-
-impl fmt::Debug for Make {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.of)
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,13 +38,6 @@ impl Latency {
         };
         Self { least, spread }
     }
-}
-
-/// The fault of one attempt.
-pub(crate) struct Met {
-    pub(crate) what: What,
-    /// The delay before the fault.
-    pub(crate) latency: Option<Pin<Box<Sleep>>>,
 }
 
 impl Fault {

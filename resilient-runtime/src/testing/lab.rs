@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::{Instant, timeout};
 
-use super::chaos::Chaos;
+use super::chaos::{Chaos, InForce};
 use super::{Caller, ObservedBreaker, ObservedCalls, ObservedPolicy, Timed, names};
 use crate::clock::{CAN_BE_PAUSED, Moment};
-use crate::context::Principal;
+use crate::identity::Principal;
 use crate::registry::Registry;
 
 /// The longest that a test may wait, on the paused clock.
@@ -19,6 +19,7 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug)]
 pub struct Lab {
     registry: Arc<Registry>,
+    faults: Arc<InForce>,
     /// When the lab started, on the paused clock.
     began: Moment,
 }
@@ -73,7 +74,8 @@ pub fn run<T>(test: impl AsyncFnOnce(&Lab) -> T) -> T {
         Err(error) => panic!("no runtime could be made: {error}"),
     };
     let began = runtime.block_on(async { Moment::now() });
-    let lab = Lab { registry: Arc::default(), began };
+    let lab = Lab { registry: Arc::default(), faults: Arc::default(), began };
+    lab.registry.chaos.set(Arc::<InForce>::clone(&lab.faults));
     let delays = SameDelays::draw();
     let ended = Arc::clone(&lab.registry).on_this_thread(|| {
         let ended = runtime.block_on(async { timeout(A_YEAR, test(&lab)).await });
@@ -95,7 +97,7 @@ impl Lab {
     /// Injects faults into attempts that begin from now on, replacing earlier faults. `Chaos::new()` ends all faults.
     /// Names that match no function are reported at the end of [`run`].
     pub fn inject(&self, chaos: Chaos) {
-        self.registry.chaos.set(chaos);
+        self.faults.set(chaos);
     }
 
     /// Creates a caller, with which the test can call guarded functions with a principal, a correlation id and a
@@ -192,12 +194,12 @@ impl Lab {
     /// and contradicting settings, which would only be logged.
     #[track_caller]
     fn check(&self) {
-        if let Some(why) = self.registry.chaos.refused() {
+        if let Some(why) = self.faults.refused() {
             panic!("{why}");
         }
         let contradictions = self.registry.unreported();
         assert!(contradictions.is_empty(), "the settings cannot hold together:\n  {}", contradictions.join("\n  "));
-        if let Some(why) = names::unknown(&self.registry, &self.registry.chaos.unmet()) {
+        if let Some(why) = names::unknown(&self.registry, &self.faults.unmet()) {
             panic!("{why}");
         }
     }

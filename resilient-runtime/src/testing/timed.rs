@@ -24,7 +24,7 @@ use super::duration;
 pub struct Timed<T> {
     /// The output of the future.
     pub answer: T,
-    /// How long it took.
+    /// How long the check took.
     pub took: Duration,
 }
 

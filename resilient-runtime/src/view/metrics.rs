@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ms;
+use crate::outcomes::Outcome;
 use crate::registry::Registry;
-use crate::statistics::{HistogramSnapshot, Outcome, ToolSnapshot};
+use crate::statistics::{HistogramSnapshot, ToolSnapshot};
 
 /// The statistics of this server since its start.
 #[derive(Debug, Serialize)]

@@ -9,5 +9,9 @@
 #[allow(dead_code, unreachable_pub, reason = "what only the runtime calls, and what it shows to others")]
 mod machine;
 
+#[path = "../../../resilient-runtime/src/breaker/ticket.rs"]
+#[allow(dead_code, unreachable_pub, reason = "what only the runtime calls")]
+mod ticket;
+
 mod models;
 mod sync;

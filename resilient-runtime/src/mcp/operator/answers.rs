@@ -5,7 +5,7 @@ use std::time::Duration;
 use resilient_policy::one_of;
 use rmcp::ErrorData;
 
-use super::super::hook::bad_arguments;
+use super::super::bad_arguments::bad_arguments;
 use super::asked::{GetMetrics, HealthCheck, RecentErrors};
 use crate::context::CallContext;
 use crate::health::{Health, HealthReport};

@@ -9,7 +9,7 @@ use resilient_policy::ErrorKind;
 use super::attempt::{AttemptResult, whole_call};
 use super::permit::lease;
 use super::queue::{self, BulkheadPermit, BulkheadResponse, QueueEnd, QueueTicket};
-use super::{Call, State};
+use super::{Call, State, events};
 use crate::Classify as _;
 use crate::breaker::Breaker;
 use crate::bulkhead;
@@ -18,8 +18,7 @@ use crate::context::{Activity, Lender};
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
-use crate::statistics::{Rejected, Suppressed};
-use crate::telemetry;
+use crate::outcomes::{Rejected, Suppressed};
 
 /// The admission of an attempt that may run now.
 pub(super) struct Admission {
@@ -168,7 +167,7 @@ impl Call<'_> {
             LimitKind::Bulkhead => Rejected::Bulkhead,
             LimitKind::RateLimit | LimitKind::RateLimitKeys => Rejected::RateLimit,
         });
-        telemetry::limit_rejected(&self, limit);
+        events::limit_rejected(&self, limit);
         if self.last.is_some() {
             self.report_no_retry(ErrorKind::Overloaded.as_str(), error.retry_after());
         }

@@ -14,12 +14,12 @@ use super::injected::Injected;
 use super::permit::{CallBreaker, lease};
 use super::queue::BulkheadPermit;
 use super::{Call, State};
+use crate::answer::{Failed, Meaning};
 use crate::breaker::{Breaker, Signal, Took};
 use crate::clock::{self, Moment};
 use crate::context::{Activity, CallContext, EnclosingAttempt, Held};
 use crate::error::{Failure, LimitKind, ResilienceError, TimeoutScope};
-use crate::pipeline::answer::{Failed, Meaning};
-use crate::statistics::{AttemptOutcome, Outcome};
+use crate::outcomes::{AttemptOutcome, Outcome};
 
 const HALF_A_MILLI: Duration = Duration::from_micros(500);
 

@@ -9,14 +9,15 @@ use tokio::time::sleep_until;
 
 use super::attempt::{Attempt, AttemptResult, is_recorded_inside};
 use super::permit::{BreakerWatch, CallBreaker};
-use super::{Call, State};
+use super::{Call, State, events};
+use crate::answer::{Failed, Meaning};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
 use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
-use crate::pipeline::answer::{Failed, Meaning};
-use crate::pipeline::body::barrier;
-use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome, Suppressed};
+use crate::outcomes::{AttemptOutcome, Outcome, Suppressed};
+use crate::panics::barrier;
+use crate::statistics::{AttemptStatistics, ErrorType};
 use crate::telemetry;
 
 /// What an attempt that has ended leaves to be recorded at the breaker.
@@ -172,7 +173,7 @@ impl Call<'_> {
         }
         let retries_done = self.attempts - 1;
         if retries_done >= retry.max {
-            telemetry::retry_exhausted(self, failure.kind);
+            events::retry_exhausted(self, failure.kind);
             return None;
         }
         let random = fastrand::f64();
@@ -204,14 +205,14 @@ impl Call<'_> {
             self.suppress_retry(failure.kind, delay, reason, Some(earliest));
             return None;
         }
-        telemetry::retry_scheduled(self, failure.kind, delay);
+        events::retry_scheduled(self, failure.kind, delay);
         Some(delay)
     }
 
     /// Reports that a retryable error is not retried.
     fn suppress_retry(&self, kind: ErrorKind, delay: Duration, reason: Suppressed, retry_after: Option<Duration>) {
         self.binding.statistics.retry_suppressed(reason);
-        telemetry::retry_suppressed(self, kind, delay, reason);
+        events::retry_suppressed(self, kind, delay, reason);
         self.report_no_retry(reason.as_str(), retry_after);
     }
 

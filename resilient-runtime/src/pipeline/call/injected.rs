@@ -3,13 +3,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::answer::Meaning;
 use crate::clock;
 use crate::error::ResilienceError;
-use crate::pipeline::answer::Meaning;
 use crate::pipeline::body::{Body, Substitute};
-use crate::registry::Registry;
+use crate::registry::{Met, Registry, What};
 use crate::site::Site;
-use crate::testing::{Met, What};
 
 /// What the running attempt met, if anything, and what its body is to hear if it begins after all.
 #[derive(Default)]

@@ -12,6 +12,7 @@
 
 mod admit;
 mod attempt;
+pub(super) mod events;
 mod finish;
 #[cfg(feature = "testing")]
 mod injected;
@@ -38,14 +39,17 @@ use nested::{Caller, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
 use queue::QueueTicket;
 
-use super::answer::Meaning;
-use super::body::{Body, barrier};
+use super::body::Body;
+use crate::answer::Meaning;
+use crate::binding::BindingRef;
 use crate::bulkhead::Bulkhead;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::ResilienceError;
-use crate::site::{BindingRef, Entry, EntryDetails, Site};
-use crate::statistics::{RecentErrors, Suppressed, ToolStatistics};
+use crate::outcomes::Suppressed;
+use crate::panics::barrier;
+use crate::site::{Entry, EntryDetails, Site};
+use crate::statistics::{RecentErrors, ToolStatistics};
 use crate::telemetry;
 
 enum State {

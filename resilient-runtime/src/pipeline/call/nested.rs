@@ -9,10 +9,10 @@ use tokio::time::sleep_until;
 use super::admit::Admission;
 use super::permit::BreakerWatch;
 use super::{AttemptResult, Call, State};
+use crate::binding::Binding;
 use crate::breaker::BreakerState;
 use crate::clock::{self, Moment};
 use crate::context::{self, Activity, CallContext, EnclosingAttempt, Lender};
-use crate::registry::Binding;
 use crate::site::Site;
 
 /// What a call knows of its caller.

@@ -9,12 +9,12 @@ use std::time::Duration;
 use resilient_policy::Policy;
 use tokio::sync::futures::OwnedNotified;
 
+use crate::binding::BindingRef;
+use crate::breaker::BreakerHandle;
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
 use crate::context::{EnclosingAttempt, Lender, Lending, Loan};
 use crate::error::ResilienceError;
-use crate::registry::BreakerHandle;
-use crate::site::BindingRef;
 
 /// The breaker of a call, and the permit that the call holds there.
 ///

@@ -78,7 +78,7 @@ impl CorrelationId {
 
     /// Returns the trace id of a W3C `traceparent`, if it is valid.
     pub(crate) fn from_traceparent(header: &str) -> Option<Self> {
-        super::trace::id(header).map(|id| Self(id.into()))
+        crate::trace::id(header).map(|id| Self(id.into()))
     }
 
     /// Returns the id of a trace, unless it is the invalid all-zero id.
@@ -108,6 +108,45 @@ impl fmt::Display for CorrelationId {
 impl fmt::Debug for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// The principal whose data a call is about. Cached responses are stored and served per principal.
+///
+/// An application that knows its users inserts one into the extensions of the request: those of rmcp, or, in a
+/// layer of an HTTP server, those of the HTTP request. Otherwise, the principal over HTTP is a keyed hash of the
+/// `Authorization` header, and over stdio there is only one. A server with several clients over another transport has
+/// to set the principal: as soon as a second client is detected, all principals are unknown.
+///
+/// ```
+/// use resilient_runtime::Principal;
+///
+/// // In a layer that has authenticated the user:
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(Principal::new("user 4711"));
+/// # assert_eq!(request.extensions().get::<Principal>().unwrap().as_str(), "user 4711");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// Creates the principal of this name.
+    #[must_use]
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Debug output must not reveal the user.
+        f.write_str("Principal(..)")
     }
 }
 

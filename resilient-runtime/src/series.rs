@@ -1,9 +1,9 @@
 //! The series that the exporters publish for tools, functions and breakers: names (without the suffixes that
 //! Prometheus adds), help texts, and how to read the values.
 
-use super::{ErrorCount, ToolSnapshot};
 use crate::breaker::BreakerState;
 use crate::registry::Registry;
+use crate::statistics::{ErrorCount, ToolSnapshot};
 
 pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 

@@ -1,5 +1,8 @@
 //! Parses and validates the W3C Trace Context headers of clients.
 
+#[cfg(feature = "otel")]
+pub(crate) mod otel;
+
 /// The longest `tracestate` that is propagated, in bytes. The specification requires at least this much.
 const LONGEST: usize = 512;
 const MOST_MEMBERS: usize = 32;

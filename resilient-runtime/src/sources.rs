@@ -1,13 +1,13 @@
 //! Classifies errors of unknown type, such as those in an `anyhow::Error`, by their sources.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::foreign::own_kind;
-use super::{Classify, HttpStatus};
-use crate::{ErrorKind, ResilienceError};
+use resilient_policy::ErrorKind;
+
+use crate::classify::{Classify, StatusError, own_kind};
+use crate::error::ResilienceError;
 
 /// The maximum number of errors that are examined in one chain of sources.
 const MOST: usize = 64;
@@ -90,59 +90,23 @@ fn known(error: &(dyn Error + 'static)) -> Option<Classified> {
     status.or_else(|| error.downcast_ref::<ResilienceError>().map(Classified::of))
 }
 
-/// An unsuccessful HTTP status as an error that keeps the status and the delay that the sender requested.
-///
-/// Use it in helpers that return `anyhow::Result` or `Box<dyn Error>`: [`classify`] finds it among the sources.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::{Classify, ErrorKind, StatusError, parse_retry_after};
-///
-/// let error = StatusError::new(503_u16).with_retry_after(parse_retry_after("3"));
-/// assert_eq!(error.kind(), ErrorKind::Unavailable);
-/// assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
-/// assert_eq!(error.to_string(), "HTTP status 503");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatusError {
-    status: u16,
-    retry_after: Option<Duration>,
-}
-
-impl StatusError {
-    /// Creates the error of this status, without a requested delay.
-    #[must_use]
-    pub fn new(status: impl HttpStatus) -> Self {
-        Self { status: status.code(), retry_after: None }
-    }
-
-    /// Sets the delay that the sender requested, such as the result of [`parse_retry_after`](crate::parse_retry_after).
-    #[must_use]
-    pub const fn with_retry_after(self, wait: Option<Duration>) -> Self {
-        Self { retry_after: wait, ..self }
-    }
-
-    /// Returns the status.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
-        self.status
-    }
-}
-
-impl fmt::Display for StatusError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HTTP status {}", self.status)
-    }
-}
-
-impl Error for StatusError {}
-
-impl Classify for StatusError {
+/// Errors of sockets and of name resolution are [`Connection`](ErrorKind::Connection) or
+/// [`Timeout`](ErrorKind::Timeout); invalid data is [`BadResponse`](ErrorKind::BadResponse). Errors of this machine's
+/// files and memory are [`Internal`](ErrorKind::Internal). An error that only wraps another one has the kind of the
+/// inner error.
+impl Classify for io::Error {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::from_http_status(self.status)
+        own_kind(self).unwrap_or_else(|| {
+            self.get_ref().and_then(|inner| classify(inner)).map_or(ErrorKind::Internal, |inner| inner.kind())
+        })
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.get_ref().and_then(|inner| classify(inner))?.retry_after()
+    }
+
+    fn was_not_performed(&self) -> bool {
+        // These errors occur only while connecting, before anything is sent.
+        matches!(self.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable)
     }
 }

@@ -1,58 +1,22 @@
-//! Cached responses: stored when a call succeeds, served only by `fallback = cached`.
+//! `fallback = cached`: answers kept when a call succeeds, and served when a later one fails.
 //!
 //! The key of a response is the arguments of its call and the principal. If the principal is unknown, nothing is
 //! stored or served, unless the policy shares responses between principals.
 
-use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use moka::sync::Cache;
-use resilient_policy::{CacheSettings, Scope, Source};
-use tokio::time::Instant;
+use resilient_policy::{Scope, Source};
 
-use crate::context::{CallContext, Principal, Request};
+use super::fallback::{Chance, Sides, Step};
+use crate::cache::Answers;
+use crate::context::{CallContext, Request};
+use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
-use crate::pipeline::{Chance, Sides, Step};
+use crate::panics::barrier;
 use crate::registry::Registry;
 use crate::site::Site;
-
-/// A limit for the lifetime of entries: moka panics at more than a thousand years.
-const LONGEST_KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The cached responses of one function.
-pub(crate) struct Answers {
-    kept: Cache<u128, Kept>,
-    settings: CacheSettings,
-}
-
-#[derive(Clone)]
-struct Kept {
-    answer: Arc<dyn Any + Send + Sync>,
-    at: Instant,
-}
-
-impl Answers {
-    pub(crate) fn new(settings: CacheSettings) -> Self {
-        // Moka's expiry uses the wall clock and only frees memory. The age on the Tokio clock, which the rest of the
-        // call uses, decides what is served.
-        let kept =
-            Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
-        Self { kept, settings }
-    }
-
-    fn keep(&self, key: u128, answer: Arc<dyn Any + Send + Sync>) {
-        self.kept.insert(key, Kept { answer, at: Instant::now() });
-    }
-
-    fn find(&self, key: u128) -> Option<(Arc<dyn Any + Send + Sync>, Duration)> {
-        let kept = self.kept.get(&key)?;
-        let age = kept.at.elapsed();
-        (age <= self.settings.max_age).then_some((kept.answer, age))
-    }
-}
 
 /// The cache key of a response, from the arguments and the principal. It is a 128-bit hash with a random key per
 /// process, so that clients cannot construct collisions.
@@ -152,7 +116,7 @@ where
     }
 
     fn forget(&self) {
-        self.with_answers(|answers, key| answers.kept.invalidate(&key));
+        self.with_answers(Answers::forget);
     }
 
     fn poll_serve(
@@ -164,7 +128,7 @@ where
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<G>()?;
-            Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))
+            Some((barrier(|| (self.clone)(good))?, age))
         });
         Poll::Ready(copied.map(|(good, age)| {
             chance.served = Some((Source::Cache, Some(age)));

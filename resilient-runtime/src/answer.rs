@@ -1,4 +1,4 @@
-//! What the pipeline asks of a function's return type.
+//! What a call's answer means: what the pipeline needs from a function's return type.
 
 use crate::error::{Failure, ResilienceError, ToolError};
 

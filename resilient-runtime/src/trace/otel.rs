@@ -5,7 +5,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::context::trace;
+use crate::trace;
 
 /// Returns the `traceparent` and `tracestate` of the current span, or else of `or`. The headers of an unsampled span
 /// are sent too, so that receivers do not sample it either.
@@ -17,7 +17,7 @@ pub(crate) fn headers(or: Option<&SpanContext>) -> Option<(String, Option<String
 }
 
 /// Returns the current `tracing` span's context, or the current OpenTelemetry context if the span has none.
-pub(super) fn current() -> Option<SpanContext> {
+pub(crate) fn current() -> Option<SpanContext> {
     context_of(&Span::current()).or_else(|| valid(&Context::current()))
 }
 

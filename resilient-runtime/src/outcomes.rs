@@ -1,0 +1,181 @@
+//! How calls, attempts and health checks end, and why an attempt was not made.
+
+use serde::Serialize;
+
+/// The outcome of a call. Every call has exactly one.
+///
+/// ```
+/// use resilient_runtime::Outcome;
+///
+/// let words: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+/// assert_eq!(words, ["ok", "fallback", "error", "rejected", "timeout", "cancelled", "panic"]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The function returned a response.
+    Ok,
+    /// A fallback returned the response.
+    Fallback,
+    /// The function returned an error.
+    Error,
+    /// A guard rejected the call; the body did not run.
+    Rejected,
+    /// The call timed out.
+    Timeout,
+    /// The client cancelled the call, or the future was dropped.
+    Cancelled,
+    /// The function panicked.
+    Panic,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: &'static [Self] =
+        &[Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
+
+    /// Returns the word used in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Fallback => "fallback",
+            Self::Error => "error",
+            Self::Rejected => "rejected",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// The outcome of an attempt.
+///
+/// ```
+/// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AttemptOutcome {
+    /// The function returned a response.
+    Ok,
+    /// The function returned an error.
+    Error,
+    /// The attempt ran into a time limit.
+    Timeout,
+    /// The client cancelled the call, or the future was dropped.
+    Cancelled,
+    /// The function panicked.
+    Panic,
+}
+
+impl AttemptOutcome {
+    /// All outcomes.
+    pub const ALL: &'static [Self] = &[Self::Ok, Self::Error, Self::Timeout, Self::Cancelled, Self::Panic];
+
+    /// Returns the word used in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// The reason why a retryable error was not retried.
+///
+/// ```
+/// assert_eq!(resilient_runtime::Suppressed::Budget.as_str(), "budget");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Suppressed {
+    /// The retry would have started after the deadline.
+    Deadline,
+    /// The retry budget was exhausted.
+    Budget,
+    /// A guarded call inside the attempt had already retried the error.
+    RetriedInside,
+}
+
+impl Suppressed {
+    /// All guards that reject.
+    pub const ALL: &'static [Self] = &[Self::Deadline, Self::Budget, Self::RetriedInside];
+
+    /// Returns the word used in responses, logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Budget => "budget",
+            Self::RetriedInside => "retried_inside",
+        }
+    }
+}
+
+/// The guard that rejected an attempt.
+///
+/// ```
+/// assert_eq!(resilient_runtime::Rejected::RateLimit.as_str(), "rate_limit");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// The breaker was open.
+    Breaker,
+    /// The bulkhead was full, or the wait for a permit timed out.
+    Bulkhead,
+    /// The rate limit was exceeded.
+    RateLimit,
+}
+
+impl Rejected {
+    /// All guards that reject.
+    pub const ALL: &'static [Self] = &[Self::Breaker, Self::Bulkhead, Self::RateLimit];
+
+    /// Returns the word used in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Breaker => "breaker",
+            Self::Bulkhead => "bulkhead",
+            Self::RateLimit => "rate_limit",
+        }
+    }
+}
+
+/// The status that a check reports.
+///
+/// ```
+/// use resilient_runtime::health::CheckStatus;
+///
+/// assert!(CheckStatus::Fail > CheckStatus::Warn);
+/// assert_eq!(CheckStatus::Pass.as_str(), "pass");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    /// Creates a result with the status [`CheckStatus::Pass`].
+    Pass,
+    /// Creates a result with the status [`CheckStatus::Warn`].
+    Warn,
+    /// Creates a result with the status [`CheckStatus::Fail`].
+    Fail,
+}
+
+impl CheckStatus {
+    /// Returns the word used in reports and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}

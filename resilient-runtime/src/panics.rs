@@ -1,0 +1,48 @@
+//! The panic barrier around the user's code.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::context::{self, CallContext};
+use crate::redact;
+
+/// Runs a piece of the user's code. A panic is logged and told as `None`.
+pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
+    let (mut run, mut ended) = (Some(run), None);
+    catching(&mut || ended = run.take().map(|run| run()));
+    ended
+}
+
+/// The part that is the same for all of them.
+fn catching(run: &mut dyn FnMut()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        caught(payload);
+    }
+}
+
+#[cold]
+fn caught(payload: Box<dyn Any + Send>) {
+    // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        panicked(&redact::fit(panic_text(&*payload)));
+    }));
+    // The payload's own drop is the user's code as well.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "(no text)"
+    }
+}
+
+/// Logs a panic in user code that was caught.
+fn panicked(panic: &str) {
+    let context = CallContext::current();
+    let correlation_id = context::id(context.as_ref());
+    tracing::error!(event = "tool.panic", correlation_id, panic, "a panic was caught");
+}

@@ -1,0 +1,61 @@
+//! The events of a guarded call: its failure, its retries, its rejection, its fallback.
+
+use std::time::Duration;
+
+use resilient_policy::{ErrorKind, Source};
+
+use super::Call;
+use crate::clock::saturating_millis;
+use crate::context::{CallContext, id};
+use crate::error::{LimitKind, ToolError};
+use crate::outcomes::Suppressed;
+use crate::telemetry::{Told, keep_recent, log_error};
+
+/// Counts the error of a call, keeps its public part, and logs all of it.
+pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
+    let told = Told::by(error);
+    let (tool, attempts) = (call.site().name(), call.attempts());
+    let counted = call.statistics().failed(&told.code, told.kind, told.severity);
+    if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
+        keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
+    }
+    log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&told, error));
+}
+
+pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {
+    let (tool, attempt, kind, delay_ms) =
+        (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
+    tracing::warn!(event = "retry.scheduled", tool, attempt, kind, delay_ms, correlation_id = id(call.context()));
+}
+
+pub(crate) fn retry_exhausted(call: &Call<'_>, kind: ErrorKind) {
+    let (tool, attempts, kind) = (call.site().name(), call.attempts(), kind.as_str());
+    tracing::warn!(event = "retry.exhausted", tool, attempts, kind, correlation_id = id(call.context()));
+}
+
+pub(crate) fn retry_suppressed(call: &Call<'_>, kind: ErrorKind, delay: Duration, reason: Suppressed) {
+    let (tool, attempt, kind, delay_ms) =
+        (call.site().name(), call.attempts(), kind.as_str(), saturating_millis(delay));
+    let (reason, correlation_id) = (reason.as_str(), id(call.context()));
+    tracing::warn!(event = "retry.suppressed", tool, attempt, kind, delay_ms, reason, correlation_id);
+}
+
+pub(crate) fn limit_rejected(call: &Call<'_>, limit: LimitKind) {
+    let (tool, limit) = (call.site().name(), limit.as_str());
+    tracing::debug!(event = "limit.rejected", tool, limit, correlation_id = id(call.context()));
+}
+
+pub(crate) fn fallback_used(
+    tool: &str,
+    context: Option<&CallContext>,
+    source: Source,
+    kind: ErrorKind,
+    age: Option<Duration>,
+) {
+    let (source, kind, age_ms) = (source.as_str(), kind.as_str(), age.map(saturating_millis));
+    tracing::warn!(event = "fallback.used", tool, source, kind, age_ms, correlation_id = id(context));
+}
+
+pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: &str) {
+    tracing::error!(event = "fallback.failed", tool, correlation_id = id(context), error);
+}

@@ -1,0 +1,102 @@
+//! Faults that a test injects into the attempts of a registry. [`crate::testing`] decides which.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use resilient_policy::ErrorKind;
+use tokio::time::Sleep;
+
+use super::Registry;
+use crate::site::Site;
+
+/// Decides which attempts meet a fault.
+pub(crate) trait Inject: Send + Sync {
+    /// The fault that the attempt of this function meets.
+    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met>;
+
+    /// Notes why a function cannot answer with a fault: the test fails with this.
+    fn refuse(&self, why: String);
+}
+
+/// The source of faults of one registry, if a test has set one.
+#[derive(Default)]
+pub(crate) struct Injector(OnceLock<Arc<dyn Inject>>);
+
+impl Injector {
+    pub(crate) fn set(&self, faults: Arc<dyn Inject>) {
+        let _ = self.0.set(faults);
+    }
+
+    pub(crate) fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
+        self.0.get()?.meets(registry, site)
+    }
+
+    pub(crate) fn refuse(&self, why: String) {
+        if let Some(faults) = self.0.get() {
+            faults.refuse(why);
+        }
+    }
+}
+
+/// The fault of one attempt.
+pub(crate) struct Met {
+    pub(crate) what: What,
+    /// The delay before the fault.
+    pub(crate) latency: Option<Pin<Box<Sleep>>>,
+}
+
+/// What an attempt does in the place of its body.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// Runs the body itself.
+    Nothing,
+    Error {
+        kind: ErrorKind,
+        retry_after: Option<Duration>,
+    },
+    OwnError(Make),
+    IsError(String),
+    Hang,
+    Panic,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("its own answer"),
+            Self::Error { kind, .. } => write!(f, "an error of kind `{}`", kind.as_str()),
+            Self::OwnError(make) => {
+                write!(
+                    f,
+                    "`{}`: its error is of another type, has type parameters, or does not derive `McpError`",
+                    make.of
+                )
+            }
+            Self::IsError(_) => f.write_str("`is_error`: it returns no `CallToolResult`"),
+            Self::Hang => f.write_str("nothing"),
+            Self::Panic => f.write_str("a panic"),
+        }
+    }
+}
+
+/// Makes errors of one type of the user's.
+#[derive(Clone)]
+pub(crate) struct Make {
+    pub(crate) of: &'static str,
+    pub(crate) make: Arc<dyn Fn() -> Box<dyn Any> + Send + Sync>,
+}
+
+impl Make {
+    pub(crate) fn call(&self) -> Box<dyn Any> {
+        (self.make)()
+    }
+}
+
+impl fmt::Debug for Make {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.of)
+    }
+}

@@ -1,0 +1,202 @@
+//! Settings at start-up: what an operator changes without a rebuild.
+
+mod report;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+
+use resilient_policy::{File, FileProblem, Place};
+
+pub use report::InvalidSettings;
+
+use crate::binding::BindingRef;
+use crate::guard::Guard;
+use crate::registry::Registry;
+use crate::settings::{CONFIG, Known, Names, Overrides, Variables};
+
+/// The settings of a server at start-up, read from the environment.
+///
+/// | variable | |
+/// |---|---|
+/// | `RESILIENT__TOOL__NAME__KEY` | sets a key of one tool: `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`, `.._RETRY__BASE=250ms`, `.._BREAKER=none` |
+/// | `RESILIENT__BREAKER__NAME__KEY` | sets a key of one breaker: `RESILIENT__BREAKER__MAKE__ENABLED=false`, `.._OPEN=10s` |
+/// | `RESILIENT__PROFILE__NAME__KEY` | sets a key of everything that uses a profile |
+/// | `RESILIENT__DEFAULT__KEY` | sets a key of everything |
+/// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
+/// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
+///
+/// A switch is `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case. A variable is ignored if its
+/// name has one of the forms above in lower case, or with a similar prefix such as `RESILIENCE`; a warning gives the right
+/// name.
+///
+/// Names are written in capitals, with `_` for `-` and `.`. Variables take precedence over the file. In each of them,
+/// the settings of a tool take precedence over those of its profiles, and those over the default. All of them take
+/// precedence over the compiled settings: they change single parts of a key, or remove the key with `none`, but cannot
+/// add a key that the code does not have. Every rule for the attribute holds here as well.
+///
+/// ```no_run
+/// # #[cfg(feature = "rmcp")] mod example {
+/// # use resilient_runtime::{ResilienceError, resilient};
+/// # use rmcp::{tool, tool_router};
+/// # pub struct MakeServer;
+/// # #[resilient] #[tool_router(server_handler, vis = "pub")]
+/// # impl MakeServer { #[tool] async fn ping(&self) -> Result<String, ResilienceError> { Ok("pong".into()) } }
+/// # pub fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use resilient_runtime::Resilience;
+///
+/// // Before anything else, so that nothing runs with other settings.
+/// Resilience::from_env().tools(MakeServer::tool_router).start()?;
+/// # Ok(()) } }
+/// ```
+///
+/// The environment is only read if you call [`from_env`](Self::from_env).
+#[must_use = "nothing is set before `start`"]
+pub struct Resilience {
+    overrides: Overrides,
+    problems: Vec<FileProblem>,
+    /// Variables that are ignored, each with the name that was probably meant.
+    unread: Vec<(String, String)>,
+    parts: Vec<Part>,
+}
+
+/// Finds guarded functions of one kind, once the settings are known.
+type Part = Box<dyn FnOnce() -> Known + Send>;
+
+impl Resilience {
+    /// Reads the settings from the environment of this process. Problems are reported by [`start`](Self::start).
+    pub fn from_env() -> Self {
+        Self::from_variables(std::env::vars_os())
+    }
+
+    /// Reads the settings from these variables.
+    pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut problems = Vec::new();
+        let mut variables = Variables::read(variables, &mut problems);
+        let unread = std::mem::take(&mut variables.unread);
+        let mut file = File::default();
+        if let Some(path) = &variables.config {
+            match std::fs::read_to_string(path) {
+                Ok(text) => {
+                    let (read, mut found) = File::parse(path, &text);
+                    if found.is_empty() {
+                        found = read.check(false);
+                    }
+                    file = read;
+                    problems.extend(found);
+                }
+                Err(error) => {
+                    let message = format!("`{path}` cannot be read: {error}");
+                    problems.push(FileProblem { place: Place::Variable(CONFIG.into()), key: String::new(), message });
+                }
+            }
+        }
+        Self { overrides: Overrides::new(file, variables), problems, unread, parts: Vec::new() }
+    }
+
+    /// Adds the tools of a router, so that settings can refer to them. The router is built once the settings are known.
+    #[cfg(feature = "rmcp")]
+    pub fn tools<S>(mut self, router: fn() -> rmcp::handler::server::router::tool::ToolRouter<S>) -> Self
+    where
+        S: Send + Sync + 'static,
+    {
+        self.parts.push(Box::new(move || crate::mcp::known(router)));
+        self
+    }
+
+    /// Adds a guard, so that settings can refer to it.
+    pub fn guard(mut self, guard: &'static Guard) -> Self {
+        self.parts.push(Box::new(move || Known { sites: vec![guard.site()], ..Known::default() }));
+        self
+    }
+
+    /// Adds a breaker that only functions outside of any router use. Such functions are not known before their first
+    /// call.
+    pub fn breaker(mut self, name: &'static str) -> Self {
+        self.parts.push(Box::new(move || Known { breakers: vec![name], ..Known::default() }));
+        self
+    }
+
+    /// Checks all settings and applies them to this process.
+    ///
+    /// # Errors
+    /// [`InvalidSettings`], with every problem: in the variables and the file, unknown names, policies of tools that
+    /// would break a rule, and breakers and limits that the code declares differently in two source locations. The
+    /// server should not start then; if it does, functions that are guarded later use the compiled settings.
+    pub fn start(self) -> Result<(), InvalidSettings> {
+        self.start_in(None)
+    }
+
+    /// Like [`start`](Self::start), but applies the settings to this registry, for tests. Routers are also built for
+    /// the registry of the process, with the compiled settings.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_with(self, registry: &Arc<Registry>) -> Result<(), InvalidSettings> {
+        self.start_in(Some(registry))
+    }
+
+    fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
+        let Self { overrides, mut problems, unread, parts } = self;
+        for (name, meant) in unread {
+            tracing::warn!(
+                event = "config.warning",
+                variable = name,
+                "this variable is not read; did you mean `{meant}`?"
+            );
+        }
+        if cfg!(panic = "abort") {
+            tracing::warn!(
+                event = "config.warning",
+                "this program is built with `panic = \"abort\"`: a panic ends the process, and no barrier can catch it"
+            );
+        }
+        let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
+        let is_changed = overrides.are_there();
+        let overrides = match registry.set_overrides(overrides) {
+            Ok(holding) => holding,
+            // What was bound before keeps other settings, so it cannot be checked against these.
+            Err(why) => {
+                return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
+                    .map_or(Ok(()), Err);
+            }
+        };
+        let mut known = Known::default();
+        for part in parts {
+            let Known { sites, tools, tables, breakers } = part();
+            known.sites.extend(sites);
+            known.tools.extend(tools);
+            known.tables.extend(tables);
+            known.breakers.extend(breakers);
+        }
+        for site in &known.sites {
+            let bound = match own {
+                Some(own) => BindingRef::Scoped(site.bind_in(own)),
+                None => site.bind(),
+            };
+            if let Some(breaker) = &bound.breaker {
+                problems.extend(overrides.suits(site, bound.policy(), &breaker.settings()));
+            }
+        }
+        registry.check_other_breakers();
+        let (found, mut others) = registry.end_report();
+        problems.extend(found);
+        let names = Names::of(&known, registry.breaker_names());
+        names.check(&known, overrides, &mut problems);
+        names.collisions(&mut others);
+        match InvalidSettings::of(problems, others) {
+            None => Ok(()),
+            Some(invalid) => {
+                overrides.refuse();
+                Err(invalid)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Resilience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets from the environment.
+        f.debug_struct("Resilience").field("problems", &self.problems).finish_non_exhaustive()
+    }
+}
