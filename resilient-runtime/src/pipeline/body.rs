@@ -17,9 +17,14 @@ use crate::error::ResilienceError;
 
 /// What the state machine does with a function. All of it is the user's code, and may panic.
 pub(crate) trait Body {
-    /// Runs the attempt on. `begins`: it is a new attempt; the last one may use up the arguments. `None`:
-    /// there is none.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, begins: Option<bool>) -> Poll<Option<Meaning>>;
+    /// Polls the attempt. `begins`: it is a new attempt, and whether it is the last one, which may move the arguments.
+    /// `meaning` is set to that of the answer; it stays `None` if there is no attempt.
+    fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        begins: Option<bool>,
+        meaning: &mut Option<Meaning>,
+    ) -> Poll<()>;
 
     /// Drops the attempt.
     fn abandon(self: Pin<&mut Self>);
@@ -90,7 +95,12 @@ where
     F: Future<Output = R>,
     R: Answer,
 {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, begins: Option<bool>) -> Poll<Option<Meaning>> {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        begins: Option<bool>,
+        meaning: &mut Option<Meaning>,
+    ) -> Poll<()> {
         let mut this = self.as_mut().project();
         if let Some(last) = begins
             && this.running.is_none()
@@ -98,7 +108,7 @@ where
             this.kept.forget();
             put(this.running.as_mut(), (this.make)(last));
         }
-        let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(None) };
+        let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(()) };
         // First: what is kept is not dropped by a panic of what comes next. Moved but once: a move of what was just
         // written waits for the writing.
         match future.poll(cx) {
@@ -106,7 +116,8 @@ where
             Poll::Pending => return Poll::Pending,
         }
         self.as_mut().abandon();
-        Poll::Ready(self.project().kept.meaning())
+        *meaning = self.project().kept.meaning();
+        Poll::Ready(())
     }
 
     fn abandon(self: Pin<&mut Self>) {

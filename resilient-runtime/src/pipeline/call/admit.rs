@@ -8,7 +8,7 @@ use resilient_policy::ErrorKind;
 
 use super::attempt::{AttemptResult, whole_call};
 use super::permit::lease;
-use super::queue::{self, BulkheadPermit, BulkheadResponse, QueueEnd, QueueTicket};
+use super::queue::{BulkheadPermit, BulkheadResponse, QueueEnd, QueueTicket};
 use super::{Call, State, events};
 use crate::Classify as _;
 use crate::breaker::Breaker;
@@ -22,7 +22,6 @@ use crate::outcomes::{Rejected, Suppressed};
 
 /// The admission of an attempt that may run now.
 pub(super) struct Admission {
-    pub(super) slot: Option<BulkheadPermit>,
     /// When the attempt begins.
     pub(super) at: Moment,
     /// Whether the attempt had to wait for its permit or its slot.
@@ -49,7 +48,7 @@ impl Call<'_> {
             return Ok(None);
         }
         if self.bulkhead.is_none() {
-            return Ok(Some(Admission { slot: None, at: now, has_waited: false }));
+            return Ok(Some(Admission { at: now, has_waited: false }));
         }
         self.acquire_slot(now, false)
     }
@@ -82,9 +81,9 @@ impl Call<'_> {
     ) -> Result<Option<Admission>, AttemptResult> {
         let enclosing = self.enclosing();
         let this = self.as_mut().project();
-        let Some(bulkhead) = this.bulkhead else { return Ok(Some(Admission { slot: None, at: now, has_waited })) };
-        let place = match queue::enter(bulkhead, &this.binding.statistics, enclosing.as_ref()) {
-            BulkheadResponse::Admitted(slot) => return Ok(Some(Admission { slot: Some(slot), at: now, has_waited })),
+        let Some(bulkhead) = this.bulkhead else { return Ok(Some(Admission { at: now, has_waited })) };
+        let place = match bulkhead.acquire(&this.binding.statistics, enclosing.as_ref()) {
+            BulkheadResponse::Admitted => return Ok(Some(Admission { at: now, has_waited })),
             BulkheadResponse::Full => return Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
             BulkheadResponse::Queued(place) => place,
         };
@@ -94,12 +93,12 @@ impl Call<'_> {
             if ticket.is_lent() {
                 // Another call inside the same attempt may need the permit before a slot becomes free.
                 let _ = breaker.take_ticket();
-            } else if let Some(wait) = queue::longest_wait(bulkhead, *this.deadline) {
+            } else if let Some(wait) = bulkhead.longest_wait(*this.deadline) {
                 // The breaker must not give a probe up while it queues.
                 breaker.start_lease(ticket, || lease(this.binding.policy()).saturating_add(wait));
             }
         }
-        let expires = bulkhead.settings().wait.map(|wait| now.after(wait)).filter(|until| until < this.deadline);
+        let expires = bulkhead.expires(now).filter(|until| until < this.deadline);
         let activity = enclosing.as_ref().map(Activity::queued);
         *this.state = State::Queued(QueueTicket::new(place, expires, activity));
         Ok(None)
@@ -144,7 +143,10 @@ impl Call<'_> {
                 return Ok(None);
             }
         }
-        Ok(Some(Admission { slot: Some(slot), at: now, has_waited: true }))
+        if let Some(bulkhead) = self.project().bulkhead {
+            bulkhead.hold(slot);
+        }
+        Ok(Some(Admission { at: now, has_waited: true }))
     }
 
     /// Checks the rate limit, once for each call.
@@ -177,6 +179,11 @@ impl Call<'_> {
     /// Rejects the attempt because of its breaker. The hook reports until when the breaker is open.
     pub(super) fn reject_by_breaker(self: Pin<&mut Self>, error: ResilienceError) -> AttemptResult {
         self.binding.statistics.rejected(Rejected::Breaker);
+        // Most of these calls hold nothing, and have not run.
+        if self.attempts == 0 && self.bulkhead.is_none() && matches!(self.state, State::Admitting(_)) {
+            self.project().state.advance(State::Finished(None));
+            return AttemptResult::Refused(error);
+        }
         if self.last.is_some() {
             self.report_no_retry(ErrorKind::CircuitOpen.as_str(), error.retry_after());
         }
@@ -211,17 +218,12 @@ impl Call<'_> {
     }
 
     /// Ends the attempts before another one runs. The result is that of the last attempt, if there was one.
-    fn give_up(self: Pin<&mut Self>, error: ResilienceError) -> AttemptResult {
-        let mut this = self.project();
-        if let Some(breaker) = this.breaker {
-            breaker.give_back();
-        }
-        this.timer.set(None);
-        this.state.advance(State::Finished(None));
-        if this.last.is_none() {
+    fn give_up(mut self: Pin<&mut Self>, error: ResilienceError) -> AttemptResult {
+        self.as_mut().give_back();
+        if self.last.is_none() {
             return AttemptResult::Refused(error);
         }
-        this.last.take().unwrap_or(AttemptResult::Refused(error))
+        self.project().last.take().unwrap_or(AttemptResult::Refused(error))
     }
 
     /// Reports to the hook why there is no retry, and when a retry by the client may help.

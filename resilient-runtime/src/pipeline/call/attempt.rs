@@ -12,7 +12,7 @@ use super::admit::Admission;
 #[cfg(feature = "testing")]
 use super::injected::Injected;
 use super::permit::{CallBreaker, lease};
-use super::queue::BulkheadPermit;
+use super::queue::CallBulkhead;
 use super::{Call, State};
 use crate::answer::{Failed, Meaning};
 use crate::breaker::{Breaker, Signal, Took};
@@ -35,9 +35,8 @@ pub(super) struct Attempt {
     is_late: bool,
     /// Whether it timed out for a reason that says nothing about the dependency.
     pub(super) is_excused: bool,
-    pub(super) slot: Option<BulkheadPermit>,
     /// Counts it as running inside the enclosing attempt.
-    pub(super) activity: Option<Activity>,
+    activity: Option<Activity>,
     /// When it becomes slow, if the breaker counts slow attempts. [`Moment::LAST`] once that is recorded.
     slow_at: Moment,
     /// What the breaker answered when the attempt was recorded as slow.
@@ -50,8 +49,8 @@ impl Call<'_> {
     /// Begins an attempt that is admitted.
     #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
     #[inline(always)]
-    pub(super) fn begin_attempt(self: Pin<&mut Self>, Admission { slot, at: started, has_waited }: Admission) {
-        let this = self.project();
+    pub(super) fn begin_attempt(mut self: Pin<&mut Self>, Admission { at: started, has_waited }: Admission) {
+        let this = self.as_mut().project();
         *this.attempts += 1;
         this.binding.statistics.attempt_started();
         if let Some(error) = this.last.as_ref().and_then(AttemptResult::kind) {
@@ -63,17 +62,12 @@ impl Call<'_> {
             this.breaker.as_deref().map_or_else(own, Breaker::attempts).deposit(started.seconds());
         }
         let permit = this.breaker.as_ref().and_then(|breaker| Some((&**breaker, breaker.ticket()?)));
-        let mut activity = None;
         if let Some(context) = this.context {
             let own_end = this.binding.attempt_end(started);
             context.begin_attempt(*this.attempts, own_end.min(*this.deadline));
             // All attempts of a call have a slot or none has one, and each of them may have a probe's permit.
             if this.bulkhead.is_some() || *this.attempts > 1 || permit.is_some_and(|(_, ticket)| ticket.is_probe()) {
-                let bulkhead = slot.as_ref().and(this.bulkhead.as_deref());
-                context.holds(Held::new(permit, bulkhead));
-            }
-            if this.caller.is_nested {
-                activity = context.around().as_ref().map(Activity::running);
+                context.holds(Held::new(permit, this.bulkhead.as_ref().and_then(CallBulkhead::held)));
             }
         }
         let mut slow_at = Moment::LAST;
@@ -91,13 +85,24 @@ impl Call<'_> {
             has_waited,
             is_late: false,
             is_excused: false,
-            slot,
-            activity,
+            activity: None,
             slow_at,
             slow: None,
             #[cfg(feature = "testing")]
             injected: Injected::default(),
         }));
+        if this.caller.is_nested {
+            self.count_as_running();
+        }
+    }
+
+    /// Counts the attempt as running inside the enclosing attempt.
+    #[cold]
+    fn count_as_running(self: Pin<&mut Self>) {
+        let activity = self.enclosing().as_ref().map(Activity::running);
+        if let State::Running(attempt) = self.project().state {
+            attempt.activity = activity;
+        }
     }
 
     /// Waits for the end of the attempt from outside: cancellation, its own limit, or the call's deadline.
@@ -148,6 +153,13 @@ impl Call<'_> {
 }
 
 impl Attempt {
+    /// Whether there is nothing to drop.
+    #[inline]
+    pub(super) const fn holds_nothing(&self) -> bool {
+        // An injected fault may hold a timer.
+        self.activity.is_none() && !cfg!(feature = "testing")
+    }
+
     /// Records the attempt as slow, unless the process was suspended or a call inside it records the same request.
     #[cold]
     fn becomes_slow(&mut self, due: Moment, breaker: Option<&CallBreaker<'_>>, context: Option<&CallContext>) {
@@ -250,18 +262,13 @@ impl AttemptResult {
         }
     }
 
-    /// The error, if it is one with a kind.
-    pub(super) fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::Answered(Meaning::Failed(Failed(failure))) => Some(*failure),
-            Self::Answered(_) => None,
-            Self::Refused(error) => Some(Failure::of(error)),
-        }
-    }
-
     /// The kind of the error, if it is one with a kind.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
-        self.failure().map(|failure| failure.kind)
+        match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => Some(failure.kind),
+            Self::Answered(_) => None,
+            Self::Refused(error) => Some(Failure::of(error).kind),
+        }
     }
 
     /// The side that is at fault, if it is an error that shows it.
@@ -277,6 +284,11 @@ impl AttemptResult {
 
     /// The kind of the error, if a fallback may answer instead.
     pub(crate) fn falls_back(&self) -> Option<ErrorKind> {
-        self.failure().filter(|failure| failure.falls_back).map(|failure| failure.kind)
+        let failure = match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => *failure,
+            Self::Answered(_) => return None,
+            Self::Refused(error) => Failure::of(error),
+        };
+        failure.falls_back.then_some(failure.kind)
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use resilient_policy::{ErrorKind, Fault};
 use tokio::time::sleep_until;
 
-use super::attempt::{Attempt, AttemptResult, is_recorded_inside};
+use super::attempt::{AttemptResult, is_recorded_inside};
 use super::permit::{BreakerWatch, CallBreaker};
+use super::queue::CallBulkhead;
 use super::{Call, State, events};
 use crate::answer::{Failed, Meaning};
 use crate::breaker::{Breaker, Signal, Ticket, Took};
@@ -34,7 +35,7 @@ impl Call<'_> {
         let now = Moment::now();
         let this = self.as_mut().project();
         let State::Running(attempt) = this.state else { return };
-        let shared = release(attempt, this.context);
+        let shared = release(this.context, this.bulkhead);
         let ticket = this.breaker.as_mut().and_then(CallBreaker::take_ticket);
         let micros = now.micros_since(attempt.started);
         let breaker = this.breaker.as_ref();
@@ -43,13 +44,13 @@ impl Call<'_> {
             && !(this.caller.is_nested || breaker.is_keyed() || shared.is_some())
             && breaker.has_succeeded(ticket, micros)
         {
-            *this.state = State::Finished(Some(now));
+            this.state.advance(State::Finished(Some(now)));
             return;
         }
         let timer = this.timer.as_ref().get_ref().as_ref();
         let took = breaker.map_or(Took::Nothing, |breaker| attempt.took(breaker, timer, now));
         // Before the subscriber hears of the result: if it panics, the attempt is not counted again.
-        *this.state = State::Finished(Some(now));
+        this.state.advance(State::Finished(Some(now)));
         self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
         self.record(Signal::Success, &Ended { ticket, took, shared });
     }
@@ -72,15 +73,32 @@ impl Call<'_> {
         None
     }
 
-    /// Ends an attempt whose call is dropped. That says nothing about the dependency.
+    /// Ends what has not ended by itself, and gives back what the call holds. That says nothing about the dependency.
     #[cold]
-    fn abort_attempt(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) {
-        let slow = match &self.state {
-            State::Running(attempt) => attempt.slow,
-            _ => None,
-        };
-        let ended = self.as_mut().end_attempt(outcome, now);
-        self.record(Signal::Neutral, &Ended { took: slow.unwrap_or(Took::Nothing), ..ended });
+    fn abort(mut self: Pin<&mut Self>, outcome: Outcome) -> Moment {
+        let now = Moment::now();
+        if let State::Running(attempt) = &self.state {
+            let took = attempt.slow.unwrap_or(Took::Nothing);
+            let is_panic = outcome == Outcome::Panic;
+            let outcome = if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled };
+            let ended = self.as_mut().end_attempt(outcome, now);
+            self.record(Signal::Neutral, &Ended { took, ..ended });
+        }
+        self.as_mut().give_back();
+        now
+    }
+
+    /// Gives back the permit and the slot that the call holds, and leaves its state.
+    pub(super) fn give_back(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.timer.set(None);
+        this.state.advance(State::Finished(None));
+        if let Some(bulkhead) = this.bulkhead {
+            bulkhead.give_back(None);
+        }
+        if let Some(breaker) = this.breaker {
+            breaker.give_back();
+        }
     }
 
     /// Counts the attempt that runs and gives back what it holds, except its ticket.
@@ -89,12 +107,12 @@ impl Call<'_> {
         let this = self.as_mut().project();
         let State::Running(attempt) = this.state else { return ended };
         let micros = now.micros_since(attempt.started);
-        ended.shared = release(attempt, this.context);
+        ended.shared = release(this.context, this.bulkhead);
         ended.ticket = this.breaker.as_mut().and_then(CallBreaker::take_ticket);
         if let Some(breaker) = this.breaker.as_deref() {
             ended.took = attempt.took(breaker, this.timer.as_ref().get_ref().as_ref(), now);
         }
-        *this.state = State::Finished(Some(now));
+        this.state.advance(State::Finished(Some(now)));
         self.attempt_statistics().ended(outcome, micros);
         ended
     }
@@ -248,18 +266,10 @@ impl Call<'_> {
     pub(crate) fn end(mut self: Pin<&mut Self>, outcome: Outcome, fault: Option<Fault>) {
         let now = match self.state {
             State::Done => return,
-            State::Finished(Some(at)) => at,
-            _ => Moment::now(),
+            State::Finished(at) => at.unwrap_or_else(Moment::now),
+            _ => self.as_mut().abort(outcome),
         };
-        if matches!(self.state, State::Running(_)) {
-            let is_panic = outcome == Outcome::Panic;
-            self.as_mut().abort_attempt(if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled }, now);
-        }
-        let this = self.as_mut().project();
-        if let Some(breaker) = this.breaker {
-            breaker.give_back();
-        }
-        this.state.advance(State::Done);
+        self.as_mut().project().state.advance(State::Done);
         if self.caller.is_hook {
             self.report(outcome, fault);
         } else {
@@ -285,6 +295,7 @@ impl Call<'_> {
     }
 
     /// Reports to the hook how the call went so far.
+    #[inline]
     pub(crate) fn report(&self, outcome: Outcome, fault: Option<Fault>) {
         if let Some(request) = self.hook_request() {
             let mut report = request.report();
@@ -296,17 +307,15 @@ impl Call<'_> {
     }
 }
 
-/// Gives the slot of an attempt back, and ends what it shares with the calls inside it. A slot that such a call has
-/// borrowed becomes free when that call returns it.
+/// Gives the slot of an attempt back, and ends what it shares with the calls inside it.
 #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
 #[inline(always)]
-fn release(attempt: &mut Attempt, context: &mut Option<CallContext>) -> Option<Arc<EnclosingAttempt>> {
+fn release(context: &mut Option<CallContext>, bulkhead: &mut Option<CallBulkhead>) -> Option<Arc<EnclosingAttempt>> {
     let shared = context.as_mut().and_then(CallContext::end_attempt);
-    let slot = attempt.slot.take();
-    match &shared {
-        Some(shared) => shared.end(slot.map(|slot| Box::new(slot) as _)),
-        None => drop(slot),
+    if let Some(bulkhead) = bulkhead {
+        bulkhead.give_back(shared.as_ref());
+    } else if let Some(shared) = &shared {
+        shared.end(None);
     }
-    attempt.activity = None;
     shared
 }

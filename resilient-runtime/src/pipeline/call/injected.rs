@@ -1,4 +1,4 @@
-//! Faults in the place of a body, in builds for tests alone. The rest of the call takes them for the body's.
+//! Faults injected by tests: they replace the answer of a body, and the rest of the call cannot tell the difference.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,24 +10,25 @@ use crate::pipeline::body::{Body, Substitute};
 use crate::registry::{Met, Registry, What};
 use crate::site::Site;
 
-/// What the running attempt met, if anything, and what its body is to hear if it begins after all.
+/// The fault that the running attempt meets, if any, and whether the attempt is the last one.
 #[derive(Default)]
 pub(super) struct Injected(Option<(Met, bool)>);
 
 impl Injected {
-    /// Runs the attempt on, as [`Body::poll`] does.
+    /// Polls the attempt as [`Body::poll`] does.
     pub(super) fn poll(
         &mut self,
         site: &Site,
         body: Pin<&mut dyn Body>,
         cx: &mut Context<'_>,
         begins: Option<bool>,
-    ) -> Poll<Option<Meaning>> {
+        meaning: &mut Option<Meaning>,
+    ) -> Poll<()> {
         if let Some(is_last) = begins {
             let met = Registry::scoped().and_then(|registry| registry.chaos.meets(&registry, site));
             self.0 = met.map(|met| (met, is_last));
         }
-        let Some((met, is_last)) = &mut self.0 else { return body.poll(cx, begins) };
+        let Some((met, is_last)) = &mut self.0 else { return body.poll(cx, begins, meaning) };
         if let Some(latency) = &mut met.latency {
             ready!(clock::poll_timer(latency.as_mut(), cx));
             met.latency = None;
@@ -36,7 +37,7 @@ impl Injected {
             What::Nothing => {
                 let begins = Some(*is_last);
                 self.0 = None;
-                return body.poll(cx, begins);
+                return body.poll(cx, begins, meaning);
             }
             What::Error { kind, retry_after } => {
                 Substitute::Error(ResilienceError::Injected { kind: *kind, retry_after: *retry_after })
@@ -47,10 +48,11 @@ impl Injected {
             What::Panic => panic!("a panic was injected"),
         };
         let what = met.what.to_string();
-        if let Ok(meaning) = body.fail(fault) {
-            return Poll::Ready(meaning);
+        if let Ok(injected) = body.fail(fault) {
+            *meaning = injected;
+            return Poll::Ready(());
         }
-        // The test must not go on as if the service had failed like this.
+        // Without the fault, the test would pass without testing anything.
         if let Some(registry) = Registry::scoped() {
             registry.chaos.refuse(format!("the function `{}` cannot answer with {what}", site.name()));
         }

@@ -22,7 +22,6 @@ mod queue;
 
 use std::mem::{forget, replace};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -37,12 +36,11 @@ pub(crate) use attempt::AttemptResult;
 use attempt::Attempt;
 use nested::{Caller, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
-use queue::QueueTicket;
+use queue::{CallBulkhead, QueueTicket};
 
 use super::body::Body;
 use crate::answer::Meaning;
 use crate::binding::BindingRef;
-use crate::bulkhead::Bulkhead;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::ResilienceError;
@@ -52,6 +50,8 @@ use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{RecentErrors, ToolStatistics};
 use crate::telemetry;
 
+// With a plain tag, which every step compares.
+#[repr(u8)]
 enum State {
     /// The call has not been polled.
     New,
@@ -77,9 +77,15 @@ impl State {
     #[expect(clippy::inline_always, reason = "part of every call, and a few instructions where the state is known")]
     #[inline(always)]
     fn advance(&mut self, next: Self) {
-        match self {
-            Self::New | Self::Admitting(_) | Self::Finished(_) | Self::Done => forget(replace(self, next)),
-            Self::AwaitingPermit(_) | Self::Queued(_) | Self::Running(_) | Self::Backoff(_) => *self = next,
+        let holds_nothing = match self {
+            Self::New | Self::Admitting(_) | Self::Finished(_) | Self::Done => true,
+            Self::Running(attempt) => attempt.holds_nothing(),
+            Self::AwaitingPermit(_) | Self::Queued(_) | Self::Backoff(_) => false,
+        };
+        if holds_nothing {
+            forget(replace(self, next));
+        } else {
+            *self = next;
         }
     }
 }
@@ -92,7 +98,7 @@ pin_project! {
         details: Option<Box<EntryDetails>>,
         binding: BindingRef<'a>,
         breaker: Option<CallBreaker<'a>>,
-        bulkhead: Option<Arc<Bulkhead>>,
+        bulkhead: Option<CallBulkhead>,
         // The context of what runs in this call. While that runs, the caller's context is stored here.
         context: Option<CallContext>,
         span: Span,
@@ -151,23 +157,8 @@ impl<'a> Call<'a> {
         if !matches!(this.state, State::New) {
             return;
         }
-        let (keys, request, arguments) = match this.details.as_deref_mut() {
-            None => (None, None, None),
-            Some(details) => (details.keys.as_ref(), details.request.take(), details.arguments.take()),
-        };
-        let started = Moment::now();
-        let mut deadline = started.after(this.binding.timeout);
-        if request.is_some() || context::is_inside_a_call() {
-            let passes_context = request.is_some();
-            let caller = request.or_else(CallContext::current);
-            let context = caller.map_or_else(CallContext::root, CallContext::inside);
-            *this.caller = Caller { passes_context, ..Caller::of(&context, this.site, this.binding) };
-            deadline = deadline.min(this.caller.deadline);
-            *this.context = Some(context);
-        } else {
-            *this.context = Some(CallContext::root());
-        }
-        (*this.started, *this.deadline) = (started, deadline);
+        let (started, keys) = (Moment::now(), this.details.as_ref().and_then(|details| details.keys.as_ref()));
+        (*this.started, *this.deadline) = (started, started.after(this.binding.timeout));
         *this.breaker = match keys.and_then(|keys| keys.breaker).and_then(|key| this.binding.keyed_breaker(key)) {
             Some(keyed) => Some(CallBreaker::keyed(keyed)),
             None => CallBreaker::of(this.binding),
@@ -175,22 +166,42 @@ impl<'a> Call<'a> {
         if this.binding.is_limited
             && let Some(bulkheads) = &this.binding.seldom.bulkheads
         {
-            *this.bulkhead = Some(bulkheads.get(keys.and_then(|keys| keys.bulkhead)));
+            *this.bulkhead = Some(CallBulkhead::new(bulkheads.get(keys.and_then(|keys| keys.bulkhead))));
         }
+        if this.details.as_ref().is_some_and(|details| details.request.is_some()) || context::is_inside_a_call() {
+            self.as_mut().begin_within();
+        } else {
+            *this.context = Some(CallContext::root());
+        }
+        let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
         if !this.caller.is_hook {
             this.binding.statistics.call_started();
         }
         if telemetry::is_listened_to() {
-            self.log_start(arguments.as_deref());
+            self.log_start();
         }
+    }
+
+    /// Begins the call of a caller with a context, which may limit its deadline.
+    #[inline(never)]
+    fn begin_within(self: Pin<&mut Self>) {
+        let this = self.project();
+        let request = this.details.as_mut().and_then(|details| details.request.take());
+        let passes_context = request.is_some();
+        let caller = request.or_else(CallContext::current);
+        let context = caller.map_or_else(CallContext::root, CallContext::inside);
+        *this.caller = Caller { passes_context, ..Caller::of(&context, this.site, this.binding) };
+        *this.deadline = this.caller.deadline.min(*this.deadline);
+        *this.context = Some(context);
     }
 
     /// Begins the span, and logs the start of the call.
     #[cold]
-    fn log_start(self: Pin<&mut Self>, arguments: Option<&str>) {
+    fn log_start(self: Pin<&mut Self>) {
         let this = self.project();
+        let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
         let Some(context) = this.context else { return };
         let is_hook = this.caller.is_hook;
         let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
@@ -198,7 +209,7 @@ impl<'a> Call<'a> {
             *this.span = telemetry::call_span(this.site.name(), context);
         }
         if let Some(arguments) = arguments {
-            hook_span.as_ref().unwrap_or(this.span).record("arguments", arguments);
+            hook_span.as_ref().unwrap_or(this.span).record("arguments", &*arguments);
         }
         if !is_hook {
             telemetry::call_started(this.span, this.site.name(), Some(context));
@@ -229,26 +240,29 @@ impl<'a> Call<'a> {
                 State::AwaitingPermit(_) => ready!(self.as_mut().poll_permit(cx)),
                 State::Queued(_) => ready!(self.as_mut().poll_queue(cx)),
                 State::Running(attempt) => {
+                    // Written by the body and read here: a move of what was just written stalls the processor.
+                    let mut meaning = None;
                     let polled = {
                         let begins = std::mem::take(&mut attempt.is_new).then(|| *this.attempts > this.binding.retries);
                         let _context = context::enter(this.context);
                         #[cfg(not(feature = "testing"))]
-                        let polled = barrier(|| body.as_mut().poll(cx, begins));
+                        let polled = barrier(|| body.as_mut().poll(cx, begins, &mut meaning));
                         #[cfg(feature = "testing")]
-                        let polled = barrier(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins));
+                        let polled =
+                            barrier(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins, &mut meaning));
                         polled.unwrap_or_else(|| {
                             barrier(|| body.as_mut().abandon());
-                            Poll::Ready(None)
+                            Poll::Ready(())
                         })
                     };
-                    let result = match polled {
-                        Poll::Ready(Some(Meaning::Good)) => {
+                    let result = match (polled, meaning) {
+                        (Poll::Ready(()), Some(Meaning::Good)) => {
                             self.succeeded();
                             return Poll::Ready(AttemptResult::Answered(Meaning::Good));
                         }
-                        Poll::Ready(Some(meaning)) => AttemptResult::Answered(meaning),
-                        Poll::Ready(None) => AttemptResult::Refused(ResilienceError::Panicked),
-                        Poll::Pending => {
+                        (Poll::Ready(()), Some(meaning)) => AttemptResult::Answered(meaning),
+                        (Poll::Ready(()), None) => AttemptResult::Refused(ResilienceError::Panicked),
+                        (Poll::Pending, _) => {
                             let result = ready!(self.as_mut().poll_limits(cx));
                             let _context = context::enter(self.as_mut().project().context);
                             barrier(|| body.as_mut().abandon());

@@ -29,8 +29,8 @@ pub(super) struct CallBreaker<'a> {
 enum BreakerRef<'a> {
     /// The function's breaker in the global registry.
     Global(&'a Breaker),
-    /// The function's breaker in a scoped registry.
-    Scoped(BreakerHandle),
+    /// The function's breaker in a scoped registry, which only tests have. In a box, so that the others stay plain.
+    Scoped(Box<BreakerHandle>),
     /// The breaker of the call's partition key.
     Keyed(Arc<Breaker>),
 }
@@ -41,7 +41,7 @@ impl<'a> CallBreaker<'a> {
     pub(super) fn of(binding: &BindingRef<'a>) -> Option<Self> {
         let breaker = match binding {
             BindingRef::Global(binding) => BreakerRef::Global(binding.breaker.as_deref()?),
-            BindingRef::Scoped(binding) => BreakerRef::Scoped(binding.breaker.clone()?),
+            BindingRef::Scoped(binding) => BreakerRef::Scoped(Box::new(binding.breaker.clone()?)),
         };
         Some(Self { breaker, ticket: None, loan: None })
     }
@@ -93,6 +93,13 @@ impl<'a> CallBreaker<'a> {
     /// Gives the permit back with a neutral result.
     #[inline]
     pub(super) fn give_back(&mut self) {
+        if self.ticket.is_some() {
+            self.record_neutral();
+        }
+    }
+
+    #[cold]
+    fn record_neutral(&mut self) {
         if let Some(ticket) = self.take_ticket() {
             self.record(ticket, Signal::Neutral, Took::Nothing);
         }

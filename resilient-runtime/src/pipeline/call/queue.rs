@@ -14,6 +14,12 @@ use crate::clock::{self, Moment};
 use crate::context::{Activity, EnclosingAttempt, Lender, Lending, Loan};
 use crate::statistics::ToolStatistics;
 
+/// The bulkhead of a call, and the slot that the call holds there. Dropping it gives the slot back.
+pub(super) struct CallBulkhead {
+    bulkhead: Arc<Bulkhead>,
+    slot: Option<BulkheadPermit>,
+}
+
 /// The permission of a bulkhead to run one attempt. Dropping it gives the slot back.
 #[expect(dead_code, reason = "both give their slot back when they are dropped")]
 pub(super) enum BulkheadPermit {
@@ -24,7 +30,7 @@ pub(super) enum BulkheadPermit {
 
 /// The response of a bulkhead to an attempt.
 pub(super) enum BulkheadResponse {
-    Admitted(BulkheadPermit),
+    Admitted,
     Queued(QueuePlace),
     /// Neither a slot nor a place in the queue is free.
     Full,
@@ -45,32 +51,69 @@ impl Drop for QueuePlace {
     }
 }
 
-/// Requests a slot or a place in the queue. The slot of an enclosing attempt is used before a slot of the bulkhead.
-pub(super) fn enter(
-    bulkhead: &Arc<Bulkhead>,
-    statistics: &Arc<ToolStatistics>,
-    enclosing: Option<&Arc<EnclosingAttempt>>,
-) -> BulkheadResponse {
-    let lender = match enclosing.map(|enclosing| enclosing.lend_slot(bulkhead)) {
-        Some(Lending::Granted(loan, _)) => return BulkheadResponse::Admitted(BulkheadPermit::Borrowed(loan)),
-        Some(Lending::Taken(lender)) => Some(lender),
-        Some(Lending::Nothing) | None => None,
-    };
-    let queued: Option<Queued> = match Place::enter(Arc::clone(bulkhead)).map(Place::try_slot) {
-        Some(Ok(slot)) => return BulkheadResponse::Admitted(BulkheadPermit::Own(slot)),
-        Some(Err(place)) => Some(Box::pin(place.slot())),
-        None if lender.is_none() => return BulkheadResponse::Full,
-        None => None,
-    };
-    statistics.queued();
-    BulkheadResponse::Queued(QueuePlace { queued, lender, statistics: Arc::clone(statistics) })
-}
+impl CallBulkhead {
+    pub(super) const fn new(bulkhead: Arc<Bulkhead>) -> Self {
+        Self { bulkhead, slot: None }
+    }
 
-/// The longest time that an attempt may queue. `None` if the bulkhead has no queue.
-pub(super) fn longest_wait(bulkhead: &Bulkhead, deadline: Moment) -> Option<Duration> {
-    let settings = bulkhead.settings();
-    let left = || deadline.since(Moment::now());
-    (settings.queue > 0).then(|| settings.wait.map_or_else(left, |wait| wait.min(left())))
+    /// Requests a slot or a place in the queue. The slot of an enclosing attempt is used before one of the bulkhead.
+    pub(super) fn acquire(
+        &mut self,
+        statistics: &Arc<ToolStatistics>,
+        enclosing: Option<&Arc<EnclosingAttempt>>,
+    ) -> BulkheadResponse {
+        let lender = match enclosing.map(|enclosing| enclosing.lend_slot(&self.bulkhead)) {
+            Some(Lending::Granted(loan, _)) => {
+                self.slot = Some(BulkheadPermit::Borrowed(loan));
+                return BulkheadResponse::Admitted;
+            }
+            Some(Lending::Taken(lender)) => Some(lender),
+            Some(Lending::Nothing) | None => None,
+        };
+        let queued: Option<Queued> = match Place::enter(Arc::clone(&self.bulkhead)).map(Place::try_slot) {
+            Some(Ok(slot)) => {
+                self.slot = Some(BulkheadPermit::Own(slot));
+                return BulkheadResponse::Admitted;
+            }
+            Some(Err(place)) => Some(Box::pin(place.slot())),
+            None if lender.is_none() => return BulkheadResponse::Full,
+            None => None,
+        };
+        statistics.queued();
+        BulkheadResponse::Queued(QueuePlace { queued, lender, statistics: Arc::clone(statistics) })
+    }
+
+    /// Holds a slot that the call has waited for.
+    pub(super) fn hold(&mut self, slot: BulkheadPermit) {
+        self.slot = Some(slot);
+    }
+
+    /// Gives the slot back. One that a call inside the attempt has borrowed becomes free when that call returns it.
+    #[inline]
+    pub(super) fn give_back(&mut self, shared: Option<&Arc<EnclosingAttempt>>) {
+        let slot = self.slot.take();
+        match shared {
+            Some(shared) => shared.end(slot.map(|slot| Box::new(slot) as _)),
+            None => drop(slot),
+        }
+    }
+
+    /// The bulkhead whose slot the call holds.
+    pub(super) fn held(&self) -> Option<&Bulkhead> {
+        self.slot.as_ref().map(|_| &*self.bulkhead)
+    }
+
+    /// The end of the longest wait in its queue that began at `since`.
+    pub(super) fn expires(&self, since: Moment) -> Option<Moment> {
+        self.bulkhead.settings().wait.map(|wait| since.after(wait))
+    }
+
+    /// The longest time that an attempt may queue. `None` if the bulkhead has no queue.
+    pub(super) fn longest_wait(&self, deadline: Moment) -> Option<Duration> {
+        let settings = self.bulkhead.settings();
+        let left = || deadline.since(Moment::now());
+        (settings.queue > 0).then(|| settings.wait.map_or_else(left, |wait| wait.min(left())))
+    }
 }
 
 impl QueuePlace {
