@@ -1,5 +1,6 @@
 //! Exporters: they read the statistics and cost the calls nothing.
 
+mod collector;
 mod format;
 #[cfg(target_os = "linux")]
 mod process;
