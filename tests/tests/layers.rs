@@ -149,7 +149,7 @@ impl Files {
             let ends = path.match_indices("::").map(|(at, _)| at).chain([path.len()]);
             let known = ends.map(|end| path.split_at(end)).filter(|(file, _)| self.all.contains_key(*file)).last();
             let Some((file, behind)) = known else { return self.root.clone() };
-            found = file.to_owned();
+            file.clone_into(&mut found);
             let name = behind.split("::").nth(1).unwrap_or_default();
             let Some(other) = self.all[file].imported.get(name) else { break };
             path = format!("{other}{}", &behind[2 + name.len()..]);
