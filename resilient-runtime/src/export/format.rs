@@ -5,8 +5,11 @@ use std::sync::Arc;
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry as Exposition;
 
-use super::prometheus::{CONTENT_TYPE, Statistics};
+use super::collector::Statistics;
 use crate::registry::Registry;
+
+/// The content type of [`text`](super::prometheus::text): `OpenMetrics`. For both formats, see [`Format::content_type`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A text format of the metrics. Both formats contain the same series under the same names.
 ///

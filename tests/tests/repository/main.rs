@@ -4,5 +4,6 @@
 mod documents;
 mod five_steps;
 mod language;
+mod layers;
 mod packages;
 mod public_api;

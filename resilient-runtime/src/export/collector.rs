@@ -1,0 +1,196 @@
+//! The statistics as a collector of `prometheus_client`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+
+use crate::breaker::BreakerSeries;
+use crate::registry::Registry;
+use crate::series::{self, Counted, Labels};
+use crate::statistics::HistogramSnapshot;
+
+/// A collector for your own `prometheus_client` registry.
+///
+/// ```
+/// use prometheus_client::registry::Registry;
+/// use resilient_runtime::export::prometheus::Statistics;
+///
+/// let mut mine = Registry::default(); // with your own series
+/// mine.register_collector(Box::new(Statistics::global()));
+/// ```
+#[derive(Clone)]
+pub struct Statistics(Option<Arc<Registry>>);
+
+impl Statistics {
+    /// Creates a collector of the statistics of this process.
+    #[must_use]
+    pub const fn global() -> Self {
+        Self(None)
+    }
+
+    /// Creates a collector of the statistics of this registry.
+    #[must_use]
+    pub fn of(registry: &Arc<Registry>) -> Self {
+        Self(Some(Arc::clone(registry)))
+    }
+
+    fn registry(&self) -> &Registry {
+        match &self.0 {
+            Some(registry) => registry,
+            None => Registry::global(),
+        }
+    }
+}
+
+impl fmt::Debug for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statistics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Statistics {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
+        let registry = self.registry();
+        let mut all = Counted::tools(registry);
+        operations(&mut to, &all, &registry.unknown_tools())?;
+        Counted::add_functions(&mut all, registry);
+        let breaker_series = registry.breaker_series();
+        calls(&mut to, &all)?;
+        attempts(&mut to, &all, &breaker_series)?;
+        breakers(&mut to, &breaker_series)?;
+        let checks = registry.health_statuses();
+        let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
+        family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
+        #[cfg(target_os = "linux")]
+        super::process::encode(&mut to)?;
+        Ok(())
+    }
+}
+
+/// Encodes tool calls by error type, according to the conventions. Calls of tools that do not exist have no tool name,
+/// because the client chose the name, and no error type, because they are not the server's fault.
+fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted], unknown: &HistogramSnapshot) -> fmt::Result {
+    let mut names: BTreeSet<&str> = tools.iter().map(|tool| &*tool.name).collect();
+    let errors: Vec<_> = tools
+        .iter()
+        .flat_map(|tool| {
+            // Use the name that clients know, unless another tool has the same name.
+            let served_as = tool.read.served_as.as_deref().filter(|name| names.insert(name));
+            let name = served_as.unwrap_or(&tool.name);
+            let failed = tool.read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
+            std::iter::once(("".into(), &tool.read.good_durations))
+                .chain(failed)
+                .map(move |(error, read)| (name, error, read))
+        })
+        .chain([("", "".into(), unknown)])
+        .collect();
+    let samples = errors.iter().map(|(tool, error, read)| {
+        let labels = vec![("mcp_method_name", "tools/call"), ("gen_ai_tool_name", tool), ("error_type", &**error)];
+        (labels, Sample::Durations(read))
+    });
+    let help = "Duration of MCP operations as observed by this server";
+    family(to, "mcp_server_operation_duration_seconds", help, MetricType::Histogram, samples)
+}
+
+fn calls(to: &mut DescriptorEncoder<'_>, all: &[Counted]) -> fmt::Result {
+    for (name, help, counts) in series::COUNTERS {
+        let samples = all.iter().flat_map(|each| {
+            counts(&each.read).into_iter().map(|(labels, count)| {
+                let labels = std::iter::once(("tool", &*each.name)).chain(labels).collect();
+                (labels, Sample::Count(count))
+            })
+        });
+        family(to, name, help, MetricType::Counter, samples)?;
+    }
+    for (name, help, value) in series::GAUGES {
+        let samples = all.iter().map(|each| (vec![("tool", &*each.name)], Sample::Value(value(&each.read))));
+        family(to, name, help, MetricType::Gauge, samples)?;
+    }
+    Ok(())
+}
+
+fn attempts(
+    to: &mut DescriptorEncoder<'_>,
+    all: &[Counted],
+    breakers: &BTreeMap<&'static str, BreakerSeries>,
+) -> fmt::Result {
+    let of_breakers = breakers.iter().map(|(name, breaker)| (*name, "", &breaker.attempts));
+    let own = all.iter().filter_map(|each| Some(("", &*each.name, each.read.own_attempts.as_ref()?)));
+    let samples = of_breakers.chain(own).flat_map(|(breaker, tool, attempts)| {
+        attempts.durations.iter().map(move |(outcome, read)| {
+            let labels = vec![("breaker", breaker), ("tool", tool), ("outcome", outcome.as_str())];
+            (labels, Sample::Durations(read))
+        })
+    });
+    let help = "Duration of attempts, by how they ended";
+    family(to, "resilient_attempt_duration_seconds", help, MetricType::Histogram, samples)
+}
+
+fn breakers(to: &mut DescriptorEncoder<'_>, all: &BTreeMap<&'static str, BreakerSeries>) -> fmt::Result {
+    let states =
+        all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Value(series::number(breaker.state))));
+    family(to, "resilient_breaker_state", series::STATE, MetricType::Gauge, states)?;
+    let moves = all.iter().flat_map(|(name, breaker)| {
+        breaker.transitions.iter().map(move |((from, to), count)| {
+            let labels = vec![("breaker", *name), ("from", from.as_str()), ("to", to.as_str())];
+            (labels, Sample::Count(*count))
+        })
+    });
+    family(to, "resilient_breaker_transitions", series::TRANSITIONS, MetricType::Counter, moves)?;
+    let rejected = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.rejected)));
+    family(to, "resilient_breaker_rejected", series::BREAKER_REJECTED, MetricType::Counter, rejected)?;
+    let stale = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.stale)));
+    family(to, "resilient_breaker_stale", series::STALE, MetricType::Counter, stale)
+}
+
+enum Sample<'a> {
+    Count(u64),
+    Value(u64),
+    Durations(&'a HistogramSnapshot),
+}
+
+/// Encodes a metric and its samples. Leaves out a metric without samples.
+fn family<'a>(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    is: MetricType,
+    samples: impl Iterator<Item = (Labels<'a>, Sample<'a>)>,
+) -> fmt::Result {
+    let mut samples = samples.peekable();
+    if samples.peek().is_none() {
+        return Ok(());
+    }
+    let mut metric = to.encode_descriptor(name, help, None, is)?;
+    for (labels, sample) in samples {
+        let mut metric = metric.encode_family(&labels)?;
+        match sample {
+            Sample::Count(count) => metric.encode_counter::<NoLabelSet, u64, f64>(&count, None)?,
+            Sample::Value(value) => metric.encode_gauge(&value)?,
+            Sample::Durations(read) => {
+                let (sum, count) = (read.sum.as_secs_f64(), read.count());
+                metric.encode_histogram::<NoLabelSet>(sum, count, &conventional(read), None)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sums the buckets of the statistics into those of the conventions.
+fn conventional(read: &HistogramSnapshot) -> Vec<(f64, u64)> {
+    let mut buckets: Vec<(f64, u64)> =
+        HistogramSnapshot::CONVENTIONAL.iter().map(|edge| (edge.as_secs_f64(), 0)).collect();
+    buckets.push((f64::INFINITY, 0));
+    for (edge, count) in HistogramSnapshot::edges().chain([Duration::MAX]).zip(&read.buckets) {
+        let at = HistogramSnapshot::CONVENTIONAL.partition_point(|conventional| *conventional < edge);
+        if let Some((_, sum)) = buckets.get_mut(at) {
+            *sum += count;
+        }
+    }
+    buckets
+}
