@@ -5,6 +5,7 @@ pub mod failure;
 pub mod faults;
 pub mod fixture;
 pub mod in_process;
+pub mod loopback;
 pub mod markdown;
 pub mod receiver;
 pub mod scrape;

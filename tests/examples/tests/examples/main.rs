@@ -1,0 +1,16 @@
+//! The example servers, started as their users start them.
+
+mod api;
+mod api_debugger;
+mod auditor;
+mod common;
+mod copies;
+mod ends;
+mod http_server;
+mod make_server;
+mod quickstart;
+mod retry_after;
+mod search_server;
+mod tools;
+mod upstream;
+mod wiki_issues;
