@@ -57,6 +57,8 @@
 //!
 //! [rmcp]: https://docs.rs/rmcp
 
+// On docs.rs each item shows the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // What is written for the hook and the cache is read by nobody where they are not built.
 #![cfg_attr(not(all(feature = "rmcp", feature = "cache")), allow(dead_code))]
 

@@ -9,7 +9,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A client for plain HTTP on loopback. It bypasses the proxy of the environment and does not load the system's certificates.
+/// A client for plain HTTP on loopback. It bypasses the proxy of the environment and does not load the system's
+/// certificates.
 pub fn client() -> ClientBuilder {
     // Built together with the examples, reqwest has no TLS provider. An error means that one is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,19 +1,19 @@
-//! Which addresses are on the public internet, and a resolver that gives no others.
+//! The rules for public addresses, and a resolver that returns no others.
 //!
-//! A name is judged by what it resolves to. The addresses that pass are the very ones that are connected to: a name that means another
-//! machine a moment later (DNS rebinding) gains nothing by it.
+//! A name is judged by the addresses that it resolves to, and the client connects to exactly those. A name that
+//! resolves to another machine a moment later (DNS rebinding) has no effect.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// What of IPv4 is not public, with the length of each prefix.
+/// The IPv4 networks that are not public.
 const INSIDE_V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::UNSPECIFIED, 8),            // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),    // behind a provider's NAT
     (Ipv4Addr::new(127, 0, 0, 0), 8),      // loopback
-    (Ipv4Addr::new(168, 63, 129, 16), 32), // metadata of a cloud, though it looks public
+    (Ipv4Addr::new(168, 63, 129, 16), 32), // metadata of a cloud, in a public range
     (Ipv4Addr::new(169, 254, 0, 0), 16),   // link-local, and metadata of most clouds
     (Ipv4Addr::new(172, 16, 0, 0), 12),    // private
     (Ipv4Addr::new(192, 0, 0, 0), 24),     // protocol assignments, and metadata of a cloud
@@ -26,20 +26,20 @@ const INSIDE_V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::new(224, 0, 0, 0), 3),      // multicast, reserved, broadcast
 ];
 
-/// What of IPv6 is public; unique-local, link-local, loopback, multicast and NAT64 lie outside of it.
+/// The public IPv6 network; unique-local, link-local, loopback, multicast and NAT64 addresses are outside of it.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// What is not public inside of that.
+/// The networks inside of it that are not public.
 const INSIDE_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, Teredo among them
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
-    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16), // 6to4, which holds any IPv4 address
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16), // 6to4, which contains every IPv4 address
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Whether a machine with this address can be meant by anybody outside.
+/// Whether the address is on the public internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
-    // An IPv4 address that is mapped into IPv6 is connected to as what it is.
+    // A mapped address connects by IPv4.
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let left = |address: Ipv4Addr| u128::from(address.to_bits()) << 96;
@@ -52,12 +52,12 @@ pub(super) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Whether the first bits are the same, as many as the network's prefix is long.
+/// Whether the address has the network's prefix.
 const fn within(address: u128, network: u128, length: u32) -> bool {
     (address ^ network).leading_zeros() >= length
 }
 
-/// Resolves names as the machine does, to public addresses alone.
+/// Resolves names with the system's resolver, to public addresses only.
 #[derive(Debug)]
 pub(super) struct PublicOnly;
 
@@ -74,7 +74,7 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// A name that resolves to no public address.
+/// The name has no public address.
 #[derive(Debug, thiserror::Error)]
 #[error("the name resolves to no public address")]
 pub(super) struct NotPublic;

@@ -1,4 +1,4 @@
-//! The body of an answer: as much of it as is of use, and no more held in memory.
+//! The body of a response, read up to a limit.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::schema::plain_numbers;
 
-/// The most bytes that are read of a body.
+/// The maximum number of bytes that are read.
 const LONGEST: usize = 64 * 1024;
 
-/// How long before the end of its call reading stops, so that what was read is shown.
+/// Reading stops this long before the call's deadline, so that the beginning of the body is returned.
 const SPARE: Duration = Duration::from_millis(300);
 
 /// What came after the headers.
@@ -31,10 +31,11 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads to the end, or as far as it goes: a body that breaks off, or never ends, is what somebody may be looking for.
+    /// Reads to the end or to the limit. A body that breaks off or never ends is a result, because it may be the fault
+    /// to be found.
     pub(super) async fn read(mut response: Response) -> Self {
         let end = CallContext::current().and_then(|call| call.deadline()?.checked_sub(SPARE));
-        // With the policies disabled nobody else sets an end.
+        // If the policies are disabled, the call has no deadline.
         let end = end.unwrap_or_else(|| Instant::now() + Duration::from_secs(10));
         let mut bytes = Vec::new();
         let note = loop {
@@ -62,7 +63,7 @@ impl Body {
     }
 }
 
-/// The text that these bytes are; without its last character if that was cut in two.
+/// Decodes the bytes, without a last character that was cut in two.
 fn text(bytes: &[u8]) -> Option<&str> {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,

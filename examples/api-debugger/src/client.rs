@@ -1,4 +1,4 @@
-//! Sends a request that was allowed, to the address that was checked. It knows nothing of MCP and of policies.
+//! The HTTP client: sends an allowed request to a checked address, without MCP and policies.
 
 use std::{collections::BTreeMap, error::Error, net::SocketAddr};
 
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{process::with_sources, schema::plain_numbers};
 
-/// The most characters that are shown of a header's value.
+/// The maximum length of a header's value in the result.
 const LONGEST_VALUE: usize = 1_000;
 
-/// What the API answered.
+/// The response of the API.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(transform = plain_numbers)]
 pub(super) struct Answer {
@@ -34,7 +34,7 @@ pub(super) struct Answer {
     body: Body,
 }
 
-/// A client that sends to the hosts of a list.
+/// A client that sends only to allowed hosts.
 #[derive(Debug)]
 pub(super) struct ApiClient {
     client: Client,
@@ -42,10 +42,11 @@ pub(super) struct ApiClient {
 }
 
 impl ApiClient {
-    /// In the demo its upstream is the only address inside that can be reached, and only by the demo's names.
+    /// Creates the client. In the demo, its names resolve to the embedded upstream, the only loopback address that can
+    /// be reached.
     pub(super) fn new(hosts: Hosts, upstream: Option<SocketAddr>) -> reqwest::Result<Self> {
-        // reqwest's `rustls-no-provider` leaves the choice of a TLS provider to the executable. An error means that one is
-        // already installed.
+        // reqwest's `rustls-no-provider` leaves the choice of a TLS provider to the executable. An error means that one
+        // is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = match upstream {
             Some(address) => {
@@ -57,18 +58,18 @@ impl ApiClient {
         let client = builder
             .user_agent(concat!("api-debugger/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(PublicOnly)
-            // A proxy would resolve the name itself, where nobody checks the address.
+            // A proxy would resolve the name itself, without the check of the address.
             .no_proxy()
-            // The model that reads where it leads may ask for that, and is checked again.
+            // The model can request the target itself, and that URL is checked again.
             .redirect(redirect::Policy::none())
-            // Each request once, over a connection whose address was checked for it.
+            // Each request is sent once, over a new connection whose address was checked.
             .retry(retry::never())
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { client, hosts })
     }
 
-    /// Sends one request. Whatever is answered is a success.
+    /// Sends one request. Every response is a success, whatever its status.
     pub(super) async fn send(&self, request: TestApi) -> Result<Answer, ApiError> {
         let url = request.target()?;
         self.hosts.check(&url)?;

@@ -1,4 +1,4 @@
-//! The demo's upstream: an API that answers well and badly by its paths, under two names.
+//! The demo's upstream: an API with two names, whose paths select the behaviour.
 
 use std::{
     convert::Infallible,
@@ -18,10 +18,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
-/// The names of the upstream. Nothing on the internet is called so: `.test` is reserved.
+/// The names of the upstream. The domain `.test` is reserved, so they do not exist on the internet.
 pub(super) const HOSTS: [&str; 2] = ["api.test", "legacy.test"];
 
-/// Every path says how it behaves.
+/// The routes, named by their behaviour.
 pub(super) fn routes() -> Router {
     Router::new()
         .route("/orders", get(orders))
@@ -45,24 +45,24 @@ async fn orders() -> impl IntoResponse {
     (AppendHeaders(cookies), Json(json!({ "orders": [{ "id": 1, "state": "sent" }] })))
 }
 
-/// Asks to be left alone, and counts the requests that come all the same.
+/// Responds with `Retry-After`, and counts the requests.
 async fn busy() -> impl IntoResponse {
     static REQUESTS: AtomicU64 = AtomicU64::new(0);
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "120")], format!("request {number}"))
 }
 
-/// What arrived.
+/// Echoes the request.
 async fn echo(headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let arrived = json!({ "body": body, "authorization": header(header::AUTHORIZATION), "host": header(header::HOST) });
     (StatusCode::CREATED, Json(arrived))
 }
 
-/// A body that begins well.
+/// A body that breaks off.
 async fn torn() -> Body {
     let rest = async {
-        // Until the first half is on its way.
+        // Lets the first half be sent.
         yield_now().await;
         Err(io::Error::other("and no more"))
     };

@@ -1,32 +1,32 @@
-//! Why there is no answer to show. What a client reads names the host, and never a path, a query or the value of a header.
+//! The errors. Clients see the host, but never a path, a query or the value of a header.
 
 use resilient_runtime::{McpError, ResilienceError};
 
-/// Every way in which `test_api` fails.
+/// Why `test_api` failed.
 ///
-/// A mistake in the arguments, and what is not allowed, say nothing about the host and are neutral for its breaker.
+/// Invalid arguments and forbidden hosts are neutral for the breaker, because they say nothing about the host.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "API")]
 pub enum ApiError {
-    /// The URL is none that is sent.
+    /// The URL is invalid.
     #[error("the URL {problem}")]
     #[mcp(kind = invalid_input, hint = "Use a whole address such as https://api.example.com/orders?page=2.")]
     BadUrl {
-        /// What is wrong with it.
+        /// The mistake.
         problem: &'static str,
     },
 
-    /// A header is none that is sent.
+    /// A header is invalid.
     #[error("the header {header} {problem}")]
     #[mcp(kind = invalid_input, hint = "Leave this header out, or correct it.")]
     BadHeader {
-        /// Its name, or words for it where the name itself is wrong.
+        /// Its name, or a description if the name itself is invalid.
         header: String,
-        /// What is wrong with it.
+        /// The mistake.
         problem: &'static str,
     },
 
-    /// The operator has not named this host.
+    /// The operator has not listed this host.
     #[error("the host `{host}` is not on the list")]
     #[mcp(
         kind = permission_denied,
@@ -38,7 +38,7 @@ pub enum ApiError {
         host: String,
     },
 
-    /// The host is inside, on this machine or beside it.
+    /// The host is on this machine or in its network.
     #[error("`{host}` is not on the public internet")]
     #[mcp(
         kind = permission_denied,
@@ -50,8 +50,9 @@ pub enum ApiError {
         host: String,
     },
 
-    /// The host gave no answer: it could not be found or reached, or closed the connection.
-    // Who debugs an API needs the cause, and it is about the connection alone. The log has it from the source.
+    /// There was no response: the host could not be found or reached, or closed the connection.
+    // The client sees the cause, because debugging needs it, and it only describes the connection. The log has the
+    // source.
     #[error("no answer from {host}")]
     #[mcp(
         message = "no answer from `{host}`: {cause}",
@@ -60,14 +61,14 @@ pub enum ApiError {
     NoAnswer {
         /// The host, with its port if the URL has one.
         host: String,
-        /// The error with those behind it.
+        /// The messages of the error and its sources.
         cause: String,
-        /// What the kind follows from. It does not show the URL.
+        /// The error that decides the kind. It does not contain the URL.
         #[mcp(classify)]
         source: reqwest::Error,
     },
 
-    /// The call was ended by its policy: timeout, open breaker, panic.
+    /// A policy ended the call: timeout, open breaker, panic.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),

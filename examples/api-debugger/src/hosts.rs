@@ -1,4 +1,4 @@
-//! The hosts that the operator lets this server ask: `API_DEBUGGER_HOSTS`.
+//! The allowed hosts: `API_DEBUGGER_HOSTS`.
 
 use std::{env, net::IpAddr};
 
@@ -8,16 +8,16 @@ use super::{address::is_public, demo, error::ApiError};
 
 const VARIABLE: &str = "API_DEBUGGER_HOSTS";
 
-/// An allow-list.
+/// An allow list.
 #[derive(Debug)]
 pub(super) struct Hosts(Vec<Entry>);
 
-/// A host as a URL has it, and its port. Without one those of `http` and `https` are meant.
+/// A host as in a URL, and its port. Without a port the default ports of `http` and `https` are allowed.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry(String, Option<u16>);
 
 impl Hosts {
-    /// Reads the variable. In the demo the embedded upstream is on the list, and there may be no others.
+    /// Reads the variable. In the demo the list contains the embedded upstream, and the variable is optional.
     pub(super) fn from_env(demo: bool) -> Result<Self, HostsError> {
         let mut hosts = match env::var(VARIABLE) {
             Ok(list) => Self::parse(&list)?,
@@ -35,10 +35,10 @@ impl Hosts {
         said.map(Entry::parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a request may go there, as far as that can be known before its name is resolved.
+    /// Checks the URL as far as possible without resolving its name.
     pub(super) fn check(&self, url: &Url) -> Result<(), ApiError> {
         let host = url.host_str().unwrap_or_default();
-        // First, as no operator can be asked to allow these.
+        // First, because no operator can allow these.
         if literal(host).is_some_and(|address| !is_public(address)) {
             return Err(ApiError::NotPublic { host: authority(url) });
         }
@@ -56,10 +56,10 @@ impl Entry {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| refused())?)),
             _ => (entry, None),
         };
-        // As a URL has it: in lower case, with umlauts in their ASCII form, and an address in its usual one.
+        // Normalised as in a URL: lower case, international names in ASCII, addresses in their usual form.
         let url = Url::parse(&format!("http://{host}/")).map_err(|_| refused())?;
         let name = url.host_str().unwrap_or_default();
-        // Nothing but a host was in it.
+        // The text was only a host.
         if name.contains('*') || url.as_str() != format!("http://{name}/") {
             return Err(refused());
         }
@@ -70,18 +70,19 @@ impl Entry {
     }
 }
 
-/// The address that a URL's host is, if it is no name. Decimal, octal and hexadecimal forms are the usual one there.
+/// The IP address in a URL, if its host is not a name. The URL parser has normalised decimal, octal and hexadecimal
+/// forms.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
 
-/// What of a URL may be told to anybody: its host, and its port if that is not the usual one.
+/// The public part of a URL: its host, and its port unless it is the default.
 pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// Why the server does not start.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HostsError {
     #[error(

@@ -1,7 +1,7 @@
-//! `api-debugger`: sends one HTTP request and shows what came back, to hosts that its operator has named and nowhere else.
+//! `api-debugger`: sends one HTTP request to a host that its operator has listed, and returns the response.
 //!
-//! [`server`] is the part to read first: one tool and its policy. What keeps it from being used against the network that it stands in is
-//! in `hosts` (the list), `address` (what a name resolves to) and `request` (what may be sent).
+//! Start reading at [`server`]: one tool and its policy. The protection of the internal network is in `hosts` (the
+//! allow list), `address` (resolved addresses) and `request` (validation).
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
 
@@ -31,21 +31,21 @@ api-debugger: sends HTTP requests for MCP clients, over stdio
 
 Usage: api-debugger [--demo]
 
-  --demo     http://api.test and http://legacy.test are an embedded upstream; https is not to be had
+  --demo     http://api.test and http://legacy.test are an embedded upstream; https is not available
   --version  print the version
   --help     print this
 
 Environment:
-  API_DEBUGGER_HOSTS  the hosts that may be asked, separated by commas: `api.example.com` for its ports 80 and
+  API_DEBUGGER_HOSTS  the allowed hosts, separated by commas: `api.example.com` for its ports 80 and
                       443, `api.example.com:8443` for that one (required without --demo). Private, loopback and
-                      link-local addresses are refused, whatever stands here
-  RUST_LOG            what is logged, as JSON lines on stderr; default info,rmcp=warn
+                      link-local addresses are always rejected
+  RUST_LOG            log filter; the log is JSON lines on stderr; default info,rmcp=warn
   RESILIENT__TOOL__TEST_API__TIMEOUT
-                      how long an answer may take; default 10s
+                      how long a response may take; default 10s
 ",
 };
 
-/// `main` of `api-debugger`. The arguments are those after the program's name.
+/// Runs `api-debugger` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     PROGRAM.main(args, Resilience::from_env().tools(ApiDebugger::tool_router), server)

@@ -1,4 +1,4 @@
-//! What the tool takes, and what of it may be sent.
+//! The arguments of the tool, and their validation.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::error::ApiError;
 
-/// What the client and its connection decide, not their user: where the request goes, and where it ends.
+/// Headers that belong to the HTTP client: they decide where the request goes and where it ends.
 const NOT_YOURS: [&str; 11] = [
     "connection",
     "content-length",
@@ -26,11 +26,11 @@ const NOT_YOURS: [&str; 11] = [
     "upgrade",
 ];
 
-/// The longest URL, in bytes; the client itself can send little more.
+/// The maximum length of a URL in bytes, close to the limit of the HTTP client.
 const LONGEST_URL: usize = 60_000;
 
 /// Arguments of `test_api`.
-// No `Debug`: headers and bodies hold secrets.
+// No `Debug`: headers and bodies contain secrets.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TestApi {
@@ -81,19 +81,19 @@ impl fmt::Display for Verb {
 }
 
 impl TestApi {
-    /// The host, for the log; empty where the URL has none.
+    /// The host, for the log. Empty if the URL has none.
     pub(super) fn host(&self) -> String {
         Url::parse(&self.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// Scheme, host and port, for the breaker; empty where there is no URL.
+    /// Scheme, host and port, for the breaker. Empty if the URL is invalid.
     pub(super) fn origin(&self) -> String {
         Url::parse(&self.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
     }
 
-    /// The URL, if it is one that can be sent to.
+    /// Parses and checks the URL.
     pub(super) fn target(&self) -> Result<Url, ApiError> {
-        // Not with what the parser says: the less of the URL is told, the better.
+        // Without the parser's message, which may contain parts of the URL.
         let url = Url::parse(&self.url).map_err(|_| ApiError::BadUrl { problem: "cannot be read" })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(ApiError::BadUrl { problem: "is neither http nor https" });
@@ -109,14 +109,14 @@ impl TestApi {
         Ok(url)
     }
 
-    /// The headers, if they can be sent.
+    /// Parses and checks the headers.
     pub(super) fn header_map(&self) -> Result<HeaderMap, ApiError> {
         self.headers.iter().map(|(name, value)| header(name, value)).collect()
     }
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ApiError> {
-    // A name that is none is not repeated: a whole header may have been put there.
+    // An invalid name is not repeated: it may be a whole header with its value.
     let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ApiError::BadHeader {
         header: "with a name that is none".to_owned(),
         problem: "holds characters that no name has; put what follows the colon into its value",
@@ -127,7 +127,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ApiError
     }
     let mut value =
         HeaderValue::from_str(value).map_err(|_| refused("has a value with characters that no header can hold"))?;
-    // No `{:?}` prints it.
+    // `{:?}` does not print it.
     value.set_sensitive(true);
     Ok((known, value))
 }

@@ -1,4 +1,4 @@
-//! The server: what a user of `#[resilient]` writes.
+//! The server, with `#[resilient]` on its tools.
 
 use resilient_runtime::resilient;
 use rmcp::{Json, ServerHandler, handler::server::wrapper::Parameters, tool, tool_handler, tool_router};
@@ -14,7 +14,7 @@ use crate::upstream::Upstream;
 #[derive(Debug)]
 pub struct ApiDebugger {
     client: ApiClient,
-    /// The demo's, which ends with the server.
+    /// The demo's upstream. Dropping it stops it.
     _upstream: Option<Upstream>,
 }
 
@@ -27,14 +27,14 @@ impl ApiDebugger {
 #[resilient]
 #[tool_router(vis = "pub")]
 impl ApiDebugger {
-    /// Send one HTTP request and show the answer: status, duration, headers and the beginning of the body. Redirects are shown, not
-    /// followed.
-    // Whatever the API answers is what was asked for, a 404 and a 500 too, and counts as a success: only a host that gives no answer
-    // costs its callers ten seconds each, and that is what the breaker spares them. Each origin has a breaker of its own: who asks
-    // for `https` where there is only `http` shuts nobody out from that.
+    /// Send one HTTP request and show the response: status, duration, headers and the beginning of the body. Redirects
+    /// are shown, not followed.
+    // Every response is a success, including 404 and 500. Only a host that does not respond costs each call ten
+    // seconds, which the breaker avoids. Each origin has its own breaker, so that failures of `https` do not affect
+    // `http`.
     //
-    // No `retry`: who looks for a fault wants to see what happened the first time, and a POST may have taken effect. No fallback: an
-    // old answer would mislead. Of the URL only the host is logged, as paths and queries hold tokens.
+    // No `retry`: for debugging the first response matters, and a POST may have taken effect. No fallback: an old
+    // response would mislead. Only the host of the URL is logged, because paths and queries may contain tokens.
     #[resilient(
         timeout = "10s",
         breaker(name = "api-host", failures = 3, open = "30s", key = request.origin()),

@@ -1,4 +1,4 @@
-//! The sample project: a little of everything that an audit finds.
+//! The sample project: one case for most rules.
 
 use std::{fs, io};
 
@@ -57,7 +57,7 @@ fn main() {
     ),
 ];
 
-/// Writes the project to a directory of its own, which is removed when this is dropped.
+/// Writes the project to a temporary directory. Dropping it removes the files.
 pub(super) fn project() -> io::Result<TempDir> {
     let directory = tempfile::tempdir()?;
     for (path, text) in FILES {

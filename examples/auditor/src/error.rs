@@ -1,4 +1,4 @@
-//! What can go wrong in an audit, and what a client may know of it.
+//! The errors of an audit, and what clients see of them.
 
 use std::io;
 
@@ -6,15 +6,15 @@ use resilient_runtime::{CallContext, McpError, ResilienceError, ToolError};
 
 use super::types::{LARGEST_SOURCE, Unreadable};
 
-/// Every way in which an audit fails.
+/// Why an audit failed.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "AUDIT")]
 pub enum AuditError {
-    /// The path leads out of the auditor's root.
+    /// The path is outside of the auditor's root.
     #[error("`{path}` is not below the auditor's root")]
     #[mcp(kind = permission_denied, public, hint = "Give a path below the root, relative to it and without `..`; `.` is the root itself.")]
     Outside {
-        /// The path that was asked for.
+        /// The requested path.
         path: String,
     },
 
@@ -22,7 +22,7 @@ pub enum AuditError {
     #[error("there is no directory `{path}` below the auditor's root")]
     #[mcp(kind = not_found, hint = "Give a directory, relative to the auditor's root; `.` is the root itself.")]
     NoSuchDirectory {
-        /// The path that was asked for.
+        /// The requested path.
         path: String,
     },
 
@@ -30,33 +30,33 @@ pub enum AuditError {
     #[error("the code has {bytes} bytes, expected at most {LARGEST_SOURCE}")]
     #[mcp(kind = invalid_input, hint = "Analyze one module at a time.")]
     TooLarge {
-        /// How long it is.
+        /// Its length.
         #[mcp(detail)]
         bytes: usize,
     },
 
-    /// The parser does not understand the code.
-    // The caller's mistake, which alone would not fall back. But something can be said about such code without a parser.
+    /// The parser rejects the code.
+    // `invalid_input` does not fall back by default, but the scan by patterns can report on such code too.
     #[error("the parser stopped at {place}:{error}")]
     #[mcp(kind = invalid_input, fallback = true)]
     Unreadable {
         /// The file.
         place: String,
-        /// Where in it, and why.
+        /// The position and the reason.
         error: Unreadable,
     },
 
-    /// Nobody waits for the audit any more.
+    /// The call ended before the audit did.
     #[error("the audit was stopped")]
     #[mcp(kind = cancelled)]
     Stopped,
 
-    /// The worker ended without an answer: it panicked.
+    /// The worker panicked.
     #[error("the worker ended without an answer")]
     #[mcp(kind = internal)]
     WorkerLost,
 
-    /// The directory cannot be read, or no worker can be started.
+    /// The directory cannot be read, or the thread cannot be started.
     #[error("this machine refused something")]
     Io(
         #[from]
@@ -64,14 +64,14 @@ pub enum AuditError {
         io::Error,
     ),
 
-    /// The call was ended by its policy: timeout, full bulkhead, panic.
+    /// A policy ended the call: timeout, full bulkhead, panic.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
 }
 
 impl AuditError {
-    /// Tells the client beside the answer that stands in for the analysis what was wrong with the code.
+    /// Adds the parser's message to the response of the fallback, as a warning.
     pub(super) fn warn(&self) {
         if let (Self::Unreadable { .. }, Some(call)) = (self, CallContext::current()) {
             call.warn(self.public_message());

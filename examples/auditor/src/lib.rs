@@ -1,6 +1,6 @@
-//! `auditor`: what deserves a second look in Rust code, for MCP clients.
+//! `auditor`: reports questionable places in Rust code to MCP clients.
 //!
-//! [`server`] is the part to read: an analysis with a parser, and what answers where that cannot.
+//! Start reading at [`server`]: an analysis with a parser, and its fallbacks.
 
 use std::{env, error::Error, ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -37,11 +37,11 @@ Usage: auditor [--demo]
 
 Environment:
   AUDITOR_ROOT  the directory below which projects are read; default: the current one
-  RUST_LOG      what is logged, as JSON lines on stderr; default info,rmcp=warn
+  RUST_LOG      log filter; the log is JSON lines on stderr; default info,rmcp=warn
 ",
 };
 
-/// `main` of `auditor`. The arguments are those after the program's name.
+/// Runs `auditor` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     PROGRAM.main(args, Resilience::from_env().tools(Auditor::tool_router), async |demo| root(demo).map(Auditor::new))
@@ -56,7 +56,7 @@ fn root(demo: bool) -> Result<Root, Box<dyn Error>> {
     Root::new(&directory).map_err(|source| NoRoot { directory, source }.into())
 }
 
-/// Why the server does not start.
+/// The root is missing or not readable.
 #[derive(Debug, thiserror::Error)]
 #[error("AUDITOR_ROOT is `{}`, expected a directory that can be read", directory.display())]
 struct NoRoot {

@@ -1,17 +1,18 @@
-//! How deep code is nested: the parser and all who walk its tree recurse, so what is nested too deep is not given to them.
+//! Rejects code that is nested too deep, because the parser and the visitors of its tree are recursive.
 
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree, token_stream};
 
-/// The deepest nesting that is parsed.
+/// The maximum nesting.
 const DEEPEST: usize = 1_000;
 
-/// The stack that is enough for that: in a debug build one level takes up to 40 KiB. The tests below tell when that grows.
+/// A sufficient stack size: in a debug build one level takes up to 40 KiB. The tests below fail if that grows.
 pub(super) const STACK: usize = DEEPEST * (96 << 10);
 
-/// The place at which code is nested too deep, if there is one.
+/// Returns the first position that is nested too deep.
 ///
-/// Not only brackets nest: `!!!!x`, `a + b + c`, `A<A<A<B>>>` and `if {} else if {} else {}` do so without one. So what counts is,
-/// for each bracket that is open, how many tokens there were since something ended in it for certain. This errs on the safe side.
+/// Not only brackets nest: so do `!!!!x`, `a + b + c`, `A<A<A<B>>>` and `if {} else if {} else {}`. So the depth is,
+/// for each open bracket, the number of tokens since an item or expression certainly ended. This overestimates the
+/// depth.
 pub(super) fn too_deep(tokens: &TokenStream) -> Option<Span> {
     let mut open = vec![Level::new(0, tokens.clone())];
     while let Some(level) = open.last_mut() {
@@ -30,21 +31,21 @@ pub(super) fn too_deep(tokens: &TokenStream) -> Option<Span> {
     None
 }
 
-/// What is between two brackets.
+/// The tokens between two brackets.
 struct Level {
     tokens: token_stream::IntoIter,
-    /// How deep the bracket itself is.
+    /// The depth of the bracket itself.
     outer: usize,
-    /// How many tokens there were since something ended.
+    /// The number of tokens since something ended.
     run: usize,
-    /// How many `<` of them were not closed: a comma ends nothing between these.
+    /// The number of open `<` among them: a comma inside of these ends nothing.
     angles: usize,
-    /// Whether one of them was a `|`: a comma may stand between the parameters of a closure.
+    /// Whether one of them was a `|`: a comma may separate the parameters of a closure.
     bar: bool,
     before: Before,
 }
 
-/// What the token before was, where that matters.
+/// The kind of the previous token.
 #[derive(Clone, Copy, PartialEq)]
 enum Before {
     Block,
@@ -59,14 +60,14 @@ impl Level {
         Self { tokens: tokens.into_iter(), outer, run: 0, angles: 0, bar: false, before: Before::Other }
     }
 
-    /// Counts a token and answers how deep it is.
+    /// Counts a token and returns its depth.
     fn pass(&mut self, token: &TokenTree) -> usize {
         let before = std::mem::replace(&mut self.before, Before::Other);
         match token {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => self.before = Before::Block,
-            // An attribute, or a line of documentation: there may be many, and none is within another.
+            // An attribute or a line of documentation. They do not nest.
             TokenTree::Group(_) if before == Before::Hash => return self.outer + self.run + 1,
-            // Behind a block a word begins something new, unless it carries on.
+            // After a block a word begins something new, with two exceptions.
             TokenTree::Ident(word) if before == Before::Block && word != "else" && word != "as" => self.end(),
             TokenTree::Punct(sign) => match (sign.as_char(), before) {
                 ('#', _) | ('!', Before::Hash) => {
@@ -76,7 +77,7 @@ impl Level {
                     self.before = Before::Hash;
                     return self.outer + self.run;
                 }
-                // The second is `=>`: a pattern ends.
+                // The second half of `=>`: a pattern ends.
                 (';', _) | ('>', Before::Equals) => self.end(),
                 (',', _) if self.angles == 0 && !self.bar => self.end(),
                 // `->` closes nothing.
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
     use crate::syntax;
 
-    /// Ways to nest: what is repeated on the left, what is within, and what is repeated on the right.
+    /// Ways to nest: the text repeated on the left, the inner text, and the text repeated on the right.
     const SHAPES: [(&str, &str, &str); 23] = [
         ("(", "1", ")"),
         ("[", "1", "]"),
@@ -133,7 +134,7 @@ mod tests {
         ("#[a] !", "true", ""),
     ];
 
-    /// That, as a value and as a type.
+    /// The nested text, as a value and as a type.
     fn nested((left, within, right): (&str, &str, &str), times: usize) -> [String; 2] {
         let nested = format!("{}{within}{}", left.repeat(times), right.repeat(times));
         [format!("fn f() {{ let x = {nested}; }}"), format!("type T = {nested};")]
@@ -150,7 +151,7 @@ mod tests {
             let times = times.partition_point(|&times| !nested(shape, times).iter().any(|code| is_too_deep(code)));
             assert!(times > 50, "{shape:?} is refused {times} deep");
             for code in nested(shape, times) {
-                // That it ends is what is tested, and not with what: as the other of the two, it is no Rust.
+                // Only the absence of a stack overflow matters: one of the two is invalid Rust.
                 let reader = thread::Builder::new().stack_size(STACK / 2).spawn(move || drop(syntax::read(&code, 60)));
                 reader.unwrap().join().unwrap();
             }

@@ -1,4 +1,4 @@
-//! What can be said about code without a parser: how many lines look as if.
+//! Scans code by patterns, without a parser.
 
 use super::types::{Report, Rule};
 
@@ -13,7 +13,7 @@ const PATTERNS: [(&str, Rule); 8] = [
     ("unimplemented!(", Rule::Todo),
 ];
 
-/// Counts what looks like a function or a finding, line by line. It reads any text.
+/// Counts functions and findings by patterns, line by line. It accepts any text.
 pub(super) fn scan(source: &str) -> Report {
     let mut report = Report::default();
     for (line, number) in source.lines().zip(1..) {
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broken_code_has_findings_too() {
+    fn invalid_code_has_findings_too() {
         let report = scan("pub fn a( {\n  // b.unwrap()\n  c.unwrap().d.unwrap(); unsafe { e(\n");
         assert_eq!((report.counts.lines, report.counts.functions), (3, 1));
         let found: Vec<_> = report.findings.iter().map(|finding| (finding.line, finding.rule)).collect();

@@ -1,4 +1,4 @@
-//! A project's files, one after the other, within limits.
+//! Audits the files of a project within limits.
 
 use std::{
     fs::{self, File},
@@ -12,17 +12,17 @@ use super::{
     worker::Stop,
 };
 
-/// The most Rust files that are audited.
-const MOST_FILES: usize = 2_000;
+/// The maximum number of audited files.
+const MAX_FILES: usize = 2_000;
 
-/// The most that is read of them all together, in bytes.
-const MOST_BYTES: usize = 16 << 20;
+/// The maximum size of all audited files together, in bytes.
+const MAX_BYTES: usize = 16 << 20;
 
-/// The most entries of directories that are looked at to find them.
-const MOST_ENTRIES: usize = 50_000;
+/// The maximum number of directory entries that are visited.
+const MAX_ENTRIES: usize = 50_000;
 
-/// What is built, and test code. Hidden directories are left out too.
-const LEFT_OUT: [&str; 3] = ["target", "tests", "benches"];
+/// Directories that are skipped: build output and test code. Hidden directories are skipped too.
+const SKIPPED: [&str; 3] = ["target", "tests", "benches"];
 
 /// Audits the Rust files of a directory, in the order of their paths. Links are not followed.
 pub(super) fn audit(
@@ -40,7 +40,7 @@ pub(super) fn audit(
             continue;
         };
         bytes += text.len();
-        if bytes > MOST_BYTES {
+        if bytes > MAX_BYTES {
             truncated = true;
             break;
         }
@@ -59,14 +59,14 @@ pub(super) fn audit(
     Ok(Audit { method, files_audited, files_skipped: skipped, truncated, total, files })
 }
 
-/// The Rust files below a directory, and whether there are too many.
+/// The Rust files below a directory, and whether a limit was reached.
 fn sources(directory: &Path, stop: &Stop) -> Result<(Vec<PathBuf>, bool), AuditError> {
-    let (mut sources, mut left) = (Vec::new(), MOST_ENTRIES);
+    let (mut sources, mut left) = (Vec::new(), MAX_ENTRIES);
     let mut found = vec![directory.to_owned()];
     while let Some(path) = found.pop() {
         stop.check()?;
         if !path.is_dir() {
-            if sources.len() == MOST_FILES {
+            if sources.len() == MAX_FILES {
                 return Ok((sources, true));
             }
             sources.push(path);
@@ -75,26 +75,26 @@ fn sources(directory: &Path, stop: &Stop) -> Result<(Vec<PathBuf>, bool), AuditE
         let entries = match path.read_dir() {
             Ok(entries) => entries,
             Err(error) if path == directory => return Err(error.into()),
-            // What may not be read is nobody's project.
+            // Directories without read permission are skipped.
             Err(_) => continue,
         };
         let mut entries: Vec<_> = entries.take(left).filter_map(Result::ok).collect();
         left -= entries.len();
         entries.retain(is_wanted);
-        // The last one is the next.
+        // The last element is visited next.
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
         found.extend(entries.iter().map(fs::DirEntry::path));
     }
     Ok((sources, left == 0))
 }
 
-/// Whether this is a directory to look into, or a Rust file; a link is neither.
+/// Whether the entry is a directory to visit or a Rust file. A link is neither.
 fn is_wanted(entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     let name = name.to_string_lossy();
     let Ok(kind) = entry.file_type() else { return false };
     if kind.is_dir() {
-        !name.starts_with('.') && !LEFT_OUT.contains(&&*name)
+        !name.starts_with('.') && !SKIPPED.contains(&&*name)
     } else {
         kind.is_file() && name.ends_with(".rs")
     }
@@ -102,7 +102,7 @@ fn is_wanted(entry: &fs::DirEntry) -> bool {
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    // One more than allowed, to tell the two apart.
+    // One byte more than allowed, to detect files that are too large.
     File::open(path)?.take(LARGEST_SOURCE as u64 + 1).read_to_string(&mut text)?;
     if text.len() > LARGEST_SOURCE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_source_of_the_project_is_left_out() {
+    fn only_sources_of_the_project_are_audited() {
         let files = ["src/b.rs", "src/a.rs", "build.rs", "README.md", "target/c.rs", ".git/d.rs", "tests/e.rs"];
         let directory = project(&files.map(|path| (path, "")));
         assert_eq!(paths(&audit_of(&directory)), ["build.rs", "src/a.rs", "src/b.rs"]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_read_as_text_are_counted_and_left_out() {
+    fn unreadable_files_are_counted_and_skipped() {
         let directory = project(&[("a.rs", ""), ("large.rs", &" ".repeat(LARGEST_SOURCE + 1))]);
         fs::write(directory.path().join("latin.rs"), b"// \xe9").unwrap();
         fs::write(directory.path().join("largest.rs"), " ".repeat(LARGEST_SOURCE)).unwrap();
@@ -161,15 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn a_project_that_is_too_large_is_audited_in_part() {
-        let names: Vec<_> = (0..=MOST_FILES).map(|number| format!("{number:04}.rs")).collect();
+    fn a_project_that_is_too_large_is_audited_partly() {
+        let names: Vec<_> = (0..=MAX_FILES).map(|number| format!("{number:04}.rs")).collect();
         let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
         let audit = audit_of(&project(&files));
-        assert_eq!((audit.files_audited, audit.truncated), (MOST_FILES, true));
+        assert_eq!((audit.files_audited, audit.truncated), (MAX_FILES, true));
         let large = " ".repeat(LARGEST_SOURCE);
         let files: Vec<_> = names.iter().take(40).map(|name| (name.as_str(), large.as_str())).collect();
         let audit = audit_of(&project(&files));
-        assert_eq!((audit.files_audited, audit.truncated), (MOST_BYTES / LARGEST_SOURCE, true));
+        assert_eq!((audit.files_audited, audit.truncated), (MAX_BYTES / LARGEST_SOURCE, true));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The directory below which the auditor reads, and nowhere else.
+//! Restricts the auditor to one directory.
 
 use std::{
     io,
@@ -11,20 +11,21 @@ use super::error::AuditError;
 
 /// The directory below which projects are read.
 ///
-/// It keeps clients inside. Whoever can exchange directories below it for links while an audit runs is not kept out.
+/// It protects against paths from clients. It does not protect against a local process that replaces directories by
+/// links while an audit runs.
 #[derive(Debug)]
 pub struct Root {
     directory: PathBuf,
-    /// The demo's project, which is removed with this.
+    /// The demo's project. Dropping it removes the files.
     _sample: Option<TempDir>,
 }
 
 impl Root {
-    /// This directory.
+    /// Restricts reading to this directory.
     ///
     /// # Errors
     ///
-    /// If it is no directory, or cannot be read.
+    /// If it is not a directory or cannot be read.
     pub fn new(directory: &Path) -> io::Result<Self> {
         let directory = directory.canonicalize()?;
         directory.read_dir()?;
@@ -36,7 +37,7 @@ impl Root {
         Ok(Self { _sample: Some(sample), ..root })
     }
 
-    /// The directory that a client means.
+    /// Resolves a path from a client to a directory below the root.
     pub(super) fn resolve(&self, path: &str) -> Result<PathBuf, AuditError> {
         let outside = || AuditError::Outside { path: path.to_owned() };
         let missing = || AuditError::NoSuchDirectory { path: path.to_owned() };
@@ -51,7 +52,7 @@ impl Root {
             | io::ErrorKind::InvalidFilename => missing(),
             _ => error.into(),
         })?;
-        // What lies below may be a link that leads out.
+        // The path may contain a link to the outside.
         if !directory.starts_with(&self.directory) {
             return Err(outside());
         }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_the_root_is_found() {
+    fn paths_below_the_root_are_resolved() {
         let (_around, root) = root();
         for path in [".", "", "project", "./project/", "project/src"] {
             assert!(root.resolve(path).is_ok(), "{path}");
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_out_of_the_root_is_refused() {
+    fn paths_out_of_the_root_are_rejected() {
         let (around, root) = root();
         let absolute = around.path().join("root/project");
         for path in ["..", "../secret", "project/../../secret", "project/..", "/", "/etc", absolute.to_str().unwrap()] {
@@ -93,14 +94,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_that_leads_out_of_the_root_is_refused() {
+    fn a_link_out_of_the_root_is_rejected() {
         let (around, root) = root();
         std::os::unix::fs::symlink(around.path().join("secret"), around.path().join("root/link")).unwrap();
         assert!(matches!(root.resolve("link"), Err(AuditError::Outside { .. })));
     }
 
     #[test]
-    fn what_is_no_directory_is_told() {
+    fn a_path_that_is_not_a_directory_is_an_error() {
         let (_around, root) = root();
         let long = "a".repeat(5_000);
         for path in ["nowhere", "file", "file/below", "nul\0byte", &long] {

@@ -1,4 +1,4 @@
-//! The server: two tools that answer with an analysis, and where that is not to be had with the last one, or a scan.
+//! The server: two tools whose fallbacks are the last good analysis, then a scan by patterns.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ pub struct Auditor {
     root: Arc<Root>,
 }
 
-// Most audits take less than a second; one that does not would keep a model waiting that can work with less.
+// Most audits take less than a second. After ten, a scan by patterns now helps the model more than an analysis later.
 #[resilient(timeout = "10s")]
 #[tool_router(vis = "pub")]
 impl Auditor {
-    /// Audit a project: functions, unsafe code, calls that may panic, long functions and missing documentation, in its Rust files.
-    /// Test code, links, hidden directories and `target` are left out.
+    /// Audit a project: functions, unsafe code, calls that may panic, long functions and missing documentation, in its
+    /// Rust files. Test code, links, hidden directories and `target` are left out.
     #[resilient(fallback = [cached, Self::scan_project], cache(max_age = "1h"))]
     #[tool(annotations(title = "Audit a project", read_only_hint = true, open_world_hint = false))]
     async fn audit_project(&self, Parameters(request): Parameters<AuditProject>) -> Result<Json<Audit>, AuditError> {
@@ -40,7 +40,7 @@ impl Auditor {
 }
 
 impl Auditor {
-    /// A server for the projects below this root.
+    /// Creates a server for the projects below this root.
     #[must_use]
     pub fn new(root: Root) -> Self {
         Self { root: Arc::new(root) }

@@ -1,4 +1,4 @@
-//! The full analysis: what a parser sees.
+//! The full analysis, with a parser.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{
@@ -13,12 +13,12 @@ use super::{
     types::{Report, Rule, Unreadable},
 };
 
-/// How many macros within each other are looked into. Each is parsed anew, so many of them would take long.
+/// The maximum nesting of macros that are analyzed. Each level is parsed again, which takes time.
 const MACROS_WITHIN_EACH_OTHER: usize = 3;
 
-/// What a source text has, test code left out.
+/// Analyzes a source text without its test code.
 ///
-/// It has to run on a thread with [`nesting::STACK`].
+/// It must run on a thread with a stack of [`nesting::STACK`].
 pub(super) fn read(source: &str, max_lines: usize) -> Result<Report, Unreadable> {
     let file = parse(source).map_err(|error| {
         let start = error.span().start();
@@ -41,7 +41,7 @@ fn parse(source: &str) -> syn::Result<File> {
     }
 }
 
-/// The text without a first line such as `#!/usr/bin/env cargo`, its line number kept.
+/// Removes a first line such as `#!/usr/bin/env cargo`, but keeps the line numbers.
 fn without_shebang(source: &str) -> &str {
     let is_shebang = source.starts_with("#!") && !source.starts_with("#![");
     if is_shebang { source.find('\n').map_or("", |end| &source[end..]) } else { source }
@@ -50,7 +50,7 @@ fn without_shebang(source: &str) -> &str {
 struct Reader {
     report: Report,
     max_lines: usize,
-    /// How many macros we are in.
+    /// The current nesting of macros.
     macros: usize,
 }
 
@@ -86,7 +86,7 @@ impl<'ast> Visit<'ast> for Reader {
             Item::Const(it) => (&it.vis, &it.attrs, &it.ident),
             Item::Enum(it) => (&it.vis, &it.attrs, &it.ident),
             Item::Fn(it) => (&it.vis, &it.attrs, &it.sig.ident),
-            // The documentation of `mod x;` stands in another file.
+            // The documentation of `mod x;` is in another file.
             Item::Mod(it) if it.content.is_some() => (&it.vis, &it.attrs, &it.ident),
             Item::Static(it) => (&it.vis, &it.attrs, &it.ident),
             Item::Struct(it) => (&it.vis, &it.attrs, &it.ident),
@@ -140,7 +140,7 @@ impl<'ast> Visit<'ast> for Reader {
                 _ => {}
             }
         }
-        // What looks like the arguments of a function is looked into as such: that of `assert_eq!` or `format!`.
+        // Macros whose arguments look like those of a function are analyzed: `assert_eq!`, `format!`.
         if self.macros < MACROS_WITHIN_EACH_OTHER
             && let Ok(arguments) = call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated)
         {

@@ -1,4 +1,4 @@
-//! What the tools take and give.
+//! The arguments and results of the tools.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{patterns, syntax};
 use crate::schema::plain_numbers;
 
-/// The largest source text that is analyzed, in bytes.
+/// The maximum size of a source text in bytes.
 pub(super) const LARGEST_SOURCE: usize = 512 << 10;
 
-/// How many findings of one source text are listed. All of them are counted.
+/// The maximum number of listed findings of one source text. All of them are counted.
 const LISTED: usize = 50;
 
 /// Arguments of `audit_project`.
@@ -42,7 +42,7 @@ pub struct AnalyzeCode {
     pub max_lines: u32,
 }
 
-/// What was found in a project.
+/// The findings of a project.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(transform = plain_numbers)]
 pub struct Audit {
@@ -60,27 +60,27 @@ pub struct Audit {
     pub files: Vec<FileReport>,
 }
 
-/// What was found in a piece of code.
+/// The findings of a piece of code.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Analysis {
     /// How it was found.
     pub method: Method,
-    /// What was found.
+    /// The findings.
     #[serde(flatten)]
     pub report: Report,
 }
 
-/// What was found in one file.
+/// The findings of one file.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FileReport {
     /// The file, relative to the project.
     pub path: String,
-    /// What was found.
+    /// The findings.
     #[serde(flatten)]
     pub report: Report,
 }
 
-/// What was found in one source text.
+/// The findings of one source text.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
     /// All of it.
@@ -102,7 +102,7 @@ pub struct Counts {
     pub rules: BTreeMap<Rule, usize>,
 }
 
-/// One thing that deserves a second look.
+/// A questionable place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(transform = plain_numbers)]
 pub struct Finding {
@@ -115,7 +115,7 @@ pub struct Finding {
     pub item: Option<String>,
 }
 
-/// What deserves a second look.
+/// The rule of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -131,7 +131,7 @@ pub enum Rule {
     Panic,
     /// `todo!`, or `unimplemented!`
     Todo,
-    /// A function with more lines than asked for.
+    /// A function with more lines than the limit.
     LongFunction,
     /// Something `pub` without documentation.
     Undocumented,
@@ -143,11 +143,12 @@ pub enum Rule {
 pub enum Method {
     /// With a parser: test code is left out, and every rule is heeded.
     Syntax,
-    /// Line by line, without understanding them: texts and tests count too, and nothing is known of long or undocumented functions.
+    /// Line by line, without understanding them: texts and tests count too, and nothing is known of long or
+    /// undocumented functions.
     Patterns,
 }
 
-/// Why the parser does not understand a source text.
+/// Why the parser rejects a source text.
 #[derive(Debug, thiserror::Error)]
 #[error("{line}:{column}: {reason}")]
 pub struct Unreadable {
@@ -155,12 +156,12 @@ pub struct Unreadable {
     pub line: usize,
     /// The column, from 1.
     pub column: usize,
-    /// What it expected there.
+    /// The message of the parser.
     pub reason: String,
 }
 
 impl Method {
-    /// Reads a source text in this way.
+    /// Analyzes a source text with this method.
     pub(super) fn read(self, source: &str, max_lines: u32) -> Result<Report, Unreadable> {
         match self {
             Self::Syntax => syntax::read(source, max_lines as usize),
@@ -180,7 +181,7 @@ impl Report {
 }
 
 impl Counts {
-    /// Adds what was counted elsewhere.
+    /// Adds other counts.
     pub(super) fn add(&mut self, other: &Self) {
         self.lines += other.lines;
         self.functions += other.functions;
@@ -189,7 +190,7 @@ impl Counts {
         }
     }
 
-    /// How many findings there are.
+    /// The number of findings.
     pub(super) fn findings(&self) -> usize {
         self.rules.values().sum()
     }

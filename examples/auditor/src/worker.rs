@@ -1,4 +1,4 @@
-//! Where the work is done that keeps a core busy: beside the runtime, a little of it at a time.
+//! Runs CPU-bound work on threads outside of the async runtime, two at a time.
 
 use std::thread;
 
@@ -8,42 +8,43 @@ use tokio_util::sync::CancellationToken;
 
 use super::{error::AuditError, nesting};
 
-/// How much is done at a time in this process. What is asked for meanwhile waits its turn, within the time of its call.
+/// The limit of concurrent workers in this process. Further work queues until its call times out.
 static WORKERS: Bulkhead = Bulkhead::new(2).queue(8);
 
-/// Whether anybody still waits.
+/// Tells the worker when its result is no longer needed.
 pub(super) struct Stop(CancellationToken);
 
 impl Stop {
-    /// Somebody waits to the end.
+    /// A flag that is never set.
     #[cfg(test)]
     pub(super) fn never() -> Self {
         Self(CancellationToken::new())
     }
 
-    /// Between two pieces of work: whether there is a reason to go on.
+    /// Returns an error once the call has ended. Call it between two steps of the work.
     pub(super) fn check(&self) -> Result<(), AuditError> {
         if self.0.is_cancelled() { Err(AuditError::Stopped) } else { Ok(()) }
     }
 }
 
-/// Does this on a thread of its own, whose stack is large enough for the parser, which `spawn_blocking`'s is not.
+/// Runs `work` on a separate thread with a stack that is large enough for the parser; the threads of `spawn_blocking`
+/// have a smaller one.
 ///
-/// When the future is dropped, because the call was cancelled or its time is over, the work is asked to stop. It keeps its slot
-/// until it does.
+/// Dropping the future (the call was cancelled or timed out) signals the worker to stop. The worker keeps its permit
+/// until it has stopped.
 pub(super) async fn run<T: Send + 'static>(
     work: impl FnOnce(&Stop) -> Result<T, AuditError> + Send + 'static,
 ) -> Result<T, AuditError> {
-    let slot = WORKERS.acquire().await?;
+    let permit = WORKERS.acquire().await?;
     let stop = CancellationToken::new();
     let _stops = stop.clone().drop_guard();
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     thread::Builder::new().name("auditor".to_owned()).stack_size(nesting::STACK).spawn(move || {
-        let _slot = slot;
-        // Nobody listens any more where the work was stopped.
-        let _ = tell.send(work(&Stop(stop)));
+        let _permit = permit;
+        // Fails if the future was dropped.
+        let _ = sender.send(work(&Stop(stop)));
     })?;
-    told.await.map_err(|_| AuditError::WorkerLost)?
+    receiver.await.map_err(|_| AuditError::WorkerLost)?
 }
 
 #[cfg(test)]
@@ -53,25 +54,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_nobody_waits_for_stops() {
-        let (tell, told) = mpsc::channel();
+    async fn abandoned_work_stops() {
+        let (sender, receiver) = mpsc::channel();
         let work = run(move |stop| {
-            tell.send(Ok(())).unwrap();
+            sender.send(Ok(())).unwrap();
             loop {
                 if let Err(stopped) = stop.check() {
-                    tell.send(Err(stopped)).unwrap();
+                    sender.send(Err(stopped)).unwrap();
                     return Ok(());
                 }
                 thread::yield_now();
             }
         });
         let work = tokio::spawn(work);
-        let heard = tokio::task::spawn_blocking(move || {
-            told.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+        let received = tokio::task::spawn_blocking(move || {
+            receiver.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
             work.abort();
-            told.recv_timeout(Duration::from_secs(60)).unwrap()
+            receiver.recv_timeout(Duration::from_secs(60)).unwrap()
         });
-        assert!(matches!(heard.await.unwrap(), Err(AuditError::Stopped)));
+        assert!(matches!(received.await.unwrap(), Err(AuditError::Stopped)));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The part of Make's API v2 that the tools use. It knows nothing of MCP, and nothing of retries, breakers or timeouts.
+//! The part of Make's API v2 that the tools use, without MCP, retries, breakers or timeouts.
 
 use std::sync::Arc;
 
@@ -27,21 +27,21 @@ pub struct MakeApi {
 #[derive(Debug)]
 struct Shared {
     base: String,
-    /// Whether an answer may ask for a panic: true in the demo alone.
+    /// Whether a response can trigger a panic; only in the demo.
     panics_on_request: bool,
 }
 
 impl MakeApi {
-    /// A client of the API that the settings name.
+    /// Creates a client of the API in the settings.
     ///
     /// # Errors
     ///
-    /// If TLS cannot be set up: most likely the machine's certificates cannot be read.
+    /// If TLS cannot be set up, most likely because the system's certificates cannot be read.
     pub fn new(settings: &Settings) -> reqwest::Result<Self> {
         let client = http::client_for(settings.base_url.as_str())
             .user_agent(concat!("make-server/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, settings.token.header())]))
-            // The API never redirects; following one could carry the token elsewhere.
+            // The API does not redirect. Following a redirect could send the token elsewhere.
             .redirect(redirect::Policy::none())
             .build()?;
         let shared = Shared {
@@ -55,7 +55,7 @@ impl MakeApi {
     ///
     /// # Errors
     ///
-    /// If Make cannot be reached, or does not answer with scenarios.
+    /// If Make cannot be reached, or does not respond with scenarios.
     pub async fn scenarios(&self, team_id: u64, limit: u32) -> Result<Scenarios, MakeError> {
         let query = [("teamId", team_id), ("pg[limit]", u64::from(limit.clamp(1, 100)))];
         self.send(self.client.get(self.url("/scenarios")).query(&query)).await
@@ -80,7 +80,8 @@ impl MakeApi {
     ///
     /// # Errors
     ///
-    /// [`MakeError::NoSuchScenario`], or as for [`MakeApi::scenarios`]. After one without an answer the scenario may run all the same.
+    /// [`MakeError::NoSuchScenario`], or as for [`MakeApi::scenarios`].
+    /// Without a response the scenario may run nevertheless.
     pub async fn run(&self, id: u64) -> Result<Execution, MakeError> {
         let request = self.client.post(self.url(&format!("/scenarios/{id}/run")));
         self.send(request.json(&json!({ "responsive": false }))).await.map_err(|error| no_such_scenario(error, id))
@@ -90,12 +91,12 @@ impl MakeApi {
     ///
     /// # Errors
     ///
-    /// If Make cannot be reached, or does not answer with connections.
+    /// If Make cannot be reached, or does not respond with connections.
     pub async fn connections(&self, team_id: u64) -> Result<Connections, MakeError> {
         self.send(self.client.get(self.url("/connections")).query(&[("teamId", team_id)])).await
     }
 
-    /// `GET /organizations`, for nothing but its status: whether Make answers, and takes the token.
+    /// `GET /organizations`, only for its status: whether Make responds and accepts the token.
     ///
     /// # Errors
     ///
@@ -115,7 +116,7 @@ impl MakeApi {
         if !response.status().is_success() {
             return Err(self.failure(response).await);
         }
-        // Not `Response::json`: there a body that cannot be read and one that is no JSON are the same error.
+        // Not `Response::json`, which does not distinguish a failed read from invalid JSON.
         let body = http::body(response, http::MAX_BODY).await?;
         serde_json::from_slice(&body).map_err(MakeError::BadResponse)
     }
@@ -133,7 +134,7 @@ impl MakeApi {
         MakeError::Upstream { status: status.as_u16(), wait, body }
     }
 
-    /// The bug of the demo: an answer that this code did not expect.
+    /// The demo's bug: a response that this code does not expect.
     fn panic_if_asked_to(&self, response: &Response) {
         if !self.shared.panics_on_request {
             return;

@@ -1,4 +1,4 @@
-//! The flags of `make-server`. There are too few of them for a parser from elsewhere.
+//! The flags of `make-server`. They are too few for a parser library.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ make-server: Make.com for MCP clients, over stdio
 
 Usage: make-server [--demo] [--bare]
 
-  --demo     talk to an embedded stand-in for Make instead (no account needed)
+  --demo     use an embedded simulation of Make (no account needed)
   --bare     the same tools without #[resilient], for comparison
   --version  print the version
   --help     print this
@@ -15,13 +15,13 @@ Usage: make-server [--demo] [--bare]
 Environment:
   MAKE_API_TOKEN  the token of your Make account (required without --demo)
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
-  RUST_LOG        what is logged, as JSON lines on stderr; default info,rmcp=warn
+  RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
   OTEL_EXPORTER_OTLP_ENDPOINT
                   where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
-                  OTEL_* variables are heeded too
+                  OTEL_* variables apply too
 ";
 
-/// What was asked for.
+/// What the arguments request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Serve(Mode),
@@ -29,12 +29,12 @@ pub(super) enum Command {
     Version,
 }
 
-/// Which server.
+/// The server to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mode {
-    /// On the embedded upstream.
+    /// With the embedded upstream.
     pub demo: bool,
-    /// Without the attributes.
+    /// Without `#[resilient]`.
     pub bare: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     Ok(Command::Serve(mode))
 }
 
-/// A flag that does not exist.
+/// An unknown flag.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown argument `{0}`, expected `--demo`, `--bare`, `--version` or `--help`")]
 pub(super) struct UnknownFlag(String);

@@ -1,4 +1,4 @@
-//! The same tools as servers are written today: an error is a string, and nothing stands between a tool and its upstream.
+//! The same tools without `#[resilient]`: an error is a string, and a tool calls its upstream directly.
 
 use rmcp::{Json, ServerHandler, handler::server::wrapper::Parameters, tool, tool_handler, tool_router};
 
@@ -14,7 +14,7 @@ pub struct BareServer {
 }
 
 impl BareServer {
-    /// A server on this client.
+    /// Creates a server that uses this client.
     #[must_use]
     pub fn new(api: MakeApi) -> Self {
         Self { api }

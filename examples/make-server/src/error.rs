@@ -1,34 +1,35 @@
-//! What can go wrong between a tool and Make, and what a client may know of it.
+//! The errors of the tools, and what clients see of them.
 
 use std::time::Duration;
 
 use resilient_runtime::{McpError, ResilienceError};
 
-/// Every way in which a tool of this server fails.
+/// Why a tool failed.
 ///
-/// The text of `#[error]` is for the log; the kind decides whether a client sees it. Nothing that Make wrote reaches an answer.
+/// The text of `#[error]` is for the log; the kind decides whether a client sees it. Make's own text never reaches a
+/// client.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "MAKE")]
 pub enum MakeError {
-    /// The id belongs to no scenario that the token may see.
+    /// No scenario with this id is visible to the token.
     #[error("no scenario {id}")]
     #[mcp(kind = not_found, hint = "Call list_scenarios for valid ids.")]
     NoSuchScenario {
-        /// The id that was asked for.
+        /// The requested id.
         #[mcp(detail)]
         id: u64,
     },
 
-    /// The organization's requests of this minute are used up.
+    /// The organization's requests per minute are used up.
     #[error("Make's rate limit is used up")]
     #[mcp(kind = rate_limited)]
     RateLimited {
-        /// What Make's `Retry-After` says, if it says something.
+        /// The delay of Make's `Retry-After`, if any.
         #[mcp(retry_after)]
         wait: Option<Duration>,
     },
 
-    /// Make does not accept the token.
+    /// Make rejects the token.
     #[error("Make refused the token: {body}")]
     #[mcp(
         kind = unauthenticated,
@@ -36,30 +37,30 @@ pub enum MakeError {
         hint = "Tell the operator to check MAKE_API_TOKEN; another call will not help."
     )]
     TokenRefused {
-        /// What Make wrote.
+        /// The body of the response.
         body: String,
     },
 
-    /// Any other status that is not a success.
+    /// Any other error status.
     #[error("Make answered with HTTP {status}: {body}")]
     #[mcp(message = "Make answered with HTTP status {status}.")]
     Upstream {
-        /// The HTTP status; the kind follows from it.
+        /// The HTTP status, which decides the kind.
         #[mcp(status, detail)]
         status: u16,
-        /// What Make's `Retry-After` says, if it says something: with 503 as with 429.
+        /// The delay of Make's `Retry-After`, if any; with 503 as with 429.
         #[mcp(retry_after)]
         wait: Option<Duration>,
-        /// What Make wrote.
+        /// The body of the response.
         body: String,
     },
 
-    /// A success whose body is not what the API promises.
+    /// A success whose body does not follow the API.
     #[error("Make's answer cannot be read")]
     #[mcp(kind = bad_response)]
     BadResponse(#[source] serde_json::Error),
 
-    /// No answer was had at all.
+    /// There was no response.
     #[error("cannot reach Make")]
     Http(
         #[from]
@@ -67,7 +68,7 @@ pub enum MakeError {
         reqwest::Error,
     ),
 
-    /// The call was ended by its policy: timeout, open breaker, panic.
+    /// A policy ended the call: timeout, open breaker, panic.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),

@@ -17,7 +17,8 @@ pub(crate) fn install_tls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A client for plain HTTP on loopback. It bypasses the proxy of the environment and does not load the system's certificates.
+/// A client for plain HTTP on loopback. It bypasses the proxy of the environment and does not load the system's
+/// certificates.
 pub(crate) fn loopback_client() -> ClientBuilder {
     install_tls_provider();
     Client::builder().no_proxy().tls_certs_only([])
@@ -33,8 +34,8 @@ pub(crate) fn client_for(base: &str) -> ClientBuilder {
     }
 }
 
-/// Parses a base URL that may receive a secret: `https`, or `http` to this machine. The URL may appear in responses and logs, so
-/// it must not contain credentials or a query. The error is the text without its credentials.
+/// Parses a base URL that may receive a secret: `https`, or `http` to this machine. The URL may appear in responses and
+/// logs, so it must not contain credentials or a query. The error is the text without its credentials.
 pub(crate) fn secure_url(text: &str) -> Result<Url, String> {
     let is_bare = |url: &Url| {
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()

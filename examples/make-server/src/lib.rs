@@ -1,6 +1,8 @@
 //! `make-server`: [Make](https://www.make.com) for MCP clients.
 //!
-//! [`server`] is the part to read: four tools and their policies. [`bare`] is the same without them, [`api`] the client that both use.
+//! Start reading at [`server`]: four tools and their policies. [`bare`] has the same tools without policies, [`api`]
+//! the client that both use, [`http_server`] serves the tools over HTTP, and [`demo`] compares both builds while their
+//! [`upstream`] fails.
 
 use std::{error::Error, ffi::OsString, io, process::ExitCode};
 
@@ -35,10 +37,10 @@ mod stdio;
 pub mod types;
 pub mod upstream;
 
-/// Begins every line that it writes itself.
+/// The prefix of its error messages.
 const NAME: &str = "make-server";
 
-/// `main` of `make-server`, for every executable that can be one. The arguments are those after the program's name.
+/// Runs `make-server` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(args) {
@@ -53,7 +55,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Serves over stdio until the client has gone.
+/// Serves over stdio until the client disconnects.
 async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     let signals = Signals::listen()?;
     let settings = match Settings::unless_demo(mode.demo) {
@@ -69,13 +71,13 @@ async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
-/// These settings, or without any those of an embedded upstream, which lasts as long as it is kept.
+/// Returns the settings. Without any it starts an embedded upstream, which stops when it is dropped.
 pub(crate) async fn or_demo(settings: Option<Settings>) -> Result<(Settings, Option<Upstream>), Box<dyn Error>> {
     if let Some(settings) = settings {
         return Ok((settings, None));
     }
     let upstream = Upstream::start(DEMO_TOKEN, DEMO_SEED).await?;
-    // Whoever started this process reads the address here, and may steer.
+    // The parent process reads the address from the log, to control the upstream.
     tracing::info!(upstream = upstream.origin(), "the demo's upstream is up");
     Ok((Settings::for_demo(&upstream.base_url(), DEMO_TOKEN)?, Some(upstream)))
 }

@@ -1,4 +1,4 @@
-//! The server: what a user of `#[resilient]` writes.
+//! The server, with `#[resilient]` on its tools.
 
 use resilient_runtime::resilient;
 use rmcp::{Json, ServerHandler, handler::server::wrapper::Parameters, tool, tool_handler, tool_router};
@@ -16,15 +16,15 @@ pub struct MakeServer {
 }
 
 impl MakeServer {
-    /// A server on this client.
+    /// Creates a server that uses this client.
     #[must_use]
     pub fn new(api: MakeApi) -> Self {
         Self { api }
     }
 }
 
-// An agent waits for its tools, so an answer after 8 s is worth more than none after 30. All tools share one breaker, because they
-// share what can break.
+// An agent waits for its tools, so an error after 8 s is better than one after 30 s. All tools share one breaker,
+// because they share the upstream.
 #[resilient(timeout = "8s", attempt_timeout = "2s", breaker(name = "make", open = "5s"))]
 #[tool_router(vis = "pub")]
 impl MakeServer {
@@ -38,7 +38,8 @@ impl MakeServer {
         self.api.scenarios(team_id, limit).await.map(Json)
     }
 
-    /// Show one scenario: its schedule, its next run, whether an error stopped it and how many executions wait to be resolved.
+    /// Show one scenario: its schedule, its next run, whether an error stopped it and how many executions wait to be
+    /// resolved.
     #[resilient(retry(max = 3, base = "100ms", cap = "1s"), fallback = cached)]
     #[tool(annotations(title = "Show a scenario", read_only_hint = true, open_world_hint = true))]
     async fn get_scenario(
@@ -48,8 +49,8 @@ impl MakeServer {
         self.api.scenario(id).await.map(Json)
     }
 
-    /// Run a scenario now. Each call starts a run of its own and may send mails, change data or cost money.
-    // No `retry`: a request without an answer may have started the run.
+    /// Run a scenario now. Each call starts a separate run and may send mails, change data or cost money.
+    // No `retry`: a request without a response may have started the run.
     #[tool(annotations(
         title = "Run a scenario",
         read_only_hint = false,

@@ -1,4 +1,4 @@
-//! Where Make is and who we are: from the environment, checked before the server starts.
+//! The settings, from the environment, validated before the server starts.
 
 use std::env;
 
@@ -6,10 +6,10 @@ use reqwest::{Url, header::HeaderValue};
 
 use crate::http;
 
-/// Make's EU zone, where most accounts are.
+/// Make's EU zone, the default.
 const EU_ZONE: &str = "https://eu1.make.com/api/v2";
 
-/// What the client needs to know.
+/// The settings of the client.
 #[derive(Debug)]
 pub struct Settings {
     pub(super) token: Token,
@@ -22,21 +22,21 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If there is no token, or one of the two cannot be used.
+    /// If the token is missing, or one of the two is invalid.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::from_values(variable("MAKE_API_TOKEN"), variable("MAKE_BASE_URL"))
     }
 
-    /// Those of the environment; none for the demo, which needs none.
+    /// Reads the environment, except for the demo.
     pub(crate) fn unless_demo(demo: bool) -> Result<Option<Self>, SettingsError> {
         if demo { Ok(None) } else { Self::from_env().map(Some) }
     }
 
-    /// The settings of the demo: an address on loopback instead of Make's.
+    /// Returns the settings of the demo, with a loopback address instead of Make's.
     ///
     /// # Errors
     ///
-    /// If the address or the token cannot be used.
+    /// If the address or the token is invalid.
     pub fn for_demo(base: &str, token: &str) -> Result<Self, SettingsError> {
         Ok(Self { token: Token::new(token)?, base_url: base_url(base)?, demo: true })
     }
@@ -48,24 +48,24 @@ impl Settings {
     }
 }
 
-/// Why the server does not start.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// There is no token.
+    /// The token is missing.
     #[error(
         "MAKE_API_TOKEN is not set. Create a token in Make (profile, API access, with the scopes scenarios:read, scenarios:run and \
          connections:read) and put it into the environment of this server; `--demo` needs none"
     )]
     NoToken,
-    /// A header cannot hold it.
+    /// It is not a valid header value.
     #[error("MAKE_API_TOKEN holds characters that no token has")]
     Token,
-    /// The base URL is none, or would send the token over the network in the clear.
+    /// The base URL is invalid, or would send the token unencrypted.
     #[error("MAKE_BASE_URL is `{0}`, expected the `https` address of your zone's API, for example `{EU_ZONE}`")]
     Address(String),
 }
 
-/// A token that no `{:?}` prints: its header is marked as sensitive.
+/// A token that `{:?}` does not print: its header is marked as sensitive.
 #[derive(Debug)]
 pub(super) struct Token(HeaderValue);
 

@@ -1,7 +1,7 @@
-//! What the tools take and give. Results keep Make's own names, so that its documentation applies.
+//! The arguments and results of the tools. Results use Make's names, so that its documentation applies.
 //!
-//! Only the fields that help somebody decide what to do next are kept; unknown ones are ignored and missing ones allowed, because
-//! plans, zones and versions of Make differ.
+//! Results contain only fields that help to decide what to do next. Unknown fields are ignored and missing ones
+//! accepted, because plans, zones and versions of Make differ.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ pub struct Scenario {
     /// When it was last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_edit: Option<String>,
-    /// How many of its executions wait for somebody to resolve an error.
+    /// The number of executions that wait until an error is resolved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dlq_count: Option<u64>,
     /// Operations used in the current period.
@@ -132,7 +132,8 @@ pub struct Connections {
     pub connections: Vec<Connection>,
 }
 
-/// A connection: an account at some other service that scenarios may use. What it is connected to, never with which credentials.
+/// A connection: an account at some other service that scenarios may use. What it is connected to, never with which
+/// credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = plain_numbers)]
@@ -153,7 +154,7 @@ pub struct Connection {
     /// The team that owns it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team_id: Option<u64>,
-    /// When it stops working unless somebody renews it.
+    /// When it expires unless it is renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire: Option<String>,
     /// Whether its parameters can be edited.
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_scenario_in_makes_words() {
-        // The shape of Make's documentation, with fields that this server does not know and fields that are null.
+        // As in Make's documentation, with unknown fields and null fields.
         let scenario: Scenario = serde_json::from_value(json!({
             "id": 925, "name": "New scenario", "teamId": 215, "hookId": null, "concept": false, "description": "",
             "folderId": null, "isinvalid": true, "islinked": false, "isActive": true, "isPaused": false,

@@ -1,4 +1,4 @@
-//! The embedded shop: what it answers, and which requests it fails.
+//! The embedded shop: its responses, and the script of its failures.
 
 use std::{
     collections::HashMap,
@@ -16,10 +16,10 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// How often each path was asked for.
+/// The number of requests for each path.
 type Asked = Arc<Mutex<HashMap<String, u32>>>;
 
-/// Whether the shop is well when it is asked for a path for the nth time, from 1 on.
+/// Whether the `nth` request for a path succeeds, counted from 1.
 fn is_well(path: &str, nth: u32) -> bool {
     match path {
         "/orders/2" => nth > 2,
@@ -30,7 +30,7 @@ fn is_well(path: &str, nth: u32) -> bool {
     }
 }
 
-/// The pause that the shop asks for when it is not well, in seconds.
+/// The `Retry-After` of a failed request, in seconds.
 fn retry_after(path: &str) -> Option<&'static str> {
     match path {
         "/orders/4" => Some("3"),
@@ -81,7 +81,7 @@ async fn search(Query(query): Query<HashMap<String, String>>) -> Json<Value> {
     Json(json!({ "titles": [format!("All about {words}")] }))
 }
 
-/// Printing the invoice of order 2 never ends.
+/// The invoice of order 2 never arrives.
 async fn invoice(Path(id): Path<u64>) -> Json<Value> {
     if id == 2 {
         pending::<()>().await;

@@ -1,6 +1,6 @@
-//! `quickstart`: a small server in which every key of `#[resilient]` stands once. Read [`server`] from top to bottom.
+//! `quickstart`: a small server that uses every key of `#[resilient]` once. Read [`server`] from top to bottom.
 //!
-//! But for `crate`, which is for those who rename the runtime.
+//! The one exception is `crate`, which you need only if you rename the runtime.
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
 
@@ -24,19 +24,19 @@ quickstart: a book shop for MCP clients, over stdio; every key of #[resilient] o
 
 Usage: quickstart [--demo]
 
-  --demo     the shop is embedded and fails by a script; so it is without the flag, as there is no other
+  --demo     has no effect: the shop is embedded in any case, and fails by a script
   --version  print the version
   --help     print this
 
-What fails, and how, goes by the id: nothing for 1, some things for 2 and 3. Order 4 is had after a
-pause of 3 s, for which the shop asks; for order 5 it asks for 2 minutes, and no call waits that long.
+The id selects what fails: nothing for 1, some requests for 2 and 3. Order 4 succeeds after the 3 s
+that the shop requests; for order 5 it requests 2 minutes, and no call waits that long.
 
 Environment:
-  RUST_LOG   what is logged, as JSON lines on stderr; default info,rmcp=warn
+  RUST_LOG   log filter; the log is JSON lines on stderr; default info,rmcp=warn
 ",
 };
 
-/// `main` of `quickstart`. The arguments are those after the program's name.
+/// Runs `quickstart` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     PROGRAM.main(args, Resilience::from_env().tools(BookShop::tool_router), server)

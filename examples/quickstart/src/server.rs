@@ -1,4 +1,4 @@
-//! The server. From top to bottom: what can go wrong, what the tools take and give, the tools with their policies, the server around them.
+//! The server. From top to bottom: the error type, arguments and results, the tools with their policies, the handler.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use serde_json::json;
 
 use crate::{embedded::Embedded, schema::plain_numbers};
 
-/// What can go wrong. Each variant says its kind, or where that comes from; whether a call is repeated, counts for the breaker or falls
-/// back, and what the client reads, follows from it.
+/// The errors of the tools. Each variant names its kind, or the value that the kind is derived from. The kind decides
+/// whether a call is retried, counts as a failure for the breaker, uses the fallback, and what the client reads.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "SHOP")]
 pub enum ShopError {
-    /// The shop answered with something else than a success. 404 is the caller's mistake, 503 the shop's.
-    #[error("the shop answered {status}: {body}")] // for the log alone
+    /// The shop responded with an error status. 404 is a mistake of the caller, 503 one of the shop.
+    #[error("the shop answered {status}: {body}")] // only for the log
     Status {
         /// The HTTP status.
         #[mcp(status, detail)]
         status: u16,
-        /// The header `Retry-After`: no retry comes sooner, and the client reads when to call again.
+        /// The header `Retry-After`: no retry is earlier, and the client reads when to call again.
         #[mcp(retry_after)]
         wait: Option<Duration>,
-        /// What the shop wrote.
+        /// The body of the response.
         body: String,
     },
 
-    /// The shop did not answer, or not in JSON.
+    /// The shop did not respond, or not with JSON.
     #[error("cannot reach the shop")]
     Http(
         #[from]
@@ -68,7 +68,7 @@ struct Search {
 struct SetAddress {
     /// The order's id.
     id: u64,
-    /// Where it is to be sent.
+    /// The new address.
     address: String,
 }
 
@@ -109,8 +109,8 @@ pub struct BookShop {
 
 impl BookShop {
     pub(super) fn new(upstream: Embedded) -> reqwest::Result<Self> {
-        // reqwest's `rustls-no-provider` leaves the choice of a TLS provider to the executable. An error means that one is
-        // already installed.
+        // reqwest's `rustls-no-provider` leaves the choice of a TLS provider to the executable. An error means that one
+        // is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // For plain HTTP on loopback: without a proxy and without the system's certificates.
         let http = Client::builder().no_proxy().tls_certs_only([]).build()?;
@@ -138,7 +138,7 @@ impl BookShop {
         Ok(response.json().await.map_err(no_url)?)
     }
 
-    /// The fallback of `price`: takes what the tool takes, and the error.
+    /// The fallback of `price`. It has the tool's parameters and the error.
     async fn list_price(
         &self,
         Parameters(BookId { id }): Parameters<BookId>,
@@ -148,16 +148,16 @@ impl BookShop {
     }
 }
 
-// What stands here holds for every tool below that does not say otherwise. Whatever happens, there is an answer after five seconds, to
-// which only a fallback that is a function may add. After five failures in a row, of all tools together, the shop is left alone for ten
-// seconds, and its tools answer at once that it is.
+// These defaults apply to every tool below that does not override them. Every call ends after five seconds; only a
+// fallback function may add to that. After five consecutive failures of all tools together the breaker opens: for ten
+// seconds it rejects calls at once.
 #[resilient(timeout = "5s", breaker(name = "shop", failures = 5, open = "10s"))]
 #[tool_router(vis = "pub")]
 impl BookShop {
     /// Show an order.
-    // `retry`: up to three attempts, each of a second at most, at errors that may pass. The annotation says that repeating is harmless.
-    // `fallback = cached`: after that the last good answer, which says that it is old. `cache`: how old, and how many of them are kept.
-    // `log_args`: the id is in the log; without the key no argument is.
+    // `retry`: up to three attempts of at most one second each, on transient errors. The annotation says that repeating
+    // is harmless. `fallback = cached`: after that the last good response, marked as old. `cache`: the maximum age and
+    // number of responses. `log_args`: logs the id; without the key no argument is logged.
     #[resilient(
         retry(max = 2, base = "100ms"),
         attempt_timeout = "1s",
@@ -171,7 +171,7 @@ impl BookShop {
     }
 
     /// Show what a book costs today.
-    // A function as fallback: where today's price is not to be had, the list price from another machine.
+    // A function as fallback: if today's price is unavailable, the list price from another machine.
     #[resilient(fallback = Self::list_price)]
     #[tool(annotations(read_only_hint = true))]
     async fn price(&self, Parameters(BookId { id }): Parameters<BookId>) -> Result<Json<Price>, ShopError> {
@@ -179,8 +179,8 @@ impl BookShop {
     }
 
     /// Recommend books to readers of a book.
-    // A value as fallback: nobody is hurt by an empty list here.
-    // `read_only`: changes nothing, said where no annotation says it. Better an annotation, as clients read those too.
+    // A value as fallback: an empty list is harmless here.
+    // `read_only`: the tool changes nothing. Prefer the annotation `read_only_hint`, which clients read as well.
     #[resilient(read_only, fallback = value(Json(Books::default())))]
     #[tool]
     async fn recommend(&self, Parameters(BookId { id }): Parameters<BookId>) -> Result<Json<Books>, ShopError> {
@@ -188,8 +188,9 @@ impl BookShop {
     }
 
     /// Search books by their titles.
-    // `rate_limit`: ten a minute for each caller, three of them at once; what is beyond is rejected, and told when to come back.
-    // `breaker = none`: takes away what stands above. The search is another machine's, which works when the shop's does not.
+    // `rate_limit`: ten calls a minute for each caller, three of them at once. Calls above the limit are rejected with
+    // a `Retry-After`. `breaker = none`: removes the default. The search runs on another machine, which works when the
+    // shop's does not.
     #[resilient(rate_limit(rate = "10/1m", burst = 3, key = caller), breaker = none)]
     #[tool(annotations(read_only_hint = true))]
     async fn search(&self, Parameters(Search { words }): Parameters<Search>) -> Result<Json<Books>, ShopError> {
@@ -197,8 +198,8 @@ impl BookShop {
     }
 
     /// Make the invoice of an order.
-    // `bulkhead`: two at a time, as each costs the shop much; two more wait for two seconds, the rest is rejected.
-    // `profile`: the timeout comes from `[profile.documents]` in resilient.toml, beside Cargo.toml.
+    // `bulkhead`: two concurrent calls, because each is expensive for the shop; two more wait up to two seconds, the
+    // rest is rejected. `profile`: the timeout comes from `[profile.documents]` in resilient.toml, next to Cargo.toml.
     #[resilient(bulkhead(max = 2, queue = 2, wait = "2s"), profile = "documents")]
     #[tool(annotations(read_only_hint = true))]
     async fn invoice(&self, Parameters(OrderId { id }): Parameters<OrderId>) -> Result<Json<Invoice>, ShopError> {
@@ -206,7 +207,7 @@ impl BookShop {
     }
 
     /// Set where an order is sent.
-    // A write. `idempotent`: twice is as good as once, so it may be repeated.
+    // A write. `idempotent`: repeating it has no further effect, so it may be retried.
     #[resilient(idempotent, retry(max = 1, base = "100ms"))]
     #[tool(annotations(read_only_hint = false))]
     async fn set_address(
@@ -218,8 +219,8 @@ impl BookShop {
     }
 
     /// Remind the packers of an order.
-    // A write of which twice is not the same: two attempts may send two mails. Without `retry_unsafe` its `retry` does not compile.
-    // `name`: what statistics and the log of its retries call it; clients still call `remind`.
+    // A write that is not idempotent: two attempts may send two mails. Without `retry_unsafe` its `retry` does not
+    // compile. `name`: the name in statistics and in the log of its retries; clients still call `remind`.
     #[resilient(
         retry(max = 1, base = "100ms"),
         retry_unsafe = "two reminders are better than none",
@@ -230,8 +231,8 @@ impl BookShop {
         self.send(self.http.post(self.url(&format!("/orders/{id}/reminders")))).await.map(Json)
     }
 
-    /// Tell when the shop is open.
-    // `skip`: none of the above. What remains is the panic barrier, the correlation id and the statistics.
+    /// Show when the shop is open.
+    // `skip`: no policy. Panics are still caught, and correlation ids and statistics remain.
     #[resilient(skip)]
     #[tool(annotations(read_only_hint = true))]
     async fn opening_hours(&self) -> Json<Done> {

@@ -22,8 +22,8 @@ use crate::process::Signals;
 /// How long running calls may take after a signal.
 const LAST_CALLS: Duration = Duration::from_secs(2);
 
-/// Serves until the client closes stdin, or until a signal arrives. After a signal no more requests are read, and running calls
-/// have 2 s to respond. A second signal ends the wait.
+/// Serves until the client closes stdin, or until a signal arrives. After a signal no more requests are read, and
+/// running calls have 2 s to respond. A second signal ends the wait.
 pub(crate) async fn serve(server: impl ServerHandler, mut signals: Signals) -> Result<ExitCode, Box<dyn Error>> {
     let (stdin, stdout) = stdio_pipes();
     let stop = CancellationToken::new();
@@ -56,8 +56,8 @@ pub(crate) async fn serve(server: impl ServerHandler, mut signals: Signals) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-/// A reader that reports end of input once it is stopped. At the end of its input rmcp still responds to running calls; cancelling
-/// its service would cancel them.
+/// A reader that reports end of input once it is stopped. At the end of its input rmcp still responds to running calls;
+/// cancelling its service would cancel them.
 struct UntilStop<R> {
     reader: R,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,

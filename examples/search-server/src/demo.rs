@@ -1,7 +1,7 @@
-//! A stand-in for both search services: a small library, and failures on request.
+//! A simulation of both search services: a small library, and failures on request.
 //!
-//! A query with the word `tavily:503` has the first engine answer with that status, one with `searxng:hang` has the second never
-//! answer. Each service hears only the words that name it.
+//! With the word `tavily:503` in the query the first engine responds with that status; with `searxng:hang` the second
+//! never responds. Each service ignores the words of the other.
 
 use std::{collections::HashMap, future::pending};
 
@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 /// The only key that the first engine accepts.
 pub const DEMO_KEY: &str = "demo-key-81c4-must-never-be-seen";
 
-/// How many seconds an engine that answers 429 asks to wait.
+/// The `Retry-After` of a response with 429, in seconds.
 pub const WAIT: u64 = 7;
 
-/// Title, address and text of everything that can be found.
+/// Title, address and text of each page.
 const LIBRARY: [(&str, &str, &str); 4] = [
     (
         "Circuit breakers",
@@ -48,7 +48,7 @@ pub fn routes() -> Router {
 async fn tavily(headers: HeaderMap, Json(body): Json<Value>) -> Response {
     let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if sent.strip_prefix("Bearer ") != Some(DEMO_KEY) {
-        // As careless services do.
+        // Some services repeat the key in the error.
         return (StatusCode::UNAUTHORIZED, format!("invalid key in `{sent}`")).into_response();
     }
     let limit = body["max_results"].as_u64().and_then(|limit| limit.try_into().ok()).unwrap_or(5);

@@ -1,4 +1,4 @@
-//! The clients of the two engines. They know nothing of MCP, and nothing of breakers or timeouts.
+//! The clients of the two engines, without MCP, breakers or timeouts.
 
 use std::error::Error;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{embedded::Embedded, http};
 
-/// As much of a page's text as the model gets.
+/// The maximum length of a page's text in a result.
 const LONGEST_SNIPPET: usize = 500;
 
 /// A client of both engines.
@@ -26,16 +26,16 @@ pub struct Engines {
     authorization: HeaderValue,
     tavily: Endpoint,
     searxng: Endpoint,
-    /// Serves both in the demo, for as long as they are asked.
+    /// The demo's upstream; dropping it stops it.
     _upstream: Option<Embedded>,
 }
 
 impl Engines {
-    /// A client of the engines that the settings name.
+    /// Creates a client of the engines in the settings.
     ///
     /// # Errors
     ///
-    /// If TLS cannot be set up: most likely the machine's certificates cannot be read.
+    /// If TLS cannot be set up, most likely because the system's certificates cannot be read.
     pub fn new(settings: &Settings) -> reqwest::Result<Self> {
         Ok(Self {
             authorization: settings.authorization.clone(),
@@ -45,17 +45,17 @@ impl Engines {
         })
     }
 
-    /// A client of the demo's engines, which are served as long as it lives.
+    /// Creates a client of the demo's engines, and owns their upstream.
     pub(super) fn of_demo(upstream: Embedded) -> Result<Self, Box<dyn Error>> {
         let engines = Self::new(&Settings::for_demo(&upstream.origin())?)?;
         Ok(Self { _upstream: Some(upstream), ..engines })
     }
 
-    /// Asks the first engine.
+    /// Searches with the first engine.
     ///
     /// # Errors
     ///
-    /// If it cannot be reached, or does not answer with results.
+    /// If it cannot be reached, or does not respond with results.
     pub async fn tavily(&self, search: &Search) -> Result<Found, SearchError> {
         let body = json!({ "query": search.query, "max_results": search.limit() });
         let request =
@@ -63,7 +63,7 @@ impl Engines {
         ask(Engine::Tavily, request, search.limit()).await
     }
 
-    /// Asks the second engine.
+    /// Searches with the second engine.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Engines {
     }
 }
 
-/// Where an engine is asked, and what asks there.
+/// The endpoint of an engine, and its HTTP client.
 #[derive(Debug)]
 struct Endpoint {
     client: Client,
@@ -86,7 +86,7 @@ impl Endpoint {
     fn below(base: &Url) -> reqwest::Result<Self> {
         let client = http::client_for(base.as_str())
             .user_agent(concat!("search-server/", env!("CARGO_PKG_VERSION")))
-            // Neither API redirects; following one could carry the query elsewhere.
+            // Neither API redirects. Following a redirect could send the query elsewhere.
             .redirect(redirect::Policy::none())
             .build()?;
         Ok(Self { client, url: format!("{}/search", base.as_str().trim_end_matches('/')) })
@@ -98,7 +98,7 @@ async fn ask(engine: Engine, request: RequestBuilder, limit: u32) -> Result<Foun
     struct Body {
         results: Vec<Hit>,
     }
-    // The address of a request holds the query, which is not for the log.
+    // The URL contains the query, which must not be logged.
     let unreachable = |source: reqwest::Error| SearchError::Unreachable { engine, source: source.without_url() };
     let response = request.send().await.map_err(unreachable)?;
     if !response.status().is_success() {
@@ -107,7 +107,7 @@ async fn ask(engine: Engine, request: RequestBuilder, limit: u32) -> Result<Foun
     let body = http::body(response, http::MAX_BODY).await.map_err(unreachable)?;
     let Body { mut results } =
         serde_json::from_slice(&body).map_err(|source| SearchError::BadResponse { engine, source })?;
-    // SearXNG knows no limit.
+    // SearXNG has no parameter for a limit.
     results.truncate(limit as usize);
     for hit in &mut results {
         hit.snippet = hit.snippet.chars().take(LONGEST_SNIPPET).collect();
@@ -119,7 +119,7 @@ async fn failure(engine: Engine, response: Response) -> SearchError {
     let status = response.status().as_u16();
     match status {
         401 if engine == Engine::Tavily => SearchError::KeyRefused { engine },
-        // The last two are Tavily's own.
+        // The last two are specific to Tavily.
         402 | 432 | 433 => SearchError::PlanUsedUp { engine },
         429 => SearchError::RateLimited { engine, wait: http::retry_after(&response) },
         500.. => SearchError::Down {

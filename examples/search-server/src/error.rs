@@ -1,4 +1,4 @@
-//! What can go wrong between the tool and a search engine, and what a client may know of it.
+//! The errors of a search, and what clients see of them.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use resilient_runtime::{McpError, ResilienceError};
 
 use super::types::{Engine, LONGEST_QUERY};
 
-/// Every way in which a search fails.
+/// Why a search failed.
 ///
-/// A hint says what the model can still do for its user. Nothing that an engine wrote reaches an answer.
+/// A hint says what the model can still do for its user. The text of an engine never reaches a client.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "SEARCH")]
 pub enum SearchError {
@@ -16,13 +16,13 @@ pub enum SearchError {
     #[error("the query has {length} characters, expected 1 to {LONGEST_QUERY}")]
     #[mcp(kind = invalid_input, hint = "Search for the few words that matter most.")]
     Query {
-        /// How many characters it has.
+        /// Its number of characters.
         #[mcp(detail)]
         length: usize,
     },
 
-    /// The engine does not accept the key. It may have repeated the key in its answer, so that is not kept.
-    // It does not fall back: as long as the second engine answered for the first, nobody would hear of the wrong key.
+    /// The engine rejects the key. Its response may repeat the key, so the body is dropped.
+    // No fallback: it would hide the wrong key.
     #[error("{engine} refused the key")]
     #[mcp(
         kind = unauthenticated,
@@ -30,7 +30,7 @@ pub enum SearchError {
         hint = "Tell the operator to check TAVILY_API_KEY; another search will not help. Use another source until then."
     )]
     KeyRefused {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
     },
 
@@ -42,80 +42,80 @@ pub enum SearchError {
         hint = "Search less often: one search with better words instead of several. The operator can also get a larger plan."
     )]
     RateLimited {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
-        /// What its `Retry-After` says, if it says something.
+        /// The delay of its `Retry-After`, if any.
         #[mcp(retry_after)]
         wait: Option<Duration>,
     },
 
-    /// What was paid for is used up.
+    /// The quota of the plan is used up.
     #[error("{engine}'s plan is used up")]
     #[mcp(kind = quota_exceeded)]
     PlanUsedUp {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
     },
 
-    /// The engine is not well.
+    /// The engine responded with a server error.
     #[error("{engine} answered with HTTP {status}: {body}")]
     #[mcp(
         message = "The search service is unavailable at the moment (HTTP status {status}).",
         hint = "Try again later, or answer from what you know, and tell the user that nothing was looked up and recent things may be missing."
     )]
     Down {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
-        /// The HTTP status, 500 or above; the kind follows from it.
+        /// The HTTP status, 500 or above, which decides the kind.
         #[mcp(status, detail)]
         status: u16,
-        /// What its `Retry-After` says, if it says something.
+        /// The delay of its `Retry-After`, if any.
         #[mcp(retry_after)]
         wait: Option<Duration>,
-        /// What it wrote.
+        /// The body of the response.
         body: String,
     },
 
-    /// The engine does not like the request.
+    /// The engine rejects the request.
     #[error("{engine} answered with HTTP {status}: {body}")]
     #[mcp(
         message = "The search service refused the search (HTTP status {status}).",
         hint = "Leave out operators and special characters, or search in another way."
     )]
     Refused {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
-        /// The HTTP status; the kind follows from it.
+        /// The HTTP status, which decides the kind.
         #[mcp(status, detail)]
         status: u16,
-        /// What it wrote.
+        /// The body of the response.
         body: String,
     },
 
-    /// A success whose body is not what the API promises.
+    /// A success whose body does not follow the API.
     #[error("{engine}'s answer cannot be read")]
     #[mcp(kind = bad_response)]
     BadResponse {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
-        /// Where it cannot be read.
+        /// The position of the syntax error.
         source: serde_json::Error,
     },
 
-    /// No answer was had at all.
+    /// There was no response.
     #[error("cannot reach {engine}")]
     #[mcp(
         hint = "Try again later, or answer from what you know, and tell the user that nothing was looked up and recent things may be missing."
     )]
     Unreachable {
-        /// Which engine.
+        /// The engine.
         engine: Engine,
-        /// Why.
+        /// The cause.
         #[mcp(classify)]
         source: reqwest::Error,
     },
 
-    /// The call was ended by its policy: timeout, open breaker, panic.
+    /// A policy ended the call: timeout, open breaker, panic.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),

@@ -1,6 +1,6 @@
-//! `search-server`: web search with two engines, of which the second answers where the first cannot.
+//! `search-server`: web search with two engines; the second is the fallback of the first.
 //!
-//! [`server`] is the part to read. [`engines`] are the two clients, [`demo`] is a stand-in for both services.
+//! Start reading at [`server`]. [`engines`] has the two clients, [`demo`] a simulation of both services.
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
 
@@ -29,8 +29,8 @@ search-server: web search for MCP clients, over stdio
 
 Usage: search-server [--demo]
 
-  --demo     search a small embedded library instead (no account needed). There a query with the word `tavily:503` has
-             the first engine answer with that status, and one with `searxng:503` the second
+  --demo     search a small embedded library instead (no account needed). There a query with the word `tavily:503` makes
+             the first engine respond with that status, and one with `searxng:503` the second
   --version  print the version
   --help     print this
 
@@ -38,11 +38,11 @@ Environment:
   TAVILY_API_KEY    the key of your Tavily account (required without --demo)
   TAVILY_BASE_URL   the first engine; default https://api.tavily.com
   SEARXNG_BASE_URL  the second engine, a SearXNG instance that allows `format=json` (required without --demo)
-  RUST_LOG          what is logged, as JSON lines on stderr; default info,rmcp=warn
+  RUST_LOG          log filter; the log is JSON lines on stderr; default info,rmcp=warn
 ",
 };
 
-/// `main` of `search-server`. The arguments are those after the program's name.
+/// Runs `search-server` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let settings = Resilience::from_env().tools(SearchServer::tool_router).breaker("searxng");

@@ -22,8 +22,8 @@ pub(crate) struct Program {
 impl Program {
     /// Parses the arguments (without the program's name), then serves until the client disconnects.
     ///
-    /// `server` creates the server; with `true` it uses the embedded upstream. An error of it means that the server is not
-    /// configured: the exit code is 2, as for a wrong argument or setting.
+    /// `server` creates the server; with `true` it uses the embedded upstream. An error of it means that the server is
+    /// not configured: the exit code is 2, as for a wrong argument or setting.
     pub(crate) fn main<S: ServerHandler>(
         self,
         args: impl IntoIterator<Item = OsString>,

@@ -1,4 +1,4 @@
-//! The server: one tool, and a second engine for when the first has no answer.
+//! The server: one tool, and a second engine as its fallback.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub struct SearchServer {
 #[resilient]
 #[tool_router(vis = "pub")]
 impl SearchServer {
-    /// Search the web. Answers with titles, addresses and pieces of the pages that fit best.
-    // No `retry`: the second engine is a better second attempt than the first engine.
+    /// Search the web. Returns titles, addresses and pieces of the pages that fit best.
+    // No `retry`: the second engine is a better second attempt than the first.
     #[resilient(timeout = "4s", breaker(name = "tavily", open = "30s"), fallback = Self::ask_searxng)]
     #[tool(annotations(title = "Search the web", read_only_hint = true, open_world_hint = true))]
     async fn search(&self, Parameters(search): Parameters<Search>) -> Result<Json<Found>, SearchError> {
@@ -34,13 +34,13 @@ impl SearchServer {
 }
 
 impl SearchServer {
-    /// A server on these engines.
+    /// Creates a server that uses these engines.
     #[must_use]
     pub fn new(engines: Engines) -> Self {
         Self { engines: Arc::new(engines) }
     }
 
-    // A breaker of its own, so that of two engines that are down neither is waited for.
+    // Each engine has its own breaker, so that no call waits for an engine that is down.
     #[resilient(timeout = "4s", breaker(name = "searxng", open = "30s"))]
     async fn ask_searxng(
         &self,

@@ -1,4 +1,4 @@
-//! Where the two engines are and who we are: from the environment, checked before the server starts.
+//! The settings of the two engines, from the environment, validated before the server starts.
 
 use std::env;
 
@@ -7,13 +7,13 @@ use reqwest::{Url, header::HeaderValue};
 use super::demo::DEMO_KEY;
 use crate::http::secure_url;
 
-/// Where Tavily is.
+/// The address of Tavily.
 const TAVILY: &str = "https://api.tavily.com";
 
-/// What the clients need to know.
+/// The settings of both clients.
 #[derive(Debug)]
 pub struct Settings {
-    /// The first engine's `Authorization`, marked as sensitive: no `{:?}` prints it.
+    /// The first engine's `Authorization`, marked as sensitive, so that `{:?}` does not print it.
     pub(super) authorization: HeaderValue,
     pub(super) tavily: Url,
     pub(super) searxng: Url,
@@ -24,16 +24,16 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If one of them cannot be used, or one that has no default is not there.
+    /// If one of them is invalid, or one without a default is missing.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::from_values(variable)
     }
 
-    /// The settings of the demo: both engines at an address on loopback.
+    /// Returns the settings of the demo: both engines at a loopback address.
     ///
     /// # Errors
     ///
-    /// If the address cannot be used.
+    /// If the address is invalid.
     pub fn for_demo(origin: &str) -> Result<Self, SettingsError> {
         Self::from_values(|name| match name {
             "TAVILY_API_KEY" => Some(DEMO_KEY.to_owned()),
@@ -58,23 +58,23 @@ impl Settings {
     }
 }
 
-/// Why the server does not start.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// There is no default for this one.
+    /// A required variable is missing.
     #[error("{0} is not set; `search-server --help` says what it is, and `--demo` needs none")]
     Missing(&'static str),
-    /// A header cannot hold it.
+    /// It is not a valid header value.
     #[error("TAVILY_API_KEY holds characters that no key has")]
     Key,
-    /// No base URL, or one over which queries and keys would travel in the clear.
+    /// The base URL is invalid, or would send queries and keys unencrypted.
     #[error(
         "{name} is `{text}`, expected an `https` address, or an `http` address of this machine, without a user name, a password or a query"
     )]
     Address {
         /// The variable.
         name: &'static str,
-        /// What it holds.
+        /// Its value.
         text: String,
     },
 }

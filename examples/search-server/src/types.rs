@@ -1,4 +1,4 @@
-//! What the tool takes and gives.
+//! The arguments and results of the tool.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::plain_numbers;
 
-/// The longest query, in characters; the engines cut or refuse longer ones.
+/// The maximum length of a query in characters. The engines truncate or reject longer ones.
 pub const LONGEST_QUERY: usize = 400;
 
 /// Arguments of `search`.
@@ -25,13 +25,13 @@ pub struct Search {
 }
 
 impl Search {
-    /// The limit, within its bounds.
+    /// The limit, clamped to its range.
     pub(super) fn limit(&self) -> u32 {
         self.limit.clamp(1, 20)
     }
 }
 
-/// What was found.
+/// The results of a search.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Found {
     /// The engine that found it.
@@ -57,9 +57,9 @@ pub struct Hit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
-    /// The first, or what is compatible with it.
+    /// The first engine, or a compatible one.
     Tavily,
-    /// The second, or what is compatible with it.
+    /// The second engine, or a compatible one.
     Searxng,
 }
 

@@ -1,4 +1,4 @@
-//! The tools that change something in Jira, and how a person does the same while they cannot.
+//! The tools that write to Jira, and the steps to do the same by hand.
 
 use resilient_runtime::resilient;
 use rmcp::{Json, handler::server::wrapper::Parameters, tool, tool_router};
@@ -9,8 +9,9 @@ use super::{
     types::{AddComment, Answer, Changed, CreateIssue, TransitionIssue},
 };
 
-// No `retry`: a request without an answer may have been carried out. For the same reason it gets more time than a read. All three
-// share four places, so that a busy client leaves some of Jira's rate limit to the reads.
+// No `retry`: a request without a response may have been executed. For the same reason the timeout is longer than that
+// of a read. All three share a bulkhead of four calls, so that a busy client leaves part of Jira's rate limit to the
+// reads.
 #[resilient(timeout = "20s", breaker = "issues", bulkhead(max = 4, queue = 16, name = "changes"))]
 #[tool_router(router = changes, vis = "pub(super)")]
 impl WikiIssues {
@@ -99,7 +100,7 @@ impl WikiIssues {
     }
 }
 
-/// What to do by hand; but nobody is told to do what may have been done: there the first error stays the answer.
+/// Returns the steps to do by hand. If the change may have been made, it returns the original error instead.
 fn by_hand<const N: usize>(
     error: &AtlassianError,
     url: String,

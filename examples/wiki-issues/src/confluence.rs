@@ -79,7 +79,7 @@ impl Site {
     }
 }
 
-/// The question in Confluence's query language.
+/// The search in Confluence's query language.
 fn cql(SearchPages { text, space }: &SearchPages) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""));
     let space = space.as_ref().map(|space| format!(" and space = {}", quoted(space)));

@@ -1,7 +1,9 @@
-//! A stand-in for an Atlassian site: a wiki with two pages, a project with a few issues and its workflow, and a script of failures.
+//! A simulated Atlassian site: a wiki with two pages, a project with a few issues and its workflow, and a script of
+//! failures.
 //!
-//! A request with a number from 400 to 599 in its address or body (`get_issue DEMO-503`, a search for `503`) is answered with that
-//! status, save two that are carried out first: with 408 no answer ever comes, with 499 it breaks off.
+//! The response to a request with a number from 400 to 599 in its address or body (`get_issue DEMO-503`, a search for
+//! `503`) has that status. Two numbers execute the request first: with 408 the response never arrives, with 499 it
+//! breaks off.
 
 use std::{
     future::pending,
@@ -23,11 +25,11 @@ use serde_json::{Value, json};
 
 use super::document;
 
-/// The account that the stand-in knows.
+/// The only account of the site.
 pub const EMAIL: &str = "demo@example.com";
 /// Its token.
 pub const TOKEN: &str = "demo-token";
-/// What both look like in a header.
+/// The `Authorization` header of the account.
 const BASIC: &str = "Basic ZGVtb0BleGFtcGxlLmNvbTpkZW1vLXRva2Vu";
 
 const PAGES: [(u64, &str, &str); 2] = [
@@ -35,11 +37,11 @@ const PAGES: [(u64, &str, &str); 2] = [
     (2, "Onboarding", "Ask for a badge.\nRead about the fire drill."),
 ];
 
-/// The workflow: status, and the transitions from it with where they lead.
+/// The workflow: each status, and the transitions from it with their targets.
 const WORKFLOW: [(&str, &[(&str, &str)]); 3] =
     [("To Do", &[("11", "In Progress")]), ("In Progress", &[("21", "Done"), ("31", "To Do")]), ("Done", &[])];
 
-/// What the project knows of its issues, the first being `DEMO-1`.
+/// The issues of the project. The first is `DEMO-1`.
 struct Issue {
     summary: String,
     description: Value,
@@ -49,7 +51,7 @@ struct Issue {
 
 type Issues = Arc<Mutex<Vec<Issue>>>;
 
-/// The routes that the server uses, as Atlassian's own answer them.
+/// The routes that the server uses.
 pub fn routes() -> Router {
     let issue = |summary: &str| Issue {
         summary: summary.to_owned(),
@@ -69,7 +71,7 @@ pub fn routes() -> Router {
         .with_state(Issues::new(Mutex::new(vec![issue("Printer on fire"), issue("Printer out of paper")])))
 }
 
-/// What both services refuse before they look further, and the script.
+/// Checks the credentials and runs the script of failures.
 async fn misbehave(request: Request, next: Next) -> Response {
     if request.headers().get(AUTHORIZATION).is_none_or(|header| header != BASIC) {
         return complain(StatusCode::UNAUTHORIZED, "Client must be authenticated to access this resource.");
@@ -129,7 +131,7 @@ async fn page(Path(id): Path<u64>) -> Response {
     Json(json!({ "id": id.to_string(), "title": title, "body": body })).into_response()
 }
 
-/// Of JQL it knows as much as `project = DEMO`, and what is no query at all.
+/// Supports only the JQL `project = DEMO`, and rejects invalid queries.
 async fn search_issues(State(issues): State<Issues>, Query(query): Query<Vec<(String, String)>>) -> Response {
     let jql = parameter(&query, "jql");
     if !jql.contains('=') {

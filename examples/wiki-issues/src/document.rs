@@ -1,8 +1,8 @@
-//! Atlassian's document format, which both services keep texts in: from plain text, and back to it.
+//! Conversion between plain text and Atlassian's document format.
 
 use serde_json::{Value, json};
 
-/// A document with a paragraph for each line.
+/// Creates a document with a paragraph for each line.
 pub(super) fn from_text(text: &str) -> Value {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let paragraphs: Vec<_> =
@@ -10,7 +10,7 @@ pub(super) fn from_text(text: &str) -> Value {
     json!({ "type": "doc", "version": 1, "content": paragraphs })
 }
 
-/// The words of a document, a line for each block; what is no text is left out.
+/// Extracts the text of a document, one line for each block.
 pub(super) fn to_text(document: &Value) -> String {
     let mut text = String::new();
     write(document, &mut text);

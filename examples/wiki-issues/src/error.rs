@@ -1,10 +1,10 @@
-//! What can go wrong between a tool and Atlassian, and what a client may know of it.
+//! The errors of the tools, and what clients see of them.
 
 use std::{fmt, time::Duration};
 
 use resilient_runtime::{CallContext, McpError, ResilienceError};
 
-/// The two services of a site. Each has a breaker of its own: the one may be down while the other works.
+/// The two services of a site. Each has its own breaker, because one may be down while the other works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Confluence,
@@ -17,8 +17,7 @@ impl fmt::Display for Service {
     }
 }
 
-/// Every way in which a tool of this server fails. What Atlassian wrote is in the log, and in an answer where it says what is wrong
-/// with the arguments.
+/// Why a tool failed. Atlassian's text is logged; clients see it only if it describes a mistake in the arguments.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "ATLASSIAN")]
 pub(super) enum AtlassianError {
@@ -56,7 +55,7 @@ pub(super) enum AtlassianError {
     #[mcp(kind = invalid_input, hint = "Correct what is named, see that all required fields are there, and call again.")]
     Invalid {
         service: Service,
-        /// Where the service names them.
+        /// The fields that the service rejects.
         #[mcp(detail)]
         fields: Vec<String>,
         complaint: String,
@@ -75,7 +74,7 @@ pub(super) enum AtlassianError {
         complaint: String,
     },
 
-    // To wait is better than an old answer, or than work by hand.
+    // Waiting is better than an old response or manual steps.
     #[error("{service} limits the rate of requests")]
     #[mcp(kind = rate_limited, fallback = false, message = "{service} accepts no more requests for the moment.")]
     RateLimited {
@@ -102,7 +101,7 @@ pub(super) enum AtlassianError {
     #[mcp(kind = bad_response)]
     BadResponse { service: Service, source: serde_json::Error },
 
-    /// There was no connection, so nothing was sent.
+    /// The connection failed, so nothing was sent.
     #[error("cannot connect to {service}")]
     #[mcp(kind = connection, message = "{service} cannot be reached.")]
     NotSent { service: Service, source: reqwest::Error },
@@ -114,11 +113,11 @@ pub(super) enum AtlassianError {
         source: reqwest::Error,
     },
 
-    /// A change was sent, and there is no answer that says what became of it.
+    /// A change was sent, but the response is missing.
     #[error("Jira did not confirm the change")]
     #[mcp(
         kind = unavailable,
-        // Nobody should do by hand what may have been done.
+        // No manual steps: the change may have been made.
         fallback = false,
         message = "Jira did not confirm the change.",
         hint = "Check with get_issue or search_issues before you repeat it."
@@ -135,7 +134,7 @@ pub(super) enum AtlassianError {
 }
 
 impl AtlassianError {
-    /// The same, of a change: what leaves open whether it was made says so.
+    /// Converts the error of a change: if the change may have been made, the result says so.
     pub(super) fn of_change(self) -> Self {
         let is_open = match &self {
             Self::Lost { .. } | Self::BadResponse { .. } => true,
@@ -145,7 +144,7 @@ impl AtlassianError {
         if is_open { Self::Unconfirmed { source: Some(Box::new(self)) } } else { self }
     }
 
-    /// Whether it is certain, in a fallback, that nothing reached the service.
+    /// Whether it is certain that no request of the call reached the service.
     pub(super) fn nothing_was_sent(&self) -> bool {
         let never_ran = CallContext::current().is_some_and(|call| call.attempt() == 0);
         never_ran || matches!(self, Self::NotSent { .. } | Self::ReadOnly)

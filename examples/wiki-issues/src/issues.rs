@@ -1,4 +1,4 @@
-//! The tools that read in Jira, and where a person looks when it does not answer.
+//! The tools that read from Jira, and the steps to do the same by hand.
 
 use resilient_runtime::resilient;
 use rmcp::{Json, handler::server::wrapper::Parameters, tool, tool_router};
@@ -9,7 +9,7 @@ use super::{
     types::{Answer, Issue, Issues, OneIssue, SearchIssues, Transitions},
 };
 
-// A breaker of its own: with the wiki down, issues go on. What changes issues shares it.
+// The breaker is separate from the wiki's, and shared with the tools that change issues.
 #[resilient(timeout = "8s", retry(max = 2, base = "200ms"), breaker(name = "issues", open = "30s"))]
 #[tool_router(router = issues, vis = "pub(super)")]
 impl WikiIssues {
@@ -34,7 +34,7 @@ impl WikiIssues {
     }
 
     /// List the transitions that are possible from an issue's present status.
-    // Not `cached`: what was possible before may not be now.
+    // Not `cached`: the possible transitions change with the status.
     #[resilient(fallback = Self::read_by_hand)]
     #[tool(annotations(title = "List transitions", read_only_hint = true, open_world_hint = true))]
     async fn get_transitions(
@@ -56,7 +56,7 @@ impl WikiIssues {
         Ok(Json(Answer::by_hand(error, url, "Run the query in Jira's advanced search.", [("JQL", jql)])))
     }
 
-    /// For whatever is read of one issue.
+    /// The fallback of every tool that reads one issue.
     async fn read_by_hand<T>(
         &self,
         Parameters(OneIssue { key }): Parameters<OneIssue>,

@@ -10,7 +10,7 @@ use super::{
     types::{Changed, CreateIssue, Issue, IssueKey, Issues, Transitions},
 };
 
-/// What is asked for of an issue in a list.
+/// The requested fields of an issue in a list.
 const FIELDS: &str = "summary,status,issuetype,assignee";
 
 #[derive(Deserialize)]
@@ -94,7 +94,7 @@ impl Site {
         let body = json!({ "transition": { "id": transition } });
         let done: Result<(), _> = self.change(&path(key, "/transitions"), &body).await;
         done.map_err(|error| match error {
-            // Fields that are wrong are named; without any it is the workflow that says no.
+            // The service names invalid fields. If it names none, the workflow rejects the transition.
             AtlassianError::Invalid { fields, complaint, .. } if fields.is_empty() => {
                 let (issue, transition) = (key.as_str().to_owned(), transition.to_owned());
                 AtlassianError::NoSuchTransition { issue, transition, complaint }
@@ -113,7 +113,7 @@ impl Site {
         Ok(Changed { key: key.as_str().to_owned(), url })
     }
 
-    /// Where a person sees an issue, or a project.
+    /// The address of an issue or a project in a browser.
     pub(super) fn browse(&self, key: &str) -> String {
         self.url(&format!("/browse/{key}"))
     }

@@ -1,7 +1,7 @@
 //! `wiki-issues`: the pages of [Confluence] and the issues of [Jira], both Cloud, for MCP clients.
 //!
-//! `wiki`, `issues` and `changes` are the parts to read: the tools, their policies, and what a person does by hand where a tool
-//! cannot. Reads fall back to the last good answer; a change says `performed: false` only where nothing was changed.
+//! Start reading at `wiki`, `issues` and `changes`: the tools, their policies, and the steps to do the same by hand.
+//! Reads fall back to the last good response. A change reports `performed: false` only if nothing was changed.
 //!
 //! [Confluence]: https://developer.atlassian.com/cloud/confluence/rest/v2/
 //! [Jira]: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
@@ -37,24 +37,24 @@ wiki-issues: Confluence and Jira for MCP clients, over stdio
 
 Usage: wiki-issues [--demo]
 
-  --demo     talk to an embedded stand-in for both instead (no account needed), which answers
-             a request with a number from 400 to 599 with that status: get_issue DEMO-503
+  --demo     use an embedded simulation of both (no account needed). The response to a request
+             with a number from 400 to 599 has that status: get_issue DEMO-503
   --version  print the version
   --help     print this
 
 Environment:
   ATLASSIAN_BASE_URL   your site, for example https://example.atlassian.net
-  ATLASSIAN_EMAIL      the account that this server works as
+  ATLASSIAN_EMAIL      the account of this server
   ATLASSIAN_TOKEN      an API token of that account (id.atlassian.com, Security, API tokens)
-  ATLASSIAN_READ_ONLY  `true` refuses all changes; default false
-  RUST_LOG             what is logged, as JSON lines on stderr; default info,rmcp=warn
+  ATLASSIAN_READ_ONLY  `true` rejects all changes; default false
+  RUST_LOG             log filter; the log is JSON lines on stderr; default info,rmcp=warn
 ";
 
-/// `main` of `wiki-issues`. The arguments are those after the program's name.
+/// Runs `wiki-issues` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let program = Program { name: "wiki-issues", help: HELP };
-    // Kept for as long as the server runs.
+    // Lives as long as the server.
     let mut upstream = None;
     program.main(args, Resilience::from_env().tools(WikiIssues::tools), async |demo| {
         let settings = if demo {

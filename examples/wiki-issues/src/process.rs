@@ -29,8 +29,8 @@ pub(crate) fn start(
     }
 }
 
-/// Runs the future to its end and abandons every task that is still running then. A blocking read of stdin or a call that
-/// hangs must not keep the process alive.
+/// Runs the future to its end and abandons every task that is still running then. A blocking read of stdin or a call
+/// that hangs must not keep the process alive.
 pub(crate) fn block_on(
     future: impl Future<Output = Result<ExitCode, Box<dyn Error>>>,
 ) -> Result<ExitCode, Box<dyn Error>> {
@@ -40,7 +40,8 @@ pub(crate) fn block_on(
     ended
 }
 
-/// Logs why the program ends, with the error's sources. Use it once logging has started: every line on stderr is JSON then.
+/// Logs why the program ends, with the error's sources. Use it once logging has started: every line on stderr is JSON
+/// then.
 pub(crate) fn log_failure(program: &str, error: &dyn Error, code: u8) -> ExitCode {
     tracing::error!(event = "server.failed", "{program}: {}", with_sources(error));
     ExitCode::from(code)

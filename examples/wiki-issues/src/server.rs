@@ -16,7 +16,7 @@ impl WikiIssues {
         Self { site }
     }
 
-    /// All tools.
+    /// The router of all tools.
     pub(super) fn tools() -> ToolRouter<Self> {
         Self::wiki() + Self::issues() + Self::changes()
     }

@@ -1,20 +1,20 @@
-//! Which site, as whom, and whether changes are allowed: from the environment, checked before the server starts.
+//! The site, its account and whether changes are allowed, from the environment, validated before the server starts.
 
 use std::{env, fmt};
 
 use crate::http;
 
-/// What the client needs to know.
+/// The settings of the client.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// The site's address, without a slash at its end.
+    /// The site's address, without a trailing slash.
     pub(super) base: String,
     pub(super) email: String,
     pub(super) token: Token,
     pub(super) read_only: bool,
 }
 
-/// A token that no `{:?}` prints.
+/// A token that `{:?}` does not print.
 pub(super) struct Token(pub(super) String);
 
 impl fmt::Debug for Token {
@@ -23,7 +23,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Why the server does not start.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SettingsError {
     #[error("{name} is not set, expected {expected}; `--demo` needs none")]

@@ -1,4 +1,4 @@
-//! An Atlassian site over HTTP: who asks, and what its refusals mean. It knows nothing of MCP, retries, breakers or timeouts.
+//! The HTTP client of an Atlassian site: credentials and errors, without MCP, retries, breakers or timeouts.
 
 use std::sync::Arc;
 
@@ -25,13 +25,13 @@ impl Site {
     pub(super) fn new(settings: Settings) -> reqwest::Result<Self> {
         let client = http::client_for(&settings.base)
             .user_agent(concat!("wiki-issues/", env!("CARGO_PKG_VERSION")))
-            // The API never redirects; following one could carry the token elsewhere.
+            // The API does not redirect. Following a redirect could send the token elsewhere.
             .redirect(redirect::Policy::none())
             .build()?;
         Ok(Self { client, settings: Arc::new(settings) })
     }
 
-    /// The address of something on the site, for a person too.
+    /// The URL of a path on the site.
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings.base)
     }
@@ -51,7 +51,7 @@ impl Site {
         self.send(service, self.client.get(self.url_with(path, query))).await
     }
 
-    /// Changes something in Jira: the one service of the two that is written to.
+    /// Sends a change to Jira. Confluence is only read.
     pub(super) async fn change<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         if self.settings.read_only {
             return Err(AtlassianError::ReadOnly);
@@ -61,7 +61,7 @@ impl Site {
     }
 
     async fn send<T: DeserializeOwned>(&self, service: Service, request: RequestBuilder) -> Result<T> {
-        // The address of a request holds what is searched for, which is not for the log.
+        // The URL contains the search words, which must not be logged.
         let lost = |source: reqwest::Error| AtlassianError::Lost { service, source: source.without_url() };
         let request = request.basic_auth(&self.settings.email, Some(&self.settings.token.0));
         let response = match request.send().await {
@@ -74,7 +74,7 @@ impl Site {
             return Err(refusal(service, response).await);
         }
         let body = http::body(response, http::MAX_BODY).await.map_err(lost)?;
-        // A change may be confirmed without a word.
+        // The response to a change may be empty.
         let body = if body.is_empty() { b"null" } else { &body[..] };
         serde_json::from_slice(body).map_err(|source| AtlassianError::BadResponse { service, source })
     }
@@ -95,7 +95,7 @@ async fn refusal(service: Service, response: Response) -> AtlassianError {
     }
 }
 
-/// The fields that a service complains of, and all that it says, in each of the three forms that the APIs have.
+/// Extracts the rejected fields and all messages of an error, in each of the three formats of the APIs.
 fn complaint(body: &str) -> (Vec<String>, String) {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let errors = &body["errors"];

@@ -1,4 +1,4 @@
-//! What the tools take and give.
+//! The arguments and results of the tools.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::error::AtlassianError;
 use crate::schema::plain_numbers;
 
-/// What a tool answers: what it found or did, or how a person does the same by hand.
+/// The result of a tool, or the steps to do the same by hand.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Answer<T> {
-    /// Whether the tool did what it was asked. If not, nothing was changed, and `by_hand` says what to do instead.
+    /// Whether the tool performed the request. If not, nothing was changed, and `by_hand` says what to do instead.
     pub(super) performed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) result: Option<T>,
@@ -54,7 +54,7 @@ impl<T> Answer<T> {
             url,
             steps: steps.to_owned(),
             enter: BTreeMap::from(enter),
-            // Rounded up: who waits that long has waited long enough.
+            // Rounded up, so that the wait is long enough.
             retry_after_seconds: error
                 .retry_after()
                 .map(|wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)),
@@ -113,7 +113,7 @@ pub(super) struct TransitionIssue {
     pub(super) key: IssueKey,
     /// The transition's id, as `get_transitions` gives it.
     pub(super) transition: String,
-    /// Its name, for whoever has to do it by hand if the tool cannot.
+    /// Its name, for the steps by hand if the tool fails.
     pub(super) name: Option<String>,
 }
 
@@ -125,7 +125,7 @@ pub(super) struct AddComment {
     pub(super) text: String,
 }
 
-/// The key of an issue: `DEMO-7`. It becomes part of an address, so nothing else is let through.
+/// The key of an issue: `DEMO-7`. It becomes part of a URL, so everything else is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("pattern" = "^[A-Za-z][A-Za-z0-9_]*-[0-9]+$"))]
@@ -160,7 +160,7 @@ pub(super) struct Pages {
 pub(super) struct FoundPage {
     pub(super) id: String,
     pub(super) title: String,
-    /// The words around what was searched for.
+    /// The text around the matching words.
     pub(super) excerpt: String,
     pub(super) url: String,
 }

@@ -1,4 +1,4 @@
-//! The tools on Confluence, and where a person looks when it does not answer.
+//! The tools that read from Confluence, and the steps to do the same by hand.
 
 use resilient_runtime::resilient;
 use rmcp::{Json, handler::server::wrapper::Parameters, tool, tool_router};
@@ -9,7 +9,7 @@ use super::{
     types::{Answer, GetPage, Page, Pages, SearchPages},
 };
 
-// Both tools read: they may be repeated, and an old answer is better than none.
+// Both tools read: they may be retried, and an old response is better than none.
 #[resilient(timeout = "8s", retry(max = 2, base = "200ms"), breaker(name = "wiki", open = "30s"))]
 #[tool_router(router = wiki, vis = "pub(super)")]
 impl WikiIssues {

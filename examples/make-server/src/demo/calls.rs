@@ -1,11 +1,11 @@
-//! Which tool is called with what, and what the upstream would have answered.
+//! The calls of the demo, and the expected responses of the upstream.
 
 use rmcp::model::{CallToolRequestParams, JsonObject};
 use serde_json::Value;
 
 use crate::upstream::data;
 
-/// Asked for in every listing; more than a team has.
+/// The limit of every listing, larger than any team.
 const LIMIT: u64 = 10;
 
 /// One call of a tool.
@@ -18,8 +18,8 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// The `number`-th call of the run: every tenth runs a scenario, the others read. The reads come round again after
-    /// [`Call::READS`], so that the healthy phase asks for everything that the later ones do.
+    /// The `number`-th call of the run. Every tenth runs a scenario, the others read. The reads repeat after
+    /// [`Call::READS`], so that the healthy phase makes every read of the later phases.
     pub(super) fn nth(number: u64) -> Self {
         let team = |number| 1 + number % 4;
         if number % 10 == 9 {
@@ -33,7 +33,7 @@ impl Call {
         }
     }
 
-    /// How many different reads there are.
+    /// The number of different reads.
     pub(super) const READS: u64 = 13;
 
     /// Whether the call changes nothing.
@@ -41,7 +41,7 @@ impl Call {
         !matches!(self, Self::RunScenario { .. })
     }
 
-    /// The call as MCP has it.
+    /// The parameters of the MCP request.
     pub(super) fn request(self) -> CallToolRequestParams {
         let (tool, arguments): (_, &[(&str, u64)]) = match self {
             Self::ListScenarios { team } => ("list_scenarios", &[("team_id", team), ("limit", LIMIT)]),
@@ -53,7 +53,7 @@ impl Call {
         CallToolRequestParams::new(tool).with_arguments(arguments)
     }
 
-    /// What the upstream says to a read at a revision; nothing for a run, whose answer is new each time.
+    /// The upstream's response to a read at a revision. `None` for a run, whose response is new each time.
     pub(super) fn truth(self, revision: u64) -> Option<Value> {
         match self {
             Self::ListScenarios { team } => Some(data::scenarios(team, LIMIT, revision)),

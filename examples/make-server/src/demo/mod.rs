@@ -1,8 +1,8 @@
-//! `demo`: the same server with and without `#[resilient]`, side by side, while their upstream gets worse and worse.
+//! `demo`: compares the same server with and without `#[resilient]` while their upstream fails more and more.
 //!
-//! It starts `make-server --demo` and `make-server --demo --bare` as child processes, drives both with an MCP client through the phases
-//! of `plan`, judges every answer against what the upstream would have said (`verdict`), prints one table (`table`), and ends with an
-//! error if the resilient server broke one of its `promises`.
+//! It starts `make-server --demo` and `make-server --demo --bare` as child processes, calls both with an MCP client
+//! through the phases of `plan`, compares every response with the upstream's data (`verdict`), prints one table
+//! (`table`), and exits with an error if the resilient server broke one of its `promises`.
 
 use std::{
     error::Error,
@@ -29,7 +29,7 @@ mod server;
 mod table;
 mod verdict;
 
-/// The hidden first argument by which the demo becomes the server that it drives.
+/// The hidden first argument with which the demo runs as `make-server`.
 const AS_SERVER: &str = "make-server";
 
 const HELP: &str = "\
@@ -37,13 +37,13 @@ demo: one MCP server with and without #[resilient], while its upstream fails
 
 Usage: demo
 
-Takes about three quarters of a minute, needs no network and no account. Ends with 1 if the resilient server broke a promise.
+Takes about 45 s, needs no network and no account. The exit code is 1 if the resilient server broke a promise.
 ";
 
-/// Anything that keeps the demo from being run at all.
+/// An error that prevents the demo from running.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// `main` of `demo`. The arguments are those after the program's name.
+/// Runs `demo` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter();
@@ -63,7 +63,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Runs the demo; whether every promise was kept.
+/// Runs the demo. Returns whether every promise was kept.
 async fn demo() -> Result<bool, Failure> {
     let screen = Screen::new();
     screen.say(
@@ -99,7 +99,7 @@ fn in_short(report: &Report) -> String {
     )
 }
 
-/// The table, and what is to be said about it.
+/// Prints the table and the conclusions.
 fn conclude(pair: &Pair, reports: &[(Step, Report, Report)], screen: &Screen) -> io::Result<()> {
     let rows: Vec<table::Row<'_>> = reports.iter().map(|(step, resilient, bare)| (step, resilient, bare)).collect();
     screen.say(&format!("\n{}", table::table(&rows)))?;
@@ -122,7 +122,7 @@ fn conclude(pair: &Pair, reports: &[(Step, Report, Report)], screen: &Screen) ->
     screen.say(&format!("\nThe last lines of its log:\n{}", pair.resilient.log()))
 }
 
-/// Writes a last line; that nobody reads it is no reason to end otherwise.
+/// Prints the last line and returns the exit code. A closed pipe does not change the code.
 fn end(mut to: impl Write, text: &str, code: u8) -> ExitCode {
     let _ = writeln!(to, "{text}");
     ExitCode::from(code)

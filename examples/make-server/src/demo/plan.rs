@@ -1,22 +1,22 @@
-//! What the demo does, phase by phase, and what the resilient server must come out with.
+//! The phases of the demo, and the results that the resilient server must reach.
 
 use std::time::Duration;
 
 use crate::upstream::phase::Phase;
 
-/// The longest that a call to the resilient server takes: the tools' `timeout`.
+/// The maximum duration of a call to the resilient server: the tools' `timeout`.
 pub(super) const PROMISE: Duration = Duration::from_secs(8);
 
-/// What a busy machine may add to it, and the pipe between client and server.
+/// The tolerance for a busy machine and the pipe between client and server.
 pub(super) const MARGIN: Duration = Duration::from_millis(500);
 
-/// How long the client waits for the resilient server before it calls an answer missing: long enough to tell "late" from "never".
+/// How long the client waits for the resilient server: long enough to distinguish "late" from "never".
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The client's limit for the bare server, which promises nothing: what the other one promises.
+/// The client's limit for the bare server: the duration that the resilient one promises.
 pub(super) const BARE_PATIENCE: Duration = Duration::from_millis(8_500);
 
-/// The longest that a panic may take to be answered.
+/// The maximum time until a panic is reported.
 pub(super) const PANIC_LIMIT: Duration = Duration::from_secs(1);
 
 /// One phase of the demo.
@@ -25,20 +25,20 @@ pub(super) struct Step {
     pub(super) phase: Phase,
     /// Calls to each server.
     pub(super) calls: u64,
-    /// Said when the phase begins.
+    /// Printed when the phase begins.
     pub(super) says: &'static str,
-    /// The share of reads, in percent, that must be right or honest about their age.
+    /// The share of reads, in percent, that must be correct or marked as old.
     pub(super) good_reads: u8,
-    /// The share of reads that must be right.
+    /// The share of reads that must be correct.
     pub(super) right_reads: u8,
-    /// The share of reads that must be old and say so.
+    /// The share of reads that must be old and marked so.
     pub(super) stale_reads: u8,
-    /// The share of runs that must have taken place.
+    /// The share of runs that must have been executed.
     pub(super) right_runs: u8,
 }
 
-/// Calls begin at this distance, whether or not earlier ones have been answered: users do not wait for each other, and a server that
-/// answers late must not be asked less for it.
+/// The interval between the starts of two calls. It does not depend on earlier responses: users do not wait for each
+/// other, and a slow server must not receive fewer calls.
 pub(super) const EVERY: Duration = Duration::from_millis(40);
 
 /// The demo's phases.
@@ -52,8 +52,8 @@ pub(super) const STEPS: [Step; 7] = [
         stale_reads: 0,
         right_runs: 100,
     },
-    // Three retries leave one read in two hundred without an answer, and the last good one stands in for that. Runs are never
-    // repeated, so those that fail stay failed.
+    // With three retries one read in two hundred fails, and falls back to the last good response. Runs are never
+    // retried, so failed runs stay failed.
     Step {
         phase: Phase::Flaky,
         calls: 110,
@@ -63,14 +63,14 @@ pub(super) const STEPS: [Step; 7] = [
         stale_reads: 0,
         right_runs: 0,
     },
-    // The server waits as long as it is told to, and answers from before where
-    // the retries were of no use, or were too many for their budget.
+    // The server waits as long as `Retry-After` says, and falls back to old responses if the retries fail or exceed
+    // their budget.
     Step {
         phase: Phase::RateLimited,
         calls: 80,
         says: "three requests in five get 429, Retry-After 1 s",
         good_reads: 100,
-        // Two in five are let through; retries, within their budget, bring some more.
+        // Two in five succeed; retries within their budget add some more.
         right_reads: 50,
         stale_reads: 0,
         right_runs: 0,
@@ -93,7 +93,7 @@ pub(super) const STEPS: [Step; 7] = [
         stale_reads: 100,
         right_runs: 0,
     },
-    // The script marks one answer in four; a panic is not retried and not hidden behind old data, because it is a bug.
+    // One response in four panics. A panic is a bug, so it is neither retried nor hidden behind old data.
     Step {
         phase: Phase::ToolPanic,
         calls: 50,

@@ -1,4 +1,4 @@
-//! Holds the resilient server to what it promises. The bare one promises nothing.
+//! Checks the promises of the resilient server. The bare one has none.
 
 use super::{
     plan::{MARGIN, PANIC_LIMIT, PROMISE, Step},
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::upstream::phase::Phase;
 
-/// Every promise that was broken in a phase, in words.
+/// Describes every promise that was broken in a phase.
 pub(super) fn broken(step: &Step, report: &Report) -> Vec<String> {
     let mut broken = Vec::new();
     let mut check = |kept: bool, what: String| {

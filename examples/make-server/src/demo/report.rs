@@ -1,4 +1,4 @@
-//! What one server did in one phase, added up.
+//! The figures of one server in one phase.
 
 use std::time::Duration;
 
@@ -11,32 +11,32 @@ pub(super) struct Report {
     pub(super) calls: usize,
     pub(super) answered: usize,
     pub(super) reads: usize,
-    /// Reads answered with what the upstream says now.
+    /// Reads with the upstream's current data.
     pub(super) right_reads: usize,
-    /// Reads answered with what it said before, and disclosed as such.
+    /// Reads with earlier data that are marked as old.
     pub(super) stale_reads: usize,
     pub(super) runs: usize,
-    /// Runs that took place and were answered with their id.
+    /// Executed runs whose response has the right id.
     pub(super) right_runs: usize,
-    /// Answers that are neither true, nor disclosed, nor an error.
+    /// Responses that are neither correct, nor marked as old, nor an error.
     pub(super) wrong: Vec<String>,
     /// Errors of kind `internal`, and the longest wait for one.
     pub(super) internal: usize,
     pub(super) longest_internal: Duration,
-    /// Answers that were given without a call because the breaker was open.
+    /// Calls that the open breaker rejected.
     pub(super) met_open_breaker: usize,
-    /// Answers without a correlation id.
+    /// Responses without a correlation id.
     pub(super) without_id: usize,
-    /// Answers with a text in them that belongs into the log.
+    /// Responses that contain a private text.
     pub(super) leaks: usize,
-    /// What the upstream counted.
+    /// The upstream's counters.
     pub(super) upstream: Counts,
-    /// Every wait, shortest first; an unanswered call's is the client's patience.
+    /// Every duration, shortest first. Without a response it is the client's limit.
     pub(super) waits: Vec<Duration>,
 }
 
 impl Report {
-    /// Adds up the outcomes of a phase in which the upstream counted from `before` to `after`.
+    /// Sums the outcomes of a phase, with the upstream's counters before and after it.
     pub(super) fn new(outcomes: &[Outcome], phase: &str, before: &Stats, after: &Stats) -> Self {
         let mut report = Self { upstream: counted(phase, before, after), ..Self::default() };
         for outcome in outcomes {
@@ -70,24 +70,24 @@ impl Report {
         }
     }
 
-    /// Reads that are right, or old and honest about it.
+    /// Reads that are correct or marked as old.
     pub(super) fn good_reads(&self) -> usize {
         self.right_reads + self.stale_reads
     }
 
-    /// The wait that so many of a hundred calls did not exceed (nearest rank).
+    /// A percentile of the durations (nearest rank).
     pub(super) fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.waits.len() * percent).div_ceil(100);
         self.waits.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     }
 
-    /// The longest wait.
+    /// The longest duration.
     pub(super) fn longest(&self) -> Duration {
         self.waits.last().copied().unwrap_or_default()
     }
 }
 
-/// What the upstream counted in a phase between two looks at it.
+/// The difference between two readings of the upstream's counters.
 fn counted(phase: &str, before: &Stats, after: &Stats) -> Counts {
     let of = |stats: &Stats| stats.phases.get(phase).cloned().unwrap_or_default();
     let (before, after) = (of(before), of(after));

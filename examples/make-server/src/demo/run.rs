@@ -19,7 +19,7 @@ use super::{
 };
 use crate::upstream::phase::Phase;
 
-/// The longest wait for a breaker to close again: its open period and then some.
+/// The maximum wait for a breaker to close: its open period with a margin.
 const SETTLE: Duration = Duration::from_secs(8);
 
 /// Both servers under test.
@@ -28,14 +28,14 @@ pub(super) struct Pair {
     pub(super) bare: Server,
 }
 
-/// Which of them.
+/// One of the two servers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {
     Resilient,
     Bare,
 }
 
-/// Goes through a phase. `first` numbers its first call.
+/// Runs a phase. `first` is the number of its first call.
 pub(super) async fn phase(pair: &Pair, step: &Step, first: u64, screen: &Screen) -> Result<(Report, Report), Failure> {
     let before = (pair.resilient.stats().await?, pair.bare.stats().await?);
     let revisions = (pair.resilient.enter(step.phase).await?, pair.bare.enter(step.phase).await?);
@@ -67,13 +67,13 @@ pub(super) async fn phase(pair: &Pair, step: &Step, first: u64, screen: &Screen)
     Ok((resilient, Report::new(&outcomes.1, name, &before.1, &after.1)))
 }
 
-/// Lets the upstreams be healthy until the resilient server has seen it, so that a phase does not begin behind a breaker that the
-/// one before had opened. Says so if that took a while.
+/// Waits with healthy upstreams until the resilient server's breaker is closed, so that a phase does not begin with the
+/// open breaker of the previous one. Prints a line if that takes long.
 pub(super) async fn settle(pair: &Pair, screen: &Screen) -> Result<(), Failure> {
     let begun = Instant::now();
     let revision = pair.resilient.enter(Phase::Healthy).await?;
     pair.bare.enter(Phase::Healthy).await?;
-    // Two in a row, because a breaker closes after two successes.
+    // Two consecutive successes, because a breaker closes after two.
     let mut fresh = 0;
     while fresh < 2 && begun.elapsed() < SETTLE {
         screen.tick("  the upstream is well again; waiting for the breaker to notice")?;

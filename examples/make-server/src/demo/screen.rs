@@ -1,8 +1,8 @@
-//! What the demo prints while it runs.
+//! The output of the demo.
 
 use std::io::{self, IsTerminal, Write};
 
-/// Standard output; on a terminal the last line moves.
+/// Standard output, with a progress line on a terminal.
 pub(super) struct Screen {
     live: bool,
 }
@@ -12,7 +12,7 @@ impl Screen {
         Self { live: io::stdout().is_terminal() }
     }
 
-    /// Prints a line that stays.
+    /// Prints a permanent line.
     pub(super) fn say(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.live {
@@ -22,7 +22,7 @@ impl Screen {
         out.flush()
     }
 
-    /// Prints a line that the next one replaces; nothing where output goes to a file.
+    /// Prints a line that the next one replaces. Prints nothing if the output is not a terminal.
     pub(super) fn tick(&self, text: &str) -> io::Result<()> {
         if !self.live {
             return Ok(());

@@ -35,7 +35,7 @@ use crate::{
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(20);
 
-/// As much of the server's log as is kept for when something goes wrong.
+/// The number of the server's log lines that are kept for error reports.
 const LOG_LINES: usize = 20;
 
 /// A server under test.
@@ -50,11 +50,11 @@ pub(super) struct Server {
 type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Server {
-    /// Starts this very executable as `make-server --demo`, with further arguments.
+    /// Starts the current executable as `make-server --demo`, with further arguments.
     pub(super) async fn start(arguments: &[&str], patience: Duration) -> Result<Self, Failure> {
         let mut command = Command::new(env::current_exe()?);
         command.args([super::AS_SERVER, "--demo"]).args(arguments);
-        // The log is read, whatever the user of the demo logs elsewhere.
+        // The demo reads the log, so the user's filter must not apply.
         command.env_remove("RUST_LOG").env_remove("LOG_LEVEL").kill_on_drop(true);
         let (transport, stderr) = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn()?;
         let stderr = stderr.ok_or("the server has no stderr")?;
@@ -80,12 +80,12 @@ impl Server {
         answer.get("revision").and_then(Value::as_u64).ok_or_else(|| "the upstream tells no revision".into())
     }
 
-    /// What the upstream has counted so far.
+    /// Reads the upstream's counters.
     pub(super) async fn stats(&self) -> Result<Stats, Failure> {
         Ok(self.controls.get(format!("{}/demo/stats", self.upstream)).send().await?.error_for_status()?.json().await?)
     }
 
-    /// Calls a tool; the future holds on to nothing of this server's.
+    /// Calls a tool. The future does not borrow the server.
     pub(super) fn call(&self, call: Call, revision: u64) -> impl Future<Output = Outcome> + Send + 'static + use<> {
         let (peer, patience) = (self.service.peer().clone(), self.patience);
         async move {
@@ -102,7 +102,7 @@ impl Server {
 
     /// Ends the process.
     pub(super) async fn stop(mut self) {
-        // It may be stuck, and then it is killed; there is nothing left to lose.
+        // A server that hangs is killed.
         let _ = self.service.close_with_timeout(Duration::from_secs(5)).await;
     }
 }
@@ -122,7 +122,7 @@ async fn ask(peer: &Peer<RoleClient>, call: Call, patience: Duration) -> Ending 
     }
 }
 
-/// Reads the server's log to its end, and the upstream's address out of it.
+/// Reads the server's log to its end, and sends the upstream's address that it contains.
 async fn follow(stderr: ChildStderr, log: Log, found: oneshot::Sender<String>) {
     let mut found = Some(found);
     let mut lines = BufReader::new(stderr).lines();
@@ -130,7 +130,7 @@ async fn follow(stderr: ChildStderr, log: Log, found: oneshot::Sender<String>) {
         if let Some(address) = address_in(&line)
             && let Some(found) = found.take()
         {
-            // Nobody waits any more if the server took too long.
+            // Fails if the start timed out.
             let _ = found.send(address);
         }
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The table at the end: phase by phase, resilient beside bare.
+//! The final table: resilient and bare for each phase.
 
 use std::{fmt::Write, time::Duration};
 
@@ -38,7 +38,7 @@ fn cells(phase: &str, server: &str, report: &Report, breaker: String) -> Vec<Str
     ]
 }
 
-/// The breaker as a client sees it: answers that were given without a call.
+/// The column of calls that the breaker rejected.
 fn breaker(report: &Report) -> String {
     match report.met_open_breaker {
         0 => "closed".to_owned(),
@@ -46,7 +46,7 @@ fn breaker(report: &Report) -> String {
     }
 }
 
-/// Text to the left, figures to the right, a rule under the head and a gap between phases.
+/// Aligns text left and figures right, with a rule under the header and a gap between phases.
 fn render(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
@@ -71,7 +71,7 @@ fn render(lines: &[Vec<String>]) -> String {
     text
 }
 
-/// Rounded down: 100 % means all.
+/// Rounds down, so that 100 % means all.
 fn percent(part: usize, whole: usize) -> String {
     if whole == 0 {
         return "–".to_owned();
@@ -84,7 +84,7 @@ fn percent(part: usize, whole: usize) -> String {
     }
 }
 
-/// A wait, in the unit that suits it.
+/// Formats a duration in a suitable unit.
 pub(super) fn seconds(wait: Duration) -> String {
     if wait < Duration::from_secs(1) {
         format!("{} ms", wait.as_millis())

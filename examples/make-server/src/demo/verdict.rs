@@ -1,4 +1,4 @@
-//! Judges one answer: is it what the upstream would have said, or does it say of itself that it is old?
+//! Judges one response: is it the upstream's current data, or marked as old?
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::calls::Call;
 use crate::upstream::{DEMO_TOKEN, PANIC_TEXT, PRIVATE_TEXT, stats::Stats};
 
-/// Where a result says how it came about.
+/// The `_meta` key of a result.
 const CALL_META: &str = "io.crates.resilient-runtime/call";
-/// Where an error says what it is.
+/// The `_meta` key of an error.
 const ERROR_META: &str = "io.crates.resilient-runtime/error";
-/// Texts that no answer may hold.
+/// Texts that no response may contain.
 const PRIVATE: [&str; 3] = [DEMO_TOKEN, PANIC_TEXT, PRIVATE_TEXT];
-/// One of these words is in a text that tells a model that the data are old.
+/// The words of which one must be in the text that marks data as old.
 const OLD: [&str; 5] = ["cached", "old", "stale", "earlier", "ago"];
 
 /// How a call ended for the client.
@@ -24,38 +24,38 @@ pub(super) enum Ending {
     Result(Box<CallToolResult>),
     /// With an error of the protocol.
     Protocol(String),
-    /// Not at all, for as long as the client had patience.
+    /// Without a response within the client's limit.
     Unanswered,
 }
 
-/// A call and its end.
+/// A call and its outcome.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) call: Call,
     pub(super) ending: Ending,
-    /// From the call to its end.
+    /// The duration of the call.
     pub(super) waited: Duration,
-    /// The upstream's revision while the call was under way.
+    /// The upstream's revision during the call.
     pub(super) revision: u64,
 }
 
-/// What an answer is worth.
+/// The judgement of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// What the upstream says now; for a run, that it took place.
+    /// Current data; for a run, proof of its execution.
     Right,
-    /// What the upstream said earlier, and the answer admits it.
+    /// Earlier data, marked as old.
     Stale,
     /// An error, with its kind where one is given.
     Error(Option<String>),
-    /// Not what the upstream would have said, or old without a word about it.
+    /// Wrong data, or old data that are not marked.
     Wrong(String),
-    /// Nothing.
+    /// No response.
     Unanswered,
 }
 
 impl Outcome {
-    /// Compares the answer with the upstream's data and books.
+    /// Compares the response with the upstream's data and its list of runs.
     pub(super) fn verdict(&self, stats: &Stats) -> Verdict {
         let result = match &self.ending {
             Ending::Unanswered => return Verdict::Unanswered,
@@ -87,19 +87,19 @@ impl Outcome {
         }
     }
 
-    /// Whether the breaker was open when the call was answered, as the answer tells it.
+    /// Whether the response says that the breaker rejected the call.
     pub(super) fn met_open_breaker(&self) -> bool {
         let said = [self.error_meta("kind"), self.call_meta("reason")];
         said.into_iter().flatten().any(|said| said == "circuit_open")
     }
 
-    /// Whether the answer names the call's correlation id, by which it is found in the log.
+    /// Whether the response has the correlation id, by which the call is found in the log.
     pub(super) fn has_correlation_id(&self) -> bool {
         let id = self.error_meta("correlation_id").or_else(|| self.call_meta("correlation_id"));
         id.and_then(Value::as_str).is_some_and(|id| !id.is_empty())
     }
 
-    /// Whether the client reads something that belongs into the log.
+    /// Whether the response contains a private text.
     pub(super) fn leaks(&self) -> bool {
         let text = match &self.ending {
             Ending::Result(result) => serde_json::to_string(result).unwrap_or_default(),
@@ -109,8 +109,8 @@ impl Outcome {
         PRIVATE.iter().any(|private| text.contains(private))
     }
 
-    /// `None`: the answer claims to be fresh. Otherwise whether it discloses its age as it should: in `_meta`, with source and age,
-    /// and in a text of its own after the content.
+    /// `None` if the response does not claim to be old. Otherwise whether it is marked completely: in `_meta`, with
+    /// source and age, and in a separate text after the content.
     fn disclosed(&self, result: &CallToolResult) -> Option<bool> {
         if self.call_meta("degraded").and_then(Value::as_bool) != Some(true) {
             return None;
@@ -136,8 +136,8 @@ impl Outcome {
     }
 }
 
-/// Whether everything in the answer is in what the upstream said, item by item; the server may leave fields out, but not invent or
-/// change one, and the fields that name a thing must be there.
+/// Whether every item of the response is in the upstream's data. The server may omit fields, but not invent or change
+/// one, and the fields that identify an item must be present.
 fn agrees(answer: &Value, truth: &Value) -> bool {
     match (answer, truth) {
         (Value::Object(answer), Value::Object(truth)) => {

@@ -1,4 +1,4 @@
-//! The routes for operators, on loopback, for those alone who ask for a loopback host.
+//! The routes for operators, on loopback and only for a loopback `Host`.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -15,17 +15,17 @@ pub(super) fn router(health: Arc<Health>) -> Router {
     http::admin_router(health).layer(from_fn(local))
 }
 
-/// A browser on this machine can be made to ask this address in the name of a page (DNS rebinding): then the
-/// `Host` is the page's.
+/// Rejects requests with another `Host`. A web page can make a browser on this machine send requests to this address
+/// (DNS rebinding); the `Host` is that of the page then.
 async fn local(request: Request, next: Next) -> Response {
-    // Exactly one `Host`, and it is a host (RFC 9112, 3.2).
+    // Exactly one valid `Host` (RFC 9112, 3.2).
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return StatusCode::BAD_REQUEST.into_response() };
     let host = host.to_str().ok().filter(|host| !host.contains('@'));
     let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    // A target in absolute form names the host too, and it is the one that counts (3.2.2).
+    // The host of a target in absolute form takes precedence (3.2.2).
     if is_local(&host) && request.uri().authority().is_none_or(is_local) {
         next.run(request).await
     } else {
@@ -33,7 +33,7 @@ async fn local(request: Request, next: Next) -> Response {
     }
 }
 
-/// Whether the host is this machine by a name or an address that no name server can give to another.
+/// Whether the host is a name or an address that always refers to this machine.
 fn is_local(authority: &Authority) -> bool {
     let host = authority.host().trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -12,36 +12,36 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
        http-server healthcheck [--url URL]
 
   --bind ADDR   where to listen; default 127.0.0.1:8000, port 0 for any that is free.
-                /mcp, /livez, /readyz, /healthz, /metrics. Whoever reaches /mcp uses the token below:
-                put a proxy in front that says who may, and passes `Authorization` on, which tells
-                clients apart
+                /mcp, /livez, /readyz, /healthz, /metrics. Everyone who can reach /mcp uses the token
+                below: put an authenticating proxy in front. It must pass `Authorization` on, which
+                distinguishes clients
   --host NAME   a name by which clients may call this server, besides localhost and the address itself
   --admin ADDR  a loopback address for /errors and /breakers; default: they are not served
-  --demo        talk to an embedded stand-in for Make instead (no account needed)
+  --demo        use an embedded simulation of Make (no account needed)
   --version     print the version
   --help        print this
 
-  healthcheck   asks a server that runs whether it is ready: 0 if so, else 1, within 3 s
+  healthcheck   check whether a running server is ready: exit code 0 if so, else 1, within 3 s
   --url URL     which one; default http://127.0.0.1:8000/readyz
 
-SIGTERM and SIGINT: no new calls, those that run are answered, then it ends. Leave it 16 s: the
-longest answer time of its tools (8 s), 2 s for the answers to arrive, 2 s for connections to end,
-3 s to export what is left, 1 s to log it. A second signal: it ends at once, whatever runs.
+On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 16 s:
+the longest duration of a call (8 s), 2 s to send responses, 2 s to close connections, 3 s for the
+last export, 1 s to log it. A second signal ends the server at once.
 
 Environment:
   MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope
-                  organizations:read, /healthz tells whether Make accepts it
+                  organizations:read, /healthz shows whether Make accepts it
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
-  RUST_LOG        what is logged, as JSON lines on stderr; default info,rmcp=warn
+  RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
   OTEL_EXPORTER_OTLP_ENDPOINT
                   where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
-                  OTEL_* variables are heeded too
+                  OTEL_* variables apply too
 ";
 
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 const DEFAULT_URL: &str = "http://127.0.0.1:8000/readyz";
 
-/// What was asked for.
+/// What the arguments request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Serve(Options),
@@ -50,7 +50,7 @@ pub(super) enum Command {
     Version,
 }
 
-/// How to serve.
+/// The options of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) bind: SocketAddr,
@@ -59,7 +59,7 @@ pub(super) struct Options {
     pub(super) demo: bool,
 }
 
-/// What is wrong with the arguments.
+/// Why the arguments are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Wrong {
     #[error("unknown argument `{0}`; `--help` lists those that there are")]
@@ -68,7 +68,7 @@ pub(super) enum Wrong {
     NoValue(String),
     #[error("`{flag}` is `{value}`, expected an address and a port, for example `127.0.0.1:8000`")]
     Address { flag: &'static str, value: String },
-    #[error("`--admin` is `{0}`, expected a loopback address: what it serves is for operators alone")]
+    #[error("`--admin` is `{0}`, expected a loopback address, because its routes are only for operators")]
     Public(SocketAddr),
 }
 

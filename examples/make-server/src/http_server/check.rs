@@ -1,4 +1,4 @@
-//! A health check of one's own: whether Make answers, and takes the token.
+//! A custom health check: whether Make responds and accepts the token.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::api::MakeApi;
 use crate::process::with_sources;
 
-/// How long Make may take.
+/// The time limit of the check.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Not critical: without Make the tools still have old answers and honest errors, and a restart of this
-/// server, or another one in its place, would not bring Make back.
+/// Creates the check. It is not critical: without Make the tools still serve old responses and errors, and restarting
+/// or replacing this server would not help.
 pub(super) fn make(api: MakeApi) -> HealthCheck {
     let check = move || {
         let api = api.clone();

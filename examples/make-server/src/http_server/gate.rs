@@ -1,4 +1,4 @@
-//! The gate before `/mcp`: it knows which requests are being answered, and lets none in once it is closed.
+//! A gate before `/mcp` that tracks running requests and rejects new ones once it is closed.
 
 use std::{
     sync::{
@@ -19,31 +19,31 @@ use futures_util::StreamExt;
 use tokio::time::sleep;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-/// A gate that is open until it is closed.
+/// A gate, initially open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
     inside: TaskTracker,
-    /// How many requests have come, whether they were let in or not.
+    /// The number of requests so far, accepted or rejected.
     came: Arc<AtomicU64>,
 }
 
 impl Gate {
-    /// Lets nobody in from now on.
+    /// Rejects all requests from now on.
     pub(super) fn close(&self) {
         self.inside.close();
     }
 
-    /// Waits until it is closed and every request that it had let in is answered to the last byte, or has lost its client.
+    /// Waits until the gate is closed and every accepted request has its whole response, or has lost its client.
     pub(super) async fn empty(&self) {
         self.inside.wait().await;
     }
 
-    /// How many are inside.
+    /// The number of running requests.
     pub(super) fn inside(&self) -> usize {
         self.inside.len()
     }
 
-    /// Waits until no request has come for this long.
+    /// Waits until no request has arrived for this long.
     pub(super) async fn quiet(&self, pause: Duration) {
         let mut came = self.came.load(Ordering::Relaxed);
         loop {
@@ -57,9 +57,9 @@ impl Gate {
     }
 }
 
-/// Lets a request through, or not.
+/// Accepts or rejects a request.
 pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    // First inside, then the question: who is let in is seen by whoever closed the gate.
+    // Counted before the check, so that the shutdown waits for every accepted request.
     let inside = gate.inside.token();
     gate.came.fetch_add(1, Ordering::Relaxed);
     if gate.inside.is_closed() {
@@ -67,7 +67,7 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
         return (StatusCode::SERVICE_UNAVAILABLE, refusal).into_response();
     }
     if request.method() == Method::GET {
-        // A stream on which the server may speak up: it answers nothing, and ends with its session.
+        // A stream for messages of the server, not a response to a call: it ends with its session.
         drop(inside);
         return next.run(request).await;
     }
@@ -78,8 +78,8 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
     Response::from_parts(head, Body::from_stream(body))
 }
 
-/// While the server stops, every answer closes its connection: a client that kept it open would send its next request
-/// into a connection that is about to end, and get no answer.
+/// Closes connections during shutdown, with a header of the response. Otherwise a client would send its next request on
+/// a connection that is about to end, and receive no response.
 pub(super) async fn close_connection(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if gate.inside.is_closed() {

@@ -1,4 +1,4 @@
-//! `http-server healthcheck`: asks a server that runs whether it is ready, for Docker's `HEALTHCHECK`.
+//! `http-server healthcheck`: requests the readiness of a running server, for Docker's `HEALTHCHECK`.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use reqwest::redirect::Policy;
 use crate::http::loopback_client;
 use crate::process::with_sources;
 
-/// How long the server may take, all in all.
+/// The time limit of the whole check.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// As much of an answer as is worth a line.
+/// The maximum length of the printed response.
 const LONGEST: usize = 300;
 
-/// Whether the server at this address is ready, in a line.
+/// Checks the server at this URL. Returns one line in either case.
 pub(super) async fn ask(url: &str) -> Result<String, String> {
     match tokio::time::timeout(LIMIT, get(url)).await {
         Ok(Ok((true, answer))) => Ok(format!("ready: {answer}")),
@@ -24,14 +24,14 @@ pub(super) async fn ask(url: &str) -> Result<String, String> {
 }
 
 async fn get(url: &str) -> reqwest::Result<(bool, String)> {
-    // A server that points elsewhere has not said that it is ready.
+    // A redirect does not mean ready.
     let mut answer = loopback_client().redirect(Policy::none()).build()?.get(url).send().await?;
     let status = answer.status();
     let body = answer.chunk().await?.unwrap_or_default();
     Ok((status.is_success(), format!("HTTP {} {}", status.as_u16(), escaped(&String::from_utf8_lossy(&body)))))
 }
 
-/// The beginning of a text as one line: what could steer a terminal, or hides from a reader, is escaped.
+/// Truncates a text to one line and escapes control characters and invisible ones.
 fn escaped(text: &str) -> String {
     let mut shown = String::new();
     for c in text.trim_end().chars().take(LONGEST) {

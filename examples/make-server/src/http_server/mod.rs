@@ -1,4 +1,5 @@
-//! `http-server`: the tools of [`make-server`](crate::server) over HTTP, with health, metrics and an end that loses no call.
+//! `http-server`: the tools of [`make-server`](crate::server) over HTTP, with health checks, metrics and graceful
+//! shutdown.
 
 use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -34,19 +35,19 @@ mod check;
 mod gate;
 mod healthcheck;
 
-/// Begins every line that it writes itself.
+/// The prefix of its error messages.
 const NAME: &str = "http-server";
 
-/// What is left to the network after the last answer, and to connections after that.
+/// The time to send the last responses, and then to close connections.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// After the last answer, the time without a request after which connections are closed.
+/// The time without a request, after the last response, after which connections are closed.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// How long a call may take where its guards are switched off.
+/// The assumed maximum duration of a call whose policies are disabled.
 const UNGUARDED: Duration = Duration::from_secs(30);
 
-/// `main` of `http-server`. The arguments are those after the program's name.
+/// Runs `http-server` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(args) {
@@ -69,7 +70,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal arrives.
 async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let settings = match Settings::unless_demo(options.demo) {
@@ -95,7 +96,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let app = Router::new()
         .route_service("/mcp", mcp)
         .layer(from_fn_with_state(gate.clone(), gate::pass))
-        // Behind no gate: they tell that it is closed.
+        // Outside of the gate, so that readiness is available during shutdown.
         .merge(http::router(Arc::clone(&health)))
         .layer(from_fn_with_state(gate.clone(), gate::close_connection));
     let serving = axum::serve(listener.tap_io(no_delay), app).with_graceful_shutdown(end.clone().cancelled_owned());
@@ -105,7 +106,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         async move { health.watch().await }
     });
     if !address.ip().is_loopback() {
-        let warning = "everybody who reaches this address can use the tools: put something in front that says who may";
+        let warning = "everyone who can reach this address can use the tools: put an authenticating proxy in front";
         tracing::warn!(event = "config.warning", "{warning}");
     }
     let admin = admin.map(|admin| format!("http://{admin}"));
@@ -121,9 +122,9 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         if timeout(patience, all_answered(&gate)).await.is_err() {
             tracing::warn!(event = "server.abandoned", requests = gate.inside(), calls = running());
         }
-        // A client that has not seen `Connection: close` yet gets 503 with it, and not the end of its connection.
+        // Clients that have not received `Connection: close` yet receive it with a 503.
         let _ = timeout(MARGIN / 2, gate.quiet(QUIET)).await;
-        // Sessions and the streams that they hold open end, then the connections.
+        // Ends sessions and their streams, then connections.
         end.cancel();
         let _ = timeout(MARGIN / 2, serving).await;
         tracing::info!(event = "server.stopped");
@@ -138,8 +139,8 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until nothing is answered any more. A call of a session goes on when its client has lost the
-/// connection, so that the client can come back for the answer: the requests alone do not tell.
+/// Waits until no request and no call is running. The call of a session continues after its client has lost the
+/// connection, so that the client can resume, so counting requests is not enough.
 async fn all_answered(gate: &Gate) {
     const PAUSE: Duration = Duration::from_millis(20);
     gate.empty().await;
@@ -148,7 +149,7 @@ async fn all_answered(gate: &Gate) {
     }
 }
 
-/// How many calls of tools run.
+/// The number of running tool calls.
 fn running() -> u64 {
     Registry::global().tools().iter().map(|(_, tool)| tool.in_flight).sum()
 }
@@ -161,8 +162,8 @@ async fn serve_admin(address: SocketAddr, health: Arc<Health>) -> io::Result<Soc
     Ok(address)
 }
 
-/// Clients with sessions and those without are served alike. A page in a browser is let in by neither its
-/// host (DNS rebinding) nor its origin.
+/// Supports clients with and without sessions. Requests of web pages are rejected by `Host` (DNS rebinding) and
+/// `Origin`.
 fn config(address: SocketAddr, hosts: Vec<String>) -> StreamableHttpServerConfig {
     let mut config = StreamableHttpServerConfig::default().with_json_response(true).enforce_origin_validation();
     if !address.ip().is_unspecified() {
@@ -172,7 +173,7 @@ fn config(address: SocketAddr, hosts: Vec<String>) -> StreamableHttpServerConfig
     config
 }
 
-/// The time after which every call that runs has its answer.
+/// The time after which every running call has its response.
 fn longest_answer() -> Duration {
     let policies = Registry::global().policies();
     policies.iter().map(|policy| policy.latest_answer().unwrap_or(UNGUARDED)).max().unwrap_or(UNGUARDED)

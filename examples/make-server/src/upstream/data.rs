@@ -1,11 +1,11 @@
-//! What the upstream knows: teams, scenarios and connections, as JSON in the shapes of Make's API v2.
+//! The data of the upstream: teams, scenarios and connections, as JSON of Make's API v2.
 //!
-//! Everything is a function of ids and of a revision that grows with each change of phase. So whoever checks an answer can compute what
-//! the upstream would have said at any time, and an old answer differs from a fresh one.
+//! All data are a function of ids and of a revision that grows with each change of phase. So a test can compute the
+//! expected response for any time, and an old response differs from a fresh one.
 
 use serde_json::{Value, json};
 
-/// The teams that exist.
+/// The existing teams.
 pub const TEAMS: std::ops::RangeInclusive<u64> = 1..=4;
 
 /// Scenarios in each team.
@@ -44,7 +44,7 @@ pub fn connections(team: u64, revision: u64) -> Value {
                 "accountName": name,
                 "accountLabel": label,
                 "packageName": null,
-                // The refresh of an OAuth grant is what changes between two revisions.
+                // Each revision refreshes the OAuth grant.
                 "expire": (kind == "oauth").then(|| format!("2027-01-01T00:{:02}:00.000Z", revision % 60)),
                 "metadata": { "type": "email", "value": "somebody@example.com" },
                 "teamId": team,
@@ -61,14 +61,14 @@ pub fn connections(team: u64, revision: u64) -> Value {
     json!({ "connections": connections })
 }
 
-/// The answer to `POST /scenarios/{id}/run` that was carried out as the `number`-th.
+/// The response to the `number`-th executed `POST /scenarios/{id}/run`.
 #[must_use]
 pub fn execution_id(scenario: u64, number: u64) -> String {
     let mut rng = fastrand::Rng::with_seed(scenario << 32 ^ number);
     format!("{:016x}{:016x}", rng.u64(..), rng.u64(..))
 }
 
-/// Whether there is such a scenario.
+/// Whether the scenario exists.
 #[must_use]
 pub fn exists(id: u64) -> bool {
     TEAMS.contains(&(id / 100)) && (1..=SCENARIOS).contains(&(id % 100))

@@ -1,4 +1,4 @@
-//! The layer in front of Make's routes: counts every request, asks the script for its fate, and sees to it.
+//! The layer in front of Make's routes: it counts every request and injects the fault of the script.
 
 use std::{future::pending, sync::Arc};
 
@@ -19,7 +19,7 @@ use super::{
     wire::Cut,
 };
 
-/// The largest answer that [`Fault::BrokenJson`] reads in order to cut it.
+/// The maximum size of a response that [`Fault::BrokenJson`] truncates.
 const LARGEST_ANSWER: usize = 1 << 20;
 
 pub(super) async fn misbehave(
@@ -63,7 +63,8 @@ pub(super) async fn misbehave(
     answer
 }
 
-/// A request between arrival and answer. Dropped in between, it was abandoned: the server drops a handler whose client has gone.
+/// A running request. Dropping it before the response counts as abandoned: the server drops the handler when the client
+/// disconnects.
 struct Visit<'a> {
     ledger: &'a Ledger,
     entry: Entry,
@@ -94,7 +95,7 @@ fn authorized(shared: &Shared, request: &Request) -> bool {
     sent.and_then(|value| value.strip_prefix("Token ")) == Some(shared.token.as_str())
 }
 
-/// An error in the shape of Make's, with a text in it that is nobody's business: tests prove that it stays in the log.
+/// An error response like Make's, with a private text. Tests prove that the text stays in the log.
 pub(super) fn refusal(status: StatusCode, message: &str) -> Response {
     let body = json!({ "message": message, "code": format!("SC{}", status.as_u16()), "detail": PRIVATE_TEXT });
     (status, Json(body)).into_response()

@@ -1,7 +1,8 @@
-//! A stand-in for Make's API on a loopback port: the same routes, and every way in which an upstream can let you down.
+//! A simulation of Make's API on a loopback port: the same routes, and the faults of a real upstream.
 //!
-//! It behaves by [phases](phase::Phase). `POST /demo/phase/{name}` begins one, `GET /demo/stats` tells what the upstream saw
-//! ([`stats::Stats`]). Which request of a phase goes wrong, and how, is fixed by a seed, so two runs meet the same faults.
+//! Its behaviour is a sequence of [phases](phase::Phase). `POST /demo/phase/{name}` begins one, `GET /demo/stats`
+//! returns the counters ([`stats::Stats`]). A seed decides which request of a phase fails and how, so that two runs
+//! have the same faults.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -23,29 +24,29 @@ mod routes;
 pub mod stats;
 mod wire;
 
-/// The only token that the demo's upstream accepts. Easy to recognise: it must never be seen in an answer.
+/// The only token that the demo's upstream accepts. It must never appear in a response, and is easy to recognise.
 pub const DEMO_TOKEN: &str = "demo-token-5f1d-must-never-be-seen";
 
-/// What the tool panics with in the phase of panics. It looks like a secret because panic texts do hold them.
+/// The panic message in the phase of panics. It contains a secret, as real panic messages may.
 pub const PANIC_TEXT: &str = "index out of range while password=hunter2-must-never-be-seen";
 
-/// A text in every error body of the upstream that belongs into the log and nowhere else.
+/// A text in every error body of the upstream that must only be logged.
 pub const PRIVATE_TEXT: &str = "node eu1-worker-07 must-never-be-seen";
 
-/// Marks an answer on which the demo build of the client panics with the header's value.
+/// A response header on which the demo's client panics, with the header's value as message.
 pub const PANIC_HEADER: &str = "x-demo-panic";
 
 /// The seed of the demo's script.
 pub const DEMO_SEED: u64 = 42;
 
-/// A running upstream; it stops when this is dropped.
+/// A running upstream. Dropping it stops it.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-/// What its handlers share.
+/// The state of its handlers.
 struct Shared {
     ledger: Ledger,
     token: String,
@@ -57,7 +58,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// If no port can be had.
+    /// If there is no free port.
     pub async fn start(token: impl Into<String>, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -71,13 +72,13 @@ impl Upstream {
         Ok(Self { address, task })
     }
 
-    /// Where the controls are: `http://127.0.0.1:PORT`.
+    /// The base URL of the controls: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What takes the place of `https://eu1.make.com/api/v2`.
+    /// The base URL that replaces `https://eu1.make.com/api/v2`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("{}/api/v2", self.origin())

@@ -1,40 +1,40 @@
-//! The script: which request goes wrong, and how. A pure function of phase, seed and request number.
+//! The script: which request fails, and how. It is a pure function of phase, seed and request number.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// A stretch of time in which the upstream behaves in one way.
+/// A period with one behaviour of the upstream.
 ///
-/// The first seven are the demo's, in its order; the others show one fault at a time, for tests.
+/// The first seven are the demo's, in its order. The others have one fault each, for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// Every answer is right and quick.
+    /// Every response is correct and fast.
     Healthy,
-    /// About one request in four fails, each in another way; some answers are slow.
+    /// About one request in four fails, in different ways; some responses are slow.
     Flaky,
-    /// Most requests are refused with 429 and a `Retry-After` of one second.
+    /// Most requests are rejected with 429 and a `Retry-After` of one second.
     RateLimited,
-    /// No request succeeds: 503, 500, and connections that are closed without an answer.
+    /// No request succeeds: 503, 500, and connections that close without a response.
     Outage,
-    /// Every request is taken and none is answered.
+    /// Requests are accepted but never receive a response.
     Hanging,
-    /// One answer in four makes the client code in the server panic.
+    /// One response in four makes the client code in the server panic.
     ToolPanic,
     /// Healthy again.
     Recovery,
-    /// Every answer is right but takes a second.
+    /// Every response is correct but takes a second.
     Slow,
-    /// Every answer is cut in the middle of its JSON.
+    /// Every response is truncated in the middle of its JSON.
     BrokenJson,
-    /// Every connection is closed without an answer.
+    /// Every connection closes without a response.
     Dropped,
 }
 
-/// What happens to one request.
+/// The fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: the right answer, at once.
+    /// None: the correct response, at once.
     None,
-    /// The right answer after a while.
+    /// The correct response after a delay.
     Slow(Duration),
     /// 429 with `Retry-After` in seconds.
     RateLimited(u64),
@@ -42,13 +42,13 @@ pub enum Fault {
     InternalError,
     /// 503.
     Unavailable,
-    /// No answer for as long as the client waits.
+    /// No response for as long as the client waits.
     Hang,
     /// 200 with half of the JSON.
     BrokenJson,
-    /// The connection is closed before a byte of the answer was sent.
+    /// The connection closes before a byte of the response was sent.
     Drop,
-    /// The right answer, marked so that the demo build of the client panics on it.
+    /// The correct response with the header on which the demo's client panics.
     ToolPanic,
 }
 
@@ -84,7 +84,7 @@ impl Phase {
         }
     }
 
-    /// What happens to the `number`-th request of this phase.
+    /// The fault of the `number`-th request of this phase.
     #[must_use]
     pub fn fault(self, seed: u64, number: u64) -> Fault {
         let die = roll(seed, self, number);
@@ -98,7 +98,7 @@ impl Phase {
         Fault::None
     }
 
-    /// The faults and how many requests in a hundred they hit; the rest is answered rightly.
+    /// The faults with their share of requests in percent. The other requests succeed.
     const fn script(self) -> &'static [(u8, Fault)] {
         const SLOW: Fault = Fault::Slow(Duration::from_millis(600));
         const VERY_SLOW: Fault = Fault::Slow(Duration::from_secs(1));
@@ -128,7 +128,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// A phase name that nobody knows.
+/// An unknown phase name.
 #[derive(Debug, thiserror::Error)]
 #[error("no phase `{name}`, expected one of: {}", Phase::ALL.map(Phase::name).join(", "))]
 pub struct UnknownPhase {
@@ -143,10 +143,10 @@ impl FromStr for Phase {
     }
 }
 
-/// A number from 0 to 99 that depends on nothing but its arguments.
+/// A number from 0 to 99 that depends only on its arguments.
 ///
-/// A generator of its own for each request, rather than one that all of them draw from: requests race each other, and the n-th one's
-/// fate must not depend on who came first to the lock.
+/// Each request has its own generator. With a shared one, the fault of the n-th request would depend on a race between
+/// requests.
 fn roll(seed: u64, phase: Phase, number: u64) -> u8 {
     let mut rng = fastrand::Rng::with_seed((seed << 40) ^ ((phase as u64) << 32) ^ number);
     rng.u8(..100)

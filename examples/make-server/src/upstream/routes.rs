@@ -1,4 +1,4 @@
-//! The routes: Make's five, and the two by which a test or the demo steers.
+//! The routes: five of Make, and two that control the upstream.
 
 use std::{collections::HashMap, str::FromStr, sync::Arc};
 
@@ -18,10 +18,10 @@ use super::{
     phase::Phase,
 };
 
-/// Make's page size when a request names none.
+/// Make's default page size.
 const DEFAULT_LIMIT: u64 = 10;
 
-/// Everything under Make's base path misbehaves by the script; the controls never do.
+/// The script applies to everything under Make's base path, but not to the controls.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let make = Router::new()
         .route("/scenarios", get(list_scenarios))

@@ -1,4 +1,4 @@
-//! What the upstream saw: requests, and those that the client walked away from.
+//! The counters of the upstream, such as requests and abandoned requests.
 
 use std::{
     collections::BTreeMap,
@@ -14,28 +14,28 @@ use super::phase::{Fault, Phase};
 pub struct Counts {
     /// Requests to Make's routes that arrived.
     pub requests: u64,
-    /// Requests whose client closed the connection before the answer.
+    /// Requests whose client disconnected before the response.
     pub abandoned: u64,
-    /// Requests to run a scenario that arrived, carried out or not.
+    /// Requests to run a scenario, executed or not.
     pub runs: u64,
-    /// Answers marked to make the tool panic.
+    /// Responses with the header that makes the tool panic.
     pub panics: u64,
 }
 
 /// The body of `GET /demo/stats`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
-    /// The phase that is on.
+    /// The current phase.
     pub phase: String,
-    /// How often the phase was changed; the data depend on it.
+    /// The number of phase changes. The data depend on it.
     pub revision: u64,
-    /// Requests that are being worked on now.
+    /// Running requests.
     pub in_flight: u64,
     /// Counters over all phases.
     pub total: Counts,
     /// Counters by the phase in which the request arrived.
     pub phases: BTreeMap<String, Counts>,
-    /// Execution id and scenario of each run that was carried out.
+    /// Execution id and scenario of each executed run.
     pub executions: BTreeMap<String, u64>,
 }
 
@@ -52,7 +52,7 @@ struct Book {
     executions: BTreeMap<String, u64>,
 }
 
-/// One request as the ledger booked it.
+/// One recorded request.
 pub(super) struct Entry {
     pub(super) phase: Phase,
     /// Its number in its phase, from 0.
@@ -100,7 +100,7 @@ impl Ledger {
         book.phases.entry(entry.phase).or_default().abandoned += 1;
     }
 
-    /// Books a run as carried out; the id is the client's proof.
+    /// Records an executed run. The id proves the execution to the client.
     pub(super) fn executed(&self, scenario: u64) -> String {
         let mut book = self.book();
         let number = u64::try_from(book.executions.len()).unwrap_or(u64::MAX);
@@ -129,7 +129,7 @@ impl Ledger {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        // The counters stay true whatever panicked while it held them: no step leaves them half done.
+        // A panic leaves no counter half updated, so poisoning is ignored.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that a handler can cut, so that the client gets no answer at all: not a status, not a byte.
+//! Connections that a handler can close without a response: no status, not a byte.
 
 use std::{
     io,
@@ -22,16 +22,16 @@ use tokio::{
 
 use super::no_delay;
 
-/// A listener whose connections can be cut.
+/// A listener of connections that can be cut.
 pub(super) struct CuttableListener(pub(super) TcpListener);
 
-/// A connection, and the scissors that its handlers hold too.
+/// A connection, with the handle that cuts it.
 pub(super) struct Cuttable {
     stream: TcpStream,
     cut: Cut,
 }
 
-/// Cuts one connection: what is written after it fails, and the connection is closed.
+/// Cuts one connection: later writes fail, and the connection closes.
 #[derive(Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! The API client against the embedded upstream: every fault becomes the error that says what it was.
+//! The API client with the embedded upstream: every fault becomes the matching error.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `api-debugger` as its users start it: what it sends, what it refuses, and what a host without an answer costs.
+//! `api-debugger` as a child process: what it sends, what it rejects, and its breaker for hosts that do not respond.
 
 use std::{
     io::ErrorKind,
@@ -16,10 +16,10 @@ use crate::common::{call, command, connect};
 const SERVER: &str = "api-debugger";
 const TOOL: &str = "test_api";
 
-/// Short enough for a test, long enough for an answer of the embedded upstream on a busy machine.
+/// Short enough for a test, long enough for a response of the embedded upstream on a busy machine.
 const SHORT: (&str, &str) = ("RESILIENT__TOOL__TEST_API__TIMEOUT", "1s");
 
-/// What was answered.
+/// The successful result.
 fn answer(result: &CallToolResult) -> &Value {
     assert_ne!(result.is_error, Some(true), "{result:?}");
     result.structured_content.as_ref().unwrap()
@@ -226,7 +226,7 @@ async fn a_host_that_cannot_be_reached_is_an_error_with_its_cause() {
 #[tokio::test]
 async fn secrets_are_in_no_error_and_no_log() {
     let mut command = tokio::process::Command::from(command(SERVER));
-    // Everything that this server and its client say; rmcp's own lines hold whole messages at these levels.
+    // All levels of the server and its HTTP client. At these levels rmcp would log whole messages.
     command.arg("--demo").env("RUST_LOG", "trace,rmcp=warn").env(SHORT.0, SHORT.1).kill_on_drop(true);
     let (transport, stderr) = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn().unwrap();
     let debugger = ().serve(transport).await.unwrap();

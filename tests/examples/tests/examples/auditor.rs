@@ -1,4 +1,4 @@
-//! `auditor` as its users start it: a process of its own, projects in temporary directories.
+//! `auditor` as a child process, with projects in temporary directories.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ const SERVER: &str = "auditor";
 const GOOD: &str = "/// Documented.\npub fn a() {\n    b.unwrap();\n}\n";
 const BROKEN: &str = "pub fn a( {\n    b.unwrap();\n    c.unwrap();\n}\n";
 
-/// A root with the project `shop`, and a secret beside the root.
+/// A root with the project `shop`, and a secret next to the root.
 fn root(text: &str) -> TempDir {
     let around = tempfile::tempdir().unwrap();
     fs::create_dir_all(around.path().join("root/shop/src")).unwrap();

@@ -13,8 +13,8 @@ use resilient_tests::{
 };
 use serde_json::Value;
 
-/// Files that examples repeat, because an example cannot depend on a crate that is not published. Tests of such a file are in one
-/// copy only.
+/// Files that examples repeat, because an example cannot depend on a crate that is not published. Tests of such a file
+/// are in one copy only.
 const REPEATED: [&str; 6] = ["embedded.rs", "http.rs", "process.rs", "program.rs", "schema.rs", "stdio.rs"];
 
 /// The dependency of every example that a copy has to replace.
@@ -23,8 +23,9 @@ const RUNTIME: &str = "\"../../resilient-runtime\"";
 /// The folders under `examples`, with their names.
 fn examples() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(repository().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let packages = entries.filter(|path| path.join("Cargo.toml").is_file());
     let mut found: Vec<_> =
-        entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path)).collect();
+        packages.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path)).collect();
     found.sort();
     assert!(found.len() > 5, "{found:?}");
     found

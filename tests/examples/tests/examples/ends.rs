@@ -1,4 +1,4 @@
-//! How the servers over stdio end: by a signal, and where no client ever speaks.
+//! How the servers over stdio end: on a signal, and if the client leaves before it initialises.
 
 #![cfg(unix)]
 
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const SERVERS: [&str; 6] = ["make-server", "quickstart", "api-debugger", "auditor", "search-server", "wiki-issues"];
 
-/// A server whose client is this test, greeted.
+/// An initialised server whose client is this test.
 struct Raw {
     child: tokio::process::Child,
     stdin: tokio::process::ChildStdin,

@@ -1,4 +1,4 @@
-//! The example servers, started as their users start them.
+//! The example servers as child processes, and each example folder built on its own.
 
 mod api;
 mod api_debugger;

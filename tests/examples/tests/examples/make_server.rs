@@ -1,4 +1,4 @@
-//! `make-server` as its users start it: a process of its own, flags and environment, MCP over its pipes.
+//! `make-server` as a child process: flags, environment, and MCP over its pipes.
 
 use std::process::{Output, Stdio};
 
@@ -112,7 +112,7 @@ async fn both_builds_answer_with_structured_content() {
     }
 }
 
-/// `make-server --demo`, and the address of its upstream, which is in the first lines of its log.
+/// `make-server --demo`, and the address of its upstream from its log.
 async fn demo() -> (RunningService<RoleClient, ()>, String) {
     let mut command = tokio::process::Command::from(command(SERVER));
     command.arg("--demo").env_remove("RUST_LOG").kill_on_drop(true);
@@ -136,7 +136,7 @@ async fn in_the_demo_a_run_without_a_usable_answer_is_told_as_one_that_may_have_
         let (service, upstream) = demo().await;
         let enter = format!("{upstream}/demo/phase/{}", phase.name());
         http.post(enter).send().await.unwrap().error_for_status().unwrap();
-        // As many as the breaker lets through.
+        // As many as the breaker admits.
         for number in 1..=5 {
             let result = call(&service, "run_scenario", json!({ "id": 101 })).await;
             let text = &result.content[0].as_text().unwrap().text;

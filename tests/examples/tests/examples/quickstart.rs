@@ -1,4 +1,4 @@
-//! `quickstart` as its users start it: what each key of `#[resilient]` does to the answers.
+//! `quickstart` as a child process: the effect of each key of `#[resilient]` on the responses.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use crate::common::{call, command, connect};
 
 const SERVER: &str = "quickstart";
 
-/// What an answer says about its call.
+/// An entry of `_meta`.
 fn account<'a>(result: &'a CallToolResult, of: &str) -> &'a Value {
     &result.meta.as_ref().unwrap().0[&format!("io.crates.resilient-runtime/{of}")]
 }
@@ -38,7 +38,7 @@ async fn every_tool_answers_about_the_first_of_each() {
     ] {
         let result = call(&shop, tool, arguments).await;
         assert_eq!(content(&result), &answer, "{tool}");
-        // Of a tool with `skip` nobody counts them.
+        // A tool with `skip` does not count attempts.
         let attempts = if tool == "opening_hours" { Value::Null } else { json!(1) };
         assert_eq!(account(&result, "call")["attempts"], attempts, "{tool}");
     }
@@ -120,7 +120,7 @@ async fn of_five_invoices_at_once_two_are_made_two_wait_and_one_is_rejected() {
             |result: &&CallToolResult| code(result) == expected && account(result, "error")["attempts"] == attempts;
         results.iter().filter(fits).count()
     };
-    // The two that wait are rejected too, when their time is over.
+    // The two queued calls are rejected too, when their wait is over.
     assert_eq!((of(1, "TIMEOUT"), of(0, "OVERLOADED")), (2, 3), "{results:?}");
 }
 

@@ -1,4 +1,4 @@
-//! A service that answers 503 with `Retry-After` is left alone for that long by every example, as after 429.
+//! Every example waits for the `Retry-After` of a 503, as for that of a 429.
 
 use std::{
     process::Stdio,
@@ -35,7 +35,7 @@ const SEARCH: &str = "search-server";
 const WIKI: &str = "wiki-issues";
 const API: &str = "api-debugger";
 
-/// An upstream that answers its first request with 503 and asks for a pause, and all others well.
+/// An upstream that responds to its first request with 503 and `Retry-After`, and to all others with success.
 struct Upstream {
     embedded: loopback::Upstream,
     arrivals: Arc<Mutex<Vec<Instant>>>,
@@ -55,7 +55,7 @@ impl Upstream {
                 let pause = [(header::RETRY_AFTER, wait.to_string())];
                 (StatusCode::SERVICE_UNAVAILABLE, pause, "not now").into_response()
             } else {
-                // Good answers of Make, Jira and both search engines.
+                // Valid for Make, Jira and both search engines.
                 Json(json!({ "scenarios": [], "transitions": [], "results": [] })).into_response()
             }
         };
@@ -70,7 +70,7 @@ impl Upstream {
         self.embedded.origin()
     }
 
-    /// The time between the first request and the second, and no third.
+    /// The time between the first request and the second. There must be no third.
     fn pause(&self) -> Duration {
         let arrivals = self.arrivals.lock().unwrap();
         assert_eq!(arrivals.len(), 2, "requests");
@@ -86,7 +86,7 @@ async fn make(upstream: &Upstream) -> Client {
     connect(MAKE, &[], &[("MAKE_API_TOKEN", "t"), ("MAKE_BASE_URL", &upstream.origin())]).await
 }
 
-/// The same tools over HTTP; the process ends with the second value.
+/// The same tools over HTTP. Dropping the second value kills the process.
 async fn http(upstream: &Upstream) -> (Client, Child) {
     let mut command = tokio::process::Command::from(command(HTTP));
     command.args(["--bind", "127.0.0.1:0"]).env("MAKE_API_TOKEN", "t").env("MAKE_BASE_URL", upstream.origin());
@@ -118,13 +118,13 @@ fn meta<'a>(result: &'a CallToolResult, of: &str) -> &'a Value {
     &result.meta.as_ref().unwrap().0[&format!("io.crates.resilient-runtime/{of}")]
 }
 
-/// Asserts that the call was answered well by its second attempt.
+/// Asserts that the second attempt succeeded.
 fn assert_second_attempt(result: &CallToolResult) {
     assert_ne!(result.is_error, Some(true), "{result:?}");
     assert_eq!(meta(result, "call")["attempts"], 2, "{result:?}");
 }
 
-/// Asserts that the call ended with its first attempt, and that its answer says to come back after 120 s.
+/// Asserts that the call ended with its first attempt, and that its response says to retry after 120 s.
 fn assert_come_back(result: &CallToolResult) {
     assert_eq!(result.is_error, Some(true), "{result:?}");
     assert!(text(result).contains("Do not retry before 2m."), "{}", text(result));
@@ -132,7 +132,7 @@ fn assert_come_back(result: &CallToolResult) {
     assert_eq!((&error["attempts"], &error["retry_after_ms"]), (&json!(1), &json!(120_000)), "{error}");
 }
 
-/// Asserts that an upstream was left alone for the 3 s that it asked for.
+/// Asserts that the upstream received no request during its `Retry-After` of 3 s.
 fn assert_pause(pause: Duration) {
     assert!(pause >= Duration::from_secs(3), "{pause:?}");
 }
@@ -166,7 +166,7 @@ async fn wiki_issues_leaves_a_service_alone_for_as_long_as_its_503_asks() {
     assert_second_attempt(&result);
     assert_pause(short.pause());
     let result = call(&wiki(&long).await, "get_transitions", json!({ "key": "DEMO-1" })).await;
-    // Its fallback says how a person does the same, and when the tool may be called again.
+    // Its fallback returns the steps by hand, and when the tool may be called again.
     assert_eq!(meta(&result, "call")["attempts"], 1, "{result:?}");
     assert_eq!(result.structured_content.as_ref().unwrap()["by_hand"]["retry_after_seconds"], 120, "{result:?}");
     assert_eq!(long.requests(), 1);
@@ -184,7 +184,7 @@ async fn quickstart_leaves_the_shop_alone_for_as_long_as_its_503_asks() {
 
 #[tokio::test]
 async fn search_server_says_how_long_both_engines_ask_to_be_left_alone() {
-    // One engine each: neither is asked a second time, and the answer is the first one's.
+    // Each engine receives one request, and the error is that of the first.
     let (first, second) = (Upstream::start(120).await, Upstream::start(3).await);
     let (tavily, searxng) = (first.origin(), second.origin());
     let env = [("TAVILY_API_KEY", "k"), ("TAVILY_BASE_URL", tavily.as_str()), ("SEARXNG_BASE_URL", searxng.as_str())];

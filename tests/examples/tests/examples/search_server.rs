@@ -1,4 +1,4 @@
-//! `search-server` as its users start it, on the demo's engines, which fail by the words of the query.
+//! `search-server` as a child process, with the demo's engines, which fail by the words of the query.
 
 use resilient_tests::loopback::Upstream;
 use rmcp::{RoleClient, model::CallToolResult, service::RunningService};
@@ -146,13 +146,13 @@ async fn a_wrong_key_is_the_operators_concern_and_is_shown_to_nobody() {
         [("TAVILY_API_KEY", key), ("TAVILY_BASE_URL", tavily.as_str()), ("SEARXNG_BASE_URL", searxng.as_str())]
     };
     let service = connect(SERVER, &[], &env("wrong-key-must-never-be-seen")).await;
-    // The engine repeats the key in its answer; `search` looks for it.
+    // The engine repeats the key in its response; `search` checks that the result does not contain it.
     let result = search(&service, "retry").await;
     assert_eq!(meta(&result, "error")["code"], "SEARCH_KEY_REFUSED");
     assert_eq!(meta(&result, "error")["retryable"], false);
     assert!(text(&result).contains("Tell the operator to check TAVILY_API_KEY"), "{}", text(&result));
 
-    // With a proxy that is not there: what is meant for this machine goes past it.
+    // With a proxy that does not exist: requests to this machine must bypass it.
     let [key, first, second] = env(DEMO_KEY);
     let nowhere = "http://127.0.0.1:9";
     let service = connect(SERVER, &[], &[key, first, second, ("HTTP_PROXY", nowhere), ("http_proxy", nowhere)]).await;

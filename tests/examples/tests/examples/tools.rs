@@ -1,10 +1,10 @@
-//! What clients read of every example's tools before they call one.
+//! The list of tools that clients receive from every example.
 
 use crate::common::connect;
 use rmcp::model::Tool;
 use serde_json::Value;
 
-/// Every server over stdio, and with its other build.
+/// Every server over stdio, and the bare build.
 const SERVERS: [(&str, &str, &[&str]); 7] = [
     ("api-debugger", "api-debugger", &["--demo"]),
     ("auditor", "auditor", &["--demo"]),
@@ -16,7 +16,7 @@ const SERVERS: [(&str, &str, &[&str]); 7] = [
     ("wiki-issues", "wiki-issues", &["--demo"]),
 ];
 
-/// Those of JSON Schema 2020-12 (validation, section 7.3).
+/// The formats of JSON Schema 2020-12 (validation, section 7.3).
 const FORMATS: [&str; 19] = [
     "date-time",
     "date",
@@ -51,7 +51,7 @@ async fn tools() -> Vec<(&'static str, Tool)> {
     tools
 }
 
-/// Every `format` of a schema, wherever it is. A property may be called so too, and then it is no text.
+/// Collects every `format` of a schema. A property with this name has a schema as value, not a text.
 fn formats<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
     match schema {
         Value::Object(object) => {
@@ -88,7 +88,7 @@ async fn the_schemas_of_every_example_have_formats_that_json_schema_knows_and_no
 async fn every_tool_of_the_examples_says_whether_it_writes_and_a_write_whether_it_may_be_repeated() {
     for (server, tool) in tools().await {
         let hints = tool.annotations.unwrap_or_default();
-        // These two show the guard's own keys for it, `read_only` and `idempotent`.
+        // These two use the keys `read_only` and `idempotent` instead.
         let by_key = server == "quickstart" && ["recommend", "set_address"].contains(&tool.name.as_ref());
         let repeats = hints.read_only_hint == Some(true) || hints.idempotent_hint.is_some() || by_key;
         assert!(hints.read_only_hint.is_some() || tool.name == "recommend", "{server}: {}", tool.name);

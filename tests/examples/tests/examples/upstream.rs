@@ -1,4 +1,4 @@
-//! The embedded upstream over real connections: what each fault looks like from the other end, and what the books say.
+//! The embedded upstream over real connections: what a client sees of each fault, and what the upstream counts.
 
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,7 @@ async fn a_dropped_connection_gives_no_byte() {
         let error = fixture.get("/scenarios/101").await.unwrap_err();
         assert!(error.is_request(), "{error:?}");
     }
-    // The upstream's own doing is not the client's walking away, and the controls are on connections of their own.
+    // A connection that the upstream cuts does not count as abandoned, and neither do the controls.
     let stats = fixture.stats().await;
     assert_eq!((stats.total.requests, stats.total.abandoned), (3, 0));
 }

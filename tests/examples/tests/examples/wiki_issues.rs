@@ -1,4 +1,4 @@
-//! `wiki-issues` as its users start it, on an upstream that fails by its script.
+//! `wiki-issues` as a child process, with an upstream that fails by its script.
 
 use std::{future::pending, process::Stdio};
 
@@ -22,7 +22,7 @@ async fn demo() -> Client {
     connect(SERVER, &["--demo"], &[]).await
 }
 
-/// A server whose site is elsewhere.
+/// A server of another site.
 async fn on(origin: &str, token: &str, read_only: &str) -> Client {
     connect(SERVER, &[], &site(origin, token, read_only)).await
 }
@@ -40,18 +40,18 @@ fn task(summary: &str) -> Value {
     json!({ "project": "DEMO", "issue_type": "Task", "summary": summary, "description": "At once." })
 }
 
-/// What the tool answered, which is no error.
+/// The successful result.
 fn answer(result: &CallToolResult) -> &Value {
     assert_ne!(result.is_error, Some(true), "{result:?}");
     result.structured_content.as_ref().unwrap()
 }
 
-/// How a call went that was answered.
+/// The account of a successful call.
 fn account(result: &CallToolResult) -> &Value {
     &result.meta.as_ref().unwrap().0["io.crates.resilient-runtime/call"]
 }
 
-/// What the model reads of an error, and what programs read.
+/// The text and the data of an error.
 fn error(result: &CallToolResult) -> (&str, &Value) {
     assert_eq!(result.is_error, Some(true), "{result:?}");
     let text = &result.content[0].as_text().unwrap().text;
@@ -249,7 +249,7 @@ async fn a_change_that_the_breaker_refuses_is_told_how_to_make_by_hand() {
 
 #[tokio::test]
 async fn a_change_that_finds_no_service_was_not_made() {
-    // Bound, so that nobody else has the port, and not listening.
+    // Bound, so that the port is not reused, but not listening.
     let nobody = TcpSocket::new_v4().unwrap();
     nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let client = on(&format!("http://{}", nobody.local_addr().unwrap()), TOKEN, "").await;
@@ -314,14 +314,14 @@ async fn a_change_without_an_answer_is_not_told_as_undone() {
         assert!(!whole.contains("performed") && !whole.contains("by_hand"), "{whole}");
         assert_eq!(error(&result).1["retryable"], false);
     }
-    // Two of them were in fact carried out.
+    // Two of them were executed.
     let result = call(&client, "search_issues", json!({ "jql": "project = DEMO" })).await;
     assert_eq!(answer(&result)["result"]["issues"].as_array().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn the_token_is_in_no_answer_and_no_line_of_the_log() {
-    // A site that gives everything away that it was sent.
+    // A site that returns everything that it received.
     let echo = |headers: HeaderMap, status: u16| {
         let sent = headers["authorization"].to_str().unwrap().to_owned();
         let status = StatusCode::from_u16(status).unwrap();

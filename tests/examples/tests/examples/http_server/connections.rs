@@ -1,5 +1,5 @@
-//! Connections: that one which is kept is not slower than a new one, that none ends without an answer, and which requests
-//! the routes for operators and the health check take.
+//! Connections: a reused one is not slower than a new one, none ends without a response, and the routes for operators
+//! and the health check accept only certain requests.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tokio::{
 
 use super::server::{PATIENCE, Server, healthcheck};
 
-/// Sends a request as it is written, and reads the answer up to the end of the connection.
+/// Sends a raw request, and reads until the connection ends.
 async fn raw(origin: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(origin.trim_start_matches("http://")).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -42,11 +42,11 @@ async fn a_call_over_a_kept_connection_is_not_slower_than_one_over_a_new_connect
         took[took.len() / 2]
     };
     let (fresh, kept) = (median(&fresh).await, median(&kept).await);
-    // A delayed acknowledgement would make it forty times as long.
+    // A delayed acknowledgement would take forty times as long.
     assert!(kept < fresh * 10, "{kept:?} over a kept connection, {fresh:?} over a new one");
 }
 
-/// One HTTP answer: its head and its body, or `None` at the end of the connection.
+/// Reads one HTTP response: its head and its body, or `None` at the end of the connection.
 async fn answer(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut read = Vec::new();
     loop {
@@ -71,7 +71,8 @@ async fn answer(stream: &mut TcpStream) -> Option<(String, String)> {
     }
 }
 
-/// Calls over one connection until an answer closes it. How many answers there were, and whether the last closed it.
+/// Makes calls on one connection until a response closes it. Returns the number of responses, and whether the last one
+/// closed it.
 async fn calls(address: String, request: String) -> (u32, bool) {
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let mut answers = 0;
@@ -141,7 +142,7 @@ async fn the_routes_for_operators_take_one_host_that_is_local_and_the_host_of_an
     }
 }
 
-/// Answers one request with these bytes.
+/// Responds to one request with these bytes.
 async fn answers_once(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! `http-server` as its users start it: a process of its own, called over HTTP by real MCP clients.
+//! `http-server` as a child process, called over HTTP by real MCP clients.
 
 #![cfg(unix)]
 
@@ -99,7 +99,7 @@ async fn a_health_check_that_gets_no_answer_ends_after_three_seconds() {
 
 #[tokio::test]
 async fn told_to_stop_it_answers_the_calls_that_run_and_refuses_others() {
-    // Time enough for the questions below while the first attempts hang.
+    // Long enough for the requests below while the first attempts hang.
     let environment = [
         ("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "20s"),
         ("RESILIENT__TOOL__LIST_SCENARIOS__ATTEMPT_TIMEOUT", "4s"),
@@ -133,13 +133,13 @@ async fn told_to_stop_it_answers_the_calls_that_run_and_refuses_others() {
         let (code, line) = healthcheck(&format!("{}/readyz", server.origin)).await;
         assert!(code == 1 && line.starts_with("not ready: HTTP 503"), "{line}");
         assert_eq!(server.get("/livez").await.0, 200);
-        // Neither a client that is known nor one that is new.
+        // Neither a known client nor a new one.
         call(&session, "run_scenario", json!({ "id": 101 })).await.unwrap_err();
         let refused = server.post("run_scenario", &json!({ "id": 101 })).send().await.unwrap();
         assert_eq!(refused.status().as_u16(), 503);
         assert!(refused.text().await.unwrap().contains("not performed"));
         assert_eq!(server.metric(IN_FLIGHT).await, 2);
-        // The next attempts of those that run.
+        // The next attempts of the running calls.
         server.enter(Phase::Recovery).await;
     };
     let ((first, second), ()) = tokio::join!(running, meanwhile);
@@ -201,7 +201,7 @@ async fn old_answers_are_served_to_whom_they_were_given_alone() {
         let nobodys = server.client(era, None).await;
         let asked = json!({ "team_id": 2, "limit": 1 });
         let fresh = call(&ours, "list_scenarios", asked.clone()).await.unwrap();
-        // Without a token nothing is kept.
+        // Without a token nothing is cached.
         call(&nobodys, "list_scenarios", asked.clone()).await.unwrap();
         server.enter(Phase::Outage).await;
         for client in [&theirs, &nobodys] {
@@ -247,7 +247,7 @@ async fn a_panic_in_a_tool_is_answered() {
 
 #[tokio::test]
 async fn a_call_ends_when_its_client_without_a_session_has_gone() {
-    // By itself it would not end while this test waits.
+    // The call would not end by itself during the test.
     let environment = [
         ("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "2m"),
         ("RESILIENT__TOOL__LIST_SCENARIOS__ATTEMPT_TIMEOUT", "1m"),

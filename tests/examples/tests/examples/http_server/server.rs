@@ -1,4 +1,4 @@
-//! `http-server --demo` as a child process, and who talks to it.
+//! `http-server --demo` as a child process, with its clients.
 
 use crate::common::command;
 use std::{
@@ -25,13 +25,13 @@ use tokio::{
 
 pub(crate) const EXECUTABLE: &str = "http-server";
 
-/// How long anything at all may take before a test gives up.
+/// The timeout of every step of a test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a client greets the server.
+/// How a client initialises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Era {
-    /// Once, and then it has a session.
+    /// Once for a session.
     Session,
     /// With every request.
     Stateless,
@@ -47,7 +47,7 @@ pub(crate) struct Server {
     pub(crate) http: reqwest::Client,
     /// `http://127.0.0.1:PORT`.
     pub(crate) origin: String,
-    /// The same of the routes for operators.
+    /// The base URL of the routes for operators.
     pub(crate) admin: Option<String>,
     upstream: String,
     child: Child,
@@ -97,7 +97,7 @@ impl Server {
         server
     }
 
-    /// The first line of the log that has this field.
+    /// Waits for the first log line with this field.
     pub(crate) async fn logged(&self, field: &str) -> Value {
         let line = |lines: &[String]| {
             let mut lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -115,7 +115,7 @@ impl Server {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// The value of a series, by name and labels as they are written.
+    /// The value of a series, by its name and labels in the text format.
     pub(crate) async fn metric(&self, series: &str) -> u64 {
         let (status, text) = self.get("/metrics").await;
         assert_eq!(status, 200);
@@ -134,7 +134,7 @@ impl Server {
         self.http.post(url).send().await.unwrap().error_for_status().unwrap();
     }
 
-    /// Waits until the upstream has seen this.
+    /// Waits until the upstream's counters match.
     pub(crate) async fn until_upstream(&self, seen: impl Fn(&Value) -> bool) {
         let url = format!("{}/demo/stats", self.upstream);
         let reached = async { while !seen(&self.http.get(&url).send().await.unwrap().json().await.unwrap()) {} };
@@ -155,7 +155,7 @@ impl Server {
         timeout(PATIENCE, ().serve_with_lifecycle(transport, lifecycle)).await.unwrap().unwrap()
     }
 
-    /// `POST /mcp` without an MCP client: a call of a tool, complete in itself.
+    /// `POST /mcp` without an MCP client: a stateless tool call.
     pub(crate) fn post(&self, tool: &str, arguments: &Value) -> reqwest::RequestBuilder {
         let body = serde_json::json!({
             "jsonrpc": "2.0", "id": 1, "method": "tools/call",
@@ -174,7 +174,7 @@ impl Server {
             .json(&body)
     }
 
-    /// The id of a new session, without an MCP client.
+    /// Creates a session without an MCP client, and returns its id.
     pub(crate) async fn session(&self) -> String {
         let client = serde_json::json!({
             "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "0" },
@@ -187,7 +187,7 @@ impl Server {
         session
     }
 
-    /// `POST /mcp` without an MCP client: this message in a session, or in none yet.
+    /// `POST /mcp` without an MCP client: sends this message, in a session if there is one.
     pub(crate) fn post_in(&self, session: &str, message: &Value) -> reqwest::RequestBuilder {
         let mut message = message.clone();
         message["jsonrpc"] = "2.0".into();
@@ -202,17 +202,17 @@ impl Server {
         assert!(sent.success());
     }
 
-    /// How it ended, every line that it has logged, and what it wrote to stdout.
+    /// Waits for the end. Returns the exit status, the log lines and stdout.
     pub(crate) async fn ended(mut self) -> (ExitStatus, Vec<String>, String) {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
-        // Until nobody writes any more.
+        // Until the log ends.
         while self.log.changed().await.is_ok() {}
         let log = self.log.borrow().clone();
         (status, log, self.stdout.await.unwrap())
     }
 }
 
-/// Asks whether a server is ready, as Docker does: the exit code, and the line.
+/// Runs the health check as Docker does. Returns the exit code and the line.
 pub(crate) async fn healthcheck(url: &str) -> (i32, String) {
     let asked = Command::from(command(EXECUTABLE)).args(["healthcheck", "--url", url]).output();
     let output = timeout(PATIENCE, asked).await.unwrap().unwrap();

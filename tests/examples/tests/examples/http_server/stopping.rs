@@ -1,4 +1,4 @@
-//! The end: what it waits for, what it does not, and what a collector has afterwards.
+//! Shutdown: what it waits for, what it abandons, and what a collector has received afterwards.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,7 +17,7 @@ use super::{
     server::{Era, Server, call},
 };
 
-/// Time enough to steer while the first attempts hang.
+/// Long enough to send commands while the first attempts hang.
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "20s"),
     ("RESILIENT__TOOL__LIST_SCENARIOS__ATTEMPT_TIMEOUT", "2s"),
@@ -29,7 +29,7 @@ fn events(log: &[String]) -> Vec<Value> {
     log.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a line of JSON: {line}"))).collect()
 }
 
-/// A server that was told to stop, and the call that it waits for.
+/// A server that received SIGTERM, and the running call that it waits for.
 async fn told_to_stop(environment: &[(&str, &str)]) -> (Server, JoinHandle<Result<CallToolResult, ServiceError>>) {
     let server = Server::start_with(&[], environment).await;
     let client = server.client(Era::Stateless, None).await;
@@ -50,7 +50,7 @@ async fn a_call_whose_client_lost_the_connection_but_has_a_session_is_not_cut_of
     let going =
         tokio::spawn(server.post_in(&session, &json!({ "id": 1, "method": "tools/call", "params": asked })).send());
     server.until(IN_FLIGHT, 1).await;
-    // With what has come of the answer: its beginning may be here.
+    // Part of the response may have arrived.
     going.abort();
     drop(going);
     server.signal("TERM");
@@ -81,7 +81,7 @@ async fn told_twice_it_ends_at_once() {
     waiting.abort();
 }
 
-/// Says yes to everything, and keeps it: path and body.
+/// Accepts every request, and records its path and body.
 async fn collector() -> (String, Arc<Mutex<Vec<(String, Bytes)>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
