@@ -67,12 +67,12 @@ mod tests {
             }
         });
         let work = tokio::spawn(work);
-        let received = tokio::task::spawn_blocking(move || {
+        let outcome = tokio::task::spawn_blocking(move || {
             receiver.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
             work.abort();
             receiver.recv_timeout(Duration::from_secs(60)).unwrap()
         });
-        assert!(matches!(received.await.unwrap(), Err(AuditError::Stopped)));
+        assert!(matches!(outcome.await.unwrap(), Err(AuditError::Stopped)));
     }
 
     #[tokio::test]
