@@ -8,6 +8,9 @@
 //! A mistake is a [`Problem`] with a path such as `retry.base`, which the macro maps to a span
 //! and the runtime to a place in a file.
 
+// On docs.rs each item shows the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod breaker;
 mod bulkhead;
 mod cache;

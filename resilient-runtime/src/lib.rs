@@ -56,6 +56,8 @@
 //!
 //! [rmcp]: https://docs.rs/rmcp
 
+// On docs.rs each item shows the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Some fields are only read by the `rmcp` hook or the `cache` feature.
 #![cfg_attr(not(all(feature = "rmcp", feature = "cache")), allow(dead_code))]
 

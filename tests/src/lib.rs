@@ -7,6 +7,7 @@ pub mod faults;
 pub mod fixture;
 pub mod in_process;
 pub mod logs;
+pub mod loopback;
 pub mod markdown;
 pub mod receiver;
 pub mod scrape;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     match arguments.next() {
-        Some(which) if which == "make" => resilient_examples::make::main_from(arguments),
+        Some(which) if which == "make" => make_server::main_from(arguments),
         Some(which) if which == "faults" => resilient_tests::faults::serve_stdio(),
         Some(which) if which == "many" => resilient_tests::faults::serve_many_stdio(),
         _ => {

@@ -285,7 +285,7 @@ async fn a_broken_request_does_not_end_the_server() {
 }
 
 fn a_scenario() -> u64 {
-    resilient_examples::upstream::data::scenario_ids(1).next().expect("a scenario")
+    make_server::upstream::data::scenario_ids(1).next().expect("a scenario")
 }
 
 /// The demo's upstream behind make-server, by its controls.
@@ -301,7 +301,7 @@ impl Upstream {
         let found = line["upstream"].as_str().or_else(|| line["fields"]["upstream"].as_str());
         Self {
             address: found.expect("the address").into(),
-            http: resilient_examples::http::loopback_client().build().expect("a client"),
+            http: resilient_tests::loopback::client().build().expect("a client"),
         }
     }
 
@@ -310,7 +310,7 @@ impl Upstream {
         assert!(answer.status().is_success(), "{phase}");
     }
 
-    async fn stats(&self) -> resilient_examples::upstream::stats::Stats {
+    async fn stats(&self) -> make_server::upstream::stats::Stats {
         self.http.get(format!("{}/demo/stats", self.address)).send().await.expect("stats").json().await.expect("stats")
     }
 }
@@ -350,7 +350,7 @@ async fn a_cancelled_call_stops_the_upstreams_work_within_100_ms() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_upstreams_token_and_private_texts_are_in_no_answer() {
-    use resilient_examples::upstream::{DEMO_TOKEN, PANIC_TEXT, PRIVATE_TEXT};
+    use make_server::upstream::{DEMO_TOKEN, PANIC_TEXT, PRIVATE_TEXT};
 
     // A server for each, so that no breaker keeps a phase from being seen.
     for (phase, expected) in [

@@ -30,10 +30,10 @@ impl Page {
     }
 }
 
-/// The pages at the root, and those that the documentation includes.
+/// The pages at the root, those of the examples, and those that the documentation includes.
 fn pages() -> Vec<Page> {
     let mut paths = vec![];
-    for folder in ["resilient-policy/src", "resilient-macros/src", "resilient-runtime/src"] {
+    for folder in ["examples", "resilient-policy/src", "resilient-macros/src", "resilient-runtime/src"] {
         collect(&repository().join(folder), "md", &mut paths);
     }
     assert!(paths.len() > 5, "{paths:?}");
@@ -80,6 +80,18 @@ fn packages() -> Vec<String> {
             name.expect("a name").to_owned()
         })
         .collect()
+}
+
+/// The executables of the examples.
+fn programs() -> Vec<String> {
+    let mut manifests = Vec::new();
+    collect(&repository().join("examples"), "toml", &mut manifests);
+    let manifests = manifests.iter().map(|path| Page::read(path).text);
+    let programs = manifests.flat_map(|text| {
+        let targets = text.split("[[bin]]\nname = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        targets.map(ToOwned::to_owned).collect::<Vec<_>>()
+    });
+    programs.collect()
 }
 
 #[test]
@@ -136,7 +148,7 @@ fn json(text: &str) -> Option<String> {
 #[test]
 fn commands_name_programs_and_packages_that_are_there() {
     let packages = packages();
-    let programs = names("examples/src/bin", "rs");
+    let programs = programs();
     let benches = names("tests/benches", "rs");
     let mut seen = 0;
     for page in pages() {
@@ -169,7 +181,7 @@ fn commands_name_programs_and_packages_that_are_there() {
 fn every_server_has_a_row_in_the_readme() {
     let readme = Page::read(&repository().join("README.md"));
     let (_, lines) = parse(section(&readme.text, "## Examples"));
-    for program in names("examples/src/bin", "rs") {
+    for program in programs() {
         let row = lines.iter().any(|(_, line)| line.starts_with(&format!("| `{program}` |")));
         assert!(row, "a row for `{program}` under Examples");
     }

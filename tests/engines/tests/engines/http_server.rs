@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use reqwest::{Client, header};
-use resilient_examples::http::loopback_client;
+use resilient_tests::loopback;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -38,7 +38,7 @@ impl Server {
         };
         let origin = timeout(PATIENCE, address).await.expect("an address");
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        let http = loopback_client().timeout(PATIENCE).build().unwrap();
+        let http = loopback::client().timeout(PATIENCE).build().unwrap();
         Self { http, origin, _process: process }
     }
 

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use resilient_examples::embedded::no_delay;
-use resilient_examples::http::loopback_client;
 use resilient_tests::faults::PRIVATE;
+use resilient_tests::loopback::{self, no_delay};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -24,7 +23,7 @@ pub(crate) async fn serve(app: Router) -> String {
 }
 
 async fn get(origin: &str, path: &str) -> (u16, String) {
-    let client = loopback_client().timeout(Duration::from_secs(20)).build().expect("a client");
+    let client = loopback::client().timeout(Duration::from_secs(20)).build().expect("a client");
     let answer = client.get(format!("{origin}{path}")).send().await.expect("an answer");
     let status = answer.status().as_u16();
     // Those two are axum's own.

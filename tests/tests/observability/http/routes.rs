@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
-use resilient_examples::http::loopback_client;
 use resilient_runtime::health::{CheckResult, Health, HealthCheck};
 use resilient_runtime::{Registry, http, resilient};
 use resilient_tests::failure::ShopError;
+use resilient_tests::loopback;
 use rmcp::{tool, tool_router};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -110,7 +110,7 @@ async fn routers_go_into_applications_with_any_state_and_nothing_of_the_operator
     let own = axum::routing::get(async |axum::extract::State(Own(name)): axum::extract::State<Own>| name);
     let app = Router::new().route("/own", own).merge(http::router(Arc::clone(&health))).with_state(Own("ours"));
     let origin = serve(app).await;
-    let client = loopback_client().build().expect("a client");
+    let client = loopback::client().build().expect("a client");
     let own = client.get(format!("{origin}/own")).send().await.expect("an answer");
     assert_eq!(own.text().await.expect("a text"), "ours");
     assert_eq!(get(&origin, "/livez").await.0, 200);
@@ -192,7 +192,7 @@ async fn metrics_are_openmetrics_for_a_scraper_that_prefers_it_and_prometheus_te
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let origin = serve(http::router(Arc::new(Health::new()))).await;
-    let client = loopback_client().build().expect("a client");
+    let client = loopback::client().build().expect("a client");
     for (accept, expected) in [
         (&[] as &[&str], TEXT),
         (&["*/*"], TEXT),

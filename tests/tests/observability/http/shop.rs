@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use axum::Router;
 use openmetrics_parser::OpenMetricsValue;
 use openmetrics_parser::openmetrics::parse_openmetrics;
-use resilient_examples::http::loopback_client;
 use resilient_runtime::health::Health;
 use resilient_runtime::{Registry, export, http, resilient};
 use resilient_tests::failure::ShopError;
 use resilient_tests::in_process::{self, Client};
+use resilient_tests::loopback;
 use resilient_tests::wire::ERROR;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::transport::StreamableHttpClientTransport;
@@ -66,7 +66,7 @@ async fn shop(health: Arc<Health>) -> (String, String) {
 
 async fn connect(origin: &str) -> Client {
     let config = StreamableHttpClientTransportConfig::with_uri(format!("{origin}/mcp")).auth_header(TOKEN);
-    let http = loopback_client().build().expect("a client");
+    let http = loopback::client().build().expect("a client");
     ().serve(StreamableHttpClientTransport::with_client(http, config)).await.expect("a server")
 }
 
@@ -110,7 +110,7 @@ async fn what_is_told_is_what_the_clients_saw_and_nothing_that_is_not_theirs() {
         last = call(&client, "http_critical", "").await.1;
     }
 
-    let client = loopback_client().build().expect("a client");
+    let client = loopback::client().build().expect("a client");
     let metrics =
         client.get(format!("{origin}/metrics")).header("accept", OPEN_METRICS).send().await.expect("an answer");
     assert_eq!(metrics.headers()["content-type"], export::prometheus::CONTENT_TYPE);

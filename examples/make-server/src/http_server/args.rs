@@ -1,0 +1,166 @@
+//! The flags of `http-server`.
+
+use std::{
+    ffi::OsString,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+pub(super) const HELP: &str = "\
+http-server: Make.com for MCP clients, over HTTP
+
+Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
+       http-server healthcheck [--url URL]
+
+  --bind ADDR   where to listen; default 127.0.0.1:8000, port 0 for any that is free.
+                /mcp, /livez, /readyz, /healthz, /metrics. Everyone who can reach /mcp uses the token
+                below: put an authenticating proxy in front. It must pass `Authorization` on, which
+                distinguishes clients
+  --host NAME   a name by which clients may call this server, besides localhost and the address itself
+  --admin ADDR  a loopback address for /errors and /breakers; default: they are not served
+  --demo        use an embedded simulation of Make (no account needed)
+  --version     print the version
+  --help        print this
+
+  healthcheck   check whether a running server is ready: exit code 0 if so, else 1, within 3 s
+  --url URL     which one; default http://127.0.0.1:8000/readyz
+
+On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 16 s:
+the longest duration of a call (8 s), 2 s to send responses, 2 s to close connections, 3 s for the
+last export, 1 s to log it. A second signal ends the server at once.
+
+Environment:
+  MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope
+                  organizations:read, /healthz shows whether Make accepts it
+  MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
+  RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                  where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
+                  OTEL_* variables apply too
+";
+
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+const DEFAULT_URL: &str = "http://127.0.0.1:8000/readyz";
+
+/// What the arguments request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Serve(Options),
+    Healthcheck { url: String },
+    Help,
+    Version,
+}
+
+/// The options of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) bind: SocketAddr,
+    pub(super) admin: Option<SocketAddr>,
+    pub(super) hosts: Vec<String>,
+    pub(super) demo: bool,
+}
+
+/// Why the arguments are invalid.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Wrong {
+    #[error("unknown argument `{0}`; `--help` lists those that there are")]
+    Unknown(String),
+    #[error("`{0}` needs a value")]
+    NoValue(String),
+    #[error("`{flag}` is `{value}`, expected an address and a port, for example `127.0.0.1:8000`")]
+    Address { flag: &'static str, value: String },
+    #[error("`--admin` is `{0}`, expected a loopback address, because its routes are only for operators")]
+    Public(SocketAddr),
+}
+
+pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Wrong> {
+    let mut args = args.into_iter().map(|arg| arg.to_string_lossy().into_owned()).peekable();
+    if args.next_if(|arg| arg == "healthcheck").is_some() {
+        return healthcheck(args);
+    }
+    let mut options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), demo: false };
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--demo" => options.demo = true,
+            "--bind" => options.bind = address("--bind", value(&arg, &mut args)?)?,
+            "--host" => options.hosts.push(value(&arg, &mut args)?),
+            "--admin" => {
+                let admin = address("--admin", value(&arg, &mut args)?)?;
+                if !admin.ip().is_loopback() {
+                    return Err(Wrong::Public(admin));
+                }
+                options.admin = Some(admin);
+            }
+            "--help" | "-h" => return Ok(Command::Help),
+            "--version" | "-V" => return Ok(Command::Version),
+            _ => return Err(Wrong::Unknown(arg)),
+        }
+    }
+    Ok(Command::Serve(options))
+}
+
+fn healthcheck(mut args: impl Iterator<Item = String>) -> Result<Command, Wrong> {
+    let mut url = DEFAULT_URL.to_owned();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--url" => url = value(&arg, &mut args)?,
+            "--help" | "-h" => return Ok(Command::Help),
+            _ => return Err(Wrong::Unknown(arg)),
+        }
+    }
+    Ok(Command::Healthcheck { url })
+}
+
+fn value(flag: &str, args: &mut impl Iterator<Item = String>) -> Result<String, Wrong> {
+    args.next().filter(|value| !value.starts_with("--")).ok_or_else(|| Wrong::NoValue(flag.to_owned()))
+}
+
+fn address(flag: &'static str, value: String) -> Result<SocketAddr, Wrong> {
+    value.parse().map_err(|_| Wrong::Address { flag, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Command, Wrong> {
+        parse(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn flags() {
+        let options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), demo: false };
+        assert_eq!(parsed(&[]).unwrap(), Command::Serve(options.clone()));
+        let said = ["--demo", "--bind", "0.0.0.0:80", "--admin", "[::1]:81", "--host", "a.example", "--host", "b"];
+        let expected = Options {
+            bind: "0.0.0.0:80".parse().unwrap(),
+            admin: Some("[::1]:81".parse().unwrap()),
+            hosts: vec!["a.example".to_owned(), "b".to_owned()],
+            demo: true,
+        };
+        assert_eq!(parsed(&said).unwrap(), Command::Serve(expected));
+        assert_eq!(parsed(&["--demo", "--help"]).unwrap(), Command::Help);
+    }
+
+    #[test]
+    fn the_health_check_asks_this_machine_unless_told() {
+        assert_eq!(parsed(&["healthcheck"]).unwrap(), Command::Healthcheck { url: DEFAULT_URL.to_owned() });
+        let told = parsed(&["healthcheck", "--url", "http://x/readyz"]).unwrap();
+        assert_eq!(told, Command::Healthcheck { url: "http://x/readyz".to_owned() });
+        assert!(parsed(&["healthcheck", "--demo"]).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (args, named) in [
+            (&["--dmeo"] as &[_], "`--dmeo`"),
+            (&["--bind"], "`--bind` needs a value"),
+            (&["--bind", "--demo"], "`--bind` needs a value"),
+            (&["--bind", "8000"], "`8000`"),
+            (&["--admin", "0.0.0.0:9000"], "loopback"),
+            (&["--demo", "healthcheck"], "`healthcheck`"),
+        ] {
+            let error = parsed(args).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

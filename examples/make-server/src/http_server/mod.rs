@@ -1,0 +1,180 @@
+//! `http-server`: the tools of [`make-server`](crate::server) over HTTP, with health checks, metrics and graceful
+//! shutdown.
+
+use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt};
+use resilient_runtime::{Registry, Resilience, health::Health, http};
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio::{
+    net::TcpListener,
+    select,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    args::{Command, HELP, Options, parse},
+    gate::Gate,
+};
+use crate::{
+    api::MakeApi,
+    http::install_tls_provider,
+    or_demo,
+    process::{Signals, USAGE, block_on, fail, log_failure, print, start},
+    server::MakeServer,
+    settings::Settings,
+    upstream::no_delay,
+};
+
+mod admin;
+mod args;
+mod check;
+mod gate;
+mod healthcheck;
+
+/// The prefix of its error messages.
+const NAME: &str = "http-server";
+
+/// The time to send the last responses, and then to close connections.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// The time without a request, after the last response, after which connections are closed.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// The assumed maximum duration of a call whose policies are disabled.
+const UNGUARDED: Duration = Duration::from_secs(30);
+
+/// Runs `http-server` with the arguments after the program's name.
+#[must_use]
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(args) {
+        Ok(Command::Help) => print(io::stdout(), HELP.trim_end(), 0),
+        Ok(Command::Version) => print(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
+        Ok(Command::Healthcheck { url }) => block_on(async {
+            Ok(match healthcheck::ask(&url).await {
+                Ok(line) => print(io::stdout(), &line, 0),
+                Err(line) => print(io::stderr(), &line, 1),
+            })
+        })
+        .unwrap_or_else(|error| fail(NAME, error.as_ref(), 1)),
+        Ok(Command::Serve(options)) => {
+            // The exporter of traces is an HTTP client too.
+            install_tls_provider();
+            let settings = Resilience::from_env().tools(MakeServer::tool_router);
+            start(NAME, settings, async move || serve(options).await)
+        }
+        Err(error) => fail(NAME, &error, USAGE),
+    }
+}
+
+/// Serves until a signal arrives.
+async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let mut signals = Signals::listen()?;
+    let settings = match Settings::unless_demo(options.demo) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
+    };
+    let (settings, _upstream) = or_demo(settings).await?;
+    let api = MakeApi::new(&settings)?;
+    let health = Arc::new(Health::new().check(check::make(api.clone())));
+
+    let listener = TcpListener::bind(options.bind).await?;
+    let address = listener.local_addr()?;
+    let admin = match options.admin {
+        Some(admin) => Some(serve_admin(admin, Arc::clone(&health)).await?),
+        None => None,
+    };
+    let (gate, end) = (Gate::default(), CancellationToken::new());
+    let mcp = StreamableHttpService::new(
+        move || Ok(MakeServer::new(api.clone())),
+        Arc::new(LocalSessionManager::default()),
+        config(address, options.hosts).with_cancellation_token(end.clone()),
+    );
+    let app = Router::new()
+        .route_service("/mcp", mcp)
+        .layer(from_fn_with_state(gate.clone(), gate::pass))
+        // Outside of the gate, so that readiness is available during shutdown.
+        .merge(http::router(Arc::clone(&health)))
+        .layer(from_fn_with_state(gate.clone(), gate::close_connection));
+    let serving = axum::serve(listener.tap_io(no_delay), app).with_graceful_shutdown(end.clone().cancelled_owned());
+    let serving = tokio::spawn(serving.into_future());
+    let watching = tokio::spawn({
+        let health = Arc::clone(&health);
+        async move { health.watch().await }
+    });
+    if !address.ip().is_loopback() {
+        let warning = "everyone who can reach this address can use the tools: put an authenticating proxy in front";
+        tracing::warn!(event = "config.warning", "{warning}");
+    }
+    let admin = admin.map(|admin| format!("http://{admin}"));
+    tracing::info!(event = "server.start", address = format!("http://{address}"), admin);
+
+    let signal = signals.next().await;
+    let patience = longest_answer() + MARGIN;
+    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(event = "server.stopping", signal, requests = gate.inside(), calls = running(), patience_ms);
+    health.drain();
+    gate.close();
+    let stopped = async {
+        if timeout(patience, all_answered(&gate)).await.is_err() {
+            tracing::warn!(event = "server.abandoned", requests = gate.inside(), calls = running());
+        }
+        // Clients that have not received `Connection: close` yet receive it with a 503.
+        let _ = timeout(MARGIN / 2, gate.quiet(QUIET)).await;
+        // Ends sessions and their streams, then connections.
+        end.cancel();
+        let _ = timeout(MARGIN / 2, serving).await;
+        tracing::info!(event = "server.stopped");
+    };
+    select! {
+        () = stopped => {}
+        signal = signals.next() => {
+            tracing::warn!(event = "server.aborted", signal, requests = gate.inside(), calls = running());
+        }
+    }
+    watching.abort();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until no request and no call is running. The call of a session continues after its client has lost the
+/// connection, so that the client can resume, so counting requests is not enough.
+async fn all_answered(gate: &Gate) {
+    const PAUSE: Duration = Duration::from_millis(20);
+    gate.empty().await;
+    while running() > 0 {
+        sleep(PAUSE).await;
+    }
+}
+
+/// The number of running tool calls.
+fn running() -> u64 {
+    Registry::global().tools().iter().map(|(_, tool)| tool.in_flight).sum()
+}
+
+/// Serves the routes for operators until the process ends.
+async fn serve_admin(address: SocketAddr, health: Arc<Health>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(axum::serve(listener.tap_io(no_delay), admin::router(health)).into_future());
+    Ok(address)
+}
+
+/// Supports clients with and without sessions. Requests of web pages are rejected by `Host` (DNS rebinding) and
+/// `Origin`.
+fn config(address: SocketAddr, hosts: Vec<String>) -> StreamableHttpServerConfig {
+    let mut config = StreamableHttpServerConfig::default().with_json_response(true).enforce_origin_validation();
+    if !address.ip().is_unspecified() {
+        config.allowed_hosts.push(address.to_string());
+    }
+    config.allowed_hosts.extend(hosts);
+    config
+}
+
+/// The time after which every running call has its response.
+fn longest_answer() -> Duration {
+    let policies = Registry::global().policies();
+    policies.iter().map(|policy| policy.latest_answer().unwrap_or(UNGUARDED)).max().unwrap_or(UNGUARDED)
+}

@@ -1,0 +1,42 @@
+//! JSON schemas that clients in every language accept.
+
+use schemars::{Schema, transform::transform_subschemas};
+
+/// Removes the format of every number. `schemars` writes formats such as `uint64`, which JSON Schema does not define:
+/// clients that validate schemas print a warning for each unknown format, or reject the tool.
+pub(crate) fn plain_numbers(schema: &mut Schema) {
+    let types = schema.get("type").map(ToString::to_string).unwrap_or_default();
+    if types.contains("integer") || types.contains("number") {
+        schema.remove("format");
+    }
+    transform_subschemas(&mut plain_numbers, schema);
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::json_schema;
+
+    use super::*;
+
+    #[test]
+    fn numbers_lose_their_format_and_strings_keep_it() {
+        let mut schema = json_schema!({
+            "type": "object",
+            "properties": {
+                "id": { "type": "integer", "format": "uint64", "minimum": 0 },
+                "share": { "type": ["number", "null"], "format": "double" },
+                "format": { "type": "string", "format": "date-time" },
+            },
+        });
+        plain_numbers(&mut schema);
+        let expected = json_schema!({
+            "type": "object",
+            "properties": {
+                "id": { "type": "integer", "minimum": 0 },
+                "share": { "type": ["number", "null"] },
+                "format": { "type": "string", "format": "date-time" },
+            },
+        });
+        assert_eq!(schema, expected);
+    }
+}

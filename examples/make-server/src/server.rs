@@ -1,0 +1,85 @@
+//! The server, with `#[resilient]` on its tools.
+
+use resilient_runtime::resilient;
+use rmcp::{Json, ServerHandler, handler::server::wrapper::Parameters, tool, tool_handler, tool_router};
+
+use super::{
+    api::MakeApi,
+    error::MakeError,
+    types::{Connections, Execution, GetScenario, ListConnections, ListScenarios, RunScenario, Scenario, Scenarios},
+};
+
+/// Make for MCP clients.
+#[derive(Clone, Debug)]
+pub struct MakeServer {
+    api: MakeApi,
+}
+
+impl MakeServer {
+    /// Creates a server that uses this client.
+    #[must_use]
+    pub fn new(api: MakeApi) -> Self {
+        Self { api }
+    }
+}
+
+// An agent waits for its tools, so an error after 8 s is better than one after 30 s. All tools share one breaker,
+// because they share the upstream.
+#[resilient(timeout = "8s", attempt_timeout = "2s", breaker(name = "make", open = "5s"))]
+#[tool_router(vis = "pub")]
+impl MakeServer {
+    /// List the scenarios of a team: ids, names, schedules and whether they are active.
+    #[resilient(retry(max = 3, base = "100ms", cap = "1s"), fallback = cached)]
+    #[tool(annotations(title = "List scenarios", read_only_hint = true, open_world_hint = true))]
+    async fn list_scenarios(
+        &self,
+        Parameters(ListScenarios { team_id, limit }): Parameters<ListScenarios>,
+    ) -> Result<Json<Scenarios>, MakeError> {
+        self.api.scenarios(team_id, limit).await.map(Json)
+    }
+
+    /// Show one scenario: its schedule, its next run, whether an error stopped it and how many executions wait to be
+    /// resolved.
+    #[resilient(retry(max = 3, base = "100ms", cap = "1s"), fallback = cached)]
+    #[tool(annotations(title = "Show a scenario", read_only_hint = true, open_world_hint = true))]
+    async fn get_scenario(
+        &self,
+        Parameters(GetScenario { id }): Parameters<GetScenario>,
+    ) -> Result<Json<Scenario>, MakeError> {
+        self.api.scenario(id).await.map(Json)
+    }
+
+    /// Run a scenario now. Each call starts a separate run and may send mails, change data or cost money.
+    // No `retry`: a request without a response may have started the run.
+    #[tool(annotations(
+        title = "Run a scenario",
+        read_only_hint = false,
+        destructive_hint = true,
+        idempotent_hint = false,
+        open_world_hint = true
+    ))]
+    async fn run_scenario(
+        &self,
+        Parameters(RunScenario { id }): Parameters<RunScenario>,
+    ) -> Result<Json<Execution>, MakeError> {
+        self.api.run(id).await.map(Json)
+    }
+
+    /// List the connections of a team: the accounts at other services that its scenarios use, and when they expire.
+    #[resilient(retry(max = 3, base = "100ms", cap = "1s"), fallback = cached)]
+    #[tool(annotations(title = "List connections", read_only_hint = true, open_world_hint = true))]
+    async fn list_connections(
+        &self,
+        Parameters(ListConnections { team_id }): Parameters<ListConnections>,
+    ) -> Result<Json<Connections>, MakeError> {
+        self.api.connections(team_id).await.map(Json)
+    }
+}
+
+#[resilient]
+#[tool_handler(
+    name = "make",
+    instructions = "Scenarios are automations in Make. Find ids with list_scenarios. When an answer says that it is old, Make could not \
+                    be reached and the data are from before; say so when you use them."
+)]
+impl ServerHandler for MakeServer {}

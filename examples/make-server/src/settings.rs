@@ -1,0 +1,154 @@
+//! The settings, from the environment, validated before the server starts.
+
+use std::env;
+
+use reqwest::{Url, header::HeaderValue};
+
+use crate::http;
+
+/// Make's EU zone, the default.
+const EU_ZONE: &str = "https://eu1.make.com/api/v2";
+
+/// The settings of the client.
+#[derive(Debug)]
+pub struct Settings {
+    pub(super) token: Token,
+    pub(super) base_url: Url,
+    pub(super) demo: bool,
+}
+
+impl Settings {
+    /// Reads `MAKE_API_TOKEN` and `MAKE_BASE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// If the token is missing, or one of the two is invalid.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from_values(variable("MAKE_API_TOKEN"), variable("MAKE_BASE_URL"))
+    }
+
+    /// Reads the environment, except for the demo.
+    pub(crate) fn unless_demo(demo: bool) -> Result<Option<Self>, SettingsError> {
+        if demo { Ok(None) } else { Self::from_env().map(Some) }
+    }
+
+    /// Returns the settings of the demo, with a loopback address instead of Make's.
+    ///
+    /// # Errors
+    ///
+    /// If the address or the token is invalid.
+    pub fn for_demo(base: &str, token: &str) -> Result<Self, SettingsError> {
+        Ok(Self { token: Token::new(token)?, base_url: base_url(base)?, demo: true })
+    }
+
+    fn from_values(token: Option<String>, base: Option<String>) -> Result<Self, SettingsError> {
+        let token = non_blank(token).ok_or(SettingsError::NoToken)?;
+        let base = non_blank(base);
+        Ok(Self { token: Token::new(&token)?, base_url: base_url(base.as_deref().unwrap_or(EU_ZONE))?, demo: false })
+    }
+}
+
+/// Why the settings are invalid.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The token is missing.
+    #[error(
+        "MAKE_API_TOKEN is not set. Create a token in Make (profile, API access, with the scopes scenarios:read, scenarios:run and \
+         connections:read) and put it into the environment of this server; `--demo` needs none"
+    )]
+    NoToken,
+    /// It is not a valid header value.
+    #[error("MAKE_API_TOKEN holds characters that no token has")]
+    Token,
+    /// The base URL is invalid, or would send the token unencrypted.
+    #[error("MAKE_BASE_URL is `{0}`, expected the `https` address of your zone's API, for example `{EU_ZONE}`")]
+    Address(String),
+}
+
+/// A token that `{:?}` does not print: its header is marked as sensitive.
+#[derive(Debug)]
+pub(super) struct Token(HeaderValue);
+
+impl Token {
+    fn new(token: &str) -> Result<Self, SettingsError> {
+        let mut header = HeaderValue::from_str(&format!("Token {token}")).map_err(|_| SettingsError::Token)?;
+        header.set_sensitive(true);
+        Ok(Self(header))
+    }
+
+    /// The value of the `Authorization` header.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, SettingsError> {
+    http::secure_url(text).map_err(SettingsError::Address)
+}
+
+/// The value of an environment variable. Invalid Unicode is replaced, not ignored, so that validation reports it.
+fn variable(name: &str) -> Option<String> {
+    env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The trimmed value, unless it is blank.
+fn non_blank(value: Option<String>) -> Option<String> {
+    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(token: Option<&str>, base: Option<&str>) -> Result<Settings, SettingsError> {
+        Settings::from_values(token.map(str::to_owned), base.map(str::to_owned))
+    }
+
+    #[test]
+    fn the_token_must_be_there() {
+        for token in [None, Some(""), Some("  \n")] {
+            let error = read(token, None).unwrap_err();
+            assert!(error.to_string().contains("MAKE_API_TOKEN is not set"), "{error}");
+        }
+        assert_eq!(read(Some(" abc\n"), None).unwrap().token.header(), "Token abc");
+        assert!(matches!(read(Some("a\nb"), None), Err(SettingsError::Token)));
+    }
+
+    #[test]
+    fn the_zone_is_europe_unless_told() {
+        assert_eq!(read(Some("t"), None).unwrap().base_url.as_str(), EU_ZONE);
+        assert_eq!(read(Some("t"), Some(" ")).unwrap().base_url.as_str(), EU_ZONE);
+        let us = read(Some("t"), Some("https://us1.make.com/api/v2/")).unwrap();
+        assert_eq!(us.base_url.host_str(), Some("us1.make.com"));
+    }
+
+    #[test]
+    fn a_token_never_travels_in_the_clear() {
+        for address in ["http://localhost:80/api/v2", "http://127.0.0.1:4711", "http://[::1]:4711/api"] {
+            assert!(read(Some("t"), Some(address)).is_ok(), "{address}");
+        }
+        let refused = [
+            "eu1.make.com",
+            "ftp://eu1.make.com",
+            "https://eu1.make.com/?x=1",
+            "http://eu1.make.com",
+            "http://10.0.0.1",
+        ];
+        for address in refused {
+            let error = read(Some("t"), Some(address)).unwrap_err();
+            assert!(error.to_string().contains(address), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_printed() {
+        let error = read(Some("t"), Some("https://ann:p@ss@eu1.make.com/api/v2")).unwrap_err().to_string();
+        assert!(error.contains("`***@eu1.make.com/api/v2`") && !error.contains("ann"), "{error}");
+    }
+
+    #[test]
+    fn no_token_in_debug() {
+        let settings = read(Some("super-secret-token-1234"), None).unwrap();
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+}

@@ -1,7 +1,0 @@
-//! Sends HTTP requests for MCP clients, over stdio. See `api-debugger --help`.
-
-use std::{env, process::ExitCode};
-
-fn main() -> ExitCode {
-    resilient_examples::api_debugger::main_from(env::args_os().skip(1))
-}

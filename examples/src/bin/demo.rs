@@ -1,7 +1,0 @@
-//! One MCP server with and without `#[resilient]`, while its upstream fails. See `demo --help`.
-
-use std::{env, process::ExitCode};
-
-fn main() -> ExitCode {
-    resilient_examples::demo::main_from(env::args_os().skip(1))
-}

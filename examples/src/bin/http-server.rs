@@ -1,7 +1,0 @@
-//! Make.com for MCP clients, over HTTP. See `http-server --help`.
-
-use std::{env, process::ExitCode};
-
-fn main() -> ExitCode {
-    resilient_examples::http_server::main_from(env::args_os().skip(1))
-}

@@ -1,7 +1,0 @@
-//! Web search for MCP clients, over stdio. See `search-server --help`.
-
-use std::{env, process::ExitCode};
-
-fn main() -> ExitCode {
-    resilient_examples::search::main_from(env::args_os().skip(1))
-}
