@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{Next, from_fn};
-use axum::serve::ListenerExt;
 use resilient_runtime::otel;
 use resilient_tests::faults::provide_tls;
 use resilient_tests::in_process::{Client, request, with_meta};
-use resilient_tests::loopback::no_delay;
 use resilient_tests::wire::{CALL, meta};
 use rmcp::model::ProtocolVersion;
 use rmcp::transport::StreamableHttpClientTransport;
