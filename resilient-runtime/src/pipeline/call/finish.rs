@@ -158,7 +158,7 @@ impl Call<'_> {
             }
             AttemptResult::Answered(Meaning::Good) => Signal::Success,
             AttemptResult::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
-            AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.is_excused => Signal::Neutral,
+            AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.excuse.is_some() => Signal::Neutral,
             AttemptResult::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
             // An attempt without a limit of its own had the whole timeout, unless the deadline is the caller's or the
             // attempt had to wait before it began.
@@ -269,15 +269,15 @@ impl Call<'_> {
             _ => self.as_mut().abort(outcome),
         };
         self.as_mut().project().state.advance(State::Done);
-        if self.caller.is_hook {
+        if self.is_counted_by_hook() {
             self.report(outcome, fault);
         } else {
             let statistics = &self.binding.statistics;
-            if outcome == Outcome::Ok && !self.caller.is_part {
+            if outcome == Outcome::Ok && !self.is_part() {
                 statistics.call_succeeded(now.micros_since(self.started));
             } else {
                 let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
-                statistics.call_ended(outcome, fault, error, (!self.caller.is_part).then_some(took));
+                statistics.call_ended(outcome, fault, error, (!self.is_part()).then_some(took));
             }
             if telemetry::is_listened_to() {
                 self.log_end(outcome, now.since(self.started));

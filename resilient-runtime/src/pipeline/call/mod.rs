@@ -33,7 +33,7 @@ use tracing::Span;
 pub(crate) use attempt::AttemptResult;
 
 use attempt::Attempt;
-use nested::{Caller, PermitWait};
+use nested::{Caller, Counted, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
 use queue::{CallBulkhead, QueueTicket};
 
@@ -172,7 +172,7 @@ impl<'a> Call<'a> {
         let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
-        if !this.caller.is_hook {
+        if this.caller.counted != Counted::Hook {
             this.binding.statistics.call_started();
         }
         if telemetry::is_listened_to() {
@@ -199,7 +199,7 @@ impl<'a> Call<'a> {
         let this = self.project();
         let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
         let Some(context) = this.context else { return };
-        let is_hook = this.caller.is_hook;
+        let is_hook = this.caller.counted == Counted::Hook;
         let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
         if !is_hook {
             *this.span = telemetry::call_span(this.site.name(), context);
@@ -344,7 +344,7 @@ impl<'a> Call<'a> {
 
     /// Where its error is stored. `None` if the call is part of another operation.
     pub(crate) fn recent(&self) -> Option<&RecentErrors> {
-        (!self.caller.is_part).then_some(&*self.binding.seldom.recent)
+        (!self.is_part()).then_some(&*self.binding.seldom.recent)
     }
 
     /// How long it has taken so far.
@@ -376,6 +376,10 @@ impl<'a> Call<'a> {
 
     /// The request whose hook gets a report of the call.
     pub(crate) fn hook_request(&self) -> Option<&context::Request> {
-        self.context.as_ref().and_then(CallContext::request).filter(|_| self.caller.is_hook).map(|request| &**request)
+        self.context
+            .as_ref()
+            .and_then(CallContext::request)
+            .filter(|_| self.is_counted_by_hook())
+            .map(|request| &**request)
     }
 }

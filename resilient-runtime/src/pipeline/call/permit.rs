@@ -12,7 +12,6 @@ use tokio::sync::futures::OwnedNotified;
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
 use crate::context::{EnclosingAttempt, Lender, Lending, Loan};
-use crate::error::ResilienceError;
 use crate::registry::BreakerHandle;
 use crate::site::BindingRef;
 
@@ -56,11 +55,10 @@ impl<'a> CallBreaker<'a> {
         matches!(self.breaker, BreakerRef::Keyed(_))
     }
 
-    /// Requests a permit.
+    /// Holds the permit that the breaker has granted.
     #[inline]
-    pub(super) fn acquire(&mut self, policy: &Policy) -> Result<(), ResilienceError> {
-        self.ticket = Some(self.admit(|| Some(lease(policy)))?);
-        Ok(())
+    pub(super) const fn hold(&mut self, ticket: Ticket) {
+        self.ticket = Some(ticket);
     }
 
     /// Borrows the permit of an enclosing attempt. `None` if no enclosing attempt holds one.
