@@ -65,7 +65,7 @@ impl Collected {
     /// The bytes that `values` adds. `None` where that panics.
     pub(crate) fn bytes(values: impl FnOnce(&mut Self)) -> Option<Vec<u8>> {
         let mut collected = Self::default();
-        crate::pipeline::barrier(|| values(&mut collected))?;
+        crate::pipeline::catch_panic(|| values(&mut collected))?;
         Some(collected.0)
     }
 

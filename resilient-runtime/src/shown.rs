@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::pipeline::barrier;
+use crate::pipeline::catch_panic;
 use crate::redact;
 
 /// The most bytes that are written before they are masked and cut: whoever sends an argument decides
@@ -45,7 +45,7 @@ impl Shown {
     /// What `arguments` adds, fit for a log. `None` where that panics.
     pub(crate) fn of(arguments: impl FnOnce(&mut Self)) -> Option<Box<str>> {
         let mut shown = Self::default();
-        barrier(|| arguments(&mut shown))?;
+        catch_panic(|| arguments(&mut shown))?;
         Some(redact::fit(&shown.0).into())
     }
 }

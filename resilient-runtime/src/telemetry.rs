@@ -11,7 +11,7 @@ use tracing::field::{DisplayValue, display};
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, CorrelationId};
 use crate::error::{LimitKind, ResilienceError, ToolError, log_chain, public_text};
-use crate::pipeline::{Call, barrier};
+use crate::pipeline::{Call, catch_panic};
 use crate::statistics::{Outcome, RecentError, RecentErrors, Suppressed};
 
 /// Whether anybody listens to the spans of calls.
@@ -102,7 +102,7 @@ pub(crate) fn log_error(
     context: Option<&CallContext>,
     (told, error): (&Told, &dyn ToolError),
 ) {
-    barrier(|| {
+    catch_panic(|| {
         let duration_ms = saturating_millis(elapsed);
         let correlation_id = id(context);
         let _entered = span.enter();
@@ -144,7 +144,7 @@ impl Told {
     /// Every method of an error is the user's code; where one panics, it is an error of this server's, as
     /// clients are told.
     pub(crate) fn by(error: &dyn ToolError) -> Self {
-        barrier(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
+        catch_panic(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
     }
 
     fn ask(error: &dyn ToolError) -> Self {
@@ -175,7 +175,7 @@ pub(crate) fn keep_recent(
         tool,
         code,
         kind: told.kind,
-        text: barrier(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
+        text: catch_panic(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
         attempts,
         principal: context.principal().cloned(),
     });
@@ -185,7 +185,7 @@ pub(crate) fn keep_recent(
 /// it, for the log alone.
 #[cfg(feature = "rmcp")]
 pub(crate) fn converted(error: &dyn ToolError) {
-    barrier(|| {
+    catch_panic(|| {
         let context = CallContext::current();
         let correlation_id = id(context.as_ref());
         let (code, kind) = (error.code(), error.kind().as_str());

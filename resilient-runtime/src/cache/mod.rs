@@ -164,7 +164,7 @@ where
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<G>()?;
-            Some((crate::pipeline::barrier(|| (self.clone)(good))?, age))
+            Some((crate::pipeline::catch_panic(|| (self.clone)(good))?, age))
         });
         Poll::Ready(copied.map(|(good, age)| {
             chance.served = Some((Source::Cache, Some(age)));

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::check::{CheckResult, HealthCheck};
 use crate::clock::later;
-use crate::pipeline::barrier;
+use crate::pipeline::catch_panic;
 
 /// What a check found, and how long it took.
 type Found = (CheckResult, Duration);
@@ -64,10 +64,10 @@ async fn ended(check: &HealthCheck, started: Instant, running: AbortOnDropHandle
 /// Runs a check within its limit. A panic is a failure.
 async fn one(check: &HealthCheck) -> Found {
     let started = Instant::now();
-    let mut looking = Looking(barrier(|| check.check.look()));
+    let mut looking = Looking(catch_panic(|| check.check.look()));
     let caught = poll_fn(|cx| match &mut looking.0 {
         None => Poll::Ready(None),
-        Some(look) => match barrier(|| look.as_mut().poll(cx)) {
+        Some(look) => match catch_panic(|| look.as_mut().poll(cx)) {
             None => Poll::Ready(None),
             Some(polled) => polled.map(Some),
         },
@@ -86,6 +86,6 @@ struct Looking<'a>(Option<Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>
 impl Drop for Looking<'_> {
     fn drop(&mut self) {
         // What is left of it may panic too, also where whoever asked has given up.
-        barrier(|| drop(self.0.take()));
+        catch_panic(|| drop(self.0.take()));
     }
 }

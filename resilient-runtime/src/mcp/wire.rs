@@ -12,7 +12,7 @@ use super::own_failure;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
 use crate::error::{ToolError, public_text};
-use crate::pipeline::barrier;
+use crate::pipeline::catch_panic;
 use crate::{LONGEST_RETRY_AFTER, redact};
 
 macro_rules! meta_key {
@@ -38,7 +38,7 @@ pub const CORRELATION_META: &str = meta_key!("correlation-id");
 /// A tool's error as rmcp wants it: an answer with `is_error`, or a protocol error where the error
 /// says so.
 pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
-    match barrier(|| error.protocol_code()).flatten() {
+    match catch_panic(|| error.protocol_code()).flatten() {
         Some(_) => Err(error_data(error)),
         None => Ok(error_result(error).into()),
     }
@@ -60,7 +60,7 @@ pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
     let data = ErrorData::new(ErrorCode(code), told.text, Some(json!({ ERROR_META: told.object })));
-    barrier(|| own_failure::remember(error, &data));
+    catch_panic(|| own_failure::remember(error, &data));
     data
 }
 
@@ -78,7 +78,7 @@ impl Told {
     fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         let context = CallContext::current();
         let call = Known::of(context.as_ref());
-        barrier(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
+        catch_panic(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
     }
 
     fn ask<E: ToolError + ?Sized>(error: &E, call: &Known<'_>) -> Self {

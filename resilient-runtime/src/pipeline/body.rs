@@ -1,7 +1,7 @@
 //! The user's function, attempt by attempt.
 //!
-//! Of all that a call does, this is compiled anew for each function: what decides sees a `dyn Body`, what hands out
-//! the answer a `dyn Keeps` of it, and both are there once.
+//! This part of a call is compiled for each function. The state machine uses it as `dyn Body`, and the code that returns
+//! the answer as `dyn Keeps`, so that both are compiled less often.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ use crate::error::ResilienceError;
 use crate::redact;
 use crate::telemetry;
 
-/// What the state machine does with a function. All of it is the user's code, and may panic.
+/// A function as the state machine uses it. Every method runs the user's code, and may panic.
 pub(crate) trait Body {
     /// Polls the attempt. `begins`: it is a new attempt, and whether it is the last one, which may move the arguments.
     /// `meaning` is set to that of the answer; it stays `None` if there is no attempt.
@@ -31,35 +31,35 @@ pub(crate) trait Body {
     /// Drops the attempt.
     fn abandon(self: Pin<&mut Self>);
 
-    /// Answers in the place of the attempt, which has not begun.
+    /// Sets the answer of the attempt, which has not begun, to an injected one.
     ///
     /// # Errors
-    /// Its type has no such answer.
+    /// The function's type has no such answer.
     #[cfg(feature = "testing")]
     fn fail(self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer>;
 }
 
-/// The function cannot answer like that.
+/// The type of the function has no such answer.
 #[cfg(feature = "testing")]
 pub(crate) struct NoSuchAnswer;
 
-/// What a test answers in the place of a body.
+/// The answer that a test injects.
 #[cfg(feature = "testing")]
 pub(crate) enum Substitute {
     Error(ResilienceError),
     /// An error of the function's own type.
     OwnError(Box<dyn Any>),
-    /// A tool's own account of a failure.
+    /// A tool's error result.
     IsError(String),
 }
 
-/// A body that keeps the answer of its last attempt.
+/// A body that stores the answer of its last attempt.
 pub(crate) trait Keeps<R>: Body {
     fn kept(self: Pin<&mut Self>) -> &mut Option<R>;
 }
 
 pin_project! {
-    /// Attempts made one by one, and the answer of the last that gave one.
+    /// The running attempt, and the answer of the last attempt that returned one.
     pub(crate) struct Attempts<M, F, R> {
         make: M,
         #[pin]
@@ -68,7 +68,7 @@ pin_project! {
     }
 }
 
-/// The answer of the last attempt that gave one. What is done with it is compiled once for each type of answer.
+/// The answer of the last attempt that returned one. Its methods are compiled once for each type of answer.
 struct Kept<R> {
     answer: Option<R>,
     special: Special<R>,
@@ -111,8 +111,8 @@ where
             put(this.running.as_mut(), (this.make)(last));
         }
         let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(()) };
-        // First: what is kept is not dropped by a panic of what comes next. Moved but once: a move of what was just
-        // written waits for the writing.
+        // The answer is stored before the attempt is dropped, which may panic. It is moved once: moving what was just
+        // written stalls the processor.
         match future.poll(cx) {
             Poll::Ready(answer) => drop(this.kept.answer.replace(answer)),
             Poll::Pending => return Poll::Pending,
@@ -140,7 +140,7 @@ where
     }
 }
 
-/// Once for each function, as what drops an attempt is long.
+/// Replaces the attempt. Compiled once for each function, since dropping an attempt may take much code.
 fn put<F>(mut running: Pin<&mut Option<F>>, next: Option<F>) {
     running.set(next);
 }
@@ -161,14 +161,14 @@ impl<R: Answer> Kept<R> {
     }
 }
 
-/// Runs a piece of the user's code. A panic is logged and told as `None`.
-pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
+/// Runs user code. A panic is logged, and returned as `None`.
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     let (mut run, mut ended) = (Some(run), None);
     catching(&mut || ended = run.take().map(|run| run()));
     ended
 }
 
-/// The part that is the same for all of them.
+/// The part that is not generic.
 fn catching(run: &mut dyn FnMut()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         caught(payload);
@@ -177,11 +177,11 @@ fn catching(run: &mut dyn FnMut()) {
 
 #[cold]
 fn caught(payload: Box<dyn Any + Send>) {
-    // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
+    // The subscriber may panic too, for example if a log cannot be written.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         telemetry::panicked(&redact::fit(panic_text(&*payload)));
     }));
-    // The payload's own drop is the user's code as well.
+    // Dropping the payload runs user code as well.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
 }
 

@@ -16,7 +16,7 @@ use crate::clock::Moment;
 use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::pipeline::answer::{Failed, Meaning};
-use crate::pipeline::body::barrier;
+use crate::pipeline::body::catch_panic;
 use crate::statistics::{AttemptOutcome, AttemptStatistics, ErrorType, Outcome, Suppressed};
 use crate::telemetry;
 
@@ -288,7 +288,7 @@ impl Call<'_> {
     #[cold]
     fn log_end(&self, outcome: Outcome, took: Duration) {
         // If the call is dropped by a panic, a panic of the subscriber would abort the process.
-        barrier(|| {
+        catch_panic(|| {
             telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempts, self.context.as_ref());
         });
     }

@@ -38,7 +38,7 @@ use permit::{BreakerWatch, CallBreaker};
 use queue::{CallBulkhead, QueueTicket};
 
 use super::answer::Meaning;
-use super::body::{Body, barrier};
+use super::body::{Body, catch_panic};
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::ResilienceError;
@@ -242,12 +242,12 @@ impl<'a> Call<'a> {
                         let begins = std::mem::take(&mut attempt.is_new).then(|| *this.attempts > this.binding.retries);
                         let _context = context::enter(this.context);
                         #[cfg(not(feature = "testing"))]
-                        let polled = barrier(|| body.as_mut().poll(cx, begins, &mut meaning));
+                        let polled = catch_panic(|| body.as_mut().poll(cx, begins, &mut meaning));
                         #[cfg(feature = "testing")]
                         let polled =
-                            barrier(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins, &mut meaning));
+                            catch_panic(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins, &mut meaning));
                         polled.unwrap_or_else(|| {
-                            barrier(|| body.as_mut().abandon());
+                            catch_panic(|| body.as_mut().abandon());
                             Poll::Ready(())
                         })
                     };
@@ -261,7 +261,7 @@ impl<'a> Call<'a> {
                         (Poll::Pending, _) => {
                             let result = ready!(self.as_mut().poll_limits(cx));
                             let _context = context::enter(self.as_mut().project().context);
-                            barrier(|| body.as_mut().abandon());
+                            catch_panic(|| body.as_mut().abandon());
                             result
                         }
                     };
