@@ -65,7 +65,7 @@ impl Collected {
     /// Returns the bytes that `values` adds, or `None` if it panics.
     pub(crate) fn bytes(values: impl FnOnce(&mut Self)) -> Option<Vec<u8>> {
         let mut collected = Self::default();
-        crate::panics::barrier(|| values(&mut collected))?;
+        crate::panics::catch_panic(|| values(&mut collected))?;
         Some(collected.0)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::redact;
 
 /// The maximum number of bytes that are formatted before masking and cutting: the client controls the length of
@@ -45,7 +45,7 @@ impl Shown {
     /// Returns the arguments that `arguments` adds, masked and cut for the log. Returns `None` if it panics.
     pub(crate) fn of(arguments: impl FnOnce(&mut Self)) -> Option<Box<str>> {
         let mut shown = Self::default();
-        barrier(|| arguments(&mut shown))?;
+        catch_panic(|| arguments(&mut shown))?;
         Some(redact::fit(&shown.0).into())
     }
 }

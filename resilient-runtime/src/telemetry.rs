@@ -11,7 +11,7 @@ use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
 use crate::error::{ResilienceError, ToolError, log_chain, public_text};
 use crate::outcomes::Outcome;
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::statistics::{RecentError, RecentErrors};
 
 /// Returns whether a subscriber may be interested in the spans of calls.
@@ -91,7 +91,7 @@ pub(crate) fn log_error(
     context: Option<&CallContext>,
     (told, error): (&Told, &dyn ToolError),
 ) {
-    barrier(|| {
+    catch_panic(|| {
         let duration_ms = saturating_millis(elapsed);
         let correlation_id = id(context);
         let _entered = span.enter();
@@ -133,7 +133,7 @@ impl Told {
     /// Reads the properties. The methods of an error are user code; if one panics, the call counts as panicked, which
     /// is also what the client receives.
     pub(crate) fn by(error: &dyn ToolError) -> Self {
-        barrier(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
+        catch_panic(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
     }
 
     fn ask(error: &dyn ToolError) -> Self {
@@ -164,7 +164,7 @@ pub(crate) fn keep_recent(
         tool,
         code,
         kind: told.kind,
-        text: barrier(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
+        text: catch_panic(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
         attempts,
         principal: context.principal().cloned(),
     });
@@ -173,7 +173,7 @@ pub(crate) fn keep_recent(
 /// Logs the private part of an error that became a JSON-RPC error, by `?` in a function that returns one.
 #[cfg(feature = "rmcp")]
 pub(crate) fn converted(error: &dyn ToolError) {
-    barrier(|| {
+    catch_panic(|| {
         let context = CallContext::current();
         let correlation_id = id(context.as_ref());
         let (code, kind) = (error.code(), error.kind().as_str());

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::check::{CheckResult, HealthCheck};
 use crate::clock::later;
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 
 /// The result of a check, and how long it took.
 type Found = (CheckResult, Duration);
@@ -64,10 +64,10 @@ async fn ended(check: &HealthCheck, started: Instant, running: AbortOnDropHandle
 /// Runs a check until its timeout. A panic is a failure.
 async fn one(check: &HealthCheck) -> Found {
     let started = Instant::now();
-    let mut running = Running(barrier(|| check.check.check_boxed()));
+    let mut running = Running(catch_panic(|| check.check.check_boxed()));
     let caught = poll_fn(|cx| match &mut running.0 {
         None => Poll::Ready(None),
-        Some(look) => match barrier(|| look.as_mut().poll(cx)) {
+        Some(look) => match catch_panic(|| look.as_mut().poll(cx)) {
             None => Poll::Ready(None),
             Some(polled) => polled.map(Some),
         },
@@ -86,6 +86,6 @@ struct Running<'a>(Option<Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         // Dropping the rest of the future may panic too, also after the caller was cancelled.
-        barrier(|| drop(self.0.take()));
+        catch_panic(|| drop(self.0.take()));
     }
 }

@@ -30,7 +30,7 @@ use crate::context::{self, CallContext, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
 use crate::outcomes::Outcome;
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::site::Site;
 use crate::statistics::{ErrorType, ToolStatistics};
@@ -156,7 +156,7 @@ impl<'h> Served<'h> {
             counted: false,
         };
         // Whoever listens is somebody else's code; from here on the call is counted whatever that does.
-        barrier(|| served.tell(&call.request_context, source));
+        catch_panic(|| served.tell(&call.request_context, source));
         served
     }
 
@@ -177,10 +177,10 @@ impl<'h> Served<'h> {
     fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
         let (span, context) = (&self.span, &mut self.context);
         // The inner one tells of a panic within the span, the outer one is for the span itself.
-        let ended = barrier(|| {
+        let ended = catch_panic(|| {
             let _span = span.enter();
             let _context = context::enter(context);
-            barrier(run)
+            catch_panic(run)
         });
         ended.flatten()
     }
@@ -353,14 +353,16 @@ impl<'h> Served<'h> {
         let counted = statistics.call_ended(outcome, fault, error, Some(took));
         let status = answered.map(|error| error.code.0);
         // Each of them is somebody else's code.
-        barrier(|| span::ended(&self.span, error, answered));
-        barrier(|| Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record());
-        barrier(|| {
+        catch_panic(|| span::ended(&self.span, error, answered));
+        catch_panic(|| {
+            Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
+        });
+        catch_panic(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
         });
         // Whoever keeps the context of the call does not keep its span open.
         let span = self.request.span().take();
-        barrier(|| drop(span));
+        catch_panic(|| drop(span));
     }
 }
 

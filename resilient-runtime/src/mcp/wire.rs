@@ -12,7 +12,7 @@ use super::own_failure;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
 use crate::error::{ToolError, public_text};
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::{LONGEST_RETRY_AFTER, redact};
 
 macro_rules! meta_key {
@@ -37,7 +37,7 @@ pub const CORRELATION_META: &str = meta_key!("correlation-id");
 
 /// Converts an error for rmcp: to a result with `is_error`, or to a protocol error if the error has a protocol code.
 pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
-    match barrier(|| error.protocol_code()).flatten() {
+    match catch_panic(|| error.protocol_code()).flatten() {
         Some(_) => Err(error_data(error)),
         None => Ok(error_result(error).into()),
     }
@@ -59,7 +59,7 @@ pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
     let data = ErrorData::new(ErrorCode(code), rendered.text, Some(json!({ ERROR_META: rendered.object })));
-    barrier(|| own_failure::remember(error, &data));
+    catch_panic(|| own_failure::remember(error, &data));
     data
 }
 
@@ -77,7 +77,7 @@ impl Rendered {
     fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         let context = CallContext::current();
         let call = Known::of(context.as_ref());
-        barrier(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
+        catch_panic(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
     }
 
     fn ask<E: ToolError + ?Sized>(error: &E, call: &Known<'_>) -> Self {

@@ -1,7 +1,7 @@
 //! The user's function, attempt by attempt.
 //!
-//! Of all that a call does, this is compiled anew for each function: what decides sees a `dyn Body`, what hands out
-//! the answer a `dyn Keeps` of it, and both are there once.
+//! This part of a call is compiled for each function. The state machine uses it as `dyn Body`, and the code that returns
+//! the answer as `dyn Keeps`, so that both are compiled less often.
 
 #[cfg(feature = "testing")]
 use std::any::Any;
@@ -15,7 +15,7 @@ use crate::answer::{Answer, Meaning};
 #[cfg(feature = "testing")]
 use crate::error::ResilienceError;
 
-/// What the state machine does with a function. All of it is the user's code, and may panic.
+/// A function as the state machine uses it. Every method runs the user's code, and may panic.
 pub(crate) trait Body {
     /// Polls the attempt. `begins`: it is a new attempt, and whether it is the last one, which may move the arguments.
     /// `meaning` is set to that of the answer; it stays `None` if there is no attempt.
@@ -29,19 +29,19 @@ pub(crate) trait Body {
     /// Drops the attempt.
     fn abandon(self: Pin<&mut Self>);
 
-    /// Answers in the place of the attempt, which has not begun.
+    /// Sets the answer of the attempt, which has not begun, to an injected one.
     ///
     /// # Errors
-    /// Its type has no such answer.
+    /// The function's type has no such answer.
     #[cfg(feature = "testing")]
     fn fail(self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer>;
 }
 
-/// The function cannot answer like that.
+/// The type of the function has no such answer.
 #[cfg(feature = "testing")]
 pub(crate) struct NoSuchAnswer;
 
-/// What a test answers in the place of a body.
+/// The answer that a test injects.
 #[cfg(feature = "testing")]
 pub(crate) enum Substitute {
     Error(ResilienceError),
@@ -51,13 +51,13 @@ pub(crate) enum Substitute {
     IsError(String),
 }
 
-/// A body that keeps the answer of its last attempt.
+/// A body that stores the answer of its last attempt.
 pub(crate) trait Keeps<R>: Body {
     fn kept(self: Pin<&mut Self>) -> &mut Option<R>;
 }
 
 pin_project! {
-    /// Attempts made one by one, and the answer of the last that gave one.
+    /// The running attempt, and the answer of the last attempt that returned one.
     pub(crate) struct Attempts<M, F, R> {
         make: M,
         #[pin]
@@ -66,7 +66,7 @@ pin_project! {
     }
 }
 
-/// The answer of the last attempt that gave one. What is done with it is compiled once for each type of answer.
+/// The answer of the last attempt that returned one. Its methods are compiled once for each type of answer.
 struct Kept<R> {
     answer: Option<R>,
     special: Special<R>,
@@ -109,8 +109,8 @@ where
             put(this.running.as_mut(), (this.make)(last));
         }
         let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(()) };
-        // First: what is kept is not dropped by a panic of what comes next. Moved but once: a move of what was just
-        // written waits for the writing.
+        // The answer is stored before the attempt is dropped, which may panic. It is moved once: moving what was just
+        // written stalls the processor.
         match future.poll(cx) {
             Poll::Ready(answer) => drop(this.kept.answer.replace(answer)),
             Poll::Pending => return Poll::Pending,
@@ -138,7 +138,7 @@ where
     }
 }
 
-/// Once for each function, as what drops an attempt is long.
+/// Replaces the attempt. Compiled once for each function, since dropping an attempt may take much code.
 fn put<F>(mut running: Pin<&mut Option<F>>, next: Option<F>) {
     running.set(next);
 }

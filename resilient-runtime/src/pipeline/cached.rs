@@ -14,7 +14,7 @@ use crate::cache::Answers;
 use crate::context::{CallContext, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::site::Site;
 
@@ -128,7 +128,7 @@ where
         let found = self.with_answers(Answers::find).flatten();
         let copied = found.and_then(|(answer, age)| {
             let good = answer.downcast_ref::<G>()?;
-            Some((barrier(|| (self.clone)(good))?, age))
+            Some((catch_panic(|| (self.clone)(good))?, age))
         });
         Poll::Ready(copied.map(|(good, age)| {
             chance.served = Some((Source::Cache, Some(age)));

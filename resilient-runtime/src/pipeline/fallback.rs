@@ -1,4 +1,4 @@
-//! What answers when the guarded part could not: a chain of steps, each tried in turn.
+//! Fallbacks: a chain of steps that are tried in turn after the attempts have failed.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -18,24 +18,22 @@ use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
 use crate::error::{ResilienceError, ToolError, public_text};
 use crate::outcomes::Outcome;
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 
 /// One step of a chain, or a whole chain.
 ///
-/// It is polled by hand instead of being an `async fn`: for the future of a trait's function the
-/// compiler has to prove once more, with all lifetimes erased, that the function suits the answer,
-/// which fails for answers that borrow.
+/// It is polled by hand. With an `async fn` in the trait, the compiler would check the function against the answer with
+/// all lifetimes erased, which fails for answers that borrow.
 ///
-/// Nothing is asked of the two types here: what is wrong with them is an error of the call as a whole, and would
-/// be one of each step as well.
+/// The two types have no bounds here, so that a type that does not fit is one error of the call and not one of each step.
 pub trait Step<G, E> {
-    /// Takes note of a good answer.
+    /// Stores a good answer.
     fn keep(&self, good: &G);
 
-    /// Takes note that there is no such thing any more.
+    /// Forgets the stored answer: the thing that it describes does not exist any more.
     fn forget(&self);
 
-    /// Tries to answer instead of the error, which is there again where there is no answer.
+    /// Tries to answer instead of the error. Without an answer, `error` is set again.
     fn poll_serve(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -44,7 +42,7 @@ pub trait Step<G, E> {
     ) -> Poll<Option<G>>;
 }
 
-/// What a chain is about: the answer of a function, and the good answers and errors in it.
+/// The answer of a function, and the types of the good answers and errors in it.
 #[derive(Debug)]
 pub struct Sides<R, G, E>(fn(R) -> Result<G, E>);
 
@@ -56,7 +54,7 @@ impl<R, G, E> Clone for Sides<R, G, E> {
 
 impl<R, G, E> Copy for Sides<R, G, E> {}
 
-/// Those of a function with this answer. Asked once, so that an answer that cannot have a fallback is one error.
+/// The sides of a function with this answer. Called once, so that an answer that cannot have a fallback is one error.
 #[must_use]
 pub const fn sides<R: Fallible>(_: Special<R>) -> Sides<R, R::Good, R::Error> {
     Sides(R::open)
@@ -77,7 +75,7 @@ impl<G, E> Step<G, E> for End {
 }
 
 pin_project! {
-    /// A step and what comes after it.
+    /// A step and the rest of the chain.
     #[derive(Debug)]
     pub struct Then<A, B> {
         #[pin]
@@ -89,7 +87,7 @@ pin_project! {
 }
 
 impl<A, B> Then<A, B> {
-    /// First the one, then the other.
+    /// Tries `first`, then `rest`.
     pub const fn new(first: A, rest: B) -> Self {
         Self { first, rest, is_at_rest: false }
     }
@@ -124,20 +122,20 @@ impl<G, E, A: Step<G, E>, B: Step<G, E>> Step<G, E> for Then<A, B> {
     }
 }
 
-/// A function of the user's, given the error and the time it has.
+/// A function of the user. It gets the error and a limit.
 #[derive(Debug)]
 pub struct Function<R, G, E, F, A> {
     sides: Sides<R, G, E>,
     make: Option<F>,
-    /// On the heap: few calls come here, and all of them would have to be large enough for it.
+    /// Boxed: few calls run it, and every call would have to be large enough for it.
     running: Option<Pin<Box<A>>>,
 }
 
-// Never pinned itself: what makes the future is called, and the future is pinned where it is.
+// `make` is called and never polled, and the future is pinned in its box.
 impl<R, G, E, F, A> Unpin for Function<R, G, E, F, A> {}
 
 impl<R, G, E, F: FnOnce(E, Limit) -> A, A> Function<R, G, E, F, A> {
-    /// The function that `make` calls, which hands the error back with the answer.
+    /// The function that `make` calls. Its future returns the error with the answer.
     pub const fn new(sides: Sides<R, G, E>, make: F) -> Self {
         Self { sides, make: Some(make), running: None }
     }
@@ -159,7 +157,7 @@ where
         error: &mut Option<E>,
     ) -> Poll<Option<G>> {
         if chance.kind == ErrorKind::Overloaded {
-            // It would only add to the load.
+            // The function would add to the load.
             return Poll::Ready(None);
         }
         if let (Some(make), Some(error)) = (self.make.take(), error.take()) {
@@ -189,12 +187,12 @@ where
     }
 }
 
-/// A fixed value, made when it is needed.
+/// A fixed value, made on demand.
 #[derive(Debug)]
 pub struct Value<F>(Option<F>);
 
 impl<F> Value<F> {
-    /// What `make` makes.
+    /// The value that `make` returns.
     pub const fn new<R, G, E>(_: Sides<R, G, E>, make: F) -> Self
     where
         F: FnOnce() -> G,
@@ -203,7 +201,7 @@ impl<F> Value<F> {
     }
 }
 
-// Never pinned: what makes the value is called, not polled.
+// `make` is called and never polled.
 impl<F> Unpin for Value<F> {}
 
 impl<G, E, F: FnOnce() -> G> Step<G, E> for Value<F> {
@@ -219,7 +217,7 @@ impl<G, E, F: FnOnce() -> G> Step<G, E> for Value<F> {
     ) -> Poll<Option<G>> {
         let good = {
             let _context = context::enter(&mut chance.context);
-            self.0.take().and_then(barrier)
+            self.0.take().and_then(catch_panic)
         };
         if good.is_some() {
             chance.served = Some((Source::Value, None));
@@ -228,12 +226,12 @@ impl<G, E, F: FnOnce() -> G> Step<G, E> for Value<F> {
     }
 }
 
-/// What a step may know of the call, and where it says what it did.
+/// The call as a step of the chain sees it, and the report of the steps.
 #[derive(Debug)]
 pub struct Chance<E> {
     tool: &'static str,
     kind: ErrorKind,
-    /// When the functions of the chain must have answered, all of them together.
+    /// The end of the limit that all functions of the chain share.
     until: Instant,
     context: Option<CallContext>,
     cancellation: Option<CancellationToken>,
@@ -250,7 +248,7 @@ impl<E> Chance<E> {
         Self {
             tool: call.site().name(),
             kind,
-            // The attempt around the call may end before.
+            // The enclosing attempt may end earlier.
             until: call.outer_deadline().map_or(until, |outer| until.min(outer.instant())),
             cancellation: context.as_ref().and_then(CallContext::request).map(|request| request.cancellation.clone()),
             context,
@@ -264,7 +262,7 @@ impl<E> Chance<E> {
     fn limit(&self) -> Limit {
         let mut context = self.context.clone();
         if let Some(context) = &mut context {
-            // The call's own deadline may have passed; what the function calls has what it has.
+            // The deadline of the call may have passed; calls of the function have the function's deadline.
             context.set_deadline(Moment::of(self.until));
         }
         Limit { until: self.until, context, cancellation: self.cancellation.clone() }
@@ -272,14 +270,14 @@ impl<E> Chance<E> {
 
     fn failed(&mut self, error: &E) {
         let error = (self.as_mcp_error)(error);
-        barrier(|| {
+        catch_panic(|| {
             events::fallback_failed(self.tool, self.context.as_ref(), &crate::error::log_chain(&error));
         });
-        self.public_error = barrier(|| public_text(&format!("{}: {}", error.code(), error.public_message())));
+        self.public_error = catch_panic(|| public_text(&format!("{}: {}", error.code(), error.public_message())));
     }
 }
 
-/// The time that a fallback function has.
+/// The limit of a fallback function.
 #[derive(Debug)]
 pub struct Limit {
     until: Instant,
@@ -288,13 +286,12 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Runs the function within the limit. `None` where it did not end in time, was cancelled or
-    /// panicked.
+    /// Runs the function within the limit. `None` if it did not end in time, was cancelled or panicked.
     pub async fn run<R>(self, function: impl Future<Output = R>) -> Option<R> {
         let mut running = pin!(Some(function));
         let ended = {
             let caught = poll_fn(|cx| match running.as_mut().as_pin_mut() {
-                Some(function) => match barrier(|| function.poll(cx)) {
+                Some(function) => match catch_panic(|| function.poll(cx)) {
                     Some(polled) => polled.map(Some),
                     None => Poll::Ready(None),
                 },
@@ -312,13 +309,13 @@ impl Limit {
                 None => Some(limited.await),
             }
         };
-        // What is left of it may panic when it is dropped.
-        barrier(|| running.set(None));
+        // Dropping the function may panic.
+        catch_panic(|| running.set(None));
         ended?.ok()?
     }
 }
 
-/// Ends a call that has a chain: keeps what is good, tries the chain for what is not.
+/// Ends a call that has a chain: stores a good answer, and tries the chain instead of an error.
 pub(crate) async fn finish<R: Fallible>(
     mut call: Pin<&mut Call<'_>>,
     result: AttemptResult,
@@ -328,9 +325,9 @@ pub(crate) async fn finish<R: Fallible>(
     let kind = result.falls_back();
     let error = match answer.open() {
         Ok(good) => {
-            // What is made of an old answer is old.
+            // An answer that is based on a stale answer is stale too.
             if matches!(result, AttemptResult::Answered(Meaning::Good)) && !is_degraded(&call) {
-                barrier(|| chain.keep(&good));
+                catch_panic(|| chain.keep(&good));
             }
             call.finish(&result);
             return R::close(Ok(good));
@@ -344,7 +341,7 @@ pub(crate) async fn finish<R: Fallible>(
         if let AttemptResult::Answered(Meaning::Failed(failed)) = &result
             && failed.0.kind == ErrorKind::NotFound
         {
-            barrier(|| chain.forget());
+            catch_panic(|| chain.forget());
         }
         call.finish(&result);
         return R::close(Err(error));
@@ -357,7 +354,7 @@ pub(crate) async fn finish<R: Fallible>(
     let served = match (good, error) {
         (Some(good), _) => Ok(good),
         (None, Some(error)) => Err(error),
-        // No step keeps the error for itself.
+        // Unreachable: a step without an answer sets the error again.
         (None, None) => {
             call.finish(&result);
             return R::refused(ResilienceError::Panicked);
@@ -379,8 +376,8 @@ pub(crate) async fn finish<R: Fallible>(
     R::close(served)
 }
 
-/// Takes note for the client that something else answered, also where that was a function that the
-/// tool called: of several, the oldest counts.
+/// Reports to the client that a fallback answered, also that of a function which the tool called. Of several
+/// fallbacks the oldest answer is reported.
 fn degrade(call: &Call<'_>, degraded: Degraded) {
     if let Some(request) = call.context().and_then(CallContext::request) {
         let mut report = request.report();
@@ -390,7 +387,7 @@ fn degrade(call: &Call<'_>, degraded: Degraded) {
     }
 }
 
-/// Whether anything in this request was answered by something else.
+/// Whether a fallback has answered anything in this request.
 fn is_degraded(call: &Call<'_>) -> bool {
     call.context().and_then(CallContext::request).is_some_and(|request| request.report().degraded.is_some())
 }

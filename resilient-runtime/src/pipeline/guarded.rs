@@ -1,7 +1,7 @@
 //! A call without fallbacks, as a future.
 //!
-//! Written by hand, as an `async fn` would be compiled once more for each function; here that is left to do
-//! once for each type of answer. Nothing happens before its first poll.
+//! Written by hand: an `async fn` would be compiled for each guarded function, this is compiled for each type of
+//! answer. Nothing happens before the first poll.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -44,14 +44,14 @@ where
     }
 }
 
-/// Runs a call to its answer.
+/// Polls a call until its answer.
 fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Keeps<R>>) -> Poll<R> {
     call.as_mut().begin();
     let result = ready!(call.as_mut().drive(cx, body.as_mut()));
     let mut context = call.passed_context();
     let _context = context.is_some().then(|| context::enter(&mut context));
     let kept = body.kept();
-    // Looked at where it is, as nearly every answer is kept there, and moved but once.
+    // Read in place, where nearly every answer is, and moved once.
     if let (AttemptResult::Answered(_), Some(kept)) = (&result, kept.as_ref()) {
         finish(call.as_mut(), &result, kept);
     }
@@ -62,16 +62,16 @@ fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body:
     Poll::Ready(answer)
 }
 
-/// The answer of a call whose guarded part has ended. One that was kept although nobody wants it stays.
+/// The answer of a call whose attempts have ended. An answer that the result rejects is left where it is.
 pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, result: &AttemptResult) -> R {
     let refused = |error: ResilienceError| {
-        // An answer that is made here may say how the call went.
+        // The conversion into the function's error may read the report.
         call.report(result.outcome(), None);
         R::refused(error)
     };
     match result {
         AttemptResult::Refused(error) => refused(error.clone()),
-        // An answered result comes with an answer; without one there was a panic on the way.
+        // The answer is missing only after a panic.
         AttemptResult::Answered(_) => kept.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
     }
 }
@@ -82,7 +82,7 @@ fn finish<R: Answer>(call: Pin<&mut Call<'_>>, result: &AttemptResult, answer: &
     if matches!(result, AttemptResult::Answered(Meaning::Good)) {
         return call.end(Outcome::Ok, None);
     }
-    // That a client gave up is no error of anybody's; it has an event of its own.
+    // A cancellation is not logged as an error; it has its own event.
     if let Some(error) = answer.error().filter(|_| result.outcome() != Outcome::Cancelled) {
         events::call_failed(&call, error);
     }

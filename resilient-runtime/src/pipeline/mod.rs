@@ -1,4 +1,4 @@
-//! The one order in which everything happens to a call, outermost first:
+//! The pipeline of a call: the order of its policies, outermost first:
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
@@ -6,23 +6,20 @@
 //!   → panic barrier → body
 //! ```
 //!
-//! - The **rate limit** counts calls, not attempts: it is asked once, before anything else, and
+//! - The **rate limit** counts calls, not attempts: it is checked once, before anything else, and
 //!   never waits.
-//! - The **timeout** covers queueing, all attempts and the delays between them. Nothing sleeps past
-//!   it.
-//! - Each **attempt** asks the breaker anew, is recorded by it on its own, and runs no longer than
-//!   its own limit or what is left of the timeout. No timer is armed for a body that is ready at
-//!   its first poll.
-//! - Each attempt takes a slot of the **bulkhead**, after the breaker has let it through, so that
-//!   nobody queues for what would not be asked. Queueing counts for the timeout, but neither for
+//! - The **timeout** covers queueing, all attempts and the backoff between them.
+//! - Each **attempt** needs its own permit of the breaker, which records its result, and runs no longer than
+//!   its own limit or the rest of the timeout. A body that is ready at its first poll needs no timer.
+//! - Each attempt takes a slot of the **bulkhead** after the breaker has admitted it, so that no attempt
+//!   queues that the breaker rejects. Queueing counts for the timeout, but neither for
 //!   the attempt's own limit nor for the lease of a probe. A retry queues again, behind the others:
-//!   no slot is held in a delay. Whoever gets none says nothing about the dependency.
+//!   no slot is held during backoff. A rejection by the bulkhead says nothing about the dependency.
 //! - A **panic** is caught around the attempt; it is not retried and says nothing about the
 //!   dependency.
-//! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends a delay,
-//!   gives every permit back and is an outcome of its own: no retry, no fallback.
-//! - A **fallback** sees the final error, and runs outside breaker and timeout with a limit of its
-//!   own.
+//! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends backoff,
+//!   gives every permit back and is a separate outcome: no retry, no fallback.
+//! - A **fallback** sees the final error, and runs outside breaker and timeout with its own limit.
 
 mod body;
 mod breaker;
@@ -57,8 +54,8 @@ pub fn once<R: Answer>(
     Guarded::new(call, |_| None, Some(body), special)
 }
 
-/// Guards a function that may run again: `make` gives an attempt, and may use up the arguments
-/// for the last one.
+/// Guards a function that may run again: `make` returns the future of an attempt, and may move the arguments
+/// into the last one.
 pub fn repeat<R, F>(
     call: Pin<&mut Call<'_>>,
     make: impl FnMut(bool) -> Option<F>,

@@ -65,10 +65,17 @@ impl Call<'_> {
         let this = self.as_mut().project();
         let Some(breaker) = this.breaker else { return Ok(None) };
         // A breaker that an operator isolates rejects the calls of every key.
-        let unkeyed = if breaker.is_keyed() { this.binding.breaker.as_deref() } else { None };
-        let isolated = unkeyed.map_or(Ok(()), Breaker::check_isolated);
-        match isolated.and_then(|()| breaker.acquire(this.binding.policy())) {
-            Ok(()) => Ok(None),
+        if breaker.is_keyed()
+            && let Some(unkeyed) = this.binding.breaker.as_deref()
+            && let Err(error) = unkeyed.check_isolated()
+        {
+            return Err(self.reject_by_breaker(error));
+        }
+        match breaker.admit(|| Some(lease(this.binding.policy()))) {
+            Ok(ticket) => {
+                breaker.hold(ticket);
+                Ok(None)
+            }
             Err(error) => Err(self.reject_by_breaker(error)),
         }
     }

@@ -31,10 +31,8 @@ pub(super) struct Attempt {
     pub(super) is_new: bool,
     /// Whether it had to wait for its permit or its slot.
     pub(super) has_waited: bool,
-    /// Whether its timer fired much too late, so that the body is polled once more.
-    is_late: bool,
-    /// Whether it timed out for a reason that says nothing about the dependency.
-    pub(super) is_excused: bool,
+    /// Why a timeout of it says nothing about the dependency.
+    pub(super) excuse: Option<Excuse>,
     /// Counts it as running inside the enclosing attempt.
     activity: Option<Activity>,
     /// When it becomes slow, if the breaker counts slow attempts. [`Moment::LAST`] once that is recorded.
@@ -43,6 +41,14 @@ pub(super) struct Attempt {
     pub(super) slow: Option<Took>,
     #[cfg(feature = "testing")]
     pub(super) injected: Injected,
+}
+
+/// Why a timeout says nothing about the dependency.
+pub(super) enum Excuse {
+    /// The timer fired much too late: the process was suspended. The body is polled once more.
+    Late,
+    /// All calls inside the attempt wait for a permit or a slot.
+    Waiting,
 }
 
 impl Call<'_> {
@@ -83,8 +89,7 @@ impl Call<'_> {
             started,
             is_new: true,
             has_waited,
-            is_late: false,
-            is_excused: false,
+            excuse: None,
             activity: None,
             slow_at,
             slow: None,
@@ -113,8 +118,7 @@ impl Call<'_> {
         let mut this = self.as_mut().project();
         let State::Running(attempt) = this.state else { return Poll::Pending };
         let started = attempt.started;
-        if attempt.is_late {
-            attempt.is_excused = true;
+        if matches!(attempt.excuse, Some(Excuse::Late)) {
             return Poll::Ready(self.timed_out(started));
         }
         let end = this.binding.attempt_end(started).min(*this.deadline);
@@ -134,12 +138,13 @@ impl Call<'_> {
         }
         // The process was suspended: the dependency's response may still be on its way to the body.
         if clock::is_far_too_late(Moment::now().since(end), end.since(started)) {
-            attempt.is_late = true;
+            attempt.excuse = Some(Excuse::Late);
             // All other tasks run first, such as the one that reads from the connection.
             return pin!(tokio::task::yield_now()).poll(cx).map(|()| self.timed_out(started));
         }
         // Calls that wait for a permit or a slot say nothing about the dependency either.
-        attempt.is_excused = this.context.as_ref().and_then(CallContext::shared).is_some_and(|it| it.only_waits());
+        let only_waits = this.context.as_ref().and_then(CallContext::shared).is_some_and(|shared| shared.only_waits());
+        attempt.excuse = only_waits.then_some(Excuse::Waiting);
         Poll::Ready(self.timed_out(started))
     }
 
@@ -199,7 +204,9 @@ impl Attempt {
         match (self.slow, breaker.held().slow) {
             (Some(recorded), _) => recorded,
             (None, None) => Took::Nothing,
-            (None, Some(_)) if self.is_late || self.is_overdue(timer, now) => Took::Nothing,
+            (None, Some(_)) if matches!(self.excuse, Some(Excuse::Late)) || self.is_overdue(timer, now) => {
+                Took::Nothing
+            }
             (None, Some(_)) => Took::Time(now.since(self.started)),
         }
     }

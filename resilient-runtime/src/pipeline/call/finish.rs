@@ -17,7 +17,7 @@ use crate::clock::Moment;
 use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::outcomes::{AttemptOutcome, Outcome, Suppressed};
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::statistics::{AttemptStatistics, ErrorType};
 use crate::telemetry;
 
@@ -159,7 +159,7 @@ impl Call<'_> {
             }
             AttemptResult::Answered(Meaning::Good) => Signal::Success,
             AttemptResult::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
-            AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.is_excused => Signal::Neutral,
+            AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.excuse.is_some() => Signal::Neutral,
             AttemptResult::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
             // An attempt without a limit of its own had the whole timeout, unless the deadline is the caller's or the
             // attempt had to wait before it began.
@@ -270,15 +270,15 @@ impl Call<'_> {
             _ => self.as_mut().abort(outcome),
         };
         self.as_mut().project().state.advance(State::Done);
-        if self.caller.is_hook {
+        if self.is_counted_by_hook() {
             self.report(outcome, fault);
         } else {
             let statistics = &self.binding.statistics;
-            if outcome == Outcome::Ok && !self.caller.is_part {
+            if outcome == Outcome::Ok && !self.is_part() {
                 statistics.call_succeeded(now.micros_since(self.started));
             } else {
                 let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
-                statistics.call_ended(outcome, fault, error, (!self.caller.is_part).then_some(took));
+                statistics.call_ended(outcome, fault, error, (!self.is_part()).then_some(took));
             }
             if telemetry::is_listened_to() {
                 self.log_end(outcome, now.since(self.started));
@@ -289,7 +289,7 @@ impl Call<'_> {
     #[cold]
     fn log_end(&self, outcome: Outcome, took: Duration) {
         // If the call is dropped by a panic, a panic of the subscriber would abort the process.
-        barrier(|| {
+        catch_panic(|| {
             telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempts, self.context.as_ref());
         });
     }

@@ -34,7 +34,7 @@ use tracing::Span;
 pub(crate) use attempt::AttemptResult;
 
 use attempt::Attempt;
-use nested::{Caller, PermitWait};
+use nested::{Caller, Counted, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
 use queue::{CallBulkhead, QueueTicket};
 
@@ -45,7 +45,7 @@ use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::ResilienceError;
 use crate::outcomes::Suppressed;
-use crate::panics::barrier;
+use crate::panics::catch_panic;
 use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{RecentErrors, ToolStatistics};
 use crate::telemetry;
@@ -176,7 +176,7 @@ impl<'a> Call<'a> {
         let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
-        if !this.caller.is_hook {
+        if this.caller.counted != Counted::Hook {
             this.binding.statistics.call_started();
         }
         if telemetry::is_listened_to() {
@@ -203,7 +203,7 @@ impl<'a> Call<'a> {
         let this = self.project();
         let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
         let Some(context) = this.context else { return };
-        let is_hook = this.caller.is_hook;
+        let is_hook = this.caller.counted == Counted::Hook;
         let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
         if !is_hook {
             *this.span = telemetry::call_span(this.site.name(), context);
@@ -246,12 +246,12 @@ impl<'a> Call<'a> {
                         let begins = std::mem::take(&mut attempt.is_new).then(|| *this.attempts > this.binding.retries);
                         let _context = context::enter(this.context);
                         #[cfg(not(feature = "testing"))]
-                        let polled = barrier(|| body.as_mut().poll(cx, begins, &mut meaning));
+                        let polled = catch_panic(|| body.as_mut().poll(cx, begins, &mut meaning));
                         #[cfg(feature = "testing")]
                         let polled =
-                            barrier(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins, &mut meaning));
+                            catch_panic(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins, &mut meaning));
                         polled.unwrap_or_else(|| {
-                            barrier(|| body.as_mut().abandon());
+                            catch_panic(|| body.as_mut().abandon());
                             Poll::Ready(())
                         })
                     };
@@ -265,7 +265,7 @@ impl<'a> Call<'a> {
                         (Poll::Pending, _) => {
                             let result = ready!(self.as_mut().poll_limits(cx));
                             let _context = context::enter(self.as_mut().project().context);
-                            barrier(|| body.as_mut().abandon());
+                            catch_panic(|| body.as_mut().abandon());
                             result
                         }
                     };
@@ -348,7 +348,7 @@ impl<'a> Call<'a> {
 
     /// Where its error is stored. `None` if the call is part of another operation.
     pub(crate) fn recent(&self) -> Option<&RecentErrors> {
-        (!self.caller.is_part).then_some(&*self.binding.seldom.recent)
+        (!self.is_part()).then_some(&*self.binding.seldom.recent)
     }
 
     /// How long it has taken so far.
@@ -380,6 +380,10 @@ impl<'a> Call<'a> {
 
     /// The request whose hook gets a report of the call.
     pub(crate) fn hook_request(&self) -> Option<&context::Request> {
-        self.context.as_ref().and_then(CallContext::request).filter(|_| self.caller.is_hook).map(|request| &**request)
+        self.context
+            .as_ref()
+            .and_then(CallContext::request)
+            .filter(|_| self.is_counted_by_hook())
+            .map(|request| &**request)
     }
 }

@@ -19,20 +19,28 @@ use crate::site::Site;
 pub(super) struct Caller {
     /// When the caller stops waiting: the end of the enclosing attempt. [`Moment::LAST`] without one.
     pub(super) deadline: Moment,
-    /// Whether the call answers the hook's request. The hook counts such a call, and gets a report of it.
-    pub(super) is_hook: bool,
+    pub(super) counted: Counted,
     /// Whether the call runs inside an attempt of another call.
     pub(super) is_nested: bool,
-    /// Whether the call is a tool's function that another operation calls, and is counted as a part of that.
-    pub(super) is_part: bool,
     /// Whether the context was passed as an argument, so that it is not the current one.
     pub(super) passes_context: bool,
+}
+
+/// Who counts the call, and as what.
+#[derive(PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The call counts itself.
+    Call,
+    /// The hook, whose request it answers. The hook gets a report of the call.
+    Hook,
+    /// The call counts itself as a part of another operation: it is a tool's function that another call calls.
+    Part,
 }
 
 impl Caller {
     /// No guarded function and no hook.
     pub(super) const NONE: Self =
-        Self { deadline: Moment::LAST, is_hook: false, is_nested: false, is_part: false, passes_context: false };
+        Self { deadline: Moment::LAST, counted: Counted::Call, is_nested: false, passes_context: false };
 
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
@@ -40,11 +48,15 @@ impl Caller {
         let is_hook = !is_inner && context.request().is_some_and(|request| request.claim(site, binding));
         let is_requested = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
         let is_requested = context.request().is_none_or(|request| is_requested(&request.tool));
+        let is_part = site.tool().is_some() && (is_inner || !is_requested);
         Self {
             deadline: context.ends().unwrap_or(Moment::LAST),
-            is_hook,
+            counted: match (is_hook, is_part) {
+                (true, _) => Counted::Hook,
+                (false, true) => Counted::Part,
+                (false, false) => Counted::Call,
+            },
             is_nested: context.around().is_some(),
-            is_part: site.tool().is_some() && !is_hook && (is_inner || !is_requested),
             passes_context: false,
         }
     }
@@ -80,6 +92,14 @@ pub(super) struct PermitWait {
 }
 
 impl Call<'_> {
+    pub(super) fn is_counted_by_hook(&self) -> bool {
+        self.caller.counted == Counted::Hook
+    }
+
+    pub(super) fn is_part(&self) -> bool {
+        self.caller.counted == Counted::Part
+    }
+
     /// When the enclosing attempt ends, if there is one.
     pub(crate) fn outer_deadline(&self) -> Option<Moment> {
         (self.caller.deadline < Moment::LAST).then_some(self.caller.deadline)

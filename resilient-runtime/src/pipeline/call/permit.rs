@@ -56,11 +56,10 @@ impl<'a> CallBreaker<'a> {
         matches!(self.breaker, BreakerRef::Keyed(_))
     }
 
-    /// Requests a permit.
+    /// Holds the permit that the breaker has granted.
     #[inline]
-    pub(super) fn acquire(&mut self, policy: &Policy) -> Result<(), ResilienceError> {
-        self.ticket = Some(self.admit(|| Some(lease(policy)))?);
-        Ok(())
+    pub(super) const fn hold(&mut self, ticket: Ticket) {
+        self.ticket = Some(ticket);
     }
 
     /// Borrows the permit of an enclosing attempt. `None` if no enclosing attempt holds one.
