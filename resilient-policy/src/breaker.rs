@@ -19,7 +19,7 @@ const LARGEST_WINDOW: u32 = 100_000;
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{BreakerSettings, Window};
+/// use resilient_runtime::policy::{BreakerSettings, Window};
 ///
 /// let settings = BreakerSettings::new().rate(0.5).window(Window::Time(Duration::from_secs(60)));
 /// assert_eq!(settings.window.to_string(), "1m");
@@ -49,7 +49,8 @@ impl fmt::Display for Window {
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{Breaker, BreakerSettings};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// static SHOP: Breaker = Breaker::new(
 ///     "shop",

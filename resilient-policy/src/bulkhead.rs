@@ -8,7 +8,8 @@ use crate::{Problem, check_name, format_duration, keys};
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{Bulkhead, BulkheadSettings};
+/// use resilient_runtime::Bulkhead;
+/// use resilient_runtime::policy::BulkheadSettings;
 ///
 /// let settings = BulkheadSettings::new(2).queue(10).wait(Duration::from_secs(1));
 /// let reports = Bulkhead::with(settings);
@@ -96,7 +97,8 @@ impl BulkheadSettings {
 /// The bulkhead of a function.
 ///
 /// ```
-/// use resilient_runtime::{BulkheadSettings, BulkheadUse, Policy};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::{BulkheadSettings, BulkheadUse};
 ///
 /// let reports = BulkheadUse::new(BulkheadSettings::new(2)).named("reports"); // with all who name it
 /// assert_eq!(Policy::new().bulkhead(reports).bulkhead.unwrap().name, Some("reports"));

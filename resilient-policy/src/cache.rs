@@ -7,7 +7,7 @@ use crate::Problem;
 /// Who may be served an answer that was kept.
 ///
 /// ```
-/// use resilient_runtime::{CacheSettings, Scope};
+/// use resilient_runtime::policy::{CacheSettings, Scope};
 ///
 /// assert_eq!(CacheSettings::new().scope, Scope::Caller);
 /// assert_eq!(Scope::from_name("shared"), Some(Scope::Shared));
@@ -41,7 +41,8 @@ impl Scope {
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{CacheSettings, Policy, Source};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::{CacheSettings, Source};
 ///
 /// let kept = CacheSettings::new().max_age(Duration::from_secs(600)).max(500);
 /// let policy = Policy::new().fallback(&[Source::Cache]).cache(kept);

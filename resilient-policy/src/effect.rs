@@ -4,7 +4,8 @@
 /// whether a client is told that it may repeat the call.
 ///
 /// ```
-/// use resilient_runtime::{Effect, Policy};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::Effect;
 ///
 /// let policy = Policy::new().effect(Effect::Idempotent);
 /// assert!(policy.effect.is_repeatable());

@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// Who has to act so that the same call can succeed.
 ///
 /// ```
-/// use resilient_runtime::{ErrorKind, Fault};
+/// use resilient_runtime::ErrorKind;
+/// use resilient_runtime::error::Fault;
 ///
 /// assert_eq!(ErrorKind::NotFound.fault(), Fault::Caller);
 /// assert_eq!(ErrorKind::Unavailable.fault(), Fault::Upstream);
@@ -31,7 +32,8 @@ pub enum Fault {
 /// How urgent an error is for whoever runs the server.
 ///
 /// ```
-/// use resilient_runtime::{ErrorKind, Severity};
+/// use resilient_runtime::ErrorKind;
+/// use resilient_runtime::error::Severity;
 ///
 /// assert_eq!(ErrorKind::Unauthenticated.severity(), Severity::High);
 /// assert!(Severity::High > Severity::Medium);

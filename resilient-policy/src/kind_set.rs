@@ -5,7 +5,8 @@ use crate::ErrorKind;
 /// A set of kinds, small enough to sit in a `const`.
 ///
 /// ```
-/// use resilient_runtime::{ErrorKind, KindSet};
+/// use resilient_runtime::ErrorKind;
+/// use resilient_runtime::policy::KindSet;
 ///
 /// let kinds = KindSet::RETRYABLE.with(ErrorKind::Conflict);
 /// assert!(kinds.contains(ErrorKind::Timeout) && kinds.contains(ErrorKind::Conflict));

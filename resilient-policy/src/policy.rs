@@ -7,7 +7,8 @@ use crate::{BreakerSettings, BulkheadUse, CacheSettings, Effect, RateLimitUse, R
 /// Where the breaker of a function comes from.
 ///
 /// ```
-/// use resilient_runtime::{BreakerSettings, BreakerUse, Policy};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::{BreakerSettings, BreakerUse};
 ///
 /// let shared = Policy::new().breaker(BreakerUse::named("shop"));
 /// let set = Policy::new().breaker(BreakerUse::with("shop", BreakerSettings::new().failures(8)));
@@ -39,7 +40,8 @@ impl BreakerUse {
 /// What may answer when the guarded part of a call could not.
 ///
 /// ```
-/// use resilient_runtime::{Policy, Source};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::Source;
 ///
 /// let policy = Policy::new().fallback(&[Source::Cache, Source::Value]);
 /// assert_eq!(policy.fallback[0].as_str(), "cache");
@@ -74,7 +76,8 @@ impl Source {
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{BulkheadSettings, BulkheadUse, Policy, Retry};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::{BulkheadSettings, BulkheadUse, Retry};
 ///
 /// // As `#[resilient(timeout = "5s", retry = 2, bulkhead = 10)]`.
 /// let policy = Policy::new()

@@ -8,7 +8,7 @@ use std::fmt;
 /// token that was written, the runtime to a place in a file or a variable.
 ///
 /// ```
-/// use resilient_runtime::Problem;
+/// use resilient_runtime::policy::Problem;
 ///
 /// let problem = Problem::new("retry.max", "at most 10 retries, found 11");
 /// assert_eq!(problem.to_string(), "retry.max: at most 10 retries, found 11");

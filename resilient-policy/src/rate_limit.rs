@@ -17,7 +17,7 @@ const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::RateLimitSettings;
+/// use resilient_runtime::policy::RateLimitSettings;
 ///
 /// let settings = RateLimitSettings::new(100, Duration::from_secs(60)).burst(20);
 /// assert_eq!(settings.interval(), Duration::from_millis(600));
@@ -138,7 +138,8 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{Policy, RateLimitSettings, RateLimitUse};
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::{RateLimitSettings, RateLimitUse};
 ///
 /// let search = RateLimitUse::new(RateLimitSettings::new(5, Duration::from_secs(1))).named("search").by_caller();
 /// assert_eq!(Policy::new().rate_limit(search).rate_limit.unwrap().name, Some("search"));

@@ -8,7 +8,7 @@ use crate::{ErrorKind, KindSet, Problem, format_duration, format_share, one_of};
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{Jitter, Retry};
+/// use resilient_runtime::policy::{Jitter, Retry};
 ///
 /// let retry = Retry::new(3).jitter(Jitter::Full); // base 1 s
 /// assert_eq!(retry.delay(0, 0.5), Duration::from_millis(500));
@@ -47,7 +47,8 @@ impl Jitter {
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{ErrorKind, KindSet, Retry};
+/// use resilient_runtime::ErrorKind;
+/// use resilient_runtime::policy::{KindSet, Retry};
 ///
 /// let retry = Retry::new(3)
 ///     .base(Duration::from_millis(200))

@@ -23,7 +23,8 @@ pub struct Failed(pub(crate) Failure);
 /// A return type of a `#[resilient]` function.
 ///
 /// ```
-/// use resilient_runtime::{Answer, Breaker};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::guard::Answer;
 ///
 /// /// Whatever can be guarded, under a breaker of one's own.
 /// async fn under<R: Answer>(breaker: &Breaker, ask: impl Future<Output = R>) -> R {

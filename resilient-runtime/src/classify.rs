@@ -109,7 +109,8 @@ impl Classify for http::StatusCode {
 /// A type that contains an HTTP status, for `#[mcp(status)]` fields.
 ///
 /// ```
-/// use resilient_runtime::{ErrorKind, HttpStatus};
+/// use resilient_runtime::ErrorKind;
+/// use resilient_runtime::classify::HttpStatus;
 ///
 /// fn kind(status: impl HttpStatus) -> ErrorKind {
 ///     ErrorKind::from_http_status(status.code())
@@ -152,7 +153,7 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{LONGEST_RETRY_AFTER, parse_retry_after};
+/// use resilient_runtime::classify::{LONGEST_RETRY_AFTER, parse_retry_after};
 ///
 /// assert_eq!(parse_retry_after("30"), Some(Duration::from_secs(30)));
 /// assert_eq!(parse_retry_after("Fri, 01 Jan 2021 00:00:00 GMT"), Some(Duration::ZERO));

@@ -1,5 +1,7 @@
 //! Guards: policies in plain code, without the attribute.
 
+pub use crate::answer::Answer;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::hash::Hash;
@@ -9,7 +11,6 @@ use std::task::Poll;
 use resilient_policy::{Policy, Problem};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::Answer;
 use crate::breaker::Breaker;
 use crate::error::ResilienceError;
 use crate::pipeline::{self, Call};
@@ -25,7 +26,8 @@ use crate::site::{Entry, Location, Site};
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 /// use std::time::Duration;
-/// use resilient_runtime::{BreakerUse, Guard, Policy, ResilienceError, Retry};
+/// use resilient_runtime::{Guard, Policy, ResilienceError};
+/// use resilient_runtime::policy::{BreakerUse, Retry};
 ///
 /// static SHOP: Guard = Guard::new(
 ///     "shop",
@@ -97,7 +99,8 @@ impl Guard {
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// use resilient_runtime::{BreakerUse, Guard, Policy, ResilienceError};
+    /// use resilient_runtime::{Guard, Policy, ResilienceError};
+    /// use resilient_runtime::policy::BreakerUse;
     /// use tokio_util::sync::CancellationToken;
     ///
     /// static SHOP: Guard = Guard::new("shop-of-tenant", Policy::new().breaker(BreakerUse::named("shop")));
@@ -179,7 +182,8 @@ impl fmt::Debug for Guard {
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{Guard, Policy, Retry};
+/// use resilient_runtime::{Guard, Policy};
+/// use resilient_runtime::policy::Retry;
 ///
 /// let policy = Policy::new().timeout(Duration::from_secs(1)).retry(Retry::new(5));
 /// let refused = Guard::checked("shop", policy).unwrap_err();

@@ -45,7 +45,7 @@ impl From<u128> for Repr {
 /// The origin of a correlation id.
 ///
 /// ```
-/// assert_eq!(resilient_runtime::CorrelationSource::Trace.as_str(), "trace");
+/// assert_eq!(resilient_runtime::identity::CorrelationSource::Trace.as_str(), "trace");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -119,7 +119,7 @@ impl fmt::Debug for CorrelationId {
 /// to set the principal: as soon as a second client is detected, all principals are unknown.
 ///
 /// ```
-/// use resilient_runtime::Principal;
+/// use resilient_runtime::identity::Principal;
 ///
 /// // In a layer that has authenticated the user:
 /// let mut request = http::Request::new(());

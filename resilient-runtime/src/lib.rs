@@ -65,26 +65,26 @@
 pub mod __private;
 mod answer;
 mod binding;
-mod breaker;
-mod bulkhead;
+pub mod breaker;
+pub mod bulkhead;
 #[cfg(feature = "cache")]
 mod cache;
-mod classify;
+pub mod classify;
 mod clock;
-mod context;
-mod error;
+pub mod context;
+pub mod error;
 #[cfg(feature = "prometheus")]
 pub mod export;
-mod guard;
+pub mod guard;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache", feature = "config")))]
 pub mod guide;
 pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
-mod identity;
+pub mod identity;
 mod keyed_hash;
 #[cfg(feature = "logging")]
-mod logging;
+pub mod logging;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
 #[cfg(feature = "otel")]
@@ -92,10 +92,17 @@ pub mod otel;
 mod outcomes;
 mod panics;
 mod pipeline;
+/// What a function is guarded by: its policy, and the settings that the policy is made of.
+pub mod policy {
+    pub use resilient_policy::{
+        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, Jitter, KindSet, Policy,
+        Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+    };
+}
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 pub mod redact;
-mod registry;
+pub mod registry;
 mod retry;
 #[cfg(any(feature = "prometheus", feature = "otel"))]
 mod series;
@@ -103,10 +110,10 @@ mod series;
 mod settings;
 mod shown;
 mod site;
-mod sources;
+pub mod sources;
 #[cfg(feature = "config")]
-mod startup;
-mod statistics;
+pub mod startup;
+pub mod statistics;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -114,32 +121,20 @@ mod trace;
 #[cfg(any(feature = "http", feature = "rmcp"))]
 mod view;
 
-pub use resilient_macros::{McpError, resilient};
-pub use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Fault, Jitter,
-    KindSet, Policy, Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Severity, Source, Window,
-};
-
-pub use answer::Answer;
-pub use breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, Permit, Reason, Transition};
-pub use bulkhead::{Bulkhead, BulkheadPermit};
-pub use classify::{Classify, HttpStatus, LONGEST_RETRY_AFTER, StatusError, parse_retry_after};
+pub use breaker::Breaker;
+pub use bulkhead::Bulkhead;
+pub use classify::Classify;
 pub use context::CallContext;
-pub use error::{CatalogEntry, CircuitState, LimitKind, ResilienceError, TimeoutScope, ToolError};
-pub use guard::{Guard, GuardedCall, InvalidPolicy};
-pub use identity::{CorrelationId, CorrelationSource, Principal};
-#[cfg(feature = "logging")]
-pub use logging::{LogGuard, init};
-pub use outcomes::{AttemptOutcome, Outcome, Rejected, Suppressed};
+pub use error::{ResilienceError, ToolError};
+pub use guard::Guard;
+pub use outcomes::Outcome;
 #[cfg(feature = "rate-limit")]
 pub use rate_limit::RateLimit;
-pub use registry::{Instrumented, PolicyDescriptor, Registry, ScopedRegistry};
-pub use sources::{Classified, classify};
+pub use registry::Registry;
+pub use resilient_macros::{McpError, resilient};
+pub use resilient_policy::{ErrorKind, Policy};
 #[cfg(feature = "config")]
-pub use startup::{InvalidSettings, Resilience};
-pub use statistics::{
-    AttemptSnapshot, ErrorCount, ErrorGroup, ErrorType, HistogramSnapshot, RecentError, ToolSnapshot,
-};
+pub use startup::Resilience;
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "rmcp", feature = "cache", feature = "config"))]

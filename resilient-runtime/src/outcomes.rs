@@ -52,7 +52,7 @@ impl Outcome {
 /// The outcome of an attempt.
 ///
 /// ```
-/// assert_eq!(resilient_runtime::AttemptOutcome::Timeout.as_str(), "timeout");
+/// assert_eq!(resilient_runtime::statistics::AttemptOutcome::Timeout.as_str(), "timeout");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -89,7 +89,7 @@ impl AttemptOutcome {
 /// The reason why a retryable error was not retried.
 ///
 /// ```
-/// assert_eq!(resilient_runtime::Suppressed::Budget.as_str(), "budget");
+/// assert_eq!(resilient_runtime::statistics::Suppressed::Budget.as_str(), "budget");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -120,7 +120,7 @@ impl Suppressed {
 /// The guard that rejected an attempt.
 ///
 /// ```
-/// assert_eq!(resilient_runtime::Rejected::RateLimit.as_str(), "rate_limit");
+/// assert_eq!(resilient_runtime::statistics::Rejected::RateLimit.as_str(), "rate_limit");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -7,7 +7,7 @@ use crate::context::{self, CallContext};
 use crate::redact;
 
 /// Runs a piece of the user's code. A panic is logged and told as `None`.
-pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     let (mut run, mut ended) = (Some(run), None);
     catching(&mut || ended = run.take().map(|run| run()));
     ended

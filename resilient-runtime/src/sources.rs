@@ -44,7 +44,9 @@ impl Classify for Classified {
 ///
 /// ```
 /// use std::io;
-/// use resilient_runtime::{Classify, ErrorKind, StatusError, classify};
+/// use resilient_runtime::{Classify, ErrorKind};
+/// use resilient_runtime::classify::StatusError;
+/// use resilient_runtime::sources::classify;
 ///
 /// let error: Box<dyn std::error::Error> = Box::new(io::Error::from(io::ErrorKind::ConnectionReset));
 /// assert_eq!(classify(&*error).map(|found| found.kind()), Some(ErrorKind::Connection));

@@ -232,8 +232,8 @@ pub fn serve_stdio() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         // In the runtime, where nothing may block. The second call has no effect.
-        let _logging = resilient_runtime::init();
-        let _same = resilient_runtime::init();
+        let _logging = resilient_runtime::logging::init();
+        let _same = resilient_runtime::logging::init();
         let running = Faults.serve(rmcp::transport::io::stdio()).await?;
         running.waiting().await?;
         Ok::<_, Box<dyn std::error::Error>>(())

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use resilient_runtime::Principal;
+use resilient_runtime::identity::Principal;
 use rmcp::model::{CallToolRequestParams, CallToolResult, RequestMetaObject};
 use rmcp::service::{RequestContext, RoleClient, RunningService};
 use rmcp::{RoleServer, ServerHandler, ServiceExt};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, header::RETRY_AFTER};
-use resilient_runtime::{McpError, ResilienceError, parse_retry_after, resilient};
+use resilient_runtime::classify::parse_retry_after;
+use resilient_runtime::{McpError, ResilienceError, resilient};
 use rmcp::{Json, ServerHandler, handler::server::wrapper::Parameters, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

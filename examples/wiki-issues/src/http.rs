@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use reqwest::{Client, ClientBuilder, Response, Url, header::RETRY_AFTER};
-use resilient_runtime::parse_retry_after;
+use resilient_runtime::classify::parse_retry_after;
 
 /// The maximum size of a response body in bytes: an endless response must not fill the memory.
 pub(crate) const MAX_BODY: usize = 16 << 20;

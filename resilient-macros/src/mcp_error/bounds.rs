@@ -52,7 +52,7 @@ impl<'a> Bounds<'a> {
             };
             match own.kind {
                 KindFrom::Word(_) => {}
-                KindFrom::Status(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::HttpStatus)),
+                KindFrom::Status(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::classify::HttpStatus)),
                 KindFrom::Classify(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::Classify)),
             }
             if let Some(field) = own.retry_after {

@@ -34,8 +34,8 @@ pub(super) fn inherent<'c>(
             /// What can go wrong, one entry for each of [`CODES`](Self::CODES).
             #[allow(dead_code)]
             #[must_use]
-            #vis const fn catalog() -> &'static [#krate::CatalogEntry] {
-                const ENTRIES: &[#krate::CatalogEntry] = &[#(#entries),*];
+            #vis const fn catalog() -> &'static [#krate::error::CatalogEntry] {
+                const ENTRIES: &[#krate::error::CatalogEntry] = &[#(#entries),*];
                 ENTRIES
             }
         }

@@ -10,7 +10,9 @@ pub use resilient_policy::Severity;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{CatalogEntry, Classify, ErrorKind, HttpStatus, ToolError};
+use crate::classify::HttpStatus;
+use crate::error::CatalogEntry;
+use crate::{Classify, ErrorKind, ToolError};
 
 /// The return type of [`ToolError::details`].
 pub type Details = serde_json::Map<String, Value>;

@@ -35,7 +35,9 @@ const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
 /// Where a breaker stands.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::breaker::BreakerState;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new());
 /// shop.isolate();

@@ -10,7 +10,8 @@ use super::Breaker;
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// use resilient_runtime::{BreakerState, Registry, ResilienceError, resilient};
+/// use resilient_runtime::{Registry, ResilienceError, resilient};
+/// use resilient_runtime::breaker::BreakerState;
 ///
 /// #[resilient(breaker = "warehouse")]
 /// async fn stock() -> Result<u32, ResilienceError> {

@@ -11,7 +11,9 @@ const KEPT: usize = 100;
 /// The reason for a transition.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, Reason};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::breaker::Reason;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new());
 /// shop.open();
@@ -55,7 +57,9 @@ impl Reason {
 /// One transition of a breaker.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::breaker::BreakerState;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new().failures(1));
 /// shop.try_acquire()?.failure();

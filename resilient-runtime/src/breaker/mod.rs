@@ -54,7 +54,9 @@ use crate::statistics::{AttemptStatistics, Heard};
 /// A circuit breaker. It can sit in a `static`.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::breaker::BreakerState;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// static MAKE: Breaker = Breaker::new("make", BreakerSettings::new().failures(3));
 /// assert_eq!(MAKE.state(), BreakerState::Closed);

@@ -13,7 +13,8 @@ use crate::error::ResilienceError;
 /// its result is ignored.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, ResilienceError};
+/// use resilient_runtime::{Breaker, ResilienceError};
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new().failures(2));
 /// shop.try_acquire()?.failure();

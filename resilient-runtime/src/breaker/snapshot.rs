@@ -13,7 +13,9 @@ use crate::statistics::Heard;
 /// A snapshot of a breaker.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, BreakerState};
+/// use resilient_runtime::Breaker;
+/// use resilient_runtime::breaker::BreakerState;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new());
 /// shop.try_acquire()?.failure();

@@ -10,11 +10,12 @@ use super::{Classify, HttpStatus};
 
 /// An unsuccessful HTTP status as an error that keeps the status and the delay that the sender requested.
 ///
-/// For helpers that return `anyhow::Result` or `Box<dyn Error>`: [`classify`](fn@crate::classify) finds it among the sources.
+/// For helpers that return `anyhow::Result` or `Box<dyn Error>`: [`classify`](fn@crate::sources::classify) finds it among the sources.
 ///
 /// ```
 /// use std::time::Duration;
-/// use resilient_runtime::{Classify, ErrorKind, StatusError, parse_retry_after};
+/// use resilient_runtime::{Classify, ErrorKind};
+/// use resilient_runtime::classify::{StatusError, parse_retry_after};
 ///
 /// let error = StatusError::new(503_u16).with_retry_after(parse_retry_after("3"));
 /// assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -34,7 +35,7 @@ impl StatusError {
         Self { status: status.code(), retry_after: None }
     }
 
-    /// Sets the delay that the sender requested, such as the result of [`parse_retry_after`](crate::parse_retry_after).
+    /// Sets the delay that the sender requested, such as the result of [`parse_retry_after`](crate::classify::parse_retry_after).
     #[must_use]
     pub const fn with_retry_after(self, wait: Option<Duration>) -> Self {
         Self { retry_after: wait, ..self }

@@ -10,7 +10,8 @@ use crate::ErrorKind;
 /// [`table`](Self::table) formats them as a Markdown table.
 ///
 /// ```
-/// use resilient_runtime::{CatalogEntry, ErrorKind, McpError};
+/// use resilient_runtime::{ErrorKind, McpError};
+/// use resilient_runtime::error::CatalogEntry;
 ///
 /// #[derive(Debug, thiserror::Error, McpError)]
 /// enum ShopError {
@@ -43,7 +44,7 @@ impl CatalogEntry {
     /// Formats the entries as a Markdown table.
     ///
     /// ```
-    /// # use resilient_runtime::CatalogEntry;
+    /// # use resilient_runtime::error::CatalogEntry;
     /// let head = CatalogEntry::table(&[]);
     /// assert!(head.starts_with("| code | kind | retryable | what the client reads | hint |\n"));
     /// ```

@@ -8,14 +8,15 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
-use resilient_policy::Severity;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
 pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
+pub use resilient_policy::{Fault, Severity};
 pub(crate) use text::{log_chain, public_text};
 
-use crate::{Classify, LONGEST_RETRY_AFTER};
+use crate::Classify;
+use crate::classify::LONGEST_RETRY_AFTER;
 
 /// An error that a tool returns.
 ///

@@ -14,7 +14,7 @@ use crate::{Classify, ErrorKind};
 /// The timeout that elapsed.
 ///
 /// ```
-/// assert_eq!(resilient_runtime::TimeoutScope::Attempt.as_str(), "attempt");
+/// assert_eq!(resilient_runtime::error::TimeoutScope::Attempt.as_str(), "attempt");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeoutScope {
@@ -43,7 +43,8 @@ impl TimeoutScope {
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// use resilient_runtime::{Bulkhead, LimitKind, ResilienceError};
+/// use resilient_runtime::{Bulkhead, ResilienceError};
+/// use resilient_runtime::error::LimitKind;
 ///
 /// let full = Bulkhead::new(1);
 /// let _slot = full.acquire().await.unwrap();
@@ -78,7 +79,9 @@ impl LimitKind {
 /// The reason why a circuit breaker rejects a call.
 ///
 /// ```
-/// use resilient_runtime::{Breaker, BreakerSettings, CircuitState, ResilienceError};
+/// use resilient_runtime::{Breaker, ResilienceError};
+/// use resilient_runtime::error::CircuitState;
+/// use resilient_runtime::policy::BreakerSettings;
 ///
 /// let shop = Breaker::new("shop", BreakerSettings::new());
 /// shop.isolate();

@@ -55,7 +55,7 @@ use queue::Line;
 ///
 /// ```
 /// // At the beginning of `main`:
-/// let _logging = resilient_runtime::init();
+/// let _logging = resilient_runtime::logging::init();
 /// tracing::info!(event = "server.start", password = "hunter2");
 /// // {"timestamp":"2026-11-21T17:03:05.123456Z","level":"INFO","event":"server.start","password":"***",..}
 /// ```
@@ -115,7 +115,7 @@ fn lines<S: Subscriber + for<'span> LookupSpan<'span>>() -> impl Layer<S> {
 /// Ends logging when dropped.
 ///
 /// ```
-/// let _logging = resilient_runtime::init(); // not `let _ = ..`, which drops it at once
+/// let _logging = resilient_runtime::logging::init(); // not `let _ = ..`, which drops it at once
 /// tracing::info!("started");
 /// ```
 #[derive(Debug, Default)]

@@ -9,8 +9,9 @@ use rmcp::model::{CallToolResponse, ErrorCode};
 use serde_json::Value;
 
 use super::ERROR_META;
+use crate::classify::LONGEST_RETRY_AFTER;
 use crate::error::{ResilienceError, ToolError};
-use crate::{Classify, ErrorKind, LONGEST_RETRY_AFTER};
+use crate::{Classify, ErrorKind};
 
 /// Returns a field of the original error, if the `ErrorData` was converted from one of this crate's errors.
 fn said<'a>(error: &'a ErrorData, field: &str) -> Option<&'a Value> {

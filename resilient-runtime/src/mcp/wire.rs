@@ -9,11 +9,12 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Met
 use serde_json::{Map, Value, json};
 
 use super::own_failure;
+use crate::classify::LONGEST_RETRY_AFTER;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
 use crate::error::{ToolError, public_text};
 use crate::panics::catch_panic;
-use crate::{LONGEST_RETRY_AFTER, redact};
+use crate::redact;
 
 macro_rules! meta_key {
     ($name:literal) => {

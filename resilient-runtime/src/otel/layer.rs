@@ -16,7 +16,7 @@ const OTHERS: [&str; 8] =
 /// Events stay in the log, where they are masked; those of errors contain private texts that must not leave the process
 /// any other way. If you use your own `tracing_opentelemetry` layer, it exports events unmasked.
 ///
-/// Attributes are passed on as recorded; [`init`](crate::init) exports them masked. Spans of rmcp and of the exporter's
+/// Attributes are passed on as recorded; [`init`](crate::logging::init) exports them masked. Spans of rmcp and of the exporter's
 /// HTTP client are left out.
 ///
 /// ```

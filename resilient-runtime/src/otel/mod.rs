@@ -1,6 +1,6 @@
 //! OpenTelemetry spans and metrics by the semantic conventions for MCP.
 //!
-//! With [`init`](crate::init) there is nothing to do: if the environment sets an OTLP endpoint, spans and metrics are
+//! With [`init`](crate::logging::init) there is nothing to do: if the environment sets an OTLP endpoint, spans and metrics are
 //! exported to it. If you have your own subscriber and providers, use [`layer`] and [`install`]:
 //!
 //! ```

@@ -23,7 +23,8 @@ impl Breaker {
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// use resilient_runtime::{Breaker, BreakerSettings, ResilienceError};
+    /// use resilient_runtime::{Breaker, ResilienceError};
+    /// use resilient_runtime::policy::BreakerSettings;
     ///
     /// static SHOP: Breaker = Breaker::new("shop", BreakerSettings::new());
     ///

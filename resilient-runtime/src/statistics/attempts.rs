@@ -115,7 +115,7 @@ impl AttemptStatistics {
 /// # #[resilient(name = "attempts")]
 /// # async fn ask() -> Result<u32, ResilienceError> { Ok(1) }
 /// # ask().await.unwrap();
-/// use resilient_runtime::AttemptOutcome;
+/// use resilient_runtime::statistics::AttemptOutcome;
 ///
 /// let attempts = Registry::global().function("attempts").unwrap().own_attempts.unwrap();
 /// assert_eq!(attempts.count(AttemptOutcome::Ok), 1);

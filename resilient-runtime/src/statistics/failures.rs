@@ -18,8 +18,8 @@ const OTHER: &str = "_OTHER";
 /// The type of an operation's error, as defined by the OpenTelemetry conventions for MCP.
 ///
 /// ```
-/// assert_eq!(resilient_runtime::ErrorType::Code(-32603).as_text(), "-32603");
-/// assert_eq!(resilient_runtime::ErrorType::ToolError.as_text(), "tool_error");
+/// assert_eq!(resilient_runtime::statistics::ErrorType::Code(-32603).as_text(), "-32603");
+/// assert_eq!(resilient_runtime::statistics::ErrorType::ToolError.as_text(), "tool_error");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

@@ -20,4 +20,6 @@ pub use histogram::HistogramSnapshot;
 pub(crate) use recent::RecentErrors;
 pub use recent::{ErrorGroup, RecentError};
 pub use tool::ToolSnapshot;
+
+pub use crate::outcomes::{AttemptOutcome, Rejected, Suppressed};
 pub(crate) use tool::ToolStatistics;

@@ -83,7 +83,7 @@ impl ObservedBreaker {
     /// use std::time::Duration;
     ///
     /// use resilient_runtime::testing::{self, Chaos, Fault};
-    /// use resilient_runtime::BreakerState::{Closed, HalfOpen, Open};
+    /// use resilient_runtime::breaker::BreakerState::{Closed, HalfOpen, Open};
     /// use resilient_runtime::{ErrorKind, ResilienceError, resilient};
     ///
     /// #[resilient(breaker(name = "shop", failures = 2, open = "30s", successes = 1))]

@@ -12,7 +12,8 @@ use crate::statistics::ToolSnapshot;
 ///
 /// ```
 /// use resilient_runtime::testing::{self, Chaos, Fault};
-/// use resilient_runtime::{Outcome, ResilienceError, TimeoutScope, resilient};
+/// use resilient_runtime::{Outcome, ResilienceError, resilient};
+/// use resilient_runtime::error::TimeoutScope;
 ///
 /// #[resilient(timeout = "9s", retry = 1, read_only)]
 /// async fn ask() -> Result<u32, ResilienceError> {

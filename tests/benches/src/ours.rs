@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use resilient_runtime::__private::{BreakerUse, Call, Location, Policy, Retry, Site, Special, repeat};
-use resilient_runtime::{Breaker, BreakerSettings, Effect, resilient};
+use resilient_runtime::policy::{BreakerSettings, Effect};
+use resilient_runtime::{Breaker, resilient};
 
 use crate::{Error, bare};
 

@@ -90,8 +90,8 @@ fn main() {
         "taken" => tracing::subscriber::set_global_default(tracing_subscriber::registry()).expect("the first"),
         _ => {}
     }
-    let logging = resilient_runtime::init();
-    let again = resilient_runtime::init();
+    let logging = resilient_runtime::logging::init();
+    let again = resilient_runtime::logging::init();
     drop(again);
     match asked.as_str() {
         "line" => tracing::info!(event = "test", password = "hunter2", note = "Bearer abcdefghijklmnop"),

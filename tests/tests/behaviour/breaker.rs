@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Registry, ResilienceError, resilient};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, Registry, ResilienceError, resilient};
 use tokio::time::{advance, sleep};
 
 use super::error::Error;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::{Registry, Suppressed, resilient};
+use resilient_runtime::statistics::Suppressed;
+use resilient_runtime::{Registry, resilient};
 use tokio::time::{Instant, advance};
 
 use super::error::Error;
@@ -109,8 +110,10 @@ async fn calls_that_never_asked_the_dependency_earn_no_retries_of_it() {
         .await;
 }
 
-static SHARED: resilient_runtime::Breaker =
-    resilient_runtime::Breaker::new("shared-by-tests", resilient_runtime::BreakerSettings::new().failures(1_000));
+static SHARED: resilient_runtime::Breaker = resilient_runtime::Breaker::new(
+    "shared-by-tests",
+    resilient_runtime::policy::BreakerSettings::new().failures(1_000),
+);
 
 #[resilient(retry(max = 1, base = "1ms", jitter = off, on(rate_limited)), read_only, breaker = SHARED, name = "of-two-tests")]
 async fn of_two_tests() -> Result<(), Error> {
@@ -138,7 +141,8 @@ fn a_test_whose_clock_ran_ahead_leaves_the_next_one_its_share_of_retries() {
 /// Two guards of one name and no breaker: one budget.
 #[tokio::test(start_paused = true)]
 async fn guards_that_are_counted_under_one_name_share_a_budget() {
-    use resilient_runtime::{Guard, Jitter, Policy, Retry};
+    use resilient_runtime::policy::{Jitter, Retry};
+    use resilient_runtime::{Guard, Policy};
     let retry = || Retry::new(1).base(Duration::from_millis(1)).jitter(Jitter::Off);
     let registry = Arc::new(Registry::new());
     registry

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use resilient_runtime::{
-    CallContext, McpError, Outcome, Reason, Registry, Rejected, ResilienceError, ToolSnapshot, resilient,
-};
+use resilient_runtime::breaker::Reason;
+use resilient_runtime::statistics::{Rejected, ToolSnapshot};
+use resilient_runtime::{CallContext, McpError, Outcome, Registry, ResilienceError, resilient};
 use tokio::sync::Barrier;
 use tokio::time::sleep;
 

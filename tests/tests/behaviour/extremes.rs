@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, BreakerUse, Bulkhead, BulkheadSettings, BulkheadUse, Guard, Jitter,
-    Outcome, Policy, RateLimit, Registry, ResilienceError, Retry, Suppressed, Window, resilient,
-};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::{BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, Jitter, Retry, Window};
+use resilient_runtime::statistics::Suppressed;
+use resilient_runtime::{Breaker, Bulkhead, Guard, Outcome, Policy, RateLimit, Registry, ResilienceError, resilient};
 use resilient_tests::alone::ran_in_a_child;
 use tokio::time::{advance, timeout};
 

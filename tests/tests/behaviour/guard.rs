@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, BreakerUse, BulkheadSettings, BulkheadUse, ErrorKind, Guard, KindSet,
-    LimitKind, Outcome, Policy, Registry, ResilienceError, Retry,
-};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::error::LimitKind;
+use resilient_runtime::policy::{BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, KindSet, Retry};
+use resilient_runtime::{Breaker, ErrorKind, Guard, Outcome, Policy, Registry, ResilienceError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ use super::error::Error;
 
 static SHOP: Guard = Guard::new(
     "guarded-shop",
-    Policy::new().timeout(Duration::from_secs(20)).retry(Retry::new(2).jitter(resilient_runtime::Jitter::Off)),
+    Policy::new().timeout(Duration::from_secs(20)).retry(Retry::new(2).jitter(resilient_runtime::policy::Jitter::Off)),
 );
 
 #[tokio::test(start_paused = true)]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, BulkheadSettings, BulkheadUse, CallContext, Guard, Policy, Registry,
-    ResilienceError, Retry, Suppressed, resilient,
-};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::{BreakerSettings, BulkheadSettings, BulkheadUse, Retry};
+use resilient_runtime::statistics::Suppressed;
+use resilient_runtime::{Breaker, CallContext, Guard, Policy, Registry, ResilienceError, resilient};
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{call, connect};
 use resilient_tests::wire::{ERROR, meta, text};

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, CallContext, Guard, Policy, Window};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::{BreakerSettings, Window};
+use resilient_runtime::{Breaker, CallContext, Guard, Policy};
 use tokio::time::sleep;
 
 use super::error::Error;

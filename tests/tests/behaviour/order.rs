@@ -10,9 +10,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, Outcome, Registry, ResilienceError, TimeoutScope, resilient,
-};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::error::TimeoutScope;
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, Outcome, Registry, ResilienceError, resilient};
 use tokio::time::{Instant, advance};
 
 use super::error::Error;

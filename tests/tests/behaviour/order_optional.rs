@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{LimitKind, Outcome, Registry, ResilienceError, TimeoutScope, resilient};
+use resilient_runtime::error::{LimitKind, TimeoutScope};
+use resilient_runtime::{Outcome, Registry, ResilienceError, resilient};
 use resilient_tests::in_process::{Client, connect};
 use rmcp::model::{CallToolRequestParams, ClientRequest, Request};
 use rmcp::service::PeerRequestOptions;

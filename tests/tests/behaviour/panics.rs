@@ -1,6 +1,8 @@
 //! Panics: caught, told, and neutral for the breaker.
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Outcome, Registry, ResilienceError, resilient};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, Outcome, Registry, ResilienceError, resilient};
 
 use super::error::Error;
 

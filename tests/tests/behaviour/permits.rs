@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, CircuitState, ResilienceError, ToolError};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::error::CircuitState;
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, ResilienceError, ToolError};
 use tokio::time::advance;
 
 fn rejection(breaker: &Breaker) -> ResilienceError {

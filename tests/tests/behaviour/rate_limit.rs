@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::error::LimitKind;
+use resilient_runtime::policy::{
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, RateLimitSettings, RateLimitUse,
+};
+use resilient_runtime::statistics::{Rejected, ToolSnapshot};
 use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerState, BreakerUse, BulkheadSettings, BulkheadUse, Guard, LimitKind, Outcome,
-    Policy, RateLimit, RateLimitSettings, RateLimitUse, Registry, Rejected, ResilienceError, ToolError as _,
-    ToolSnapshot, resilient,
+    Breaker, Guard, Outcome, Policy, RateLimit, Registry, ResilienceError, ToolError as _, resilient,
 };
 use tokio::time::{Instant, advance, sleep};
 

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{CallContext, ResilienceError, TimeoutScope, resilient};
+use resilient_runtime::error::TimeoutScope;
+use resilient_runtime::{CallContext, ResilienceError, resilient};
 use tokio::time::{Instant, sleep};
 
 use super::error::Error;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Registry, ResilienceError, resilient};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, Registry, ResilienceError, resilient};
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{call, connect};
 use resilient_tests::wire::{ERROR, meta, text};

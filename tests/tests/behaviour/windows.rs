@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Reason, Window, resilient};
+use resilient_runtime::breaker::{BreakerState, Reason};
+use resilient_runtime::policy::{BreakerSettings, Window};
+use resilient_runtime::{Breaker, resilient};
 use tokio::time::{advance, sleep};
 
 use super::error::Error;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use resilient_runtime::export::prometheus;
-use resilient_runtime::{Principal, Registry, resilient};
+use resilient_runtime::identity::Principal;
+use resilient_runtime::{Registry, resilient};
 use resilient_tests::alone::ran_in_a_child;
 use resilient_tests::failure::ShopError;
 use resilient_tests::in_process::{self, authenticate, request, with_meta};

@@ -3,7 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use resilient_runtime::{AttemptOutcome, Outcome, Registry, resilient};
+use resilient_runtime::statistics::AttemptOutcome;
+use resilient_runtime::{Outcome, Registry, resilient};
 use resilient_tests::alone::ran_in_a_child;
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process;

@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use resilient_runtime::{Classify, ErrorKind, classify};
+use resilient_runtime::sources::classify;
+use resilient_runtime::{Classify, ErrorKind};
 
 /// An upstream on this machine that answers one request with this text.
 fn upstream(answer: &'static str) -> SocketAddr {

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{CallContext, Outcome, Registry, ResilienceError, TimeoutScope, mcp, resilient};
+use resilient_runtime::error::TimeoutScope;
+use resilient_runtime::{CallContext, Outcome, Registry, ResilienceError, mcp, resilient};
 use resilient_tests::in_process::{self, Client};
 use resilient_tests::wire::{error, text};
 use rmcp::handler::server::wrapper::Json;

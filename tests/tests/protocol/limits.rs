@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use resilient_runtime::{Outcome, Registry, Rejected, resilient};
+use resilient_runtime::statistics::Rejected;
+use resilient_runtime::{Outcome, Registry, resilient};
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{Client, authenticate, connect, request, with_meta};
 use resilient_tests::wire::{error, text};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::{BreakerSettings, BreakerUse, Guard, Policy, Registry, ResilienceError, resilient};
+use resilient_runtime::policy::{BreakerSettings, BreakerUse};
+use resilient_runtime::{Guard, Policy, Registry, ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
 use super::{WITH_OWN, variables};

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{
-    Breaker, BreakerSettings, BreakerUse, Guard, InvalidSettings, Policy, PolicyDescriptor, Registry, Resilience,
-    ResilienceError, resilient,
-};
+use resilient_runtime::policy::{BreakerSettings, BreakerUse};
+use resilient_runtime::registry::PolicyDescriptor;
+use resilient_runtime::startup::InvalidSettings;
+use resilient_runtime::{Breaker, Guard, Policy, Registry, Resilience, ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, Guard, Policy, Registry, resilient};
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, Guard, Policy, Registry, resilient};
 use resilient_tests::failure::Failure;
 
 use super::{SECOND, policy, problems, start, variables};

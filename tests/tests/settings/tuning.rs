@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::{BreakerSettings, BreakerState, ErrorKind, InvalidSettings, KindSet, Registry, Retry};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::{BreakerSettings, KindSet, Retry};
+use resilient_runtime::startup::InvalidSettings;
+use resilient_runtime::{ErrorKind, Registry};
 use resilient_tests::failure::Failure;
 
 use super::{GUARD, SECOND, TempFile, WITH_OWN, policy, problems, start, variables};

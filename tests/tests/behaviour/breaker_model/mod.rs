@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestCaseResult, TestRunner};
-use resilient_runtime::BreakerState::{self, Closed, HalfOpen, Isolated, Open};
-use resilient_runtime::{Breaker, BreakerSettings, Reason};
+use resilient_runtime::Breaker;
+use resilient_runtime::breaker::BreakerState::{self, Closed, HalfOpen, Isolated, Open};
+use resilient_runtime::breaker::Reason;
+use resilient_runtime::policy::BreakerSettings;
 
 use model::{Execution, Model};
 use real::{Error, Held, Said, retry_after, wanted};

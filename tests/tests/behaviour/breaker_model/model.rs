@@ -1,7 +1,8 @@
 //! The model: lists and counters, without a thought for speed or threads.
 
-use resilient_runtime::BreakerState::{self, Closed, HalfOpen, Isolated, Open};
-use resilient_runtime::{BreakerSettings, Reason, Window};
+use resilient_runtime::breaker::BreakerState::{self, Closed, HalfOpen, Isolated, Open};
+use resilient_runtime::breaker::Reason;
+use resilient_runtime::policy::{BreakerSettings, Window};
 
 use super::real::Said;
 use super::{End, Move, STEP_MS, WINDOW_STEPS, millis, percent};

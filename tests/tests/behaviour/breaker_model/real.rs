@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use resilient_runtime::{Breaker, BreakerState, McpError, Permit, ResilienceError};
+use resilient_runtime::breaker::{BreakerState, Permit};
+use resilient_runtime::{Breaker, McpError, ResilienceError};
 
 use super::model::Counts;
 use super::{End, Move, millis};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use resilient_runtime::{BreakerSettings, Window};
+use resilient_runtime::policy::{BreakerSettings, Window};
 
 use super::{End, LONGEST, STEP_MS, Step, WINDOW_STEPS};
 

@@ -7,9 +7,9 @@ mod with_retry;
 
 use std::time::Duration;
 
-use resilient_runtime::{
-    Bulkhead, LimitKind, Outcome, Registry, Rejected, ResilienceError, TimeoutScope, ToolSnapshot, resilient,
-};
+use resilient_runtime::error::{LimitKind, TimeoutScope};
+use resilient_runtime::statistics::{Rejected, ToolSnapshot};
+use resilient_runtime::{Bulkhead, Outcome, Registry, ResilienceError, resilient};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 

@@ -3,7 +3,9 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use resilient_runtime::{Outcome, Rejected, TimeoutScope, resilient};
+use resilient_runtime::error::TimeoutScope;
+use resilient_runtime::statistics::Rejected;
+use resilient_runtime::{Outcome, resilient};
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use resilient_runtime::{Breaker, BreakerSettings, BreakerState, Rejected, ResilienceError, TimeoutScope, resilient};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::error::TimeoutScope;
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::statistics::Rejected;
+use resilient_runtime::{Breaker, ResilienceError, resilient};
 use tokio::time::{Instant, advance, sleep};
 
 use super::{begin, counted, is_full, s, timed_out};

@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{Outcome, Rejected, resilient};
+use resilient_runtime::statistics::Rejected;
+use resilient_runtime::{Outcome, resilient};
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use resilient_runtime::BreakerState::{Closed, HalfOpen, Open};
+use resilient_runtime::breaker::BreakerState::{Closed, HalfOpen, Open};
 use resilient_runtime::testing::{self, Chaos, Fault};
 use resilient_runtime::{Classify, ErrorKind, McpError, Outcome, ResilienceError, resilient};
 use rmcp::ErrorData;

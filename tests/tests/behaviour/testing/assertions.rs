@@ -1,8 +1,9 @@
 use std::panic::Location;
 use std::time::Duration;
 
+use resilient_runtime::policy::Source;
 use resilient_runtime::testing::{self, Chaos, Fault, Lab};
-use resilient_runtime::{ErrorKind, Outcome, Source, resilient};
+use resilient_runtime::{ErrorKind, Outcome, resilient};
 
 use super::Error;
 use super::refusal::refusal;

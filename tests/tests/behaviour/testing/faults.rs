@@ -1,11 +1,11 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use resilient_runtime::error::TimeoutScope;
+use resilient_runtime::policy::{Retry, Source};
+use resilient_runtime::statistics::Rejected;
 use resilient_runtime::testing::{self, Chaos, Fault};
-use resilient_runtime::{
-    Classify, ErrorKind, Guard, McpError, Outcome, Policy, Rejected, ResilienceError, Retry, Source, TimeoutScope,
-    ToolError, resilient,
-};
+use resilient_runtime::{Classify, ErrorKind, Guard, McpError, Outcome, Policy, ResilienceError, ToolError, resilient};
 
 use super::Error;
 

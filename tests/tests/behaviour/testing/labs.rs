@@ -1,8 +1,9 @@
 use std::sync::Barrier;
 use std::time::Duration;
 
+use resilient_runtime::identity::CorrelationId;
 use resilient_runtime::testing::{self, Chaos, Fault};
-use resilient_runtime::{CallContext, CorrelationId, ErrorKind, Outcome, Registry, ResilienceError, resilient};
+use resilient_runtime::{CallContext, ErrorKind, Outcome, Registry, ResilienceError, resilient};
 
 use super::refusal::refusal;
 

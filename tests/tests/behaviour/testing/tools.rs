@@ -1,7 +1,8 @@
 //! Tools of a real server, called by a real client in the same process.
 
+use resilient_runtime::policy::Source;
 use resilient_runtime::testing::{self, Chaos, Fault};
-use resilient_runtime::{ErrorKind, Outcome, Resilience, Source, resilient};
+use resilient_runtime::{ErrorKind, Outcome, Resilience, resilient};
 use resilient_tests::in_process::{Client, connect};
 use resilient_tests::wire::{CALL, ERROR, meta, text};
 use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock};

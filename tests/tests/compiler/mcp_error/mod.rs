@@ -7,7 +7,8 @@ mod variants;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use resilient_runtime::{ErrorKind, McpError, ResilienceError, Severity, ToolError};
+use resilient_runtime::error::Severity;
+use resilient_runtime::{ErrorKind, McpError, ResilienceError, ToolError};
 use serde_json::{Map, Value};
 
 #[derive(Debug, thiserror::Error, McpError)]

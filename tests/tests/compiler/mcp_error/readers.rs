@@ -1,6 +1,7 @@
 //! Who reads what: the client, the catalogue's reader, and rmcp.
 
-use resilient_runtime::{CatalogEntry, ErrorKind, McpError, ToolError};
+use resilient_runtime::error::CatalogEntry;
+use resilient_runtime::{ErrorKind, McpError, ToolError};
 
 use super::{MakeError, ask};
 

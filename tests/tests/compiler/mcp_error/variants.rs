@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use resilient_runtime::{Classify, ErrorKind, McpError, ResilienceError, Severity, ToolError};
+use resilient_runtime::error::Severity;
+use resilient_runtime::{Classify, ErrorKind, McpError, ResilienceError, ToolError};
 use serde_json::{Map, Value, json};
 
 use super::{Answers, MakeError, ask, follows_from, object};
@@ -118,7 +119,7 @@ impl Classify for Asked {
 
     fn retry_after(&self) -> Option<Duration> {
         let (_, seconds) = self.0.split_once(": ")?;
-        resilient_runtime::parse_retry_after(seconds)
+        resilient_runtime::classify::parse_retry_after(seconds)
     }
 }
 

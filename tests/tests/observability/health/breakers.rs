@@ -1,6 +1,8 @@
 //! Breakers: what stands worst of all keys, and what is over.
 
-use resilient_runtime::{BreakerSettings, BreakerState, BreakerUse, Guard, Policy, Window, resilient};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::policy::{BreakerSettings, BreakerUse, Window};
+use resilient_runtime::{Guard, Policy, resilient};
 use tokio::time::sleep;
 
 use super::*;

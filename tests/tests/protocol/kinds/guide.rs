@@ -1,6 +1,7 @@
 //! The tables and the examples of the documentation say what the code does.
 
-use resilient_runtime::{ErrorKind, Fault};
+use resilient_runtime::ErrorKind;
+use resilient_runtime::error::Fault;
 use resilient_tests::in_process::{request, with_meta};
 use resilient_tests::wire::{CORRELATION, ERROR};
 use serde_json::{Value, json};

@@ -8,7 +8,8 @@ mod server;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
 
-use resilient_runtime::{BreakerState, ErrorKind, Outcome, Registry};
+use resilient_runtime::breaker::BreakerState;
+use resilient_runtime::{ErrorKind, Outcome, Registry};
 use resilient_tests::in_process::{self, Client, call, request};
 use resilient_tests::wire::{ERROR, meta, text};
 use rmcp::model::{CallToolResult, GetPromptRequestParams};

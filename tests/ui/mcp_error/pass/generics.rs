@@ -4,7 +4,8 @@
 use std::error::Error;
 use std::fmt::{Debug, Display};
 
-use resilient_runtime::{Classify, HttpStatus, McpError, ResilienceError, ToolError};
+use resilient_runtime::classify::HttpStatus;
+use resilient_runtime::{Classify, McpError, ResilienceError, ToolError};
 
 /// An error.
 #[derive(Debug, thiserror::Error, McpError)]

@@ -1,4 +1,5 @@
-use resilient_runtime::{resilient, Breaker, BreakerSettings, McpError, ResilienceError};
+use resilient_runtime::{Breaker, McpError, ResilienceError, resilient};
+use resilient_runtime::policy::BreakerSettings;
 use rmcp::handler::server::tool::Extension;
 use rmcp::handler::server::wrapper::Parameters;
 

@@ -1,7 +1,8 @@
 //! Functions, tools and servers that a `macro_rules!` makes, from every kind of metavariable.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-use resilient_runtime::{Breaker, BreakerSettings, ResilienceError, ToolError, resilient};
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, ResilienceError, ToolError, resilient};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_handler, tool_router};
 

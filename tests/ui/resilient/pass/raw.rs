@@ -1,7 +1,8 @@
 //! Raw identifiers, wherever a name may stand.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-use resilient_runtime::{Breaker, BreakerSettings, ResilienceError, resilient};
+use resilient_runtime::policy::BreakerSettings;
+use resilient_runtime::{Breaker, ResilienceError, resilient};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
 
