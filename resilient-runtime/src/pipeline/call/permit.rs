@@ -14,7 +14,6 @@ use crate::breaker::BreakerHandle;
 use crate::breaker::{Breaker, Signal, Ticket, Took};
 use crate::clock::Moment;
 use crate::context::{EnclosingAttempt, Lender, Lending, Loan};
-use crate::error::ResilienceError;
 
 /// The breaker of a call, and the permit that the call holds there.
 ///
