@@ -146,7 +146,7 @@ impl GuardedCall<'_> {
     }
 
     /// Ends the call when this token is cancelled: the attempt is dropped, every permit is returned, and the result is
-    /// [`ResilienceError::Cancelled`](crate::ResilienceError::Cancelled). The cancellation and the deadline of an
+    /// [`ResilienceError::Cancelled`]. The cancellation and the deadline of an
     /// enclosing call apply as well.
     pub fn cancelled_by(mut self, token: CancellationToken) -> Self {
         self.cancellation = Some(token);
