@@ -8,9 +8,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Meta;
 
-use super::args::{self, Args};
-use super::opaque::OpaqueImpl;
-use super::{list, tool};
+use crate::resilient::parse::args::{self, Args};
+use crate::resilient::parse::block::OpaqueImpl;
+use crate::resilient::parse::{list, tool};
 
 pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
     only_the_runtime(written)?;

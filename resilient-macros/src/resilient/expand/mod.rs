@@ -6,50 +6,46 @@
 mod argument;
 mod chain;
 mod documented;
+mod policy;
 mod site;
+pub(crate) mod span;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, Token, Type};
 
-use super::function::{OpaqueFn, is_nameless, plain_name};
-use super::model::Plan;
-use super::span::{self, exactly, glue};
+use self::span::{exactly, glue};
 use crate::project::Project;
+use crate::resilient::parse::function::{OpaqueFn, is_nameless, line, plain_name};
+use crate::resilient::plan::Plan;
 use argument::{Argument, is_cfg, no_cfg, sight, slots};
 use chain::{Chain, chain};
 use documented::documented;
+pub(crate) use site::dummy_site;
 use site::site;
-pub(super) use site::{dummy_site, site_fn};
-
-/// The function as it was.
-pub(super) fn untouched(function: &OpaqueFn) -> TokenStream {
-    let OpaqueFn { attrs, vis, sig, body } = function;
-    quote!(#(#attrs)* #vis #sig #body)
-}
 
 /// A tool that the hook limits, and the record from which the hook reads how.
-pub(super) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+pub(crate) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let (OpaqueFn { attrs, vis, sig, body }, documented) = (function, documented(plan));
     let site = hooked_site(plan, function);
     quote!(#(#attrs)* #documented #vis #sig #body #site)
 }
 
 /// The function that owns the record of a tool without a guarded function.
-pub(super) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+pub(crate) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let at = glue(&function.sig.ident);
     let krate = &plan.krate;
-    site(plan, span::line(function.sig.ident.span()), &exactly(quote!(#krate::__private), at), at).1
+    site(plan, line(function.sig.ident.span()), &exactly(quote!(#krate::__private), at), at).1
 }
 
 /// The guarded function.
-pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
-    let Some(output) = function.output() else { return untouched(function) };
+pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
+    let Some(output) = function.output() else { return function.to_token_stream() };
     let at = glue(output);
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
-    let (site, beside) = site(plan, span::line(function.sig.ident.span()), &p, at);
+    let (site, beside) = site(plan, line(function.sig.ident.span()), &p, at);
     let special = special(output, &p, at);
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));

@@ -4,23 +4,23 @@ use darling::{Error, FromMeta};
 use proc_macro2::TokenStream;
 use syn::{Expr, Meta};
 
-use super::list;
-use super::value::{
+use crate::krate::Krate;
+use crate::resilient::parse::list;
+use crate::resilient::parse::value::{
     BreakerArgs, BulkheadArgs, CacheArgs, DurationArg, FallbackArgs, LogArgs, RateLimitArgs, RetryArgs, Setting, Text,
     Word,
 };
-use crate::krate::Krate;
 
 /// The key under which an impl block hands its own keys to its tools. No user writes it.
-pub(super) const INHERITED: &str = "__inherited";
+pub(crate) const INHERITED: &str = "__inherited";
 
 /// The key by which it says that it has told mistakes in them: no rule is asked of its tools then.
-pub(super) const TOLD: &str = "__told";
+pub(crate) const TOLD: &str = "__told";
 
 /// The key by which it says that it has inserted the attribute, which no user wrote.
-pub(super) const INSERTED: &str = "__inserted";
+pub(crate) const INSERTED: &str = "__inserted";
 
-pub(super) const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "retry",
     "timeout",
     "attempt_timeout",
@@ -43,7 +43,7 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 /// The keys that need a return type which can carry an error.
-pub(super) const NEEDS_AN_ERROR: &[&str] =
+pub(crate) const NEEDS_AN_ERROR: &[&str] =
     &["retry", "retry_unsafe", "attempt_timeout", "breaker", "fallback", "cache", "bulkhead", "rate_limit"];
 
 /// The keys that make sense for one tool only, so that an impl block cannot have them.
@@ -54,63 +54,63 @@ const ONE_TOOL_ONLY: &[&str] =
 const SAY_EFFECT: &[&str] = &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", INHERITED];
 
 /// Whether it is a key that a block gives to its tools.
-pub(super) fn is_of_blocks(name: &str) -> bool {
+pub(crate) fn is_of_blocks(name: &str) -> bool {
     name != "crate" && KEYS.contains(&name) && !ONE_TOOL_ONLY.contains(&name)
 }
 
 #[derive(Debug, Clone, Default, FromMeta)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[darling(default)]
-    pub(super) retry: Option<Setting<RetryArgs>>,
+    pub(crate) retry: Option<Setting<RetryArgs>>,
     #[darling(default)]
-    pub(super) timeout: Option<Setting<DurationArg>>,
+    pub(crate) timeout: Option<Setting<DurationArg>>,
     #[darling(default)]
-    pub(super) attempt_timeout: Option<Setting<DurationArg>>,
+    pub(crate) attempt_timeout: Option<Setting<DurationArg>>,
     #[darling(default)]
-    pub(super) breaker: Option<Setting<BreakerArgs>>,
+    pub(crate) breaker: Option<Setting<BreakerArgs>>,
     #[darling(default)]
-    pub(super) bulkhead: Option<Setting<BulkheadArgs>>,
+    pub(crate) bulkhead: Option<Setting<BulkheadArgs>>,
     #[darling(default)]
-    pub(super) rate_limit: Option<Setting<RateLimitArgs>>,
+    pub(crate) rate_limit: Option<Setting<RateLimitArgs>>,
     #[darling(default)]
-    pub(super) fallback: Option<Setting<FallbackArgs>>,
+    pub(crate) fallback: Option<Setting<FallbackArgs>>,
     #[darling(default)]
-    pub(super) cache: Option<Setting<CacheArgs>>,
+    pub(crate) cache: Option<Setting<CacheArgs>>,
     #[darling(default)]
-    pub(super) read_only: Option<Word>,
+    pub(crate) read_only: Option<Word>,
     #[darling(default)]
-    pub(super) idempotent: Option<Word>,
+    pub(crate) idempotent: Option<Word>,
     #[darling(default)]
-    pub(super) retry_unsafe: Option<Text>,
+    pub(crate) retry_unsafe: Option<Text>,
     #[darling(default)]
-    pub(super) profile: Option<Setting<Text>>,
+    pub(crate) profile: Option<Setting<Text>>,
     #[darling(default)]
     #[expect(clippy::struct_field_names, reason = "the key's own name")]
-    pub(super) log_args: Option<LogArgs>,
+    pub(crate) log_args: Option<LogArgs>,
     #[darling(default)]
-    pub(super) name: Option<Text>,
+    pub(crate) name: Option<Text>,
     #[darling(default)]
-    pub(super) skip: Option<Word>,
+    pub(crate) skip: Option<Word>,
     #[darling(default, rename = "crate")]
-    pub(super) krate: Option<Krate>,
+    pub(crate) krate: Option<Krate>,
     #[darling(default, rename = "__inherited")]
-    pub(super) inherited: Option<Inherited>,
+    pub(crate) inherited: Option<Inherited>,
     #[darling(default, rename = "__told")]
-    pub(super) told: Option<Word>,
+    pub(crate) told: Option<Word>,
     #[darling(default, rename = "__inserted")]
-    pub(super) inserted: Option<Word>,
+    pub(crate) inserted: Option<Word>,
     /// Whether something that was written is not here, as it could not be read: then what is here is
     /// not what was meant.
     #[darling(skip)]
-    pub(super) is_incomplete: bool,
+    pub(crate) is_incomplete: bool,
     /// Whether what could not be read may say what repeating the function does.
     #[darling(skip)]
-    pub(super) may_say_more: bool,
+    pub(crate) may_say_more: bool,
 }
 
 /// The keys of the impl block around a tool.
 #[derive(Debug, Clone)]
-pub(super) struct Inherited(pub(super) Box<Args>);
+pub(crate) struct Inherited(pub(crate) Box<Args>);
 
 impl FromMeta for Inherited {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
@@ -121,7 +121,7 @@ impl FromMeta for Inherited {
 }
 
 /// Reads all keys; mistakes go to `errors`, and what could be read is returned.
-pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
+pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
     let mut unknown = Error::accumulator();
     let entries = list::entries(tokens, KEYS, &mut unknown);
     let unknown = unknown.finish().err();
@@ -155,7 +155,7 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
 }
 
 /// Reads all keys that can be read; what is wrong is told elsewhere.
-pub(super) fn parse_silently(tokens: TokenStream) -> Args {
+pub(crate) fn parse_silently(tokens: TokenStream) -> Args {
     let mut told = Error::accumulator();
     let args = parse(tokens, &mut told);
     drop(told.into_inner());
@@ -163,7 +163,7 @@ pub(super) fn parse_silently(tokens: TokenStream) -> Args {
 }
 
 /// Reads the keys of an impl block, which gives them to each of its tools.
-pub(super) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
+pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
     let mut told = Error::accumulator();
     for entry in list::entries(tokens.clone(), KEYS, &mut told) {
         if let Some(name) = list::name_of(&entry)

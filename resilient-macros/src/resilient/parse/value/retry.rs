@@ -8,8 +8,8 @@ use syn::{Expr, ExprLit, Lit, Meta};
 
 use super::{At, Count, DurationArg, Factor, Setting, Share, expected, kinds, one_word, quoted_count};
 use crate::literal::{self, Wanted};
-use crate::resilient::list;
-use crate::resilient::places::Places;
+use crate::resilient::parse::list;
+use crate::resilient::parse::origins::Places;
 
 const KEYS: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"];
 

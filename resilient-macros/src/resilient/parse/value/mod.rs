@@ -5,7 +5,7 @@
 macro_rules! only_after_equals {
     ($what:literal) => {
         fn from_word() -> darling::Result<Self> {
-            Err($crate::resilient::value::expected(concat!($what, " after `=`")))
+            Err($crate::resilient::parse::value::expected(concat!($what, " after `=`")))
         }
 
         fn from_list(_: &[darling::ast::NestedMeta]) -> darling::Result<Self> {
@@ -33,27 +33,27 @@ use resilient_policy::one_of;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr, Meta};
 
-pub(super) use breaker::BreakerArgs;
-pub(super) use bulkhead::BulkheadArgs;
-pub(super) use cache::CacheArgs;
-pub(super) use duration::DurationArg;
-pub(super) use fallback::{FallbackArgs, FallbackStep};
+pub(crate) use breaker::BreakerArgs;
+pub(crate) use bulkhead::BulkheadArgs;
+pub(crate) use cache::CacheArgs;
+pub(crate) use duration::DurationArg;
+pub(crate) use fallback::{FallbackArgs, FallbackStep};
 use key::{Key, KeyOrCaller};
-pub(super) use log_args::{LogArgs, plain};
-pub(super) use number::{Count, Factor, Fraction, Share};
-pub(super) use rate_limit::RateLimitArgs;
-pub(super) use retry::RetryArgs;
-pub(super) use text::Text;
+pub(crate) use log_args::{LogArgs, plain};
+pub(crate) use number::{Count, Factor, Fraction, Share};
+pub(crate) use rate_limit::RateLimitArgs;
+pub(crate) use retry::RetryArgs;
+pub(crate) use text::Text;
 
 /// What stands behind a key: a value, or `none`, which refuses an inherited one.
 #[derive(Debug, Clone)]
-pub(super) enum Setting<T> {
+pub(crate) enum Setting<T> {
     None,
     Is(T),
 }
 
 impl<T> Setting<T> {
-    pub(super) fn value(&self) -> Option<&T> {
+    pub(crate) fn value(&self) -> Option<&T> {
         match self {
             Self::None => None,
             Self::Is(value) => Some(value),
@@ -76,14 +76,14 @@ impl<T: FromMeta> FromMeta for Setting<T> {
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) span: Span,
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
 }
 
 /// A key that stands alone: `read_only`.
 #[derive(Debug, Clone)]
-pub(super) struct Word(pub(super) Span);
+pub(crate) struct Word(pub(crate) Span);
 
 impl FromMeta for Word {
     fn from_meta(item: &Meta) -> darling::Result<Self> {

@@ -1,51 +1,55 @@
-//! The plan of one function: what every place says put together, everything decided, rules checked.
+//! The plan of one function: its keys, its block's and the file's put together, everything decided.
+
+mod effect;
+pub(crate) mod layers;
 
 use darling::error::Accumulator;
 use proc_macro2::Span;
+use quote::format_ident;
 use resilient_policy::{
     BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Policy, RateLimitSettings,
     RateLimitUse, Retry, RetryPart, Source,
 };
-use syn::{Expr, Path};
+use syn::{Expr, Ident, Path};
 
-use super::args::Args;
-use super::function::OpaqueFn;
-use super::layers::{Found, Layers};
-use super::limits::{Bulkhead, Keys, RateLimit};
-use super::places::Places;
-use super::tool::Tool;
-use super::value::{At, BreakerArgs, BulkheadArgs, DurationArg, FallbackStep, RateLimitArgs, RetryArgs, Setting};
-use super::{rules, safety};
 use crate::krate::Krate;
 use crate::project::Project;
+use crate::resilient::parse::args::Args;
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::origins::Places;
+use crate::resilient::parse::tool::Tool;
+use crate::resilient::parse::value::{
+    At, BreakerArgs, BulkheadArgs, DurationArg, FallbackStep, RateLimitArgs, RetryArgs, Setting,
+};
+use crate::resilient::plan::layers::{Found, Layers};
 
 /// What the expansion of one function needs to know.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) krate: Krate,
-    pub(super) name: String,
-    pub(super) guards: Guards,
-    pub(super) fallback: Vec<FallbackStep>,
-    pub(super) cache: Option<CacheSettings>,
-    pub(super) cache_key: Option<Expr>,
-    pub(super) log_args: Vec<Expr>,
-    pub(super) effect: Effect,
+pub(crate) struct Plan {
+    pub(crate) krate: Krate,
+    pub(crate) name: String,
+    pub(crate) guards: Guards,
+    pub(crate) fallback: Vec<FallbackStep>,
+    pub(crate) cache: Option<CacheSettings>,
+    pub(crate) cache_key: Option<Expr>,
+    pub(crate) log_args: Vec<Expr>,
+    pub(crate) effect: Effect,
     /// Whether rmcp serves the function, so that its request holds its arguments.
-    pub(super) is_tool: bool,
+    pub(crate) is_tool: bool,
     /// The name under which rmcp's tool router knows the function, if it is a tool.
-    pub(super) tool_name: Option<String>,
+    pub(crate) tool_name: Option<String>,
     /// The function that owns the record, for a tool of a block.
-    pub(super) site_fn: Option<syn::Ident>,
+    pub(crate) site_fn: Option<Ident>,
     /// Whether the user chose the name.
-    pub(super) is_named: bool,
+    pub(crate) is_named: bool,
     /// The profiles that it follows, the strongest first.
-    pub(super) profiles: Vec<String>,
-    pub(super) enforced: Enforced,
+    pub(crate) profiles: Vec<String>,
+    pub(crate) enforced: Enforced,
 }
 
 /// Where the policy is enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Enforced {
+pub(crate) enum Enforced {
     /// In the function, as it expands.
     ByFunction,
     /// By the hook, which knows a timeout.
@@ -56,27 +60,27 @@ pub(super) enum Enforced {
 
 /// The part of a plan that blocks and files can give as well.
 #[derive(Debug, Default)]
-pub(super) struct Guards {
-    pub(super) timeout: Option<std::time::Duration>,
-    pub(super) attempt_timeout: Option<std::time::Duration>,
-    pub(super) retry: Option<Retry>,
-    pub(super) breaker: Option<Breaker>,
-    pub(super) bulkhead: Option<Bulkhead>,
-    pub(super) rate_limit: Option<RateLimit>,
-    pub(super) keys: Keys,
+pub(crate) struct Guards {
+    pub(crate) timeout: Option<std::time::Duration>,
+    pub(crate) attempt_timeout: Option<std::time::Duration>,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) breaker: Option<Breaker>,
+    pub(crate) bulkhead: Option<Bulkhead>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) keys: Keys,
     /// Where each of them was written.
-    pub(super) places: Places,
+    pub(crate) places: Places,
 }
 
 /// The breaker of a function.
 #[derive(Debug)]
-pub(super) enum Breaker {
+pub(crate) enum Breaker {
     Named(String, Option<BreakerSettings>),
     Static(Path),
 }
 
-/// Puts everything together and checks it. Mistakes go to `errors`.
-pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> Plan {
+/// Puts everything together. The second part of the answer: whether keys and annotations disagree about the effect.
+pub(crate) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> (Plan, bool) {
     let nothing = Args::default();
     let inherited = args.inherited.as_ref().map_or(&nothing, |inherited| &*inherited.0);
     let tool = Tool::find(&function.attrs);
@@ -102,7 +106,7 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         }
         _ => is_cached.then(CacheSettings::new),
     };
-    let (effect, is_contradicted) = safety::effect(args, tool.as_ref(), &fallback, errors);
+    let (effect, is_contradicted) = effect::of(args, tool.as_ref(), &fallback, errors);
 
     let plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
@@ -115,28 +119,18 @@ pub(super) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         effect,
         is_tool: tool.is_some(),
         tool_name,
-        site_fn: args.inherited.is_some().then(|| super::expand::site_fn(&function.sig.ident)),
+        site_fn: args.inherited.is_some().then(|| site_fn(&function.sig.ident)),
         is_named: args.name.is_some(),
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
         enforced: Enforced::ByFunction,
     };
-    rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
-    // A value that is wrong changes nothing about what repeating the function does.
-    let is_known = args.told.is_none() && !args.may_say_more && !inherited.may_say_more && !project.is_wrong();
-    if is_known && !is_contradicted {
-        safety::gate(&plan, args, function, errors);
-    }
-    if plan.guards.retry.is_some() {
-        super::shape::repeatable(function, errors);
-    }
-    super::sight::check(function, args, &plan.guards.keys, errors);
-    plan
+    (plan, is_contradicted)
 }
 
 /// The plan of a tool that is not guarded by its function: the timeout and what the hook can use.
 ///
 /// `inherited`: what of the block's keys that is.
-pub(super) fn plan_of_hooked(
+pub(crate) fn of_hooked(
     args: &Args,
     inherited: &Args,
     enforced: Enforced,
@@ -154,8 +148,8 @@ pub(super) fn plan_of_hooked(
         let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout);
         guards.timeout = timeout.map(|found| duration("timeout", &found, &mut guards.places));
     }
-    let (effect, _) = safety::effect(args, tool.as_ref(), &[], errors);
-    let plan = Plan {
+    let (effect, _) = effect::of(args, tool.as_ref(), &[], errors);
+    Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
         name,
         guards,
@@ -166,18 +160,16 @@ pub(super) fn plan_of_hooked(
         effect,
         is_tool: tool.is_some(),
         tool_name,
-        site_fn: Some(super::expand::site_fn(&function.sig.ident)),
+        site_fn: Some(site_fn(&function.sig.ident)),
         is_named: args.name.is_some(),
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
         enforced,
-    };
-    rules::of_function(&plan, args, project, function.sig.ident.span(), errors);
-    plan
+    }
 }
 
 impl Guards {
     /// What the strongest place says of each key.
-    pub(super) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
+    pub(crate) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
         let mut places = Places::default();
         let mut keys = Keys::default();
         let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout);
@@ -231,7 +223,7 @@ impl Guards {
     }
 
     /// The policy that the runtime will see, as far as the rules look at it.
-    pub(super) fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::new();
         policy.timeout = self.timeout.unwrap_or(policy.timeout);
         policy.attempt_timeout = self.attempt_timeout;
@@ -248,7 +240,7 @@ impl Guards {
 
 impl Plan {
     /// The policy that the runtime will see, as far as the rules look at it.
-    pub(super) fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         let mut policy = self.guards.policy().effect(self.effect);
         policy.cache = self.cache;
         let is = |wanted: fn(&FallbackStep) -> bool| self.fallback.iter().any(wanted);
@@ -312,4 +304,54 @@ fn named_breaker(name: String, file: Option<&File>, places: &mut Places) -> Opti
     let Some(table) = file.and_then(|file| file.breakers.get(&name)) else { return Some(Breaker::Named(name, None)) };
     places.put_file_places("breaker", &table.places);
     (table.part.enabled != Some(false)).then(|| Breaker::Named(name, Some(table.part.whole())))
+}
+
+/// The name of the function that owns the record of a tool in a block.
+pub(crate) fn site_fn(tool: &Ident) -> Ident {
+    format_ident!("__resilient_{}_site", syn::ext::IdentExt::unraw(tool), span = Span::call_site())
+}
+
+/// The bulkhead of a function.
+#[derive(Debug)]
+pub(crate) struct Bulkhead {
+    pub(crate) name: Option<String>,
+    pub(crate) settings: BulkheadSettings,
+}
+
+/// The rate limit of a function.
+#[derive(Debug)]
+pub(crate) struct RateLimit {
+    pub(crate) name: Option<String>,
+    pub(crate) settings: RateLimitSettings,
+    pub(crate) by_caller: bool,
+    pub(crate) span: Span,
+}
+
+/// The expressions that give each of their values a limit of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) breaker: Option<Expr>,
+    pub(crate) bulkhead: Option<Expr>,
+    pub(crate) rate_limit: Option<Expr>,
+}
+
+impl Keys {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.named().next().is_none()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Expr> {
+        self.named().map(|(_, key)| key)
+    }
+
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &Expr)> {
+        let Self { breaker, bulkhead, rate_limit } = self;
+        [
+            breaker.as_ref().map(|key| ("breaker_key", key)),
+            bulkhead.as_ref().map(|key| ("bulkhead_key", key)),
+            rate_limit.as_ref().map(|key| ("rate_limit_key", key)),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }

@@ -11,11 +11,11 @@ use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
 
-use super::span;
+use crate::resilient::parse::function::line;
 
 /// The keys of `key(..)`, all of which are known and right. `rules` are asked of those that could be
 /// read where others could not: else somebody else asks them.
-pub(super) fn keys<K: FromMeta + Default>(
+pub(crate) fn keys<K: FromMeta + Default>(
     list: &MetaList,
     known: &[&str],
     rules: impl FnOnce(K, &mut Accumulator),
@@ -38,7 +38,7 @@ pub(super) fn keys<K: FromMeta + Default>(
 }
 
 /// The entries of a list whose keys are all known and stand once; everything else is told.
-pub(super) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+pub(crate) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     read(tokens, known, None, errors)
 }
 
@@ -144,7 +144,7 @@ fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
 
 /// The entries of one of rmcp's attributes. Of the keys in `ours`, which the expansion writes itself, each is returned
 /// at most once and well-formed; anything else about them is reported as an error.
-pub(super) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+pub(crate) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     let Meta::List(list) = meta else { return Vec::new() };
     let mut found: Vec<NestedMeta> = Vec::new();
     for part in split(list.tokens.clone(), "key", errors) {
@@ -170,13 +170,13 @@ pub(super) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> V
 }
 
 fn twice(second: &Path, first: &Path) -> Error {
-    let at = span::line(first.span()).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
+    let at = line(first.span()).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
     Error::custom(format!("`{}` is written twice; this is the second{at}", name(second))).with_span(second)
 }
 
 /// Parses the tokens behind a key. A parser places an error at their end on the whole attribute; here
 /// it is at the last token, and says what is missing.
-pub(super) fn parse<P: Parser>(key: &str, parser: P, tokens: TokenStream) -> darling::Result<P::Output> {
+pub(crate) fn parse<P: Parser>(key: &str, parser: P, tokens: TokenStream) -> darling::Result<P::Output> {
     parser.parse2(tokens.clone()).map_err(|error| placed(key, Error::from(error), tokens))
 }
 
@@ -255,7 +255,7 @@ fn unknown(name: &str, known: &[&str]) -> Error {
 }
 
 /// Cuts at the commas; those inside brackets are hidden in their group.
-pub(super) fn split(tokens: TokenStream, what: &str, errors: &mut Accumulator) -> Vec<TokenStream> {
+pub(crate) fn split(tokens: TokenStream, what: &str, errors: &mut Accumulator) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut current = Vec::new();
     for token in tokens {
@@ -290,11 +290,11 @@ fn name(path: &Path) -> String {
 }
 
 /// An entry's key.
-pub(super) fn name_of(entry: &NestedMeta) -> Option<String> {
+pub(crate) fn name_of(entry: &NestedMeta) -> Option<String> {
     key(entry).map(name)
 }
 
 /// The span of an entry's key, for a message about the key as a whole.
-pub(super) fn span_of(entry: &NestedMeta) -> proc_macro2::Span {
+pub(crate) fn span_of(entry: &NestedMeta) -> proc_macro2::Span {
     key(entry).map_or_else(|| entry.span(), Spanned::span)
 }

@@ -8,8 +8,8 @@ use syn::{Expr, ExprLit, Lit, Meta, Path};
 
 use super::{At, Count, DurationArg, Fraction, Key, Text, expected};
 use crate::literal::{self, Wanted};
-use crate::resilient::list;
-use crate::resilient::places::Places;
+use crate::resilient::parse::list;
+use crate::resilient::parse::origins::Places;
 
 const KEYS: &[&str] = &[
     "name",

@@ -4,31 +4,25 @@ use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 
 /// The place of these tokens, for names that the user cannot see.
-pub(super) fn glue(at: &impl Spanned) -> Span {
+pub(crate) fn glue(at: &impl Spanned) -> Span {
     Span::mixed_site().located_at(at.span())
 }
 
-/// The line of a token in its file, where there is a compiler that knows it.
-pub(super) fn line(span: Span) -> Option<u32> {
-    let line = proc_macro::is_available().then(|| span.unwrap().line())?;
-    u32::try_from(line).ok()
-}
-
 /// Other tokens between the brackets of this group.
-pub(super) fn group_like(group: &Group, tokens: TokenStream) -> Group {
+pub(crate) fn group_like(group: &Group, tokens: TokenStream) -> Group {
     let mut new = Group::new(group.delimiter(), tokens);
     new.set_span(group.span());
     new
 }
 
 /// The same tokens at another place, each with the names it could see before.
-pub(super) fn moved(tokens: TokenStream, place: Span) -> TokenStream {
+pub(crate) fn moved(tokens: TokenStream, place: Span) -> TokenStream {
     each_span(tokens, &|span| span.located_at(place))
 }
 
 /// A path of the runtime with exactly this span. Two errors about one call are one to rustc only
 /// where their spans are the same to the last bit, and a path sees the same names from everywhere.
-pub(super) fn exactly(tokens: TokenStream, place: Span) -> TokenStream {
+pub(crate) fn exactly(tokens: TokenStream, place: Span) -> TokenStream {
     each_span(tokens, &|_| place)
 }
 

@@ -1,16 +1,17 @@
 //! A function whose body is a group of tokens: half-typed code in it stays rustc's business.
 
-use proc_macro2::{Delimiter, Group, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, Visibility};
 
 /// A function with an unparsed body.
 #[derive(Debug, Clone)]
-pub(super) struct OpaqueFn {
-    pub(super) attrs: Vec<Attribute>,
-    pub(super) vis: Visibility,
-    pub(super) sig: Signature,
-    pub(super) body: Group,
+pub(crate) struct OpaqueFn {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: Group,
 }
 
 impl Parse for OpaqueFn {
@@ -37,7 +38,7 @@ fn bare(token: TokenTree) -> TokenTree {
 
 impl OpaqueFn {
     /// The return type that was written.
-    pub(super) fn output(&self) -> Option<&Type> {
+    pub(crate) fn output(&self) -> Option<&Type> {
         match &self.sig.output {
             ReturnType::Default => None,
             ReturnType::Type(_, output) => Some(output),
@@ -45,7 +46,7 @@ impl OpaqueFn {
     }
 
     /// The arguments after the receiver.
-    pub(super) fn arguments(&self) -> impl Iterator<Item = &PatType> {
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &PatType> {
         self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(argument),
             FnArg::Receiver(_) => None,
@@ -53,7 +54,7 @@ impl OpaqueFn {
     }
 
     /// Whether the receiver is `&self`, which any number of attempts can share.
-    pub(super) fn receiver_can_be_shared(&self) -> bool {
+    pub(crate) fn receiver_can_be_shared(&self) -> bool {
         self.sig.receiver().is_none_or(|receiver| match &receiver.kind {
             ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
             ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(reference) if reference.mutability.is_none()),
@@ -62,19 +63,19 @@ impl OpaqueFn {
     }
 
     /// Whether `#[async_trait]` has rewritten the function: it names a lifetime after itself.
-    pub(super) fn is_of_async_trait(&self) -> bool {
+    pub(crate) fn is_of_async_trait(&self) -> bool {
         self.sig.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "async_trait")
     }
 
     /// What rmcp's `#[tool]` makes of an `async fn`: a boxed future, by its return type.
-    pub(super) fn is_boxed_already(&self) -> bool {
+    pub(crate) fn is_boxed_already(&self) -> bool {
         let Some(Type::Path(path)) = self.output() else { return false };
         self.sig.asyncness.is_none() && path.path.segments.last().is_some_and(|last| last.ident == "Pin")
     }
 }
 
 /// The name of an argument that is a plain name.
-pub(super) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
+pub(crate) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
     match &*argument.pat {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(&name.ident),
         _ => None,
@@ -82,10 +83,8 @@ pub(super) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
 }
 
 /// Whether a type is or contains `impl Trait`, which cannot be written in a `let`, or `_`, which says nothing of it.
-pub(super) fn is_nameless(ty: &Type) -> bool {
-    use quote::ToTokens;
-
-    fn any(tokens: proc_macro2::TokenStream) -> bool {
+pub(crate) fn is_nameless(ty: &Type) -> bool {
+    fn any(tokens: TokenStream) -> bool {
         // `'_` is a lifetime.
         let mut is_lifetime = false;
         tokens.into_iter().any(|token| {
@@ -101,4 +100,18 @@ pub(super) fn is_nameless(ty: &Type) -> bool {
         })
     }
     any(ty.to_token_stream())
+}
+
+/// The line of a token in its file, where there is a compiler that knows it.
+pub(crate) fn line(span: Span) -> Option<u32> {
+    let line = proc_macro::is_available().then(|| span.unwrap().line())?;
+    u32::try_from(line).ok()
+}
+
+impl ToTokens for OpaqueFn {
+    /// The function as it was.
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, vis, sig, body } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #sig #body));
+    }
 }

@@ -4,7 +4,7 @@
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 /// Whether a parameter of the function has no type, which rustc tells of every item that it reads.
-pub(super) fn has_parameter_without_type(item: &TokenStream) -> bool {
+pub(crate) fn has_parameter_without_type(item: &TokenStream) -> bool {
     parameters(item.clone()).is_some_and(|parameters| {
         let parameters = split(parameters.stream());
         parameters.iter().any(|parameter| is_without_type(parameter))

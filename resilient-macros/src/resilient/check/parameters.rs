@@ -9,10 +9,10 @@ use resilient_policy::{Scope, is_secret_name};
 use syn::ext::IdentExt;
 use syn::{Expr, Ident, Pat};
 
-use super::args::Args;
-use super::function::OpaqueFn;
-use super::limits::Keys;
-use super::value::{Setting, plain};
+use crate::resilient::parse::args::Args;
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::value::{Setting, plain};
+use crate::resilient::plan::Keys;
 
 /// A name that a parameter's pattern gives to what it takes apart.
 struct Binding<'a> {
@@ -21,7 +21,7 @@ struct Binding<'a> {
     modifier: Option<&'static str>,
 }
 
-pub(super) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut Accumulator) {
+pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut Accumulator) {
     let mut bindings = Vec::new();
     for argument in function.arguments() {
         bind(&argument.pat, &mut bindings);

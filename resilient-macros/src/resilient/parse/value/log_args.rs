@@ -5,7 +5,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Meta, Token};
 
 use super::expected;
-use crate::resilient::list;
+use crate::resilient::parse::list;
 
 /// Expressions that look at the parameters.
 #[derive(Debug, Clone)]

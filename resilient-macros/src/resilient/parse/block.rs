@@ -5,25 +5,27 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
 
-use super::args::{self, Args};
-use super::block::ALLOW_EMPTY;
-use super::function::OpaqueFn;
-use super::{expand, shape, tool};
+use crate::resilient::parse::args::{self, Args};
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::tool;
+
+/// With this word rmcp accepts a block without tools.
+pub(crate) const ALLOW_EMPTY: &str = "allow_empty";
 
 /// An impl block whose methods' bodies are not parsed.
-pub(super) struct OpaqueImpl {
-    pub(super) attrs: Vec<Attribute>,
+pub(crate) struct OpaqueImpl {
+    pub(crate) attrs: Vec<Attribute>,
     unsafety: Option<Token![unsafe]>,
-    pub(super) impl_token: Token![impl],
-    pub(super) generics: Generics,
+    pub(crate) impl_token: Token![impl],
+    pub(crate) generics: Generics,
     /// The trait and `for`.
-    pub(super) trait_: Option<(Type, Token![for])>,
-    pub(super) self_ty: Type,
+    pub(crate) trait_: Option<(Type, Token![for])>,
+    pub(crate) self_ty: Type,
     braces: Span,
-    pub(super) members: Vec<Member>,
+    pub(crate) members: Vec<Member>,
 }
 
-pub(super) enum Member {
+pub(crate) enum Member {
     Function(Box<OpaqueFn>),
     Other(TokenStream),
 }
@@ -53,7 +55,7 @@ impl Parse for OpaqueImpl {
 
 impl OpaqueImpl {
     /// Whether rmcp makes no router of the block, since it has no tools.
-    pub(super) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
+    pub(crate) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
         let has_tools = self.members.iter().any(|member| match member {
             Member::Function(function) => function.attrs.iter().any(|attr| tool::last_is(attr, "tool")),
             // rmcp may find a tool in what could not be read here.
@@ -66,13 +68,13 @@ impl OpaqueImpl {
         !has_tools && !may_be_empty
     }
 
-    pub(super) fn has_half_typed_function(&self) -> bool {
+    pub(crate) fn has_half_typed_function(&self) -> bool {
         self.members.iter().any(Member::is_half_typed_function)
     }
 
     /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
     /// tell themselves.
-    pub(super) fn tools(&self) -> Vec<(String, Args)> {
+    pub(crate) fn tools(&self) -> Vec<(String, Args)> {
         let functions = self.members.iter().filter_map(|member| match member {
             Member::Function(function) => Some(function),
             Member::Other(_) => None,
@@ -89,7 +91,7 @@ impl OpaqueImpl {
                         own.skip.is_none().then_some((name, own))
                     }
                     Some(_) => Some((tool, Args::default())),
-                    None => shape::can_inherit(function).then(|| (tool, Args::default())),
+                    None => tool::can_inherit(function).then(|| (tool, Args::default())),
                 }
             })
             .collect()
@@ -132,7 +134,7 @@ impl ToTokens for OpaqueImpl {
         let (parameters, _, where_clause) = generics.split_for_impl();
         let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
         let members = members.iter().map(|member| match member {
-            Member::Function(function) => expand::untouched(function),
+            Member::Function(function) => function.to_token_stream(),
             Member::Other(other) => other.clone(),
         });
         let mut members = Group::new(Delimiter::Brace, quote!(#(#members)*));

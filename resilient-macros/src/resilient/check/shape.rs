@@ -5,11 +5,11 @@ use darling::error::Accumulator;
 use proc_macro2::Span;
 use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypePath};
 
-use super::function::OpaqueFn;
-use super::tool::{self, Tool};
-use super::value::Word;
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::tool::{self, Tool};
+use crate::resilient::parse::value::Word;
 
-pub(super) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
+pub(crate) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
     if function.is_boxed_already() {
         let message = if function.is_of_async_trait() {
             "`#[async_trait]` has already made a boxed future of this method, which cannot be guarded; move the body \
@@ -37,7 +37,7 @@ pub(super) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
 }
 
 /// Two attributes on one item would guard it twice.
-pub(super) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
+pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
     if let Some(second) = attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
         let message = "`#[resilient]` stands here a second time; write all keys in one";
         errors.push(Error::custom(message).with_span(second.path()));
@@ -45,7 +45,7 @@ pub(super) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
 }
 
 /// A tool that refuses what its block gives it.
-pub(super) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, errors: &mut Accumulator) {
+pub(crate) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, errors: &mut Accumulator) {
     second(&function.attrs, errors);
     if Tool::find(&function.attrs).is_none() {
         let message = "`skip` is for a tool of a block, and this is no tool; remove the attribute";
@@ -58,7 +58,7 @@ pub(super) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, erro
 }
 
 /// An attempt that used something up, or changed it, leaves nothing for the next one.
-pub(super) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
+pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     const REFUSE: &str = "or refuse the retries with `retry = none`";
     if let Some(receiver) = function.sig.receiver()
         && !function.receiver_can_be_shared()
@@ -95,20 +95,4 @@ fn is_boxed_closure(path: &TypePath) -> bool {
         }
         _ => false,
     })
-}
-
-/// Whether a tool that only inherits can be guarded: it is `async`, and its return type looks like
-/// one that can carry an error. The hook limits any other tool that is `async`.
-pub(super) fn can_inherit(function: &OpaqueFn) -> bool {
-    function.sig.asyncness.is_some()
-        && Tool::find(&function.attrs).is_some()
-        && match function.output() {
-            Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
-                let name = last.ident.to_string();
-                // rmcp's own that end so and are none.
-                let is_no_result = matches!(name.as_str(), "InputRequiredResult" | "GetPromptResult");
-                (name.ends_with("Result") && !is_no_result) || name == "CallToolResponse"
-            }),
-            _ => false,
-        }
 }

@@ -23,7 +23,7 @@ impl FromMeta for Key {
 
 /// As [`Key`], or the word `caller`.
 #[derive(Debug, Clone)]
-pub(super) struct KeyOrCaller(pub(super) Expr);
+pub(crate) struct KeyOrCaller(pub(crate) Expr);
 
 impl FromMeta for KeyOrCaller {
     fn from_expr(value: &Expr) -> darling::Result<Self> {

@@ -7,10 +7,10 @@ use syn::{LitStr, Meta};
 
 use super::{expected, without_quotes};
 use crate::mcp_error::case::{dashed, snake};
-use crate::resilient::list;
+use crate::resilient::parse::list;
 
 /// The kinds between the brackets of `item`.
-pub(super) fn read(tokens: TokenStream, item: &Meta) -> darling::Result<KindSet> {
+pub(crate) fn read(tokens: TokenStream, item: &Meta) -> darling::Result<KindSet> {
     let mut errors = Error::accumulator();
     let words = list::split(tokens, "kind", &mut errors);
     if words.is_empty() {

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use resilient_policy::{BreakerSettings, CacheSettings, Effect, ErrorKind, Jitter, KindSet, Retry, Scope, Window};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use resilient_policy::{
+    BreakerSettings, BulkheadSettings, CacheSettings, Effect, ErrorKind, Jitter, KindSet, RateLimitSettings, Retry,
+    Scope, Window,
+};
 
-use super::model::{Breaker, Plan};
-use super::value::FallbackStep;
+use crate::resilient::expand::span::{exactly, glue};
+use crate::resilient::parse::value::FallbackStep;
+use crate::resilient::plan::{Breaker, Bulkhead, Keys, Plan, RateLimit};
 
 /// `Policy::new()` and a call for each setting.
-pub(super) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
+pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
     let guards = &plan.guards;
     let mut policy = quote!(#p::Policy::new());
     if let Some(timeout) = guards.timeout {
@@ -170,7 +174,7 @@ fn cache(settings: &CacheSettings, p: &TokenStream) -> TokenStream {
 }
 
 /// A duration in the largest unit that needs no fraction.
-pub(super) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
+pub(crate) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     if nanos == 0 {
         quote!(#p::Duration::from_secs(#seconds))
@@ -179,5 +183,65 @@ pub(super) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
         quote!(#p::Duration::from_millis(#millis))
     } else {
         quote!(#p::Duration::new(#seconds, #nanos))
+    }
+}
+
+impl Bulkhead {
+    /// It as code that can stand in a `static`.
+    pub(crate) fn tokens(&self, p: &TokenStream) -> TokenStream {
+        let BulkheadSettings { max, queue, wait, max_keys, .. } = self.settings;
+        let mut settings = quote!(#p::BulkheadSettings::new(#max));
+        if queue > 0 {
+            settings.extend(quote!(.queue(#queue)));
+        }
+        if let Some(wait) = wait {
+            let wait = duration(wait, p);
+            settings.extend(quote!(.wait(#wait)));
+        }
+        if max_keys != BulkheadSettings::new(max).max_keys {
+            settings.extend(quote!(.max_keys(#max_keys)));
+        }
+        let named = self.name.as_ref().map(|name| quote!(.named(#name)));
+        quote!(#p::BulkheadUse::new(#settings) #named)
+    }
+}
+
+impl RateLimit {
+    /// It as code that can stand in a `static`. Where the runtime was built without rate limits,
+    /// that is an error at the key.
+    pub(crate) fn tokens(&self, p: &TokenStream) -> TokenStream {
+        let RateLimitSettings { calls, period, burst, max_keys, .. } = self.settings;
+        let default = RateLimitSettings::new(calls, period);
+        let period = duration(period, p);
+        let mut settings = quote!(#p::RateLimitSettings::new(#calls, #period));
+        if let Some(burst) = burst {
+            settings.extend(quote!(.burst(#burst)));
+        }
+        if max_keys != default.max_keys {
+            settings.extend(quote!(.max_keys(#max_keys)));
+        }
+        let named = self.name.as_ref().map(|name| quote!(.named(#name)));
+        let by_caller = self.by_caller.then(|| quote!(.by_caller()));
+        let at = glue(&self.span);
+        let here = exactly(p.clone(), at);
+        let wanted = quote!(#p::RateLimitUse::new(#settings) #named #by_caller);
+        quote_spanned!(at=> #here::rate_limit!(#wanted))
+    }
+}
+
+impl Keys {
+    /// The keys of a call, added to its entry: `look` shows an expression the parameters.
+    pub(crate) fn tokens(&self, look: impl Fn(Span) -> TokenStream) -> TokenStream {
+        self.named()
+            .map(|(method, key)| {
+                let method = format_ident!("{method}");
+                let at = glue(key);
+                let look = look(at);
+                quote_spanned!(at=> .#method(|__hash| {
+                    #look
+                    __hash.add(&(#key));
+                }))
+            })
+            .collect()
     }
 }

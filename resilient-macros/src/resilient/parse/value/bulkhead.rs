@@ -7,8 +7,8 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta};
 
 use super::{At, Count, DurationArg, Key, Text, expected, quoted_count};
-use crate::resilient::list;
-use crate::resilient::places::Places;
+use crate::resilient::parse::list;
+use crate::resilient::parse::origins::Places;
 
 const KEYS: &[&str] = &["max", "queue", "wait", "name", "key", "max_keys"];
 

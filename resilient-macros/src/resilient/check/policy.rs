@@ -9,14 +9,14 @@ use resilient_policy::{
     check_slow_in_time, check_values,
 };
 
-use super::args::Args;
-use super::layers::Layers;
-use super::model::{Breaker, Guards, Plan};
-use super::value::{At, BreakerArgs, BulkheadArgs, RateLimitArgs, Setting, Text};
 use crate::project::{NAME, Project};
+use crate::resilient::parse::args::Args;
+use crate::resilient::parse::value::{At, BreakerArgs, BulkheadArgs, RateLimitArgs, Setting, Text};
+use crate::resilient::plan::layers::Layers;
+use crate::resilient::plan::{Breaker, Guards, Plan};
 
 /// Every rule about the plan of one function.
-pub(super) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
+pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
     // What the block has told mistakes in is nothing to hold a tool to.
     if args.told.is_some() {
         return;
@@ -64,7 +64,7 @@ fn is_incomplete(args: &Args, project: &Project) -> bool {
 ///
 /// `uses_default`: whether there is a tool that has no timeout of its own, so that what the block
 /// does not say is decided too. `is_alone`: whether no tool has one.
-pub(super) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
+pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
     let guards = Guards::of(&Layers::of_block(args, file), "breaker", file);
     let mut policy = guards.policy();
@@ -198,7 +198,7 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
 
 /// Settings of one breaker that stand in one block and differ: the first ones hold, the others are
 /// told.
-pub(super) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a BreakerArgs)>, errors: &mut Accumulator) {
+pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a BreakerArgs)>, errors: &mut Accumulator) {
     let mut first: Vec<(String, BreakerSettings)> = Vec::new();
     for (tool, breaker) in all {
         let BreakerArgs::Set(set) = breaker else { continue };

@@ -9,8 +9,8 @@ use syn::{BinOp, Expr, Lit, Meta};
 
 use super::{At, Count, KeyOrCaller, Text, expected, is_word};
 use crate::literal::{self, Wanted};
-use crate::resilient::list;
-use crate::resilient::places::Places;
+use crate::resilient::parse::list;
+use crate::resilient::parse::origins::Places;
 
 const KEYS: &[&str] = &["rate", "burst", "key", "max_keys", "name"];
 

@@ -3,8 +3,8 @@
 
 use resilient_policy::{File, Given, Table};
 
-use super::args::Args;
-use super::value::{Setting, Text};
+use crate::resilient::parse::args::Args;
+use crate::resilient::parse::value::{Setting, Text};
 
 #[derive(Clone, Copy)]
 enum Layer<'a> {
@@ -13,22 +13,22 @@ enum Layer<'a> {
 }
 
 /// A value, in an attribute or in the file.
-pub(super) enum Found<'a, A, F> {
+pub(crate) enum Found<'a, A, F> {
     Written(&'a A),
     Table(F, &'a Table),
 }
 
 /// The places, strongest first.
-pub(super) struct Layers<'a> {
+pub(crate) struct Layers<'a> {
     layers: Vec<Layer<'a>>,
     /// The profiles among them, by name.
-    pub(super) profiles: Vec<&'a str>,
+    pub(crate) profiles: Vec<&'a str>,
 }
 
 impl<'a> Layers<'a> {
     /// Of a function: its own keys, its profile, its tool's table; the same of the block around it;
     /// what holds for all.
-    pub(super) fn of_function(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
+    pub(crate) fn of_function(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
         let mut layers = Self { layers: vec![Layer::Written(own)], profiles: Vec::new() };
         layers.profile(own.profile.as_ref(), file);
         if let Some(table) = tool.and_then(|tool| file?.tools.get(tool)) {
@@ -42,7 +42,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Of a block.
-    pub(super) fn of_block(args: &'a Args, file: Option<&'a File>) -> Self {
+    pub(crate) fn of_block(args: &'a Args, file: Option<&'a File>) -> Self {
         let mut layers = Self { layers: vec![Layer::Written(args)], profiles: Vec::new() };
         layers.profile(args.profile.as_ref(), file);
         layers.default(file)
@@ -62,7 +62,7 @@ impl<'a> Layers<'a> {
     }
 
     /// What the strongest place says that speaks of a key.
-    pub(super) fn find<A, F>(
+    pub(crate) fn find<A, F>(
         &self,
         written: impl Fn(&'a Args) -> Option<&'a Setting<A>>,
         in_table: impl Fn(&'a Table) -> Option<Given<F>>,

@@ -3,14 +3,14 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 
 /// The item below the attribute.
-pub(super) enum Item {
+pub(crate) enum Item {
     Function,
     Block,
     /// Something else: where, and what.
     Other(Span, String),
 }
 
-pub(super) fn of(item: &TokenStream) -> Item {
+pub(crate) fn of(item: &TokenStream) -> Item {
     let mut tokens = item.clone().into_iter().peekable();
     let mut last = Span::call_site();
     while let Some(token) = tokens.next() {

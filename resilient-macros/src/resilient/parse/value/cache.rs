@@ -7,8 +7,8 @@ use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
 use super::{At, Count, DurationArg, Key, expected, one_word};
-use crate::resilient::list;
-use crate::resilient::places::Places;
+use crate::resilient::parse::list;
+use crate::resilient::parse::origins::Places;
 
 const KEYS: &[&str] = &["max_age", "max", "scope", "key"];
 

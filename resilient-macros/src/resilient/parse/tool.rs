@@ -2,27 +2,29 @@
 //! repeating it would do.
 
 use darling::ast::NestedMeta;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Type};
+
+use crate::resilient::parse::function::OpaqueFn;
 
 /// A function that rmcp serves.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tool {
-    pub(super) is_prompt: bool,
-    pub(super) name: Option<String>,
-    pub(super) read_only: Option<Hint>,
-    pub(super) idempotent: Option<Hint>,
-    pub(super) destructive: Option<Hint>,
+pub(crate) struct Tool {
+    pub(crate) is_prompt: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) read_only: Option<Hint>,
+    pub(crate) idempotent: Option<Hint>,
+    pub(crate) destructive: Option<Hint>,
 }
 
 /// An annotation with a value that can be read here.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hint {
-    pub(super) value: bool,
+pub(crate) struct Hint {
+    pub(crate) value: bool,
 }
 
 impl Tool {
     /// The tool that the attributes describe, if they do.
-    pub(super) fn find(attrs: &[Attribute]) -> Option<Self> {
+    pub(crate) fn find(attrs: &[Attribute]) -> Option<Self> {
         let attribute = attrs.iter().find(|attr| is_tool(attr))?;
         let mut tool = Self { is_prompt: last_is(attribute, "prompt"), ..Self::default() };
         // A list that rmcp cannot read either is its business to tell.
@@ -58,27 +60,27 @@ impl Tool {
     }
 
     /// The annotation that says that the tool changes something, if one does.
-    pub(super) fn denies_reading(&self) -> Option<Hint> {
+    pub(crate) fn denies_reading(&self) -> Option<Hint> {
         let writes = self.read_only.filter(|hint| !hint.value);
         writes.or_else(|| self.destructive.filter(|hint| hint.value && !self.says_read_only()))
     }
 
-    pub(super) fn says_read_only(&self) -> bool {
+    pub(crate) fn says_read_only(&self) -> bool {
         self.is_prompt || self.read_only.is_some_and(|hint| hint.value)
     }
 
-    pub(super) fn says_idempotent(&self) -> bool {
+    pub(crate) fn says_idempotent(&self) -> bool {
         self.idempotent.is_some_and(|hint| hint.value)
     }
 }
 
 /// Whether this is `#[tool]` or `#[prompt]`, however it was imported.
-pub(super) fn is_tool(attr: &Attribute) -> bool {
+pub(crate) fn is_tool(attr: &Attribute) -> bool {
     last_is(attr, "tool") || last_is(attr, "prompt")
 }
 
 /// Whether the last segment of an attribute's path is this word.
-pub(super) fn last_is(attr: &Attribute, word: &str) -> bool {
+pub(crate) fn last_is(attr: &Attribute, word: &str) -> bool {
     attr.path().segments.last().is_some_and(|last| last.ident == word)
 }
 
@@ -99,4 +101,20 @@ fn text(value: &Expr) -> Option<String> {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
         _ => None,
     }
+}
+
+/// Whether a tool that only inherits can be guarded: it is `async`, and its return type looks like
+/// one that can carry an error. The hook limits any other tool that is `async`.
+pub(crate) fn can_inherit(function: &OpaqueFn) -> bool {
+    function.sig.asyncness.is_some()
+        && Tool::find(&function.attrs).is_some()
+        && match function.output() {
+            Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
+                let name = last.ident.to_string();
+                // rmcp's own that end so and are none.
+                let is_no_result = matches!(name.as_str(), "InputRequiredResult" | "GetPromptResult");
+                (name.ends_with("Result") && !is_no_result) || name == "CallToolResponse"
+            }),
+            _ => false,
+        }
 }
