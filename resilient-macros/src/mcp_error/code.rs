@@ -3,8 +3,8 @@
 use quote::ToTokens;
 
 use super::ast::Input;
-use super::case::screaming_snake;
 use super::errors::Errors;
+use resilient_policy::screaming_snake;
 
 /// The most characters of a code.
 const LONGEST: usize = 64;

@@ -3,7 +3,6 @@
 mod ast;
 mod attr;
 mod bounds;
-pub(crate) mod case;
 mod catalog;
 mod check;
 mod code;

@@ -1,17 +1,16 @@
 //! The values of `#[mcp(key = value)]`, each with a message that shows how it is written.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use resilient_policy::{ErrorKind, Severity, one_of};
+use resilient_policy::{ErrorKind, Form, Number, Severity, one_of, read_text, snake, without_quotes};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, Lit, LitBool, LitInt, LitStr, Path, Token};
 
-use super::case::{dashed, snake};
 use super::errors::Errors;
 use super::keys::Key;
 use super::list::{Entry, Value};
-use crate::literal::{self, Wanted};
+use crate::literal::literal;
 
 /// A value and the tokens that it was written with.
 #[derive(Debug)]
@@ -36,17 +35,13 @@ pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
 
 pub(super) fn string(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
     let text: LitStr = value(key, entry, "a string", errors)?;
-    without_suffix(Lit::Str(text.clone()), Wanted::Text, errors).then_some(text)
-}
-
-/// Whether a literal has no suffix; one that it has is reported.
-fn without_suffix(lit: Lit, wanted: Wanted, errors: &mut Errors) -> bool {
-    let message = literal::suffixed(&lit, wanted);
-    let is_right = message.is_none();
-    if let Some(message) = message {
-        errors.at(lit, message);
+    match read_text(&literal::<()>(&Lit::Str(text.clone()))) {
+        Ok(_) => Some(text),
+        Err(why) => {
+            errors.at(text, why);
+            None
+        }
     }
-    is_right
 }
 
 /// Whether the value is this form of text whose quotes have to go; if so, that is reported.
@@ -55,7 +50,7 @@ fn is_quoted(entry: &Entry, is_right: impl Fn(&str) -> bool, errors: &mut Errors
         && let Ok(text) = syn::parse2::<LitStr>(tokens.clone())
         && is_right(&text.value())
     {
-        errors.at(&text, format!("this stands without quotes; write `{}`", text.value()));
+        errors.at(&text, without_quotes(&text.value()));
         return true;
     }
     false
@@ -131,6 +126,16 @@ fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
     path.get_ident().is_none().then(|| last.ident.to_string())
 }
 
+/// `not-found`, which the parser takes for a subtraction, as `not_found`.
+fn dashed(tokens: &TokenStream) -> Option<String> {
+    let words = tokens.clone().into_iter().map(|token| match token {
+        TokenTree::Ident(word) => Some(word.to_string()),
+        TokenTree::Punct(dash) if dash.as_char() == '-' => Some("_".into()),
+        _ => None,
+    });
+    words.collect()
+}
+
 pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Severity> {
     const ALL: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     let names = ALL.map(Severity::as_str);
@@ -154,7 +159,8 @@ pub(super) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<S
     let Signed { minus, digits } = value(key, entry, "an integer", errors)?;
     if !digits.suffix().is_empty() && digits.base10_parse::<i32>().is_ok() {
         // The sign is a separate token and stays.
-        without_suffix(Lit::Int(digits), Wanted::Count, errors);
+        let why = Form::COUNT.suffixed(&Number::Whole(digits.base10_digits().into()), digits.suffix());
+        errors.at(digits, why);
         return None;
     }
     let mut tokens = minus.to_token_stream();

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use resilient_policy::{
-    BreakerPart, BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Place, Places, Policy, Problem,
-    Table, check, check_breaker, check_breaker_for, tune, tune_breaker,
+    BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Place, Places, Policy, Problem, Table, check,
+    check_breaker, check_breaker_for, tune, tune_breaker,
 };
 
 use super::variables::{Section, Variable, Variables};
@@ -116,7 +116,7 @@ impl Overrides {
     /// Whether what guards with the breaker of this name is to do without.
     pub(crate) fn is_disabled(&self, breaker: &str) -> bool {
         let tables = self.breaker_tables(breaker, &mut Vec::new());
-        self.disabled || tables.iter().filter_map(|table| table.part.enabled).next_back() == Some(false)
+        self.disabled || tables.iter().filter_map(|table| table.enabled).next_back() == Some(false)
     }
 
     /// The settings of a breaker as they hold. What breaks a rule is told, and changes nothing.
@@ -131,7 +131,7 @@ impl Overrides {
         let tables = self.breaker_tables(name, problems);
         let places: Vec<_> = tables.iter().rev().map(|table| &table.places).collect();
         for table in &tables {
-            let found = tune_breaker(&mut settings, &table.part);
+            let found = tune_breaker(&mut settings, &table.parts);
             problems.extend(found.into_iter().map(|problem| of_breaker(problem, &places, table, name)));
         }
         if let Some(last) = tables.last()
@@ -147,8 +147,7 @@ impl Overrides {
     /// Whether anything is said of a breaker but whether it is there.
     pub(crate) fn tunes_breaker(&self, name: &str) -> bool {
         let tables = self.breaker_tables(name, &mut Vec::new());
-        let says_more = |part: &BreakerPart| *part != BreakerPart { enabled: part.enabled, ..BreakerPart::default() };
-        tables.iter().any(|table| says_more(&table.part))
+        tables.iter().any(|table| !table.parts.is_empty())
     }
 
     /// What is said of a function, the weakest first.

@@ -5,7 +5,7 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use resilient_policy::{Scope, is_secret_name};
+use resilient_policy::{CacheSettings, Scope, Settings, is_secret_name};
 use syn::ext::IdentExt;
 use syn::{Expr, Ident, Pat};
 
@@ -32,7 +32,7 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
         by_reference(what, seen, &bindings, errors);
     }
     if let Some(key) = cache_key
-        && cache.is_some_and(|cache| cache.scope() == Some(Scope::Shared))
+        && cache.is_some_and(|cache| CacheSettings::of(&cache.parts).scope == Scope::Shared)
         && function.arguments().next().is_some()
         && mentioned(key, &bindings).next().is_none()
     {

@@ -5,13 +5,13 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerPart, BreakerSettings, BreakerUse, Policy, Problem, check, check_breaker, check_breaker_for, check_name,
-    check_slow_in_time, check_values,
+    BreakerSettings, BreakerUse, Policy, Problem, Settings, check, check_breaker, check_breaker_for,
+    check_breaker_parts, check_name, check_slow_in_time, check_values,
 };
 
 use crate::project::{NAME, Project};
 use crate::resilient::parse::args::Args;
-use crate::resilient::parse::value::{At, BreakerArgs, BulkheadArgs, RateLimitArgs, Setting, Text};
+use crate::resilient::parse::value::{At, BreakerArgs, Setting, SettingsArgs, Text};
 use crate::resilient::plan::layers::Layers;
 use crate::resilient::plan::{Breaker, Guards, Plan};
 
@@ -29,7 +29,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     match (&guards.breaker, &args.breaker) {
         (Some(Breaker::Named(_, Some(settings))), Some(Setting::Is(BreakerArgs::Set(set)))) if !set.is_bare() => {
             policy.breaker = Some(BreakerUse::with("checked_apart", *settings));
-            problems.extend(set.written().problems());
+            problems.extend(check_breaker_parts(&set.parts));
         }
         // What a block or a file says of it was checked there, and more than this function uses it.
         (Some(Breaker::Named(_, Some(settings))), _) => of_breaker = check_breaker_for(&policy, settings),
@@ -46,7 +46,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
         let span = key_span(args, problem.path).unwrap_or(otherwise);
         // What the function's own keys do not say, but something else does, is told at those that clash.
         let clash = clash(args, problem.path);
-        errors.push(guards.places.error(problem, clash, span));
+        errors.push(guards.origins.error(problem, clash, span));
     }
     bounds_without_keys(args, errors);
     known(args, project, &plan.name, errors);
@@ -79,12 +79,12 @@ pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_al
             let is_right = is_alone && !is_incomplete(args, project) && check_values(&policy).is_empty();
             problems.extend(settings.filter(|_| is_right).and_then(|settings| check_slow_in_time(&policy, &settings)));
         }
-        problems.extend(set.written().problems());
+        problems.extend(check_breaker_parts(&set.parts));
     }
     problems.extend(if is_incomplete(args, project) { check_values(&policy) } else { check(&policy) });
     for problem in &problems {
         let span = key_span(args, problem.path).unwrap_or_else(Span::call_site);
-        errors.push(guards.places.error(problem, None, span));
+        errors.push(guards.origins.error(problem, None, span));
     }
     bounds_without_keys(args, errors);
     known(args, project, "", errors);
@@ -96,8 +96,8 @@ fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
         Some(BreakerArgs::Set(set)) => set.bound_without_key(),
         _ => None,
     };
-    let bulkhead = args.bulkhead.as_ref().and_then(Setting::value).and_then(BulkheadArgs::bound_without_key);
-    let rate_limit = args.rate_limit.as_ref().and_then(Setting::value).and_then(RateLimitArgs::bound_without_key);
+    let bulkhead = args.bulkhead.as_ref().and_then(Setting::value).and_then(SettingsArgs::bound_without_key);
+    let rate_limit = args.rate_limit.as_ref().and_then(Setting::value).and_then(SettingsArgs::bound_without_key);
     for span in [breaker, bulkhead, rate_limit].into_iter().flatten() {
         let message = "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`";
         errors.push(Error::custom(message).with_span(&span));
@@ -133,14 +133,14 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
     }
     let durations = [args.timeout.as_ref(), args.attempt_timeout.as_ref()].into_iter().flatten();
     let mut durations = durations.filter_map(Setting::value).map(|duration| duration.0.span);
-    durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span()))
+    durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span))
 }
 
 /// Where a key stands whose value has no span of its own.
 fn key_span(args: &Args, path: &str) -> Option<Span> {
     match path {
-        "retry.max" => Some(args.retry.as_ref()?.value()?.span()),
-        "cache" => Some(args.cache.as_ref()?.value()?.span()),
+        "retry.max" => Some(args.retry.as_ref()?.value()?.span),
+        "cache" => Some(args.cache.as_ref()?.value()?.span),
         "name" => Some(args.name.as_ref()?.0.span),
         _ => None,
     }
@@ -172,19 +172,19 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
         }
         // Only the name, and perhaps a key.
         Some(BreakerArgs::Set(set)) if set.is_bare() => {
-            let (name, span, _) = set.named(tool);
+            let (name, span) = (set.name_or(tool), set.name_span());
             if let Err(why) = file.knows_breaker(&name, &here) {
                 errors.push(Error::custom(why).with_span(&span));
             }
         }
         Some(BreakerArgs::Set(set)) => {
-            let (name, span, settings) = set.named(tool);
+            let (name, span, settings) = (set.name_or(tool), set.name_span(), BreakerSettings::of(&set.parts));
             // A file that only says that it is not there has no other say in this.
             if let Some(table) = file.breakers.get(&name)
-                && table.part != (BreakerPart { enabled: table.part.enabled, ..BreakerPart::default() })
-                && table.part.whole() != settings
+                && !table.parts.is_empty()
+                && BreakerSettings::of(&table.parts) != settings
             {
-                let (place, differences) = (&table.place, settings.differences(&table.part.whole()));
+                let (place, differences) = (&table.place, settings.differences(&BreakerSettings::of(&table.parts)));
                 let message = format!(
                     "the breaker `{name}` has other settings in {place}: {differences}; write them in one place, and \
                      `breaker = \"{name}\"` here"
@@ -205,7 +205,7 @@ pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a BreakerArg
         if set.is_bare() {
             continue;
         }
-        let (name, span, settings) = set.named(tool);
+        let (name, span, settings) = (set.name_or(tool), set.name_span(), BreakerSettings::of(&set.parts));
         match first.iter().find(|(known, _)| *known == name) {
             Some((_, there)) if *there != settings => {
                 let differences = settings.differences(there);

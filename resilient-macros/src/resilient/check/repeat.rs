@@ -6,7 +6,6 @@ use darling::error::Accumulator;
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::Tool;
-use crate::resilient::parse::value;
 use crate::resilient::plan::Plan;
 
 /// A function is only repeated if that is known to be harmless, or if somebody says why it may be.
@@ -25,7 +24,7 @@ pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
         return;
     }
     let span = match &args.retry {
-        Some(retry) => retry.value().map_or_else(|| function.sig.ident.span(), value::RetryArgs::span),
+        Some(retry) => retry.value().map_or_else(|| function.sig.ident.span(), |retry| retry.span),
         None => function.sig.ident.span(),
     };
     let name = &plan.name;

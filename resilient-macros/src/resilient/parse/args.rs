@@ -2,13 +2,13 @@
 
 use darling::{Error, FromMeta};
 use proc_macro2::TokenStream;
+use resilient_policy::{BulkheadSettings, CacheSettings, RateLimitSettings, Retry};
 use syn::{Expr, Meta};
 
 use crate::krate::Krate;
 use crate::resilient::parse::list;
 use crate::resilient::parse::value::{
-    BreakerArgs, BulkheadArgs, CacheArgs, DurationArg, FallbackArgs, LogArgs, RateLimitArgs, RetryArgs, Setting, Text,
-    Word,
+    BreakerArgs, DurationArg, FallbackArgs, LogArgs, Setting, SettingsArgs, Text, Word,
 };
 
 /// The key under which an impl block hands its own keys to its tools. No user writes it.
@@ -61,7 +61,7 @@ pub(crate) fn is_of_blocks(name: &str) -> bool {
 #[derive(Debug, Clone, Default, FromMeta)]
 pub(crate) struct Args {
     #[darling(default)]
-    pub(crate) retry: Option<Setting<RetryArgs>>,
+    pub(crate) retry: Option<Setting<SettingsArgs<Retry>>>,
     #[darling(default)]
     pub(crate) timeout: Option<Setting<DurationArg>>,
     #[darling(default)]
@@ -69,13 +69,13 @@ pub(crate) struct Args {
     #[darling(default)]
     pub(crate) breaker: Option<Setting<BreakerArgs>>,
     #[darling(default)]
-    pub(crate) bulkhead: Option<Setting<BulkheadArgs>>,
+    pub(crate) bulkhead: Option<Setting<SettingsArgs<BulkheadSettings>>>,
     #[darling(default)]
-    pub(crate) rate_limit: Option<Setting<RateLimitArgs>>,
+    pub(crate) rate_limit: Option<Setting<SettingsArgs<RateLimitSettings>>>,
     #[darling(default)]
     pub(crate) fallback: Option<Setting<FallbackArgs>>,
     #[darling(default)]
-    pub(crate) cache: Option<Setting<CacheArgs>>,
+    pub(crate) cache: Option<Setting<SettingsArgs<CacheSettings>>>,
     #[darling(default)]
     pub(crate) read_only: Option<Word>,
     #[darling(default)]
@@ -189,8 +189,8 @@ impl Args {
             Some(BreakerArgs::Set(set)) => set.key(),
             _ => None,
         };
-        let bulkhead = self.bulkhead.as_ref().and_then(Setting::value).and_then(BulkheadArgs::key);
-        let rate_limit = self.rate_limit.as_ref().and_then(Setting::value).and_then(RateLimitArgs::key);
+        let bulkhead = self.bulkhead.as_ref().and_then(Setting::value).and_then(SettingsArgs::key);
+        let rate_limit = self.rate_limit.as_ref().and_then(Setting::value).and_then(SettingsArgs::key);
         [breaker, bulkhead, rate_limit].into_iter().flatten()
     }
 }

@@ -5,45 +5,36 @@ use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
-use resilient_policy::one_of;
+use resilient_policy::{
+    BreakerSettings, BulkheadSettings, CacheSettings, Form, RateLimitSettings, Retry, Settings, one_of, unknown_key,
+};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Expr, Meta, MetaList, Path};
+use syn::{Expr, Meta, Path};
 
 use crate::resilient::parse::function::line;
 
-/// The keys of `key(..)`, all of which are known and right. `rules` are asked of those that could be
-/// read where others could not: else somebody else asks them.
-pub(crate) fn keys<K: FromMeta + Default>(
-    list: &MetaList,
-    known: &[&str],
-    rules: impl FnOnce(K, &mut Accumulator),
-) -> darling::Result<K> {
-    let mut errors = Error::accumulator();
-    // The first of the keys is the one that also has a short form without its name.
-    let short = known.first().copied();
-    // One by one: a value that is wrong must not take the others with it.
-    let entries = read(list.tokens.clone(), known, short, &mut errors);
-    let readable: Vec<_> = entries
-        .into_iter()
-        .filter(|entry| errors.handle(K::from_list(std::slice::from_ref(entry))).is_some())
-        .collect();
-    let keys = || K::from_list(&readable).unwrap_or_default();
-    let Err(told) = errors.finish() else { return Ok(keys()) };
-    let mut errors = Error::accumulator();
-    errors.push(told);
-    rules(keys(), &mut errors);
-    errors.finish_with(K::default())
+/// Reads one entry as the only field that `T` has, under whatever key.
+pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
+    match entry {
+        [NestedMeta::Meta(meta)] => T::from_meta(meta),
+        _ => Err(Error::custom("expected a key with a value")),
+    }
 }
 
 /// The entries of a list whose keys are all known and stand once; everything else is told.
 pub(crate) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
-    read(tokens, known, None, errors)
+    with_short(tokens, known, None, errors)
 }
 
 /// As [`entries`]; a value without a key is taken for that of `short`.
-fn read(tokens: TokenStream, known: &[&str], short: Option<&str>, errors: &mut Accumulator) -> Vec<NestedMeta> {
+pub(crate) fn with_short(
+    tokens: TokenStream,
+    known: &[&str],
+    short: Option<&str>,
+    errors: &mut Accumulator,
+) -> Vec<NestedMeta> {
     let mut found: Vec<NestedMeta> = Vec::new();
     for part in split(tokens, "key", errors) {
         let Some(part) = errors.handle(assigned(part)) else { continue };
@@ -218,7 +209,7 @@ fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
         _ => None,
     };
     let message = match (shown.as_str(), key, number) {
-        ("%", "rate" | "slow_rate", Some(number)) if number > 0.0 && number <= 100.0 => {
+        ("%", key, Some(number)) if form(key) == Some(Form::Fraction) && number > 0.0 && number <= 100.0 => {
             format!("`%` is no part of a number; expected a share such as `{key} = {}`", number / 100.0)
         }
         ("%", _, Some(number)) => format!("a share in per cent stands in quotes; expected `{key} = \"{number}%\"`"),
@@ -232,26 +223,34 @@ fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
     Some((last, message))
 }
 
-/// A value of a key whose values are all of one form.
+/// A value of a key.
 fn example(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "timeout" | "attempt_timeout" | "cap" | "open" | "wait" => "\"30s\"",
-        "base" | "slow" => "\"1s\"",
-        "retry" | "max" | "failures" | "probes" | "successes" | "queue" | "burst" | "min_calls" => "3",
-        "factor" => "2.0",
-        "rate" | "slow_rate" => "0.5",
-        "budget" => "\"20%\"",
-        "rate_limit" => "\"100/1s\"",
-        "breaker" | "profile" | "name" => "\"make\"",
-        _ => return None,
-    })
+    match key {
+        "timeout" | "attempt_timeout" => Form::DURATION.example(),
+        "retry" | "bulkhead" => Form::COUNT.example(),
+        "rate_limit" => Form::Rate.example(),
+        "breaker" | "profile" | "name" => Some("\"make\""),
+        _ => form(key)?.example(),
+    }
+}
+
+/// The form of a part of this name.
+fn form(part: &str) -> Option<Form> {
+    fn of<S: Settings>(name: &str) -> Option<Form> {
+        S::part(name).map(|part| part.form)
+    }
+    of::<BreakerSettings>(part)
+        .or_else(|| of::<Retry>(part))
+        .or_else(|| of::<BulkheadSettings>(part))
+        .or_else(|| of::<RateLimitSettings>(part))
+        .or_else(|| of::<CacheSettings>(part))
 }
 
 fn unknown(name: &str, known: &[&str]) -> Error {
     if matches!(name, "feature" | "writes") {
         return Error::custom(format!("`{name}` is reserved for degradation levels, which do not exist yet"));
     }
-    Error::custom(format!("unknown key `{name}`{}", one_of(name, &shown(known))))
+    Error::custom(unknown_key(name, &shown(known)))
 }
 
 /// Cuts at the commas; those inside brackets are hidden in their group.

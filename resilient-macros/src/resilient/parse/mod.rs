@@ -6,6 +6,7 @@ pub(crate) mod function;
 pub(crate) mod half_typed;
 pub(crate) mod item;
 pub(crate) mod list;
+pub(crate) mod node;
 pub(crate) mod origins;
 pub(crate) mod tool;
 pub(crate) mod value;

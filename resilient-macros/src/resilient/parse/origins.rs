@@ -8,19 +8,19 @@ use resilient_policy::{Problem, Table};
 
 /// Where a setting was written.
 #[derive(Debug, Clone)]
-enum Spot {
+enum Origin {
     Here(Span),
     File(resilient_policy::Place),
 }
 
-/// Spots by the path of a problem.
+/// Origins by the path of a problem.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Vec<(String, Spot)>);
+pub(crate) struct Origins(Vec<(String, Origin)>);
 
-impl Places {
+impl Origins {
     /// Notes where a setting was written. The last note counts.
     pub(crate) fn put(&mut self, path: &str, span: Span) {
-        self.0.push((path.into(), Spot::Here(span)));
+        self.0.push((path.into(), Origin::Here(span)));
     }
 
     /// Notes that what is under this key comes from a file's table.
@@ -31,7 +31,7 @@ impl Places {
     /// As [`put_file`](Self::put_file), by the places alone.
     pub(crate) fn put_file_places(&mut self, key: &str, places: &resilient_policy::Places) {
         for (path, place) in places.under(key) {
-            self.0.push((path.into(), Spot::File(place.clone())));
+            self.0.push((path.into(), Origin::File(place.clone())));
         }
     }
 
@@ -40,10 +40,12 @@ impl Places {
     pub(crate) fn error(&self, problem: &Problem, clash: Option<Span>, otherwise: Span) -> Error {
         let message = &problem.message;
         match self.find(problem.path) {
-            Some(Spot::Here(span)) => Error::custom(message).with_span(&clash.unwrap_or(*span)),
-            Some(Spot::File(place)) => {
+            Some(Origin::Here(span)) => Error::custom(message).with_span(&clash.unwrap_or(*span)),
+            Some(Origin::File(place)) => {
                 let name = self.0.iter().rev().find_map(|(known, spot)| match spot {
-                    Spot::Here(span) if known == "breaker.name" && problem.path.starts_with("breaker.") => Some(*span),
+                    Origin::Here(span) if known == "breaker.name" && problem.path.starts_with("breaker.") => {
+                        Some(*span)
+                    }
                     _ => None,
                 });
                 Error::custom(format!("{message} (`{}` stands in {place})", problem.path))
@@ -61,7 +63,7 @@ impl Places {
     }
 
     /// Where the setting was written, or what it belongs to.
-    fn find(&self, path: &str) -> Option<&Spot> {
+    fn find(&self, path: &str) -> Option<&Origin> {
         let spot = |wanted: &str| self.0.iter().rev().find(|(known, _)| known == wanted).map(|(_, spot)| spot);
         spot(path).or_else(|| spot(path.split_once('.')?.0))
     }

@@ -1,7 +1,7 @@
 //! The places that can speak of a key: the function, the file, the block. The strongest that does
 //! is heard, and its value taken whole.
 
-use resilient_policy::{File, Given, Table};
+use resilient_policy::{File, Override, Table};
 
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::value::{Setting, Text};
@@ -16,6 +16,16 @@ enum Layer<'a> {
 pub(crate) enum Found<'a, A, F> {
     Written(&'a A),
     Table(F, &'a Table),
+}
+
+impl<'a, A, F> Found<'a, A, F> {
+    /// The value in the attribute, if that is where it is.
+    pub(crate) fn written(&self) -> Option<&'a A> {
+        match self {
+            Self::Written(written) => Some(written),
+            Self::Table(..) => None,
+        }
+    }
 }
 
 /// The places, strongest first.
@@ -65,7 +75,7 @@ impl<'a> Layers<'a> {
     pub(crate) fn find<A, F>(
         &self,
         written: impl Fn(&'a Args) -> Option<&'a Setting<A>>,
-        in_table: impl Fn(&'a Table) -> Option<Given<F>>,
+        in_table: impl Fn(&'a Table) -> Option<Override<F>>,
     ) -> Option<Found<'a, A, F>> {
         for layer in &self.layers {
             match *layer {
@@ -75,8 +85,8 @@ impl<'a> Layers<'a> {
                     }
                 }
                 Layer::Table(table) => match in_table(table) {
-                    Some(Given::Is(value)) => return Some(Found::Table(value, table)),
-                    Some(Given::None) => return None,
+                    Some(Override::Is(value)) => return Some(Found::Table(value, table)),
+                    Some(Override::None) => return None,
                     None => {}
                 },
             }

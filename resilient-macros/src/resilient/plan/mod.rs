@@ -7,8 +7,8 @@ use darling::error::Accumulator;
 use proc_macro2::Span;
 use quote::format_ident;
 use resilient_policy::{
-    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Policy, RateLimitSettings,
-    RateLimitUse, Retry, RetryPart, Source,
+    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Named, Policy, RateLimitSettings,
+    RateLimitUse, Retry, Settings, Source,
 };
 use syn::{Expr, Ident, Path};
 
@@ -16,11 +16,9 @@ use crate::krate::Krate;
 use crate::project::Project;
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
-use crate::resilient::parse::origins::Places;
+use crate::resilient::parse::origins::Origins;
 use crate::resilient::parse::tool::Tool;
-use crate::resilient::parse::value::{
-    At, BreakerArgs, BulkheadArgs, DurationArg, FallbackStep, RateLimitArgs, RetryArgs, Setting,
-};
+use crate::resilient::parse::value::{At, BreakerArgs, DurationArg, FallbackStep, InAttribute, Setting, SettingsArgs};
 use crate::resilient::plan::layers::{Found, Layers};
 
 /// What the expansion of one function needs to know.
@@ -69,7 +67,7 @@ pub(crate) struct Guards {
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) keys: Keys,
     /// Where each of them was written.
-    pub(crate) places: Places,
+    pub(crate) origins: Origins,
 }
 
 /// The breaker of a function.
@@ -96,14 +94,8 @@ pub(crate) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         args.fallback.as_ref().and_then(Setting::value).map(|fallback| fallback.0.clone()).unwrap_or_default();
     let cache_args = args.cache.as_ref().and_then(Setting::value);
     let is_cached = fallback.iter().any(|step| matches!(step, FallbackStep::Cached(_)));
-    let cache = match layers.find(|args| args.cache.as_ref(), |table| table.cache) {
-        Some(Found::Written(cache)) => Some(cache.lower(&mut guards.places)),
-        Some(Found::Table(part, table)) if is_cached => {
-            guards.places.put_file("cache", table);
-            let mut settings = CacheSettings::new();
-            part.apply(&mut settings);
-            Some(settings)
-        }
+    let cache = match layers.find(|args| args.cache.as_ref(), |table| table.cache.clone()) {
+        Some(found) if found.written().is_some() || is_cached => Some(settings(found, &mut guards.origins).1),
         _ => is_cached.then(CacheSettings::new),
     };
     let (effect, is_contradicted) = effect::of(args, tool.as_ref(), &fallback, errors);
@@ -114,7 +106,7 @@ pub(crate) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
         guards,
         fallback,
         cache,
-        cache_key: cache_args.and_then(|cache| cache.key().cloned()),
+        cache_key: cache_args.and_then(SettingsArgs::key).cloned(),
         log_args: args.log_args.as_ref().map(|log_args| log_args.0.clone()).unwrap_or_default(),
         effect,
         is_tool: tool.is_some(),
@@ -146,7 +138,7 @@ pub(crate) fn of_hooked(
     let mut guards = Guards::default();
     if enforced == Enforced::ByHook {
         let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout);
-        guards.timeout = timeout.map(|found| duration("timeout", &found, &mut guards.places));
+        guards.timeout = timeout.map(|found| duration("timeout", &found, &mut guards.origins));
     }
     let (effect, _) = effect::of(args, tool.as_ref(), &[], errors);
     Plan {
@@ -170,56 +162,38 @@ pub(crate) fn of_hooked(
 impl Guards {
     /// What the strongest place says of each key.
     pub(crate) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
-        let mut places = Places::default();
+        let mut origins = Origins::default();
         let mut keys = Keys::default();
         let timeout = layers.find(|args| args.timeout.as_ref(), |table| table.timeout);
-        let timeout = timeout.map(|found| duration("timeout", &found, &mut places));
+        let timeout = timeout.map(|found| duration("timeout", &found, &mut origins));
         let attempt_timeout = layers.find(|args| args.attempt_timeout.as_ref(), |table| table.attempt_timeout);
-        let attempt_timeout = attempt_timeout.map(|found| duration("attempt_timeout", &found, &mut places));
-        let retry = layers.find(|args| args.retry.as_ref(), |table| table.retry).map(|found| match found {
-            Found::Written(retry) => RetryArgs::lower(retry, &mut places),
-            Found::Table(part, table) => {
-                places.put_file("retry", table);
-                RetryPart::whole(&part)
-            }
-        });
+        let attempt_timeout = attempt_timeout.map(|found| duration("attempt_timeout", &found, &mut origins));
+        let retry = layers.find(|args| args.retry.as_ref(), |table| table.retry.clone());
+        let retry = retry.map(|found| settings(found, &mut origins).1);
         let breaker = layers.find(|args| args.breaker.as_ref(), |table| table.breaker.clone());
         let breaker = breaker.and_then(|found| match found {
-            Found::Written(breaker) => written_breaker(breaker, name, file, &mut keys, &mut places),
+            Found::Written(breaker) => written_breaker(breaker, name, file, &mut keys, &mut origins),
             Found::Table(name, table) => {
-                places.put_file("breaker", table);
-                named_breaker(name, file, &mut places)
+                origins.put_file("breaker", table);
+                named_breaker(name, file, &mut origins)
             }
         });
         let bulkhead = layers.find(|args| args.bulkhead.as_ref(), |table| table.bulkhead.clone());
-        let bulkhead = bulkhead.map(|found| match found {
-            Found::Written(bulkhead) => {
-                keys.bulkhead = bulkhead.key().cloned();
-                let (name, settings) = BulkheadArgs::lower(bulkhead, &mut places);
-                Bulkhead { name, settings }
-            }
-            Found::Table(named, table) => {
-                places.put_file("bulkhead", table);
-                let mut settings = BulkheadSettings::new(1);
-                named.part.apply(&mut settings);
-                Bulkhead { name: named.name, settings }
-            }
+        let bulkhead = bulkhead.map(|found| {
+            keys.bulkhead = found.written().and_then(SettingsArgs::key).cloned();
+            let (name, settings) = settings(found, &mut origins);
+            Bulkhead { name, settings }
         });
         let rate_limit = layers.find(|args| args.rate_limit.as_ref(), |table| table.rate_limit.clone());
-        let rate_limit = rate_limit.map(|found| match found {
-            Found::Written(rate_limit) => {
-                keys.rate_limit = rate_limit.key().cloned();
-                let (name, settings) = RateLimitArgs::lower(rate_limit, &mut places);
-                RateLimit { name, settings, by_caller: rate_limit.by_caller(), span: rate_limit.span() }
-            }
-            Found::Table(named, table) => {
-                places.put_file("rate_limit", table);
-                let mut settings = RateLimitSettings::new(1, std::time::Duration::from_secs(1));
-                named.part.apply(&mut settings);
-                RateLimit { name: named.name, settings, by_caller: false, span: Span::call_site() }
-            }
+        let rate_limit = rate_limit.map(|found| {
+            let written = found.written();
+            keys.rate_limit = written.and_then(SettingsArgs::key).cloned();
+            let by_caller = written.is_some_and(SettingsArgs::by_caller);
+            let span = written.map_or_else(Span::call_site, |written| written.span);
+            let (name, settings) = settings(found, &mut origins);
+            RateLimit { name, settings, by_caller, span }
         });
-        Self { timeout, attempt_timeout, retry, breaker, bulkhead, rate_limit, keys, places }
+        Self { timeout, attempt_timeout, retry, breaker, bulkhead, rate_limit, keys, origins }
     }
 
     /// The policy that the runtime will see, as far as the rules look at it.
@@ -261,16 +235,27 @@ impl Plan {
 fn duration(
     path: &'static str,
     found: &Found<'_, DurationArg, std::time::Duration>,
-    places: &mut Places,
+    origins: &mut Origins,
 ) -> std::time::Duration {
     match found {
         Found::Written(DurationArg(At { value, span })) => {
-            places.put(path, *span);
+            origins.put(path, *span);
             *value
         }
         Found::Table(value, table) => {
-            places.put_file(path, table);
+            origins.put_file(path, table);
             *value
+        }
+    }
+}
+
+/// The settings that one place gives, and their name.
+fn settings<S: InAttribute>(found: Found<'_, SettingsArgs<S>, Named>, origins: &mut Origins) -> (Option<String>, S) {
+    match found {
+        Found::Written(written) => written.lower(origins),
+        Found::Table(named, table) => {
+            origins.put_file(S::KEY, table);
+            (named.name, S::of(&named.parts))
         }
     }
 }
@@ -280,19 +265,19 @@ fn written_breaker(
     tool: &str,
     file: Option<&File>,
     keys: &mut Keys,
-    places: &mut Places,
+    origins: &mut Origins,
 ) -> Option<Breaker> {
     match breaker {
         BreakerArgs::Named(At { value, span }) => {
-            places.put("breaker.name", *span);
-            named_breaker(value.clone(), file, places)
+            origins.put("breaker.name", *span);
+            named_breaker(value.clone(), file, origins)
         }
         BreakerArgs::Static(path) => Some(Breaker::Static(path.clone())),
         BreakerArgs::Set(set) => {
-            let (named, settings) = set.lower(places);
+            let (named, settings) = set.lower(origins);
             keys.breaker = set.key().cloned();
             let name = named.unwrap_or_else(|| tool.to_owned());
-            let in_file = named_breaker(name.clone(), file, places)?;
+            let in_file = named_breaker(name.clone(), file, origins)?;
             // A file that disables it has no other say in this.
             Some(if set.is_bare() { in_file } else { Breaker::Named(name, Some(settings)) })
         }
@@ -300,10 +285,10 @@ fn written_breaker(
 }
 
 /// The breaker of that name, with the settings that the file gives it, unless it is disabled there.
-fn named_breaker(name: String, file: Option<&File>, places: &mut Places) -> Option<Breaker> {
+fn named_breaker(name: String, file: Option<&File>, origins: &mut Origins) -> Option<Breaker> {
     let Some(table) = file.and_then(|file| file.breakers.get(&name)) else { return Some(Breaker::Named(name, None)) };
-    places.put_file_places("breaker", &table.places);
-    (table.part.enabled != Some(false)).then(|| Breaker::Named(name, Some(table.part.whole())))
+    origins.put_file_places("breaker", &table.places);
+    (table.enabled != Some(false)).then(|| Breaker::Named(name, Some(BreakerSettings::of(&table.parts))))
 }
 
 /// The name of the function that owns the record of a tool in a block.

@@ -249,7 +249,7 @@ fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
     assert_eq!(
         told(quote!(profile = "a", attempt_timeout = "40s"), item()),
         [
-            "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes: `\"3s\"`",
+            "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes; write `\"3s\"`",
             "resilient.toml:3:2: `profil`: unknown table `profil`; did you mean `profile`?",
         ]
     );

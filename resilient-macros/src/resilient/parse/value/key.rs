@@ -1,4 +1,4 @@
-//! `key = expr`: what tells one call from another.
+//! `key = expr`: what separates the state of one call from that of another.
 
 use darling::{Error, FromMeta};
 use syn::Expr;
@@ -7,31 +7,27 @@ use super::{is_text, without_quotes};
 
 /// A key expression: each of its values has a separate limit or kept answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Key(pub(crate) Expr);
+pub(super) struct Key(Expr);
 
 impl FromMeta for Key {
     fn from_expr(value: &Expr) -> darling::Result<Self> {
-        if is_text(value, "caller") {
-            let message = "a text is the same key for every call; expected an expression of the parameters";
-            return Err(Error::custom(message).with_span(value));
-        }
         Ok(Self(value.clone()))
     }
 
     only_after_equals!("an expression");
 }
 
-/// As [`Key`], or the word `caller`.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyOrCaller(pub(crate) Expr);
-
-impl FromMeta for KeyOrCaller {
-    fn from_expr(value: &Expr) -> darling::Result<Self> {
-        if is_text(value, "caller") {
-            return Err(without_quotes("caller").with_span(value));
+impl Key {
+    /// The expression. `by_caller`: whether it may be the word `caller`.
+    pub(super) fn checked(self, by_caller: bool) -> darling::Result<Expr> {
+        let Self(key) = self;
+        match is_text(&key, "caller") {
+            false => Ok(key),
+            true if by_caller => Err(without_quotes("caller").with_span(&key)),
+            true => {
+                let message = "a text is the same key for every call; expected an expression of the parameters";
+                Err(Error::custom(message).with_span(&key))
+            }
         }
-        Key::from_expr(value).map(|key| Self(key.0))
     }
-
-    only_after_equals!("an expression, or `caller`,");
 }

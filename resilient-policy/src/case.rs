@@ -1,9 +1,8 @@
 //! Names of variants in the case of codes and of kinds.
 
-use proc_macro2::{TokenStream, TokenTree};
-
 /// `NoSuchScenario` as `NO_SUCH_SCENARIO`, `HTTPError` as `HTTP_ERROR`, `Http2Error` as `HTTP2_ERROR`.
-pub(super) fn screaming_snake(name: &str) -> String {
+#[must_use]
+pub fn screaming_snake(name: &str) -> String {
     let chars: Vec<char> = name.trim_matches('_').chars().collect();
     let mut code = String::with_capacity(name.len() + 4);
     let mut before: Option<char> = None;
@@ -21,21 +20,9 @@ pub(super) fn screaming_snake(name: &str) -> String {
 }
 
 /// `NotFound` as `not_found`.
-pub(crate) fn snake(word: &str) -> String {
+#[must_use]
+pub fn snake(word: &str) -> String {
     screaming_snake(word).to_lowercase()
-}
-
-/// `not-found`, which the lexer takes for a subtraction, as `not_found`.
-pub(crate) fn dashed(tokens: &TokenStream) -> Option<String> {
-    tokens
-        .clone()
-        .into_iter()
-        .map(|token| match token {
-            TokenTree::Ident(word) => Some(word.to_string()),
-            TokenTree::Punct(dash) if dash.as_char() == '-' => Some("_".into()),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! Values with the place where each was written, whether a file or a variable holds them.
+//! A file as a tree of located values.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+use crate::{Entry, Node, Value};
 
 /// Where a setting was written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,36 +22,6 @@ impl fmt::Display for Place {
             Self::Variable(name) => f.write_str(name),
         }
     }
-}
-
-/// A value and where it was written.
-#[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Kind {
-    /// A text in quotes.
-    Text(String),
-    /// The value of a variable: a text, a number or a list, whichever is wanted.
-    Word(String),
-    Integer(i128),
-    Float(f64),
-    Bool(bool),
-    List(Vec<Node>),
-    Table(Vec<Entry>),
-    /// A date or a time, which nothing here is.
-    Moment,
-}
-
-/// A key, where it stands, and its value.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) place: Place,
-    pub(crate) value: Node,
 }
 
 /// Turns offsets in a text into lines and columns.
@@ -74,38 +46,38 @@ impl<'t> Lines<'t> {
         Place::File(Arc::clone(&self.name), fits(line), fits(column))
     }
 
-    pub(crate) fn table(&self, table: &toml::de::DeTable<'_>) -> Vec<Entry> {
+    pub(crate) fn table(&self, table: &toml::de::DeTable<'_>) -> Vec<Entry<Place>> {
         let mut entries: Vec<_> = table
             .iter()
             .map(|(key, value)| {
                 let entry = Entry {
                     key: key.get_ref().to_string(),
-                    place: self.place(key.span().start),
+                    location: self.place(key.span().start),
                     value: self.node(value.get_ref(), value.span()),
                 };
                 (key.span().start, entry)
             })
             .collect();
-        // As they stand in the file, so that problems are told in that order.
+        // In the order of the file, so that problems are reported in that order.
         entries.sort_by_key(|(start, _)| *start);
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    fn node(&self, value: &toml::de::DeValue<'_>, span: Range<usize>) -> Node {
+    fn node(&self, value: &toml::de::DeValue<'_>, span: Range<usize>) -> Node<Place> {
         use toml::de::DeValue;
-        let kind = match value {
-            DeValue::String(text) => Kind::Text(text.to_string()),
+        let value = match value {
+            DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Integer(number) => {
-                i128::from_str_radix(number.as_str(), number.radix()).map_or(Kind::Moment, Kind::Integer)
+                i128::from_str_radix(number.as_str(), number.radix()).map_or(Value::Other, Value::Integer)
             }
-            DeValue::Float(number) => number.as_str().parse().map_or(Kind::Moment, Kind::Float),
-            DeValue::Boolean(value) => Kind::Bool(*value),
-            DeValue::Datetime(_) => Kind::Moment,
+            DeValue::Float(number) => number.as_str().parse().map_or(Value::Other, Value::Float),
+            DeValue::Boolean(value) => Value::Bool(*value),
+            DeValue::Datetime(_) => Value::Other,
             DeValue::Array(list) => {
-                Kind::List(list.iter().map(|value| self.node(value.get_ref(), value.span())).collect())
+                Value::List(list.iter().map(|value| self.node(value.get_ref(), value.span())).collect())
             }
-            DeValue::Table(table) => Kind::Table(self.table(table)),
+            DeValue::Table(table) => Value::Table(self.table(table)),
         };
-        Node { place: self.place(span.start), kind }
+        Node::new(self.place(span.start), value)
     }
 }
