@@ -234,12 +234,12 @@ fn flag<L>(value: &Value<L>) -> Result<bool, String> {
 fn count<L>(value: &Value<L>, least: u32, most: u32) -> Result<u32, String> {
     match value {
         Value::Integer(number) => u32::try_from(*number).map_err(|_| {
-            if *number < 0 {
-                "expected a number that is not negative".into()
-            } else if (least, most) == (0, u32::MAX) {
-                format!("expected a number up to {most}")
-            } else {
+            if most < u32::MAX {
                 format!("expected a number from {least} to {most}")
+            } else if *number < 0 {
+                "expected a number that is not negative".into()
+            } else {
+                format!("expected a number up to {most}")
             }
         }),
         Value::Variable(text) => text.trim().parse().map_err(|_| format!("expected a whole number, found `{text}`")),

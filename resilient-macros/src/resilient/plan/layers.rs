@@ -1,5 +1,5 @@
-//! The places that can speak of a key: the function, the file, the block. The strongest that does
-//! is heard, and its value taken whole.
+//! The sources of a key: the function's attribute, its block's, the file. For each key, the first source that sets it
+//! wins; values are not merged.
 
 use resilient_policy::{File, Override, Table};
 
@@ -28,22 +28,22 @@ impl<'a, A, F> Found<'a, A, F> {
     }
 }
 
-/// The places, strongest first.
+/// The sources, strongest first.
 pub(crate) struct Layers<'a> {
     layers: Vec<Layer<'a>>,
-    /// The profiles among them, by name.
+    /// The names of the profiles among them.
     pub(crate) profiles: Vec<&'a str>,
 }
 
 impl<'a> Layers<'a> {
-    /// Of a function: its own keys, its profile, its tool's table; the same of the block around it;
-    /// what holds for all.
+    /// The sources of a function, strongest first: its keys, `[tool.NAME]`, its profile, its block's keys, its block's
+    /// profile, `[default]`. Settings at start follow the same order.
     pub(crate) fn of_function(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
         let mut layers = Self { layers: vec![Layer::Written(own)], profiles: Vec::new() };
-        layers.profile(own.profile.as_ref(), file);
         if let Some(table) = tool.and_then(|tool| file?.tools.get(tool)) {
             layers.layers.push(Layer::Table(table));
         }
+        layers.profile(own.profile.as_ref(), file);
         layers.layers.push(Layer::Written(inherited));
         if !matches!(own.profile, Some(Setting::None)) {
             layers.profile(inherited.profile.as_ref(), file);
@@ -51,7 +51,7 @@ impl<'a> Layers<'a> {
         layers.default(file)
     }
 
-    /// Of a block.
+    /// The sources of a block.
     pub(crate) fn of_block(args: &'a Args, file: Option<&'a File>) -> Self {
         let mut layers = Self { layers: vec![Layer::Written(args)], profiles: Vec::new() };
         layers.profile(args.profile.as_ref(), file);
@@ -71,7 +71,7 @@ impl<'a> Layers<'a> {
         self
     }
 
-    /// What the strongest place says that speaks of a key.
+    /// The value of a key in the first source that sets it.
     pub(crate) fn find<A, F>(
         &self,
         written: impl Fn(&'a Args) -> Option<&'a Setting<A>>,

@@ -52,7 +52,8 @@ fn the_strongest_place_that_speaks_of_a_key_is_heard() {
     let outer = quote!(__inherited(timeout = "3s", profile = "outer"));
     for (seconds, attribute, tool) in [
         (6, quote!(timeout = "6s", profile = "inner", #outer), "list"),
-        (5, quote!(profile = "inner", #outer), "list"),
+        (4, quote!(profile = "inner", #outer), "list"),
+        (5, quote!(profile = "inner", #outer), "other"),
         (4, quote!(#outer), "list"),
         (3, quote!(#outer), "other"),
         (2, quote!(__inherited(profile = "outer")), "other"),
