@@ -346,8 +346,7 @@ fn word<L>(what: &str, words: &'static [Word], value: &Value<L>, syntax: Syntax)
     let find = |wanted: &str| words.iter().find(|word| word.word == wanted);
     let written = match (value, syntax) {
         (Value::Text(text), Syntax::Attribute) if find(text).is_some() => return Err(without_quotes(text)),
-        (Value::Word(word), _) => word,
-        (Value::Text(word) | Value::Variable(word), Syntax::File) => word,
+        (Value::Word(word), _) | (Value::Text(word) | Value::Variable(word), Syntax::File) => word,
         _ => return Err(format!("found no {what}{}", one_of("", &known))),
     };
     find(written).copied().ok_or_else(|| format!("unknown {what} `{written}`{}", one_of(written, &known)))

@@ -172,11 +172,13 @@ pub trait Settings: Copy + PartialEq + 'static {
     fn problems(&self, found: &mut Vec<Problem>);
 
     /// The part of that name.
+    #[must_use]
     fn part(name: &str) -> Option<&'static Part<Self>> {
         Self::PARTS.iter().find(|part| part.name == name)
     }
 
     /// The names of the parts, for suggestions.
+    #[must_use]
     fn names(in_files: bool) -> Vec<&'static str> {
         Self::PARTS.iter().filter(|part| !(in_files && part.only_in_code)).map(|part| part.name).collect()
     }

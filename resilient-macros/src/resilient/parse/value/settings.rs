@@ -133,7 +133,9 @@ impl<S: InAttribute> SettingsArgs<S> {
                     let mut found = Vec::new();
                     let mut reader = Reader { found: &mut found, under: String::new(), syntax: Syntax::Attribute };
                     let _ = reader.part::<S>(&entry, &mut self.parts);
-                    found.iter().for_each(|mistake| errors.push(node::error(mistake)));
+                    for mistake in &found {
+                        errors.push(node::error(mistake));
+                    }
                 }
             }
         }

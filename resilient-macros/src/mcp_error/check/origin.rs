@@ -3,12 +3,12 @@
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
 
-use super::ast::{Field, Variant};
-use super::errors::Errors;
-use super::model::KindFrom;
+use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::plan::model::KindFrom;
 
 /// Who answers for a variant. What is `None` was wrong and has been told.
-pub(super) enum Origin<'a> {
+pub(crate) enum Origin<'a> {
     /// Its one field, whole.
     Transparent(Option<&'a Field<'a>>),
     /// The variant itself, with a kind from here.
@@ -22,7 +22,7 @@ struct Place<'a> {
 }
 
 /// The origin of a variant's kind.
-pub(super) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a> {
+pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a> {
     let mut places = places(variant).into_iter();
     let Some(first) = places.next() else {
         // An unknown key may have been meant to be the one that is missing.

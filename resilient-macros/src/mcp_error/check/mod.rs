@@ -1,19 +1,22 @@
 //! The rules between what a variant says in two places, and the model of what it means.
 
+pub(crate) mod code;
+pub(crate) mod origin;
+pub(crate) mod privacy;
+
 use resilient_policy::{ErrorKind, Fault};
 use syn::LitBool;
 
-use super::ast::{Field, Input, Variant};
-use super::attr::{FieldAttrs, Said, Slot};
-use super::errors::Errors;
-use super::keys::Key;
-use super::model::{Answer, Case, KindFrom, Model, Own};
-use super::origin::{self, Origin};
-use super::template::Template;
-use super::{code, privacy};
+use crate::mcp_error::check::origin::Origin;
+use crate::mcp_error::parse::ast::{Field, Input, Variant};
+use crate::mcp_error::parse::attr::{FieldAttrs, Said, Slot};
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Own};
+use crate::mcp_error::plan::template::Template;
 
 /// The model, or `None` where something is wrong.
-pub(super) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
+pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
     let codes = code::of_each(input, errors);
     // All of them before the first is missed, so that all mistakes are told.
     let cases: Vec<Option<Case<'a>>> =

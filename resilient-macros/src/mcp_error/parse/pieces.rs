@@ -4,7 +4,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Text as it is read, `{{` and `}}` already one brace each.
     Text(String),
     /// `{name:spec}`; the name is empty in `{}`.
@@ -15,7 +15,7 @@ pub(super) enum Piece {
 ///
 /// # Errors
 /// What is wrong with its braces.
-pub(super) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
+pub(crate) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
     let mut found = Vec::new();
     let mut text = String::new();
     let mut chars = format.chars().peekable();

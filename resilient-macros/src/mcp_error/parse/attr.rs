@@ -4,31 +4,31 @@ use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, Severity};
 use syn::{Attribute, LitBool, LitStr};
 
-use super::errors::Errors;
-use super::keys::{self, Key, Owner};
-use super::list::{Entry, entries};
-use super::value::{self, Spanned};
 use crate::krate::Krate;
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::{self, Key, Owner};
+use crate::mcp_error::parse::list::{Entry, entries};
+use crate::mcp_error::parse::value::{self, Spanned};
 
 /// A key that was written, and its value unless that was wrong (and has been told).
 #[derive(Debug)]
-pub(super) struct Said<T> {
-    pub(super) key: Ident,
-    pub(super) value: Option<T>,
+pub(crate) struct Said<T> {
+    pub(crate) key: Ident,
+    pub(crate) value: Option<T>,
     /// Its place among the keys of the same owner.
     order: usize,
 }
 
 impl<T> Said<T> {
     /// The key with its place, to find out which of two came later.
-    pub(super) fn placed(&self) -> (usize, &Ident) {
+    pub(crate) fn placed(&self) -> (usize, &Ident) {
         (self.order, &self.key)
     }
 }
 
 /// Room for one key.
 #[derive(Debug)]
-pub(super) struct Slot<T>(Option<Said<T>>);
+pub(crate) struct Slot<T>(Option<Said<T>>);
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
@@ -37,20 +37,20 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    pub(super) fn said(&self) -> Option<&Said<T>> {
+    pub(crate) fn said(&self) -> Option<&Said<T>> {
         self.0.as_ref()
     }
 
-    pub(super) fn is_said(&self) -> bool {
+    pub(crate) fn is_said(&self) -> bool {
         self.0.is_some()
     }
 
-    pub(super) fn key(&self) -> Option<&Ident> {
+    pub(crate) fn key(&self) -> Option<&Ident> {
         self.said().map(|said| &said.key)
     }
 
     /// The value, if it was said and understood.
-    pub(super) fn value(&self) -> Option<&T> {
+    pub(crate) fn value(&self) -> Option<&T> {
         self.said()?.value.as_ref()
     }
 
@@ -72,39 +72,39 @@ impl<T> Slot<T> {
 }
 
 #[derive(Default)]
-pub(super) struct ContainerAttrs {
-    pub(super) prefix: Slot<LitStr>,
-    pub(super) krate: Slot<Krate>,
+pub(crate) struct ContainerAttrs {
+    pub(crate) prefix: Slot<LitStr>,
+    pub(crate) krate: Slot<Krate>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct VariantAttrs {
-    pub(super) kind: Slot<ErrorKind>,
-    pub(super) transparent: Slot<()>,
-    pub(super) code: Slot<LitStr>,
-    pub(super) message: Slot<LitStr>,
-    pub(super) public: Slot<()>,
-    pub(super) private: Slot<()>,
-    pub(super) hint: Slot<LitStr>,
-    pub(super) retryable: Slot<LitBool>,
-    pub(super) trips_breaker: Slot<LitBool>,
-    pub(super) fallback: Slot<LitBool>,
-    pub(super) severity: Slot<Severity>,
-    pub(super) protocol: Slot<Spanned<i32>>,
+pub(crate) struct VariantAttrs {
+    pub(crate) kind: Slot<ErrorKind>,
+    pub(crate) transparent: Slot<()>,
+    pub(crate) code: Slot<LitStr>,
+    pub(crate) message: Slot<LitStr>,
+    pub(crate) public: Slot<()>,
+    pub(crate) private: Slot<()>,
+    pub(crate) hint: Slot<LitStr>,
+    pub(crate) retryable: Slot<LitBool>,
+    pub(crate) trips_breaker: Slot<LitBool>,
+    pub(crate) fallback: Slot<LitBool>,
+    pub(crate) severity: Slot<Severity>,
+    pub(crate) protocol: Slot<Spanned<i32>>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct FieldAttrs {
-    pub(super) status: Slot<()>,
-    pub(super) classify: Slot<()>,
-    pub(super) retry_after: Slot<()>,
-    pub(super) detail: Slot<()>,
-    pub(super) secret: Slot<()>,
+pub(crate) struct FieldAttrs {
+    pub(crate) status: Slot<()>,
+    pub(crate) classify: Slot<()>,
+    pub(crate) retry_after: Slot<()>,
+    pub(crate) detail: Slot<()>,
+    pub(crate) secret: Slot<()>,
 }
 
 impl ContainerAttrs {
     /// Reads what stands above an enum, or above a struct, which is its own variant.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         attrs: &[Attribute],
         owner: Owner,
@@ -127,7 +127,7 @@ impl ContainerAttrs {
 }
 
 impl VariantAttrs {
-    pub(super) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+    pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut read = Self::default();
         for entry in entries(attrs, errors) {
             if let Some(key) = keys::find(&entry.key, Owner::Variant, errors) {
@@ -158,7 +158,7 @@ impl VariantAttrs {
 
     /// The keys that say something of their own about the variant, which beside `transparent`
     /// nobody would hear.
-    pub(super) fn own(&self) -> impl Iterator<Item = &Ident> {
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Ident> {
         // Without `..`, so that a new key cannot be forgotten.
         let Self {
             kind: _,
@@ -192,7 +192,7 @@ impl VariantAttrs {
 }
 
 impl FieldAttrs {
-    pub(super) fn read(attrs: &[Attribute], owner: Owner, errors: &mut Errors) -> Self {
+    pub(crate) fn read(attrs: &[Attribute], owner: Owner, errors: &mut Errors) -> Self {
         let mut read = Self::default();
         for entry in entries(attrs, errors) {
             let Some(key) = keys::find(&entry.key, owner, errors) else { continue };

@@ -4,12 +4,12 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::DeriveInput;
 
-use super::bounds::Bounds;
-use super::names::call_site;
 use crate::krate::Krate;
+use crate::mcp_error::expand::bounds::Bounds;
+use crate::mcp_error::expand::names::call_site;
 
 /// A concrete impl for each type: one for all `ToolError` would be against the orphan rules.
-pub(super) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
+pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
     let span = Span::mixed_site();
     let ident = call_site(&node.ident);
     let (impl_generics, ty_generics, _) = node.generics.split_for_impl();

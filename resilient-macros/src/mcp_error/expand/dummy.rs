@@ -5,12 +5,12 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::DeriveInput;
 
-use super::bounds::Bounds;
-use super::names::call_site;
 use super::{catalog, rmcp};
 use crate::krate::Krate;
+use crate::mcp_error::expand::bounds::Bounds;
+use crate::mcp_error::expand::names::call_site;
 
-pub(super) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
+pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
     let span = Span::mixed_site();
     let ident = call_site(&node.ident);
     let (impl_generics, ty_generics, where_clause) = node.generics.split_for_impl();

@@ -3,19 +3,19 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
-use super::display::Display;
-use super::model::{Case, Model, Own, Text};
-use super::names::{call_site, kind_path};
 use crate::krate::Krate;
+use crate::mcp_error::expand::names::{call_site, kind_path};
+use crate::mcp_error::parse::display::Display;
+use crate::mcp_error::plan::model::{Case, Model, Own, Text};
 
-pub(super) fn expand(model: &Model<'_>) -> TokenStream {
+pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let codes = model.cases.iter().filter_map(Case::own).map(|own| own.code.as_str());
     let entries = model.cases.iter().filter_map(|case| Some(entry(&model.krate, case, case.own()?)));
     inherent(model.node, &model.krate, codes, entries)
 }
 
 /// The inherent impl. As visible as the type; unused is fine.
-pub(super) fn inherent<'c>(
+pub(crate) fn inherent<'c>(
     node: &syn::DeriveInput,
     krate: &Krate,
     codes: impl Iterator<Item = &'c str>,

@@ -4,11 +4,11 @@ use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, nearest, one_of};
 use syn::ext::IdentExt;
 
-use super::errors::Errors;
+use crate::mcp_error::parse::errors::Errors;
 
 /// Where a key can stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Above the enum; a struct takes these and the variant's.
     Container,
     /// Above a variant.
@@ -19,7 +19,7 @@ pub(super) enum Place {
 
 /// Where the entries that are being read stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     Enum,
     Struct,
     Variant,
@@ -54,14 +54,14 @@ impl Owner {
 macro_rules! keys {
     ($($key:ident = $name:literal, $place:ident, $example:literal;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Key {
+        pub(crate) enum Key {
             $($key,)*
         }
 
         impl Key {
             const ALL: &'static [Self] = &[$(Self::$key,)*];
 
-            pub(super) const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$key => $name,)* }
             }
 
@@ -70,7 +70,7 @@ macro_rules! keys {
             }
 
             /// How the key is written.
-            pub(super) const fn example(self) -> &'static str {
+            pub(crate) const fn example(self) -> &'static str {
                 match self { $(Self::$key => $example,)* }
             }
         }
@@ -100,7 +100,7 @@ keys! {
 }
 
 /// The key that `word` is, where it may stand.
-pub(super) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Key> {
+pub(crate) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Key> {
     let name = word.unraw().to_string();
     let Some(key) = Key::ALL.iter().copied().find(|key| key.name() == name) else {
         errors.at(word, unknown(&name, owner));

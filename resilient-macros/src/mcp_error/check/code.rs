@@ -2,15 +2,15 @@
 
 use quote::ToTokens;
 
-use super::ast::Input;
-use super::errors::Errors;
+use crate::mcp_error::parse::ast::Input;
+use crate::mcp_error::parse::errors::Errors;
 use resilient_policy::screaming_snake;
 
 /// The most characters of a code.
 const LONGEST: usize = 64;
 
 /// What is wrong with a code, if anything.
-pub(super) fn code_problem(code: &str) -> Option<String> {
+pub(crate) fn code_problem(code: &str) -> Option<String> {
     let upper = code.starts_with(|c: char| c.is_ascii_uppercase())
         && code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     if !upper {
@@ -29,7 +29,7 @@ pub(super) fn code_problem(code: &str) -> Option<String> {
 }
 
 /// What is wrong with a JSON-RPC code of one's own, if anything.
-pub(super) fn protocol_problem(code: i32) -> Option<String> {
+pub(crate) fn protocol_problem(code: i32) -> Option<String> {
     match code {
         // parse error, invalid request, method not found, invalid params, internal error
         -32_700 | -32_603..=-32_600 => None,
@@ -53,7 +53,7 @@ pub(super) fn protocol_problem(code: i32) -> Option<String> {
 
 /// The code of each variant: what `code` says, else the prefix and the name. `None` for one that
 /// has none, or where something is wrong with it.
-pub(super) fn of_each(input: &Input<'_>, errors: &mut Errors) -> Vec<Option<String>> {
+pub(crate) fn of_each(input: &Input<'_>, errors: &mut Errors) -> Vec<Option<String>> {
     let prefix = prefix(input, errors);
     let mut seen: Vec<(String, String)> = Vec::new();
     let mut codes = Vec::with_capacity(input.variants.len());

@@ -6,42 +6,42 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, Member, Type};
 
-use super::attr::{ContainerAttrs, FieldAttrs, VariantAttrs};
-use super::display::{self, Display};
-use super::errors::Errors;
-use super::keys::Owner;
+use crate::mcp_error::parse::attr::{ContainerAttrs, FieldAttrs, VariantAttrs};
+use crate::mcp_error::parse::display::{self, Display};
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::Owner;
 
-pub(super) struct Input<'a> {
-    pub(super) node: &'a DeriveInput,
-    pub(super) attrs: ContainerAttrs,
-    pub(super) variants: Vec<Variant<'a>>,
+pub(crate) struct Input<'a> {
+    pub(crate) node: &'a DeriveInput,
+    pub(crate) attrs: ContainerAttrs,
+    pub(crate) variants: Vec<Variant<'a>>,
 }
 
-pub(super) struct Variant<'a> {
-    pub(super) ident: &'a Ident,
+pub(crate) struct Variant<'a> {
+    pub(crate) ident: &'a Ident,
     /// Whether this is the whole struct.
-    pub(super) is_struct: bool,
-    pub(super) attrs: VariantAttrs,
-    pub(super) display: Display,
-    pub(super) fields: Vec<Field<'a>>,
+    pub(crate) is_struct: bool,
+    pub(crate) attrs: VariantAttrs,
+    pub(crate) display: Display,
+    pub(crate) fields: Vec<Field<'a>>,
     /// Something in its attributes was not understood: what seems to be missing may be that.
-    pub(super) is_doubtful: bool,
+    pub(crate) is_doubtful: bool,
 }
 
-pub(super) struct Field<'a> {
-    pub(super) index: usize,
-    pub(super) member: Member,
+pub(crate) struct Field<'a> {
+    pub(crate) index: usize,
+    pub(crate) member: Member,
     /// `id`, `0`
-    pub(super) name: String,
-    pub(super) ty: &'a Type,
-    pub(super) attrs: FieldAttrs,
+    pub(crate) name: String,
+    pub(crate) ty: &'a Type,
+    pub(crate) attrs: FieldAttrs,
     /// Whether it is what thiserror answers with as `source()`.
-    pub(super) is_source: bool,
+    pub(crate) is_source: bool,
 }
 
 impl<'a> Input<'a> {
     /// `None` on a union.
-    pub(super) fn from_syn(node: &'a DeriveInput, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn from_syn(node: &'a DeriveInput, errors: &mut Errors) -> Option<Self> {
         let mut attrs = ContainerAttrs::default();
         let display = display::read(&node.attrs);
         let variants = match &node.data {
@@ -95,7 +95,7 @@ impl<'a> Variant<'a> {
     }
 
     /// `Self::Variant { id: __field0, .. }`, binding `bound`.
-    pub(super) fn pattern(&self, bound: &[&Field<'_>]) -> TokenStream {
+    pub(crate) fn pattern(&self, bound: &[&Field<'_>]) -> TokenStream {
         let span = Span::mixed_site();
         let members = bound.iter().map(|field| &field.member);
         let bindings = bound.iter().map(|field| field.binding(span));
@@ -109,14 +109,14 @@ impl<'a> Variant<'a> {
         quote_spanned!(span=> #path { #(#members: #bindings,)* .. })
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.ident.unraw().to_string()
     }
 }
 
 impl Field<'_> {
     /// The local that a pattern binds the field to.
-    pub(super) fn binding(&self, span: Span) -> Ident {
+    pub(crate) fn binding(&self, span: Span) -> Ident {
         format_ident!("__field{}", self.index, span = span.resolved_at(Span::mixed_site()))
     }
 }

@@ -2,24 +2,31 @@
 //! field's type does it through a function that names the type as it was written, so that an
 //! answer of "no" is told there and once.
 
+pub(crate) mod bounds;
+pub(crate) mod catalog;
+pub(crate) mod dummy;
+pub(crate) mod matching;
+pub(crate) mod names;
+pub(crate) mod rmcp;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
-use super::ast::Field;
-use super::bounds::Bounds;
-use super::matching::{Arm, partial, total};
-use super::model::{Answer, Case, KindFrom, Model, Own, Text};
-use super::names::{call_site, kind_path};
 use crate::krate::Krate;
+use crate::mcp_error::expand::bounds::Bounds;
+use crate::mcp_error::expand::matching::{Arm, partial, total};
+use crate::mcp_error::expand::names::{call_site, kind_path};
+use crate::mcp_error::parse::ast::Field;
+use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Own, Text};
 
 /// All that the derive adds.
-pub(super) fn expand(model: &Model<'_>) -> TokenStream {
+pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let expansion = Expansion::new(model);
     let classify = expansion.classify();
     let mcp_error = expansion.mcp_error();
-    let catalog = super::catalog::expand(model);
-    let rmcp = super::rmcp::expand(model.node, &model.krate);
+    let catalog = crate::mcp_error::expand::catalog::expand(model);
+    let rmcp = crate::mcp_error::expand::rmcp::expand(model.node, &model.krate);
     quote!(#classify #mcp_error #catalog #rmcp)
 }
 

@@ -7,23 +7,23 @@ use quote::quote_spanned;
 use resilient_policy::one_of;
 use syn::{Ident, LitStr};
 
-use super::ast::{Field, Variant};
-use super::errors::Errors;
-use super::keys::Key;
-use super::pieces::{Piece, pieces};
+use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::parse::pieces::{Piece, pieces};
 
 /// A text whose fields exist and may be read by the client.
-pub(super) struct Template<'a> {
+pub(crate) struct Template<'a> {
     literal: &'a LitStr,
     /// For `format!`, the fields named after their bindings; as it is read where there are none.
     text: String,
     /// The fields that it names, and the trait that each is formatted with.
-    pub(super) uses: Vec<(&'a Field<'a>, &'static str)>,
+    pub(crate) uses: Vec<(&'a Field<'a>, &'static str)>,
 }
 
 impl<'a> Template<'a> {
     /// Reads the text of `key` (`message` or `hint`), or tells what is wrong with it.
-    pub(super) fn read(key: Key, literal: &'a LitStr, variant: &'a Variant<'a>, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn read(key: Key, literal: &'a LitStr, variant: &'a Variant<'a>, errors: &mut Errors) -> Option<Self> {
         let before = errors.len();
         let pieces = match pieces(&literal.value()) {
             Ok(pieces) => pieces,
@@ -53,12 +53,12 @@ impl<'a> Template<'a> {
     }
 
     /// The text as it stands in a catalog: with its placeholders.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         if self.uses.is_empty() { self.text.clone() } else { self.literal.value() }
     }
 
     /// The fields to bind, each once.
-    pub(super) fn fields(&self) -> Vec<&'a Field<'a>> {
+    pub(crate) fn fields(&self) -> Vec<&'a Field<'a>> {
         let mut fields: Vec<&Field<'_>> = self.uses.iter().map(|(field, _)| *field).collect();
         fields.sort_by_key(|field| field.index);
         fields.dedup_by_key(|field| field.index);
@@ -66,7 +66,7 @@ impl<'a> Template<'a> {
     }
 
     /// An expression of type `Cow<str>`. What cannot be formatted is told under the text.
-    pub(super) fn expand(&self) -> TokenStream {
+    pub(crate) fn expand(&self) -> TokenStream {
         let span = Span::mixed_site();
         let at_text = self.literal.span().resolved_at(span);
         let text = LitStr::new(&self.text, at_text);

@@ -3,18 +3,18 @@
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
 
-use super::ast::{Field, Variant};
-use super::attr::Said;
-use super::display::Display;
-use super::errors::Errors;
-use super::keys::Key;
-use super::model::Text;
-use super::template::Template;
+use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::attr::Said;
+use crate::mcp_error::parse::display::Display;
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::plan::model::Text;
+use crate::mcp_error::plan::template::Template;
 
 /// What the client reads of a variant. `message`, `public` (the Display) and `private` (the kind's
 /// sentence) say it; without one of them a kind that is known decides. One that an upstream
 /// chooses does not: the Display was written without knowing who would read it.
-pub(super) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors: &mut Errors) -> Option<Text<'a>> {
+pub(crate) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors: &mut Errors) -> Option<Text<'a>> {
     let attrs = &variant.attrs;
     let mut said: Vec<(usize, &Ident)> = [
         attrs.message.said().map(Said::placed),
@@ -73,7 +73,7 @@ fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
 }
 
 /// A `secret` field is no `detail`, and the Display, which every log holds, does not print it.
-pub(super) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
+pub(crate) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
     for field in &variant.fields {
         let Some(secret) = field.attrs.secret.said() else { continue };
         if let Some(detail) = field.attrs.detail.said() {

@@ -7,14 +7,14 @@ use resilient_policy::ErrorKind;
 use crate::krate::Krate;
 
 /// `::krate::ErrorKind::NotFound`
-pub(super) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
+pub(crate) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
     let span = Span::mixed_site();
     let name = Ident::new(kind.variant_name(), span);
     quote_spanned!(span=> #krate::ErrorKind::#name)
 }
 
 /// The name of the user's type, without the hygiene of where it was written.
-pub(super) fn call_site(ident: &Ident) -> Ident {
+pub(crate) fn call_site(ident: &Ident) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(ident.span().resolved_at(Span::call_site()));
     ident

@@ -6,11 +6,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
 
-use super::model::{Answer, Case, KindFrom, Model, Text};
+use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Text};
 
 /// The predicates of the type itself, and those that one impl adds.
 #[derive(Clone)]
-pub(super) struct Bounds<'a> {
+pub(crate) struct Bounds<'a> {
     generics: &'a Generics,
     params: Vec<&'a Ident>,
     added: Vec<TokenStream>,
@@ -18,28 +18,28 @@ pub(super) struct Bounds<'a> {
 }
 
 impl<'a> Bounds<'a> {
-    pub(super) fn new(generics: &'a Generics) -> Self {
+    pub(crate) fn new(generics: &'a Generics) -> Self {
         let params = generics.type_params().map(|param| &param.ident).collect();
         Self { generics, params, added: Vec::new(), seen: BTreeSet::new() }
     }
 
     /// `ty: bound` for the whole type, if it has type parameters: the bound of a type without any
     /// either holds or is an error of its own.
-    pub(super) fn whole(&mut self, ty: &TokenStream, bound: &TokenStream) {
+    pub(crate) fn whole(&mut self, ty: &TokenStream, bound: &TokenStream) {
         if !self.params.is_empty() {
             self.add(ty, bound);
         }
     }
 
     /// `T: bound` for each type parameter `T`, or projection of one, that a field's type names.
-    pub(super) fn field(&mut self, ty: &Type, bound: &TokenStream) {
+    pub(crate) fn field(&mut self, ty: &Type, bound: &TokenStream) {
         if !self.params.is_empty() {
             self.walk(ty, bound);
         }
     }
 
     /// For `Classify`: what the fields need that are asked for kind and wait.
-    pub(super) fn of_classify(model: &Model<'a>) -> Self {
+    pub(crate) fn of_classify(model: &Model<'a>) -> Self {
         let (krate, span) = (&model.krate, Span::mixed_site());
         let mut bounds = Self::new(&model.node.generics);
         for case in &model.cases {
@@ -63,7 +63,7 @@ impl<'a> Bounds<'a> {
     }
 
     /// For `ToolError`: the same, and what is told to the client.
-    pub(super) fn of_mcp_error(model: &Model<'a>) -> Self {
+    pub(crate) fn of_mcp_error(model: &Model<'a>) -> Self {
         let (krate, span) = (&model.krate, Span::mixed_site());
         let mut bounds = Self::of_classify(model);
         bounds.whole(&quote_spanned!(span=> Self), &quote_spanned!(span=> ::core::error::Error));
@@ -80,7 +80,7 @@ impl<'a> Bounds<'a> {
         bounds
     }
 
-    pub(super) fn where_clause(&self) -> TokenStream {
+    pub(crate) fn where_clause(&self) -> TokenStream {
         let written = self.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
         let predicates: Vec<_> = written.map(ToTokens::to_token_stream).chain(self.added.iter().cloned()).collect();
         if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates),*) }

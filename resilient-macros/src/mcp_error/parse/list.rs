@@ -4,19 +4,19 @@ use proc_macro2::{Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Meta};
 
-use super::errors::Errors;
+use crate::mcp_error::parse::errors::Errors;
 
 /// One key and what stands behind it.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: Ident,
-    pub(super) value: Value,
+pub(crate) struct Entry {
+    pub(crate) key: Ident,
+    pub(crate) value: Value,
     /// Its place among the entries of the same owner.
-    pub(super) order: usize,
+    pub(crate) order: usize,
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// `key`
     None,
     /// `key = value`
@@ -26,7 +26,7 @@ pub(super) enum Value {
 }
 
 /// The entries of all `#[mcp(..)]` among `attrs`.
-pub(super) fn entries(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
+pub(crate) fn entries(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
     let mut found: Vec<Entry> = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("mcp")) {
         match &attr.meta {

@@ -5,11 +5,11 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, LitStr};
 
-use super::pieces::{Piece, pieces};
+use crate::mcp_error::parse::pieces::{Piece, pieces};
 
 /// How a variant is displayed, as far as its attributes tell.
 #[derive(Debug, Clone)]
-pub(super) enum Display {
+pub(crate) enum Display {
     /// By code that the derive does not see, which may print every field: what stands for that code.
     Unknown(TokenStream),
     /// `#[error(transparent)]`, the word itself.
@@ -19,26 +19,26 @@ pub(super) enum Display {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Format {
-    pub(super) literal: LitStr,
+pub(crate) struct Format {
+    pub(crate) literal: LitStr,
     has_args: bool,
     prints: Vec<String>,
 }
 
 impl Format {
     /// Whether the field of this name (`id`, `0`) is printed, by the text or by an argument.
-    pub(super) fn prints(&self, field: &str) -> bool {
+    pub(crate) fn prints(&self, field: &str) -> bool {
         self.prints.iter().any(|printed| printed == field)
     }
 
     /// The text, where it says by itself what is printed.
-    pub(super) fn template(&self) -> Option<&LitStr> {
+    pub(crate) fn template(&self) -> Option<&LitStr> {
         if self.has_args { None } else { Some(&self.literal) }
     }
 }
 
 /// Reads `#[error(..)]`. Whatever is wrong with it is thiserror's to tell.
-pub(super) fn read(attrs: &[Attribute]) -> Option<Display> {
+pub(crate) fn read(attrs: &[Attribute]) -> Option<Display> {
     let attr = attrs.iter().find(|attr| attr.path().is_ident("error"))?;
     let parser = |input: ParseStream<'_>| {
         if input.peek(LitStr) {

@@ -3,27 +3,27 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
-use super::ast::Field;
-use super::model::{Case, Model};
+use crate::mcp_error::parse::ast::Field;
+use crate::mcp_error::plan::model::{Case, Model};
 
 /// What one variant answers, and the fields that the answer needs.
-pub(super) struct Arm<'a> {
-    pub(super) fields: Vec<&'a Field<'a>>,
-    pub(super) body: TokenStream,
+pub(crate) struct Arm<'a> {
+    pub(crate) fields: Vec<&'a Field<'a>>,
+    pub(crate) body: TokenStream,
 }
 
 impl<'a> Arm<'a> {
-    pub(super) fn new(body: TokenStream) -> Self {
+    pub(crate) fn new(body: TokenStream) -> Self {
         Self { fields: Vec::new(), body }
     }
 
-    pub(super) fn with(fields: Vec<&'a Field<'a>>, body: TokenStream) -> Self {
+    pub(crate) fn with(fields: Vec<&'a Field<'a>>, body: TokenStream) -> Self {
         Self { fields, body }
     }
 }
 
 /// A body in which every variant answers.
-pub(super) fn total<'a>(model: &Model<'a>, arm: impl Fn(&Case<'a>) -> Arm<'a>) -> TokenStream {
+pub(crate) fn total<'a>(model: &Model<'a>, arm: impl Fn(&Case<'a>) -> Arm<'a>) -> TokenStream {
     let span = Span::mixed_site();
     match model.cases.as_slice() {
         // An empty enum: there is no value to be asked.
@@ -37,7 +37,7 @@ pub(super) fn total<'a>(model: &Model<'a>, arm: impl Fn(&Case<'a>) -> Arm<'a>) -
 
 /// A body in which some variants answer and `default` does for the others. `None` where nobody
 /// has anything to say: the trait's own default is the same.
-pub(super) fn partial<'a>(
+pub(crate) fn partial<'a>(
     model: &Model<'a>,
     default: &TokenStream,
     arm: impl Fn(&Case<'a>) -> Option<Arm<'a>>,

@@ -7,20 +7,20 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, Lit, LitBool, LitInt, LitStr, Path, Token};
 
-use super::errors::Errors;
-use super::keys::Key;
-use super::list::{Entry, Value};
 use crate::literal::literal;
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::parse::list::{Entry, Value};
 
 /// A value and the tokens that it was written with.
 #[derive(Debug)]
-pub(super) struct Spanned<T> {
-    pub(super) tokens: TokenStream,
-    pub(super) value: T,
+pub(crate) struct Spanned<T> {
+    pub(crate) tokens: TokenStream,
+    pub(crate) value: T,
 }
 
 /// A key that stands alone.
-pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
+pub(crate) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
     match &entry.value {
         Value::None => return Some(()),
         Value::Is(value) => {
@@ -33,7 +33,7 @@ pub(super) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
     None
 }
 
-pub(super) fn string(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
+pub(crate) fn string(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
     let text: LitStr = value(key, entry, "a string", errors)?;
     match read_text(&literal::<()>(&Lit::Str(text.clone()))) {
         Ok(_) => Some(text),
@@ -56,14 +56,14 @@ fn is_quoted(entry: &Entry, is_right: impl Fn(&str) -> bool, errors: &mut Errors
     false
 }
 
-pub(super) fn boolean(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitBool> {
+pub(crate) fn boolean(key: Key, entry: &Entry, errors: &mut Errors) -> Option<LitBool> {
     if is_quoted(entry, |text| matches!(text, "true" | "false"), errors) {
         return None;
     }
     value(key, entry, "`true` or `false`", errors)
 }
 
-pub(super) fn path(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Path> {
+pub(crate) fn path(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Path> {
     let ModPath(path) = value(key, entry, "a path", errors)?;
     Some(path)
 }
@@ -77,7 +77,7 @@ impl Parse for ModPath {
     }
 }
 
-pub(super) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<ErrorKind> {
+pub(crate) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<ErrorKind> {
     if let Value::Is(tokens) = &entry.value
         && let Some(word) = misspelled_kind(tokens)
     {
@@ -136,7 +136,7 @@ fn dashed(tokens: &TokenStream) -> Option<String> {
     words.collect()
 }
 
-pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Severity> {
+pub(crate) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Severity> {
     const ALL: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     let names = ALL.map(Severity::as_str);
     if is_quoted(entry, |text| names.contains(&text), errors) {
@@ -152,7 +152,7 @@ pub(super) fn severity(key: Key, entry: &Entry, errors: &mut Errors) -> Option<S
 }
 
 /// A JSON-RPC code, with or without a sign.
-pub(super) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Spanned<i32>> {
+pub(crate) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Spanned<i32>> {
     if is_quoted(entry, |text| text.parse::<i32>().is_ok() && !text.starts_with('+'), errors) {
         return None;
     }
