@@ -1,6 +1,7 @@
 //! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them:
 //! depend on that crate alone.
 
+mod entries;
 #[cfg(test)]
 mod fuzz;
 mod krate;

@@ -4,10 +4,11 @@ use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, Severity};
 use syn::{Attribute, LitBool, LitStr};
 
+use crate::entries::written_twice;
 use crate::krate::Krate;
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::{self, Key, Owner};
-use crate::mcp_error::parse::list::{Entry, entries};
+use crate::mcp_error::parse::list::{self, Entry};
 use crate::mcp_error::parse::value::{self, Spanned};
 
 /// A key that was written, and its value unless that was wrong (and has been told).
@@ -62,8 +63,8 @@ impl<T> Slot<T> {
         errors: &mut Errors,
         read: impl FnOnce(Key, &Entry, &mut Errors) -> Option<T>,
     ) {
-        if self.is_said() {
-            errors.at(&entry.key, format!("`{}` is said twice; keep one of the two", key.name()));
+        if let Some(first) = self.key() {
+            errors.at(&entry.key, written_twice(key.name(), first.span()));
             return;
         }
         let value = read(key, &entry, errors);
@@ -111,7 +112,7 @@ impl ContainerAttrs {
         mut own: Option<&mut VariantAttrs>,
         errors: &mut Errors,
     ) {
-        for entry in entries(attrs, errors) {
+        for entry in list::all(attrs, errors) {
             match keys::find(&entry.key, owner, errors) {
                 Some(key @ Key::Prefix) => self.prefix.set(key, entry, errors, value::string),
                 Some(key @ Key::Crate) => self.krate.set(key, entry, errors, krate),
@@ -129,7 +130,7 @@ impl ContainerAttrs {
 impl VariantAttrs {
     pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut read = Self::default();
-        for entry in entries(attrs, errors) {
+        for entry in list::all(attrs, errors) {
             if let Some(key) = keys::find(&entry.key, Owner::Variant, errors) {
                 read.set(key, entry, errors);
             }
@@ -194,7 +195,7 @@ impl VariantAttrs {
 impl FieldAttrs {
     pub(crate) fn read(attrs: &[Attribute], owner: Owner, errors: &mut Errors) -> Self {
         let mut read = Self::default();
-        for entry in entries(attrs, errors) {
+        for entry in list::all(attrs, errors) {
             let Some(key) = keys::find(&entry.key, owner, errors) else { continue };
             let slot = match key {
                 Key::Status => &mut read.status,

@@ -1,7 +1,7 @@
 //! Every key of `#[mcp(..)]`: its name, where it goes, how it is written.
 
 use proc_macro2::Ident;
-use resilient_policy::{ErrorKind, nearest, one_of};
+use resilient_policy::{ErrorKind, nearest, unknown_key};
 use syn::ext::IdentExt;
 
 use crate::mcp_error::parse::errors::Errors;
@@ -128,6 +128,6 @@ fn unknown(name: &str, owner: Owner) -> String {
     let near = nearest(name, here.iter().copied()).or_else(|| nearest(name, Key::ALL.iter().map(|key| key.name())));
     match near {
         Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),
-        None => format!("unknown key `{name}`{}", one_of(name, &here)),
+        None => unknown_key(name, &here),
     }
 }

@@ -4,6 +4,7 @@ use proc_macro2::{Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Meta};
 
+use crate::entries;
 use crate::mcp_error::parse::errors::Errors;
 
 /// One key and what stands behind it.
@@ -26,7 +27,7 @@ pub(crate) enum Value {
 }
 
 /// The entries of all `#[mcp(..)]` among `attrs`.
-pub(crate) fn entries(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
+pub(crate) fn all(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
     let mut found: Vec<Entry> = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("mcp")) {
         match &attr.meta {
@@ -40,23 +41,13 @@ pub(crate) fn entries(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
     found
 }
 
-/// Cuts at the commas. Those inside brackets are hidden in their group.
+/// The entries of a list. A comma with nothing before it is reported.
 fn split(tokens: TokenStream, found: &mut Vec<Entry>, errors: &mut Errors) {
-    let mut current = Vec::new();
-    for token in tokens {
-        match token {
-            TokenTree::Punct(comma) if comma.as_char() == ',' => {
-                if current.is_empty() {
-                    errors.at(comma, "expected a key before this `,`");
-                } else {
-                    found.extend(entry(std::mem::take(&mut current), errors));
-                }
-            }
-            other => current.push(other),
+    for part in entries::split(tokens) {
+        match part {
+            Ok(part) => found.extend(entry(part.into_iter().collect(), errors)),
+            Err(comma) => errors.at(comma, "expected a key before this `,`"),
         }
-    }
-    if !current.is_empty() {
-        found.extend(entry(current, errors));
     }
 }
 

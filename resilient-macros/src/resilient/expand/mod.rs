@@ -15,8 +15,9 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, Token, Type};
 
 use self::span::{exactly, glue};
+use crate::entries::line;
 use crate::project::Project;
-use crate::resilient::parse::function::{OpaqueFn, is_nameless, line, plain_name};
+use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
 use crate::resilient::plan::Plan;
 use argument::{Argument, is_cfg, no_cfg, sight, slots};
 use chain::{Chain, chain};

@@ -1,6 +1,6 @@
 //! A function whose body is a group of tokens: half-typed code in it stays rustc's business.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, Visibility};
@@ -100,12 +100,6 @@ pub(crate) fn is_nameless(ty: &Type) -> bool {
         })
     }
     any(ty.to_token_stream())
-}
-
-/// The line of a token in its file, where there is a compiler that knows it.
-pub(crate) fn line(span: Span) -> Option<u32> {
-    let line = proc_macro::is_available().then(|| span.unwrap().line())?;
-    u32::try_from(line).ok()
 }
 
 impl ToTokens for OpaqueFn {

@@ -13,7 +13,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, Path};
 
-use crate::resilient::parse::function::line;
+use crate::entries;
 
 /// Reads one entry as the only field that `T` has, under whatever key.
 pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
@@ -161,8 +161,7 @@ pub(crate) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> V
 }
 
 fn twice(second: &Path, first: &Path) -> Error {
-    let at = line(first.span()).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
-    Error::custom(format!("`{}` is written twice; this is the second{at}", name(second))).with_span(second)
+    Error::custom(entries::written_twice(&name(second), first.span())).with_span(second)
 }
 
 /// Parses the tokens behind a key. A parser places an error at their end on the whole attribute; here
@@ -253,26 +252,10 @@ fn unknown(name: &str, known: &[&str]) -> Error {
     Error::custom(unknown_key(name, &shown(known)))
 }
 
-/// Cuts at the commas; those inside brackets are hidden in their group.
+/// The entries of a list. A comma with nothing before it is reported.
 pub(crate) fn split(tokens: TokenStream, what: &str, errors: &mut Accumulator) -> Vec<TokenStream> {
-    let mut parts = Vec::new();
-    let mut current = Vec::new();
-    for token in tokens {
-        match token {
-            TokenTree::Punct(comma) if comma.as_char() == ',' => {
-                if current.is_empty() {
-                    errors.push(Error::custom(format!("expected a {what} before this `,`")).with_span(&comma));
-                } else {
-                    parts.push(std::mem::take(&mut current).into_iter().collect());
-                }
-            }
-            other => current.push(other),
-        }
-    }
-    if !current.is_empty() {
-        parts.push(current.into_iter().collect());
-    }
-    parts
+    let mut report = |comma| errors.push(Error::custom(format!("expected a {what} before this `,`")).with_span(&comma));
+    entries::split(tokens).into_iter().filter_map(|part| part.map_err(&mut report).ok()).collect()
 }
 
 fn key(entry: &NestedMeta) -> Option<&Path> {
