@@ -70,8 +70,8 @@ use proc_macro::TokenStream;
 ///
 /// A call that a bulkhead or a rate limit does not let through is rejected with
 /// `ResilienceError::Overloaded`, of which only `cached` and `value(..)` relieve the client. A rate
-/// limit never waits. On a block each tool has limits of its own; limits of one `name` are shared.
-/// With `key = expr` each value of the expression has a limit of its own; it sees the parameters
+/// limit never waits. Limits on a block are per tool; limits of one `name` are shared.
+/// With `key = expr` each value of the expression has a separate limit; it sees the parameters
 /// by reference, once, before the first attempt, and is `Hash`. `rate_limit` needs the runtime's
 /// feature `rate-limit`.
 ///
@@ -79,7 +79,7 @@ use proc_macro::TokenStream;
 /// cut, and only if a subscriber records it. `plain(req.session)` shows a value that has the name of a
 /// secret and is none.
 ///
-/// What a file beside `Cargo.toml` can set, and what an operator can change at start, is told in
+/// What a file beside `Cargo.toml` can set, and what an operator can change at start, is described in
 /// the runtime's guide, on the page about settings.
 ///
 /// Place it above `#[tool]` or `#[prompt]`: below, the function's annotations are no longer to be

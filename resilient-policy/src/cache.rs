@@ -18,7 +18,7 @@ pub enum Scope {
     /// Only the caller that it was made for. Without a known caller nothing is kept or served.
     #[default]
     Caller,
-    /// Anybody who calls with the same arguments.
+    /// Every caller with the same arguments.
     Shared,
 }
 

@@ -5,7 +5,7 @@ use crate::{
     latest_answer, longest_answer,
 };
 
-/// What a policy that is still being put together cannot hold: texts and lists of its own.
+/// What a policy that is still being put together cannot hold: owned texts and lists.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Beside<'a> {
     /// The name of the breaker.

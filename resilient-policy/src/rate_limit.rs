@@ -9,8 +9,8 @@ use crate::{Form, Problem, Settings, check_name, corrected_duration, format_dura
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest time that a burst which was used up may take to come back. Beyond it nobody means
-/// what is written, and the arithmetic of nanoseconds comes to its end.
+/// The longest time that a used-up burst may take to come back. A longer one is a mistake, and does not fit into the
+/// arithmetic of nanoseconds.
 const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// So many calls in each period.
@@ -152,7 +152,7 @@ pub struct RateLimitUse {
     pub name: Option<&'static str>,
     /// Its settings.
     pub settings: RateLimitSettings,
-    /// Whether each caller has a limit of its own.
+    /// Whether each caller has a separate limit.
     pub by_caller: bool,
 }
 
@@ -170,7 +170,7 @@ impl RateLimitUse {
         self
     }
 
-    /// Gives each caller a limit of its own.
+    /// Gives each caller a separate limit.
     #[must_use]
     pub const fn by_caller(mut self) -> Self {
         self.by_caller = true;

@@ -3,7 +3,7 @@
 
 use crate::{BreakerSettings, Override, Parts, Policy, Problem, Settings, Table};
 
-/// Who a table is for, and so what it means that a function lacks a key which the table speaks of.
+/// The functions that a table is for, which decides what a key means that a function lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
     /// This function alone: the key is a mistake.
@@ -12,7 +12,7 @@ pub enum For {
     Many,
 }
 
-/// Changes a policy as the table says. What it may not say is told, and left as it is.
+/// Changes a policy as the table says. What a table may not change is reported, and stays as it is.
 ///
 /// What is there is what was `compiled` in: a value that is stronger than a `none` begins with that.
 #[must_use]

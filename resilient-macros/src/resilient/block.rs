@@ -153,7 +153,7 @@ fn inherit(
 
 /// For each `Parameters<T>` of a tool, a function that registers how arguments are explained that are no `T`.
 ///
-/// It stands in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
+/// It is in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
 /// the type once.
 fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<(Ident, TokenStream)> {
     let tools = block.members.iter().filter_map(|member| match member {
@@ -238,7 +238,7 @@ impl Router {
     }
 }
 
-/// Stands in for what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
+/// Replaces what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
 /// not, its own functions come first.
 fn unbuilt(
     block: &OpaqueImpl,

@@ -42,7 +42,7 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
         let errors = errors.write_errors();
         quote::quote!(#item #errors)
     });
-    // The file is the whole crate's: what is wrong with it is told beside what came out.
+    // The file is the whole crate's: its mistakes are reported beside the expansion.
     for problem in project.problems_once() {
         tokens.extend(Error::custom(problem).write_errors());
     }

@@ -18,7 +18,7 @@ use crate::mcp_error::plan::template::Template;
 /// The model, or `None` where something is wrong.
 pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
     let codes = code::of_each(input, errors);
-    // All of them before the first is missed, so that all mistakes are told.
+    // All of them before the first is missed, so that all mistakes are reported.
     let cases: Vec<Option<Case<'a>>> =
         input.variants.iter().zip(codes).map(|(variant, code)| case(variant, code, errors)).collect();
     let krate = input.attrs.krate.value().cloned().unwrap_or_default();
@@ -69,7 +69,7 @@ fn own<'a>(
     })
 }
 
-/// A caller's mistake stays one however often it is repeated, but for a conflict, which may pass.
+/// A caller's mistake stays one however often it is repeated, except a conflict, which may pass.
 /// Who cancelled a call wants no second attempt, so there is nothing to say about it.
 fn retry_makes_sense(retryable: Option<&Said<LitBool>>, kind: Option<ErrorKind>, errors: &mut Errors) {
     let (Some(said), Some(kind)) = (retryable, kind) else { return };

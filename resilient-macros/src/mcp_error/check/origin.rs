@@ -7,7 +7,7 @@ use crate::mcp_error::parse::ast::{Field, Variant};
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::plan::model::KindFrom;
 
-/// Who answers for a variant. What is `None` was wrong and has been told.
+/// What answers for a variant. A `None` was wrong and has been reported.
 pub(crate) enum Origin<'a> {
     /// Its one field, whole.
     Transparent(Option<&'a Field<'a>>),

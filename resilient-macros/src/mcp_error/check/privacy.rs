@@ -1,4 +1,4 @@
-//! Who reads what: the client a public text only, nobody a secret.
+//! Privacy: the client reads public texts only, and secrets reach neither client nor log.
 
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;

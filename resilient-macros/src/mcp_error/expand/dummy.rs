@@ -1,4 +1,4 @@
-//! What stands in for the impls beside an error, so that one mistake is not followed by a message
+//! Replaces the impls beside an error, so that one mistake is not followed by a message
 //! for every place that uses the type.
 
 use proc_macro2::{Span, TokenStream};

@@ -1,4 +1,4 @@
-//! Bodies of methods: one arm for each variant that has something of its own to say.
+//! Bodies of methods: one arm for each variant that differs from the default.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;

@@ -1,6 +1,6 @@
 //! The model as impls. Locals are hygienic, paths are absolute, and whatever asks something of a
 //! field's type does it through a function that names the type as it was written, so that an
-//! answer of "no" is told there and once.
+//! answer of "no" is reported there, once.
 
 pub(crate) mod bounds;
 pub(crate) mod catalog;
@@ -101,7 +101,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
                 &quote_spanned!(span=> #option::None),
                 |own| own.retryable.map(|said| Arm::new(quote_spanned!(span=> #option::Some(#said)))),
             ),
-            // A field whose type answers this in a way of its own is asked too.
+            // A field whose type overrides this answers, too.
             self.method(
                 "is_retryable",
                 &boolean,
@@ -191,7 +191,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
         Arm::with(vec![field], quote_spanned!(self.span=> #method(#asked)))
     }
 
-    /// `helper::<FieldType>()(field)`: what the type cannot do is told under the type.
+    /// `helper::<FieldType>()(field)`: rustc reports what the type cannot do at the type.
     fn ask(&self, helper: &str, field: &Field<'_>) -> TokenStream {
         let Self { private, span, .. } = self;
         let (helper, ty, binding) = (Ident::new(helper, *span), field.ty, field.binding(*span));

@@ -11,7 +11,7 @@ use crate::mcp_error::parse::keys::{self, Key, Owner};
 use crate::mcp_error::parse::list::{self, Entry};
 use crate::mcp_error::parse::value::{self, Spanned};
 
-/// A key that was written, and its value unless that was wrong (and has been told).
+/// A key that was written, and its value unless that was wrong and has been reported.
 #[derive(Debug)]
 pub(crate) struct Said<T> {
     pub(crate) key: Ident,

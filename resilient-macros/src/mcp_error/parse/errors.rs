@@ -1,4 +1,4 @@
-//! Every mistake of one derive, so that all of them are told together.
+//! Every mistake of one derive, so that all of them are reported together.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;

@@ -22,7 +22,7 @@ pub(crate) struct Template<'a> {
 }
 
 impl<'a> Template<'a> {
-    /// Reads the text of `key` (`message` or `hint`), or tells what is wrong with it.
+    /// Reads the text of `key` (`message` or `hint`), or reports what is wrong with it.
     pub(crate) fn read(key: Key, literal: &'a LitStr, variant: &'a Variant<'a>, errors: &mut Errors) -> Option<Self> {
         let before = errors.len();
         let pieces = match pieces(&literal.value()) {
@@ -52,7 +52,7 @@ impl<'a> Template<'a> {
         (errors.len() == before).then_some(Self { literal, text, uses })
     }
 
-    /// The text as it stands in a catalog: with its placeholders.
+    /// The text for a catalog: with its placeholders.
     pub(crate) fn shown(&self) -> String {
         if self.uses.is_empty() { self.text.clone() } else { self.literal.value() }
     }
@@ -65,7 +65,7 @@ impl<'a> Template<'a> {
         fields
     }
 
-    /// An expression of type `Cow<str>`. What cannot be formatted is told under the text.
+    /// An expression of type `Cow<str>`. rustc reports what cannot be formatted at the text.
     pub(crate) fn expand(&self) -> TokenStream {
         let span = Span::mixed_site();
         let at_text = self.literal.span().resolved_at(span);

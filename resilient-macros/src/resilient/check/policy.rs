@@ -17,7 +17,7 @@ use crate::resilient::plan::{Breaker, Guards, Plan};
 
 /// Every rule about the plan of one function.
 pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
-    // What the block has told mistakes in is nothing to hold a tool to.
+    // The block has reported mistakes in these keys already.
     if args.told.is_some() {
         return;
     }
@@ -44,7 +44,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.0.span);
     for problem in &problems {
         let span = key_span(args, problem.path).unwrap_or(otherwise);
-        // What the function's own keys do not say, but something else does, is told at those that clash.
+        // A problem with an inherited value is reported at the function's own key that clashes with it.
         let clash = clash(args, problem.path);
         errors.push(guards.origins.error(problem, clash, span));
     }
@@ -60,9 +60,9 @@ fn is_incomplete(args: &Args, project: &Project) -> bool {
         || project.is_wrong()
 }
 
-/// Every rule about what a block gives to its tools, told once instead of at each of them.
+/// Every rule about what a block gives to its tools, reported once instead of at each of them.
 ///
-/// `uses_default`: whether there is a tool that has no timeout of its own, so that what the block
+/// `uses_default`: whether there is a tool that sets no timeout, so that what the block
 /// does not say is decided too. `is_alone`: whether no tool has one.
 pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
@@ -136,7 +136,7 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
     durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span))
 }
 
-/// Where a key stands whose value has no span of its own.
+/// Where a key stands whose value has no span.
 fn key_span(args: &Args, path: &str) -> Option<Span> {
     match path {
         "retry.max" => Some(args.retry.as_ref()?.value()?.span),
@@ -156,7 +156,7 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
         let message = format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand");
         errors.push(Error::custom(message).with_span(span));
     }
-    // Nothing is known of a file that is wrong, which is told elsewhere.
+    // Nothing is known of a file that is wrong, which is reported elsewhere.
     let Some(file) = &project.file else { return };
     let here = format!(" in `{NAME}`");
     if let Some(Text(At { value, span })) = profile

@@ -8,7 +8,7 @@ use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::Tool;
 use crate::resilient::plan::Plan;
 
-/// A function is only repeated if that is known to be harmless, or if somebody says why it may be.
+/// A function is repeated only if that is known to be harmless, or if `retry_unsafe` says why it may be.
 pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
     if let Some(reason) = &args.retry_unsafe {
         let span = reason.0.span;

@@ -83,7 +83,7 @@ pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     }
 }
 
-/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. A crate can implement it for a box of its own trait.
+/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. A crate can do so for a box of a trait that it defines.
 fn is_boxed_closure(path: &TypePath) -> bool {
     const OF_STD: &[&str] = &["Any", "Error", "Fn", "FnMut", "FnOnce", "Future", "Iterator", "Read", "Write"];
     let Some(last) = path.path.segments.last().filter(|last| last.ident == "Box") else { return false };

@@ -10,12 +10,12 @@ use crate::resilient::parse::value::plain;
 use crate::resilient::plan::Plan;
 
 /// What is asked of the parameters before the first attempt.
-pub(crate) fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
+pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
     let keys = &plan.guards.keys;
     if keys.is_empty() && plan.log_args.is_empty() {
         return None;
     }
-    let mut sight = keys.tokens(|place| look(arguments, place));
+    let mut looks = keys.tokens(|place| look(arguments, place));
     if let Some(first) = plan.log_args.first() {
         let at = glue(first);
         let look = look(arguments, at);
@@ -25,12 +25,12 @@ pub(crate) fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStre
             let at = glue(shown);
             quote_spanned!(at=> __shown.add(#name, &(#shown));)
         });
-        sight.extend(quote_spanned!(at=> .log_args(|__shown| {
+        looks.extend(quote_spanned!(at=> .log_args(|__shown| {
             #look
             #(#shown)*
         })));
     }
-    Some(sight)
+    Some(looks)
 }
 
 /// One argument of the function.
@@ -95,7 +95,7 @@ impl<'a> Argument<'a> {
 /// The arguments between attempts: where they are kept, and how the next attempt gets its parts.
 ///
 /// All of them in one tuple, as the compiler does for each slot what it did for the last. One that is only
-/// there under a `cfg` has a slot of its own, since no part of a pattern can be.
+/// there under a `cfg` has a separate slot, since no part of a pattern can be.
 pub(crate) fn slots(function: &OpaqueFn, arguments: &[Argument<'_>], p: &TokenStream) -> (TokenStream, TokenStream) {
     let all = Span::mixed_site().located_at(function.sig.paren_token.span.join());
     let kept = arguments.iter().filter(|argument| !argument.is_shared_reference());

@@ -14,7 +14,7 @@ use crate::resilient::parse::value::{
 /// The key under which an impl block hands its own keys to its tools. No user writes it.
 pub(crate) const INHERITED: &str = "__inherited";
 
-/// The key by which it says that it has told mistakes in them: no rule is asked of its tools then.
+/// The key by which it says that it has reported mistakes in them: then no rule is checked for its tools.
 pub(crate) const TOLD: &str = "__told";
 
 /// The key by which it says that it has inserted the attribute, which no user wrote.
@@ -114,7 +114,7 @@ pub(crate) struct Inherited(pub(crate) Box<Args>);
 
 impl FromMeta for Inherited {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        // The block has checked them and told what was wrong.
+        // The block has checked them and reported what was wrong.
         let Meta::List(list) = item else { return Ok(Self(Box::default())) };
         Ok(Self(Box::new(parse_silently(list.tokens.clone()))))
     }
@@ -154,7 +154,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
     args
 }
 
-/// Reads all keys that can be read; what is wrong is told elsewhere.
+/// Reads all keys that can be read; what is wrong is reported elsewhere.
 pub(crate) fn parse_silently(tokens: TokenStream) -> Args {
     let mut told = Error::accumulator();
     let args = parse(tokens, &mut told);

@@ -1,9 +1,9 @@
-//! Functions that are being typed: rustc recovers from some mistakes, tells them, and expands the attribute all the
+//! Functions that are being typed: rustc recovers from some mistakes, reports them, and expands the attribute all the
 //! same.
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
-/// Whether a parameter of the function has no type, which rustc tells of every item that it reads.
+/// Whether a parameter of the function has no type, which rustc reports for every item that it reads.
 pub(crate) fn has_parameter_without_type(item: &TokenStream) -> bool {
     parameters(item.clone()).is_some_and(|parameters| {
         let parameters = split(parameters.stream());

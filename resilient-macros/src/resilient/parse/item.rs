@@ -1,4 +1,4 @@
-//! What the attribute stands on, told from the first tokens of the item.
+//! The kind of item below the attribute, by its first tokens.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 

@@ -23,7 +23,7 @@ pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
     }
 }
 
-/// The entries of a list whose keys are all known and stand once; everything else is told.
+/// The entries of a list whose keys are known and written once; everything else is reported.
 pub(crate) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     with_short(tokens, known, None, errors)
 }

@@ -36,7 +36,7 @@ impl Origins {
     }
 
     /// The problem at the token that was written, or at that with which it clashes; one with what
-    /// stands in the file, at the name through which the file came in.
+    /// is in the file, at the name through which the file came in.
     pub(crate) fn error(&self, problem: &Problem, clash: Option<Span>, otherwise: Span) -> Error {
         let message = &problem.message;
         match self.find(problem.path) {

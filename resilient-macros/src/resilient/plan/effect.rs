@@ -10,7 +10,7 @@ use crate::resilient::parse::value::FallbackStep;
 
 /// What repeating the function would do, by its own keys, its annotations and its fallback.
 ///
-/// And whether they contradict each other, which is told.
+/// And whether they contradict each other, which is reported.
 pub(crate) fn of(
     args: &Args,
     tool: Option<&Tool>,

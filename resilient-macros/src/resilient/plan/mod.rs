@@ -312,7 +312,7 @@ pub(crate) struct RateLimit {
     pub(crate) span: Span,
 }
 
-/// The expressions that give each of their values a limit of its own.
+/// The expressions whose values each have a separate limit.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     pub(crate) breaker: Option<Expr>,
