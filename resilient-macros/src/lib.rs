@@ -1,6 +1,7 @@
 //! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them. Depend only on
 //! that crate.
 
+mod entries;
 #[cfg(test)]
 mod fuzz;
 mod krate;

@@ -1,112 +1,80 @@
-//! Literals as values. Rust's lexer takes `60s` for the number 60 with a suffix, and so do its
-//! parsers; here no number and no text has one.
+//! Literals as located values.
 
-use resilient_policy::corrected_duration;
-use syn::{Expr, ExprLit, Lit, LitStr};
+use resilient_policy::{Number, Value};
+use syn::{Lit, LitStr};
 
-/// What a literal stands for, which decides how it would be right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// `"30s"`
-    Duration,
-    /// `3`
-    Count,
-    /// `100` or `"60s"`
-    CountOrDuration,
-    /// `2.0`
-    Number,
-    /// Any text in quotes.
-    Text,
-}
-
-/// The literal that an expression is.
-///
-/// # Errors
-/// The literal has a suffix: what to write instead.
-pub(crate) fn read(value: &Expr, wanted: Wanted) -> darling::Result<Option<&Lit>> {
-    let Expr::Lit(ExprLit { lit, .. }) = value else { return Ok(None) };
-    match suffixed(lit, wanted) {
-        Some(message) => Err(darling::Error::custom(message).with_span(lit)),
-        None => Ok(Some(lit)),
+/// A literal. Rust's lexer takes `60s` for the number 60 with a suffix.
+pub(crate) fn literal<L>(lit: &Lit) -> Value<L> {
+    if lit.suffix().is_empty() {
+        return match lit {
+            Lit::Str(text) => Value::Text(text.value()),
+            Lit::Int(number) => Value::Integer(number.base10_parse().unwrap_or(i128::MAX)),
+            Lit::Float(number) => number.base10_parse().map_or(Value::Other, Value::Float),
+            Lit::Bool(value) => Value::Bool(value.value),
+            _ => Value::Other,
+        };
     }
-}
-
-/// What is wrong with the suffix of a literal, if it has one.
-pub(crate) fn suffixed(lit: &Lit, wanted: Wanted) -> Option<String> {
-    let suffix = lit.suffix();
-    if suffix.is_empty() {
-        return None;
-    }
-    let (digits, is_whole) = match lit {
-        Lit::Int(number) => (number.base10_digits(), true),
-        Lit::Float(number) => (number.base10_digits(), false),
-        Lit::Str(text) => {
-            let text = LitStr::new(&text.value(), text.span());
-            return Some(match wanted {
-                Wanted::Text | Wanted::Duration | Wanted::CountOrDuration => {
-                    format!("a text has no suffix; write `{}`", text.token())
-                }
-                Wanted::Count | Wanted::Number => format!("a text has no suffix; remove `{suffix}`"),
-            });
-        }
-        _ => return Some(format!("a literal has no suffix here; remove `{suffix}`")),
+    let number = match lit {
+        Lit::Int(number) => Number::Whole(number.base10_digits().into()),
+        Lit::Float(number) => Number::Fraction(number.base10_digits().into()),
+        Lit::Str(text) => Number::Text(LitStr::new(&text.value(), text.span()).token().to_string()),
+        _ => Number::Other,
     };
-    let duration = || corrected_duration(&format!("{digits}{suffix}"));
-    let number = format!("a number has no suffix here; write `{digits}`");
-    let unit = format!("`{suffix}` is no unit; expected a duration in quotes such as `\"30s\"`");
-    let quoted = |right: String| format!("a duration stands in quotes; write `\"{right}\"`");
-    Some(match wanted {
-        Wanted::Duration => duration().map_or(unit, quoted),
-        Wanted::CountOrDuration => duration().map_or(number, quoted),
-        Wanted::Count if is_whole && digits.parse::<u32>().is_ok() => number,
-        Wanted::Count => "expected a whole number without a suffix, which fits into 32 bits".into(),
-        Wanted::Number => number,
-        Wanted::Text => format!("a number is no text; remove the suffix `{suffix}`, and write the text in quotes"),
-    })
+    Value::Suffixed(number, lit.suffix().into())
 }
 
 #[cfg(test)]
 mod tests {
+    use resilient_policy::{Form, Node, Setting, Syntax, read_text};
+
     use super::*;
 
-    fn said(literal: &str, wanted: Wanted) -> String {
-        let lit: Lit = syn::parse_str(literal).expect(literal);
-        suffixed(&lit, wanted).unwrap_or_default()
+    /// What is said about a literal; `None` stands for any text.
+    fn said(literal: &str, wanted: Option<Form>) -> String {
+        let value: Value<()> = self::literal(&syn::parse_str(literal).expect(literal));
+        match wanted {
+            None => read_text(&value).err().unwrap_or_default(),
+            Some(form) => match form.read("", &Node::new((), value), Syntax::Attribute) {
+                Ok(Setting::Count(_) | Setting::Duration(_) | Setting::Window(_) | Setting::Number(_)) => String::new(),
+                Ok(_) => "another type".into(),
+                Err(mistakes) => mistakes.into_iter().map(|mistake| mistake.message).collect(),
+            },
+        }
     }
 
     #[test]
     fn a_unit_outside_quotes_is_never_read_as_a_smaller_one_or_as_a_count() {
         for (literal, wanted, advice) in [
-            ("1m", Wanted::Duration, "`\"1m\"`"),
-            ("1.5m", Wanted::Duration, "`\"1.5m\"`"),
-            ("5min", Wanted::Duration, "`\"5m\"`"),
-            ("1h30m", Wanted::Duration, "`\"90m\"`"),
-            ("60s", Wanted::CountOrDuration, "`\"60s\"`"),
-            ("60u32", Wanted::CountOrDuration, "`60`"),
-            ("3s", Wanted::Count, "`3`"),
-            ("1_000x", Wanted::Count, "`1000`"),
-            ("2x", Wanted::Number, "`2`"),
-            ("2.5x", Wanted::Number, "`2.5`"),
-            ("\"30s\"x", Wanted::Duration, "`\"30s\"`"),
-            ("\"a \\\" b\"x", Wanted::Text, "`\"a \\\" b\"`"),
+            ("1m", Some(Form::DURATION), "`\"1m\"`"),
+            ("1.5m", Some(Form::DURATION), "`\"1.5m\"`"),
+            ("5min", Some(Form::DURATION), "`\"5m\"`"),
+            ("1h30m", Some(Form::DURATION), "`\"90m\"`"),
+            ("60s", Some(Form::Window), "`\"60s\"`"),
+            ("60u32", Some(Form::Window), "`60`"),
+            ("3s", Some(Form::COUNT), "`3`"),
+            ("1_000x", Some(Form::COUNT), "`1000`"),
+            ("2x", Some(Form::Number), "`2`"),
+            ("2.5x", Some(Form::Number), "`2.5`"),
+            ("\"30s\"x", Some(Form::DURATION), "`\"30s\"`"),
+            ("\"a \\\" b\"x", None, "`\"a \\\" b\"`"),
         ] {
             let said = said(literal, wanted);
             assert!(said.ends_with(&format!("; write {advice}")), "{literal}: {said}");
         }
         for (literal, wanted) in [
-            ("5x", Wanted::Duration),
-            ("0s", Wanted::Duration),
-            ("1.5s", Wanted::Count),
-            ("99999999999x", Wanted::Count),
-            ("3s", Wanted::Text),
-            ("\"3\"x", Wanted::Count),
-            ("'c'x", Wanted::Text),
+            ("5x", Some(Form::DURATION)),
+            ("0s", Some(Form::DURATION)),
+            ("1.5s", Some(Form::COUNT)),
+            ("99999999999x", Some(Form::COUNT)),
+            ("3s", None),
+            ("\"3\"x", Some(Form::COUNT)),
+            ("'c'x", None),
         ] {
             let said = said(literal, wanted);
             assert!(!said.is_empty() && !said.contains("; write `"), "{literal}: {said}");
         }
-        for literal in ["3", "2.5", "\"30s\"", "true"] {
-            assert_eq!(said(literal, Wanted::Count), "", "{literal}");
+        for (literal, wanted) in [("3", Form::COUNT), ("2.5", Form::Number), ("\"30s\"", Form::DURATION)] {
+            assert_eq!(said(literal, Some(wanted)), "", "{literal}");
         }
     }
 }

@@ -17,9 +17,9 @@ pub(crate) const NAME: &str = "resilient.toml";
 pub(crate) struct Project {
     /// Nothing where there is no file, or one that is wrong.
     pub(crate) file: Option<File>,
-    /// What is wrong with it, as a person is told.
+    /// What is wrong with it, as messages.
     problems: Vec<String>,
-    /// Whether somebody has been told.
+    /// Whether the problems have been reported.
     told: AtomicBool,
     source: Source,
 }
@@ -68,7 +68,7 @@ impl Project {
     fn of(source: Source) -> Self {
         let (file, problems) = match &source {
             Source::Nothing => (None, Vec::new()),
-            // Told like any other mistake in it.
+            // Reported like any other mistake in it.
             Source::Unreadable(why) => (None, vec![format!("`{NAME}` cannot be read: {why}")]),
             Source::Text(text) => {
                 let (file, mut found) = File::parse(NAME, text);

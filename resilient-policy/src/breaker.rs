@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Problem, format_duration, keys};
+use crate::schema::settings;
+use crate::{Form, Parts, Problem, format_duration};
 
 const SHORTEST_OPEN: Duration = Duration::from_millis(100);
 const LONGEST_OPEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -11,7 +12,7 @@ const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most failures, probes or successes that a breaker can count.
-pub(crate) const LARGEST_COUNT: u32 = 1_023;
+const COUNTED: Form = Form::Count(1, 1_023);
 /// The most results that a window holds: one byte each.
 const LARGEST_WINDOW: u32 = 100_000;
 
@@ -41,135 +42,57 @@ impl fmt::Display for Window {
     }
 }
 
-/// The settings of one breaker.
-///
-/// It opens after `failures` in a row, or, with `rate`, when that share of the results in the
-/// window are failures; with `slow` also when `slow_rate` of them took that long. Neutral results,
-/// such as a caller's mistake, are in no window, but for calls that were slow before they ended so.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::Breaker;
-/// use resilient_runtime::policy::BreakerSettings;
-///
-/// static SHOP: Breaker = Breaker::new(
-///     "shop",
-///     BreakerSettings::new().rate(0.5).min_calls(10).slow(Duration::from_secs(2)).open(Duration::from_secs(30)),
-/// );
-/// assert_eq!(SHOP.settings().successes, 2);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct BreakerSettings {
-    /// How many failures in a row open it, where no `rate` is set. Default 5.
-    pub failures: u32,
-    /// Which share of failures opens it: above 0, at most 1. Default none.
-    pub rate: Option<f64>,
-    /// Which results the rates are taken of. Default the last 100.
-    pub window: Window,
-    /// How many results there must be before a rate counts. Default 20, or what a smaller count
-    /// window holds.
-    pub min_calls: Option<u32>,
-    /// How long an execution takes that counts as slow. Default none does.
-    pub slow: Option<Duration>,
-    /// Which share of slow results opens it: above 0, at most 1. Default 1.
-    pub slow_rate: f64,
-    /// How long it stays open before a probe is let through. Default 60 s.
-    pub open: Duration,
-    /// How many probes may run at a time while it is half-open. Default 1.
-    pub probes: u32,
-    /// How many successful probes close it. Default 2.
-    pub successes: u32,
-    /// How many values of a key have a breaker of their own, 1 to 100,000. Those beyond share one. Default 1,024.
-    pub max_keys: u32,
+/// The range of `max_keys`, whose values each take memory.
+pub(crate) const MAX_KEYS: Form = Form::Count(1, 100_000);
+
+settings! {
+    /// The settings of one breaker.
+    ///
+    /// It opens after `failures` in a row, or, with `rate`, when that share of the results in the window are
+    /// failures; with `slow` also when `slow_rate` of them took that long. Neutral results, such as a caller's
+    /// mistake, are in no window, unless the call was slow before it ended so.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilient_runtime::Breaker;
+    /// use resilient_runtime::policy::BreakerSettings;
+    ///
+    /// static SHOP: Breaker = Breaker::new(
+    ///     "shop",
+    ///     BreakerSettings::new().rate(0.5).min_calls(10).slow(Duration::from_secs(2)).open(Duration::from_secs(30)),
+    /// );
+    /// assert_eq!(SHOP.settings().successes, 2);
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub struct BreakerSettings, "breaker"; shared {
+        /// How many failures in a row open it, if no `rate` is set. Default 5.
+        failures: u32 = 5, COUNTED;
+        /// Which share of failures opens it, instead of failures in a row: above 0, at most 1. Default none.
+        rate: f64 | None = None, Form::Fraction;
+        /// Which results the rates are taken of. Default the last 100.
+        window: Window = Window::Count(100), Form::Window;
+        /// How many results there must be before a rate counts. Default 20, or what a smaller count window holds.
+        min_calls: u32 | None = None, Form::Count(1, u32::MAX);
+        /// From which duration on an attempt counts as slow. Default none does.
+        slow: Duration | None = None, Form::DURATION;
+        /// Which share of slow results opens it: above 0, at most 1. Default 1.
+        slow_rate: f64 = 1.0, Form::Fraction;
+        /// How long it stays open before a probe is let through. Default 60 s.
+        open: Duration = Duration::from_secs(60), Form::Duration(SHORTEST_OPEN, LONGEST_OPEN);
+        /// How many probes may run at a time while it is half-open. Default 1.
+        probes: u32 = 1, COUNTED;
+        /// How many successful probes close it. Default 2.
+        successes: u32 = 2, COUNTED;
+        /// How many values of a key have a separate breaker, 1 to 100,000. Those beyond share one. Default 1,024.
+        max_keys: u32 = 1_024, MAX_KEYS;
+    }
 }
 
 impl BreakerSettings {
     /// The defaults.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            failures: 5,
-            rate: None,
-            window: Window::Count(100),
-            min_calls: None,
-            slow: None,
-            slow_rate: 1.0,
-            open: Duration::from_secs(60),
-            probes: 1,
-            successes: 2,
-            max_keys: keys::DEFAULT,
-        }
-    }
-
-    /// Sets how many failures in a row open it.
-    #[must_use]
-    pub const fn failures(mut self, failures: u32) -> Self {
-        self.failures = failures;
-        self
-    }
-
-    /// Opens it at this share of failures instead of at failures in a row.
-    #[must_use]
-    pub const fn rate(mut self, rate: f64) -> Self {
-        self.rate = Some(rate);
-        self
-    }
-
-    /// Sets which results the rates are taken of.
-    #[must_use]
-    pub const fn window(mut self, window: Window) -> Self {
-        self.window = window;
-        self
-    }
-
-    /// Sets how many results there must be before a rate counts.
-    #[must_use]
-    pub const fn min_calls(mut self, min_calls: u32) -> Self {
-        self.min_calls = Some(min_calls);
-        self
-    }
-
-    /// Counts executions of this length or more as slow.
-    #[must_use]
-    pub const fn slow(mut self, slow: Duration) -> Self {
-        self.slow = Some(slow);
-        self
-    }
-
-    /// Sets which share of slow results opens it.
-    #[must_use]
-    pub const fn slow_rate(mut self, slow_rate: f64) -> Self {
-        self.slow_rate = slow_rate;
-        self
-    }
-
-    /// Sets how long it stays open before a probe is let through.
-    #[must_use]
-    pub const fn open(mut self, open: Duration) -> Self {
-        self.open = open;
-        self
-    }
-
-    /// Sets how many probes may run at a time while it is half-open.
-    #[must_use]
-    pub const fn probes(mut self, probes: u32) -> Self {
-        self.probes = probes;
-        self
-    }
-
-    /// Sets how many successful probes close it.
-    #[must_use]
-    pub const fn successes(mut self, successes: u32) -> Self {
-        self.successes = successes;
-        self
-    }
-
-    /// Sets how many values of a key have a breaker of their own.
-    #[must_use]
-    pub const fn max_keys(mut self, max_keys: u32) -> Self {
-        self.max_keys = max_keys;
-        self
+        Self::DEFAULTS
     }
 
     /// Whether any rate is taken, so that results have to be remembered.
@@ -189,73 +112,10 @@ impl BreakerSettings {
         }
     }
 
-    /// What another place says differently: `` `open` 1m, not 5s ``, theirs first.
-    #[must_use]
-    pub fn differences(&self, theirs: &Self) -> String {
-        fn shown(settings: &BreakerSettings) -> [(&'static str, String); 10] {
-            // Without `..`, so that no setting can be forgotten.
-            let BreakerSettings {
-                failures,
-                rate,
-                window,
-                min_calls,
-                slow,
-                slow_rate,
-                open,
-                probes,
-                successes,
-                max_keys,
-            } = *settings;
-            let none = || "none".to_owned();
-            [
-                ("failures", failures.to_string()),
-                ("rate", rate.map_or_else(none, |rate| rate.to_string())),
-                ("window", window.to_string()),
-                ("min_calls", min_calls.map_or_else(none, |calls| calls.to_string())),
-                ("slow", slow.map_or_else(none, format_duration)),
-                ("slow_rate", slow_rate.to_string()),
-                ("open", format_duration(open)),
-                ("probes", probes.to_string()),
-                ("successes", successes.to_string()),
-                ("max_keys", max_keys.to_string()),
-            ]
-        }
-        let pairs = shown(self).into_iter().zip(shown(theirs)).filter(|(own, their)| own != their);
-        let told: Vec<_> = pairs.map(|((key, own), (_, their))| format!("`{key}` {their}, not {own}")).collect();
-        told.join("; ")
-    }
-
-    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
-        for (path, value) in [
-            ("breaker.failures", self.failures),
-            ("breaker.probes", self.probes),
-            ("breaker.successes", self.successes),
-        ] {
-            if value == 0 || value > LARGEST_COUNT {
-                found.push(Problem::new(path, format!("expected 1 to {LARGEST_COUNT}, found {value}")));
-            }
-        }
-        for (path, rate) in [("breaker.rate", self.rate), ("breaker.slow_rate", Some(self.slow_rate))] {
-            if let Some(rate) = rate
-                && !(rate > 0.0 && rate <= 1.0)
-            {
-                found.push(Problem::new(path, format!("expected a share above 0 and at most 1, found {rate}")));
-            }
-        }
-        found.extend(keys::problem("breaker.max_keys", self.max_keys));
-        self.window_problems(found);
+    fn rules(&self, found: &mut Vec<Problem>) {
         if self.slow.is_some_and(|slow| slow.is_zero()) {
             found.push(Problem::new("breaker.slow", "every call takes longer than nothing"));
         }
-        if self.open < SHORTEST_OPEN || self.open > LONGEST_OPEN {
-            found.push(Problem::new(
-                "breaker.open",
-                format!("expected between 100ms and 24h, found {}", format_duration(self.open)),
-            ));
-        }
-    }
-
-    fn window_problems(&self, found: &mut Vec<Problem>) {
         match self.window {
             Window::Count(size) if size == 0 || size > LARGEST_WINDOW => {
                 found.push(Problem::new(
@@ -272,7 +132,6 @@ impl BreakerSettings {
             Window::Count(_) | Window::Time(_) => {}
         }
         match (self.min_calls, self.window) {
-            (Some(0), _) => found.push(Problem::new("breaker.min_calls", "expected at least 1, found 0")),
             (Some(min_calls), Window::Count(size)) if size > 0 && min_calls > size => {
                 found.push(Problem::new(
                     "breaker.min_calls",
@@ -284,44 +143,23 @@ impl BreakerSettings {
     }
 }
 
-/// Which of a breaker's keys were written, as some make no sense beside, or without, others.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a key is written or not")]
-pub struct BreakerKeys {
-    /// `failures`
-    pub failures: bool,
-    /// `rate`
-    pub rate: bool,
-    /// `window`
-    pub window: bool,
-    /// `min_calls`
-    pub min_calls: bool,
-    /// `slow`
-    pub slow: bool,
-    /// `slow_rate`
-    pub slow_rate: bool,
-}
-
-impl BreakerKeys {
-    /// The problems of the combination.
-    #[must_use]
-    pub fn problems(self) -> Vec<Problem> {
-        let mut found = Vec::new();
-        if self.failures && self.rate {
-            let message = "`failures` counts failures in a row, `rate` takes their share; remove one of them";
-            found.push(Problem::new("breaker.failures", message));
-        }
-        for (path, written) in [("breaker.window", self.window), ("breaker.min_calls", self.min_calls)] {
-            if written && !self.rate && !self.slow {
-                found.push(Problem::new(path, "there is no rate to take; add `rate` or `slow`, or remove this"));
-            }
-        }
-        if self.slow_rate && !self.slow {
-            found
-                .push(Problem::new("breaker.slow_rate", "no call counts as slow; add `slow = \"2s\"`, or remove this"));
-        }
-        found
+/// The problems of parts that make no sense beside, or without, others.
+#[must_use]
+pub fn check_breaker_parts<L>(parts: &Parts<L>) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if parts.has("failures") && parts.has("rate") {
+        let message = "`failures` counts failures in a row, `rate` takes their share; remove one of them";
+        found.push(Problem::new("breaker.failures", message));
     }
+    for (name, path) in [("window", "breaker.window"), ("min_calls", "breaker.min_calls")] {
+        if parts.has(name) && !parts.has("rate") && !parts.has("slow") {
+            found.push(Problem::new(path, "there is no rate to take; add `rate` or `slow`, or remove this"));
+        }
+    }
+    if parts.has("slow_rate") && !parts.has("slow") {
+        found.push(Problem::new("breaker.slow_rate", "no call counts as slow; add `slow = \"2s\"`, or remove this"));
+    }
+    found
 }
 
 impl Default for BreakerSettings {
@@ -333,6 +171,7 @@ impl Default for BreakerSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Settings;
 
     fn paths(settings: BreakerSettings) -> Vec<&'static str> {
         let mut found = Vec::new();

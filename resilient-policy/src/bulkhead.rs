@@ -1,62 +1,44 @@
-//! How many attempts may run at a time, and how many may wait for their turn.
+//! How many attempts run at a time, and how many calls wait for a slot.
 
 use std::time::Duration;
 
-use crate::{Problem, check_name, format_duration, keys};
+use crate::breaker::MAX_KEYS;
+use crate::schema::settings;
+use crate::{Form, Problem, Settings, check_name, format_duration};
 
-/// The settings of one bulkhead.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::Bulkhead;
-/// use resilient_runtime::policy::BulkheadSettings;
-///
-/// let settings = BulkheadSettings::new(2).queue(10).wait(Duration::from_secs(1));
-/// let reports = Bulkhead::with(settings);
-/// assert_eq!(reports.running(), 0);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BulkheadSettings {
-    /// How many attempts may run at a time.
-    pub max: u32,
-    /// How many may wait for one of them to end. Default 0: what finds no place is rejected at once.
-    pub queue: u32,
-    /// How long one waits at most. Default as long as its call has time.
-    pub wait: Option<Duration>,
-    /// How many values of a key have a bulkhead of their own, 1 to 100,000. Those beyond share one. Default 1,024.
-    pub max_keys: u32,
+settings! {
+    /// The settings of one bulkhead.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilient_runtime::Bulkhead;
+    /// use resilient_runtime::policy::BulkheadSettings;
+    ///
+    /// let settings = BulkheadSettings::new(2).queue(10).wait(Duration::from_secs(1));
+    /// let reports = Bulkhead::with(settings);
+    /// assert_eq!(reports.running(), 0);
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct BulkheadSettings, "bulkhead", new(max); shared {
+        /// How many attempts may run at a time.
+        max: u32 = 1, Form::COUNT;
+        /// How many calls may wait for a slot. Default 0: a call that finds no free slot is rejected at once.
+        queue: u32 = 0, Form::COUNT;
+        /// How long a call waits at most. Default as long as it has time.
+        wait: Duration | None = None, Form::DURATION;
+        /// How many values of a key have a separate bulkhead, 1 to 100,000. Those beyond share one. Default 1,024.
+        max_keys: u32 = 1_024, MAX_KEYS;
+    }
 }
 
 impl BulkheadSettings {
-    /// At most `max` at a time, and nobody waits.
+    /// At most `max` attempts at a time, and no queue.
     #[must_use]
     pub const fn new(max: u32) -> Self {
-        Self { max, queue: 0, wait: None, max_keys: keys::DEFAULT }
+        Self::DEFAULTS.max(max)
     }
 
-    /// Sets how many may wait for their turn.
-    #[must_use]
-    pub const fn queue(mut self, queue: u32) -> Self {
-        self.queue = queue;
-        self
-    }
-
-    /// Sets how long one waits at most.
-    #[must_use]
-    pub const fn wait(mut self, wait: Duration) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-
-    /// Sets how many values of a key have a bulkhead of their own.
-    #[must_use]
-    pub const fn max_keys(mut self, max_keys: u32) -> Self {
-        self.max_keys = max_keys;
-        self
-    }
-
-    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
+    fn rules(&self, found: &mut Vec<Problem>) {
         if self.max == 0 {
             found.push(Problem::new(
                 "bulkhead.max",
@@ -73,7 +55,6 @@ impl BulkheadSettings {
             }
             _ => {}
         }
-        found.extend(keys::problem("bulkhead.max_keys", self.max_keys));
     }
 
     /// Who waits as long as the call may take has no time left to run.

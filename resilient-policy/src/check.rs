@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    BreakerSettings, Jitter, Policy, Problem, Source, Window, check_bulkhead, check_name, check_rate_limit,
+    BreakerSettings, Jitter, Policy, Problem, Settings, Source, Window, check_bulkhead, check_name, check_rate_limit,
     format_duration,
 };
 
@@ -310,9 +310,9 @@ mod tests {
                 "retry.base",
                 "breaker.name",
                 "breaker.failures",
+                "breaker.open",
                 "breaker.probes",
                 "breaker.successes",
-                "breaker.open",
                 "bulkhead.name",
                 "bulkhead.max",
                 "bulkhead.wait",

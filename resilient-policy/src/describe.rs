@@ -1,11 +1,11 @@
 //! A policy in words, for the documentation of the function that has it.
 
 use crate::{
-    BreakerSettings, ErrorKind, Jitter, KindSet, Policy, RateLimitSettings, Retry, Source, Window, format_duration,
-    format_share, latest_answer, longest_answer,
+    BreakerSettings, ErrorKind, Jitter, KindSet, Policy, Rate, Retry, Source, Window, format_duration, format_share,
+    latest_answer, longest_answer,
 };
 
-/// What a policy that is still being put together cannot hold: texts and lists of its own.
+/// What a policy that is still being put together cannot hold: owned texts and lists.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Beside<'a> {
     /// The name of the breaker.
@@ -59,7 +59,7 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
         lines.push(format!("at most {most} at a time{each}{queue}{}", named(beside.bulkhead)));
     }
     if let Some(rate_limit) = &policy.rate_limit {
-        let RateLimitSettings { calls, period, .. } = rate_limit.settings;
+        let Rate { calls, period } = rate_limit.settings.rate;
         let burst = plural(rate_limit.settings.bursts(), "call");
         let whose = if rate_limit.by_caller { " of each caller" } else { each(beside.keyed.rate_limit) };
         let (calls, period) = (plural(calls, "call"), format_duration(period));
@@ -152,7 +152,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitUse};
+    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse};
 
     #[test]
     fn the_first_line_says_how_long_an_answer_can_take() {

@@ -109,7 +109,7 @@ fn parse_duration_exactly(text: &str) -> Option<()> {
     nanos(number, *per_unit, text).ok().filter(|nanos| *nanos > 0).map(|_| ())
 }
 
-/// The unit that a word means, unless it has no name of its own here, and its length in nanoseconds.
+/// The unit that a word means, unless it has no name here, and its length in nanoseconds.
 fn meant_unit(word: &str) -> Option<(Option<&'static str>, u64)> {
     const DAY: u64 = 24 * 3_600_000_000_000;
     // `M` could be a month or a million.

@@ -1,7 +1,7 @@
 //! What repeating a tool would do to the world.
 
 /// What is known of a function's side effects. It decides whether an attempt may be repeated and
-/// whether a client is told that it may repeat the call.
+/// whether the answer says that the client may repeat the call.
 ///
 /// ```
 /// use resilient_runtime::Policy;

@@ -15,9 +15,9 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Whoever sent the call: other arguments, another order of steps.
+    /// The caller: other arguments, another order of steps.
     Caller,
-    /// Whoever runs this server: credentials, quota.
+    /// The operator of this server: credentials, quota.
     Operator,
     /// The service behind the tool.
     Upstream,
@@ -25,11 +25,11 @@ pub enum Fault {
     Guard,
     /// This server has a bug.
     Server,
-    /// Nobody: the call was cancelled.
+    /// None: the call was cancelled.
     Nobody,
 }
 
-/// How urgent an error is for whoever runs the server.
+/// How urgent an error is for the operator of the server.
 ///
 /// ```
 /// use resilient_runtime::ErrorKind;
@@ -44,7 +44,7 @@ pub enum Severity {
     Low,
     /// Worth a look when there are many.
     Medium,
-    /// Somebody should look today.
+    /// Needs a look today.
     High,
     /// A bug.
     Critical,
@@ -241,7 +241,7 @@ impl ErrorKind {
         )
     }
 
-    /// How urgent it is for whoever runs the server.
+    /// How urgent it is for the operator of the server.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {

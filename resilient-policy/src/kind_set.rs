@@ -1,5 +1,7 @@
 //! A set of kinds: what a policy retries.
 
+use std::fmt;
+
 use crate::ErrorKind;
 
 /// A set of kinds, small enough to sit in a `const`.
@@ -41,6 +43,13 @@ impl KindSet {
     #[must_use]
     pub const fn contains(self, kind: ErrorKind) -> bool {
         self.0 & (1 << kind as u32) != 0
+    }
+}
+
+impl fmt::Display for KindSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = ErrorKind::ALL.iter().filter(|kind| self.contains(**kind));
+        f.write_str(&kinds.map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -14,6 +14,7 @@
 mod breaker;
 mod bulkhead;
 mod cache;
+mod case;
 mod check;
 mod describe;
 mod duration;
@@ -21,24 +22,27 @@ mod effect;
 #[cfg(feature = "file")]
 mod file;
 mod flag;
-mod keys;
+mod form;
 mod kind;
 mod kind_set;
 mod name;
-mod part;
+mod node;
+mod overriding;
 mod policy;
 mod problem;
 mod rate_limit;
 mod retry;
+mod schema;
 mod secret;
 mod share;
 mod suggest;
 #[cfg(feature = "file")]
 mod tune;
 
-pub use breaker::{BreakerKeys, BreakerSettings, Window};
+pub use breaker::{BreakerSettings, Window, check_breaker_parts};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::{CacheSettings, Scope};
+pub use case::{screaming_snake, snake};
 pub use check::{
     check, check_breaker, check_breaker_for, check_slow_in_time, check_values, latest_answer, longest_answer,
 };
@@ -48,14 +52,17 @@ pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
 pub use flag::parse_flag;
+pub use form::{Form, is_none, read_text, without_quotes};
 pub use kind::{ErrorKind, Fault, ParseKindError, Severity};
 pub use kind_set::KindSet;
 pub use name::check_name;
-pub use part::{BreakerPart, BulkheadPart, CachePart, Given, RateLimitPart, RetryPart};
+pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
+pub use overriding::Override;
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
-pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
+pub use rate_limit::{Rate, RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
 pub use retry::{Jitter, Retry, retried_kind};
+pub use schema::{Part, Parts, Setting, SettingType, Settings, Word, Written};
 pub use secret::is_secret_name;
 pub use share::format_share;
 pub use suggest::{nearest, one_of};

@@ -203,7 +203,7 @@ impl Policy {
     }
 
     /// The limit of one attempt: what was set, else with `retry` the smaller of 10 s and half the
-    /// timeout, else none of its own.
+    /// timeout, else none.
     #[must_use]
     pub fn attempt_limit(&self) -> Option<Duration> {
         match (self.attempt_timeout, self.retry) {

@@ -1,59 +1,62 @@
 //! `"100/1s"`: how many calls may begin in a time.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::{Problem, check_name, corrected_duration, format_duration, keys, parse_duration};
+use crate::breaker::MAX_KEYS;
+use crate::schema::settings;
+use crate::{Form, Problem, Settings, check_name, corrected_duration, format_duration, parse_duration};
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest time that a burst which was used up may take to come back. Beyond it nobody means
-/// what is written, and the arithmetic of nanoseconds comes to its end.
+/// The longest time that a used-up burst may take to come back. A longer one is a mistake, and does not fit into the
+/// arithmetic of nanoseconds.
 const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The settings of one rate limit.
-///
-/// `calls` in each `period`, spread evenly: a call's permission comes back after `period / calls`.
-/// Up to `burst` of them are saved up while nobody calls.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::policy::RateLimitSettings;
-///
-/// let settings = RateLimitSettings::new(100, Duration::from_secs(60)).burst(20);
-/// assert_eq!(settings.interval(), Duration::from_millis(600));
-/// ```
+/// So many calls in each period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RateLimitSettings {
+pub struct Rate {
     /// How many calls may begin in one period.
     pub calls: u32,
     /// The period, at most a day.
     pub period: Duration,
-    /// How many calls may begin at once after a time without any. Default as many as `calls`.
-    pub burst: Option<u32>,
-    /// How many values of a key have a limit of their own, 1 to 100,000. Those beyond share one. Default 1,024.
-    pub max_keys: u32,
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.calls, format_duration(self.period))
+    }
+}
+
+settings! {
+    /// The settings of one rate limit.
+    ///
+    /// `calls` in each `period`, spread evenly: a call's permission comes back after `period / calls`. Up to `burst`
+    /// of them are saved up while there are no calls.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilient_runtime::policy::RateLimitSettings;
+    ///
+    /// let settings = RateLimitSettings::new(100, Duration::from_secs(60)).burst(20);
+    /// assert_eq!(settings.interval(), Duration::from_millis(600));
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct RateLimitSettings, "rate_limit", new(rate); shared {
+        /// How many calls may begin in which time.
+        rate: Rate = Rate { calls: u32::MAX, period: Duration::from_secs(1) }, Form::Rate;
+        /// How many calls may begin at once after a time without any. Default as many as the rate has calls.
+        burst: u32 | None = None, Form::COUNT;
+        /// How many values of a key have a separate limit, 1 to 100,000. Those beyond share one. Default 1,024.
+        max_keys: u32 = 1_024, MAX_KEYS;
+    }
 }
 
 impl RateLimitSettings {
     /// `calls` in each `period`, all of them at once if need be.
     #[must_use]
     pub const fn new(calls: u32, period: Duration) -> Self {
-        Self { calls, period, burst: None, max_keys: keys::DEFAULT }
-    }
-
-    /// Sets how many calls may begin at once after a time without any.
-    #[must_use]
-    pub const fn burst(mut self, burst: u32) -> Self {
-        self.burst = Some(burst);
-        self
-    }
-
-    /// Sets how many values of a key have a limit of their own.
-    #[must_use]
-    pub const fn max_keys(mut self, max_keys: u32) -> Self {
-        self.max_keys = max_keys;
-        self
+        Self::DEFAULTS.rate(Rate { calls, period })
     }
 
     /// How many calls may begin at once after a time without any.
@@ -61,28 +64,28 @@ impl RateLimitSettings {
     pub const fn bursts(&self) -> u32 {
         match self.burst {
             Some(burst) => burst,
-            None => self.calls,
+            None => self.rate.calls,
         }
     }
 
     /// The time after which the permission for one call comes back, at least a nanosecond.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        self.period.checked_div(self.calls).unwrap_or(self.period).max(Duration::from_nanos(1))
+        self.rate.period.checked_div(self.rate.calls).unwrap_or(self.rate.period).max(Duration::from_nanos(1))
     }
 
-    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
+    fn rules(&self, found: &mut Vec<Problem>) {
         let before = found.len();
-        if self.calls == 0 {
+        if self.rate.calls == 0 {
             found.push(Problem::new(
                 "rate_limit.rate",
                 "a rate of 0 lets nothing through; `rate_limit = none` refuses an inherited one, otherwise remove it",
             ));
         }
-        if self.period.is_zero() || self.period > LONGEST_PERIOD {
+        if self.rate.period.is_zero() || self.rate.period > LONGEST_PERIOD {
             found.push(Problem::new(
                 "rate_limit.rate",
-                format!("expected a period of at most 24h, found {}", format_duration(self.period)),
+                format!("expected a period of at most 24h, found {}", format_duration(self.rate.period)),
             ));
         }
         if self.burst == Some(0) {
@@ -97,7 +100,6 @@ impl RateLimitSettings {
                 format!("a burst of {} would take more than a year to come back at this rate", self.bursts()),
             ));
         }
-        found.extend(keys::problem("rate_limit.max_keys", self.max_keys));
     }
 }
 
@@ -111,7 +113,7 @@ impl RateLimitSettings {
 /// assert_eq!((limit.calls, limit.period.as_secs()), (100, 60));
 /// assert!(resilient_policy::parse_rate("100").is_err());
 /// ```
-pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
+pub fn parse_rate(text: &str) -> Result<Rate, String> {
     let Some((calls, period)) = text.split_once('/') else {
         return Err(format!("expected calls and a duration such as `\"100/1s\"`, found `{text}`"));
     };
@@ -131,7 +133,7 @@ pub fn parse_rate(text: &str) -> Result<RateLimitSettings, String> {
             None => why,
         }
     })?;
-    Ok(RateLimitSettings::new(number, period))
+    Ok(Rate { calls: number, period })
 }
 
 /// The rate limit of a function.
@@ -151,7 +153,7 @@ pub struct RateLimitUse {
     pub name: Option<&'static str>,
     /// Its settings.
     pub settings: RateLimitSettings,
-    /// Whether each caller has a limit of its own.
+    /// Whether each caller has a separate limit.
     pub by_caller: bool,
 }
 
@@ -169,7 +171,7 @@ impl RateLimitUse {
         self
     }
 
-    /// Gives each caller a limit of its own.
+    /// Gives each caller a separate limit.
     #[must_use]
     pub const fn by_caller(mut self) -> Self {
         self.by_caller = true;
@@ -196,9 +198,9 @@ mod tests {
 
     #[test]
     fn rates_are_read() {
-        assert_eq!(parse_rate("100/1s"), Ok(RateLimitSettings::new(100, SECOND)));
-        assert_eq!(parse_rate(" 5 / 1.5m "), Ok(RateLimitSettings::new(5, Duration::from_secs(90))));
-        assert_eq!(parse_rate("100/1s").map(|rate| rate.interval()), Ok(Duration::from_millis(10)));
+        assert_eq!(parse_rate("100/1s"), Ok(Rate { calls: 100, period: SECOND }));
+        assert_eq!(parse_rate(" 5 / 1.5m "), Ok(Rate { calls: 5, period: Duration::from_secs(90) }));
+        assert_eq!(RateLimitSettings::new(100, SECOND).interval(), Duration::from_millis(10));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{ErrorKind, KindSet, Problem, format_duration, format_share, one_of};
+use crate::schema::settings;
+use crate::{ErrorKind, Form, KindSet, Problem, format_duration, one_of};
 
 /// How a delay is spread, so that many callers do not come back at the same moment.
 ///
@@ -24,127 +25,62 @@ pub enum Jitter {
     Full,
 }
 
-impl Jitter {
-    /// The words of the attribute.
-    pub const NAMES: &'static [&'static str] = &["off", "equal", "full"];
-
-    /// The jitter of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "off" => Some(Self::Off),
-            "equal" => Some(Self::Equal),
-            "full" => Some(Self::Full),
-            _ => None,
-        }
+settings! {
+    /// When a failed attempt is repeated.
+    ///
+    /// `max` counts retries, not attempts: three retries are up to four attempts. The nominal delay before retry `n`
+    /// (from 0) is `base · factorⁿ`, never above `cap`; [`Jitter`] only shortens it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilient_runtime::ErrorKind;
+    /// use resilient_runtime::policy::{KindSet, Retry};
+    ///
+    /// let retry = Retry::new(3)
+    ///     .base(Duration::from_millis(200))
+    ///     .cap(Duration::from_millis(500))
+    ///     .on(KindSet::RETRYABLE.with(ErrorKind::Conflict));
+    /// let schedule: Vec<_> = retry.schedule().map(|delay| delay.as_millis()).collect();
+    /// assert_eq!(schedule, [200, 400, 500]);
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub struct Retry, "retry", new(max) {
+        /// The number of retries, 1 to 10.
+        max: u32 = Self::DEFAULT_MAX, Form::Count(1, 10);
+        /// The nominal delay before the first retry. Default 1 s.
+        base: Duration = Self::DEFAULT_BASE, Form::DURATION;
+        /// What each delay is multiplied with to get the next. Default 2.
+        factor: f64 = 2.0, Form::Number;
+        /// The longest delay. Default 30 s.
+        cap: Duration = Duration::from_secs(30), Form::DURATION;
+        /// How delays are spread. Default [`Jitter::Equal`].
+        jitter: Jitter = Jitter::Equal, Form::Word("jitter", Jitter::WORDS);
+        /// The kinds that are repeated. Default [`KindSet::RETRYABLE`].
+        on: KindSet = KindSet::RETRYABLE, Form::Kinds;
+        /// How many retries there may be for each first call of the last ten seconds, beside one a second: 0 to 1.
+        /// `None` is no budget at all. Default 0.2. All functions with the same breaker share one budget; without a
+        /// breaker, all that are counted under the same name.
+        budget: f64 | None = Some(Self::DEFAULT_BUDGET), Form::Share;
     }
 }
 
-/// When a failed attempt is repeated.
-///
-/// `max` counts retries, not attempts: three retries are up to four attempts. The nominal delay
-/// before retry `n` (from 0) is `base · factorⁿ`, never above `cap`; [`Jitter`] only shortens it.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::ErrorKind;
-/// use resilient_runtime::policy::{KindSet, Retry};
-///
-/// let retry = Retry::new(3)
-///     .base(Duration::from_millis(200))
-///     .cap(Duration::from_millis(500))
-///     .on(KindSet::RETRYABLE.with(ErrorKind::Conflict));
-/// let schedule: Vec<_> = retry.schedule().map(|delay| delay.as_millis()).collect();
-/// assert_eq!(schedule, [200, 400, 500]);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct Retry {
-    /// The number of retries, 1 to 10.
-    pub max: u32,
-    /// The nominal delay before the first retry. Default 1 s.
-    pub base: Duration,
-    /// What each delay is multiplied with to get the next. Default 2.
-    pub factor: f64,
-    /// The longest delay. Default 30 s.
-    pub cap: Duration,
-    /// How delays are spread. Default [`Jitter::Equal`].
-    pub jitter: Jitter,
-    /// The kinds that are repeated. Default [`KindSet::RETRYABLE`].
-    pub on: KindSet,
-    /// How many retries there may be for each first call of the last ten seconds, beside one a
-    /// second: 0 to 1. `None` is no budget at all. Default 0.2. All who use the function's breaker
-    /// have one budget together; without a breaker, all who are counted under its name.
-    pub budget: Option<f64>,
-}
-
 impl Retry {
-    /// The number of retries of a policy that does not say it.
+    /// The number of retries if a policy does not set it.
     pub const DEFAULT_MAX: u32 = 3;
 
-    /// The delay before the first retry of a policy that does not say it.
+    /// The delay before the first retry if a policy does not set it.
     pub(crate) const DEFAULT_BASE: Duration = Duration::from_secs(1);
 
-    /// The share of retries that a policy allows which does not speak of it.
+    /// The share of retries if a policy does not set it.
     pub const DEFAULT_BUDGET: f64 = 0.2;
 
     /// Up to `max` retries with the defaults for everything else.
     #[must_use]
     pub const fn new(max: u32) -> Self {
-        Self {
-            max,
-            base: Self::DEFAULT_BASE,
-            factor: 2.0,
-            cap: Duration::from_secs(30),
-            jitter: Jitter::Equal,
-            on: KindSet::RETRYABLE,
-            budget: Some(Self::DEFAULT_BUDGET),
-        }
+        Self::DEFAULTS.max(max)
     }
 
-    /// Sets the nominal delay before the first retry.
-    #[must_use]
-    pub const fn base(mut self, base: Duration) -> Self {
-        self.base = base;
-        self
-    }
-
-    /// Sets what each delay is multiplied with to get the next.
-    #[must_use]
-    pub const fn factor(mut self, factor: f64) -> Self {
-        self.factor = factor;
-        self
-    }
-
-    /// Sets the longest delay.
-    #[must_use]
-    pub const fn cap(mut self, cap: Duration) -> Self {
-        self.cap = cap;
-        self
-    }
-
-    /// Sets how delays are spread.
-    #[must_use]
-    pub const fn jitter(mut self, jitter: Jitter) -> Self {
-        self.jitter = jitter;
-        self
-    }
-
-    /// Sets the kinds that are repeated.
-    #[must_use]
-    pub const fn on(mut self, on: KindSet) -> Self {
-        self.on = on;
-        self
-    }
-
-    /// Sets how many retries there may be for each first call.
-    #[must_use]
-    pub const fn budget(mut self, share: f64) -> Self {
-        self.budget = Some(share);
-        self
-    }
-
-    /// Repeats whatever the number of retries there have been.
+    /// Repeats without a limit on the share of retries.
     #[must_use]
     pub const fn without_budget(mut self) -> Self {
         self.budget = None;
@@ -197,8 +133,8 @@ impl Retry {
         (0..self.max).map(|n| self.nominal_delay(n))
     }
 
-    /// The problems of the values on their own.
-    pub(crate) fn problems(&self, found: &mut Vec<Problem>) {
+    /// The rules between the values.
+    fn rules(&self, found: &mut Vec<Problem>) {
         if self.max == 0 {
             found.push(Problem::new(
                 "retry.max",
@@ -214,11 +150,6 @@ impl Retry {
             ErrorKind::ALL.iter().filter(|kind| self.on.contains(**kind) && !KindSet::REPEATABLE.contains(**kind));
         for kind in others {
             found.push(Problem::new("retry.on", format!("an error of kind `{kind}` cannot be retried")));
-        }
-        if let Some(budget) = self.budget
-            && !(0.0..=1.0).contains(&budget)
-        {
-            found.push(Problem::new("retry.budget", format!("expected 0 to 100 %, found {}", format_share(budget))));
         }
         if self.base > self.cap {
             let (base, cap) = (format_duration(self.base), format_duration(self.cap));

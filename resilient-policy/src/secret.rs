@@ -50,7 +50,7 @@ const WHOLE: &[&str] = &["key", "auth"];
 /// Words that name a secret as the last word: `DB_PASS` and `X-Amz-Signature`, but not `pass_rate`.
 const LAST: &[&str] = &["pass", "sig", "signature"];
 
-/// Last words of a name that speaks of secrets and holds none: `token_count`, `password_length`.
+/// Last words of a name that is about secrets and holds none: `token_count`, `password_length`.
 const MEASURES: &[&str] = &["count", "counts", "limit", "budget", "usage", "length", "len", "size", "type", "ttl"];
 
 /// What stands before `token` where a token is a place in a list: `next_page_token`.

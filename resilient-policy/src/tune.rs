@@ -1,9 +1,9 @@
 //! A compiled-in policy changed at start: what is there can be tuned or taken away, and nothing
 //! that the code does not have can be added.
 
-use crate::{BreakerPart, BreakerSettings, Given, Policy, Problem, Table};
+use crate::{BreakerSettings, Override, Parts, Policy, Problem, Settings, Table};
 
-/// Who a table is for, and so what it means that a function lacks a key which the table speaks of.
+/// The functions that a table is for, which decides what a key means that a function lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
     /// This function alone: the key is a mistake.
@@ -12,7 +12,7 @@ pub enum For {
     Many,
 }
 
-/// Changes a policy as the table says. What it may not say is told, and left as it is.
+/// Changes a policy as the table says. What a table may not change is reported, and stays as it is.
 ///
 /// What is there is what was `compiled` in: a value that is stronger than a `none` begins with that.
 #[must_use]
@@ -26,49 +26,49 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) ->
         }
     };
     match table.timeout {
-        Some(Given::Is(timeout)) => policy.timeout = timeout,
-        Some(Given::None) => policy.timeout = Policy::DEFAULT_TIMEOUT,
+        Some(Override::Is(timeout)) => policy.timeout = timeout,
+        Some(Override::None) => policy.timeout = Policy::DEFAULT_TIMEOUT,
         None => {}
     }
     match (table.attempt_timeout, compiled.attempt_limit()) {
         (Some(_), None) => missing("attempt_timeout"),
-        (Some(Given::Is(limit)), Some(_)) => policy.attempt_timeout = Some(limit),
-        (Some(Given::None), Some(_)) => policy.attempt_timeout = None,
+        (Some(Override::Is(limit)), Some(_)) => policy.attempt_timeout = Some(limit),
+        (Some(Override::None), Some(_)) => policy.attempt_timeout = None,
         (None, _) => {}
     }
     match (&table.retry, compiled.retry) {
         (Some(_), None) => missing("retry"),
-        (Some(Given::Is(part)), Some(retry)) => part.apply(policy.retry.get_or_insert(retry)),
-        (Some(Given::None), _) => policy.retry = None,
+        (Some(Override::Is(named)), Some(retry)) => policy.retry.get_or_insert(retry).apply(&named.parts),
+        (Some(Override::None), _) => policy.retry = None,
         (None, _) => {}
     }
     match (&table.bulkhead, compiled.bulkhead) {
         (Some(_), None) => missing("bulkhead"),
-        (Some(Given::Is(named)), Some(bulkhead)) => {
-            named.part.apply(&mut policy.bulkhead.get_or_insert(bulkhead).settings);
+        (Some(Override::Is(named)), Some(bulkhead)) => {
+            policy.bulkhead.get_or_insert(bulkhead).settings.apply(&named.parts);
         }
-        (Some(Given::None), _) => policy.bulkhead = None,
+        (Some(Override::None), _) => policy.bulkhead = None,
         (None, _) => {}
     }
     match (&table.rate_limit, compiled.rate_limit) {
         (Some(_), None) => missing("rate_limit"),
-        (Some(Given::Is(named)), Some(rate_limit)) => {
-            named.part.apply(&mut policy.rate_limit.get_or_insert(rate_limit).settings);
+        (Some(Override::Is(named)), Some(rate_limit)) => {
+            policy.rate_limit.get_or_insert(rate_limit).settings.apply(&named.parts);
         }
-        (Some(Given::None), _) => policy.rate_limit = None,
+        (Some(Override::None), _) => policy.rate_limit = None,
         (None, _) => {}
     }
     match (&table.cache, compiled.cache) {
         (Some(_), None) => missing("cache"),
-        (Some(Given::Is(part)), Some(cache)) => part.apply(policy.cache.get_or_insert(cache)),
-        (Some(Given::None), _) => policy.cache = None,
+        (Some(Override::Is(named)), Some(cache)) => policy.cache.get_or_insert(cache).apply(&named.parts),
+        (Some(Override::None), _) => policy.cache = None,
         (None, _) => {}
     }
     match (&table.breaker, compiled.breaker) {
         (Some(_), None) => missing("breaker"),
-        (Some(Given::None), Some(_)) => policy.breaker = None,
-        (Some(Given::Is(name)), Some(breaker)) if name == breaker.name => policy.breaker = Some(breaker),
-        (Some(Given::Is(_)), Some(breaker)) => {
+        (Some(Override::None), Some(_)) => policy.breaker = None,
+        (Some(Override::Is(name)), Some(breaker)) if name == breaker.name => policy.breaker = Some(breaker),
+        (Some(Override::Is(_)), Some(breaker)) => {
             let message =
                 format!("which breaker guards a function is compiled in: `{}`; expected `none`", breaker.name);
             found.push(Problem::new("breaker", message));
@@ -77,8 +77,8 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) ->
     }
     let name_of =
         |compiled: Option<&'static str>, set: Option<&String>| set.is_some_and(|set| compiled != Some(&**set));
-    let bulkhead = table.bulkhead.as_ref().and_then(Given::value).and_then(|limit| limit.name.as_ref());
-    let rate_limit = table.rate_limit.as_ref().and_then(Given::value).and_then(|limit| limit.name.as_ref());
+    let bulkhead = table.bulkhead.as_ref().and_then(Override::value).and_then(|limit| limit.name.as_ref());
+    let rate_limit = table.rate_limit.as_ref().and_then(Override::value).and_then(|limit| limit.name.as_ref());
     for (path, differs) in [
         ("bulkhead.name", compiled.bulkhead.is_some_and(|compiled| name_of(compiled.name, bulkhead))),
         ("rate_limit.name", compiled.rate_limit.is_some_and(|compiled| name_of(compiled.name, rate_limit))),
@@ -90,38 +90,28 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) ->
     found
 }
 
-/// Changes a breaker's settings. What it may not say is told, and left as it is.
+/// Changes a breaker's settings. Parts that do not fit the breaker are reported, and change nothing.
 #[must_use]
-pub fn tune_breaker(settings: &mut BreakerSettings, part: &BreakerPart) -> Vec<Problem> {
+pub fn tune_breaker<L: Clone>(settings: &mut BreakerSettings, parts: &Parts<L>) -> Vec<Problem> {
     let mut found = Vec::new();
-    let mut part = *part;
-    let mut refuse = |path: &'static str, is: bool, message: &str| {
-        if is {
-            found.push(Problem::new(path, message));
-        }
-        is
-    };
+    let mut parts = parts.clone();
     let by_rate = "this breaker opens by a rate, as the code says; tune `rate`, `window` or `min_calls`";
     let in_a_row = "this breaker counts failures in a row, as the code says; tune `failures`";
     let no_slow = "no call counts as slow for this breaker, as the code says";
-    if refuse("breaker.failures", part.failures.is_some() && settings.rate.is_some(), by_rate) {
-        part.failures = None;
-    }
-    if refuse("breaker.rate", part.rate.is_some() && settings.rate.is_none(), in_a_row) {
-        part.rate = None;
-    }
-    if refuse("breaker.slow", part.slow.is_some() && settings.slow.is_none(), no_slow) {
-        part.slow = None;
-    }
-    if refuse("breaker.slow_rate", part.slow_rate.is_some() && settings.slow.is_none(), no_slow) {
-        part.slow_rate = None;
-    }
-    for (path, is) in [("breaker.window", part.window.is_some()), ("breaker.min_calls", part.min_calls.is_some())] {
-        if refuse(path, is && !settings.has_window(), in_a_row) {
-            (part.window, part.min_calls) = (None, None);
+    for (name, is_refused, message) in [
+        ("failures", settings.rate.is_some(), by_rate),
+        ("rate", settings.rate.is_none(), in_a_row),
+        ("slow", settings.slow.is_none(), no_slow),
+        ("slow_rate", settings.slow.is_none(), no_slow),
+        ("window", !settings.has_window(), in_a_row),
+        ("min_calls", !settings.has_window(), in_a_row),
+    ] {
+        if let Some(written) = parts.get(name).filter(|_| is_refused) {
+            found.push(Problem::new(written.path, message));
+            parts.remove(name);
         }
     }
-    part.apply(settings);
+    settings.apply(&parts);
     found
 }
 
@@ -131,7 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{BreakerUse, Retry, Window};
+    use crate::{BreakerTable, BreakerUse, Retry};
 
     fn said(keys: &str, value: &str) -> Table {
         let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
@@ -184,15 +174,20 @@ mod tests {
 
     #[test]
     fn a_breaker_keeps_the_way_it_counts() {
-        let part = |failures, rate, window| BreakerPart { failures, rate, window, ..BreakerPart::default() };
-        let paths = |mut settings: BreakerSettings, part: &BreakerPart| {
-            tune_breaker(&mut settings, part).iter().map(|problem| problem.path).collect::<Vec<_>>()
+        let parts = |written: &[(&str, &str)]| {
+            let table = |(key, value): &(&str, &str)| {
+                BreakerTable::of_variable(&Arc::from("VARIABLE"), &[(*key).to_owned()], value).0.parts.0
+            };
+            Parts(written.iter().flat_map(table).collect())
+        };
+        let paths = |mut settings: BreakerSettings, written: &[(&str, &str)]| {
+            tune_breaker(&mut settings, &parts(written)).iter().map(|problem| problem.path).collect::<Vec<_>>()
         };
         let in_a_row = BreakerSettings::new();
         let by_rate = BreakerSettings::new().rate(0.5);
-        assert_eq!(paths(in_a_row, &part(Some(9), None, None)), Vec::<&str>::new());
-        assert_eq!(paths(in_a_row, &part(None, Some(0.1), Some(Window::Count(9)))), ["breaker.rate", "breaker.window"]);
-        assert_eq!(paths(by_rate, &part(None, Some(0.1), Some(Window::Count(9)))), Vec::<&str>::new());
-        assert_eq!(paths(by_rate, &part(Some(9), None, None)), ["breaker.failures"]);
+        assert_eq!(paths(in_a_row, &[("failures", "9")]), Vec::<&str>::new());
+        assert_eq!(paths(in_a_row, &[("rate", "0.1"), ("window", "9")]), ["breaker.rate", "breaker.window"]);
+        assert_eq!(paths(by_rate, &[("rate", "0.1"), ("window", "9")]), Vec::<&str>::new());
+        assert_eq!(paths(by_rate, &[("failures", "9")]), ["breaker.failures"]);
     }
 }

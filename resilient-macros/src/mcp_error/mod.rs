@@ -1,36 +1,18 @@
-//! `#[derive(McpError)]`: attributes → rules → model → impls, or every mistake and a stand-in.
+//! `#[derive(McpError)]`: parse → check → plan → expand; on any mistake, an empty impl and all mistakes.
 
-mod ast;
-mod attr;
-mod bounds;
-pub(crate) mod case;
-mod catalog;
 mod check;
-mod code;
-mod display;
-mod dummy;
-mod errors;
 mod expand;
-mod keys;
-mod list;
-mod matching;
-mod model;
-mod names;
-mod origin;
-mod pieces;
-mod privacy;
-mod rmcp;
-mod template;
+mod parse;
+mod plan;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
-use self::ast::Input;
-use self::errors::Errors;
+use self::parse::ast::Input;
+use self::parse::errors::Errors;
 
 /// The derive.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
@@ -46,7 +28,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         Some(model) if errors.is_empty() => expand::expand(&model),
         _ => {
             let krate = input.attrs.krate.value().cloned().unwrap_or_default();
-            let (errors, dummy) = (errors.to_compile_errors(), dummy::expand(&node, &krate));
+            let (errors, dummy) = (errors.to_compile_errors(), expand::dummy::expand(&node, &krate));
             quote!(#dummy #errors)
         }
     }

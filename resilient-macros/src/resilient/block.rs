@@ -7,17 +7,17 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibility};
 
-use super::args::{self, Args, INHERITED, INSERTED, TOLD};
-use super::function::{OpaqueFn, is_nameless};
-use super::opaque::{Member, OpaqueImpl};
-use super::tool::Tool;
-use super::value::Setting;
-use super::{expand, handler, hooked, list, rules, shape, tool};
 use crate::krate::Krate;
 use crate::project::Project;
-
-/// With this word rmcp accepts a block without tools.
-pub(super) const ALLOW_EMPTY: &str = "allow_empty";
+use crate::resilient::check::{policy, shape};
+use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, TOLD};
+use crate::resilient::parse::block::{ALLOW_EMPTY, Member, OpaqueImpl};
+use crate::resilient::parse::function::{OpaqueFn, is_nameless};
+use crate::resilient::parse::tool::Tool;
+use crate::resilient::parse::value::Setting;
+use crate::resilient::parse::{list, tool};
+use crate::resilient::plan::site_fn;
+use crate::resilient::{handler, hooked};
 
 /// Expands the attribute on an impl block.
 pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
@@ -66,7 +66,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         if let Member::Function(function) = member
             && inherit(function, &args, attribute, told.is_some(), &mut errors)
         {
-            guarded.push(expand::site_fn(&function.sig.ident));
+            guarded.push(site_fn(&function.sig.ident));
         }
     }
     let router = Router::take(block.attrs.get_mut(router_at), &mut errors);
@@ -93,10 +93,10 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut darlin
     let has_timeout = |(tool, own): &(String, Args)| {
         own.timeout.is_some() || own.profile.is_some() || in_file(tool).is_some_and(|table| table.timeout.is_some())
     };
-    rules::of_block(args, project, !tools.iter().all(has_timeout), !tools.iter().any(has_timeout), errors);
+    policy::of_block(args, project, !tools.iter().all(has_timeout), !tools.iter().any(has_timeout), errors);
     let all = std::iter::once(("", args)).chain(tools.iter().map(|(name, own)| (&**name, own)));
     let breakers = all.filter_map(|(name, args)| Some((name, args.breaker.as_ref().and_then(Setting::value)?)));
-    rules::of_breakers(breakers, errors);
+    policy::of_breakers(breakers, errors);
 }
 
 /// Gives the block's keys to a tool. `true` where that leaves it guarded.
@@ -114,7 +114,7 @@ fn inherit(
     let told = told.then(|| quote!(, #word));
     let Some(own_at) = own_at else {
         // A tool whose return type cannot carry an error has a record too: the hook reads its timeout.
-        let guarded = shape::can_inherit(function) || hooked::can_be_limited(function);
+        let guarded = tool::can_inherit(function) || hooked::can_be_limited(function);
         if guarded {
             let inserted = format_ident!("{INSERTED}");
             let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #told)]);
@@ -153,7 +153,7 @@ fn inherit(
 
 /// For each `Parameters<T>` of a tool, a function that registers how arguments are explained that are no `T`.
 ///
-/// It stands in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
+/// It is in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
 /// the type once.
 fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<(Ident, TokenStream)> {
     let tools = block.members.iter().filter_map(|member| match member {
@@ -238,7 +238,7 @@ impl Router {
     }
 }
 
-/// Stands in for what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
+/// Replaces what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
 /// not, its own functions come first.
 fn unbuilt(
     block: &OpaqueImpl,

@@ -8,9 +8,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Meta;
 
-use super::args::{self, Args};
-use super::opaque::OpaqueImpl;
-use super::{list, tool};
+use crate::resilient::parse::args::{self, Args};
+use crate::resilient::parse::block::OpaqueImpl;
+use crate::resilient::parse::{list, tool};
 
 pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
     only_the_runtime(written)?;
@@ -47,7 +47,7 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
     Ok(block.into_token_stream())
 }
 
-/// A handler has no tools of its own that a key could guard.
+/// A handler has no tools that a key could guard.
 fn only_the_runtime(written: &TokenStream) -> darling::Result<()> {
     let mut errors = Error::accumulator();
     for entry in NestedMeta::parse_meta_list(written.clone()).unwrap_or_default() {

@@ -8,13 +8,15 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::{AttrStyle, Attribute, Meta, Type};
 
-use super::args::{self, Args, Inherited};
-use super::function::OpaqueFn;
-use super::model::{Enforced, Plan};
-use super::span::{glue, group_like};
-use super::tool::{self, Tool};
-use super::{expand, list, model, shape};
 use crate::project::Project;
+use crate::resilient::check::{parameters, policy, shape};
+use crate::resilient::expand::span::{glue, group_like};
+use crate::resilient::parse::args::{self, Args, Inherited};
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::list;
+use crate::resilient::parse::tool::{self, Tool};
+use crate::resilient::plan::{Enforced, Plan};
+use crate::resilient::{expand, plan};
 
 /// Whether the hook limits this tool of a block, not the function itself.
 pub(super) fn is_limited(args: &Args, function: &OpaqueFn) -> bool {
@@ -26,7 +28,7 @@ pub(super) fn is_limited(args: &Args, function: &OpaqueFn) -> bool {
 /// that its return type carries an error.
 pub(super) fn can_be_limited(function: &OpaqueFn) -> bool {
     Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt)
-        && !shape::can_inherit(function)
+        && !tool::can_inherit(function)
         && (function.sig.asyncness.is_some() || returns_a_future(function))
 }
 
@@ -98,11 +100,12 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
     shape::second(&function.attrs, &mut errors);
     needs_an_error(written, &mut errors);
     let plan = plan(args, function, project, &mut errors);
-    super::sight::check(function, args, &plan.guards.keys, &mut errors);
+    policy::of_function(&plan, args, project, function.sig.ident.span(), &mut errors);
+    parameters::check(function, args, &plan.guards.keys, &mut errors);
     match errors.finish() {
         Ok(()) => expand::hooked(&plan, &show_arguments(&plan, function)),
         Err(errors) => {
-            let (item, dummy) = (expand::untouched(function), expand::dummy_site(function, &plan.krate));
+            let (item, dummy) = (function.to_token_stream(), expand::dummy_site(function, &plan.krate));
             let errors = errors.write_errors();
             quote!(#item #dummy #errors)
         }
@@ -112,7 +115,7 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
 fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> Plan {
     let is_awaited = function.sig.asyncness.is_some() || returns_a_future(function);
     let enforced = if is_awaited { Enforced::ByHook } else { Enforced::Nowhere };
-    model::plan_of_hooked(args, &inherited(args), enforced, function, project, errors)
+    plan::of_hooked(args, &inherited(args), enforced, function, project, errors)
 }
 
 /// What `log_args` shows is seen where the body begins: its parameters have their names there.
@@ -138,7 +141,7 @@ pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Op
     args.inserted.as_ref()?;
     let own = Args { inherited: args.inherited.clone(), told: args.told.clone(), ..Args::default() };
     let mut nothing = Error::accumulator();
-    let plan = model::plan_of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
+    let plan = plan::of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
     drop(nothing.into_inner());
     Some(expand::hooked_site(&plan, function))
 }

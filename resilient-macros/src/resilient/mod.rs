@@ -1,36 +1,24 @@
 //! `#[resilient]`: parse → check → lower → expand; on any mistake the item as it was, and what
 //! was wrong with the attribute.
 
-mod args;
 mod block;
+mod check;
 mod expand;
-mod function;
-mod half_typed;
 mod handler;
 mod hooked;
-mod layers;
-mod limits;
-mod list;
-mod model;
-mod opaque;
-mod place;
-mod places;
-mod policy;
-mod rules;
-mod safety;
-mod shape;
-mod sight;
-mod span;
+mod parse;
+mod plan;
 #[cfg(test)]
 mod tests;
-mod tool;
-mod value;
 
 use darling::Error;
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 
-use function::OpaqueFn;
-use place::Item;
+use check::shape;
+use parse::function::OpaqueFn;
+use parse::item::{self, Item};
+use parse::{args, half_typed};
 
 use crate::project::Project;
 
@@ -41,7 +29,7 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
 
 /// The same in a crate with this file.
 pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenStream) -> TokenStream {
-    let expanded = match place::of(item) {
+    let expanded = match item::of(item) {
         Item::Function => function(attribute, item.clone(), project),
         Item::Block => block::block(&attribute, item.clone(), project),
         Item::Other(span, found) => {
@@ -54,7 +42,7 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
         let errors = errors.write_errors();
         quote::quote!(#item #errors)
     });
-    // The file is the whole crate's: what is wrong with it is told beside what came out.
+    // The file is the whole crate's: its mistakes are reported beside the expansion.
     for problem in project.problems_once() {
         tokens.extend(Error::custom(problem).write_errors());
     }
@@ -75,7 +63,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     hooked::take_in(&mut args, &mut function);
     if let Some(skip) = &args.skip {
         shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
-        let item = expand::untouched(&function);
+        let item = function.to_token_stream();
         let Some(site) = hooked::skipped(&args, &function, project) else { return errors.finish_with(item) };
         let errors = errors.finish().err().map(Error::write_errors);
         return Ok(quote::quote!(#item #site #errors));
@@ -86,13 +74,14 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return Ok(quote::quote!(#expanded #errors));
     }
     shape::check(&function, &mut errors);
-    let plan = model::plan(&args, &function, project, &mut errors);
+    let (plan, is_contradicted) = plan::plan(&args, &function, project, &mut errors);
+    check::function(&plan, is_contradicted, &args, &function, project, &mut errors);
     let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &hooked::hoisted(function), project)) };
     if args.inherited.is_none() {
         return Err(errors);
     }
     // The block's router asks for the record of each of its tools.
-    let (item, errors) = (expand::untouched(&function), errors.write_errors());
+    let (item, errors) = (function.to_token_stream(), errors.write_errors());
     let dummy = expand::dummy_site(&function, &plan.krate);
     Ok(quote::quote!(#item #dummy #errors))
 }

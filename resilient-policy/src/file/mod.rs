@@ -15,32 +15,23 @@
 //! bulkhead = 10
 //! ```
 
-mod node;
-mod read;
 mod table;
+mod toml;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use crate::{Given, Problem, check_name, one_of};
-pub use node::Place;
-use node::{Entry, Kind, Lines, Node};
-use read::Reader;
+use self::toml::Lines;
+use crate::{Mistake, Node, Override, Problem, Syntax, Value, check_name, one_of};
 pub use table::{BreakerTable, Named, Places, Table};
+pub use toml::Place;
 
 const SECTIONS: &[&str] = &["default", "profile", "breaker", "tool"];
 
 /// A mistake in a file or a variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileProblem {
-    /// Where it was written.
-    pub place: Place,
-    /// The key it is about, with those above it, joined by dots; empty for the file as a whole.
-    pub key: String,
-    /// What is wrong and what was expected, in one lower-case sentence.
-    pub message: String,
-}
+pub type FileProblem = Mistake<Place>;
+type Entry = crate::Entry<Place>;
+type Reader<'r> = crate::Reader<'r, Place>;
 
 impl FileProblem {
     fn of(problem: &Problem, places: &Places, otherwise: &Place, under: &str) -> Self {
@@ -51,13 +42,6 @@ impl FileProblem {
         let key = if under.is_empty() { path.to_owned() } else { format!("{under}.{path}") };
         // What the attribute writes as a word is a text here.
         Self { place, key, message: problem.message.replace(" = none`", " = \"none\"`") }
-    }
-}
-
-impl fmt::Display for FileProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, key, message } = self;
-        if key.is_empty() { write!(f, "{place}: {message}") } else { write!(f, "{place}: `{key}`: {message}") }
     }
 }
 
@@ -75,13 +59,13 @@ pub struct File {
 }
 
 impl File {
-    /// Reads a file; `name` is what problems call it. What could be read is returned beside all
-    /// that is wrong. Values are read, but the rules that they have to keep are not asked.
+    /// Reads a file, which problems call `name`. Returns what could be read and everything that is wrong. Values are
+    /// read, but the rules about them are not checked.
     #[must_use]
     pub fn parse(name: &str, text: &str) -> (Self, Vec<FileProblem>) {
         let lines = Lines::new(name, text);
         let mut found = Vec::new();
-        let entries = match toml::de::DeTable::parse(text) {
+        let entries = match ::toml::de::DeTable::parse(text) {
             Ok(table) => lines.table(table.get_ref()),
             Err(error) => {
                 let place = lines.place(error.span().map_or(0, |span| span.start));
@@ -91,12 +75,12 @@ impl File {
             }
         };
         let mut file = Self::default();
-        let mut reader = Reader { found: &mut found, under: String::new() };
+        let mut reader = Reader { found: &mut found, under: String::new(), syntax: Syntax::File };
         for entry in &entries {
             match entry.key.as_str() {
                 "default" => {
-                    if let Some(entries) = reader.entries(entry, "a table: `[default]`") {
-                        file.default = Table::read(entries, "default", entry.place.clone(), reader.found);
+                    if let Some(entries) = entries_of(&mut reader, entry, "a table: `[default]`") {
+                        file.default = Table::read(entries, "default", entry.location.clone(), reader.found);
                     }
                 }
                 "profile" => sections(entry, &mut reader, |name, under, inner, found| {
@@ -110,7 +94,7 @@ impl File {
                 }),
                 _ => {
                     let message = format!("unknown table `{}`{}", entry.key, one_of(&entry.key, SECTIONS));
-                    reader.found.push(FileProblem { place: entry.place.clone(), key: entry.key.clone(), message });
+                    reader.found.push(FileProblem { place: entry.location.clone(), key: entry.key.clone(), message });
                 }
             }
         }
@@ -125,7 +109,7 @@ impl File {
         for (under, table) in self.tables() {
             let Some(place) = &table.place else { continue };
             found.extend(table.check(&under, place, whole));
-            if let Some(Given::Is(name)) = &table.breaker
+            if let Some(Override::Is(name)) = &table.breaker
                 && whole
                 && let Err(why) = self.knows_breaker(name, "")
             {
@@ -169,6 +153,15 @@ fn known<T>(what: &str, name: &str, here: &str, all: &BTreeMap<String, T>, other
     Err(format!("no {what} `{name}`{here}{meant}"))
 }
 
+/// The entries of a table; any other value is a mistake.
+fn entries_of<'n>(reader: &mut Reader<'_>, entry: &'n Entry, expected: &str) -> Option<&'n [Entry]> {
+    if let Value::Table(entries) = &entry.value.value {
+        return Some(entries);
+    }
+    reader.problem(entry, format!("expected {expected}"));
+    None
+}
+
 /// `[section.NAME]`: hands out each name with its place and entries.
 fn sections(
     entry: &Entry,
@@ -176,18 +169,18 @@ fn sections(
     mut each: impl FnMut(String, &str, (&Place, &[Entry]), &mut Vec<FileProblem>),
 ) {
     let section = &entry.key;
-    let Some(named) = reader.entries(entry, &format!("tables with names: `[{section}.NAME]`")) else { return };
+    let Some(named) = entries_of(reader, entry, &format!("tables with names: `[{section}.NAME]`")) else { return };
     for inner in named {
         let under = format!("{section}.{}", inner.key);
         if section != "tool"
             && let Err(why) = section_name(&inner.key)
         {
-            reader.found.push(FileProblem { place: inner.place.clone(), key: under, message: why });
+            reader.found.push(FileProblem { place: inner.location.clone(), key: under, message: why });
             continue;
         }
         reader.under.clone_from(section);
-        if let Some(entries) = reader.entries(inner, &format!("a table: `[{under}]`")) {
-            each(inner.key.clone(), &under, (&inner.place, entries), reader.found);
+        if let Some(entries) = entries_of(reader, inner, &format!("a table: `[{under}]`")) {
+            each(inner.key.clone(), &under, (&inner.location, entries), reader.found);
         }
         reader.under.clear();
     }
@@ -204,13 +197,13 @@ fn section_name(name: &str) -> Result<(), String> {
 /// What a variable says: a value under keys, of which the first are already spoken for.
 fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> Option<Entry> {
     let place = Place::Variable(Arc::clone(variable));
-    let node = Node { place: place.clone(), kind: Kind::Word(value.trim().into()) };
+    let value = Node::new(place.clone(), Value::Variable(value.trim().into()));
     let mut keys = keys.iter().rev();
-    let innermost = Entry { key: keys.next()?.clone(), place: place.clone(), value: node };
+    let innermost = Entry { key: keys.next()?.clone(), location: place.clone(), value };
     Some(keys.fold(innermost, |inner, key| Entry {
         key: key.clone(),
-        place: place.clone(),
-        value: Node { place: place.clone(), kind: Kind::Table(vec![inner]) },
+        location: place.clone(),
+        value: Node::new(place.clone(), Value::Table(vec![inner])),
     }))
 }
 

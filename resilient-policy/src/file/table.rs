@@ -3,32 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::node::{Entry, Kind, Place};
-use super::read::{self, Reader};
-use super::{FileProblem, of_variable};
+use super::{Entry, FileProblem, Place, Reader, entries_of, of_variable};
 use crate::{
-    BreakerPart, BulkheadPart, BulkheadSettings, BulkheadUse, CachePart, CacheSettings, Given, Policy, RateLimitPart,
-    RateLimitSettings, RateLimitUse, RetryPart, Source, Window, check, check_breaker,
+    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Form, Override, Parts, Policy, Problem,
+    RateLimitSettings, RateLimitUse, Retry, Setting, Settings, Source, Syntax, Value, Window, check, check_breaker,
+    check_breaker_parts, check_name, is_none,
 };
 
 const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
-const RETRY: &[&str] = &["max", "base", "factor", "cap", "jitter", "on", "budget"];
-const BULKHEAD: &[&str] = &["max", "queue", "wait", "name", "max_keys"];
-const RATE_LIMIT: &[&str] = &["rate", "burst", "name", "max_keys"];
-const CACHE: &[&str] = &["max_age", "max"];
-const BREAKER: &[&str] = &[
-    "enabled",
-    "failures",
-    "rate",
-    "window",
-    "min_calls",
-    "slow",
-    "slow_rate",
-    "open",
-    "probes",
-    "successes",
-    "max_keys",
-];
 
 /// Where each setting was written.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,7 +18,11 @@ pub struct Places(Vec<(&'static str, Place)>);
 
 impl Places {
     fn put(&mut self, path: &'static str, entry: &Entry) {
-        self.0.push((path, entry.value.place.clone()));
+        self.0.push((path, entry.value.location.clone()));
+    }
+
+    fn put_parts(&mut self, parts: &Parts<Place>) {
+        self.0.extend(parts.0.iter().map(|written| (written.path, written.location.clone())));
     }
 
     fn first(&self) -> Option<&Place> {
@@ -58,11 +44,11 @@ impl Places {
     }
 }
 
-/// Parts of a limit, and the name under which it is shared.
+/// Parts of some settings, and the name under which functions share them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Named<T> {
+pub struct Named {
     /// The parts.
-    pub part: T,
+    pub parts: Parts<Place>,
     /// The name.
     pub name: Option<String>,
 }
@@ -71,19 +57,19 @@ pub struct Named<T> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     /// See [`Policy::timeout`].
-    pub timeout: Option<Given<Duration>>,
+    pub timeout: Option<Override<Duration>>,
     /// See [`Policy::attempt_timeout`].
-    pub attempt_timeout: Option<Given<Duration>>,
+    pub attempt_timeout: Option<Override<Duration>>,
     /// See [`Policy::retry`].
-    pub retry: Option<Given<RetryPart>>,
+    pub retry: Option<Override<Named>>,
     /// The name of the breaker. See [`Policy::breaker`].
-    pub breaker: Option<Given<String>>,
+    pub breaker: Option<Override<String>>,
     /// See [`Policy::bulkhead`].
-    pub bulkhead: Option<Given<Named<BulkheadPart>>>,
+    pub bulkhead: Option<Override<Named>>,
     /// See [`Policy::rate_limit`].
-    pub rate_limit: Option<Given<Named<RateLimitPart>>>,
+    pub rate_limit: Option<Override<Named>>,
     /// See [`Policy::cache`].
-    pub cache: Option<Given<CachePart>>,
+    pub cache: Option<Override<Named>>,
     /// Where each of them was written.
     pub places: Places,
     /// Where the table begins, if it was written at all.
@@ -115,94 +101,68 @@ impl Table {
 
     pub(super) fn read(entries: &[Entry], under: &str, place: Place, found: &mut Vec<FileProblem>) -> Self {
         let mut table = Self { place: Some(place), ..Self::default() };
-        let mut reader = Reader { found, under: under.into() };
+        let mut reader = Reader { found, under: under.into(), syntax: Syntax::File };
         for entry in entries {
             let places = &mut table.places;
-            match entry.key.as_str() {
-                "timeout" => {
-                    places.put("timeout", entry);
-                    table.timeout = or_none(entry, |entry| reader.take(entry, read::duration));
-                }
-                "attempt_timeout" => {
-                    places.put("attempt_timeout", entry);
-                    table.attempt_timeout = or_none(entry, |entry| reader.take(entry, read::duration));
-                }
-                "retry" => {
-                    places.put("retry", entry);
-                    table.retry = or_none(entry, |entry| retry(entry, &mut reader, places));
-                }
-                "breaker" => {
-                    places.put("breaker", entry);
-                    table.breaker = or_none(entry, |entry| {
-                        if matches!(entry.value.kind, Kind::Table(_)) {
-                            reader.problem(entry, "expected a name: the settings stand in `[breaker.NAME]`");
-                            return None;
-                        }
-                        reader.take(entry, read::name)
-                    });
-                }
+            let Some(key) = KEYS.iter().find(|key| **key == entry.key) else {
+                reader.unknown(entry, KEYS);
+                continue;
+            };
+            places.put(key, entry);
+            match *key {
+                "timeout" => table.timeout = or_none(entry, |entry| duration(entry, &mut reader)),
+                "attempt_timeout" => table.attempt_timeout = or_none(entry, |entry| duration(entry, &mut reader)),
+                "retry" => table.retry = or_none(entry, |entry| settings::<Retry>(entry, &mut reader, places)),
                 "bulkhead" => {
-                    places.put("bulkhead", entry);
-                    table.bulkhead = or_none(entry, |entry| bulkhead(entry, &mut reader, places));
+                    table.bulkhead = or_none(entry, |entry| settings::<BulkheadSettings>(entry, &mut reader, places));
                 }
                 "rate_limit" => {
-                    places.put("rate_limit", entry);
-                    table.rate_limit = or_none(entry, |entry| rate_limit(entry, &mut reader, places));
+                    table.rate_limit =
+                        or_none(entry, |entry| settings::<RateLimitSettings>(entry, &mut reader, places));
                 }
-                "cache" => {
-                    places.put("cache", entry);
-                    table.cache = or_none(entry, |entry| cache(entry, &mut reader, places));
-                }
-                _ => reader.unknown(entry, KEYS),
+                "cache" => table.cache = or_none(entry, |entry| settings::<CacheSettings>(entry, &mut reader, places)),
+                _ => table.breaker = or_none(entry, |entry| breaker(entry, &mut reader)),
             }
         }
         table
     }
 
-    /// The rules that hold for what the table says by itself. What it does not say is not its mistake,
-    /// unless it has to be `whole`.
+    /// The rules about what the table says by itself. A missing part is a mistake only if the table has to be `whole`.
     pub(super) fn check(&self, under: &str, place: &Place, whole: bool) -> Vec<FileProblem> {
         let timeout = value(self.timeout.as_ref()).copied().unwrap_or(Policy::LONGEST_TIMEOUT);
         let mut policy = Policy::new().timeout(timeout);
         let mut found = Vec::new();
         policy.attempt_timeout = value(self.attempt_timeout.as_ref()).copied();
-        policy.retry = value(self.retry.as_ref()).map(|part| {
-            let mut retry = part.whole();
-            if !whole && part.cap.is_none() {
+        policy.retry = value(self.retry.as_ref()).map(|Named { parts, .. }| {
+            let mut retry = Retry::of(parts);
+            if !whole && !parts.has("cap") {
                 retry.cap = retry.cap.max(retry.base);
             }
-            if !whole && part.base.is_none() {
+            if !whole && !parts.has("base") {
                 retry.base = retry.base.min(retry.cap);
             }
             retry
         });
-        if let Some(Named { part, .. }) = value(self.bulkhead.as_ref()) {
-            let mut settings = BulkheadSettings::new(part.max.unwrap_or(1));
-            part.apply(&mut settings);
-            if !whole && part.queue.is_none() {
+        policy.bulkhead = value(self.bulkhead.as_ref()).map(|Named { parts, .. }| {
+            let mut settings = BulkheadSettings::of(parts);
+            if !whole && !parts.has("queue") {
                 // Whatever it is in the code.
                 settings.queue = settings.queue.max(1);
             }
-            policy.bulkhead = Some(BulkheadUse::new(settings));
-            if whole && part.max.is_none() {
+            if whole && !parts.has("max") {
                 let message = "expected how many attempts may run at a time: `bulkhead = { max = 20 }`";
-                found.push(crate::Problem::new("bulkhead", message));
+                found.push(Problem::new("bulkhead", message));
             }
-        }
-        if let Some(Named { part, .. }) = value(self.rate_limit.as_ref()) {
-            let mut settings = RateLimitSettings::new(if whole { 1 } else { u32::MAX }, Duration::from_secs(1));
-            part.apply(&mut settings);
-            policy.rate_limit = Some(RateLimitUse::new(settings));
-            if whole && part.rate.is_none() {
-                let message = "expected how many calls may begin in a time: `rate_limit = { rate = \"100/1s\" }`";
-                found.push(crate::Problem::new("rate_limit", message));
-            }
-        }
-        policy.cache = value(self.cache.as_ref()).map(|part| {
-            let mut settings = CacheSettings::new();
-            part.apply(&mut settings);
-            settings
+            BulkheadUse::new(settings)
         });
+        policy.rate_limit = value(self.rate_limit.as_ref()).map(|Named { parts, .. }| {
+            if whole && !parts.has("rate") {
+                let message = "expected how many calls may begin in a time: `rate_limit = { rate = \"100/1s\" }`";
+                found.push(Problem::new("rate_limit", message));
+            }
+            RateLimitUse::new(RateLimitSettings::of(parts))
+        });
+        policy.cache = value(self.cache.as_ref()).map(|Named { parts, .. }| CacheSettings::of(parts));
         policy.fallback = &[Source::Cache];
         found.extend(check(&policy));
         found.into_iter().map(|problem| FileProblem::of(&problem, &self.places, place, under)).collect()
@@ -212,8 +172,10 @@ impl Table {
 /// What a table says about a breaker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerTable {
-    /// The settings, and whether the breaker is there at all.
-    pub part: BreakerPart,
+    /// The settings.
+    pub parts: Parts<Place>,
+    /// `false` removes the breaker from everything that uses it.
+    pub enabled: Option<bool>,
     /// Where each of them was written.
     pub places: Places,
     /// Where the table begins.
@@ -222,7 +184,12 @@ pub struct BreakerTable {
 
 impl BreakerTable {
     /// The keys that a table may have.
-    pub const KEYS: &'static [&'static str] = BREAKER;
+    #[must_use]
+    pub fn keys() -> Vec<&'static str> {
+        let mut keys = BreakerSettings::names(true);
+        keys.insert(0, "enabled");
+        keys
+    }
 
     /// What a variable says about one of a breaker's keys: those below its name.
     #[must_use]
@@ -237,130 +204,97 @@ impl BreakerTable {
     }
 
     pub(super) fn read(entries: &[Entry], under: &str, place: Place, found: &mut Vec<FileProblem>) -> Self {
-        let mut table = Self { part: BreakerPart::default(), places: Places::default(), place };
-        let mut reader = Reader { found, under: under.into() };
-        let (part, places) = (&mut table.part, &mut table.places);
+        let mut table = Self { parts: Parts::default(), enabled: None, places: Places::default(), place };
+        let mut reader = Reader { found, under: under.into(), syntax: Syntax::File };
         for entry in entries {
-            match entry.key.as_str() {
-                "enabled" => part.enabled = reader.take(entry, read::flag),
-                "failures" => part.failures = at("breaker.failures", entry, places, &mut reader, read::count),
-                "rate" => part.rate = at("breaker.rate", entry, places, &mut reader, read::number),
-                "window" => part.window = at("breaker.window", entry, places, &mut reader, read::window),
-                "min_calls" => part.min_calls = at("breaker.min_calls", entry, places, &mut reader, read::count),
-                "slow" => part.slow = at("breaker.slow", entry, places, &mut reader, read::duration),
-                "slow_rate" => part.slow_rate = at("breaker.slow_rate", entry, places, &mut reader, read::number),
-                "open" => part.open = at("breaker.open", entry, places, &mut reader, read::duration),
-                "probes" => part.probes = at("breaker.probes", entry, places, &mut reader, read::count),
-                "successes" => part.successes = at("breaker.successes", entry, places, &mut reader, read::count),
-                "max_keys" => part.max_keys = at("breaker.max_keys", entry, places, &mut reader, read::count),
-                _ => reader.unknown(entry, BREAKER),
+            if entry.key == "enabled" {
+                table.enabled = match reader.value(entry, Form::Flag) {
+                    Some(Setting::Flag(enabled)) => Some(enabled),
+                    _ => None,
+                };
+            } else if reader.part::<BreakerSettings>(entry, &mut table.parts).is_none() {
+                reader.unknown(entry, &Self::keys());
             }
         }
+        table.places.put_parts(&table.parts);
         table
     }
 
     pub(super) fn check(&self, under: &str, whole: bool) -> Vec<FileProblem> {
-        let mut settings = self.part.whole();
-        if let (false, None, Some(min_calls)) = (whole, self.part.window, self.part.min_calls) {
+        let mut settings = BreakerSettings::of(&self.parts);
+        if let (false, false, Some(min_calls)) = (whole, self.parts.has("window"), settings.min_calls) {
             // As many as there may be.
             settings.window = Window::Count(min_calls.max(1));
         }
         let mut problems = check_breaker("named", Some(&settings));
         if whole {
-            problems.extend(self.part.written().problems());
+            problems.extend(check_breaker_parts(&self.parts));
         }
         problems.into_iter().map(|problem| FileProblem::of(&problem, &self.places, &self.place, under)).collect()
     }
 }
 
-fn value<T>(given: Option<&Given<T>>) -> Option<&T> {
-    given.and_then(Given::value)
+fn value<T>(given: Option<&Override<T>>) -> Option<&T> {
+    given.and_then(Override::value)
 }
 
-fn or_none<T>(entry: &Entry, read: impl FnOnce(&Entry) -> Option<T>) -> Option<Given<T>> {
-    if read::is_none(&entry.value) { Some(Given::None) } else { read(entry).map(Given::Is) }
+fn or_none<T>(entry: &Entry, read: impl FnOnce(&Entry) -> Option<T>) -> Option<Override<T>> {
+    match is_none(&entry.value.value, Syntax::File) {
+        Ok(true) => Some(Override::None),
+        _ => read(entry).map(Override::Is),
+    }
 }
 
-/// Reads a value and notes where it stands.
-fn at<T>(
-    path: &'static str,
-    entry: &Entry,
-    places: &mut Places,
-    reader: &mut Reader<'_>,
-    read: fn(&super::node::Node) -> Result<T, String>,
-) -> Option<T> {
-    places.put(path, entry);
-    reader.take(entry, read)
+fn duration(entry: &Entry, reader: &mut Reader<'_>) -> Option<Duration> {
+    match reader.value(entry, Form::DURATION)? {
+        Setting::Duration(duration) => Some(duration),
+        _ => None,
+    }
 }
 
-/// Goes over the keys of a table under `key`.
-fn below(entry: &Entry, reader: &mut Reader<'_>, mut each: impl FnMut(&Entry, &mut Reader<'_>)) {
-    let Kind::Table(entries) = &entry.value.kind else { return };
-    let mut inner = Reader { under: reader.path(&entry.key), found: reader.found };
+fn name(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let (Value::Text(name) | Value::Variable(name)) = &entry.value.value else {
+        reader.problem(entry, "expected a text in quotes");
+        return None;
+    };
+    check_name(name).map_err(|why| reader.problem(entry, why)).ok().map(|()| name.clone())
+}
+
+fn breaker(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    if matches!(entry.value.value, Value::Table(_)) {
+        reader.problem(entry, "expected a name: the settings stand in `[breaker.NAME]`");
+        return None;
+    }
+    name(entry, reader)
+}
+
+/// Reads settings: the first part alone if the key allows it, or parts in a table, and a name.
+fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<Named> {
+    if !matches!(entry.value.value, Value::Table(_)) && S::FIRST_IS_ARGUMENT {
+        let parts = reader.first_part::<S>(entry)?;
+        places.put_parts(&parts);
+        return Some(Named { parts, name: None });
+    }
+    let first = S::PARTS.first()?;
+    let example = format!("{} = {{ {} = \"{}\" }}", S::KEY, first.name, (first.get)(&S::defaults()));
+    let entries = entries_of(reader, entry, &format!("settings in a table: `{example}`"))?;
+    let mut named = Named::default();
+    let inner = reader.under_key(S::KEY);
+    let under = std::mem::replace(&mut reader.under, inner);
     for entry in entries {
-        each(entry, &mut inner);
+        if reader.part::<S>(entry, &mut named.parts).is_some() {
+            continue;
+        }
+        if entry.key == "name" && S::CAN_BE_SHARED {
+            places.put(S::NAME_PATH, entry);
+            named.name = name(entry, reader);
+        } else {
+            let mut known = S::names(true);
+            known.extend(S::CAN_BE_SHARED.then_some("name"));
+            reader.unknown(entry, &known);
+        }
     }
-}
-
-fn retry(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<RetryPart> {
-    let mut part = RetryPart::default();
-    if !matches!(entry.value.kind, Kind::Table(_)) {
-        part.max = Some(at("retry.max", entry, places, reader, read::count)?);
-        return Some(part);
-    }
-    below(entry, reader, |entry, reader| match entry.key.as_str() {
-        "max" => part.max = at("retry.max", entry, places, reader, read::count),
-        "base" => part.base = at("retry.base", entry, places, reader, read::duration),
-        "factor" => part.factor = at("retry.factor", entry, places, reader, read::number),
-        "cap" => part.cap = at("retry.cap", entry, places, reader, read::duration),
-        "jitter" => part.jitter = at("retry.jitter", entry, places, reader, read::jitter),
-        "on" => part.on = at("retry.on", entry, places, reader, read::kinds),
-        "budget" => part.budget = at("retry.budget", entry, places, reader, read::share),
-        _ => reader.unknown(entry, RETRY),
-    });
-    Some(part)
-}
-
-fn bulkhead(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<Named<BulkheadPart>> {
-    let mut named = Named::<BulkheadPart>::default();
-    if !matches!(entry.value.kind, Kind::Table(_)) {
-        named.part.max = Some(at("bulkhead.max", entry, places, reader, read::count)?);
-        return Some(named);
-    }
-    below(entry, reader, |entry, reader| match entry.key.as_str() {
-        "max" => named.part.max = at("bulkhead.max", entry, places, reader, read::count),
-        "queue" => named.part.queue = at("bulkhead.queue", entry, places, reader, read::count),
-        "wait" => named.part.wait = at("bulkhead.wait", entry, places, reader, read::duration),
-        "name" => named.name = at("bulkhead.name", entry, places, reader, read::name),
-        "max_keys" => named.part.max_keys = at("bulkhead.max_keys", entry, places, reader, read::count),
-        _ => reader.unknown(entry, BULKHEAD),
-    });
+    reader.under = under;
+    places.put_parts(&named.parts);
     Some(named)
-}
-
-fn rate_limit(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<Named<RateLimitPart>> {
-    let mut named = Named::<RateLimitPart>::default();
-    if !matches!(entry.value.kind, Kind::Table(_)) {
-        named.part.rate = Some(at("rate_limit.rate", entry, places, reader, read::rate)?);
-        return Some(named);
-    }
-    below(entry, reader, |entry, reader| match entry.key.as_str() {
-        "rate" => named.part.rate = at("rate_limit.rate", entry, places, reader, read::rate),
-        "burst" => named.part.burst = at("rate_limit.burst", entry, places, reader, read::count),
-        "name" => named.name = at("rate_limit.name", entry, places, reader, read::name),
-        "max_keys" => named.part.max_keys = at("rate_limit.max_keys", entry, places, reader, read::count),
-        _ => reader.unknown(entry, RATE_LIMIT),
-    });
-    Some(named)
-}
-
-fn cache(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<CachePart> {
-    let mut part = CachePart::default();
-    reader.entries(entry, "settings in a table: `cache = { max_age = \"1h\" }`")?;
-    below(entry, reader, |entry, reader| match entry.key.as_str() {
-        "max_age" => part.max_age = at("cache.max_age", entry, places, reader, read::duration),
-        "max" => part.max = at("cache.max", entry, places, reader, read::count),
-        _ => reader.unknown(entry, CACHE),
-    });
-    Some(part)
 }

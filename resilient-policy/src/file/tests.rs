@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{BreakerPart, BulkheadPart, Given, Jitter, KindSet, RateLimitPart, RetryPart, Window};
+use crate::{
+    BreakerSettings, BulkheadSettings, CacheSettings, Jitter, KindSet, RateLimitSettings, Retry, Settings, Window,
+};
 
 /// Every problem of a text, as it is told.
 fn problems(text: &str) -> Vec<String> {
@@ -49,43 +51,39 @@ fn every_key_is_read() {
     );
     assert_eq!(found, []);
     assert_eq!(file.check(true), []);
-    assert_eq!(file.default.timeout, Some(Given::Is(Duration::from_secs(20))));
-    assert_eq!(file.default.attempt_timeout, Some(Given::None));
+    assert_eq!(file.default.timeout, Some(Override::Is(Duration::from_secs(20))));
+    assert_eq!(file.default.attempt_timeout, Some(Override::None));
     let make = &file.profiles["make"];
-    let expected = RetryPart {
-        max: Some(2),
-        base: Some(Duration::from_millis(500)),
-        factor: Some(1.5),
-        cap: Some(Duration::from_secs(4)),
-        jitter: Some(Jitter::Full),
-        on: Some(KindSet::EMPTY.with(crate::ErrorKind::Timeout)),
-        budget: Some(Given::Is(0.1)),
-    };
-    assert_eq!(make.retry, Some(Given::Is(expected)));
-    assert_eq!(make.breaker, Some(Given::Is("make".into())));
-    let expected = BreakerPart {
-        rate: Some(0.5),
-        window: Some(Window::Time(Duration::from_secs(60))),
-        min_calls: Some(5),
-        slow: Some(Duration::from_secs(2)),
-        slow_rate: Some(1.0),
-        open: Some(Duration::from_secs(10)),
-        probes: Some(2),
-        successes: Some(3),
-        ..BreakerPart::default()
-    };
-    assert_eq!(file.breakers["make"].part, expected);
+    let retry = Retry::new(2)
+        .base(Duration::from_millis(500))
+        .factor(1.5)
+        .cap(Duration::from_secs(4))
+        .jitter(Jitter::Full)
+        .on(KindSet::EMPTY.with(crate::ErrorKind::Timeout))
+        .budget(0.1);
+    let parts = |table: &Option<Override<Named>>| table.as_ref().and_then(Override::value).expect("settings").clone();
+    assert_eq!(Retry::of(&parts(&make.retry).parts), retry);
+    assert_eq!(make.breaker, Some(Override::Is("make".into())));
+    let breaker = BreakerSettings::new()
+        .rate(0.5)
+        .window(Window::Time(Duration::from_secs(60)))
+        .min_calls(5)
+        .slow(Duration::from_secs(2))
+        .slow_rate(1.0)
+        .open(Duration::from_secs(10))
+        .probes(2)
+        .successes(3);
+    assert_eq!(BreakerSettings::of(&file.breakers["make"].parts), breaker);
+    assert!(!file.breakers["make"].parts.has("failures"));
     let tool = &file.tools["list.scenarios"];
-    assert_eq!(tool.retry.as_ref().and_then(Given::value).and_then(|part| part.max), Some(3));
-    assert_eq!(tool.breaker, Some(Given::None));
-    let expected = BulkheadPart { max: Some(5), queue: Some(9), wait: Some(Duration::from_secs(1)), max_keys: None };
-    assert_eq!(tool.bulkhead, Some(Given::Is(Named { part: expected, name: Some("five".into()) })));
-    let expected = RateLimitPart { rate: Some((5, Duration::from_secs(60))), burst: Some(2), max_keys: None };
-    assert_eq!(tool.rate_limit, Some(Given::Is(Named { part: expected, name: None })));
-    assert_eq!(
-        tool.cache.as_ref().and_then(Given::value).and_then(|part| part.max_age),
-        Some(Duration::from_secs(7200))
-    );
+    assert_eq!(Retry::of(&parts(&tool.retry).parts).max, 3);
+    assert_eq!(tool.breaker, Some(Override::None));
+    let bulkhead = BulkheadSettings::new(5).queue(9).wait(Duration::from_secs(1));
+    assert_eq!(BulkheadSettings::of(&parts(&tool.bulkhead).parts), bulkhead);
+    assert_eq!(parts(&tool.bulkhead).name.as_deref(), Some("five"));
+    let rate_limit = RateLimitSettings::new(5, Duration::from_secs(60)).burst(2);
+    assert_eq!(RateLimitSettings::of(&parts(&tool.rate_limit).parts), rate_limit);
+    assert_eq!(CacheSettings::of(&parts(&tool.cache).parts), CacheSettings::new().max_age(Duration::from_secs(7200)));
 }
 
 #[test]
@@ -131,17 +129,17 @@ fn values_of_the_wrong_shape_are_told_with_the_right_one() {
     );
     let expected = [
         "f.toml:2:19: `profile`: expected tables with names: `[profile.NAME]`",
-        "f.toml:4:19: `default.timeout`: expected a duration with its unit in quotes: `\"30s\"`",
+        "f.toml:4:19: `default.timeout`: expected a duration with its unit in quotes; write `\"30s\"`",
         "f.toml:5:27: `default.attempt_timeout`: `5` has no unit; write `\"5s\"` or `\"5ms\"`",
-        "f.toml:6:17: `default.retry`: expected a number without quotes: `3`",
+        "f.toml:6:17: `default.retry`: this stands without quotes; write `3`",
         "f.toml:7:19: `default.breaker`: expected a name: the settings stand in `[breaker.NAME]`",
-        "f.toml:8:20: `default.bulkhead`: expected a whole number that fits into 32 bits",
+        "f.toml:8:20: `default.bulkhead`: expected a number that is not negative",
         "f.toml:9:22: `default.rate_limit`: expected calls and a duration such as `\"100/1s\"`, found `100`",
         "f.toml:10:17: `default.cache`: expected settings in a table: `cache = { max_age = \"1h\" }`",
         "f.toml:12:13: `tool.x`: expected a table: `[tool.x]`",
         "f.toml:13:18: `breaker.a b`: ` ` is not allowed in a name; expected letters, digits, `_`, `.` or `-`",
-        "f.toml:15:16: `breaker.c.rate`: expected a number such as `2.0`",
-        "f.toml:16:18: `breaker.c.window`: expected a number of results, `100`, or a time, `\"60s\"`",
+        "f.toml:15:16: `breaker.c.rate`: expected a share such as `0.5`",
+        "f.toml:16:18: `breaker.c.window`: expected a number of results, `window = 100`, or a time, `window = \"60s\"`",
         "f.toml:17:19: `breaker.c.enabled`: expected `true` or `false`",
     ];
     assert_eq!(told, expected);

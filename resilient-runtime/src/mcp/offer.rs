@@ -33,8 +33,8 @@ fn policy(policy: &Policy) -> Value {
         members.insert("retries_on".into(), kinds.map(|kind| kind.as_str()).collect());
     }
     if let Some(rate_limit) = &policy.rate_limit {
-        let settings = rate_limit.settings;
-        let limit = json!({ "calls": settings.calls, "period_ms": saturating_millis(settings.period) });
+        let rate = rate_limit.settings.rate;
+        let limit = json!({ "calls": rate.calls, "period_ms": saturating_millis(rate.period) });
         members.insert("rate_limit".into(), limit);
     }
     if !policy.fallback.is_empty() {

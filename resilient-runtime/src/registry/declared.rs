@@ -1,10 +1,8 @@
 //! Settings that the code declares for shared names, and conflicts between the declarations.
 
-use std::fmt;
-
 #[cfg(feature = "rate-limit")]
 use resilient_policy::RateLimitSettings;
-use resilient_policy::{BreakerSettings, BulkheadSettings, Policy, Problem, format_duration};
+use resilient_policy::{BreakerSettings, BulkheadSettings, Policy, Problem, Settings as _};
 
 use super::Registry;
 use crate::site::Site;
@@ -23,33 +21,13 @@ impl Settings {
     fn differences(&self, theirs: &Self) -> String {
         match (self, theirs) {
             (Self::Breaker(own), Self::Breaker(theirs)) => own.differences(theirs),
-            _ => format!("{theirs}, not {self}"),
-        }
-    }
-}
-
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Breaker(settings) => write!(f, "{settings:?}"),
-            Self::Bulkhead(BulkheadSettings { max, queue, wait, max_keys, .. }) => {
-                let wait = wait.map_or_else(|| "none".into(), format_duration);
-                write!(f, "max = {max}, queue = {queue}, wait = {wait}")?;
-                keys(f, *max_keys, BulkheadSettings::new(*max).max_keys)
-            }
+            (Self::Bulkhead(own), Self::Bulkhead(theirs)) => own.differences(theirs),
             #[cfg(feature = "rate-limit")]
-            Self::RateLimit(settings) => {
-                let period = format_duration(settings.period);
-                write!(f, "{}/{period}, burst = {}", settings.calls, settings.bursts())?;
-                keys(f, settings.max_keys, RateLimitSettings::new(1, settings.period).max_keys)
-            }
+            (Self::RateLimit(own), Self::RateLimit(theirs)) => own.differences(theirs),
+            // One name of one kind has settings of one kind.
+            _ => String::new(),
         }
     }
-}
-
-/// Writes the maximum number of partition keys, unless it is the default.
-fn keys(f: &mut fmt::Formatter<'_>, max_keys: u32, usual: u32) -> fmt::Result {
-    if max_keys == usual { Ok(()) } else { write!(f, ", max_keys = {max_keys}") }
 }
 
 /// Returns every rule that the policy of a guard breaks.

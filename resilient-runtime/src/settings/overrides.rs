@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use resilient_policy::{
-    BreakerPart, BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Place, Places, Policy, Problem,
-    Table, check, check_breaker, check_breaker_for, tune, tune_breaker,
+    BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Place, Places, Policy, Problem, Table, check,
+    check_breaker, check_breaker_for, tune, tune_breaker,
 };
 
 use super::variables::{Section, Variable, Variables};
@@ -117,7 +117,7 @@ impl Overrides {
     /// Returns whether the breaker of this name is disabled.
     pub(crate) fn is_disabled(&self, breaker: &str) -> bool {
         let tables = self.breaker_tables(breaker, &mut Vec::new());
-        self.disabled || tables.iter().filter_map(|table| table.part.enabled).next_back() == Some(false)
+        self.disabled || tables.iter().filter_map(|table| table.enabled).next_back() == Some(false)
     }
 
     /// Returns the effective settings of a breaker. If an override breaks a rule, adds the problem and returns the
@@ -133,7 +133,7 @@ impl Overrides {
         let tables = self.breaker_tables(name, problems);
         let places: Vec<_> = tables.iter().rev().map(|table| &table.places).collect();
         for table in &tables {
-            let found = tune_breaker(&mut settings, &table.part);
+            let found = tune_breaker(&mut settings, &table.parts);
             problems.extend(found.into_iter().map(|problem| of_breaker(problem, &places, table, name)));
         }
         if let Some(last) = tables.last()
@@ -149,8 +149,7 @@ impl Overrides {
     /// Returns whether any override changes the settings of a breaker, other than `enabled`.
     pub(crate) fn tunes_breaker(&self, name: &str) -> bool {
         let tables = self.breaker_tables(name, &mut Vec::new());
-        let says_more = |part: &BreakerPart| *part != BreakerPart { enabled: part.enabled, ..BreakerPart::default() };
-        tables.iter().any(|table| says_more(&table.part))
+        tables.iter().any(|table| !table.parts.is_empty())
     }
 
     /// Returns the overrides for a function, the one with the lowest precedence first.

@@ -29,10 +29,10 @@ pub(super) enum Section {
 }
 
 impl Section {
-    const fn keys(self) -> &'static [&'static str] {
+    fn keys(self) -> Vec<&'static str> {
         match self {
-            Self::Breaker => BreakerTable::KEYS,
-            Self::Tool | Self::Profile | Self::Default => Table::KEYS,
+            Self::Breaker => BreakerTable::keys(),
+            Self::Tool | Self::Profile | Self::Default => Table::KEYS.to_vec(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Variable {
                 unknown_before_its_first_call(name)
             } else {
                 let key = keys.join(".");
-                format!("unknown key `{key}`{}", one_of(&key, self.section.keys()))
+                format!("unknown key `{key}`{}", one_of(&key, &self.section.keys()))
             };
             let key = keys.join(".");
             return FileProblem { place, key: format!("{what}.{name}.{key}"), message };

@@ -75,7 +75,7 @@ fn one_name_with_two_settings_is_refused_naming_both_places() {
         assert_eq!(line.matches("tests/settings/contradictions.rs:").count(), 2, "{line}");
     }
     assert!(
-        told.iter().any(|line| line.contains("the bulkhead `both`") && line.contains("max = 3, queue = 0")),
+        told.iter().any(|line| line.contains("the bulkhead `both`") && line.contains("`max` 3, not 4")),
         "{told:?}"
     );
 }

@@ -129,7 +129,7 @@ fn unknown_names_and_broken_rules_are_told_once_each_with_their_lines() {
             "resilient.toml:3:1: `breaker.make.failurs`: unknown key `failurs`; did you mean `failures`?",
             "resilient.toml:4:8: `breaker.make.open`: unknown unit `parsec`; expected one of `ns`, `us`, `ms`, `s`, `m`, \
              `h`",
-            "resilient.toml:6:11: `profile.make.timeout`: expected a duration with its unit in quotes: `\"30s\"`",
+            "resilient.toml:6:11: `profile.make.timeout`: expected a duration with its unit in quotes; write `\"30s\"`",
         ]
     );
     fixture
@@ -207,4 +207,152 @@ fn the_documentation_states_the_policy_and_the_longest_answer() {
     let page = fixture.documentation("documented/fn.other.html");
     assert!(page.contains("answers within 30s"), "{page}");
     assert!(page.contains("opens for 1m after 8 failures in a row"), "{page}");
+}
+
+/// A source of `timeout`, in the order of the documentation: each is stronger than those behind it.
+const SOURCES: [&str; 5] = ["method", "tool", "method_profile", "block", "block_profile"];
+
+/// The sources that a number stands for, one bit each.
+fn sources(set: usize) -> impl Iterator<Item = usize> + Clone {
+    (0..SOURCES.len()).filter(move |source| set & (1 << source) != 0)
+}
+
+/// A timeout for each source, which tells who set it.
+fn seconds(source: usize) -> usize {
+    10 + source
+}
+
+/// A server with a tool for each set of sources that can set a timeout while the crate compiles.
+fn server_with_every_set_of_sources() -> (String, String) {
+    let (mut main, mut file, mut tools) = (String::new(), String::new(), String::new());
+    for name in ["method_profile", "block_profile"] {
+        let source = SOURCES.iter().position(|known| *known == name).expect("a source");
+        file += &format!("[profile.{name}]\ntimeout = \"{}s\"\n", seconds(source));
+    }
+    for block in 0..4 {
+        let of_block = block << 3;
+        let has = |set: usize, source: usize| set & (1 << source) != 0;
+        let mut keys = Vec::new();
+        keys.extend(has(of_block, 3).then(|| format!("timeout = \"{}s\"", seconds(3))));
+        keys.extend(has(of_block, 4).then(|| "profile = \"block_profile\"".to_owned()));
+        main += &format!("struct B{block};\n#[resilient({})]\n#[tool_router]\nimpl B{block} {{\n", keys.join(", "));
+        for own in 0..8 {
+            let set = of_block | own;
+            let mut keys = Vec::new();
+            keys.extend(has(own, 0).then(|| format!("timeout = \"{}s\"", seconds(0))));
+            keys.extend(has(own, 2).then(|| "profile = \"method_profile\"".to_owned()));
+            main += &format!(
+                "#[resilient({})]\n#[tool]\nasync fn t{set}(&self) -> Result<String, ResilienceError> {{ \
+                 Ok(String::new()) }}\n",
+                keys.join(", ")
+            );
+            if has(own, 1) {
+                file += &format!("[tool.t{set}]\ntimeout = \"{}s\"\n", seconds(1));
+            }
+        }
+        main += "}\n";
+        tools += &format!(".tools(B{block}::tool_router)");
+    }
+    let main = format!(
+        "use resilient_runtime::{{Registry, Resilience, ResilienceError, resilient}};
+        use rmcp::{{tool, tool_router}};
+        {main}
+        fn main() {{
+            Resilience::from_env(){tools}.start().expect(\"settings\");
+            for policy in Registry::global().policies() {{
+                println!(\"{{}} {{}}\", policy.name, policy.policy.timeout.as_secs());
+            }}
+        }}"
+    );
+    (main, file)
+}
+
+#[test]
+fn every_source_of_a_setting_is_stronger_than_those_behind_it() {
+    let (main, file) = server_with_every_set_of_sources();
+    let fixture = Fixture::new("precedence", &[("precedence", &main)]);
+    let runtime = concat!(env!("CARGO_MANIFEST_DIR"), "/../resilient-runtime");
+    fixture.write(
+        "precedence/Cargo.toml",
+        &format!(
+            "[package]\nname = \"precedence\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+             resilient-runtime = {{ path = {runtime:?} }}\n\
+             rmcp = {{ version = \"3\", default-features = false, features = [\"macros\", \"server\"] }}\n"
+        ),
+    );
+    let build = || {
+        let output = fixture.cargo(&["build", "--package", "precedence"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    // The timeout of each tool, by its set of sources.
+    let timeouts = |variables: &[(&str, &str)]| -> Vec<(usize, usize)> {
+        let mut command = std::process::Command::new(fixture.executable("precedence"));
+        let output = command.envs(variables.iter().copied()).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = |line: &str| {
+            let (tool, timeout) = line.split_once(' ')?;
+            Some((tool.strip_prefix('t')?.parse().ok()?, timeout.parse().ok()?))
+        };
+        let all: Vec<_> = text.lines().filter_map(line).collect();
+        assert_eq!(all.len(), 32, "{text}");
+        all
+    };
+    let strongest = |set: usize, otherwise: usize| sources(set).next().map_or(otherwise, seconds);
+
+    fixture.write("precedence/resilient.toml", &file);
+    build();
+    for (set, timeout) in timeouts(&[]) {
+        assert_eq!(timeout, strongest(set, 30), "{:?}, else built in", sources(set).collect::<Vec<_>>());
+    }
+    fixture.write("precedence/resilient.toml", &format!("[default]\ntimeout = \"19s\"\n{file}"));
+    build();
+    for (set, timeout) in timeouts(&[]) {
+        assert_eq!(timeout, strongest(set, 19), "{:?}, else `[default]`", sources(set).collect::<Vec<_>>());
+    }
+
+    // The weakest source of a file at start is stronger than all code, and its sources have the same order.
+    fixture.write("weakest.toml", "[default]\ntimeout = \"8s\"\n");
+    let weakest = fixture.path("weakest.toml").display().to_string();
+    assert!(timeouts(&[("RESILIENT_CONFIG", &weakest)]).iter().all(|(_, timeout)| *timeout == 8));
+    let tables = (0..32).filter(|set| set & 2 != 0).map(|set| format!("[tool.t{set}]\ntimeout = \"5s\"\n"));
+    fixture.write(
+        "all.toml",
+        &format!(
+            "[default]\ntimeout = \"8s\"\n[profile.block_profile]\ntimeout = \"7s\"\n\
+             [profile.method_profile]\ntimeout = \"6s\"\n{}",
+            tables.collect::<String>()
+        ),
+    );
+    let all = fixture.path("all.toml").display().to_string();
+    for (set, timeout) in timeouts(&[("RESILIENT_CONFIG", &all)]) {
+        let expected = match set {
+            set if set & 2 != 0 => 5,
+            set if set & 4 != 0 => 6,
+            set if set & 16 != 0 => 7,
+            _ => 8,
+        };
+        assert_eq!(timeout, expected, "{set}");
+    }
+
+    // The weakest variable is stronger than the whole file, and variables have the same order.
+    let default = ("RESILIENT__DEFAULT__TIMEOUT", "4s");
+    let config = ("RESILIENT_CONFIG", &*all);
+    assert!(timeouts(&[config, default]).iter().all(|(_, timeout)| *timeout == 4));
+    let variables = [
+        config,
+        default,
+        ("RESILIENT__PROFILE__BLOCK_PROFILE__TIMEOUT", "3s"),
+        ("RESILIENT__PROFILE__METHOD_PROFILE__TIMEOUT", "2s"),
+        ("RESILIENT__TOOL__T31__TIMEOUT", "1s"),
+    ];
+    for (set, timeout) in timeouts(&variables) {
+        let expected = match set {
+            31 => 1,
+            set if set & 4 != 0 => 2,
+            set if set & 16 != 0 => 3,
+            _ => 4,
+        };
+        assert_eq!(timeout, expected, "{set}");
+    }
 }

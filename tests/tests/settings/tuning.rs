@@ -40,7 +40,7 @@ fn variables_tune_part_by_part() {
     let on = KindSet::EMPTY.with(ErrorKind::Timeout).with(ErrorKind::Connection);
     assert_eq!((retry.max, retry.base, retry.on), (3, Duration::from_millis(250), on));
     assert_eq!(list.policy.bulkhead, None);
-    assert_eq!(list.policy.rate_limit.map(|limit| limit.settings.calls), Some(3));
+    assert_eq!(list.policy.rate_limit.map(|limit| limit.settings.rate.calls), Some(3));
     assert_eq!(policy(&registry, "run.scenario").policy.timeout, 9 * SECOND);
     assert_eq!(list.breaker, Some(BreakerSettings::new().failures(9).open(30 * SECOND)));
 }

@@ -4,18 +4,18 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Pat, PatType, Type};
 
-use super::super::function::{OpaqueFn, is_nameless, plain_name};
-use super::super::model::Plan;
-use super::super::span::{exactly, glue, group_like};
-use super::super::value::plain;
+use crate::resilient::expand::span::{exactly, glue, group_like};
+use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
+use crate::resilient::parse::value::plain;
+use crate::resilient::plan::Plan;
 
 /// What is asked of the parameters before the first attempt.
-pub(super) fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
+pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
     let keys = &plan.guards.keys;
     if keys.is_empty() && plan.log_args.is_empty() {
         return None;
     }
-    let mut sight = keys.tokens(|place| look(arguments, place));
+    let mut looks = keys.tokens(|place| look(arguments, place));
     if let Some(first) = plan.log_args.first() {
         let at = glue(first);
         let look = look(arguments, at);
@@ -25,30 +25,30 @@ pub(super) fn sight(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStre
             let at = glue(shown);
             quote_spanned!(at=> __shown.add(#name, &(#shown));)
         });
-        sight.extend(quote_spanned!(at=> .log_args(|__shown| {
+        looks.extend(quote_spanned!(at=> .log_args(|__shown| {
             #look
             #(#shown)*
         })));
     }
-    Some(sight)
+    Some(looks)
 }
 
 /// One argument of the function.
-pub(super) struct Argument<'a> {
+pub(crate) struct Argument<'a> {
     /// `#[cfg(..)]`s, which hold for all that is said about the argument.
-    pub(super) cfgs: Vec<&'a Attribute>,
+    pub(crate) cfgs: Vec<&'a Attribute>,
     /// The others, which are about the argument in the body.
     lints: Vec<&'a Attribute>,
     /// Its name outside the body.
-    pub(super) name: Ident,
+    pub(crate) name: Ident,
     /// That of what an attempt is given of it, where it is kept between attempts.
     part: Ident,
-    pub(super) pattern: &'a Pat,
-    pub(super) ty: &'a Type,
+    pub(crate) pattern: &'a Pat,
+    pub(crate) ty: &'a Type,
 }
 
 impl<'a> Argument<'a> {
-    pub(super) fn all(function: &'a OpaqueFn) -> Vec<Self> {
+    pub(crate) fn all(function: &'a OpaqueFn) -> Vec<Self> {
         function.arguments().enumerate().map(|(index, argument)| Self::new(index, argument)).collect()
     }
 
@@ -76,12 +76,12 @@ impl<'a> Argument<'a> {
     }
 
     /// A copy of what a reference to the argument points to.
-    pub(super) fn copy(&self, reference: &impl ToTokens, p: &TokenStream) -> TokenStream {
+    pub(crate) fn copy(&self, reference: &impl ToTokens, p: &TokenStream) -> TokenStream {
         copy(reference, p, glue(self.ty))
     }
 
     /// Gives the argument the user's name inside the body.
-    pub(super) fn rebind(&self, is_kept: bool) -> TokenStream {
+    pub(crate) fn rebind(&self, is_kept: bool) -> TokenStream {
         let Self { cfgs, lints, pattern, ty, .. } = self;
         let name = if is_kept && !self.is_shared_reference() { &self.part } else { &self.name };
         let at = glue(ty);
@@ -95,8 +95,8 @@ impl<'a> Argument<'a> {
 /// The arguments between attempts: where they are kept, and how the next attempt gets its parts.
 ///
 /// All of them in one tuple, as the compiler does for each slot what it did for the last. One that is only
-/// there under a `cfg` has a slot of its own, since no part of a pattern can be.
-pub(super) fn slots(function: &OpaqueFn, arguments: &[Argument<'_>], p: &TokenStream) -> (TokenStream, TokenStream) {
+/// there under a `cfg` has a separate slot, since no part of a pattern can be.
+pub(crate) fn slots(function: &OpaqueFn, arguments: &[Argument<'_>], p: &TokenStream) -> (TokenStream, TokenStream) {
     let all = Span::mixed_site().located_at(function.sig.paren_token.span.join());
     let kept = arguments.iter().filter(|argument| !argument.is_shared_reference());
     let (always, sometimes): (Vec<_>, Vec<_>) = kept.partition(|argument| argument.cfgs.is_empty());
@@ -126,13 +126,13 @@ fn slot(index: usize, together: &[&Argument<'_>], p: &TokenStream, all: Span) ->
 }
 
 /// A copy of what a reference points to.
-pub(super) fn copy(reference: &impl ToTokens, p: &TokenStream, at: Span) -> TokenStream {
+pub(crate) fn copy(reference: &impl ToTokens, p: &TokenStream, at: Span) -> TokenStream {
     let p = exactly(p.clone(), at);
     quote_spanned!(at=> #p::Arg::of(#reference).__copy())
 }
 
 /// The arguments under the user's names, by reference.
-pub(super) fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
+pub(crate) fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
     let look = arguments.iter().map(|Argument { cfgs, name, pattern, .. }| {
         let pattern = seen_by_reference(pattern.to_token_stream());
         quote_spanned!(place=>
@@ -155,10 +155,10 @@ fn seen_by_reference(pattern: TokenStream) -> TokenStream {
     kept.collect()
 }
 
-pub(super) fn no_cfg(argument: &PatType) -> bool {
+pub(crate) fn no_cfg(argument: &PatType) -> bool {
     !argument.attrs.iter().any(is_cfg)
 }
 
-pub(super) fn is_cfg(attr: &Attribute) -> bool {
+pub(crate) fn is_cfg(attr: &Attribute) -> bool {
     attr.path().is_ident("cfg")
 }

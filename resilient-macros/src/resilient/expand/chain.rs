@@ -4,22 +4,22 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
-use super::super::function::OpaqueFn;
-use super::super::model::Plan;
-use super::super::span::{exactly, glue, moved};
-use super::super::value::FallbackStep;
 use super::argument::{Argument, copy, look};
+use crate::resilient::expand::span::{exactly, glue, moved};
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::value::FallbackStep;
+use crate::resilient::plan::Plan;
 
 /// A chain of fallbacks and what it needs.
-pub(super) struct Chain {
+pub(crate) struct Chain {
     /// Copies of the arguments, made before the body uses them up.
-    pub(super) copies: TokenStream,
-    pub(super) steps: TokenStream,
+    pub(crate) copies: TokenStream,
+    pub(crate) steps: TokenStream,
     /// Whether it looks at the arguments.
-    pub(super) needs_arguments: bool,
+    pub(crate) needs_arguments: bool,
 }
 
-pub(super) fn chain(
+pub(crate) fn chain(
     plan: &Plan,
     function: &OpaqueFn,
     arguments: &[Argument<'_>],
@@ -96,7 +96,7 @@ fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn:
 
 struct AnswerKey {
     tokens: TokenStream,
-    pub(super) needs_arguments: bool,
+    pub(crate) needs_arguments: bool,
 }
 
 /// Under which key an answer is kept: a tool's raw arguments, else those of the function, else

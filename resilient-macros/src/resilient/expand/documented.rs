@@ -4,12 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use resilient_policy::{Beside, BreakerUse, Keyed, Source, describe};
 
-use super::super::model::{Breaker, Plan};
-use super::super::value::FallbackStep;
+use crate::resilient::parse::value::FallbackStep;
+use crate::resilient::plan::{Breaker, Plan};
 
 /// The policy as a list below the function's own documentation. Only there: rmcp takes every line of documentation
 /// for the tool's description, and a condition that does not hold is gone before it looks.
-pub(super) fn documented(plan: &Plan) -> TokenStream {
+pub(crate) fn documented(plan: &Plan) -> TokenStream {
     let breaker = match &plan.guards.breaker {
         Some(Breaker::Named(name, _)) => Some(name.clone()),
         Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),

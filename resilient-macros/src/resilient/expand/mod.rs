@@ -6,56 +6,53 @@
 mod argument;
 mod chain;
 mod documented;
+mod policy;
 mod site;
+pub(crate) mod span;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, Token, Type};
 
-use super::function::{OpaqueFn, is_nameless, plain_name};
-use super::model::Plan;
-use super::span::{self, exactly, glue};
+use self::span::{exactly, glue};
+use crate::entries::line;
 use crate::project::Project;
-use argument::{Argument, is_cfg, no_cfg, sight, slots};
+use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
+use crate::resilient::plan::Plan;
+use argument::{Argument, is_cfg, looks, no_cfg, slots};
 use chain::{Chain, chain};
 use documented::documented;
+pub(crate) use site::dummy_site;
 use site::site;
-pub(super) use site::{dummy_site, site_fn};
-
-/// The function as it was.
-pub(super) fn untouched(function: &OpaqueFn) -> TokenStream {
-    let OpaqueFn { attrs, vis, sig, body } = function;
-    quote!(#(#attrs)* #vis #sig #body)
-}
 
 /// A tool that the hook limits, and the record from which the hook reads how.
-pub(super) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+pub(crate) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let (OpaqueFn { attrs, vis, sig, body }, documented) = (function, documented(plan));
     let site = hooked_site(plan, function);
     quote!(#(#attrs)* #documented #vis #sig #body #site)
 }
 
 /// The function that owns the record of a tool without a guarded function.
-pub(super) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
+pub(crate) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let at = glue(&function.sig.ident);
     let krate = &plan.krate;
-    site(plan, span::line(function.sig.ident.span()), &exactly(quote!(#krate::__private), at), at).1
+    site(plan, line(function.sig.ident.span()), &exactly(quote!(#krate::__private), at), at).1
 }
 
 /// The guarded function.
-pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
-    let Some(output) = function.output() else { return untouched(function) };
+pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
+    let Some(output) = function.output() else { return function.to_token_stream() };
     let at = glue(output);
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
-    let (site, beside) = site(plan, span::line(function.sig.ident.span()), &p, at);
+    let (site, beside) = site(plan, line(function.sig.ident.span()), &p, at);
     let special = special(output, &p, at);
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
-    let sight = sight(plan, &arguments);
+    let looks = looks(plan, &arguments);
     let is_repeated = plan.guards.retry.is_some();
-    let named = is_repeated || sight.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
+    let named = is_repeated || looks.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
     let rebind = arguments.iter().filter(|_| named).map(|argument| argument.rebind(is_repeated));
     let body = body(function, plan.is_tool, &rebind.collect(), output, at);
     let (keep, work) = if is_repeated {
@@ -99,7 +96,7 @@ pub(super) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         #watched #site #copies
         let __special = #special;
         #sides
-        let __call = #p::pin!(#p::Call::new(__site.entry() #sight #asked));
+        let __call = #p::pin!(#p::Call::new(__site.entry() #looks #asked));
         #keep
         #run.await
     );
@@ -137,10 +134,10 @@ fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
 }
 
-/// One attempt: the arguments under the user's names, and the body, which nobody has parsed.
+/// One attempt: the arguments under the user's names, and the unparsed body.
 fn body(function: &OpaqueFn, is_tool: bool, rebind: &TokenStream, output: &Type, at: Span) -> TokenStream {
     let edge = edge(output, at);
-    // As it was, to the last brace, at which half-typed code is told once; as the arm of a `match`,
+    // As it was, to the last brace, at which rustc reports half-typed code once; as the arm of a `match`,
     // since rustc would take the braces of a block in a block for one pair too many.
     let body = &function.body;
     let attempt = quote_spanned!(at=>
@@ -159,7 +156,7 @@ fn body(function: &OpaqueFn, is_tool: bool, rebind: &TokenStream, output: &Type,
 }
 
 /// A return that is never reached: it ties the block to the return type before rustc looks at the
-/// body, so that a mismatch is told where it is.
+/// body, so that rustc reports a mismatch where it is.
 fn edge(output: &Type, at: Span) -> TokenStream {
     if is_nameless(output) {
         return TokenStream::new();

@@ -1,18 +1,18 @@
 //! The record that a guarded function owns.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 
-use super::super::function::OpaqueFn;
-use super::super::model::{Breaker, Enforced, Plan};
-use super::super::policy;
-use super::super::span::{exactly, glue};
 use crate::krate::Krate;
+use crate::resilient::expand::policy;
+use crate::resilient::expand::span::{exactly, glue};
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::plan::{Breaker, Enforced, Plan, site_fn};
 
 /// The static record of the function: what stands in its body, and what stands beside it. The
 /// record of a tool in a block is owned by a function beside it, which the block's router asks, so
 /// that everything is known before the first call.
-pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
+pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
     let name = &plan.name;
     // Two functions of one name in two modules are two; a tool's name is its own.
     let label = if plan.tool_name.is_some() || plan.is_named {
@@ -69,12 +69,7 @@ pub(super) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
 
 /// Beside a function that was refused: what the block's router asks for, so that it is not told as
 /// missing as well.
-pub(in crate::resilient) fn dummy_site(function: &OpaqueFn, krate: &Krate) -> TokenStream {
+pub(crate) fn dummy_site(function: &OpaqueFn, krate: &Krate) -> TokenStream {
     let owner = site_fn(&function.sig.ident);
     quote!(fn #owner() -> &'static #krate::__private::Site { loop {} })
-}
-
-/// The name of the function that owns the record of a tool in a block.
-pub(in crate::resilient) fn site_fn(tool: &Ident) -> Ident {
-    format_ident!("__resilient_{}_site", syn::ext::IdentExt::unraw(tool), span = Span::call_site())
 }

@@ -52,7 +52,8 @@ fn the_strongest_place_that_speaks_of_a_key_is_heard() {
     let outer = quote!(__inherited(timeout = "3s", profile = "outer"));
     for (seconds, attribute, tool) in [
         (6, quote!(timeout = "6s", profile = "inner", #outer), "list"),
-        (5, quote!(profile = "inner", #outer), "list"),
+        (4, quote!(profile = "inner", #outer), "list"),
+        (5, quote!(profile = "inner", #outer), "other"),
         (4, quote!(#outer), "list"),
         (3, quote!(#outer), "other"),
         (2, quote!(__inherited(profile = "outer")), "other"),
@@ -249,7 +250,7 @@ fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
     assert_eq!(
         told(quote!(profile = "a", attempt_timeout = "40s"), item()),
         [
-            "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes: `\"3s\"`",
+            "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes; write `\"3s\"`",
             "resilient.toml:3:2: `profil`: unknown table `profil`; did you mean `profile`?",
         ]
     );

@@ -1,0 +1,34 @@
+//! The entries of an attribute's list, for the attribute and the derive.
+
+use proc_macro2::{Punct, Span, TokenStream, TokenTree};
+
+/// Cuts at the commas; those inside brackets are hidden in their group. `Err`: a comma with nothing before it.
+pub(crate) fn split(tokens: TokenStream) -> Vec<Result<TokenStream, Punct>> {
+    let mut parts = Vec::new();
+    let mut current: Vec<TokenTree> = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Punct(comma) if comma.as_char() == ',' => {
+                let part = std::mem::take(&mut current);
+                parts.push(if part.is_empty() { Err(comma) } else { Ok(part.into_iter().collect()) });
+            }
+            other => current.push(other),
+        }
+    }
+    if !current.is_empty() {
+        parts.push(Ok(current.into_iter().collect()));
+    }
+    parts
+}
+
+/// What is wrong with a key that is there already.
+pub(crate) fn written_twice(key: &str, first: Span) -> String {
+    let at = line(first).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
+    format!("`{key}` is written twice; this is the second{at}")
+}
+
+/// The line of a token in its file, where there is a compiler that knows it.
+pub(crate) fn line(span: Span) -> Option<u32> {
+    let line = proc_macro::is_available().then(|| span.unwrap().line())?;
+    u32::try_from(line).ok()
+}

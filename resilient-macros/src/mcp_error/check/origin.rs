@@ -1,0 +1,93 @@
+//! Where the kind of each variant comes from: exactly one place says it.
+
+use proc_macro2::Ident;
+use resilient_policy::ErrorKind;
+
+use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::plan::model::KindFrom;
+
+/// What answers for a variant. A `None` was wrong and has been reported.
+pub(crate) enum Origin<'a> {
+    /// Its one field, whole.
+    Transparent(Option<&'a Field<'a>>),
+    /// The variant itself, with a kind from here.
+    Own(Option<KindFrom<'a>>),
+}
+
+/// One place that says the kind, and the key that says so.
+struct Place<'a> {
+    key: &'a Ident,
+    says: Origin<'a>,
+}
+
+/// The origin of a variant's kind.
+pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a> {
+    let mut places = places(variant).into_iter();
+    let Some(first) = places.next() else {
+        // An unknown key may have been meant to be the one that is missing.
+        if !variant.is_doubtful {
+            errors.at(variant.ident, nowhere(variant));
+        }
+        return Origin::Own(None);
+    };
+    for again in places {
+        let name = variant.name();
+        errors.at(
+            again.key,
+            format!("`{}` already says the kind of `{name}`; `{}` would say it again, keep one", first.key, again.key),
+        );
+    }
+    if let Origin::Transparent(None) = first.says {
+        let found = variant.fields.len();
+        errors.at(
+            first.key,
+            format!(
+                "`transparent` needs exactly one field, which answers everything; `{}` has {found}",
+                variant.name()
+            ),
+        );
+    }
+    first.says
+}
+
+/// Every place that says the kind, in the order of the text.
+fn places<'a>(variant: &'a Variant<'a>) -> Vec<Place<'a>> {
+    let mut places = Vec::new();
+    let attrs = &variant.attrs;
+    if let Some(said) = attrs.kind.said() {
+        let says = Origin::Own(said.value.map(KindFrom::Word));
+        places.push((said.placed().0, Place { key: &said.key, says }));
+    }
+    if let Some(said) = attrs.transparent.said() {
+        let only = match variant.fields.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        places.push((said.placed().0, Place { key: &said.key, says: Origin::Transparent(only) }));
+    }
+    places.sort_by_key(|(order, _)| *order);
+    let mut places: Vec<Place<'a>> = places.into_iter().map(|(_, place)| place).collect();
+    for field in &variant.fields {
+        let status = field.attrs.status.said().map(|said| (said.placed(), KindFrom::Status(field)));
+        let classify = field.attrs.classify.said().map(|said| (said.placed(), KindFrom::Classify(field)));
+        let mut own: Vec<_> = [status, classify].into_iter().flatten().collect();
+        own.sort_by_key(|((order, _), _)| *order);
+        places.extend(own.into_iter().map(|((_, key), kind)| Place { key, says: Origin::Own(Some(kind)) }));
+    }
+    places
+}
+
+fn nowhere(variant: &Variant<'_>) -> String {
+    let kinds: Vec<String> = ErrorKind::NAMES.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "`{}` does not say which kind of error it is; expected one of\n  \
+         `#[mcp(kind = ..)]` above it\n  \
+         `#[mcp(status)]` on a field that holds an HTTP status\n  \
+         `#[mcp(classify)]` on a field whose type implements `Classify`\n  \
+         `#[mcp(transparent)]` above it, where its only field is a `ToolError`\n\
+         the kinds are {}",
+        variant.name(),
+        kinds.join(", ")
+    )
+}

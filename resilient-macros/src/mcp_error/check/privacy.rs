@@ -1,0 +1,99 @@
+//! Privacy: the client reads public texts only, and secrets reach neither client nor log.
+
+use proc_macro2::Ident;
+use resilient_policy::ErrorKind;
+
+use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::attr::Said;
+use crate::mcp_error::parse::display::Display;
+use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::plan::model::Text;
+use crate::mcp_error::plan::template::Template;
+
+/// What the client reads of a variant. `message`, `public` (the Display) and `private` (the kind's
+/// sentence) say it; without one of them a kind that is known decides. One that an upstream
+/// chooses does not: the Display was written without knowing who would read it.
+pub(crate) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors: &mut Errors) -> Option<Text<'a>> {
+    let attrs = &variant.attrs;
+    let mut said: Vec<(usize, &Ident)> = [
+        attrs.message.said().map(Said::placed),
+        attrs.public.said().map(Said::placed),
+        attrs.private.said().map(Said::placed),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    said.sort_by_key(|(order, _)| *order);
+    if let [(_, first), (_, again), ..] = said.as_slice() {
+        errors.at(
+            again,
+            format!(
+                "`{again}` beside `{first}`: the client reads either the `message`, the Display (`public`) or the \
+                 kind's own sentence (`private`); keep one"
+            ),
+        );
+        return None;
+    }
+    if let Some(message) = attrs.message.said() {
+        return Template::read(Key::Message, message.value.as_ref()?, variant, errors).map(Text::Template);
+    }
+    if attrs.public.is_said() {
+        return Some(Text::Display);
+    }
+    if attrs.private.is_said() || !kind.is_some_and(ErrorKind::is_public) {
+        return Some(Text::Sentence);
+    }
+    source_stays_unread(variant, errors);
+    Some(Text::Display)
+}
+
+/// A source's own text was written by somebody who did not know that a client would read it: a
+/// Display that prints it is public only where the author says so.
+fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
+    // A transparent Display prints its field, said to be a source or not.
+    let is_printed_whole = matches!(variant.display, Display::Transparent(_));
+    for source in variant.fields.iter().filter(|field| field.is_source || is_printed_whole) {
+        let cures = "say `#[mcp(message = \"..\")]` for another text, `#[mcp(private)]` for the kind's own sentence, or \
+                     `#[mcp(public)]` if it may";
+        if let Display::Unknown(code) = &variant.display {
+            let message = format!(
+                "the client may read the source `{}` of this error, as its `Display` is code that can print every field; \
+                 {cures}",
+                source.name
+            );
+            errors.at(code, message);
+            // One mistake, however many sources there are.
+            return;
+        }
+        printed(variant, source, errors, |name| {
+            format!("the client would read the source `{name}` of this error; {cures}")
+        });
+    }
+}
+
+/// A `secret` field is no `detail`, and the Display, which every log holds, does not print it.
+pub(crate) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
+    for field in &variant.fields {
+        let Some(secret) = field.attrs.secret.said() else { continue };
+        if let Some(detail) = field.attrs.detail.said() {
+            let (_, again) = secret.placed().max(detail.placed());
+            errors.at(
+                again,
+                format!("`{}` cannot be `secret` and a `detail` that the client reads; keep one", field.name),
+            );
+        }
+        printed(variant, field, errors, |name| {
+            format!("this text prints `{name}`, which is marked `secret` and must not reach a log")
+        });
+    }
+}
+
+/// Reports that thiserror's `#[error(..)]` prints a field, at the text that does.
+fn printed(variant: &Variant<'_>, field: &Field<'_>, errors: &mut Errors, message: impl Fn(&str) -> String) {
+    match &variant.display {
+        Display::Format(format) if format.prints(&field.name) => errors.at(&format.literal, message(&field.name)),
+        Display::Transparent(word) => errors.at(word, message(&field.name)),
+        Display::Format(_) | Display::Unknown(_) => {}
+    }
+}

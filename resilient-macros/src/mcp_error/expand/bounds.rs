@@ -1,0 +1,156 @@
+//! `where` clauses: what the type parameters have to be able to do for the fields that hold them.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
+
+use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Text};
+
+/// The predicates of the type itself, and those that one impl adds.
+#[derive(Clone)]
+pub(crate) struct Bounds<'a> {
+    generics: &'a Generics,
+    params: Vec<&'a Ident>,
+    added: Vec<TokenStream>,
+    seen: BTreeSet<String>,
+}
+
+impl<'a> Bounds<'a> {
+    pub(crate) fn new(generics: &'a Generics) -> Self {
+        let params = generics.type_params().map(|param| &param.ident).collect();
+        Self { generics, params, added: Vec::new(), seen: BTreeSet::new() }
+    }
+
+    /// `ty: bound` for the whole type, if it has type parameters: the bound of a type without any
+    /// either holds or is an error of its own.
+    pub(crate) fn whole(&mut self, ty: &TokenStream, bound: &TokenStream) {
+        if !self.params.is_empty() {
+            self.add(ty, bound);
+        }
+    }
+
+    /// `T: bound` for each type parameter `T`, or projection of one, that a field's type names.
+    pub(crate) fn field(&mut self, ty: &Type, bound: &TokenStream) {
+        if !self.params.is_empty() {
+            self.walk(ty, bound);
+        }
+    }
+
+    /// For `Classify`: what the fields need that are asked for kind and wait.
+    pub(crate) fn of_classify(model: &Model<'a>) -> Self {
+        let (krate, span) = (&model.krate, Span::mixed_site());
+        let mut bounds = Self::new(&model.node.generics);
+        for case in &model.cases {
+            let own = match &case.answer {
+                Answer::Own(own) => own,
+                Answer::Field(field) => {
+                    bounds.field(field.ty, &quote_spanned!(span=> #krate::ToolError));
+                    continue;
+                }
+            };
+            match own.kind {
+                KindFrom::Word(_) => {}
+                KindFrom::Status(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::classify::HttpStatus)),
+                KindFrom::Classify(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::Classify)),
+            }
+            if let Some(field) = own.retry_after {
+                bounds.field(field.ty, &quote_spanned!(span=> #krate::__private::RetryAfter));
+            }
+        }
+        bounds
+    }
+
+    /// For `ToolError`: the same, and what is told to the client.
+    pub(crate) fn of_mcp_error(model: &Model<'a>) -> Self {
+        let (krate, span) = (&model.krate, Span::mixed_site());
+        let mut bounds = Self::of_classify(model);
+        bounds.whole(&quote_spanned!(span=> Self), &quote_spanned!(span=> ::core::error::Error));
+        for own in model.cases.iter().filter_map(Case::own) {
+            for field in &own.details {
+                bounds.field(field.ty, &quote_spanned!(span=> #krate::__private::serde::Serialize));
+            }
+            let message = if let Text::Template(template) = &own.text { Some(template) } else { None };
+            for (field, formatting) in message.into_iter().chain(&own.hint).flat_map(|template| &template.uses) {
+                let formatting = Ident::new(formatting, span);
+                bounds.field(field.ty, &quote_spanned!(span=> ::core::fmt::#formatting));
+            }
+        }
+        bounds
+    }
+
+    pub(crate) fn where_clause(&self) -> TokenStream {
+        let written = self.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        let predicates: Vec<_> = written.map(ToTokens::to_token_stream).chain(self.added.iter().cloned()).collect();
+        if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates),*) }
+    }
+
+    fn add(&mut self, ty: &TokenStream, bound: &TokenStream) {
+        let predicate = quote!(#ty: #bound);
+        if self.seen.insert(predicate.to_string()) {
+            self.added.push(predicate);
+        }
+    }
+
+    fn walk(&mut self, ty: &Type, bound: &TokenStream) {
+        match ty {
+            Type::Path(path) if path.qself.is_some() => self.add(&ty.to_token_stream(), bound),
+            Type::Path(path) => {
+                let is_param = |ident: &Ident| self.params.contains(&ident);
+                if path.path.segments.first().is_some_and(|first| is_param(&first.ident)) {
+                    self.add(&ty.to_token_stream(), bound);
+                    return;
+                }
+                for segment in &path.path.segments {
+                    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { continue };
+                    for argument in &arguments.args {
+                        if let GenericArgument::Type(inner) = argument {
+                            self.walk(inner, bound);
+                        }
+                    }
+                }
+            }
+            Type::Array(array) => self.walk(&array.elem, bound),
+            Type::Group(group) => self.walk(&group.elem, bound),
+            Type::Paren(paren) => self.walk(&paren.elem, bound),
+            Type::Reference(reference) => self.walk(&reference.elem, bound),
+            Type::Slice(slice) => self.walk(&slice.elem, bound),
+            Type::Tuple(tuple) => tuple.elems.iter().for_each(|elem| self.walk(elem, bound)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn only_what_hangs_on_a_type_parameter_gets_a_bound() {
+        let generics: Generics = parse_quote!(<'a, T, U: Iterator>);
+        let mut bounds = Bounds::new(&generics);
+        for ty in [
+            parse_quote!(Vec<(T, String)>),
+            parse_quote!(&'a [U::Item]),
+            parse_quote!(String),
+            parse_quote!(<U as Iterator>::Item),
+            parse_quote!(T),
+        ] {
+            bounds.field(&ty, &quote!(Show));
+        }
+        let expected = quote!(where T: Show, U::Item: Show, <U as Iterator>::Item: Show);
+        assert_eq!(bounds.where_clause().to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn a_type_without_parameters_gets_no_clause() {
+        let generics: Generics = parse_quote!(<'a>);
+        let mut bounds = Bounds::new(&generics);
+        bounds.whole(&quote!(X<'a>), &quote!(Show));
+        bounds.field(&parse_quote!(T), &quote!(Show));
+        assert!(bounds.where_clause().is_empty());
+    }
+}

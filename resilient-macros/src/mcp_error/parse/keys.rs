@@ -1,0 +1,133 @@
+//! Every key of `#[mcp(..)]`: its name, where it goes, how it is written.
+
+use proc_macro2::Ident;
+use resilient_policy::{ErrorKind, nearest, unknown_key};
+use syn::ext::IdentExt;
+
+use crate::mcp_error::parse::errors::Errors;
+
+/// Where a key can stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Above the enum; a struct takes these and the variant's.
+    Container,
+    /// Above a variant.
+    Variant,
+    /// Before a field.
+    Field,
+}
+
+/// Where the entries that are being read stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Enum,
+    Struct,
+    Variant,
+    /// A field, and whether it is an enum's.
+    Field {
+        of_enum: bool,
+    },
+}
+
+impl Owner {
+    fn takes(self, place: Place) -> bool {
+        match self {
+            Self::Enum => place == Place::Container,
+            Self::Struct => place != Place::Field,
+            Self::Variant => place == Place::Variant,
+            Self::Field { .. } => place == Place::Field,
+        }
+    }
+
+    /// The right home of a key that cannot stay here.
+    fn home_of(self, place: Place) -> &'static str {
+        let of_enum = !matches!(self, Self::Struct | Self::Field { of_enum: false });
+        match place {
+            Place::Field => "a field",
+            Place::Variant if of_enum => "a variant",
+            Place::Container if of_enum => "the enum",
+            Place::Variant | Place::Container => "the struct",
+        }
+    }
+}
+
+macro_rules! keys {
+    ($($key:ident = $name:literal, $place:ident, $example:literal;)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Key {
+            $($key,)*
+        }
+
+        impl Key {
+            const ALL: &'static [Self] = &[$(Self::$key,)*];
+
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$key => $name,)* }
+            }
+
+            const fn place(self) -> Place {
+                match self { $(Self::$key => Place::$place,)* }
+            }
+
+            /// How the key is written.
+            pub(crate) const fn example(self) -> &'static str {
+                match self { $(Self::$key => $example,)* }
+            }
+        }
+    };
+}
+
+keys! {
+    Prefix = "prefix", Container, r#"prefix = "MAKE""#;
+    Crate = "crate", Container, "crate = ::resilient_runtime";
+    Kind = "kind", Variant, "kind = not_found";
+    Transparent = "transparent", Variant, "transparent";
+    Code = "code", Variant, r#"code = "MAKE_NO_SUCH_SCENARIO""#;
+    Message = "message", Variant, r#"message = "no scenario {id}""#;
+    Public = "public", Variant, "public";
+    Private = "private", Variant, "private";
+    Hint = "hint", Variant, r#"hint = "Call list_scenarios for valid ids.""#;
+    Retryable = "retryable", Variant, "retryable = false";
+    TripsBreaker = "trips_breaker", Variant, "trips_breaker = false";
+    Fallback = "fallback", Variant, "fallback = false";
+    Severity = "severity", Variant, "severity = high";
+    Protocol = "protocol", Variant, "protocol = -33001";
+    Status = "status", Field, "status";
+    Classify = "classify", Field, "classify";
+    RetryAfter = "retry_after", Field, "retry_after";
+    Detail = "detail", Field, "detail";
+    Secret = "secret", Field, "secret";
+}
+
+/// The key that `word` is, where it may stand.
+pub(crate) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Key> {
+    let name = word.unraw().to_string();
+    let Some(key) = Key::ALL.iter().copied().find(|key| key.name() == name) else {
+        errors.at(word, unknown(&name, owner));
+        return None;
+    };
+    if owner.takes(key.place()) {
+        Some(key)
+    } else {
+        errors.at(word, format!("`{name}` belongs on {}", owner.home_of(key.place())));
+        None
+    }
+}
+
+fn unknown(name: &str, owner: Owner) -> String {
+    if let Ok(kind) = name.parse::<ErrorKind>() {
+        return if owner.takes(Key::Kind.place()) {
+            format!("`{kind}` is a kind, which stands behind `kind =`; write `kind = {kind}`")
+        } else {
+            let home = owner.home_of(Key::Kind.place());
+            format!("`{kind}` is a kind, which belongs on {home}: `#[mcp(kind = {kind})]`")
+        };
+    }
+    let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(key.place())).map(|key| key.name()).collect();
+    // A slip of the pen first among what can stand here, then among all.
+    let near = nearest(name, here.iter().copied()).or_else(|| nearest(name, Key::ALL.iter().map(|key| key.name())));
+    match near {
+        Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),
+        None => unknown_key(name, &here),
+    }
+}

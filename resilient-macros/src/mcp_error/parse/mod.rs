@@ -1,0 +1,10 @@
+//! What was written: the type, its attributes, the texts in them.
+
+pub(crate) mod ast;
+pub(crate) mod attr;
+pub(crate) mod display;
+pub(crate) mod errors;
+pub(crate) mod keys;
+pub(crate) mod list;
+pub(crate) mod pieces;
+pub(crate) mod value;

@@ -1,0 +1,93 @@
+//! A format string taken apart: text, and places where a field is put in.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Text as it is read, `{{` and `}}` already one brace each.
+    Text(String),
+    /// `{name:spec}`; the name is empty in `{}`.
+    Place { name: String, spec: String },
+}
+
+/// Takes a format string apart.
+///
+/// # Errors
+/// What is wrong with its braces.
+pub(crate) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
+    let mut found = Vec::new();
+    let mut text = String::new();
+    let mut chars = format.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '{' | '}' if chars.next_if_eq(&c).is_some() => text.push(c),
+            '{' => {
+                if !text.is_empty() {
+                    found.push(Piece::Text(std::mem::take(&mut text)));
+                }
+                found.push(place(&mut chars)?);
+            }
+            '}' => return Err("`}` without a `{` before it; a brace itself is `}}`"),
+            other => text.push(other),
+        }
+    }
+    if !text.is_empty() {
+        found.push(Piece::Text(text));
+    }
+    Ok(found)
+}
+
+fn place(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
+    let (mut name, mut spec, mut in_spec) = (String::new(), String::new(), false);
+    loop {
+        match chars.next() {
+            None => return Err("`{` without a `}` after it; a brace itself is `{{`"),
+            // A fill character can be any character, a brace too: `{:}>5}`.
+            Some(c)
+                if in_spec && spec.is_empty() && chars.peek().is_some_and(|next| matches!(next, '<' | '^' | '>')) =>
+            {
+                spec.push(c);
+            }
+            Some('}') => break,
+            Some(':') if !in_spec => in_spec = true,
+            Some('{') => return Err("`{` inside `{..}`; a brace itself is `{{`"),
+            Some(c) => if in_spec { &mut spec } else { &mut name }.push(c),
+        }
+    }
+    let name = name.trim();
+    let name = name.strip_prefix("r#").unwrap_or(name).to_owned();
+    Ok(Piece::Place { name, spec: spec.trim_end().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Piece {
+        Piece::Text(text.into())
+    }
+
+    fn place(name: &str, spec: &str) -> Piece {
+        Piece::Place { name: name.into(), spec: spec.into() }
+    }
+
+    #[test]
+    fn text_and_places_are_told_apart() {
+        assert_eq!(
+            pieces("no {id:?} in {{{0}}}"),
+            Ok(vec![text("no "), place("id", "?"), text(" in {"), place("0", ""), text("}")])
+        );
+        assert_eq!(pieces("{}"), Ok(vec![place("", "")]));
+        assert_eq!(pieces("{a:}>5}"), Ok(vec![place("a", "}>5")]));
+        assert_eq!(pieces("{r#type}"), Ok(vec![place("type", "")]));
+        assert_eq!(pieces(""), Ok(vec![]));
+    }
+
+    #[test]
+    fn braces_that_do_not_match_are_refused() {
+        for wrong in ["{", "a}", "{a", "{a{b}}", "}{"] {
+            assert!(pieces(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What the derive understood.
+
+pub(crate) mod model;
+pub(crate) mod template;

@@ -1,0 +1,35 @@
+//! The rules about a plan. What is wrong is reported at its token.
+
+pub(crate) mod parameters;
+pub(crate) mod policy;
+mod repeat;
+pub(crate) mod shape;
+
+use darling::error::Accumulator;
+
+use super::parse::args::Args;
+use super::parse::function::OpaqueFn;
+use super::plan::Plan;
+use crate::project::Project;
+
+/// Every rule about a guarded function. `is_contradicted`: its annotations and keys disagree about its effect.
+pub(crate) fn function(
+    plan: &Plan,
+    is_contradicted: bool,
+    args: &Args,
+    function: &OpaqueFn,
+    project: &Project,
+    errors: &mut Accumulator,
+) {
+    policy::of_function(plan, args, project, function.sig.ident.span(), errors);
+    // A value that is wrong changes nothing about what repeating the function does.
+    let inherits_more = args.inherited.as_ref().is_some_and(|inherited| inherited.0.may_say_more);
+    let is_known = args.told.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
+    if is_known && !is_contradicted {
+        repeat::gate(plan, args, function, errors);
+    }
+    if plan.guards.retry.is_some() {
+        shape::repeatable(function, errors);
+    }
+    parameters::check(function, args, &plan.guards.keys, errors);
+}

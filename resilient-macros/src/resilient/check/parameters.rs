@@ -1,0 +1,134 @@
+//! Rules about expressions that see the parameters: `key` and `log_args`. They see them by
+//! reference, before the first attempt.
+
+use darling::Error;
+use darling::error::Accumulator;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use resilient_policy::{CacheSettings, Scope, Settings, is_secret_name};
+use syn::ext::IdentExt;
+use syn::{Expr, Ident, Pat};
+
+use crate::resilient::parse::args::Args;
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::value::{Setting, plain};
+use crate::resilient::plan::Keys;
+
+/// A name that a parameter's pattern gives to what it takes apart.
+struct Binding<'a> {
+    name: &'a Ident,
+    /// `ref` or `mut`, which cannot stand before it where the parameter is seen by reference.
+    modifier: Option<&'static str>,
+}
+
+pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut Accumulator) {
+    let mut bindings = Vec::new();
+    for argument in function.arguments() {
+        bind(&argument.pat, &mut bindings);
+    }
+    let cache = args.cache.as_ref().and_then(Setting::value);
+    let cache_key = cache.and_then(|cache| cache.key());
+    for (what, seen) in keys.all().map(|key| ("key", key)).chain(cache_key.map(|key| ("key", key))) {
+        by_reference(what, seen, &bindings, errors);
+    }
+    if let Some(key) = cache_key
+        && cache.is_some_and(|cache| CacheSettings::of(&cache.parts).scope == Scope::Shared)
+        && function.arguments().next().is_some()
+        && mentioned(key, &bindings).next().is_none()
+    {
+        let message = "this key is the same for all arguments, and `scope = shared` would serve anybody's answer to \
+                       anybody; expected an expression of the parameters";
+        errors.push(Error::custom(message).with_span(key));
+    }
+    for shown in args.log_args.iter().flat_map(|log_args| &log_args.0) {
+        let plain = plain(shown);
+        let shown = plain.unwrap_or(shown);
+        by_reference("log_args", shown, &bindings, errors);
+        let mut secrets = words(shown.to_token_stream()).into_iter().filter(|(word, _)| is_secret_name(word));
+        if let Some((secret, span)) = secrets.next().filter(|_| plain.is_none()) {
+            let shown = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+            let message = format!(
+                "`{secret}` is the name of a secret, which no log may show; remove it, or put `plain({shown})` if its \
+                 value is no secret"
+            );
+            errors.push(Error::custom(message).with_span(&span));
+        } else if mentioned(shown, &bindings).next().is_none() {
+            let names: Vec<_> = bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
+            let message = match names.as_slice() {
+                [] => "the function has no parameters to log; remove `log_args`".into(),
+                _ => format!("expected something of a parameter: {}", names.join(", ")),
+            };
+            errors.push(Error::custom(message).with_span(shown));
+        }
+    }
+}
+
+/// What is seen by reference can be neither changed nor borrowed once more by its pattern.
+fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut Accumulator) {
+    if let Some((_, span)) = words(seen.to_token_stream()).into_iter().find(|(word, _)| word == "return") {
+        let message = format!("`{what}` is an expression of its own and cannot `return`; expected its value");
+        errors.push(Error::custom(message).with_span(&span));
+    }
+    for Binding { name, modifier } in mentioned(seen, bindings) {
+        if let Some(modifier) = modifier {
+            let message = format!(
+                "`{what}` sees the parameters by reference, and the pattern of `{name}` says `{modifier}`; move the \
+                 `{modifier}` into the body"
+            );
+            errors.push(Error::custom(message).with_span(seen));
+        }
+    }
+}
+
+/// The names that an expression mentions, those in the texts of its macros too.
+fn mentioned<'b, 'a>(seen: &Expr, bindings: &'b [Binding<'a>]) -> impl Iterator<Item = &'b Binding<'a>> {
+    let words = words(seen.to_token_stream());
+    bindings.iter().filter(move |binding| words.iter().any(|(word, _)| binding.name.unraw() == *word))
+}
+
+/// Every name in these tokens, and those that `{name}` captures in a text, each with its place.
+fn words(tokens: TokenStream) -> Vec<(String, Span)> {
+    let mut found = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => found.push((word.unraw().to_string(), word.span())),
+            TokenTree::Group(group) => found.extend(words(group.stream())),
+            TokenTree::Literal(literal) => {
+                let text = literal.to_string();
+                let captured = text
+                    .split('{')
+                    .skip(1)
+                    .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>());
+                found.extend(captured.filter(|name| !name.is_empty()).map(|name| (name, literal.span())));
+            }
+            TokenTree::Punct(_) => {}
+        }
+    }
+    found
+}
+
+fn bind<'a>(pattern: &'a Pat, found: &mut Vec<Binding<'a>>) {
+    match pattern {
+        Pat::Ident(ident) => {
+            let modifier = match (&ident.by_ref, &ident.mutability) {
+                (Some(_), _) => Some("ref"),
+                (None, Some(_)) => Some("mut"),
+                (None, None) => None,
+            };
+            found.push(Binding { name: &ident.ident, modifier });
+            if let Some((_, inner)) = &ident.subpat {
+                bind(inner, found);
+            }
+        }
+        Pat::Paren(inner) => bind(&inner.pat, found),
+        Pat::Reference(inner) => bind(&inner.pat, found),
+        Pat::Type(inner) => bind(&inner.pat, found),
+        Pat::Slice(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::Tuple(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::TupleStruct(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, found)),
+        // Each case of an alternative binds the same names.
+        Pat::Or(cases) => cases.cases.iter().take(1).for_each(|inner| bind(inner, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,98 @@
+//! Rules about the function itself: whether it can be guarded at all, and run more than once.
+
+use darling::Error;
+use darling::error::Accumulator;
+use proc_macro2::Span;
+use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypePath};
+
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::tool::{self, Tool};
+use crate::resilient::parse::value::Word;
+
+pub(crate) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
+    if function.is_boxed_already() {
+        let message = if function.is_of_async_trait() {
+            "`#[async_trait]` has already made a boxed future of this method, which cannot be guarded; move the body \
+             into an `async fn` with `#[resilient]` outside of the trait, and call that here"
+        } else {
+            "place `#[resilient]` above `#[tool]` or `#[prompt]`: below it, the function and its annotations are no \
+             longer to be seen"
+        };
+        errors.push(Error::custom(message).with_span(&Span::call_site()));
+        return;
+    }
+    second(&function.attrs, errors);
+    let sig = &function.sig;
+    if let Some(constness) = &sig.constness {
+        errors
+            .push(Error::custom("a `const fn` cannot wait for anything; expected an `async fn`").with_span(constness));
+    } else if let Some(abi) = &sig.abi {
+        errors.push(Error::custom("an `extern fn` cannot be guarded; expected an `async fn`").with_span(abi));
+    } else if sig.asyncness.is_none() {
+        errors.push(Error::custom("expected an `async fn`").with_span(&sig.fn_token));
+    } else if function.output().is_none() {
+        let message = "expected a return type: `Result<T, E>`, `CallToolResult` or `CallToolResponse`";
+        errors.push(Error::custom(message).with_span(&sig.ident));
+    }
+}
+
+/// Two attributes on one item would guard it twice.
+pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
+    if let Some(second) = attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
+        let message = "`#[resilient]` stands here a second time; write all keys in one";
+        errors.push(Error::custom(message).with_span(second.path()));
+    }
+}
+
+/// A tool that refuses what its block gives it.
+pub(crate) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, errors: &mut Accumulator) {
+    second(&function.attrs, errors);
+    if Tool::find(&function.attrs).is_none() {
+        let message = "`skip` is for a tool of a block, and this is no tool; remove the attribute";
+        errors.push(Error::custom(message).with_span(&skip.0));
+    } else if !is_inherited {
+        let message = "`skip` refuses what `#[resilient]` above `#[tool_router]` gives to a tool, and there is none; \
+                       remove the attribute";
+        errors.push(Error::custom(message).with_span(&skip.0));
+    }
+}
+
+/// An attempt that used something up, or changed it, leaves nothing for the next one.
+pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
+    const REFUSE: &str = "or refuse the retries with `retry = none`";
+    if let Some(receiver) = function.sig.receiver()
+        && !function.receiver_can_be_shared()
+    {
+        let message = format!(
+            "`retry` may call the body again, which a receiver other than `&self` does not allow; take `&self`, {REFUSE}"
+        );
+        errors.push(Error::custom(message).with_span(&receiver.self_token));
+    }
+    for argument in function.arguments() {
+        let why = match &*argument.ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                "this attempt may have changed the argument; take it by value or by `&`"
+            }
+            Type::Path(path) if is_boxed_closure(path) => {
+                "what is in a `Box<dyn ..>` cannot be copied; take an `Arc<dyn ..>` or a reference"
+            }
+            _ => continue,
+        };
+        let message = format!("`retry` may call the body again, and {why}, {REFUSE}");
+        errors.push(Error::custom(message).with_span(&argument.ty));
+    }
+}
+
+/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. A crate can do so for a box of a trait that it defines.
+fn is_boxed_closure(path: &TypePath) -> bool {
+    const OF_STD: &[&str] = &["Any", "Error", "Fn", "FnMut", "FnOnce", "Future", "Iterator", "Read", "Write"];
+    let Some(last) = path.path.segments.last().filter(|last| last.ident == "Box") else { return false };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+    let Some(GenericArgument::Type(Type::TraitObject(object))) = arguments.args.first() else { return false };
+    object.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            bound.path.segments.last().is_some_and(|last| OF_STD.iter().any(|name| last.ident == name))
+        }
+        _ => false,
+    })
+}

@@ -1,0 +1,144 @@
+//! An impl block as it was written: its head and its functions, their bodies left alone.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
+
+use crate::resilient::parse::args::{self, Args};
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::tool;
+
+/// With this word rmcp accepts a block without tools.
+pub(crate) const ALLOW_EMPTY: &str = "allow_empty";
+
+/// An impl block whose methods' bodies are not parsed.
+pub(crate) struct OpaqueImpl {
+    pub(crate) attrs: Vec<Attribute>,
+    unsafety: Option<Token![unsafe]>,
+    pub(crate) impl_token: Token![impl],
+    pub(crate) generics: Generics,
+    /// The trait and `for`.
+    pub(crate) trait_: Option<(Type, Token![for])>,
+    pub(crate) self_ty: Type,
+    braces: Span,
+    pub(crate) members: Vec<Member>,
+}
+
+pub(crate) enum Member {
+    Function(Box<OpaqueFn>),
+    Other(TokenStream),
+}
+
+impl Parse for OpaqueImpl {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let unsafety = input.parse()?;
+        let impl_token: Token![impl] = input.parse()?;
+        let mut generics: Generics = if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
+        let mut self_ty: Type = input.parse()?;
+        let mut trait_ = None;
+        if input.peek(Token![for]) {
+            let for_token = input.parse()?;
+            trait_ = Some((std::mem::replace(&mut self_ty, input.parse()?), for_token));
+        }
+        generics.where_clause = input.parse::<Option<WhereClause>>()?;
+        let content;
+        let braces = braced!(content in input).span.join();
+        let mut members = Vec::new();
+        while !content.is_empty() {
+            members.push(Member::parse(&content)?);
+        }
+        Ok(Self { attrs, unsafety, impl_token, generics, trait_, self_ty, braces, members })
+    }
+}
+
+impl OpaqueImpl {
+    /// Whether rmcp makes no router of the block, since it has no tools.
+    pub(crate) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
+        let has_tools = self.members.iter().any(|member| match member {
+            Member::Function(function) => function.attrs.iter().any(|attr| tool::last_is(attr, "tool")),
+            // rmcp may find a tool in what could not be read here.
+            Member::Other(_) => member.is_half_typed_function(),
+        });
+        let may_be_empty = match &router.meta {
+            Meta::List(list) => list.tokens.to_string().contains(ALLOW_EMPTY),
+            _ => false,
+        };
+        !has_tools && !may_be_empty
+    }
+
+    pub(crate) fn has_half_typed_function(&self) -> bool {
+        self.members.iter().any(Member::is_half_typed_function)
+    }
+
+    /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
+    /// tell themselves.
+    pub(crate) fn tools(&self) -> Vec<(String, Args)> {
+        let functions = self.members.iter().filter_map(|member| match member {
+            Member::Function(function) => Some(function),
+            Member::Other(_) => None,
+        });
+        functions
+            .filter_map(|function| {
+                let tool = tool::Tool::find(&function.attrs)?;
+                let tool = tool.name.unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
+                let own = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient"));
+                match own.map(|own| &own.meta) {
+                    Some(Meta::List(list)) => {
+                        let own = args::parse_silently(list.tokens.clone());
+                        let name = own.name.as_ref().map_or(tool, |name| name.0.value.clone());
+                        own.skip.is_none().then_some((name, own))
+                    }
+                    Some(_) => Some((tool, Args::default())),
+                    None => tool::can_inherit(function).then(|| (tool, Args::default())),
+                }
+            })
+            .collect()
+    }
+}
+
+impl Member {
+    fn is_half_typed_function(&self) -> bool {
+        let Self::Other(tokens) = self else { return false };
+        tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+    }
+
+    /// A function, or whatever comes up to a `;` or the end of a pair of braces.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        if let Ok(function) = ahead.parse::<OpaqueFn>() {
+            syn::parse::discouraged::Speculative::advance_to(input, &ahead);
+            return Ok(Self::Function(Box::new(function)));
+        }
+        let mut tokens = TokenStream::new();
+        while !input.is_empty() {
+            let token: TokenTree = input.parse()?;
+            let ends = match &token {
+                TokenTree::Punct(punct) => punct.as_char() == ';',
+                TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+                _ => false,
+            };
+            tokens.extend([token]);
+            if ends {
+                break;
+            }
+        }
+        Ok(Self::Other(tokens))
+    }
+}
+
+impl ToTokens for OpaqueImpl {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, unsafety, impl_token, generics, trait_, self_ty, braces, members } = self;
+        let (parameters, _, where_clause) = generics.split_for_impl();
+        let trait_ = trait_.as_ref().map(|(trait_, for_token)| quote!(#trait_ #for_token));
+        let members = members.iter().map(|member| match member {
+            Member::Function(function) => function.to_token_stream(),
+            Member::Other(other) => other.clone(),
+        });
+        let mut members = Group::new(Delimiter::Brace, quote!(#(#members)*));
+        members.set_span(*braces);
+        tokens.extend(quote!(#(#attrs)* #unsafety #impl_token #parameters #trait_ #self_ty #where_clause #members));
+    }
+}

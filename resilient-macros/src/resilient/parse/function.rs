@@ -1,0 +1,111 @@
+//! A function whose body is a group of tokens: half-typed code in it stays rustc's business.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, Visibility};
+
+/// A function with an unparsed body.
+#[derive(Debug, Clone)]
+pub(crate) struct OpaqueFn {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: Group,
+}
+
+impl Parse for OpaqueFn {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig = input.parse()?;
+        match bare(input.parse()?) {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self { attrs, vis, sig, body }),
+            other => Err(syn::Error::new(other.span(), "`#[resilient]` needs a function with a body")),
+        }
+    }
+}
+
+/// A token without what a `macro_rules!` leaves around its metavariables.
+fn bare(token: TokenTree) -> TokenTree {
+    let TokenTree::Group(group) = &token else { return token };
+    let mut inner = group.stream().into_iter();
+    match (group.delimiter(), inner.next(), inner.next()) {
+        (Delimiter::None, Some(only), None) => bare(only),
+        _ => token,
+    }
+}
+
+impl OpaqueFn {
+    /// The return type that was written.
+    pub(crate) fn output(&self) -> Option<&Type> {
+        match &self.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, output) => Some(output),
+        }
+    }
+
+    /// The arguments after the receiver.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &PatType> {
+        self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(argument),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    /// Whether the receiver is `&self`, which any number of attempts can share.
+    pub(crate) fn receiver_can_be_shared(&self) -> bool {
+        self.sig.receiver().is_none_or(|receiver| match &receiver.kind {
+            ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
+            ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(reference) if reference.mutability.is_none()),
+            _ => false,
+        })
+    }
+
+    /// Whether `#[async_trait]` has rewritten the function: it names a lifetime after itself.
+    pub(crate) fn is_of_async_trait(&self) -> bool {
+        self.sig.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "async_trait")
+    }
+
+    /// What rmcp's `#[tool]` makes of an `async fn`: a boxed future, by its return type.
+    pub(crate) fn is_boxed_already(&self) -> bool {
+        let Some(Type::Path(path)) = self.output() else { return false };
+        self.sig.asyncness.is_none() && path.path.segments.last().is_some_and(|last| last.ident == "Pin")
+    }
+}
+
+/// The name of an argument that is a plain name.
+pub(crate) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
+    match &*argument.pat {
+        Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(&name.ident),
+        _ => None,
+    }
+}
+
+/// Whether a type is or contains `impl Trait`, which cannot be written in a `let`, or `_`, which says nothing of it.
+pub(crate) fn is_nameless(ty: &Type) -> bool {
+    fn any(tokens: TokenStream) -> bool {
+        // `'_` is a lifetime.
+        let mut is_lifetime = false;
+        tokens.into_iter().any(|token| {
+            let was_lifetime = std::mem::replace(
+                &mut is_lifetime,
+                matches!(&token, TokenTree::Punct(quote) if quote.as_char() == '\''),
+            );
+            match token {
+                TokenTree::Ident(word) => word == "impl" || word == "_" && !was_lifetime,
+                TokenTree::Group(group) => any(group.stream()),
+                _ => false,
+            }
+        })
+    }
+    any(ty.to_token_stream())
+}
+
+impl ToTokens for OpaqueFn {
+    /// The function as it was.
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, vis, sig, body } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #sig #body));
+    }
+}

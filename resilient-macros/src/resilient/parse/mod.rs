@@ -1,0 +1,12 @@
+//! What was written: the attribute's keys and the item below it, spans kept, nothing decided.
+
+pub(crate) mod args;
+pub(crate) mod block;
+pub(crate) mod function;
+pub(crate) mod half_typed;
+pub(crate) mod item;
+pub(crate) mod list;
+pub(crate) mod node;
+pub(crate) mod origins;
+pub(crate) mod tool;
+pub(crate) mod value;
