@@ -24,7 +24,7 @@ pub enum Fault {
     #[error("upstream said {text}")]
     #[mcp(kind = unavailable)]
     Down {
-        /// What it said.
+        /// The text of the upstream.
         text: String,
     },
     /// A caller's mistake.

@@ -1,4 +1,4 @@
-//! The layers of the sources: a module names modules of its own layer or a lower one, and there is no cycle.
+//! The layers of the sources: a module names modules of the same layer or a lower one, and there is no cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
