@@ -246,7 +246,7 @@ pub(crate) fn start_lease(cells: Cells<'_>, ticket: Ticket, now_ms: u64, lease_m
     }
 }
 
-/// Returns a ticket with the outcome of its execution.
+/// Records the outcome of a ticket's execution, which ends the ticket.
 pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: Signal, now_ms: u64) -> Recorded {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {

@@ -1,4 +1,4 @@
-//! Circuit breakers: reject calls of a dependency that keeps failing, and detect when it works again.
+//! Circuit breakers: reject calls to a dependency that keeps failing, and detect when it works again.
 //!
 //! A breaker belongs to a dependency, not to a server or a tool: functions that name the same breaker share it. A
 //! closed breaker counts consecutive failures, or computes the rate of failures or of slow calls over a window. After
@@ -61,7 +61,7 @@ use crate::statistics::{AttemptStatistics, Heard};
 /// ```
 #[repr(C, align(64))]
 pub struct Breaker {
-    // This order puts everything that a call reads into one cache line.
+    // In this order, everything that a call of the first threads reads is in one cache line.
     word: AtomicU64,
     timer: AtomicU64,
     /// The number of consecutive failures, whatever the settings count. Shown in snapshots.

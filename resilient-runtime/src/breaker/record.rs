@@ -13,8 +13,8 @@ use crate::clock::{self, Moment};
 use crate::statistics::Heard;
 
 impl Breaker {
-    /// Returns a ticket after a success that changes nothing, as nearly all do. Does nothing and returns `false` if the
-    /// success may change something.
+    /// Records a success that changes nothing, as nearly all do, which ends the ticket. Does nothing and returns `false`
+    /// if the success may change something.
     pub(crate) fn has_succeeded(&self, ticket: Ticket, micros: u64) -> bool {
         let changes_nothing = self.is_all_well(ticket);
         if changes_nothing {
@@ -30,7 +30,7 @@ impl Breaker {
             && self.failures_in_a_row.load(Ordering::Relaxed) == 0
     }
 
-    /// Returns a ticket with the outcome and the duration of the execution.
+    /// Records the outcome and the duration of an execution, which ends its ticket.
     pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
         self.attempts.heard(match signal {
             Signal::Success => Heard::Success,

@@ -50,7 +50,7 @@ pub(super) struct Hook {
     /// Whether the tool stores last good answers, so that it needs its arguments in canonical form. Known after the
     /// first call.
     pub(super) keeps_answers: AtomicU8,
-    /// Explain arguments that do not fit the types of the tool.
+    /// The functions that explain arguments which do not fit the types of the tool.
     pub(super) explained: Box<[Explain]>,
 }
 
