@@ -13,7 +13,7 @@ use crate::clock::{self, Moment};
 use crate::statistics::Heard;
 
 impl Breaker {
-    /// Records a success that changes nothing, as nearly all do, which ends the ticket. Does nothing and returns `false`
+    /// Records a success that changes nothing, as nearly all do, and ends the ticket. Does nothing and returns `false`
     /// if the success may change something.
     pub(crate) fn has_succeeded(&self, ticket: Ticket, micros: u64) -> bool {
         let changes_nothing = self.is_all_well(ticket);
