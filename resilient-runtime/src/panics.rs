@@ -6,14 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::context::{self, CallContext};
 use crate::redact;
 
-/// Runs a piece of the user's code. A panic is logged and told as `None`.
+/// Runs a piece of user code. Logs a panic and returns `None`.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     let (mut run, mut ended) = (Some(run), None);
     catching(&mut || ended = run.take().map(|run| run()));
     ended
 }
 
-/// The part that is the same for all of them.
+/// The part that does not depend on the type, so that it is compiled once.
 fn catching(run: &mut dyn FnMut()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         caught(payload);
@@ -22,11 +22,11 @@ fn catching(run: &mut dyn FnMut()) {
 
 #[cold]
 fn caught(payload: Box<dyn Any + Send>) {
-    // Nor must the subscriber's mistakes come through, such as a log that cannot be written.
+    // The subscriber may panic too, for example if it cannot write to the log.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         panicked(&redact::fit(panic_text(&*payload)));
     }));
-    // The payload's own drop is the user's code as well.
+    // Dropping the payload runs user code too.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
 }
 

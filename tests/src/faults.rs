@@ -24,7 +24,7 @@ pub enum Fault {
     #[error("upstream said {text}")]
     #[mcp(kind = unavailable)]
     Down {
-        /// What it said.
+        /// The text of the upstream.
         text: String,
     },
     /// A caller's mistake.
@@ -145,7 +145,7 @@ impl Faults {
         panic!("a sync tool with {PRIVATE}")
     }
 
-    /// Panics with nothing but the hook.
+    /// Panics with only the hook.
     #[resilient(skip)]
     #[tool]
     async fn panic_unguarded(&self) -> Result<String, ErrorData> {
@@ -211,7 +211,7 @@ pub fn provide_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Serves it beside hundreds of tools, whose series exist without a call.
+/// Adds hundreds of tools to the server. Their series exist without a call.
 #[must_use]
 pub fn serve_many_stdio() -> ExitCode {
     let mut many = ToolRouter::<Faults>::new();
@@ -223,7 +223,7 @@ pub fn serve_many_stdio() -> ExitCode {
     serve_stdio()
 }
 
-/// Serves it over stdio until the client leaves, with its log on stderr.
+/// Serves over stdio until the client disconnects, with the log on stderr.
 #[must_use]
 pub fn serve_stdio() -> ExitCode {
     provide_tls();

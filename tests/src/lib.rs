@@ -1,4 +1,4 @@
-//! Servers under test, and what the tests share.
+//! Servers under test, and code that the tests share.
 
 pub mod alone;
 pub mod child;

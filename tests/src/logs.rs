@@ -1,4 +1,4 @@
-//! What a test reads of the log.
+//! Subscribers that record the log for a test.
 
 use std::fmt::Write as _;
 use std::io;
@@ -13,8 +13,8 @@ use tracing_subscriber::layer::{Context, Layer};
 /// Installs a subscriber for the current thread, until the guard is dropped.
 ///
 /// tracing caches for each callsite whether a subscriber is interested. While there is a single subscriber in the
-/// process, it asks the thread that comes to the callsite first, which may be that of a test without a subscriber.
-/// A second subscriber makes it ask all of them.
+/// process, tracing queries the subscriber of the thread that reaches the callsite first, which may be a test without a
+/// subscriber. With a second subscriber, tracing queries all of them.
 pub fn listen(subscriber: impl Into<Dispatch> + Subscriber + Send + Sync + 'static) -> DefaultGuard {
     static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
     LazyLock::force(&SECOND);
@@ -49,7 +49,7 @@ impl io::Write for JsonLines {
     }
 }
 
-/// A layer that keeps each event as a line: its level, then its fields as `name=value`.
+/// A layer that records each event as a line: its level, then its fields as `name=value`.
 #[derive(Debug, Clone, Default)]
 pub struct Events(Arc<Mutex<Vec<String>>>);
 

@@ -1,11 +1,11 @@
-//! What Prometheus reads of an exposition, by an independent parser.
+//! Parses metrics as Prometheus does, with an independent parser.
 
 use std::collections::BTreeMap;
 
 use openmetrics_parser::OpenMetricsValue;
 use openmetrics_parser::openmetrics::parse_openmetrics;
 
-/// The value of every sample, by the name and labels of its series.
+/// Returns the value of every sample, by the name and labels of its series.
 ///
 /// # Panics
 /// If the text is not an exposition, or has one series twice.

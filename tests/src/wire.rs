@@ -1,4 +1,4 @@
-//! What a client reads of an answer: its text, and what `_meta` holds under the keys of this crate.
+//! Reads a response as a client does: its text, and the entries of `_meta` under the keys of this crate.
 
 use rmcp::model::CallToolResult;
 use serde_json::Value;
@@ -6,19 +6,19 @@ use serde_json::Value;
 /// The key of an error. Written out, as clients write it.
 pub const ERROR: &str = "io.crates.resilient-runtime/error";
 
-/// The key of what is said about a call that did not fail.
+/// The key of the metadata of a call that did not fail.
 pub const CALL: &str = "io.crates.resilient-runtime/call";
 
-/// The key of a request under which a client gives a correlation id.
+/// The key of a request under which a client sends a correlation ID.
 pub const CORRELATION: &str = "io.crates.resilient-runtime/correlation-id";
 
-/// What `_meta` holds under this key; null if it holds nothing.
+/// Returns the value under this key of `_meta`, or null if there is none.
 #[must_use]
 pub fn meta(result: &CallToolResult, key: &str) -> Value {
     result.meta.as_ref().and_then(|meta| meta.0.get(key)).cloned().unwrap_or_default()
 }
 
-/// The error in `_meta` without its correlation id, which differs from call to call.
+/// Returns the error in `_meta` without its correlation ID, which differs from call to call.
 ///
 /// # Panics
 /// If there is no error.
@@ -29,7 +29,7 @@ pub fn error(result: &CallToolResult) -> Value {
     error
 }
 
-/// The text that the model reads.
+/// Returns the text that the model reads.
 #[must_use]
 pub fn text(result: &CallToolResult) -> String {
     result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect::<Vec<_>>().join("\n")

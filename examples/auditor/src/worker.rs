@@ -11,7 +11,7 @@ use super::{error::AuditError, nesting};
 /// The limit of concurrent workers in this process. Further work queues until its call times out.
 static WORKERS: Bulkhead = Bulkhead::new(2).queue(8);
 
-/// Tells the worker when its result is no longer needed.
+/// Signals the worker that its result is no longer needed.
 pub(super) struct Stop(CancellationToken);
 
 impl Stop {

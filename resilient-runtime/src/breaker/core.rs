@@ -1,22 +1,20 @@
 //! The breaker's state machine: two words, pure decisions, no clock, no events.
 //!
-//! `word` holds state, generation and counts, and every decision is one compare-and-swap on it:
+//! `word` contains the state, the generation and the counts. Every decision is one compare-and-swap on it:
 //!
 //! ```text
 //! 63..62 state │ 61..20 generation │ 19..10 probes running │ 9..0 failures in a row, or successes
 //! ```
 //!
-//! The generation grows with each transition and whenever the lease of the running probes is
-//! over. A ticket remembers the generation that it was given in; a result from an older one finds
-//! another number in the word and changes nothing.
+//! The generation grows with each transition and whenever the lease of the running probes is over. A ticket contains
+//! the generation in which it was granted; a result with an older generation is ignored.
 //!
-//! `timer` holds a moment, in milliseconds, and the last bits of the generation that it belongs
-//! to: the end of the open period, or of the probes' lease. It follows the word: whoever moved the
-//! word to a new generation sets it next, and until then the period counts as just begun. It is
-//! never ahead of the word, and only ever moves on, to a newer generation or a later moment; a
-//! thread that slept in between can therefore not wind it back.
+//! `timer` contains a moment, in milliseconds, and the lowest bits of the generation that it belongs to: the end of the
+//! open period, or of the lease of the probes. It follows the word: the thread that moved the word to a new generation
+//! sets it next, and until then the period counts as just begun. It is never ahead of the word, and only moves forward,
+//! to a newer generation or a later moment, so a thread that was suspended in between cannot set it back.
 //!
-//! The module knows only `super::sync` and `super::ticket`, so that a model checker can compile it over its own
+//! The module depends only on `super::sync` and `super::ticket`, so that a model checker can compile it with its own
 //! atomics.
 
 use super::sync::{AtomicU64, Ordering};
@@ -32,7 +30,7 @@ const TIME_BITS: u32 = 44;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
 
-/// Where a breaker stands.
+/// The state of a breaker.
 ///
 /// ```
 /// use resilient_runtime::Breaker;
@@ -45,29 +43,29 @@ const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Asserts that the breaker is closed: calls are admitted.
+    /// Calls are admitted.
     Closed,
-    /// A few calls go through to find out whether the dependency is back.
+    /// A few calls are admitted, to find out whether the dependency works again.
     HalfOpen,
-    /// Calls are rejected for a time.
+    /// Calls are rejected until the open period is over.
     Open,
-    /// Calls are rejected until somebody says otherwise.
+    /// Calls are rejected until the breaker is opened or closed by hand.
     Isolated,
 }
 
 impl State {
-    /// Every state.
+    /// All states.
     pub const ALL: &'static [Self] = &[Self::Closed, Self::HalfOpen, Self::Open, Self::Isolated];
 }
 
-/// The two words, shared by everybody who uses the breaker.
+/// The two words, shared by all users of the breaker.
 #[derive(Clone, Copy)]
 pub(crate) struct Cells<'a> {
     pub(crate) word: &'a AtomicU64,
     pub(crate) timer: &'a AtomicU64,
 }
 
-/// What the machine needs to know of the settings. Counts are at least 1 and at most 1,023.
+/// The settings that the state machine needs. Counts are at least 1 and at most 1,023.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) failures: u32,
@@ -76,36 +74,36 @@ pub(crate) struct Limits {
     pub(crate) open_ms: u64,
 }
 
-/// What became of a call that was let through.
+/// The outcome of an admitted call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     Success,
     Failure,
-    /// Says nothing about the dependency.
+    /// The outcome says nothing about the dependency.
     Neutral,
 }
 
-/// A transition that this very call made.
+/// A transition that the current call made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) from: State,
     pub(crate) to: State,
 }
 
-/// The answer to a call that asks to run.
+/// The response to a request for a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It may run; asking may itself have been what moved an open breaker to half-open.
+    /// The call may run. The request itself may have moved an open breaker to half-open.
     Granted(Ticket, Option<Change>),
-    /// It may not, and how long that is known to last.
+    /// The call may not run, with the remaining time in milliseconds, if it is known.
     Rejected(State, Option<u64>),
 }
 
-/// What a result did.
+/// The effect of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recorded {
     Counted(Option<Change>),
-    /// It came from an older generation.
+    /// The result has an older generation and was ignored.
     Stale,
 }
 
@@ -146,36 +144,36 @@ impl Word {
             | u64::from(self.count) & COUNT_MASK
     }
 
-    /// The first word of the next generation.
+    /// Returns the first word of the next generation.
     fn next(self, state: State) -> Self {
         Self { state, generation: (self.generation + 1) & GENERATION_MASK, probes: 0, count: 0 }
     }
 }
 
-/// Whether the breaker is closed and has no failure to forget: the state of nearly every call.
+/// Returns whether the breaker is closed and has no failures to reset, as for nearly every call.
 pub(crate) fn is_closed_and_clean(cells: Cells<'_>, ticket: Ticket) -> bool {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
     word.state == State::Closed && word.count == 0 && word.generation == ticket.generation()
 }
 
-/// Whether the breaker is half-open in the generation of this probe's ticket.
+/// Returns whether the breaker is half-open in the generation of this probe's ticket.
 pub(crate) fn is_probing_with(cells: Cells<'_>, ticket: Ticket) -> bool {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
     ticket.is_probe() && word.state == State::HalfOpen && word.generation == ticket.generation()
 }
 
-/// Whether a result with this ticket would still count.
+/// Returns whether a result with this ticket would still count.
 pub(crate) fn is_current(cells: Cells<'_>, ticket: Ticket) -> bool {
     Word::unpack(cells.word.load(Ordering::Acquire)).generation == ticket.generation()
 }
 
-/// Where the breaker stands, and the failures in a row or successes that it has counted.
+/// Returns the state, the counted failures or successes, and the number of running probes.
 pub(crate) fn peek(cells: Cells<'_>) -> (State, u32, u32) {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
     (word.state, word.count, word.probes)
 }
 
-/// How much of the open period, or of the lease of the probes that are running, is left.
+/// Returns the remaining milliseconds of the open period, or of the lease of the running probes.
 pub(crate) fn remaining(cells: Cells<'_>, limits: Limits, now_ms: u64) -> Option<u64> {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
@@ -192,13 +190,13 @@ pub(crate) fn remaining(cells: Cells<'_>, limits: Limits, now_ms: u64) -> Option
     }
 }
 
-/// Grants a ticket while the breaker is closed, without asking for the time.
+/// Grants a ticket if the breaker is closed, without reading the clock.
 pub(crate) fn admit_closed(cells: Cells<'_>) -> Option<Ticket> {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
     (word.state == State::Closed).then_some(Ticket::new(word.generation, false))
 }
 
-/// Asks to run. A probe's lease is `lease_ms`, from now or from [`start_lease`] on.
+/// Requests a ticket. The lease of a probe is `lease_ms`, from now on or from [`start_lease`] on.
 #[expect(clippy::inline_always, reason = "a rejection is as cheap as it can be; it has two callers")]
 #[inline(always)]
 pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64) -> Admission {
@@ -209,7 +207,7 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
             State::Closed => return Admission::Granted(Ticket::new(word.generation, false), None),
             State::Isolated => return Admission::Rejected(word.state, None),
             State::HalfOpen if word.probes < limits.probes => {
-                // Before it counts as running, so that nobody finds it without a lease.
+                // The timer is set before the probe is counted, so that no other thread sees a probe without a lease.
                 raise(cells.timer, word.generation, now_ms.saturating_add(lease_ms));
                 Word { probes: word.probes + 1, ..word }
             }
@@ -240,7 +238,7 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
     }
 }
 
-/// Lets a probe's lease run from now on: it may have queued since it was let through.
+/// Restarts the lease of a probe, which may have queued since it was admitted.
 pub(crate) fn start_lease(cells: Cells<'_>, ticket: Ticket, now_ms: u64, lease_ms: u64) {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
     if ticket.is_probe() && word.generation == ticket.generation() {
@@ -248,7 +246,7 @@ pub(crate) fn start_lease(cells: Cells<'_>, ticket: Ticket, now_ms: u64, lease_m
     }
 }
 
-/// Gives a ticket back with what became of it.
+/// Records the outcome of a ticket's execution, which ends the ticket.
 pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: Signal, now_ms: u64) -> Recorded {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
@@ -256,7 +254,7 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
         if word.generation != ticket.generation() {
             return Recorded::Stale;
         }
-        // A lent ticket leaves the place to the attempt that lends it.
+        // A lent ticket does not end the probe: the attempt that lends it still runs.
         let probes = word.probes.saturating_sub(u32::from(!ticket.is_lent()));
         let next = match (word.state, signal) {
             (State::Closed, Signal::Neutral) => return Recorded::Counted(None),
@@ -272,7 +270,7 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
                 Word { probes, count: word.count + 1, ..word }
             }
             (State::HalfOpen, Signal::Success) => word.next(State::Closed),
-            // No ticket is given out in these generations.
+            // No tickets are granted in these generations.
             (State::Open | State::Isolated, _) => return Recorded::Stale,
         };
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
@@ -289,12 +287,12 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
     }
 }
 
-/// The generation in which the breaker is closed, if it is.
+/// Returns the generation if the breaker is closed.
 pub(crate) fn closed_generation(cells: Cells<'_>) -> Option<u64> {
     admit_closed(cells).map(Ticket::generation)
 }
 
-/// Opens the breaker because of what a window holds that belongs to this generation.
+/// Opens the breaker because of the results in a window of this generation.
 pub(crate) fn trip(cells: Cells<'_>, limits: Limits, generation: u64, now_ms: u64) -> Option<Change> {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
@@ -313,8 +311,8 @@ pub(crate) fn trip(cells: Cells<'_>, limits: Limits, generation: u64, now_ms: u6
     }
 }
 
-/// Moves the breaker by hand. Tickets that are out become stale; nothing happens, and nothing is
-/// stale, where it already stands there. An open breaker that is opened again starts its period anew.
+/// Moves the breaker by hand. Granted tickets become stale. Does nothing if the breaker already has the state, except
+/// that an open breaker that is opened again restarts its period.
 pub(crate) fn force(cells: Cells<'_>, limits: Limits, to: State, now_ms: u64) -> Option<Change> {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
@@ -333,13 +331,13 @@ pub(crate) fn force(cells: Cells<'_>, limits: Limits, to: State, now_ms: u64) ->
     }
 }
 
-/// How much of a generation's period is left.
+/// The remaining time of a generation's period.
 enum Left {
-    /// So many milliseconds.
+    /// The remaining milliseconds.
     Known(u64),
-    /// Whoever moved the word here is about to set the timer.
+    /// The thread that moved the word to this generation is about to set the timer.
     JustBegun,
-    /// The generation itself is over: this is the word now.
+    /// The generation is over: this is the current word.
     Moved(u64),
 }
 
@@ -352,20 +350,20 @@ fn left(cells: Cells<'_>, bits: u64, now_ms: u64) -> Left {
     if seen == bits { Left::JustBegun } else { Left::Moved(seen) }
 }
 
-/// Sets the timer of a generation that this thread has just begun. Where there is no period it
-/// still moves on, so that it never falls so far behind that it seems to be ahead.
+/// Sets the timer of a generation that this thread has just begun. A generation without a period advances the timer
+/// too: a timer that falls too far behind would appear to be ahead.
 fn begin(cells: Cells<'_>, limits: Limits, word: Word, now_ms: u64) {
     let period = if word.state == State::Open { limits.open_ms } else { 0 };
     raise(cells.timer, word.generation, now_ms.saturating_add(period));
 }
 
-/// Moves the timer on to `moment_ms` of `generation`, unless it is further already.
+/// Moves the timer forward to `moment_ms` of `generation`, unless it is already later.
 fn raise(timer: &AtomicU64, generation: u64, moment_ms: u64) {
     let tag = generation & TAG_MASK;
     let wanted = tag << TIME_BITS | moment_ms.min(TIME_MASK);
     let mut seen = timer.load(Ordering::Acquire);
     loop {
-        // How many generations the timer is ahead, in a ring of 2²⁰.
+        // The number of generations by which the timer is ahead, modulo 2²⁰.
         let ahead = (seen >> TIME_BITS).wrapping_sub(tag) & TAG_MASK;
         let is_newer = ahead != 0 && ahead < TAG_MASK / 2;
         if is_newer || (ahead == 0 && seen >= wanted) {

@@ -1,4 +1,4 @@
-//! A breaker as a function holds it.
+//! A handle to a breaker.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,14 +1,12 @@
-//! Circuit breakers: stop asking a dependency that keeps failing, and notice when it is back.
+//! Circuit breakers: reject calls to a dependency that keeps failing, and detect when it works again.
 //!
-//! A breaker belongs to a dependency, not to a server or a tool: functions that name the same
-//! breaker share it. Closed, it counts failures in a row, or takes the rate of failures, or of slow
-//! calls, over a window. After `failures` of them, or at that rate, it opens and rejects calls for
-//! the `open` period; then it is half-open and lets `probes` calls through at a time. `successes`
-//! good ones close it, a single failure opens it again.
+//! A breaker belongs to a dependency, not to a server or a tool: functions that name the same breaker share it. A
+//! closed breaker counts consecutive failures, or computes the rate of failures or of slow calls over a window. After
+//! `failures` failures, or at that rate, it opens and rejects calls for the `open` period. Then it is half-open and
+//! admits up to `probes` calls at a time. `successes` successful probes close it; a single failure opens it again.
 //!
-//! A permit is given back whatever happens to its call: a permit that is dropped, because the
-//! call was cancelled, is neutral. A result that comes back after the breaker has moved on
-//! changes nothing. A probe that never comes back is given up when its lease is over.
+//! A permit is always returned: a permit that is dropped, because the call was cancelled, is neutral. A result that
+//! arrives after the breaker has changed its state is ignored. A probe that returns no result expires with its lease.
 
 mod core;
 mod handle;
@@ -63,34 +61,34 @@ use crate::statistics::{AttemptStatistics, Heard};
 /// ```
 #[repr(C, align(64))]
 pub struct Breaker {
-    // In this order: what every call of the first threads reads is in one cache line.
+    // In this order, everything that a call of the first threads reads is in one cache line.
     word: AtomicU64,
     timer: AtomicU64,
-    /// Whatever it decides by: what those see who look.
+    /// The number of consecutive failures, whatever the settings count. Shown in snapshots.
     failures_in_a_row: AtomicU32,
-    /// Whether the settings that hold want results to be kept.
+    /// Whether the effective settings have a window of results.
     has_window: AtomicBool,
     attempts: AttemptStatistics,
     is_own: bool,
     declared: OnceLock<BreakerSettings>,
-    /// What holds until somebody declares settings, if anybody may.
+    /// The settings until [`declare`](Self::declare) sets others.
     otherwise: BreakerSettings,
     name: &'static str,
     results: Mutex<Results>,
     history: History,
     last_failure: AtomicU64,
-    /// What wakes the calls that wait while it may change. Made by the first of them.
+    /// Wakes the calls that wait for a change. Created by the first of them.
     changes: OnceLock<Arc<Notify>>,
 }
 
 impl Breaker {
-    /// A closed breaker with these settings.
+    /// Creates a closed breaker with these settings.
     #[must_use]
     pub const fn new(name: &'static str, settings: BreakerSettings) -> Self {
         Self::build(name, settings, true)
     }
 
-    /// A closed breaker whose settings another place may still give.
+    /// Creates a closed breaker whose settings may still be declared.
     pub(crate) const fn undeclared(name: &'static str, otherwise: BreakerSettings) -> Self {
         Self::build(name, otherwise, false)
     }
@@ -113,7 +111,7 @@ impl Breaker {
         }
     }
 
-    /// The name: a label in metrics and a word in answers.
+    /// Returns the name: a label in metrics and a word in responses.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -125,47 +123,47 @@ impl Breaker {
         *self.held()
     }
 
-    /// The same where they are: they are looked at for every call.
+    /// Returns a reference to the effective settings, because every call reads them.
     pub(crate) fn held(&self) -> &BreakerSettings {
         self.declared.get().unwrap_or(&self.otherwise)
     }
 
-    /// Gives the settings, unless they were given before.
+    /// Sets the settings, unless they are already set.
     pub(crate) fn declare(&self, settings: BreakerSettings) {
         if !self.is_own && self.declared.set(settings).is_ok() {
             self.has_window.store(settings.has_window(), Ordering::Relaxed);
         }
     }
 
-    /// Where it stands. An open breaker whose period is over is half-open from the next call on.
+    /// Returns the state. An open breaker whose period is over becomes half-open at the next call.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         self::core::peek(self.cells()).0
     }
 
-    /// The remaining time of the open period, or of the lease of the running probes.
+    /// Returns the remaining time of the open period, or of the lease of the running probes.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let (limits, now) = (limits(self.held()), Moment::now().millis());
         self::core::remaining(self.cells(), limits, now).map(Duration::from_millis)
     }
 
-    /// Opens it for one period.
+    /// Opens the breaker for one period.
     pub fn open(&self) {
         self.force(State::Open, Reason::Opened);
     }
 
-    /// Closes it.
+    /// Closes the breaker.
     pub fn close(&self) {
         self.force(State::Closed, Reason::Closed);
     }
 
-    /// Rejects everything until [`close`](Self::close) or [`open`](Self::open) is called.
+    /// Rejects all calls until [`close`](Self::close) or [`open`](Self::open) is called.
     pub fn isolate(&self) {
         self.force(State::Isolated, Reason::Isolated);
     }
 
-    /// Asks to run once. A probe that gives no result within `lease` is given up.
+    /// Requests a ticket for one execution. A probe without a result expires after `lease`.
     pub(crate) fn admit(&self, lease: impl FnOnce() -> Option<Duration>) -> Result<Ticket, ResilienceError> {
         if let Some(ticket) = self::core::admit_closed(self.cells()) {
             return Ok(ticket);
@@ -173,7 +171,7 @@ impl Breaker {
         self.admit_otherwise(lease())
     }
 
-    /// Asks where it is not closed.
+    /// Requests a ticket if the breaker is not closed.
     #[cold]
     fn admit_otherwise(&self, lease: Option<Duration>) -> Result<Ticket, ResilienceError> {
         let settings = self.held();
@@ -187,7 +185,7 @@ impl Breaker {
         }
     }
 
-    /// Asks without being rejected: `None` where it is not allowed at present.
+    /// Requests a ticket without counting a rejection: returns `None` if there is none at present.
     pub(crate) fn admit_if_free(&self, lease: Duration) -> Option<Ticket> {
         let (limits, now) = (limits(self.held()), Moment::now().millis());
         match self::core::admit(self.cells(), limits, now, clock::saturating_millis(lease)) {
@@ -199,7 +197,7 @@ impl Breaker {
         }
     }
 
-    /// Rejects a call that it had let through, because it has opened since.
+    /// Rejects a call that was admitted, because the breaker has opened since.
     pub(crate) fn reject(&self) -> ResilienceError {
         self.rejected(self.state(), self.remaining().map(clock::saturating_millis))
     }
@@ -215,18 +213,17 @@ impl Breaker {
         ResilienceError::CircuitOpen { breaker: self.name, state, retry_after: wait.map(Duration::from_millis) }
     }
 
-    /// Rejects where it is isolated by hand, and asks nothing else.
+    /// Rejects the call if the breaker is isolated, and checks nothing else.
     pub(crate) fn check_isolated(&self) -> Result<(), ResilienceError> {
         if self.state() == State::Isolated { Err(self.rejected(State::Isolated, None)) } else { Ok(()) }
     }
 
-    /// The attempts that it let through, and the retries that all of its users may have together.
+    /// Returns the statistics of the admitted attempts, and the retry budget that all users of the breaker share.
     pub(crate) const fn attempts(&self) -> &AttemptStatistics {
         &self.attempts
     }
 
-    /// Completes at the next transition, or when a probe's place becomes free. Enable it before you look at the
-    /// state.
+    /// Completes at the next transition, or when a probe ends. Enable it before you check the state.
     pub(crate) fn changed(&self) -> OwnedNotified {
         Arc::clone(self.changes.get_or_init(Arc::default)).notified_owned()
     }
@@ -237,31 +234,31 @@ impl Breaker {
         }
     }
 
-    /// Whether it is half-open and this is the ticket of one of its probes.
+    /// Returns whether the breaker is half-open and this is the ticket of one of its probes.
     pub(crate) fn is_probing_with(&self, ticket: Ticket) -> bool {
         self::core::is_probing_with(self.cells(), ticket)
     }
 
-    /// Whether it has not moved on since it gave the ticket.
+    /// Returns whether the breaker is still in the generation of the ticket.
     pub(crate) fn is_current(&self, ticket: Ticket) -> bool {
         self::core::is_current(self.cells(), ticket)
     }
 
-    /// Lets the lease of a probe run from now on.
+    /// Restarts the lease of a probe.
     pub(crate) fn start_lease(&self, ticket: Ticket, lease: impl FnOnce() -> Duration) {
-        // Around a lent ticket runs the attempt whose lease it is.
+        // The lease of a lent ticket belongs to the attempt that lends it.
         if ticket.is_probe() && !ticket.is_lent() {
             let lease = clock::saturating_millis(lease());
             self::core::start_lease(self.cells(), ticket, Moment::now().millis(), lease);
         }
     }
 
-    /// Whether it keeps results.
+    /// Returns whether the breaker has a window of results.
     pub(crate) fn has_window(&self) -> bool {
         self.has_window.load(Ordering::Relaxed)
     }
 
-    /// Whether a call that comes after `delay` is sure to be rejected.
+    /// Returns whether a call after `delay` is certain to be rejected.
     pub(crate) fn rejects_after(&self, delay: Duration) -> bool {
         match self.state() {
             State::Isolated => true,
@@ -270,7 +267,7 @@ impl Breaker {
         }
     }
 
-    /// Whether dropping it would lose nothing that decides about a call.
+    /// Returns whether the breaker has no state that affects a call, so that it can be dropped.
     fn has_nothing_to_remember(&self) -> bool {
         let (state, count, _) = self::core::peek(self.cells());
         let has_bad_results = || self.window().is_some_and(|(_, failed, slow)| failed > 0 || slow > 0);
@@ -279,14 +276,14 @@ impl Breaker {
 
     fn force(&self, to: State, reason: Reason) {
         if to == State::Closed {
-            // Whoever closes it says that all is well.
+            // Closing by hand declares the dependency healthy.
             self.failures_in_a_row.store(0, Ordering::Relaxed);
         }
         let change = self::core::force(self.cells(), limits(self.held()), to, Moment::now().millis());
         self.tell(change, reason);
     }
 
-    /// Keeps and logs a transition. Whoever made it tells it, after it is made and holding nothing.
+    /// Stores and logs a transition. Called by the thread that made it, after the change and without a lock.
     fn tell(&self, change: Option<Change>, reason: Reason) {
         let Some(Change { from, to }) = change else { return };
         self.history.keep(from, to, reason);
@@ -311,7 +308,7 @@ impl std::fmt::Debug for Breaker {
 }
 
 impl BreakerState {
-    /// The word used in logs, metrics and answers.
+    /// Returns the word used in logs, metrics and responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -324,8 +321,7 @@ impl BreakerState {
 }
 
 fn limits(settings: &BreakerSettings) -> Limits {
-    // What the rules refuse could only come from code that did not ask them; it must not make a
-    // count that never matches.
+    // Settings that were not checked by the rules may be out of range, which would make a count that never matches.
     Limits {
         failures: settings.failures.clamp(1, 1023),
         probes: settings.probes.clamp(1, 1023),

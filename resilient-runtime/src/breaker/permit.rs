@@ -8,9 +8,9 @@ use crate::error::ResilienceError;
 /// A permit for one execution.
 ///
 /// Report how the execution ended with [`success`](Self::success), [`failure`](Self::failure) or
-/// [`neutral`](Self::neutral). Dropping a permit is neutral too: it says nothing about the dependency and frees the
-/// place. While the breaker is half-open, a permit that is held for longer than the breaker's open period expires, and
-/// its result is ignored.
+/// [`neutral`](Self::neutral). Dropping a permit is neutral too: it says nothing about the dependency and allows
+/// another probe. While the breaker is half-open, a permit that is held for longer than the breaker's open period
+/// expires, and its result is ignored.
 ///
 /// ```
 /// use resilient_runtime::{Breaker, ResilienceError};
@@ -49,8 +49,8 @@ impl Permit<'_> {
     }
 
     /// Reports that the execution says nothing about the dependency: the caller made a mistake, or the call was
-    /// cancelled. It neither counts as a failure nor resets the count, and frees the place of a probe. Dropping the
-    /// permit does the same, but this is explicit.
+    /// cancelled. It neither counts as a failure nor resets the count, and allows another probe. Dropping the permit
+    /// does the same, but this is explicit.
     pub fn neutral(self) {
         self.end(Signal::Neutral);
     }

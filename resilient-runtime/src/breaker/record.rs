@@ -1,4 +1,4 @@
-//! What the result of an execution does to a breaker.
+//! Records the result of an execution at a breaker.
 
 use std::sync::PoisonError;
 use std::time::SystemTime;
@@ -13,8 +13,8 @@ use crate::clock::{self, Moment};
 use crate::statistics::Heard;
 
 impl Breaker {
-    /// Gives a ticket back after a success that changes nothing, as nearly every one does. Where it may change
-    /// something, it does nothing and says so.
+    /// Records a success that changes nothing, as nearly all do, and ends the ticket. Does nothing and returns `false`
+    /// if the success may change something.
     pub(crate) fn has_succeeded(&self, ticket: Ticket, micros: u64) -> bool {
         let changes_nothing = self.is_all_well(ticket);
         if changes_nothing {
@@ -23,14 +23,14 @@ impl Breaker {
         changes_nothing
     }
 
-    /// Whether there is nothing that a success could change.
+    /// Returns whether a success changes nothing.
     fn is_all_well(&self, ticket: Ticket) -> bool {
         !self.has_window()
             && core::is_closed_and_clean(self.cells(), ticket)
             && self.failures_in_a_row.load(Ordering::Relaxed) == 0
     }
 
-    /// Gives a ticket back with what became of the execution, which took that long.
+    /// Records the outcome and the duration of an execution, which ends its ticket.
     pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
         self.attempts.heard(match signal {
             Signal::Success => Heard::Success,
@@ -67,7 +67,7 @@ impl Breaker {
                 return;
             }
         }
-        // A probe that is slow shows that the dependency is not well.
+        // A slow probe shows that the dependency is not healthy.
         let (signal, reason) = match signal {
             Signal::Success if slow && ticket.is_probe() => (Signal::Failure, Reason::Slow),
             Signal::Failure => (Signal::Failure, Reason::Failures),
@@ -86,7 +86,7 @@ impl Breaker {
         core::closed_generation(self.cells()) == Some(ticket.generation())
     }
 
-    /// Changes the window, and opens the breaker if a rate is reached by that.
+    /// Changes the window, and opens the breaker if that reaches a rate.
     pub(super) fn look_at_window(
         &self,
         settings: &BreakerSettings,

@@ -26,7 +26,7 @@ use crate::statistics::Heard;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BreakerSnapshot {
-    /// Asserts the name of the breaker.
+    /// The name of the breaker.
     pub name: &'static str,
     /// The state of the breaker.
     pub state: BreakerState,

@@ -1,4 +1,4 @@
-//! The right to run once.
+//! The ticket of an admitted call.
 
 use std::num::NonZeroU64;
 
@@ -6,10 +6,10 @@ use std::num::NonZeroU64;
 pub(crate) const GENERATION_BITS: u32 = 42;
 pub(crate) const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
 
-/// The right to run once, valid in one generation.
+/// A ticket for one execution, valid in one generation.
 ///
-/// One number, as every call writes it and soon reads it again: parts that are written one by one and read together
-/// make the processor wait.
+/// It is one number, because every call writes it and reads it soon afterwards: the processor stalls if parts are
+/// written one by one and read together.
 ///
 /// 63 set │ 62 probe │ 61 lent │ 41..0 generation
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Ticket {
         Self::of(generation, if probe { Self::PROBE } else { 0 })
     }
 
-    /// The ticket for a call inside an attempt that holds this one of a probe.
+    /// Returns the ticket for a call inside an attempt that holds this ticket of a probe.
     pub(crate) fn lent(self) -> Self {
         Self::of(self.generation(), Self::PROBE | Self::LENT)
     }
@@ -41,8 +41,8 @@ impl Ticket {
         self.0.get() & Self::PROBE != 0
     }
 
-    /// Whether it is a probe's ticket that an attempt has lent to a call inside it. Its result counts; the
-    /// probe's place stays taken until the attempt itself gives it back.
+    /// Returns whether an attempt has lent this ticket of a probe to a call inside it. The result of that call counts;
+    /// the probe itself ends with the attempt.
     pub(crate) const fn is_lent(self) -> bool {
         self.0.get() & Self::LENT != 0
     }

@@ -1,10 +1,10 @@
-//! Whether a call inside an attempt waits or runs.
+//! Counts whether a call inside an attempt waits or runs.
 
 use std::sync::Arc;
 
 use super::EnclosingAttempt;
 
-/// What an inner call does at present, counted by the attempt around it until this is dropped.
+/// The current activity of an inner call. The enclosing attempt counts it until this is dropped.
 pub(crate) struct Activity {
     inside: Arc<EnclosingAttempt>,
     is_queued: bool,

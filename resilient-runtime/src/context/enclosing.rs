@@ -1,9 +1,9 @@
-//! What the attempt around a guarded call shares with it: the breaker's probe permit and the bulkhead slot that the
-//! attempt holds, and what the calls inside it have recorded.
+//! The state that an attempt shares with the guarded calls inside it: the breaker's probe permit and the bulkhead
+//! permit that the attempt holds, and the results that the calls inside it have recorded.
 //!
-//! A guarded function inside a guarded function often names the same breaker or bulkhead. If it asked for a second
-//! permit, the outer call would wait for the inner one and the inner one for the outer one. So the attempt lends
-//! what it holds: to one inner call at a time, until that call's attempt ends.
+//! A guarded function inside a guarded function often names the same breaker or bulkhead. If it requested a second
+//! permit, the outer call would wait for the inner one and the inner one for the outer one. Therefore the attempt lends
+//! its permits: to one inner call at a time, until the attempt of that call ends.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -16,14 +16,14 @@ use resilient_policy::{ErrorKind, KindSet};
 use crate::breaker::{Breaker, Signal, Ticket};
 use crate::bulkhead::Bulkhead;
 
-/// What an attempt holds while it runs that others may have to wait for: a probe's permit, a slot.
+/// The permits of a running attempt that other calls may have to wait for: of a probe, of a bulkhead.
 ///
 /// The breaker and the bulkhead are compared by address only. They live at least as long as the attempt, and an
 /// attempt that has ended lends nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Held {
     breaker: usize,
-    /// The ticket, if it is a probe's.
+    /// The ticket, if it is that of a probe.
     probe: Option<Ticket>,
     bulkhead: usize,
 }
@@ -38,7 +38,7 @@ impl Held {
         }
     }
 
-    /// Whether another call may have to wait until this attempt ends.
+    /// Returns whether another call may have to wait until this attempt ends.
     const fn keeps_others_waiting(&self) -> bool {
         self.bulkhead != 0 || self.probe.is_some()
     }
@@ -56,49 +56,49 @@ pub(crate) struct EnclosingAttempt {
 
 #[derive(Default)]
 struct Shared {
-    /// The attempt around this one. One that has ended is skipped: tasks that keep spawning tasks would else make a
-    /// chain without an end.
+    /// The attempt around this one. Attempts that have ended are skipped: otherwise tasks that keep spawning tasks
+    /// would create an endless chain.
     around: Option<Arc<EnclosingAttempt>>,
-    /// Whether that one counts this one among what runs inside it.
+    /// Whether the attempt around this one counts it.
     is_counted: bool,
     has_ended: bool,
     permits_lent: u32,
     slots_lent: u32,
-    /// Calls that wait until a loan comes back.
+    /// The calls that wait until a loan is returned.
     waiting: Vec<Waker>,
-    /// The breakers at which inner calls have recorded results, by address, and whether a failure was among them.
+    /// The breakers at which inner calls recorded results, by address, and whether a failure was among them.
     recorded: BTreeMap<usize, bool>,
-    /// Whether the deadline came for an inner call while it waited for a permit or a slot.
+    /// Whether an inner call reached its deadline while it waited for a permit.
     waited_too_long: bool,
-    /// The kinds of error that inner calls returned after more than one attempt.
+    /// The kinds of errors that inner calls returned after more than one attempt.
     retried: KindSet,
-    /// Inner calls that wait for a permit or a slot, and inner attempts that run. An inner attempt inside which
-    /// everything waits counts as waiting itself.
+    /// The numbers of inner calls that wait for a permit, and of inner attempts that run. An inner attempt counts as
+    /// waiting if everything inside it waits.
     queued: i32,
     running: i32,
-    /// The slot of an attempt that ended while it was lent.
+    /// The bulkhead permit of an attempt that ended while it was lent.
     slot: Option<Box<dyn Any + Send + Sync>>,
 }
 
-/// What an attempt can lend.
+/// The kinds of permits that an attempt can lend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lent {
     Permit,
     Slot,
 }
 
-/// A permit or slot of an enclosing attempt. It comes back when this is dropped.
+/// A lent permit of an enclosing attempt. It is returned on drop.
 pub(crate) struct Loan {
     of: Arc<EnclosingAttempt>,
     what: Lent,
 }
 
-/// The answer to a call that asks an enclosing attempt for a loan.
+/// The response of the enclosing attempts to a request for a loan.
 pub(crate) enum Lending {
-    /// No attempt around the call holds such a thing.
+    /// No enclosing attempt holds such a permit.
     Nothing,
     Granted(Loan, Option<Ticket>),
-    /// Another inner call has it at present.
+    /// Another inner call has the permit at present.
     Taken(Lender),
 }
 
@@ -116,7 +116,7 @@ impl EnclosingAttempt {
         Arc::new(attempt)
     }
 
-    /// The nearest attempt around this one that has not ended.
+    /// Returns the nearest attempt around this one that has not ended.
     pub(super) fn around(&self) -> Option<Arc<Self>> {
         loop {
             let around = self.lock().around.clone()?;
@@ -140,12 +140,12 @@ impl EnclosingAttempt {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The attempt and those around it, the nearest first.
+    /// Returns the attempt and those around it, the nearest first.
     fn chain(self: &Arc<Self>) -> impl Iterator<Item = Arc<Self>> {
         std::iter::successors(Some(Arc::clone(self)), |attempt| attempt.around())
     }
 
-    /// Asks for the probe permit of the nearest attempt that holds a valid one of this breaker.
+    /// Requests the probe permit of the nearest attempt that holds a valid one of this breaker.
     pub(crate) fn lend_permit(self: &Arc<Self>, breaker: &Breaker) -> Lending {
         let holds = |held: &Held| {
             held.breaker == address(breaker) && held.probe.is_some_and(|probe| breaker.is_probing_with(probe))
@@ -153,7 +153,7 @@ impl EnclosingAttempt {
         self.lend(Lent::Permit, holds)
     }
 
-    /// Asks for the slot of the nearest attempt that holds one of this bulkhead.
+    /// Requests the bulkhead permit of the nearest attempt that holds one of this bulkhead.
     pub(crate) fn lend_slot(self: &Arc<Self>, bulkhead: &Bulkhead) -> Lending {
         self.lend(Lent::Slot, |held| held.bulkhead == address(bulkhead))
     }
@@ -166,8 +166,8 @@ impl EnclosingAttempt {
             }
             if holds(&attempt.held) {
                 let lender = Lender { of: Arc::clone(&attempt), what };
-                // A call whose own attempts below the lender hold something does not wait: another call inside the
-                // lender may wait for just that, and both would wait until their deadlines.
+                // A call does not wait if its own attempts below the lender hold a permit: another call inside the
+                // lender may wait for that permit, and both would wait until their deadlines.
                 if let Some(loan) = lender.take(!may_wait) {
                     return Lending::Granted(loan, lender.ticket());
                 }
@@ -181,7 +181,7 @@ impl EnclosingAttempt {
         Lending::Nothing
     }
 
-    /// An inner call has recorded a result at this breaker.
+    /// Records that an inner call recorded a result at this breaker.
     pub(crate) fn recorded(self: &Arc<Self>, breaker: &Breaker, signal: Signal) {
         if signal == Signal::Neutral {
             return;
@@ -191,7 +191,7 @@ impl EnclosingAttempt {
         }
     }
 
-    /// An inner call has failed after more than one attempt.
+    /// Records that an inner call failed after more than one attempt.
     pub(crate) fn retried(self: &Arc<Self>, kind: ErrorKind) {
         for attempt in self.chain() {
             let mut shared = attempt.lock();
@@ -199,19 +199,19 @@ impl EnclosingAttempt {
         }
     }
 
-    /// The deadline has come for an inner call that waited for a permit or a slot.
+    /// Records that an inner call reached its deadline while it waited for a permit.
     pub(crate) fn waited_too_long(self: &Arc<Self>) {
         for attempt in self.chain() {
             attempt.lock().waited_too_long = true;
         }
     }
 
-    /// Whether the deadline came for an inner call while it waited.
+    /// Returns whether an inner call reached its deadline while it waited for a permit.
     pub(crate) fn has_waited_too_long(&self) -> bool {
         self.lock().waited_too_long
     }
 
-    /// What this attempt is to record itself at its breaker, given what inner calls have recorded there.
+    /// Returns the signal that this attempt records at its breaker, given what inner calls have recorded there.
     pub(crate) fn signal(&self, breaker: &Breaker, own: Signal) -> Signal {
         let recorded = self.lock().recorded.get(&address(breaker)).copied();
         match (own, recorded) {
@@ -220,12 +220,12 @@ impl EnclosingAttempt {
         }
     }
 
-    /// Whether an inner call has already retried an error of this kind.
+    /// Returns whether an inner call has already retried an error of this kind.
     pub(crate) fn has_retried(&self, kind: ErrorKind) -> bool {
         self.lock().retried.contains(kind)
     }
 
-    /// Whether all that runs inside this attempt waits for a permit or a slot.
+    /// Returns whether everything inside this attempt waits for a permit.
     pub(crate) fn only_waits(&self) -> bool {
         self.lock().only_waits()
     }
@@ -242,7 +242,7 @@ impl EnclosingAttempt {
         self.tell_around(before, after);
     }
 
-    /// Counts this attempt as one that waits, or that runs, where the attempt around it counts it.
+    /// Updates the counts of the attempt around this one, if that attempt counts this one.
     fn tell_around(&self, before: bool, after: bool) {
         if before == after {
             return;
@@ -256,8 +256,8 @@ impl EnclosingAttempt {
         }
     }
 
-    /// The attempt has ended: it lends nothing from now on. A slot that is still lent, to a task that outlives the
-    /// attempt, stays taken until it comes back.
+    /// Ends the attempt: it lends nothing from now on. If its bulkhead permit is still lent, to a task that outlives
+    /// the attempt, the permit is released when the task returns it.
     pub(crate) fn end(&self, slot: Option<Box<dyn Any + Send + Sync>>) {
         let (waiting, freed, before) = {
             let mut shared = self.lock();
@@ -277,7 +277,7 @@ impl EnclosingAttempt {
     }
 }
 
-/// One after the other: a chain may be long.
+/// Drops the attempts iteratively, because a chain may be long.
 impl Drop for EnclosingAttempt {
     fn drop(&mut self) {
         let above = |attempt: &mut Self| attempt.shared.get_mut().unwrap_or_else(PoisonError::into_inner).around.take();
@@ -327,12 +327,12 @@ impl Lender {
         self.of.held.probe.map(Ticket::lent).filter(|_| self.what == Lent::Permit)
     }
 
-    /// Waits until asking again may help: the loan is back, or the attempt that lends has ended.
+    /// Waits until a new request may succeed: the loan was returned, or the lending attempt has ended.
     pub(crate) fn poll_return(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_free(&mut self.of.lock(), cx)
     }
 
-    /// Waits until the loan is back. `None` if the attempt that lends has ended.
+    /// Waits for the loan. Returns `None` if the lending attempt has ended.
     pub(crate) fn poll_loan(&self, cx: &mut Context<'_>) -> Poll<Option<Loan>> {
         let mut shared = self.of.lock();
         ready!(self.poll_free(&mut shared, cx));

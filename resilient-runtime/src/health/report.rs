@@ -254,7 +254,7 @@ impl From<&ErrorCount> for LastError {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[non_exhaustive]
 pub struct BreakerHealth {
-    /// Asserts the name of the breaker.
+    /// The name of the breaker.
     pub breaker: String,
     /// While the breaker is closed: healthy without failures in a row, degraded at one or two, unhealthy from three on.
     /// Degraded while it probes, and unhealthy while it rejects: while it is open and its open period lasts, or

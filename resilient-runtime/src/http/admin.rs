@@ -22,7 +22,7 @@ const HIGHEST_LIMIT: usize = 1_000;
 
 /// Creates the router for operators, which shows recent errors and the state of the breakers.
 ///
-/// **Bind it to loopback, or put it behind authentication; never serve it beside `/mcp` to everyone.** It shows the
+/// **Bind it to loopback, or put it behind authentication; never serve it beside `/mcp` to all clients.** It shows the
 /// error texts of all clients, whereas each client could read only its own.
 ///
 /// | route | body |

@@ -17,7 +17,7 @@
 //! The routes answer `GET` and `HEAD`, read no body, and forbid caching. If the client disconnects, the handler is
 //! dropped, but the checks that it waited for continue and serve the next request.
 //!
-//! The routes do not authenticate callers. Messages of your own checks are shown as they are, except that secrets are
+//! The routes do not authenticate callers. The messages of your checks are shown unchanged, except that secrets are
 //! masked. Put confidential information into a check's details, which these routes leave out.
 
 mod admin;

@@ -11,16 +11,16 @@ use rmcp::model::ErrorCode;
 use crate::classify::Classify;
 use crate::error::ToolError;
 
-/// How rmcp begins what it says of arguments that do not fit.
+/// The beginning of rmcp's message about arguments that do not fit.
 pub(super) const BAD_ARGUMENTS: &str = "failed to deserialize parameters:";
 
-/// rmcp tells arguments that do not fit as this error and turns it into an answer of the tool
-/// further out, where nobody could add the correlation id.
+/// Returns whether this is rmcp's error for arguments that do not fit. rmcp converts it to a tool result only after the
+/// hook, where no correlation ID could be added.
 pub(super) fn is_about_arguments(error: &ErrorData) -> bool {
     error.code == ErrorCode::INVALID_PARAMS && error.message.starts_with(BAD_ARGUMENTS)
 }
 
-/// Says of arguments, as rmcp does, that they do not fit.
+/// Returns the error that rmcp would return for arguments that do not fit.
 pub(super) fn bad_arguments(why: &str) -> ErrorData {
     ErrorData::invalid_params(format!("{BAD_ARGUMENTS} {why}"), None)
 }

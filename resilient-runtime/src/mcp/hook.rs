@@ -1,8 +1,8 @@
-//! The hook: what wraps every route of a tool router, annotated or not.
+//! The hook: wraps every route of a tool router, whether annotated or not.
 //!
-//! It is the one place that works on every transport and sees the tool's name and annotations, the
-//! raw arguments and the request. It gives the call its context, catches what panics outside the
-//! body, counts the call and writes what a client is told beside the answer.
+//! It is the only code that runs with every transport and sees the name and annotations of the tool, the raw arguments
+//! and the request. It creates the context of the call, catches panics outside the body, counts the call, and adds
+//! metadata to the response.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -38,19 +38,19 @@ use crate::telemetry;
 
 pub(super) type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
 
-/// What the hook knows about one route.
+/// The hook of one route.
 pub(super) struct Hook {
     pub(super) tool: Arc<str>,
-    /// The name under which it is counted.
+    /// The name in statistics.
     pub(super) name: Arc<str>,
     pub(super) statistics: Arc<ToolStatistics>,
     pub(super) effect: Effect,
     /// The record of the tool, if the hook enforces its timeout.
     pub(super) limited: Option<&'static Site>,
-    /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
-    /// Known once it has been called.
+    /// Whether the tool stores last good answers, so that it needs its arguments in canonical form. Known after the
+    /// first call.
     pub(super) keeps_answers: AtomicU8,
-    /// How its arguments are explained where they do not fit.
+    /// The functions that explain arguments which do not fit the types of the tool.
     pub(super) explained: Box<[Explain]>,
 }
 
@@ -75,7 +75,7 @@ impl Hook {
             let Some(mut handling) = made else { return served.panicked() };
             let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
                 Some(Poll::Pending) => {
-                    // rmcp has read the arguments before the first poll.
+                    // rmcp has deserialized the arguments before the first poll.
                     served.kept = None;
                     match &mut limit {
                         Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
@@ -86,7 +86,7 @@ impl Hook {
                 None => Poll::Ready(Ended::Panicked),
             })
             .await;
-            // What is left of it may panic too.
+            // Dropping the future may panic too.
             served.within(|| drop(handling));
             match answered {
                 Ended::Answered(answered) => served.answered(answered),
@@ -96,7 +96,7 @@ impl Hook {
         })
     }
 
-    /// Whether an outer hook has this very call.
+    /// Returns whether an outer hook already serves this call.
     fn is_running_already(&self, request: &RequestContext<RoleServer>) -> bool {
         CallContext::current().and_then(|context| {
             let outer = context.request()?;
@@ -105,26 +105,26 @@ impl Hook {
     }
 }
 
-/// How the tool's future ended.
+/// How the future of the tool ended.
 enum Ended {
     Answered(Handled),
     Panicked,
     TimedOut,
 }
 
-/// A call that the hook is serving. Dropped before it has answered, it counts as cancelled.
+/// A call that the hook serves. If it is dropped before the response, it counts as cancelled.
 struct Served<'h> {
     hook: &'h Hook,
     statistics: Arc<ToolStatistics>,
     request: Arc<Request>,
     context: Option<CallContext>,
     span: Span,
-    /// How the request came, where anybody wants to know.
+    /// The transport of the request, if metrics need it.
     line: Option<Line>,
-    /// Its arguments, until it is known whether they fit.
+    /// The arguments, until it is known whether they fit.
     kept: Option<Kept>,
     started: Instant,
-    /// Whose fault it is that it fails, where the hook itself knows.
+    /// The fault of a failure that the hook itself knows of.
     fault: Option<Fault>,
     counted: bool,
 }
@@ -155,17 +155,17 @@ impl<'h> Served<'h> {
             fault: None,
             counted: false,
         };
-        // Whoever listens is somebody else's code; from here on the call is counted whatever that does.
+        // Subscribers are foreign code and may panic. From here on, the call is counted in any case.
         catch_panic(|| served.tell(&call.request_context, source));
         served
     }
 
-    /// Begins the span.
+    /// Creates the span of the call.
     fn tell(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
         let Some(context) = &self.context else { return };
         self.line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(request));
         let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.line);
-        // Before anything enters it: then it has a parent for good.
+        // The parent must be set before anything enters the span.
         #[cfg(feature = "otel")]
         crate::trace::otel::place(&span, request);
         self.request.runs_in(&span);
@@ -173,10 +173,10 @@ impl<'h> Served<'h> {
         telemetry::call_started(&self.span, &self.hook.tool, Some(context));
     }
 
-    /// Runs a piece of the call inside its context and span, behind the outer panic barrier.
+    /// Runs a part of the call within its context and span, behind the outer panic barrier.
     fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
         let (span, context) = (&self.span, &mut self.context);
-        // The inner one tells of a panic within the span, the outer one is for the span itself.
+        // The inner barrier catches panics within the span, the outer one those of the span itself.
         let ended = catch_panic(|| {
             let _span = span.enter();
             let _context = context::enter(context);
@@ -185,13 +185,13 @@ impl<'h> Served<'h> {
         ended.flatten()
     }
 
-    /// A copy of the arguments, where the request has none for the cache. Without an explanation too, what rmcp says
-    /// of them must not show the secrets among them.
+    /// Returns a copy of the arguments, unless the request already has one for the cache. It is needed even without an
+    /// explanation: rmcp's message must not show secrets among the arguments.
     fn keep<S>(&self, call: &ToolCallContext<'_, S>) -> Option<Kept> {
         self.request.arguments.is_none().then(|| Kept::of(call.arguments.as_ref())).flatten()
     }
 
-    /// What rmcp says of arguments that do not fit, in our words where they can be explained.
+    /// Returns the error for arguments that do not fit, with an explanation instead of rmcp's message if there is one.
     fn about_arguments(&mut self, error: &ErrorData) -> BadArguments {
         let (hook, request, kept) = (self.hook, Arc::clone(&self.request), self.kept.take());
         let arguments = kept.as_ref().map(Kept::json).or(request.arguments.as_ref().map(String::as_bytes));
@@ -204,7 +204,7 @@ impl<'h> Served<'h> {
         BadArguments(text.unwrap_or_else(|| BAD_ARGUMENTS.trim_end_matches(':').into()))
     }
 
-    /// The answer, with a failure of the framework as a result of the tool.
+    /// Converts a failure of the framework to a tool result.
     fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
@@ -231,7 +231,7 @@ impl<'h> Served<'h> {
                 Err(error)
             }
             Ok(answer) if !claimed => {
-                // What has no policy tells its errors by its answers.
+                // A tool without a policy reports its errors only in its responses.
                 if let Some(error) = Recounted::of(&answer) {
                     self.failed(&error);
                     self.fault = Some(error.kind().fault());
@@ -246,17 +246,17 @@ impl<'h> Served<'h> {
             Err(_) => true,
         };
         let outcome = match reported {
-            // A good answer that could not be written down is none.
+            // A good answer that could not be serialized is a failure.
             Some(Outcome::Ok | Outcome::Fallback) if failed => {
                 self.fault = Some(Fault::Server);
                 Outcome::Error
             }
-            // Nobody guards it: such an answer is the tool's own, unless it tells of an error.
+            // The tool has no policy: the failure is the tool's own, unless the response contains an error.
             None if failed => {
                 self.fault = self.fault.or(Some(Fault::Nobody));
                 Outcome::Error
             }
-            // Its answer comes too late: rmcp does not send it any more.
+            // rmcp no longer sends the response.
             None if self.request.cancellation.is_cancelled() => Outcome::Cancelled,
             reported => reported.unwrap_or(Outcome::Ok),
         };
@@ -281,7 +281,7 @@ impl<'h> Served<'h> {
         }
     }
 
-    /// The limit that the hook enforces, if it does. What runs in the call inherits its end.
+    /// Returns the limit that the hook enforces, if there is one. Calls inside inherit its end as their deadline.
     fn limit(&mut self) -> Option<Limit> {
         let limit = Limit::of(self.hook.limited?);
         if let Some(context) = &mut self.context {
@@ -290,7 +290,7 @@ impl<'h> Served<'h> {
         Some(limit)
     }
 
-    /// The tool did not answer within the limit that the hook enforces.
+    /// Answers with a timeout: the tool did not answer within the limit that the hook enforces.
     fn timed_out(mut self, limit: Duration) -> Handled {
         let error = ResilienceError::Timeout { scope: TimeoutScope::Call, limit };
         {
@@ -313,7 +313,7 @@ impl<'h> Served<'h> {
         self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
     }
 
-    /// Counts and logs an error that no guarded function knows of.
+    /// Counts and logs an error that no guarded function reported.
     fn failed(&self, error: &dyn ToolError) {
         let (claimed, attempts) = {
             let report = self.request.report();
@@ -330,7 +330,7 @@ impl<'h> Served<'h> {
         }
     }
 
-    /// `answered`: the JSON-RPC error that is the answer, where one is.
+    /// Counts the end of the call, once. `answered` is the JSON-RPC error of the response, if it is one.
     fn count(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
         if std::mem::replace(&mut self.counted, true) {
             return;
@@ -339,12 +339,12 @@ impl<'h> Served<'h> {
             let report = self.request.report();
             (report.claimed, report.keeps_answers, report.statistics.clone(), report.fault, report.attempts)
         };
-        // A call that never came to the function, for its arguments, says nothing about it.
+        // A call that was rejected for its arguments never reached the function, so it says nothing about the function.
         let keeps = &self.hook.keeps_answers;
         if claimed {
             keeps.store(if keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
         } else if outcome == Outcome::Ok {
-            // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
+            // The call ran without a guarded function: the tool has only the hook.
             let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
@@ -352,7 +352,7 @@ impl<'h> Served<'h> {
         let took = self.started.elapsed();
         let counted = statistics.call_ended(outcome, fault, error, Some(took));
         let status = answered.map(|error| error.code.0);
-        // Each of them is somebody else's code.
+        // Each of these runs foreign code, which may panic.
         catch_panic(|| span::ended(&self.span, error, answered));
         catch_panic(|| {
             Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
@@ -360,7 +360,7 @@ impl<'h> Served<'h> {
         catch_panic(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
         });
-        // Whoever keeps the context of the call does not keep its span open.
+        // The span ends now, even if the context of the call lives longer.
         let span = self.request.span().take();
         catch_panic(|| drop(span));
     }
@@ -380,7 +380,7 @@ fn tells_of_an_error(result: &CallToolResult) -> bool {
     result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
 }
 
-/// What remains to be said where even saying it panicked.
+/// Returns the response if even building the error response panicked.
 fn internal() -> ErrorData {
     ErrorData::internal_error("this server made a mistake", None)
 }

@@ -1,4 +1,4 @@
-//! A breaker in plain code: a call under a breaker and nothing else.
+//! A breaker in plain code: a call with a breaker and no other policy.
 
 use std::future::poll_fn;
 use std::pin::pin;

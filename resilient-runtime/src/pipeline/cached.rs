@@ -1,4 +1,4 @@
-//! `fallback = cached`: answers kept when a call succeeds, and served when a later one fails.
+//! `fallback = cached`: stores the answer when a call succeeds, and serves it when a later call fails.
 //!
 //! The key of a response is the arguments of its call and the principal. If the principal is unknown, nothing is
 //! stored or served, unless the policy shares responses between principals.

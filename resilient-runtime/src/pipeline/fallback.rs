@@ -30,7 +30,7 @@ pub trait Step<G, E> {
     /// Stores a good answer.
     fn keep(&self, good: &G);
 
-    /// Forgets the stored answer: the thing that it describes does not exist any more.
+    /// Removes the stored answer: the object that it describes does not exist any more.
     fn forget(&self);
 
     /// Tries to answer instead of the error. Without an answer, `error` is set again.
@@ -54,7 +54,8 @@ impl<R, G, E> Clone for Sides<R, G, E> {
 
 impl<R, G, E> Copy for Sides<R, G, E> {}
 
-/// The sides of a function with this answer. Called once, so that an answer that cannot have a fallback is one error.
+/// Returns the sides of a function with this answer. Called once, so that an answer that cannot have a fallback is one
+/// error.
 #[must_use]
 pub const fn sides<R: Fallible>(_: Special<R>) -> Sides<R, R::Good, R::Error> {
     Sides(R::open)
@@ -122,12 +123,12 @@ impl<G, E, A: Step<G, E>, B: Step<G, E>> Step<G, E> for Then<A, B> {
     }
 }
 
-/// A function of the user. It gets the error and a limit.
+/// A function of the user, called with the error and a limit.
 #[derive(Debug)]
 pub struct Function<R, G, E, F, A> {
     sides: Sides<R, G, E>,
     make: Option<F>,
-    /// Boxed: few calls run it, and every call would have to be large enough for it.
+    /// Boxed: few calls run it, but without the box every call would be large enough for it.
     running: Option<Pin<Box<A>>>,
 }
 
@@ -135,7 +136,7 @@ pub struct Function<R, G, E, F, A> {
 impl<R, G, E, F, A> Unpin for Function<R, G, E, F, A> {}
 
 impl<R, G, E, F: FnOnce(E, Limit) -> A, A> Function<R, G, E, F, A> {
-    /// The function that `make` calls. Its future returns the error with the answer.
+    /// Creates a step that calls a function with `make`. The future returns the error with the answer.
     pub const fn new(sides: Sides<R, G, E>, make: F) -> Self {
         Self { sides, make: Some(make), running: None }
     }
@@ -187,12 +188,12 @@ where
     }
 }
 
-/// A fixed value, made on demand.
+/// A fixed value, created on demand.
 #[derive(Debug)]
 pub struct Value<F>(Option<F>);
 
 impl<F> Value<F> {
-    /// The value that `make` returns.
+    /// Creates a step that answers with the value of `make`.
     pub const fn new<R, G, E>(_: Sides<R, G, E>, make: F) -> Self
     where
         F: FnOnce() -> G,
@@ -286,7 +287,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Runs the function within the limit. `None` if it did not end in time, was cancelled or panicked.
+    /// Runs the function within the limit. Returns `None` if it timed out, was cancelled or panicked.
     pub async fn run<R>(self, function: impl Future<Output = R>) -> Option<R> {
         let mut running = pin!(Some(function));
         let ended = {
@@ -376,8 +377,8 @@ pub(crate) async fn finish<R: Fallible>(
     R::close(served)
 }
 
-/// Reports to the client that a fallback answered, also that of a function which the tool called. Of several
-/// fallbacks the oldest answer is reported.
+/// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If there
+/// are several, the report has the oldest answer.
 fn degrade(call: &Call<'_>, degraded: Degraded) {
     if let Some(request) = call.context().and_then(CallContext::request) {
         let mut report = request.report();
@@ -387,7 +388,7 @@ fn degrade(call: &Call<'_>, degraded: Degraded) {
     }
 }
 
-/// Whether a fallback has answered anything in this request.
+/// Returns whether a fallback has answered anything in this request.
 fn is_degraded(call: &Call<'_>) -> bool {
     call.context().and_then(CallContext::request).is_some_and(|request| request.report().degraded.is_some())
 }

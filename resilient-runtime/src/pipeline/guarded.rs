@@ -62,7 +62,7 @@ fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body:
     Poll::Ready(answer)
 }
 
-/// The answer of a call whose attempts have ended. An answer that the result rejects is left where it is.
+/// Returns the answer of a call whose attempts have ended. If the result rejects the answer, it stays in `kept`.
 pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, result: &AttemptResult) -> R {
     let refused = |error: ResilienceError| {
         // The conversion into the function's error may read the report.

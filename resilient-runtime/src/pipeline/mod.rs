@@ -6,20 +6,18 @@
 //!   → panic barrier → body
 //! ```
 //!
-//! - The **rate limit** counts calls, not attempts: it is checked once, before anything else, and
-//!   never waits.
+//! - The **rate limit** counts calls, not attempts: it is checked once, before everything else, and never waits.
 //! - The **timeout** covers queueing, all attempts and the backoff between them.
-//! - Each **attempt** needs its own permit of the breaker, which records its result, and runs no longer than
-//!   its own limit or the rest of the timeout. A body that is ready at its first poll needs no timer.
-//! - Each attempt takes a slot of the **bulkhead** after the breaker has admitted it, so that no attempt
-//!   queues that the breaker rejects. Queueing counts for the timeout, but neither for
-//!   the attempt's own limit nor for the lease of a probe. A retry queues again, behind the others:
-//!   no slot is held during backoff. A rejection by the bulkhead says nothing about the dependency.
-//! - A **panic** is caught around the attempt; it is not retried and says nothing about the
-//!   dependency.
-//! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends backoff,
-//!   gives every permit back and is a separate outcome: no retry, no fallback.
-//! - A **fallback** sees the final error, and runs outside breaker and timeout with its own limit.
+//! - Each **attempt** needs its own permit of the breaker, which records its result, and runs no longer than its own
+//!   limit or the rest of the timeout. A body that is ready at its first poll needs no timer.
+//! - Each attempt takes a permit of the **bulkhead** after the breaker has admitted it, so that attempts which the
+//!   breaker rejects do not queue. Queueing counts towards the timeout, but neither towards the attempt's own limit nor
+//!   towards the lease of a probe. A retry queues again, behind the others: no bulkhead permit is held during backoff.
+//!   A rejection by the bulkhead says nothing about the dependency.
+//! - A **panic** is caught around the attempt. It is not retried and says nothing about the dependency.
+//! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends the backoff, returns all
+//!   permits and is a separate outcome: no retry, no fallback.
+//! - A **fallback** receives the final error, and runs outside the breaker and the timeout, with its own limit.
 
 mod body;
 mod breaker;
@@ -68,7 +66,7 @@ where
     Guarded::new(call, make, None, special)
 }
 
-/// As [`once`], with a chain of fallbacks.
+/// Like [`once`], with a chain of fallbacks.
 pub async fn once_or<R: Fallible>(
     call: Pin<&mut Call<'_>>,
     body: impl Future<Output = R>,
@@ -79,7 +77,7 @@ pub async fn once_or<R: Fallible>(
     or(call, attempts, chain).await
 }
 
-/// As [`repeat`], with a chain of fallbacks.
+/// Like [`repeat`], with a chain of fallbacks.
 pub async fn repeat_or<R, F>(
     call: Pin<&mut Call<'_>>,
     make: impl FnMut(bool) -> Option<F>,
@@ -94,7 +92,7 @@ where
     or(call, attempts, chain).await
 }
 
-/// Runs a call to its answer, or to that of the chain.
+/// Runs a call and returns its answer, or that of the chain.
 async fn or<R: Fallible>(
     mut call: Pin<&mut Call<'_>>,
     mut body: Pin<&mut impl Keeps<R>>,

@@ -1,13 +1,13 @@
-//! Answers whose type alone does not show what they mean.
+//! Answers whose meaning cannot be derived from the type alone.
 
 use crate::answer::Meaning;
 
-/// What is done with an answer of a kind that its type alone does not show, such as `#[tool]`'s own results.
+/// How to interpret answers whose meaning the type alone does not show, such as the results of `#[tool]`.
 #[derive(Debug)]
 pub struct Special<R> {
-    /// Reads it.
+    /// Returns the meaning of an answer.
     pub(crate) read: fn(&R) -> Option<Meaning>,
-    /// Makes a tool's own account of a failure, where the type has one.
+    /// Creates an answer in which the tool itself reports a failure, if the type has one.
     #[cfg(feature = "testing")]
     pub(crate) own_error: fn(&str) -> Option<R>,
 }
@@ -21,7 +21,7 @@ impl<R> Clone for Special<R> {
 impl<R> Copy for Special<R> {}
 
 impl<R> Special<R> {
-    /// Of a type that shows all that there is.
+    /// For types that show the whole meaning.
     pub const NONE: Self = Self {
         read: |_| None,
         #[cfg(feature = "testing")]

@@ -12,12 +12,12 @@ use tokio::time::Sleep;
 use super::Registry;
 use crate::site::Site;
 
-/// Decides which attempts meet a fault.
+/// Decides which attempts get a fault.
 pub(crate) trait Inject: Send + Sync {
-    /// The fault that the attempt of this function meets.
+    /// Returns the fault for an attempt of this function.
     fn meets(&self, registry: &Registry, site: &Site) -> Option<Met>;
 
-    /// Notes why a function cannot answer with a fault: the test fails with this.
+    /// Records why a function cannot return the fault; the test fails with this message.
     fn refuse(&self, why: String);
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Met {
     pub(crate) latency: Option<Pin<Box<Sleep>>>,
 }
 
-/// What an attempt does in the place of its body.
+/// What an attempt does instead of running its body.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     /// Runs the body itself.
@@ -82,7 +82,7 @@ impl fmt::Display for What {
     }
 }
 
-/// Makes errors of one type of the user's.
+/// Creates errors of one type of the user.
 #[derive(Clone)]
 pub(crate) struct Make {
     pub(crate) of: &'static str,

@@ -1,4 +1,4 @@
-//! What a process does that logs with `init()`: the first argument says what. It ends with a word on stdout.
+//! A process that logs with `init()`. The first argument selects the case. It ends by printing a word to stdout.
 
 #![expect(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use resilient_runtime::{CallContext, McpError, ResilienceError, resilient};
 
-/// A text that cannot be shown.
+/// A type whose `Debug` or `Display` panics.
 struct Bomb;
 
 impl fmt::Display for Bomb {
@@ -17,7 +17,7 @@ impl fmt::Display for Bomb {
     }
 }
 
-/// What panics again while a panic drops it.
+/// A value that panics when it is dropped, including during another panic.
 struct PanicsAgain;
 
 impl Drop for PanicsAgain {
@@ -76,7 +76,7 @@ async fn is_shut_out() -> Result<u32, Error> {
     Ok(0)
 }
 
-/// A line of the user's own, without an id under its own name.
+/// Logs a line of the user, without an ID under its own name.
 fn says(message: &str) {
     let call = CallContext::current().expect("a call");
     tracing::error!(event = "own", expected = %call.correlation_id(), "{message}");
@@ -85,7 +85,7 @@ fn says(message: &str) {
 fn main() {
     let asked = std::env::args().nth(1).unwrap_or_default();
     match asked.as_str() {
-        // As a test does, or a part of the program that is asked before.
+        // As a test does, or an earlier part of the program.
         "scoped" => tracing::subscriber::with_default(tracing_subscriber::registry(), || tracing::info!("not seen")),
         "taken" => tracing::subscriber::set_global_default(tracing_subscriber::registry()).expect("the first"),
         _ => {}

@@ -1,5 +1,5 @@
-//! The servers that the end-to-end tests start: `make …` is make-server, `faults` the one whose
-//! tools go wrong in every way, `many` the same with hundreds of tools.
+//! The servers that the end-to-end tests start: `make …` is make-server, `faults` the server whose tools fail in every
+//! way, `many` the same server with hundreds of tools.
 
 use std::env;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The breaker: what it counts, when it rejects, how it probes.
+//! The breaker: which results it counts, when it rejects, and how it probes.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ async fn hangs_behind_a_breaker() -> Result<(), Error> {
 
 #[resilient(timeout = "1s")]
 async fn gives_it_one_second() -> Result<(), Error> {
-    // Keeps the inner call's own end: this one is over at the same moment.
+    // The inner call ends at its shortened deadline, at which this call ends too.
     hangs_behind_a_breaker().await
 }
 
@@ -190,7 +190,7 @@ async fn the_timeout_of_a_probe_is_heard_before_anybody_takes_its_place() {
         caller.await.expect("no panic");
     }
     let seen = PROBED_LATE.snapshot();
-    // The first eight run together: one opens it, seven come too late. Every 550 ms one probe fails.
+    // The first eight run together: one opens the breaker, seven arrive too late. Every 550 ms one probe fails.
     assert_eq!(seen.stale, 7, "{seen:?}");
     assert_eq!(seen.failures - seen.stale, 8, "{seen:?}");
 }

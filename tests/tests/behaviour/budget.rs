@@ -1,4 +1,4 @@
-//! The retry budget: how many retries there are for so many calls.
+//! The retry budget: the number of retries for a number of calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn one_retry_for_five_calls_and_one_a_second_are_what_there_is() {
                 assert_eq!(fails().await, Err(Error::Down), "the original error");
             }
             let read = inner.function("budgeted").expect("bound");
-            // What was there when each asked: 10, and one more with every fifth call.
+            // The budget at the time of each request: 10, and one more with every fifth call.
             let expected = 30;
             assert_eq!((read.retries, read.suppressed(Suppressed::Budget)), (expected, 100 - expected));
         })
@@ -104,7 +104,7 @@ async fn calls_that_never_asked_the_dependency_earn_no_retries_of_it() {
             for _ in 0..50 {
                 assert!(is_rejected().await.is_err());
             }
-            // The reserve, and one for five of the 51 that ran.
+            // The reserve, and one for every five of the 51 calls that ran.
             assert_eq!(inner.function("rejected").expect("bound").retries, 20);
         })
         .await;
@@ -120,7 +120,7 @@ async fn of_two_tests() -> Result<(), Error> {
     Err(Error::SlowDown { wait: None })
 }
 
-/// Two tests of one process that share a `static` breaker; the first one's clock was moved on.
+/// Two tests of one process that share a `static` breaker. The clock of the first was advanced.
 #[test]
 fn a_test_whose_clock_ran_ahead_leaves_the_next_one_its_share_of_retries() {
     let a_test = |ahead: u64| {
@@ -138,7 +138,7 @@ fn a_test_whose_clock_ran_ahead_leaves_the_next_one_its_share_of_retries() {
     assert_eq!((a_test(3_600), a_test(0)), (20, 20));
 }
 
-/// Two guards of one name and no breaker: one budget.
+/// Two guards with one name and no breaker share one budget.
 #[tokio::test(start_paused = true)]
 async fn guards_that_are_counted_under_one_name_share_a_budget() {
     use resilient_runtime::policy::{Jitter, Retry};

@@ -1,4 +1,4 @@
-//! A call that nobody waits for any more.
+//! Cancelled calls: the attempt, the backoff and the permits end when the caller drops the call.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn fails_slowly() -> Result<(), Error> {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_the_future_at_any_await_gives_everything_back() {
-    // Within the first attempt, within the delay after it, within the second attempt.
+    // During the first attempt, during the delay after it, during the second attempt.
     for (millis, runs) in [(50, 1), (600, 1), (1_150, 2)] {
         RUNS.store(0, Ordering::Relaxed);
         let call = tokio::spawn(fails_slowly());

@@ -1,4 +1,4 @@
-//! A hundred thousand calls on two threads with every kind of failure: afterwards nothing is held, and every call is
+//! A hundred thousand calls on two threads with every kind of failure: afterwards no permit is held, and every call is
 //! counted once, with the outcome that its caller saw.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ const CALLERS: u64 = 250;
 const CALLS_OF_EACH: u64 = 400;
 const FUNCTIONS: [&str; 6] = ["plain", "retried", "rated", "keyed", "limited", "nested"];
 
-/// A number that looks random and is the same each time.
+/// Returns a pseudorandom number that is the same in each run.
 fn dice(salt: u64, number: u64) -> u64 {
     let mut z = SEED ^ salt.wrapping_mul(0xD1B5_4A32_D192_ED03) ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -96,22 +96,22 @@ const ERRORS: [Error; 13] = [
 
 const DEPENDENCY_ERRORS: &[Error] = &[Error::TooLate, Error::NoConnection, Error::Down, Error::Nonsense];
 
-/// Who answered, and for which call.
+/// The source of an answer, and its call.
 #[derive(Debug, Clone, PartialEq)]
 enum Answer {
     Own(u64),
     Substitute,
 }
 
-/// How often the bodies really ran.
+/// The number of times that the bodies ran.
 static RUNS: [AtomicU64; FUNCTIONS.len()] = [const { AtomicU64::new(0) }; FUNCTIONS.len()];
 
-/// What goes wrong with one attempt of one call.
+/// Injects the fault of one attempt of one call.
 async fn inject(function: usize, number: u64) -> Result<Answer, Error> {
     RUNS[function].fetch_add(1, Ordering::Relaxed);
     let attempt = CallContext::current().map_or(0, |context| u64::from(context.attempt()));
     let dice = dice(1 + attempt, number);
-    // A storm comes and goes, so that breakers have something to open for.
+    // Failures come in bursts, so that breakers have a reason to open.
     let storm = number % 25_000 < 1_500;
     let (kind, detail) = (dice % 100, dice >> 32);
     match kind {
@@ -200,8 +200,7 @@ async fn limited(number: u64) -> Result<Answer, Error> {
     inject(4, number).await
 }
 
-/// Calls another guarded function, with less time than that one would like.
-/// Both are under one breaker.
+/// Calls another guarded function with the same breaker, with less time than the timeout of that function.
 #[resilient(
     name = "nested",
     timeout = "3ms",
@@ -213,7 +212,7 @@ async fn limited(number: u64) -> Result<Answer, Error> {
 )]
 async fn nested(number: u64) -> Result<Answer, Error> {
     RUNS[5].fetch_add(1, Ordering::Relaxed);
-    // What was refused further in is an error of this function's own.
+    // A rejection of the inner call becomes an error of this function.
     inner(number).await.map_err(|error| if let Error::Resilience(_) = error { Error::NoConnection } else { error })
 }
 
@@ -227,7 +226,7 @@ async fn inner(number: u64) -> Result<Answer, Error> {
     }
 }
 
-/// Needs every slot of the bulkhead at the same time.
+/// Needs all permits of the bulkhead at the same time.
 #[resilient(name = "all-slots", bulkhead(max = 8, queue = 8, wait = "2ms", name = "chaos-slots"), timeout = "60s")]
 async fn takes_a_slot(together: &Barrier) -> Result<(), Error> {
     together.wait().await;
@@ -245,7 +244,7 @@ async fn call(function: usize, number: u64) -> Result<Answer, Error> {
     }
 }
 
-/// What a caller can see of how its call ended; nothing where the call never began.
+/// Returns the outcome that a caller sees, or `None` if the call never began.
 async fn see(function: usize, number: u64) -> Option<Outcome> {
     let dice = dice(300, number);
     let future = call(function, number);
@@ -290,7 +289,7 @@ async fn caller(caller: u64) -> Seen {
         let function = usize::try_from(dice(400, number)).unwrap_or(0) % FUNCTIONS.len();
         if let Some(outcome) = see(function, number).await {
             *seen.entry((function, outcome)).or_default() += 1;
-            // Who is rejected waits a little, as a caller would.
+            // A rejected caller waits before its next call.
             if outcome == Outcome::Rejected {
                 sleep(Duration::from_millis(10)).await;
             }
@@ -346,7 +345,7 @@ fn nothing_is_held(name: &str, read: &ToolSnapshot) {
     assert_eq!(read.durations().count(), read.calls(), "{name}");
 }
 
-/// Every permit that a breaker gave came back once, with a result.
+/// Asserts that every permit of a breaker was returned once, with a result.
 fn breakers_agree(registry: &Registry) {
     for breaker in registry.breakers() {
         assert_eq!(breaker.probes, 0, "{}", breaker.name);
@@ -360,7 +359,7 @@ fn breakers_agree(registry: &Registry) {
         let read = functions.iter().map(|function| registry.function(function).expect("bound"));
         let (mut permits, mut rejected) = (0, 0);
         for read in read {
-            // One that then gets no slot gives its permit back.
+            // A call that the bulkhead then rejects returns its permit of the breaker.
             permits += read.attempts + read.rejected(Rejected::Bulkhead);
             rejected += read.rejected(Rejected::Breaker);
         }
@@ -369,7 +368,7 @@ fn breakers_agree(registry: &Registry) {
     }
 }
 
-/// The storm did blow: what is not met is not proved.
+/// Asserts that every failure occurred, because otherwise the test proves nothing about it.
 fn went_wrong_in_every_way(registry: &Registry, seen: &Seen) {
     for &outcome in Outcome::ALL {
         let count: u64 = seen.iter().filter(|((_, each), _)| *each == outcome).map(|(_, count)| count).sum();

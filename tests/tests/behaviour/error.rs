@@ -1,4 +1,4 @@
-//! The error that the functions under test answer with.
+//! The error type of the functions under test.
 
 use std::time::Duration;
 

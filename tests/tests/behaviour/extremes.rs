@@ -1,4 +1,5 @@
-//! Values and times at the end of their range: nothing panics, nothing stays blocked, and nothing grows without bound.
+//! Values and times at the limits of their ranges: nothing panics, nothing stays blocked, and nothing grows without
+//! bound.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ fn windows_that_no_rule_allows_hold_something_and_not_everything() {
         let breaker = with(window);
         tell(&breaker, "+");
         assert_eq!(breaker.state(), BreakerState::Closed, "{window:?}");
-        // A window of no time holds what comes within the same millisecond.
+        // A window of zero length contains the results of the same millisecond.
         tell(&breaker, "-");
         assert_eq!(breaker.state(), BreakerState::Open, "{window:?}");
     }
@@ -141,11 +142,11 @@ async fn a_policy_of_the_longest_of_all_times_answers_and_gives_everything_back(
         .clone()
         .scope(async {
             assert_eq!(LONGEST.call(|| async { Ok::<_, Error>(1) }).await, Ok(1));
-            // The delay is longer than the time that is left, however long that is.
+            // The delay is longer than the remaining time, however long that is.
             assert_eq!(LONGEST.call(|| async { Err::<(), _>(Error::Down) }).await, Err(Error::Down));
             let asks_for_more = || async { Err::<(), _>(Error::SlowDown { wait: Some(Duration::MAX) }) };
             assert!(LONGEST.call(asks_for_more).await.is_err());
-            // One that hangs, and one that waits for its slot.
+            // One call hangs, and one waits for a permit.
             let hangs = LONGEST.call(std::future::pending::<Result<(), Error>>);
             let waits = LONGEST.call(|| async { Ok::<_, Error>(()) });
             let both = async { tokio::join!(hangs, waits) };
@@ -269,7 +270,7 @@ async fn an_answer_of_more_than_a_day_ago_is_not_served() {
     assert_eq!(kept_a_day(&down).await, Err(Error::Down));
 }
 
-// ---- the clock at its end ----
+// ---- the clock at its limit ----
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_has_run_for_centuries_decides_without_a_panic() {
@@ -304,7 +305,7 @@ async fn a_clock_that_has_run_for_centuries_decides_without_a_panic() {
 
 // ---- a million keys ----
 
-/// The pages that this process has in memory, in MiB.
+/// Returns the resident memory of this process in MiB.
 fn resident_mib() -> Option<u64> {
     const PAGE: u64 = 4_096;
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
@@ -340,7 +341,7 @@ async fn opens_by_key(key: u64) -> Result<(), Error> {
     Err(if key == u64::MAX { Error::SlowDown { wait: None } } else { Error::Down })
 }
 
-/// In a separate process, whose memory it measures.
+/// In a separate process, because it measures the memory of the process.
 #[tokio::test]
 async fn a_million_keys_take_no_more_room_than_a_thousand() {
     if ran_in_a_child() {
@@ -360,7 +361,7 @@ async fn a_million_keys_take_no_more_room_than_a_thousand() {
                 let _ = by_key(key).await;
             }
             grows_by_less_than_32_mib("keys of calls that go well", before);
-            // All of them are remembered, so that each new key looks for room.
+            // None of them can be dropped, so that each new key searches for a breaker to remove.
             for key in 0..100_000 {
                 let _ = fails_by_key(key).await;
             }
@@ -370,7 +371,7 @@ async fn a_million_keys_take_no_more_room_than_a_thousand() {
             }
             grows_by_less_than_32_mib("keys of calls that are rejected", before);
             let open = inner.breakers().iter().filter(|breaker| breaker.name == "open-by-key").count();
-            // Those by key, and the one that all the others share; that of calls without a key is closed.
+            // Those of the keys, and the one that all further keys share. The breaker of calls without a key is closed.
             assert_eq!(open, 1_024 + 1 + 1, "{open}");
         })
         .await;

@@ -1,4 +1,4 @@
-//! Fallbacks: which errors they answer for, in which order, in how much time.
+//! Fallbacks: which errors they replace, in which order, and within which time.
 
 use std::cell::Cell;
 use std::time::Duration;

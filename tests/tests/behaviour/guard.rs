@@ -1,4 +1,4 @@
-//! Guards and breakers in plain code do what the attribute does.
+//! Guards and breakers in plain code behave like the attribute.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What an annotated function does: the policies in paused time, random histories against a model, the limits of
+//! The behaviour of annotated functions: the policies in paused time, random histories against a model, the limits of
 //! values, and the feature `testing`.
 
 #![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]

@@ -1,4 +1,5 @@
-//! The memory of a server does not grow with the number of calls. In a separate process, whose memory it measures.
+//! The memory of a server does not grow with the number of calls. In a separate process, because it measures the memory
+//! of the process.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,14 +24,14 @@ struct Ask {
     id: u64,
 }
 
-/// Keeps the context of the first request that it gets.
+/// Keeps the context of the first request.
 #[derive(Default)]
 struct Shop(Mutex<Option<RequestContext<RoleServer>>>);
 
 #[resilient]
 #[tool_router]
 impl Shop {
-    /// Has every part that keeps something for an argument: answers, breakers, limits, errors.
+    /// Has every part that stores state per argument: responses, breakers, limits, errors.
     #[resilient(
         fallback = cached,
         breaker(name = "shop", failures = 5, key = req.id),
@@ -66,7 +67,7 @@ fn resident() -> u64 {
     line.trim().strip_suffix(" kB").and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
-/// Through the hook, but not through the transport, which is rmcp's.
+/// Calls through the hook, but not through the transport, which belongs to rmcp.
 async fn ask(shop: &Arc<Shop>, router: &ToolRouter<Shop>, context: &RequestContext<RoleServer>, id: u64) -> bool {
     let arguments = json!({ "id": id }).as_object().expect("an object").clone();
     let asked = CallToolRequestParams::new("look_up").with_arguments(arguments);
@@ -87,7 +88,7 @@ async fn after_a_million_calls_memory_is_what_it_was_after_ten_thousand() {
     let client = in_process::connect(Arc::clone(&shop)).await;
     client.call_tool(CallToolRequestParams::new("look_up")).await.expect_err("it keeps the context");
     let context = shop.0.lock().expect("not poisoned").clone().expect("a context");
-    // Half of them at a time in each of two tasks.
+    // Two tasks make half of the calls each.
     let all = async |ids: std::ops::Range<u64>| {
         let half = |odd: u64| {
             let (shop, context, ids) = (Arc::clone(&shop), context.clone(), ids.clone());

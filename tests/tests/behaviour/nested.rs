@@ -1,4 +1,4 @@
-//! Guarded functions inside guarded functions: what they share, and what is counted once.
+//! Guarded functions inside guarded functions: which permits they share, and which results count once.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -51,7 +51,7 @@ fn cases() -> impl Iterator<Item = Case> {
     })
 }
 
-/// A tower of guards: each level makes two calls of the next one, and the last asks the upstream.
+/// Nested guards: each level makes two calls of the next one, and the last level calls the upstream.
 struct Tower {
     case: Case,
     guards: Vec<Guard>,

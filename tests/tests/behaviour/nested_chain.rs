@@ -1,4 +1,4 @@
-//! The chain of attempts around a call: which of them count, and how long it may be.
+//! The chain of attempts around a call: which of them count, and how long the chain may be.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ async fn last_of_three() -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends at once and leaves the task behind, which runs within its attempt.
+/// Ends at once. Its task continues within its attempt.
 #[resilient(bulkhead(max = 1, queue = 5, name = "over-an-end"), timeout = "5s")]
 async fn leaves_the_last() -> Result<tokio::task::JoinHandle<Result<(), Error>>, Error> {
     let context = CallContext::current().expect("it is guarded");

@@ -1,4 +1,4 @@
-//! Guarded functions inside guarded functions: a request that is slow is slow once.
+//! Guarded functions inside guarded functions: a slow request counts as slow once.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Pairs of layers: which of two is outside the other. Each pair of neighbours has a test in which both layers have
-//! something to say, so that the answer shows which one is asked first.
+//! Pairs of layers: which of two is outside the other. Each pair of neighbours has a test in which both layers would
+//! act, so that the response shows which one acts first.
 //!
 //! hook → cancellation → fallback → rate limit → timeout → retry → breaker → bulkhead → attempt timeout → panic
 //! barrier → body
@@ -90,7 +90,7 @@ async fn hangs_each_time() -> Result<u32, Error> {
 async fn the_timeout_is_outside_retry_and_cuts_the_third_of_five_attempts_off() {
     let started = Instant::now();
     let ended = hangs_each_time().await;
-    // 1 s, 0.1 s, 1 s, 0.2 s, and the 0.7 s that are left: a timeout of each attempt would leave room for all five.
+    // 1 s, 0.1 s, 1 s, 0.2 s, and the remaining 0.7 s: a timeout of each attempt would leave time for all five.
     assert_eq!((started.elapsed(), TRIED.load(Ordering::Relaxed)), (Duration::from_secs(3), 3));
     let Err(Error::Resilience(ResilienceError::Timeout { scope, limit, .. })) = ended else { panic!("{ended:?}") };
     assert_eq!((scope, limit), (TimeoutScope::Call, Duration::from_secs(3)));

@@ -28,7 +28,7 @@ impl Ordered {
         std::future::pending().await
     }
 
-    /// Never answers, and has a substitute.
+    /// Never answers, and has a fallback.
     #[resilient(fallback = Self::substitute)]
     #[tool]
     async fn has_a_substitute(&self) -> Result<String, Error> {
@@ -40,7 +40,7 @@ impl Ordered {
         Ok("instead".into())
     }
 
-    /// Fails, and its substitute takes 4 s.
+    /// Fails, and its fallback takes 4 s.
     #[resilient(fallback = Self::takes_four_seconds)]
     #[tool]
     async fn has_a_slow_substitute(&self) -> Result<String, Error> {
@@ -53,7 +53,7 @@ impl Ordered {
     }
 }
 
-/// Calls the tool, cancels the call after a second, and says in how many ways it ended by the moment it had ended.
+/// Calls the tool, cancels the call after a second, and returns the outcomes that were counted by then.
 async fn cancelled(client: &Client, tool: &'static str) -> (Vec<(Outcome, u64)>, Duration) {
     let started = Instant::now();
     let request = ClientRequest::CallToolRequest(Request::new(CallToolRequestParams::new(tool)));
@@ -104,10 +104,10 @@ async fn is_limited_and_hangs() -> Result<u32, Error> {
     std::future::pending().await
 }
 
-/// Two calls one after the other, for which there is no time left from the beginning.
+/// Makes two consecutive calls after its time is over.
 #[resilient(timeout = "1s")]
 async fn asks_twice_when_its_time_is_over() -> Result<Vec<Error>, Error> {
-    // Polled once: the clock is moved within one poll, so that no timer is looked at.
+    // Polled once: the clock advances within one poll, so that no timer fires.
     let _ = futures_util::poll!(std::pin::pin!(advance(Duration::from_millis(1_100))));
     let first = std::pin::pin!(is_limited_and_hangs());
     let second = std::pin::pin!(is_limited_and_hangs());

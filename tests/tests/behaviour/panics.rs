@@ -1,4 +1,4 @@
-//! Panics: caught, told, and neutral for the breaker.
+//! Panics: caught, reported, and neutral for the breaker.
 
 use resilient_runtime::breaker::BreakerState;
 use resilient_runtime::policy::BreakerSettings;

@@ -1,4 +1,4 @@
-//! Permits of a breaker in plain code, and why a breaker rejects.
+//! Permits of a breaker in plain code, and the reasons for which a breaker rejects.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn rejection(breaker: &Breaker) -> ResilienceError {
     breaker.try_acquire().expect_err("a rejection")
 }
 
-/// What a rejection says: its state, the text of the log, and the details for the client.
+/// Returns the parts of a rejection: its state, the text of the log, and the details for the client.
 fn said(rejected: &ResilienceError) -> (CircuitState, String, String) {
     let ResilienceError::CircuitOpen { state, .. } = rejected else { panic!("{rejected:?}") };
     let details = rejected.details().get("state").and_then(|it| it.as_str().map(str::to_owned));

@@ -1,4 +1,4 @@
-//! The rate limit: whose calls are counted, and when the next one may come.
+//! The rate limit: which calls it counts for which caller, and when the next call is admitted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// How long a call that was rejected by a rate limit has to wait for the next.
+/// Returns the time after which a rate limit admits the next call, from a rejection.
 fn limited<T: std::fmt::Debug>(answer: &Result<T, Error>) -> Duration {
     match answer {
         Err(Error::Resilience(ResilienceError::Overloaded { limit: LimitKind::RateLimit, retry_after, .. })) => {
@@ -84,7 +84,7 @@ async fn calls_are_counted_and_not_attempts() {
     }
     assert_eq!(counted("counts-calls").attempts, 8);
     let started = Instant::now();
-    // Each of the two took 10 + 20 + 40 ms.
+    // Each of the two calls took 10 + 20 + 40 ms.
     assert_eq!(limited(&counts_calls().await), ms(1_800_000 - 140));
     assert_eq!(started.elapsed(), Duration::ZERO, "a rejection is not retried, and nothing waits");
     assert_eq!(counted("counts-calls").attempts, 8, "the body was not run");

@@ -1,4 +1,4 @@
-//! Retry: what is run again, after how long, and until when.
+//! Retry: which errors are retried, after which delay, and until when.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -105,7 +105,7 @@ async fn a_wait_that_passes_the_deadline_is_not_begun() {
     let started = Instant::now();
     let flaky = Flaky::new(4, Error::Down);
     assert_eq!(flaky.thrice_in_eight_seconds().await, Err(Error::Down));
-    // Three attempts of 1 s, 1 s and 2 s between them; 4 s more would pass the 8.
+    // Three attempts, with delays of 1 s, 1 s and 2 s. A delay of 4 s more would exceed the 8 s.
     assert_eq!((flaky.attempts.get(), started.elapsed()), (3, Duration::from_secs(6)));
 }
 

@@ -1,4 +1,4 @@
-//! What is counted of a call, however it ends.
+//! The statistics of a call, for every outcome.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn every_call_has_one_outcome_and_its_duration_is_counted() {
     assert_eq!(outcomes, [3, 2, 1, 1]);
     assert_eq!((read.calls(), read.in_flight), (7, 0), "a call that was never polled is none");
     assert_eq!(read.durations().count(), 7);
-    // Two attempts of the one that hangs, and of the one that fails.
+    // Two attempts each of the call that hangs and of the call that fails.
     assert_eq!((read.attempts, read.retries), (9, 2));
     assert!(read.durations().sum >= Duration::from_secs(1));
 }

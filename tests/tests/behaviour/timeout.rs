@@ -67,7 +67,7 @@ async fn hangs_in_every_attempt() -> Result<u32, Error> {
 #[tokio::test(start_paused = true)]
 async fn the_last_attempt_has_what_is_left_of_the_timeout() {
     let started = Instant::now();
-    // 2 s, ½ s, 2 s; a delay of 1 s more would pass the deadline.
+    // 2 s, ½ s, 2 s. A delay of 1 s more would exceed the deadline.
     let error = hangs_in_every_attempt().await.expect_err("a timeout");
     assert_eq!((scope(&error), started.elapsed()), (Some(TimeoutScope::Attempt), Duration::from_millis(4_500)));
 }
@@ -90,7 +90,7 @@ async fn inner() -> Result<(), Error> {
 #[tokio::test(start_paused = true)]
 async fn a_nested_call_has_no_more_time_than_the_call_around_it() {
     let started = Instant::now();
-    // Both end at the same moment; which of the two is first to say so does not matter.
+    // Both end at the same moment; their order does not matter.
     let answered = outer().await;
     assert_eq!(started.elapsed(), Duration::from_secs(4));
     assert!(matches!(answered, Ok(took) if took == Duration::from_secs(3)) || answered.is_err(), "{answered:?}");
@@ -103,7 +103,7 @@ async fn is_ready_at_once(value: u32) -> Result<u32, Error> {
 
 #[test]
 fn a_function_that_never_waits_needs_no_timer() {
-    // No runtime, so arming a timer would panic.
+    // Without a runtime, arming a timer would panic.
     let answered = futures_util::FutureExt::now_or_never(is_ready_at_once(7));
     assert_eq!(answered, Some(Ok(7)));
 }
@@ -111,7 +111,7 @@ fn a_function_that_never_waits_needs_no_timer() {
 #[resilient(timeout = "50ms")]
 async fn never_rests() -> Result<(), Error> {
     loop {
-        // Uses up all that tokio lets a task do at a time, over and over.
+        // Uses up the budget that tokio gives a task, over and over.
         tokio::task::consume_budget().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What ends a wait early, and what a wait that took too long says about the dependency.
+//! Events that end a wait early, and the effect of a wait that took too long on the dependency's breaker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -122,7 +122,7 @@ async fn callers_that_were_asked_for_the_same_time_come_back_spread_and_none_bef
             started.elapsed()
         }
     });
-    // A budget of one's own for each call.
+    // A separate budget for each call.
     let calls = calls.map(|call| Arc::new(Registry::new()).scope(call));
     let mut times = futures_util::future::join_all(calls).await;
     times.sort_unstable();
@@ -148,7 +148,7 @@ async fn after_a_standstill_an_answer_that_is_on_its_way_is_taken() {
         sleep(Duration::from_millis(600)).await;
         arrives.send(()).expect("the connection is read");
     });
-    // A connection's task, which has to read the answer first.
+    // The task of a connection, which must read the response first.
     tokio::spawn(async move {
         at_the_socket.await.expect("an answer");
         send.send(()).expect("the call waits");

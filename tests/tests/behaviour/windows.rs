@@ -1,4 +1,4 @@
-//! Breakers with a window: rates, slow calls, and what leaves the window.
+//! Breakers with a window: rates, slow calls, and results that leave the window.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn a_rate_is_reached_at_its_exact_value_and_by_a_success_too() {
     tell(&breaker, "++++++----");
     assert_eq!(breaker.state(), BreakerState::Closed, "40 %");
     let breaker = Breaker::new("boundary", settings());
-    // The tenth result, a success, is what makes enough of them.
+    // The tenth result, a success, reaches the minimum number of calls.
     tell(&breaker, "-----++++");
     assert_eq!(breaker.state(), BreakerState::Closed);
     tell(&breaker, "+");
@@ -266,7 +266,7 @@ async fn keys_that_nobody_uses_make_room_and_open_ones_stay() {
             }
             let open = asks_by_number(0, Ok(())).await.expect_err("open");
             assert_eq!(open.kind_name(), "circuit_open", "its period is not over");
-            // One failure each: no key shuts out another.
+            // One failure each: a key does not lock out other keys.
             assert_eq!(asks_by_number(10_001, Err(Error::Down)).await, Err(Error::Down));
             assert_eq!(asks_by_number(10_002, Ok(())).await, Ok(()));
         })

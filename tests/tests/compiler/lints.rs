@@ -1,4 +1,4 @@
-//! Lints about an annotated function: each is reported as without the attribute, at the same place.
+//! Lints about an annotated function: each is reported at the same location as without the attribute.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 const SOURCES: [&str; 2] = ["functions", "tools"];
 
-/// Lints that differ, the text that they are reported at, and why.
+/// Lints that differ, the source text at which they are reported, and the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("clippy::unused_async", "async fn", "a guarded function has to be `async`, and waits: its calls can be delayed"),
     ("missing_docs", "#[tool_router(vis = \"pub\"", "the router that the attribute makes is documented"),
 ];
 
-/// Some of the lints that the sources are about: the test would say nothing if they were not there.
+/// Some of the lints that the sources trigger. Without them the test would prove nothing.
 const EXPECTED: &[&str] = &[
     "dead_code",
     "deprecated",
@@ -34,14 +34,14 @@ const EXPECTED: &[&str] = &[
     "clippy::unused_self",
 ];
 
-/// What a lint reported: the name, the message, and the primary span by lines and columns.
+/// A report of a lint: the name, the message, and the primary span by lines and columns.
 type Report = (String, String, [u64; 4]);
 
 fn source(name: &str) -> String {
     std::fs::read_to_string(repository().join(format!("tests/lints/{name}.rs"))).expect("a source")
 }
 
-/// The source without the attribute, each line at its place.
+/// Returns the source without the attribute, with all line numbers kept.
 fn without_attribute(source: &str) -> String {
     let lines = source.lines().map(|line| match line.trim_start() {
         attribute if attribute.starts_with("#[resilient_runtime::resilient") => "//",
@@ -74,7 +74,7 @@ serde = {{ version = "*", features = ["derive"] }}
     manifest
 }
 
-/// Every report about a target.
+/// Returns all reports about a target.
 fn reports(messages: &[Value], target: &str) -> BTreeSet<Report> {
     let messages = messages.iter().filter(|message| message["target"]["name"] == target);
     messages

@@ -1,4 +1,4 @@
-//! What the macros make of code: the messages of the compiler, lints, and the methods of the derive.
+//! The output of the macros: the messages of the compiler, lints, and the methods of the derive.
 
 mod advice;
 mod lints;

@@ -1,14 +1,14 @@
-//! The messages of the compiler: each case under `ui/*/fail` with its expected output, and what must compile.
+//! The messages of the compiler: each case under `ui/*/fail` with its expected output, and the code that must compile.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The compiler whose words the `.stderr` files hold: that of `rust-toolchain.toml`.
+/// The compiler that wrote the `.stderr` files: that of `rust-toolchain.toml`.
 const PINNED: &str = "rustc 1.95.0 ";
 
-/// Cases where rustc itself reports another number of errors: the file, the case, how many, why.
+/// Cases where rustc itself reports another number of errors: the file, the case, the number, the reason.
 const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
     (
         "resilient/fail/half_typed.rs",
@@ -43,7 +43,8 @@ fn messages_and_hygiene() {
     if compiler.starts_with(PINNED) {
         cases.compile_fail("ui/*/fail/*.rs");
     } else {
-        // Not by `eprintln!`, which libtest captures. CI looks for a line that begins so, and fails if there is one.
+        // Not with `eprintln!`, which libtest captures. CI searches for a line with this prefix, and fails if there is
+        // one.
         let why = format!("the messages are compared on {PINNED}only, and this is {compiler}");
         writeln!(std::io::stderr(), "\nSKIPPED: messages_and_hygiene: {}", why.trim_end()).expect("stderr");
     }
@@ -129,7 +130,7 @@ fn what_must_compile_is_seen_by_clippy_too() {
 /// A row of the list of rules.
 struct Rule {
     number: u32,
-    /// The file, as [`shown`] gives it.
+    /// The file, as [`shown`] formats it.
     case: String,
 }
 
@@ -144,11 +145,11 @@ fn listed(page: &str) -> Vec<Rule> {
     .collect()
 }
 
-/// One or more mistakes at one place, under a comment such as:
+/// One or more mistakes in one item, under a comment such as:
 ///
 /// ```text
 /// // rule 20
-/// // rule 20, with a word that nobody knows
+/// // rule 20, with an unknown word
 /// // rule 20, one of each: 4 mistakes
 /// // beside the rules, the body's own mistake
 /// ```
@@ -226,7 +227,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// A case as it is named here: `resilient/fail/keys.rs`.
+/// Returns the name of a case, such as `resilient/fail/keys.rs`.
 fn shown(path: &Path) -> String {
     path.strip_prefix(ui()).unwrap_or(path).display().to_string()
 }

@@ -1,4 +1,4 @@
-//! What clients send adds no series. In a separate process, all of whose series it compares.
+//! Values that clients send add no series. In a separate process, because it compares all series of the process.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ async fn arguments_users_ids_and_texts_add_no_series() {
     assert_eq!(series(), before);
     let read = scrape(&prometheus::global_text());
     assert_eq!(read["resilient_calls{outcome=ok,tool=ask}"].to_string(), "3334");
-    // Users and texts are in the recent errors, where an operator finds single calls.
+    // Users and texts are in the recent errors, which list single calls for operators.
     let recent = Registry::global().recent_errors();
     assert!(recent[0].text.contains("text 3333") || recent[1].text.contains("text 3333"), "{recent:?}");
     assert_eq!(recent[0].principal.as_ref().map(Principal::as_str), Some("user 3333"));

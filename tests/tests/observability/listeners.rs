@@ -1,5 +1,5 @@
-//! If a tracing layer panics, the client still gets its answer, and the call is still counted. In a separate process,
-//! which has that layer in its global subscriber.
+//! If a tracing layer panics, the client still gets its response, and the call is still counted. In a separate process,
+//! because the layer is in the global subscriber.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -41,7 +41,7 @@ impl Shop {
         if IS_DOWN.load(Ordering::SeqCst) { Err(Failure::Down) } else { Ok("done".into()) }
     }
 
-    /// Works, and has the hook alone.
+    /// Works, and has only the hook.
     #[resilient(skip)]
     #[tool]
     async fn hooked(&self) -> Result<String, Failure> {
@@ -51,7 +51,7 @@ impl Shop {
 
 static IS_DOWN: AtomicBool = AtomicBool::new(true);
 
-/// At what the layer panics: one of [`PLACES`].
+/// The index in [`PLACES`] at which the layer panics.
 static PANICS_AT: AtomicU8 = AtomicU8::new(u8::MAX);
 
 const PLACES: [&str; 8] =
@@ -78,7 +78,7 @@ impl<S: Subscriber> Layer<S> for Panics {
     }
 
     fn on_exit(&self, _: &Id, _: Context<'_, S>) {
-        // A guard that is dropped by a panic would end the process.
+        // A panic while a guard is dropped by another panic would abort the process.
         if !std::thread::panicking() {
             at("exit");
         }
@@ -91,7 +91,7 @@ impl<S: Subscriber> Layer<S> for Panics {
             fn record_str(&mut self, field: &Field, value: &str) {
                 match field.name() {
                     "event" => value.clone_into(&mut self.0),
-                    // After its name, as the fields come in their order.
+                    // Fields are visited in order, so the name of the event is known.
                     "to" => self.0 = format!("{} to {value}", self.0),
                     _ => {}
                 }
@@ -108,7 +108,7 @@ async fn a_listener_that_panics_takes_no_answer_and_no_count() {
     if ran_in_a_child() {
         return;
     }
-    // The panics are wanted here.
+    // The panics are intended.
     std::panic::set_hook(Box::new(|_| {}));
     let ours = filter_fn(|metadata| metadata.target().starts_with("resilient_runtime"));
     Spans::default().with(Panics.with_filter(ours)).init();
@@ -125,7 +125,7 @@ async fn a_listener_that_panics_takes_no_answer_and_no_count() {
             assert_eq!((read.calls(), read.in_flight), (before + 1, 0), "{tool} at {place}");
         }
     }
-    // A breaker that closes says so while its attempt is counted.
+    // A breaker that closes logs its transition while its attempt is counted.
     let attempts = || {
         let series = Registry::global().breaker_series();
         series
@@ -140,7 +140,7 @@ async fn a_listener_that_panics_takes_no_answer_and_no_count() {
     PANICS_AT.store(u8::MAX, Ordering::SeqCst);
     let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
     assert_eq!(attempts(), Some(3));
-    // Where it does not panic, all is as ever.
+    // Without a panic, the tool works as before.
     let answer = client.call_tool(CallToolRequestParams::new("works")).await.expect("an answer");
     assert_eq!(answer.is_error, Some(false));
     assert!(Registry::global().tool("works").is_some_and(|read| read.outcome(Outcome::Ok) > 0));

@@ -1,4 +1,4 @@
-//! `log_args`: the arguments of a call that the log shows.
+//! `log_args`: the arguments of a call in the log.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Logging with `init()`: each case is a child process, whose stderr is read.
+//! Logging with `init()`: each case is a child process, whose stderr the test reads.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -18,14 +18,14 @@ fn run(what: &str, env: &[(&str, &str)]) -> Output {
     command(what, env).output().expect("it runs")
 }
 
-/// Every line, each of which is JSON.
+/// Parses the output, of which every line must be JSON.
 fn lines(output: &[u8]) -> Vec<Value> {
     let text = String::from_utf8(output.to_vec()).expect("UTF-8");
     assert!(!text.contains("hunter2") && !text.contains("abcdefghijklmnop"), "{text}");
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-/// How a process ends that has 20 s for it.
+/// Waits up to 20 s for the end of a process, and returns whether it succeeded and its stdout.
 fn end_of(mut child: Child) -> (bool, String) {
     let until = Instant::now() + Duration::from_secs(20);
     let status = loop {
@@ -80,7 +80,7 @@ fn a_subscriber_of_one_thread_keeps_nobody_from_logging() {
 
 #[test]
 fn where_there_is_a_global_subscriber_nothing_is_started_and_the_panic_hook_stays() {
-    // The exporter would panic, having no TLS.
+    // The exporter would panic, because it has no TLS.
     let output = run("taken", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]);
     let text = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(output.status.success() && text.contains("in another's log"), "{text}");
@@ -91,7 +91,7 @@ fn where_there_is_a_global_subscriber_nothing_is_started_and_the_panic_hook_stay
 fn an_exporter_that_panics_while_it_is_started_is_told_as_a_line() {
     let lines = lines(&run("line", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]).stderr);
     let mut events: Vec<_> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
-    // There is one for spans and one for metrics.
+    // One exporter for spans and one for metrics.
     events.dedup();
     assert_eq!(events, ["panic", "config.warning", "test"], "{lines:?}");
     assert!(lines[0]["message"].as_str().is_some_and(|why| why.contains("rustls")), "{lines:?}");
@@ -103,7 +103,7 @@ fn every_line_of_a_call_has_its_correlation_id_although_the_span_is_filtered_out
         let lines = lines(&run("calls", &[("RUST_LOG", filter)]).stderr);
         assert!(lines.iter().all(|line| line["span"].is_null()), "{lines:?}");
         let own = lines.iter().position(|line| line["event"] == "own").expect("one");
-        // Each call begins with a line of the body.
+        // Each call begins with a line that its body logs.
         let mut id = &lines[own]["expected"];
         let mut events = Vec::new();
         for line in lines.iter().filter(|line| line["event"] != "config.warning") {
@@ -134,7 +134,7 @@ fn every_line_of_a_call_has_its_correlation_id_although_the_span_is_filtered_out
     ];
     assert_eq!(told("warn"), expected);
     assert_eq!(told("logging_under_test=debug"), ["own", "own", "panic", "own", "own", "own"]);
-    // At the level of this one there is the span as well.
+    // At this level there is a span as well.
     let lines = lines(&run("calls", &[("RUST_LOG", "resilient_runtime=debug")]).stderr);
     let rejected = lines.iter().find(|line| line["event"] == "limit.rejected").expect("one");
     assert_eq!(rejected["correlation_id"], rejected["span"]["correlation_id"]);
@@ -179,7 +179,7 @@ fn what_is_lost_is_counted() {
         lines.iter().filter(|line| line["event"] == "log.lost").filter_map(|line| line["lines"].as_u64()).sum();
     let written: BTreeSet<_> = lines.iter().filter_map(|line| line["n"].as_u64()).collect();
     assert_eq!(written.first(), Some(&0));
-    // What was lost after the last line that was written is not known any more.
+    // The lines that were lost after the last written line are not counted.
     assert!(written.len() as u64 + lost <= 50_000, "{} and {lost}", written.len());
     let until = written.last().expect("some") + 1;
     assert!(written.len() as u64 + lost >= until, "{} and {lost} of {until}", written.len());
@@ -209,7 +209,7 @@ fn a_panic_is_told_before_the_process_aborts() {
         let output = run(what, &[]);
         assert_eq!(output.status.code(), None, "{what} is killed");
         let text = String::from_utf8(output.stderr).expect("UTF-8");
-        // A panic within another has a last word that no hook hears.
+        // A panic during another panic writes a last message without calling the hook.
         let json: String = text.split_inclusive('\n').filter(|line| line.starts_with('{')).collect();
         let lines = lines(json.as_bytes());
         for (line, expected) in lines.iter().zip(&expected) {

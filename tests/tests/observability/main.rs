@@ -1,4 +1,4 @@
-//! What operators see: metrics, traces, logs, health, recent errors, and the tools and routes that show them.
+//! The data for operators: metrics, traces, logs, health, recent errors, and the tools and routes that show them.
 
 mod cardinality;
 mod health;

@@ -1,5 +1,5 @@
-//! What Prometheus reads after a scripted run equals what the client saw, outcome by outcome. Two tests count all calls
-//! of a process, and run in a separate one.
+//! The metrics after a scripted run equal the results that the client received, outcome by outcome. Two tests count all
+//! calls of a process, and run in a separate one.
 
 #![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
@@ -45,7 +45,7 @@ impl Shop {
         }
     }
 
-    /// Has a substitute, and no breaker.
+    /// Has a fallback, and no breaker.
     #[resilient(breaker = none, fallback = value(String::from("instead")))]
     #[tool(annotations(read_only_hint = true))]
     async fn substituted(&self) -> Result<String, ShopError> {
@@ -113,7 +113,7 @@ async fn the_numbers_are_those_that_the_client_saw() {
         let series = format!("resilient_errors{{code={code},kind={kind},severity={severity},tool=ask}}");
         assert_eq!(of(&series), f64::from(count));
     }
-    // A retry for each that was down, and for each that hung.
+    // One retry for each call that was down, and for each call that hung.
     assert_eq!(of("resilient_retries{kind=unavailable,tool=ask}"), f64::from(seen["down"]));
     assert_eq!(of("resilient_retries{kind=timeout,tool=ask}"), f64::from(seen["hang"]));
     assert_eq!(of("resilient_timeouts{scope=attempt,tool=ask}") + of("resilient_timeouts{scope=call,tool=ask}"), 4.0);

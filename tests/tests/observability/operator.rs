@@ -1,4 +1,4 @@
-//! The ready-made tools: their schemas, and what they show to whom.
+//! The ready-made tools for operators: their schemas, and which caller may read what.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -13,7 +13,7 @@ use resilient_tests::wire::{ERROR, meta, text};
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use serde_json::{Value, json};
 
-/// How often the check of the health was asked.
+/// The number of times that the check has run.
 static ASKED: AtomicU32 = AtomicU32::new(0);
 
 static HEALTH: LazyLock<Arc<Health>> = LazyLock::new(|| {
@@ -52,7 +52,7 @@ async fn told(client: &Client, tool: &'static str, arguments: &Value) -> Value {
     answer.structured_content.expect("structured")
 }
 
-/// The formats of a schema. A property may be called `format` too, and then it is no text.
+/// Collects the formats of a schema. A property may be named `format` too; then its value is not a text.
 fn formats(schema: &Value) -> Vec<&str> {
     let values: Vec<&Value> = match schema {
         Value::Object(object) => object.values().collect(),
@@ -83,7 +83,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     }
     let client = in_process::connect(Shop).await;
 
-    // They are offered as what they are, with schemas that their answers fit.
+    // They are listed with correct annotations, and with schemas that match their responses.
     let tools = client.list_all_tools().await.expect("tools");
     let names = ["circuit_status", "get_metrics", "health_check", "recent_errors"];
     for name in names {
@@ -125,7 +125,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
         assert_eq!(ask("health_check", json!({ "force": true })).await["checks"][0]["message"], message);
     }
 
-    // The first call is tried twice, the second opens the breaker, the third is rejected.
+    // The first call has two attempts, the second opens the breaker, the third is rejected.
     call(&client, "fine", &json!({})).await;
     let failed = call(&client, "down", &json!({})).await;
     let id = meta(&failed, ERROR)["correlation_id"].clone();
@@ -155,7 +155,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
         (&json!("closed"), &json!("open"), &json!("failures"))
     );
 
-    // Of the rejection there is the count.
+    // The rejection is only counted.
     let errors = ask("recent_errors", json!({})).await;
     let groups: Vec<_> =
         errors["groups"].as_array().expect("groups").iter().filter(|it| it["tool"] == "down").collect();
@@ -167,8 +167,7 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
     assert_eq!(ask("recent_errors", json!({ "limit": 0 })).await["errors"], json!([]));
     assert_eq!(ask("recent_errors", json!({ "tool": "fine" })).await["groups"], json!([]));
 
-    // They are tools as others are, and a wrong argument is its caller's fault. Their calls are not among
-    // those of which a rate of errors is taken.
+    // They are ordinary tools: a wrong argument is the caller's fault. Their calls do not count towards the error rate.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let health = ask("health_check", json!({ "force": true })).await;
     let rate = health["checks"].as_array().expect("checks").iter().find(|check| check["name"] == "error_rate");

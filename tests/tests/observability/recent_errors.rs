@@ -1,4 +1,4 @@
-//! The last errors of tools: what an operator sees of them, and the id under which the log has the rest.
+//! The last errors of tools: the data for operators, and the ID under which the log has the rest.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -44,7 +44,7 @@ impl Shop {
         Err(ShopError::Down("password=hunter2".into()))
     }
 
-    /// Fails with an error that panics where it is written out.
+    /// Fails with an error that panics when it is formatted.
     #[tool]
     async fn recent_explosive(&self) -> Result<String, Explosive> {
         Err(Explosive)

@@ -1,4 +1,4 @@
-//! The series that an ordinary day does not move: each of them counts what it says, and nothing else.
+//! The series that ordinary calls do not change: each counts its own events only.
 
 #![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
@@ -126,7 +126,7 @@ async fn retries_that_were_not_made_are_counted_by_why() {
     let registry = Arc::new(Registry::new());
     let read = Counted::during(&registry, async {
         assert!(too_late_for_a_retry().await.is_err());
-        // Ten seconds of the one retry a second that there always is.
+        // Ten seconds of the guaranteed retry per second.
         for _ in 0..13 {
             assert!(without_a_budget().await.is_err());
         }

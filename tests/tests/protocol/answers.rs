@@ -1,4 +1,4 @@
-//! What clients read after a failure, for each type that a tool returns.
+//! The responses after a failure, for each type that a tool returns.
 
 use std::io;
 use std::time::Duration;
@@ -191,7 +191,7 @@ async fn a_failure_of_the_framework_is_the_same_result_for_error_data_as_for_a_d
         assert!(meta(&one, ERROR)["attempts"].is_u64(), "{data}: {}", meta(&one, ERROR));
         assert_eq!(meta(&one, CALL), Value::Null, "{data}");
     }
-    // The failure of a guarded function that the tool asked, passed on with `?`.
+    // The failure of a guarded function that the tool called, propagated with `?`.
     let asked = call(&client, "data_asks", &json!({})).await;
     assert_eq!((asked.is_error, &meta(&asked, ERROR)["code"]), (Some(true), &json!("TIMEOUT")));
     let errors = Registry::global().tool("data_hangs").expect("counted");
@@ -232,7 +232,7 @@ async fn what_ran_and_leaves_its_effect_open_is_to_be_checked_unless_it_only_rea
     }
     let hinted = ask(&client, "writes", "hinted").await;
     assert!(text(&hinted).contains(&format!("{WRITE} Look at the ledger.")), "{}", text(&hinted));
-    // What certainly did nothing may be tried again.
+    // A call that certainly had no effect may be retried.
     for what in ["refused", "now"] {
         let nothing = ask(&client, "writes", what).await;
         assert!(!text(&nothing).contains("taken effect"), "{what}: {}", text(&nothing));
@@ -279,7 +279,7 @@ async fn a_correlation_id_with_the_form_of_a_secret_is_replaced() {
     }
 }
 
-/// What the hook relies on in rmcp: the routes' map, and the method `call` that rmcp's expansion finds.
+/// The assumptions of the hook about rmcp: the map of the routes, and that rmcp's expansion calls the method `call`.
 #[tokio::test(start_paused = true)]
 async fn the_hook_is_in_the_way_of_every_route_and_of_tools_that_are_not_there() {
     let client = connect(Shop).await;

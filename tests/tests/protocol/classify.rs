@@ -1,4 +1,4 @@
-//! Which kind an error of `reqwest` is, with both of its versions.
+//! The kinds of errors of `reqwest`, with both of its versions.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -27,7 +27,7 @@ macro_rules! tests {
             use super::*;
 
             async fn get(url: &str) -> ::$reqwest::Result<::$reqwest::Response> {
-                // An error means that a provider was installed before, which is as good.
+                // An error means that a provider is already installed, which is sufficient.
                 let _ = rustls::crypto::ring::default_provider().install_default();
                 let client = ::$reqwest::Client::builder().no_proxy().build().expect("a client");
                 client.get(url).send().await?.error_for_status()

@@ -1,4 +1,4 @@
-//! What the only client of a process reads, from a server with the hook, in paused time.
+//! The responses of a server with the hook to the only client of a process, in paused time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -46,7 +46,7 @@ impl Server {
 #[resilient(timeout = "1s")]
 #[tool_router(router = tools)]
 impl Server {
-    /// Kept under its own name.
+    /// Is cached under its own name.
     #[resilient(fallback = cached)]
     #[tool]
     async fn kept(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
@@ -54,27 +54,27 @@ impl Server {
         if self.is_down() { Err(Failure::Down) } else { Ok(Json(Told { id })) }
     }
 
-    /// Kept under another name, counted under a third.
+    /// Is cached under another name, and counted under a third.
     #[resilient(fallback = cached, name = "shop.renamed")]
     #[tool(name = "renamed_tool")]
     async fn renamed(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
         if self.is_down() { Err(Failure::Down) } else { Ok(Json(Told { id })) }
     }
 
-    /// Asks a function that keeps answers.
+    /// Calls a function that caches its responses.
     #[resilient(fallback = cached)]
     #[tool]
     async fn asks(&self, Parameters(Asked { id }): Parameters<Asked>) -> Result<Json<Told>, Failure> {
         self.look_up(id).await.map(|id| Json(Told { id }))
     }
 
-    /// Hangs, as rmcp's own result.
+    /// Hangs, and returns rmcp's own result type.
     #[tool(annotations(read_only_hint = false))]
     async fn hangs(&self) -> CallToolResult {
         std::future::pending().await
     }
 
-    /// Is rejected, as rmcp's own result.
+    /// Is rejected, and returns rmcp's own result type.
     #[resilient(breaker(name = "isolated-tool"))]
     #[tool(annotations(read_only_hint = false))]
     async fn rejected(&self) -> CallToolResult {
@@ -97,7 +97,7 @@ impl Server {
 #[tool_handler(router = Self::tools())]
 impl ServerHandler for Server {}
 
-/// In a separate process: with another client, this would not be the only one, whose calls need no principal.
+/// In a separate process: the only client of a process needs no principal.
 #[tokio::test(start_paused = true)]
 async fn an_instrumented_server_tells_its_client_what_happened() {
     if ran_in_a_child() {
@@ -106,7 +106,7 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
     let server = Server::default();
     let client = connect(server.clone()).await;
 
-    // An old answer is served and disclosed, whatever else clients send meanwhile.
+    // An old response is served and disclosed, whatever else clients send meanwhile.
     for tool in ["kept", "renamed_tool"] {
         server.down.store(false, Ordering::Relaxed);
         let fresh = call(&client, tool, &json!({"id": 7})).await;
@@ -127,13 +127,13 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
         assert_eq!(meta(&other, ERROR)["retryable"], true, "{tool}: `fallback = cached` says that it reads");
     }
 
-    // It is counted under the name of the attribute only.
+    // It is counted only under the name in the attribute.
     let counted = Registry::global().tool("shop.renamed").expect("counted");
     assert_eq!((counted.outcome(Outcome::Ok), counted.outcome(Outcome::Fallback)), (1, 2));
     assert_eq!((counted.in_flight, counted.outcome(Outcome::Error)), (0, 3), "what never came to the function too");
     assert!(Registry::global().tool("renamed_tool").is_none());
 
-    // An old answer of a function that the tool asked is disclosed, and not taken for a fresh one.
+    // An old response of a function that the tool called is disclosed, and not treated as a fresh one.
     server.down.store(false, Ordering::Relaxed);
     call(&client, "asks", &json!({"id": 1})).await;
     tokio::time::advance(Duration::from_secs(60)).await;
@@ -142,7 +142,7 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
     assert_eq!(old.structured_content, Some(json!({"id": 1})));
     assert!(meta(&old, CALL)["age_ms"].as_u64().is_some_and(|age| age >= 60_000), "{}", meta(&old, CALL));
 
-    // rmcp's own results say the same of a write as a `Result` does.
+    // A tool with rmcp's own result type reports a write like a tool with a `Result`.
     let hung = call(&client, "hangs", &json!({})).await;
     assert_eq!(meta(&hung, ERROR)["attempts"], 1);
     assert!(text(&hung).contains("It may have taken effect"), "{}", text(&hung));
@@ -156,11 +156,11 @@ async fn an_instrumented_server_tells_its_client_what_happened() {
     );
     assert!(text(&rejected).contains("Nothing was changed."), "{}", text(&rejected));
 
-    // What a failed attempt warned of is not about the answer.
+    // Warnings of a failed attempt do not apply to the response.
     let warned = call(&client, "warns", &json!({})).await;
     assert_eq!(meta(&warned, CALL)["warnings"], json!(["attempt 2"]));
 
-    // With a second client, neither of which is authenticated, old answers are not served: whose they are is not known.
+    // With a second client, and both unauthenticated, old responses are not served, because their owner is unknown.
     let second = connect(server.clone()).await;
     let theirs = call(&second, "kept", &json!({"id": 7})).await;
     assert_eq!(meta(&theirs, ERROR)["code"], "DOWN", "not the answer of the first client");

@@ -95,7 +95,7 @@ impl Shop {
         "late".into()
     }
 
-    /// Says how long it has, and how long a guarded function that it calls takes.
+    /// Returns its remaining time, and the duration of a guarded function that it calls.
     #[tool]
     async fn nested(&self) -> String {
         let deadline = CallContext::current().and_then(|call| call.deadline()).expect("a deadline");

@@ -1,4 +1,4 @@
-//! No private part of an error is in any byte that leaves the server.
+//! No byte that leaves the server contains a private part of an error.
 
 use std::sync::{Arc, Mutex};
 
@@ -166,7 +166,7 @@ async fn fails_too(error: &Error) -> Result<String, Error> {
     Err(Error::Display(error.to_string()))
 }
 
-/// Everything that a server writes to a client that calls all its tools.
+/// Returns everything that a server writes to a client that calls all its tools.
 fn everything(text: &str) -> String {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");

@@ -1,4 +1,4 @@
-//! What a client reads of a server that limits it, in paused time.
+//! The responses of a server with limits, in paused time.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Server {
         Ok("done".into())
     }
 
-    /// Takes long, and one at a time.
+    /// Takes long, one call at a time.
     #[resilient(rate_limit = none, bulkhead(max = 1, queue = 1), timeout = "5s")]
     #[tool(annotations(read_only_hint = false))]
     async fn one_at_a_time(&self) -> Result<String, Failure> {
@@ -127,7 +127,7 @@ async fn a_client_that_cancels_in_the_queue_leaves_it_and_who_never_ran_changed_
     };
     let (ran, late) = tokio::join!(running, others);
     assert!(text(&ran).contains("It may have taken effect; check before repeating it."), "{}", text(&ran));
-    // Both ended at the same moment: the slot came when there was no time left.
+    // Both ended at the same moment: the permit arrived when no time was left.
     assert!(text(&late).contains("Nothing was changed."), "{}", text(&late));
     assert_eq!(error(&late)["details"]["performed"], false);
 

@@ -1,4 +1,4 @@
-//! What a client reads over the protocol: answers, errors, what is said of arguments.
+//! The protocol as a client sees it: responses, errors, and errors about arguments.
 
 mod answers;
 mod arguments;

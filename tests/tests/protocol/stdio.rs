@@ -1,4 +1,4 @@
-//! The promises of an instrumented server, kept over stdio by a real child process for a real client.
+//! The guarantees of an instrumented server over stdio, with a real child process and a real client.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn faults() -> Server {
     Server::start(SERVER, &["faults"]).await.expect("the server starts")
 }
 
-/// Every line is one JSON-RPC message, and none holds what is private.
+/// Asserts that every line is one JSON-RPC message, without private text.
 fn assert_clean(server: &Server) {
     let lines = server.stdout();
     assert!(!lines.is_empty());
@@ -272,7 +272,7 @@ async fn a_broken_request_does_not_end_the_server() {
         assert_eq!(message["jsonrpc"], "2.0");
         match message["id"].as_u64() {
             Some(id) => drop(answers.insert(id, message)),
-            // What cannot be read has no id to answer to.
+            // A message that cannot be parsed has no ID for the response.
             None => assert!(matches!(message["error"]["code"].as_i64(), Some(-32700 | -32600)), "{message}"),
         }
     }
@@ -288,7 +288,7 @@ fn a_scenario() -> u64 {
     make_server::upstream::data::scenario_ids(1).next().expect("a scenario")
 }
 
-/// The demo's upstream behind make-server, by its controls.
+/// The demo's upstream behind make-server, used through its control routes.
 struct Upstream {
     address: String,
     http: reqwest::Client,
@@ -352,7 +352,7 @@ async fn a_cancelled_call_stops_the_upstreams_work_within_100_ms() {
 async fn the_upstreams_token_and_private_texts_are_in_no_answer() {
     use make_server::upstream::{DEMO_TOKEN, PANIC_TEXT, PRIVATE_TEXT};
 
-    // A server for each, so that no breaker keeps a phase from being seen.
+    // A new server for each phase, so that no open breaker hides it.
     for (phase, expected) in [
         ("outage", "unavailable"),
         ("broken-json", "bad_response"),
@@ -376,7 +376,7 @@ async fn the_upstreams_token_and_private_texts_are_in_no_answer() {
             }
         }
         if phase == "tool-panic" {
-            // What has a secret's form is masked in the log as well.
+            // Values in the form of a secret are masked in the log too.
             let masked = |line: &str| line.contains("tool.panic") && line.contains("password=***");
             server.process().wait_for_log(masked).await.expect("the panic is in the log");
         }

@@ -1,4 +1,4 @@
-//! Tools that answer as existing rmcp servers do, with `ErrorData` and `CallToolResult`, answer the same under
+//! Tools that respond as existing rmcp servers do, with `ErrorData` and `CallToolResult`, respond the same with
 //! `#[resilient]`: the additions are under the keys of this crate.
 
 #![allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
@@ -24,7 +24,7 @@ struct Told {
     id: u32,
 }
 
-/// A server with tools as they are written today, with these attributes above its block.
+/// A server with tools as existing servers write them, with these attributes above its block.
 macro_rules! server {
     ($server:ident, $(#[$attribute:meta])*) => {
         #[derive(Debug, Clone)]
@@ -137,7 +137,7 @@ macro_rules! server {
 server!(Plain,);
 server!(Guarded, #[resilient(timeout = "10s", breaker = "unchanged")]);
 
-/// What the client gets, as JSON: a result, or an error.
+/// Returns the response as JSON: a result, or an error.
 async fn answer(client: &Client, tool: &Tool) -> Value {
     let request = CallToolRequestParams::new(tool.name.clone());
     let answer =
@@ -149,7 +149,7 @@ async fn answer(client: &Client, tool: &Tool) -> Value {
     answer.expect("JSON")
 }
 
-/// Takes out what this crate added, and says whether there was anything.
+/// Removes the additions of this crate, and returns whether there were any.
 fn without_ours(answer: &mut Value) -> bool {
     let mut added = false;
     for place in ["_meta", "data"] {
@@ -170,17 +170,17 @@ async fn what_existing_servers_answer_with_stays_as_it_is() {
     let tools = plain.list_all_tools().await.expect("tools");
     let mut listed = guarded.list_all_tools().await.expect("tools");
     for tool in &mut listed {
-        // What is said of the policy is an addition that says whose it is.
+        // The metadata about the policy is an addition under a key of this crate.
         tool.meta = tool.meta.take().filter(|meta| !meta.0.keys().all(|key| key.starts_with(OURS)));
     }
     assert_eq!(listed, tools);
     assert_eq!(tools.len(), 16);
-    // More often than a breaker takes: none of it is the failure of anything behind the tools.
+    // More often than the breaker's threshold: none of these failures counts for the breaker.
     for round in 0..3 {
         for tool in &tools {
             let mut expected = answer(&plain, tool).await;
             let mut got = answer(&guarded, tool).await;
-            // Data that has no members, `null` too, has no room for an addition.
+            // Data without members, including `null`, cannot hold an addition.
             let has_room = expected.get("data").is_none_or(Value::is_object) && tool.name != "null_data";
             assert_eq!(without_ours(&mut got), has_room, "{}: {got}", tool.name);
             assert!(!without_ours(&mut expected));

@@ -1,4 +1,4 @@
-//! Tools that only have the hook, and tools whose name in the statistics is not the name that clients call.
+//! Tools with only the hook, and tools whose name in the statistics differs from the name that clients call.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ impl Shop {
         Err(ShopError::Down("password=hunter2".into()))
     }
 
-    /// Returns a result that says that it failed.
+    /// Returns a result that reports a failure.
     #[resilient(skip)]
     #[tool]
     async fn unguarded_says_so(&self) -> CallToolResult {
         CallToolResult::error(vec![ContentBlock::text("as you wished")])
     }
 
-    /// Takes five seconds, also after the client gave up.
+    /// Takes five seconds, even after the client has cancelled.
     #[resilient(skip)]
     #[tool]
     async fn unguarded_slow(&self) -> Result<String, ShopError> {

@@ -1,4 +1,4 @@
-//! Tools without the hook that take the request as an argument: their answers say what is known of the call.
+//! Tools without the hook that receive the request as an argument: their responses have the metadata of the call.
 
 use resilient_runtime::resilient;
 use resilient_tests::failure::Failure;
@@ -13,7 +13,7 @@ struct Shop;
 
 #[tool_router(server_handler)]
 impl Shop {
-    /// Runs into its timeout, which the pipeline answers.
+    /// Times out, and the pipeline answers.
     #[resilient(timeout = "20ms", read_only)]
     #[tool]
     async fn unhooked_hangs(&self, context: RequestContext<RoleServer>) -> Result<String, rmcp::ErrorData> {

@@ -1,4 +1,4 @@
-//! Pages for people: their code is compiled, what they name exists, their links work where the page is read.
+//! The Markdown pages: their code is compiled, the names in them exist, and their links work where the page is read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use resilient_tests::fixture::repository;
 use resilient_tests::markdown::{Block, codes, parse, section};
 
-/// Languages of blocks that are not Rust, and need no other proof than to be what they say.
+/// Languages of blocks that are not Rust, and that are only checked for their syntax, if at all.
 const OTHERS: [&str; 6] = ["console", "json", "jsonl", "python", "text", "toml"];
 
-/// What only Rust looks like.
+/// Text that only Rust code contains.
 const RUST: [&str; 6] = ["#[", "fn ", "let ", "impl ", "use ", "::new("];
 
-/// A page, as the messages name it, and its text.
+/// A page: its name in messages, and its text.
 struct Page {
     name: String,
     text: String,
@@ -57,7 +57,7 @@ fn read(path: &str) -> String {
     Page::read(&repository().join(path)).text
 }
 
-/// The names of what is under a folder, without the extension.
+/// Returns the names of all files under a folder, without the extension.
 fn names(folder: &str, extension: &str) -> Vec<String> {
     let entries = fs::read_dir(repository().join(folder)).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -105,7 +105,7 @@ fn every_block_is_rust_that_is_compiled_or_says_what_else_it_is() {
             match block.language() {
                 "" => wrong.push(format!("{at}: the block has no language")),
                 "rust" if block.info.contains("ignore") => wrong.push(format!("{at}: nobody compiles it")),
-                // `five_steps.rs` builds a crate of them.
+                // `five_steps.rs` builds a crate from these blocks.
                 "diff" if !followed.iter().any(|step| step.text == block.text) => {
                     wrong.push(format!("{at}: a change that nobody makes"));
                 }
@@ -128,7 +128,7 @@ fn toml_and_json_are_what_they_say() {
         for Block { info, line, text } in parse(&page.text).0 {
             let problem = match info {
                 "toml" => toml::de::DeTable::parse(text).err().map(|error| error.to_string()),
-                // A part of an object, as it stands in one.
+                // The members of an object, without its braces.
                 "json" if !text.starts_with('{') => json(&format!("{{{text}}}")),
                 "json" => json(text),
                 "jsonl" => text.lines().find_map(json),
@@ -254,7 +254,7 @@ fn links_to_a_heading_find_one() {
     assert!(seen > 5, "{seen}");
 }
 
-/// The names that rustdoc gives to the headings of a page.
+/// Returns the anchors that rustdoc generates for the headings of a page.
 fn anchors(page: &str) -> Vec<String> {
     let headings = parse(page).1.into_iter().filter_map(|(_, line)| line.strip_prefix('#'));
     headings

@@ -1,4 +1,4 @@
-//! The five steps of the README, taken from its text one after another in a new crate: what a reader types and sees.
+//! The five steps of the README, applied to a new crate one after another: the commands, the code and the output.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use resilient_tests::markdown::{Block, parse, section};
 use resilient_tests::wire::{ERROR, meta, text};
 use serde_json::{Value, json};
 
-/// What a reader has: a package with a server.
+/// The starting point of a reader: a package with a server.
 const MANIFEST: &str = r#"[package]
 name = "reader"
 version = "0.1.0"
@@ -21,9 +21,9 @@ serde = { version = "1", features = ["derive"] }
 tokio = { version = "1", features = ["full"] }
 "#;
 
-/// The crate of a reader, as far as they have come.
+/// The crate of a reader, at some step.
 struct Reader {
-    /// In the folder for temporary files: the workspace is none of its parents.
+    /// In the folder for temporary files, so that no parent is a workspace.
     package: Fixture,
     main: String,
 }
@@ -33,12 +33,12 @@ impl Reader {
         self.package.write(path, text);
     }
 
-    /// Types a line of a console, and returns what it wrote to stdout.
+    /// Runs a command of a console block, and returns its stdout.
     fn run(&self, line: &str) -> String {
         let (command, input) = line.split_once(" < ").unwrap_or((line, ""));
         let mut words: Vec<_> = command.split_whitespace().map(ToOwned::to_owned).collect();
         assert_eq!(words.remove(0), "cargo", "a line that this test cannot type: {line}");
-        // The one substitution: the crate is on the disk, not on crates.io.
+        // The only substitution: the crate is on disk, not on crates.io.
         if let Some(runtime) = words.iter_mut().find(|word| *word == "resilient-runtime") {
             *runtime = format!("--path={}", repository().join("resilient-runtime").display());
         }
@@ -52,7 +52,7 @@ impl Reader {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// Does what a block of a step says.
+    /// Applies a block of a step.
     fn follow(&mut self, block: &Block<'_>) {
         match block.language() {
             "console" => block.text.lines().for_each(|line| drop(self.run(line))),
@@ -63,7 +63,7 @@ impl Reader {
         self.write("src/main.rs", &self.main);
     }
 
-    /// Puts the lines with a `+` into the place of those with a `-`.
+    /// Replaces the lines with a `-` by those with a `+`.
     fn change(&mut self, change: &str) {
         let side = |other: char| {
             let lines = change.split_inclusive('\n').filter(|line| !line.starts_with(other));
@@ -111,7 +111,7 @@ async fn a_server_gets_its_first_guarded_tool_by_the_five_steps_of_the_readme() 
     assert_eq!(answers.len(), 4, "the greeting and three calls: {answers:?}");
     assert_eq!(answers.iter().find(|answer| answer["id"] == 3).map(attempts), Some(json!(3)));
 
-    // A client that is one.
+    // A real client.
     let executable = reader.package.executable("reader");
     let server = Server::start(executable.to_str().expect("a path"), &[]).await.expect("it starts");
     let good = server.call("get_order", json!({"id": 7})).await.expect("an answer");

@@ -10,10 +10,10 @@ use std::path::Path;
 use resilient_tests::fixture::repository;
 use resilient_tests::markdown::parse;
 
-/// How many of a thousand lines may use a phrase.
+/// The maximum number of lines with a phrase, per thousand.
 const LIMIT: usize = 3;
 
-/// The same for comments in Rust files: what was measured last. Lower it with each rewrite, until it is [`LIMIT`].
+/// The same limit for comments in Rust files, as last measured. Lower it with each rewrite, until it is [`LIMIT`].
 const RUST_LIMIT: usize = 97;
 
 /// Whole words, in any case, outside of code in backticks. `*` is any one word.
@@ -47,7 +47,7 @@ const PHRASES: &[&str] = &[
     "listens to",
     "speak of",
     "speaks of",
-    // Postponed possessives: "a registry of its own" is "its own registry".
+    // Postponed possessives: `a registry of its own` is "its own registry".
     "of her own",
     "of his own",
     "of its own",
@@ -86,7 +86,7 @@ struct Line {
     text: String,
 }
 
-/// Every file of this extension below a folder. Links are left out: their files are read where they are.
+/// Reads every file with this extension below a folder. Links are skipped: their targets are read where they are.
 fn collect(folder: &Path, extension: &str, read: &mut impl FnMut(&str, &str)) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let entry = entry.expect("an entry");
@@ -101,7 +101,7 @@ fn collect(folder: &Path, extension: &str, read: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// The comments of a Rust file without their code blocks, also those at the end of a line.
+/// Returns the comments of a Rust file without their code blocks, including those at the end of a line.
 fn comments(source: &str) -> Vec<(usize, &str)> {
     let mut fenced = false;
     let mut found = Vec::new();
@@ -115,7 +115,7 @@ fn comments(source: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The words of a line in lower case, without code and without the `'s` of a possessive.
+/// Returns the words of a line in lower case, without code and without the `'s` of a possessive.
 fn words(line: &str) -> Vec<String> {
     let prose = line.split('`').step_by(2).collect::<Vec<_>>().join(" ` ");
     let words =
@@ -123,7 +123,7 @@ fn words(line: &str) -> Vec<String> {
     words.map(str::to_lowercase).collect()
 }
 
-/// The first phrase that a line uses.
+/// Returns the first phrase in a line.
 fn phrase(line: &str) -> Option<&'static str> {
     let words = words(line);
     let fits = |word: &String, wanted: &str| {
@@ -164,7 +164,7 @@ fn check(lines: &[Line], limit: usize) {
     );
 }
 
-/// With two decimals.
+/// Formats a percentage with two decimals.
 fn percent(part: usize, all: usize) -> String {
     let hundredths = part * 10_000 / all.max(1);
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)

@@ -1,4 +1,4 @@
-//! The layers of the sources: a module names modules of its own layer or a lower one, and there is no circle.
+//! The layers of the sources: a module names modules of the same layer or a lower one, and there is no cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -57,7 +57,7 @@ fn a_module_of_the_macros_names_no_module_of_a_higher_layer_and_there_is_no_circ
     assert_layers("resilient-macros/src/resilient", "crate::resilient", MACROS);
 }
 
-/// Which node names which.
+/// The names that each node uses.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 fn assert_layers(folder: &str, root: &str, layers: Layers) {
@@ -83,13 +83,13 @@ fn assert_layers(folder: &str, root: &str, layers: Layers) {
     assert!(by_file.len() > 20 && wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The module at the top of the crate that holds a path.
+/// Returns the top-level module of the crate that contains a path.
 fn module<'p>(root: &str, path: &'p str) -> &'p str {
     path[root.len() + 2..].split("::").next().unwrap_or_default()
 }
 
-/// A circle, if there is one. A file and the files in the folder of its name are one unit: there the parent may
-/// name the children and they the parent, as long as there is no circle among the children.
+/// Finds a cycle. A file and the files in the folder of its name are one unit: in it, the parent may name the children
+/// and the children the parent, as long as there is no cycle among the children.
 fn circle(graph: &Graph) -> Option<String> {
     let reached = |from: &String| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
@@ -121,9 +121,9 @@ struct Files {
 }
 
 struct File {
-    /// The paths that are named in it, other than to make them visible elsewhere.
+    /// The paths that the file names, except for re-exports.
     named: Vec<String>,
-    /// What `use` brings into it, by name.
+    /// The names that `use` declares.
     imported: BTreeMap<String, String>,
 }
 
@@ -142,7 +142,7 @@ impl Files {
         named.filter(move |(from, to)| *from != to && *to != self.root).map(|(from, to)| (from.clone(), to))
     }
 
-    /// The file that declares a path: it follows re-exports, a few of them at most.
+    /// Returns the file that declares a path, following a small number of re-exports.
     fn file_of(&self, path: &str) -> String {
         let (mut path, mut found) = (path.to_owned(), self.root.clone());
         for _ in 0..8 {
@@ -158,7 +158,7 @@ impl Files {
     }
 }
 
-/// The texts of all files below a folder, without comments and tests, by the paths of their modules.
+/// Returns the texts of all files below a folder, without comments and tests, by the paths of their modules.
 fn collect(folder: &Path, path: &str, texts: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).expect("the sources") {
         let file = entry.expect("an entry").path();
@@ -207,7 +207,7 @@ impl File {
     }
 }
 
-/// What is before and behind the next `use` at the beginning of an item.
+/// Splits the text at the next `use` that begins an item.
 fn next_use(text: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     loop {
@@ -220,7 +220,7 @@ fn next_use(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// The paths of a tree of `use`, each with the name that it has from then on.
+/// Returns the paths of a tree of `use`, each with its local name.
 fn flat(prefix: &str, tree: &str) -> Vec<(String, String)> {
     let tree = tree.trim();
     if let Some((head, group)) = tree.split_once('{') {
@@ -240,7 +240,7 @@ fn flat(prefix: &str, tree: &str) -> Vec<(String, String)> {
     vec![(path.to_owned(), alias.to_owned())]
 }
 
-/// The path from the root of the crate, if it begins there or at a module that is known here.
+/// Returns the path from the root of the crate, if it begins there or at a known module.
 fn absolute(module: &str, path: &str, modules: &BTreeSet<String>) -> Option<String> {
     let (mut module, mut rest) = (module, path);
     while let Some(behind) = rest.strip_prefix("super::") {

@@ -1,4 +1,4 @@
-//! What the repository offers besides code: its pages and their language, the steps of the README, the packages for
+//! The contents of the repository besides code: its pages and their language, the steps of the README, the packages for
 //! crates.io and their public API.
 
 mod documents;

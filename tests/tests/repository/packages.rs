@@ -1,4 +1,4 @@
-//! What goes to crates.io with each library crate.
+//! The files that each library crate publishes to crates.io.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::process::Command;
 
 use resilient_tests::fixture::repository;
 
-/// What cargo adds.
+/// The files that cargo adds.
 const OF_CARGO: [&str; 4] = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig"];
 
-/// What is the same for all of them, by a link to the one file of the repository.
+/// The files that all packages share, as links to files of the repository.
 const OF_ALL: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// What sources are, and the pages and expectations that they include.
+/// The sources, and the pages and expectations that they include.
 const OF_SOURCES: [&str; 3] = ["rs", "md", "snap"];
 
 fn packaged(package: &str) -> Vec<String> {
@@ -22,11 +22,11 @@ fn packaged(package: &str) -> Vec<String> {
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // Backslashes on Windows.
+    // Windows uses backslashes.
     String::from_utf8(output.stdout).expect("text").lines().map(|path| path.replace('\\', "/")).collect()
 }
 
-/// All files under a folder of a package, as the package names them.
+/// Returns all files under a folder of a package, with paths relative to the package.
 fn sources(package: &Path, folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();

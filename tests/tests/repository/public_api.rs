@@ -1,4 +1,4 @@
-//! The public API of the crates that are published. A change of it shows in review, as a change of a snapshot.
+//! The public API of the published crates. A change of it is visible in review as a change of a snapshot.
 //!
 //! After a change that you intend: `INSTA_UPDATE=always cargo test -p resilient-tests --test repository public_api`.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use resilient_tests::fixture::repository;
 
-/// Documents `package` as JSON, a format of which each version fits some compilers only.
+/// Documents `package` as JSON. Each version of that format works with some compilers only.
 fn rustdoc_json(package: &str, rustdoc: &Path) -> PathBuf {
     let target = repository().join("target/public-api");
     let output = Command::new(env!("CARGO"))
@@ -23,7 +23,7 @@ fn rustdoc_json(package: &str, rustdoc: &Path) -> PathBuf {
     target.join(format!("doc/{}.json", package.replace('-', "_")))
 }
 
-/// A `rustdoc` that has the unstable format, although the toolchain is a stable one.
+/// Returns a `rustdoc` that supports the unstable format, although the toolchain is stable.
 #[cfg(unix)]
 fn unstable_rustdoc(directory: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;

@@ -176,8 +176,8 @@ fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
     found.pop().filter(|_| found.is_empty())
 }
 
-/// Returns whether the value at `place` is the one that does not fit: another value in its place is rejected with the
-/// same words.
+/// Returns whether the value at `place` is certainly the one that does not fit: other values at that path are rejected
+/// with the same words.
 fn is_certain(arguments: &Value, place: &[Step], expected: &str, explain: Explain) -> bool {
     let refuses = |other: Value| {
         let misfit = explain(with(arguments, place, other.clone())?)?;

@@ -35,7 +35,7 @@ use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 /// other tools, and access only this process; `health_check` runs the checks of `health`.
 ///
 /// Single errors are shown only to the [`Principal`](crate::identity::Principal) whose calls they ended, and not to unknown
-/// callers. The numbers of errors are shown to everyone who may call the tools. If your server must not reveal
+/// callers. The numbers of errors are shown to all clients that may call the tools. If your server must not reveal
 /// something to its clients, do not add the tool, or remove it with [`ToolRouter::remove_route`].
 ///
 /// ```

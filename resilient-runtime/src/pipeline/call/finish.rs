@@ -49,7 +49,7 @@ impl Call<'_> {
         }
         let timer = this.timer.as_ref().get_ref().as_ref();
         let took = breaker.map_or(Took::Nothing, |breaker| attempt.took(breaker, timer, now));
-        // Before the subscriber hears of the result: if it panics, the attempt is not counted again.
+        // Before the subscriber receives the result: if it panics, the attempt is not counted again.
         this.state.advance(State::Finished(Some(now)));
         self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
         self.record(Signal::Success, &Ended { ticket, took, shared });
@@ -161,7 +161,7 @@ impl Call<'_> {
             AttemptResult::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
             AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.excuse.is_some() => Signal::Neutral,
             AttemptResult::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
-            // An attempt without a limit of its own had the whole timeout, unless the deadline is the caller's or the
+            // An attempt without its own limit had the whole timeout, unless the deadline is the caller's or the
             // attempt had to wait before it began.
             AttemptResult::Refused(ResilienceError::Timeout { .. })
                 if self.binding.policy().attempt_limit().is_none()

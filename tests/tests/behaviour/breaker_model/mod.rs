@@ -20,8 +20,8 @@ use model::{Execution, Model};
 use real::{Error, Held, Said, retry_after, wanted};
 use sequences::{base, count_window, rate, slow, steps, time_window, with_window};
 
-/// Everything happens at a multiple of this: it is the step of the time windows here, and whether
-/// a result has left one is a matter of whole steps.
+/// All times are multiples of this, which is also the step of the time windows here, so that a result leaves a window
+/// after a whole number of steps.
 const STEP_MS: u64 = 100;
 const WINDOW_STEPS: u64 = 10;
 
@@ -31,15 +31,15 @@ const LONGEST: usize = 70;
 /// One step of a sequence.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// Asks for a permit and keeps it.
+    /// Requests a permit and keeps it.
     Acquire,
-    /// Calls what is ready at once.
+    /// Makes a call that is ready at once.
     Call(End),
-    /// Calls what goes on running.
+    /// Makes a call that keeps running.
     Start,
-    /// Ends one of the permits or calls that are kept.
+    /// Ends one of the permits or calls that are held.
     End(prop::sample::Index, End),
-    /// Lets so many window steps pass. Whether the running calls are polled then.
+    /// Advances the clock by this number of window steps. The flag is whether the running calls are polled then.
     Advance(u64, bool),
     Isolate,
     Open,
@@ -56,7 +56,7 @@ enum End {
     Dropped,
 }
 
-/// A transition, and why.
+/// A transition and its reason.
 type Move = (BreakerState, BreakerState, Reason);
 
 fn run(settings: BreakerSettings, steps: &[Step], reached: &Reached) -> TestCaseResult {
@@ -124,7 +124,7 @@ async fn both(settings: BreakerSettings, steps: &[Step], reached: &Reached) -> T
         prop_assert_eq!(Said::by(&breaker), model.said(), "after step {}: {:?}", number, step);
     }
     reached.see(&model);
-    // What is still out comes back.
+    // Permits and calls that are still held are dropped.
     for (execution, real) in held {
         drop(real);
         model.end(execution, End::Dropped);
@@ -134,7 +134,7 @@ async fn both(settings: BreakerSettings, steps: &[Step], reached: &Reached) -> T
     Ok(())
 }
 
-/// What the sequences of one test came to.
+/// The transitions, and the number of stale results, that the sequences of one test reached.
 #[derive(Default)]
 struct Reached(Mutex<(HashSet<Move>, u64)>);
 
@@ -155,7 +155,7 @@ fn percent(rate: f64) -> u32 {
     (rate * 100.0).round() as u32
 }
 
-/// Tries many sequences, and that they come to all of these transitions and to stale results.
+/// Tries many sequences, and asserts that they reach all of these transitions and stale results.
 fn agree(settings: impl Strategy<Value = BreakerSettings>, own: &[Move]) {
     let by_every_breaker = [
         (Open, HalfOpen, Reason::Probing),

@@ -1,4 +1,4 @@
-//! The model: lists and counters, without a thought for speed or threads.
+//! The model: lists and counters, without optimization or threads.
 
 use resilient_runtime::breaker::BreakerState::{self, Closed, HalfOpen, Isolated, Open};
 use resilient_runtime::breaker::Reason;
@@ -12,9 +12,9 @@ pub(super) struct Model {
     settings: BreakerSettings,
     pub(super) now: u64,
     state: BreakerState,
-    /// Grows whenever what is out becomes stale.
+    /// Incremented whenever the granted permits become stale.
     epoch: u32,
-    /// When the open period, or the probes' lease, is over.
+    /// The end of the open period, or of the lease of the probes.
     until: u64,
     failures_in_a_row: u32,
     good_probes: u32,
@@ -43,18 +43,18 @@ struct Kept {
     slow: bool,
 }
 
-/// What the model knows of an execution that was let through.
+/// The state of an admitted execution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Execution {
     epoch: u32,
     started: u64,
-    /// When the timer of a call fires that says that it is slow. A permit has none.
+    /// The time at which the timer of a call reports it as slow. A permit has no timer.
     due: Option<u64>,
-    /// Whether that timer fired so late that the process must have stood still.
+    /// Whether that timer fired so late that the process must have been suspended.
     stood_still: bool,
-    /// Whether it was seen to be slow while it ran.
+    /// Whether the execution was reported as slow while it ran.
     seen_slow: bool,
-    /// The result that says so, if one does.
+    /// The number of the slow result, if there is one.
     says_slow: Option<u32>,
 }
 
@@ -95,7 +95,7 @@ impl Model {
         }
     }
 
-    /// A permit, or for how long there is none.
+    /// Returns a permit, or the time until the next one.
     pub(super) fn admit(&mut self) -> Result<Execution, Option<u64>> {
         let is_over = self.until <= self.now;
         match self.state {
@@ -115,7 +115,7 @@ impl Model {
         Ok(Execution { epoch, started, due: None, stood_still: false, seen_slow: false, says_slow: None })
     }
 
-    /// An execution that was let through is a call that runs.
+    /// Makes an admitted execution a running call.
     pub(super) fn begin(&self, execution: Execution) -> Execution {
         Execution { due: self.settings.slow.map(|slow| self.now + millis(slow)), ..execution }
     }
@@ -125,7 +125,7 @@ impl Model {
         Err(wait)
     }
 
-    /// A running call is looked at.
+    /// Polls a running call.
     pub(super) fn look(&mut self, execution: &mut Execution) {
         if self.is_far_too_late(execution) {
             execution.stood_still = true;

@@ -1,4 +1,4 @@
-//! The real breaker: what can be seen of it, and what it lets through.
+//! The real breaker: its visible state, and the executions that it admits.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,7 +14,7 @@ use resilient_runtime::{Breaker, McpError, ResilienceError};
 use super::model::Counts;
 use super::{End, Move, millis};
 
-/// What can be seen of a breaker.
+/// The visible state of a breaker.
 #[derive(Debug, PartialEq)]
 pub(super) struct Said {
     pub(super) state: BreakerState,
@@ -63,7 +63,7 @@ pub(super) enum Error {
 
 type Answer = Result<(), Error>;
 
-/// Something that was let through.
+/// An admitted execution.
 pub(super) enum Held<'b> {
     Permit(Permit<'b>),
     Call { ends: Rc<Cell<Option<End>>>, future: Pin<Box<dyn Future<Output = Answer> + 'b>> },
@@ -83,7 +83,7 @@ impl<'b> Held<'b> {
         Self::Call { ends, future: Box::pin(breaker.call(body)) }
     }
 
-    /// The answer, if it has one; an answer of nothing is a panic.
+    /// Polls the answer. `None` is a panic.
     pub(super) fn poll(&mut self) -> Poll<Option<Answer>> {
         match self {
             Self::Permit(_) => Poll::Pending,
@@ -121,7 +121,7 @@ impl<'b> Held<'b> {
     }
 }
 
-/// What a call answers; nothing where it panics.
+/// Returns the expected answer of a call, or `None` if it panics.
 pub(super) fn wanted(end: End) -> Option<Answer> {
     match end {
         End::Good => Some(Ok(())),
@@ -131,7 +131,7 @@ pub(super) fn wanted(end: End) -> Option<Answer> {
     }
 }
 
-/// How long a rejection says that it lasts.
+/// Returns the time until the next permit, from a rejection.
 pub(super) fn retry_after(error: &ResilienceError) -> Option<u64> {
     match error {
         ResilienceError::CircuitOpen { breaker: "modelled", retry_after, .. } => retry_after.map(millis),

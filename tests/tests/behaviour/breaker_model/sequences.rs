@@ -1,4 +1,4 @@
-//! The sequences and settings that are tried.
+//! The sequences and settings of the model tests.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The bulkhead: how many run at a time, and that every slot comes back.
+//! The bulkhead: how many calls run at a time, and that every permit is returned.
 
 mod queue;
 mod sharing;
@@ -19,7 +19,7 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Lets what was spawned run until it waits.
+/// Spawns a future and runs it until it waits.
 async fn begin<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     let task = tokio::spawn(future);
     yield_now().await;
@@ -47,7 +47,7 @@ fn counted(name: &str) -> ToolSnapshot {
     Registry::global().function(name).expect("bound")
 }
 
-/// Nobody runs, nobody waits.
+/// Asserts that no call runs or waits.
 fn assert_empty(name: &str) {
     let read = counted(name);
     assert_eq!((read.in_flight, read.waiting), (0, 0), "{name}");

@@ -1,4 +1,4 @@
-//! The queue: its order, its end, and whose time it takes.
+//! The queue: its order, its limit, and the timeouts that it counts towards.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn who_was_given_a_slot_no_longer_takes_a_place_in_the_queue() {
     let second = begin(place_of_the_next(s(1))).await;
     first.abort();
     assert!(first.await.is_err());
-    // Within the same turn, before the second has noticed.
+    // Before the second call has been polled again.
     let third = begin(place_of_the_next(s(1))).await;
     assert_eq!(second.await.expect("no panic"), Ok(()));
     assert_eq!(third.await.expect("no panic"), Ok(()));
@@ -92,7 +92,7 @@ async fn without_a_wait_one_waits_as_long_as_the_call_has_time() {
     let started = Instant::now();
     let waiting = begin(waits_to_the_end()).await;
     assert_eq!(timed_out(&running.await.expect("no panic")), Some(TimeoutScope::Call));
-    // The slot came two seconds after it had begun to wait, and one second was left.
+    // The permit arrived two seconds after the call had begun to wait, with one second left.
     assert_eq!(timed_out(&waiting.await.expect("no panic")), Some(TimeoutScope::Call));
     assert_eq!(started.elapsed(), s(3));
     assert_eq!((counted("waits-to-the-end").attempts, counted("waits-to-the-end").outcome(Outcome::Timeout)), (2, 2));

@@ -1,4 +1,4 @@
-//! Who shares a bulkhead, and who has one of their own.
+//! Which functions share a bulkhead, and which have a separate one.
 
 use std::time::Duration;
 

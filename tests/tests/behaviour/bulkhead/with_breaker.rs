@@ -1,4 +1,4 @@
-//! Bulkhead and breaker: who queues, and what queueing means for a result or a probe.
+//! Bulkhead and breaker: which calls queue, and the effect of queueing on a result or a probe.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Faults that answer as the function itself would: with its own errors, its own results, late.
+//! Faults that answer as the function itself would: with its own errors, with its own results, after a delay.
 
 use std::time::Duration;
 

@@ -16,14 +16,14 @@ async fn ask(what: u32) -> Result<u32, Error> {
     if what == 0 { Err(Error::NotFound(0)) } else { Ok(what) }
 }
 
-/// One call that is retried, one that its caller gets wrong.
+/// Makes one call that is retried and one that fails by the caller's fault.
 async fn two_calls(lab: &Lab) {
     lab.inject(Chaos::new().on("ask", [Fault::error(ErrorKind::Unavailable).times(1)]));
     assert_eq!(ask(7).await, Ok(7));
     assert_eq!(ask(0).await, Err(Error::NotFound(0)));
 }
 
-/// What is said by an assertion that does not hold, at the line of the person who wrote it.
+/// Returns the message of a failing assertion, and asserts that it names the line of the caller.
 #[track_caller]
 fn said<T>(assertion: impl FnOnce() -> T) -> String {
     let (here, refused) = (Location::caller(), refusal(assertion));

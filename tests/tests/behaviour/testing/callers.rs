@@ -1,4 +1,4 @@
-//! Who calls in a lab: principals, ids, deadlines, cancellation.
+//! The callers in a lab: principals, IDs, deadlines, cancellation.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ struct Diary;
 #[resilient]
 #[tool_router(server_handler)]
 impl Diary {
-    /// Says who reads it; kept for each.
+    /// Returns the reader; cached per principal.
     #[resilient(fallback = cached)]
     #[tool(annotations(read_only_hint = true))]
     async fn read_diary(&self) -> Result<String, Error> {

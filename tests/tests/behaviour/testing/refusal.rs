@@ -1,4 +1,4 @@
-//! What an assertion says that does not hold, and where it says it.
+//! The message and location of a failing assertion.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -6,11 +6,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
-    /// The place of a panic that is expected, once it was there.
+    /// The location of an expected panic, after it occurred.
     static PLACE: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
 }
 
-/// A panic that was expected.
+/// An expected panic.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) message: String,
@@ -18,7 +18,7 @@ pub(crate) struct Refusal {
     pub(crate) line: u32,
 }
 
-/// Runs something that has to panic.
+/// Runs a closure that must panic.
 pub(crate) fn refusal<T>(run: impl FnOnce() -> T) -> Refusal {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(|| {

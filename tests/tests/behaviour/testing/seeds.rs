@@ -19,7 +19,7 @@ fn one_in_three(seed: u64) -> Chaos {
     Chaos::seeded(seed).on("ask", [Fault::error(ErrorKind::Unavailable).probability(0.33)])
 }
 
-/// Which of so many attempts met the fault.
+/// Returns which of a number of attempts had the fault.
 fn met(seed: u64) -> Vec<bool> {
     testing::run(async |lab| {
         lab.inject(one_in_three(seed));
@@ -56,7 +56,7 @@ fn concurrent_calls_meet_the_same_faults_in_the_order_in_which_their_attempts_be
     assert_eq!(together, met(7));
 }
 
-/// How long each of so many attempts took.
+/// Returns the duration of each of a number of attempts.
 fn latencies(seed: u64) -> Vec<Duration> {
     testing::run(async |lab| {
         lab.inject(Chaos::seeded(seed).on("ask", [Fault::latency("1s", "3s")]));
@@ -72,7 +72,7 @@ fn latencies(seed: u64) -> Vec<Duration> {
 fn latencies_lie_between_their_bounds_and_follow_the_seed() {
     let took = latencies(7);
     let (least, most) = (took.iter().min().expect("some"), took.iter().max().expect("some"));
-    // A timer is late by a millisecond at most.
+    // A timer is at most a millisecond late.
     assert!(*least >= Duration::from_secs(1) && *most <= Duration::from_millis(3001), "{least:?} {most:?}");
     assert!(*least < Duration::from_millis(1200) && *most > Duration::from_millis(2800), "{least:?} {most:?}");
     assert_eq!(latencies(7), took);

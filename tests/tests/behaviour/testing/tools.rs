@@ -24,28 +24,28 @@ impl Shop {
         Ok("7".into())
     }
 
-    /// Is kept, and known to clients by another name.
+    /// Is cached, and has another name for clients.
     #[resilient(fallback = cached, name = "shop.listed")]
     #[tool(name = "list_things", annotations(read_only_hint = true))]
     async fn list(&self) -> Result<String, Error> {
         Ok("fresh".into())
     }
 
-    /// Errors of rmcp's own.
+    /// Returns errors of rmcp.
     #[resilient(retry(max = 1, jitter = off))]
     #[tool(annotations(read_only_hint = true))]
     async fn plain(&self) -> Result<String, ErrorData> {
         Ok("plain".into())
     }
 
-    /// Has the hook alone.
+    /// Has only the hook.
     #[resilient(skip)]
     #[tool]
     async fn unguarded(&self) -> String {
         "unguarded".into()
     }
 
-    /// No errors at all.
+    /// Returns no errors.
     #[tool]
     async fn told(&self) -> CallToolResult {
         CallToolResult::success(vec![ContentBlock::text("told")])
@@ -85,7 +85,7 @@ fn a_tool_that_hangs_answers_with_a_timeout() {
         lab.inject(Chaos::new().on("count_things", [Fault::hang()]));
         let client = connect(Shop).await;
         let asked = lab.timed(call(&client, "count_things")).await;
-        // 10 s, a delay of 1 s, and what is left.
+        // 10 s, a delay of 1 s, and the remaining time.
         asked.assert_took("20s");
         assert_eq!(meta(&asked.answer, ERROR)["kind"], "timeout");
         lab.calls("count_things").assert_outcomes([(Outcome::Timeout, 1)]).assert_attempts(2);
@@ -121,7 +121,7 @@ fn errors_of_rmcps_own_keep_the_kind_and_a_tool_without_errors_says_it_failed() 
     });
 }
 
-/// Twice, as the tests of a server do: each lab counts its own clients.
+/// Runs two labs, as the tests of a server do: each lab counts its own clients.
 #[test]
 fn the_client_of_each_lab_is_served_its_own_last_good_answer() {
     for _ in 0..2 {
@@ -156,7 +156,7 @@ fn a_tool_without_a_policy_is_counted_and_a_fault_for_it_fails_the_test() {
 
 #[test]
 fn the_policy_of_a_tool_is_known_before_its_first_call() {
-    // Built for another registry, as another test may have done.
+    // Built for another registry, as in another test.
     testing::run(async |_| drop(Shop::tool_router()));
     testing::run(async |lab| {
         drop(Shop::tool_router());

@@ -1,7 +1,7 @@
-//! Messages whose advice no exact text can follow.
+//! Messages whose advice cannot be applied as an exact text.
 
-/// Messages that advise in another form, and why no exact text can replace the span. `*` is any text; a message has to
-/// match the whole of a form.
+/// Messages whose advice has another form, and the reason why no exact text can replace the span. `*` is any text. A
+/// form must match the whole message.
 pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
     (
         "any value of the form or range, of which only the author knows which",
@@ -170,7 +170,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Whether the whole of a message has this form.
+/// Returns whether the whole message has this form.
 pub(crate) fn has_form(message: &str, form: &str) -> bool {
     let mut parts = form.split('*');
     let Some(mut rest) = message.strip_prefix(parts.next().unwrap_or_default()) else { return false };

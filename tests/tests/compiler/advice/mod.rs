@@ -1,8 +1,8 @@
-//! The advice in the messages of the macros: "write `X`" means that `X` in place of the primary span of the error
+//! The advice in the messages of the macros: "write `X`" means that replacing the primary span of the error by `X`
 //! corrects this one mistake, and so does "did you mean `X`?".
 //!
-//! Each case under `ui/*/fail` is compiled as it is, then once for each piece of advice, then once
-//! with the advice of every message followed.
+//! Each case under `ui/*/fail` is compiled as it is, then once for each piece of advice, then once with the advice of
+//! every message applied.
 
 mod forms;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use forms::{OTHER_FORMS, has_form};
 
-/// Words that only a message with advice contains.
+/// Words that appear only in messages with advice.
 const ADVICE: &[&str] = &[
     "write ",
     "add ",
@@ -32,10 +32,10 @@ const ADVICE: &[&str] = &[
     "expected ",
 ];
 
-/// Cases whose entries are not finished: a right key has no value yet, which is the next mistake of the same entry.
+/// Cases with incomplete entries: a correct key has no value yet, which is the next mistake of the same entry.
 const HALF_TYPED: &[&str] = &["mcp_error_half_typed", "resilient_half_typed_keys"];
 
-/// What the compiler said about one place of a case.
+/// A message of the compiler about one span of a case.
 #[derive(Debug, Clone)]
 struct Mistake {
     /// The line of the primary span.
@@ -48,18 +48,18 @@ struct Mistake {
 }
 
 impl Mistake {
-    /// The mistake without its columns, which move when something before it in the line is mended.
+    /// The mistake without its columns, which change if an earlier mistake in the line is corrected.
     fn place(&self) -> (usize, &str) {
         (self.line, &self.message)
     }
 
-    /// The texts that mend it, each exactly in place of the span.
+    /// The texts that correct it, each as an exact replacement of the span.
     fn advice(&self, source: &str) -> Vec<String> {
         if let Some((_, rest)) = self.message.split_once("write `") {
             return alternatives(rest);
         }
         if let Some((_, rest)) = self.message.split_once("did you mean `") {
-            // The name alone is advised: the quotes around the wrong one stay.
+            // The advice is the name only: the quotes around the wrong name stay.
             let found = &source[self.span.clone()];
             let quotes = if found.starts_with('"') { "\"" } else { "" };
             return alternatives(rest).into_iter().map(|name| format!("{quotes}{name}{quotes}")).collect();
@@ -107,7 +107,7 @@ tokio = {{ version = "*", features = ["time"] }}
     manifest
 }
 
-/// Compiles all sources at once, and says what is wrong with each.
+/// Compiles all sources at once, and returns the mistakes of each.
 fn check(fixture: &Fixture, name: &str, sources: &BTreeMap<String, String>) -> BTreeMap<String, Vec<Mistake>> {
     fixture.write(&format!("{name}/Cargo.toml"), &manifest(name, sources));
     for (source, text) in sources {
@@ -134,7 +134,7 @@ fn check(fixture: &Fixture, name: &str, sources: &BTreeMap<String, String>) -> B
     found
 }
 
-/// Reads a diagnostic. The last of a failed compilation, which only counts the others, has no span.
+/// Parses a diagnostic. The last one of a failed compilation, which only counts the others, has no span.
 fn mistake(message: &Value) -> Option<Mistake> {
     let span = message["spans"].as_array()?.iter().find(|span| span["is_primary"] == true)?;
     let number = |key: &str| usize::try_from(span[key].as_u64().unwrap_or_default()).unwrap_or_default();
@@ -146,7 +146,7 @@ fn mistake(message: &Value) -> Option<Mistake> {
     })
 }
 
-/// The source with these spans replaced, none of which overlap.
+/// Returns the source with these spans replaced. They do not overlap.
 fn mended(source: &str, replacements: &[(Range<usize>, String)]) -> String {
     let mut sorted = replacements.to_vec();
     sorted.sort_by_key(|(span, _)| span.start);
@@ -157,7 +157,7 @@ fn mended(source: &str, replacements: &[(Range<usize>, String)]) -> String {
     text
 }
 
-/// The mistakes that the second list has beyond the first, and the first beyond the second.
+/// Returns the mistakes that only the second list has, and those that only the first has.
 fn difference<'m>(expected: &[&'m Mistake], found: &'m [Mistake]) -> (Vec<&'m Mistake>, Vec<&'m Mistake>) {
     let mut missing = expected.to_vec();
     let mut new = Vec::new();
@@ -170,7 +170,7 @@ fn difference<'m>(expected: &[&'m Mistake], found: &'m [Mistake]) -> (Vec<&'m Mi
     (new, missing)
 }
 
-/// Each case by a name that an executable can have, such as `resilient_keys`.
+/// Returns each case with a name that is valid for an executable, such as `resilient_keys`.
 fn cases() -> BTreeMap<String, String> {
     let entries = |path: &Path| {
         let entries = std::fs::read_dir(path).expect("a folder");
@@ -202,7 +202,7 @@ fn the_advice_of_every_message_compiles_and_mends_its_mistake_alone() {
 
     let mut wrong = Vec::new();
     let mut sources = BTreeMap::new();
-    // What is left where the advice is followed.
+    // The mistakes that remain after the advice is applied.
     let mut expected: BTreeMap<String, (String, Vec<&Mistake>)> = BTreeMap::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
     for (name, mistakes) in &written {
@@ -218,7 +218,7 @@ fn the_advice_of_every_message_compiles_and_mends_its_mistake_alone() {
                 None => left.push(mistake),
             }
             if advice.is_empty() && !mistake.has_code {
-                // Notes follow in lines of their own.
+                // Notes follow on separate lines.
                 let message = mistake.message.lines().next().unwrap_or_default();
                 let forms = OTHER_FORMS.iter().flat_map(|(_, forms)| *forms);
                 let forms: Vec<_> = forms.filter(|form| has_form(message, form)).collect();

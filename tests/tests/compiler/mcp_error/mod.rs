@@ -1,4 +1,4 @@
-//! The methods that `#[derive(McpError)]` makes of an enum or a struct.
+//! The methods that `#[derive(McpError)]` generates for an enum or a struct.
 
 pub mod quiet;
 mod readers;
@@ -49,7 +49,7 @@ enum MakeError {
     Odd(&'static str, #[mcp(detail)] u8),
 }
 
-/// Everything that an error answers.
+/// The results of all methods of an error.
 #[derive(Debug, PartialEq)]
 struct Answers {
     kind: ErrorKind,
@@ -79,7 +79,7 @@ fn ask(error: &dyn ToolError) -> Answers {
     }
 }
 
-/// What an error of this kind answers if nothing else is said.
+/// Returns the defaults for an error of this kind.
 fn follows_from(kind: ErrorKind, code: &str, public_message: &str) -> Answers {
     Answers {
         kind,
@@ -101,7 +101,7 @@ fn object(value: &Value) -> Map<String, Value> {
 
 #[test]
 fn no_lint_fires_on_what_is_generated() {
-    // Those of rustc and clippy have spoken when this crate was built.
+    // The lints of rustc and clippy ran when this crate was built.
     assert_eq!(quiet::Quiet::CODES, ["QUIET_WORDS", "QUIET_STATUS", "QUIET_CLASSIFIED", "QUIET_UNIT"]);
     assert_eq!(quiet::Private.code(), "PRIVATE");
 }

@@ -1,4 +1,4 @@
-//! One of each, under every lint that a careful crate denies.
+//! One of each form of the derive, with every lint denied that a careful crate denies.
 
 #![deny(
     warnings,
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use resilient_runtime::{McpError, ResilienceError};
 
-/// An enum with all there is.
+/// An enum with all attributes.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "QUIET")]
 pub enum Quiet {
@@ -23,10 +23,10 @@ pub enum Quiet {
     #[error("words {id}")]
     #[mcp(kind = conflict, hint = "{id:?}", message = "{id} and {id:>4}", severity = low, protocol = 7)]
     Words {
-        /// What is told.
+        /// A public detail.
         #[mcp(detail)]
         id: String,
-        /// What is not.
+        /// A secret.
         #[mcp(secret)]
         token: String,
     },
@@ -34,14 +34,14 @@ pub enum Quiet {
     #[error("status")]
     #[mcp(retryable = false, trips_breaker = true, fallback = true)]
     Status(#[mcp(status, detail)] u16, #[mcp(retry_after)] Option<Duration>),
-    /// A field that knows.
+    /// A field that is classified.
     #[error("classified")]
     Classified(
         #[from]
         #[mcp(classify)]
         std::io::Error,
     ),
-    /// A field that answers.
+    /// A transparent field.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
@@ -74,7 +74,7 @@ where
 #[mcp(transparent)]
 pub struct Around(#[from] Quiet);
 
-/// Nothing at all.
+/// An enum without variants.
 #[derive(Debug, thiserror::Error, McpError)]
 pub enum Never {}
 

@@ -1,4 +1,4 @@
-//! Who reads what: the client, the catalogue's reader, and rmcp.
+//! The readers of an error: the client, the catalogue of codes, and rmcp.
 
 use resilient_runtime::error::CatalogEntry;
 use resilient_runtime::{ErrorKind, McpError, ToolError};

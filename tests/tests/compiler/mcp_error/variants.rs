@@ -1,4 +1,4 @@
-//! What a variant says, and what follows from its kind, its status or its field.
+//! The attributes of a variant, and the values that follow from its kind, its status or its field.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -132,7 +132,7 @@ fn a_wait_is_a_duration_or_perhaps_one() {
 
 #[test]
 fn a_transparent_variant_answers_with_everything_that_its_field_answers() {
-    /// Nothing here follows from the kind.
+    /// An error whose properties differ from the defaults of its kind.
     #[derive(Debug, thiserror::Error)]
     #[error("inside")]
     struct Inner(ResilienceError);

@@ -1,4 +1,4 @@
-//! Breakers: what stands worst of all keys, and what is over.
+//! Breakers: the worst state of all keys, and open periods that are over.
 
 use resilient_runtime::breaker::BreakerState;
 use resilient_runtime::policy::{BreakerSettings, BreakerUse, Window};
@@ -27,7 +27,7 @@ async fn an_open_breaker_is_a_warning() {
     assert_eq!((report.status, report.breakers[0].status), (HealthStatus::Degraded, HealthStatus::Unhealthy));
     assert_eq!(report.breakers[0].retry_after, Some(60 * SECOND));
 
-    // Its open period is over: the next call would probe.
+    // The open period is over: the next call would probe.
     sleep(60 * SECOND).await;
     let report = health.report_now().await;
     assert_eq!(of(&report, "breakers"), (CheckStatus::Pass, "no breaker is open".into()));
@@ -78,7 +78,7 @@ async fn three_failures_in_a_row_are_unhealthy_whatever_a_breaker_decides_by() {
             let body = || async { if good { Ok(()) } else { Err(Failure::Down) } };
             let _ = registry.clone().scope(async { guard.call(body).await }).await;
             let report = health.report_now().await;
-            // It lets calls through.
+            // The breaker admits calls.
             assert_eq!(of(&report, "breakers").0, CheckStatus::Pass, "{name}");
             (report.breakers[0].status, report.breakers[0].consecutive_failures)
         };
@@ -90,7 +90,7 @@ async fn three_failures_in_a_row_are_unhealthy_whatever_a_breaker_decides_by() {
         for _ in 0..3 {
             call(false).await;
         }
-        // Isolated before, for one that is closed is not closed again.
+        // Isolated first, because closing a closed breaker has no effect.
         let breaker = registry.breaker(name).expect("it is there");
         breaker.isolate();
         breaker.close();

@@ -1,4 +1,4 @@
-//! Health: what a check's end means, that reports are shared and age, and what is built in.
+//! Health: how the end of a check affects the report, that reports are shared and expire, and the built-in checks.
 
 mod breakers;
 mod reports;
@@ -20,7 +20,7 @@ fn of(report: &HealthReport, name: &str) -> (CheckStatus, String) {
     (check.status, check.message.clone())
 }
 
-/// A health of nothing but these checks.
+/// Creates a health with only these checks.
 fn health(registry: &Arc<Registry>) -> Health {
     Health::of(registry)
 }
@@ -69,11 +69,11 @@ async fn what_panics_or_takes_too_long_has_failed() {
     assert_eq!(of(&report, "panics later"), (CheckStatus::Fail, "the check panicked".into()));
     assert_eq!(of(&report, "hangs"), (CheckStatus::Fail, "no answer within 5s".into()));
     assert_eq!(of(&report, "hangs for long"), (CheckStatus::Fail, "no answer within 2s".into()));
-    // All at a time.
+    // The checks run concurrently.
     assert_eq!(started.elapsed(), 5 * SECOND);
 }
 
-/// A check that counts how often it is asked, and fails when told.
+/// Creates a check that counts its runs, and fails while `fails` is above 0.
 fn counted(asked: &Arc<AtomicU32>, fails: &Arc<AtomicU32>) -> HealthCheck {
     let (asked, fails) = (Arc::clone(asked), Arc::clone(fails));
     HealthCheck::new("counted", move || {
@@ -196,6 +196,6 @@ async fn a_report_says_when_it_was_made_by_which_version_and_how_many_checks_fou
     let shown = serde_json::to_value(&report).expect("JSON");
     assert!(shown["at_unix_ms"].is_u64());
     assert_eq!(shown["version"], "1.2.3");
-    // The error rate has passed.
+    // The check of the error rate has passed.
     assert_eq!(shown["summary"], json!({ "total": 3, "passed": 1, "warned": 1, "failed": 1 }));
 }

@@ -1,4 +1,4 @@
-//! Who waits for the checks, who gets an older report, and that no check runs twice at a time.
+//! Reports: which callers wait for the checks, which get an older report, and that no check runs twice at a time.
 
 use std::sync::atomic::AtomicBool;
 
@@ -19,7 +19,7 @@ async fn a_report_is_shared_by_who_asks_meanwhile_and_kept_for_half_a_minute() {
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     sleep(20 * SECOND).await;
-    // It began a second before it was there.
+    // The report began a second before it was ready.
     assert_eq!(health.report().await.age, 21 * SECOND);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     assert_eq!(health.report_now().await.age, SECOND);
@@ -69,7 +69,7 @@ async fn while_the_checks_run_the_last_report_is_handed_out_up_to_a_minute_old()
     for _ in 0..3 {
         assert_eq!(age().await, (40, 0));
     }
-    // That was reason enough to make a new one.
+    // The request for an old report started a new one.
     sleep(2 * SECOND).await;
     assert_eq!((age().await, asked.load(Ordering::Relaxed)), ((2, 0), 2));
     sleep(57 * SECOND).await;
@@ -95,7 +95,7 @@ async fn while_somebody_watches_nobody_waits() {
         sleep(SECOND / 2).await;
     }
     watching.abort();
-    // Each time up to a tenth earlier than after half a minute.
+    // Each report is made up to a tenth earlier than after 30 s.
     assert!((7..=8).contains(&asked.load(Ordering::Relaxed)), "{asked:?}");
 }
 
@@ -116,7 +116,7 @@ async fn a_check_that_never_gives_its_thread_back_takes_no_second_one() {
     let health = Arc::new(health(&Arc::default()).check(check.timeout(Duration::from_millis(50))));
     let ask = || {
         let health = Arc::clone(&health);
-        // The task of the test itself runs on a thread of its own.
+        // The task of the test itself has a separate thread.
         tokio::spawn(async move { of(&health.report_now().await, "blocks") })
     };
     let first = ask().await.expect("no panic");

@@ -1,4 +1,4 @@
-//! Tools, and the rate of their errors.
+//! Tools and their error rate.
 
 use resilient_runtime::{McpError, Outcome, ResilienceError, resilient};
 use resilient_tests::alone::ran_in_a_child;
@@ -32,7 +32,7 @@ impl Shop {
         }
     }
 
-    /// Has a substitute.
+    /// Has a fallback.
     #[resilient(fallback = value(String::from("instead")))]
     #[tool]
     async fn health_substituted(&self) -> Result<String, Failure> {
@@ -50,7 +50,7 @@ async fn call(client: &Client, tool: &'static str, what: &str) {
     in_process::call(client, tool, &json!({ "what": what })).await;
 }
 
-/// In a separate process: the rate is that of all calls of a process.
+/// In a separate process: the error rate is that of all calls of a process.
 #[tokio::test(start_paused = true)]
 async fn tools_are_as_healthy_as_their_last_calls_and_the_rate_of_errors_is_that_of_all() {
     if ran_in_a_child() {
@@ -62,7 +62,7 @@ async fn tools_are_as_healthy_as_their_last_calls_and_the_rate_of_errors_is_that
         let tool = report.tools.iter().find(|tool| tool.tool == name).expect("a known tool");
         (tool.status, tool.consecutive_failures)
     };
-    // A first report, from which on the rate is taken.
+    // The first report, from which on the rate is computed.
     health.report_now().await;
     for (what, expected) in [
         ("down", (HealthStatus::Degraded, 1)),
@@ -84,12 +84,12 @@ async fn tools_are_as_healthy_as_their_last_calls_and_the_rate_of_errors_is_that
     }
     assert_eq!(tool(&health.report_now().await, "health_substituted"), (HealthStatus::Degraded, 5));
 
-    // 3 of 9 have failed so far, too few to say anything.
+    // 3 of 9 have failed so far, which are too few calls for a rate.
     assert_eq!(of(&health.report_now().await, "error_rate").0, CheckStatus::Pass);
     for _ in 0..10 {
         call(&client, "health_ask", "missing").await;
     }
-    // What callers get wrong does not count: 3 of 9, and then of 20, and 5 of 22.
+    // Errors by the caller's fault do not count: 3 of 9, then of 20, and 5 of 22.
     assert_eq!(of(&health.report_now().await, "error_rate").0, CheckStatus::Pass);
     for (what, times, expected) in [
         ("ok", 11, (CheckStatus::Warn, "3 of 20 calls failed since the start")),
@@ -119,14 +119,14 @@ impl Direct {
         Err(Failure::Down)
     }
 
-    /// Fails by its caller's fault, and has a substitute for that.
+    /// Fails by its caller's fault, and has a fallback for that.
     #[resilient(fallback = value(String::from("instead")))]
     #[tool]
     async fn health_missing(&self) -> Result<String, Substituted> {
         Err(Substituted::Missing)
     }
 
-    /// Is asked too often.
+    /// Is called too often.
     #[resilient(rate_limit(rate = "1/1h", burst = 1))]
     #[tool]
     async fn health_limited(&self) -> Result<String, Failure> {
@@ -150,7 +150,7 @@ enum Substituted {
     Resilience(#[from] ResilienceError),
 }
 
-/// Lets a tool fail so often.
+/// Makes a tool fail a number of times.
 async fn fail(registry: &Arc<Registry>, times: u32) {
     for _ in 0..times {
         let _ = registry.clone().scope(async { Direct.health_fails().await }).await;
@@ -160,7 +160,7 @@ async fn fail(registry: &Arc<Registry>, times: u32) {
 #[tokio::test(start_paused = true)]
 async fn the_rate_is_that_of_the_last_five_minutes_and_of_longer_where_nobody_looked() {
     let registry = Arc::new(Registry::new());
-    // Before the health is there.
+    // Before the health is created.
     fail(&registry, 40).await;
     let health = health(&registry);
     let rate = async || of(&health.report_now().await, "error_rate");
@@ -169,7 +169,7 @@ async fn the_rate_is_that_of_the_last_five_minutes_and_of_longer_where_nobody_lo
         sleep(30 * SECOND).await;
     }
     assert_eq!(rate().await, (CheckStatus::Pass, "0 calls in the last 5m, too few to say anything".into()));
-    // Everything fails between two reports.
+    // All calls between two reports fail.
     fail(&registry, 40).await;
     sleep(600 * SECOND).await;
     assert_eq!(rate().await, (CheckStatus::Fail, "40 of 40 calls failed in the last 10m".into()));
@@ -252,7 +252,7 @@ async fn what_callers_do_wrong_or_too_often_makes_nobody_unhealthy_and_hides_no_
         let hangs = registry.clone().scope(async { Direct.health_hangs().await });
         timeout(SECOND, hangs).await.expect_err("it hangs");
     }
-    // One call ran, 30 had a substitute, 30 failed. 39 rejected and 30 cancelled calls do not count.
+    // One call ran, 30 were answered by a fallback, 30 failed. 39 rejected and 30 cancelled calls do not count.
     assert_eq!(of(&health.report_now().await, "error_rate").1, "30 of 61 calls failed since the start");
 }
 
@@ -260,7 +260,7 @@ async fn what_callers_do_wrong_or_too_often_makes_nobody_unhealthy_and_hides_no_
 async fn calls_that_an_open_breaker_rejects_are_not_failures_of_the_rate_and_the_server_stays_ready() {
     let registry = Arc::new(Registry::new());
     let health = health(&registry);
-    // As often as clients call in a tenth of a second: 5 calls fail, the breaker rejects the other 20.
+    // The calls of a tenth of a second: 5 calls fail, the breaker rejects the other 20.
     for _ in 0..25 {
         let _ = registry.clone().scope(async { Broken.health_broken().await }).await;
     }

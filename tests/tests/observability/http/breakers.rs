@@ -65,7 +65,7 @@ async fn the_breakers_of_a_thousand_keys_are_one_entry() {
     for user in 0..1_000 {
         call(user).await;
     }
-    // All of them may probe again, and one has.
+    // All breakers may probe again, and one has.
     tokio::time::pause();
     tokio::time::sleep(Duration::from_secs(60)).await;
     tokio::time::resume();

@@ -1,5 +1,5 @@
-//! The routers for axum over real HTTP: the answer of each route in each state, metrics that agree with the clients, and
-//! no private text in any answer.
+//! The routers for axum over real HTTP: the response of each route in each state, metrics that agree with the clients,
+//! and no private text in any response.
 
 mod breakers;
 mod routes;
@@ -26,7 +26,7 @@ async fn get(origin: &str, path: &str) -> (u16, String) {
     let client = loopback::client().timeout(Duration::from_secs(20)).build().expect("a client");
     let answer = client.get(format!("{origin}{path}")).send().await.expect("an answer");
     let status = answer.status().as_u16();
-    // Those two are axum's own.
+    // axum itself creates the other responses.
     assert!(matches!(status, 404 | 405) || answer.headers()["cache-control"] == "no-store", "{path}");
     (status, answer.text().await.expect("a text"))
 }

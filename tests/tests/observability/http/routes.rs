@@ -1,4 +1,4 @@
-//! What each route says of each state, and what is no route.
+//! The response of each route in each state, and paths and methods without a route.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::{PRIVATE, get, json_of, serve};
 
-/// A check that finds this, and counts how often it was asked.
+/// Creates a check that returns this result, and counts its runs.
 fn finds(result: &CheckResult, asked: &Arc<AtomicU32>) -> HealthCheck {
     let (result, asked) = (result.clone(), Arc::clone(asked));
     HealthCheck::new("database", move || {
@@ -203,7 +203,7 @@ async fn metrics_are_openmetrics_for_a_scraper_that_prefers_it_and_prometheus_te
         (&["application/openmetrics-text"], OPEN),
         (&["Application/OpenMetrics-Text ; Version=\"1.0.0\" ; Q=1.000"], OPEN),
         (&["application/*"], OPEN),
-        // What Prometheus 2 and 3 send.
+        // Sent by Prometheus 2 and 3.
         (
             &[
                 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -234,7 +234,7 @@ async fn metrics_are_openmetrics_for_a_scraper_that_prefers_it_and_prometheus_te
     }
 }
 
-/// The samples of an exposition in one order: name, labels, value. One format writes 1 as `1.0`.
+/// Returns the samples of an exposition in a fixed order: name, labels, value. One format writes 1 as `1.0`.
 fn samples(text: &str) -> Vec<(String, Vec<String>, String)> {
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("process_"));
     let read = lines.map(|line| {

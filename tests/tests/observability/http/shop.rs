@@ -1,4 +1,4 @@
-//! A server that clients have called: operators read what the clients saw.
+//! A server that clients have called: operators read the same results as the clients.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -56,7 +56,7 @@ impl Shop {
     }
 }
 
-/// MCP beside health and metrics, and what is for operators elsewhere.
+/// Serves MCP with health and metrics on one address, and the routes for operators on another.
 async fn shop(health: Arc<Health>) -> (String, String) {
     let config = StreamableHttpServerConfig::default().with_json_response(true);
     let mcp = StreamableHttpService::new(|| Ok(Shop), Arc::new(LocalSessionManager::default()), config);
@@ -123,7 +123,7 @@ async fn what_is_told_is_what_the_clients_saw_and_nothing_that_is_not_theirs() {
         assert_eq!(counted(&metrics, "resilient_errors", &[("tool", "http_ask"), ("code", code)]), count, "{code}");
     }
 
-    // A critical tool that fails again and again.
+    // A critical tool that keeps failing.
     let (status, ready) = json_of(&origin, "/readyz").await;
     assert_eq!((status, &ready["failing_tools"]), (503, &json!(["http_critical"])));
     let (status, report) = json_of(&origin, "/healthz").await;
@@ -159,7 +159,7 @@ async fn what_is_told_is_what_the_clients_saw_and_nothing_that_is_not_theirs() {
     let (_, none) = json_of(&admin, "/errors?tool=unknown").await;
     assert_eq!(none, json!({ "errors": [], "groups": [] }));
 
-    // The server knows the principal of the calls, and shows it in no answer.
+    // The server knows the principal of the calls, and shows it in no response.
     let recent = Registry::global().recent_errors();
     let principal =
         recent.iter().find(|error| &*error.tool == "http_critical").and_then(|error| error.principal.clone());

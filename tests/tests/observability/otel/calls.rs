@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 
 use super::{PARENT, Shop, Spans, TRACE, ask, attributes};
 
-/// The same as HTTP would bring it, or as a span around it would: with what is around a call.
+/// A handler that adds the state which HTTP, or a span around the call, would add.
 #[derive(Debug, Clone)]
 struct Around {
     headers: Option<http::HeaderMap>,
@@ -53,13 +53,13 @@ impl Own {
         Self { router: Self::tool_router().with_disabled("closed") }
     }
 
-    /// Is open.
+    /// Is enabled.
     #[tool]
     async fn open(&self) -> Result<String, ShopError> {
         Ok("open".into())
     }
 
-    /// Is closed.
+    /// Is disabled.
     #[tool]
     async fn closed(&self) -> Result<String, ShopError> {
         Ok("closed".into())
@@ -70,11 +70,11 @@ impl Own {
 #[tool_handler(router = self.router)]
 impl ServerHandler for Own {}
 
-/// Calls, and gives up as soon as the tool hangs.
+/// Calls, and cancels once the tool hangs.
 async fn cancel(client: &Client) {
     let request = ClientRequest::CallToolRequest(Request::new(request("ask", &json!({ "what": "hang" }))));
     let running = client.send_cancellable_request(request, PeerRequestOptions::default()).await.expect("sent");
-    // Paused time moves only once everybody waits.
+    // Paused time advances only when all tasks wait.
     tokio::time::sleep(Duration::from_millis(10)).await;
     running.cancel(None).await.expect("cancelled");
     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -142,7 +142,7 @@ async fn a_tool_that_is_not_there_has_a_span_but_gives_its_name_to_nothing() {
     let own = in_process::connect(Own::new()).await;
     for (client, tool) in [(&client, "no_such_tool"), (&client, &long), (&own, "closed"), (&own, "no_such_tool")] {
         let error = error_of(client.call_tool(request(tool.to_owned(), &json!({}))).await);
-        // As rmcp alone would answer.
+        // As rmcp alone would respond.
         assert_eq!((error.code, &*error.message, error.data), (ErrorCode::INVALID_PARAMS, "tool not found", None));
         let span = spans.last();
         let shown = attributes(&span);
@@ -184,7 +184,7 @@ async fn the_traceparent_of_the_request_is_the_parent_and_what_is_around_it_a_li
             assert_eq!(span.span_context.trace_state().header(), "a=1");
         }
     }
-    // Without one in the request what is around it is the parent.
+    // Without a parent in the request, the span around the call is the parent.
     let spans = Spans::record();
     let client = in_process::connect(Around { headers: None, span: true }).await;
     ask(&client, "ok").await.expect("an answer");
@@ -193,7 +193,7 @@ async fn the_traceparent_of_the_request_is_the_parent_and_what_is_around_it_a_li
     assert_eq!(spans.last().parent_span_id, around.span_context.span_id());
 }
 
-/// What a call leaves behind when it has answered.
+/// A server whose tools leave state behind after they have answered.
 #[derive(Debug, Clone)]
 struct Leaver;
 
@@ -202,7 +202,7 @@ static KEPT: Mutex<Option<CallContext>> = Mutex::new(None);
 #[resilient(timeout = "1s")]
 #[tool_router(server_handler)]
 impl Leaver {
-    /// Leaves a task that runs on.
+    /// Leaves a running task.
     #[tool]
     async fn leave(&self) -> Result<String, ShopError> {
         let call = CallContext::current().expect("a call");
@@ -214,7 +214,7 @@ impl Leaver {
         Ok("left".into())
     }
 
-    /// Keeps its context for good.
+    /// Keeps its context forever.
     #[tool]
     async fn keep(&self) -> Result<String, ShopError> {
         *KEPT.lock().expect("no panic") = CallContext::current();
@@ -239,7 +239,7 @@ async fn a_span_ends_with_its_call_whatever_the_call_leaves_behind() {
     client.call_tool(request("keep", &json!({}))).await.expect("an answer");
     let kept = spans.last();
     assert_eq!(kept.name, "tools/call keep");
-    // Where it was is known still.
+    // The context still knows its trace and span.
     let headers = KEPT.lock().expect("no panic").as_ref().expect("a call").headers();
     let (trace, span) = (kept.span_context.trace_id(), kept.span_context.span_id());
     assert_eq!(headers["traceparent"], format!("00-{trace}-{span}-01"));

@@ -1,4 +1,4 @@
-//! What `init()` exports by OTLP.
+//! The data that `init()` exports by OTLP.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ async fn a_collector_has_the_spans_and_metrics_when_the_process_ends() {
             assert!(!it.holds(PRIVATE) && !it.holds("hunter2"));
         }
     }
-    // The correlation id of the answer finds the line that the tool wrote.
+    // The correlation ID of the response leads to the line that the tool logged.
     let id = id.as_str().expect("an id");
     let log = process.log();
     assert!(log.iter().any(|line| line.contains("hello from the tool") && line.contains(id)), "{log:#?}");

@@ -33,7 +33,7 @@ impl Metrics {
         Self { exporter, provider }
     }
 
-    /// Everything that the exporter is given.
+    /// Returns everything that the exporter received.
     fn collect(&self) -> Vec<opentelemetry_sdk::metrics::data::ResourceMetrics> {
         self.exporter.reset();
         self.provider.force_flush().expect("flushed");
@@ -130,7 +130,7 @@ async fn durations_of_operations_are_measured_by_the_conventions() {
     assert_eq!(of(&[tool, ("error.type", "timeout")]).0, 1);
     assert_eq!(of(&[tool, ("error.type", "-33001"), ("rpc.response.status_code", "-33001")]).0, 1);
     assert_eq!(of(&[tool, ("rpc.response.status_code", "-32602")]).0, 1);
-    // Other tests of this process call tools that are not there as well.
+    // Other tests of this process call unknown tools too.
     assert!(of(&[("rpc.response.status_code", "-32602")]).0 >= 3);
     assert!(Registry::global().unknown_tools().count() >= unknown_before + 3);
     let series = metrics.series();
@@ -146,7 +146,7 @@ async fn durations_of_operations_are_measured_by_the_conventions() {
     assert!(!shown.contains(PRIVATE) && !shown.contains("unknown 1"), "{shown}");
 }
 
-/// In a separate process, all of whose series it compares.
+/// In a separate process, because it compares all series of the process.
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_calls_of_distinct_clients_add_no_series() {
     #[derive(Debug, Clone)]

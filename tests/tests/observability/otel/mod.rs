@@ -1,4 +1,4 @@
-//! Spans and metrics by the OpenTelemetry conventions for MCP, as exporters get them.
+//! Spans and metrics by the OpenTelemetry conventions for MCP, as exporters receive them.
 
 mod calls;
 mod exported;
@@ -78,7 +78,7 @@ impl Shop {
     }
 }
 
-/// Spans of this thread, as an exporter gets them.
+/// The spans of this thread, as an exporter receives them.
 struct Spans {
     exporter: InMemorySpanExporter,
     _provider: SdkTracerProvider,
@@ -98,7 +98,7 @@ impl Spans {
         Self { exporter, _provider: provider, _default: listen(subscriber) }
     }
 
-    /// Those of tool calls.
+    /// Returns the spans of tool calls.
     fn calls(&self) -> Vec<SpanData> {
         let all = self.exporter.get_finished_spans().expect("spans");
         all.into_iter().filter(|span| span.name.starts_with("tools/call")).collect()

@@ -1,4 +1,4 @@
-//! Spans of calls that come over real HTTP.
+//! Spans of calls over real HTTP.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::http::serve;
 
 use super::{PARENT, Shop, Spans, TRACE, attributes};
 
-/// The shop, to be put into an application and served.
+/// Returns the routes of the shop, for an application.
 fn shop() -> Router {
     let (sessions, config) = (Arc::new(LocalSessionManager::default()), StreamableHttpServerConfig::default());
     Router::new().route_service("/mcp", StreamableHttpService::new(|| Ok(Shop::default()), sessions, config))
 }
 
-/// A client that greets the server in this way, and sends these headers with every request.
+/// Connects a client with this lifecycle, which sends these headers with every request.
 async fn connect(app: Router, greeting: ClientLifecycleMode, headers: http::HeaderMap) -> Client {
     provide_tls();
     let url = format!("{}/mcp", serve(app).await);
@@ -76,7 +76,7 @@ async fn a_span_around_the_http_request_that_is_carried_is_parent_or_link() {
         let opened =
             from_fn(async |request, next: Next| next.run(request).instrument(tracing::info_span!("http")).await);
         let app = shop().layer(from_fn(otel::carry_span)).layer(opened);
-        // What the headers say is around the span that is carried.
+        // The headers name the parent of the span that is carried.
         let mut headers = http::HeaderMap::new();
         headers.insert("traceparent", format!("00-{TRACE}-2222222222222222-01").parse().expect("a header"));
         let case = format!("{greeting:?}");

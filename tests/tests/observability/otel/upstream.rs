@@ -1,4 +1,4 @@
-//! What the services hear that a call asks.
+//! The trace headers that upstream services receive from a call.
 
 use opentelemetry_sdk::trace::Sampler;
 use resilient_tests::faults::provide_tls;
@@ -21,7 +21,7 @@ async fn the_upstream_hears_of_the_span_that_asks_it() {
         let answer = client.call_tool(asked).await.expect("an answer");
         let span = spans.last();
         let received = upstream.received().pop().expect("a request");
-        // A guarded function that the tool calls has a span below the tool's.
+        // If a guarded function makes the request, its span is a child of the tool's.
         let all = spans.exporter.get_finished_spans().expect("spans");
         let asks = all.iter().find(|span| span.name == "pass_on").unwrap_or(&span);
         assert!(asks == &span || asks.parent_span_id == span.span_context.span_id(), "{tool}");
@@ -67,7 +67,7 @@ async fn an_upstream_hears_that_a_trace_is_not_recorded_here() {
         client.call_tool(asked).await.expect("an answer");
         let received = upstream.received().pop().expect("a request");
         let told = received.header("traceparent").expect("a traceparent");
-        // The client wished it recorded, and its span is not the one that asks.
+        // The client requested a sampled trace, but the sampler drops it, and the client's span is not the parent.
         assert!(told.starts_with(&format!("00-{TRACE}-")) && told.ends_with("-00"), "{told}");
         assert!(!told.contains("00f067aa0ba902b7"), "{told}");
         assert_eq!(received.header("tracestate"), Some("a=1"));

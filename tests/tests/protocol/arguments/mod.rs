@@ -1,4 +1,4 @@
-//! What the model reads of arguments that do not fit.
+//! The errors that the model reads if arguments do not fit.
 
 mod secrets;
 mod server;
@@ -62,7 +62,7 @@ async fn arguments_that_do_not_fit_are_told_by_path_with_what_was_expected_first
 async fn every_tool_of_a_block_explains_its_arguments_whatever_guards_it() {
     let client = shop().await;
     for tool in ["list", "hooked", "skipped", "a-sync", "kept"] {
-        // Once more, when it is known whether the tool keeps answers.
+        // A second time, when it is known whether the tool stores responses.
         for _ in 0..2 {
             let told = told(&client, tool, json!({ "teamId": "x" })).await;
             assert_eq!(told, "argument `teamId`: expected u64, received string \"x\"", "{tool}");
@@ -123,7 +123,7 @@ async fn types_with_their_own_way_of_reading_are_told_in_their_own_words() {
 async fn very_long_arguments_and_routers_instrumented_by_hand_are_told_in_the_words_of_rmcp() {
     let client = shop().await;
     let much = "x".repeat(1 << 16);
-    // The last good answers of a tool go by arguments of any length.
+    // The last good responses of a tool are stored under arguments of any length.
     for tool in ["list", "kept", "kept"] {
         let told_of_much = told(&client, tool, json!({ "teamId": true, "much": much })).await;
         assert_eq!(told_of_much, "failed to deserialize parameters: invalid type: boolean ***, expected u64");

@@ -1,4 +1,4 @@
-//! Values and keys under the name of a secret.
+//! Values and keys below the name of a secret.
 
 use resilient_runtime::Registry;
 use resilient_tests::in_process::connect;

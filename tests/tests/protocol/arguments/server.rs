@@ -66,7 +66,7 @@ struct Header {
     value: u64,
 }
 
-/// Its message shows the value, as custom messages of serde often do.
+/// Its message contains the value, as custom messages of serde often do.
 fn a_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.contains('-') { Ok(Some(text)) } else { Err(D::Error::custom(format!("`{text}` is none, as `K-7` is"))) }
@@ -108,7 +108,7 @@ struct Rest {
     small: u8,
 }
 
-/// Its message is about the number that the text holds.
+/// Its message is about the number in the text.
 fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let number = String::deserialize(deserializer)?.parse().map_err(D::Error::custom)?;
     u8::try_from(number).map_err(|_| D::Error::invalid_value(Unexpected::Unsigned(number), &"u8"))

@@ -1,4 +1,4 @@
-//! The tables and the examples of the documentation say what the code does.
+//! The tables and the examples of the documentation match the code.
 
 use resilient_runtime::ErrorKind;
 use resilient_runtime::error::Fault;
@@ -10,7 +10,7 @@ use super::connect;
 use super::log::Log;
 use super::server::Server;
 
-/// The rows of the first table whose head begins like this, cell by cell.
+/// Returns the rows of the first table with this head, cell by cell.
 fn table(document: &str, head: &str) -> Vec<Vec<String>> {
     let lines = document.lines().map(|line| line.trim_start().trim_start_matches("///").trim());
     let rows = lines.skip_while(|line| !line.starts_with(head)).take_while(|line| line.starts_with('|')).skip(2);
@@ -21,7 +21,7 @@ fn yes(flag: bool) -> String {
     if flag { "yes" } else { "–" }.to_owned()
 }
 
-/// The columns that both tables have.
+/// The columns of both tables.
 fn columns(kind: ErrorKind) -> Vec<String> {
     let fault = match kind.fault() {
         Fault::Caller => "caller",
@@ -57,7 +57,7 @@ fn the_tables_of_the_documentation_are_those_of_the_code() {
     }
 }
 
-/// The guide shows what a client gets of a call, and what the log holds of it.
+/// The guide shows the response of a call, and its log line.
 #[tokio::test(start_paused = true)]
 async fn the_answer_in_the_guide_is_an_answer() {
     let blocks = GUIDE.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());

@@ -1,11 +1,11 @@
-//! The log of a test: what this crate logs on the test's thread.
+//! Records the log of a test's thread.
 
 use resilient_tests::logs::{JsonLines, listen};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
-/// What this crate logs on this thread, as the log of a server holds it.
+/// The events of this crate on this thread, in the format of a server's log.
 pub(super) struct Log {
     lines: JsonLines,
     _guard: DefaultGuard,
@@ -24,8 +24,8 @@ impl Log {
 
     /// The lines about failures since the last call.
     pub(super) fn take(&self) -> Vec<Value> {
-        // Every call has a start and an end. The others are logged once for each process, by whichever test comes
-        // first.
+        // Every call has a start and an end. The other events are logged once per process, by the first test that
+        // causes them.
         let is_about_none = |line: &Value| {
             let event = line["fields"]["event"].as_str();
             matches!(event, Some("tool.started" | "tool.ended" | "config.warning" | "breaker.transition"))
@@ -34,11 +34,11 @@ impl Log {
     }
 }
 
-/// Masks what differs from run to run.
+/// Masks the parts that differ from run to run.
 pub(super) fn masked(mut line: Value) -> Value {
     let members = line.as_object_mut().expect("an object");
     members.insert("timestamp".into(), json!("[timestamp]"));
-    // It repeats `span`.
+    // `spans` repeats `span`.
     members.remove("spans");
     if let Some(span) = line.get_mut("span").and_then(Value::as_object_mut) {
         span.insert("jsonrpc.request.id".into(), json!("[request id]"));

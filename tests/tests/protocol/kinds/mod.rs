@@ -1,5 +1,5 @@
-//! Each kind from end to end: what the model reads, what `_meta` holds, what the log holds. The tables of the
-//! documentation say the same.
+//! Each kind from end to end: the text for the model, `_meta`, and the log. The tables of the documentation have the
+//! same content.
 
 mod guide;
 mod log;
@@ -23,7 +23,7 @@ async fn connect(server: &Server) -> Client {
     in_process::connect(server.clone()).await
 }
 
-/// Everything that a failed call leaves: text, `_meta`, log.
+/// All output of a failed call: text, `_meta`, log.
 fn account(text: &str, meta: (&str, &Value), log: Vec<Value>) -> String {
     let mut account = String::new();
     let mut add = |title: &str, body: &dyn Display| {
@@ -70,7 +70,7 @@ async fn each_kind_from_end_to_end() {
 async fn what_the_pipeline_itself_answers_with_from_end_to_end() {
     let log = Log::keep();
     let client = connect(&Server::default()).await;
-    // With a first call where the second is the one that fails.
+    // With a first call if the second one is to fail.
     for (tool, first) in [("hangs", false), ("panics", false), ("breaks", true), ("rarely", true)] {
         if first {
             call(&client, tool, &json!({})).await;
@@ -119,7 +119,7 @@ async fn a_callers_mistake_ten_times_changes_nothing() {
     assert_eq!(server.runs.load(Ordering::Relaxed), 2 + 10);
     assert_eq!((counted().attempts, counted().outcome(Outcome::Error)), (12, 11));
 
-    // It serves as before.
+    // The server still works.
     let fresh = Server::default();
     let unharmed = call(&connect(&fresh).await, "mistakes", &json!({ "kind": "none" })).await;
     assert_eq!(text(&unharmed), "done");

@@ -1,4 +1,4 @@
-//! A server whose tools end in every kind.
+//! A server whose tools fail with every kind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,14 +11,14 @@ use rmcp::{ErrorData, ServerHandler, prompt, prompt_handler, prompt_router, tool
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What no client may read: the source of every error here.
+/// The source of every error here, which no client may read.
 #[derive(Debug, thiserror::Error)]
 #[error("the cause, for the log alone")]
 struct Cause;
 
 macro_rules! every_kind {
     ($($kind:ident)*) => {
-        /// One error of each kind, which says nothing else about itself.
+        /// One error of each kind, with all defaults.
         #[derive(Debug, thiserror::Error, McpError)]
         #[allow(non_camel_case_types)]
         enum Every {
@@ -80,7 +80,7 @@ pub(super) struct Server {
 #[tool_router(router = tools)]
 #[allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
 impl Server {
-    /// Fails with the kind that it is asked for.
+    /// Fails with the requested kind.
     #[tool(annotations(read_only_hint = true))]
     async fn fails(&self, Parameters(Asked { kind }): Parameters<Asked>) -> Result<String, Every> {
         Every::of(&kind).map_or_else(|| Ok("no such kind".into()), Err)
@@ -112,7 +112,7 @@ impl Server {
         Err(Every::unavailable(Cause))
     }
 
-    /// Is called too often at the second call.
+    /// Is rate-limited at the second call.
     #[resilient(rate_limit = "1/1m")]
     #[tool(annotations(read_only_hint = false))]
     async fn rarely(&self) -> Result<String, Every> {
@@ -140,7 +140,7 @@ impl Server {
 #[prompt_router]
 #[allow(clippy::unused_self, clippy::unused_async, reason = "a prompt is an async method, whatever it does")]
 impl Server {
-    /// Fails as a prompt does: there is no answer that could say so.
+    /// Fails as a prompt: no response type can report the failure.
     #[resilient(timeout = "10s")]
     #[prompt]
     async fn summary(&self) -> Result<Vec<PromptMessage>, ErrorData> {

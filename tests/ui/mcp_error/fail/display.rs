@@ -28,7 +28,7 @@ fn show(source: &std::io::Error, f: &mut std::fmt::Formatter<'_>) -> std::fmt::R
     write!(f, "missing: {source}")
 }
 
-// rule 58, by a `Display` of its own
+// rule 58, by its own `Display`
 #[derive(Debug, McpError)]
 #[mcp(kind = not_found)]
 struct ByHand {

@@ -1,4 +1,4 @@
-//! Code that is yet to be typed: one error, and everything that the derive adds is still there.
+//! Incomplete code: one error, and everything that the derive adds is still there.
 
 use resilient_runtime::McpError;
 

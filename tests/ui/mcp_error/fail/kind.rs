@@ -1,4 +1,4 @@
-//! Where the kind of a variant comes from.
+//! The kind of a variant.
 
 use resilient_runtime::McpError;
 
@@ -64,7 +64,7 @@ enum Http {
     ServiceUnavailable,
 }
 
-// Beside a mistake everything that the derive adds is still there: nothing below is an error.
+// Everything that the derive adds exists despite a mistake: nothing below is an error.
 fn is_an_mcp_error<E: ToolError>() -> &'static [&'static str] {
     &[]
 }

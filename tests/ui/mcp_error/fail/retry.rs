@@ -1,4 +1,4 @@
-//! When to try again.
+//! The time after which to retry.
 
 use std::time::Duration;
 

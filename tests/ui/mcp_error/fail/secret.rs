@@ -1,4 +1,4 @@
-//! Secrets are in no text.
+//! Secrets appear in no text.
 
 use resilient_runtime::McpError;
 

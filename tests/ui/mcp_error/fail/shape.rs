@@ -1,4 +1,4 @@
-//! How `#[mcp(..)]` is written; all mistakes of one list are told together.
+//! The syntax of `#[mcp(..)]`: all mistakes of one list are reported together.
 
 use resilient_runtime::McpError;
 

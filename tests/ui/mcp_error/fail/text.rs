@@ -1,4 +1,4 @@
-//! What the client reads.
+//! The texts for the client.
 
 use resilient_runtime::McpError;
 

@@ -1,4 +1,4 @@
-//! Variants that one field answers for.
+//! Variants that delegate to one field.
 
 use resilient_runtime::{McpError, ResilienceError};
 

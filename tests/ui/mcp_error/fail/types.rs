@@ -1,4 +1,4 @@
-//! Fields whose types cannot answer: one error each, under the type.
+//! Fields with unsuitable types: one error each, at the type.
 
 use resilient_runtime::{McpError, ResilienceError};
 
@@ -44,13 +44,13 @@ enum Transparent {
     Fine(#[from] ResilienceError),
 }
 
-// beside the rules, a text that cannot be formatted is told under the text
+// beside the rules, a text that cannot be formatted is reported under the text
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("not here")]
 #[mcp(kind = not_found, hint = "Look for {0}.")]
 struct Hint(Opaque);
 
-// beside the rules, no error at all for `std` or for anybody
+// beside the rules, no error at all for `std`
 #[derive(Debug, McpError)]
 #[mcp(kind = not_found)]
 struct NoError;

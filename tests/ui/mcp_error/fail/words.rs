@@ -1,4 +1,4 @@
-//! Values in another form than that of their key.
+//! Values in a form that their key does not accept.
 
 use resilient_runtime::McpError;
 

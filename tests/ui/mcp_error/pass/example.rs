@@ -1,4 +1,4 @@
-//! The enum of the guide, as it stands there.
+//! The enum of the guide, unchanged.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use std::time::Duration;

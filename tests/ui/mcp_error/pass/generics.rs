@@ -37,7 +37,7 @@ pub enum Any<E: Error + 'static, C: Error + 'static, S> {
     Listed(#[mcp(detail)] Vec<(S, u8)>),
 }
 
-// By hand, as thiserror repeats bounds, and clippy says so.
+// By hand, because thiserror repeats bounds, which clippy reports.
 impl<E: Error + 'static, C: Error + 'static, S: Debug> Display for Any<E, C, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("any")

@@ -1,4 +1,4 @@
-//! Enums that a `macro_rules!` makes, from every kind of metavariable.
+//! Enums that a `macro_rules!` generates, from every kind of metavariable.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 macro_rules! errors {
@@ -11,7 +11,7 @@ macro_rules! errors {
                 #[error("about {id}")]
                 #[mcp(kind = $kind, hint = $hint, message = $text, protocol = $code)]
                 $variant {
-                    /// Which.
+                    /// The value.
                     #[mcp(detail)]
                     id: $ty,
                 },
@@ -36,7 +36,7 @@ macro_rules! wait {
         #[error("later")]
         #[mcp($($mcp)*)]
         pub struct Later {
-            /// How long.
+            /// The time to wait.
             #[mcp(retry_after)]
             pub $field: std::time::Duration,
         }

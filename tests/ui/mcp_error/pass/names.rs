@@ -36,7 +36,7 @@ pub enum r#dyn {
     None,
 }
 
-/// The derive beside the name that rmcp's examples give to its error.
+/// The derive next to the name that rmcp's examples give to its error.
 mod beside_rmcp {
     use resilient_runtime::{McpError, ResilienceError};
     use rmcp::ErrorData as McpError;
@@ -44,7 +44,7 @@ mod beside_rmcp {
     /// An error.
     #[derive(Debug, thiserror::Error, McpError)]
     pub enum Failure {
-        /// The pipeline's.
+        /// An error of the pipeline.
         #[error(transparent)]
         #[mcp(transparent)]
         Resilience(#[from] ResilienceError),

@@ -1,4 +1,4 @@
-//! Every name of the prelude that the expansion could lean on means something else here.
+//! Every name of the prelude that the expansion could use has another meaning here.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 #![allow(dead_code, non_upper_case_globals, unused_macros)]
 

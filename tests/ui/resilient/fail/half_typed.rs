@@ -59,7 +59,7 @@ impl Tools {
     }
 }
 
-// beside the rules, nothing else is wrong: whoever calls them still finds them: 0 mistakes
+// beside the rules, nothing else is wrong: callers still find them: 0 mistakes
 async fn caller(server: &Server) -> Result<u32, ResilienceError> {
     Ok(server.field(1).await? + server.last(1).await? + server.path().await? + value(2).await?)
 }

@@ -82,7 +82,7 @@ impl Server {
     }
 }
 
-// beside the rules, nothing else is wrong: whoever calls them still finds them: 0 mistakes
+// beside the rules, nothing else is wrong: callers still find them: 0 mistakes
 async fn caller() -> Result<u32, ResilienceError> {
     let _ = Server.read().await?.len() + Server.read_more().await?.len() + Server::tool_router().list_all().len();
     let sum = no_value().await? + half_a_key().await? + no_value_yet().await? + no_value_at_the_end().await?;

@@ -1,5 +1,5 @@
-//! Keys that a tool cannot have because its return type cannot carry an error, and attributes that
-//! the block could not see.
+//! Keys that a tool cannot have because its return type cannot carry an error, and attributes that the
+//! block could not see.
 
 use resilient_runtime::resilient as guard;
 use resilient_runtime::{ResilienceError, resilient};
@@ -41,7 +41,7 @@ impl Server {
     }
 
     // rule 33, under a condition
-    /// Says nothing of what it does.
+    /// Does not declare its effect.
     #[cfg_attr(all(), resilient(retry = 1))]
     #[tool]
     async fn unsafe_retry(&self) -> Result<String, ResilienceError> {

@@ -1,4 +1,4 @@
-//! Mistakes that several parts of an expansion depend on: each is told once.
+//! Mistakes that affect several parts of an expansion: each is reported once.
 
 use resilient_runtime::{McpError, ResilienceError, resilient};
 use rmcp::model::CallToolResult;

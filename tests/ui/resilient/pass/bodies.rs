@@ -1,18 +1,18 @@
-//! What stands in a body and around a function: `?`, `return`, borrows across `.await`, documents
-//! and attributes before and after; and the author's own lints, which still speak.
+//! Bodies, and the attributes around a function: `?`, `return`, borrows across `.await`, documentation
+//! and attributes before and after; and the lints of the author, which are still reported.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use resilient_runtime::{McpError, ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
-/// What goes wrong.
+/// The error.
 #[derive(Debug, thiserror::Error, McpError)]
 pub enum Failure {
     /// No number.
     #[error("no number")]
     #[mcp(kind = invalid_input)]
     Number(#[from] std::num::ParseIntError),
-    /// The pipeline's.
+    /// An error of the pipeline.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
@@ -55,7 +55,7 @@ impl Client {
         Err(ResilienceError::Cancelled)
     }
 
-    /// Borrows of the body's own, of an argument and of `self` across `.await`.
+    /// Borrows of a local, of an argument and of `self` across `.await`.
     ///
     /// # Errors
     /// Never.
@@ -76,7 +76,7 @@ impl Client {
     /// Never ends.
     ///
     /// # Errors
-    /// By the clock.
+    /// Times out.
     #[resilient]
     pub async fn never(&self) -> Result<std::convert::Infallible, ResilienceError> {
         loop {
@@ -98,7 +98,7 @@ impl Client {
         Ok(number)
     }
 
-    /// Nothing but a block of blocks.
+    /// Only a block of blocks.
     ///
     /// # Errors
     /// Never.
@@ -119,7 +119,7 @@ impl Client {
     }
 }
 
-/// A document before,
+/// Documentation before,
 #[allow(dead_code)]
 #[resilient]
 /// one after,
@@ -133,7 +133,7 @@ pub async fn documented(number: u32) -> Result<u32, ResilienceError> {
     return Ok(number);
 }
 
-/// Lints of the body are the author's: each of these would be told if it were not expected.
+/// Lints of the body are the author's: each of these would be reported if it were not expected.
 ///
 /// # Errors
 /// Never.
@@ -193,12 +193,12 @@ pub struct Server;
 
 #[allow(dead_code)]
 #[resilient(timeout = "5s")]
-/// Documents of a block.
+/// Documentation of a block.
 #[tool_router]
 #[allow(clippy::unused_self)]
-/// More of them.
+/// More of it.
 impl Server {
-    /// What stands beside a tool stays.
+    /// Other items of the block stay.
     const NUMBER: u32 = 1;
 
     #[allow(clippy::unused_async)]

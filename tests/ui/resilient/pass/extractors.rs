@@ -10,21 +10,21 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, Peer, RoleServer, prompt, prompt_router, tool, tool_router};
 use tokio_util::sync::CancellationToken;
 
-/// What is asked.
+/// The arguments.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 pub struct Asked {
-    /// Which.
+    /// The value.
     pub number: u32,
 }
 
-/// What is asked, and cannot be copied.
+/// Arguments that cannot be copied.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub struct AskedOnce {
-    /// Which.
+    /// The value.
     pub number: u32,
 }
 
-/// What a transport put there.
+/// An extension that a transport inserts.
 #[derive(Debug, Clone)]
 pub struct Mine(pub u32);
 
@@ -65,7 +65,7 @@ impl Server {
         Ok(format!("{}{:?}", object.len(), state.0))
     }
 
-    // Above the documents: rmcp only reads those that no other attribute follows.
+    // Above the documentation: rmcp only reads documentation that no other attribute follows.
     #[allow(clippy::too_many_arguments)]
     /// Described, extractors and all.
     #[resilient(retry = 1, fallback = [cached, Self::substitute])]

@@ -1,5 +1,5 @@
 //! Lifetimes, type and constant parameters, `where` clauses, `impl Trait`, receivers of every kind,
-//! parameters that are there or not.
+//! conditional parameters.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use std::borrow::Cow;
@@ -11,23 +11,23 @@ use resilient_runtime::{McpError, ResilienceError, resilient};
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::{ErrorData, ServerHandler, schemars, tool, tool_handler, tool_router};
 
-/// What goes wrong, with a type, a constant and a bound.
+/// The error, with a type, a constant and a bound.
 #[derive(Debug, thiserror::Error, McpError)]
 pub enum Failure<T, const N: usize = 2>
 where
     T: Debug + Display,
 {
-    /// What was asked.
+    /// The rejected request.
     #[error("asked {0} for {1:?}")]
     #[mcp(kind = invalid_input)]
     Asked(T, [u8; N]),
-    /// The pipeline's.
+    /// An error of the pipeline.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
 }
 
-/// A client of anything.
+/// A client with a type parameter.
 #[derive(Debug, Clone)]
 pub struct Client<'s, T, const N: usize> {
     text: &'s str,
@@ -38,7 +38,7 @@ impl<'s, T, const N: usize> Client<'s, T, N>
 where
     T: Copy + Send + Sync + Debug + Display,
 {
-    /// Lifetimes that are named.
+    /// Named lifetimes.
     ///
     /// # Errors
     /// Never.
@@ -50,7 +50,7 @@ where
         Ok(Cow::Borrowed(text))
     }
 
-    /// Lifetimes that are left out, slices, arrays and functions.
+    /// Elided lifetimes, slices, arrays and functions.
     ///
     /// # Errors
     /// Never.
@@ -66,7 +66,7 @@ where
         Ok(list.len() + pair.0.len() + array.len() + function(self.text) + dynamic.to_string().len())
     }
 
-    /// Parameters of the method's own.
+    /// The method's own parameters.
     ///
     /// # Errors
     /// Never.
@@ -113,7 +113,7 @@ where
         Ok(self.text.len())
     }
 
-    /// A receiver that is shared.
+    /// A shared receiver.
     ///
     /// # Errors
     /// Never.
@@ -122,7 +122,7 @@ where
         Ok(self.text.len())
     }
 
-    /// A receiver that is pinned.
+    /// A pinned receiver.
     ///
     /// # Errors
     /// Never.
@@ -131,7 +131,7 @@ where
         Ok(self.text.len())
     }
 
-    /// A receiver that may change.
+    /// A mutable receiver.
     ///
     /// # Errors
     /// Never.
@@ -141,7 +141,7 @@ where
         Ok(self.text.len())
     }
 
-    /// A receiver that is used up and changed before.
+    /// A receiver that is changed and consumed.
     ///
     /// # Errors
     /// Never.
@@ -195,7 +195,7 @@ pub async fn patterns(
     Ok(left + count + u32::try_from(text.len()).unwrap_or_default())
 }
 
-/// Parameters that are there or not, once and twice.
+/// Conditional parameters, with one and two attempts.
 ///
 /// # Errors
 /// Never.
@@ -215,11 +215,11 @@ impl std::hash::Hash for Pair {
     }
 }
 
-/// A server of anything.
+/// A server with a type parameter.
 #[derive(Debug, Clone)]
 pub struct Server<T>(T);
 
-/// What is answered.
+/// The answer.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Told<T> {
     value: T,
@@ -268,7 +268,7 @@ impl<const N: usize> Many<N> {
 #[tool_handler]
 impl<const N: usize> ServerHandler for Many<N> {}
 
-/// An answer that borrows from its arguments, and a substitute that does.
+/// An answer that borrows from its arguments, and a fallback that does.
 #[resilient(retry = 1, read_only, fallback = [borrowed_instead, value(Cow::Borrowed("none"))])]
 async fn borrowed<'a>(text: &'a str, other: &str) -> Result<Cow<'a, str>, ResilienceError> {
     Ok(Cow::Borrowed(text.trim_start_matches(other)))

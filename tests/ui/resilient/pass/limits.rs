@@ -1,4 +1,4 @@
-//! Limits and their keys, wherever they may stand.
+//! Limits and their keys, in every position.
 
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
@@ -10,9 +10,9 @@ use rmcp::{RoleServer, schemars, tool, tool_router};
 /// A question.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 pub struct Ask {
-    /// Whose.
+    /// The tenant.
     pub tenant: String,
-    /// Which.
+    /// The value.
     pub number: u32,
 }
 
@@ -38,7 +38,7 @@ impl Server {
         Ok("well".into())
     }
 
-    /// Has keys that look into a pattern, at `self`, and at nothing.
+    /// Has keys that read a pattern, `self`, and nothing.
     #[resilient(
         bulkhead(max = 1, name = "by-tenant", key = (tenant, number % 7, &self.prefix)),
         rate_limit(rate = "5/1m", burst = 2, name = "by-tenant", key = tenant.to_lowercase()),
@@ -56,7 +56,7 @@ impl Server {
     }
 }
 
-/// Tools with parameters that they do not use, and patterns that keys do not look at.
+/// Tools with unused parameters, and patterns that keys do not read.
 #[derive(Debug, Clone)]
 pub struct Unused;
 
@@ -86,7 +86,7 @@ impl Unused {
         Ok(tenant)
     }
 
-    /// Has a substitute.
+    /// Has a fallback.
     #[resilient(fallback = Self::instead)]
     #[tool]
     async fn substituted(&self, _asked: Parameters<Ask>) -> Result<String, ResilienceError> {
@@ -99,7 +99,7 @@ impl Unused {
     }
 }
 
-/// A pattern that borrows, and one that takes apart a reference, beside what the key looks at.
+/// A pattern that borrows, and one that destructures a reference, besides the one that the key reads.
 ///
 /// # Errors
 /// Those of the limit.
@@ -123,7 +123,7 @@ pub async fn borrows(
     Ok(count)
 }
 
-/// Shows counts, a place in a list, and a name that is no secret here.
+/// Logs counts, a position in a list, and a name that is no secret here.
 ///
 /// # Errors
 /// Those of the policy.

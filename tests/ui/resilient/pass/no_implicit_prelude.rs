@@ -59,15 +59,15 @@ impl Server {
     }
 }
 
-/// What the macros of rmcp and schemars make leans on the prelude and on their names: here they have both.
+/// The macros of rmcp and schemars generate code that needs the prelude and their names: here both exist.
 pub mod tools {
     use ::{rmcp, schemars};
     use ::std::prelude::rust_2024::*;
 
-    /// What is asked.
+    /// The arguments.
     #[derive(Clone, Debug, ::serde::Deserialize, schemars::JsonSchema)]
     pub struct Asked {
-        /// Which.
+        /// The value.
         pub number: u32,
     }
 
@@ -93,7 +93,7 @@ pub mod tools {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of tools.
     #[must_use]
     pub fn count() -> usize {
         super::Server::tool_router().list_all().len()

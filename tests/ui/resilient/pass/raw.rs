@@ -1,4 +1,4 @@
-//! Raw identifiers, wherever a name may stand.
+//! Raw identifiers, in every position of a name.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use resilient_runtime::policy::BreakerSettings;
@@ -6,12 +6,12 @@ use resilient_runtime::{Breaker, ResilienceError, resilient};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
 
-/// What is asked.
+/// The arguments.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 pub struct Asked {
-    /// Which.
+    /// The value.
     pub r#type: u32,
-    /// Where.
+    /// The module.
     pub r#mod: String,
 }
 
@@ -22,7 +22,7 @@ pub mod r#mod {
     /// A breaker.
     pub static r#BREAKER: Breaker = Breaker::new("raw", BreakerSettings::new());
 
-    /// A substitute.
+    /// A fallback.
     ///
     /// # Errors
     /// Never.
@@ -65,7 +65,7 @@ impl r#struct {
         Ok(format!("{type}{mod}"))
     }
 
-    /// Says for itself.
+    /// Has its own keys.
     #[resilient(retry = 1, fallback = [cached, Self::r#ref])]
     #[tool(annotations(read_only_hint = true))]
     async fn r#for(&self, r#in: Parameters<Asked>) -> Result<String, ResilienceError> {

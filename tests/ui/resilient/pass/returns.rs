@@ -1,4 +1,4 @@
-//! Every return type of rmcp: inherited, and of a function's own where it can tell of a failure.
+//! Every return type of rmcp: with inherited keys, and with its own keys if it can carry an error.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use resilient_runtime::{McpError, ResilienceError, resilient};
@@ -9,17 +9,17 @@ use rmcp::model::{
 };
 use rmcp::{ErrorData, prompt, prompt_router, tool, tool_router};
 
-/// What is answered.
+/// The answer.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Told {
-    /// Which.
+    /// The value.
     pub number: u32,
 }
 
-/// What goes wrong.
+/// The error.
 #[derive(Debug, thiserror::Error, McpError)]
 pub enum Failure {
-    /// The pipeline's.
+    /// An error of the pipeline.
     #[error(transparent)]
     #[mcp(transparent)]
     Resilience(#[from] ResilienceError),
@@ -76,7 +76,7 @@ impl Server {
     #[tool]
     async fn nothing(&self) {}
 
-    /// Nothing, in words.
+    /// Nothing, written out.
     #[tool]
     async fn unit(&self) -> () {}
 
@@ -87,21 +87,21 @@ impl Server {
         number.to_string()
     }
 
-    /// Structure, and no key of its own.
+    /// Structure, and no keys.
     #[resilient]
     #[tool]
     async fn json_with_attribute(&self) -> Json<Told> {
         Json(Told { number: 1 })
     }
 
-    /// Not async, with what the hook can use.
+    /// Not async, with the keys that the hook uses.
     #[resilient(name = "returns.sync", idempotent)]
     #[tool]
     fn sync_with_own_keys(&self) -> String {
         String::new()
     }
 
-    /// A future, written out.
+    /// A boxed future.
     #[tool]
     fn future(&self) -> std::pin::Pin<Box<dyn Future<Output = String> + Send + '_>> {
         Box::pin(async { String::new() })
@@ -113,7 +113,7 @@ impl Server {
         ContentBlock::text("")
     }
 
-    /// An error and nothing else.
+    /// Only an error.
     #[tool]
     async fn error(&self) -> ErrorData {
         ErrorData::internal_error("", None)
@@ -131,7 +131,7 @@ impl Server {
         CallToolResult::success(vec![])
     }
 
-    /// rmcp's own, asked for by name.
+    /// rmcp's own, with the attribute.
     #[resilient(retry = 1)]
     #[tool(annotations(read_only_hint = true))]
     async fn own_result(&self) -> CallToolResult {
@@ -144,7 +144,7 @@ impl Server {
         CallToolResult::success(vec![]).into()
     }
 
-    /// rmcp's own, asked for by name.
+    /// rmcp's own, with the attribute.
     #[resilient(retry = 1)]
     #[tool(annotations(read_only_hint = true))]
     async fn own_response(&self) -> CallToolResponse {
@@ -203,7 +203,7 @@ impl Server {
         Ok(String::new())
     }
 
-    /// Nothing but the hook, whatever it returns.
+    /// Only the hook, with any return type.
     #[resilient(skip)]
     #[tool]
     async fn skipped(&self) -> Result<String, String> {

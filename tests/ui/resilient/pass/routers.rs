@@ -1,5 +1,5 @@
-//! Every way to serve tools: one router, two of them, in a field, of free functions; a handler of
-//! one's own with its default and with a router that it is told.
+//! Every way to serve tools: one router, two routers, in a field, of free functions; a separate handler
+//! with its default router and with a named router.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use resilient_runtime::{ResilienceError, resilient};
@@ -9,10 +9,10 @@ use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::GetPromptResult;
 use rmcp::{ErrorData, ServerHandler, prompt, prompt_handler, prompt_router, tool, tool_handler, tool_router};
 
-/// What is asked.
+/// The arguments.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 pub struct Asked {
-    /// Which.
+    /// The value.
     pub number: u32,
 }
 
@@ -76,7 +76,7 @@ impl Default {
 #[tool_handler]
 impl ServerHandler for Default {}
 
-/// A handler that is not ours to guard.
+/// A handler without the attribute.
 #[derive(Debug, Clone, Copy)]
 pub struct Untouched;
 
@@ -93,7 +93,7 @@ impl Untouched {
 #[tool_handler]
 impl ServerHandler for Untouched {}
 
-// Tools and prompts, each in a field. Not `pub`: what rmcp makes of a prompt has no documentation.
+// Tools and prompts, each in a field. Not `pub`, because the code that rmcp generates for a prompt is undocumented.
 #[derive(Debug, Clone)]
 struct Fields {
     tool_router: ToolRouter<Self>,

@@ -1,7 +1,7 @@
-//! Names of the prelude, and of the crates that generated code leans on, that mean something else.
+//! Names of the prelude, and of the crates that generated code uses, with other meanings.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
-/// Everything that generated code might name.
+/// All names that generated code might use.
 #[allow(dead_code, missing_docs, non_camel_case_types, clippy::empty_structs_with_brackets)]
 pub mod shadows {
     pub struct Result;
@@ -71,7 +71,7 @@ macro_rules! line {
     };
 }
 
-/// Functions that see nothing else.
+/// Functions with only these names in scope.
 pub mod functions {
     #[allow(unused_imports)]
     use super::shadows::*;
@@ -105,7 +105,7 @@ pub mod functions {
     }
 }
 
-/// A trait in scope that every type has, with methods that generated code might call.
+/// A trait in scope that all types implement, with methods that generated code might call.
 pub mod methods {
     #![allow(unused_imports, missing_docs)]
 
@@ -125,7 +125,7 @@ pub mod methods {
 
     impl<T> Every for T {}
 
-    /// An argument that is copied, one that cannot be, and an answer that is looked at.
+    /// An argument that is copied, one that cannot be, and an answer that the attribute inspects.
     ///
     /// # Errors
     /// Never.
@@ -148,7 +148,7 @@ pub mod methods {
     }
 }
 
-/// Names of locals that generated code has too.
+/// Names of local variables that generated code has too.
 ///
 /// # Errors
 /// Never.
