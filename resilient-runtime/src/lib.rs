@@ -96,7 +96,7 @@ mod pipeline;
 pub mod policy {
     pub use resilient_policy::{
         BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, Jitter, KindSet, Policy,
-        Problem, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+        Problem, Rate, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
     };
 }
 #[cfg(feature = "rate-limit")]

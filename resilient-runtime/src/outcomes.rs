@@ -57,15 +57,15 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
-    /// The function returned a response.
+    /// The attempt returned a response.
     Ok,
-    /// The function returned an error.
+    /// The attempt returned an error.
     Error,
     /// The attempt ran into a time limit.
     Timeout,
     /// The client cancelled the call, or the future was dropped.
     Cancelled,
-    /// The function panicked.
+    /// The attempt panicked.
     Panic,
 }
 
@@ -103,7 +103,7 @@ pub enum Suppressed {
 }
 
 impl Suppressed {
-    /// All guards that reject.
+    /// All reasons.
     pub const ALL: &'static [Self] = &[Self::Deadline, Self::Budget, Self::RetriedInside];
 
     /// Returns the word used in responses, logs and metrics.
@@ -160,11 +160,11 @@ impl Rejected {
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
-    /// Creates a result with the status [`CheckStatus::Pass`].
+    /// The check passed.
     Pass,
-    /// Creates a result with the status [`CheckStatus::Warn`].
+    /// The component works, but needs attention.
     Warn,
-    /// Creates a result with the status [`CheckStatus::Fail`].
+    /// The component does not work.
     Fail,
 }
 

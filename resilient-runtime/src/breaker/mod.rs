@@ -177,22 +177,24 @@ impl Breaker {
         let settings = self.held();
         let lease = clock::saturating_millis(lease.unwrap_or(settings.open));
         match self::core::admit(self.cells(), limits(settings), Moment::now().millis(), lease) {
-            Admission::Granted(ticket, change) => {
-                self.tell(change, Reason::Probing);
-                Ok(ticket)
-            }
+            Admission::Granted(ticket, change) => Ok(self.report_admission(ticket, change)),
             Admission::Rejected(state, wait) => Err(self.rejected(state, wait)),
         }
     }
 
     /// Requests a ticket without counting a rejection: returns `None` if there is none at present.
+    /// Reports the transition that an admission caused. If the subscriber panics, the permit is given back.
+    fn report_admission(&self, ticket: Ticket, change: Option<Change>) -> Ticket {
+        let mut permit = Permit::new(self, ticket);
+        self.tell(change, Reason::Probing);
+        permit.ticket.take();
+        ticket
+    }
+
     pub(crate) fn admit_if_free(&self, lease: Duration) -> Option<Ticket> {
         let (limits, now) = (limits(self.held()), Moment::now().millis());
         match self::core::admit(self.cells(), limits, now, clock::saturating_millis(lease)) {
-            Admission::Granted(ticket, change) => {
-                self.tell(change, Reason::Probing);
-                Some(ticket)
-            }
+            Admission::Granted(ticket, change) => Some(self.report_admission(ticket, change)),
             Admission::Rejected(..) => None,
         }
     }

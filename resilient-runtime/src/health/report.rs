@@ -24,7 +24,7 @@ pub enum HealthStatus {
     Healthy,
     /// It works partly, or not as well as it should.
     Degraded,
-    /// Creates a result with the status [`CheckStatus::Fail`].
+    /// It does not work.
     Unhealthy,
 }
 

@@ -29,7 +29,7 @@ impl Site {
         bound
     }
 
-    /// Returns the time at which an attempt that started at `started` times out.
+    /// Returns the binding in the current registry, which is created on first use.
     pub(crate) fn bind(&self) -> BindingRef<'_> {
         if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
     }

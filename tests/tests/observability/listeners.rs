@@ -54,8 +54,17 @@ static IS_DOWN: AtomicBool = AtomicBool::new(true);
 /// The index in [`PLACES`] at which the layer panics.
 static PANICS_AT: AtomicU8 = AtomicU8::new(u8::MAX);
 
-const PLACES: [&str; 8] =
-    ["new span", "enter", "exit", "tool.started", "tool.ended", "tool.error", "record", "breaker.transition to closed"];
+const PLACES: [&str; 9] = [
+    "new span",
+    "enter",
+    "exit",
+    "tool.started",
+    "tool.ended",
+    "tool.error",
+    "record",
+    "breaker.transition to closed",
+    "breaker.transition to half_open",
+];
 
 fn at(place: &str) {
     let is_now = PLACES.get(usize::from(PANICS_AT.load(Ordering::SeqCst))) == Some(&place);
@@ -140,6 +149,17 @@ async fn a_listener_that_panics_takes_no_answer_and_no_count() {
     PANICS_AT.store(u8::MAX, Ordering::SeqCst);
     let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
     assert_eq!(attempts(), Some(3));
+    // A probe whose transition the layer panics at gives its permit back, so that the next call is a probe.
+    IS_DOWN.store(true, Ordering::SeqCst);
+    let _ = client.call_tool(CallToolRequestParams::new("recovers")).await;
+    IS_DOWN.store(false, Ordering::SeqCst);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    PANICS_AT.store(8, Ordering::SeqCst);
+    let lost = client.call_tool(CallToolRequestParams::new("recovers")).await.expect("an answer");
+    PANICS_AT.store(u8::MAX, Ordering::SeqCst);
+    assert_eq!(lost.is_error, Some(true));
+    let probe = client.call_tool(CallToolRequestParams::new("recovers")).await.expect("an answer");
+    assert_eq!(probe.is_error, Some(false), "{probe:?}");
     // Without a panic, the tool works as before.
     let answer = client.call_tool(CallToolRequestParams::new("works")).await.expect("an answer");
     assert_eq!(answer.is_error, Some(false));

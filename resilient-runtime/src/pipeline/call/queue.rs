@@ -121,7 +121,11 @@ impl QueuePlace {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<BulkheadPermit>> {
         if let Some(lender) = &self.lender {
             match lender.poll_loan(cx) {
-                Poll::Ready(Some(loan)) => return Poll::Ready(Some(BulkheadPermit::Borrowed(loan))),
+                Poll::Ready(Some(loan)) => {
+                    // A call from within an event, before this place is dropped, may need its place in the queue.
+                    self.queued = None;
+                    return Poll::Ready(Some(BulkheadPermit::Borrowed(loan)));
+                }
                 Poll::Ready(None) => self.lender = None,
                 Poll::Pending => {}
             }
