@@ -13,7 +13,7 @@ use crate::clock::Moment;
 const REST_MS: u64 = 1_000;
 
 #[derive(Default)]
-struct Known {
+struct ByKey {
     by_key: HashMap<u128, Entry>,
     /// The counters of the breakers that were removed.
     gone: Option<BreakerSeries>,
@@ -31,7 +31,7 @@ pub(crate) struct KeyedBreakers {
     /// The settings until some are declared.
     otherwise: BreakerSettings,
     declared: OnceLock<BreakerSettings>,
-    breakers: Mutex<Known>,
+    breakers: Mutex<ByKey>,
     overflow: OnceLock<Arc<Breaker>>,
 }
 
@@ -70,13 +70,13 @@ impl KeyedBreakers {
     }
 
     /// Returns snapshots of the breakers whose state passes the filter.
-    pub(crate) fn read(&self, stands_there: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
+    pub(crate) fn read(&self, matches: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
         let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
         drop(known);
         all.extend(self.overflow.get().cloned());
-        let asked_for = all.iter().filter(|breaker| stands_there(breaker.state()));
-        asked_for.map(|breaker| BreakerSnapshot { of_key: true, ..breaker.snapshot() }).collect()
+        let requested = all.iter().filter(|breaker| matches(breaker.state()));
+        requested.map(|breaker| BreakerSnapshot { of_key: true, ..breaker.snapshot() }).collect()
     }
 
     /// Adds the counters of all breakers, including those that were removed.
@@ -99,7 +99,7 @@ impl KeyedBreakers {
     }
 }
 
-impl Known {
+impl ByKey {
     /// Removes up to a quarter of the breakers, so that this is rarely needed.
     fn make_room(&mut self, now_ms: u64, most: usize) {
         if self.looked_at_ms.is_some_and(|last| now_ms < last.saturating_add(REST_MS)) {

@@ -38,7 +38,7 @@ pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
 pub use series::BreakerSeries;
-pub(crate) use slow::Took;
+pub(crate) use slow::AttemptDuration;
 pub use snapshot::BreakerSnapshot;
 pub(crate) use ticket::Ticket;
 
@@ -49,7 +49,7 @@ use self::window::Results;
 use crate::ResilienceError;
 use crate::clock::{self, Moment};
 use crate::error::CircuitState;
-use crate::statistics::{AttemptStatistics, Heard};
+use crate::statistics::{AttemptStatistics, BreakerRecord};
 
 /// A circuit breaker. It can sit in a `static`.
 ///
@@ -180,7 +180,7 @@ impl Breaker {
         let lease = clock::saturating_millis(lease.unwrap_or(settings.open));
         match self::core::admit(self.cells(), limits(settings), Moment::now().millis(), lease) {
             Admission::Granted(ticket, change) => {
-                self.tell(change, Reason::Probing);
+                self.report(change, Reason::Probing);
                 Ok(ticket)
             }
             Admission::Rejected(state, wait) => Err(self.rejected(state, wait)),
@@ -192,7 +192,7 @@ impl Breaker {
         let (limits, now) = (limits(self.held()), Moment::now().millis());
         match self::core::admit(self.cells(), limits, now, clock::saturating_millis(lease)) {
             Admission::Granted(ticket, change) => {
-                self.tell(change, Reason::Probing);
+                self.report(change, Reason::Probing);
                 Some(ticket)
             }
             Admission::Rejected(..) => None,
@@ -205,7 +205,7 @@ impl Breaker {
     }
 
     fn rejected(&self, state: State, wait: Option<u64>) -> ResilienceError {
-        self.attempts.heard(Heard::Rejected);
+        self.attempts.recorded(BreakerRecord::Rejected);
         tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
         let state = match state {
             State::Isolated => CircuitState::Isolated,
@@ -283,13 +283,13 @@ impl Breaker {
             self.failures_in_a_row.store(0, Ordering::Relaxed);
         }
         let change = self::core::force(self.cells(), limits(self.held()), to, Moment::now().millis());
-        self.tell(change, reason);
+        self.report(change, reason);
     }
 
     /// Keeps and logs a transition. Whoever made it tells it, after it is made and holding nothing.
-    fn tell(&self, change: Option<Change>, reason: Reason) {
+    fn report(&self, change: Option<Change>, reason: Reason) {
         let Some(Change { from, to }) = change else { return };
-        self.history.keep(from, to, reason);
+        self.history.record(from, to, reason);
         self.wake_those_who_wait();
         let (from, to, reason) = (from.as_str(), to.as_str(), reason.as_str());
         if to == State::Open.as_str() {

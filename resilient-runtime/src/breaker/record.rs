@@ -8,9 +8,9 @@ use resilient_policy::BreakerSettings;
 use super::core::{Recorded, Signal, Ticket};
 use super::sync::Ordering;
 use super::window::{Results, Sample, Totals};
-use super::{Breaker, Reason, Took, core, limits};
+use super::{AttemptDuration, Breaker, Reason, core, limits};
 use crate::clock::{self, Moment};
-use crate::statistics::Heard;
+use crate::statistics::BreakerRecord;
 
 impl Breaker {
     /// Gives a ticket back after a success that changes nothing, as nearly every one does. Where it may change
@@ -31,11 +31,11 @@ impl Breaker {
     }
 
     /// Gives a ticket back with what became of the execution, which took that long.
-    pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
-        self.attempts.heard(match signal {
-            Signal::Success => Heard::Success,
-            Signal::Failure => Heard::Failure,
-            Signal::Neutral => Heard::Neutral,
+    pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: AttemptDuration) {
+        self.attempts.recorded(match signal {
+            Signal::Success => BreakerRecord::Success,
+            Signal::Failure => BreakerRecord::Failure,
+            Signal::Neutral => BreakerRecord::Neutral,
         });
         if signal == Signal::Success && self.is_all_well(ticket) {
             return;
@@ -58,10 +58,12 @@ impl Breaker {
         if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
             let sample = Sample { failed: signal == Signal::Failure, slow };
             let tripped = self.look_at_window(settings, ticket, now, |results| match took {
-                Took::KnownToBeSlow(place) => {
+                AttemptDuration::KnownToBeSlow(place) => {
                     results.end_slow(ticket.generation(), settings.window, place, sample.failed, now)
                 }
-                Took::Time(_) | Took::Nothing => results.add(ticket.generation(), settings.window, sample, now),
+                AttemptDuration::Time(_) | AttemptDuration::Unknown => {
+                    results.add(ticket.generation(), settings.window, sample, now)
+                }
             });
             if tripped || settings.rate.is_some() {
                 return;
@@ -74,8 +76,8 @@ impl Breaker {
             other => (other, Reason::Recovered),
         };
         match core::record(self.cells(), limits(settings), ticket, signal, now) {
-            Recorded::Counted(change) => self.tell(change, reason),
-            Recorded::Stale => self.attempts.heard(Heard::Stale),
+            Recorded::Counted(change) => self.report(change, reason),
+            Recorded::Stale => self.attempts.recorded(BreakerRecord::Stale),
         }
         if ticket.is_probe() && !ticket.is_lent() {
             self.wake_those_who_wait();
@@ -100,7 +102,7 @@ impl Breaker {
             let change = core::trip(self.cells(), limits(settings), ticket.generation(), now);
             let is_failing =
                 settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
-            self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });
+            self.report(change, if is_failing { Reason::Failures } else { Reason::Slow });
         }
         trips
     }

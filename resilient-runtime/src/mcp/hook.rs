@@ -21,10 +21,10 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
-use super::explain::{self, Explain, Kept};
+use super::explain::{self, ArgumentsCopy, Explain};
 use super::limit::Limit;
-use super::recounted::Recounted;
-use super::{Handled, Line, Operation, arguments, own_failure, request, span, wire};
+use super::wire_error::WireError;
+use super::{Handled, Operation, Transport, arguments, own_failure, request, span, wire};
 use crate::classify::Classify as _;
 use crate::context::{self, CallContext, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
@@ -70,13 +70,13 @@ impl Hook {
         Box::pin(async move {
             let mut served = Served::new(&self, &call);
             let mut limit = served.limit();
-            served.kept = served.keep(&call);
+            served.arguments = served.copy_arguments(&call);
             let made = served.within(|| inner(call));
             let Some(mut handling) = made else { return served.panicked() };
             let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
                 Some(Poll::Pending) => {
                     // rmcp has read the arguments before the first poll.
-                    served.kept = None;
+                    served.arguments = None;
                     match &mut limit {
                         Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
                         None => Poll::Pending,
@@ -120,9 +120,9 @@ struct Served<'h> {
     context: Option<CallContext>,
     span: Span,
     /// How the request came, where anybody wants to know.
-    line: Option<Line>,
+    transport: Option<Transport>,
     /// Its arguments, until it is known whether they fit.
-    kept: Option<Kept>,
+    arguments: Option<ArgumentsCopy>,
     started: Instant,
     /// Whose fault it is that it fails, where the hook itself knows.
     fault: Option<Fault>,
@@ -149,22 +149,22 @@ impl<'h> Served<'h> {
             request,
             context: Some(context),
             span: Span::none(),
-            line: None,
-            kept: None,
+            transport: None,
+            arguments: None,
             started: Instant::now(),
             fault: None,
             counted: false,
         };
         // Whoever listens is somebody else's code; from here on the call is counted whatever that does.
-        catch_panic(|| served.tell(&call.request_context, source));
+        catch_panic(|| served.begin_span(&call.request_context, source));
         served
     }
 
     /// Begins the span.
-    fn tell(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
+    fn begin_span(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
         let Some(context) = &self.context else { return };
-        self.line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(request));
-        let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.line);
+        self.transport = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Transport::of(request));
+        let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.transport);
         // Before anything enters it: then it has a parent for good.
         #[cfg(feature = "otel")]
         crate::trace::otel::place(&span, request);
@@ -187,14 +187,14 @@ impl<'h> Served<'h> {
 
     /// A copy of the arguments, where the request has none for the cache. Without an explanation too, what rmcp says
     /// of them must not show the secrets among them.
-    fn keep<S>(&self, call: &ToolCallContext<'_, S>) -> Option<Kept> {
-        self.request.arguments.is_none().then(|| Kept::of(call.arguments.as_ref())).flatten()
+    fn copy_arguments<S>(&self, call: &ToolCallContext<'_, S>) -> Option<ArgumentsCopy> {
+        self.request.arguments.is_none().then(|| ArgumentsCopy::of(call.arguments.as_ref())).flatten()
     }
 
     /// What rmcp says of arguments that do not fit, in our words where they can be explained.
     fn about_arguments(&mut self, error: &ErrorData) -> BadArguments {
-        let (hook, request, kept) = (self.hook, Arc::clone(&self.request), self.kept.take());
-        let arguments = kept.as_ref().map(Kept::json).or(request.arguments.as_ref().map(String::as_bytes));
+        let (hook, request, copy) = (self.hook, Arc::clone(&self.request), self.arguments.take());
+        let arguments = copy.as_ref().map(ArgumentsCopy::json).or(request.arguments.as_ref().map(String::as_bytes));
         let said = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
         let explained = self.within(|| explain::explained(said, arguments?, &hook.explained)).flatten();
         let text = explained.or_else(|| {
@@ -232,7 +232,7 @@ impl<'h> Served<'h> {
             }
             Ok(answer) if !claimed => {
                 // What has no policy tells its errors by its answers.
-                if let Some(error) = Recounted::of(&answer) {
+                if let Some(error) = WireError::of(&answer) {
                     self.failed(&error);
                     self.fault = Some(error.kind().fault());
                 }
@@ -268,7 +268,7 @@ impl<'h> Served<'h> {
         let Some(context) = &self.context else { return answered };
         match answered {
             Ok(CallToolResponse::Complete(mut result)) => {
-                if !tells_of_an_error(&result) {
+                if !reports_error(&result) {
                     wire::disclose(&mut result, context, &self.request.report());
                 }
                 Ok(result.into())
@@ -320,13 +320,13 @@ impl<'h> Served<'h> {
             (report.statistics.clone(), report.attempts)
         };
         let statistics = claimed.as_ref().unwrap_or(&self.statistics);
-        let told = telemetry::Told::by(error);
-        let code = statistics.failed(&told.code, told.kind, told.severity);
+        let facts = telemetry::ErrorFacts::of(error);
+        let code = statistics.failed(&facts.code, facts.kind, facts.severity);
         let call = (&*self.hook.name, self.started.elapsed(), attempts);
-        telemetry::log_error(&self.span, call, self.context.as_ref(), (&told, error));
+        telemetry::log_error(&self.span, call, self.context.as_ref(), (&facts, error));
         if let Some(context) = &self.context {
             let recent = Registry::here(Registry::recent);
-            telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, (&told, error), attempts, context);
+            telemetry::record_recent(&recent, Arc::clone(&self.hook.name), code, (&facts, error), attempts, context);
         }
     }
 
@@ -340,12 +340,12 @@ impl<'h> Served<'h> {
             (report.claimed, report.keeps_answers, report.statistics.clone(), report.fault, report.attempts)
         };
         // A call that never came to the function, for its arguments, says nothing about it.
-        let keeps = &self.hook.keeps_answers;
+        let cached = &self.hook.keeps_answers;
         if claimed {
-            keeps.store(if keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
+            cached.store(if keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
         } else if outcome == Outcome::Ok {
             // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
-            let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = cached.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
@@ -355,7 +355,7 @@ impl<'h> Served<'h> {
         // Each of them is somebody else's code.
         catch_panic(|| span::ended(&self.span, error, answered));
         catch_panic(|| {
-            Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
+            Operation { tool: Some(&self.hook.tool), transport: self.transport, error: counted, status, took }.record();
         });
         catch_panic(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
@@ -376,7 +376,7 @@ impl Drop for Served<'_> {
     }
 }
 
-fn tells_of_an_error(result: &CallToolResult) -> bool {
+fn reports_error(result: &CallToolResult) -> bool {
     result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
 }
 

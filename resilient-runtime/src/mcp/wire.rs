@@ -77,11 +77,11 @@ impl Rendered {
     /// internal error instead.
     fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         let context = CallContext::current();
-        let call = Known::of(context.as_ref());
-        catch_panic(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
+        let call = CallFacts::of(context.as_ref());
+        catch_panic(|| Self::read(error, &call)).unwrap_or_else(|| Self::read(&crate::ResilienceError::Panicked, &call))
     }
 
-    fn ask<E: ToolError + ?Sized>(error: &E, call: &Known<'_>) -> Self {
+    fn read<E: ToolError + ?Sized>(error: &E, call: &CallFacts<'_>) -> Self {
         let kind = error.kind();
         let code = public_text(&error.code());
         let message = public_text(&error.public_message());
@@ -149,7 +149,7 @@ impl Rendered {
 }
 
 /// The facts about the call that an error belongs to.
-struct Known<'a> {
+struct CallFacts<'a> {
     context: Option<&'a CallContext>,
     has_ended: bool,
     attempts: u32,
@@ -160,7 +160,7 @@ struct Known<'a> {
     fallback_error: Option<String>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> CallFacts<'a> {
     fn of(context: Option<&'a CallContext>) -> Self {
         let nothing = Self {
             context,

@@ -15,7 +15,7 @@ use crate::site::Site;
 /// Decides which attempts meet a fault.
 pub(crate) trait Inject: Send + Sync {
     /// The fault that the attempt of this function meets.
-    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met>;
+    fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection>;
 
     /// Notes why a function cannot answer with a fault: the test fails with this.
     fn refuse(&self, why: String);
@@ -30,8 +30,8 @@ impl Injector {
         let _ = self.0.set(faults);
     }
 
-    pub(crate) fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
-        self.0.get()?.meets(registry, site)
+    pub(crate) fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection> {
+        self.0.get()?.inject(registry, site)
     }
 
     pub(crate) fn refuse(&self, why: String) {
@@ -42,7 +42,7 @@ impl Injector {
 }
 
 /// The fault of one attempt.
-pub(crate) struct Met {
+pub(crate) struct Injection {
     pub(crate) what: What,
     /// The delay before the fault.
     pub(crate) latency: Option<Pin<Box<Sleep>>>,

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::duration;
 use crate::ToolError;
-use crate::registry::{Make, Met, What};
+use crate::registry::{Injection, Make, What};
 
 /// A fault that replaces or delays the body of an attempt.
 ///
@@ -206,9 +206,9 @@ impl Fault {
     }
 
     /// Returns the fault for an attempt, depending on its random numbers.
-    pub(super) fn meets(&self, mut random: fastrand::Rng) -> Option<Met> {
+    pub(super) fn inject(&self, mut random: fastrand::Rng) -> Option<Injection> {
         let is_met = random.f64() < self.probability;
-        is_met.then(|| Met {
+        is_met.then(|| Injection {
             what: self.what.clone(),
             latency: self
                 .latency

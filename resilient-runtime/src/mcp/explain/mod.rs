@@ -3,7 +3,7 @@
 //! rmcp's own text names no field. Therefore the block macro registers a function for each `Parameters<T>` that
 //! deserializes the same arguments again and tracks the path. It runs only after rmcp has rejected the arguments.
 
-mod kept;
+mod arguments_copy;
 mod reason;
 mod secrets;
 
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
-pub(super) use kept::Kept;
+pub(super) use arguments_copy::ArgumentsCopy;
 use reason::Reason;
 use secrets::Secrets;
 
@@ -128,7 +128,7 @@ pub(super) fn unexplained(said: &str, arguments: Option<&[u8]>) -> String {
 
 /// Parses arguments that are short enough to be explained.
 fn read(arguments: &[u8]) -> Option<Value> {
-    (arguments.len() <= kept::LONGEST).then(|| serde_json::from_slice(arguments).ok()).flatten()
+    (arguments.len() <= arguments_copy::LONGEST).then(|| serde_json::from_slice(arguments).ok()).flatten()
 }
 
 /// Returns the value at a path.

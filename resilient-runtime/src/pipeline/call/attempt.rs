@@ -15,7 +15,7 @@ use super::permit::{CallBreaker, lease};
 use super::queue::CallBulkhead;
 use super::{Call, State};
 use crate::answer::{Failed, Meaning};
-use crate::breaker::{Breaker, Signal, Took};
+use crate::breaker::{AttemptDuration, Breaker, Signal};
 use crate::clock::{self, Moment};
 use crate::context::{Activity, CallContext, EnclosingAttempt, Held};
 use crate::error::{Failure, LimitKind, ResilienceError, TimeoutScope};
@@ -38,7 +38,7 @@ pub(super) struct Attempt {
     /// When it becomes slow, if the breaker counts slow attempts. [`Moment::LAST`] once that is recorded.
     slow_at: Moment,
     /// What the breaker answered when the attempt was recorded as slow.
-    pub(super) slow: Option<Took>,
+    pub(super) slow: Option<AttemptDuration>,
     #[cfg(feature = "testing")]
     pub(super) injected: Injected,
 }
@@ -175,12 +175,12 @@ impl Attempt {
         let now = Moment::now();
         if clock::is_far_too_late(now.since(due), due.since(self.started)) {
             // The dependency gets the whole time again.
-            (self.slow, self.slow_at) = (Some(Took::Nothing), now.after(slow));
+            (self.slow, self.slow_at) = (Some(AttemptDuration::Unknown), now.after(slow));
             return;
         }
         if let Some(shared) = context.and_then(CallContext::shared) {
             if is_recorded_inside(shared, breaker) {
-                self.slow = Some(Took::Nothing);
+                self.slow = Some(AttemptDuration::Unknown);
                 return;
             }
             // A call inside the attempt holds it too. If that call uses the same breaker, it is slow itself, or has
@@ -193,21 +193,21 @@ impl Attempt {
         let recorded = breaker.note_slow(ticket);
         self.slow = Some(recorded);
         if recorded.is_in_window()
-            && let Some(enclosing) = context.and_then(CallContext::around)
+            && let Some(enclosing) = context.and_then(CallContext::enclosing)
         {
             enclosing.recorded(breaker, Signal::Success);
         }
     }
 
     /// How long the attempt took, if the breaker counts slow attempts and the time was the dependency's.
-    pub(super) fn took(&self, breaker: &Breaker, timer: Option<&Sleep>, now: Moment) -> Took {
+    pub(super) fn took(&self, breaker: &Breaker, timer: Option<&Sleep>, now: Moment) -> AttemptDuration {
         match (self.slow, breaker.held().slow) {
             (Some(recorded), _) => recorded,
-            (None, None) => Took::Nothing,
+            (None, None) => AttemptDuration::Unknown,
             (None, Some(_)) if matches!(self.excuse, Some(Excuse::Late)) || self.is_overdue(timer, now) => {
-                Took::Nothing
+                AttemptDuration::Unknown
             }
-            (None, Some(_)) => Took::Time(now.since(self.started)),
+            (None, Some(_)) => AttemptDuration::Time(now.since(self.started)),
         }
     }
 

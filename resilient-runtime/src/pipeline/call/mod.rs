@@ -164,7 +164,7 @@ impl<'a> Call<'a> {
             None => CallBreaker::of(this.binding),
         };
         if this.binding.is_limited
-            && let Some(bulkheads) = &this.binding.seldom.bulkheads
+            && let Some(bulkheads) = &this.binding.cold.bulkheads
         {
             *this.bulkhead = Some(CallBulkhead::new(bulkheads.get(keys.and_then(|keys| keys.bulkhead))));
         }
@@ -179,7 +179,7 @@ impl<'a> Call<'a> {
         if this.caller.counted != Counted::Hook {
             this.binding.statistics.call_started();
         }
-        if telemetry::is_listened_to() {
+        if telemetry::is_enabled() {
             self.log_start();
         }
     }
@@ -348,7 +348,7 @@ impl<'a> Call<'a> {
 
     /// Where its error is stored. `None` if the call is part of another operation.
     pub(crate) fn recent(&self) -> Option<&RecentErrors> {
-        (!self.is_part()).then_some(&*self.binding.seldom.recent)
+        (!self.is_part()).then_some(&*self.binding.cold.recent)
     }
 
     /// How long it has taken so far.

@@ -56,7 +56,7 @@ impl Caller {
                 (false, true) => Counted::Part,
                 (false, false) => Counted::Call,
             },
-            is_nested: context.around().is_some(),
+            is_nested: context.enclosing().is_some(),
             passes_context: false,
         }
     }
@@ -107,7 +107,7 @@ impl Call<'_> {
 
     /// The enclosing attempt, if there is one.
     pub(super) fn enclosing(&self) -> Option<Arc<EnclosingAttempt>> {
-        self.context.as_ref().and_then(CallContext::around)
+        self.context.as_ref().and_then(CallContext::enclosing)
     }
 
     /// Borrows the permit of an enclosing attempt. `None` if no enclosing attempt holds one of this breaker.
