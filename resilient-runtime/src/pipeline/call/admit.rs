@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use resilient_policy::ErrorKind;
 
-use super::attempt::{AttemptResult, whole_call};
+use super::attempt::{Admission, whole_call};
 use super::permit::lease;
 use super::queue::{BulkheadResponse, CallPermit, QueueEnd, QueueTicket};
+use super::result::AttemptResult;
 use super::{Call, State, events};
 use crate::Classify as _;
 use crate::breaker::Breaker;
@@ -19,14 +20,6 @@ use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};
-
-/// The admission of an attempt that may run now.
-pub(super) struct Admission {
-    /// When the attempt begins.
-    pub(super) at: Moment,
-    /// Whether the attempt had to wait for its permit or its slot.
-    pub(super) has_waited: bool,
-}
 
 impl Call<'_> {
     /// Requests admission for the attempt that is due. `None`: the call waits for a permit or a slot.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use resilient_policy::{ErrorKind, Fault};
 use tokio::time::sleep_until;
 
-use super::attempt::{AttemptResult, is_recorded_inside};
+use super::attempt::is_recorded_inside;
 use super::permit::{BreakerWatch, CallBreaker};
 use super::queue::CallBulkhead;
+use super::result::AttemptResult;
 use super::{Call, State, events};
 use crate::answer::{Failed, Meaning};
 use crate::breaker::{AttemptDuration, Breaker, Signal, Ticket};

@@ -19,6 +19,7 @@ mod injected;
 mod nested;
 mod permit;
 mod queue;
+mod result;
 
 use std::mem::{forget, replace};
 use std::pin::Pin;
@@ -31,7 +32,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
-pub(crate) use attempt::AttemptResult;
+pub(crate) use result::AttemptResult;
 
 use attempt::Attempt;
 use nested::{Caller, Counted, PermitWait};

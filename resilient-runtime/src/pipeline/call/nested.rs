@@ -6,9 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::sleep_until;
 
-use super::admit::Admission;
+use super::attempt::Admission;
 use super::permit::BreakerWatch;
-use super::{AttemptResult, Call, State};
+use super::result::AttemptResult;
+use super::{Call, State};
 use crate::binding::Binding;
 use crate::breaker::BreakerState;
 use crate::clock::{self, Moment};
