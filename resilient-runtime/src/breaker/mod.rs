@@ -271,7 +271,7 @@ impl Breaker {
     }
 
     /// Whether dropping it would lose nothing that decides about a call.
-    fn has_nothing_to_remember(&self) -> bool {
+    fn is_pristine(&self) -> bool {
         let (state, count, _) = self::core::peek(self.cells());
         let has_bad_results = || self.window().is_some_and(|(_, failed, slow)| failed > 0 || slow > 0);
         state == State::Closed && count == 0 && !has_bad_results()

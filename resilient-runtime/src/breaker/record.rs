@@ -57,7 +57,7 @@ impl Breaker {
         let slow = took.is_slow(settings);
         if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
             let sample = Sample { failed: signal == Signal::Failure, slow };
-            let tripped = self.look_at_window(settings, ticket, now, |results| match took {
+            let tripped = self.update_window(settings, ticket, now, |results| match took {
                 AttemptDuration::KnownToBeSlow(place) => {
                     results.end_slow(ticket.generation(), settings.window, place, sample.failed, now)
                 }
@@ -89,7 +89,7 @@ impl Breaker {
     }
 
     /// Changes the window, and opens the breaker if a rate is reached by that.
-    pub(super) fn look_at_window(
+    pub(super) fn update_window(
         &self,
         settings: &BreakerSettings,
         ticket: Ticket,

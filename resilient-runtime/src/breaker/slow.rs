@@ -44,7 +44,7 @@ impl Breaker {
         if settings.slow.is_some() && self.is_closed_in(ticket) {
             let now = Moment::now().millis();
             let sample = Sample { failed: false, slow: true };
-            self.look_at_window(settings, ticket, now, |results| {
+            self.update_window(settings, ticket, now, |results| {
                 let totals = results.add(ticket.generation(), settings.window, sample, now);
                 number = results.newest();
                 totals

@@ -143,7 +143,7 @@ impl Results {
         &mut self,
         generation: u64,
         window: Window,
-        place: Option<SampleNumber>,
+        number: Option<SampleNumber>,
         failed: bool,
         now_ms: u64,
     ) -> Totals {
@@ -152,16 +152,16 @@ impl Results {
         }
         // Removes expired steps, so that they are not found below.
         let _ = self.totals(generation, window, now_ms);
-        let found = place.is_some_and(|SampleNumber(place)| match &mut self.samples {
+        let found = number.is_some_and(|SampleNumber(number)| match &mut self.samples {
             Samples::Last { ring, first, totals } => {
-                let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+                let index = number.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
                 let Some(Some(sample)) = index.and_then(|index| ring.get_mut(index)) else { return false };
                 sample.failed = failed;
                 totals.failed = totals.failed.saturating_add(u32::from(failed));
                 true
             }
             Samples::Recent(steps) => {
-                let Some(step) = steps.iter_mut().find(|step| step.number == place) else { return false };
+                let Some(step) = steps.iter_mut().find(|step| step.number == number) else { return false };
                 step.totals.failed = step.totals.failed.saturating_add(u32::from(failed));
                 true
             }
@@ -174,20 +174,20 @@ impl Results {
     }
 
     /// Removes a result that was counted as slow while its execution was running, unless it has left the window.
-    pub(crate) fn withdraw_slow(&mut self, generation: u64, SampleNumber(place): SampleNumber) {
+    pub(crate) fn withdraw_slow(&mut self, generation: u64, SampleNumber(number): SampleNumber) {
         if self.generation != generation {
             return;
         }
         let slow = Sample { failed: false, slow: true };
         match &mut self.samples {
             Samples::Last { ring, first, totals } => {
-                let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+                let index = number.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
                 if index.and_then(|index| ring.get_mut(index)).and_then(Option::take).is_some() {
                     totals.remove(slow);
                 }
             }
             Samples::Recent(steps) => {
-                if let Some(step) = steps.iter_mut().find(|step| step.number == place) {
+                if let Some(step) = steps.iter_mut().find(|step| step.number == number) {
                     step.totals.remove(slow);
                 }
             }

@@ -22,9 +22,9 @@ use tracing::Span;
 
 use super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
 use super::explain::{self, ArgumentsCopy, Explain};
-use super::limit::Limit;
+use super::hook_timeout::HookTimeout;
 use super::wire_error::WireError;
-use super::{Handled, Operation, Transport, arguments, own_failure, request, span, wire};
+use super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use crate::classify::Classify as _;
 use crate::context::{self, CallContext, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
@@ -49,14 +49,14 @@ pub(super) struct Hook {
     pub(super) limited: Option<&'static Site>,
     /// Whether the tool keeps last good answers, so that its arguments are worth writing out.
     /// Known once it has been called.
-    pub(super) keeps_answers: AtomicU8,
+    pub(super) caches_responses: AtomicU8,
     /// How its arguments are explained where they do not fit.
     pub(super) explained: Box<[Explain]>,
 }
 
 pub(super) const UNKNOWN: u8 = 0;
-const KEEPS: u8 = 1;
-const KEEPS_NOT: u8 = 2;
+const CACHES: u8 = 1;
+const CACHES_NOTHING: u8 = 2;
 
 impl Hook {
     pub(super) fn serve<S: Send + Sync + 'static>(
@@ -68,7 +68,7 @@ impl Hook {
             return inner(call);
         }
         Box::pin(async move {
-            let mut served = Served::new(&self, &call);
+            let mut served = ServedCall::new(&self, &call);
             let mut limit = served.limit();
             served.arguments = served.copy_arguments(&call);
             let made = served.within(|| inner(call));
@@ -90,7 +90,7 @@ impl Hook {
             served.within(|| drop(handling));
             match answered {
                 Ended::Answered(answered) => served.answered(answered),
-                Ended::TimedOut => served.timed_out(limit.as_ref().map(Limit::length).unwrap_or_default()),
+                Ended::TimedOut => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
                 Ended::Panicked => served.panicked(),
             }
         })
@@ -113,7 +113,7 @@ enum Ended {
 }
 
 /// A call that the hook is serving. Dropped before it has answered, it counts as cancelled.
-struct Served<'h> {
+struct ServedCall<'h> {
     hook: &'h Hook,
     statistics: Arc<ToolStatistics>,
     request: Arc<Request>,
@@ -129,11 +129,11 @@ struct Served<'h> {
     counted: bool,
 }
 
-impl<'h> Served<'h> {
+impl<'h> ServedCall<'h> {
     fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
         let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.name));
         let statistics = scoped.unwrap_or_else(|| Arc::clone(&hook.statistics));
-        let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
+        let wants_arguments = hook.caches_responses.load(Ordering::Relaxed) != CACHES_NOTHING;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
         let (context, request, source) = request::context(
             &call.request_context,
@@ -195,25 +195,25 @@ impl<'h> Served<'h> {
     fn about_arguments(&mut self, error: &ErrorData) -> BadArguments {
         let (hook, request, copy) = (self.hook, Arc::clone(&self.request), self.arguments.take());
         let arguments = copy.as_ref().map(ArgumentsCopy::json).or(request.arguments.as_ref().map(String::as_bytes));
-        let said = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
-        let explained = self.within(|| explain::explained(said, arguments?, &hook.explained)).flatten();
+        let message = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
+        let explained = self.within(|| explain::explained(message, arguments?, &hook.explained)).flatten();
         let text = explained.or_else(|| {
-            let said = self.within(|| explain::unexplained(said, arguments))?;
-            Some(format!("{BAD_ARGUMENTS} {said}"))
+            let message = self.within(|| explain::unexplained(message, arguments))?;
+            Some(format!("{BAD_ARGUMENTS} {message}"))
         });
         BadArguments(text.unwrap_or_else(|| BAD_ARGUMENTS.trim_end_matches(':').into()))
     }
 
     /// The answer, with a failure of the framework as a result of the tool.
-    fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
+    fn with_pipeline_errors_as_results(&mut self, answered: Handled) -> Handled {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
-        let made = self.within(|| own_failure::behind(&error, &request).map(|own| wire::tool_error(&own)));
+        let made = self.within(|| pipeline_error::original_of(&error, &request).map(|own| wire::tool_error(&own)));
         made.flatten().unwrap_or(Err(error))
     }
 
     fn answered(mut self, answered: Handled) -> Handled {
-        let answered = self.with_own_failures_as_results(answered);
+        let answered = self.with_pipeline_errors_as_results(answered);
         let (claimed, reported) = {
             let report = self.request.report();
             (report.claimed, report.outcome)
@@ -282,8 +282,8 @@ impl<'h> Served<'h> {
     }
 
     /// The limit that the hook enforces, if it does. What runs in the call inherits its end.
-    fn limit(&mut self) -> Option<Limit> {
-        let limit = Limit::of(self.hook.limited?);
+    fn limit(&mut self) -> Option<HookTimeout> {
+        let limit = HookTimeout::of(self.hook.limited?);
         if let Some(context) = &mut self.context {
             context.set_deadline(limit.end());
         }
@@ -335,17 +335,17 @@ impl<'h> Served<'h> {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
-        let (claimed, keeps_answers, statistics, of_function, attempts) = {
+        let (claimed, caches_responses, statistics, of_function, attempts) = {
             let report = self.request.report();
-            (report.claimed, report.keeps_answers, report.statistics.clone(), report.fault, report.attempts)
+            (report.claimed, report.caches_responses, report.statistics.clone(), report.fault, report.attempts)
         };
         // A call that never came to the function, for its arguments, says nothing about it.
-        let cached = &self.hook.keeps_answers;
+        let state = &self.hook.caches_responses;
         if claimed {
-            cached.store(if keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
+            state.store(if caches_responses { CACHES } else { CACHES_NOTHING }, Ordering::Relaxed);
         } else if outcome == Outcome::Ok {
             // It has run, and no guarded function was there: if it is unknown, it has the hook alone.
-            let _ = cached.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = state.compare_exchange(UNKNOWN, CACHES_NOTHING, Ordering::Relaxed, Ordering::Relaxed);
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
@@ -366,7 +366,7 @@ impl<'h> Served<'h> {
     }
 }
 
-impl Drop for Served<'_> {
+impl Drop for ServedCall<'_> {
     fn drop(&mut self) {
         if self.counted {
             return;

@@ -83,8 +83,8 @@ fn principal(request: &RequestContext<RoleServer>) -> Option<Principal> {
         return Some(pretended);
     }
     let parts = request.extensions.get::<http::request::Parts>();
-    let said = request.extensions.get::<Principal>();
-    if let Some(principal) = said.or_else(|| parts?.extensions.get::<Principal>()) {
+    let explicit = request.extensions.get::<Principal>();
+    if let Some(principal) = explicit.or_else(|| parts?.extensions.get::<Principal>()) {
         note_several();
         return Some(principal.clone());
     }

@@ -8,7 +8,7 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject};
 use serde_json::{Map, Value, json};
 
-use super::own_failure;
+use super::pipeline_error;
 use crate::classify::LONGEST_RETRY_AFTER;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
@@ -60,7 +60,7 @@ pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
     let data = ErrorData::new(ErrorCode(code), rendered.text, Some(json!({ ERROR_META: rendered.object })));
-    catch_panic(|| own_failure::remember(error, &data));
+    catch_panic(|| pipeline_error::record(error, &data));
     data
 }
 

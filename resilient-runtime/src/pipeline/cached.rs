@@ -100,9 +100,9 @@ impl<'a, C> Cached<'a, C> {
         Self { site, key, clone }
     }
 
-    fn with_answers<T>(&self, ask: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
+    fn with_answers<T>(&self, use_answers: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
         let key = self.key?.0;
-        self.site.bind().cold.answers.as_ref().map(|answers| ask(answers, key))
+        self.site.bind().cold.answers.as_ref().map(|answers| use_answers(answers, key))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse};
 
 use super::declared::{Settings, rules};
-use super::settings::Holding;
+use super::settings::EffectivePolicy;
 use super::{Registry, entry};
 use crate::binding::{Binding, BindingRef, ColdFields};
 use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
@@ -72,7 +72,7 @@ impl Registry {
                 self.conflict(format!("{}: the guard `{}`: {problem}", site.location(), site.name()));
             }
         }
-        let Holding { policy, keeps_static } = self.policy(site);
+        let EffectivePolicy { policy, keeps_static } = self.policy(site);
         let breaker = match site.breaker {
             Some(own) => keeps_static.then(|| self.bind_static(own, site)),
             None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use declared::rules;
 #[cfg(feature = "testing")]
-pub(crate) use injection::{Inject, Injection, Make, What};
+pub(crate) use injection::{ErrorFactory, FaultAction, Inject, Injection};
 pub use instrumented::Instrumented;
 pub use policies::PolicyDescriptor;
 pub use scope::ScopedRegistry;

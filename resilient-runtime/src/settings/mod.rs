@@ -5,5 +5,5 @@ mod overrides;
 mod variables;
 
 pub(crate) use names::{DeclaredNames, Names};
-pub(crate) use overrides::{Holding, Overrides};
+pub(crate) use overrides::{EffectivePolicy, Overrides};
 pub(crate) use variables::{CONFIG, Variables};

@@ -29,7 +29,7 @@ fn explain<T: DeserializeOwned>(arguments: Value) -> Option<Misfit> {
 #[derive(Debug)]
 pub struct Misfit {
     path: Vec<Step>,
-    said: String,
+    message: String,
 }
 
 /// A step of a path into arguments.
@@ -46,7 +46,7 @@ impl Misfit {
             Segment::Map { key } | Segment::Enum { variant: key } => Some(Step::Key(key.clone())),
             Segment::Unknown => None,
         });
-        Self { path: steps.collect(), said: error.inner().to_string() }
+        Self { path: steps.collect(), message: error.inner().to_string() }
     }
 }
 
@@ -104,14 +104,14 @@ impl Explanations {
     }
 }
 
-/// Explains the mistake in arguments for which rmcp returned the message `said`. Returns `None` if no registered type
+/// Explains the mistake in arguments for which rmcp returned `message`. Returns `None` if no registered type
 /// rejects them with the same message, because then something else did not fit.
-pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<String> {
+pub(super) fn explained(message: &str, arguments: &[u8], by: &[Explain]) -> Option<String> {
     let arguments = read(arguments)?;
     // The first `Parameters` of a tool consumes the arguments, so that a second one receives none.
     let matching = |given: &Value| {
         by.iter().find_map(|explain| {
-            let misfit = explain(given.clone()).filter(|misfit| misfit.said == said)?;
+            let misfit = explain(given.clone()).filter(|misfit| misfit.message == message)?;
             Some((misfit, *explain))
         })
     };
@@ -121,9 +121,9 @@ pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<
 
 /// Returns rmcp's message about these arguments without the secrets in it. If the arguments are not known, any value
 /// may be a secret.
-pub(super) fn unexplained(said: &str, arguments: Option<&[u8]>) -> String {
+pub(super) fn unexplained(message: &str, arguments: Option<&[u8]>) -> String {
     let secrets = arguments.and_then(read).map(|arguments| Secrets::of(&arguments));
-    reason::without_secrets(said, secrets.as_ref())
+    reason::without_secrets(message, secrets.as_ref())
 }
 
 /// Parses arguments that are short enough to be explained.

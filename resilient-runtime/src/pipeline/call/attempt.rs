@@ -74,8 +74,8 @@ impl Call<'_> {
         }
         let permit = this.breaker.as_ref().and_then(|breaker| Some((&**breaker, breaker.ticket()?)));
         if let Some(context) = this.context {
-            let own_end = this.binding.attempt_end(started);
-            context.begin_attempt(*this.attempts, own_end.min(*this.deadline));
+            let attempt_end = this.binding.attempt_end(started);
+            context.begin_attempt(*this.attempts, attempt_end.min(*this.deadline));
             // All attempts of a call have a slot or none has one, and each of them may have a probe's permit.
             if this.bulkhead.is_some() || *this.attempts > 1 || permit.is_some_and(|(_, ticket)| ticket.is_probe()) {
                 context.holds(Held::new(permit, this.bulkhead.as_ref().and_then(CallBulkhead::held)));

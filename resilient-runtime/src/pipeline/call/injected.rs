@@ -7,7 +7,7 @@ use crate::answer::Meaning;
 use crate::clock;
 use crate::error::ResilienceError;
 use crate::pipeline::body::{Body, Substitute};
-use crate::registry::{Injection, Registry, What};
+use crate::registry::{FaultAction, Injection, Registry};
 use crate::site::Site;
 
 /// The fault that the running attempt meets, if any, and whether the attempt is the last one.
@@ -34,18 +34,18 @@ impl Injected {
             injection.latency = None;
         }
         let fault = match &injection.what {
-            What::Nothing => {
+            FaultAction::RunBody => {
                 let begins = Some(*is_last);
                 self.0 = None;
                 return body.poll(cx, begins, meaning);
             }
-            What::Error { kind, retry_after } => {
+            FaultAction::Error { kind, retry_after } => {
                 Substitute::Error(ResilienceError::Injected { kind: *kind, retry_after: *retry_after })
             }
-            What::OwnError(make) => Substitute::OwnError(make.call()),
-            What::IsError(text) => Substitute::IsError(text.clone()),
-            What::Hang => return Poll::Pending,
-            What::Panic => panic!("a panic was injected"),
+            FaultAction::OwnError(make) => Substitute::OwnError(make.call()),
+            FaultAction::IsError(text) => Substitute::IsError(text.clone()),
+            FaultAction::Hang => return Poll::Pending,
+            FaultAction::Panic => panic!("a panic was injected"),
         };
         let what = injection.what.to_string();
         if let Ok(injected) = body.fail(fault) {

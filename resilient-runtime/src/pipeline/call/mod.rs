@@ -35,7 +35,7 @@ use tracing::Span;
 pub(crate) use result::AttemptResult;
 
 use attempt::Attempt;
-use nested::{Caller, Counted, PermitWait};
+use nested::{Caller, CountedAs, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
 use queue::{CallBulkhead, QueueTicket};
 
@@ -177,7 +177,7 @@ impl<'a> Call<'a> {
         let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
-        if this.caller.counted != Counted::Hook {
+        if this.caller.counted != CountedAs::Hook {
             this.binding.statistics.call_started();
         }
         if telemetry::is_enabled() {
@@ -204,7 +204,7 @@ impl<'a> Call<'a> {
         let this = self.project();
         let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
         let Some(context) = this.context else { return };
-        let is_hook = this.caller.counted == Counted::Hook;
+        let is_hook = this.caller.counted == CountedAs::Hook;
         let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
         if !is_hook {
             *this.span = telemetry::call_span(this.site.name(), context);
