@@ -27,11 +27,11 @@ pub(crate) struct Binding {
     pub(crate) earns_retries: bool,
     /// Whether the policy has a bulkhead or a rate limit.
     pub(crate) is_limited: bool,
-    pub(crate) seldom: Box<Seldom>,
+    pub(crate) cold: Box<ColdFields>,
 }
 
 /// The part of a [`Binding`] that few calls need.
-pub(crate) struct Seldom {
+pub(crate) struct ColdFields {
     pub(crate) bulkheads: Option<Arc<Bulkheads>>,
     #[cfg(feature = "rate-limit")]
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
@@ -47,7 +47,7 @@ impl Binding {
     /// Returns the breaker of this partition key, if the policy has one.
     #[cold]
     pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
-        Some(self.seldom.keyed_breakers.as_ref()?.get(key))
+        Some(self.cold.keyed_breakers.as_ref()?.get(key))
     }
 
     /// Returns the time at which an attempt that started at `started` times out.
@@ -56,7 +56,7 @@ impl Binding {
     }
 
     pub(crate) fn policy(&self) -> &Policy {
-        &self.seldom.policy
+        &self.cold.policy
     }
 }
 

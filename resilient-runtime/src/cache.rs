@@ -9,16 +9,16 @@ use resilient_policy::CacheSettings;
 use tokio::time::Instant;
 
 /// A limit for the lifetime of entries: moka panics at more than a thousand years.
-const LONGEST_KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+const LONGEST_AGE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The cached responses of one function.
 pub(crate) struct Answers {
-    kept: Cache<u128, Kept>,
+    responses: Cache<u128, CachedResponse>,
     settings: CacheSettings,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct CachedResponse {
     answer: Arc<dyn Any + Send + Sync>,
     at: Instant,
 }
@@ -27,22 +27,22 @@ impl Answers {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         // Moka's expiry uses the wall clock and only frees memory. The age on the Tokio clock, which the rest of the
         // call uses, decides what is served.
-        let kept =
-            Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_KEPT)).build();
-        Self { kept, settings }
+        let responses =
+            Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_AGE)).build();
+        Self { responses, settings }
     }
 
-    pub(crate) fn keep(&self, key: u128, answer: Arc<dyn Any + Send + Sync>) {
-        self.kept.insert(key, Kept { answer, at: Instant::now() });
+    pub(crate) fn insert(&self, key: u128, answer: Arc<dyn Any + Send + Sync>) {
+        self.responses.insert(key, CachedResponse { answer, at: Instant::now() });
     }
 
     pub(crate) fn find(&self, key: u128) -> Option<(Arc<dyn Any + Send + Sync>, Duration)> {
-        let kept = self.kept.get(&key)?;
-        let age = kept.at.elapsed();
-        (age <= self.settings.max_age).then_some((kept.answer, age))
+        let cached = self.responses.get(&key)?;
+        let age = cached.at.elapsed();
+        (age <= self.settings.max_age).then_some((cached.answer, age))
     }
 
-    pub(crate) fn forget(&self, key: u128) {
-        self.kept.invalidate(&key);
+    pub(crate) fn remove(&self, key: u128) {
+        self.responses.invalidate(&key);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use resilient_policy::ErrorKind;
 
-pub(crate) use foreign::own_kind;
+pub(crate) use foreign::io_kind;
 pub use status::StatusError;
 
 /// Assigns an [`ErrorKind`] to an error.

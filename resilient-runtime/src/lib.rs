@@ -83,6 +83,7 @@ pub mod health;
 pub mod http;
 pub mod identity;
 mod keyed_hash;
+mod log_fields;
 #[cfg(feature = "logging")]
 pub mod logging;
 #[cfg(feature = "rmcp")]
@@ -108,7 +109,6 @@ mod retry;
 mod series;
 #[cfg(feature = "config")]
 mod settings;
-mod shown;
 mod site;
 pub mod sources;
 #[cfg(feature = "config")]

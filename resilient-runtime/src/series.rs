@@ -8,12 +8,12 @@ use crate::statistics::{ErrorCount, ToolSnapshot};
 pub(crate) type Labels<'a> = Vec<(&'static str, &'a str)>;
 
 /// The statistics of a tool or function, with the name to publish.
-pub(crate) struct Counted {
+pub(crate) struct NamedStatistics {
     pub(crate) name: String,
     pub(crate) read: ToolSnapshot,
 }
 
-impl Counted {
+impl NamedStatistics {
     /// Returns the statistics of each tool.
     pub(crate) fn tools(registry: &Registry) -> Vec<Self> {
         registry.tools().into_iter().map(|(name, read)| Self { name: name.to_string(), read }).collect()

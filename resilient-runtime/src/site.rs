@@ -11,7 +11,7 @@ use crate::binding::Binding;
 use crate::breaker::Breaker;
 use crate::context::CallContext;
 use crate::keyed_hash::Collected;
-use crate::shown::Shown;
+use crate::log_fields::LogFields;
 use crate::telemetry;
 
 /// The record of a guarded function. For an annotated function, it is a `static`.
@@ -255,9 +255,9 @@ impl Entry<'_> {
 
     /// Logs these arguments if spans are enabled. If `arguments` panics, nothing is logged.
     #[must_use]
-    pub fn log_args(mut self, arguments: impl FnOnce(&mut Shown)) -> Self {
+    pub fn log_args(mut self, arguments: impl FnOnce(&mut LogFields)) -> Self {
         if telemetry::spans_are_enabled() {
-            self.details().arguments = Shown::of(arguments);
+            self.details().arguments = LogFields::of(arguments);
         }
         self
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use resilient_policy::ErrorKind;
 
-use crate::classify::{Classify, StatusError, own_kind};
+use crate::classify::{Classify, StatusError, io_kind};
 use crate::error::ResilienceError;
 
 /// The maximum number of errors that are examined in one chain of sources.
@@ -78,7 +78,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Classified> {
     if let Some(io) = error.downcast_ref::<io::Error>() {
         // If the error wraps another one and has no kind of interest itself, the caller examines the inner error.
         let internal = io.get_ref().is_none().then_some(ErrorKind::Internal);
-        return own_kind(io).or(internal).map(|kind| Classified { kind, retry_after: None });
+        return io_kind(io).or(internal).map(|kind| Classified { kind, retry_after: None });
     }
     #[cfg(feature = "reqwest")]
     if let Some(known) = error.downcast_ref::<reqwest::Error>() {
@@ -98,7 +98,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Classified> {
 /// inner error.
 impl Classify for io::Error {
     fn kind(&self) -> ErrorKind {
-        own_kind(self).unwrap_or_else(|| {
+        io_kind(self).unwrap_or_else(|| {
             self.get_ref().and_then(|inner| classify(inner)).map_or(ErrorKind::Internal, |inner| inner.kind())
         })
     }

@@ -20,7 +20,7 @@ pub(crate) fn spans_are_enabled() -> bool {
 }
 
 /// Returns whether a subscriber may be interested in the events of calls that succeed.
-pub(crate) fn is_listened_to() -> bool {
+pub(crate) fn is_enabled() -> bool {
     tracing::level_enabled!(tracing::Level::INFO)
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn failed(
     ended: (Duration, u32),
     context: Option<&CallContext>,
 ) {
-    log_error(span, (tool, ended.0, ended.1), context, (&Told::by(error), error));
+    log_error(span, (tool, ended.0, ended.1), context, (&ErrorFacts::of(error), error));
 }
 
 /// Logs an error with its private text, at the level of its severity.
@@ -89,20 +89,20 @@ pub(crate) fn log_error(
     span: &Span,
     (tool, elapsed, attempts): (&str, Duration, u32),
     context: Option<&CallContext>,
-    (told, error): (&Told, &dyn ToolError),
+    (facts, error): (&ErrorFacts, &dyn ToolError),
 ) {
     catch_panic(|| {
         let duration_ms = saturating_millis(elapsed);
         let correlation_id = id(context);
         let _entered = span.enter();
-        macro_rules! tell {
+        macro_rules! emit {
             ($level:ident) => {
                 tracing::$level!(
                     event = "tool.error",
                     tool,
-                    code = &*told.code,
-                    kind = told.kind.as_str(),
-                    severity = told.severity.as_str(),
+                    code = &*facts.code,
+                    kind = facts.kind.as_str(),
+                    severity = facts.severity.as_str(),
                     duration_ms,
                     attempts,
                     correlation_id,
@@ -110,18 +110,18 @@ pub(crate) fn log_error(
                 )
             };
         }
-        match told.severity {
+        match facts.severity {
             // An open breaker or a full limit rejects every call.
-            _ if told.is_rejection => tell!(debug),
-            Severity::Low => tell!(info),
-            Severity::Medium => tell!(warn),
-            Severity::High | Severity::Critical => tell!(error),
+            _ if facts.is_rejection => emit!(debug),
+            Severity::Low => emit!(info),
+            Severity::Medium => emit!(warn),
+            Severity::High | Severity::Critical => emit!(error),
         }
     });
 }
 
 /// The machine-readable properties of an error.
-pub(crate) struct Told {
+pub(crate) struct ErrorFacts {
     pub(crate) code: Cow<'static, str>,
     pub(crate) kind: ErrorKind,
     pub(crate) severity: Severity,
@@ -129,14 +129,14 @@ pub(crate) struct Told {
     is_rejection: bool,
 }
 
-impl Told {
+impl ErrorFacts {
     /// Reads the properties. The methods of an error are user code; if one panics, the call counts as panicked, which
     /// is also what the client receives.
-    pub(crate) fn by(error: &dyn ToolError) -> Self {
-        catch_panic(|| Self::ask(error)).unwrap_or_else(|| Self::ask(&ResilienceError::Panicked))
+    pub(crate) fn of(error: &dyn ToolError) -> Self {
+        catch_panic(|| Self::read(error)).unwrap_or_else(|| Self::read(&ResilienceError::Panicked))
     }
 
-    fn ask(error: &dyn ToolError) -> Self {
+    fn read(error: &dyn ToolError) -> Self {
         let kind = error.kind();
         let is_rejection =
             kind == ErrorKind::CircuitOpen || matches!(error.as_resilience(), Some(ResilienceError::Overloaded { .. }));
@@ -146,24 +146,24 @@ impl Told {
 
 /// Keeps the public part of an error for [`RecentErrors`]. Rejections are counted but not kept, since they would
 /// displace the errors that caused them.
-pub(crate) fn keep_recent(
+pub(crate) fn record_recent(
     recent: &RecentErrors,
     tool: Arc<str>,
     code: Arc<str>,
-    (told, error): (&Told, &dyn ToolError),
+    (facts, error): (&ErrorFacts, &dyn ToolError),
     attempts: u32,
     context: &CallContext,
 ) {
-    if told.is_rejection {
+    if facts.is_rejection {
         return;
     }
     let text = |error: &dyn ToolError| public_text(&error.public_message());
-    recent.keep(RecentError {
+    recent.record(RecentError {
         at: SystemTime::now(),
         correlation_id: context.correlation_id().clone(),
         tool,
         code,
-        kind: told.kind,
+        kind: facts.kind,
         text: catch_panic(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
         attempts,
         principal: context.principal().cloned(),
@@ -177,7 +177,7 @@ pub(crate) fn converted(error: &dyn ToolError) {
         let context = CallContext::current();
         let correlation_id = id(context.as_ref());
         let (code, kind) = (error.code(), error.kind().as_str());
-        macro_rules! tell {
+        macro_rules! emit {
             ($level:ident) => {
                 tracing::$level!(
                     event = "error.converted",
@@ -189,9 +189,9 @@ pub(crate) fn converted(error: &dyn ToolError) {
             };
         }
         match error.severity() {
-            Severity::Low => tell!(info),
-            Severity::Medium => tell!(warn),
-            Severity::High | Severity::Critical => tell!(error),
+            Severity::Low => emit!(info),
+            Severity::Medium => emit!(warn),
+            Severity::High | Severity::Critical => emit!(error),
         }
     });
 }

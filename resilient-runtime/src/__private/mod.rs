@@ -1,9 +1,9 @@
 //! The interface for generated code. Nothing here is covered by semantic versioning: the crates depend on each other's
 //! exact version.
 
-mod asked;
 mod clone;
 mod derive;
+mod request;
 mod special;
 
 /// Returns whether the clock of this build can be paused, which makes it slower. Used by the benches.
@@ -15,10 +15,10 @@ pub const fn clock_can_be_paused() -> bool {
 pub use crate::Breaker;
 pub use crate::answer::{Answer, Fallible, FromResilience, Meaning};
 pub use crate::keyed_hash::{Collected, PartitionKey};
+pub use crate::log_fields::{LogFields as Shown, LogValue};
 pub use crate::pipeline::{
     Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, once, once_or, repeat, repeat_or, sides,
 };
-pub use crate::shown::{LogValue, Shown};
 pub use crate::site::{Entry, Location, Site};
 pub use clone::{Arg, NeededAgain, Next, Slot};
 pub use derive::*;
@@ -39,7 +39,7 @@ pub use crate::pipeline::{AnswerKey, Cached};
 pub use rmcp;
 
 #[cfg(feature = "rmcp")]
-pub use crate::mcp::{Explain, Explained, Explanations, routed, shared};
+pub use crate::mcp::{Explain, Explained, Explanations, cached_router as shared, routed};
 
 /// Converts an error to the `is_error` result, or to the protocol error.
 #[cfg(feature = "rmcp")]

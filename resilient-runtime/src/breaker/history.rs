@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::core::State;
 
-const KEPT: usize = 100;
+const MOST: usize = 100;
 
 /// The reason for a transition.
 ///
@@ -83,9 +83,9 @@ pub struct Transition {
     pub(crate) moment: crate::clock::Moment,
 }
 
-pub(crate) struct History(Mutex<Kept>);
+pub(crate) struct History(Mutex<TransitionLog>);
 
-struct Kept {
+struct TransitionLog {
     last: VecDeque<Transition>,
     /// The number of transitions, by the state before and after.
     counts: [[u64; State::ALL.len()]; State::ALL.len()],
@@ -93,10 +93,10 @@ struct Kept {
 
 impl History {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Kept { last: VecDeque::new(), counts: [[0; State::ALL.len()]; State::ALL.len()] }))
+        Self(Mutex::new(TransitionLog { last: VecDeque::new(), counts: [[0; State::ALL.len()]; State::ALL.len()] }))
     }
 
-    pub(crate) fn keep(&self, from: State, to: State, reason: Reason) {
+    pub(crate) fn record(&self, from: State, to: State, reason: Reason) {
         let transition = Transition {
             from,
             to,
@@ -105,12 +105,12 @@ impl History {
             #[cfg(feature = "testing")]
             moment: crate::clock::Moment::now(),
         };
-        let mut kept = self.lock();
-        if kept.last.len() == KEPT {
-            kept.last.pop_front();
+        let mut log = self.lock();
+        if log.last.len() == MOST {
+            log.last.pop_front();
         }
-        kept.last.push_back(transition);
-        if let Some(count) = kept.counts.get_mut(from as usize).and_then(|row| row.get_mut(to as usize)) {
+        log.last.push_back(transition);
+        if let Some(count) = log.counts.get_mut(from as usize).and_then(|row| row.get_mut(to as usize)) {
             *count += 1;
         }
     }
@@ -128,7 +128,7 @@ impl History {
         pairs.filter(|((from, to), _)| from != to).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, TransitionLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

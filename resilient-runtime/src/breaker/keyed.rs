@@ -13,11 +13,11 @@ use crate::clock::Moment;
 const REST_MS: u64 = 1_000;
 
 #[derive(Default)]
-struct Known {
+struct BreakerMap {
     by_key: HashMap<u128, Entry>,
     /// The counters of the breakers that were removed.
     gone: Option<BreakerSeries>,
-    looked_at_ms: Option<u64>,
+    searched_at_ms: Option<u64>,
 }
 
 struct Entry {
@@ -31,7 +31,7 @@ pub(crate) struct KeyedBreakers {
     /// The settings until some are declared.
     otherwise: BreakerSettings,
     declared: OnceLock<BreakerSettings>,
-    breakers: Mutex<Known>,
+    breakers: Mutex<BreakerMap>,
     overflow: OnceLock<Arc<Breaker>>,
 }
 
@@ -52,41 +52,41 @@ impl KeyedBreakers {
     /// further keys share.
     pub(crate) fn get(&self, key: u128) -> Arc<Breaker> {
         let now = Moment::now().millis();
-        let mut known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.by_key.get_mut(&key) {
+        let mut map = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = map.by_key.get_mut(&key) {
             found.used_ms = now;
             return Arc::clone(&found.breaker);
         }
         let most = self.settings().max_keys.max(1) as usize;
-        if known.by_key.len() >= most {
-            known.make_room(now, most);
+        if map.by_key.len() >= most {
+            map.make_room(now, most);
         }
-        if known.by_key.len() >= most {
+        if map.by_key.len() >= most {
             return Arc::clone(self.overflow.get_or_init(|| Arc::new(self.fresh())));
         }
         let fresh = Arc::new(self.fresh());
-        known.by_key.insert(key, Entry { breaker: Arc::clone(&fresh), used_ms: now });
+        map.by_key.insert(key, Entry { breaker: Arc::clone(&fresh), used_ms: now });
         fresh
     }
 
     /// Returns snapshots of the breakers whose state passes the filter.
-    pub(crate) fn read(&self, stands_there: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
-        let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
-        drop(known);
+    pub(crate) fn read(&self, matches: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
+        let map = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = map.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
+        drop(map);
         all.extend(self.overflow.get().cloned());
-        let asked_for = all.iter().filter(|breaker| stands_there(breaker.state()));
-        asked_for.map(|breaker| BreakerSnapshot { of_key: true, ..breaker.snapshot() }).collect()
+        let requested = all.iter().filter(|breaker| matches(breaker.state()));
+        requested.map(|breaker| BreakerSnapshot { of_key: true, ..breaker.snapshot() }).collect()
     }
 
     /// Adds the counters of all breakers, including those that were removed.
     pub(crate) fn add_to(&self, series: &mut BreakerSeries) {
-        let known = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gone) = &known.gone {
+        let map = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gone) = &map.gone {
             series.count(gone);
         }
-        let all: Vec<_> = known.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
-        drop(known);
+        let all: Vec<_> = map.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
+        drop(map);
         all.iter().chain(self.overflow.get()).for_each(|breaker| series.and(breaker));
     }
 
@@ -99,17 +99,17 @@ impl KeyedBreakers {
     }
 }
 
-impl Known {
+impl BreakerMap {
     /// Removes up to a quarter of the breakers, so that this is rarely needed.
     fn make_room(&mut self, now_ms: u64, most: usize) {
-        if self.looked_at_ms.is_some_and(|last| now_ms < last.saturating_add(REST_MS)) {
+        if self.searched_at_ms.is_some_and(|last| now_ms < last.saturating_add(REST_MS)) {
             return;
         }
         let mut idle: Vec<_> = self
             .by_key
             .iter()
             .filter(|(_, entry)| Arc::strong_count(&entry.breaker) == 1 && !entry.breaker.rejects_after(Duration::ZERO))
-            .map(|(key, entry)| (!entry.breaker.has_nothing_to_remember(), entry.used_ms, *key))
+            .map(|(key, entry)| (!entry.breaker.is_pristine(), entry.used_ms, *key))
             .collect();
         idle.sort_unstable();
         for (_, _, key) in idle.iter().take(most.div_ceil(4)) {
@@ -121,6 +121,6 @@ impl Known {
                 }
             }
         }
-        self.looked_at_ms = idle.is_empty().then_some(now_ms);
+        self.searched_at_ms = idle.is_empty().then_some(now_ms);
     }
 }

@@ -36,7 +36,7 @@ pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
 pub use series::BreakerSeries;
-pub(crate) use slow::Took;
+pub(crate) use slow::AttemptDuration;
 pub use snapshot::BreakerSnapshot;
 pub(crate) use ticket::Ticket;
 
@@ -47,7 +47,7 @@ use self::window::Results;
 use crate::ResilienceError;
 use crate::clock::{self, Moment};
 use crate::error::CircuitState;
-use crate::statistics::{AttemptStatistics, Heard};
+use crate::statistics::{AttemptStatistics, BreakerRecord};
 
 /// A circuit breaker. It can sit in a `static`.
 ///
@@ -186,7 +186,7 @@ impl Breaker {
     /// Reports the transition that an admission caused. If the subscriber panics, the permit is given back.
     fn report_admission(&self, ticket: Ticket, change: Option<Change>) -> Ticket {
         let mut permit = Permit::new(self, ticket);
-        self.tell(change, Reason::Probing);
+        self.report(change, Reason::Probing);
         permit.ticket.take();
         ticket
     }
@@ -205,7 +205,7 @@ impl Breaker {
     }
 
     fn rejected(&self, state: State, wait: Option<u64>) -> ResilienceError {
-        self.attempts.heard(Heard::Rejected);
+        self.attempts.recorded(BreakerRecord::Rejected);
         tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
         let state = match state {
             State::Isolated => CircuitState::Isolated,
@@ -270,7 +270,7 @@ impl Breaker {
     }
 
     /// Returns whether the breaker has no state that affects a call, so that it can be dropped.
-    fn has_nothing_to_remember(&self) -> bool {
+    fn is_pristine(&self) -> bool {
         let (state, count, _) = self::core::peek(self.cells());
         let has_bad_results = || self.window().is_some_and(|(_, failed, slow)| failed > 0 || slow > 0);
         state == State::Closed && count == 0 && !has_bad_results()
@@ -282,13 +282,13 @@ impl Breaker {
             self.failures_in_a_row.store(0, Ordering::Relaxed);
         }
         let change = self::core::force(self.cells(), limits(self.held()), to, Moment::now().millis());
-        self.tell(change, reason);
+        self.report(change, reason);
     }
 
     /// Stores and logs a transition. Called by the thread that made it, after the change and without a lock.
-    fn tell(&self, change: Option<Change>, reason: Reason) {
+    fn report(&self, change: Option<Change>, reason: Reason) {
         let Some(Change { from, to }) = change else { return };
-        self.history.keep(from, to, reason);
+        self.history.record(from, to, reason);
         self.wake_those_who_wait();
         let (from, to, reason) = (from.as_str(), to.as_str(), reason.as_str());
         if to == State::Open.as_str() {

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Breaker, Signal, Ticket, Took};
+use super::{AttemptDuration, Breaker, Signal, Ticket};
 use crate::error::ResilienceError;
 
 /// A permit for one execution.
@@ -57,7 +57,7 @@ impl Permit<'_> {
 
     fn end(mut self, signal: Signal) {
         if let Some(ticket) = self.ticket.take() {
-            self.breaker.record(ticket, signal, Took::Time(self.started.elapsed()));
+            self.breaker.record(ticket, signal, AttemptDuration::Time(self.started.elapsed()));
         }
     }
 }
@@ -65,7 +65,7 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.breaker.record(ticket, Signal::Neutral, Took::Nothing);
+            self.breaker.record(ticket, Signal::Neutral, AttemptDuration::Unknown);
         }
     }
 }

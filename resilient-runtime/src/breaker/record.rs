@@ -8,9 +8,9 @@ use resilient_policy::BreakerSettings;
 use super::core::{Recorded, Signal, Ticket};
 use super::sync::Ordering;
 use super::window::{Results, Sample, Totals};
-use super::{Breaker, Reason, Took, core, limits};
+use super::{AttemptDuration, Breaker, Reason, core, limits};
 use crate::clock::{self, Moment};
-use crate::statistics::Heard;
+use crate::statistics::BreakerRecord;
 
 impl Breaker {
     /// Records a success that changes nothing, as nearly all do, and ends the ticket. Does nothing and returns `false`
@@ -31,11 +31,11 @@ impl Breaker {
     }
 
     /// Records the outcome and the duration of an execution, which ends its ticket.
-    pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: Took) {
-        self.attempts.heard(match signal {
-            Signal::Success => Heard::Success,
-            Signal::Failure => Heard::Failure,
-            Signal::Neutral => Heard::Neutral,
+    pub(crate) fn record(&self, ticket: Ticket, signal: Signal, took: AttemptDuration) {
+        self.attempts.recorded(match signal {
+            Signal::Success => BreakerRecord::Success,
+            Signal::Failure => BreakerRecord::Failure,
+            Signal::Neutral => BreakerRecord::Neutral,
         });
         if signal == Signal::Success && self.is_all_well(ticket) {
             return;
@@ -57,11 +57,13 @@ impl Breaker {
         let slow = took.is_slow(settings);
         if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
             let sample = Sample { failed: signal == Signal::Failure, slow };
-            let tripped = self.look_at_window(settings, ticket, now, |results| match took {
-                Took::KnownToBeSlow(place) => {
+            let tripped = self.update_window(settings, ticket, now, |results| match took {
+                AttemptDuration::KnownToBeSlow(place) => {
                     results.end_slow(ticket.generation(), settings.window, place, sample.failed, now)
                 }
-                Took::Time(_) | Took::Nothing => results.add(ticket.generation(), settings.window, sample, now),
+                AttemptDuration::Time(_) | AttemptDuration::Unknown => {
+                    results.add(ticket.generation(), settings.window, sample, now)
+                }
             });
             if tripped || settings.rate.is_some() {
                 return;
@@ -74,8 +76,8 @@ impl Breaker {
             other => (other, Reason::Recovered),
         };
         match core::record(self.cells(), limits(settings), ticket, signal, now) {
-            Recorded::Counted(change) => self.tell(change, reason),
-            Recorded::Stale => self.attempts.heard(Heard::Stale),
+            Recorded::Counted(change) => self.report(change, reason),
+            Recorded::Stale => self.attempts.recorded(BreakerRecord::Stale),
         }
         if ticket.is_probe() && !ticket.is_lent() {
             self.wake_those_who_wait();
@@ -87,7 +89,7 @@ impl Breaker {
     }
 
     /// Changes the window, and opens the breaker if that reaches a rate.
-    pub(super) fn look_at_window(
+    pub(super) fn update_window(
         &self,
         settings: &BreakerSettings,
         ticket: Ticket,
@@ -100,7 +102,7 @@ impl Breaker {
             let change = core::trip(self.cells(), limits(settings), ticket.generation(), now);
             let is_failing =
                 settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
-            self.tell(change, if is_failing { Reason::Failures } else { Reason::Slow });
+            self.report(change, if is_failing { Reason::Failures } else { Reason::Slow });
         }
         trips
     }

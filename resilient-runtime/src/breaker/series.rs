@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::core::State;
 use super::{Breaker, BreakerState};
-use crate::statistics::{AttemptSnapshot, Heard};
+use crate::statistics::{AttemptSnapshot, BreakerRecord};
 
 /// The counters of all breakers of one name, over all partition keys.
 ///
@@ -68,8 +68,8 @@ impl Breaker {
     pub(crate) fn series(&self) -> BreakerSeries {
         BreakerSeries {
             state: self.state(),
-            rejected: self.attempts.count(Heard::Rejected),
-            stale: self.attempts.count(Heard::Stale),
+            rejected: self.attempts.count(BreakerRecord::Rejected),
+            stale: self.attempts.count(BreakerRecord::Stale),
             transitions: self.history.counts(),
             attempts: self.attempts.read(),
         }

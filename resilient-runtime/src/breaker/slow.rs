@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
 
-use super::window::{Place, Sample};
+use super::window::{Sample, SampleNumber};
 use super::{Breaker, Ticket};
 use crate::clock::Moment;
 
 /// The duration of an execution, as far as it is known.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Took {
+pub(crate) enum AttemptDuration {
     /// The execution took this long.
     Time(Duration),
     /// The execution is slow: [`Breaker::note_slow`] recorded it, and may have added it to a window.
-    KnownToBeSlow(Option<Place>),
+    KnownToBeSlow(Option<SampleNumber>),
     /// The execution did not start, or its duration says nothing about the dependency.
-    Nothing,
+    Unknown,
 }
 
-impl Took {
+impl AttemptDuration {
     pub(super) fn is_slow(self, settings: &BreakerSettings) -> bool {
         match (self, settings.slow) {
             (Self::Time(took), Some(slow)) => took >= slow,
             (Self::KnownToBeSlow(_), _) => true,
-            (Self::Time(_) | Self::Nothing, _) => false,
+            (Self::Time(_) | Self::Unknown, _) => false,
         }
     }
 
@@ -38,25 +38,25 @@ impl Took {
 impl Breaker {
     /// Records that a running execution has become slow: a dependency that hangs must not look healthy until its
     /// callers time out. Called at most once per ticket. Pass the result as the duration when the ticket is returned.
-    pub(crate) fn note_slow(&self, ticket: Ticket) -> Took {
+    pub(crate) fn note_slow(&self, ticket: Ticket) -> AttemptDuration {
         let settings = self.held();
-        let mut place = None;
+        let mut number = None;
         if settings.slow.is_some() && self.is_closed_in(ticket) {
             let now = Moment::now().millis();
             let sample = Sample { failed: false, slow: true };
-            self.look_at_window(settings, ticket, now, |results| {
+            self.update_window(settings, ticket, now, |results| {
                 let totals = results.add(ticket.generation(), settings.window, sample, now);
-                place = results.newest();
+                number = results.newest();
                 totals
             });
         }
-        Took::KnownToBeSlow(place)
+        AttemptDuration::KnownToBeSlow(number)
     }
 
     /// Removes the result of a slow execution from the window, because another result covers the same request.
-    pub(crate) fn withdraw_slow(&self, ticket: Ticket, took: Took) {
-        if let Took::KnownToBeSlow(Some(place)) = took {
-            self.results.lock().unwrap_or_else(PoisonError::into_inner).withdraw_slow(ticket.generation(), place);
+    pub(crate) fn withdraw_slow(&self, ticket: Ticket, took: AttemptDuration) {
+        if let AttemptDuration::KnownToBeSlow(Some(number)) = took {
+            self.results.lock().unwrap_or_else(PoisonError::into_inner).withdraw_slow(ticket.generation(), number);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::history::Transition;
 use super::sync::Ordering;
 use super::{Breaker, BreakerState};
 use crate::clock::Moment;
-use crate::statistics::Heard;
+use crate::statistics::BreakerRecord;
 
 /// A snapshot of a breaker.
 ///
@@ -82,11 +82,11 @@ impl Breaker {
             of_key: false,
             window: self.window(),
             probes,
-            successes: self.attempts.count(Heard::Success),
-            failures: self.attempts.count(Heard::Failure),
-            neutral: self.attempts.count(Heard::Neutral),
-            rejected: self.attempts.count(Heard::Rejected),
-            stale: self.attempts.count(Heard::Stale),
+            successes: self.attempts.count(BreakerRecord::Success),
+            failures: self.attempts.count(BreakerRecord::Failure),
+            neutral: self.attempts.count(BreakerRecord::Neutral),
+            rejected: self.attempts.count(BreakerRecord::Rejected),
+            stale: self.attempts.count(BreakerRecord::Stale),
             last_failure: match self.last_failure.load(Ordering::Relaxed) {
                 0 => None,
                 millis => UNIX_EPOCH.checked_add(Duration::from_millis(millis)),

@@ -22,7 +22,7 @@ pub(crate) struct Sample {
 
 /// The position of a result in a window: its sequence number, or the number of its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(u64);
+pub(crate) struct SampleNumber(u64);
 
 /// The number of results, in total and by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl Totals {
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     generation: u64,
-    kept: Kept,
+    samples: Samples,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum Samples {
     /// `first` is the sequence number of the oldest result in the ring. A withdrawn result leaves an empty entry, so
     /// that the others keep their numbers.
     Last {
@@ -75,13 +75,13 @@ enum Kept {
     Recent(VecDeque<Step>),
 }
 
-impl Default for Kept {
+impl Default for Samples {
     fn default() -> Self {
         Self::last()
     }
 }
 
-impl Kept {
+impl Samples {
     const fn last() -> Self {
         Self::Last { ring: VecDeque::new(), first: 0, totals: Totals { calls: 0, failed: 0, slow: 0 } }
     }
@@ -96,7 +96,7 @@ struct Step {
 
 impl Results {
     pub(crate) const fn new() -> Self {
-        Self { generation: 0, kept: Kept::last() }
+        Self { generation: 0, samples: Samples::last() }
     }
 
     /// Adds a result of this generation. Results of older generations are discarded.
@@ -104,13 +104,13 @@ impl Results {
         if !self.prepare(generation, window) {
             return Totals::default();
         }
-        match (&mut self.kept, window) {
-            (Kept::Last { ring, first, totals }, Window::Count(size)) => {
+        match (&mut self.samples, window) {
+            (Samples::Last { ring, first, totals }, Window::Count(size)) => {
                 ring.push_back(Some(sample));
                 totals.add(sample);
                 trim(ring, first, totals, size);
             }
-            (Kept::Recent(steps), Window::Time(_)) => {
+            (Samples::Recent(steps), Window::Time(_)) => {
                 let number = now_ms / step_length(window);
                 match steps.back_mut() {
                     // If the clock seems to go backwards, the result counts for the newest step.
@@ -128,10 +128,12 @@ impl Results {
     }
 
     /// Returns the position of the result that was added last.
-    pub(crate) fn newest(&self) -> Option<Place> {
-        match &self.kept {
-            Kept::Last { ring, first, .. } => Some(Place(first + u64::try_from(ring.len()).ok()?.checked_sub(1)?)),
-            Kept::Recent(steps) => steps.back().map(|newest| Place(newest.number)),
+    pub(crate) fn newest(&self) -> Option<SampleNumber> {
+        match &self.samples {
+            Samples::Last { ring, first, .. } => {
+                Some(SampleNumber(first + u64::try_from(ring.len()).ok()?.checked_sub(1)?))
+            }
+            Samples::Recent(steps) => steps.back().map(|newest| SampleNumber(newest.number)),
         }
     }
 
@@ -141,7 +143,7 @@ impl Results {
         &mut self,
         generation: u64,
         window: Window,
-        place: Option<Place>,
+        number: Option<SampleNumber>,
         failed: bool,
         now_ms: u64,
     ) -> Totals {
@@ -150,16 +152,16 @@ impl Results {
         }
         // Removes expired steps, so that they are not found below.
         let _ = self.totals(generation, window, now_ms);
-        let found = place.is_some_and(|Place(place)| match &mut self.kept {
-            Kept::Last { ring, first, totals } => {
-                let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+        let found = number.is_some_and(|SampleNumber(number)| match &mut self.samples {
+            Samples::Last { ring, first, totals } => {
+                let index = number.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
                 let Some(Some(sample)) = index.and_then(|index| ring.get_mut(index)) else { return false };
                 sample.failed = failed;
                 totals.failed = totals.failed.saturating_add(u32::from(failed));
                 true
             }
-            Kept::Recent(steps) => {
-                let Some(step) = steps.iter_mut().find(|step| step.number == place) else { return false };
+            Samples::Recent(steps) => {
+                let Some(step) = steps.iter_mut().find(|step| step.number == number) else { return false };
                 step.totals.failed = step.totals.failed.saturating_add(u32::from(failed));
                 true
             }
@@ -172,20 +174,20 @@ impl Results {
     }
 
     /// Removes a result that was counted as slow while its execution was running, unless it has left the window.
-    pub(crate) fn withdraw_slow(&mut self, generation: u64, Place(place): Place) {
+    pub(crate) fn withdraw_slow(&mut self, generation: u64, SampleNumber(number): SampleNumber) {
         if self.generation != generation {
             return;
         }
         let slow = Sample { failed: false, slow: true };
-        match &mut self.kept {
-            Kept::Last { ring, first, totals } => {
-                let index = place.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
+        match &mut self.samples {
+            Samples::Last { ring, first, totals } => {
+                let index = number.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
                 if index.and_then(|index| ring.get_mut(index)).and_then(Option::take).is_some() {
                     totals.remove(slow);
                 }
             }
-            Kept::Recent(steps) => {
-                if let Some(step) = steps.iter_mut().find(|step| step.number == place) {
+            Samples::Recent(steps) => {
+                if let Some(step) = steps.iter_mut().find(|step| step.number == number) {
                     step.totals.remove(slow);
                 }
             }
@@ -197,9 +199,9 @@ impl Results {
         if self.generation != generation {
             return Totals::default();
         }
-        match &mut self.kept {
-            Kept::Last { totals, .. } => *totals,
-            Kept::Recent(steps) => {
+        match &mut self.samples {
+            Samples::Last { totals, .. } => *totals,
+            Samples::Recent(steps) => {
                 let current = now_ms / step_length(window);
                 while steps.front().is_some_and(|oldest| oldest.number + STEPS <= current) {
                     steps.pop_front();
@@ -219,15 +221,17 @@ impl Results {
         if generation < self.generation {
             return false;
         }
-        let right_kind =
-            matches!((&self.kept, window), (Kept::Last { .. }, Window::Count(_)) | (Kept::Recent(_), Window::Time(_)));
+        let right_kind = matches!(
+            (&self.samples, window),
+            (Samples::Last { .. }, Window::Count(_)) | (Samples::Recent(_), Window::Time(_))
+        );
         if self.generation == generation && right_kind {
             return true;
         }
         self.generation = generation;
-        self.kept = match window {
-            Window::Count(_) => Kept::default(),
-            Window::Time(_) => Kept::Recent(VecDeque::new()),
+        self.samples = match window {
+            Window::Count(_) => Samples::default(),
+            Window::Time(_) => Samples::Recent(VecDeque::new()),
         };
         true
     }

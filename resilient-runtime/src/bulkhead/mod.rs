@@ -5,7 +5,7 @@
 //! queue are returned on drop: at the end, on a panic, and when a future is dropped.
 
 mod keyed;
-mod place;
+mod permit;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use resilient_policy::BulkheadSettings;
 use tokio::sync::Semaphore;
 
 pub(crate) use keyed::Bulkheads;
-pub(crate) use place::{Place, Queued, Slot};
+pub(crate) use permit::{BulkheadEntry, PermitFuture, PermitGuard};
 
 use crate::answer::Answer;
 use crate::error::{LimitKind, ResilienceError};
@@ -115,13 +115,13 @@ impl Bulkhead {
     /// [`ResilienceError::Overloaded`], without a time to retry after: at once if there is neither a free permit nor
     /// room in the queue, or after the maximum wait.
     pub async fn acquire(&self) -> Result<BulkheadPermit<'_>, ResilienceError> {
-        let Some(place) = Place::enter(self) else { return Err(overloaded()) };
-        let slot = match (place.try_slot(), self.settings.wait) {
-            (Ok(slot), _) => slot,
-            (Err(place), None) => place.slot().await,
-            (Err(place), Some(wait)) => tokio::time::timeout(wait, place.slot()).await.map_err(|_| overloaded())?,
+        let Some(entry) = BulkheadEntry::enter(self) else { return Err(overloaded()) };
+        let permit = match (entry.try_permit(), self.settings.wait) {
+            (Ok(permit), _) => permit,
+            (Err(entry), None) => entry.permit().await,
+            (Err(entry), Some(wait)) => tokio::time::timeout(wait, entry.permit()).await.map_err(|_| overloaded())?,
         };
-        Ok(BulkheadPermit(slot))
+        Ok(BulkheadPermit(permit))
     }
 
     /// Runs a future with a permit, or returns [`ResilienceError::Overloaded`] if there is none; see
@@ -170,7 +170,7 @@ impl fmt::Debug for Bulkhead {
 /// # }
 /// ```
 #[must_use = "a permit that is dropped at once holds no slot"]
-pub struct BulkheadPermit<'b>(Slot<&'b Bulkhead>);
+pub struct BulkheadPermit<'b>(PermitGuard<&'b Bulkhead>);
 
 impl fmt::Debug for BulkheadPermit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use resilient_policy::ErrorKind;
 use super::Classify;
 
 /// Returns the kind of an I/O error, without considering the error that it wraps.
-pub(crate) fn own_kind(error: &io::Error) -> Option<ErrorKind> {
+pub(crate) fn io_kind(error: &io::Error) -> Option<ErrorKind> {
     use io::ErrorKind as Io;
     match error.kind() {
         // On Unix, a socket whose read or write timeout elapsed returns `WouldBlock`.

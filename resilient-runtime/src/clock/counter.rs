@@ -19,7 +19,7 @@ const SECOND: u64 = 1_000_000_000;
 const AT_ONCE: u64 = 20_000;
 
 /// A counter with a known frequency.
-struct Known {
+struct CalibratedClock {
     clock: Clock,
     /// Nanoseconds per count, times 2³².
     scale: u64,
@@ -28,10 +28,10 @@ struct Known {
     is_steady: AtomicBool,
 }
 
-static KNOWN: OnceLock<Known> = OnceLock::new();
+static CALIBRATED: OnceLock<CalibratedClock> = OnceLock::new();
 
 /// Whether the frequency measurement has been started.
-static ASKED: AtomicBool = AtomicBool::new(false);
+static IS_CALIBRATING: AtomicBool = AtomicBool::new(false);
 
 /// A reading of the counter and of the system clock at the same moment.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +46,9 @@ thread_local! {
 
 /// Returns nanoseconds since the origin, or `None` if the frequency is not known yet or the counter is unusable.
 pub(super) fn nanos() -> Option<u64> {
-    let Some(known) = KNOWN.get() else {
-        if !ASKED.load(Ordering::Relaxed) {
-            get_to_know();
+    let Some(known) = CALIBRATED.get() else {
+        if !IS_CALIBRATING.load(Ordering::Relaxed) {
+            calibrate();
         }
         return None;
     };
@@ -61,7 +61,7 @@ pub(super) fn nanos() -> Option<u64> {
     }
 }
 
-impl Known {
+impl CalibratedClock {
     /// Converts counts to nanoseconds, for at most a second.
     const fn nanos(&self, counts: u64) -> u64 {
         counts.wrapping_mul(self.scale) >> 32
@@ -97,8 +97,8 @@ fn anchor(clock: &Clock) -> (Anchor, u64) {
 
 /// Starts the frequency measurement. It takes a tenth of a second, in a separate thread so that no call waits for it.
 #[cold]
-fn get_to_know() {
-    if ASKED.swap(true, Ordering::Relaxed) || !kernel_trusts_it() {
+fn calibrate() {
+    if IS_CALIBRATING.swap(true, Ordering::Relaxed) || !kernel_trusts_it() {
         return;
     }
     // Without a thread, the system clock stays in use.
@@ -112,7 +112,7 @@ fn get_to_know() {
             let (counts, nanos) = (then.raw.wrapping_sub(first.raw), then.nanos.saturating_sub(first.nanos));
             let ratio = |a: u64, b: u64, by: u64| u64::try_from(u128::from(a) * u128::from(by) / u128::from(b.max(1)));
             if let (Ok(scale), Ok(second)) = (ratio(nanos, counts, 1 << 32), ratio(counts, nanos, SECOND)) {
-                let _ = KNOWN.set(Known { clock, scale, second, is_steady: AtomicBool::new(scale > 0) });
+                let _ = CALIBRATED.set(CalibratedClock { clock, scale, second, is_steady: AtomicBool::new(scale > 0) });
             }
         }
     });
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     /// Returns `None` if there is no such counter, after reporting that the test was skipped.
-    fn known(test: &str) -> Option<&'static Known> {
+    fn known(test: &str) -> Option<&'static CalibratedClock> {
         if !kernel_trusts_it() {
             // Not `eprintln!`, which libtest captures. CI looks for a line with this beginning, and fails if there is
             // one.
@@ -139,11 +139,11 @@ mod tests {
             writeln!(std::io::stderr(), "\nSKIPPED: {test}: {why}").expect("stderr");
             return None;
         }
-        while KNOWN.get().is_none() {
+        while CALIBRATED.get().is_none() {
             let _ = nanos();
             std::thread::yield_now();
         }
-        KNOWN.get()
+        CALIBRATED.get()
     }
 
     fn exact() -> u64 {
@@ -172,7 +172,7 @@ mod tests {
         let Some(real) = known(test) else { return };
         let hour = 3_600 * real.second;
         for raw in [real.clock.raw() + hour, real.clock.raw().wrapping_sub(hour)] {
-            let known = Known {
+            let known = CalibratedClock {
                 clock: real.clock.clone(),
                 scale: real.scale,
                 second: real.second,

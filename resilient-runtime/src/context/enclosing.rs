@@ -58,7 +58,7 @@ pub(crate) struct EnclosingAttempt {
 struct Shared {
     /// The attempt around this one. Attempts that have ended are skipped: otherwise tasks that keep spawning tasks
     /// would create an endless chain.
-    around: Option<Arc<EnclosingAttempt>>,
+    enclosing: Option<Arc<EnclosingAttempt>>,
     /// Whether the attempt around this one counts it.
     is_counted: bool,
     has_ended: bool,
@@ -69,7 +69,7 @@ struct Shared {
     /// The breakers at which inner calls recorded results, by address, and whether a failure was among them.
     recorded: BTreeMap<usize, bool>,
     /// Whether an inner call reached its deadline while it waited for a permit.
-    waited_too_long: bool,
+    queued_past_deadline: bool,
     /// The kinds of errors that inner calls returned after more than one attempt.
     retried: KindSet,
     /// The numbers of inner calls that wait for a permit, and of inner attempts that run. An inner attempt counts as
@@ -109,28 +109,28 @@ pub(crate) struct Lender {
 }
 
 impl EnclosingAttempt {
-    pub(super) fn new(held: Held, around: Option<Arc<Self>>) -> Arc<Self> {
-        let shared = Shared { is_counted: around.is_some(), around, ..Shared::default() };
+    pub(super) fn new(held: Held, enclosing: Option<Arc<Self>>) -> Arc<Self> {
+        let shared = Shared { is_counted: enclosing.is_some(), enclosing, ..Shared::default() };
         let attempt = Self { held, shared: Mutex::new(shared) };
-        attempt.around();
+        attempt.enclosing();
         Arc::new(attempt)
     }
 
     /// Returns the nearest attempt around this one that has not ended.
-    pub(super) fn around(&self) -> Option<Arc<Self>> {
+    pub(super) fn enclosing(&self) -> Option<Arc<Self>> {
         loop {
-            let around = self.lock().around.clone()?;
+            let enclosing = self.lock().enclosing.clone()?;
             let next = {
-                let shared = around.lock();
+                let shared = enclosing.lock();
                 if !shared.has_ended {
                     drop(shared);
-                    return Some(around);
+                    return Some(enclosing);
                 }
-                shared.around.clone()
+                shared.enclosing.clone()
             };
             let mut shared = self.lock();
-            if shared.around.as_ref().is_some_and(|known| Arc::ptr_eq(known, &around)) {
-                shared.around = next;
+            if shared.enclosing.as_ref().is_some_and(|known| Arc::ptr_eq(known, &enclosing)) {
+                shared.enclosing = next;
                 shared.is_counted = false;
             }
         }
@@ -142,7 +142,7 @@ impl EnclosingAttempt {
 
     /// Returns the attempt and those around it, the nearest first.
     fn chain(self: &Arc<Self>) -> impl Iterator<Item = Arc<Self>> {
-        std::iter::successors(Some(Arc::clone(self)), |attempt| attempt.around())
+        std::iter::successors(Some(Arc::clone(self)), |attempt| attempt.enclosing())
     }
 
     /// Requests the probe permit of the nearest attempt that holds a valid one of this breaker.
@@ -200,15 +200,15 @@ impl EnclosingAttempt {
     }
 
     /// Records that an inner call reached its deadline while it waited for a permit.
-    pub(crate) fn waited_too_long(self: &Arc<Self>) {
+    pub(crate) fn queued_past_deadline(self: &Arc<Self>) {
         for attempt in self.chain() {
-            attempt.lock().waited_too_long = true;
+            attempt.lock().queued_past_deadline = true;
         }
     }
 
     /// Returns whether an inner call reached its deadline while it waited for a permit.
-    pub(crate) fn has_waited_too_long(&self) -> bool {
-        self.lock().waited_too_long
+    pub(crate) fn has_queued_past_deadline(&self) -> bool {
+        self.lock().queued_past_deadline
     }
 
     /// Returns the signal that this attempt records at its breaker, given what inner calls have recorded there.
@@ -239,20 +239,20 @@ impl EnclosingAttempt {
             shared.running += running;
             (before, shared.only_waits())
         };
-        self.tell_around(before, after);
+        self.count_in_enclosing(before, after);
     }
 
     /// Updates the counts of the attempt around this one, if that attempt counts this one.
-    fn tell_around(&self, before: bool, after: bool) {
+    fn count_in_enclosing(&self, before: bool, after: bool) {
         if before == after {
             return;
         }
-        let around = {
+        let enclosing = {
             let shared = self.lock();
-            shared.around.clone().filter(|_| shared.is_counted)
+            shared.enclosing.clone().filter(|_| shared.is_counted)
         };
-        if let Some(around) = around {
-            around.count(if after { (1, -1) } else { (-1, 1) });
+        if let Some(enclosing) = enclosing {
+            enclosing.count(if after { (1, -1) } else { (-1, 1) });
         }
     }
 
@@ -271,7 +271,7 @@ impl EnclosingAttempt {
             };
             (std::mem::take(&mut shared.waiting), freed, before)
         };
-        self.tell_around(before, false);
+        self.count_in_enclosing(before, false);
         drop(freed);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -280,7 +280,8 @@ impl EnclosingAttempt {
 /// Drops the attempts iteratively, because a chain may be long.
 impl Drop for EnclosingAttempt {
     fn drop(&mut self) {
-        let above = |attempt: &mut Self| attempt.shared.get_mut().unwrap_or_else(PoisonError::into_inner).around.take();
+        let above =
+            |attempt: &mut Self| attempt.shared.get_mut().unwrap_or_else(PoisonError::into_inner).enclosing.take();
         let mut next = above(self);
         while let Some(attempt) = next {
             next = Arc::into_inner(attempt).and_then(|mut attempt| above(&mut attempt));

@@ -99,10 +99,10 @@ impl CallContext {
     }
 
     /// Returns the attempt around this call, if another guarded function made it.
-    pub(crate) fn around(&self) -> Option<Arc<EnclosingAttempt>> {
+    pub(crate) fn enclosing(&self) -> Option<Arc<EnclosingAttempt>> {
         match &self.enclosing {
-            Some(own) if self.is_shared => own.around(),
-            around => around.clone(),
+            Some(own) if self.is_shared => own.enclosing(),
+            enclosing => enclosing.clone(),
         }
     }
 
@@ -117,7 +117,7 @@ impl CallContext {
     fn unshare(&mut self) -> Option<Arc<EnclosingAttempt>> {
         self.is_shared = false;
         let own = self.enclosing.take();
-        self.enclosing = own.as_ref().and_then(|own| own.around());
+        self.enclosing = own.as_ref().and_then(|own| own.enclosing());
         own
     }
 

@@ -63,7 +63,7 @@ pub(crate) struct Report {
     /// Whether a guarded function has claimed the request: the first one with the name of the tool does.
     pub(crate) claimed: bool,
     /// Whether that function caches responses.
-    pub(crate) keeps_answers: bool,
+    pub(crate) caches_responses: bool,
     pub(crate) outcome: Option<Outcome>,
     /// The party at fault for a failure, if known.
     pub(crate) fault: Option<Fault>,

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 
 use crate::breaker::BreakerSeries;
 use crate::registry::Registry;
-use crate::series::{self, Counted, Labels};
+use crate::series::{self, Labels, NamedStatistics};
 use crate::statistics::HistogramSnapshot;
 
 /// A collector for your own `prometheus_client` registry.
@@ -56,9 +56,9 @@ impl fmt::Debug for Statistics {
 impl Collector for Statistics {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let registry = self.registry();
-        let mut all = Counted::tools(registry);
+        let mut all = NamedStatistics::tools(registry);
         operations(&mut to, &all, &registry.unknown_tools())?;
-        Counted::add_functions(&mut all, registry);
+        NamedStatistics::add_functions(&mut all, registry);
         let breaker_series = registry.breaker_series();
         calls(&mut to, &all)?;
         attempts(&mut to, &all, &breaker_series)?;
@@ -74,7 +74,7 @@ impl Collector for Statistics {
 
 /// Encodes tool calls by error type, according to the conventions. Calls of tools that do not exist have no tool name,
 /// because the client chose the name, and no error type, because they are not the server's fault.
-fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted], unknown: &HistogramSnapshot) -> fmt::Result {
+fn operations(to: &mut DescriptorEncoder<'_>, tools: &[NamedStatistics], unknown: &HistogramSnapshot) -> fmt::Result {
     let mut names: BTreeSet<&str> = tools.iter().map(|tool| &*tool.name).collect();
     let errors: Vec<_> = tools
         .iter()
@@ -97,7 +97,7 @@ fn operations(to: &mut DescriptorEncoder<'_>, tools: &[Counted], unknown: &Histo
     family(to, "mcp_server_operation_duration_seconds", help, MetricType::Histogram, samples)
 }
 
-fn calls(to: &mut DescriptorEncoder<'_>, all: &[Counted]) -> fmt::Result {
+fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics]) -> fmt::Result {
     for (name, help, counts) in series::COUNTERS {
         let samples = all.iter().flat_map(|each| {
             counts(&each.read).into_iter().map(|(labels, count)| {
@@ -116,7 +116,7 @@ fn calls(to: &mut DescriptorEncoder<'_>, all: &[Counted]) -> fmt::Result {
 
 fn attempts(
     to: &mut DescriptorEncoder<'_>,
-    all: &[Counted],
+    all: &[NamedStatistics],
     breakers: &BTreeMap<&'static str, BreakerSeries>,
 ) -> fmt::Result {
     let of_breakers = breakers.iter().map(|(name, breaker)| (*name, "", &breaker.attempts));

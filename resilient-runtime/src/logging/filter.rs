@@ -38,10 +38,10 @@ pub(super) fn from_env() -> (EnvFilter, Option<String>) {
 }
 
 fn read(rust_log: Option<String>, log_level: Option<String>) -> (EnvFilter, Option<String>) {
-    let asked = [("RUST_LOG", rust_log), ("LOG_LEVEL", log_level)];
-    let asked =
-        asked.into_iter().find_map(|(name, value)| Some((name, value.filter(|value| !value.trim().is_empty())?)));
-    let Some((name, value)) = asked else { return (EnvFilter::new(DEFAULT), None) };
+    let requested = [("RUST_LOG", rust_log), ("LOG_LEVEL", log_level)];
+    let requested =
+        requested.into_iter().find_map(|(name, value)| Some((name, value.filter(|value| !value.trim().is_empty())?)));
+    let Some((name, value)) = requested else { return (EnvFilter::new(DEFAULT), None) };
     let value = value.trim();
     let refused = |why: String| {
         (EnvFilter::new(DEFAULT), Some(format!("`{name}` is not understood: {why}; `{DEFAULT}` holds instead")))

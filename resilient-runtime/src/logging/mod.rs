@@ -95,9 +95,9 @@ pub fn init() -> LogGuard {
 
 /// Returns whether a global subscriber is installed. A thread-local subscriber hides it, so a new thread checks.
 fn has_global() -> bool {
-    let is_there = || tracing::dispatcher::get_default(|found| !found.is::<NoSubscriber>());
-    let ask = || thread::Builder::new().spawn(is_there).ok()?.join().ok();
-    tracing::dispatcher::has_been_set() && ask() == Some(true)
+    let is_installed = || tracing::dispatcher::get_default(|found| !found.is::<NoSubscriber>());
+    let check = || thread::Builder::new().spawn(is_installed).ok()?.join().ok();
+    tracing::dispatcher::has_been_set() && check() == Some(true)
 }
 
 /// Installs the subscriber unless another one was installed meanwhile. Does not install the bridge for the `log` crate,

@@ -14,14 +14,14 @@ use crate::error::{ResilienceError, ToolError};
 use crate::{Classify, ErrorKind};
 
 /// Returns a field of the original error, if the `ErrorData` was converted from one of this crate's errors.
-fn said<'a>(error: &'a ErrorData, field: &str) -> Option<&'a Value> {
+fn member<'a>(error: &'a ErrorData, field: &str) -> Option<&'a Value> {
     error.data.as_ref()?.get(ERROR_META)?.get(field)
 }
 
 /// Uses the kind that this crate's conversion stored in the data, or else the JSON-RPC code.
 impl Classify for ErrorData {
     fn kind(&self) -> ErrorKind {
-        if let Some(kind) = said(self, "kind").and_then(Value::as_str).and_then(|kind| kind.parse().ok()) {
+        if let Some(kind) = member(self, "kind").and_then(Value::as_str).and_then(|kind| kind.parse().ok()) {
             return kind;
         }
         match self.code {
@@ -33,7 +33,7 @@ impl Classify for ErrorData {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        said(self, "retry_after_ms")
+        member(self, "retry_after_ms")
             .and_then(Value::as_u64)
             .map(|wait| Duration::from_millis(wait).min(LONGEST_RETRY_AFTER))
     }
@@ -41,7 +41,7 @@ impl Classify for ErrorData {
 
 impl ToolError for ErrorData {
     fn code(&self) -> Cow<'static, str> {
-        if let Some(code) = said(self, "code").and_then(Value::as_str) {
+        if let Some(code) = member(self, "code").and_then(Value::as_str) {
             return code.to_owned().into();
         }
         match self.code {

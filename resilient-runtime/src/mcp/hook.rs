@@ -21,10 +21,10 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
-use super::explain::{self, Explain, Kept};
-use super::limit::Limit;
-use super::recounted::Recounted;
-use super::{Handled, Line, Operation, arguments, own_failure, request, span, wire};
+use super::explain::{self, ArgumentsCopy, Explain};
+use super::hook_timeout::HookTimeout;
+use super::wire_error::WireError;
+use super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use crate::classify::Classify as _;
 use crate::context::{self, CallContext, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
@@ -49,14 +49,14 @@ pub(super) struct Hook {
     pub(super) limited: Option<&'static Site>,
     /// Whether the tool stores last good answers, so that it needs its arguments in canonical form. Known after the
     /// first call.
-    pub(super) keeps_answers: AtomicU8,
+    pub(super) caches_responses: AtomicU8,
     /// The functions that explain arguments which do not fit the types of the tool.
     pub(super) explained: Box<[Explain]>,
 }
 
 pub(super) const UNKNOWN: u8 = 0;
-const KEEPS: u8 = 1;
-const KEEPS_NOT: u8 = 2;
+const CACHES: u8 = 1;
+const CACHES_NOTHING: u8 = 2;
 
 impl Hook {
     pub(super) fn serve<S: Send + Sync + 'static>(
@@ -68,15 +68,15 @@ impl Hook {
             return inner(call);
         }
         Box::pin(async move {
-            let mut served = Served::new(&self, &call);
+            let mut served = ServedCall::new(&self, &call);
             let mut limit = served.limit();
-            served.kept = served.keep(&call);
+            served.arguments = served.copy_arguments(&call);
             let made = served.within(|| inner(call));
             let Some(mut handling) = made else { return served.panicked() };
             let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
                 Some(Poll::Pending) => {
                     // rmcp has deserialized the arguments before the first poll.
-                    served.kept = None;
+                    served.arguments = None;
                     match &mut limit {
                         Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
                         None => Poll::Pending,
@@ -90,7 +90,7 @@ impl Hook {
             served.within(|| drop(handling));
             match answered {
                 Ended::Answered(answered) => served.answered(answered),
-                Ended::TimedOut => served.timed_out(limit.as_ref().map(Limit::length).unwrap_or_default()),
+                Ended::TimedOut => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
                 Ended::Panicked => served.panicked(),
             }
         })
@@ -113,27 +113,27 @@ enum Ended {
 }
 
 /// A call that the hook serves. If it is dropped before the response, it counts as cancelled.
-struct Served<'h> {
+struct ServedCall<'h> {
     hook: &'h Hook,
     statistics: Arc<ToolStatistics>,
     request: Arc<Request>,
     context: Option<CallContext>,
     span: Span,
     /// The transport of the request, if metrics need it.
-    line: Option<Line>,
+    transport: Option<Transport>,
     /// The arguments, until it is known whether they fit.
-    kept: Option<Kept>,
+    arguments: Option<ArgumentsCopy>,
     started: Instant,
     /// The fault of a failure that the hook itself knows of.
     fault: Option<Fault>,
     counted: bool,
 }
 
-impl<'h> Served<'h> {
+impl<'h> ServedCall<'h> {
     fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
         let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.name));
         let statistics = scoped.unwrap_or_else(|| Arc::clone(&hook.statistics));
-        let wants_arguments = hook.keeps_answers.load(Ordering::Relaxed) != KEEPS_NOT;
+        let wants_arguments = hook.caches_responses.load(Ordering::Relaxed) != CACHES_NOTHING;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
         let (context, request, source) = request::context(
             &call.request_context,
@@ -149,22 +149,22 @@ impl<'h> Served<'h> {
             request,
             context: Some(context),
             span: Span::none(),
-            line: None,
-            kept: None,
+            transport: None,
+            arguments: None,
             started: Instant::now(),
             fault: None,
             counted: false,
         };
         // Subscribers are foreign code and may panic. From here on, the call is counted in any case.
-        catch_panic(|| served.tell(&call.request_context, source));
+        catch_panic(|| served.begin_span(&call.request_context, source));
         served
     }
 
     /// Creates the span of the call.
-    fn tell(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
+    fn begin_span(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
         let Some(context) = &self.context else { return };
-        self.line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(request));
-        let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.line);
+        self.transport = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Transport::of(request));
+        let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.transport);
         // The parent must be set before anything enters the span.
         #[cfg(feature = "otel")]
         crate::trace::otel::place(&span, request);
@@ -187,33 +187,33 @@ impl<'h> Served<'h> {
 
     /// Returns a copy of the arguments, unless the request already has one for the cache. It is needed even without an
     /// explanation: rmcp's message must not show secrets among the arguments.
-    fn keep<S>(&self, call: &ToolCallContext<'_, S>) -> Option<Kept> {
-        self.request.arguments.is_none().then(|| Kept::of(call.arguments.as_ref())).flatten()
+    fn copy_arguments<S>(&self, call: &ToolCallContext<'_, S>) -> Option<ArgumentsCopy> {
+        self.request.arguments.is_none().then(|| ArgumentsCopy::of(call.arguments.as_ref())).flatten()
     }
 
     /// Returns the error for arguments that do not fit, with an explanation instead of rmcp's message if there is one.
     fn about_arguments(&mut self, error: &ErrorData) -> BadArguments {
-        let (hook, request, kept) = (self.hook, Arc::clone(&self.request), self.kept.take());
-        let arguments = kept.as_ref().map(Kept::json).or(request.arguments.as_ref().map(String::as_bytes));
-        let said = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
-        let explained = self.within(|| explain::explained(said, arguments?, &hook.explained)).flatten();
+        let (hook, request, copy) = (self.hook, Arc::clone(&self.request), self.arguments.take());
+        let arguments = copy.as_ref().map(ArgumentsCopy::json).or(request.arguments.as_ref().map(String::as_bytes));
+        let message = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
+        let explained = self.within(|| explain::explained(message, arguments?, &hook.explained)).flatten();
         let text = explained.or_else(|| {
-            let said = self.within(|| explain::unexplained(said, arguments))?;
-            Some(format!("{BAD_ARGUMENTS} {said}"))
+            let message = self.within(|| explain::unexplained(message, arguments))?;
+            Some(format!("{BAD_ARGUMENTS} {message}"))
         });
         BadArguments(text.unwrap_or_else(|| BAD_ARGUMENTS.trim_end_matches(':').into()))
     }
 
     /// Converts a failure of the framework to a tool result.
-    fn with_own_failures_as_results(&mut self, answered: Handled) -> Handled {
+    fn with_pipeline_errors_as_results(&mut self, answered: Handled) -> Handled {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
-        let made = self.within(|| own_failure::behind(&error, &request).map(|own| wire::tool_error(&own)));
+        let made = self.within(|| pipeline_error::original_of(&error, &request).map(|own| wire::tool_error(&own)));
         made.flatten().unwrap_or(Err(error))
     }
 
     fn answered(mut self, answered: Handled) -> Handled {
-        let answered = self.with_own_failures_as_results(answered);
+        let answered = self.with_pipeline_errors_as_results(answered);
         let (claimed, reported) = {
             let report = self.request.report();
             (report.claimed, report.outcome)
@@ -232,7 +232,7 @@ impl<'h> Served<'h> {
             }
             Ok(answer) if !claimed => {
                 // A tool without a policy reports its errors only in its responses.
-                if let Some(error) = Recounted::of(&answer) {
+                if let Some(error) = WireError::of(&answer) {
                     self.failed(&error);
                     self.fault = Some(error.kind().fault());
                 }
@@ -268,7 +268,7 @@ impl<'h> Served<'h> {
         let Some(context) = &self.context else { return answered };
         match answered {
             Ok(CallToolResponse::Complete(mut result)) => {
-                if !tells_of_an_error(&result) {
+                if !reports_error(&result) {
                     wire::disclose(&mut result, context, &self.request.report());
                 }
                 Ok(result.into())
@@ -282,8 +282,8 @@ impl<'h> Served<'h> {
     }
 
     /// Returns the limit that the hook enforces, if there is one. Calls inside inherit its end as their deadline.
-    fn limit(&mut self) -> Option<Limit> {
-        let limit = Limit::of(self.hook.limited?);
+    fn limit(&mut self) -> Option<HookTimeout> {
+        let limit = HookTimeout::of(self.hook.limited?);
         if let Some(context) = &mut self.context {
             context.set_deadline(limit.end());
         }
@@ -320,13 +320,13 @@ impl<'h> Served<'h> {
             (report.statistics.clone(), report.attempts)
         };
         let statistics = claimed.as_ref().unwrap_or(&self.statistics);
-        let told = telemetry::Told::by(error);
-        let code = statistics.failed(&told.code, told.kind, told.severity);
+        let facts = telemetry::ErrorFacts::of(error);
+        let code = statistics.failed(&facts.code, facts.kind, facts.severity);
         let call = (&*self.hook.name, self.started.elapsed(), attempts);
-        telemetry::log_error(&self.span, call, self.context.as_ref(), (&told, error));
+        telemetry::log_error(&self.span, call, self.context.as_ref(), (&facts, error));
         if let Some(context) = &self.context {
             let recent = Registry::here(Registry::recent);
-            telemetry::keep_recent(&recent, Arc::clone(&self.hook.name), code, (&told, error), attempts, context);
+            telemetry::record_recent(&recent, Arc::clone(&self.hook.name), code, (&facts, error), attempts, context);
         }
     }
 
@@ -335,17 +335,17 @@ impl<'h> Served<'h> {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
-        let (claimed, keeps_answers, statistics, of_function, attempts) = {
+        let (claimed, caches_responses, statistics, of_function, attempts) = {
             let report = self.request.report();
-            (report.claimed, report.keeps_answers, report.statistics.clone(), report.fault, report.attempts)
+            (report.claimed, report.caches_responses, report.statistics.clone(), report.fault, report.attempts)
         };
         // A call that was rejected for its arguments never reached the function, so it says nothing about the function.
-        let keeps = &self.hook.keeps_answers;
+        let state = &self.hook.caches_responses;
         if claimed {
-            keeps.store(if keeps_answers { KEEPS } else { KEEPS_NOT }, Ordering::Relaxed);
+            state.store(if caches_responses { CACHES } else { CACHES_NOTHING }, Ordering::Relaxed);
         } else if outcome == Outcome::Ok {
             // The call ran without a guarded function: the tool has only the hook.
-            let _ = keeps.compare_exchange(UNKNOWN, KEEPS_NOT, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = state.compare_exchange(UNKNOWN, CACHES_NOTHING, Ordering::Relaxed, Ordering::Relaxed);
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
@@ -355,7 +355,7 @@ impl<'h> Served<'h> {
         // Each of these runs foreign code, which may panic.
         catch_panic(|| span::ended(&self.span, error, answered));
         catch_panic(|| {
-            Operation { tool: Some(&self.hook.tool), line: self.line, error: counted, status, took }.record();
+            Operation { tool: Some(&self.hook.tool), transport: self.transport, error: counted, status, took }.record();
         });
         catch_panic(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
@@ -366,7 +366,7 @@ impl<'h> Served<'h> {
     }
 }
 
-impl Drop for Served<'_> {
+impl Drop for ServedCall<'_> {
     fn drop(&mut self) {
         if self.counted {
             return;
@@ -376,7 +376,7 @@ impl Drop for Served<'_> {
     }
 }
 
-fn tells_of_an_error(result: &CallToolResult) -> bool {
+fn reports_error(result: &CallToolResult) -> bool {
     result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
 }
 

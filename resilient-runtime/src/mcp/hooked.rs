@@ -34,7 +34,7 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
                 Some(said) => said,
             },
             limited: site.filter(|site| site.is_limited_by_hook()),
-            keeps_answers: AtomicU8::new(UNKNOWN),
+            caches_responses: AtomicU8::new(UNKNOWN),
             explained: explained(&tool),
             tool,
         });

@@ -2,40 +2,40 @@
 
 mod arguments;
 mod bad_arguments;
+mod cached_router;
 mod error_data;
 mod explain;
 mod hook;
+mod hook_timeout;
 mod hooked;
-mod limit;
-mod line;
-mod offer;
 mod operation;
 mod operator;
-mod own_failure;
-mod recounted;
+mod pipeline_error;
 pub(crate) mod request;
 mod results;
 mod routed;
-mod shared;
 mod span;
+mod tool_meta;
+mod transport;
 mod wire;
+mod wire_error;
 
 /// The result of a route of the router.
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
+#[cfg(feature = "config")]
+pub(crate) use cached_router::known;
+pub use cached_router::{cached_router, instrument};
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
 #[doc(hidden)]
 pub use routed::{Routed, routed};
-#[cfg(feature = "config")]
-pub(crate) use shared::known;
-pub use shared::{instrument, shared};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
-pub(crate) use line::Line;
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
 pub(crate) use results::{meaning_of_response, meaning_of_result};
+pub(crate) use transport::Transport;
 pub(crate) use wire::{error_data, tool_error};

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "otel")]
 use opentelemetry::KeyValue;
 
-use super::Line;
+use super::Transport;
 use crate::statistics::ErrorType;
 
 /// A completed tool call.
@@ -15,7 +15,7 @@ pub(crate) struct Operation<'a> {
     /// The tool, or `None` if the server does not have it.
     pub(crate) tool: Option<&'a Arc<str>>,
     /// The transport of the request, if operations were recorded when it began.
-    pub(crate) line: Option<Line>,
+    pub(crate) transport: Option<Transport>,
     /// The error type under which the call was counted.
     pub(crate) error: Option<ErrorType>,
     /// The code, if the response was a JSON-RPC error.
@@ -59,12 +59,12 @@ impl Operation<'_> {
         {
             attributes.push(KeyValue::new("rpc.response.status_code", status.to_string()));
         }
-        if let Some(line) = self.line {
-            attributes.push(KeyValue::new("network.transport", line.transport()));
+        if let Some(transport) = self.transport {
+            attributes.push(KeyValue::new("network.transport", transport.name()));
             let others = [
-                ("network.protocol.name", line.protocol()),
-                ("network.protocol.version", line.protocol_version()),
-                ("mcp.protocol.version", line.mcp()),
+                ("network.protocol.name", transport.protocol()),
+                ("network.protocol.version", transport.protocol_version()),
+                ("mcp.protocol.version", transport.mcp()),
             ];
             attributes.extend(others.into_iter().filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
         }

@@ -16,25 +16,25 @@ use crate::trace;
 
 /// Creates the context of a call from its request.
 pub(crate) fn context(
-    asked: &RequestContext<RoleServer>,
+    request: &RequestContext<RoleServer>,
     tool: Arc<str>,
     effect: Effect,
     arguments: Option<String>,
     statistics: Option<Arc<ToolStatistics>>,
 ) -> (CallContext, Arc<Request>, CorrelationSource) {
-    let traceparent = asked.meta.get_traceparent().map(ToOwned::to_owned);
-    let tracestate = asked.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
-    let (correlation_id, source) = correlation(asked, traceparent.as_deref());
+    let traceparent = request.meta.get_traceparent().map(ToOwned::to_owned);
+    let tracestate = request.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
+    let (correlation_id, source) = correlation(request, traceparent.as_deref());
     let request = Arc::new(Request {
-        id: asked.id.to_string(),
+        id: request.id.to_string(),
         tool,
         is_hooked: statistics.is_some(),
         traceparent,
         tracestate,
-        principal: principal(asked),
+        principal: principal(request),
         statistics,
         arguments,
-        cancellation: asked.ct.clone(),
+        cancellation: request.ct.clone(),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
         place: std::sync::OnceLock::new(),
@@ -45,14 +45,14 @@ pub(crate) fn context(
 
 /// Returns the trace id of the span's parent, else the id that the client sent, else a random one.
 pub(super) fn correlation(
-    asked: &RequestContext<RoleServer>,
+    request: &RequestContext<RoleServer>,
     traceparent: Option<&str>,
 ) -> (CorrelationId, CorrelationSource) {
     let sent = traceparent.and_then(CorrelationId::from_traceparent);
-    if let Some(id) = sent.or_else(|| trace_around(asked)) {
+    if let Some(id) = sent.or_else(|| enclosing_trace(request)) {
         return (id, CorrelationSource::Trace);
     }
-    let given = asked.meta.0.0.get(wire::CORRELATION_META).and_then(|id| id.as_str());
+    let given = request.meta.0.0.get(wire::CORRELATION_META).and_then(|id| id.as_str());
     if let Some(id) = given.and_then(CorrelationId::from_client) {
         return (id, CorrelationSource::Client);
     }
@@ -61,12 +61,12 @@ pub(super) fn correlation(
 
 /// Returns the trace of the request if its `_meta` names none: the one that OpenTelemetry knows, or else that of the
 /// HTTP headers.
-fn trace_around(asked: &RequestContext<RoleServer>) -> Option<CorrelationId> {
+fn enclosing_trace(request: &RequestContext<RoleServer>) -> Option<CorrelationId> {
     #[cfg(feature = "otel")]
-    if let Some(trace) = crate::trace::otel::trace_around(asked) {
+    if let Some(trace) = crate::trace::otel::enclosing_trace(request) {
         return CorrelationId::from_trace(u128::from_be_bytes(trace.to_bytes()));
     }
-    let parts = asked.extensions.get::<http::request::Parts>()?;
+    let parts = request.extensions.get::<http::request::Parts>()?;
     CorrelationId::from_traceparent(parts.headers.get("traceparent")?.to_str().ok()?)
 }
 
@@ -76,19 +76,19 @@ fn note_several() {
 
 /// Returns whose data a request is about: the principal that the application sets, else over HTTP the authenticated
 /// caller, else, without HTTP, the only client of this process.
-fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
+fn principal(request: &RequestContext<RoleServer>) -> Option<Principal> {
     #[cfg(feature = "testing")]
     if let Some(pretended) = Registry::here(|registry| registry.callers.pretended()) {
         note_several();
         return Some(pretended);
     }
-    let parts = asked.extensions.get::<http::request::Parts>();
-    let said = asked.extensions.get::<Principal>();
-    if let Some(principal) = said.or_else(|| parts?.extensions.get::<Principal>()) {
+    let parts = request.extensions.get::<http::request::Parts>();
+    let explicit = request.extensions.get::<Principal>();
+    if let Some(principal) = explicit.or_else(|| parts?.extensions.get::<Principal>()) {
         note_several();
         return Some(principal.clone());
     }
-    let Some(parts) = parts else { return the_only_client(asked) };
+    let Some(parts) = parts else { return the_only_client(request) };
     note_several();
     let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
     let mut hash = KeyedHash::new();
@@ -98,7 +98,7 @@ fn principal(asked: &RequestContext<RoleServer>) -> Option<Principal> {
 }
 
 /// Returns the principal of a process that has one client, as over stdio.
-fn the_only_client(asked: &RequestContext<RoleServer>) -> Option<Principal> {
+fn the_only_client(request: &RequestContext<RoleServer>) -> Option<Principal> {
     static LOCAL: LazyLock<Principal> = LazyLock::new(|| Principal::new("local"));
-    Registry::here(|registry| registry.callers.is_the_only_client(asked.peer.peer_info())).then(|| LOCAL.clone())
+    Registry::here(|registry| registry.callers.is_the_only_client(request.peer.peer_info())).then(|| LOCAL.clone())
 }

@@ -8,7 +8,7 @@ use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::CallToolResponse;
 use tokio::time::Instant;
 
-use super::{Line, Operation, span};
+use super::{Operation, Transport, span};
 use crate::registry::Registry;
 use crate::telemetry;
 
@@ -50,19 +50,19 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
 /// a span.
 struct Unknown {
     span: tracing::Span,
-    line: Option<Line>,
+    transport: Option<Transport>,
     started: Instant,
 }
 
 impl Unknown {
     fn new<S>(call: &ToolCallContext<'_, S>) -> Self {
         let started = Instant::now();
-        let asked = &call.request_context;
-        let line = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Line::of(asked));
-        let span = span::of_unknown(call.name(), asked, line);
+        let request = &call.request_context;
+        let transport = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Transport::of(request));
+        let span = span::of_unknown(call.name(), request, transport);
         #[cfg(feature = "otel")]
-        crate::trace::otel::place(&span, asked);
-        Self { span, line, started }
+        crate::trace::otel::place(&span, request);
+        Self { span, transport, started }
     }
 
     fn ended(self, error: &ErrorData) {
@@ -70,6 +70,6 @@ impl Unknown {
         Registry::here(|registry| registry.unknown_tool(took));
         span::ended(&self.span, None, Some(error));
         let status = Some(error.code.0);
-        Operation { tool: None, line: self.line, error: None, status, took }.record();
+        Operation { tool: None, transport: self.transport, error: None, status, took }.record();
     }
 }

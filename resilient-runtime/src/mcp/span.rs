@@ -7,7 +7,7 @@ use rmcp::{ErrorData, RoleServer};
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::{Line, request};
+use super::{Transport, request};
 use crate::context::CallContext;
 use crate::error::public_text;
 use crate::identity::CorrelationSource;
@@ -26,7 +26,7 @@ pub(super) fn of_tool(
     request_id: &str,
     context: &CallContext,
     source: CorrelationSource,
-    line: Option<Line>,
+    transport: Option<Transport>,
 ) -> Span {
     tracing::info_span!(
         "tools/call",
@@ -35,10 +35,10 @@ pub(super) fn of_tool(
         otel.status_code = Empty,
         otel.status_description = Empty,
         mcp.method.name = METHOD,
-        mcp.protocol.version = line.and_then(Line::mcp),
-        network.transport = line.map(Line::transport),
-        network.protocol.name = line.and_then(Line::protocol),
-        network.protocol.version = line.and_then(Line::protocol_version),
+        mcp.protocol.version = transport.and_then(Transport::mcp),
+        network.transport = transport.map(Transport::name),
+        network.protocol.name = transport.and_then(Transport::protocol),
+        network.protocol.version = transport.and_then(Transport::protocol_version),
         gen_ai.tool.name = tool,
         gen_ai.operation.name = "execute_tool",
         jsonrpc.request.id = beginning(request_id),
@@ -53,7 +53,7 @@ pub(super) fn of_tool(
 }
 
 /// Creates the span of a call of a tool that does not exist; its name is the client's.
-pub(super) fn of_unknown(tool: &str, asked: &RequestContext<RoleServer>, line: Option<Line>) -> Span {
+pub(super) fn of_unknown(tool: &str, request: &RequestContext<RoleServer>, transport: Option<Transport>) -> Span {
     tracing::info_span!(
         "tools/call",
         otel.name = METHOD,
@@ -61,15 +61,15 @@ pub(super) fn of_unknown(tool: &str, asked: &RequestContext<RoleServer>, line: O
         otel.status_code = Empty,
         otel.status_description = Empty,
         mcp.method.name = METHOD,
-        mcp.protocol.version = line.and_then(Line::mcp),
-        network.transport = line.map(Line::transport),
-        network.protocol.name = line.and_then(Line::protocol),
-        network.protocol.version = line.and_then(Line::protocol_version),
+        mcp.protocol.version = transport.and_then(Transport::mcp),
+        network.transport = transport.map(Transport::name),
+        network.protocol.name = transport.and_then(Transport::protocol),
+        network.protocol.version = transport.and_then(Transport::protocol_version),
         gen_ai.tool.name = redact::fit(beginning(tool)),
         gen_ai.operation.name = "execute_tool",
-        jsonrpc.request.id = beginning(&asked.id.to_string()),
+        jsonrpc.request.id = beginning(&request.id.to_string()),
         rpc.response.status_code = Empty,
-        correlation_id = %request::correlation(asked, asked.meta.get_traceparent()).0,
+        correlation_id = %request::correlation(request, request.meta.get_traceparent()).0,
         error.type = Empty,
     )
 }

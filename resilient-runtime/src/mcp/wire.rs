@@ -8,7 +8,7 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject};
 use serde_json::{Map, Value, json};
 
-use super::own_failure;
+use super::pipeline_error;
 use crate::classify::LONGEST_RETRY_AFTER;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
@@ -60,7 +60,7 @@ pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
     let data = ErrorData::new(ErrorCode(code), rendered.text, Some(json!({ ERROR_META: rendered.object })));
-    catch_panic(|| own_failure::remember(error, &data));
+    catch_panic(|| pipeline_error::record(error, &data));
     data
 }
 
@@ -77,11 +77,11 @@ impl Rendered {
     /// internal error instead.
     fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         let context = CallContext::current();
-        let call = Known::of(context.as_ref());
-        catch_panic(|| Self::ask(error, &call)).unwrap_or_else(|| Self::ask(&crate::ResilienceError::Panicked, &call))
+        let call = CallFacts::of(context.as_ref());
+        catch_panic(|| Self::read(error, &call)).unwrap_or_else(|| Self::read(&crate::ResilienceError::Panicked, &call))
     }
 
-    fn ask<E: ToolError + ?Sized>(error: &E, call: &Known<'_>) -> Self {
+    fn read<E: ToolError + ?Sized>(error: &E, call: &CallFacts<'_>) -> Self {
         let kind = error.kind();
         let code = public_text(&error.code());
         let message = public_text(&error.public_message());
@@ -149,7 +149,7 @@ impl Rendered {
 }
 
 /// The facts about the call that an error belongs to.
-struct Known<'a> {
+struct CallFacts<'a> {
     context: Option<&'a CallContext>,
     has_ended: bool,
     attempts: u32,
@@ -160,7 +160,7 @@ struct Known<'a> {
     fallback_error: Option<String>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> CallFacts<'a> {
     fn of(context: Option<&'a CallContext>) -> Self {
         let nothing = Self {
             context,

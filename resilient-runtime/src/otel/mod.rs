@@ -53,7 +53,7 @@
 //! would have to be recorded for each attempt, so only Prometheus has it.
 
 #[cfg(all(feature = "http", feature = "rmcp"))]
-mod around;
+mod carry;
 mod export;
 mod layer;
 mod masked;
@@ -61,7 +61,7 @@ mod metrics;
 mod observed;
 
 #[cfg(all(feature = "http", feature = "rmcp"))]
-pub use around::carry_span;
+pub use carry::carry_span;
 pub use layer::layer;
 pub use metrics::install;
 

@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::registry::Registry;
-use crate::series::{self, Counted, Labels};
+use crate::series::{self, Labels, NamedStatistics};
 
 /// Reads values and their labels from the registry for an instrument.
 type Read = fn(&mut dyn FnMut(Labels<'_>, u64));
@@ -45,7 +45,7 @@ const GAUGES: [(&str, &str, Read); 2] = [
 pub(super) fn install(meter: &Meter) {
     for &(name, help, counts) in series::COUNTERS {
         let read = move |to: &dyn AsyncInstrument<u64>| {
-            for each in Counted::all(Registry::global()) {
+            for each in NamedStatistics::all(Registry::global()) {
                 for (labels, count) in counts(&each.read) {
                     to.observe(count, &attributes(std::iter::once(("tool", &*each.name)).chain(labels)));
                 }
@@ -55,7 +55,7 @@ pub(super) fn install(meter: &Meter) {
     }
     for &(name, help, value) in series::GAUGES {
         let read = move |to: &dyn AsyncInstrument<u64>| {
-            for each in Counted::all(Registry::global()) {
+            for each in NamedStatistics::all(Registry::global()) {
                 to.observe(value(&each.read), &attributes([("tool", &*each.name)]));
             }
         };

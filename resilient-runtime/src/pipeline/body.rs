@@ -1,7 +1,7 @@
 //! The user's function, attempt by attempt.
 //!
 //! This part of a call is compiled for each function. The state machine uses it as `dyn Body`, and the code that returns
-//! the answer as `dyn Keeps`, so that both are compiled less often.
+//! the answer as `dyn StoresAnswer`, so that both are compiled less often.
 
 #[cfg(feature = "testing")]
 use std::any::Any;
@@ -52,8 +52,8 @@ pub(crate) enum Substitute {
 }
 
 /// A body that stores the answer of its last attempt.
-pub(crate) trait Keeps<R>: Body {
-    fn kept(self: Pin<&mut Self>) -> &mut Option<R>;
+pub(crate) trait StoresAnswer<R>: Body {
+    fn last_answer(self: Pin<&mut Self>) -> &mut Option<R>;
 }
 
 pin_project! {
@@ -62,30 +62,30 @@ pin_project! {
         make: M,
         #[pin]
         running: Option<F>,
-        kept: Kept<R>,
+        last: LastAnswer<R>,
     }
 }
 
 /// The answer of the last attempt that returned one. Its methods are compiled once for each type of answer.
-struct Kept<R> {
+struct LastAnswer<R> {
     answer: Option<R>,
     special: Special<R>,
 }
 
 impl<M, F, R> Attempts<M, F, R> {
     pub(crate) fn new(make: M, first: Option<F>, special: Special<R>) -> Self {
-        Self { make, running: first, kept: Kept { answer: None, special } }
+        Self { make, running: first, last: LastAnswer { answer: None, special } }
     }
 }
 
-impl<M, F, R> Keeps<R> for Attempts<M, F, R>
+impl<M, F, R> StoresAnswer<R> for Attempts<M, F, R>
 where
     M: FnMut(bool) -> Option<F>,
     F: Future<Output = R>,
     R: Answer,
 {
-    fn kept(self: Pin<&mut Self>) -> &mut Option<R> {
-        &mut self.project().kept.answer
+    fn last_answer(self: Pin<&mut Self>) -> &mut Option<R> {
+        &mut self.project().last.answer
     }
 }
 
@@ -105,18 +105,18 @@ where
         if let Some(last) = begins
             && this.running.is_none()
         {
-            this.kept.forget();
+            this.last.clear();
             put(this.running.as_mut(), (this.make)(last));
         }
         let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(()) };
         // The answer is stored before the attempt is dropped, which may panic. It is moved once: moving what was just
         // written stalls the processor.
         match future.poll(cx) {
-            Poll::Ready(answer) => drop(this.kept.answer.replace(answer)),
+            Poll::Ready(answer) => drop(this.last.answer.replace(answer)),
             Poll::Pending => return Poll::Pending,
         }
         self.as_mut().abandon();
-        *meaning = self.project().kept.meaning();
+        *meaning = self.project().last.meaning();
         Poll::Ready(())
     }
 
@@ -127,14 +127,14 @@ where
     #[cfg(feature = "testing")]
     fn fail(mut self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer> {
         self.as_mut().abandon();
-        let kept = self.project().kept;
+        let last = self.project().last;
         let answer = match fault {
             Substitute::Error(error) => R::refused(error),
             Substitute::OwnError(error) => R::__injected(error).ok_or(NoSuchAnswer)?,
-            Substitute::IsError(text) => (kept.special.own_error)(&text).ok_or(NoSuchAnswer)?,
+            Substitute::IsError(text) => (last.special.own_error)(&text).ok_or(NoSuchAnswer)?,
         };
-        kept.keep(answer);
-        Ok(kept.meaning())
+        last.store(answer);
+        Ok(last.meaning())
     }
 }
 
@@ -143,13 +143,13 @@ fn put<F>(mut running: Pin<&mut Option<F>>, next: Option<F>) {
     running.set(next);
 }
 
-impl<R: Answer> Kept<R> {
-    fn forget(&mut self) {
+impl<R: Answer> LastAnswer<R> {
+    fn clear(&mut self) {
         self.answer = None;
     }
 
     #[cfg(feature = "testing")]
-    fn keep(&mut self, answer: R) {
+    fn store(&mut self, answer: R) {
         self.answer = Some(answer);
     }
 

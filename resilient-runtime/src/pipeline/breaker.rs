@@ -8,7 +8,7 @@ use std::task::Poll;
 use tokio::time::Instant;
 
 use crate::answer::{Answer, Meaning};
-use crate::breaker::{Breaker, Permit, Signal, Took};
+use crate::breaker::{AttemptDuration, Breaker, Permit, Signal};
 use crate::clock;
 use crate::context::{CallContext, EnclosingAttempt, Lending, Loan};
 use crate::error::ResilienceError;
@@ -33,8 +33,8 @@ impl Breaker {
     /// # });
     /// ```
     pub async fn call<R: Answer>(&self, future: impl Future<Output = R>) -> R {
-        let around = CallContext::current().map(CallContext::inside).and_then(|context| context.around());
-        let (mut permit, _loan) = match self.acquire_inside(around.as_ref()).await {
+        let enclosing = CallContext::current().map(CallContext::inside).and_then(|context| context.enclosing());
+        let (mut permit, _loan) = match self.acquire_inside(enclosing.as_ref()).await {
             Ok(permit) => permit,
             Err(rejected) => return R::refused(rejected),
         };
@@ -53,22 +53,24 @@ impl Breaker {
                 |due: Instant| clock::is_far_too_late(due.elapsed(), due.saturating_duration_since(permit.started));
             if polled.is_ready() {
                 if is_armed && took.is_none() && stood_still(timer.deadline()) {
-                    took = Some(Took::Nothing);
+                    took = Some(AttemptDuration::Unknown);
                 }
                 return polled;
             }
             is_armed = true;
-            while !matches!(took, Some(Took::KnownToBeSlow(_))) && clock::poll_timer(timer.as_mut(), cx).is_ready() {
+            while !matches!(took, Some(AttemptDuration::KnownToBeSlow(_)))
+                && clock::poll_timer(timer.as_mut(), cx).is_ready()
+            {
                 if stood_still(timer.deadline()) {
                     // The dependency gets the full time again from now on.
-                    took = Some(Took::Nothing);
+                    took = Some(AttemptDuration::Unknown);
                     timer.as_mut().reset(clock::later(Instant::now(), limit));
                     continue;
                 }
                 let noted = self.note_slow(ticket);
                 took = Some(noted);
-                if let Some(around) = around.as_ref().filter(|_| noted.is_in_window()) {
-                    around.recorded(self, Signal::Success);
+                if let Some(enclosing) = enclosing.as_ref().filter(|_| noted.is_in_window()) {
+                    enclosing.recorded(self, Signal::Success);
                 }
             }
             polled
@@ -80,9 +82,9 @@ impl Breaker {
                 Meaning::Failed(failed) if failed.0.trips_breaker => Signal::Failure,
                 Meaning::Failed(_) | Meaning::OwnError | Meaning::Unfinished => Signal::Neutral,
             };
-            self.record(ticket, signal, took.unwrap_or_else(|| Took::Time(permit.started.elapsed())));
-            if let Some(around) = &around {
-                around.recorded(self, signal);
+            self.record(ticket, signal, took.unwrap_or_else(|| AttemptDuration::Time(permit.started.elapsed())));
+            if let Some(enclosing) = &enclosing {
+                enclosing.recorded(self, signal);
             }
         }
         answer
@@ -91,11 +93,11 @@ impl Breaker {
     /// Requests a permit inside an attempt, which may hold the only permit there is.
     async fn acquire_inside(
         &self,
-        around: Option<&Arc<EnclosingAttempt>>,
+        enclosing: Option<&Arc<EnclosingAttempt>>,
     ) -> Result<(Permit<'_>, Option<Loan>), ResilienceError> {
         let permit = |ticket| Permit::new(self, ticket);
         loop {
-            let lender = match around.map_or(Lending::Nothing, |around| around.lend_permit(self)) {
+            let lender = match enclosing.map_or(Lending::Nothing, |enclosing| enclosing.lend_permit(self)) {
                 Lending::Granted(loan, Some(ticket)) => return Ok((permit(ticket), Some(loan))),
                 Lending::Granted(_, None) | Lending::Nothing => return Ok((self.try_acquire()?, None)),
                 Lending::Taken(lender) => lender,

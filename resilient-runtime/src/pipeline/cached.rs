@@ -100,9 +100,9 @@ impl<'a, C> Cached<'a, C> {
         Self { site, key, clone }
     }
 
-    fn with_answers<T>(&self, ask: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
+    fn with_answers<T>(&self, use_answers: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
         let key = self.key?.0;
-        self.site.bind().seldom.answers.as_ref().map(|answers| ask(answers, key))
+        self.site.bind().cold.answers.as_ref().map(|answers| use_answers(answers, key))
     }
 }
 
@@ -112,11 +112,11 @@ where
     C: Fn(&G) -> G,
 {
     fn keep(&self, good: &G) {
-        self.with_answers(|answers, key| answers.keep(key, Arc::new((self.clone)(good))));
+        self.with_answers(|answers, key| answers.insert(key, Arc::new((self.clone)(good))));
     }
 
     fn forget(&self) {
-        self.with_answers(Answers::forget);
+        self.with_answers(Answers::remove);
     }
 
     fn poll_serve(

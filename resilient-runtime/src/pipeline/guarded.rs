@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::Special;
-use super::body::{Attempts, Keeps};
+use super::body::{Attempts, StoresAnswer};
 use super::call::{AttemptResult, Call, events};
 use crate::answer::{Answer, Meaning};
 use crate::context;
@@ -45,17 +45,21 @@ where
 }
 
 /// Polls a call until its answer.
-fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Keeps<R>>) -> Poll<R> {
+fn poll<R: Answer>(
+    mut call: Pin<&mut Call<'_>>,
+    cx: &mut Context<'_>,
+    mut body: Pin<&mut dyn StoresAnswer<R>>,
+) -> Poll<R> {
     call.as_mut().begin();
     let result = ready!(call.as_mut().drive(cx, body.as_mut()));
     let mut context = call.passed_context();
     let _context = context.is_some().then(|| context::enter(&mut context));
-    let kept = body.kept();
+    let last = body.last_answer();
     // Read in place, where nearly every answer is, and moved once.
-    if let (AttemptResult::Answered(_), Some(kept)) = (&result, kept.as_ref()) {
-        finish(call.as_mut(), &result, kept);
+    if let (AttemptResult::Answered(_), Some(last)) = (&result, last.as_ref()) {
+        finish(call.as_mut(), &result, last);
     }
-    let answer = answer(&call, kept, &result);
+    let answer = answer(&call, last, &result);
     if !call.is_done() {
         finish(call, &result, &answer);
     }
@@ -63,7 +67,7 @@ fn poll<R: Answer>(mut call: Pin<&mut Call<'_>>, cx: &mut Context<'_>, mut body:
 }
 
 /// Returns the answer of a call whose attempts have ended. If the result rejects the answer, it stays in `kept`.
-pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, result: &AttemptResult) -> R {
+pub(super) fn answer<R: Answer>(call: &Call<'_>, last: &mut Option<R>, result: &AttemptResult) -> R {
     let refused = |error: ResilienceError| {
         // The conversion into the function's error may read the report.
         call.report(result.outcome(), None);
@@ -72,7 +76,7 @@ pub(super) fn answer<R: Answer>(call: &Call<'_>, kept: &mut Option<R>, result: &
     match result {
         AttemptResult::Refused(error) => refused(error.clone()),
         // The answer is missing only after a panic.
-        AttemptResult::Answered(_) => kept.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
+        AttemptResult::Answered(_) => last.take().unwrap_or_else(|| refused(ResilienceError::Panicked)),
     }
 }
 

@@ -40,7 +40,7 @@ pub use call::Call;
 
 use crate::answer::{Answer, Fallible};
 use crate::context;
-use body::{Attempts, Keeps};
+use body::{Attempts, StoresAnswer};
 use guarded::{Guarded, answer};
 
 /// Guards a function that runs once.
@@ -95,13 +95,13 @@ where
 /// Runs a call and returns its answer, or that of the chain.
 async fn or<R: Fallible>(
     mut call: Pin<&mut Call<'_>>,
-    mut body: Pin<&mut impl Keeps<R>>,
+    mut body: Pin<&mut impl StoresAnswer<R>>,
     chain: impl Step<R::Good, R::Error>,
 ) -> R {
     call.as_mut().begin();
     let result = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
     context::within(call.passed_context(), async {
-        let answer = answer(&call, body.kept(), &result);
+        let answer = answer(&call, body.last_answer(), &result);
         fallback::finish(call, result, answer, chain).await
     })
     .await

@@ -38,7 +38,7 @@ impl RateLimits {
             by_key.retain_recent();
         }
         by_key.check_key(&key).map_err(|until| {
-            let limit = if store.knows(key) { LimitKind::RateLimit } else { LimitKind::RateLimitKeys };
+            let limit = if store.contains(key) { LimitKind::RateLimit } else { LimitKind::RateLimitKeys };
             overloaded(limit, &until)
         })
     }
@@ -70,7 +70,7 @@ impl Bounded {
     }
 
     /// Returns whether this key has a separate limit.
-    fn knows(&self, key: u128) -> bool {
+    fn contains(&self, key: u128) -> bool {
         self.lock().by_key.contains_key(&key)
     }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, PoisonError, Weak};
 use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse};
 
 use super::declared::{Settings, rules};
-use super::settings::Holding;
+use super::settings::EffectivePolicy;
 use super::{Registry, entry};
-use crate::binding::{Binding, BindingRef, Seldom};
+use crate::binding::{Binding, BindingRef, ColdFields};
 use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 use crate::clock::Length;
@@ -25,7 +25,7 @@ impl Site {
     fn bind_first(&self) -> &Binding {
         let bound = self.bound.get_or_init(|| Registry::global().bind(self));
         // Not while the function is being bound: a subscriber may call it.
-        Registry::global().tell();
+        Registry::global().log_diagnostics();
         bound
     }
 
@@ -52,7 +52,7 @@ impl Site {
             return found;
         }
         let fresh = Arc::new(registry.bind(self));
-        registry.tell();
+        registry.log_diagnostics();
         let mut bindings = lock();
         // Two threads may have come here; both must get the same binding.
         bindings.retain(|(known, _)| known.strong_count() > 0);
@@ -72,7 +72,7 @@ impl Registry {
                 self.conflict(format!("{}: the guard `{}`: {problem}", site.location(), site.name()));
             }
         }
-        let Holding { policy, keeps_static } = self.policy(site);
+        let EffectivePolicy { policy, keeps_static } = self.policy(site);
         let breaker = match site.breaker {
             Some(own) => keeps_static.then(|| self.bind_static(own, site)),
             None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
@@ -87,7 +87,7 @@ impl Registry {
             let _ = statistics.own_attempts();
         }
         self.describe(site, &policy, breaker.clone());
-        let seldom = Seldom {
+        let cold = ColdFields {
             recent: self.recent(),
             keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
             bulkheads: policy.bulkhead.map(|wanted| self.bulkheads(wanted, site)),
@@ -105,7 +105,7 @@ impl Registry {
             retries: policy.retries(),
             earns_retries: policy.retry.is_some_and(|retry| retry.budget.is_some()),
             is_limited: policy.bulkhead.is_some() || policy.rate_limit.is_some(),
-            seldom: Box::new(seldom),
+            cold: Box::new(cold),
         }
     }
 

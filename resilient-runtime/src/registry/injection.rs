@@ -15,7 +15,7 @@ use crate::site::Site;
 /// Decides which attempts get a fault.
 pub(crate) trait Inject: Send + Sync {
     /// Returns the fault for an attempt of this function.
-    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met>;
+    fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection>;
 
     /// Records why a function cannot return the fault; the test fails with this message.
     fn refuse(&self, why: String);
@@ -30,8 +30,8 @@ impl Injector {
         let _ = self.0.set(faults);
     }
 
-    pub(crate) fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
-        self.0.get()?.meets(registry, site)
+    pub(crate) fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection> {
+        self.0.get()?.inject(registry, site)
     }
 
     pub(crate) fn refuse(&self, why: String) {
@@ -42,31 +42,31 @@ impl Injector {
 }
 
 /// The fault of one attempt.
-pub(crate) struct Met {
-    pub(crate) what: What,
+pub(crate) struct Injection {
+    pub(crate) what: FaultAction,
     /// The delay before the fault.
     pub(crate) latency: Option<Pin<Box<Sleep>>>,
 }
 
 /// What an attempt does instead of running its body.
 #[derive(Debug, Clone)]
-pub(crate) enum What {
+pub(crate) enum FaultAction {
     /// Runs the body itself.
-    Nothing,
+    RunBody,
     Error {
         kind: ErrorKind,
         retry_after: Option<Duration>,
     },
-    OwnError(Make),
+    OwnError(ErrorFactory),
     IsError(String),
     Hang,
     Panic,
 }
 
-impl fmt::Display for What {
+impl fmt::Display for FaultAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("its own answer"),
+            Self::RunBody => f.write_str("its own answer"),
             Self::Error { kind, .. } => write!(f, "an error of kind `{}`", kind.as_str()),
             Self::OwnError(make) => {
                 write!(
@@ -84,18 +84,18 @@ impl fmt::Display for What {
 
 /// Creates errors of one type of the user.
 #[derive(Clone)]
-pub(crate) struct Make {
+pub(crate) struct ErrorFactory {
     pub(crate) of: &'static str,
     pub(crate) make: Arc<dyn Fn() -> Box<dyn Any> + Send + Sync>,
 }
 
-impl Make {
+impl ErrorFactory {
     pub(crate) fn call(&self) -> Box<dyn Any> {
         (self.make)()
     }
 }
 
-impl fmt::Debug for Make {
+impl fmt::Debug for ErrorFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.of)
     }

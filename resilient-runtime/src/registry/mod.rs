@@ -3,13 +3,13 @@
 mod bind;
 mod callers;
 mod declared;
+mod diagnostics;
 #[cfg(feature = "testing")]
 mod injection;
 mod instrumented;
 mod policies;
 mod scope;
 mod settings;
-mod trouble;
 
 #[cfg(feature = "config")]
 use std::collections::BTreeSet;
@@ -18,15 +18,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use declared::rules;
 #[cfg(feature = "testing")]
-pub(crate) use injection::{Inject, Make, Met, What};
+pub(crate) use injection::{ErrorFactory, FaultAction, Inject, Injection};
 pub use instrumented::Instrumented;
 pub use policies::PolicyDescriptor;
 pub use scope::ScopedRegistry;
 
 use callers::Callers;
 use declared::Settings;
+use diagnostics::Diagnostics;
 use policies::Described;
-use trouble::Trouble;
 
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
@@ -79,7 +79,7 @@ struct Inner {
     policies: HashMap<(&'static str, Location), Described>,
     /// The settings that the code declares for shared names, and where.
     declared: HashMap<(&'static str, &'static str), (Settings, Location)>,
-    trouble: Trouble,
+    diagnostics: Diagnostics,
     /// The first function that was bound.
     first_bound: Option<&'static str>,
     health: BTreeMap<String, CheckStatus>,

@@ -6,14 +6,14 @@ use resilient_policy::Policy;
 
 use super::Registry;
 #[cfg(feature = "config")]
-pub(super) use crate::settings::Holding;
+pub(super) use crate::settings::EffectivePolicy;
 #[cfg(feature = "config")]
 use crate::settings::Overrides;
 use crate::site::Site;
 
 /// An effective policy.
 #[cfg(not(feature = "config"))]
-pub(super) struct Holding {
+pub(super) struct EffectivePolicy {
     pub(super) policy: Policy,
     /// Whether a `static` breaker in the code stays in effect.
     pub(super) keeps_static: bool,
@@ -23,8 +23,8 @@ pub(super) struct Holding {
 #[expect(clippy::unused_self, reason = "used with the feature `config`")]
 impl Registry {
     /// Returns the effective policy of a function.
-    pub(super) fn policy(&self, site: &Site) -> Holding {
-        Holding { policy: *site.policy(), keeps_static: true }
+    pub(super) fn policy(&self, site: &Site) -> EffectivePolicy {
+        EffectivePolicy { policy: *site.policy(), keeps_static: true }
     }
 
     pub(super) const fn breaker_settings(&self, _: &str, compiled: BreakerSettings) -> BreakerSettings {
@@ -61,8 +61,8 @@ impl Registry {
     }
 
     /// Returns the effective policy of a function.
-    pub(super) fn policy(&self, site: &Site) -> Holding {
-        let compiled = || Holding { policy: *site.policy(), keeps_static: true };
+    pub(super) fn policy(&self, site: &Site) -> EffectivePolicy {
+        let compiled = || EffectivePolicy { policy: *site.policy(), keeps_static: true };
         let Some(overrides) = self.overrides.get() else { return compiled() };
         let named = site.breaker.map(crate::Breaker::name).or(site.policy().breaker.map(|breaker| breaker.name));
         self.lock().named_breakers.extend(named);

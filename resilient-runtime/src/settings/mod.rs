@@ -4,6 +4,6 @@ mod names;
 mod overrides;
 mod variables;
 
-pub(crate) use names::{Known, Names};
-pub(crate) use overrides::{Holding, Overrides};
+pub(crate) use names::{DeclaredNames, Names};
+pub(crate) use overrides::{EffectivePolicy, Overrides};
 pub(crate) use variables::{CONFIG, Variables};

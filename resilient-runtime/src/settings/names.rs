@@ -10,7 +10,7 @@ use crate::site::Site;
 
 /// Guarded functions, and names that settings may refer to.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct DeclaredNames {
     pub(crate) sites: Vec<&'static Site>,
     /// The names of all tools, guarded or not.
     pub(crate) tools: Vec<String>,
@@ -29,7 +29,7 @@ pub(crate) struct Names<'k> {
 }
 
 impl<'k> Names<'k> {
-    pub(crate) fn of(known: &'k Known, breakers: Vec<&'static str>) -> Self {
+    pub(crate) fn of(known: &'k DeclaredNames, breakers: Vec<&'static str>) -> Self {
         let guarded: Vec<&str> = known.sites.iter().filter_map(|site| site.tool()).collect();
         let sorted = |mut names: Vec<&'k str>| {
             names.sort_unstable();
@@ -45,7 +45,7 @@ impl<'k> Names<'k> {
     }
 
     /// Reports settings for unknown names.
-    pub(crate) fn check(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
+    pub(crate) fn check(&self, known: &DeclaredNames, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
         for (name, place) in &known.tables {
             // A place in `resilient.toml`, as text from the macro.
             problems.extend(unknown("tool", name, &self.tools, Place::Variable((*place).into())));
@@ -70,7 +70,7 @@ impl<'k> Names<'k> {
         self.check_variables(known, overrides, problems);
     }
 
-    fn check_variables(&self, known: &Known, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
+    fn check_variables(&self, known: &DeclaredNames, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
         for variable in &overrides.variables {
             match variable.section {
                 // The defaults apply to everything, so check them even if there are no functions.
@@ -87,7 +87,7 @@ impl<'k> Names<'k> {
             }
         }
         for variable in overrides.variables.iter().filter(|variable| !variable.is_used()) {
-            problems.push(variable.names_nobody(match variable.section {
+            problems.push(variable.unknown_name(match variable.section {
                 Section::Tool => &self.tools,
                 Section::Breaker => &self.breakers,
                 Section::Profile | Section::Default => &self.profiles,

@@ -22,7 +22,7 @@ pub(crate) struct Overrides {
 }
 
 /// An effective policy.
-pub(crate) struct Holding {
+pub(crate) struct EffectivePolicy {
     pub(crate) policy: Policy,
     /// Whether a `static` breaker in the code stays in effect.
     pub(crate) keeps_static: bool,
@@ -50,7 +50,7 @@ impl Overrides {
 
     /// Returns the effective policy of a function. If an override breaks a rule, adds the problem and returns the
     /// compiled policy.
-    pub(crate) fn policy(&self, site: &Site, problems: &mut Vec<FileProblem>) -> Holding {
+    pub(crate) fn policy(&self, site: &Site, problems: &mut Vec<FileProblem>) -> EffectivePolicy {
         // A `static` breaker can be removed like any other.
         let own = site.breaker.map(|own| BreakerUse::named(own.name()));
         let mut compiled = *site.policy();
@@ -96,7 +96,7 @@ impl Overrides {
         if site.breaker.is_some() {
             policy.breaker = site.policy().breaker;
         }
-        Holding { policy, keeps_static }
+        EffectivePolicy { policy, keeps_static }
     }
 
     /// Checks the rules between a policy and the settings of its breaker, if either was changed.

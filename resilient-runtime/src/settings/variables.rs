@@ -84,7 +84,7 @@ impl Variable {
     }
 
     /// Returns the problem of a variable with an unknown name, with a suggestion from `known`.
-    pub(super) fn names_nobody(&self, known: &[&str]) -> FileProblem {
+    pub(super) fn unknown_name(&self, known: &[&str]) -> FileProblem {
         let what = self.section.what();
         let place = Place::Variable(Arc::clone(&self.name));
         if let Some((name, keys)) = known.iter().find_map(|name| Some((name, self.behind(name)?))) {

@@ -13,7 +13,7 @@ pub use report::InvalidSettings;
 use crate::binding::BindingRef;
 use crate::guard::Guard;
 use crate::registry::Registry;
-use crate::settings::{CONFIG, Known, Names, Overrides, Variables};
+use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 
 /// The settings of a server at start-up, read from the environment.
 ///
@@ -61,7 +61,7 @@ pub struct Resilience {
 }
 
 /// Finds guarded functions of one kind, once the settings are known.
-type Part = Box<dyn FnOnce() -> Known + Send>;
+type Part = Box<dyn FnOnce() -> DeclaredNames + Send>;
 
 impl Resilience {
     /// Reads the settings from the environment of this process. Problems are reported by [`start`](Self::start).
@@ -106,14 +106,14 @@ impl Resilience {
 
     /// Adds a guard, so that settings can refer to it.
     pub fn guard(mut self, guard: &'static Guard) -> Self {
-        self.parts.push(Box::new(move || Known { sites: vec![guard.site()], ..Known::default() }));
+        self.parts.push(Box::new(move || DeclaredNames { sites: vec![guard.site()], ..DeclaredNames::default() }));
         self
     }
 
     /// Adds a breaker that only functions outside of any router use. Such functions are not known before their first
     /// call.
     pub fn breaker(mut self, name: &'static str) -> Self {
-        self.parts.push(Box::new(move || Known { breakers: vec![name], ..Known::default() }));
+        self.parts.push(Box::new(move || DeclaredNames { breakers: vec![name], ..DeclaredNames::default() }));
         self
     }
 
@@ -161,9 +161,9 @@ impl Resilience {
                     .map_or(Ok(()), Err);
             }
         };
-        let mut known = Known::default();
+        let mut known = DeclaredNames::default();
         for part in parts {
-            let Known { sites, tools, tables, breakers } = part();
+            let DeclaredNames { sites, tools, tables, breakers } = part();
             known.sites.extend(sites);
             known.tools.extend(tools);
             known.tables.extend(tables);

@@ -21,13 +21,13 @@ impl InvalidSettings {
     /// Creates the report, or returns `None` if there are no problems. A mistake that was found for several functions
     /// is listed once.
     pub(super) fn of(problems: Vec<FileProblem>, others: Vec<String>) -> Option<Self> {
-        let mut told: Vec<FileProblem> = Vec::new();
+        let mut reported: Vec<FileProblem> = Vec::new();
         for problem in problems {
-            if !told.iter().any(|known| known.place == problem.place && known.message == problem.message) {
-                told.push(problem);
+            if !reported.iter().any(|known| known.place == problem.place && known.message == problem.message) {
+                reported.push(problem);
             }
         }
-        let mut lines: Vec<_> = told.iter().map(ToString::to_string).collect();
+        let mut lines: Vec<_> = reported.iter().map(ToString::to_string).collect();
         lines.extend(others);
         (!lines.is_empty()).then_some(Self(lines))
     }

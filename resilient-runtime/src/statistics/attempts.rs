@@ -10,7 +10,7 @@ use crate::retry::Budget;
 
 /// What a breaker recorded for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum BreakerRecord {
     Success,
     Failure,
     Neutral,
@@ -21,7 +21,7 @@ pub(crate) enum Heard {
 /// The counters of the attempts at one dependency. The ones that nearly every attempt changes share a cache line.
 #[repr(C)]
 pub(crate) struct AttemptStatistics {
-    counts: Sharded<{ OTHERS + Heard::Stale as usize }>,
+    counts: Sharded<{ OTHERS + BreakerRecord::Stale as usize }>,
     /// Durations of the attempts that did not succeed, in the order of their outcomes. Created on first use, since
     /// most dependencies only see some of the outcomes.
     others: [OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len() - 1],
@@ -36,7 +36,7 @@ const DEPOSITS: usize = SUCCESSES + 1;
 const DURATIONS: usize = DEPOSITS + 1;
 const OTHERS: usize = DURATIONS + histogram::COUNTERS;
 
-impl Heard {
+impl BreakerRecord {
     const fn index(self) -> usize {
         match self {
             Self::Success => SUCCESSES,
@@ -67,8 +67,8 @@ impl AttemptStatistics {
         self.budget.withdraw(now, share, self.counts.cells(DEPOSITS).map(|cell| cell.load(Ordering::Relaxed)))
     }
 
-    pub(crate) fn heard(&self, heard: Heard) {
-        self.counts.add(heard.index(), 1);
+    pub(crate) fn recorded(&self, record: BreakerRecord) {
+        self.counts.add(record.index(), 1);
     }
 
     /// Records a success that the breaker has also recorded.
@@ -85,8 +85,8 @@ impl AttemptStatistics {
         }
     }
 
-    pub(crate) fn count(&self, heard: Heard) -> u64 {
-        self.counts.sum(heard.index())
+    pub(crate) fn count(&self, record: BreakerRecord) -> u64 {
+        self.counts.sum(record.index())
     }
 
     pub(crate) fn read(&self) -> AttemptSnapshot {

@@ -5,15 +5,15 @@
 //! depends on the number of tools, and not on what clients send.
 
 mod attempts;
+mod cache_line;
 mod failures;
 mod histogram;
-mod line;
 mod recent;
 pub(crate) mod sharded;
 mod tool;
 
 pub use attempts::AttemptSnapshot;
-pub(crate) use attempts::{AttemptStatistics, Heard};
+pub(crate) use attempts::{AttemptStatistics, BreakerRecord};
 pub use failures::{ErrorCount, ErrorType};
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;

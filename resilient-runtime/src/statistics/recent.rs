@@ -110,32 +110,32 @@ impl ErrorGroup {
 
 /// The most recent errors of all tools of a registry.
 #[derive(Default)]
-pub(crate) struct RecentErrors(Mutex<Kept>);
+pub(crate) struct RecentErrors(Mutex<ErrorLog>);
 
 #[derive(Default)]
-struct Kept {
+struct ErrorLog {
     /// Oldest first.
     last: VecDeque<RecentError>,
     of_one: HashMap<Arc<str>, usize>,
 }
 
 impl RecentErrors {
-    pub(crate) fn keep(&self, error: RecentError) {
-        let mut kept = self.lock();
+    pub(crate) fn record(&self, error: RecentError) {
+        let mut log = self.lock();
         let tool = &error.tool;
-        let of_one = kept.of_one.get(tool).copied().unwrap_or(0);
+        let of_one = log.of_one.get(tool).copied().unwrap_or(0);
         let oldest = if of_one >= MOST_OF_ONE {
-            kept.last.iter().position(|known| known.tool == *tool)
+            log.last.iter().position(|known| known.tool == *tool)
         } else {
-            (kept.last.len() >= MOST).then_some(0)
+            (log.last.len() >= MOST).then_some(0)
         };
-        if let Some(gone) = oldest.and_then(|at| kept.last.remove(at))
-            && let Some(count) = kept.of_one.get_mut(&gone.tool)
+        if let Some(gone) = oldest.and_then(|at| log.last.remove(at))
+            && let Some(count) = log.of_one.get_mut(&gone.tool)
         {
             *count -= 1;
         }
-        *kept.of_one.entry(Arc::clone(tool)).or_default() += 1;
-        kept.last.push_back(error);
+        *log.of_one.entry(Arc::clone(tool)).or_default() += 1;
+        log.last.push_back(error);
     }
 
     /// Returns the kept errors, newest first.
@@ -143,7 +143,7 @@ impl RecentErrors {
         self.lock().last.iter().rev().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, ErrorLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -169,17 +169,17 @@ mod tests {
     fn the_last_hundred_of_a_tool_and_the_last_thousand_of_all_are_kept() {
         let recent = RecentErrors::default();
         for second in 0..150 {
-            recent.keep(error("loud", "A", second));
+            recent.record(error("loud", "A", second));
         }
-        recent.keep(error("quiet", "B", 150));
+        recent.record(error("quiet", "B", 150));
         let read = recent.read();
         assert_eq!((read.len(), &*read[0].tool), (101, "quiet"));
         assert_eq!(read[100].at, error("", "", 50).at);
         for n in 0..2_000 {
-            recent.keep(error(&format!("tool {}", n % 40), "C", 200 + n));
+            recent.record(error(&format!("tool {}", n % 40), "C", 200 + n));
         }
         assert_eq!(recent.read().len(), 1_000);
-        let kept = recent.lock();
-        assert_eq!(kept.of_one.values().sum::<usize>(), 1_000);
+        let log = recent.lock();
+        assert_eq!(log.of_one.values().sum::<usize>(), 1_000);
     }
 }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::line::{CELLS, Line};
+use super::cache_line::{CELLS, CacheLine};
 
 /// The number of shards that belong to one thread at a time.
 const OWN: usize = 28;
@@ -25,8 +25,8 @@ type Rest = OnceLock<Box<[AtomicU64]>>;
 /// share a cache line; the others are allocated separately when first used.
 #[repr(C)]
 pub(crate) struct Sharded<const N: usize> {
-    near: [OnceLock<Line>; NEAR],
-    far: OnceLock<Box<[OnceLock<Line>; SHARDS - NEAR]>>,
+    near: [OnceLock<CacheLine>; NEAR],
+    far: OnceLock<Box<[OnceLock<CacheLine>; SHARDS - NEAR]>>,
     rest: OnceLock<Box<[Rest; SHARDS]>>,
 }
 
@@ -47,12 +47,12 @@ impl<const N: usize> Sharded<N> {
             Some(line) => Some(line),
             None => self.far(mine.shard),
         };
-        Counters { line: line.map(|line| line.get_or_init(Line::new)), all: self, mine }
+        Counters { line: line.map(|line| line.get_or_init(CacheLine::new)), all: self, mine }
     }
 
     /// Returns the line of a shard that is not stored inline.
     #[cold]
-    fn far(&self, shard: usize) -> Option<&OnceLock<Line>> {
+    fn far(&self, shard: usize) -> Option<&OnceLock<CacheLine>> {
         self.far.get_or_init(|| Box::new([const { OnceLock::new() }; SHARDS - NEAR])).get(shard.checked_sub(NEAR)?)
     }
 
@@ -81,7 +81,7 @@ impl<const N: usize> Sharded<N> {
 /// The counters of one shard.
 #[derive(Clone, Copy)]
 pub(crate) struct Counters<'a, const N: usize> {
-    line: Option<&'a Line>,
+    line: Option<&'a CacheLine>,
     all: &'a Sharded<N>,
     mine: Mine,
 }

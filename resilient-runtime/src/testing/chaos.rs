@@ -8,7 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use super::fault::Fault;
 use super::names::is_meant;
-use crate::registry::{Inject, Met, Registry};
+use crate::registry::{Inject, Injection, Registry};
 use crate::site::Site;
 
 /// Faults for guarded functions and tools, by script or with a probability.
@@ -86,7 +86,7 @@ impl Chaos {
     }
 
     /// Returns the fault of the attempt that begins now.
-    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
+    fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection> {
         let is_for = |script: &&Script| is_meant(registry, &script.of, site.name(), site.tool());
         let script = self.scripts.iter().find(is_for)?;
         let attempt = script.begun.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +95,7 @@ impl Chaos {
             first += u64::from(fault.takes().unwrap_or(u32::MAX));
             fault.takes().is_none() || attempt < first
         })?;
-        fault.meets(script.random(self.seed, attempt))
+        fault.inject(script.random(self.seed, attempt))
     }
 
     /// Returns the names for which no attempt began.
@@ -127,9 +127,9 @@ struct State {
 }
 
 impl Inject for InForce {
-    fn meets(&self, registry: &Registry, site: &Site) -> Option<Met> {
+    fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection> {
         let chaos = self.lock().chaos.clone();
-        chaos?.meets(registry, site)
+        chaos?.inject(registry, site)
     }
 
     fn refuse(&self, why: String) {

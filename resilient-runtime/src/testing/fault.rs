@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::duration;
 use crate::ToolError;
-use crate::registry::{Make, Met, What};
+use crate::registry::{ErrorFactory, FaultAction, Injection};
 
 /// A fault that replaces or delays the body of an attempt.
 ///
@@ -17,7 +17,7 @@ use crate::registry::{Make, Met, What};
 /// [`probability`](Self::probability). For the order of several faults, see [`Chaos::on`](super::Chaos::on).
 #[derive(Debug, Clone)]
 pub struct Fault {
-    what: What,
+    what: FaultAction,
     latency: Option<Latency>,
     times: Option<u32>,
     probability: f64,
@@ -41,7 +41,7 @@ impl Latency {
 }
 
 impl Fault {
-    const fn new(what: What) -> Self {
+    const fn new(what: FaultAction) -> Self {
         Self { what, latency: None, times: None, probability: 1.0 }
     }
 
@@ -69,7 +69,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub const fn error(kind: ErrorKind) -> Self {
-        Self::new(What::Error { kind, retry_after: None })
+        Self::new(FaultAction::Error { kind, retry_after: None })
     }
 
     /// Sets the delay that the error requests before a retry, like a `Retry-After` header: `"5s"`.
@@ -80,7 +80,7 @@ impl Fault {
     #[must_use]
     #[track_caller]
     pub fn retry_after(mut self, after: &str) -> Self {
-        let What::Error { retry_after, .. } = &mut self.what else {
+        let FaultAction::Error { retry_after, .. } = &mut self.what else {
             panic!("only `Fault::error` can have a `retry_after`")
         };
         *retry_after = Some(duration(after));
@@ -121,7 +121,7 @@ impl Fault {
     #[must_use]
     pub fn own_error<E: ToolError + 'static>(make: impl Fn() -> E + Send + Sync + 'static) -> Self {
         let make = Arc::new(move || -> Box<dyn Any> { Box::new(make()) });
-        Self::new(What::OwnError(Make { of: std::any::type_name::<E>(), make }))
+        Self::new(FaultAction::OwnError(ErrorFactory { of: std::any::type_name::<E>(), make }))
     }
 
     /// Creates a fault that returns a `CallToolResult` with `is_error` and this text instead of running the body, like
@@ -133,7 +133,7 @@ impl Fault {
     /// fails when its lab ends.
     #[must_use]
     pub fn is_error(text: impl Into<String>) -> Self {
-        Self::new(What::IsError(text.into()))
+        Self::new(FaultAction::IsError(text.into()))
     }
 
     /// Delays the fault by a random time between two bounds, both inclusive, like a slow upstream that then fails. To
@@ -145,7 +145,7 @@ impl Fault {
     #[must_use]
     #[track_caller]
     pub fn after(mut self, at_least: &str, at_most: &str) -> Self {
-        assert!(!matches!(self.what, What::Hang), "a fault that hangs does not end later; leave `after` out");
+        assert!(!matches!(self.what, FaultAction::Hang), "a fault that hangs does not end later; leave `after` out");
         assert!(self.latency.is_none(), "the fault has a latency already; write one of the two");
         self.latency = Some(Latency::new(at_least, at_most));
         self
@@ -159,20 +159,20 @@ impl Fault {
     #[must_use]
     #[track_caller]
     pub fn latency(at_least: &str, at_most: &str) -> Self {
-        Self { latency: Some(Latency::new(at_least, at_most)), ..Self::new(What::Nothing) }
+        Self { latency: Some(Latency::new(at_least, at_most)), ..Self::new(FaultAction::RunBody) }
     }
 
     /// Creates a fault that never completes instead of running the body. The attempt ends by its timeout, by the call's
     /// timeout, or by cancellation.
     #[must_use]
     pub const fn hang() -> Self {
-        Self::new(What::Hang)
+        Self::new(FaultAction::Hang)
     }
 
     /// Creates a fault that panics instead of running the body.
     #[must_use]
     pub const fn panic() -> Self {
-        Self::new(What::Panic)
+        Self::new(FaultAction::Panic)
     }
 
     /// Limits the fault to this number of attempts. Later attempts meet the next fault of the list, or none.
@@ -206,9 +206,9 @@ impl Fault {
     }
 
     /// Returns the fault for an attempt, depending on its random numbers.
-    pub(super) fn meets(&self, mut random: fastrand::Rng) -> Option<Met> {
+    pub(super) fn inject(&self, mut random: fastrand::Rng) -> Option<Injection> {
         let is_met = random.f64() < self.probability;
-        is_met.then(|| Met {
+        is_met.then(|| Injection {
             what: self.what.clone(),
             latency: self
                 .latency

@@ -9,8 +9,8 @@ use crate::registry::Registry;
 /// Returns whether faults for the name `wanted` apply to the function with the name `name`, and the name `tool` if it
 /// is a tool.
 pub(super) fn is_meant(registry: &Registry, wanted: &str, name: &str, tool: Option<&str>) -> bool {
-    let is_anybody = || Known::guarded(registry).0.iter().any(|(name, tool)| is_exactly(wanted, name, *tool));
-    is_exactly(wanted, name, tool) || fits(wanted, name, tool) && !is_anybody()
+    let is_exact = || FunctionNames::guarded(registry).0.iter().any(|(name, tool)| is_exactly(wanted, name, *tool));
+    is_exactly(wanted, name, tool) || fits(wanted, name, tool) && !is_exact()
 }
 
 fn fits(wanted: &str, name: &str, tool: Option<&str>) -> bool {
@@ -22,9 +22,9 @@ fn is_exactly(wanted: &str, name: &str, tool: Option<&str>) -> bool {
 }
 
 /// The functions that a registry knows, by their name in the statistics, with the name of the tool if it differs.
-struct Known(BTreeMap<String, Option<&'static str>>);
+struct FunctionNames(BTreeMap<String, Option<&'static str>>);
 
-impl Known {
+impl FunctionNames {
     /// All functions with statistics, including tools that only have the hook.
     fn in_registry(registry: &Registry) -> Self {
         let counted = registry.tools().into_iter().chain(registry.functions());
@@ -55,7 +55,7 @@ impl Known {
 
 /// Resolves a name to the function's name in the statistics, or returns an error message.
 pub(super) fn resolve(registry: &Registry, wanted: &str) -> Result<String, String> {
-    let known = Known::in_registry(registry);
+    let known = FunctionNames::in_registry(registry);
     match known.find(wanted)[..] {
         [one] => Ok(one.to_owned()),
         [] => Err(format!(
@@ -69,14 +69,14 @@ pub(super) fn resolve(registry: &Registry, wanted: &str) -> Result<String, Strin
 
 /// Returns an error message if a name of unmet faults matches no function.
 pub(super) fn unknown(registry: &Registry, unmet: &[String]) -> Option<String> {
-    let known = Known::guarded(registry);
-    let nobody = unmet.iter().find(|wanted| known.find(wanted).is_empty())?;
-    let instead = instead(nobody, &known);
-    Some(format!("there are faults for `{nobody}`, and no guarded function of that name was called{instead}"))
+    let known = FunctionNames::guarded(registry);
+    let missing = unmet.iter().find(|wanted| known.find(wanted).is_empty())?;
+    let instead = instead(missing, &known);
+    Some(format!("there are faults for `{missing}`, and no guarded function of that name was called{instead}"))
 }
 
 /// Suggests another name.
-fn instead(wanted: &str, known: &Known) -> String {
+fn instead(wanted: &str, known: &FunctionNames) -> String {
     let names = known.names();
     if names.is_empty() { "; none is".to_owned() } else { one_of(wanted, &names) }
 }

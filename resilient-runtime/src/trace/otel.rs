@@ -39,17 +39,17 @@ pub(crate) fn end(span: &Span) {
 
 /// Sets the parent and the link of a new span, as described in the module's documentation.
 #[cfg(feature = "rmcp")]
-pub(crate) fn place(span: &Span, asked: &rmcp::service::RequestContext<rmcp::RoleServer>) {
+pub(crate) fn place(span: &Span, request: &rmcp::service::RequestContext<rmcp::RoleServer>) {
     if span.is_disabled() {
         return;
     }
     let current = current();
-    let carried = around_http(asked, current.as_ref());
-    let sent = asked.meta.get_traceparent().and_then(|parent| read(parent, asked.meta.get_tracestate()));
-    if let (Some(sent), Some(around)) = (&sent, carried.as_ref().or(current.as_ref()))
-        && (around.trace_id() != sent.trace_id() || around.span_id() != sent.span_id())
+    let carried = enclosing_http(request, current.as_ref());
+    let sent = request.meta.get_traceparent().and_then(|parent| read(parent, request.meta.get_tracestate()));
+    if let (Some(sent), Some(enclosing)) = (&sent, carried.as_ref().or(current.as_ref()))
+        && (enclosing.trace_id() != sent.trace_id() || enclosing.span_id() != sent.span_id())
     {
-        span.add_link(around.clone());
+        span.add_link(enclosing.clone());
     }
     // If neither is set, the current span stays the parent.
     if let Some(parent) = sent.or(carried) {
@@ -60,11 +60,11 @@ pub(crate) fn place(span: &Span, asked: &rmcp::service::RequestContext<rmcp::Rol
 /// Returns the context that the HTTP request provides: the span that a layer carries, or, if no span is current, its
 /// headers.
 #[cfg(feature = "rmcp")]
-fn around_http(
-    asked: &rmcp::service::RequestContext<rmcp::RoleServer>,
+fn enclosing_http(
+    request: &rmcp::service::RequestContext<rmcp::RoleServer>,
     current: Option<&SpanContext>,
 ) -> Option<SpanContext> {
-    let parts = asked.extensions.get::<http::request::Parts>()?;
+    let parts = request.extensions.get::<http::request::Parts>()?;
     // The carried span wins over the current one, which may belong to another request, the one that began the session.
     let carried = parts.extensions.get::<SpanContext>().filter(|it| it.is_valid()).cloned();
     carried.or_else(|| if current.is_none() { of_headers(&parts.headers) } else { None })
@@ -72,11 +72,11 @@ fn around_http(
 
 /// Returns the trace of the parent that [`place`] sets if the request's `_meta` names none.
 #[cfg(feature = "rmcp")]
-pub(crate) fn trace_around(
-    asked: &rmcp::service::RequestContext<rmcp::RoleServer>,
+pub(crate) fn enclosing_trace(
+    request: &rmcp::service::RequestContext<rmcp::RoleServer>,
 ) -> Option<opentelemetry::trace::TraceId> {
     let current = current();
-    Some(around_http(asked, current.as_ref()).or(current)?.trace_id())
+    Some(enclosing_http(request, current.as_ref()).or(current)?.trace_id())
 }
 
 /// Returns the context in the headers of an HTTP request.

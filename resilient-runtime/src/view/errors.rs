@@ -63,9 +63,9 @@ impl Errors {
         most: usize,
         may_be_shown: impl Fn(&RecentError) -> bool,
     ) -> Self {
-        let is_asked_for = |name: &str| tool.is_none_or(|tool| tool == name);
-        let groups = registry.error_groups().into_iter().filter(|group| is_asked_for(&group.tool));
-        let errors = registry.recent_errors().into_iter().filter(|error| is_asked_for(&error.tool));
+        let is_requested = |name: &str| tool.is_none_or(|tool| tool == name);
+        let groups = registry.error_groups().into_iter().filter(|group| is_requested(&group.tool));
+        let errors = registry.recent_errors().into_iter().filter(|error| is_requested(&error.tool));
         Self {
             groups: groups.map(Group::from).collect(),
             errors: errors.filter(may_be_shown).take(most).map(ErrorEntry::from).collect(),

@@ -62,8 +62,8 @@ impl Metrics {
     /// Returns the statistics of all tools and functions, or of those with this name.
     pub(crate) fn of(registry: &Registry, name: Option<&str>) -> Self {
         let shown = |all: Vec<(Arc<str>, ToolSnapshot)>| {
-            let asked_for = all.into_iter().filter(|(known, read)| name.is_none_or(|name| read.is_called(name, known)));
-            asked_for.map(|(name, read)| ToolMetrics::new(&name, &read)).collect()
+            let requested = all.into_iter().filter(|(known, read)| name.is_none_or(|name| read.is_called(name, known)));
+            requested.map(|(name, read)| ToolMetrics::new(&name, &read)).collect()
         };
         Self { tools: shown(registry.tools()), functions: shown(registry.functions()) }
     }

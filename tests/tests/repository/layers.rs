@@ -14,7 +14,7 @@ const RUNTIME: Layers = &[
     ("vocabulary", &["answer", "error", "outcomes", "sources"]),
     (
         "mechanisms",
-        &["breaker", "bulkhead", "cache", "context", "keyed_hash", "panics", "rate_limit", "shown", "statistics"],
+        &["breaker", "bulkhead", "cache", "context", "keyed_hash", "log_fields", "panics", "rate_limit", "statistics"],
     ),
     ("record", &["binding", "settings", "site", "telemetry"]),
     ("registry", &["registry"]),

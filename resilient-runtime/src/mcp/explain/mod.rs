@@ -3,7 +3,7 @@
 //! rmcp's own text names no field. Therefore the block macro registers a function for each `Parameters<T>` that
 //! deserializes the same arguments again and tracks the path. It runs only after rmcp has rejected the arguments.
 
-mod kept;
+mod arguments_copy;
 mod reason;
 mod secrets;
 
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
-pub(super) use kept::Kept;
+pub(super) use arguments_copy::ArgumentsCopy;
 use reason::Reason;
 use secrets::Secrets;
 
@@ -29,7 +29,7 @@ fn explain<T: DeserializeOwned>(arguments: Value) -> Option<Misfit> {
 #[derive(Debug)]
 pub struct Misfit {
     path: Vec<Step>,
-    said: String,
+    message: String,
 }
 
 /// A step of a path into arguments.
@@ -46,7 +46,7 @@ impl Misfit {
             Segment::Map { key } | Segment::Enum { variant: key } => Some(Step::Key(key.clone())),
             Segment::Unknown => None,
         });
-        Self { path: steps.collect(), said: error.inner().to_string() }
+        Self { path: steps.collect(), message: error.inner().to_string() }
     }
 }
 
@@ -104,14 +104,14 @@ impl Explanations {
     }
 }
 
-/// Explains the mistake in arguments for which rmcp returned the message `said`. Returns `None` if no registered type
+/// Explains the mistake in arguments for which rmcp returned `message`. Returns `None` if no registered type
 /// rejects them with the same message, because then something else did not fit.
-pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<String> {
+pub(super) fn explained(message: &str, arguments: &[u8], by: &[Explain]) -> Option<String> {
     let arguments = read(arguments)?;
     // The first `Parameters` of a tool consumes the arguments, so that a second one receives none.
     let matching = |given: &Value| {
         by.iter().find_map(|explain| {
-            let misfit = explain(given.clone()).filter(|misfit| misfit.said == said)?;
+            let misfit = explain(given.clone()).filter(|misfit| misfit.message == message)?;
             Some((misfit, *explain))
         })
     };
@@ -121,14 +121,14 @@ pub(super) fn explained(said: &str, arguments: &[u8], by: &[Explain]) -> Option<
 
 /// Returns rmcp's message about these arguments without the secrets in it. If the arguments are not known, any value
 /// may be a secret.
-pub(super) fn unexplained(said: &str, arguments: Option<&[u8]>) -> String {
+pub(super) fn unexplained(message: &str, arguments: Option<&[u8]>) -> String {
     let secrets = arguments.and_then(read).map(|arguments| Secrets::of(&arguments));
-    reason::without_secrets(said, secrets.as_ref())
+    reason::without_secrets(message, secrets.as_ref())
 }
 
 /// Parses arguments that are short enough to be explained.
 fn read(arguments: &[u8]) -> Option<Value> {
-    (arguments.len() <= kept::LONGEST).then(|| serde_json::from_slice(arguments).ok()).flatten()
+    (arguments.len() <= arguments_copy::LONGEST).then(|| serde_json::from_slice(arguments).ok()).flatten()
 }
 
 /// Returns the value at a path.

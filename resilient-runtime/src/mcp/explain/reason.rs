@@ -35,18 +35,18 @@ enum What {
 
 impl Reason {
     pub(super) fn of(misfit: Misfit, arguments: &Value, explain: Explain) -> Self {
-        let Misfit { mut path, said } = misfit;
+        let Misfit { mut path, message } = misfit;
         let secrets = Secrets::of(arguments);
-        let what = if let Some(field) = between(&said, "missing field `", "`") {
+        let what = if let Some(field) = between(&message, "missing field `", "`") {
             path.push(Step::Key(field.into()));
             What::Missing
-        } else if let Some((field, expected)) = unknown_field(&said) {
+        } else if let Some((field, expected)) = unknown_field(&message) {
             let field = Step::Key(field.into());
             if path.last() != Some(&field) {
                 path.push(field);
             }
             What::Unknown { expected: expected.into() }
-        } else if let Some((received, expected)) = wrong(&said) {
+        } else if let Some((received, expected)) = wrong(&message) {
             // Types that serde buffers first, as with `flatten`, lose the end of the path.
             if let Some(rest) = at(arguments, &path).and_then(|value| only_place(value, &received)) {
                 let place = [path.as_slice(), &rest].concat();
@@ -62,7 +62,7 @@ impl Reason {
             };
             What::Wrong { expected: in_json(expected), received: in_json(&received) }
         } else {
-            let masked = secrets.masked_in(&said).unwrap_or_else(|| NOT_ACCEPTED.into());
+            let masked = secrets.masked_in(&message).unwrap_or_else(|| NOT_ACCEPTED.into());
             What::Other(redact::text(&masked))
         };
         let shown = shown_of(&path, &what, &secrets);
@@ -70,7 +70,7 @@ impl Reason {
     }
 
     pub(super) fn in_words(&self) -> String {
-        let whom = if self.path.is_empty() {
+        let subject = if self.path.is_empty() {
             "the arguments".to_owned()
         } else {
             let mut path = shown(self.path.get(..self.shown).unwrap_or_default());
@@ -81,11 +81,11 @@ impl Reason {
         };
         match &self.what {
             What::Wrong { expected, received } => {
-                format!("{whom}: expected {}, received {received}", shortened(expected, EXPECTED))
+                format!("{subject}: expected {}, received {received}", shortened(expected, EXPECTED))
             }
-            What::Missing => format!("{whom} is missing"),
-            What::Unknown { expected } => format!("{whom} is unknown: {}", shortened(expected, EXPECTED)),
-            What::Other(said) => format!("{whom}: {}", shortened(said, EXPECTED)),
+            What::Missing => format!("{subject} is missing"),
+            What::Unknown { expected } => format!("{subject} is unknown: {}", shortened(expected, EXPECTED)),
+            What::Other(message) => format!("{subject}: {}", shortened(message, EXPECTED)),
         }
     }
 }
@@ -103,19 +103,19 @@ fn shown_of(path: &[Step], what: &What, secrets: &Secrets) -> usize {
 }
 
 /// Returns serde's message without secrets. If they are not known, everything that may be a secret is removed.
-pub(super) fn without_secrets(said: &str, secrets: Option<&Secrets>) -> String {
-    let masked = if let Some((word, received, expected)) = refused(said) {
+pub(super) fn without_secrets(message: &str, secrets: Option<&Secrets>) -> String {
+    let masked = if let Some((word, received, expected)) = refused(message) {
         let received = match secrets {
             Some(secrets) if !secrets.are_in(received) => received.into(),
             _ => kind_alone(received, secrets),
         };
         format!("{word}{received}, expected {expected}")
     } else if let Some(secrets) = secrets {
-        secrets.masked_in(said).unwrap_or_else(|| NOT_ACCEPTED.into())
-    } else if let Some((_, expected)) = unknown_field(said) {
+        secrets.masked_in(message).unwrap_or_else(|| NOT_ACCEPTED.into())
+    } else if let Some((_, expected)) = unknown_field(message) {
         format!("unknown field {}, {expected}", redact::MASK)
-    } else if between(said, "missing field `", "`").is_some() {
-        said.into()
+    } else if between(message, "missing field `", "`").is_some() {
+        message.into()
     } else {
         NOT_ACCEPTED.into()
     };
@@ -127,24 +127,24 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
 }
 
 /// Splits a message about an unknown field into the field and the expectation.
-fn unknown_field(said: &str) -> Option<(&str, &str)> {
-    let rest = said.strip_prefix("unknown field `")?;
+fn unknown_field(message: &str) -> Option<(&str, &str)> {
+    let rest = message.strip_prefix("unknown field `")?;
     let at = ["`, expected ", "`, there are no fields"].iter().find_map(|known| rest.rfind(known))?;
     Some((rest.get(..at)?, rest.get(at..)?.strip_prefix("`, ")?))
 }
 
 /// Splits serde's message into its first words, the received value and the expectation. The received value may contain
 /// any text.
-fn refused(said: &str) -> Option<(&'static str, &str, &str)> {
+fn refused(message: &str) -> Option<(&'static str, &str, &str)> {
     ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "].into_iter().find_map(|word| {
-        let (received, expected) = said.strip_prefix(word)?.rsplit_once(", expected ")?;
+        let (received, expected) = message.strip_prefix(word)?.rsplit_once(", expected ")?;
         Some((word, received, expected))
     })
 }
 
 /// Returns the received value and the expectation.
-fn wrong(said: &str) -> Option<(String, &str)> {
-    let (word, received, expected) = refused(said)?;
+fn wrong(message: &str) -> Option<(String, &str)> {
+    let (word, received, expected) = refused(message)?;
     let received = match word {
         "invalid length " => format!("length {received}"),
         "unknown variant " => format!("string {:?}", received.trim_matches('`')),
@@ -181,7 +181,7 @@ fn only_place(value: &Value, received: &str) -> Option<Vec<Step>> {
 fn is_certain(arguments: &Value, place: &[Step], expected: &str, explain: Explain) -> bool {
     let refuses = |other: Value| {
         let misfit = explain(with(arguments, place, other.clone())?)?;
-        let (received, still) = wrong(&misfit.said)?;
+        let (received, still) = wrong(&misfit.message)?;
         Some(still == expected && describes(&received, &other))
     };
     at(arguments, place).is_some_and(|value| others(value).into_iter().any(|other| refuses(other) == Some(true)))

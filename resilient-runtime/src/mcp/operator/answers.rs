@@ -6,7 +6,7 @@ use resilient_policy::one_of;
 use rmcp::ErrorData;
 
 use super::super::bad_arguments::bad_arguments;
-use super::asked::{GetMetrics, HealthCheck, RecentErrors};
+use super::requests::{GetMetrics, HealthCheck, RecentErrors};
 use crate::context::CallContext;
 use crate::health::{Health, HealthReport};
 use crate::registry::Registry;
@@ -19,14 +19,14 @@ const MOST_ERRORS: usize = 100;
 /// continuously.
 const NEW: Duration = Duration::from_secs(1);
 
-pub(super) async fn health_check(health: &Health, asked: &HealthCheck) -> HealthReport {
-    let report = if asked.force { health.report_younger_than(NEW).await } else { health.report().await };
-    if asked.include_details { report } else { report.without_details() }
+pub(super) async fn health_check(health: &Health, request: &HealthCheck) -> HealthReport {
+    let report = if request.force { health.report_younger_than(NEW).await } else { health.report().await };
+    if request.include_details { report } else { report.without_details() }
 }
 
-pub(super) fn get_metrics(registry: &Registry, asked: &GetMetrics) -> Result<Metrics, ErrorData> {
-    let metrics = Metrics::of(registry, asked.tool.as_deref());
-    match &asked.tool {
+pub(super) fn get_metrics(registry: &Registry, request: &GetMetrics) -> Result<Metrics, ErrorData> {
+    let metrics = Metrics::of(registry, request.tool.as_deref());
+    match &request.tool {
         Some(tool) if metrics.is_empty() => {
             let all = registry.tools();
             let all: Vec<_> = all.iter().map(|(name, _)| &**name).collect();
@@ -36,10 +36,10 @@ pub(super) fn get_metrics(registry: &Registry, asked: &GetMetrics) -> Result<Met
     }
 }
 
-pub(super) fn recent_errors(registry: &Registry, asked: &RecentErrors) -> Errors {
+pub(super) fn recent_errors(registry: &Registry, request: &RecentErrors) -> Errors {
     let context = CallContext::current();
     let caller = context.as_ref().and_then(CallContext::principal);
-    let most = usize::try_from(asked.limit).unwrap_or(MOST_ERRORS).min(MOST_ERRORS);
+    let most = usize::try_from(request.limit).unwrap_or(MOST_ERRORS).min(MOST_ERRORS);
     // Errors are shown to their caller only; an unknown caller sees none.
-    Errors::of(registry, asked.tool.as_deref(), most, |error| caller.is_some() && error.principal.as_ref() == caller)
+    Errors::of(registry, request.tool.as_deref(), most, |error| caller.is_some() && error.principal.as_ref() == caller)
 }

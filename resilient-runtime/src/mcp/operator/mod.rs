@@ -1,7 +1,7 @@
 //! Ready-made tools for operators: health, metrics, breakers and recent errors.
 
 mod answers;
-mod asked;
+mod requests;
 
 use std::mem;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use rmcp::schemars::{JsonSchema, Schema};
 use super::instrument;
 use crate::health::{Health, HealthReport};
 use crate::view::{Breakers, Errors, Metrics};
-use asked::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
+use requests::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 
 /// Returns a router with the tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`.
 ///
@@ -75,9 +75,9 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
             "Whether this server works: its checks, its tools and the dependencies behind them.",
             schemas_of::<HealthCheck, HealthReport>,
         ),
-        move |Parameters(asked): Parameters<HealthCheck>| {
+        move |Parameters(request): Parameters<HealthCheck>| {
             let health = Arc::clone(&own);
-            async move { Json(answers::health_check(&health, &asked).await) }
+            async move { Json(answers::health_check(&health, &request).await) }
         },
     ));
     let own = Arc::clone(health);
@@ -88,8 +88,8 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
             "What each tool of this server has counted since its start: calls, outcomes, retries, durations.",
             schemas_of::<GetMetrics, Metrics>,
         ),
-        move |Parameters(asked): Parameters<GetMetrics>| {
-            let answer = answers::get_metrics(own.registry(), &asked).map(Json);
+        move |Parameters(request): Parameters<GetMetrics>| {
+            let answer = answers::get_metrics(own.registry(), &request).map(Json);
             async move { answer }
         },
     ));
@@ -114,8 +114,8 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
             "What has gone wrong lately: errors by tool and code, and the last ones of your own calls.",
             schemas_of::<RecentErrors, Errors>,
         ),
-        move |Parameters(asked): Parameters<RecentErrors>| {
-            let answer = answers::recent_errors(own.registry(), &asked);
+        move |Parameters(request): Parameters<RecentErrors>| {
+            let answer = answers::recent_errors(own.registry(), &request);
             async move { Json(answer) }
         },
     ));

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use resilient_policy::ErrorKind;
 
-use super::attempt::{AttemptResult, whole_call};
+use super::attempt::{Admission, whole_call};
 use super::permit::lease;
-use super::queue::{BulkheadPermit, BulkheadResponse, QueueEnd, QueueTicket};
+use super::queue::{BulkheadResponse, CallPermit, QueueEnd, QueueTicket};
+use super::result::AttemptResult;
 use super::{Call, State, events};
 use crate::Classify as _;
 use crate::breaker::Breaker;
@@ -19,14 +20,6 @@ use crate::error::{LimitKind, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};
-
-/// The admission of an attempt that may run now.
-pub(super) struct Admission {
-    /// When the attempt begins.
-    pub(super) at: Moment,
-    /// Whether the attempt had to wait for its permit or its slot.
-    pub(super) has_waited: bool,
-}
 
 impl Call<'_> {
     /// Requests admission for the attempt that is due. `None`: the call waits for a permit or a slot.
@@ -89,10 +82,10 @@ impl Call<'_> {
         let enclosing = self.enclosing();
         let this = self.as_mut().project();
         let Some(bulkhead) = this.bulkhead else { return Ok(Some(Admission { at: now, has_waited })) };
-        let place = match bulkhead.acquire(&this.binding.statistics, enclosing.as_ref()) {
+        let position = match bulkhead.acquire(&this.binding.statistics, enclosing.as_ref()) {
             BulkheadResponse::Admitted => return Ok(Some(Admission { at: now, has_waited })),
             BulkheadResponse::Full => return Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
-            BulkheadResponse::Queued(place) => place,
+            BulkheadResponse::Queued(position) => position,
         };
         if let Some(breaker) = this.breaker
             && let Some(ticket) = breaker.ticket()
@@ -107,7 +100,7 @@ impl Call<'_> {
         }
         let expires = bulkhead.expires(now).filter(|until| until < this.deadline);
         let activity = enclosing.as_ref().map(Activity::queued);
-        *this.state = State::Queued(QueueTicket::new(place, expires, activity));
+        *this.state = State::Queued(QueueTicket::new(position, expires, activity));
         Ok(None)
     }
 
@@ -133,7 +126,7 @@ impl Call<'_> {
     /// if its permit was a borrowed one.
     fn leave_queue(
         mut self: Pin<&mut Self>,
-        slot: BulkheadPermit,
+        slot: CallPermit,
         now: Moment,
     ) -> Result<Option<Admission>, AttemptResult> {
         let mut this = self.as_mut().project();
@@ -159,10 +152,10 @@ impl Call<'_> {
     /// Checks the rate limit, once for each call.
     #[cfg(feature = "rate-limit")]
     fn check_rate_limit(&self) -> Result<(), ResilienceError> {
-        let Some(limits) = self.binding.seldom.rate_limits.as_ref().filter(|_| self.attempts == 0) else {
+        let Some(limits) = self.binding.cold.rate_limits.as_ref().filter(|_| self.attempts == 0) else {
             return Ok(());
         };
-        let by_caller = self.binding.seldom.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
+        let by_caller = self.binding.cold.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
         // All callers without a known principal share one limit.
         let principal = self.context.as_ref().and_then(|context| context.principal()).filter(|_| by_caller);
         let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));
@@ -211,7 +204,7 @@ impl Call<'_> {
             self.report_no_retry(Suppressed::Deadline.as_str(), None);
         }
         if let Some(enclosing) = self.enclosing() {
-            enclosing.waited_too_long();
+            enclosing.queued_past_deadline();
         }
         let limit = whole_call(self.started, self.deadline);
         self.binding.statistics.timed_out(TimeoutScope::Call);

@@ -5,23 +5,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use resilient_policy::{ErrorKind, Fault};
 use tokio::time::{Sleep, sleep_until};
 
-use super::admit::Admission;
 #[cfg(feature = "testing")]
 use super::injected::Injected;
 use super::permit::{CallBreaker, lease};
 use super::queue::CallBulkhead;
+use super::result::AttemptResult;
 use super::{Call, State};
-use crate::answer::{Failed, Meaning};
-use crate::breaker::{Breaker, Signal, Took};
+use crate::breaker::{AttemptDuration, Breaker, Signal};
 use crate::clock::{self, Moment};
 use crate::context::{Activity, CallContext, EnclosingAttempt, Held};
-use crate::error::{Failure, LimitKind, ResilienceError, TimeoutScope};
-use crate::outcomes::{AttemptOutcome, Outcome};
+use crate::error::{ResilienceError, TimeoutScope};
 
 const HALF_A_MILLI: Duration = Duration::from_micros(500);
+
+/// The admission of an attempt that may run now.
+pub(super) struct Admission {
+    /// When the attempt begins.
+    pub(super) at: Moment,
+    /// Whether the attempt had to wait for its permit or its slot.
+    pub(super) has_waited: bool,
+}
 
 /// A running attempt. It is written where it stays, and each part is read where it is: moving what was just written
 /// stalls the processor.
@@ -38,7 +43,7 @@ pub(super) struct Attempt {
     /// When it becomes slow, if the breaker counts slow attempts. [`Moment::LAST`] once that is recorded.
     slow_at: Moment,
     /// What the breaker answered when the attempt was recorded as slow.
-    pub(super) slow: Option<Took>,
+    pub(super) slow: Option<AttemptDuration>,
     #[cfg(feature = "testing")]
     pub(super) injected: Injected,
 }
@@ -69,8 +74,8 @@ impl Call<'_> {
         }
         let permit = this.breaker.as_ref().and_then(|breaker| Some((&**breaker, breaker.ticket()?)));
         if let Some(context) = this.context {
-            let own_end = this.binding.attempt_end(started);
-            context.begin_attempt(*this.attempts, own_end.min(*this.deadline));
+            let attempt_end = this.binding.attempt_end(started);
+            context.begin_attempt(*this.attempts, attempt_end.min(*this.deadline));
             // All attempts of a call have a slot or none has one, and each of them may have a probe's permit.
             if this.bulkhead.is_some() || *this.attempts > 1 || permit.is_some_and(|(_, ticket)| ticket.is_probe()) {
                 context.holds(Held::new(permit, this.bulkhead.as_ref().and_then(CallBulkhead::held)));
@@ -175,12 +180,12 @@ impl Attempt {
         let now = Moment::now();
         if clock::is_far_too_late(now.since(due), due.since(self.started)) {
             // The dependency gets the whole time again.
-            (self.slow, self.slow_at) = (Some(Took::Nothing), now.after(slow));
+            (self.slow, self.slow_at) = (Some(AttemptDuration::Unknown), now.after(slow));
             return;
         }
         if let Some(shared) = context.and_then(CallContext::shared) {
             if is_recorded_inside(shared, breaker) {
-                self.slow = Some(Took::Nothing);
+                self.slow = Some(AttemptDuration::Unknown);
                 return;
             }
             // A call inside the attempt holds it too. If that call uses the same breaker, it is slow itself, or has
@@ -193,21 +198,21 @@ impl Attempt {
         let recorded = breaker.note_slow(ticket);
         self.slow = Some(recorded);
         if recorded.is_in_window()
-            && let Some(enclosing) = context.and_then(CallContext::around)
+            && let Some(enclosing) = context.and_then(CallContext::enclosing)
         {
             enclosing.recorded(breaker, Signal::Success);
         }
     }
 
     /// How long the attempt took, if the breaker counts slow attempts and the time was the dependency's.
-    pub(super) fn took(&self, breaker: &Breaker, timer: Option<&Sleep>, now: Moment) -> Took {
+    pub(super) fn took(&self, breaker: &Breaker, timer: Option<&Sleep>, now: Moment) -> AttemptDuration {
         match (self.slow, breaker.held().slow) {
             (Some(recorded), _) => recorded,
-            (None, None) => Took::Nothing,
+            (None, None) => AttemptDuration::Unknown,
             (None, Some(_)) if matches!(self.excuse, Some(Excuse::Late)) || self.is_overdue(timer, now) => {
-                Took::Nothing
+                AttemptDuration::Unknown
             }
-            (None, Some(_)) => Took::Time(now.since(self.started)),
+            (None, Some(_)) => AttemptDuration::Time(now.since(self.started)),
         }
     }
 
@@ -230,72 +235,4 @@ pub(super) fn is_recorded_inside(shared: &EnclosingAttempt, breaker: &Breaker) -
 pub(super) fn whole_call(started: Moment, deadline: Moment) -> Duration {
     let limit = deadline.since(started);
     Duration::from_millis(clock::saturating_millis(limit.saturating_add(HALF_A_MILLI)))
-}
-
-/// The result of an attempt, or of all attempts of a call.
-#[derive(Debug, Clone)]
-pub(crate) enum AttemptResult {
-    /// The body returned an answer.
-    Answered(Meaning),
-    /// There is no answer, for this reason.
-    Refused(ResilienceError),
-}
-
-impl AttemptResult {
-    /// The outcome of a call with this result.
-    pub(crate) fn outcome(&self) -> Outcome {
-        match self {
-            Self::Answered(Meaning::Good | Meaning::Unfinished) => Outcome::Ok,
-            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => Outcome::Error,
-            Self::Refused(ResilienceError::Timeout { .. }) => Outcome::Timeout,
-            Self::Refused(ResilienceError::CircuitOpen { .. } | ResilienceError::Overloaded { .. }) => {
-                Outcome::Rejected
-            }
-            Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
-            Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
-            #[cfg(feature = "testing")]
-            Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
-        }
-    }
-
-    /// The outcome of an attempt with this result.
-    pub(super) fn attempt_outcome(&self) -> AttemptOutcome {
-        match self {
-            Self::Answered(Meaning::Good | Meaning::Unfinished) => AttemptOutcome::Ok,
-            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => AttemptOutcome::Error,
-            Self::Refused(ResilienceError::Timeout { .. }) => AttemptOutcome::Timeout,
-            Self::Refused(ResilienceError::Panicked) => AttemptOutcome::Panic,
-            Self::Refused(_) => AttemptOutcome::Cancelled,
-        }
-    }
-
-    /// The kind of the error, if it is one with a kind.
-    pub(crate) fn kind(&self) -> Option<ErrorKind> {
-        match self {
-            Self::Answered(Meaning::Failed(Failed(failure))) => Some(failure.kind),
-            Self::Answered(_) => None,
-            Self::Refused(error) => Some(Failure::of(error).kind),
-        }
-    }
-
-    /// The side that is at fault, if it is an error that shows it.
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        match self {
-            // An error for the model, which the tool returned on purpose.
-            Self::Answered(Meaning::OwnError) => Some(Fault::Nobody),
-            // A rate limit says something about its caller, not about this server.
-            Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
-            other => other.kind().map(ErrorKind::fault),
-        }
-    }
-
-    /// The kind of the error, if a fallback may answer instead.
-    pub(crate) fn falls_back(&self) -> Option<ErrorKind> {
-        let failure = match self {
-            Self::Answered(Meaning::Failed(Failed(failure))) => *failure,
-            Self::Answered(_) => return None,
-            Self::Refused(error) => Failure::of(error),
-        };
-        failure.falls_back.then_some(failure.kind)
-    }
 }

@@ -9,17 +9,17 @@ use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
 use crate::error::{LimitKind, ToolError};
 use crate::outcomes::Suppressed;
-use crate::telemetry::{Told, keep_recent, log_error};
+use crate::telemetry::{ErrorFacts, log_error, record_recent};
 
 /// Counts the error of a call, keeps its public part, and logs all of it.
 pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
-    let told = Told::by(error);
+    let facts = ErrorFacts::of(error);
     let (tool, attempts) = (call.site().name(), call.attempts());
-    let counted = call.statistics().failed(&told.code, told.kind, told.severity);
+    let counted = call.statistics().failed(&facts.code, facts.kind, facts.severity);
     if let (Some(recent), true, Some(context)) = (call.recent(), call.site().tool().is_some(), call.context()) {
-        keep_recent(recent, tool.into(), counted, (&told, error), attempts, context);
+        record_recent(recent, tool.into(), counted, (&facts, error), attempts, context);
     }
-    log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&told, error));
+    log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&facts, error));
 }
 
 pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {

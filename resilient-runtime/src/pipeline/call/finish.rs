@@ -7,12 +7,13 @@ use std::time::Duration;
 use resilient_policy::{ErrorKind, Fault};
 use tokio::time::sleep_until;
 
-use super::attempt::{AttemptResult, is_recorded_inside};
+use super::attempt::is_recorded_inside;
 use super::permit::{BreakerWatch, CallBreaker};
 use super::queue::CallBulkhead;
+use super::result::AttemptResult;
 use super::{Call, State, events};
 use crate::answer::{Failed, Meaning};
-use crate::breaker::{Breaker, Signal, Ticket, Took};
+use crate::breaker::{AttemptDuration, Breaker, Signal, Ticket};
 use crate::clock::Moment;
 use crate::context::{CallContext, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
@@ -24,7 +25,7 @@ use crate::telemetry;
 /// What an attempt that has ended leaves to be recorded at the breaker.
 struct Ended {
     ticket: Option<Ticket>,
-    took: Took,
+    took: AttemptDuration,
     /// What the attempt shared with the calls inside it.
     shared: Option<Arc<EnclosingAttempt>>,
 }
@@ -48,7 +49,7 @@ impl Call<'_> {
             return;
         }
         let timer = this.timer.as_ref().get_ref().as_ref();
-        let took = breaker.map_or(Took::Nothing, |breaker| attempt.took(breaker, timer, now));
+        let took = breaker.map_or(AttemptDuration::Unknown, |breaker| attempt.took(breaker, timer, now));
         // Before the subscriber receives the result: if it panics, the attempt is not counted again.
         this.state.advance(State::Finished(Some(now)));
         self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
@@ -78,7 +79,7 @@ impl Call<'_> {
     fn abort(mut self: Pin<&mut Self>, outcome: Outcome) -> Moment {
         let now = Moment::now();
         if let State::Running(attempt) = &self.state {
-            let took = attempt.slow.unwrap_or(Took::Nothing);
+            let took = attempt.slow.unwrap_or(AttemptDuration::Unknown);
             let is_panic = outcome == Outcome::Panic;
             let outcome = if is_panic { AttemptOutcome::Panic } else { AttemptOutcome::Cancelled };
             let ended = self.as_mut().end_attempt(outcome, now);
@@ -103,7 +104,7 @@ impl Call<'_> {
 
     /// Counts the attempt that runs and gives back what it holds, except its ticket.
     fn end_attempt(mut self: Pin<&mut Self>, outcome: AttemptOutcome, now: Moment) -> Ended {
-        let mut ended = Ended { ticket: None, took: Took::Nothing, shared: None };
+        let mut ended = Ended { ticket: None, took: AttemptDuration::Unknown, shared: None };
         let this = self.as_mut().project();
         let State::Running(attempt) = this.state else { return ended };
         let micros = now.micros_since(attempt.started);
@@ -130,7 +131,7 @@ impl Call<'_> {
                 breaker.withdraw_slow(ticket, took);
             }
             if !took.is_in_window() {
-                took = Took::Nothing;
+                took = AttemptDuration::Unknown;
             }
         }
         breaker.record(ticket, signal, took);
@@ -149,7 +150,7 @@ impl Call<'_> {
     fn signal(&self, result: &AttemptResult) -> Signal {
         let State::Running(attempt) = &self.state else { return Signal::Neutral };
         let shared = self.context.as_ref().and_then(CallContext::shared);
-        let has_waited_inside = || shared.is_some_and(|shared| shared.has_waited_too_long());
+        let has_waited_inside = || shared.is_some_and(|shared| shared.has_queued_past_deadline());
         match result {
             // The call inside had to wait for a permit or a slot, not for the dependency.
             AttemptResult::Answered(Meaning::Failed(Failed(failure)))
@@ -176,7 +177,7 @@ impl Call<'_> {
 
     /// The backoff before the next attempt. `None` if there is none.
     fn next_delay(&self, result: &AttemptResult, now: Moment, shared: Option<&EnclosingAttempt>) -> Option<Duration> {
-        let retry = self.binding.seldom.policy.retry?;
+        let retry = self.binding.cold.policy.retry?;
         let failure = match result {
             AttemptResult::Answered(Meaning::Failed(Failed(failure))) => *failure,
             AttemptResult::Refused(error @ ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => {
@@ -280,7 +281,7 @@ impl Call<'_> {
                 let (error, took) = (ErrorType::of_outcome(outcome), now.since(self.started));
                 statistics.call_ended(outcome, fault, error, (!self.is_part()).then_some(took));
             }
-            if telemetry::is_listened_to() {
+            if telemetry::is_enabled() {
                 self.log_end(outcome, now.since(self.started));
             }
         }

@@ -7,12 +7,12 @@ use crate::answer::Meaning;
 use crate::clock;
 use crate::error::ResilienceError;
 use crate::pipeline::body::{Body, Substitute};
-use crate::registry::{Met, Registry, What};
+use crate::registry::{FaultAction, Injection, Registry};
 use crate::site::Site;
 
 /// The fault that the running attempt meets, if any, and whether the attempt is the last one.
 #[derive(Default)]
-pub(super) struct Injected(Option<(Met, bool)>);
+pub(super) struct Injected(Option<(Injection, bool)>);
 
 impl Injected {
     /// Polls the attempt as [`Body::poll`] does.
@@ -25,29 +25,29 @@ impl Injected {
         meaning: &mut Option<Meaning>,
     ) -> Poll<()> {
         if let Some(is_last) = begins {
-            let met = Registry::scoped().and_then(|registry| registry.chaos.meets(&registry, site));
-            self.0 = met.map(|met| (met, is_last));
+            let injection = Registry::scoped().and_then(|registry| registry.chaos.inject(&registry, site));
+            self.0 = injection.map(|injection| (injection, is_last));
         }
-        let Some((met, is_last)) = &mut self.0 else { return body.poll(cx, begins, meaning) };
-        if let Some(latency) = &mut met.latency {
+        let Some((injection, is_last)) = &mut self.0 else { return body.poll(cx, begins, meaning) };
+        if let Some(latency) = &mut injection.latency {
             ready!(clock::poll_timer(latency.as_mut(), cx));
-            met.latency = None;
+            injection.latency = None;
         }
-        let fault = match &met.what {
-            What::Nothing => {
+        let fault = match &injection.what {
+            FaultAction::RunBody => {
                 let begins = Some(*is_last);
                 self.0 = None;
                 return body.poll(cx, begins, meaning);
             }
-            What::Error { kind, retry_after } => {
+            FaultAction::Error { kind, retry_after } => {
                 Substitute::Error(ResilienceError::Injected { kind: *kind, retry_after: *retry_after })
             }
-            What::OwnError(make) => Substitute::OwnError(make.call()),
-            What::IsError(text) => Substitute::IsError(text.clone()),
-            What::Hang => return Poll::Pending,
-            What::Panic => panic!("a panic was injected"),
+            FaultAction::OwnError(make) => Substitute::OwnError(make.call()),
+            FaultAction::IsError(text) => Substitute::IsError(text.clone()),
+            FaultAction::Hang => return Poll::Pending,
+            FaultAction::Panic => panic!("a panic was injected"),
         };
-        let what = met.what.to_string();
+        let what = injection.what.to_string();
         if let Ok(injected) = body.fail(fault) {
             *meaning = injected;
             return Poll::Ready(());

@@ -19,6 +19,7 @@ mod injected;
 mod nested;
 mod permit;
 mod queue;
+mod result;
 
 use std::mem::{forget, replace};
 use std::pin::Pin;
@@ -31,10 +32,10 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
-pub(crate) use attempt::AttemptResult;
+pub(crate) use result::AttemptResult;
 
 use attempt::Attempt;
-use nested::{Caller, Counted, PermitWait};
+use nested::{Caller, CountedAs, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
 use queue::{CallBulkhead, QueueTicket};
 
@@ -164,7 +165,7 @@ impl<'a> Call<'a> {
             None => CallBreaker::of(this.binding),
         };
         if this.binding.is_limited
-            && let Some(bulkheads) = &this.binding.seldom.bulkheads
+            && let Some(bulkheads) = &this.binding.cold.bulkheads
         {
             *this.bulkhead = Some(CallBulkhead::new(bulkheads.get(keys.and_then(|keys| keys.bulkhead))));
         }
@@ -176,10 +177,10 @@ impl<'a> Call<'a> {
         let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
-        if this.caller.counted != Counted::Hook {
+        if this.caller.counted != CountedAs::Hook {
             this.binding.statistics.call_started();
         }
-        if telemetry::is_listened_to() {
+        if telemetry::is_enabled() {
             self.log_start();
         }
     }
@@ -203,7 +204,7 @@ impl<'a> Call<'a> {
         let this = self.project();
         let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
         let Some(context) = this.context else { return };
-        let is_hook = this.caller.counted == Counted::Hook;
+        let is_hook = this.caller.counted == CountedAs::Hook;
         let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
         if !is_hook {
             *this.span = telemetry::call_span(this.site.name(), context);
@@ -348,7 +349,7 @@ impl<'a> Call<'a> {
 
     /// Where its error is stored. `None` if the call is part of another operation.
     pub(crate) fn recent(&self) -> Option<&RecentErrors> {
-        (!self.is_part()).then_some(&*self.binding.seldom.recent)
+        (!self.is_part()).then_some(&*self.binding.cold.recent)
     }
 
     /// How long it has taken so far.

@@ -6,9 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::sleep_until;
 
-use super::admit::Admission;
+use super::attempt::Admission;
 use super::permit::BreakerWatch;
-use super::{AttemptResult, Call, State};
+use super::result::AttemptResult;
+use super::{Call, State};
 use crate::binding::Binding;
 use crate::breaker::BreakerState;
 use crate::clock::{self, Moment};
@@ -19,7 +20,7 @@ use crate::site::Site;
 pub(super) struct Caller {
     /// When the caller stops waiting: the end of the enclosing attempt. [`Moment::LAST`] without one.
     pub(super) deadline: Moment,
-    pub(super) counted: Counted,
+    pub(super) counted: CountedAs,
     /// Whether the call runs inside an attempt of another call.
     pub(super) is_nested: bool,
     /// Whether the context was passed as an argument, so that it is not the current one.
@@ -28,7 +29,7 @@ pub(super) struct Caller {
 
 /// Who counts the call, and as what.
 #[derive(PartialEq, Eq)]
-pub(super) enum Counted {
+pub(super) enum CountedAs {
     /// The call counts itself.
     Call,
     /// The hook, whose request it answers. The hook gets a report of the call.
@@ -40,7 +41,7 @@ pub(super) enum Counted {
 impl Caller {
     /// No guarded function and no hook.
     pub(super) const NONE: Self =
-        Self { deadline: Moment::LAST, counted: Counted::Call, is_nested: false, passes_context: false };
+        Self { deadline: Moment::LAST, counted: CountedAs::Call, is_nested: false, passes_context: false };
 
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
@@ -52,11 +53,11 @@ impl Caller {
         Self {
             deadline: context.ends().unwrap_or(Moment::LAST),
             counted: match (is_hook, is_part) {
-                (true, _) => Counted::Hook,
-                (false, true) => Counted::Part,
-                (false, false) => Counted::Call,
+                (true, _) => CountedAs::Hook,
+                (false, true) => CountedAs::Part,
+                (false, false) => CountedAs::Call,
             },
-            is_nested: context.around().is_some(),
+            is_nested: context.enclosing().is_some(),
             passes_context: false,
         }
     }
@@ -77,7 +78,7 @@ impl context::Request {
                 report.statistics = Some(Arc::clone(&binding.statistics));
             }
             report.claimed = true;
-            report.keeps_answers = site.policy().cache.is_some();
+            report.caches_responses = site.policy().cache.is_some();
             report.effect = site.policy().effect;
         }
         claims
@@ -93,11 +94,11 @@ pub(super) struct PermitWait {
 
 impl Call<'_> {
     pub(super) fn is_counted_by_hook(&self) -> bool {
-        self.caller.counted == Counted::Hook
+        self.caller.counted == CountedAs::Hook
     }
 
     pub(super) fn is_part(&self) -> bool {
-        self.caller.counted == Counted::Part
+        self.caller.counted == CountedAs::Part
     }
 
     /// When the enclosing attempt ends, if there is one.
@@ -107,7 +108,7 @@ impl Call<'_> {
 
     /// The enclosing attempt, if there is one.
     pub(super) fn enclosing(&self) -> Option<Arc<EnclosingAttempt>> {
-        self.context.as_ref().and_then(CallContext::around)
+        self.context.as_ref().and_then(CallContext::enclosing)
     }
 
     /// Borrows the permit of an enclosing attempt. `None` if no enclosing attempt holds one of this breaker.

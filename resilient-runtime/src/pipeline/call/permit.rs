@@ -11,7 +11,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::binding::BindingRef;
 use crate::breaker::BreakerHandle;
-use crate::breaker::{Breaker, Signal, Ticket, Took};
+use crate::breaker::{AttemptDuration, Breaker, Signal, Ticket};
 use crate::clock::Moment;
 use crate::context::{EnclosingAttempt, Lender, Lending, Loan};
 
@@ -99,7 +99,7 @@ impl<'a> CallBreaker<'a> {
     #[cold]
     fn record_neutral(&mut self) {
         if let Some(ticket) = self.take_ticket() {
-            self.record(ticket, Signal::Neutral, Took::Nothing);
+            self.record(ticket, Signal::Neutral, AttemptDuration::Unknown);
         }
     }
 

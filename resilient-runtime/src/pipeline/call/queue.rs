@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::permit::BreakerWatch;
 use crate::breaker::Breaker;
-use crate::bulkhead::{Bulkhead, Place, Queued, Slot};
+use crate::bulkhead::{Bulkhead, BulkheadEntry, PermitFuture, PermitGuard};
 use crate::clock::{self, Moment};
 use crate::context::{Activity, EnclosingAttempt, Lender, Lending, Loan};
 use crate::statistics::ToolStatistics;
@@ -17,13 +17,13 @@ use crate::statistics::ToolStatistics;
 /// The bulkhead of a call, and the slot that the call holds there. Dropping it gives the slot back.
 pub(super) struct CallBulkhead {
     bulkhead: Arc<Bulkhead>,
-    slot: Option<BulkheadPermit>,
+    slot: Option<CallPermit>,
 }
 
 /// The permission of a bulkhead to run one attempt. Dropping it gives the slot back.
 #[expect(dead_code, reason = "both give their slot back when they are dropped")]
-pub(super) enum BulkheadPermit {
-    Own(Slot<Arc<Bulkhead>>),
+pub(super) enum CallPermit {
+    Own(PermitGuard<Arc<Bulkhead>>),
     /// The slot of an enclosing attempt.
     Borrowed(Loan),
 }
@@ -31,21 +31,21 @@ pub(super) enum BulkheadPermit {
 /// The response of a bulkhead to an attempt.
 pub(super) enum BulkheadResponse {
     Admitted,
-    Queued(QueuePlace),
+    Queued(QueuePosition),
     /// Neither a slot nor a place in the queue is free.
     Full,
 }
 
 /// A place in the queue. It is counted as queued until it is dropped.
-pub(super) struct QueuePlace {
+pub(super) struct QueuePosition {
     /// The place in the bulkhead's own queue, if there was one.
-    queued: Option<Queued>,
+    queued: Option<PermitFuture>,
     /// The enclosing attempt whose slot another call has borrowed.
     lender: Option<Lender>,
     statistics: Arc<ToolStatistics>,
 }
 
-impl Drop for QueuePlace {
+impl Drop for QueuePosition {
     fn drop(&mut self) {
         self.statistics.unqueued();
     }
@@ -64,27 +64,28 @@ impl CallBulkhead {
     ) -> BulkheadResponse {
         let lender = match enclosing.map(|enclosing| enclosing.lend_slot(&self.bulkhead)) {
             Some(Lending::Granted(loan, _)) => {
-                self.slot = Some(BulkheadPermit::Borrowed(loan));
+                self.slot = Some(CallPermit::Borrowed(loan));
                 return BulkheadResponse::Admitted;
             }
             Some(Lending::Taken(lender)) => Some(lender),
             Some(Lending::Nothing) | None => None,
         };
-        let queued: Option<Queued> = match Place::enter(Arc::clone(&self.bulkhead)).map(Place::try_slot) {
-            Some(Ok(slot)) => {
-                self.slot = Some(BulkheadPermit::Own(slot));
-                return BulkheadResponse::Admitted;
-            }
-            Some(Err(place)) => Some(Box::pin(place.slot())),
-            None if lender.is_none() => return BulkheadResponse::Full,
-            None => None,
-        };
+        let queued: Option<PermitFuture> =
+            match BulkheadEntry::enter(Arc::clone(&self.bulkhead)).map(BulkheadEntry::try_permit) {
+                Some(Ok(slot)) => {
+                    self.slot = Some(CallPermit::Own(slot));
+                    return BulkheadResponse::Admitted;
+                }
+                Some(Err(entry)) => Some(Box::pin(entry.permit())),
+                None if lender.is_none() => return BulkheadResponse::Full,
+                None => None,
+            };
         statistics.queued();
-        BulkheadResponse::Queued(QueuePlace { queued, lender, statistics: Arc::clone(statistics) })
+        BulkheadResponse::Queued(QueuePosition { queued, lender, statistics: Arc::clone(statistics) })
     }
 
     /// Holds a slot that the call has waited for.
-    pub(super) fn hold(&mut self, slot: BulkheadPermit) {
+    pub(super) fn hold(&mut self, slot: CallPermit) {
         self.slot = Some(slot);
     }
 
@@ -116,22 +117,22 @@ impl CallBulkhead {
     }
 }
 
-impl QueuePlace {
+impl QueuePosition {
     /// Waits for a slot of the bulkhead or of the enclosing attempt. `None` if neither can become free any more.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<BulkheadPermit>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<CallPermit>> {
         if let Some(lender) = &self.lender {
             match lender.poll_loan(cx) {
                 Poll::Ready(Some(loan)) => {
                     // A call from within an event, before this place is dropped, may need its place in the queue.
                     self.queued = None;
-                    return Poll::Ready(Some(BulkheadPermit::Borrowed(loan)));
+                    return Poll::Ready(Some(CallPermit::Borrowed(loan)));
                 }
                 Poll::Ready(None) => self.lender = None,
                 Poll::Pending => {}
             }
         }
         match &mut self.queued {
-            Some(queued) => Pin::as_mut(queued).poll(cx).map(|slot| Some(BulkheadPermit::Own(slot))),
+            Some(queued) => Pin::as_mut(queued).poll(cx).map(|slot| Some(CallPermit::Own(slot))),
             None if self.lender.is_none() => Poll::Ready(None),
             None => Poll::Pending,
         }
@@ -140,7 +141,7 @@ impl QueuePlace {
 
 /// An attempt that waits in the queue of its bulkhead.
 pub(super) struct QueueTicket {
-    place: QueuePlace,
+    position: QueuePosition,
     /// The end of the bulkhead's longest wait, if that is before the call's deadline.
     expires: Option<Moment>,
     watch: BreakerWatch,
@@ -150,7 +151,7 @@ pub(super) struct QueueTicket {
 
 /// The end of a wait in the queue.
 pub(super) enum QueueEnd {
-    Admitted(BulkheadPermit, Moment),
+    Admitted(CallPermit, Moment),
     /// No slot became free in time, or none can any more.
     Full,
     DeadlineExceeded,
@@ -159,8 +160,8 @@ pub(super) enum QueueEnd {
 }
 
 impl QueueTicket {
-    pub(super) fn new(place: QueuePlace, expires: Option<Moment>, activity: Option<Activity>) -> Self {
-        Self { place, expires, watch: BreakerWatch::default(), _activity: activity }
+    pub(super) fn new(position: QueuePosition, expires: Option<Moment>, activity: Option<Activity>) -> Self {
+        Self { position, expires, watch: BreakerWatch::default(), _activity: activity }
     }
 
     /// Waits for a slot, no longer than the bulkhead's longest wait and the call's deadline.
@@ -171,7 +172,7 @@ impl QueueTicket {
         deadline: Moment,
         breaker: Option<&Breaker>,
     ) -> Poll<QueueEnd> {
-        let slot = match self.place.poll(cx) {
+        let slot = match self.position.poll(cx) {
             Poll::Ready(Some(slot)) => Some(slot),
             Poll::Ready(None) => return Poll::Ready(QueueEnd::Full),
             Poll::Pending => {

@@ -25,8 +25,8 @@ use axum::response::Response;
 /// In a server without axum, put an `opentelemetry::trace::SpanContext` into the extensions of the HTTP request
 /// instead.
 pub async fn carry_span(mut request: Request, next: Next) -> Response {
-    if let Some(around) = crate::trace::otel::current() {
-        request.extensions_mut().insert(around);
+    if let Some(enclosing) = crate::trace::otel::current() {
+        request.extensions_mut().insert(enclosing);
     }
     next.run(request).await
 }

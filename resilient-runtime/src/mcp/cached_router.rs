@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use rmcp::handler::server::router::tool::ToolRouter;
 
 use super::explain::{Explain, Explanations};
-use super::{hooked, offer};
+use super::{hooked, tool_meta};
 use crate::site::Site;
 
 /// A tool that `resilient.toml` configures, and where.
@@ -37,7 +37,7 @@ fn blocks() -> MutexGuard<'static, Blocks> {
 ///
 /// A `static` cannot do this in a generic impl, where all type arguments would share it. The router is never freed;
 /// there is one for each server type and label in the code.
-pub fn shared<S>(
+pub fn cached_router<S>(
     label: &'static str,
     build: fn() -> ToolRouter<S>,
     guarded: &[fn() -> &'static Site],
@@ -71,7 +71,7 @@ where
     let explained: &'static [(&'static str, Explain)] = Box::leak(explained.into_boxed());
     let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
     let mut router = hooked::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
-    offer::tell_policies(&mut router, &guarded);
+    tool_meta::publish_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
     let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, explained };
     blocks().entry(key).or_insert(block);
@@ -140,13 +140,13 @@ fn bind_in_lab<S: 'static>() {
 
 /// Returns the tools of a router, and the guarded tools of all blocks of its server.
 #[cfg(feature = "config")]
-pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::Known {
+pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::DeclaredNames {
     let tools = router().map.keys().map(ToString::to_string).collect();
     let mine = blocks_of::<S>();
-    crate::settings::Known {
+    crate::settings::DeclaredNames {
         sites: mine.iter().flat_map(|block| block.guarded).copied().filter(|site| site.has_policy()).collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
         tools,
-        ..crate::settings::Known::default()
+        ..crate::settings::DeclaredNames::default()
     }
 }

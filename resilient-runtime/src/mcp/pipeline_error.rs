@@ -13,7 +13,7 @@ use crate::error::{ResilienceError, ToolError};
 const MOST: usize = 8;
 
 /// Records for the hook that `data` was converted from `error`, if `error` is a failure of the pipeline.
-pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
+pub(super) fn record<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
     // An error with its own code or with a JSON-RPC code belongs to the tool's author.
     let Some(own) = error.as_resilience().filter(|own| error.protocol_code().is_none() && error.code() == own.code())
     else {
@@ -32,7 +32,7 @@ pub(super) fn remember<E: ToolError + ?Sized>(error: &E, data: &ErrorData) {
 
 /// Returns the tool result that replaces `error`, if it is a failure of the pipeline that the tool passed on unchanged.
 /// Call it within the context of the call.
-pub(super) fn behind(error: &ErrorData, request: &Request) -> Option<ResilienceError> {
+pub(super) fn original_of(error: &ErrorData, request: &Request) -> Option<ResilienceError> {
     let report = request.report();
     let converted = report.converted.iter().rev().find(|converted| converted.data == *error)?;
     Some(converted.error.clone())

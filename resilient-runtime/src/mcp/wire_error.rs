@@ -12,13 +12,13 @@ use crate::{Classify, ToolError};
 
 /// An error in the form in which clients receive it.
 #[derive(Debug)]
-pub(super) struct Recounted<'a> {
+pub(super) struct WireError<'a> {
     code: &'a str,
     kind: ErrorKind,
     text: &'a str,
 }
 
-impl<'a> Recounted<'a> {
+impl<'a> WireError<'a> {
     /// Reads the error from a response, if it is one of this crate's errors.
     pub(super) fn of(answer: &'a CallToolResponse) -> Option<Self> {
         let CallToolResponse::Complete(result) = answer else { return None };
@@ -28,21 +28,21 @@ impl<'a> Recounted<'a> {
     }
 }
 
-impl fmt::Display for Recounted<'_> {
+impl fmt::Display for WireError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text)
     }
 }
 
-impl std::error::Error for Recounted<'_> {}
+impl std::error::Error for WireError<'_> {}
 
-impl Classify for Recounted<'_> {
+impl Classify for WireError<'_> {
     fn kind(&self) -> ErrorKind {
         self.kind
     }
 }
 
-impl ToolError for Recounted<'_> {
+impl ToolError for WireError<'_> {
     fn code(&self) -> Cow<'static, str> {
         self.code.to_owned().into()
     }

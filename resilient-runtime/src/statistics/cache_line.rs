@@ -21,9 +21,9 @@ const TOGETHER: usize = 64;
 static FREE: Mutex<Vec<&'static Cells>> = Mutex::new(Vec::new());
 
 /// A zeroed line with exclusive ownership. Dropping it returns it to the pool.
-pub(super) struct Line(&'static Cells);
+pub(super) struct CacheLine(&'static Cells);
 
-impl Line {
+impl CacheLine {
     #[cold]
     pub(super) fn new() -> Self {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,7 +36,7 @@ impl Line {
     }
 }
 
-impl Deref for Line {
+impl Deref for CacheLine {
     type Target = [AtomicU64; CELLS];
 
     fn deref(&self) -> &Self::Target {
@@ -44,7 +44,7 @@ impl Deref for Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for CacheLine {
     fn drop(&mut self) {
         self.iter().for_each(|cell| cell.store(0, Ordering::Relaxed));
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self.0);
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_line_has_one_owner_and_starts_at_zero() {
-        let address = |line: &Line| std::ptr::from_ref::<[AtomicU64; CELLS]>(line) as usize;
+        let address = |line: &CacheLine| std::ptr::from_ref::<[AtomicU64; CELLS]>(line) as usize;
         for _ in 0..3 {
-            let lines: Vec<_> = (0..3 * TOGETHER).map(|_| Line::new()).collect();
+            let lines: Vec<_> = (0..3 * TOGETHER).map(|_| CacheLine::new()).collect();
             let places: std::collections::BTreeSet<_> = lines.iter().map(address).collect();
             assert_eq!((places.len(), places.iter().filter(|place| *place % 64 != 0).count()), (lines.len(), 0));
             for line in &lines {

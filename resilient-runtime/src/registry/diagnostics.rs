@@ -13,7 +13,7 @@ use super::declared::Settings;
 const MOST: usize = 100;
 
 #[derive(Default)]
-pub(super) struct Trouble {
+pub(super) struct Diagnostics {
     /// Whether a report is in progress.
     is_reported: bool,
     /// Contradictions between declarations in the code.
@@ -23,18 +23,18 @@ pub(super) struct Trouble {
     #[cfg(feature = "config")]
     problems: Vec<FileProblem>,
     known: HashSet<String>,
-    untold: Vec<String>,
+    unlogged: Vec<String>,
     /// Messages that no report at start-up contained, for tests.
     #[cfg(feature = "testing")]
     unreported: Vec<String>,
 }
 
-impl Trouble {
+impl Diagnostics {
     /// Records a message. Returns whether it is new and there is room for it.
-    fn take(&mut self, line: &str) -> bool {
+    fn record(&mut self, line: &str) -> bool {
         let is_new = self.known.len() < MOST && self.known.insert(line.to_owned());
         if is_new && !self.is_reported {
-            self.untold.push(line.to_owned());
+            self.unlogged.push(line.to_owned());
             #[cfg(feature = "testing")]
             self.unreported.push(line.to_owned());
         }
@@ -45,18 +45,18 @@ impl Trouble {
 impl Registry {
     /// Records a contradiction in the code.
     pub(super) fn conflict(&self, conflict: String) {
-        let trouble = &mut self.lock().trouble;
-        if trouble.take(&conflict) {
-            trouble.conflicts.push(conflict);
+        let diagnostics = &mut self.lock().diagnostics;
+        if diagnostics.record(&conflict) {
+            diagnostics.conflicts.push(conflict);
         }
     }
 
     /// Like [`conflict`](Self::conflict), but only once for the same declaration.
     pub(super) fn contradiction(&self, what: (&'static str, &'static str, Settings), conflict: String) {
         let mut inner = self.lock();
-        let told = &mut inner.trouble.contradictions;
-        if told.len() < MOST && !told.contains(&what) {
-            told.push(what);
+        let reported = &mut inner.diagnostics.contradictions;
+        if reported.len() < MOST && !reported.contains(&what) {
+            reported.push(what);
             drop(inner);
             self.conflict(conflict);
         }
@@ -65,21 +65,21 @@ impl Registry {
     /// Records problems with overrides.
     #[cfg(feature = "config")]
     pub(super) fn note(&self, problems: Vec<FileProblem>) {
-        let trouble = &mut self.lock().trouble;
-        if trouble.is_reported {
-            trouble.problems.extend(problems);
+        let diagnostics = &mut self.lock().diagnostics;
+        if diagnostics.is_reported {
+            diagnostics.problems.extend(problems);
         } else {
             for problem in &problems {
-                trouble.take(&problem.to_string());
+                diagnostics.record(&problem.to_string());
             }
         }
     }
 
     /// Logs the problems that were not reported. Must not be called during a binding, since log subscribers may call
     /// guarded functions.
-    pub(crate) fn tell(&self) {
-        let untold = std::mem::take(&mut self.lock().trouble.untold);
-        for line in untold {
+    pub(crate) fn log_diagnostics(&self) {
+        let unlogged = std::mem::take(&mut self.lock().diagnostics.unlogged);
+        for line in unlogged {
             tracing::error!(event = "config.invalid", "{line}");
         }
     }
@@ -87,22 +87,22 @@ impl Registry {
     /// Returns the problems with the settings of functions that no report contained.
     #[cfg(feature = "testing")]
     pub(crate) fn unreported(&self) -> Vec<String> {
-        self.lock().trouble.unreported.clone()
+        self.lock().diagnostics.unreported.clone()
     }
 
     /// Begins a report: from now on, problems are collected instead of logged.
     #[cfg(feature = "config")]
     pub(super) fn begin_report(&self) {
-        self.lock().trouble.is_reported = true;
+        self.lock().diagnostics.is_reported = true;
     }
 
     /// Ends the report and returns its problems: those of the overrides, and those of the code.
     #[cfg(feature = "config")]
     pub(crate) fn end_report(&self) -> (Vec<FileProblem>, Vec<String>) {
-        let trouble = &mut self.lock().trouble;
-        trouble.is_reported = false;
+        let diagnostics = &mut self.lock().diagnostics;
+        diagnostics.is_reported = false;
         #[cfg(feature = "testing")]
-        trouble.unreported.clear();
-        (std::mem::take(&mut trouble.problems), trouble.conflicts.clone())
+        diagnostics.unreported.clear();
+        (std::mem::take(&mut diagnostics.problems), diagnostics.conflicts.clone())
     }
 }

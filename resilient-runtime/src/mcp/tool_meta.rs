@@ -10,7 +10,7 @@ use crate::clock::saturating_millis;
 use crate::site::Site;
 
 /// Adds the policy of each guarded tool to its `_meta`.
-pub(super) fn tell_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>, guarded: &[&'static Site]) {
+pub(super) fn publish_policies<S: Send + Sync + 'static>(router: &mut ToolRouter<S>, guarded: &[&'static Site]) {
     for route in router.map.values_mut() {
         let site = guarded.iter().find(|site| site.has_policy() && site.tool() == Some(&*route.attr.name));
         if let Some(site) = site {

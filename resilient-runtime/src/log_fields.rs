@@ -20,21 +20,21 @@ pub trait LogValue {
     ///
     /// # Errors
     /// If there is no more room.
-    fn show(&self, to: &mut Shown) -> fmt::Result;
+    fn show(&self, to: &mut LogFields) -> fmt::Result;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> LogValue for T {
-    fn show(&self, to: &mut Shown) -> fmt::Result {
+    fn show(&self, to: &mut LogFields) -> fmt::Result {
         write!(to, "{self}")
     }
 }
 
 /// The arguments to log: names and values, with secrets masked.
 #[derive(Debug, Default)]
-pub struct Shown(String);
+pub struct LogFields(String);
 
-impl Shown {
+impl LogFields {
     /// Adds an argument.
     pub fn add<T: LogValue + ?Sized>(&mut self, name: &str, value: &T) {
         let separator = if self.0.is_empty() { "" } else { " " };
@@ -50,7 +50,7 @@ impl Shown {
     }
 }
 
-impl Write for Shown {
+impl Write for LogFields {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = MOST.saturating_sub(self.0.len());
         if text.len() <= room {
@@ -69,12 +69,12 @@ mod tests {
 
     #[test]
     fn arguments_are_named_masked_and_cut() {
-        let shown = Shown::of(|shown| {
+        let shown = LogFields::of(|shown| {
             shown.add("req.team_id", &7);
             shown.add("url", "https://example.org/?token=abcdef");
         });
         assert_eq!(shown.as_deref(), Some("req.team_id=7 url=https://example.org/?token=***"));
-        let long = Shown::of(|shown| shown.add("x", &"é".repeat(2_000))).expect("no panic");
+        let long = LogFields::of(|shown| shown.add("x", &"é".repeat(2_000))).expect("no panic");
         assert_eq!(long.chars().count(), 1_001);
     }
 
@@ -90,9 +90,12 @@ mod tests {
             }
         }
         let endless = Endless(std::cell::Cell::new(0));
-        let shown = Shown::of(|shown| shown.add("x", &endless)).expect("no panic");
+        let shown = LogFields::of(|shown| shown.add("x", &endless)).expect("no panic");
         assert_eq!((shown.chars().count(), endless.0.get()), (1_001, 410));
-        assert_eq!(Shown::of(|shown| shown.add("x", "pass\u{200b}word=hunter2")).as_deref(), Some("x=password=***"));
+        assert_eq!(
+            LogFields::of(|shown| shown.add("x", "pass\u{200b}word=hunter2")).as_deref(),
+            Some("x=password=***")
+        );
     }
 
     #[test]
@@ -103,6 +106,6 @@ mod tests {
                 panic!("on purpose")
             }
         }
-        assert_eq!(Shown::of(|shown| shown.add("x", &Panics)), None);
+        assert_eq!(LogFields::of(|shown| shown.add("x", &Panics)), None);
     }
 }

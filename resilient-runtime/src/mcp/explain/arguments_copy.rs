@@ -19,19 +19,19 @@ thread_local! {
 
 /// A copy of arguments as JSON.
 #[derive(Debug)]
-pub(crate) struct Kept(Vec<u8>);
+pub(crate) struct ArgumentsCopy(Vec<u8>);
 
-impl Kept {
+impl ArgumentsCopy {
     /// Copies arguments. Returns `None` if they are longer than [`LONGEST`].
     pub(crate) fn of(arguments: Option<&JsonObject>) -> Option<Self> {
-        let mut room = Room(SPARE.try_with(Cell::take).unwrap_or_default());
-        room.0.clear();
-        let kept = match arguments {
-            Some(arguments) => serde_json::to_writer(&mut room, arguments).is_ok(),
-            None => room.write_all(b"{}").is_ok(),
+        let mut buffer = Buffer(SPARE.try_with(Cell::take).unwrap_or_default());
+        buffer.0.clear();
+        let has_room = match arguments {
+            Some(arguments) => serde_json::to_writer(&mut buffer, arguments).is_ok(),
+            None => buffer.write_all(b"{}").is_ok(),
         };
-        let copy = Self(room.0);
-        kept.then_some(copy)
+        let copy = Self(buffer.0);
+        has_room.then_some(copy)
     }
 
     pub(crate) fn json(&self) -> &[u8] {
@@ -39,7 +39,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for ArgumentsCopy {
     fn drop(&mut self) {
         if self.0.capacity() <= LARGEST_SPARE {
             // Fails only while the thread ends.
@@ -49,9 +49,9 @@ impl Drop for Kept {
 }
 
 /// A buffer with a maximum size.
-struct Room(Vec<u8>);
+struct Buffer(Vec<u8>);
 
-impl Write for Room {
+impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes).map(|()| bytes.len())
     }
@@ -78,12 +78,12 @@ mod tests {
     #[test]
     fn calls_in_turn_use_the_same_room_and_very_long_arguments_are_not_kept() {
         let object = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
-        let first = Kept::of(Some(&object(json!({ "a": "x".repeat(100) })))).unwrap();
-        let room = first.json().as_ptr();
+        let first = ArgumentsCopy::of(Some(&object(json!({ "a": "x".repeat(100) })))).unwrap();
+        let buffer = first.json().as_ptr();
         drop(first);
-        let second = Kept::of(Some(&object(json!({ "a": 1 })))).unwrap();
-        assert_eq!((second.json(), second.json().as_ptr()), (&br#"{"a":1}"#[..], room));
-        assert!(Kept::of(Some(&object(json!({ "a": "x".repeat(LONGEST) })))).is_none());
-        assert_eq!(Kept::of(None).unwrap().json(), b"{}");
+        let second = ArgumentsCopy::of(Some(&object(json!({ "a": 1 })))).unwrap();
+        assert_eq!((second.json(), second.json().as_ptr()), (&br#"{"a":1}"#[..], buffer));
+        assert!(ArgumentsCopy::of(Some(&object(json!({ "a": "x".repeat(LONGEST) })))).is_none());
+        assert_eq!(ArgumentsCopy::of(None).unwrap().json(), b"{}");
     }
 }

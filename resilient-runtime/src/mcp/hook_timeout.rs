@@ -11,14 +11,14 @@ use crate::clock::{self, Moment};
 use crate::site::Site;
 
 /// The timeout of one call.
-pub(super) struct Limit {
+pub(super) struct HookTimeout {
     length: Duration,
     end: Moment,
     /// Created when the tool is not ready at its first poll.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Limit {
+impl HookTimeout {
     /// Creates the timeout of a call that begins now, according to the tool's policy and the settings at start.
     pub(super) fn of(site: &Site) -> Self {
         let binding = site.bind();

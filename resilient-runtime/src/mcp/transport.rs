@@ -7,25 +7,25 @@ use rmcp::service::RequestContext;
 
 /// The transport of a request and the protocols on it. All values come from closed lists; none is chosen by a client.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line {
+pub(crate) struct Transport {
     http: Option<Version>,
     mcp: Option<&'static str>,
 }
 
-impl Line {
-    pub(crate) fn of(asked: &RequestContext<RoleServer>) -> Self {
-        let spoken = asked.protocol_version();
+impl Transport {
+    pub(crate) fn of(request: &RequestContext<RoleServer>) -> Self {
+        let protocol = request.protocol_version();
         let known = |version: &ProtocolVersion| {
             ProtocolVersion::KNOWN_VERSIONS.iter().find(|known| *known == version).map(ProtocolVersion::as_str)
         };
         Self {
-            http: asked.extensions.get::<http::request::Parts>().map(|parts| parts.version),
-            mcp: spoken.as_ref().and_then(known),
+            http: request.extensions.get::<http::request::Parts>().map(|parts| parts.version),
+            mcp: protocol.as_ref().and_then(known),
         }
     }
 
     /// `network.transport`. Every transport except HTTP counts as the pipes of stdio.
-    pub(crate) fn transport(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self.http {
             None => "pipe",
             Some(Version::HTTP_3) => "quic",

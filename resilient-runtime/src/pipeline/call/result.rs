@@ -1,0 +1,75 @@
+//! The result of an attempt, and what it means for the call.
+
+use resilient_policy::{ErrorKind, Fault};
+
+use crate::answer::{Failed, Meaning};
+use crate::error::{Failure, LimitKind, ResilienceError};
+use crate::outcomes::{AttemptOutcome, Outcome};
+
+/// The result of an attempt, or of all attempts of a call.
+#[derive(Debug, Clone)]
+pub(crate) enum AttemptResult {
+    /// The body returned an answer.
+    Answered(Meaning),
+    /// There is no answer, for this reason.
+    Refused(ResilienceError),
+}
+
+impl AttemptResult {
+    /// The outcome of a call with this result.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Answered(Meaning::Good | Meaning::Unfinished) => Outcome::Ok,
+            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => Outcome::Error,
+            Self::Refused(ResilienceError::Timeout { .. }) => Outcome::Timeout,
+            Self::Refused(ResilienceError::CircuitOpen { .. } | ResilienceError::Overloaded { .. }) => {
+                Outcome::Rejected
+            }
+            Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
+            Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+            #[cfg(feature = "testing")]
+            Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
+        }
+    }
+
+    /// The outcome of an attempt with this result.
+    pub(super) fn attempt_outcome(&self) -> AttemptOutcome {
+        match self {
+            Self::Answered(Meaning::Good | Meaning::Unfinished) => AttemptOutcome::Ok,
+            Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => AttemptOutcome::Error,
+            Self::Refused(ResilienceError::Timeout { .. }) => AttemptOutcome::Timeout,
+            Self::Refused(ResilienceError::Panicked) => AttemptOutcome::Panic,
+            Self::Refused(_) => AttemptOutcome::Cancelled,
+        }
+    }
+
+    /// The kind of the error, if it is one with a kind.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => Some(failure.kind),
+            Self::Answered(_) => None,
+            Self::Refused(error) => Some(Failure::of(error).kind),
+        }
+    }
+
+    /// The side that is at fault, if it is an error that shows it.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            // An error for the model, which the tool returned on purpose.
+            Self::Answered(Meaning::OwnError) => Some(Fault::Nobody),
+            // A rate limit says something about its caller, not about this server.
+            Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
+            other => other.kind().map(ErrorKind::fault),
+        }
+    }
+
+    /// The kind of the error, if a fallback may answer instead.
+    pub(crate) fn falls_back(&self) -> Option<ErrorKind> {
+        let failure = match self {
+            Self::Answered(Meaning::Failed(Failed(failure))) => *failure,
+            Self::Answered(_) => return None,
+            Self::Refused(error) => Failure::of(error),
+        };
+        failure.falls_back.then_some(failure.kind)
+    }
+}
