@@ -2,6 +2,7 @@
 //! and that an edit is noticed.
 
 use resilient_tests::fixture::{Fixture, Told};
+use std::fmt::Write as _;
 
 const USER: &str = r#"
 use resilient_runtime::{Registry, ResilienceError, resilient};
@@ -227,7 +228,7 @@ fn server_with_every_set_of_sources() -> (String, String) {
     let (mut main, mut file, mut tools) = (String::new(), String::new(), String::new());
     for name in ["method_profile", "block_profile"] {
         let source = SOURCES.iter().position(|known| *known == name).expect("a source");
-        file += &format!("[profile.{name}]\ntimeout = \"{}s\"\n", seconds(source));
+        write!(file, "[profile.{name}]\ntimeout = \"{}s\"\n", seconds(source)).expect("a string");
     }
     for block in 0..4 {
         let of_block = block << 3;
@@ -235,23 +236,26 @@ fn server_with_every_set_of_sources() -> (String, String) {
         let mut keys = Vec::new();
         keys.extend(has(of_block, 3).then(|| format!("timeout = \"{}s\"", seconds(3))));
         keys.extend(has(of_block, 4).then(|| "profile = \"block_profile\"".to_owned()));
-        main += &format!("struct B{block};\n#[resilient({})]\n#[tool_router]\nimpl B{block} {{\n", keys.join(", "));
+        write!(main, "struct B{block};\n#[resilient({})]\n#[tool_router]\nimpl B{block} {{\n", keys.join(", "))
+            .expect("a string");
         for own in 0..8 {
             let set = of_block | own;
             let mut keys = Vec::new();
             keys.extend(has(own, 0).then(|| format!("timeout = \"{}s\"", seconds(0))));
             keys.extend(has(own, 2).then(|| "profile = \"method_profile\"".to_owned()));
-            main += &format!(
+            write!(
+                main,
                 "#[resilient({})]\n#[tool]\nasync fn t{set}(&self) -> Result<String, ResilienceError> {{ \
                  Ok(String::new()) }}\n",
                 keys.join(", ")
-            );
+            )
+            .expect("a string");
             if has(own, 1) {
-                file += &format!("[tool.t{set}]\ntimeout = \"{}s\"\n", seconds(1));
+                write!(file, "[tool.t{set}]\ntimeout = \"{}s\"\n", seconds(1)).expect("a string");
             }
         }
         main += "}\n";
-        tools += &format!(".tools(B{block}::tool_router)");
+        write!(tools, ".tools(B{block}::tool_router)").expect("a string");
     }
     let main = format!(
         "use resilient_runtime::{{Registry, Resilience, ResilienceError, resilient}};
