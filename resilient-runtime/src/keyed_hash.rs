@@ -40,12 +40,12 @@ impl KeyedHash {
 )]
 pub trait PartitionKey {
     /// Adds the bytes of the value.
-    fn tell(&self, to: &mut Collected);
+    fn add_to(&self, to: &mut Collected);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Hash + ?Sized> PartitionKey for T {
-    fn tell(&self, to: &mut Collected) {
+    fn add_to(&self, to: &mut Collected) {
         self.hash(to);
     }
 }
@@ -57,7 +57,7 @@ pub struct Collected(Vec<u8>);
 impl Collected {
     /// Adds a value.
     pub fn add<T: PartitionKey + ?Sized>(&mut self, value: &T) {
-        value.tell(self);
+        value.add_to(self);
         // Separates values whose bytes do not mark their end.
         self.0.extend_from_slice(&[0xff, 0x00]);
     }

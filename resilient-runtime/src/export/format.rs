@@ -121,7 +121,7 @@ impl<'a> Range<'a> {
             (own, "*") if own.eq_ignore_ascii_case(main) => Some(1),
             (own, of) if own.eq_ignore_ascii_case(main) && of.eq_ignore_ascii_case(sub) => match self.version {
                 None => Some(2),
-                Some(asked) => (asked == version).then_some(3),
+                Some(requested) => (requested == version).then_some(3),
             },
             _ => None,
         }

@@ -23,9 +23,11 @@ mod wire_error;
 /// The result of a route of the router.
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
+#[doc(hidden)]
+pub use cached_router::cached_router;
+pub use cached_router::instrument;
 #[cfg(feature = "config")]
 pub(crate) use cached_router::known;
-pub use cached_router::{cached_router, instrument};
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;

@@ -48,11 +48,11 @@ impl Registry {
         SCOPED.try_with(|scoped| scoped.borrow().clone()).ok().flatten()
     }
 
-    /// Calls `ask` with the registry that the running future is scoped to, or else with that of the process.
-    pub(crate) fn here<T>(ask: impl FnOnce(&Self) -> T) -> T {
+    /// Calls `read` with the registry that the running future is scoped to, or else with that of the process.
+    pub(crate) fn here<T>(read: impl FnOnce(&Self) -> T) -> T {
         match Self::scoped() {
-            Some(own) => ask(&own),
-            None => ask(Self::global()),
+            Some(own) => read(&own),
+            None => read(Self::global()),
         }
     }
 }
@@ -67,12 +67,12 @@ pin_project! {
     /// use resilient_runtime::{Registry, ResilienceError, resilient};
     ///
     /// #[resilient(name = "scoped")]
-    /// async fn ask() -> Result<u32, ResilienceError> {
+    /// async fn read() -> Result<u32, ResilienceError> {
     ///     Ok(1)
     /// }
     ///
     /// let registry = Arc::new(Registry::new());
-    /// registry.clone().scope(ask()).await.unwrap();
+    /// registry.clone().scope(read()).await.unwrap();
     /// assert_eq!(registry.function("scoped").unwrap().calls(), 1);
     /// # }
     /// ```

@@ -45,15 +45,15 @@ impl Budget {
     }
 
     /// Keeps the value that a cell had before the first attempt of this second, unless it is too old to count.
-    pub(crate) fn keep(&self, before: u64, now: u64) {
+    pub(crate) fn carry_over(&self, before: u64, now: u64) {
         let (then, second) = (before >> COUNT_BITS, second(now));
         if then < second && then + SECONDS > second && before != 0 {
-            self.keep_older(before);
+            self.add_to_book(before);
         }
     }
 
     #[cold]
-    fn keep_older(&self, before: u64) {
+    fn add_to_book(&self, before: u64) {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         book.calls.add(before >> COUNT_BITS, before & COUNT_MASK);
     }

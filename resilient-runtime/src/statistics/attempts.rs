@@ -58,7 +58,7 @@ impl AttemptStatistics {
     pub(crate) fn deposit(&self, now: u64) {
         let before = self.counts.mine().change(DEPOSITS, |seen| Budget::one_more(seen, now));
         if let Some(before) = before {
-            self.budget.keep(before, now);
+            self.budget.carry_over(before, now);
         }
     }
 
