@@ -14,6 +14,7 @@ use crate::{Form, Problem};
 /// assert_ne!(CacheSettings::new().scope(Scope::Shared), CacheSettings::new());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Scope {
     /// Only the caller that it was made for. Without a known caller nothing is kept or served.
     #[default]

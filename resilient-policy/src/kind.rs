@@ -14,6 +14,7 @@ use std::str::FromStr;
 /// assert_eq!(ErrorKind::Unavailable.fault(), Fault::Upstream);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Fault {
     /// The caller: other arguments, another order of steps.
     Caller,
@@ -39,6 +40,7 @@ pub enum Fault {
 /// assert!(Severity::High > Severity::Medium);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Severity {
     /// Part of everyday work.
     Low,

@@ -15,6 +15,7 @@ use crate::{ErrorKind, Form, KindSet, Problem, format_duration, one_of};
 /// assert_eq!(retry.delay(0, 0.5), Duration::from_millis(500));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Jitter {
     /// The nominal delay itself.
     Off,

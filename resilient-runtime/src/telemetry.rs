@@ -115,7 +115,7 @@ pub(crate) fn log_error(
             _ if facts.is_rejection => emit!(debug),
             Severity::Low => emit!(info),
             Severity::Medium => emit!(warn),
-            Severity::High | Severity::Critical => emit!(error),
+            _ => emit!(error),
         }
     });
 }
@@ -191,7 +191,7 @@ pub(crate) fn converted(error: &dyn ToolError) {
         match error.severity() {
             Severity::Low => emit!(info),
             Severity::Medium => emit!(warn),
-            Severity::High | Severity::Critical => emit!(error),
+            _ => emit!(error),
         }
     });
 }

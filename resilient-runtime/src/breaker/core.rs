@@ -42,6 +42,7 @@ const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
 /// assert_eq!(shop.state(), BreakerState::Isolated);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum State {
     /// Calls are admitted.
     Closed,

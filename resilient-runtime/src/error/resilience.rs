@@ -17,6 +17,7 @@ use crate::{Classify, ErrorKind};
 /// assert_eq!(resilient_runtime::error::TimeoutScope::Attempt.as_str(), "attempt");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TimeoutScope {
     /// `timeout`: the whole guarded part of the call.
     Call,

@@ -28,11 +28,11 @@ impl AnswerKey {
         let mut hash = KeyedHash::new();
         match (scope, principal) {
             (Scope::Shared, _) => hash.part(b"shared"),
-            (Scope::Caller, Some(principal)) => {
+            (_, Some(principal)) => {
                 hash.part(b"caller");
                 hash.part(principal.as_str().as_bytes());
             }
-            (Scope::Caller, None) => return None,
+            (_, None) => return None,
         }
         hash.part(arguments);
         Some(Self(hash.finish()))

@@ -30,6 +30,7 @@ fn columns(kind: ErrorKind) -> Vec<String> {
         Fault::Guard => "guard",
         Fault::Server => "server",
         Fault::Nobody => "–",
+        other => panic!("{other:?} has no word in the guide"),
     };
     vec![
         format!("`{kind}`"),
