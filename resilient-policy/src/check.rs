@@ -1,4 +1,4 @@
-//! The rules: which values a policy may hold, alone and together.
+//! The rules of a policy: the range of each value, and the rules between values.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// Every problem of a value by itself.
+/// Checks each value of a policy by itself and returns all problems.
 #[must_use]
 pub fn check_values(policy: &Policy) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -17,7 +17,7 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
     found
 }
 
-/// Every problem of a policy, in the order of the keys. An empty list is a policy that can work.
+/// Checks a policy and returns all problems, in the order of the keys. The list is empty if the policy is valid.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +33,7 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     if let Some(problem) = cache_is_read(policy) {
         found.push(problem);
     }
-    // Arithmetic on values that are wrong themselves would only tell the same mistake twice.
+    // If a value is invalid, a rule between values would report the same mistake again.
     if found.is_empty() {
         attempts_fit(policy, &mut found);
         last_retry_can_start(policy, &mut found);
@@ -45,7 +45,7 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     found
 }
 
-/// Every problem of a breaker's name and settings.
+/// Checks the name and the settings of a breaker and returns all problems.
 ///
 /// ```
 /// use resilient_policy::{BreakerSettings, check_breaker};
@@ -98,8 +98,8 @@ fn cache_is_read(policy: &Policy) -> Option<Problem> {
     (!is_read).then(|| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or remove it"))
 }
 
-/// An attempt limit that is as long as the timeout leaves nothing for a retry, and a longer one
-/// can never be reached.
+/// Checks `attempt_timeout` against `timeout`: if both are equal, no time is left for a retry; if it is longer, no
+/// attempt can reach it.
 fn attempts_fit(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(attempt) = policy.attempt_timeout else { return };
     let (attempt_text, timeout_text) = (format_duration(attempt), format_duration(policy.timeout));
@@ -119,8 +119,8 @@ fn attempts_fit(policy: &Policy, found: &mut Vec<Problem>) {
     }
 }
 
-/// Even if each attempt failed at once and each delay were as short as jitter makes it, the last
-/// retry would start after the timeout.
+/// Checks that the last retry starts before the timeout, if each attempt fails at once and jitter makes each delay as
+/// short as possible.
 fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(retry) = &policy.retry else { return };
     let mut waited = Duration::ZERO;
@@ -154,7 +154,7 @@ fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
     }
 }
 
-/// A breaker that one call alone opens does not do what it was written for.
+/// Checks that the attempts of one call cannot open the breaker alone.
 fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(settings) = policy.breaker.and_then(|breaker| breaker.settings) else { return };
     let attempts = policy.retries() + 1;
@@ -183,8 +183,8 @@ fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
     found.extend(check_slow_in_time(policy, &settings));
 }
 
-/// The problem of a limit for slow calls that no attempt lives to reach, as the timeout of its call
-/// ends it first. A limit of the attempt itself is the matter of [`check_breaker_for`].
+/// Checks that an attempt can reach `slow` before the timeout of its call. [`check_breaker_for`] checks it against the
+/// limit of one attempt.
 #[must_use]
 pub fn check_slow_in_time(policy: &Policy, settings: &BreakerSettings) -> Option<Problem> {
     let slow = settings.slow.filter(|slow| *slow >= policy.timeout && policy.attempt_limit().is_none())?;
@@ -196,8 +196,8 @@ fn never_slow(slow: Duration, limit: Duration) -> Problem {
     Problem::new("breaker.slow", format!("no attempt takes {slow}: it is cut off after {limit}"))
 }
 
-/// Every problem of a breaker that sees this function's attempts: a window that cannot hold two of
-/// them, and a limit for slow calls that none lives to reach.
+/// Checks a breaker's settings against the attempts of this function and returns all problems: the window has to hold
+/// at least two attempts, and an attempt has to be able to reach `slow`.
 #[must_use]
 pub fn check_breaker_for(policy: &Policy, settings: &BreakerSettings) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -224,10 +224,11 @@ pub fn check_breaker_for(policy: &Policy, settings: &BreakerSettings) -> Vec<Pro
     found
 }
 
-/// The longest time from the start of a call to its answer, as long as no dependency asks for
-/// longer delays: the guarded part, which is the smaller of the timeout and all attempts with
-/// their places in a queue and the longest delays between them, and after that a fallback
-/// function's own limit.
+/// Returns the maximum time from the start of a call to its answer, if no dependency asks for longer delays.
+///
+/// This is the time of the guarded part and, after it, the limit of a fallback function. The guarded part takes at most
+/// the timeout, or the sum of all attempts, their waits in the queue and the longest delays between them if that is
+/// less.
 ///
 /// ```
 /// use std::time::Duration;
@@ -251,8 +252,8 @@ pub fn longest_answer(policy: &Policy) -> Duration {
     guarded.saturating_add(fallback_time(policy))
 }
 
-/// The time after which every call has an answer, whatever a dependency asks for: the timeout, and
-/// after that a fallback function's own limit.
+/// Returns the time after which every call has an answer, whatever a dependency asks for: the timeout and, after it,
+/// the limit of a fallback function.
 ///
 /// ```
 /// use std::time::Duration;
@@ -361,7 +362,7 @@ mod tests {
         assert_eq!(paths(policy(rate.window(Window::Time(s(60))).min_calls(4))), ["breaker.min_calls"]);
         let slow = BreakerSettings::new().slow(s(1));
         assert_eq!(paths(policy(slow.window(Window::Count(4)))), ["breaker.window"]);
-        // Without a retry one call is one result.
+        // Without a retry each call has one result.
         let single = Policy::new().breaker(BreakerUse::with("x", rate.window(Window::Count(1))));
         assert_eq!(paths(single), Vec::<&str>::new());
     }

@@ -1,9 +1,9 @@
-//! Words for yes and no.
+//! Parses boolean variables.
 
-/// Reads a switch as a variable has it: `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case.
+/// Parses a boolean variable: `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case.
 ///
 /// # Errors
-/// A sentence that says what was expected.
+/// Returns a sentence that says what was expected.
 ///
 /// ```
 /// assert_eq!(resilient_policy::parse_flag("Yes"), Ok(true));

@@ -1,10 +1,10 @@
-//! The kinds of errors: one classification that drives retry, breaker, fallback, what the client
-//! reads and how loud the log is. Each column of the table is a `const fn`.
+//! The kinds of errors. The kind decides about retry, breaker, fallback, the text that the client reads and the level
+//! of the log. Each column of the table is a `const fn`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Who has to act so that the same call can succeed.
+/// The party that has to act before the same call can succeed.
 ///
 /// ```
 /// use resilient_runtime::ErrorKind;
@@ -15,13 +15,13 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The caller: other arguments, another order of steps.
+    /// The caller: with other arguments, or another order of steps.
     Caller,
     /// The operator of this server: credentials, quota.
     Operator,
     /// The service behind the tool.
     Upstream,
-    /// A limit of this server, working as intended.
+    /// A limit of this server, which works as intended.
     Guard,
     /// This server has a bug.
     Server,
@@ -29,7 +29,7 @@ pub enum Fault {
     Nobody,
 }
 
-/// How urgent an error is for the operator of the server.
+/// The urgency of an error for the operator of the server.
 ///
 /// ```
 /// use resilient_runtime::ErrorKind;
@@ -40,9 +40,9 @@ pub enum Fault {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
-    /// Part of everyday work.
+    /// Expected in normal operation.
     Low,
-    /// Worth a look when there are many.
+    /// Worth a look if it is frequent.
     Medium,
     /// Needs a look today.
     High,
@@ -51,7 +51,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word used in logs and metrics.
+    /// Returns the name used in logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Severity {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What class an error belongs to.
+        /// The kind of an error.
         ///
         /// | kind | fault | retried | trips the breaker | falls back | client sees the error's own text | severity |
         /// |---|---|---|---|---|---|---|
@@ -87,8 +87,8 @@ macro_rules! kinds {
         /// | `cancelled` | – | – | – | – | yes | low |
         /// | `internal` | server | – | – | – | – | critical |
         ///
-        /// A kind that does not trip the breaker is neutral for it: the error neither counts as
-        /// a failure nor resets the count.
+        /// A kind that does not trip the breaker is neutral for it: the error does not count as a failure, and it does
+        /// not reset the count of failures.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind {
@@ -96,13 +96,13 @@ macro_rules! kinds {
         }
 
         impl ErrorKind {
-            /// Every kind, in the order of the table.
+            /// All kinds, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Every kind's name, in the order of the table.
+            /// The names of all kinds, in the order of the table.
             pub const NAMES: &'static [&'static str] = &[$($name,)*];
 
-            /// The name used in attributes, answers, logs and metrics.
+            /// Returns the name used in attributes, answers, logs and metrics.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -110,7 +110,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The name of the variant, for code that is generated.
+            /// Returns the name of the variant, for generated code.
             #[doc(hidden)]
             #[must_use]
             pub const fn variant_name(self) -> &'static str {
@@ -123,44 +123,44 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The arguments are wrong. HTTP 400, 422 and any 4xx not named elsewhere.
+    /// The arguments are wrong. HTTP 400, 422 and any 4xx without a separate kind.
     InvalidInput = "invalid_input",
-    /// What the arguments name does not exist. HTTP 404, 410.
+    /// Something that the arguments refer to does not exist. HTTP 404, 410.
     NotFound = "not_found",
-    /// The state of the thing changed meanwhile. HTTP 409, 412.
+    /// The state changed in the meantime. HTTP 409, 412.
     Conflict = "conflict",
     /// Another step has to come first. HTTP 428.
     FailedPrecondition = "failed_precondition",
     /// The caller may not do this. HTTP 403.
     PermissionDenied = "permission_denied",
-    /// This server's own credentials are missing or wrong. HTTP 401.
+    /// The credentials of this server are missing or wrong. HTTP 401.
     Unauthenticated = "unauthenticated",
     /// A paid or daily allowance is used up. HTTP 402.
     QuotaExceeded = "quota_exceeded",
-    /// The upstream asks to slow down. HTTP 429.
+    /// The upstream asks for fewer requests. HTTP 429.
     RateLimited = "rate_limited",
-    /// No answer in time. HTTP 408, 504.
+    /// The upstream did not answer in time. HTTP 408, 504.
     Timeout = "timeout",
-    /// No connection, or it broke.
+    /// The connection failed or broke.
     Connection = "connection",
-    /// The upstream is there but cannot serve. HTTP 425, 500, 502, 503 and any 5xx not named elsewhere.
+    /// The upstream is reachable but cannot serve. HTTP 425, 500, 502, 503 and any 5xx without a separate kind.
     Unavailable = "unavailable",
-    /// The upstream answered with something that cannot be used. HTTP 501, 505 and 3xx.
+    /// The upstream sent an unusable answer. HTTP 501, 505 and 3xx.
     BadResponse = "bad_response",
-    /// A breaker is open: the upstream was not asked.
+    /// A breaker is open. The request was not sent to the upstream.
     CircuitOpen = "circuit_open",
-    /// A limit of this server is reached: the upstream was not asked.
+    /// A limit of this server is reached. The request was not sent to the upstream.
     Overloaded = "overloaded",
-    /// This server takes no writes at the moment.
+    /// This server rejects writes at the moment.
     ReadOnly = "read_only",
-    /// The client gave up. HTTP 499.
+    /// The client cancelled the call. HTTP 499.
     Cancelled = "cancelled",
-    /// A bug of this server, such as a panic.
+    /// This server has a bug, for example a panic.
     Internal = "internal",
 }
 
 impl ErrorKind {
-    /// Who has to act.
+    /// Returns the party that has to act.
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
@@ -179,19 +179,19 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed a little later, so that `retry` repeats it.
+    /// Returns whether the same call may succeed a little later, so that `retry` repeats it.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited | Self::Timeout | Self::Connection | Self::Unavailable)
     }
 
-    /// Whether it counts as a failure for a breaker.
+    /// Returns whether the error counts as a failure for a breaker.
     #[must_use]
     pub const fn trips_breaker(self) -> bool {
         matches!(self, Self::Timeout | Self::Connection | Self::Unavailable | Self::BadResponse)
     }
 
-    /// Whether a fallback may answer instead.
+    /// Returns whether a fallback may answer instead.
     #[must_use]
     pub const fn falls_back(self) -> bool {
         matches!(
@@ -208,7 +208,7 @@ impl ErrorKind {
         )
     }
 
-    /// Whether the client may read the error's own `Display` text.
+    /// Returns whether the client may read the error's own `Display` text.
     #[must_use]
     pub const fn is_public(self) -> bool {
         matches!(
@@ -224,8 +224,8 @@ impl ErrorKind {
         )
     }
 
-    /// Whether an error of this kind leaves open if the request took effect: it may have been carried out
-    /// although there is no usable answer.
+    /// Returns whether the effect of the request is unknown: it may have been carried out although there is no usable
+    /// answer.
     ///
     /// ```
     /// use resilient_policy::ErrorKind;
@@ -241,7 +241,7 @@ impl ErrorKind {
         )
     }
 
-    /// How urgent it is for the operator of the server.
+    /// Returns the urgency for the operator of the server.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
@@ -262,8 +262,8 @@ impl ErrorKind {
         }
     }
 
-    /// The kind of an HTTP status that is not a success. A status outside 300..=599 is one that
-    /// the upstream should not have sent.
+    /// Returns the kind of an HTTP status that is not a success. A status outside of 300..=599 is a
+    /// [`BadResponse`](Self::BadResponse).
     #[must_use]
     pub const fn from_http_status(status: u16) -> Self {
         match status {
@@ -278,12 +278,12 @@ impl ErrorKind {
             499 => Self::Cancelled,
             425 | 500 | 502 | 503 | 506..=599 => Self::Unavailable,
             400..=498 => Self::InvalidInput,
-            // 501, 505, 3xx, and what is no failure at all.
+            // 501, 505, 3xx, and statuses that are not failures.
             _ => Self::BadResponse,
         }
     }
 
-    /// What the client reads where the error's own text is private.
+    /// Returns the sentence that the client reads if the error's own text is private.
     #[must_use]
     pub const fn public_sentence(self) -> &'static str {
         match self {
@@ -307,7 +307,7 @@ impl ErrorKind {
         }
     }
 
-    /// What the model can do about it.
+    /// Returns the advice for the model.
     #[must_use]
     pub const fn default_hint(self) -> &'static str {
         match self {
@@ -338,7 +338,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A word that is no [`ErrorKind`].
+/// The error for a word that does not name an [`ErrorKind`].
 ///
 /// ```
 /// let error = "unavailble".parse::<resilient_policy::ErrorKind>().unwrap_err();
@@ -356,7 +356,7 @@ impl fmt::Display for ParseKindError {
 impl std::error::Error for ParseKindError {}
 
 impl ErrorKind {
-    /// The kind that a name from HTTP or gRPC means here, in lower case with `_`.
+    /// Returns the kind for a name from HTTP or gRPC, in lower case with `_`.
     ///
     /// ```
     /// use resilient_runtime::ErrorKind;

@@ -1,12 +1,12 @@
-//! The model that `resilient-macros` and `resilient-runtime` share: what a policy is, which
-//! values it may hold, and how long it can take.
+//! The model that `resilient-macros` and `resilient-runtime` share: the settings of a policy, their ranges, and the
+//! time that a call can take.
 //!
-//! A rule is written here once. The macro checks an attribute with it while the crate compiles,
-//! the runtime checks an override with it while the server starts, and retries wait by the very
-//! schedule that the macro did its arithmetic with. Nothing here is async and nothing does I/O.
+//! Each rule is declared once. The macro checks attributes with it at compile time, the runtime checks overrides with
+//! it at start, and retries wait by the same schedule that the macro computed with. This crate does no I/O and has no
+//! async code.
 //!
-//! A mistake is a [`Problem`] with a path such as `retry.base`, which the macro maps to a span
-//! and the runtime to a place in a file.
+//! A mistake is a [`Problem`] with a path such as `retry.base`. The macro maps the path to a span, the runtime to a
+//! location in a file or a variable.
 
 // On docs.rs each item shows the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]

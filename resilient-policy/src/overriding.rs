@@ -1,16 +1,16 @@
-//! What one source says about a key.
+//! The value that one source gives to a key.
 
-/// A value, or `none`, which removes what a weaker source sets.
+/// A value, or `none`, which removes the value of a weaker source.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Override<T> {
-    /// Removed.
+    /// `none`: the value is removed.
     None,
-    /// This value.
+    /// The value.
     Is(T),
 }
 
 impl<T> Override<T> {
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     pub const fn value(&self) -> Option<&T> {
         match self {
             Self::None => None,

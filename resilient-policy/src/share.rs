@@ -1,6 +1,6 @@
-//! Shares as people write them.
+//! Shares as text.
 
-/// A share in per cent, with at most two decimals: `20 %`.
+/// Formats a share in per cent, with at most two decimals: `20 %`.
 ///
 /// ```
 /// assert_eq!(resilient_policy::format_share(0.125), "12.5 %");

@@ -1,4 +1,4 @@
-//! What a file says, and what is said of one that is wrong.
+//! Files that are valid, and the problems of those that are not.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     BreakerSettings, BulkheadSettings, CacheSettings, Jitter, KindSet, RateLimitSettings, Retry, Settings, Window,
 };
 
-/// Every problem of a text, as it is told.
+/// Returns the messages about all problems in a text.
 fn problems(text: &str) -> Vec<String> {
     let (file, mut found) = File::parse("f.toml", text);
     if found.is_empty() {

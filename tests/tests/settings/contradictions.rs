@@ -1,4 +1,4 @@
-//! Places of the code that contradict each other, which shows at start.
+//! Contradictions within the code that are reported at start.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `resilient.toml` beside a crate's `Cargo.toml`: what it decides, what is said where it is wrong,
-//! and that an edit is noticed.
+//! `resilient.toml` beside a crate's `Cargo.toml`: the settings that it gives, the messages about mistakes, and the
+//! rebuild after an edit.
 
 use resilient_tests::fixture::{Fixture, Told};
 
@@ -209,20 +209,20 @@ fn the_documentation_states_the_policy_and_the_longest_answer() {
     assert!(page.contains("opens for 1m after 8 failures in a row"), "{page}");
 }
 
-/// A source of `timeout`, in the order of the documentation: each is stronger than those behind it.
+/// The sources of `timeout`, in the order of the documentation: from the strongest to the weakest.
 const SOURCES: [&str; 5] = ["method", "tool", "method_profile", "block", "block_profile"];
 
-/// The sources that a number stands for, one bit each.
+/// Returns the sources in a number, one bit each.
 fn sources(set: usize) -> impl Iterator<Item = usize> + Clone {
     (0..SOURCES.len()).filter(move |source| set & (1 << source) != 0)
 }
 
-/// A timeout for each source, which tells who set it.
+/// Returns a timeout for each source, which identifies it.
 fn seconds(source: usize) -> usize {
     10 + source
 }
 
-/// A server with a tool for each set of sources that can set a timeout while the crate compiles.
+/// Returns a server with a tool for each set of sources that can set a timeout at compile time.
 fn server_with_every_set_of_sources() -> (String, String) {
     let (mut main, mut file, mut tools) = (String::new(), String::new(), String::new());
     for name in ["method_profile", "block_profile"] {

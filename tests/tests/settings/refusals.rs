@@ -1,4 +1,4 @@
-//! What is refused, and that a refusal tells everything.
+//! Settings that are rejected at start, with all their mistakes in one message.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What can be tuned, and which of several places is heard.
+//! Settings that can be changed at start, and the precedence of their sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn a_variable_is_stronger_than_the_file_and_a_tool_than_the_default() {
     started.expect("nothing is wrong");
     let (list, run) = (policy(&registry, "list_scenarios").policy, policy(&registry, "run.scenario"));
     assert_eq!((list.timeout, list.retries(), list.attempt_timeout), (11 * SECOND, 2, Some(3 * SECOND)));
-    // What holds for all is for those that have the key.
+    // A key that applies to all tools only affects those that have it.
     assert_eq!((run.policy.timeout, run.policy.retries(), run.policy.attempt_timeout), (12 * SECOND, 0, None));
     assert_eq!(run.breaker, Some(BreakerSettings::new().failures(7).open(5 * SECOND)));
 }

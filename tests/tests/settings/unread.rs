@@ -1,4 +1,4 @@
-//! Variables that look like ours and are not: a warning says the right name, and the server starts.
+//! Misspelled variables: a warning suggests the right name, and the server starts.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,7 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
     }
 }
 
-/// What is warned of at a start with this variable.
+/// Returns the warnings of a start with this variable.
 fn warned(name: &str) -> Vec<String> {
     let warnings = Warnings::default();
     let subscriber = tracing_subscriber::registry().with(warnings.clone());

@@ -1,4 +1,4 @@
-//! Where the kind of each variant comes from: exactly one place says it.
+//! Finds the source of each variant's kind. Exactly one has to be given.
 
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
@@ -7,25 +7,25 @@ use crate::mcp_error::parse::ast::{Field, Variant};
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::plan::model::KindFrom;
 
-/// What answers for a variant. A `None` was wrong and has been reported.
+/// The source of a variant's kind. `None` means that it was wrong and has been reported.
 pub(crate) enum Origin<'a> {
-    /// Its one field, whole.
+    /// The field of a transparent variant, which answers all questions.
     Transparent(Option<&'a Field<'a>>),
-    /// The variant itself, with a kind from here.
+    /// The variant, with a kind from this source.
     Own(Option<KindFrom<'a>>),
 }
 
-/// One place that says the kind, and the key that says so.
+/// A key that gives the kind.
 struct Place<'a> {
     key: &'a Ident,
     says: Origin<'a>,
 }
 
-/// The origin of a variant's kind.
+/// Returns the source of a variant's kind.
 pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a> {
     let mut places = places(variant).into_iter();
     let Some(first) = places.next() else {
-        // An unknown key may have been meant to be the one that is missing.
+        // An unknown key may be a misspelling of the missing one.
         if !variant.is_doubtful {
             errors.at(variant.ident, nowhere(variant));
         }
@@ -51,7 +51,7 @@ pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a
     first.says
 }
 
-/// Every place that says the kind, in the order of the text.
+/// Returns all keys that give the kind, in the order of the text.
 fn places<'a>(variant: &'a Variant<'a>) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     let attrs = &variant.attrs;

@@ -1,4 +1,4 @@
-//! `CODES` and `catalog()`: what can go wrong, as data.
+//! Generates `CODES` and `catalog()`, the list of possible errors.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -14,7 +14,7 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     inherent(model.node, &model.krate, codes, entries)
 }
 
-/// The inherent impl. As visible as the type; unused is fine.
+/// The inherent impl. It is as visible as the type, and may be unused.
 pub(crate) fn inherent<'c>(
     node: &syn::DeriveInput,
     krate: &Krate,

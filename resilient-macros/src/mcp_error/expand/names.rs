@@ -1,4 +1,4 @@
-//! Names in what is emitted: the user's type, the runtime's kinds.
+//! Generates names: the user's type and the runtime's kinds.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -13,7 +13,7 @@ pub(crate) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
     quote_spanned!(span=> #krate::ErrorKind::#name)
 }
 
-/// The name of the user's type, without the hygiene of where it was written.
+/// Returns the name of the user's type with the hygiene of the call site.
 pub(crate) fn call_site(ident: &Ident) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(ident.span().resolved_at(Span::call_site()));

@@ -1,4 +1,4 @@
-//! Every key of `#[mcp(..)]`: its name, where it goes, how it is written.
+//! The keys of `#[mcp(..)]`: their names, owners and forms.
 
 use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, nearest, unknown_key};
@@ -6,24 +6,24 @@ use syn::ext::IdentExt;
 
 use crate::mcp_error::parse::errors::Errors;
 
-/// Where a key can stand.
+/// The owner of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Above the enum; a struct takes these and the variant's.
+    /// The enum. A struct takes these keys and those of a variant.
     Container,
-    /// Above a variant.
+    /// A variant.
     Variant,
-    /// Before a field.
+    /// A field.
     Field,
 }
 
-/// Where the entries that are being read stand.
+/// The owner of the entries that are being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Enum,
     Struct,
     Variant,
-    /// A field, and whether it is an enum's.
+    /// A field, and whether it belongs to an enum.
     Field {
         of_enum: bool,
     },
@@ -39,7 +39,7 @@ impl Owner {
         }
     }
 
-    /// The right home of a key that cannot stay here.
+    /// Returns the name of the owner that takes the key.
     fn home_of(self, place: Place) -> &'static str {
         let of_enum = !matches!(self, Self::Struct | Self::Field { of_enum: false });
         match place {
@@ -69,7 +69,7 @@ macro_rules! keys {
                 match self { $(Self::$key => Place::$place,)* }
             }
 
-            /// How the key is written.
+            /// Returns an example of the key.
             pub(crate) const fn example(self) -> &'static str {
                 match self { $(Self::$key => $example,)* }
             }
@@ -99,7 +99,7 @@ keys! {
     Secret = "secret", Field, "secret";
 }
 
-/// The key that `word` is, where it may stand.
+/// Returns the key that `word` names, if the owner takes it.
 pub(crate) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Key> {
     let name = word.unraw().to_string();
     let Some(key) = Key::ALL.iter().copied().find(|key| key.name() == name) else {
@@ -124,7 +124,7 @@ fn unknown(name: &str, owner: Owner) -> String {
         };
     }
     let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(key.place())).map(|key| key.name()).collect();
-    // A slip of the pen first among what can stand here, then among all.
+    // Suggest a key that the owner takes first, then any other.
     let near = nearest(name, here.iter().copied()).or_else(|| nearest(name, Key::ALL.iter().map(|key| key.name())));
     match near {
         Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),

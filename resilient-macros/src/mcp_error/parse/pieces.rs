@@ -1,20 +1,20 @@
-//! A format string taken apart: text, and places where a field is put in.
+//! Splits a format string into text and fields.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Text as it is read, `{{` and `}}` already one brace each.
+    /// Text, with `{{` and `}}` replaced by one brace each.
     Text(String),
-    /// `{name:spec}`; the name is empty in `{}`.
+    /// `{name:spec}`. The name is empty in `{}`.
     Place { name: String, spec: String },
 }
 
-/// Takes a format string apart.
+/// Splits a format string.
 ///
 /// # Errors
-/// What is wrong with its braces.
+/// Returns the message about its braces.
 pub(crate) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
     let mut found = Vec::new();
     let mut text = String::new();
@@ -43,7 +43,7 @@ fn place(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
     loop {
         match chars.next() {
             None => return Err("`{` without a `}` after it; a brace itself is `{{`"),
-            // A fill character can be any character, a brace too: `{:}>5}`.
+            // A fill character can be any character, even a brace: `{:}>5}`.
             Some(c)
                 if in_spec && spec.is_empty() && chars.peek().is_some_and(|next| matches!(next, '<' | '^' | '>')) =>
             {

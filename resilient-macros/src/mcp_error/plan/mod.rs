@@ -1,4 +1,4 @@
-//! What the derive understood.
+//! The model of the derive.
 
 pub(crate) mod model;
 pub(crate) mod template;

@@ -1,5 +1,4 @@
-//! What the derive has understood once nothing is wrong: every question answered, no syntax left
-//! but the fields.
+//! The model of a valid type: all decisions are made, and the fields are the only syntax left.
 
 use resilient_policy::{ErrorKind, Severity};
 use syn::DeriveInput;
@@ -21,7 +20,7 @@ pub(crate) struct Case<'a> {
 }
 
 pub(crate) enum Answer<'a> {
-    /// The field answers everything.
+    /// The field provides all answers.
     Field(&'a Field<'a>),
     Own(Own<'a>),
 }
@@ -47,13 +46,13 @@ pub(crate) enum KindFrom<'a> {
     Classify(&'a Field<'a>),
 }
 
-/// What the client reads.
+/// The text for the client.
 pub(crate) enum Text<'a> {
     /// `message = ".."`
     Template(Template<'a>),
     /// The error's own `Display`.
     Display,
-    /// The kind's public sentence.
+    /// The public sentence of the kind.
     Sentence,
 }
 
@@ -67,7 +66,7 @@ impl<'a> Case<'a> {
 }
 
 impl KindFrom<'_> {
-    /// The kind, where it is known before an error happens.
+    /// Returns the kind, if it is known at compile time.
     pub(crate) fn known(self) -> Option<ErrorKind> {
         match self {
             Self::Word(kind) => Some(kind),

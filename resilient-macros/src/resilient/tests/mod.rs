@@ -1,4 +1,4 @@
-//! What the expansion looks like, and what is said about mistakes.
+//! Snapshots of expansions, and the messages about mistakes.
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
 mod places;
@@ -10,18 +10,18 @@ use quote::quote;
 use super::{expand, expand_in};
 use crate::project::Project;
 
-/// The expansion as a person would read it.
+/// Returns the expansion as formatted source code.
 fn pretty(attribute: TokenStream, item: TokenStream) -> String {
     let file = syn::parse2(expand(attribute, &item)).expect("the expansion parses");
     prettyplease::unparse(&file)
 }
 
-/// The messages of an expansion.
+/// Returns the messages of an expansion.
 fn messages(attribute: TokenStream, item: TokenStream) -> Vec<String> {
     compile_errors(expand(attribute, &item))
 }
 
-/// The messages of an expansion in a crate with this file.
+/// Returns the messages of an expansion in a crate with this file.
 fn messages_with(file: &str, attribute: TokenStream, item: TokenStream) -> Vec<String> {
     compile_errors(expand_in(&Project::read(file.into()), attribute, &item))
 }

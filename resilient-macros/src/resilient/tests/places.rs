@@ -1,4 +1,4 @@
-//! What the file, the block and the function say, and which of them is heard.
+//! The sources of settings (the file, the block and the function) and their precedence.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -70,7 +70,7 @@ fn the_strongest_place_that_speaks_of_a_key_is_heard() {
         );
         let expanded = expand_in(&project, attribute.clone(), &item).to_string();
         let expected = format!("Duration :: from_secs ({seconds}u64)");
-        // What is built in is not written down.
+        // Built-in values are not written.
         let is_built_in = !expanded.contains(". timeout");
         assert_eq!((expanded.contains(&expected), is_built_in), (seconds != 30, seconds == 30), "{attribute} {tool}");
     }
@@ -254,7 +254,7 @@ fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
             "resilient.toml:3:2: `profil`: unknown table `profil`; did you mean `profile`?",
         ]
     );
-    // An item of the same text is another item.
+    // An item with the same text is another item.
     assert_eq!(told(quote!(profile = "a"), item()), Vec::<String>::new());
 }
 

@@ -1,4 +1,4 @@
-//! The rules between keys, and what is held to nothing because something else is wrong.
+//! Rules between keys, and rules that are skipped after another mistake.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -28,7 +28,7 @@ fn what_could_not_be_read_is_told_and_nothing_is_held_to_the_rest() {
     ] {
         assert_eq!(messages(attribute.clone(), item()).len(), 1, "{attribute}");
     }
-    // What is wrong by itself is told all the same, in lists as well.
+    // An invalid value is reported nevertheless, in lists as well.
     assert_eq!(messages(quote!(timeot = "1s", timeout = "25h", bulkhead = 0), item()).len(), 3);
     assert_eq!(messages(quote!(retry(budget = "110%", on(timeot), factor = 0.5), read_only), item()).len(), 3);
     assert_eq!(messages(quote!(breaker(name = "a b", failures = 0, opn = "1s")), item()).len(), 3);
@@ -168,7 +168,7 @@ fn expressions_that_see_the_parameters_mention_one() {
         quote!(rate_limit(rate = "1/1s", key = self.zone)),
         quote!(fallback = cached, cache(scope = shared, key = format!("{d}"))),
         quote!(fallback = cached, cache(key = self.zone)),
-        // What it does not look at may be taken apart in any way.
+        // A parameter that the expression does not use may have any pattern.
         quote!(bulkhead(max = 3, key = d)),
     ] {
         assert_eq!(messages(attribute.clone(), item()), Vec::<String>::new(), "{attribute}");
