@@ -21,20 +21,17 @@ mod duration;
 mod effect;
 #[cfg(feature = "file")]
 mod file;
-mod flag;
 mod form;
 mod kind;
-mod kind_set;
 mod name;
 mod node;
-mod overriding;
 mod policy;
 mod problem;
 mod rate_limit;
 mod retry;
+mod scalar;
 mod schema;
 mod secret;
-mod share;
 mod suggest;
 #[cfg(feature = "file")]
 mod tune;
@@ -51,20 +48,17 @@ pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
-pub use flag::parse_flag;
 pub use form::{Form, is_none, read_text, without_quotes};
-pub use kind::{ErrorKind, Fault, ParseKindError, Severity};
-pub use kind_set::KindSet;
+pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use name::check_name;
 pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
-pub use overriding::Override;
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
 pub use rate_limit::{Rate, RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
 pub use retry::{Jitter, Retry, retried_kind};
-pub use schema::{Part, Parts, Setting, SettingType, Settings, Word, Written};
+pub use scalar::{format_share, parse_flag};
+pub use schema::{Override, Part, Parts, Setting, SettingType, Settings, Word, Written};
 pub use secret::is_secret_name;
-pub use share::format_share;
 pub use suggest::{nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

@@ -46,7 +46,7 @@ const GUIDE: &str = include_str!("../../../../resilient-runtime/src/guide/errors
 
 #[test]
 fn the_tables_of_the_documentation_are_those_of_the_code() {
-    let rustdoc = table(include_str!("../../../../resilient-policy/src/kind.rs"), "| kind | fault |");
+    let rustdoc = table(include_str!("../../../../resilient-policy/src/kind/mod.rs"), "| kind | fault |");
     let guide = table(GUIDE, "| kind | fault |");
     assert_eq!((rustdoc.len(), guide.len()), (ErrorKind::ALL.len(), ErrorKind::ALL.len()));
     for ((kind, rustdoc), guide) in ErrorKind::ALL.iter().zip(rustdoc).zip(guide) {

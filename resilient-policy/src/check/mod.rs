@@ -1,11 +1,13 @@
 //! The rules of a policy: the range of each value, and the rules between values.
 
+mod breaker;
+mod time;
+
 use std::time::Duration;
 
-use crate::{
-    BreakerSettings, Jitter, Policy, Problem, Settings, Source, Window, check_bulkhead, check_name, check_rate_limit,
-    format_duration,
-};
+use crate::{Policy, Problem, Settings, Source, check_bulkhead, check_rate_limit, format_duration};
+pub use breaker::{check_breaker, check_breaker_for, check_slow_in_time};
+pub use time::{latest_answer, longest_answer};
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
@@ -35,35 +37,12 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     }
     // If a value is invalid, a rule between values would report the same mistake again.
     if found.is_empty() {
-        attempts_fit(policy, &mut found);
-        last_retry_can_start(policy, &mut found);
+        time::attempts_fit(policy, &mut found);
+        time::last_retry_can_start(policy, &mut found);
         if let Some(bulkhead) = &policy.bulkhead {
             bulkhead.settings.leaves_time(policy.timeout, &mut found);
         }
-        breaker_sees_enough(policy, &mut found);
-    }
-    found
-}
-
-/// Checks the name and the settings of a breaker and returns all problems.
-///
-/// ```
-/// use resilient_policy::{BreakerSettings, check_breaker};
-///
-/// assert_eq!(check_breaker("shop", Some(&BreakerSettings::new())), []);
-/// assert_eq!(check_breaker("shop", Some(&BreakerSettings::new().failures(0))).len(), 1);
-/// ```
-#[must_use]
-pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Problem> {
-    let mut found = Vec::new();
-    if let Err(why) = check_name(name) {
-        found.push(Problem::new("breaker.name", why));
-    } else if name == "none" {
-        let message = "`none` stands for no breaker, so nothing could refer to one of that name; expected another name";
-        found.push(Problem::new("breaker.name", message));
-    }
-    if let Some(settings) = settings {
-        settings.problems(&mut found);
+        breaker::breaker_sees_enough(policy, &mut found);
     }
     found
 }
@@ -98,183 +77,13 @@ fn cache_is_read(policy: &Policy) -> Option<Problem> {
     (!is_read).then(|| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or remove it"))
 }
 
-/// Checks `attempt_timeout` against `timeout`: if both are equal, no time is left for a retry; if it is longer, no
-/// attempt can reach it.
-fn attempts_fit(policy: &Policy, found: &mut Vec<Problem>) {
-    let Some(attempt) = policy.attempt_timeout else { return };
-    let (attempt_text, timeout_text) = (format_duration(attempt), format_duration(policy.timeout));
-    if policy.retry.is_some() && attempt >= policy.timeout {
-        found.push(Problem::new(
-            "attempt_timeout",
-            format!(
-                "the first attempt can use the whole timeout: `attempt_timeout` ({attempt_text}) must be shorter than \
-                 `timeout` ({timeout_text}) for a retry to be possible"
-            ),
-        ));
-    } else if attempt > policy.timeout {
-        found.push(Problem::new(
-            "attempt_timeout",
-            format!("`attempt_timeout` ({attempt_text}) is longer than `timeout` ({timeout_text}) and never reached"),
-        ));
-    }
-}
-
-/// Checks that the last retry starts before the timeout, if each attempt fails at once and jitter makes each delay as
-/// short as possible.
-fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
-    let Some(retry) = &policy.retry else { return };
-    let mut waited = Duration::ZERO;
-    let mut fitting = 0_u32;
-    for n in 0..retry.max {
-        waited = waited.saturating_add(retry.shortest_delay(n));
-        if waited < policy.timeout {
-            fitting += 1;
-        }
-    }
-    if fitting < retry.max {
-        let schedule: Vec<_> = retry.schedule().map(format_duration).collect();
-        found.push(Problem::new(
-            "retry.max",
-            format!(
-                "retry {} can never start: the delays before it are {}{}, but the timeout is {}; {}",
-                retry.max,
-                schedule.join(" + "),
-                if retry.jitter == Jitter::Equal { " (at least half of that with jitter)" } else { "" },
-                format_duration(policy.timeout),
-                match fitting {
-                    0 => format!(
-                        "no retry fits: expected a `timeout` above {}, or a shorter `base` in `retry(..)`",
-                        format_duration(retry.shortest_delay(0))
-                    ),
-                    1 => "1 retry fits".into(),
-                    _ => format!("{fitting} retries fit"),
-                },
-            ),
-        ));
-    }
-}
-
-/// Checks that the attempts of one call cannot open the breaker alone.
-fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
-    let Some(settings) = policy.breaker.and_then(|breaker| breaker.settings) else { return };
-    let attempts = policy.retries() + 1;
-    let alone = |path, enough: u32, what: &str| {
-        let verb = if enough == 1 { "is" } else { "are" };
-        let plural = if enough == 1 { "" } else { "s" };
-        let message = format!(
-            "one call alone opens this breaker: it makes up to {attempts} attempts, and {enough} {what}{plural} {verb} \
-             enough; expected at least {}",
-            attempts + 1
-        );
-        Problem::new(path, message)
-    };
-    if attempts > 1 && settings.rate.is_none() && settings.failures <= attempts {
-        found.push(alone("breaker.failures", settings.failures, "failure"));
-    }
-    let enough = settings.min_calls_that_hold();
-    if attempts > 1 && settings.has_window() && enough <= attempts {
-        let path = match settings.window {
-            Window::Count(size) if size <= attempts => "breaker.window",
-            Window::Count(_) | Window::Time(_) => "breaker.min_calls",
-        };
-        found.push(alone(path, enough, "result"));
-    }
-    found.extend(check_breaker_for(policy, &settings));
-    found.extend(check_slow_in_time(policy, &settings));
-}
-
-/// Checks that an attempt can reach `slow` before the timeout of its call. [`check_breaker_for`] checks it against the
-/// limit of one attempt.
-#[must_use]
-pub fn check_slow_in_time(policy: &Policy, settings: &BreakerSettings) -> Option<Problem> {
-    let slow = settings.slow.filter(|slow| *slow >= policy.timeout && policy.attempt_limit().is_none())?;
-    Some(never_slow(slow, policy.timeout))
-}
-
-fn never_slow(slow: Duration, limit: Duration) -> Problem {
-    let (slow, limit) = (format_duration(slow), format_duration(limit));
-    Problem::new("breaker.slow", format!("no attempt takes {slow}: it is cut off after {limit}"))
-}
-
-/// Checks a breaker's settings against the attempts of this function and returns all problems: the window has to hold
-/// at least two attempts, and an attempt has to be able to reach `slow`.
-#[must_use]
-pub fn check_breaker_for(policy: &Policy, settings: &BreakerSettings) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let Some(attempt) = policy.attempt_limit() else { return found };
-    if let Window::Time(window) = settings.window
-        && settings.has_window()
-        && window < attempt.saturating_mul(2)
-    {
-        found.push(Problem::new(
-            "breaker.window",
-            format!(
-                "a window of {} cannot hold two attempts of {}; write at least {}",
-                format_duration(window),
-                format_duration(attempt),
-                format_duration(attempt.saturating_mul(2))
-            ),
-        ));
-    }
-    if let Some(slow) = settings.slow
-        && slow >= attempt
-    {
-        found.push(never_slow(slow, attempt));
-    }
-    found
-}
-
-/// Returns the maximum time from the start of a call to its answer, if no dependency asks for longer delays.
-///
-/// This is the time of the guarded part and, after it, the limit of a fallback function. The guarded part takes at most
-/// the timeout, or the sum of all attempts, their waits in the queue and the longest delays between them if that is
-/// less.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_policy::{Policy, longest_answer};
-///
-/// assert_eq!(longest_answer(&Policy::new().timeout(Duration::from_secs(7))), Duration::from_secs(7));
-/// ```
-#[must_use]
-pub fn longest_answer(policy: &Policy) -> Duration {
-    let guarded = match policy.attempt_limit() {
-        None => policy.timeout,
-        Some(attempt) => {
-            let queued = policy.bulkhead.map(|bulkhead| bulkhead.settings).filter(|settings| settings.queue > 0);
-            let queued = queued.map_or(Duration::ZERO, |settings| settings.wait.unwrap_or(policy.timeout));
-            let attempts = attempt.saturating_add(queued).saturating_mul(policy.retries() + 1);
-            let delays =
-                policy.retry.iter().flat_map(crate::Retry::schedule).fold(Duration::ZERO, Duration::saturating_add);
-            policy.timeout.min(attempts.saturating_add(delays))
-        }
-    };
-    guarded.saturating_add(fallback_time(policy))
-}
-
-/// Returns the time after which every call has an answer, whatever a dependency asks for: the timeout and, after it,
-/// the limit of a fallback function.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_policy::{Policy, Source, latest_answer};
-///
-/// let policy = Policy::new().timeout(Duration::from_secs(7)).fallback(&[Source::Function]);
-/// assert_eq!(latest_answer(&policy), Duration::from_secs(12));
-/// ```
-#[must_use]
-pub fn latest_answer(policy: &Policy) -> Duration {
-    policy.timeout.saturating_add(fallback_time(policy))
-}
-
-fn fallback_time(policy: &Policy) -> Duration {
-    if policy.fallback.contains(&Source::Function) { policy.fallback_limit() } else { Duration::ZERO }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse, Retry};
+    use crate::{
+        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse,
+        Retry, Window,
+    };
 
     #[expect(clippy::large_types_passed_by_value, reason = "a policy is written where it is asked about")]
     fn paths(policy: Policy) -> Vec<&'static str> {
