@@ -19,7 +19,7 @@ pub(crate) struct Project {
     /// The mistakes, as messages.
     problems: Vec<String>,
     /// Whether the mistakes have been reported.
-    told: AtomicBool,
+    reported: AtomicBool,
     source: Source,
 }
 
@@ -79,7 +79,7 @@ impl Project {
                 (problems.is_empty().then_some(file), problems)
             }
         };
-        Self { file, problems, told: AtomicBool::new(false), source }
+        Self { file, problems, reported: AtomicBool::new(false), source }
     }
 
     /// Returns whether there is a file, valid or not.
@@ -94,7 +94,7 @@ impl Project {
 
     /// Returns the mistakes, the first time it is called. The file belongs to the crate, not to one item.
     pub(crate) fn problems_once(&self) -> &[String] {
-        if self.is_wrong() && !self.told.swap(true, Ordering::Relaxed) { &self.problems } else { &[] }
+        if self.is_wrong() && !self.reported.swap(true, Ordering::Relaxed) { &self.problems } else { &[] }
     }
 
     /// Returns an item that makes cargo build the crate again when the file changes.

@@ -53,7 +53,7 @@ const KEYS: &[&str] = &[
     "a::b",
     "::timeout",
     "__inherited",
-    "__told",
+    "__reported",
 ];
 
 const VALUES: &[&str] = &[

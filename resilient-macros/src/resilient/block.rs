@@ -10,7 +10,7 @@ use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibili
 use crate::krate::Krate;
 use crate::project::Project;
 use crate::resilient::check::{policy, shape};
-use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, TOLD};
+use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, REPORTED};
 use crate::resilient::parse::block::{ALLOW_EMPTY, Member, OpaqueImpl};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::parse::tool::Tool;
@@ -48,14 +48,14 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     check(&args, &block, project, &mut errors);
     // The first attribute has passed its keys to all tools, so a second one cannot.
     let twice = block.attrs.iter().any(|attr| tool::last_is(attr, "resilient"));
-    let mut told = match errors.finish() {
-        Err(told) if twice => return Err(told),
+    let mut reported = match errors.finish() {
+        Err(reported) if twice => return Err(reported),
         checked => checked.err(),
     };
     if block.attrs.get(router_at).is_some_and(|router| block.is_refused_as_empty(router)) {
         // rmcp reports it, with the router's name that the user wrote.
-        let told = told.map(Error::write_errors);
-        return Ok(quote!(#block #told));
+        let reported = reported.map(Error::write_errors);
+        return Ok(quote!(#block #reported));
     }
     let mut errors = Error::accumulator();
     let explained = explained(&block, &args.krate.clone().unwrap_or_default());
@@ -64,7 +64,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
-            && inherit(function, &args, attribute, told.is_some(), &mut errors)
+            && inherit(function, &args, attribute, reported.is_some(), &mut errors)
         {
             guarded.push(site_fn(&function.sig.ident));
         }
@@ -75,15 +75,15 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         router
     });
     if let Err(more) = errors.finish() {
-        told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
+        reported = Some(Error::multiple(reported.into_iter().chain([more]).collect()));
     }
     // Expand the block even if there are mistakes, since other code uses its tools and its handler.
     let expanded = match router {
         Some(router) => with_router(&block, &router, (&guarded, &explained), &functions, &args, project),
         None => block.to_token_stream(),
     };
-    let told = told.map(Error::write_errors);
-    Ok(quote!(#expanded #told))
+    let reported = reported.map(Error::write_errors);
+    Ok(quote!(#expanded #reported))
 }
 
 /// Checks the keys that the block passes to its tools.
@@ -104,20 +104,20 @@ fn inherit(
     function: &mut OpaqueFn,
     args: &Args,
     keys: &TokenStream,
-    told: bool,
+    reported: bool,
     errors: &mut darling::error::Accumulator,
 ) -> bool {
     let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return false };
     let own_at = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient"));
     let krate = args.krate.clone().unwrap_or_default();
-    let (inherited, word) = (format_ident!("{INHERITED}"), format_ident!("{TOLD}"));
-    let told = told.then(|| quote!(, #word));
+    let (inherited, word) = (format_ident!("{INHERITED}"), format_ident!("{REPORTED}"));
+    let reported = reported.then(|| quote!(, #word));
     let Some(own_at) = own_at else {
         // A tool whose return type cannot carry an error has a record too, from which the hook reads its timeout.
         let guarded = tool::can_inherit(function) || hooked::can_be_limited(function);
         if guarded {
             let inserted = format_ident!("{INSERTED}");
-            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #told)]);
+            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #reported)]);
             function.attrs.insert(tool_at, attribute);
         }
         return guarded;
@@ -146,7 +146,7 @@ fn inherit(
     let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
     // The tool only has to know that the block has keys, to reject its own.
     let keys = (!is_skipped).then_some(keys);
-    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #told)]);
+    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #reported)]);
     function.attrs.insert(own_at, merged);
     !is_skipped
 }

@@ -140,7 +140,7 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
 /// see.
 pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
     args.inserted.as_ref()?;
-    let own = Args { inherited: args.inherited.clone(), told: args.told.clone(), ..Args::default() };
+    let own = Args { inherited: args.inherited.clone(), reported: args.reported.clone(), ..Args::default() };
     let mut nothing = Error::accumulator();
     let plan = plan::of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
     drop(nothing.into_inner());
@@ -149,9 +149,9 @@ pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Op
 
 /// Rejects keys that need a return type which can carry an error.
 fn needs_an_error(written: TokenStream, errors: &mut Accumulator) {
-    let mut told = Error::accumulator();
-    let entries = list::entries(written, args::KEYS, &mut told);
-    drop(told.into_inner());
+    let mut ignored = Error::accumulator();
+    let entries = list::entries(written, args::KEYS, &mut ignored);
+    drop(ignored.into_inner());
     for entry in &entries {
         let Some(name) = list::name_of(entry).filter(|name| args::NEEDS_AN_ERROR.contains(&name.as_str())) else {
             continue;
@@ -175,7 +175,7 @@ pub(super) fn take_in(args: &mut Args, function: &mut OpaqueFn) {
     let below = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient") && inserted(attr).is_some());
     let Some(inserted) = below.map(|below| function.attrs.remove(below)).as_ref().and_then(inserted) else { return };
     args.inherited = inserted.inherited;
-    args.told = inserted.told;
+    args.reported = inserted.reported;
     args.inserted = inserted.inserted;
 }
 

@@ -98,9 +98,9 @@ fn of_a_static_breaker_only_whether_it_is_there_can_be_set() {
     let (started, registry) = pairs("RESILIENT__BREAKER__OWN__ENABLED", "false");
     started.expect("nothing is wrong");
     assert!(registry.breakers().is_empty());
-    let told = pairs("RESILIENT__BREAKER__OWN__OPEN", "5s").0.expect_err("refused");
+    let reported = pairs("RESILIENT__BREAKER__OWN__OPEN", "5s").0.expect_err("refused");
     assert_eq!(
-        told.problems(),
+        reported.problems(),
         ["the breaker `own` is a `static` of the code; of its settings only `enabled` can be changed"]
     );
 }
@@ -122,7 +122,7 @@ fn a_stronger_value_begins_where_a_weaker_one_took_everything_away() {
 }
 
 #[test]
-fn how_many_keys_are_told_apart_is_tuned_like_any_other_part() {
+fn how_many_keys_are_distinguished_is_tuned_like_any_other_part() {
     let file = TempFile::new("[tool.list_scenarios]\nbulkhead = { max_keys = 7 }\n[breaker.make-eu]\nmax_keys = 8\n");
     let (started, registry) =
         start(&[("RESILIENT_CONFIG", file.path()), ("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "9")]);

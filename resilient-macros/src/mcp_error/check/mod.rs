@@ -12,8 +12,8 @@ use crate::mcp_error::parse::ast::{Field, Input, Variant};
 use crate::mcp_error::parse::attr::{FieldAttrs, Said, Slot};
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Own};
 use crate::mcp_error::plan::template::Template;
+use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own};
 
 /// Returns the model, or `None` if there are mistakes.
 pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {

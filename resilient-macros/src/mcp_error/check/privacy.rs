@@ -8,7 +8,7 @@ use crate::mcp_error::parse::attr::Said;
 use crate::mcp_error::parse::display::Display;
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::plan::model::Text;
+use crate::mcp_error::plan::Text;
 use crate::mcp_error::plan::template::Template;
 
 /// Returns the text of a variant that the client reads. `message`, `public` (the `Display` text) and `private` (the

@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
 
-use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Text};
+use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Text};
 
 /// The predicates of the type, and those that one impl adds.
 #[derive(Clone)]

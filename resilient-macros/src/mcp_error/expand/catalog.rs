@@ -4,9 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
 use crate::krate::Krate;
-use crate::mcp_error::expand::names::{call_site, kind_path};
+use crate::mcp_error::expand::{call_site, kind_path};
 use crate::mcp_error::parse::display::Display;
-use crate::mcp_error::plan::model::{Case, Model, Own, Text};
+use crate::mcp_error::plan::{Case, Model, Own, Text};
 
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let codes = model.cases.iter().filter_map(Case::own).map(|own| own.code.as_str());

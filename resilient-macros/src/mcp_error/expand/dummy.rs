@@ -7,7 +7,7 @@ use syn::DeriveInput;
 use super::{catalog, rmcp};
 use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
-use crate::mcp_error::expand::names::call_site;
+use crate::mcp_error::expand::call_site;
 
 pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
     let span = Span::mixed_site();

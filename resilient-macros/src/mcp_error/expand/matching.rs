@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::mcp_error::parse::ast::Field;
-use crate::mcp_error::plan::model::{Case, Model};
+use crate::mcp_error::plan::{Case, Model};
 
 /// The answer of one variant, and the fields that it needs.
 pub(crate) struct Arm<'a> {

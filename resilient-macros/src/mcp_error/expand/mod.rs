@@ -5,19 +5,18 @@ pub(crate) mod bounds;
 pub(crate) mod catalog;
 pub(crate) mod dummy;
 pub(crate) mod matching;
-pub(crate) mod names;
 pub(crate) mod rmcp;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use resilient_policy::ErrorKind;
 use syn::Ident;
 
 use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
 use crate::mcp_error::expand::matching::{Arm, partial, total};
-use crate::mcp_error::expand::names::{call_site, kind_path};
 use crate::mcp_error::parse::ast::Field;
-use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Own, Text};
+use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own, Text};
 
 /// Returns everything that the derive generates.
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
@@ -294,4 +293,18 @@ impl<'m, 'a> Expansion<'m, 'a> {
             impl #impl_generics #implemented for #ident #ty_generics #clause
         }
     }
+}
+
+/// `::krate::ErrorKind::NotFound`
+pub(crate) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
+    let span = Span::mixed_site();
+    let name = Ident::new(kind.variant_name(), span);
+    quote_spanned!(span=> #krate::ErrorKind::#name)
+}
+
+/// Returns the name of the user's type with the hygiene of the call site.
+pub(crate) fn call_site(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(ident.span().resolved_at(Span::call_site()));
+    ident
 }

@@ -6,7 +6,7 @@ use syn::DeriveInput;
 
 use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
-use crate::mcp_error::expand::names::call_site;
+use crate::mcp_error::expand::call_site;
 
 /// A concrete impl for each type: an impl for all `ToolError` types would violate the orphan rules.
 pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {

@@ -63,7 +63,7 @@ fn format(literal: LitStr, args: TokenStream) -> Format {
     let named = named_args(&args);
     let mut prints = Vec::new();
     for piece in pieces(&literal.value()).unwrap_or_default() {
-        let Piece::Place { name, spec } = piece else { continue };
+        let Piece::Placeholder { name, spec } = piece else { continue };
         let width = spec.split_once('$').map(|(before, _)| {
             before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default().to_owned()
         });

@@ -32,13 +32,13 @@ impl<'a> Template<'a> {
                 return None;
             }
         };
-        let is_formatted = pieces.iter().any(|piece| matches!(piece, Piece::Place { .. }));
+        let is_formatted = pieces.iter().any(|piece| matches!(piece, Piece::Placeholder { .. }));
         let (mut text, mut uses) = (String::new(), Vec::new());
         for piece in pieces {
             match piece {
                 Piece::Text(plain) if is_formatted => text.push_str(&plain.replace('{', "{{").replace('}', "}}")),
                 Piece::Text(plain) => text.push_str(&plain),
-                Piece::Place { name, spec } => match field(&name, &spec, key, variant) {
+                Piece::Placeholder { name, spec } => match field(&name, &spec, key, variant) {
                     Ok(field) => {
                         let colon = if spec.is_empty() { "" } else { ":" };
                         // Writing to a `String` cannot fail.

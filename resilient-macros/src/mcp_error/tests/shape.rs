@@ -35,7 +35,7 @@ fn an_empty_enum_is_accepted() {
 }
 
 #[test]
-fn what_is_not_rust_is_told_once() {
+fn what_is_not_rust_is_reported_once() {
     assert_eq!(messages(quote! { fn f() {} }).len(), 1);
 }
 
@@ -82,7 +82,7 @@ fn keys_are_known_in_their_place_and_take_their_shape() {
 }
 
 #[test]
-fn all_mistakes_of_one_enum_are_told_at_once() {
+fn all_mistakes_of_one_enum_are_reported_at_once() {
     let said = messages(quote! {
         #[mcp(prefix = "make", kind = internal)]
         enum E {

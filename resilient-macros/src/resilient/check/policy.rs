@@ -18,7 +18,7 @@ use crate::resilient::plan::{Breaker, Guards, Plan};
 /// Checks all rules for the plan of one function.
 pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
     // The block has reported the mistakes in these keys.
-    if args.told.is_some() {
+    if args.reported.is_some() {
         return;
     }
     let guards = &plan.guards;

@@ -15,7 +15,7 @@ use crate::resilient::parse::value::{
 pub(crate) const INHERITED: &str = "__inherited";
 
 /// The key with which a block says that it has reported mistakes in its keys, so that its tools check no rules.
-pub(crate) const TOLD: &str = "__told";
+pub(crate) const REPORTED: &str = "__reported";
 
 /// The key with which a block says that it has inserted the attribute.
 pub(crate) const INSERTED: &str = "__inserted";
@@ -38,7 +38,7 @@ pub(crate) const KEYS: &[&str] = &[
     "skip",
     "crate",
     INHERITED,
-    TOLD,
+    REPORTED,
     INSERTED,
 ];
 
@@ -95,8 +95,8 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Krate>,
     #[darling(default, rename = "__inherited")]
     pub(crate) inherited: Option<Inherited>,
-    #[darling(default, rename = "__told")]
-    pub(crate) told: Option<Word>,
+    #[darling(default, rename = "__reported")]
+    pub(crate) reported: Option<Word>,
     #[darling(default, rename = "__inserted")]
     pub(crate) inserted: Option<Word>,
     /// Whether a key could not be read, so that these keys are not all that the user meant.
@@ -144,7 +144,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
     if args.skip.is_some() {
         let others = readable
             .iter()
-            .filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | TOLD | INSERTED)));
+            .filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | REPORTED | INSERTED)));
         for other in others {
             let message = "`skip` refuses everything but the hook; remove this key or `skip`";
             errors.push(Error::custom(message).with_span(&list::span_of(other)));
@@ -155,16 +155,16 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
 
 /// Parses all valid keys. Mistakes are reported elsewhere.
 pub(crate) fn parse_silently(tokens: TokenStream) -> Args {
-    let mut told = Error::accumulator();
-    let args = parse(tokens, &mut told);
-    drop(told.into_inner());
+    let mut ignored = Error::accumulator();
+    let args = parse(tokens, &mut ignored);
+    drop(ignored.into_inner());
     args
 }
 
 /// Parses the keys of an impl block, which apply to each of its tools.
 pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
-    let mut told = Error::accumulator();
-    for entry in list::entries(tokens.clone(), KEYS, &mut told) {
+    let mut ignored = Error::accumulator();
+    for entry in list::entries(tokens.clone(), KEYS, &mut ignored) {
         if let Some(name) = list::name_of(&entry)
             && ONE_TOOL_ONLY.contains(&name.as_str())
         {
@@ -172,7 +172,7 @@ pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::
             errors.push(Error::custom(message).with_span(&list::span_of(&entry)));
         }
     }
-    drop(told.into_inner());
+    drop(ignored.into_inner());
     let args = parse(tokens, errors);
     for key in args.keys() {
         let message = "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool";

@@ -154,7 +154,7 @@ fn a_handler_is_given_a_router_that_is_built_once() {
 }
 
 #[test]
-fn all_mistakes_of_one_attribute_are_told_and_the_item_stays() {
+fn all_mistakes_of_one_attribute_are_reported_and_the_item_stays() {
     let item = quote!(
         async fn get(id: u64) -> Result<u64, E> {
             Ok(id)
@@ -362,7 +362,7 @@ fn a_key_that_needs_an_error_is_refused_on_a_tool_that_cannot_carry_one() {
 }
 
 #[test]
-fn a_slip_between_two_entries_is_told_at_its_token() {
+fn a_slip_between_two_entries_is_reported_at_its_token() {
     let item = quote!(
         async fn get() -> Result<u64, E> {
             Ok(1)

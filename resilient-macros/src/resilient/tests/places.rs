@@ -219,7 +219,7 @@ fn one_breaker_has_the_same_settings_in_attribute_and_file() {
 }
 
 #[test]
-fn rules_between_attribute_and_file_are_told_at_the_function_with_the_line() {
+fn rules_between_attribute_and_file_are_reported_at_the_function_with_the_line() {
     let item = || {
         quote!(
             async fn any() -> Result<u32, E> {
@@ -237,9 +237,9 @@ fn rules_between_attribute_and_file_are_told_at_the_function_with_the_line() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
+fn a_file_that_is_wrong_is_reported_once_and_nothing_is_held_to_it() {
     let project = Project::read("[default]\ntimeout = 3\n[profil.a]\n".into());
-    let told = |attribute: TokenStream, item: TokenStream| compile_errors(expand_in(&project, attribute, &item));
+    let reported = |attribute: TokenStream, item: TokenStream| compile_errors(expand_in(&project, attribute, &item));
     let item = || {
         quote!(
             async fn ask() -> Result<u32, E> {
@@ -248,14 +248,14 @@ fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
         )
     };
     assert_eq!(
-        told(quote!(profile = "a", attempt_timeout = "40s"), item()),
+        reported(quote!(profile = "a", attempt_timeout = "40s"), item()),
         [
             "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes; write `\"3s\"`",
             "resilient.toml:3:2: `profil`: unknown table `profil`; did you mean `profile`?",
         ]
     );
     // An item with the same text is another item.
-    assert_eq!(told(quote!(profile = "a"), item()), Vec::<String>::new());
+    assert_eq!(reported(quote!(profile = "a"), item()), Vec::<String>::new());
 }
 
 #[test]

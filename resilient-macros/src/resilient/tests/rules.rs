@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::resilient::expand_in;
 
 #[test]
-fn what_could_not_be_read_is_told_and_nothing_is_held_to_the_rest() {
+fn what_could_not_be_read_is_reported_and_nothing_is_held_to_the_rest() {
     let item = || {
         quote!(
             async fn ask() -> Result<u32, E> {
@@ -55,7 +55,7 @@ fn a_block_that_is_wrong_is_made_whole_and_its_tools_are_held_to_nothing() {
             Ok(String::new())
         }
     );
-    let inherited = quote!(attempt_timeout = "40s", retry = 2, __inherited(timeout = "60s", retri = 3), __told);
+    let inherited = quote!(attempt_timeout = "40s", retry = 2, __inherited(timeout = "60s", retri = 3), __reported);
     assert_eq!(messages(inherited, tool), Vec::<String>::new());
     assert_eq!(
         messages(
@@ -72,16 +72,16 @@ fn a_block_that_is_wrong_is_made_whole_and_its_tools_are_held_to_nothing() {
 }
 
 #[test]
-fn a_clash_with_what_a_block_gives_is_told_at_the_tools_own_key() {
+fn a_clash_with_what_a_block_gives_is_reported_at_the_tools_own_key() {
     let item = quote!(
         #[tool]
         async fn one(&self) -> Result<String, E> {
             Ok(String::new())
         }
     );
-    let told = messages(quote!(timeout = "3s", read_only, __inherited(retry = 5)), item);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("can never start"), "{told:?}");
+    let reported = messages(quote!(timeout = "3s", read_only, __inherited(retry = 5)), item);
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].contains("can never start"), "{reported:?}");
 }
 
 #[test]
@@ -104,8 +104,11 @@ fn what_may_run_again_takes_nothing_that_an_attempt_uses_up() {
             }
         ),
     ] {
-        let told = messages_with(file, quote!(profile = "p", idempotent), item.clone());
-        assert!(told.len() == 1 && told[0].starts_with("`retry` may call the body again"), "{item}: {told:?}");
+        let reported = messages_with(file, quote!(profile = "p", idempotent), item.clone());
+        assert!(
+            reported.len() == 1 && reported[0].starts_with("`retry` may call the body again"),
+            "{item}: {reported:?}"
+        );
     }
 }
 
@@ -160,8 +163,8 @@ fn expressions_that_see_the_parameters_mention_one() {
             "cannot `return`",
         ),
     ] {
-        let told = messages(attribute.clone(), item());
-        assert!(told.first().is_some_and(|first| first.contains(expected)), "{attribute}: {told:?}");
+        let reported = messages(attribute.clone(), item());
+        assert!(reported.first().is_some_and(|first| first.contains(expected)), "{attribute}: {reported:?}");
     }
     for attribute in [
         quote!(log_args(d, format!("{d}"))),
@@ -176,7 +179,7 @@ fn expressions_that_see_the_parameters_mention_one() {
 }
 
 #[test]
-fn a_block_is_told_of_defaults_only_where_a_tool_uses_them() {
+fn a_block_is_warned_of_defaults_only_where_a_tool_uses_them() {
     let block = |keys: TokenStream| {
         quote! {
             #[tool_router]
