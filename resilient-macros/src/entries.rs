@@ -1,8 +1,8 @@
-//! The entries of an attribute's list, for the attribute and the derive.
+//! Splits the lists of the attribute and of the derive into entries.
 
 use proc_macro2::{Punct, Span, TokenStream, TokenTree};
 
-/// Cuts at the commas; those inside brackets are hidden in their group. `Err`: a comma with nothing before it.
+/// Splits at the commas outside of brackets. Returns `Err` for a comma with nothing before it.
 pub(crate) fn split(tokens: TokenStream) -> Vec<Result<TokenStream, Punct>> {
     let mut parts = Vec::new();
     let mut current: Vec<TokenTree> = Vec::new();
@@ -21,13 +21,13 @@ pub(crate) fn split(tokens: TokenStream) -> Vec<Result<TokenStream, Punct>> {
     parts
 }
 
-/// What is wrong with a key that is there already.
+/// Returns the message about a key that is written twice.
 pub(crate) fn written_twice(key: &str, first: Span) -> String {
     let at = line(first).map(|line| format!(", the first is in line {line}")).unwrap_or_default();
     format!("`{key}` is written twice; this is the second{at}")
 }
 
-/// The line of a token in its file, where there is a compiler that knows it.
+/// Returns the line of a token in its file, if the code runs inside a compiler.
 pub(crate) fn line(span: Span) -> Option<u32> {
     let line = proc_macro::is_available().then(|| span.unwrap().line())?;
     u32::try_from(line).ok()

@@ -1,4 +1,4 @@
-//! `crate = ::path`: where the generated code finds the runtime.
+//! The path of the runtime: `crate = ::path`, or the name in `Cargo.toml`.
 
 use darling::FromMeta;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -8,12 +8,12 @@ use syn::{Expr, Meta, Path};
 
 use crate::manifest::Manifest;
 
-/// The path to `resilient-runtime` as generated code names it.
+/// The path to `resilient-runtime` in generated code.
 #[derive(Debug, Clone)]
 pub(crate) struct Krate(TokenStream);
 
 impl Default for Krate {
-    /// The runtime under the name that the crate's `Cargo.toml` gives it.
+    /// Returns the runtime's path under the name that the crate's `Cargo.toml` gives it.
     fn default() -> Self {
         match Manifest::current().other_name_of_the_runtime() {
             Some(name) => {
@@ -26,7 +26,7 @@ impl Default for Krate {
 }
 
 impl Krate {
-    /// Takes only a path that means the same everywhere: `::path` or `crate::path`.
+    /// Accepts only a path that means the same in each module: `::path` or `crate::path`.
     pub(crate) fn from_path(path: &Path) -> darling::Result<Self> {
         let absolute =
             path.leading_colon.is_some() || path.segments.first().is_some_and(|first| first.ident == "crate");
@@ -40,7 +40,7 @@ impl Krate {
 }
 
 impl Krate {
-    /// A crate that `Cargo.toml` does not name would be missed by rustc at each token that needs it.
+    /// Checks that `Cargo.toml` names the crate. Otherwise rustc reports the missing crate at each generated token.
     fn check_dependency(path: &Path) -> darling::Result<()> {
         let manifest = Manifest::current();
         let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_some()) else { return Ok(()) };
@@ -55,9 +55,9 @@ impl Krate {
         Err(darling::Error::custom(message).with_span(&first.ident))
     }
 
-    /// What is wrong with a path that means something else in another module.
+    /// Returns the message about a path whose meaning depends on the module.
     fn relative(path: &Path) -> String {
-        // The message points at the first segment alone, so it can only say what stands in its place.
+        // The message points at the first segment alone, so it only suggests a replacement for this segment.
         match path.segments.first() {
             Some(first) if first.ident == "self" || first.ident == "super" || first.ident == "Self" => {
                 let shown = path.to_token_stream().to_string().replace(' ', "");

@@ -1,9 +1,9 @@
-//! Literals as located values.
+//! Reads literals as located values.
 
 use resilient_policy::{Number, Value};
 use syn::{Lit, LitStr};
 
-/// A literal. Rust's lexer takes `60s` for the number 60 with a suffix.
+/// Returns the literal as a value. Rust's lexer reads `60s` as the number 60 with a suffix.
 pub(crate) fn literal<L>(lit: &Lit) -> Value<L> {
     if lit.suffix().is_empty() {
         return match lit {
@@ -29,7 +29,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said about a literal; `None` stands for any text.
+    /// Returns the message about a literal. `None` means any text.
     fn said(literal: &str, wanted: Option<Form>) -> String {
         let value: Value<()> = self::literal(&syn::parse_str(literal).expect(literal));
         match wanted {

@@ -1,4 +1,4 @@
-//! What the `Cargo.toml` of the crate that is being compiled calls its dependencies.
+//! Reads the names of dependencies from the `Cargo.toml` of the compiled crate.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -7,26 +7,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use toml::de::{DeTable, DeValue};
 
-/// The package whose items the generated code names.
+/// The package whose items the generated code uses.
 const RUNTIME: &str = "resilient-runtime";
 
-/// The dependencies of a crate, as its code names them.
+/// The dependencies of a crate, by their names in its code.
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
-    /// Each name and the package behind it. Nothing where there is no manifest that can be read.
+    /// The package behind each name. Empty if there is no readable manifest.
     names: Option<BTreeMap<String, String>>,
 }
 
 impl Manifest {
-    /// The manifest of the crate that is being compiled.
+    /// Returns the manifest of the compiled crate.
     pub(crate) fn current() -> Arc<Self> {
         static KNOWN: Mutex<Option<(PathBuf, String, Arc<Manifest>)>> = Mutex::new(None);
-        // What is expanded in a test of this crate belongs to no crate.
+        // In the tests of this crate, expansions do not belong to a crate.
         let folder = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| !cfg!(test)).map(PathBuf::from);
         let read = folder.and_then(|folder| Some((std::fs::read_to_string(folder.join("Cargo.toml")).ok()?, folder)));
         let Some((text, folder)) = read else { return Arc::default() };
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        // The editor's process lives on while the file changes.
+        // In an editor, the process outlives changes of the file.
         if let Some((of, read, manifest)) = &*known
             && *of == folder
             && *read == text
@@ -38,7 +38,7 @@ impl Manifest {
         manifest
     }
 
-    /// The manifest with this text; `workspace` is that of the workspace, from which dependencies may be inherited.
+    /// Parses a manifest. `workspace` is the manifest of its workspace, from which dependencies may be inherited.
     fn of(text: &str, workspace: impl FnOnce() -> Option<String>) -> Self {
         let Ok(manifest) = DeTable::parse(text) else { return Self::default() };
         let manifest = manifest.get_ref();
@@ -61,32 +61,32 @@ impl Manifest {
         Self { names: Some(own.into_iter().chain(dependencies).collect()) }
     }
 
-    /// What the crate calls the runtime, where that is not its own name.
+    /// Returns the name of the runtime in this crate's code, if it is not the package's name.
     pub(crate) fn other_name_of_the_runtime(&self) -> Option<&str> {
         let has_usual_name = self.names.as_ref()?.contains_key(&as_crate(RUNTIME));
         self.runtime().filter(|_| !has_usual_name)
     }
 
-    /// What the crate calls the runtime, if it depends on it.
+    /// Returns the name of the runtime in this crate's code, if the crate depends on it.
     pub(crate) fn runtime(&self) -> Option<&str> {
         let names = self.names.as_ref()?;
         names.iter().find(|(_, package)| *package == RUNTIME).map(|(name, _)| name.as_str())
     }
 
-    /// Whether no dependency of this name can be there.
+    /// Returns whether there is certainly no dependency of this name.
     pub(crate) fn lacks(&self, name: &str) -> bool {
         let is_of_rust = matches!(name, "alloc" | "core" | "std");
         !is_of_rust && self.names.as_ref().is_some_and(|names| !names.contains_key(name))
     }
 }
 
-/// The manifest of the workspace above a folder.
+/// Returns the manifest of the workspace above a folder.
 fn of_the_workspace(folder: &Path) -> Option<String> {
     let mut manifests = folder.ancestors().filter_map(|above| std::fs::read_to_string(above.join("Cargo.toml")).ok());
     manifests.find(|text| DeTable::parse(text).is_ok_and(|table| find(table.get_ref(), "workspace").is_some()))
 }
 
-/// The packages behind the names that members of a workspace may inherit, where they are not the names themselves.
+/// Returns the dependencies that members of the workspace may inherit, if their names differ from their packages'.
 fn packages_of_the_workspace(text: &str) -> BTreeMap<String, String> {
     let Ok(manifest) = DeTable::parse(text) else { return BTreeMap::new() };
     let workspace = find(manifest.get_ref(), "workspace").and_then(|workspace| workspace.get("dependencies"));
@@ -105,7 +105,7 @@ fn text_at<'t>(value: &'t DeValue<'_>, key: &str) -> Option<&'t str> {
     value.get(key)?.get_ref().as_str()
 }
 
-/// A package's name as code writes it.
+/// Returns a package's name as code spells it.
 fn as_crate(name: &str) -> String {
     name.replace('-', "_")
 }

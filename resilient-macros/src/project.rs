@@ -1,5 +1,4 @@
-//! `resilient.toml` beside the crate's `Cargo.toml`: finding and reading it, and the tokens that
-//! make cargo watch it.
+//! Finds and reads `resilient.toml` beside the crate's `Cargo.toml`, and generates the tokens that make cargo watch it.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,36 +8,36 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use resilient_policy::File;
 
-/// The file's name, as messages write it.
+/// The name of the file in messages.
 pub(crate) const NAME: &str = "resilient.toml";
 
-/// What the crate's file says, if there is one.
+/// The file of the crate, if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
-    /// Nothing where there is no file, or one that is wrong.
+    /// The contents. Empty if there is no file, or an invalid one.
     pub(crate) file: Option<File>,
-    /// What is wrong with it, as messages.
+    /// The mistakes, as messages.
     problems: Vec<String>,
-    /// Whether the problems have been reported.
-    told: AtomicBool,
+    /// Whether the mistakes have been reported.
+    reported: AtomicBool,
     source: Source,
 }
 
-/// What is on the disk.
+/// The state of the file on disk.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Source {
     #[default]
     Nothing,
     Text(String),
-    /// Something that cannot be read, and why.
+    /// The file cannot be read, for this reason.
     Unreadable(String),
 }
 
 impl Project {
-    /// The project of the crate that is being compiled.
+    /// Returns the project of the compiled crate.
     pub(crate) fn current() -> Arc<Self> {
         static KNOWN: Mutex<Option<(PathBuf, Arc<Project>)>> = Mutex::new(None);
-        // Without cargo there is no crate whose folder could be asked for.
+        // Without cargo there is no folder of the crate.
         let Some(folder) = std::env::var_os("CARGO_MANIFEST_DIR") else { return Arc::default() };
         let path = PathBuf::from(folder).join(NAME);
         let source = match std::fs::read_to_string(&path) {
@@ -47,7 +46,7 @@ impl Project {
             Err(error) => Source::Unreadable(error.to_string()),
         };
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        // The editor's process lives on while the file changes.
+        // In an editor, the process outlives changes of the file.
         if let Some((of, project)) = &*known
             && *of == path
             && project.source == source
@@ -59,7 +58,7 @@ impl Project {
         project
     }
 
-    /// The project with this file.
+    /// Reads the project from the contents of the file.
     #[cfg(test)]
     pub(crate) fn read(text: String) -> Self {
         Self::of(Source::Text(text))
@@ -68,11 +67,11 @@ impl Project {
     fn of(source: Source) -> Self {
         let (file, problems) = match &source {
             Source::Nothing => (None, Vec::new()),
-            // Reported like any other mistake in it.
+            // An unreadable file is reported like any other mistake.
             Source::Unreadable(why) => (None, vec![format!("`{NAME}` cannot be read: {why}")]),
             Source::Text(text) => {
                 let (file, mut found) = File::parse(NAME, text);
-                // The rules are asked of what could be read; else they would tell the same mistake twice.
+                // Check the rules only if all values could be read; otherwise a mistake would be reported twice.
                 if found.is_empty() {
                     found = file.check(true);
                 }
@@ -80,25 +79,25 @@ impl Project {
                 (problems.is_empty().then_some(file), problems)
             }
         };
-        Self { file, problems, told: AtomicBool::new(false), source }
+        Self { file, problems, reported: AtomicBool::new(false), source }
     }
 
-    /// Whether there is a file, right or wrong.
+    /// Returns whether there is a file, valid or not.
     pub(crate) fn exists(&self) -> bool {
         self.source != Source::Nothing
     }
 
-    /// Whether there is a file of which nothing can be said, as it is wrong.
+    /// Returns whether there is an invalid file, whose contents are unknown.
     pub(crate) fn is_wrong(&self) -> bool {
         !self.problems.is_empty()
     }
 
-    /// What is wrong with the file, for the first item that asks: the file is the whole crate's.
+    /// Returns the mistakes, the first time it is called. The file belongs to the crate, not to one item.
     pub(crate) fn problems_once(&self) -> &[String] {
-        if self.is_wrong() && !self.told.swap(true, Ordering::Relaxed) { &self.problems } else { &[] }
+        if self.is_wrong() && !self.reported.swap(true, Ordering::Relaxed) { &self.problems } else { &[] }
     }
 
-    /// An item that makes cargo build the crate again when the file changes.
+    /// Returns an item that makes cargo build the crate again when the file changes.
     pub(crate) fn watched(&self) -> Option<TokenStream> {
         matches!(self.source, Source::Text(_)).then(|| {
             quote! {

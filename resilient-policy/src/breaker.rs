@@ -1,4 +1,4 @@
-//! When a breaker opens, how long it stays open, and what closes it again.
+//! The settings of a breaker: when it opens, how long it stays open, and what closes it.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,12 +11,12 @@ const LONGEST_OPEN: Duration = Duration::from_secs(24 * 60 * 60);
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The most failures, probes or successes that a breaker can count.
+/// The maximum of the counts of failures, probes and successes.
 const COUNTED: Form = Form::Count(1, 1_023);
-/// The most results that a window holds: one byte each.
+/// The maximum number of results in a window. Each takes one byte.
 const LARGEST_WINDOW: u32 = 100_000;
 
-/// Which results a rate is taken of.
+/// The results over which a rate is computed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,9 +27,9 @@ const LARGEST_WINDOW: u32 = 100_000;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
-    /// The last so many.
+    /// The last results, by number.
     Count(u32),
-    /// Those of the last so long, in ten steps.
+    /// The results of a period up to now, in ten buckets.
     Time(Duration),
 }
 
@@ -42,15 +42,16 @@ impl fmt::Display for Window {
     }
 }
 
-/// The range of `max_keys`, whose values each take memory.
+/// The range of `max_keys`. Each key takes memory.
 pub(crate) const MAX_KEYS: Form = Form::Count(1, 100_000);
 
 settings! {
     /// The settings of one breaker.
     ///
-    /// It opens after `failures` in a row, or, with `rate`, when that share of the results in the window are
-    /// failures; with `slow` also when `slow_rate` of them took that long. Neutral results, such as a caller's
-    /// mistake, are in no window, unless the call was slow before it ended so.
+    /// The breaker opens after `failures` failures in a row or, if `rate` is set, when this share of the results in the
+    /// window are failures. If `slow` is set, it also opens when a `slow_rate` share of the results took at least that
+    /// long. Neutral results, such as errors caused by the caller, are not part of the window, unless the attempt was
+    /// slow.
     ///
     /// ```
     /// use std::time::Duration;
@@ -65,44 +66,45 @@ settings! {
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq)]
     pub struct BreakerSettings, "breaker"; shared {
-        /// How many failures in a row open it, if no `rate` is set. Default 5.
+        /// The number of consecutive failures that opens the breaker if `rate` is not set. Default 5.
         failures: u32 = 5, COUNTED;
-        /// Which share of failures opens it, instead of failures in a row: above 0, at most 1. Default none.
+        /// The share of failures that opens the breaker, instead of consecutive failures: above 0, at most 1. Default
+        /// none.
         rate: f64 | None = None, Form::Fraction;
-        /// Which results the rates are taken of. Default the last 100.
+        /// The results over which the rates are computed. Default the last 100.
         window: Window = Window::Count(100), Form::Window;
-        /// How many results there must be before a rate counts. Default 20, or what a smaller count window holds.
+        /// The minimum number of results before a rate counts. Default 20, or the size of a smaller count window.
         min_calls: u32 | None = None, Form::Count(1, u32::MAX);
-        /// From which duration on an attempt counts as slow. Default none does.
+        /// The duration from which an attempt counts as slow. By default no attempt does.
         slow: Duration | None = None, Form::DURATION;
-        /// Which share of slow results opens it: above 0, at most 1. Default 1.
+        /// The share of slow results that opens the breaker: above 0, at most 1. Default 1.
         slow_rate: f64 = 1.0, Form::Fraction;
-        /// How long it stays open before a probe is let through. Default 60 s.
+        /// The time that the breaker stays open before it admits a probe. Default 60 s.
         open: Duration = Duration::from_secs(60), Form::Duration(SHORTEST_OPEN, LONGEST_OPEN);
-        /// How many probes may run at a time while it is half-open. Default 1.
+        /// The maximum number of concurrent probes while the breaker is half-open. Default 1.
         probes: u32 = 1, COUNTED;
-        /// How many successful probes close it. Default 2.
+        /// The number of successful probes that closes the breaker. Default 2.
         successes: u32 = 2, COUNTED;
-        /// How many values of a key have a separate breaker, 1 to 100,000. Those beyond share one. Default 1,024.
+        /// The maximum number of keys with a separate breaker, 1 to 100,000. Further keys share one. Default 1,024.
         max_keys: u32 = 1_024, MAX_KEYS;
     }
 }
 
 impl BreakerSettings {
-    /// The defaults.
+    /// Returns the default settings.
     #[must_use]
     pub const fn new() -> Self {
         Self::DEFAULTS
     }
 
-    /// Whether any rate is taken, so that results have to be remembered.
+    /// Returns whether a rate is computed, so that the breaker has to keep results.
     #[must_use]
     pub const fn has_window(&self) -> bool {
         self.rate.is_some() || self.slow.is_some()
     }
 
-    /// How many results there must be before a rate counts: what was set, else 20, but never more
-    /// than the window can hold.
+    /// Returns the minimum number of results before a rate counts: the value that was set, else 20, but at most the
+    /// size of the window.
     #[must_use]
     pub fn min_calls_that_hold(&self) -> u32 {
         const DEFAULT: u32 = 20;
@@ -143,7 +145,7 @@ impl BreakerSettings {
     }
 }
 
-/// The problems of parts that make no sense beside, or without, others.
+/// Checks for parts that exclude or require each other.
 #[must_use]
 pub fn check_breaker_parts<L>(parts: &Parts<L>) -> Vec<Problem> {
     let mut found = Vec::new();

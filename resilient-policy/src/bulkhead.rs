@@ -1,4 +1,4 @@
-//! How many attempts run at a time, and how many calls wait for a slot.
+//! The settings of a bulkhead: the number of concurrent attempts and of queued calls.
 
 use std::time::Duration;
 
@@ -20,19 +20,20 @@ settings! {
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct BulkheadSettings, "bulkhead", new(max); shared {
-        /// How many attempts may run at a time.
+        /// The maximum number of concurrent attempts.
         max: u32 = 1, Form::COUNT;
-        /// How many calls may wait for a slot. Default 0: a call that finds no free slot is rejected at once.
+        /// The maximum number of calls that wait for a permit. Default 0: a call that finds no free permit is rejected
+        /// at once.
         queue: u32 = 0, Form::COUNT;
-        /// How long a call waits at most. Default as long as it has time.
+        /// The maximum time that a call waits for a permit. Default the remaining time of the call.
         wait: Duration | None = None, Form::DURATION;
-        /// How many values of a key have a separate bulkhead, 1 to 100,000. Those beyond share one. Default 1,024.
+        /// The maximum number of keys with a separate bulkhead, 1 to 100,000. Further keys share one. Default 1,024.
         max_keys: u32 = 1_024, MAX_KEYS;
     }
 }
 
 impl BulkheadSettings {
-    /// At most `max` attempts at a time, and no queue.
+    /// Returns settings for at most `max` concurrent attempts and no queue.
     #[must_use]
     pub const fn new(max: u32) -> Self {
         Self::DEFAULTS.max(max)
@@ -57,7 +58,7 @@ impl BulkheadSettings {
         }
     }
 
-    /// Who waits as long as the call may take has no time left to run.
+    /// Checks that a call which waits for the full `wait` has time left to run.
     pub(crate) fn leaves_time(&self, timeout: Duration, found: &mut Vec<Problem>) {
         if let Some(wait) = self.wait
             && wait >= timeout
@@ -87,20 +88,20 @@ impl BulkheadSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BulkheadUse {
-    /// The name under which functions share it. Without one the function has it to itself.
+    /// The name under which functions share the bulkhead. Without a name, it belongs to this function alone.
     pub name: Option<&'static str>,
-    /// Its settings.
+    /// The settings of the bulkhead.
     pub settings: BulkheadSettings,
 }
 
 impl BulkheadUse {
-    /// A bulkhead that the function has to itself.
+    /// Creates a bulkhead that belongs to this function alone.
     #[must_use]
     pub const fn new(settings: BulkheadSettings) -> Self {
         Self { name: None, settings }
     }
 
-    /// Shares it with every function that names it.
+    /// Shares the bulkhead with every function that uses the same name.
     #[must_use]
     pub const fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
@@ -108,7 +109,7 @@ impl BulkheadUse {
     }
 }
 
-/// Every problem of a bulkhead's name and settings.
+/// Checks the name and the settings of a bulkhead and returns all problems.
 #[must_use]
 pub fn check_bulkhead(name: Option<&str>, settings: &BulkheadSettings) -> Vec<Problem> {
     let mut found = Vec::new();

@@ -1,11 +1,11 @@
-//! How many last good answers are kept, for how long, and for whom.
+//! The settings of a tool's cache: how many successful answers are kept, for how long, and for which callers.
 
 use std::time::Duration;
 
 use crate::schema::settings;
 use crate::{Form, Problem};
 
-/// Who may be served an answer that was kept.
+/// The callers to which a cached answer may be served.
 ///
 /// ```
 /// use resilient_runtime::policy::{CacheSettings, Scope};
@@ -16,15 +16,17 @@ use crate::{Form, Problem};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Only the caller that it was made for. Without a known caller nothing is kept or served.
+    /// Only the caller for which the answer was computed. If the caller is unknown, nothing is cached or served.
     #[default]
     Caller,
-    /// Every caller with the same arguments.
+    /// Every caller that sends the same arguments.
     Shared,
 }
 
 settings! {
-    /// The settings of a tool's last good answers. They are never read first: only `fallback = cached` serves them.
+    /// The settings of a tool's cache of successful answers.
+    ///
+    /// The cache is not read before a call: only `fallback = cached` serves from it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -37,17 +39,17 @@ settings! {
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct CacheSettings, "cache" {
-        /// How old an answer may be when it is served. Default 1 h.
+        /// The maximum age of a served answer. Default 1 h.
         max_age: Duration = Duration::from_secs(60 * 60), Form::DURATION;
-        /// How many answers are kept. Default 1,024.
+        /// The maximum number of cached answers. Default 1,024.
         max: u32 = 1_024, Form::COUNT;
-        /// Which callers an answer may be served to. Default [`Scope::Caller`].
+        /// The callers to which an answer may be served. Default [`Scope::Caller`].
         scope: Scope = Scope::Caller, Form::Word("scope", Scope::WORDS), only_in_code;
     }
 }
 
 impl CacheSettings {
-    /// The defaults.
+    /// Returns the default settings.
     #[must_use]
     pub const fn new() -> Self {
         Self::DEFAULTS

@@ -1,6 +1,7 @@
-//! Names of variants in the case of codes and of kinds.
+//! Converts names of variants to the case of codes and of kinds.
 
-/// `NoSuchScenario` as `NO_SUCH_SCENARIO`, `HTTPError` as `HTTP_ERROR`, `Http2Error` as `HTTP2_ERROR`.
+/// Converts a name to upper case: `NoSuchScenario` to `NO_SUCH_SCENARIO`, `HTTPError` to `HTTP_ERROR`, `Http2Error` to
+/// `HTTP2_ERROR`.
 #[must_use]
 pub fn screaming_snake(name: &str) -> String {
     let chars: Vec<char> = name.trim_matches('_').chars().collect();
@@ -19,7 +20,7 @@ pub fn screaming_snake(name: &str) -> String {
     code
 }
 
-/// `NotFound` as `not_found`.
+/// Converts a name to lower case: `NotFound` to `not_found`.
 #[must_use]
 pub fn snake(word: &str) -> String {
     screaming_snake(word).to_lowercase()

@@ -1,11 +1,11 @@
-//! A policy in words, for the documentation of the function that has it.
+//! Describes a policy in words, for the documentation of its function.
 
 use crate::{
     BreakerSettings, ErrorKind, Jitter, KindSet, Policy, Rate, Retry, Source, Window, format_duration, format_share,
     latest_answer, longest_answer,
 };
 
-/// What a policy that is still being put together cannot hold: owned texts and lists.
+/// The owned names and lists that a policy cannot hold while the macro still builds it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Beside<'a> {
     /// The name of the breaker.
@@ -14,13 +14,13 @@ pub struct Beside<'a> {
     pub bulkhead: Option<&'a str>,
     /// The name of the rate limit, if it is shared.
     pub rate_limit: Option<&'a str>,
-    /// What answers instead, in this order.
+    /// The fallbacks, in order.
     pub fallback: &'a [Source],
-    /// Which limits each value of a key has for itself.
+    /// The limits that are separate for each key.
     pub keyed: Keyed,
 }
 
-/// Which limits each value of a key has for itself.
+/// The limits that are separate for each key.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keyed {
     /// The breaker.
@@ -35,7 +35,7 @@ const fn each(keyed: bool) -> &'static str {
     if keyed { " for each key" } else { "" }
 }
 
-/// The policy as the lines of a list; the first says how long an answer can take.
+/// Returns the policy as the lines of a list. The first line is the maximum time to an answer.
 #[must_use]
 pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
     let mut lines = vec![answer(policy)];

@@ -1,4 +1,4 @@
-//! `"30s"`, `"1.5m"`, `"250ms"`: durations as people write them.
+//! Durations as text: `"30s"`, `"1.5m"`, `"250ms"`.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ const UNITS: [(&str, u64); 6] = [
 /// Units are `ns`, `us`, `ms`, `s`, `m` and `h`; a fraction has at most nine decimals.
 ///
 /// # Errors
-/// A sentence that says what is wrong: no unit, an unknown unit, a sign, too many decimals, a
-/// number that is too large, an empty text, zero.
+/// Returns a sentence that says what is wrong: no unit, an unknown unit, a sign, too many decimals, a number that is
+/// too large, an empty text, zero.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,7 +43,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
     if unit.is_empty() {
         return Err(match nanos(text, 1_000_000, text)? {
-            // A unit does not make it right.
+            // Adding a unit would not correct it.
             0 => "a duration of zero is not allowed here".into(),
             _ => format!("`{text}` has no unit; write `\"{text}s\"` or `\"{text}ms\"`"),
         });
@@ -64,10 +64,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos))
 }
 
-/// The duration that a text means which [`parse_duration`] may not read, written so that it does.
+/// Corrects a text that [`parse_duration`] rejects.
 ///
-/// Several parts are added up (`1h30m`), units may be words (`5 minutes`, `2d`). `None` if a unit is
-/// unknown or missing, and for zero: then there is nothing to suggest.
+/// Several parts are added up (`1h30m`), and units may be words (`5 minutes`, `2d`). Returns `None` if a unit is
+/// unknown or missing, and for zero.
 ///
 /// ```
 /// use resilient_policy::corrected_duration;
@@ -101,7 +101,7 @@ pub fn corrected_duration(text: &str) -> Option<String> {
     parse_duration_exactly(&right).map(|()| right)
 }
 
-/// Whether a text is a number with a known unit, and not zero.
+/// Returns whether a text is a number above zero with a known unit.
 fn parse_duration_exactly(text: &str) -> Option<()> {
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
     let (number, unit) = text.split_at(split);
@@ -109,10 +109,10 @@ fn parse_duration_exactly(text: &str) -> Option<()> {
     nanos(number, *per_unit, text).ok().filter(|nanos| *nanos > 0).map(|_| ())
 }
 
-/// The unit that a word means, unless it has no name here, and its length in nanoseconds.
+/// Returns the unit that a word means, if it has a name here, and its length in nanoseconds.
 fn meant_unit(word: &str) -> Option<(Option<&'static str>, u64)> {
     const DAY: u64 = 24 * 3_600_000_000_000;
-    // `M` could be a month or a million.
+    // `M` is ambiguous: a month or a million.
     let lower = if word == "M" { word.to_owned() } else { word.to_lowercase() };
     let name = match lower.as_str() {
         "ns" | "nanos" | "nanosecond" | "nanoseconds" => "ns",
@@ -144,8 +144,8 @@ fn nanos(number: &str, per_unit: u64, text: &str) -> Result<u64, String> {
     u64::try_from(total).map_err(|_| too_large())
 }
 
-/// Writes a duration the way [`parse_duration`] reads it, in the largest unit that needs no
-/// fraction, down to milliseconds; below a millisecond in nanoseconds.
+/// Formats a duration so that [`parse_duration`] reads it, in the largest unit that needs no fraction, down to
+/// milliseconds. Durations below a millisecond are written in nanoseconds.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let nanos = duration.as_nanos();

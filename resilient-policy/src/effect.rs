@@ -1,7 +1,9 @@
-//! What repeating a tool would do to the world.
+//! The side effects of a tool.
 
-/// What is known of a function's side effects. It decides whether an attempt may be repeated and
-/// whether the answer says that the client may repeat the call.
+/// The side effects of a function, as far as they are declared.
+///
+/// The effect decides whether an attempt may be repeated, and whether the answer says that the client may repeat the
+/// call.
 ///
 /// ```
 /// use resilient_runtime::Policy;
@@ -13,19 +15,19 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effect {
-    /// Changes nothing.
+    /// The function changes nothing.
     ReadOnly,
-    /// Changes something, but twice is like once.
+    /// The function changes something, and running it twice has the same effect as running it once.
     Idempotent,
-    /// May change something each time it runs. The MCP default for a tool that says nothing.
+    /// The function may change something each time it runs. MCP's default for a tool without annotations.
     #[default]
     Unknown,
-    /// Is known to write, and must not be repeated without a reason.
+    /// The function is declared to write. It is repeated only if a reason is given.
     Writes,
 }
 
 impl Effect {
-    /// Whether running twice is as good as running once.
+    /// Returns whether running the function twice has the same effect as running it once.
     #[must_use]
     pub const fn is_repeatable(self) -> bool {
         matches!(self, Self::ReadOnly | Self::Idempotent)

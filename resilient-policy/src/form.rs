@@ -1,4 +1,4 @@
-//! How each kind of value is written, and what is said about one that is written differently.
+//! The forms of values, and the messages about values in another form.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::{
     parse_duration, parse_flag, parse_rate, retried_kind, snake,
 };
 
-/// How a value is written, and its range.
+/// The form of a value, with its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Form {
     /// `true`
     Flag,
-    /// `20`, from the least to the most.
+    /// `20`, with the smallest and the largest value.
     Count(u32, u32),
     /// `2.0`
     Number,
@@ -21,25 +21,25 @@ pub enum Form {
     Fraction,
     /// `"20%"`, or `none`.
     Share,
-    /// `"30s"`, from the shortest to the longest.
+    /// `"30s"`, with the shortest and the longest duration.
     Duration(Duration, Duration),
-    /// `100` results, or those of the last `"60s"`.
+    /// `100` results, or the results of the last `"60s"`.
     Window,
     /// `"100/1s"`
     Rate,
     /// `on(timeout, unavailable)`
     Kinds,
-    /// One of these words; the first part says what they are.
+    /// One of these words. The first field describes them in messages.
     Word(&'static str, &'static [Word]),
 }
 
 impl Form {
-    /// Any whole number.
+    /// Any integer.
     pub const COUNT: Self = Self::Count(0, u32::MAX);
     /// Any duration.
     pub const DURATION: Self = Self::Duration(Duration::ZERO, Duration::MAX);
 
-    /// What is expected behind a key that has no value.
+    /// Returns the message about a key without a value.
     fn expected_after_equals(self) -> String {
         match self {
             Self::Flag => "`true` or `false`".into(),
@@ -59,7 +59,7 @@ impl Form {
         }
     }
 
-    /// An example of a value, for a message about one that is not finished.
+    /// Returns an example of a value, for a message about an unfinished one.
     #[must_use]
     pub const fn example(self) -> Option<&'static str> {
         Some(match self {
@@ -77,7 +77,7 @@ impl Form {
     /// Reads a value.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with its location.
+    /// Returns everything that is wrong with the value, with locations.
     pub fn read<L: Clone>(self, key: &str, node: &Node<L>, syntax: Syntax) -> Result<Setting, Vec<Mistake<L>>> {
         let at_value = |message: String| vec![Mistake::at(node.location.clone(), message)];
         match (self, &node.value) {
@@ -122,7 +122,7 @@ impl Form {
         }
     }
 
-    /// What is wrong with a value that is outside of the range.
+    /// Returns the message about a value out of range.
     #[must_use]
     pub fn out_of_range(self, value: &Setting) -> Option<String> {
         match (self, value) {
@@ -147,7 +147,8 @@ impl Form {
         }
     }
 
-    /// What is wrong with a literal that has a suffix. Rust's lexer takes `60s` for the number 60 with the suffix `s`.
+    /// Returns the message about a literal with a suffix. Rust's lexer reads `60s` as the number 60 with the suffix
+    /// `s`.
     #[must_use]
     pub fn suffixed(self, literal: &Number, suffix: &str) -> String {
         let (digits, is_whole) = match literal {
@@ -181,7 +182,7 @@ impl Form {
     }
 }
 
-/// What is wrong with a number that has a suffix where a text is expected.
+/// Returns the message about a number with a suffix in place of a text.
 fn no_text(suffix: &str) -> String {
     format!("a number is no text; remove the suffix `{suffix}`, and write the text in quotes")
 }
@@ -189,7 +190,7 @@ fn no_text(suffix: &str) -> String {
 /// Reads a text in quotes.
 ///
 /// # Errors
-/// What is wrong with a value that is none.
+/// Returns the message about a value of another type.
 pub fn read_text<L>(value: &Value<L>) -> Result<&str, String> {
     match value {
         Value::Text(text) => Ok(text),
@@ -200,16 +201,16 @@ pub fn read_text<L>(value: &Value<L>) -> Result<&str, String> {
     }
 }
 
-/// Says of a text in quotes that it is a word, or a number.
+/// Returns the message about a text in quotes in place of a word or a number.
 #[must_use]
 pub fn without_quotes(word: &str) -> String {
     format!("this stands without quotes; write `{word}`")
 }
 
-/// Whether a value is `none`.
+/// Returns whether a value is `none`.
 ///
 /// # Errors
-/// The value means `none` and is written differently.
+/// Returns a message if the value means `none` and is spelled differently.
 pub fn is_none<L>(value: &Value<L>, syntax: Syntax) -> Result<bool, String> {
     match (value, syntax) {
         (Value::Word(word), Syntax::Attribute) if word == "None" => {
@@ -333,7 +334,7 @@ fn rate<L>(value: &Value<L>) -> Result<Rate, String> {
             };
             Err(format!("expected {expected} in quotes{advice}"))
         }
-        // The parser takes `100/1s` for a division.
+        // The parser reads `100/1s` as a division.
         Value::Code(code) if code.contains('/') && parse_rate(code).is_ok() => {
             Err(format!("expected quotes around the rate: `\"{code}\"`"))
         }
@@ -371,7 +372,7 @@ fn kinds<L: Clone>(words: &[Node<L>], whole: &L, syntax: Syntax) -> Result<Setti
     if mistakes.is_empty() { Ok(Setting::Kinds(kinds)) } else { Err(mistakes) }
 }
 
-/// The kinds with one more.
+/// Returns the kinds with one more.
 fn kind<L>(value: &Value<L>, so_far: KindSet, syntax: Syntax) -> Result<KindSet, String> {
     match (value, syntax) {
         (Value::Word(name), _) | (Value::Text(name), Syntax::File) => retried_kind(name, so_far).map_err(|why| {
@@ -382,7 +383,7 @@ fn kind<L>(value: &Value<L>, so_far: KindSet, syntax: Syntax) -> Result<KindSet,
             Err(retried_kind(name, so_far).map_or_else(|why| why, |_| without_quotes(name)))
         }
         (Value::Code(code), _) => {
-            // `ErrorKind::Timeout`, or `bad-response`, which the parser takes for a subtraction.
+            // `ErrorKind::Timeout`, or `bad-response`, which the parser reads as a subtraction.
             let last = code.rsplit("::").next().unwrap_or(code).replace('-', "_");
             Err(match snake(&last).parse::<ErrorKind>() {
                 Ok(kind) => format!("expected the name of the kind alone: `{kind}`"),

@@ -1,12 +1,12 @@
-//! The model that `resilient-macros` and `resilient-runtime` share: what a policy is, which
-//! values it may hold, and how long it can take.
+//! The model that `resilient-macros` and `resilient-runtime` share: the settings of a policy, their ranges, and the
+//! time that a call can take.
 //!
-//! A rule is written here once. The macro checks an attribute with it while the crate compiles,
-//! the runtime checks an override with it while the server starts, and retries wait by the very
-//! schedule that the macro did its arithmetic with. Nothing here is async and nothing does I/O.
+//! Each rule is declared once. The macro checks attributes with it at compile time, the runtime checks overrides with
+//! it at start, and retries wait by the same schedule that the macro computed with. This crate does no I/O and has no
+//! async code.
 //!
-//! A mistake is a [`Problem`] with a path such as `retry.base`, which the macro maps to a span
-//! and the runtime to a place in a file.
+//! A mistake is a [`Problem`] with a path such as `retry.base`. The macro maps the path to a span, the runtime to a
+//! location in a file or a variable.
 
 // On docs.rs each item shows the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -21,20 +21,17 @@ mod duration;
 mod effect;
 #[cfg(feature = "file")]
 mod file;
-mod flag;
 mod form;
 mod kind;
-mod kind_set;
 mod name;
 mod node;
-mod overriding;
 mod policy;
 mod problem;
 mod rate_limit;
 mod retry;
+mod scalar;
 mod schema;
 mod secret;
-mod share;
 mod suggest;
 #[cfg(feature = "file")]
 mod tune;
@@ -51,20 +48,17 @@ pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
-pub use flag::parse_flag;
 pub use form::{Form, is_none, read_text, without_quotes};
-pub use kind::{ErrorKind, Fault, ParseKindError, Severity};
-pub use kind_set::KindSet;
+pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use name::check_name;
 pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
-pub use overriding::Override;
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
 pub use rate_limit::{Rate, RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
 pub use retry::{Jitter, Retry, retried_kind};
-pub use schema::{Part, Parts, Setting, SettingType, Settings, Word, Written};
+pub use scalar::{format_share, parse_flag};
+pub use schema::{Override, Part, Parts, Setting, SettingType, Settings, Word, Written};
 pub use secret::is_secret_name;
-pub use share::format_share;
 pub use suggest::{nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

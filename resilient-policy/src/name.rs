@@ -1,11 +1,11 @@
-//! Names of breakers: they become metric labels and parts of environment variables.
+//! Checks names, which become metric labels and parts of environment variables.
 
 const LONGEST: usize = 64;
 
 /// Checks that `name` is 1 to 64 characters of `[A-Za-z0-9_.-]`.
 ///
 /// # Errors
-/// A sentence that says what is wrong with the name.
+/// Returns a sentence that says what is wrong with the name.
 ///
 /// ```
 /// assert!(resilient_policy::check_name("make-eu.v2").is_ok());

@@ -1,15 +1,15 @@
-//! What was written, as a tree of located values: an attribute, a file and a variable all become one.
+//! A tree of located values: the common form of attributes, files and variables.
 
 use std::fmt;
 
 use crate::{Form, Parts, Settings, Written, one_of};
 
-/// A value and where it was written.
+/// A value and its location.
 #[derive(Debug, Clone)]
 pub struct Node<L> {
-    /// Where.
+    /// The location of the value.
     pub location: L,
-    /// What.
+    /// The value.
     pub value: Value<L>,
 }
 
@@ -20,60 +20,60 @@ pub enum Value<L> {
     Alone,
     /// A text in quotes.
     Text(String),
-    /// A word without quotes, in an attribute.
+    /// A word without quotes in an attribute.
     Word(String),
-    /// The value of a variable: a text, a number, a word or a list, whichever the key takes.
+    /// The text of a variable, which the key reads as a text, a number, a word or a list.
     Variable(String),
-    /// A whole number.
+    /// An integer.
     Integer(i128),
     /// A number with a fraction.
     Float(f64),
     /// `true` or `false`.
     Bool(bool),
-    /// A literal with a suffix, such as `60s`, and the suffix.
+    /// A literal with a suffix, such as `60s`: the literal and the suffix.
     Suffixed(Number, String),
-    /// Any other expression of an attribute, without its spaces.
+    /// Any other expression of an attribute, without spaces.
     Code(String),
     /// A list.
     List(Vec<Node<L>>),
-    /// Keys with values.
+    /// A table of keys.
     Table(Vec<Entry<L>>),
-    /// A date, or a number that does not fit.
+    /// A date, or a number that is too large.
     Other,
 }
 
-/// A literal before its suffix.
+/// A literal without its suffix.
 #[derive(Debug, Clone)]
 pub enum Number {
-    /// Digits.
+    /// An integer.
     Whole(String),
-    /// Digits with a fraction.
+    /// A number with a fraction.
     Fraction(String),
     /// A text, with its quotes.
     Text(String),
-    /// Anything else.
+    /// Any other literal.
     Other,
 }
 
-/// A key, where it was written, and its value.
+/// A key, its location and its value.
 #[derive(Debug, Clone)]
 pub struct Entry<L> {
     /// The key.
     pub key: String,
-    /// Where the key was written.
+    /// The location of the key.
     pub location: L,
     /// The value.
     pub value: Node<L>,
 }
 
 impl<L> Node<L> {
-    /// A value at a location.
+    /// Creates a value at a location.
     pub const fn new(location: L, value: Value<L>) -> Self {
         Self { location, value }
     }
 }
 
-/// How words are written.
+/// The spelling of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
     /// As in Rust: `none`.
@@ -83,7 +83,7 @@ pub enum Syntax {
 }
 
 impl Syntax {
-    /// A word as it has to be written.
+    /// Returns a word as this syntax spells it.
     #[must_use]
     pub fn word(self, word: &str) -> String {
         match self {
@@ -93,12 +93,12 @@ impl Syntax {
     }
 }
 
-/// A mistake in what was written.
+/// A mistake and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake<L> {
-    /// Where it was written.
+    /// The location of the mistake.
     pub place: L,
-    /// The key it is about, with those above it, joined by dots; empty for the file as a whole.
+    /// The path of the key, joined by dots. Empty for a mistake that concerns the whole file.
     pub key: String,
     /// What is wrong and what was expected, in one lower-case sentence.
     pub message: String,
@@ -112,31 +112,31 @@ impl<L: fmt::Display> fmt::Display for Mistake<L> {
 }
 
 impl<L> Mistake<L> {
-    /// A mistake at a location.
+    /// Creates a mistake at a location.
     pub fn at(place: L, message: impl Into<String>) -> Self {
         Self { place, key: String::new(), message: message.into() }
     }
 }
 
-/// The message about a key that is none of these.
+/// Returns the message about an unknown key.
 #[must_use]
 pub fn unknown_key(key: &str, known: &[&str]) -> String {
     format!("unknown key `{key}`{}", one_of(key, known))
 }
 
-/// Reads entries. What is wrong goes to `found`.
+/// Reads entries and collects mistakes.
 #[derive(Debug)]
 pub struct Reader<'r, L> {
-    /// What is wrong.
+    /// The mistakes so far.
     pub found: &'r mut Vec<Mistake<L>>,
-    /// The keys above the entries, joined by dots.
+    /// The path of the entries' parent, joined by dots.
     pub under: String,
-    /// How words are written.
+    /// The spelling of words.
     pub syntax: Syntax,
 }
 
 impl<L: Clone> Reader<'_, L> {
-    /// The keys above, with one more.
+    /// Returns the path with one more key.
     #[must_use]
     pub fn under_key(&self, key: &str) -> String {
         if self.under.is_empty() { key.into() } else { format!("{}.{key}", self.under) }
@@ -148,7 +148,7 @@ impl<L: Clone> Reader<'_, L> {
         self.found.push(Mistake { place, key, message: message.into() });
     }
 
-    /// Reports a key that is none of these.
+    /// Reports an unknown key.
     pub fn unknown(&mut self, entry: &Entry<L>, known: &[&str]) {
         let (place, key) = (entry.location.clone(), self.under_key(&entry.key));
         self.found.push(Mistake { place, key, message: unknown_key(&entry.key, known) });
@@ -166,7 +166,7 @@ impl<L: Clone> Reader<'_, L> {
         }
     }
 
-    /// Reads one part of these settings. `None` if the key is no part of them.
+    /// Reads one part of these settings. Returns `None` if the key is not one of their parts.
     pub fn part<S: Settings>(&mut self, entry: &Entry<L>, parts: &mut Parts<L>) -> Option<()> {
         let part = S::part(&entry.key).filter(|part| self.syntax == Syntax::Attribute || !part.only_in_code)?;
         if let Some(value) = self.value(entry, part.form) {

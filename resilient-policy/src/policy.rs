@@ -1,10 +1,10 @@
-//! Everything that is decided about one function.
+//! The policy of one function.
 
 use std::time::Duration;
 
 use crate::{BreakerSettings, BulkheadUse, CacheSettings, Effect, RateLimitUse, Retry};
 
-/// Where the breaker of a function comes from.
+/// The breaker of a function, by its name.
 ///
 /// ```
 /// use resilient_runtime::Policy;
@@ -17,27 +17,27 @@ use crate::{BreakerSettings, BulkheadUse, CacheSettings, Effect, RateLimitUse, R
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct BreakerUse {
-    /// The name under which functions share it; by convention the dependency behind them.
+    /// The name under which functions share the breaker. By convention the name of their common dependency.
     pub name: &'static str,
-    /// The settings, where this place gives them.
+    /// The settings, if this source gives them.
     pub settings: Option<BreakerSettings>,
 }
 
 impl BreakerUse {
-    /// The breaker of that name, with the settings that another place gives it or the defaults.
+    /// Refers to the breaker of this name. Its settings come from another source, or are the defaults.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         Self { name, settings: None }
     }
 
-    /// The breaker of that name with these settings.
+    /// Refers to the breaker of this name, with these settings.
     #[must_use]
     pub const fn with(name: &'static str, settings: BreakerSettings) -> Self {
         Self { name, settings: Some(settings) }
     }
 }
 
-/// What may answer when the guarded part of a call could not.
+/// The source of a fallback answer, for a call that failed or was rejected.
 ///
 /// ```
 /// use resilient_runtime::Policy;
@@ -49,19 +49,19 @@ impl BreakerUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// The last good answer to the same arguments.
+    /// The last successful answer to the same arguments.
     Cache,
-    /// A function of the user's.
+    /// A function that you provide.
     Function,
     /// A fixed value.
     Value,
 }
 
 impl Source {
-    /// Every source.
+    /// All sources.
     pub const ALL: &'static [Self] = &[Self::Cache, Self::Function, Self::Value];
 
-    /// The word used in answers, logs and metrics.
+    /// Returns the name used in answers, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,14 +72,14 @@ impl Source {
     }
 }
 
-/// The policy of one function: a value that can sit in a `static` and be read in a test.
+/// The policy of one function: a value that can be stored in a `static` and read in a test.
 ///
 /// ```
 /// use std::time::Duration;
 /// use resilient_runtime::Policy;
 /// use resilient_runtime::policy::{BulkheadSettings, BulkheadUse, Retry};
 ///
-/// // As `#[resilient(timeout = "5s", retry = 2, bulkhead = 10)]`.
+/// The same as `#[resilient(timeout = "5s", retry = 2, bulkhead = 10)]`.
 /// let policy = Policy::new()
 ///     .timeout(Duration::from_secs(5))
 ///     .retry(Retry::new(2))
@@ -92,38 +92,38 @@ impl Source {
 pub struct Policy {
     /// The limit of queueing, attempts and backoff together. Default 30 s.
     pub timeout: Duration,
-    /// The limit of one attempt. See [`Policy::attempt_limit`] for what holds where it is not set.
+    /// The limit of one attempt. If it is not set, [`Policy::attempt_limit`] returns the value that applies.
     pub attempt_timeout: Option<Duration>,
-    /// Whether and how failed attempts are repeated. Default: they are not.
+    /// When failed attempts are retried. Default never.
     pub retry: Option<Retry>,
-    /// The breaker that the function shares with others. Default none.
+    /// The breaker, which other functions may share. Default none.
     pub breaker: Option<BreakerUse>,
-    /// How many attempts may run at a time. Default any number.
+    /// The limit of concurrent attempts. Default none.
     pub bulkhead: Option<BulkheadUse>,
-    /// How many calls may begin in a time. Default any number.
+    /// The limit of calls per period. Default none.
     pub rate_limit: Option<RateLimitUse>,
-    /// What answers instead, in this order. Default nothing.
+    /// The fallbacks, tried in this order. Default none.
     pub fallback: &'static [Source],
-    /// How last good answers are kept, where a fallback serves them.
+    /// The settings of the cache from which a fallback serves.
     pub cache: Option<CacheSettings>,
-    /// What running the function again would do.
+    /// The effect of running the function again.
     pub effect: Effect,
 }
 
 impl Policy {
-    /// The timeout of a function that sets none.
+    /// The timeout of a function that does not set one.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// The longest timeout that there can be.
+    /// The longest timeout that is allowed.
     pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The longest time that a fallback function may take.
     pub const LONGEST_FALLBACK: Duration = Duration::from_secs(5);
 
-    /// The attempt timeout that `retry` brings along, unless half the timeout is shorter.
+    /// The attempt timeout that `retry` implies, unless half the timeout is shorter.
     const ATTEMPT_TIMEOUT_WITH_RETRY: Duration = Duration::from_secs(10);
 
-    /// The defaults: 30 s, no retry, no breaker, no other limit, no fallback.
+    /// Returns the default policy: a timeout of 30 s, no retry, no breaker, no other limit, no fallback.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -153,56 +153,56 @@ impl Policy {
         self
     }
 
-    /// Repeats failed attempts.
+    /// Sets when failed attempts are retried.
     #[must_use]
     pub const fn retry(mut self, retry: Retry) -> Self {
         self.retry = Some(retry);
         self
     }
 
-    /// Guards the attempts with a breaker.
+    /// Sets the breaker.
     #[must_use]
     pub const fn breaker(mut self, breaker: BreakerUse) -> Self {
         self.breaker = Some(breaker);
         self
     }
 
-    /// Limits how many attempts run at a time.
+    /// Sets the limit of concurrent attempts.
     #[must_use]
     pub const fn bulkhead(mut self, bulkhead: BulkheadUse) -> Self {
         self.bulkhead = Some(bulkhead);
         self
     }
 
-    /// Limits how many calls begin in a time.
+    /// Sets the limit of calls per period.
     #[must_use]
     pub const fn rate_limit(mut self, rate_limit: RateLimitUse) -> Self {
         self.rate_limit = Some(rate_limit);
         self
     }
 
-    /// Names what answers instead, in order.
+    /// Sets the fallbacks, in order.
     #[must_use]
     pub const fn fallback(mut self, sources: &'static [Source]) -> Self {
         self.fallback = sources;
         self
     }
 
-    /// Keeps last good answers.
+    /// Sets the settings of the cache.
     #[must_use]
     pub const fn cache(mut self, cache: CacheSettings) -> Self {
         self.cache = Some(cache);
         self
     }
 
-    /// Says what running the function again would do.
+    /// Sets the effect of running the function again.
     #[must_use]
     pub const fn effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
         self
     }
 
-    /// The limit of one attempt: what was set, else with `retry` the smaller of 10 s and half the
+    /// Returns the limit of one attempt: the value that was set, else, with `retry`, the smaller of 10 s and half the
     /// timeout, else none.
     #[must_use]
     pub fn attempt_limit(&self) -> Option<Duration> {
@@ -213,13 +213,13 @@ impl Policy {
         }
     }
 
-    /// The limit of a fallback function: the smaller of the timeout and 5 s.
+    /// Returns the limit of a fallback function: the smaller of the timeout and 5 s.
     #[must_use]
     pub fn fallback_limit(&self) -> Duration {
         self.timeout.min(Self::LONGEST_FALLBACK)
     }
 
-    /// How many retries there can be.
+    /// Returns the maximum number of retries.
     #[must_use]
     pub fn retries(&self) -> u32 {
         self.retry.map_or(0, |retry| retry.max)

@@ -1,11 +1,11 @@
-//! A mistake in a policy: where it stands, what is wrong, how to mend it.
+//! A mistake in a policy: the setting, what is wrong, and how to correct it.
 
 use std::fmt;
 
 /// One mistake in a policy.
 ///
-/// `path` names the setting (`retry.base`, `breaker.open`, `timeout`): the macro maps it to the
-/// token that was written, the runtime to a place in a file or a variable.
+/// `path` names the setting (`retry.base`, `breaker.open`, `timeout`). The macro maps it to a token of the attribute,
+/// the runtime to a location in a file or a variable.
 ///
 /// ```
 /// use resilient_runtime::policy::Problem;
@@ -16,14 +16,14 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The setting that is wrong, keys joined by dots.
+    /// The path of the setting, keys joined by dots.
     pub path: &'static str,
     /// What is wrong and what was expected, in one lower-case sentence.
     pub message: String,
 }
 
 impl Problem {
-    /// A problem of the setting at `path`.
+    /// Creates a problem of the setting at `path`.
     pub fn new(path: &'static str, message: impl Into<String>) -> Self {
         Self { path, message: message.into() }
     }

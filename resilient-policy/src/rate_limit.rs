@@ -1,4 +1,4 @@
-//! `"100/1s"`: how many calls may begin in a time.
+//! The settings of a rate limit: `"100/1s"` is a number of calls per period.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::{Form, Problem, Settings, check_name, corrected_duration, format_dura
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest time that a used-up burst may take to come back. A longer one is a mistake, and does not fit into the
-/// arithmetic of nanoseconds.
+/// The maximum time in which a used-up burst is restored. A longer one is a mistake, and would overflow the arithmetic
+/// in nanoseconds.
 const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// So many calls in each period.
+/// A number of calls per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many calls may begin in one period.
+    /// The number of calls that may begin in one period.
     pub calls: u32,
     /// The period, at most a day.
     pub period: Duration,
@@ -31,8 +31,8 @@ impl fmt::Display for Rate {
 settings! {
     /// The settings of one rate limit.
     ///
-    /// `calls` in each `period`, spread evenly: a call's permission comes back after `period / calls`. Up to `burst`
-    /// of them are saved up while there are no calls.
+    /// Allows `calls` calls in each `period`, spread evenly: the permit of a call is restored after `period / calls`.
+    /// While there are no calls, up to `burst` permits accumulate.
     ///
     /// ```
     /// use std::time::Duration;
@@ -43,23 +43,23 @@ settings! {
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct RateLimitSettings, "rate_limit", new(rate); shared {
-        /// How many calls may begin in which time.
+        /// The number of calls that may begin per period.
         rate: Rate = Rate { calls: u32::MAX, period: Duration::from_secs(1) }, Form::Rate;
-        /// How many calls may begin at once after a time without any. Default as many as the rate has calls.
+        /// The number of calls that may begin at once after an idle time. Default the number of calls in the rate.
         burst: u32 | None = None, Form::COUNT;
-        /// How many values of a key have a separate limit, 1 to 100,000. Those beyond share one. Default 1,024.
+        /// The maximum number of keys with a separate limit, 1 to 100,000. Further keys share one. Default 1,024.
         max_keys: u32 = 1_024, MAX_KEYS;
     }
 }
 
 impl RateLimitSettings {
-    /// `calls` in each `period`, all of them at once if need be.
+    /// Returns settings for `calls` in each `period`, all of which may begin at once.
     #[must_use]
     pub const fn new(calls: u32, period: Duration) -> Self {
         Self::DEFAULTS.rate(Rate { calls, period })
     }
 
-    /// How many calls may begin at once after a time without any.
+    /// Returns the number of calls that may begin at once after an idle time.
     #[must_use]
     pub const fn bursts(&self) -> u32 {
         match self.burst {
@@ -68,7 +68,7 @@ impl RateLimitSettings {
         }
     }
 
-    /// The time after which the permission for one call comes back, at least a nanosecond.
+    /// Returns the time after which the permit of one call is restored, at least a nanosecond.
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.rate.period.checked_div(self.rate.calls).unwrap_or(self.rate.period).max(Duration::from_nanos(1))
@@ -103,10 +103,10 @@ impl RateLimitSettings {
     }
 }
 
-/// Reads a rate: a number of calls and a duration, `"100/1s"`.
+/// Parses a rate: a number of calls and a duration, `"100/1s"`.
 ///
 /// # Errors
-/// A sentence that says what is wrong: no `/`, no whole number before it, no duration behind it.
+/// Returns a sentence that says what is wrong: no `/`, no whole number before it, no duration after it.
 ///
 /// ```
 /// let limit = resilient_policy::parse_rate("100/1m").unwrap();
@@ -122,7 +122,7 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
         return Err(format!("expected a whole number of calls before the `/`, as in `\"100/1s\"`, found `{calls}`"));
     };
     let period = parse_duration(period).map_err(|why| {
-        // `100/min` means one of the unit; a digit in front would make another number of `0s`.
+        // `100/min` means one minute. A period that begins with a digit, such as `0s`, is another mistake.
         let one = Some(period).filter(|period| period.starts_with(char::is_alphabetic));
         let right = corrected_duration(period).or_else(|| corrected_duration(&format!("1{}", one?)));
         match right {
@@ -149,22 +149,22 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimitUse {
-    /// The name under which functions share it. Without one the function has it to itself.
+    /// The name under which functions share the limit. Without a name, it belongs to this function alone.
     pub name: Option<&'static str>,
-    /// Its settings.
+    /// The settings of the limit.
     pub settings: RateLimitSettings,
     /// Whether each caller has a separate limit.
     pub by_caller: bool,
 }
 
 impl RateLimitUse {
-    /// A rate limit that the function has to itself.
+    /// Creates a rate limit that belongs to this function alone.
     #[must_use]
     pub const fn new(settings: RateLimitSettings) -> Self {
         Self { name: None, settings, by_caller: false }
     }
 
-    /// Shares it with every function that names it.
+    /// Shares the limit with every function that uses the same name.
     #[must_use]
     pub const fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
@@ -179,7 +179,7 @@ impl RateLimitUse {
     }
 }
 
-/// Every problem of a rate limit's name and settings.
+/// Checks the name and the settings of a rate limit and returns all problems.
 #[must_use]
 pub fn check_rate_limit(name: Option<&str>, settings: &RateLimitSettings) -> Vec<Problem> {
     let mut found = Vec::new();

@@ -1,11 +1,11 @@
-//! How often and how long apart a failed attempt is repeated.
+//! The settings of retries: how often an attempt is repeated, and after which delays.
 
 use std::time::Duration;
 
 use crate::schema::settings;
 use crate::{ErrorKind, Form, KindSet, Problem, format_duration, one_of};
 
-/// How a delay is spread, so that many callers do not come back at the same moment.
+/// The randomization of delays, which prevents that many callers retry at the same moment.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::{ErrorKind, Form, KindSet, Problem, format_duration, one_of};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Jitter {
-    /// The nominal delay itself.
+    /// No jitter: the nominal delay.
     Off,
     /// 50 to 100 % of the nominal delay.
     #[default]
@@ -27,10 +27,10 @@ pub enum Jitter {
 }
 
 settings! {
-    /// When a failed attempt is repeated.
+    /// The settings that decide when a failed attempt is retried.
     ///
     /// `max` counts retries, not attempts: three retries are up to four attempts. The nominal delay before retry `n`
-    /// (from 0) is `base · factorⁿ`, never above `cap`; [`Jitter`] only shortens it.
+    /// (counted from 0) is `base · factorⁿ`, at most `cap`; [`Jitter`] only shortens it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -46,49 +46,49 @@ settings! {
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq)]
     pub struct Retry, "retry", new(max) {
-        /// The number of retries, 1 to 10.
+        /// The maximum number of retries, 1 to 10.
         max: u32 = Self::DEFAULT_MAX, Form::Count(1, 10);
         /// The nominal delay before the first retry. Default 1 s.
         base: Duration = Self::DEFAULT_BASE, Form::DURATION;
-        /// What each delay is multiplied with to get the next. Default 2.
+        /// The factor from one delay to the next. Default 2.
         factor: f64 = 2.0, Form::Number;
         /// The longest delay. Default 30 s.
         cap: Duration = Duration::from_secs(30), Form::DURATION;
-        /// How delays are spread. Default [`Jitter::Equal`].
+        /// The randomization of delays. Default [`Jitter::Equal`].
         jitter: Jitter = Jitter::Equal, Form::Word("jitter", Jitter::WORDS);
-        /// The kinds that are repeated. Default [`KindSet::RETRYABLE`].
+        /// The kinds that are retried. Default [`KindSet::RETRYABLE`].
         on: KindSet = KindSet::RETRYABLE, Form::Kinds;
-        /// How many retries there may be for each first call of the last ten seconds, beside one a second: 0 to 1.
-        /// `None` is no budget at all. Default 0.2. All functions with the same breaker share one budget; without a
-        /// breaker, all that are counted under the same name.
+        /// The budget: the number of retries for each first attempt of the last ten seconds, 0 to 1, in addition to one
+        /// retry a second. `None` disables the budget. Default 0.2. Functions with the same breaker share one budget;
+        /// without a breaker, functions with the same name in statistics do.
         budget: f64 | None = Some(Self::DEFAULT_BUDGET), Form::Share;
     }
 }
 
 impl Retry {
-    /// The number of retries if a policy does not set it.
+    /// The default number of retries.
     pub const DEFAULT_MAX: u32 = 3;
 
-    /// The delay before the first retry if a policy does not set it.
+    /// The default delay before the first retry.
     pub(crate) const DEFAULT_BASE: Duration = Duration::from_secs(1);
 
-    /// The share of retries if a policy does not set it.
+    /// The default budget.
     pub const DEFAULT_BUDGET: f64 = 0.2;
 
-    /// Up to `max` retries with the defaults for everything else.
+    /// Returns settings for up to `max` retries, with defaults for everything else.
     #[must_use]
     pub const fn new(max: u32) -> Self {
         Self::DEFAULTS.max(max)
     }
 
-    /// Repeats without a limit on the share of retries.
+    /// Disables the budget.
     #[must_use]
     pub const fn without_budget(mut self) -> Self {
         self.budget = None;
         self
     }
 
-    /// The nominal delay before retry `n`, counted from 0. Saturates at the cap.
+    /// Returns the nominal delay before retry `n`, counted from 0, at most the cap.
     #[must_use]
     pub fn nominal_delay(&self, n: u32) -> Duration {
         let exponent = i32::try_from(n).unwrap_or(i32::MAX);
@@ -96,7 +96,7 @@ impl Retry {
         Duration::try_from_secs_f64(seconds).unwrap_or(self.cap).min(self.cap)
     }
 
-    /// The delay before retry `n`, spread with `random` from `0.0..1.0`.
+    /// Returns the delay before retry `n` with jitter. `random` is in `0.0..1.0`.
     #[must_use]
     pub fn delay(&self, n: u32, random: f64) -> Duration {
         let nominal = self.nominal_delay(n);
@@ -105,12 +105,13 @@ impl Retry {
             Jitter::Equal => 0.5 + 0.5 * random,
             Jitter::Full => random,
         };
-        // The longest durations round up to more than fits.
+        // Rounding up the longest durations would overflow.
         let seconds = nominal.as_secs_f64() * share.clamp(0.0, 1.0);
         Duration::try_from_secs_f64(seconds).unwrap_or(nominal).min(self.cap)
     }
 
-    /// What jitter adds to a time that the dependency asked for before retry `n`, with `random` from `0.0..1.0`.
+    /// Returns the jitter that is added to a delay that the dependency asked for before retry `n`. `random` is in
+    /// `0.0..1.0`.
     #[must_use]
     pub fn spread(&self, n: u32, random: f64) -> Duration {
         let share = match self.jitter {
@@ -119,22 +120,22 @@ impl Retry {
             Jitter::Full => random,
         };
         let nominal = self.nominal_delay(n);
-        // The longest durations round up to more than fits.
+        // Rounding up the longest durations would overflow.
         Duration::try_from_secs_f64(nominal.as_secs_f64() * share.clamp(0.0, 1.0)).unwrap_or(nominal)
     }
 
-    /// The shortest that jitter can make the delay before retry `n`.
+    /// Returns the shortest delay before retry `n` that jitter can produce.
     #[must_use]
     pub fn shortest_delay(&self, n: u32) -> Duration {
         self.delay(n, 0.0)
     }
 
-    /// The nominal delays, in order.
+    /// Returns the nominal delays, in order.
     pub fn schedule(&self) -> impl Iterator<Item = Duration> + '_ {
         (0..self.max).map(|n| self.nominal_delay(n))
     }
 
-    /// The rules between the values.
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.max == 0 {
             found.push(Problem::new(
@@ -167,10 +168,10 @@ impl Retry {
     }
 }
 
-/// Adds the kind of this name to those that are retried.
+/// Adds the kind of this name to the retried kinds.
 ///
 /// # Errors
-/// A sentence that says what is wrong: no kind, one that cannot be retried, one that is there already.
+/// Returns a sentence that says what is wrong: the kind is unknown, cannot be retried, or is in the set already.
 ///
 /// ```
 /// use resilient_policy::{ErrorKind, KindSet, retried_kind};

@@ -1,17 +1,17 @@
-//! The schema: each settings struct is declared once, part by part.
+//! The schema of settings: each settings struct is declared once, part by part.
 //!
-//! [`settings!`] makes of a declaration the struct, its builder and a table of its parts. The reader, the partial
-//! form, the range checks, the list of differences and the macro's output all go through that table.
+//! [`settings!`] generates the struct, its builder and a table of its parts from one declaration. The reader, the
+//! partial form, the range checks, the list of differences and the macro's output all use this table.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::{Form, Jitter, KindSet, Problem, Rate, Scope, Window, format_duration};
 
-/// The value of one part, whatever its type.
+/// The value of one part, of any type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Setting {
-    /// No value: `budget = none`, or an optional part that nothing sets.
+    /// No value: `budget = none`, or an optional part that is not set.
     None,
     /// `true`
     Flag(bool),
@@ -31,14 +31,14 @@ pub enum Setting {
     Word(Word),
 }
 
-/// A word that stands for a variant of an enum.
+/// A word that names a variant of an enum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
-    /// As it is written: `full`.
+    /// The word: `full`.
     pub word: &'static str,
-    /// The enum: `Jitter`.
+    /// The name of the enum: `Jitter`.
     pub type_name: &'static str,
-    /// Its variant: `Full`.
+    /// The name of the variant: `Full`.
     pub variant: &'static str,
 }
 
@@ -58,11 +58,11 @@ impl fmt::Display for Setting {
     }
 }
 
-/// A type that a part can have.
+/// A type of parts.
 pub trait SettingType: Sized {
-    /// The value as a [`Setting`].
+    /// Returns the value as a [`Setting`].
     fn to_setting(self) -> Setting;
-    /// The value of a [`Setting`]; `None` if it is of another type.
+    /// Returns the value of a [`Setting`], or `None` if it has another type.
     fn from_setting(setting: &Setting) -> Option<Self>;
 }
 
@@ -103,7 +103,7 @@ impl<T: SettingType> SettingType for Option<T> {
 macro_rules! word_types {
     ($($type:ident { $($word:literal = $variant:ident),* })*) => {
         $(impl $type {
-            /// The words that stand for the variants.
+            /// The words that name the variants.
             pub const WORDS: &'static [Word] = &[
                 $(Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }),*
             ];
@@ -136,15 +136,15 @@ word_types! {
 /// One part of a settings struct: `max` of `bulkhead(max = 20)`.
 #[derive(Debug)]
 pub struct Part<S> {
-    /// Its name: `max`.
+    /// The name of the part: `max`.
     pub name: &'static str,
-    /// Its path in a [`Problem`]: `bulkhead.max`.
+    /// The path of the part in a [`Problem`]: `bulkhead.max`.
     pub path: &'static str,
-    /// How it is written, and its range.
+    /// The form of the value, with its range.
     pub form: Form,
-    /// Whether only the code can set it, not a file or a variable.
+    /// Whether only code can set the part, not a file or a variable.
     pub only_in_code: bool,
-    /// The value in a struct.
+    /// Returns the value in a struct.
     pub get: fn(&S) -> Setting,
     /// Sets the value in a struct. A value of another type changes nothing.
     pub set: fn(&mut S, &Setting),
@@ -154,36 +154,36 @@ pub struct Part<S> {
 pub trait Settings: Copy + PartialEq + 'static {
     /// The name of the struct: `BulkheadSettings`.
     const NAME: &'static str;
-    /// The key that sets it: `bulkhead`.
+    /// The key of the settings: `bulkhead`.
     const KEY: &'static str;
-    /// Its parts, in the order in which they are listed.
+    /// The parts, in the order in which they are listed.
     const PARTS: &'static [Part<Self>];
     /// Whether the constructor takes the first part, which can then be written alone: `bulkhead = 20`.
     const FIRST_IS_ARGUMENT: bool;
-    /// Whether functions can share what is set, under a `name` that is written beside the parts.
+    /// Whether functions can share the settings under a `name`, which is written beside the parts.
     const CAN_BE_SHARED: bool;
     /// The path of the name in a [`Problem`]: `bulkhead.name`.
     const NAME_PATH: &'static str;
 
-    /// What holds if nothing is written.
+    /// Returns the defaults.
     fn defaults() -> Self;
 
-    /// Every rule about these values: their ranges, and the rules between them.
+    /// Checks the ranges of the values and the rules between them.
     fn problems(&self, found: &mut Vec<Problem>);
 
-    /// The part of that name.
+    /// Returns the part of this name.
     #[must_use]
     fn part(name: &str) -> Option<&'static Part<Self>> {
         Self::PARTS.iter().find(|part| part.name == name)
     }
 
-    /// The names of the parts, for suggestions.
+    /// Returns the names of the parts, for suggestions.
     #[must_use]
     fn names(in_files: bool) -> Vec<&'static str> {
         Self::PARTS.iter().filter(|part| !(in_files && part.only_in_code)).map(|part| part.name).collect()
     }
 
-    /// The defaults with these parts.
+    /// Returns the defaults with these parts.
     #[must_use]
     fn of<L>(parts: &Parts<L>) -> Self {
         let mut settings = Self::defaults();
@@ -200,7 +200,7 @@ pub trait Settings: Copy + PartialEq + 'static {
         }
     }
 
-    /// What other settings have differently: `` `open` 1m, not 5s ``, theirs first.
+    /// Lists the parts in which other settings differ: `` `open` 1m, not 5s ``, the other value first.
     fn differences(&self, theirs: &Self) -> String {
         let pairs = Self::PARTS.iter().map(|part| (part.name, (part.get)(self), (part.get)(theirs)));
         let differing = pairs.filter(|(_, own, theirs)| own != theirs);
@@ -208,7 +208,7 @@ pub trait Settings: Copy + PartialEq + 'static {
         texts.join("; ")
     }
 
-    /// Reports values outside of the range of their part, unless there is a more precise problem already.
+    /// Reports each value out of range, unless a more precise problem was reported for its part.
     fn out_of_range(&self, found: &mut Vec<Problem>) {
         for part in Self::PARTS {
             if !found.iter().any(|problem| problem.path == part.path) {
@@ -219,20 +219,39 @@ pub trait Settings: Copy + PartialEq + 'static {
     }
 }
 
-/// One part as it was written.
+/// One part with its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written<L> {
     /// The name of the part.
     pub name: &'static str,
-    /// Its path in a [`Problem`].
+    /// The path of the part in a [`Problem`].
     pub path: &'static str,
     /// The value.
     pub value: Setting,
-    /// Where the value was written.
+    /// The location of the value.
     pub location: L,
 }
 
-/// The partial form of any settings: the parts that one place sets, each with its location.
+/// A value, or `none`, which removes the value of a weaker source.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Override<T> {
+    /// `none`: the value is removed.
+    None,
+    /// The value.
+    Is(T),
+}
+
+impl<T> Override<T> {
+    /// Returns the value, if there is one.
+    pub const fn value(&self) -> Option<&T> {
+        match self {
+            Self::None => None,
+            Self::Is(value) => Some(value),
+        }
+    }
+}
+
+/// The partial form of any settings: the parts that one source sets, each with its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts<L>(pub Vec<Written<L>>);
 
@@ -243,19 +262,19 @@ impl<L> Default for Parts<L> {
 }
 
 impl<L> Parts<L> {
-    /// Whether nothing is set.
+    /// Returns whether no part is set.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The part of that name, if it is set.
+    /// Returns the part of this name, if it is set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Written<L>> {
         self.0.iter().find(|written| written.name == name)
     }
 
-    /// Whether the part is set.
+    /// Returns whether the part is set.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -270,8 +289,8 @@ impl<L> Parts<L> {
 /// Declares a settings struct.
 ///
 /// Each line is a field: its documentation, its name, its type, its default, its form with its range. `| None` after
-/// the type makes it optional; `only_in_code` keeps it out of files and variables. `new(..)` names the argument of the
-/// hand-written constructor, which is the first field; `shared` allows a `name`.
+/// the type makes the field optional. `only_in_code` keeps it out of files and variables. `new(..)` names the argument
+/// of the hand-written constructor, which is the first field. `shared` allows a `name`.
 macro_rules! settings {
     (
         $(#[$meta:meta])*

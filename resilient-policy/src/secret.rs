@@ -1,8 +1,7 @@
-//! Names that stand before secrets: `password`, `api_key`, `X-Auth-Token`.
+//! Recognizes the names of secrets: `password`, `api_key`, `X-Auth-Token`.
 
-/// The words that name a secret wherever they appear in a name, also at the end of a longer word: `dbpassword`,
-/// `clientsecret`, `accesstoken`. A plural counts too, except for `tokens`, the unit in which language models count
-/// their input.
+/// Words that mark a secret anywhere in a name, also at the end of a longer word: `dbpassword`, `clientsecret`,
+/// `accesstoken`. A plural counts too, except for `tokens`, the unit in which language models count their input.
 const ENDINGS: &[&str] = &[
     "password",
     "passwd",
@@ -22,13 +21,13 @@ const ENDINGS: &[&str] = &[
     "subscriptionkey",
 ];
 
-/// The words that name a secret only as whole words: `obsession` and `pallbearer` end with two of them.
+/// Words that mark a secret only as whole words: `obsession` and `pallbearer` end with two of them.
 const WORDS: &[&str] = &["cookie", "bearer", "session"];
 
-/// Words that end so and are no secrets.
+/// Words with such an ending that are not secrets.
 const ORDINARY: &[&str] = &["oldpwd", "betoken", "pagetoken", "nextpagetoken", "nexttoken", "continuationtoken"];
 
-/// Pairs of words that name a secret together.
+/// Pairs of words that mark a secret.
 const PAIRS: &[(&str, &str)] = &[
     ("api", "key"),
     ("private", "key"),
@@ -44,23 +43,23 @@ const PAIRS: &[(&str, &str)] = &[
     ("basic", "auth"),
 ];
 
-/// Names that are a secret's only as a whole: `key`, but not `issue_key`.
+/// Names that mark a secret only as a whole: `key`, but not `issue_key`.
 const WHOLE: &[&str] = &["key", "auth"];
 
-/// Words that name a secret as the last word: `DB_PASS` and `X-Amz-Signature`, but not `pass_rate`.
+/// Words that mark a secret only as the last word: `DB_PASS` and `X-Amz-Signature`, but not `pass_rate`.
 const LAST: &[&str] = &["pass", "sig", "signature"];
 
-/// Last words of a name that is about secrets and holds none: `token_count`, `password_length`.
+/// Last words of names that are about a secret without containing one: `token_count`, `password_length`.
 const MEASURES: &[&str] = &["count", "counts", "limit", "budget", "usage", "length", "len", "size", "type", "ttl"];
 
-/// What stands before `token` where a token is a place in a list: `next_page_token`.
+/// Words before `token` where a token is a position in a list: `next_page_token`.
 const PAGING: &[&str] = &["page", "paging", "pagination", "next", "continuation"];
 
-/// Whether what stands under this name is to be kept secret.
+/// Returns whether a value with this name has to be masked.
 ///
-/// A name is taken word by word, however it is written: `accessToken`, `ACCESS_TOKEN` and
-/// `x-access-token` are alike, and so is the glued `accesstoken`. `monkey`, `author` and `issue_key`
-/// are no secrets, nor are measures (`token_count`) and places in a list (`next_page_token`).
+/// The name is split into words, however it is spelled: `accessToken`, `ACCESS_TOKEN`, `x-access-token` and
+/// `accesstoken` are equivalent. `monkey`, `author` and `issue_key` are not secrets, nor are measures (`token_count`)
+/// and positions in a list (`next_page_token`).
 ///
 /// ```
 /// assert!(resilient_policy::is_secret_name("api_key"));
@@ -110,14 +109,14 @@ fn unnumbered(word: &str) -> &str {
     word.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
-/// The words of a name in lower case, cut at whatever is no letter or digit and before a capital.
+/// Returns the words of a name in lower case, split at characters that are not letters or digits, and before capitals.
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut previous: Option<char> = None;
     let mut letters = name.chars().peekable();
     while let Some(c) = letters.next() {
-        // `apiKey`: a capital after a small letter. `HTTPToken`: the last capital before a small one.
+        // `apiKey`: a capital after a lower-case letter. `HTTPToken`: the last capital before a lower-case letter.
         let starts_word = c.is_uppercase()
             && previous.is_some_and(|before| {
                 before.is_lowercase()

@@ -1,9 +1,9 @@
-//! "Did you mean": the known word nearest to an unknown one.
+//! Suggestions: the known word nearest to an unknown one.
 
-/// The candidate that `word` was most likely meant to be, if one is near enough.
+/// Returns the candidate that `word` was most likely meant to be, if one is near enough.
 ///
-/// Jaro-Winkler above 0.8, the measure and the threshold that darling uses for its keys, so that
-/// all suggestions of one attribute feel alike.
+/// The measure is Jaro-Winkler with a threshold of 0.8, as in darling, so that all suggestions for one attribute are
+/// consistent.
 ///
 /// ```
 /// assert_eq!(resilient_policy::nearest("retri", ["retry", "timeout"]), Some("retry"));
@@ -18,7 +18,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// ``; did you mean `x`?`` where a word is near, else the whole list of what is possible.
+/// Returns ``; did you mean `x`?`` if a candidate is near, else the list of all candidates.
 ///
 /// ```
 /// assert_eq!(resilient_policy::one_of("retri", &["retry"]), "; did you mean `retry`?");

@@ -1,20 +1,21 @@
-//! A compiled-in policy changed at start: what is there can be tuned or taken away, and nothing
-//! that the code does not have can be added.
+//! Changes a compiled policy at start. Settings can be changed or removed; a setting that the code does not have cannot
+//! be added.
 
 use crate::{BreakerSettings, Override, Parts, Policy, Problem, Settings, Table};
 
-/// The functions that a table is for, which decides what a key means that a function lacks.
+/// The functions to which a table applies. This decides what happens to a key that a function lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// This function alone: the key is a mistake.
+    /// One function: the key is a mistake.
     OneFunction,
-    /// Many functions: the key is for those that have it.
+    /// Many functions: the key applies to those that have the setting.
     Many,
 }
 
-/// Changes a policy as the table says. What a table may not change is reported, and stays as it is.
+/// Changes a policy as the table says. Keys that the table may not change are reported and have no effect.
 ///
-/// What is there is what was `compiled` in: a value that is stronger than a `none` begins with that.
+/// A key can only be changed if the `compiled` policy has it. A value that overrides a `none` starts from the compiled
+/// one.
 #[must_use]
 pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -90,7 +91,7 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) ->
     found
 }
 
-/// Changes a breaker's settings. Parts that do not fit the breaker are reported, and change nothing.
+/// Changes a breaker's settings. Parts that do not fit the breaker are reported and have no effect.
 #[must_use]
 pub fn tune_breaker<L: Clone>(settings: &mut BreakerSettings, parts: &Parts<L>) -> Vec<Problem> {
     let mut found = Vec::new();

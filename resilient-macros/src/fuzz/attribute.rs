@@ -1,4 +1,4 @@
-//! What may stand in `#[resilient(..)]`, and in the file beside it.
+//! Generates arguments of `#[resilient(..)]` and contents of `resilient.toml`.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -53,7 +53,7 @@ const KEYS: &[&str] = &[
     "a::b",
     "::timeout",
     "__inherited",
-    "__told",
+    "__reported",
 ];
 
 const VALUES: &[&str] = &[
@@ -129,7 +129,7 @@ const VALUES: &[&str] = &[
     "if a { b } else { c }",
 ];
 
-/// Entries that are right, alone at least.
+/// Entries that are valid, at least alone.
 const RIGHT: &[&str] = &[
     "retry = 2",
     "timeout = \"30s\"",
@@ -146,7 +146,7 @@ const RIGHT: &[&str] = &[
     "crate = ::renamed",
 ];
 
-/// The same keys in other words.
+/// The same keys with other values.
 const RIGHT_TOO: &[&str] = &[
     "retry(max = 1, base = \"1s\", factor = 1.5, cap = \"9s\", jitter = full, on(timeout, connection), budget = none)",
     "timeout = none",
@@ -200,7 +200,7 @@ const LINES: &[&str] = &[
     "[default]",
 ];
 
-/// A file, mostly one that can be read.
+/// A file that can usually be read.
 pub(super) fn file() -> BoxedStrategy<String> {
     let table = (select(SECTIONS), subsequence(LINES, 0..3));
     let tables = vec(table, 0..5).prop_map(|tables| {

@@ -1,4 +1,4 @@
-//! Types below `#[derive(McpError)]`.
+//! Generates types below `#[derive(McpError)]`.
 
 use proc_macro2::Delimiter;
 use proptest::collection::vec;
@@ -79,7 +79,7 @@ const MCP_VALUES: &[&str] = &[
     "concat!(\"a\", \"b\")",
 ];
 
-/// Entries that are right above a variant, alone at least.
+/// Entries that are valid on a variant, at least alone.
 const MCP_RIGHT: &[&str] = &[
     "code = \"MINE\"",
     "hint = \"see the list\"",
@@ -114,7 +114,7 @@ pub(super) fn display() -> BoxedStrategy<Tokens> {
     .boxed()
 }
 
-/// A variant, or what is inside a struct: its attributes and its fields.
+/// A variant or the inside of a struct: its attributes and its fields.
 pub(super) fn case() -> BoxedStrategy<(Tokens, Tokens)> {
     let kind = one_of(&["kind = not_found,", "kind = internal,", "kind = conflict,", "kind = rate_limited,"]);
     let said = (kind, some_of(MCP_RIGHT, 3)).prop_map(|(kind, others)| Tokens(quote!(#[mcp(#kind #others)])));

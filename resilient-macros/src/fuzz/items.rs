@@ -1,4 +1,4 @@
-//! Items below `#[resilient]`.
+//! Generates items below `#[resilient]`.
 
 use proc_macro2::Delimiter;
 use proptest::collection::vec;

@@ -1,4 +1,4 @@
-//! Whatever is written, no macro panics, and what it answers is items or a message.
+//! No input makes a macro panic, and each expansion consists of items or messages.
 
 mod attribute;
 mod errors;
@@ -24,14 +24,14 @@ fn is_a_message(expanded: TokenStream) -> bool {
     })
 }
 
-/// Whether it is a block of which every function is still there: it is given its router all the same.
+/// Whether the item is a block that still has all its functions: the macro adds the router even if there are mistakes.
 fn has_members(item: &TokenStream, expanded: &str) -> bool {
     let is_block = item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "impl"));
     let members = item.clone().into_iter().filter_map(|token| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
         _ => None,
     });
-    // Those in an attribute are inside a group of their own.
+    // Commas in an attribute are inside a group.
     let members: Vec<TokenTree> = members.last().into_iter().flatten().collect();
     let mut functions = members.windows(2).filter_map(|pair| match pair {
         [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "fn" => Some(name),
@@ -40,14 +40,14 @@ fn has_members(item: &TokenStream, expanded: &str) -> bool {
     is_block && functions.all(|name| expanded.contains(&format!("fn {name}")))
 }
 
-/// Checks what the attribute answers, and what it answers on the tools that a block left to it.
+/// Checks the expansion of the attribute, and the expansions of the tools to which a block passes its keys.
 fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStream) -> Result<(), TestCaseError> {
     let expanded = resilient::expand_in(project, attribute.clone(), item);
     if is_a_message(expanded.clone()) {
         let expanded = expanded.to_string();
-        // A tool of a block has been taken apart and put together before, which may drop a comma.
+        // The block's expansion parses and prints its tools, which may drop a trailing comma.
         let is_inherited = attribute.to_string().contains("__inherited");
-        // What is wrong with the file is told beside what came out.
+        // Mistakes in the file are reported in addition to the expansion.
         let is_about_the_file = project.is_wrong();
         let is_there = is_inherited
             || is_about_the_file
@@ -58,7 +58,7 @@ fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStrea
     }
     let file = match syn::parse2::<syn::File>(expanded.clone()) {
         Ok(file) => file,
-        // What nobody has parsed is as wrong as it was.
+        // The macro does not parse bodies, so it leaves their mistakes to rustc.
         Err(_) if syn::parse2::<syn::File>(item.clone()).is_err() => return Ok(()),
         Err(why) => return Err(TestCaseError::fail(format!("{why}: {expanded}"))),
     };

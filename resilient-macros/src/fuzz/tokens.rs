@@ -1,4 +1,4 @@
-//! Tokens and lists of them, right and wrong.
+//! Generates tokens and lists of tokens, valid and invalid.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use quote::{ToTokens, quote};
 
-/// Tokens that are shown as a person would write them.
+/// Tokens that `Debug` prints as source code.
 #[derive(Clone)]
 pub(super) struct Tokens(pub(super) TokenStream);
 
@@ -40,18 +40,18 @@ pub(super) fn in_group(delimiter: Delimiter, inner: Tokens) -> Tokens {
     Tokens(TokenTree::Group(Group::new(delimiter, inner.0)).into())
 }
 
-/// What is right, most of the time: many small parts have to be right for the whole to be.
+/// Generates a valid value, most of the time: an input is only valid if all its small parts are.
 pub(super) fn mostly(right: &'static [&'static str], wrong: &'static [&'static str]) -> BoxedStrategy<Tokens> {
     prop_oneof![15 => one_of(right), 1 => one_of(wrong)].boxed()
 }
 
-/// Some of them, each once.
+/// Generates some of the values, each once.
 pub(super) fn some_of(texts: &'static [&'static str], most: usize) -> BoxedStrategy<Tokens> {
     let some = subsequence(texts, 0..=most).prop_shuffle();
     some.prop_map(|texts| joined(texts.into_iter().flat_map(|text| [tokens(text), tokens(",")]))).boxed()
 }
 
-/// Half of the time nothing.
+/// Generates a value or nothing, with equal probability.
 pub(super) fn maybe(strategy: impl Strategy<Value = Tokens> + 'static) -> BoxedStrategy<Tokens> {
     prop_oneof![Just(Tokens(TokenStream::new())), strategy].boxed()
 }
@@ -140,7 +140,7 @@ const WORDS: &[&str] = &[
     "+",
 ];
 
-/// Anything that is made of tokens.
+/// Generates any tokens.
 pub(super) fn soup() -> BoxedStrategy<Tokens> {
     let leaf = prop_oneof![
         9 => one_of(WORDS),
@@ -157,7 +157,7 @@ pub(super) fn soups(most: usize) -> BoxedStrategy<Tokens> {
     vec(soup(), 0..most).prop_map(joined).boxed()
 }
 
-/// Entries with a comma between any two, mostly.
+/// Generates entries, usually with a comma between each two.
 pub(super) fn list(entry: impl Strategy<Value = Tokens> + 'static, most: usize) -> BoxedStrategy<Tokens> {
     let comma = prop_oneof![12 => Just(tokens(",")), 1 => Just(tokens("")), 1 => Just(tokens(",,"))];
     let all = vec((entry, comma), 0..=most);
@@ -171,7 +171,7 @@ pub(super) fn list(entry: impl Strategy<Value = Tokens> + 'static, most: usize) 
         .boxed()
 }
 
-/// `key`, `key = value` or `key(..)`, and now and then none of these.
+/// Generates `key`, `key = value` or `key(..)`, and sometimes none of these.
 pub(super) fn entry(keys: &'static [&'static str], values: &'static [&'static str]) -> BoxedStrategy<Tokens> {
     let value = prop_oneof![6 => one_of(values), 1 => soup()];
     let in_none = value.clone().prop_map(|value| in_group(Delimiter::None, value));

@@ -14,7 +14,7 @@ use syn::DeriveInput;
 use self::parse::ast::Input;
 use self::parse::errors::Errors;
 
-/// The derive.
+/// Expands the derive.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let node: DeriveInput = match syn::parse2(input) {
         Ok(node) => node,

@@ -1,5 +1,5 @@
-//! `#[resilient]` above `#[tool_router]`: its keys for every tool of the block, the hook around
-//! every route, and a router that is built once.
+//! `#[resilient]` above `#[tool_router]`: passes its keys to each tool of the block, adds the hook to each route, and
+//! builds the router once.
 
 use darling::Error;
 use darling::ast::NestedMeta;
@@ -10,7 +10,7 @@ use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibili
 use crate::krate::Krate;
 use crate::project::Project;
 use crate::resilient::check::{policy, shape};
-use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, TOLD};
+use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, REPORTED};
 use crate::resilient::parse::block::{ALLOW_EMPTY, Member, OpaqueImpl};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::parse::tool::Tool;
@@ -46,16 +46,16 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     };
     shape::second(&block.attrs, &mut errors);
     check(&args, &block, project, &mut errors);
-    // The one above it has given its keys to all tools; two cannot.
+    // The first attribute has passed its keys to all tools, so a second one cannot.
     let twice = block.attrs.iter().any(|attr| tool::last_is(attr, "resilient"));
-    let mut told = match errors.finish() {
-        Err(told) if twice => return Err(told),
+    let mut reported = match errors.finish() {
+        Err(reported) if twice => return Err(reported),
         checked => checked.err(),
     };
     if block.attrs.get(router_at).is_some_and(|router| block.is_refused_as_empty(router)) {
-        // rmcp says so, of the router that the user named.
-        let told = told.map(Error::write_errors);
-        return Ok(quote!(#block #told));
+        // rmcp reports it, with the router's name that the user wrote.
+        let reported = reported.map(Error::write_errors);
+        return Ok(quote!(#block #reported));
     }
     let mut errors = Error::accumulator();
     let explained = explained(&block, &args.krate.clone().unwrap_or_default());
@@ -64,7 +64,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     let mut guarded = Vec::new();
     for member in &mut block.members {
         if let Member::Function(function) = member
-            && inherit(function, &args, attribute, told.is_some(), &mut errors)
+            && inherit(function, &args, attribute, reported.is_some(), &mut errors)
         {
             guarded.push(site_fn(&function.sig.ident));
         }
@@ -75,18 +75,18 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         router
     });
     if let Err(more) = errors.finish() {
-        told = Some(Error::multiple(told.into_iter().chain([more]).collect()));
+        reported = Some(Error::multiple(reported.into_iter().chain([more]).collect()));
     }
-    // With mistakes, too, the block is made whole: its tools and its handler are what others use.
+    // Expand the block even if there are mistakes, since other code uses its tools and its handler.
     let expanded = match router {
         Some(router) => with_router(&block, &router, (&guarded, &explained), &functions, &args, project),
         None => block.to_token_stream(),
     };
-    let told = told.map(Error::write_errors);
-    Ok(quote!(#expanded #told))
+    let reported = reported.map(Error::write_errors);
+    Ok(quote!(#expanded #reported))
 }
 
-/// The rules about what the block gives to its tools.
+/// Checks the keys that the block passes to its tools.
 fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut darling::error::Accumulator) {
     let tools = block.tools();
     let in_file = |tool: &str| project.file.as_ref().and_then(|file| file.tools.get(tool));
@@ -99,31 +99,31 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut darlin
     policy::of_breakers(breakers, errors);
 }
 
-/// Gives the block's keys to a tool. `true` where that leaves it guarded.
+/// Passes the block's keys to a tool. Returns whether the tool is guarded.
 fn inherit(
     function: &mut OpaqueFn,
     args: &Args,
     keys: &TokenStream,
-    told: bool,
+    reported: bool,
     errors: &mut darling::error::Accumulator,
 ) -> bool {
     let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return false };
     let own_at = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient"));
     let krate = args.krate.clone().unwrap_or_default();
-    let (inherited, word) = (format_ident!("{INHERITED}"), format_ident!("{TOLD}"));
-    let told = told.then(|| quote!(, #word));
+    let (inherited, word) = (format_ident!("{INHERITED}"), format_ident!("{REPORTED}"));
+    let reported = reported.then(|| quote!(, #word));
     let Some(own_at) = own_at else {
-        // A tool whose return type cannot carry an error has a record too: the hook reads its timeout.
+        // A tool whose return type cannot carry an error has a record too, from which the hook reads its timeout.
         let guarded = tool::can_inherit(function) || hooked::can_be_limited(function);
         if guarded {
             let inserted = format_ident!("{INSERTED}");
-            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #told)]);
+            let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #reported)]);
             function.attrs.insert(tool_at, attribute);
         }
         return guarded;
     };
     if own_at > tool_at {
-        // The function itself will say that this is the wrong place.
+        // The attribute on the function reports that it is in the wrong position.
         return false;
     }
     let own = function.attrs.remove(own_at);
@@ -137,23 +137,24 @@ fn inherit(
         }
     };
     let is_skipped = args::parse_silently(written.clone()).skip.is_some();
-    // A trailing comma is the user's right.
+    // The user may write a trailing comma.
     let ends_with_comma = written
         .clone()
         .into_iter()
         .last()
         .is_some_and(|last| matches!(last, TokenTree::Punct(p) if p.as_char() == ','));
     let comma = (!written.is_empty() && !ends_with_comma).then(|| quote!(,));
-    // What refuses the keys only hears that there is a block that has some.
+    // The tool only has to know that the block has keys, to reject its own.
     let keys = (!is_skipped).then_some(keys);
-    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #told)]);
+    let merged = syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #reported)]);
     function.attrs.insert(own_at, merged);
     !is_skipped
 }
 
-/// For each `Parameters<T>` of a tool, a function that registers how arguments are explained that are no `T`.
+/// Returns, for each `Parameters<T>` of a tool, a function that registers how to explain arguments that do not parse as
+/// `T`.
 ///
-/// It is in the block and has the type in its signature, as the tool does: rustc reports what is wrong with
+/// The function is in the block and has the type in its signature, as the tool does, so that rustc reports mistakes in
 /// the type once.
 fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<(Ident, TokenStream)> {
     let tools = block.members.iter().filter_map(|member| match member {
@@ -182,8 +183,8 @@ fn explained(block: &OpaqueImpl, krate: &Krate) -> Vec<(Ident, TokenStream)> {
         .collect()
 }
 
-/// `T` of `Parameters<T>`, by the last segment, as rmcp finds it. A type whose name says less than the whole
-/// type cannot be repeated elsewhere.
+/// Returns the `T` of `Parameters<T>`, by the last segment, as rmcp finds it. A type that cannot be named, such as
+/// `impl Trait`, cannot be repeated elsewhere.
 fn parameters(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Parameters")?;
@@ -194,17 +195,17 @@ fn parameters(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// What the user asked of `#[tool_router]`.
+/// The arguments of `#[tool_router]`.
 struct Router {
     name: Ident,
     vis: Visibility,
     server_handler: bool,
-    /// Whether rmcp may refuse the block, and so make none of it.
+    /// Whether rmcp may reject the block, and so generate nothing from it.
     is_doubtful: bool,
 }
 
 impl Router {
-    /// Reads the attribute and leaves in its place one that makes a router under a hidden name.
+    /// Reads the attribute and replaces it by one that makes a router under a hidden name.
     fn take(attribute: Option<&mut Attribute>, errors: &mut darling::error::Accumulator) -> darling::Result<Self> {
         let Some(attribute) = attribute else { return Err(Error::custom("expected `#[tool_router]`")) };
         let written_at = attribute.bracket_token.span.join();
@@ -238,8 +239,8 @@ impl Router {
     }
 }
 
-/// Replaces what rmcp makes of the block. Where rmcp refuses it, that is then the only error; where it does
-/// not, its own functions come first.
+/// Replaces the functions that rmcp generates from the block. If rmcp rejects the block, its error is then the only
+/// one. Otherwise rmcp's functions take precedence over these.
 fn unbuilt(
     block: &OpaqueImpl,
     built: &Ident,
@@ -263,10 +264,10 @@ fn unbuilt(
     }
 }
 
-/// The block with its router under a hidden name, the public name as a copy of the shared one,
-/// and, where it was asked for, the handler that uses the shared one itself.
+/// Returns the block with its router under a hidden name, the public name as a copy of the shared router, and, if
+/// `server_handler` is set, the handler that uses the shared router.
 ///
-/// `tools`: the functions with the records of those that are guarded, and those that explain arguments.
+/// `guarded` are the functions that return the records of guarded tools, `explained` those that explain arguments.
 fn with_router(
     block: &OpaqueImpl,
     router: &Router,

@@ -1,6 +1,5 @@
-//! `#[resilient]` above `#[tool_handler] impl ServerHandler`: the handler asks for its router with
-//! every request, so it is given one that is built once, and that counts calls of tools it does
-//! not have.
+//! `#[resilient]` above `#[tool_handler] impl ServerHandler`. The handler gets its router with each request, so the
+//! macro replaces it by one that is built once and that counts calls of unknown tools.
 
 use darling::Error;
 use darling::ast::NestedMeta;
@@ -35,7 +34,7 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
             _ => kept.push(entry.to_token_stream()),
         }
     }
-    // A router that belongs to a value is built once already; only the value knows which it is.
+    // A router that belongs to a value is built once already, and only the value knows it.
     let router = if mentions_self(router.clone()) {
         quote!(#krate::__private::routed(&(#router)))
     } else {
@@ -47,7 +46,7 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
     Ok(block.into_token_stream())
 }
 
-/// A handler has no tools that a key could guard.
+/// Rejects keys on a handler, which has no tools to guard.
 fn only_the_runtime(written: &TokenStream) -> darling::Result<()> {
     let mut errors = Error::accumulator();
     for entry in NestedMeta::parse_meta_list(written.clone()).unwrap_or_default() {

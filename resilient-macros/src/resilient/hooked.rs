@@ -1,5 +1,5 @@
-//! Tools of a block that the hook limits instead of a guarded function: their return type cannot
-//! carry an error, so the timeout is enforced around them. And attributes that the block could not see.
+//! Tools of a block that the hook limits: their return type cannot carry an error, so the hook enforces the timeout
+//! around them. Also attributes that the block could not see.
 
 use darling::Error;
 use darling::error::Accumulator;
@@ -18,21 +18,21 @@ use crate::resilient::parse::tool::{self, Tool};
 use crate::resilient::plan::{Enforced, Plan};
 use crate::resilient::{expand, plan};
 
-/// Whether the hook limits this tool of a block, not the function itself.
+/// Returns whether the hook limits this tool of a block, instead of the function itself.
 pub(super) fn is_limited(args: &Args, function: &OpaqueFn) -> bool {
     let carries_no_error = args.inserted.is_some() || has_no_error(function);
     args.inherited.is_some() && (carries_no_error && can_be_limited(function) || is_sync_with_words(args, function))
 }
 
-/// Whether the hook can limit a tool that inherits from its block: rmcp awaits it, and nothing says
-/// that its return type carries an error.
+/// Returns whether the hook can limit a tool that inherits from its block: rmcp awaits it, and its return type does not
+/// seem to carry an error.
 pub(super) fn can_be_limited(function: &OpaqueFn) -> bool {
     Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt)
         && !tool::can_inherit(function)
         && (function.sig.asyncness.is_some() || returns_a_future(function))
 }
 
-/// A function that returns a future, written out.
+/// Returns whether the function returns a future explicitly.
 fn returns_a_future(function: &OpaqueFn) -> bool {
     match function.output() {
         Some(Type::ImplTrait(output)) => output.bounds.to_token_stream().to_string().contains("Future"),
@@ -44,7 +44,7 @@ fn returns_a_future(function: &OpaqueFn) -> bool {
     }
 }
 
-/// A sync tool whose attribute says only what the hook can use.
+/// Returns whether this is a sync tool whose attribute only has keys that the hook can use.
 fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
     let says_something =
         args.name.is_some() || args.read_only.is_some() || args.idempotent.is_some() || args.log_args.is_some();
@@ -55,7 +55,7 @@ fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
         && Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt)
 }
 
-/// Whether the return type is certainly none that carries an error. Any other name may be an alias.
+/// Returns whether the return type certainly cannot carry an error. Any unknown name may be an alias.
 fn has_no_error(function: &OpaqueFn) -> bool {
     const PLAIN: &[&str] = &[
         "String",
@@ -94,7 +94,7 @@ fn has_no_error(function: &OpaqueFn) -> bool {
     }
 }
 
-/// The tool as it was, and beside it the record from which the hook reads its timeout.
+/// Returns the unchanged tool and the record from which the hook reads its timeout.
 pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, project: &Project) -> TokenStream {
     let mut errors = Error::accumulator();
     shape::second(&function.attrs, &mut errors);
@@ -118,7 +118,7 @@ fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumu
     plan::of_hooked(args, &inherited(args), enforced, function, project, errors)
 }
 
-/// What `log_args` shows is seen where the body begins: its parameters have their names there.
+/// Evaluates `log_args` at the start of the body, where the parameters have their names.
 fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
     let mut function = hoisted(function.clone());
     let (Some(first), Some(owner)) = (plan.log_args.first(), &plan.site_fn) else { return function };
@@ -136,21 +136,22 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
     function
 }
 
-/// Beside a tool that opts out where the block could not see it: the record that its router asks for.
+/// Returns the record that the block's router needs, for a tool that opts out in an attribute that the block could not
+/// see.
 pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
     args.inserted.as_ref()?;
-    let own = Args { inherited: args.inherited.clone(), told: args.told.clone(), ..Args::default() };
+    let own = Args { inherited: args.inherited.clone(), reported: args.reported.clone(), ..Args::default() };
     let mut nothing = Error::accumulator();
     let plan = plan::of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
     drop(nothing.into_inner());
     Some(expand::hooked_site(&plan, function))
 }
 
-/// Refuses the keys that need a return type which can carry an error.
+/// Rejects keys that need a return type which can carry an error.
 fn needs_an_error(written: TokenStream, errors: &mut Accumulator) {
-    let mut told = Error::accumulator();
-    let entries = list::entries(written, args::KEYS, &mut told);
-    drop(told.into_inner());
+    let mut ignored = Error::accumulator();
+    let entries = list::entries(written, args::KEYS, &mut ignored);
+    drop(ignored.into_inner());
     for entry in &entries {
         let Some(name) = list::name_of(entry).filter(|name| args::NEEDS_AN_ERROR.contains(&name.as_str())) else {
             continue;
@@ -165,8 +166,8 @@ fn needs_an_error(written: TokenStream, errors: &mut Accumulator) {
     }
 }
 
-/// Takes in what the block has inserted below an attribute that it could not see: one in `cfg_attr`, or
-/// under another name.
+/// Merges the keys that the block has inserted below an attribute that it could not see: one in `cfg_attr`, or under
+/// another name.
 pub(super) fn take_in(args: &mut Args, function: &mut OpaqueFn) {
     if args.inherited.is_some() {
         return;
@@ -174,18 +175,18 @@ pub(super) fn take_in(args: &mut Args, function: &mut OpaqueFn) {
     let below = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient") && inserted(attr).is_some());
     let Some(inserted) = below.map(|below| function.attrs.remove(below)).as_ref().and_then(inserted) else { return };
     args.inherited = inserted.inherited;
-    args.told = inserted.told;
+    args.reported = inserted.reported;
     args.inserted = inserted.inserted;
 }
 
-/// The keys in an attribute that a block has inserted.
+/// Returns the keys in an attribute that a block has inserted.
 fn inserted(attr: &Attribute) -> Option<Args> {
     let Meta::List(list) = &attr.meta else { return None };
     let args = args::parse_silently(list.tokens.clone());
     args.inserted.is_some().then_some(args)
 }
 
-/// The keys of the block that the hook can use.
+/// Returns the keys of the block that the hook can use.
 pub(super) fn inherited(args: &Args) -> Args {
     let Some(Inherited(inherited)) = &args.inherited else { return Args::default() };
     Args {
@@ -197,9 +198,8 @@ pub(super) fn inherited(args: &Args) -> Args {
     }
 }
 
-/// The function with the inner attributes of its body above it, where an expression in the body can
-/// have none. Documentation comes last and everything else first: rmcp takes what it finds after the
-/// last other attribute for the tool's description.
+/// Moves the inner attributes of the body to the function, if an expression in the body cannot have them. Documentation
+/// comes last: rmcp takes doc comments after the last other attribute as the tool's description.
 pub(super) fn hoisted(mut function: OpaqueFn) -> OpaqueFn {
     let (inner, rest) = split_inner(function.body.stream());
     if inner.is_empty() {
@@ -211,7 +211,7 @@ pub(super) fn hoisted(mut function: OpaqueFn) -> OpaqueFn {
     function
 }
 
-/// The inner attributes with which a body begins, as outer ones, and the rest.
+/// Splits a body into its inner attributes, as outer ones, and the rest.
 fn split_inner(body: TokenStream) -> (Vec<Attribute>, TokenStream) {
     let mut tokens = body.clone().into_iter();
     if !matches!(tokens.next(), Some(TokenTree::Punct(hash)) if hash.as_char() == '#')

@@ -1,5 +1,4 @@
-//! `#[resilient]`: parse → check → lower → expand; on any mistake the item as it was, and what
-//! was wrong with the attribute.
+//! `#[resilient]`: parse → plan → check → expand. If there are mistakes, the unchanged item and the messages.
 
 mod block;
 mod check;
@@ -22,12 +21,12 @@ use parse::{args, half_typed};
 
 use crate::project::Project;
 
-/// Expands the attribute on whatever it stands on, in the crate that is being compiled.
+/// Expands the attribute, in the crate that is being compiled.
 pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
     expand_in(&Project::current(), attribute, item)
 }
 
-/// The same in a crate with this file.
+/// Expands the attribute, in a crate with this file.
 pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let expanded = match item::of(item) {
         Item::Function => function(attribute, item.clone(), project),
@@ -37,12 +36,12 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
             Err(Error::custom(message).with_span(&span))
         }
     };
-    // The item first: editors take what they see first for the real one.
+    // The item comes first: editors treat the first one as the original.
     let mut tokens = expanded.unwrap_or_else(|errors| {
         let errors = errors.write_errors();
         quote::quote!(#item #errors)
     });
-    // The file is the whole crate's: its mistakes are reported beside the expansion.
+    // The file belongs to the crate: its mistakes are reported beside the expansion.
     for problem in project.problems_once() {
         tokens.extend(Error::custom(problem).write_errors());
     }
@@ -53,7 +52,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     let mut errors = Error::accumulator();
     let mut args = args::parse(attribute.clone(), &mut errors);
     let parsed = match syn::parse2::<OpaqueFn>(item.clone()) {
-        // rustc has seen it too, says so at the same token, and is about to see it once more.
+        // rustc has reported this at the same token, and will parse the item once more.
         Err(_) if half_typed::has_parameter_without_type(&item) => return errors.finish_with(item),
         parsed => parsed.map_err(Error::from),
     };
@@ -80,7 +79,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     if args.inherited.is_none() {
         return Err(errors);
     }
-    // The block's router asks for the record of each of its tools.
+    // The block's router uses the record of each of its tools.
     let (item, errors) = (function.to_token_stream(), errors.write_errors());
     let dummy = expand::dummy_site(&function, &plan.krate);
     Ok(quote::quote!(#item #dummy #errors))

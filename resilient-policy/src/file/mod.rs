@@ -1,17 +1,17 @@
-//! `resilient.toml` and variables: what they may say, and where they say it.
+//! Reads `resilient.toml` and environment variables.
 //!
 //! ```toml
-//! [default]                 # every guarded function
+//! [default]                 # applies to every guarded function
 //! timeout = "20s"
 //!
-//! [profile.make]            # who says `profile = "make"`
+//! [profile.make]            # applies to functions with `profile = "make"`
 //! retry = { max = 2, base = "500ms" }
 //! breaker = "make"
 //!
-//! [breaker.make]            # the settings of the breaker of that name
+//! [breaker.make]            # the settings of the breaker `make`
 //! failures = 8
 //!
-//! [tool.list_scenarios]     # the tool of that name
+//! [tool.list_scenarios]     # applies to the tool of this name
 //! bulkhead = 10
 //! ```
 
@@ -36,31 +36,33 @@ type Reader<'r> = crate::Reader<'r, Place>;
 impl FileProblem {
     fn of(problem: &Problem, places: &Places, otherwise: &Place, under: &str) -> Self {
         let place = places.find(problem.path).unwrap_or(otherwise).clone();
-        // The path of a breaker's setting begins with the word that the section has.
+        // The path of a breaker's setting begins with the word `breaker`, as the section's name does.
         let path =
             problem.path.strip_prefix("breaker.").filter(|_| under.starts_with("breaker.")).unwrap_or(problem.path);
         let key = if under.is_empty() { path.to_owned() } else { format!("{under}.{path}") };
-        // What the attribute writes as a word is a text here.
+        // A word in an attribute is a text in a file.
         Self { place, key, message: problem.message.replace(" = none`", " = \"none\"`") }
     }
 }
 
-/// What a file says.
+/// The contents of a file.
 #[derive(Debug, Clone, Default)]
 pub struct File {
-    /// `[default]`: of every guarded function.
+    /// `[default]`: applies to every guarded function.
     pub default: Table,
-    /// `[profile.NAME]`: of functions that name the profile.
+    /// `[profile.NAME]`: applies to the functions that use the profile.
     pub profiles: BTreeMap<String, Table>,
-    /// `[breaker.NAME]`: the settings of the breaker of that name.
+    /// `[breaker.NAME]`: the settings of the breaker of this name.
     pub breakers: BTreeMap<String, BreakerTable>,
-    /// `[tool.NAME]`: of the tool of that name.
+    /// `[tool.NAME]`: applies to the tool of this name.
     pub tools: BTreeMap<String, Table>,
 }
 
 impl File {
-    /// Reads a file, which problems call `name`. Returns what could be read and everything that is wrong. Values are
-    /// read, but the rules about them are not checked.
+    /// Reads a file. `name` is its name in problems.
+    ///
+    /// Returns the entries that could be read and all problems. The types of values are checked, the rules between them
+    /// are not.
     #[must_use]
     pub fn parse(name: &str, text: &str) -> (Self, Vec<FileProblem>) {
         let lines = Lines::new(name, text);
@@ -101,8 +103,8 @@ impl File {
         (file, found)
     }
 
-    /// Every rule that what the file says breaks by itself, whatever function it is for. Values that
-    /// are taken whole have to be `whole`; those that tune others may be parts.
+    /// Checks the rules that do not depend on a function, and returns all problems. If `whole`, settings have to be
+    /// complete; otherwise they may be parts that override others.
     #[must_use]
     pub fn check(&self, whole: bool) -> Vec<FileProblem> {
         let mut found = Vec::new();
@@ -126,19 +128,19 @@ impl File {
         std::iter::once(("default".into(), &self.default)).chain(profiles).chain(tools)
     }
 
-    /// Whether a breaker of this name may be used: one that is there, or any where none is. `here`
-    /// says where that is.
+    /// Checks that a breaker of this name may be used: it has a section, or no breaker has one. `here` names the source
+    /// for the message.
     ///
     /// # Errors
-    /// A sentence with the name that was probably meant.
+    /// Returns a sentence with the name that was probably meant.
     pub fn knows_breaker(&self, name: &str, here: &str) -> Result<(), String> {
         known("breaker", name, here, &self.breakers, self.breakers.is_empty())
     }
 
-    /// Whether there is a profile of this name.
+    /// Checks that there is a profile of this name.
     ///
     /// # Errors
-    /// A sentence with the name that was probably meant.
+    /// Returns a sentence with the name that was probably meant.
     pub fn knows_profile(&self, name: &str, here: &str) -> Result<(), String> {
         known("profile", name, here, &self.profiles, false)
     }
@@ -153,7 +155,7 @@ fn known<T>(what: &str, name: &str, here: &str, all: &BTreeMap<String, T>, other
     Err(format!("no {what} `{name}`{here}{meant}"))
 }
 
-/// The entries of a table; any other value is a mistake.
+/// Returns the entries of a table. Any other value is a mistake.
 fn entries_of<'n>(reader: &mut Reader<'_>, entry: &'n Entry, expected: &str) -> Option<&'n [Entry]> {
     if let Value::Table(entries) = &entry.value.value {
         return Some(entries);
@@ -162,7 +164,7 @@ fn entries_of<'n>(reader: &mut Reader<'_>, entry: &'n Entry, expected: &str) -> 
     None
 }
 
-/// `[section.NAME]`: hands out each name with its place and entries.
+/// Passes each name of `[section.NAME]` on, with its location and its entries.
 fn sections(
     entry: &Entry,
     reader: &mut Reader<'_>,
@@ -186,7 +188,7 @@ fn sections(
     }
 }
 
-/// A name that a key can name.
+/// Checks a name that keys can refer to.
 fn section_name(name: &str) -> Result<(), String> {
     if name == "none" {
         return Err("`none` takes something away and cannot be a name".into());
@@ -194,7 +196,7 @@ fn section_name(name: &str) -> Result<(), String> {
     check_name(name)
 }
 
-/// What a variable says: a value under keys, of which the first are already spoken for.
+/// Returns the value of a variable below the keys that its name spells out.
 fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> Option<Entry> {
     let place = Place::Variable(Arc::clone(variable));
     let value = Node::new(place.clone(), Value::Variable(value.trim().into()));

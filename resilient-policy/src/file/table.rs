@@ -1,4 +1,4 @@
-//! The keys of one table.
+//! Reads the keys of one table.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::{
 
 const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
 
-/// Where each setting was written.
+/// The location of each setting.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Places(Vec<(&'static str, Place)>);
 
@@ -29,14 +29,14 @@ impl Places {
         self.0.first().map(|(_, place)| place)
     }
 
-    /// The settings under a key, the key itself too.
+    /// Returns the locations of the settings below a key, including the key itself.
     pub fn under<'p>(&'p self, key: &'p str) -> impl Iterator<Item = (&'static str, &'p Place)> {
         let is_under =
             move |path: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         self.0.iter().filter(move |(path, _)| is_under(path)).map(|(path, place)| (*path, place))
     }
 
-    /// Where the setting was written, or what it belongs to.
+    /// Returns the location of the setting, or of the table that it belongs to.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Place> {
         let place = |wanted: &str| self.0.iter().rev().find(|(known, _)| *known == wanted);
@@ -44,7 +44,7 @@ impl Places {
     }
 }
 
-/// Parts of some settings, and the name under which functions share them.
+/// Parts of settings, and the name under which functions share them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Named {
     /// The parts.
@@ -53,7 +53,7 @@ pub struct Named {
     pub name: Option<String>,
 }
 
-/// What a table says about the functions that it is for.
+/// The keys of one table for functions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     /// See [`Policy::timeout`].
@@ -70,9 +70,9 @@ pub struct Table {
     pub rate_limit: Option<Override<Named>>,
     /// See [`Policy::cache`].
     pub cache: Option<Override<Named>>,
-    /// Where each of them was written.
+    /// The location of each key.
     pub places: Places,
-    /// Where the table begins, if it was written at all.
+    /// The location of the table's header, if the table was written.
     pub place: Option<Place>,
 }
 
@@ -80,7 +80,7 @@ impl Table {
     /// The keys that a table may have.
     pub const KEYS: &'static [&'static str] = KEYS;
 
-    /// What a variable says about one of the keys: those below the tool's or the profile's name.
+    /// Reads a variable for one of the keys, below the name of the tool or profile.
     #[must_use]
     pub fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> (Self, Vec<FileProblem>) {
         let mut found = Vec::new();
@@ -93,7 +93,7 @@ impl Table {
         (table, found)
     }
 
-    /// The place of anything that the table says.
+    /// Returns the location of any key of the table.
     #[must_use]
     pub fn any_place(&self) -> Option<&Place> {
         self.places.first()
@@ -127,7 +127,7 @@ impl Table {
         table
     }
 
-    /// The rules about what the table says by itself. A missing part is a mistake only if the table has to be `whole`.
+    /// Checks the rules within the table. A missing part is a mistake only if the table has to be `whole`.
     pub(super) fn check(&self, under: &str, place: &Place, whole: bool) -> Vec<FileProblem> {
         let timeout = value(self.timeout.as_ref()).copied().unwrap_or(Policy::LONGEST_TIMEOUT);
         let mut policy = Policy::new().timeout(timeout);
@@ -146,7 +146,7 @@ impl Table {
         policy.bulkhead = value(self.bulkhead.as_ref()).map(|Named { parts, .. }| {
             let mut settings = BulkheadSettings::of(parts);
             if !whole && !parts.has("queue") {
-                // Whatever it is in the code.
+                // The code may have a queue already.
                 settings.queue = settings.queue.max(1);
             }
             if whole && !parts.has("max") {
@@ -169,16 +169,16 @@ impl Table {
     }
 }
 
-/// What a table says about a breaker.
+/// The keys of a `[breaker.NAME]` table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerTable {
     /// The settings.
     pub parts: Parts<Place>,
-    /// `false` removes the breaker from everything that uses it.
+    /// `false` removes the breaker from every function that uses it.
     pub enabled: Option<bool>,
-    /// Where each of them was written.
+    /// The location of each key.
     pub places: Places,
-    /// Where the table begins.
+    /// The location of the table's header.
     pub place: Place,
 }
 
@@ -191,7 +191,7 @@ impl BreakerTable {
         keys
     }
 
-    /// What a variable says about one of a breaker's keys: those below its name.
+    /// Reads a variable for one of a breaker's keys, below its name.
     #[must_use]
     pub fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> (Self, Vec<FileProblem>) {
         let mut found = Vec::new();
@@ -223,7 +223,7 @@ impl BreakerTable {
     pub(super) fn check(&self, under: &str, whole: bool) -> Vec<FileProblem> {
         let mut settings = BreakerSettings::of(&self.parts);
         if let (false, false, Some(min_calls)) = (whole, self.parts.has("window"), settings.min_calls) {
-            // As many as there may be.
+            // A window that is large enough for `min_calls`.
             settings.window = Window::Count(min_calls.max(1));
         }
         let mut problems = check_breaker("named", Some(&settings));
@@ -268,7 +268,7 @@ fn breaker(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     name(entry, reader)
 }
 
-/// Reads settings: the first part alone if the key allows it, or parts in a table, and a name.
+/// Reads settings: the first part alone if the key allows it, or a table of parts and a name.
 fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<Named> {
     if !matches!(entry.value.value, Value::Table(_)) && S::FIRST_IS_ARGUMENT {
         let parts = reader.first_part::<S>(entry)?;

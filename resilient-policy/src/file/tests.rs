@@ -1,4 +1,4 @@
-//! What a file says, and what is said of one that is wrong.
+//! Files that are valid, and the problems of those that are not.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     BreakerSettings, BulkheadSettings, CacheSettings, Jitter, KindSet, RateLimitSettings, Retry, Settings, Window,
 };
 
-/// Every problem of a text, as it is told.
+/// Returns the messages about all problems in a text.
 fn problems(text: &str) -> Vec<String> {
     let (file, mut found) = File::parse("f.toml", text);
     if found.is_empty() {
@@ -87,13 +87,13 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn what_is_not_toml_is_told_where() {
+fn what_is_not_toml_is_reported_where() {
     assert_eq!(problems("[default]\ntimeout = = 3")[0].split(": this is not TOML").next(), Some("f.toml:2:11"));
     assert_eq!(problems("\u{0}")[0].split(": this is not TOML").next(), Some("f.toml:1:2"));
 }
 
 #[test]
-fn unknown_names_are_told_all_at_once_with_a_suggestion() {
+fn unknown_names_are_reported_all_at_once_with_a_suggestion() {
     assert_eq!(
         problems("[defaults]\n[profile.a]\nretri = 3\n[profile.a.retry]\nbse = \"1s\"\n[breaker.b]\nfailure = 1\n"),
         [
@@ -106,8 +106,8 @@ fn unknown_names_are_told_all_at_once_with_a_suggestion() {
 }
 
 #[test]
-fn values_of_the_wrong_shape_are_told_with_the_right_one() {
-    let told = problems(
+fn values_of_the_wrong_shape_are_reported_with_the_right_one() {
+    let reported = problems(
         r#"
         profile = 3
         [default]
@@ -142,7 +142,7 @@ fn values_of_the_wrong_shape_are_told_with_the_right_one() {
         "f.toml:16:18: `breaker.c.window`: expected a number of results, `window = 100`, or a time, `window = \"60s\"`",
         "f.toml:17:19: `breaker.c.enabled`: expected `true` or `false`",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[test]
@@ -190,13 +190,13 @@ fn a_part_is_no_mistake_for_what_it_leaves_out() {
     for (key, value) in [("min_calls", "500"), ("window", "5"), ("slow_rate", "0.5"), ("failures", "9")] {
         assert_eq!(BreakerTable::of_variable(&"V".into(), &[key.to_owned()], value).1, [], "{key}");
     }
-    let told = |key: &str, value: &str| {
+    let reported = |key: &str, value: &str| {
         let (_, found) = Table::of_variable(&"V".into(), &[key.to_owned()], value);
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(told("timeout", "25h"), ["V: `timeout`: expected between 1ms and 24h, found 25h"]);
+    assert_eq!(reported("timeout", "25h"), ["V: `timeout`: expected between 1ms and 24h, found 25h"]);
     assert_eq!(
-        told("rate_limit", "0/1s"),
+        reported("rate_limit", "0/1s"),
         ["V: `rate_limit.rate`: a rate of 0 lets nothing through; `rate_limit = \"none\"` refuses an inherited one, \
              otherwise remove it"]
     );

@@ -1,4 +1,4 @@
-//! A file as a tree of located values.
+//! Reads a file as a tree of located values.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::{Entry, Node, Value};
 
-/// Where a setting was written.
+/// The location of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In a file: its name, line and column, both from 1.
     File(Arc<str>, u32, u32),
-    /// In a variable of the environment.
+    /// In an environment variable, by its name.
     Variable(Arc<str>),
 }
 
@@ -24,11 +24,11 @@ impl fmt::Display for Place {
     }
 }
 
-/// Turns offsets in a text into lines and columns.
+/// Converts offsets in a text to lines and columns.
 pub(crate) struct Lines<'t> {
     name: Arc<str>,
     text: &'t str,
-    /// Where each line begins.
+    /// The offset of each line.
     starts: Vec<usize>,
 }
 
@@ -58,7 +58,7 @@ impl<'t> Lines<'t> {
                 (key.span().start, entry)
             })
             .collect();
-        // In the order of the file, so that problems are reported in that order.
+        // Sorted by position, so that problems are reported in the order of the file.
         entries.sort_by_key(|(start, _)| *start);
         entries.into_iter().map(|(_, entry)| entry).collect()
     }

@@ -253,7 +253,7 @@ impl<'h> ServedCall<'h> {
             }
             // The tool has no policy: the failure is the tool's own, unless the response contains an error.
             None if failed => {
-                self.fault = self.fault.or(Some(Fault::Nobody));
+                self.fault = self.fault.or(Some(Fault::None));
                 Outcome::Error
             }
             // rmcp no longer sends the response.

@@ -120,7 +120,7 @@ impl ToolStatistics {
                 Some(counted)
             }
         };
-        if is_failure(outcome) && matches!(fault, Some(Fault::Caller | Fault::Nobody)) {
+        if is_failure(outcome) && matches!(fault, Some(Fault::Caller | Fault::None)) {
             self.counts.add(EXCUSED, 1);
         }
         self.counts.add(of_outcome(outcome), 1);
@@ -131,7 +131,7 @@ impl ToolStatistics {
     /// tool and are skipped.
     fn note_health(&self, outcome: Outcome, fault: Option<Fault>) {
         if matches!(outcome, Outcome::Cancelled | Outcome::Rejected)
-            || matches!(fault, Some(Fault::Caller | Fault::Nobody))
+            || matches!(fault, Some(Fault::Caller | Fault::None))
         {
             return;
         }

@@ -38,13 +38,18 @@ const RUNTIME: Layers = &[
     ),
 ];
 
-const MACROS: Layers = &[
+const MACROS: Layers =
+    &[("shared", &["entries", "krate", "literal", "manifest", "project"]), ("macros", &["mcp_error", "resilient"])];
+
+const ATTRIBUTE: Layers = &[
     ("parse", &["parse"]),
     ("plan", &["plan"]),
     ("check", &["check"]),
     ("expand", &["expand"]),
-    ("entry", &["block", "half_typed", "handler", "hooked"]),
+    ("entry", &["block", "handler", "hooked"]),
 ];
+
+const DERIVE: Layers = &[("parse", &["parse"]), ("plan", &["plan"]), ("check", &["check"]), ("expand", &["expand"])];
 
 #[test]
 fn a_module_of_the_runtime_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
@@ -52,9 +57,10 @@ fn a_module_of_the_runtime_names_no_module_of_a_higher_layer_and_there_is_no_cir
 }
 
 #[test]
-#[ignore = "these files are not arranged in layers yet"]
 fn a_module_of_the_macros_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
-    assert_layers("resilient-macros/src/resilient", "crate::resilient", MACROS);
+    assert_layers("resilient-macros/src", "crate", MACROS);
+    assert_layers("resilient-macros/src/resilient", "crate::resilient", ATTRIBUTE);
+    assert_layers("resilient-macros/src/mcp_error", "crate::mcp_error", DERIVE);
 }
 
 /// The names that each node uses.
@@ -80,7 +86,7 @@ fn assert_layers(folder: &str, root: &str, layers: Layers) {
         by_file.entry(from).or_default().insert(to);
     }
     wrong.extend(circle(&by_module).or_else(|| circle(&by_file)).map(|names| format!("a circle: {names}")));
-    assert!(by_file.len() > 20 && wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(by_file.len() > 10 && wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Returns the top-level module of the crate that contains a path.

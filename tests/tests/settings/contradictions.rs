@@ -1,4 +1,4 @@
-//! Places of the code that contradict each other, which shows at start.
+//! Contradictions within the code that are reported at start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,14 +69,14 @@ impl Differing {
 #[test]
 fn one_name_with_two_settings_is_refused_naming_both_places() {
     let started = variables(&[]).tools(Differing::first).tools(Differing::second).start_with(&Arc::default());
-    let told = started.expect_err("refused").problems().to_vec();
-    for line in told.iter().filter(|line| line.contains("the breaker `shared`")) {
+    let reported = started.expect_err("refused").problems().to_vec();
+    for line in reported.iter().filter(|line| line.contains("the breaker `shared`")) {
         assert!(line.contains("`failures` 3, not 4; `open` 1m, not 5s"), "{line}");
         assert_eq!(line.matches("tests/settings/contradictions.rs:").count(), 2, "{line}");
     }
     assert!(
-        told.iter().any(|line| line.contains("the bulkhead `both`") && line.contains("`max` 3, not 4")),
-        "{told:?}"
+        reported.iter().any(|line| line.contains("the bulkhead `both`") && line.contains("`max` 3, not 4")),
+        "{reported:?}"
     );
 }
 
@@ -85,8 +85,11 @@ static NAMED_LIKE_OWN: Guard = Guard::new("named_like_own", Policy::new().breake
 #[test]
 fn two_breakers_of_one_name_are_refused() {
     let started = variables(&[]).guard(&WITH_OWN).guard(&NAMED_LIKE_OWN).start_with(&Arc::default());
-    let told = started.expect_err("refused");
-    assert!(told.problems()[0].starts_with("the breaker `own` is a `static` in one place and another one"), "{told}");
+    let reported = started.expect_err("refused");
+    assert!(
+        reported.problems()[0].starts_with("the breaker `own` is a `static` in one place and another one"),
+        "{reported}"
+    );
 }
 
 struct Shared;
@@ -112,10 +115,11 @@ impl Shared {
 #[test]
 fn a_limit_that_is_shared_is_set_for_all_or_for_none() {
     let start = |pairs: &[(&str, &str)]| variables(pairs).tools(Shared::tool_router).start_with(&Arc::default());
-    let told = start(&[("RESILIENT__TOOL__TWO__BULKHEAD__MAX", "50"), ("RESILIENT__TOOL__TWO__RATE_LIMIT", "100/1s")]);
-    let told = told.expect_err("refused");
-    assert_eq!(told.problems().len(), 2, "{told}");
-    assert!(told.problems()[0].starts_with("the bulkhead `both` is shared, and `two` was set"), "{told}");
+    let reported =
+        start(&[("RESILIENT__TOOL__TWO__BULKHEAD__MAX", "50"), ("RESILIENT__TOOL__TWO__RATE_LIMIT", "100/1s")]);
+    let reported = reported.expect_err("refused");
+    assert_eq!(reported.problems().len(), 2, "{reported}");
+    assert!(reported.problems()[0].starts_with("the bulkhead `both` is shared, and `two` was set"), "{reported}");
     start(&[("RESILIENT__DEFAULT__BULKHEAD__MAX", "50")]).expect("all have the same");
 }
 
@@ -132,21 +136,21 @@ fn a_breaker_and_the_policies_that_name_it_suit_each_other() {
             .guard(&SLOW)
             .guard(&NAMING)
             .start_with(&Arc::default())
-            .map_err(|told| told.problems().to_vec())
+            .map_err(|reported| reported.problems().to_vec())
     };
     assert_eq!(start(&[]), Ok(()));
-    let told = start(&[("RESILIENT__BREAKER__SUITS__SLOW", "20s")]).expect_err("refused");
+    let reported = start(&[("RESILIENT__BREAKER__SUITS__SLOW", "20s")]).expect_err("refused");
     assert_eq!(
-        told,
+        reported,
         ["RESILIENT__BREAKER__SUITS__SLOW: `naming: breaker.slow`: no attempt takes 20s: it is cut off after 9s"]
     );
 }
 
 #[test]
-fn one_contradiction_of_a_block_is_told_once() {
+fn one_contradiction_of_a_block_is_reported_once() {
     let started = variables(&[]).tools(Differing::first).tools(Differing::second).start_with(&Arc::default());
-    let told = started.expect_err("refused").problems().to_vec();
-    assert_eq!(told.iter().filter(|line| line.contains("the breaker `shared`")).count(), 1, "{told:?}");
+    let reported = started.expect_err("refused").problems().to_vec();
+    assert_eq!(reported.iter().filter(|line| line.contains("the breaker `shared`")).count(), 1, "{reported:?}");
 }
 
 #[resilient(name = "unrelated-to-any-start")]

@@ -1,4 +1,4 @@
-//! A timeout that the hook enforces, changed at start. In a separate process, because settings hold for a process.
+//! A timeout that the hook enforces, changed at start. A separate process, because settings apply to the process.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Settings at start: what holds, what is refused, and that a refusal tells everything.
+//! Settings at start: which apply, which are rejected, and the message of a rejection.
 
 mod contradictions;
 mod hook_settings;
@@ -59,7 +59,7 @@ fn variables(pairs: &[(&str, &str)]) -> Resilience {
     Resilience::from_variables(pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
 }
 
-/// What starting with these variables says, and the registry in which it holds.
+/// Returns the result of a start with these variables, and the registry to which they apply.
 fn start(pairs: &[(&str, &str)]) -> (Result<(), InvalidSettings>, Arc<Registry>) {
     let registry = Arc::new(Registry::new());
     (variables(pairs).tools(Make::tool_router).start_with(&registry), registry)
@@ -73,7 +73,7 @@ fn policy(registry: &Registry, tool: &str) -> PolicyDescriptor {
     *registry.policies().iter().find(|policy| policy.tool == Some(tool)).expect("a known tool")
 }
 
-/// A file that is gone with the test.
+/// A file that is removed with the test.
 struct TempFile(std::path::PathBuf);
 
 impl TempFile {

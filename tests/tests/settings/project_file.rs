@@ -1,5 +1,5 @@
-//! `resilient.toml` beside a crate's `Cargo.toml`: what it decides, what is said where it is wrong,
-//! and that an edit is noticed.
+//! `resilient.toml` beside a crate's `Cargo.toml`: the settings that it gives, the messages about mistakes, and the
+//! rebuild after an edit.
 
 use resilient_tests::fixture::{Fixture, Told};
 use std::fmt::Write as _;
@@ -44,7 +44,7 @@ fn main() {
 
 const FILE: &str = "[profile.make]\ntimeout = \"20s\"\n[breaker.make]\nfailures = 8\n";
 
-fn told(message: &str, at: &str) -> Told {
+fn reported(message: &str, at: &str) -> Told {
     Told { message: message.into(), at: at.into() }
 }
 
@@ -70,7 +70,7 @@ fn an_edit_rebuilds_the_crate_that_uses_the_file_and_nothing_else() {
 
 // rule 45
 #[test]
-fn what_is_not_toml_is_told_once_with_its_line() {
+fn what_is_not_toml_is_reported_once_with_its_line() {
     let fixture = Fixture::new("not_toml", &[("not_toml", USER)]);
     fixture.write("not_toml/resilient.toml", "[profile.make]\ntimeout = = 3\n");
     let (errors, _) = fixture.check();
@@ -79,7 +79,7 @@ fn what_is_not_toml_is_told_once_with_its_line() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_once_and_nothing_else_is() {
+fn a_file_that_cannot_be_read_is_reported_once_and_nothing_else_is() {
     let fixture = Fixture::new("unreadable", &[("unreadable", USER)]);
     fixture.write("unreadable/resilient.toml/in_the_way", "");
     let (errors, _) = fixture.check();
@@ -88,7 +88,7 @@ fn a_file_that_cannot_be_read_is_told_once_and_nothing_else_is() {
 }
 
 #[test]
-fn items_of_the_same_text_are_told_once_what_is_wrong_with_the_file() {
+fn items_of_the_same_text_are_reported_once_what_is_wrong_with_the_file() {
     let same = r"
         macro_rules! same {
             ($($name:ident)*) => { $(
@@ -115,7 +115,7 @@ fn items_of_the_same_text_are_told_once_what_is_wrong_with_the_file() {
 
 // rule 46
 #[test]
-fn unknown_names_and_broken_rules_are_told_once_each_with_their_lines() {
+fn unknown_names_and_broken_rules_are_reported_once_each_with_their_lines() {
     let fixture = Fixture::new("rules", &[("rules", USER)]);
     fixture.write(
         "rules/resilient.toml",
@@ -159,7 +159,7 @@ fn what_the_file_gives_to_a_function_has_to_suit_it() {
     fixture.write("suits/resilient.toml", "[default]\ntimeout = \"3s\"\n[profile.make]\nattempt_timeout = \"4s\"\n");
     assert_eq!(
         fixture.check().0,
-        [told(
+        [reported(
             "`attempt_timeout` (4s) is longer than `timeout` (3s) and never reached (`attempt_timeout` stands in \
              resilient.toml:4:19)",
             "\"make\""
@@ -169,27 +169,27 @@ fn what_the_file_gives_to_a_function_has_to_suit_it() {
 
 // rule 47
 #[test]
-fn names_that_are_not_in_the_file_are_told_where_they_were_written() {
+fn names_that_are_not_in_the_file_are_reported_where_they_were_written() {
     let fixture = Fixture::new("names", &[("names", USER)]);
     fixture.write("names/resilient.toml", "[profile.mkae]\n[breaker.maek]\n");
     assert_eq!(
         fixture.check().0,
         [
-            told("no profile `make` in `resilient.toml`; did you mean `mkae`?", "\"make\""),
-            told("no breaker `make` in `resilient.toml`; did you mean `maek`?", "\"make\""),
+            reported("no profile `make` in `resilient.toml`; did you mean `mkae`?", "\"make\""),
+            reported("no breaker `make` in `resilient.toml`; did you mean `maek`?", "\"make\""),
         ]
     );
 }
 
 // rule 48
 #[test]
-fn settings_that_differ_from_the_file_are_told_where_they_were_written() {
+fn settings_that_differ_from_the_file_are_reported_where_they_were_written() {
     let main = USER.replace(r#"breaker = "make""#, r#"breaker(name = "make", failures = 9)"#);
     let fixture = Fixture::new("differing", &[("differing", &main)]);
     fixture.write("differing/resilient.toml", FILE);
     assert_eq!(
         fixture.check().0,
-        [told(
+        [reported(
             "the breaker `make` has other settings in resilient.toml:3:10: `failures` 8, not 9; write them in one \
              place, and `breaker = \"make\"` here",
             "\"make\""
@@ -210,20 +210,20 @@ fn the_documentation_states_the_policy_and_the_longest_answer() {
     assert!(page.contains("opens for 1m after 8 failures in a row"), "{page}");
 }
 
-/// A source of `timeout`, in the order of the documentation: each is stronger than those behind it.
+/// The sources of `timeout`, in the order of the documentation: from the strongest to the weakest.
 const SOURCES: [&str; 5] = ["method", "tool", "method_profile", "block", "block_profile"];
 
-/// The sources that a number stands for, one bit each.
+/// Returns the sources in a number, one bit each.
 fn sources(set: usize) -> impl Iterator<Item = usize> + Clone {
     (0..SOURCES.len()).filter(move |source| set & (1 << source) != 0)
 }
 
-/// A timeout for each source, which tells who set it.
+/// Returns a timeout for each source, which identifies it.
 fn seconds(source: usize) -> usize {
     10 + source
 }
 
-/// A server with a tool for each set of sources that can set a timeout while the crate compiles.
+/// Returns a server with a tool for each set of sources that can set a timeout at compile time.
 fn server_with_every_set_of_sources() -> (String, String) {
     let (mut main, mut file, mut tools) = (String::new(), String::new(), String::new());
     for name in ["method_profile", "block_profile"] {

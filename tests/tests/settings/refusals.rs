@@ -1,4 +1,4 @@
-//! What is refused, and that a refusal tells everything.
+//! Settings that are rejected at start, with all their mistakes in one message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn all_problems_are_in_one_report() {
     let file =
         TempFile::new("[tool.list_scenario]\ntimeout = \"1s\"\n[breaker.make]\n[profile.x]\n[default]\ntimeot = 1\n");
     let path = file.path();
-    let told = problems(&[
+    let reported = problems(&[
         ("RESILIENT_CONFIG", path),
         ("RESILIENT_DISABELD", "1"),
         ("RESILIENT__TOL__X__TIMEOUT", "1s"),
@@ -49,7 +49,7 @@ fn all_problems_are_in_one_report() {
             .into(),
         "RESILIENT__TOOL__LIST_SCENARIO__TIMEOUT: no tool `LIST_SCENARIO`; did you mean `LIST_SCENARIOS`?".into(),
     ];
-    let mut sorted = (told.clone(), expected.to_vec());
+    let mut sorted = (reported.clone(), expected.to_vec());
     sorted.0.sort();
     sorted.1.sort();
     assert_eq!(sorted.0, sorted.1);
@@ -66,15 +66,18 @@ fn the_rules_of_the_attribute_hold_at_start() {
         problems(&[("RESILIENT__DEFAULT__TIMEOUT", "25h")]),
         ["RESILIENT__DEFAULT__TIMEOUT: `timeout`: expected between 1ms and 24h, found 25h"]
     );
-    let told = problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__ATTEMPT_TIMEOUT", "20s")]);
-    assert_eq!(told.len(), 1);
-    assert!(told[0].contains("the first attempt can use the whole timeout"), "{told:?}");
-    let told = problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "2s")]);
-    assert_eq!(told.len(), 1, "{told:?}");
+    let reported = problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__ATTEMPT_TIMEOUT", "20s")]);
+    assert_eq!(reported.len(), 1);
+    assert!(reported[0].contains("the first attempt can use the whole timeout"), "{reported:?}");
+    let reported = problems(&[("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "2s")]);
+    assert_eq!(reported.len(), 1, "{reported:?}");
     let said = "RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT: `list_scenarios: retry.max`: retry 3 can never start";
-    assert!(told[0].starts_with(said), "{told:?}");
-    let told = problems(&[("RESILIENT__BREAKER__MAKE_EU__OPEN", "1ms")]);
-    assert_eq!(told, ["RESILIENT__BREAKER__MAKE_EU__OPEN: `breaker.open`: expected between 100ms and 24h, found 1ms"]);
+    assert!(reported[0].starts_with(said), "{reported:?}");
+    let reported = problems(&[("RESILIENT__BREAKER__MAKE_EU__OPEN", "1ms")]);
+    assert_eq!(
+        reported,
+        ["RESILIENT__BREAKER__MAKE_EU__OPEN: `breaker.open`: expected between 100ms and 24h, found 1ms"]
+    );
 }
 
 #[tokio::test]
@@ -82,14 +85,14 @@ async fn settings_that_come_too_late_are_refused() {
     let registry = Arc::new(Registry::new());
     let _: Result<(), ResilienceError> = registry.clone().scope(async { GUARD.call(|| async { Ok(()) }).await }).await;
     variables(&[]).guard(&GUARD).start_with(&registry).expect("there is nothing to set");
-    let told = variables(&[("RESILIENT_DISABLED", "1")]).guard(&GUARD).start_with(&registry).expect_err("refused");
-    assert!(told.problems()[0].starts_with("`guarded` was guarded before the settings were read"), "{told}");
+    let reported = variables(&[("RESILIENT_DISABLED", "1")]).guard(&GUARD).start_with(&registry).expect_err("refused");
+    assert!(reported.problems()[0].starts_with("`guarded` was guarded before the settings were read"), "{reported}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_refused() {
-    let told = problems(&[("RESILIENT_CONFIG", "/nowhere/at/all.toml")]);
-    assert!(told[0].starts_with("RESILIENT_CONFIG: `/nowhere/at/all.toml` cannot be read:"), "{told:?}");
+    let reported = problems(&[("RESILIENT_CONFIG", "/nowhere/at/all.toml")]);
+    assert!(reported[0].starts_with("RESILIENT_CONFIG: `/nowhere/at/all.toml` cannot be read:"), "{reported:?}");
 }
 
 #[test]
@@ -105,7 +108,7 @@ fn what_nobody_reads_is_checked_all_the_same() {
 }
 
 #[test]
-fn a_likely_slip_is_told_and_what_is_somebody_elses_is_left_alone() {
+fn a_likely_slip_is_reported_and_what_is_somebody_elses_is_left_alone() {
     for (slip, meant) in [
         ("RESILIENT_TOOL__LIST_SCENARIOS__TIMEOUT", "RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT"),
         ("RESILIENT_DEFAULT_TIMEOUT", "RESILIENT__DEFAULT__TIMEOUT"),

@@ -1,4 +1,4 @@
-//! What can be taken out: a breaker, and by one switch all that rejects, repeats or cuts off.
+//! Removal of a breaker, and the switch that disables all rejections, retries and timeouts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! What can be tuned, and which of several places is heard.
+//! Settings that can be changed at start, and the precedence of their sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn a_variable_is_stronger_than_the_file_and_a_tool_than_the_default() {
     started.expect("nothing is wrong");
     let (list, run) = (policy(&registry, "list_scenarios").policy, policy(&registry, "run.scenario"));
     assert_eq!((list.timeout, list.retries(), list.attempt_timeout), (11 * SECOND, 2, Some(3 * SECOND)));
-    // What holds for all is for those that have the key.
+    // A key that applies to all tools only affects those that have it.
     assert_eq!((run.policy.timeout, run.policy.retries(), run.policy.attempt_timeout), (12 * SECOND, 0, None));
     assert_eq!(run.breaker, Some(BreakerSettings::new().failures(7).open(5 * SECOND)));
 }
@@ -98,9 +98,9 @@ fn of_a_static_breaker_only_whether_it_is_there_can_be_set() {
     let (started, registry) = pairs("RESILIENT__BREAKER__OWN__ENABLED", "false");
     started.expect("nothing is wrong");
     assert!(registry.breakers().is_empty());
-    let told = pairs("RESILIENT__BREAKER__OWN__OPEN", "5s").0.expect_err("refused");
+    let reported = pairs("RESILIENT__BREAKER__OWN__OPEN", "5s").0.expect_err("refused");
     assert_eq!(
-        told.problems(),
+        reported.problems(),
         ["the breaker `own` is a `static` of the code; of its settings only `enabled` can be changed"]
     );
 }
@@ -122,7 +122,7 @@ fn a_stronger_value_begins_where_a_weaker_one_took_everything_away() {
 }
 
 #[test]
-fn how_many_keys_are_told_apart_is_tuned_like_any_other_part() {
+fn how_many_keys_are_distinguished_is_tuned_like_any_other_part() {
     let file = TempFile::new("[tool.list_scenarios]\nbulkhead = { max_keys = 7 }\n[breaker.make-eu]\nmax_keys = 8\n");
     let (started, registry) =
         start(&[("RESILIENT_CONFIG", file.path()), ("RESILIENT__TOOL__LIST_SCENARIOS__RATE_LIMIT__MAX_KEYS", "9")]);

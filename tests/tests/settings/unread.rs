@@ -1,4 +1,4 @@
-//! Variables that look like ours and are not: a warning says the right name, and the server starts.
+//! Misspelled variables: a warning suggests the right name, and the server starts.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,7 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
     }
 }
 
-/// What is warned of at a start with this variable.
+/// Returns the warnings of a start with this variable.
 fn warned(name: &str) -> Vec<String> {
     let warnings = Warnings::default();
     let subscriber = tracing_subscriber::registry().with(warnings.clone());
@@ -52,10 +52,13 @@ fn a_variable_that_is_ours_but_for_its_case_or_its_first_word_is_warned_of_with_
         ("resilience__profile__make__timeout", "RESILIENT__PROFILE__MAKE__TIMEOUT"),
         ("RESILIENCE__DISABLED", "RESILIENT_DISABLED"),
     ] {
-        let told = warned(slip);
-        assert_eq!(told.len(), 1, "{slip}: {told:?}");
-        assert!(told[0].contains(slip) && told[0].contains(&format!("did you mean `{meant}`?")), "{slip}: {told:?}");
-        assert!(!told[0].contains("3s"), "a value may be a secret: {told:?}");
+        let reported = warned(slip);
+        assert_eq!(reported.len(), 1, "{slip}: {reported:?}");
+        assert!(
+            reported[0].contains(slip) && reported[0].contains(&format!("did you mean `{meant}`?")),
+            "{slip}: {reported:?}"
+        );
+        assert!(!reported[0].contains("3s"), "a value may be a secret: {reported:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Codes: how one is made from a name, which ones are allowed, which ones JSON-RPC and MCP keep.
+//! Error codes: how they are derived from names, which are allowed, and which JSON-RPC and MCP reserve.
 
 use quote::ToTokens;
 
@@ -6,10 +6,10 @@ use crate::mcp_error::parse::ast::Input;
 use crate::mcp_error::parse::errors::Errors;
 use resilient_policy::screaming_snake;
 
-/// The most characters of a code.
+/// The maximum length of a code.
 const LONGEST: usize = 64;
 
-/// What is wrong with a code, if anything.
+/// Checks a code. Returns the message if it is not allowed.
 pub(crate) fn code_problem(code: &str) -> Option<String> {
     let upper = code.starts_with(|c: char| c.is_ascii_uppercase())
         && code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
@@ -28,7 +28,7 @@ pub(crate) fn code_problem(code: &str) -> Option<String> {
     }
 }
 
-/// What is wrong with a JSON-RPC code of one's own, if anything.
+/// Checks a custom JSON-RPC code. Returns the message if it is not allowed.
 pub(crate) fn protocol_problem(code: i32) -> Option<String> {
     match code {
         // parse error, invalid request, method not found, invalid params, internal error
@@ -51,8 +51,8 @@ pub(crate) fn protocol_problem(code: i32) -> Option<String> {
     }
 }
 
-/// The code of each variant: what `code` says, else the prefix and the name. `None` for one that
-/// has none, or where something is wrong with it.
+/// Returns the code of each variant: the value of `code`, else the prefix and the name. `None` if the variant has no
+/// code, or an invalid one.
 pub(crate) fn of_each(input: &Input<'_>, errors: &mut Errors) -> Vec<Option<String>> {
     let prefix = prefix(input, errors);
     let mut seen: Vec<(String, String)> = Vec::new();
@@ -99,7 +99,7 @@ pub(crate) fn of_each(input: &Input<'_>, errors: &mut Errors) -> Vec<Option<Stri
     codes
 }
 
-/// The prefix with its `_`, or nothing; an error where it is wrong.
+/// Returns the prefix with `_`, or an empty text. Reports an invalid prefix.
 fn prefix(input: &Input<'_>, errors: &mut Errors) -> Result<String, ()> {
     let Some(said) = input.attrs.prefix.said() else { return Ok(String::new()) };
     let literal = said.value.as_ref().ok_or(())?;

@@ -1,4 +1,4 @@
-//! The rules between what a variant says in two places, and the model of what it means.
+//! Checks the rules between the keys of a variant, and builds the model.
 
 pub(crate) mod code;
 pub(crate) mod origin;
@@ -12,13 +12,13 @@ use crate::mcp_error::parse::ast::{Field, Input, Variant};
 use crate::mcp_error::parse::attr::{FieldAttrs, Said, Slot};
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Own};
 use crate::mcp_error::plan::template::Template;
+use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own};
 
-/// The model, or `None` where something is wrong.
+/// Returns the model, or `None` if there are mistakes.
 pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
     let codes = code::of_each(input, errors);
-    // All of them before the first is missed, so that all mistakes are reported.
+    // Check all variants before returning, so that all mistakes are reported.
     let cases: Vec<Option<Case<'a>>> =
         input.variants.iter().zip(codes).map(|(variant, code)| case(variant, code, errors)).collect();
     let krate = input.attrs.krate.value().cloned().unwrap_or_default();
@@ -69,8 +69,8 @@ fn own<'a>(
     })
 }
 
-/// A caller's mistake stays one however often it is repeated, except a conflict, which may pass.
-/// Who cancelled a call wants no second attempt, so there is nothing to say about it.
+/// Checks `retryable`: errors caused by the caller stay the same however often the call is repeated, except for a
+/// conflict, which may pass. A cancelled call is not repeated either.
 fn retry_makes_sense(retryable: Option<&Said<LitBool>>, kind: Option<ErrorKind>, errors: &mut Errors) {
     let (Some(said), Some(kind)) = (retryable, kind) else { return };
     if kind == ErrorKind::Cancelled {
@@ -86,7 +86,7 @@ fn retry_makes_sense(retryable: Option<&Said<LitBool>>, kind: Option<ErrorKind>,
     }
 }
 
-/// Beside `transparent` every other key would be ignored.
+/// Reports keys beside `transparent`, which would have no effect.
 fn only_transparent(variant: &Variant<'_>, errors: &mut Errors) {
     let on_fields = variant.fields.iter().flat_map(|field| {
         // Without `..`, so that a new key cannot be forgotten.
@@ -98,7 +98,7 @@ fn only_transparent(variant: &Variant<'_>, errors: &mut Errors) {
     }
 }
 
-/// The one field with this key; a second one is a mistake.
+/// Returns the one field with this key. A second one is a mistake.
 fn at_most_one<'a>(
     variant: &'a Variant<'a>,
     slot: impl Fn(&'a FieldAttrs) -> &'a Slot<()>,

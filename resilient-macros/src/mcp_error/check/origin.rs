@@ -1,37 +1,37 @@
-//! Where the kind of each variant comes from: exactly one place says it.
+//! Finds the source of each variant's kind. Exactly one has to be given.
 
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
 
 use crate::mcp_error::parse::ast::{Field, Variant};
 use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::plan::model::KindFrom;
+use crate::mcp_error::plan::KindFrom;
 
-/// What answers for a variant. A `None` was wrong and has been reported.
+/// The source of a variant's kind. `None` means that it was wrong and has been reported.
 pub(crate) enum Origin<'a> {
-    /// Its one field, whole.
+    /// The field of a transparent variant, which answers all questions.
     Transparent(Option<&'a Field<'a>>),
-    /// The variant itself, with a kind from here.
+    /// The variant, with a kind from this source.
     Own(Option<KindFrom<'a>>),
 }
 
-/// One place that says the kind, and the key that says so.
-struct Place<'a> {
+/// A key that gives the kind.
+struct Source<'a> {
     key: &'a Ident,
     says: Origin<'a>,
 }
 
-/// The origin of a variant's kind.
+/// Returns the source of a variant's kind.
 pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a> {
-    let mut places = places(variant).into_iter();
-    let Some(first) = places.next() else {
-        // An unknown key may have been meant to be the one that is missing.
+    let mut sources = sources(variant).into_iter();
+    let Some(first) = sources.next() else {
+        // An unknown key may be a misspelling of the missing one.
         if !variant.is_doubtful {
             errors.at(variant.ident, nowhere(variant));
         }
         return Origin::Own(None);
     };
-    for again in places {
+    for again in sources {
         let name = variant.name();
         errors.at(
             again.key,
@@ -51,31 +51,31 @@ pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a
     first.says
 }
 
-/// Every place that says the kind, in the order of the text.
-fn places<'a>(variant: &'a Variant<'a>) -> Vec<Place<'a>> {
-    let mut places = Vec::new();
+/// Returns all keys that give the kind, in the order of the text.
+fn sources<'a>(variant: &'a Variant<'a>) -> Vec<Source<'a>> {
+    let mut sources = Vec::new();
     let attrs = &variant.attrs;
     if let Some(said) = attrs.kind.said() {
         let says = Origin::Own(said.value.map(KindFrom::Word));
-        places.push((said.placed().0, Place { key: &said.key, says }));
+        sources.push((said.placed().0, Source { key: &said.key, says }));
     }
     if let Some(said) = attrs.transparent.said() {
         let only = match variant.fields.as_slice() {
             [only] => Some(only),
             _ => None,
         };
-        places.push((said.placed().0, Place { key: &said.key, says: Origin::Transparent(only) }));
+        sources.push((said.placed().0, Source { key: &said.key, says: Origin::Transparent(only) }));
     }
-    places.sort_by_key(|(order, _)| *order);
-    let mut places: Vec<Place<'a>> = places.into_iter().map(|(_, place)| place).collect();
+    sources.sort_by_key(|(order, _)| *order);
+    let mut sources: Vec<Source<'a>> = sources.into_iter().map(|(_, source)| source).collect();
     for field in &variant.fields {
         let status = field.attrs.status.said().map(|said| (said.placed(), KindFrom::Status(field)));
         let classify = field.attrs.classify.said().map(|said| (said.placed(), KindFrom::Classify(field)));
         let mut own: Vec<_> = [status, classify].into_iter().flatten().collect();
         own.sort_by_key(|((order, _), _)| *order);
-        places.extend(own.into_iter().map(|((_, key), kind)| Place { key, says: Origin::Own(Some(kind)) }));
+        sources.extend(own.into_iter().map(|((_, key), kind)| Source { key, says: Origin::Own(Some(kind)) }));
     }
-    places
+    sources
 }
 
 fn nowhere(variant: &Variant<'_>) -> String {

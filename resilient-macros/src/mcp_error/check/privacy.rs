@@ -1,4 +1,4 @@
-//! Privacy: the client reads public texts only, and secrets reach neither client nor log.
+//! Checks privacy: the client reads public texts only, and secrets appear neither in answers nor in logs.
 
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
@@ -8,12 +8,12 @@ use crate::mcp_error::parse::attr::Said;
 use crate::mcp_error::parse::display::Display;
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::plan::model::Text;
+use crate::mcp_error::plan::Text;
 use crate::mcp_error::plan::template::Template;
 
-/// What the client reads of a variant. `message`, `public` (the Display) and `private` (the kind's
-/// sentence) say it; without one of them a kind that is known decides. One that an upstream
-/// chooses does not: the Display was written without knowing who would read it.
+/// Returns the text of a variant that the client reads. `message`, `public` (the `Display` text) and `private` (the
+/// kind's sentence) select it. Without one of them a known kind decides. If an upstream chooses the kind, one of them
+/// is required: the author of the `Display` text did not know which readers it has.
 pub(crate) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors: &mut Errors) -> Option<Text<'a>> {
     let attrs = &variant.attrs;
     let mut said: Vec<(usize, &Ident)> = [
@@ -48,10 +48,10 @@ pub(crate) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors
     Some(Text::Display)
 }
 
-/// A source's own text was written by somebody who did not know that a client would read it: a
-/// Display that prints it is public only where the author says so.
+/// Checks texts that include a source's text. The author of the source did not write it for a client, so a `Display`
+/// text that prints a source is only public if `public` says so.
 fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
-    // A transparent Display prints its field, said to be a source or not.
+    // A transparent `Display` prints its field, whether or not the field is marked as a source.
     let is_printed_whole = matches!(variant.display, Display::Transparent(_));
     for source in variant.fields.iter().filter(|field| field.is_source || is_printed_whole) {
         let cures = "say `#[mcp(message = \"..\")]` for another text, `#[mcp(private)]` for the kind's own sentence, or \
@@ -63,7 +63,7 @@ fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
                 source.name
             );
             errors.at(code, message);
-            // One mistake, however many sources there are.
+            // Report one mistake, however many sources there are.
             return;
         }
         printed(variant, source, errors, |name| {
@@ -72,7 +72,8 @@ fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
     }
 }
 
-/// A `secret` field is no `detail`, and the Display, which every log holds, does not print it.
+/// Checks `secret` fields: they are not part of `detail`, and the `Display` text, which is in every log, does not print
+/// them.
 pub(crate) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
     for field in &variant.fields {
         let Some(secret) = field.attrs.secret.said() else { continue };
@@ -89,7 +90,7 @@ pub(crate) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
     }
 }
 
-/// Reports that thiserror's `#[error(..)]` prints a field, at the text that does.
+/// Reports a field that thiserror's `#[error(..)]` prints, at the text that prints it.
 fn printed(variant: &Variant<'_>, field: &Field<'_>, errors: &mut Errors, message: impl Fn(&str) -> String) {
     match &variant.display {
         Display::Format(format) if format.prints(&field.name) => errors.at(&format.literal, message(&field.name)),

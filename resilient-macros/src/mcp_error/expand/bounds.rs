@@ -1,4 +1,4 @@
-//! `where` clauses: what the type parameters have to be able to do for the fields that hold them.
+//! Generates `where` clauses: the bounds on type parameters that the fields need.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
 
-use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Text};
+use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Text};
 
-/// The predicates of the type itself, and those that one impl adds.
+/// The predicates of the type, and those that one impl adds.
 #[derive(Clone)]
 pub(crate) struct Bounds<'a> {
     generics: &'a Generics,
@@ -23,22 +23,22 @@ impl<'a> Bounds<'a> {
         Self { generics, params, added: Vec::new(), seen: BTreeSet::new() }
     }
 
-    /// `ty: bound` for the whole type, if it has type parameters: the bound of a type without any
-    /// either holds or is an error of its own.
+    /// Adds `ty: bound` for the whole type, if it has type parameters. Without parameters, the bound either holds or is
+    /// an error by itself.
     pub(crate) fn whole(&mut self, ty: &TokenStream, bound: &TokenStream) {
         if !self.params.is_empty() {
             self.add(ty, bound);
         }
     }
 
-    /// `T: bound` for each type parameter `T`, or projection of one, that a field's type names.
+    /// Adds `T: bound` for each type parameter `T`, or projection of one, in a field's type.
     pub(crate) fn field(&mut self, ty: &Type, bound: &TokenStream) {
         if !self.params.is_empty() {
             self.walk(ty, bound);
         }
     }
 
-    /// For `Classify`: what the fields need that are asked for kind and wait.
+    /// Adds the bounds of `Classify`: those of the fields that provide kind and delay.
     pub(crate) fn of_classify(model: &Model<'a>) -> Self {
         let (krate, span) = (&model.krate, Span::mixed_site());
         let mut bounds = Self::new(&model.node.generics);
@@ -62,7 +62,7 @@ impl<'a> Bounds<'a> {
         bounds
     }
 
-    /// For `ToolError`: the same, and what is told to the client.
+    /// Adds the bounds of `ToolError`: those of `Classify`, and those of the fields in texts for the client.
     pub(crate) fn of_mcp_error(model: &Model<'a>) -> Self {
         let (krate, span) = (&model.krate, Span::mixed_site());
         let mut bounds = Self::of_classify(model);

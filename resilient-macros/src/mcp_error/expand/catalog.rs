@@ -1,12 +1,12 @@
-//! `CODES` and `catalog()`: what can go wrong, as data.
+//! Generates `CODES` and `catalog()`, the list of possible errors.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
 use crate::krate::Krate;
-use crate::mcp_error::expand::names::{call_site, kind_path};
+use crate::mcp_error::expand::{call_site, kind_path};
 use crate::mcp_error::parse::display::Display;
-use crate::mcp_error::plan::model::{Case, Model, Own, Text};
+use crate::mcp_error::plan::{Case, Model, Own, Text};
 
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let codes = model.cases.iter().filter_map(Case::own).map(|own| own.code.as_str());
@@ -14,7 +14,7 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     inherent(model.node, &model.krate, codes, entries)
 }
 
-/// The inherent impl. As visible as the type; unused is fine.
+/// The inherent impl. It is as visible as the type, and may be unused.
 pub(crate) fn inherent<'c>(
     node: &syn::DeriveInput,
     krate: &Krate,

@@ -1,5 +1,4 @@
-//! Replaces the impls beside an error, so that one mistake is not followed by a message
-//! for every place that uses the type.
+//! Generates impls for a type with mistakes, so that rustc does not report each use of the type as well.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -8,7 +7,7 @@ use syn::DeriveInput;
 use super::{catalog, rmcp};
 use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
-use crate::mcp_error::expand::names::call_site;
+use crate::mcp_error::expand::call_site;
 
 pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
     let span = Span::mixed_site();

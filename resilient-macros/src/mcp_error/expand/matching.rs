@@ -1,12 +1,12 @@
-//! Bodies of methods: one arm for each variant that differs from the default.
+//! Generates bodies of methods: one arm for each variant that differs from the default.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::mcp_error::parse::ast::Field;
-use crate::mcp_error::plan::model::{Case, Model};
+use crate::mcp_error::plan::{Case, Model};
 
-/// What one variant answers, and the fields that the answer needs.
+/// The answer of one variant, and the fields that it needs.
 pub(crate) struct Arm<'a> {
     pub(crate) fields: Vec<&'a Field<'a>>,
     pub(crate) body: TokenStream,
@@ -22,11 +22,11 @@ impl<'a> Arm<'a> {
     }
 }
 
-/// A body in which every variant answers.
+/// Returns a body in which every variant answers.
 pub(crate) fn total<'a>(model: &Model<'a>, arm: impl Fn(&Case<'a>) -> Arm<'a>) -> TokenStream {
     let span = Span::mixed_site();
     match model.cases.as_slice() {
-        // An empty enum: there is no value to be asked.
+        // An empty enum has no value to match.
         [] => quote_spanned!(span=> match *self {}),
         cases => {
             let arms: Vec<_> = cases.iter().map(|case| (case, arm(case))).collect();
@@ -35,8 +35,8 @@ pub(crate) fn total<'a>(model: &Model<'a>, arm: impl Fn(&Case<'a>) -> Arm<'a>) -
     }
 }
 
-/// A body in which some variants answer and `default` does for the others. `None` where nobody
-/// has anything to say: the trait's own default is the same.
+/// Returns a body in which some variants answer, and `default` answers for the others. Returns `None` if no variant
+/// answers: the trait's default is then the same.
 pub(crate) fn partial<'a>(
     model: &Model<'a>,
     default: &TokenStream,

@@ -1,26 +1,24 @@
-//! The model as impls. Locals are hygienic, paths are absolute, and whatever asks something of a
-//! field's type does it through a function that names the type as it was written, so that an
-//! answer of "no" is reported there, once.
+//! Generates the impls. Locals are hygienic and paths are absolute. Code that requires a trait of a field's type calls
+//! a function that names the type with the user's span, so that rustc reports a missing impl there, once.
 
 pub(crate) mod bounds;
 pub(crate) mod catalog;
 pub(crate) mod dummy;
 pub(crate) mod matching;
-pub(crate) mod names;
 pub(crate) mod rmcp;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use resilient_policy::ErrorKind;
 use syn::Ident;
 
 use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
 use crate::mcp_error::expand::matching::{Arm, partial, total};
-use crate::mcp_error::expand::names::{call_site, kind_path};
 use crate::mcp_error::parse::ast::Field;
-use crate::mcp_error::plan::model::{Answer, Case, KindFrom, Model, Own, Text};
+use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own, Text};
 
-/// All that the derive adds.
+/// Returns everything that the derive generates.
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let expansion = Expansion::new(model);
     let classify = expansion.classify();
@@ -101,7 +99,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
                 &quote_spanned!(span=> #option::None),
                 |own| own.retryable.map(|said| Arm::new(quote_spanned!(span=> #option::Some(#said)))),
             ),
-            // A field whose type overrides this answers, too.
+            // A field whose type overrides this method answers too.
             self.method(
                 "is_retryable",
                 &boolean,
@@ -145,7 +143,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
             ),
         ];
         let header = self.header(&quote_spanned!(span=> #krate::ToolError), &Bounds::of_mcp_error(self.model));
-        // A type with parameters may borrow, and what borrows cannot be recognized.
+        // A type with parameters may contain borrows, which the macro cannot recognize.
         let is_generic = !self.model.node.generics.params.is_empty();
         let injected = (!is_generic).then(|| quote_spanned!(span=> #private::injected! {}));
         quote_spanned! {span=>
@@ -162,8 +160,7 @@ impl<'m, 'a> Expansion<'m, 'a> {
         }
     }
 
-    /// A method that the trait has a default for: written where a variant says something, or
-    /// where a field answers.
+    /// Returns a method for which the trait has a default. It is generated if a variant or a field gives an answer.
     fn method(
         &self,
         name: &str,
@@ -185,13 +182,13 @@ impl<'m, 'a> Expansion<'m, 'a> {
         })
     }
 
-    /// `method(field)`, for a field that has to be a `ToolError`.
+    /// Calls `method(field)` for a field that has to be a `ToolError`.
     fn delegate(&self, field: &'a Field<'a>, method: &TokenStream) -> Arm<'a> {
         let asked = self.ask("transparent", field);
         Arm::with(vec![field], quote_spanned!(self.span=> #method(#asked)))
     }
 
-    /// `helper::<FieldType>()(field)`: rustc reports what the type cannot do at the type.
+    /// Calls `helper::<FieldType>()(field)`, so that rustc reports a missing impl at the type.
     fn ask(&self, helper: &str, field: &Field<'_>) -> TokenStream {
         let Self { private, span, .. } = self;
         let (helper, ty, binding) = (Ident::new(helper, *span), field.ty, field.binding(*span));
@@ -296,4 +293,18 @@ impl<'m, 'a> Expansion<'m, 'a> {
             impl #impl_generics #implemented for #ident #ty_generics #clause
         }
     }
+}
+
+/// `::krate::ErrorKind::NotFound`
+pub(crate) fn kind_path(krate: &Krate, kind: ErrorKind) -> TokenStream {
+    let span = Span::mixed_site();
+    let name = Ident::new(kind.variant_name(), span);
+    quote_spanned!(span=> #krate::ErrorKind::#name)
+}
+
+/// Returns the name of the user's type with the hygiene of the call site.
+pub(crate) fn call_site(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(ident.span().resolved_at(Span::call_site()));
+    ident
 }

@@ -1,4 +1,4 @@
-//! The answers that rmcp asks for, where the runtime is built with it.
+//! Generates the conversions to rmcp's types, if the runtime is built with rmcp.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -6,9 +6,9 @@ use syn::DeriveInput;
 
 use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
-use crate::mcp_error::expand::names::call_site;
+use crate::mcp_error::expand::call_site;
 
-/// A concrete impl for each type: one for all `ToolError` would be against the orphan rules.
+/// A concrete impl for each type: an impl for all `ToolError` types would violate the orphan rules.
 pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
     let span = Span::mixed_site();
     let ident = call_site(&node.ident);

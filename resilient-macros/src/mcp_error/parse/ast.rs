@@ -1,5 +1,5 @@
-//! The enum or struct as it was written: its variants, their fields, what is said of each.
-//! A struct is one variant, whose attributes stand above it.
+//! The enum or struct: its variants, their fields and their attributes. A struct is one variant, with the attributes of
+//! the struct.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -24,7 +24,7 @@ pub(crate) struct Variant<'a> {
     pub(crate) attrs: VariantAttrs,
     pub(crate) display: Display,
     pub(crate) fields: Vec<Field<'a>>,
-    /// Something in its attributes was not understood: what seems to be missing may be that.
+    /// Whether something in the attributes was not understood. Then a key that seems to be missing may be there.
     pub(crate) is_doubtful: bool,
 }
 
@@ -35,12 +35,12 @@ pub(crate) struct Field<'a> {
     pub(crate) name: String,
     pub(crate) ty: &'a Type,
     pub(crate) attrs: FieldAttrs,
-    /// Whether it is what thiserror answers with as `source()`.
+    /// Whether thiserror returns the field as `source()`.
     pub(crate) is_source: bool,
 }
 
 impl<'a> Input<'a> {
-    /// `None` on a union.
+    /// Returns `None` for a union.
     pub(crate) fn from_syn(node: &'a DeriveInput, errors: &mut Errors) -> Option<Self> {
         let mut attrs = ContainerAttrs::default();
         let display = display::read(&node.attrs);
@@ -85,7 +85,7 @@ impl<'a> Variant<'a> {
             ident: &node.ident,
             is_struct: false,
             attrs,
-            // thiserror lets an `#[error(..)]` on the enum stand for those that have none.
+            // thiserror applies an `#[error(..)]` on the enum to all variants without one.
             display: display::read(&node.attrs)
                 .or_else(|| inherited.cloned())
                 .unwrap_or_else(|| Display::Unknown(node.ident.to_token_stream())),
@@ -94,7 +94,7 @@ impl<'a> Variant<'a> {
         }
     }
 
-    /// `Self::Variant { id: __field0, .. }`, binding `bound`.
+    /// Returns the pattern `Self::Variant { id: __field0, .. }`, which binds `bound`.
     pub(crate) fn pattern(&self, bound: &[&Field<'_>]) -> TokenStream {
         let span = Span::mixed_site();
         let members = bound.iter().map(|field| &field.member);
@@ -115,7 +115,7 @@ impl<'a> Variant<'a> {
 }
 
 impl Field<'_> {
-    /// The local that a pattern binds the field to.
+    /// Returns the local to which a pattern binds the field.
     pub(crate) fn binding(&self, span: Span) -> Ident {
         format_ident!("__field{}", self.index, span = span.resolved_at(Span::mixed_site()))
     }

@@ -1,4 +1,4 @@
-//! What `#[mcp(..)]` says of the enum, of a variant, of a field.
+//! The keys of `#[mcp(..)]` on the enum, on a variant and on a field.
 
 use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, Severity};
@@ -11,23 +11,23 @@ use crate::mcp_error::parse::keys::{self, Key, Owner};
 use crate::mcp_error::parse::list::{self, Entry};
 use crate::mcp_error::parse::value::{self, Spanned};
 
-/// A key that was written, and its value unless that was wrong and has been reported.
+/// A key, and its value unless the value was wrong and has been reported.
 #[derive(Debug)]
 pub(crate) struct Said<T> {
     pub(crate) key: Ident,
     pub(crate) value: Option<T>,
-    /// Its place among the keys of the same owner.
+    /// The position among the keys of the same owner.
     order: usize,
 }
 
 impl<T> Said<T> {
-    /// The key with its place, to find out which of two came later.
+    /// Returns the key with its position, which decides which of two came later.
     pub(crate) fn placed(&self) -> (usize, &Ident) {
         (self.order, &self.key)
     }
 }
 
-/// Room for one key.
+/// The value of one key, if it is written.
 #[derive(Debug)]
 pub(crate) struct Slot<T>(Option<Said<T>>);
 
@@ -50,12 +50,12 @@ impl<T> Slot<T> {
         self.said().map(|said| &said.key)
     }
 
-    /// The value, if it was said and understood.
+    /// Returns the value, if it was written and understood.
     pub(crate) fn value(&self) -> Option<&T> {
         self.said()?.value.as_ref()
     }
 
-    /// Fills the room with what `read` makes of the entry; a second entry is a mistake.
+    /// Stores the value that `read` returns for the entry. A second entry is a mistake.
     fn set(
         &mut self,
         key: Key,
@@ -104,7 +104,7 @@ pub(crate) struct FieldAttrs {
 }
 
 impl ContainerAttrs {
-    /// Reads what stands above an enum, or above a struct, which is its own variant.
+    /// Reads the keys on an enum, or on a struct, which is its own variant.
     pub(crate) fn read(
         &mut self,
         attrs: &[Attribute],
@@ -152,13 +152,12 @@ impl VariantAttrs {
             Key::Fallback => self.fallback.set(key, entry, errors, value::boolean),
             Key::Severity => self.severity.set(key, entry, errors, value::severity),
             Key::Protocol => self.protocol.set(key, entry, errors, value::protocol),
-            // `keys::find` lets none of these through.
+            // `keys::find` rejects these keys here.
             Key::Prefix | Key::Crate | Key::Status | Key::Classify | Key::RetryAfter | Key::Detail | Key::Secret => {}
         }
     }
 
-    /// The keys that say something of their own about the variant, which beside `transparent`
-    /// nobody would hear.
+    /// Returns the keys that describe the variant itself, which have no effect beside `transparent`.
     pub(crate) fn own(&self) -> impl Iterator<Item = &Ident> {
         // Without `..`, so that a new key cannot be forgotten.
         let Self {
@@ -203,7 +202,7 @@ impl FieldAttrs {
                 Key::RetryAfter => &mut read.retry_after,
                 Key::Detail => &mut read.detail,
                 Key::Secret => &mut read.secret,
-                // `keys::find` lets no other through.
+                // `keys::find` rejects all other keys here.
                 _ => continue,
             };
             slot.set(key, entry, errors, value::flag);

@@ -1,4 +1,4 @@
-//! thiserror's `#[error(..)]`, read just enough to know which fields it prints.
+//! Reads thiserror's `#[error(..)]`, as far as needed to know which fields it prints.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -7,12 +7,12 @@ use syn::{Attribute, Ident, LitStr};
 
 use crate::mcp_error::parse::pieces::{Piece, pieces};
 
-/// How a variant is displayed, as far as its attributes tell.
+/// The `Display` of a variant, as far as its attributes define it.
 #[derive(Debug, Clone)]
 pub(crate) enum Display {
-    /// By code that the derive does not see, which may print every field: what stands for that code.
+    /// Code that the derive does not see, which may print every field. Holds the tokens that refer to this code.
     Unknown(TokenStream),
-    /// `#[error(transparent)]`, the word itself.
+    /// `#[error(transparent)]`, with the word.
     Transparent(Ident),
     /// `#[error("..", args)]`
     Format(Format),
@@ -26,18 +26,18 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Whether the field of this name (`id`, `0`) is printed, by the text or by an argument.
+    /// Returns whether the text or an argument prints the field of this name (`id`, `0`).
     pub(crate) fn prints(&self, field: &str) -> bool {
         self.prints.iter().any(|printed| printed == field)
     }
 
-    /// The text, where it says by itself what is printed.
+    /// Returns the text, if it alone decides what is printed.
     pub(crate) fn template(&self) -> Option<&LitStr> {
         if self.has_args { None } else { Some(&self.literal) }
     }
 }
 
-/// Reads `#[error(..)]`. Whatever is wrong with it is thiserror's to tell.
+/// Reads `#[error(..)]`. thiserror reports its mistakes.
 pub(crate) fn read(attrs: &[Attribute]) -> Option<Display> {
     let attr = attrs.iter().find(|attr| attr.path().is_ident("error"))?;
     let parser = |input: ParseStream<'_>| {
@@ -47,7 +47,7 @@ pub(crate) fn read(attrs: &[Attribute]) -> Option<Display> {
         } else {
             let word: Ident = input.parse()?;
             let rest: TokenStream = input.parse()?;
-            // The path behind `fmt =`.
+            // The path after `fmt =`.
             let function: TokenStream = rest.into_iter().skip(1).collect();
             Ok(if word == "transparent" { Display::Transparent(word) } else { Display::Unknown(function) })
         }
@@ -58,20 +58,20 @@ pub(crate) fn read(attrs: &[Attribute]) -> Option<Display> {
 
 fn format(literal: LitStr, args: TokenStream) -> Format {
     let args: Vec<TokenTree> = args.into_iter().collect();
-    // A lone `,` behind the text is no argument.
+    // A trailing `,` after the text is not an argument.
     let has_args = args.len() > 1;
     let named = named_args(&args);
     let mut prints = Vec::new();
     for piece in pieces(&literal.value()).unwrap_or_default() {
-        let Piece::Place { name, spec } = piece else { continue };
+        let Piece::Placeholder { name, spec } = piece else { continue };
         let width = spec.split_once('$').map(|(before, _)| {
             before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default().to_owned()
         });
         for name in std::iter::once(name).chain(width) {
-            // With arguments a number means one of them, and a name that is given there is not the field.
+            // With arguments, a number refers to an argument, and a named argument hides the field of this name.
             let is_arg = has_args && name.starts_with(|c: char| c.is_ascii_digit());
             if !is_arg && !named.contains(&name) {
-                // thiserror takes `_0` for the field `0`.
+                // thiserror reads `_0` as the field `0`.
                 let index =
                     name.strip_prefix('_').filter(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit()));
                 prints.push(index.map_or_else(|| name.clone(), ToOwned::to_owned));
@@ -82,7 +82,7 @@ fn format(literal: LitStr, args: TokenStream) -> Format {
     Format { literal, has_args, prints }
 }
 
-/// The `name` of each `, name = value`.
+/// Returns the `name` of each `, name = value`.
 fn named_args(args: &[TokenTree]) -> Vec<String> {
     args.windows(3)
         .filter_map(|three| match three {
@@ -100,10 +100,11 @@ fn is_assignment(punct: &proc_macro2::Punct) -> bool {
     punct.as_char() == '=' && punct.spacing() == proc_macro2::Spacing::Alone
 }
 
-/// What an argument can mean by a field: `.id`, `.0`, and the local `id` or `_0` that thiserror binds.
+/// Returns the ways in which an argument can refer to a field: `.id`, `.0`, and the local `id` or `_0` that thiserror
+/// binds.
 fn mentioned(args: impl IntoIterator<Item = TokenTree>, found: &mut Vec<String>) {
     let mut tokens = args.into_iter().peekable();
-    // Whether what was read before is the end of an expression, so that a `.` goes on with it.
+    // Whether the previous token ends an expression, so that a `.` continues it.
     let mut after_expression = false;
     let mut after_dot = false;
     while let Some(token) = tokens.next() {

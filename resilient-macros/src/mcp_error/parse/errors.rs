@@ -1,20 +1,20 @@
-//! Every mistake of one derive, so that all of them are reported together.
+//! Collects the mistakes of one derive, so that all of them are reported.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::fmt::Display;
 
-/// The mistakes found so far, in the order in which they were found.
+/// The mistakes so far, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// A mistake in `tokens`, all of which are underlined.
+    /// Reports a mistake that underlines all of `tokens`.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.0.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// How many there are: more than before means that something in between was wrong.
+    /// Returns the number of mistakes. If it increases, something in between was wrong.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -23,7 +23,7 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// One `compile_error!` for each mistake.
+    /// Returns one `compile_error!` for each mistake.
     pub(crate) fn to_compile_errors(&self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }

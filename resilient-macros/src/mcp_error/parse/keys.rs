@@ -1,4 +1,4 @@
-//! Every key of `#[mcp(..)]`: its name, where it goes, how it is written.
+//! The keys of `#[mcp(..)]`: their names, owners and forms.
 
 use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, nearest, unknown_key};
@@ -6,53 +6,53 @@ use syn::ext::IdentExt;
 
 use crate::mcp_error::parse::errors::Errors;
 
-/// Where a key can stand.
+/// The owner of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Above the enum; a struct takes these and the variant's.
+pub(crate) enum Target {
+    /// The enum. A struct takes these keys and those of a variant.
     Container,
-    /// Above a variant.
+    /// A variant.
     Variant,
-    /// Before a field.
+    /// A field.
     Field,
 }
 
-/// Where the entries that are being read stand.
+/// The owner of the entries that are being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Enum,
     Struct,
     Variant,
-    /// A field, and whether it is an enum's.
+    /// A field, and whether it belongs to an enum.
     Field {
         of_enum: bool,
     },
 }
 
 impl Owner {
-    fn takes(self, place: Place) -> bool {
+    fn takes(self, target: Target) -> bool {
         match self {
-            Self::Enum => place == Place::Container,
-            Self::Struct => place != Place::Field,
-            Self::Variant => place == Place::Variant,
-            Self::Field { .. } => place == Place::Field,
+            Self::Enum => target == Target::Container,
+            Self::Struct => target != Target::Field,
+            Self::Variant => target == Target::Variant,
+            Self::Field { .. } => target == Target::Field,
         }
     }
 
-    /// The right home of a key that cannot stay here.
-    fn home_of(self, place: Place) -> &'static str {
+    /// Returns the name of the owner that takes the key.
+    fn home_of(self, target: Target) -> &'static str {
         let of_enum = !matches!(self, Self::Struct | Self::Field { of_enum: false });
-        match place {
-            Place::Field => "a field",
-            Place::Variant if of_enum => "a variant",
-            Place::Container if of_enum => "the enum",
-            Place::Variant | Place::Container => "the struct",
+        match target {
+            Target::Field => "a field",
+            Target::Variant if of_enum => "a variant",
+            Target::Container if of_enum => "the enum",
+            Target::Variant | Target::Container => "the struct",
         }
     }
 }
 
 macro_rules! keys {
-    ($($key:ident = $name:literal, $place:ident, $example:literal;)*) => {
+    ($($key:ident = $name:literal, $target:ident, $example:literal;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Key {
             $($key,)*
@@ -65,11 +65,11 @@ macro_rules! keys {
                 match self { $(Self::$key => $name,)* }
             }
 
-            const fn place(self) -> Place {
-                match self { $(Self::$key => Place::$place,)* }
+            const fn target(self) -> Target {
+                match self { $(Self::$key => Target::$target,)* }
             }
 
-            /// How the key is written.
+            /// Returns an example of the key.
             pub(crate) const fn example(self) -> &'static str {
                 match self { $(Self::$key => $example,)* }
             }
@@ -99,32 +99,32 @@ keys! {
     Secret = "secret", Field, "secret";
 }
 
-/// The key that `word` is, where it may stand.
+/// Returns the key that `word` names, if the owner takes it.
 pub(crate) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Key> {
     let name = word.unraw().to_string();
     let Some(key) = Key::ALL.iter().copied().find(|key| key.name() == name) else {
         errors.at(word, unknown(&name, owner));
         return None;
     };
-    if owner.takes(key.place()) {
+    if owner.takes(key.target()) {
         Some(key)
     } else {
-        errors.at(word, format!("`{name}` belongs on {}", owner.home_of(key.place())));
+        errors.at(word, format!("`{name}` belongs on {}", owner.home_of(key.target())));
         None
     }
 }
 
 fn unknown(name: &str, owner: Owner) -> String {
     if let Ok(kind) = name.parse::<ErrorKind>() {
-        return if owner.takes(Key::Kind.place()) {
+        return if owner.takes(Key::Kind.target()) {
             format!("`{kind}` is a kind, which stands behind `kind =`; write `kind = {kind}`")
         } else {
-            let home = owner.home_of(Key::Kind.place());
+            let home = owner.home_of(Key::Kind.target());
             format!("`{kind}` is a kind, which belongs on {home}: `#[mcp(kind = {kind})]`")
         };
     }
-    let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(key.place())).map(|key| key.name()).collect();
-    // A slip of the pen first among what can stand here, then among all.
+    let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(key.target())).map(|key| key.name()).collect();
+    // Suggest a key that the owner takes first, then any other.
     let near = nearest(name, here.iter().copied()).or_else(|| nearest(name, Key::ALL.iter().map(|key| key.name())));
     match near {
         Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),

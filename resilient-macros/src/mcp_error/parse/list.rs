@@ -1,4 +1,4 @@
-//! `#[mcp(key, key = value)]` taken apart into entries. A mistake in one entry hides no other.
+//! Splits `#[mcp(key, key = value)]` into entries. A mistake in one entry does not hide the others.
 
 use proc_macro2::{Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
@@ -7,12 +7,12 @@ use syn::{Attribute, Meta};
 use crate::entries;
 use crate::mcp_error::parse::errors::Errors;
 
-/// One key and what stands behind it.
+/// A key and its value.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) key: Ident,
     pub(crate) value: Value,
-    /// Its place among the entries of the same owner.
+    /// The position among the entries of the same owner.
     pub(crate) order: usize,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Value {
     List(Group),
 }
 
-/// The entries of all `#[mcp(..)]` among `attrs`.
+/// Returns the entries of all `#[mcp(..)]` among `attrs`.
 pub(crate) fn all(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
     let mut found: Vec<Entry> = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("mcp")) {
@@ -41,7 +41,7 @@ pub(crate) fn all(attrs: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
     found
 }
 
-/// The entries of a list. A comma with nothing before it is reported.
+/// Returns the entries of a list. Reports a comma with nothing before it.
 fn split(tokens: TokenStream, found: &mut Vec<Entry>, errors: &mut Errors) {
     for part in entries::split(tokens) {
         match part {
@@ -55,7 +55,7 @@ fn entry(tokens: Vec<TokenTree>, errors: &mut Errors) -> Option<Entry> {
     let mut tokens = tokens.into_iter();
     let key = match tokens.next()? {
         TokenTree::Ident(key) => key,
-        // What a `macro_rules!` metavariable left behind.
+        // An invisible group around a metavariable of `macro_rules!`.
         TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
             let inner = group.stream().into_iter().chain(tokens).collect();
             return entry(inner, errors);

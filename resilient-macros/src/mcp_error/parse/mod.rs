@@ -1,4 +1,4 @@
-//! What was written: the type, its attributes, the texts in them.
+//! Parses the type, its attributes and the texts in them.
 
 pub(crate) mod ast;
 pub(crate) mod attr;

@@ -1,20 +1,20 @@
-//! A format string taken apart: text, and places where a field is put in.
+//! Splits a format string into text and fields.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Text as it is read, `{{` and `}}` already one brace each.
+    /// Text, with `{{` and `}}` replaced by one brace each.
     Text(String),
-    /// `{name:spec}`; the name is empty in `{}`.
-    Place { name: String, spec: String },
+    /// `{name:spec}`. The name is empty in `{}`.
+    Placeholder { name: String, spec: String },
 }
 
-/// Takes a format string apart.
+/// Splits a format string.
 ///
 /// # Errors
-/// What is wrong with its braces.
+/// Returns the message about its braces.
 pub(crate) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
     let mut found = Vec::new();
     let mut text = String::new();
@@ -26,7 +26,7 @@ pub(crate) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
                 if !text.is_empty() {
                     found.push(Piece::Text(std::mem::take(&mut text)));
                 }
-                found.push(place(&mut chars)?);
+                found.push(placeholder(&mut chars)?);
             }
             '}' => return Err("`}` without a `{` before it; a brace itself is `}}`"),
             other => text.push(other),
@@ -38,12 +38,12 @@ pub(crate) fn pieces(format: &str) -> Result<Vec<Piece>, &'static str> {
     Ok(found)
 }
 
-fn place(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
+fn placeholder(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
     let (mut name, mut spec, mut in_spec) = (String::new(), String::new(), false);
     loop {
         match chars.next() {
             None => return Err("`{` without a `}` after it; a brace itself is `{{`"),
-            // A fill character can be any character, a brace too: `{:}>5}`.
+            // A fill character can be any character, even a brace: `{:}>5}`.
             Some(c)
                 if in_spec && spec.is_empty() && chars.peek().is_some_and(|next| matches!(next, '<' | '^' | '>')) =>
             {
@@ -57,7 +57,7 @@ fn place(chars: &mut Peekable<Chars<'_>>) -> Result<Piece, &'static str> {
     }
     let name = name.trim();
     let name = name.strip_prefix("r#").unwrap_or(name).to_owned();
-    Ok(Piece::Place { name, spec: spec.trim_end().to_owned() })
+    Ok(Piece::Placeholder { name, spec: spec.trim_end().to_owned() })
 }
 
 #[cfg(test)]
@@ -68,19 +68,19 @@ mod tests {
         Piece::Text(text.into())
     }
 
-    fn place(name: &str, spec: &str) -> Piece {
-        Piece::Place { name: name.into(), spec: spec.into() }
+    fn placeholder(name: &str, spec: &str) -> Piece {
+        Piece::Placeholder { name: name.into(), spec: spec.into() }
     }
 
     #[test]
-    fn text_and_places_are_told_apart() {
+    fn text_and_placeholders_are_distinguished() {
         assert_eq!(
             pieces("no {id:?} in {{{0}}}"),
-            Ok(vec![text("no "), place("id", "?"), text(" in {"), place("0", ""), text("}")])
+            Ok(vec![text("no "), placeholder("id", "?"), text(" in {"), placeholder("0", ""), text("}")])
         );
-        assert_eq!(pieces("{}"), Ok(vec![place("", "")]));
-        assert_eq!(pieces("{a:}>5}"), Ok(vec![place("a", "}>5")]));
-        assert_eq!(pieces("{r#type}"), Ok(vec![place("type", "")]));
+        assert_eq!(pieces("{}"), Ok(vec![placeholder("", "")]));
+        assert_eq!(pieces("{a:}>5}"), Ok(vec![placeholder("a", "}>5")]));
+        assert_eq!(pieces("{r#type}"), Ok(vec![placeholder("type", "")]));
         assert_eq!(pieces(""), Ok(vec![]));
     }
 

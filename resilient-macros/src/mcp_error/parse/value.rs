@@ -1,4 +1,4 @@
-//! The values of `#[mcp(key = value)]`, each with a message that shows how it is written.
+//! The values of `#[mcp(key = value)]`. Each message shows the expected form.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,14 +12,14 @@ use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
 use crate::mcp_error::parse::list::{Entry, Value};
 
-/// A value and the tokens that it was written with.
+/// A value and its tokens.
 #[derive(Debug)]
 pub(crate) struct Spanned<T> {
     pub(crate) tokens: TokenStream,
     pub(crate) value: T,
 }
 
-/// A key that stands alone.
+/// A key without a value.
 pub(crate) fn flag(key: Key, entry: &Entry, errors: &mut Errors) -> Option<()> {
     match &entry.value {
         Value::None => return Some(()),
@@ -44,7 +44,7 @@ pub(crate) fn string(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Lit
     }
 }
 
-/// Whether the value is this form of text whose quotes have to go; if so, that is reported.
+/// Reports a value in quotes that is to be written without. Returns whether it did.
 fn is_quoted(entry: &Entry, is_right: impl Fn(&str) -> bool, errors: &mut Errors) -> bool {
     if let Value::Is(tokens) = &entry.value
         && let Ok(text) = syn::parse2::<LitStr>(tokens.clone())
@@ -68,7 +68,7 @@ pub(crate) fn path(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Path>
     Some(path)
 }
 
-/// A path without generic arguments, in which `crate` is welcome.
+/// A path without generic arguments, which may begin with `crate`.
 struct ModPath(Path);
 
 impl Parse for ModPath {
@@ -103,15 +103,14 @@ pub(crate) fn kind(key: Key, entry: &Entry, errors: &mut Errors) -> Option<Error
     found
 }
 
-/// The kind that is meant by an unknown word, or all of them.
+/// Returns the kind that an unknown word probably means, or the list of all kinds.
 fn meant(word: &str) -> String {
     let snake = snake(word);
     let known = snake.parse().ok().or_else(|| ErrorKind::from_foreign_name(&snake));
     known.map_or_else(|| one_of(word, ErrorKind::NAMES), |kind| format!("; did you mean `{kind}`?"))
 }
 
-/// The word in `"not_found"`, `not-found` or `ErrorKind::NotFound`, which are understood well enough to
-/// be corrected.
+/// Returns the word of `"not_found"`, `not-found` or `ErrorKind::NotFound`, so that the message can correct it.
 fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
     if let Ok(text) = syn::parse2::<LitStr>(tokens.clone()) {
         return Some(text.value().replace('-', "_"));
@@ -126,7 +125,7 @@ fn misspelled_kind(tokens: &TokenStream) -> Option<String> {
     path.get_ident().is_none().then(|| last.ident.to_string())
 }
 
-/// `not-found`, which the parser takes for a subtraction, as `not_found`.
+/// Returns `not-found`, which the parser reads as a subtraction, as `not_found`.
 fn dashed(tokens: &TokenStream) -> Option<String> {
     let words = tokens.clone().into_iter().map(|token| match token {
         TokenTree::Ident(word) => Some(word.to_string()),
@@ -158,7 +157,7 @@ pub(crate) fn protocol(key: Key, entry: &Entry, errors: &mut Errors) -> Option<S
     }
     let Signed { minus, digits } = value(key, entry, "an integer", errors)?;
     if !digits.suffix().is_empty() && digits.base10_parse::<i32>().is_ok() {
-        // The sign is a separate token and stays.
+        // The sign is a separate token and is kept.
         let why = Form::COUNT.suffixed(&Number::Whole(digits.base10_digits().into()), digits.suffix());
         errors.at(digits, why);
         return None;
@@ -186,7 +185,7 @@ impl Parse for Signed {
     }
 }
 
-/// The value behind `=`, whole.
+/// Returns the whole value after `=`.
 fn value<T: Parse>(key: Key, entry: &Entry, expected: &str, errors: &mut Errors) -> Option<T> {
     let tokens = match &entry.value {
         Value::Is(tokens) => tokens,

@@ -1,4 +1,4 @@
-//! `message` and `hint`: texts for the client in which `{field}` stands for a field's value.
+//! The texts of `message` and `hint`, in which `{field}` is replaced by a field's value.
 
 use std::fmt::Write as _;
 
@@ -12,17 +12,17 @@ use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
 use crate::mcp_error::parse::pieces::{Piece, pieces};
 
-/// A text whose fields exist and may be read by the client.
+/// A text whose fields exist and may be shown to the client.
 pub(crate) struct Template<'a> {
     literal: &'a LitStr,
-    /// For `format!`, the fields named after their bindings; as it is read where there are none.
+    /// The format string, with fields renamed to their bindings. The plain text if there are no fields.
     text: String,
-    /// The fields that it names, and the trait that each is formatted with.
+    /// The fields in the text, and the trait with which each is formatted.
     pub(crate) uses: Vec<(&'a Field<'a>, &'static str)>,
 }
 
 impl<'a> Template<'a> {
-    /// Reads the text of `key` (`message` or `hint`), or reports what is wrong with it.
+    /// Reads the text of `key` (`message` or `hint`), or reports its mistakes.
     pub(crate) fn read(key: Key, literal: &'a LitStr, variant: &'a Variant<'a>, errors: &mut Errors) -> Option<Self> {
         let before = errors.len();
         let pieces = match pieces(&literal.value()) {
@@ -32,16 +32,16 @@ impl<'a> Template<'a> {
                 return None;
             }
         };
-        let is_formatted = pieces.iter().any(|piece| matches!(piece, Piece::Place { .. }));
+        let is_formatted = pieces.iter().any(|piece| matches!(piece, Piece::Placeholder { .. }));
         let (mut text, mut uses) = (String::new(), Vec::new());
         for piece in pieces {
             match piece {
                 Piece::Text(plain) if is_formatted => text.push_str(&plain.replace('{', "{{").replace('}', "}}")),
                 Piece::Text(plain) => text.push_str(&plain),
-                Piece::Place { name, spec } => match field(&name, &spec, key, variant) {
+                Piece::Placeholder { name, spec } => match field(&name, &spec, key, variant) {
                     Ok(field) => {
                         let colon = if spec.is_empty() { "" } else { ":" };
-                        // Writing to a String cannot fail.
+                        // Writing to a `String` cannot fail.
                         let _ = write!(text, "{{{}{colon}{spec}}}", field.binding(Span::call_site()));
                         uses.push((field, formatting_trait(&spec)));
                     }
@@ -52,12 +52,12 @@ impl<'a> Template<'a> {
         (errors.len() == before).then_some(Self { literal, text, uses })
     }
 
-    /// The text for a catalog: with its placeholders.
+    /// Returns the text for a catalog, with its placeholders.
     pub(crate) fn shown(&self) -> String {
         if self.uses.is_empty() { self.text.clone() } else { self.literal.value() }
     }
 
-    /// The fields to bind, each once.
+    /// Returns the fields to bind, each once.
     pub(crate) fn fields(&self) -> Vec<&'a Field<'a>> {
         let mut fields: Vec<&Field<'_>> = self.uses.iter().map(|(field, _)| *field).collect();
         fields.sort_by_key(|field| field.index);
@@ -65,7 +65,7 @@ impl<'a> Template<'a> {
         fields
     }
 
-    /// An expression of type `Cow<str>`. rustc reports what cannot be formatted at the text.
+    /// Returns an expression of type `Cow<str>`. rustc reports missing traits at the text.
     pub(crate) fn expand(&self) -> TokenStream {
         let span = Span::mixed_site();
         let at_text = self.literal.span().resolved_at(span);
@@ -78,7 +78,7 @@ impl<'a> Template<'a> {
     }
 }
 
-/// The field that `{name:spec}` puts in.
+/// Returns the field of `{name:spec}`.
 fn field<'a>(name: &str, spec: &str, key: Key, variant: &'a Variant<'a>) -> Result<&'a Field<'a>, String> {
     let (key, owner) = (key.name(), variant.name());
     let names: Vec<&str> = variant.fields.iter().map(|field| field.name.as_str()).collect();
@@ -104,7 +104,7 @@ fn field<'a>(name: &str, spec: &str, key: Key, variant: &'a Variant<'a>) -> Resu
     Ok(field)
 }
 
-/// The trait behind a format spec, by its last character.
+/// Returns the trait of a format spec, from its last character.
 fn formatting_trait(spec: &str) -> &'static str {
     match spec.chars().next_back() {
         Some('?') => "Debug",

@@ -1,4 +1,4 @@
-//! What comes out.
+//! Snapshots of expansions.
 
 use quote::quote;
 

@@ -1,4 +1,4 @@
-//! One mistake, one message: counted on the expansion itself.
+//! Tests that each mistake gives one message, counted in the expansion.
 
 use syn::{Item, Macro};
 
@@ -8,7 +8,7 @@ mod expansion;
 mod rules;
 mod shape;
 
-/// The messages of an expansion, which has to be items.
+/// Returns the messages of an expansion, which has to consist of items.
 fn messages(input: TokenStream) -> Vec<String> {
     let file: syn::File = syn::parse2(derive(input)).expect("items");
     let is_error = |mac: &Macro| mac.path.segments.last().is_some_and(|last| last.ident == "compile_error");
@@ -22,14 +22,14 @@ fn messages(input: TokenStream) -> Vec<String> {
         .collect()
 }
 
-/// The only message of an expansion.
+/// Returns the only message of an expansion.
 fn message(input: TokenStream) -> String {
     let mut messages = messages(input);
     assert_eq!(messages.len(), 1, "{messages:#?}");
     messages.remove(0)
 }
 
-/// The message of an enum with this one variant.
+/// Returns the message for an enum with only this variant.
 fn in_variant(variant: impl quote::ToTokens) -> String {
     message(quote::quote! { enum E { #variant } })
 }

@@ -1,4 +1,4 @@
-//! How `#[mcp(..)]` is written, and what is accepted.
+//! Accepted and rejected forms of `#[mcp(..)]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -35,7 +35,7 @@ fn an_empty_enum_is_accepted() {
 }
 
 #[test]
-fn what_is_not_rust_is_told_once() {
+fn what_is_not_rust_is_reported_once() {
     assert_eq!(messages(quote! { fn f() {} }).len(), 1);
 }
 
@@ -82,7 +82,7 @@ fn keys_are_known_in_their_place_and_take_their_shape() {
 }
 
 #[test]
-fn all_mistakes_of_one_enum_are_told_at_once() {
+fn all_mistakes_of_one_enum_are_reported_at_once() {
     let said = messages(quote! {
         #[mcp(prefix = "make", kind = internal)]
         enum E {
@@ -105,7 +105,7 @@ fn what_macro_rules_leaves_around_its_metavariables_is_seen_through() {
     is_fine(quote! { enum E { #[mcp(kind = #kind, protocol = #code, hint = #hint)] V { id: u8 }, } });
 }
 
-/// What people type into an attribute, and what nobody should.
+/// Mistakes that people make in an attribute, and unlikely ones.
 fn fragment() -> impl Strategy<Value = String> {
     let words = [
         "kind",
@@ -159,7 +159,7 @@ proptest! {
     ) {
         let tokens = [container, variant, field, error].map(|words| words.join(" ").parse::<TokenStream>());
         if let [Ok(container), Ok(variant), Ok(field), Ok(error)] = tokens {
-            // `messages` parses what comes out.
+            // `messages` parses the expansion.
             messages(quote! {
                 #[mcp(#container)]
                 enum E { #[mcp(#variant)] #[error(#error)] V(#[mcp(#field)] u8) }

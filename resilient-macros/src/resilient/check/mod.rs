@@ -1,4 +1,4 @@
-//! The rules about a plan. What is wrong is reported at its token.
+//! Checks the rules of a plan, and reports each mistake at its token.
 
 pub(crate) mod parameters;
 pub(crate) mod policy;
@@ -12,7 +12,7 @@ use super::parse::function::OpaqueFn;
 use super::plan::Plan;
 use crate::project::Project;
 
-/// Every rule about a guarded function. `is_contradicted`: its annotations and keys disagree about its effect.
+/// Checks all rules of a guarded function. `is_contradicted`: its annotations and its keys disagree about its effect.
 pub(crate) fn function(
     plan: &Plan,
     is_contradicted: bool,
@@ -22,9 +22,9 @@ pub(crate) fn function(
     errors: &mut Accumulator,
 ) {
     policy::of_function(plan, args, project, function.sig.ident.span(), errors);
-    // A value that is wrong changes nothing about what repeating the function does.
+    // An invalid value does not change the effect of the function.
     let inherits_more = args.inherited.as_ref().is_some_and(|inherited| inherited.0.may_say_more);
-    let is_known = args.told.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
+    let is_known = args.reported.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
     if is_known && !is_contradicted {
         repeat::gate(plan, args, function, errors);
     }

@@ -1,5 +1,5 @@
-//! Rules about expressions that see the parameters: `key` and `log_args`. They see them by
-//! reference, before the first attempt.
+//! Checks the expressions that use the parameters: `key` and `log_args`. They are evaluated with references to the
+//! parameters, before the first attempt.
 
 use darling::Error;
 use darling::error::Accumulator;
@@ -14,10 +14,10 @@ use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::value::{Setting, plain};
 use crate::resilient::plan::Keys;
 
-/// A name that a parameter's pattern gives to what it takes apart.
+/// A name in a parameter's pattern.
 struct Binding<'a> {
     name: &'a Ident,
-    /// `ref` or `mut`, which cannot stand before it where the parameter is seen by reference.
+    /// The `ref` or `mut` before the name, which is not allowed if the parameter is a reference.
     modifier: Option<&'static str>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
     }
 }
 
-/// What is seen by reference can be neither changed nor borrowed once more by its pattern.
+/// Rejects `mut` and `ref` in the pattern of a parameter that the expressions see by reference.
 fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut Accumulator) {
     if let Some((_, span)) = words(seen.to_token_stream()).into_iter().find(|(word, _)| word == "return") {
         let message = format!("`{what}` is an expression of its own and cannot `return`; expected its value");
@@ -80,13 +80,13 @@ fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut 
     }
 }
 
-/// The names that an expression mentions, those in the texts of its macros too.
+/// Returns the names in an expression, including those in format strings of its macros.
 fn mentioned<'b, 'a>(seen: &Expr, bindings: &'b [Binding<'a>]) -> impl Iterator<Item = &'b Binding<'a>> {
     let words = words(seen.to_token_stream());
     bindings.iter().filter(move |binding| words.iter().any(|(word, _)| binding.name.unraw() == *word))
 }
 
-/// Every name in these tokens, and those that `{name}` captures in a text, each with its place.
+/// Collects the names in these tokens, and those that `{name}` captures in a text, each with its location.
 fn words(tokens: TokenStream) -> Vec<(String, Span)> {
     let mut found = Vec::new();
     for token in tokens {
@@ -127,7 +127,7 @@ fn bind<'a>(pattern: &'a Pat, found: &mut Vec<Binding<'a>>) {
         Pat::Tuple(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
         Pat::TupleStruct(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
         Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, found)),
-        // Each case of an alternative binds the same names.
+        // Each alternative binds the same names.
         Pat::Or(cases) => cases.cases.iter().take(1).for_each(|inner| bind(inner, found)),
         _ => {}
     }

@@ -1,5 +1,5 @@
-//! The rules that hold for files and variables as well, asked of a function or of a block, and
-//! those about what a name means in this crate.
+//! Applies the rules that attributes share with files and variables to a function or a block, and checks what names
+//! refer to in this crate.
 
 use darling::Error;
 use darling::error::Accumulator;
@@ -15,10 +15,10 @@ use crate::resilient::parse::value::{At, BreakerArgs, Setting, SettingsArgs, Tex
 use crate::resilient::plan::layers::Layers;
 use crate::resilient::plan::{Breaker, Guards, Plan};
 
-/// Every rule about the plan of one function.
+/// Checks all rules for the plan of one function.
 pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function: Span, errors: &mut Accumulator) {
-    // The block has reported mistakes in these keys already.
-    if args.told.is_some() {
+    // The block has reported the mistakes in these keys.
+    if args.reported.is_some() {
         return;
     }
     let guards = &plan.guards;
@@ -31,7 +31,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
             policy.breaker = Some(BreakerUse::with("checked_apart", *settings));
             problems.extend(check_breaker_parts(&set.parts));
         }
-        // What a block or a file says of it was checked there, and more than this function uses it.
+        // Settings that a block or a file gives were checked there, and other functions use them too.
         (Some(Breaker::Named(_, Some(settings))), _) => of_breaker = check_breaker_for(&policy, settings),
         _ => {}
     }
@@ -44,7 +44,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.0.span);
     for problem in &problems {
         let span = key_span(args, problem.path).unwrap_or(otherwise);
-        // A problem with an inherited value is reported at the function's own key that clashes with it.
+        // A problem with an inherited value is reported at the function's own key that conflicts with it.
         let clash = clash(args, problem.path);
         errors.push(guards.origins.error(problem, clash, span));
     }
@@ -52,18 +52,18 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     known(args, project, &plan.name, errors);
 }
 
-/// Whether something that was written is not in the plan, so that rules between keys would tell what
-/// is not so.
+/// Returns whether a key is missing from the plan because it could not be read. Rules between keys would then report
+/// wrong mistakes.
 fn is_incomplete(args: &Args, project: &Project) -> bool {
     args.is_incomplete
         || args.inherited.as_ref().is_some_and(|inherited| inherited.0.is_incomplete)
         || project.is_wrong()
 }
 
-/// Every rule about what a block gives to its tools, reported once instead of at each of them.
+/// Checks the keys that a block passes to its tools, so that mistakes are reported once.
 ///
-/// `uses_default`: whether there is a tool that sets no timeout, so that what the block
-/// does not say is decided too. `is_alone`: whether no tool has one.
+/// `uses_default`: a tool without a timeout exists, so the block's missing keys take their defaults. `is_alone`: no
+/// tool has a timeout.
 pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
     let guards = Guards::of(&Layers::of_block(args, file), "breaker", file);
@@ -90,7 +90,7 @@ pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_al
     known(args, project, "", errors);
 }
 
-/// Bounds on keys where there is no key.
+/// Reports `max_keys` without a `key`.
 fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
     let breaker = match args.breaker.as_ref().and_then(Setting::value) {
         Some(BreakerArgs::Set(set)) => set.bound_without_key(),
@@ -104,7 +104,7 @@ fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
     }
 }
 
-/// What is wrong with names, all of which become labels and parts of variables.
+/// Checks the names, which become labels and parts of variables.
 fn names(guards: &Guards) -> Vec<Problem> {
     let breaker = match &guards.breaker {
         Some(Breaker::Named(name, _)) => Some(name.as_str()),
@@ -117,7 +117,7 @@ fn names(guards: &Guards) -> Vec<Problem> {
     breaker.map(|name| check_breaker(name, None)).into_iter().flatten().chain(of_limits).collect()
 }
 
-/// One of the function's own keys, where the problem is with one that it has from elsewhere.
+/// Returns one of the function's own keys, if the problem is with an inherited one.
 fn clash(args: &Args, path: &str) -> Option<Span> {
     let has = |key: &str| match key {
         "timeout" => args.timeout.is_some(),
@@ -125,7 +125,7 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
         "retry" => args.retry.is_some(),
         "bulkhead" => args.bulkhead.is_some(),
         "breaker" => args.breaker.is_some(),
-        // The others are no inherited ones, or are checked alone.
+        // The other keys are not inherited, or are checked alone.
         _ => true,
     };
     if has(path.split('.').next().unwrap_or(path)) {
@@ -136,7 +136,7 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
     durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span))
 }
 
-/// Where a key stands whose value has no span.
+/// Returns the location of a key whose value has no span.
 fn key_span(args: &Args, path: &str) -> Option<Span> {
     match path {
         "retry.max" => Some(args.retry.as_ref()?.value()?.span),
@@ -146,8 +146,8 @@ fn key_span(args: &Args, path: &str) -> Option<Span> {
     }
 }
 
-/// Names that have to stand in the file: a profile always, a breaker where the file has any. One
-/// that has settings there has the same everywhere.
+/// Checks the names that refer to the file: a profile has to be there, and a breaker if the file has any. A breaker
+/// with settings in the file must not have other settings here.
 fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     let profile = args.profile.as_ref().and_then(Setting::value);
     if let Some(Text(At { span, .. })) = profile
@@ -156,7 +156,7 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
         let message = format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand");
         errors.push(Error::custom(message).with_span(span));
     }
-    // Nothing is known of a file that is wrong, which is reported elsewhere.
+    // If the file is invalid, its names are unknown, and its mistakes are reported elsewhere.
     let Some(file) = &project.file else { return };
     let here = format!(" in `{NAME}`");
     if let Some(Text(At { value, span })) = profile
@@ -170,7 +170,7 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
                 errors.push(Error::custom(why).with_span(span));
             }
         }
-        // Only the name, and perhaps a key.
+        // Only a name, and perhaps a key.
         Some(BreakerArgs::Set(set)) if set.is_bare() => {
             let (name, span) = (set.name_or(tool), set.name_span());
             if let Err(why) = file.knows_breaker(&name, &here) {
@@ -179,7 +179,7 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
         }
         Some(BreakerArgs::Set(set)) => {
             let (name, span, settings) = (set.name_or(tool), set.name_span(), BreakerSettings::of(&set.parts));
-            // A file that only says that it is not there has no other say in this.
+            // A table that only disables the breaker has no settings to compare.
             if let Some(table) = file.breakers.get(&name)
                 && !table.parts.is_empty()
                 && BreakerSettings::of(&table.parts) != settings
@@ -196,8 +196,7 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     }
 }
 
-/// Settings of one breaker that stand in one block and differ: the first ones hold, the others are
-/// told.
+/// Reports different settings of one breaker within a block. The first ones apply, and each other one is a mistake.
 pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a BreakerArgs)>, errors: &mut Accumulator) {
     let mut first: Vec<(String, BreakerSettings)> = Vec::new();
     for (tool, breaker) in all {

@@ -1,4 +1,4 @@
-//! The retry gate: a function is repeated only if it is known to be harmless.
+//! Checks whether retries are safe.
 
 use darling::Error;
 use darling::error::Accumulator;
@@ -8,7 +8,7 @@ use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::Tool;
 use crate::resilient::plan::Plan;
 
-/// A function is repeated only if that is known to be harmless, or if `retry_unsafe` says why it may be.
+/// Rejects retries of a function that is not known to be harmless, unless `retry_unsafe` gives a reason.
 pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
     if let Some(reason) = &args.retry_unsafe {
         let span = reason.0.span;
@@ -19,7 +19,7 @@ pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
         }
         return;
     }
-    // No retries are none, which is another mistake.
+    // `retry = 0` is another mistake, reported elsewhere.
     if plan.guards.retry.is_none_or(|retry| retry.max == 0) || plan.effect.is_repeatable() {
         return;
     }
@@ -28,7 +28,7 @@ pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
         None => function.sig.ident.span(),
     };
     let name = &plan.name;
-    // What the annotations deny is no way out.
+    // Do not suggest what the annotations deny.
     let tool = Tool::find(&function.attrs);
     let is_read = tool.as_ref().is_none_or(|tool| tool.denies_reading().is_none());
     let is_idempotent = tool.as_ref().is_none_or(|tool| tool.idempotent.is_none_or(|hint| hint.value));

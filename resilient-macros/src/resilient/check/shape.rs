@@ -1,4 +1,4 @@
-//! Rules about the function itself: whether it can be guarded at all, and run more than once.
+//! Checks the function itself: whether it can be guarded, and whether it can run more than once.
 
 use darling::Error;
 use darling::error::Accumulator;
@@ -36,7 +36,7 @@ pub(crate) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
     }
 }
 
-/// Two attributes on one item would guard it twice.
+/// Rejects a second attribute on one item, which would guard it twice.
 pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
     if let Some(second) = attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
         let message = "`#[resilient]` stands here a second time; write all keys in one";
@@ -44,7 +44,7 @@ pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
     }
 }
 
-/// A tool that refuses what its block gives it.
+/// Checks a tool that opts out of its block's keys.
 pub(crate) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, errors: &mut Accumulator) {
     second(&function.attrs, errors);
     if Tool::find(&function.attrs).is_none() {
@@ -57,7 +57,8 @@ pub(crate) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, erro
     }
 }
 
-/// An attempt that used something up, or changed it, leaves nothing for the next one.
+/// Checks the receiver and the arguments of a function with retries: an attempt must not consume or change what the
+/// next one needs.
 pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     const REFUSE: &str = "or refuse the retries with `retry = none`";
     if let Some(receiver) = function.sig.receiver()
@@ -83,7 +84,8 @@ pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
     }
 }
 
-/// `Box<dyn Fn(..)>` and the like: no crate can implement `Clone` for them. A crate can do so for a box of a trait that it defines.
+/// Returns whether the type is like `Box<dyn Fn(..)>`, for which no crate can implement `Clone`. A crate can do so for
+/// a box of a trait that it defines.
 fn is_boxed_closure(path: &TypePath) -> bool {
     const OF_STD: &[&str] = &["Any", "Error", "Fn", "FnMut", "FnOnce", "Future", "Iterator", "Read", "Write"];
     let Some(last) = path.path.segments.last().filter(|last| last.ident == "Box") else { return false };

@@ -1,4 +1,4 @@
-//! The arguments of a function: kept between attempts, copied, looked at, given back their names.
+//! Generates code for arguments: stored between attempts, cloned, inspected, and bound to their names in the body.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -9,7 +9,7 @@ use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
 use crate::resilient::parse::value::plain;
 use crate::resilient::plan::Plan;
 
-/// What is asked of the parameters before the first attempt.
+/// Returns the expressions over the parameters that run before the first attempt.
 pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
     let keys = &plan.guards.keys;
     if keys.is_empty() && plan.log_args.is_empty() {
@@ -35,13 +35,13 @@ pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStre
 
 /// One argument of the function.
 pub(crate) struct Argument<'a> {
-    /// `#[cfg(..)]`s, which hold for all that is said about the argument.
+    /// The `#[cfg(..)]` attributes, which apply to all code about the argument.
     pub(crate) cfgs: Vec<&'a Attribute>,
-    /// The others, which are about the argument in the body.
+    /// The other attributes, which apply to the argument in the body.
     lints: Vec<&'a Attribute>,
-    /// Its name outside the body.
+    /// The name outside of the body.
     pub(crate) name: Ident,
-    /// That of what an attempt is given of it, where it is kept between attempts.
+    /// The name of the value that an attempt gets, if the argument is stored between attempts.
     part: Ident,
     pub(crate) pattern: &'a Pat,
     pub(crate) ty: &'a Type,
@@ -58,8 +58,7 @@ impl<'a> Argument<'a> {
         Self {
             cfgs,
             name: plain_name(argument)
-                // A name that says that it is not used must not be seen to be used; what is allowed or expected
-                // of a name is so in the body alone.
+                // A use of a name with `_` would trigger a lint, and lint attributes apply in the body only.
                 .filter(|name| !name.to_string().starts_with('_') && lints.is_empty())
                 .cloned()
                 .unwrap_or_else(|| hidden(format!("__argument_{index}"))),
@@ -70,17 +69,17 @@ impl<'a> Argument<'a> {
         }
     }
 
-    /// Whether its type says by itself that it can be had again and again.
+    /// Returns whether each attempt can copy the argument, because its type is a shared reference.
     fn is_shared_reference(&self) -> bool {
         matches!(self.ty, Type::Reference(reference) if reference.mutability.is_none())
     }
 
-    /// A copy of what a reference to the argument points to.
+    /// Clones the argument behind a reference.
     pub(crate) fn copy(&self, reference: &impl ToTokens, p: &TokenStream) -> TokenStream {
         copy(reference, p, glue(self.ty))
     }
 
-    /// Gives the argument the user's name inside the body.
+    /// Binds the argument to the user's pattern inside the body.
     pub(crate) fn rebind(&self, is_kept: bool) -> TokenStream {
         let Self { cfgs, lints, pattern, ty, .. } = self;
         let name = if is_kept && !self.is_shared_reference() { &self.part } else { &self.name };
@@ -92,10 +91,11 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// The arguments between attempts: where they are kept, and how the next attempt gets its parts.
+/// Generates the slots that store arguments between attempts, and the code that takes the next attempt's values from
+/// them.
 ///
-/// All of them in one tuple, as the compiler does for each slot what it did for the last. One that is only
-/// there under a `cfg` has a separate slot, since no part of a pattern can be.
+/// One slot holds all arguments as a tuple, since the compiler generates the same code for each slot. An argument under
+/// a `cfg` has a separate slot, since an element of a pattern cannot have the attribute.
 pub(crate) fn slots(function: &OpaqueFn, arguments: &[Argument<'_>], p: &TokenStream) -> (TokenStream, TokenStream) {
     let all = Span::mixed_site().located_at(function.sig.paren_token.span.join());
     let kept = arguments.iter().filter(|argument| !argument.is_shared_reference());
@@ -125,13 +125,13 @@ fn slot(index: usize, together: &[&Argument<'_>], p: &TokenStream, all: Span) ->
     (keep, next)
 }
 
-/// A copy of what a reference points to.
+/// Clones the value behind a reference.
 pub(crate) fn copy(reference: &impl ToTokens, p: &TokenStream, at: Span) -> TokenStream {
     let p = exactly(p.clone(), at);
     quote_spanned!(at=> #p::Arg::of(#reference).__copy())
 }
 
-/// The arguments under the user's names, by reference.
+/// Binds the arguments by reference to the user's names.
 pub(crate) fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
     let look = arguments.iter().map(|Argument { cfgs, name, pattern, .. }| {
         let pattern = seen_by_reference(pattern.to_token_stream());
@@ -144,7 +144,7 @@ pub(crate) fn look(arguments: &[Argument<'_>], place: Span) -> TokenStream {
     quote!(#(#look)*)
 }
 
-/// A pattern without what cannot stand in one for something that is seen by reference: `mut`, `ref`, `&`.
+/// Removes `mut`, `ref` and `&` from a pattern, which are not allowed if the value is a reference.
 fn seen_by_reference(pattern: TokenStream) -> TokenStream {
     let kept = pattern.into_iter().filter_map(|token| match token {
         TokenTree::Ident(word) if word == "mut" || word == "ref" => None,

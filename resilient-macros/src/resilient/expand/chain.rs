@@ -1,4 +1,4 @@
-//! The chain of fallbacks: what each step is given, and under which key an answer is kept.
+//! Generates the chain of fallbacks: the inputs of each step, and the key of the cache.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -10,12 +10,12 @@ use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::value::FallbackStep;
 use crate::resilient::plan::Plan;
 
-/// A chain of fallbacks and what it needs.
+/// A chain of fallbacks and the code before it.
 pub(crate) struct Chain {
-    /// Copies of the arguments, made before the body uses them up.
+    /// Clones of the arguments, made before the body consumes them.
     pub(crate) copies: TokenStream,
     pub(crate) steps: TokenStream,
-    /// Whether it looks at the arguments.
+    /// Whether the chain uses the arguments.
     pub(crate) needs_arguments: bool,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn chain(
             FallbackStep::Cached(_) => {
                 let key = answer_key(plan, arguments, p, at);
                 needs_arguments |= key.needs_arguments;
-                // Before the arguments are moved to where an attempt finds them.
+                // Clone before the arguments move into their slots.
                 let tokens = key.tokens;
                 let key = format_ident!("__key_{index}", span = at);
                 copies.extend(quote_spanned!(at=> let #key = #tokens;));
@@ -51,7 +51,8 @@ pub(crate) fn chain(
             }
             FallbackStep::Function(path) => {
                 needs_arguments = true;
-                // By number, as two arguments of a `macro_rules!` may have one name and be two.
+                // Named by index, since two arguments from a `macro_rules!` may have the same name with different
+                // hygiene.
                 let passed = arguments.iter().enumerate().map(|(number, argument)| {
                     let Argument { cfgs, name, ty, .. } = argument;
                     let its_copy = format_ident!("__copy_{index}_{number}", span = at);
@@ -62,7 +63,7 @@ pub(crate) fn chain(
                 });
                 let passed: TokenStream = passed.collect();
                 let receiver = receiver_for(path, function).map(|receiver| {
-                    // `self` can only be seen under the very name that the user gave it.
+                    // `self` is only visible with the hygiene of the user's receiver.
                     let receiver = moved(receiver.to_token_stream(), at);
                     quote_spanned!(at=> #receiver,)
                 });
@@ -88,7 +89,7 @@ pub(crate) fn chain(
     Chain { copies, steps, needs_arguments }
 }
 
-/// A fallback that is a method of the same type is given the receiver first.
+/// Returns the receiver, which is the first argument of a fallback `Self::f`.
 fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn::Token![self]> {
     let is_own = path.segments.len() == 2 && path.segments.first().is_some_and(|first| first.ident == "Self");
     function.sig.receiver().filter(|_| is_own).map(|receiver| &receiver.self_token)
@@ -99,8 +100,8 @@ struct AnswerKey {
     pub(crate) needs_arguments: bool,
 }
 
-/// Under which key an answer is kept: a tool's raw arguments, else those of the function, else
-/// what `cache(key = ..)` says.
+/// Returns the key of the cached answer: the value of `cache(key = ..)`, else the raw arguments of a tool, else the
+/// arguments of the function.
 fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> AnswerKey {
     if let Some(key) = &plan.cache_key {
         let look = look(arguments, glue(key));

@@ -1,4 +1,4 @@
-//! The policy in the function's documentation.
+//! Adds the policy to the function's documentation.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -7,8 +7,9 @@ use resilient_policy::{Beside, BreakerUse, Keyed, Source, describe};
 use crate::resilient::parse::value::FallbackStep;
 use crate::resilient::plan::{Breaker, Plan};
 
-/// The policy as a list below the function's own documentation. Only there: rmcp takes every line of documentation
-/// for the tool's description, and a condition that does not hold is gone before it looks.
+/// Returns the policy as a list, to be placed after the function's own documentation. Only rustdoc sees it: rmcp uses
+/// each doc line for the tool's description, and a `cfg_attr` whose condition is false is removed before rmcp reads the
+/// attributes.
 pub(crate) fn documented(plan: &Plan) -> TokenStream {
     let breaker = match &plan.guards.breaker {
         Some(Breaker::Named(name, _)) => Some(name.clone()),

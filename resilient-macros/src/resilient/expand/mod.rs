@@ -1,7 +1,7 @@
-//! Plan and function to tokens: a static, a closure with the body, one call, pinned where it stays.
+//! Generates the code of a plan: a static, a closure with the body, and one call, pinned on the stack.
 //!
-//! Everything generated is placed at the token that a mistake about it belongs to: at the return
-//! type, at an argument's type, at a fallback's path.
+//! Generated tokens have the span at which a mistake in them belongs: the return type, the type of an argument, the
+//! path of a fallback.
 
 mod argument;
 mod chain;
@@ -25,21 +25,21 @@ use documented::documented;
 pub(crate) use site::dummy_site;
 use site::site;
 
-/// A tool that the hook limits, and the record from which the hook reads how.
+/// Returns a tool that the hook limits, and the record from which the hook reads its settings.
 pub(crate) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let (OpaqueFn { attrs, vis, sig, body }, documented) = (function, documented(plan));
     let site = hooked_site(plan, function);
     quote!(#(#attrs)* #documented #vis #sig #body #site)
 }
 
-/// The function that owns the record of a tool without a guarded function.
+/// Returns the function that owns the record of a tool that is not guarded itself.
 pub(crate) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
     let at = glue(&function.sig.ident);
     let krate = &plan.krate;
     site(plan, line(function.sig.ident.span()), &exactly(quote!(#krate::__private), at), at).1
 }
 
-/// The guarded function.
+/// Returns the guarded function.
 pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
     let Some(output) = function.output() else { return function.to_token_stream() };
     let at = glue(output);
@@ -86,12 +86,12 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         for (input, argument) in inputs.zip(&arguments) {
             let name = &argument.name;
             *input.pat = Pat::Verbatim(name.to_token_stream());
-            // What is allowed or expected of the argument is so where the body sees it.
+            // Lint attributes on the argument apply to its binding in the body.
             input.attrs.retain(is_cfg);
         }
     }
     let watched = project.watched();
-    // The arguments are looked at before they are moved to where an attempt finds them.
+    // Evaluate the expressions before the arguments move into their slots.
     let block = quote_spanned!(at=>
         #watched #site #copies
         let __special = #special;
@@ -100,14 +100,14 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         #keep
         #run.await
     );
-    // Lints take the braces for the end of the function, and say nothing where one of them is generated.
+    // Lints use the braces' spans as the end of the function, and are silent if one of them is generated.
     let block = span::group_like(&function.body, block);
     let documented = documented(plan);
     quote!(#(#attrs)* #documented #vis #sig #block #beside)
 }
 
-/// The request among a tool's arguments, for when it runs without the hook. Only an argument with
-/// a plain name is looked at: what a pattern takes apart is no request.
+/// Finds the request among a tool's arguments, for calls without the hook. Only arguments with a plain name are
+/// considered, since a pattern does not destructure a request.
 fn request(
     plan: &Plan,
     function: &OpaqueFn,
@@ -126,7 +126,7 @@ fn request(
     Some(quote_spanned!(at=> #first #(.or_else(|| #others))*))
 }
 
-/// What recognises an answer that its type alone does not tell.
+/// Returns the code that classifies an answer if its type alone is not sufficient.
 fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     if is_nameless(output) {
         return quote_spanned!(at=> #p::Told::NONE);
@@ -134,11 +134,11 @@ fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
 }
 
-/// One attempt: the arguments under the user's names, and the unparsed body.
+/// Returns one attempt: the arguments under the user's names, and the unparsed body.
 fn body(function: &OpaqueFn, is_tool: bool, rebind: &TokenStream, output: &Type, at: Span) -> TokenStream {
     let edge = edge(output, at);
-    // As it was, to the last brace, at which rustc reports half-typed code once; as the arm of a `match`,
-    // since rustc would take the braces of a block in a block for one pair too many.
+    // The body keeps all its tokens, up to the last brace, where rustc reports half-typed code once. It is the arm of a
+    // `match`, since rustc would report redundant braces for a block within a block.
     let body = &function.body;
     let attempt = quote_spanned!(at=>
         #edge
@@ -147,16 +147,16 @@ fn body(function: &OpaqueFn, is_tool: bool, rebind: &TokenStream, output: &Type,
             () => #body
         }
     );
-    // Clippy looks at the last expression of a body only if the whole of it was written. In a tool it does not,
-    // since rmcp generates what surrounds the body.
+    // Clippy checks the last expression of a body only if the user wrote the whole body. In a tool it does not, since
+    // rmcp generates the surrounding code.
     let attempt = span::group_like(body, attempt);
     let begin = if is_tool { at } else { body.span_open() };
     let (asynchronous, moving) = (Token![async](begin), Token![move](at));
     quote!(#asynchronous #moving #attempt)
 }
 
-/// A return that is never reached: it ties the block to the return type before rustc looks at the
-/// body, so that rustc reports a mismatch where it is.
+/// A return that is never reached. It ties the block to the return type before rustc checks the body, so that rustc
+/// reports a mismatch at its location in the body.
 fn edge(output: &Type, at: Span) -> TokenStream {
     if is_nameless(output) {
         return TokenStream::new();

@@ -1,4 +1,4 @@
-//! A policy as code that can stand in a `static`: what is not the default, and nothing else.
+//! Generates the policy as a `static`: a call for each value that is not the default.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::resilient::expand::span::{exactly, glue};
 use crate::resilient::parse::value::FallbackStep;
 use crate::resilient::plan::{Breaker, Bulkhead, Keys, Plan, RateLimit};
 
-/// `Policy::new()` and a call for each setting.
+/// Returns `Policy::new()` with a call for each setting.
 pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
     let guards = &plan.guards;
     let mut policy = quote!(#p::Policy::new());
@@ -65,7 +65,7 @@ pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
     policy
 }
 
-/// The constructor and a call for each part that is not the default.
+/// Returns the constructor with a call for each part that is not the default.
 fn settings<S: Settings>(settings: &S, p: &TokenStream) -> TokenStream {
     let (name, default) = (format_ident!("{}", S::NAME), S::defaults());
     let mut parts = S::PARTS.iter();
@@ -86,7 +86,7 @@ fn settings<S: Settings>(settings: &S, p: &TokenStream) -> TokenStream {
     quote!(#p::#name::new(#argument) #(#calls)*)
 }
 
-/// A value as the arguments of the call that sets it.
+/// Returns a value as the arguments of its setter.
 fn code(value: Setting, p: &TokenStream) -> TokenStream {
     match value {
         Setting::None => quote!(::core::option::Option::None),
@@ -117,7 +117,7 @@ fn code(value: Setting, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// A duration in the largest unit that needs no fraction.
+/// Returns a duration in the largest unit that needs no fraction.
 pub(crate) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     if nanos == 0 {
@@ -136,7 +136,7 @@ fn bulkhead(bulkhead: &Bulkhead, p: &TokenStream) -> TokenStream {
     quote!(#p::BulkheadUse::new(#settings) #named)
 }
 
-/// If the runtime was built without rate limits, this is an error at the key.
+/// If the runtime was built without rate limits, rustc reports an error at the key.
 fn rate_limit(rate_limit: &RateLimit, p: &TokenStream) -> TokenStream {
     let settings = settings(&rate_limit.settings, p);
     let named = rate_limit.name.as_ref().map(|name| quote!(.named(#name)));
@@ -148,7 +148,7 @@ fn rate_limit(rate_limit: &RateLimit, p: &TokenStream) -> TokenStream {
 }
 
 impl Keys {
-    /// The keys of a call, added to its entry: `look` shows an expression the parameters.
+    /// Returns the calls that add the keys to the entry. `look` binds the parameters for an expression.
     pub(crate) fn tokens(&self, look: impl Fn(Span) -> TokenStream) -> TokenStream {
         self.named()
             .map(|(method, key)| {

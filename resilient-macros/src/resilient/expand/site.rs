@@ -1,4 +1,4 @@
-//! The record that a guarded function owns.
+//! Generates the static record of a guarded function.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -9,12 +9,12 @@ use crate::resilient::expand::span::{exactly, glue};
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::plan::{Breaker, Enforced, Plan, site_fn};
 
-/// The static record of the function: what stands in its body, and what stands beside it. The
-/// record of a tool in a block is owned by a function beside it, which the block's router asks, so
-/// that everything is known before the first call.
+/// Returns the static record of the function: the part in its body, and the part beside it. If the function is a tool
+/// in a block, a function beside it owns the record. The block's router calls this function, so that the record is
+/// known before the first call.
 pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) -> (TokenStream, TokenStream) {
     let name = &plan.name;
-    // Two functions of one name in two modules are two; a tool's name is its own.
+    // Functions with the same name in different modules are different, while a tool's name identifies it.
     let label = if plan.tool_name.is_some() || plan.is_named {
         quote_spanned!(at=> #name)
     } else {
@@ -28,7 +28,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
         Some(Breaker::Static(path)) => {
             let place = glue(path);
             let here = exactly(p.clone(), place);
-            // Of a `const` there is no reference for so long: rustc says there that a `static` is needed.
+            // A `const` has no `'static` reference: rustc reports that a `static` is needed.
             let referred = quote_spanned!(place=> static __RESILIENT_BREAKER: &#here::Breaker = &#path;);
             (referred, quote_spanned!(place=> .guarded_by(__RESILIENT_BREAKER)))
         }
@@ -39,7 +39,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
         Enforced::ByHook => quote_spanned!(at=> .limited_by_hook()),
         Enforced::Nowhere => quote_spanned!(at=> .not_limited()),
     };
-    // `line!()` would say where the block begins.
+    // `line!()` would return the line of the block.
     let line = line.map_or_else(|| quote_spanned!(at=> ::core::line!()), |line| quote!(#line));
     let record = quote_spanned!(at=>
         #referred
@@ -67,8 +67,8 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     (quote_spanned!(at=> let __site = Self::#owner();), beside)
 }
 
-/// Beside a function that was refused: what the block's router asks for, so that it is not told as
-/// missing as well.
+/// Returns the record that the block's router uses, for a function with mistakes, so that rustc does not report it as
+/// missing.
 pub(crate) fn dummy_site(function: &OpaqueFn, krate: &Krate) -> TokenStream {
     let owner = site_fn(&function.sig.ident);
     quote!(fn #owner() -> &'static #krate::__private::Site { loop {} })

@@ -1,27 +1,27 @@
-//! Generated tokens placed where a mistake about them belongs.
+//! Sets the spans of generated tokens.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 
-/// The place of these tokens, for names that the user cannot see.
+/// Returns the span of these tokens, with a hygiene that hides names from the user.
 pub(crate) fn glue(at: &impl Spanned) -> Span {
     Span::mixed_site().located_at(at.span())
 }
 
-/// Other tokens between the brackets of this group.
+/// Returns a group like this one with other tokens.
 pub(crate) fn group_like(group: &Group, tokens: TokenStream) -> Group {
     let mut new = Group::new(group.delimiter(), tokens);
     new.set_span(group.span());
     new
 }
 
-/// The same tokens at another place, each with the names it could see before.
+/// Moves tokens to another location. Each token keeps its hygiene.
 pub(crate) fn moved(tokens: TokenStream, place: Span) -> TokenStream {
     each_span(tokens, &|span| span.located_at(place))
 }
 
-/// A path of the runtime with exactly this span. Two errors about one call are one to rustc only
-/// where their spans are the same to the last bit, and a path sees the same names from everywhere.
+/// Sets exactly this span for a path of the runtime. rustc only merges two errors about one call if their spans are
+/// identical, and an absolute path does not depend on hygiene.
 pub(crate) fn exactly(tokens: TokenStream, place: Span) -> TokenStream {
     each_span(tokens, &|_| place)
 }

@@ -1,4 +1,4 @@
-//! The keys of `#[resilient(..)]` as they were written: spans kept, nothing decided.
+//! Parses the keys of `#[resilient(..)]`, with their spans.
 
 use darling::{Error, FromMeta};
 use proc_macro2::TokenStream;
@@ -11,13 +11,13 @@ use crate::resilient::parse::value::{
     BreakerArgs, DurationArg, FallbackArgs, LogArgs, Setting, SettingsArgs, Text, Word,
 };
 
-/// The key under which an impl block hands its own keys to its tools. No user writes it.
+/// The key with which an impl block passes its own keys to its tools. Users do not write it.
 pub(crate) const INHERITED: &str = "__inherited";
 
-/// The key by which it says that it has reported mistakes in them: then no rule is checked for its tools.
-pub(crate) const TOLD: &str = "__told";
+/// The key with which a block says that it has reported mistakes in its keys, so that its tools check no rules.
+pub(crate) const REPORTED: &str = "__reported";
 
-/// The key by which it says that it has inserted the attribute, which no user wrote.
+/// The key with which a block says that it has inserted the attribute.
 pub(crate) const INSERTED: &str = "__inserted";
 
 pub(crate) const KEYS: &[&str] = &[
@@ -38,7 +38,7 @@ pub(crate) const KEYS: &[&str] = &[
     "skip",
     "crate",
     INHERITED,
-    TOLD,
+    REPORTED,
     INSERTED,
 ];
 
@@ -46,14 +46,14 @@ pub(crate) const KEYS: &[&str] = &[
 pub(crate) const NEEDS_AN_ERROR: &[&str] =
     &["retry", "retry_unsafe", "attempt_timeout", "breaker", "fallback", "cache", "bulkhead", "rate_limit"];
 
-/// The keys that make sense for one tool only, so that an impl block cannot have them.
+/// The keys that only make sense for one tool, so that an impl block cannot have them.
 const ONE_TOOL_ONLY: &[&str] =
     &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", "log_args", "name", "skip"];
 
-/// The keys that say what repeating the function does.
+/// The keys that declare the effect of the function.
 const SAY_EFFECT: &[&str] = &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", INHERITED];
 
-/// Whether it is a key that a block gives to its tools.
+/// Returns whether a block passes this key to its tools.
 pub(crate) fn is_of_blocks(name: &str) -> bool {
     name != "crate" && KEYS.contains(&name) && !ONE_TOOL_ONLY.contains(&name)
 }
@@ -95,15 +95,14 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Krate>,
     #[darling(default, rename = "__inherited")]
     pub(crate) inherited: Option<Inherited>,
-    #[darling(default, rename = "__told")]
-    pub(crate) told: Option<Word>,
+    #[darling(default, rename = "__reported")]
+    pub(crate) reported: Option<Word>,
     #[darling(default, rename = "__inserted")]
     pub(crate) inserted: Option<Word>,
-    /// Whether something that was written is not here, as it could not be read: then what is here is
-    /// not what was meant.
+    /// Whether a key could not be read, so that these keys are not all that the user meant.
     #[darling(skip)]
     pub(crate) is_incomplete: bool,
-    /// Whether what could not be read may say what repeating the function does.
+    /// Whether a key that could not be read may declare the effect of the function.
     #[darling(skip)]
     pub(crate) may_say_more: bool,
 }
@@ -114,20 +113,20 @@ pub(crate) struct Inherited(pub(crate) Box<Args>);
 
 impl FromMeta for Inherited {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        // The block has checked them and reported what was wrong.
+        // The block has checked them and reported its mistakes.
         let Meta::List(list) = item else { return Ok(Self(Box::default())) };
         Ok(Self(Box::new(parse_silently(list.tokens.clone()))))
     }
 }
 
-/// Reads all keys; mistakes go to `errors`, and what could be read is returned.
+/// Parses all keys. Mistakes go to `errors`, and all valid keys are returned.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
     let mut unknown = Error::accumulator();
     let entries = list::entries(tokens, KEYS, &mut unknown);
     let unknown = unknown.finish().err();
     let mut may_say_more = unknown.is_some();
     let mut found = Error::accumulator();
-    // One by one: a value that is wrong must not take the others with it.
+    // One by one, so that an invalid value does not hide the others.
     let readable: Vec<_> = entries
         .into_iter()
         .filter(|entry| {
@@ -145,7 +144,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
     if args.skip.is_some() {
         let others = readable
             .iter()
-            .filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | TOLD | INSERTED)));
+            .filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | REPORTED | INSERTED)));
         for other in others {
             let message = "`skip` refuses everything but the hook; remove this key or `skip`";
             errors.push(Error::custom(message).with_span(&list::span_of(other)));
@@ -154,18 +153,18 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulato
     args
 }
 
-/// Reads all keys that can be read; what is wrong is reported elsewhere.
+/// Parses all valid keys. Mistakes are reported elsewhere.
 pub(crate) fn parse_silently(tokens: TokenStream) -> Args {
-    let mut told = Error::accumulator();
-    let args = parse(tokens, &mut told);
-    drop(told.into_inner());
+    let mut ignored = Error::accumulator();
+    let args = parse(tokens, &mut ignored);
+    drop(ignored.into_inner());
     args
 }
 
-/// Reads the keys of an impl block, which gives them to each of its tools.
+/// Parses the keys of an impl block, which apply to each of its tools.
 pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
-    let mut told = Error::accumulator();
-    for entry in list::entries(tokens.clone(), KEYS, &mut told) {
+    let mut ignored = Error::accumulator();
+    for entry in list::entries(tokens.clone(), KEYS, &mut ignored) {
         if let Some(name) = list::name_of(&entry)
             && ONE_TOOL_ONLY.contains(&name.as_str())
         {
@@ -173,7 +172,7 @@ pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::
             errors.push(Error::custom(message).with_span(&list::span_of(&entry)));
         }
     }
-    drop(told.into_inner());
+    drop(ignored.into_inner());
     let args = parse(tokens, errors);
     for key in args.keys() {
         let message = "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool";
@@ -183,7 +182,7 @@ pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::
 }
 
 impl Args {
-    /// The expressions that keep the limits of one call apart from those of another.
+    /// Returns the expressions of all `key`s.
     fn keys(&self) -> impl Iterator<Item = &Expr> {
         let breaker = match self.breaker.as_ref().and_then(Setting::value) {
             Some(BreakerArgs::Set(set)) => set.key(),

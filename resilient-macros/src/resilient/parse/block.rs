@@ -1,4 +1,4 @@
-//! An impl block as it was written: its head and its functions, their bodies left alone.
+//! Parses an impl block: its head and its functions, without their bodies.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -9,10 +9,10 @@ use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool;
 
-/// With this word rmcp accepts a block without tools.
+/// The argument with which rmcp accepts a block without tools.
 pub(crate) const ALLOW_EMPTY: &str = "allow_empty";
 
-/// An impl block whose methods' bodies are not parsed.
+/// An impl block whose functions' bodies are not parsed.
 pub(crate) struct OpaqueImpl {
     pub(crate) attrs: Vec<Attribute>,
     unsafety: Option<Token![unsafe]>,
@@ -54,11 +54,11 @@ impl Parse for OpaqueImpl {
 }
 
 impl OpaqueImpl {
-    /// Whether rmcp makes no router of the block, since it has no tools.
+    /// Returns whether rmcp generates no router, because the block has no tools.
     pub(crate) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
         let has_tools = self.members.iter().any(|member| match member {
             Member::Function(function) => function.attrs.iter().any(|attr| tool::last_is(attr, "tool")),
-            // rmcp may find a tool in what could not be read here.
+            // rmcp may find a tool in an attribute that could not be read here.
             Member::Other(_) => member.is_half_typed_function(),
         });
         let may_be_empty = match &router.meta {
@@ -72,8 +72,8 @@ impl OpaqueImpl {
         self.members.iter().any(Member::is_half_typed_function)
     }
 
-    /// The guarded tools of the block, by name, with their own keys. What is wrong with those they
-    /// tell themselves.
+    /// Returns the guarded tools of the block, by name, with their own keys. Their own attributes report the mistakes
+    /// in them.
     pub(crate) fn tools(&self) -> Vec<(String, Args)> {
         let functions = self.members.iter().filter_map(|member| match member {
             Member::Function(function) => Some(function),
@@ -104,7 +104,7 @@ impl Member {
         tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
     }
 
-    /// A function, or whatever comes up to a `;` or the end of a pair of braces.
+    /// A function, or all tokens up to a `;` or the end of a pair of braces.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ahead = input.fork();
         if let Ok(function) = ahead.parse::<OpaqueFn>() {

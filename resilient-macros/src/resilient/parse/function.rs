@@ -1,4 +1,4 @@
-//! A function whose body is a group of tokens: half-typed code in it stays rustc's business.
+//! Parses a function whose body stays a group of tokens, so that rustc reports the mistakes in half-typed code.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -26,7 +26,7 @@ impl Parse for OpaqueFn {
     }
 }
 
-/// A token without what a `macro_rules!` leaves around its metavariables.
+/// Removes the invisible groups around metavariables of `macro_rules!`.
 fn bare(token: TokenTree) -> TokenTree {
     let TokenTree::Group(group) = &token else { return token };
     let mut inner = group.stream().into_iter();
@@ -37,7 +37,7 @@ fn bare(token: TokenTree) -> TokenTree {
 }
 
 impl OpaqueFn {
-    /// The return type that was written.
+    /// Returns the return type.
     pub(crate) fn output(&self) -> Option<&Type> {
         match &self.sig.output {
             ReturnType::Default => None,
@@ -45,7 +45,7 @@ impl OpaqueFn {
         }
     }
 
-    /// The arguments after the receiver.
+    /// Returns the arguments after the receiver.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &PatType> {
         self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(argument),
@@ -53,7 +53,7 @@ impl OpaqueFn {
         })
     }
 
-    /// Whether the receiver is `&self`, which any number of attempts can share.
+    /// Returns whether the receiver is `&self`, which any number of attempts can share.
     pub(crate) fn receiver_can_be_shared(&self) -> bool {
         self.sig.receiver().is_none_or(|receiver| match &receiver.kind {
             ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
@@ -62,19 +62,19 @@ impl OpaqueFn {
         })
     }
 
-    /// Whether `#[async_trait]` has rewritten the function: it names a lifetime after itself.
+    /// Returns whether `#[async_trait]` has rewritten the function, which adds a lifetime with a known name.
     pub(crate) fn is_of_async_trait(&self) -> bool {
         self.sig.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "async_trait")
     }
 
-    /// What rmcp's `#[tool]` makes of an `async fn`: a boxed future, by its return type.
+    /// Returns whether the return type is the boxed future that rmcp's `#[tool]` makes from an `async fn`.
     pub(crate) fn is_boxed_already(&self) -> bool {
         let Some(Type::Path(path)) = self.output() else { return false };
         self.sig.asyncness.is_none() && path.path.segments.last().is_some_and(|last| last.ident == "Pin")
     }
 }
 
-/// The name of an argument that is a plain name.
+/// Returns the name of an argument, if its pattern is a plain name.
 pub(crate) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
     match &*argument.pat {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(&name.ident),
@@ -82,7 +82,7 @@ pub(crate) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
     }
 }
 
-/// Whether a type is or contains `impl Trait`, which cannot be written in a `let`, or `_`, which says nothing of it.
+/// Returns whether a type is or contains `impl Trait`, which a `let` cannot have, or `_`, which gives no information.
 pub(crate) fn is_nameless(ty: &Type) -> bool {
     fn any(tokens: TokenStream) -> bool {
         // `'_` is a lifetime.
@@ -103,7 +103,7 @@ pub(crate) fn is_nameless(ty: &Type) -> bool {
 }
 
 impl ToTokens for OpaqueFn {
-    /// The function as it was.
+    /// The unchanged function.
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Self { attrs, vis, sig, body } = self;
         tokens.extend(quote!(#(#attrs)* #vis #sig #body));

@@ -1,9 +1,9 @@
-//! Functions that are being typed: rustc recovers from some mistakes, reports them, and expands the attribute all the
-//! same.
+//! Recognizes functions that are being typed: rustc recovers from some mistakes, reports them, and expands the
+//! attribute nevertheless.
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
-/// Whether a parameter of the function has no type, which rustc reports for every item that it reads.
+/// Returns whether a parameter of the function has no type. rustc reports it for each item that it parses.
 pub(crate) fn has_parameter_without_type(item: &TokenStream) -> bool {
     parameters(item.clone()).is_some_and(|parameters| {
         let parameters = split(parameters.stream());
@@ -11,7 +11,7 @@ pub(crate) fn has_parameter_without_type(item: &TokenStream) -> bool {
     })
 }
 
-/// The first brackets after `fn`, those of generics left out.
+/// Returns the first brackets after `fn`, without those of generics.
 fn parameters(item: TokenStream) -> Option<Group> {
     let mut tokens =
         item.into_iter().skip_while(|token| !matches!(token, TokenTree::Ident(word) if word == "fn")).skip(1);
@@ -30,7 +30,7 @@ fn parameters(item: TokenStream) -> Option<Group> {
     })
 }
 
-/// What is between the commas, those between angles left out.
+/// Splits at the commas, without those between angle brackets.
 fn split(parameters: TokenStream) -> Vec<Vec<TokenTree>> {
     let mut all = vec![Vec::new()];
     let mut depth = 0_i32;
@@ -50,14 +50,14 @@ fn split(parameters: TokenStream) -> Vec<Vec<TokenTree>> {
         }
         after_minus = minus;
     }
-    // Behind the last comma there may be nothing.
+    // There may be nothing after the last comma.
     if all.last().is_some_and(Vec::is_empty) {
         all.pop();
     }
     all
 }
 
-/// Whether a parameter has no `:` between a pattern and a type, or nothing behind it.
+/// Returns whether a parameter has no `:` between a pattern and a type, or nothing after it.
 fn is_without_type(parameter: &[TokenTree]) -> bool {
     let is_receiver = parameter.iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "self"));
     let colon = parameter.iter().enumerate().position(|(index, token)| match token {
@@ -81,7 +81,7 @@ fn angle_of(punct: &proc_macro2::Punct, after_minus: bool) -> i32 {
     }
 }
 
-/// `-` of `->`.
+/// The `-` of `->`.
 fn is_minus(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(minus) if minus.as_char() == '-' && minus.spacing() == Spacing::Joint)
 }

@@ -1,4 +1,4 @@
-//! The kind of item below the attribute, by its first tokens.
+//! Determines the kind of item below the attribute from its first tokens.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 
@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 pub(crate) enum Item {
     Function,
     Block,
-    /// Something else: where, and what.
+    /// Something else: its location and its description.
     Other(Span, String),
 }
 

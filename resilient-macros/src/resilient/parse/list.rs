@@ -1,4 +1,4 @@
-//! `key, key = value, key(..)` taken apart, so that a mistake in one entry hides no other.
+//! Splits `key, key = value, key(..)` into entries. A mistake in one entry does not hide the others.
 
 use darling::ast::NestedMeta;
 use darling::error::Accumulator;
@@ -15,7 +15,7 @@ use syn::{Expr, Meta, Path};
 
 use crate::entries;
 
-/// Reads one entry as the only field that `T` has, under whatever key.
+/// Parses an entry as the only field of `T`, whatever its key.
 pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
     match entry {
         [NestedMeta::Meta(meta)] => T::from_meta(meta),
@@ -23,12 +23,12 @@ pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
     }
 }
 
-/// The entries of a list whose keys are known and written once; everything else is reported.
+/// Returns the entries with a known key, each key once. Reports all others.
 pub(crate) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     with_short(tokens, known, None, errors)
 }
 
-/// As [`entries`]; a value without a key is taken for that of `short`.
+/// Like [`entries`], and reads a value without a key as that of `short`.
 pub(crate) fn with_short(
     tokens: TokenStream,
     known: &[&str],
@@ -64,12 +64,12 @@ pub(crate) fn with_short(
     found
 }
 
-/// One entry and nothing behind it.
+/// Parses one entry, with nothing after it.
 fn entry(input: ParseStream<'_>) -> syn::Result<NestedMeta> {
     let name = input.fork().parse::<Path>().map(|key| name(&key));
     let mut entry = input.parse()?;
     if let NestedMeta::Meta(Meta::NameValue(pair)) = &mut entry {
-        // What a `macro_rules!` leaves around its metavariables.
+        // An invisible group around a metavariable of `macro_rules!`.
         while let Expr::Group(group) = &mut pair.value {
             pair.value = std::mem::replace(&mut *group.expr, Expr::PLACEHOLDER);
         }
@@ -86,12 +86,12 @@ fn entry(input: ParseStream<'_>) -> syn::Result<NestedMeta> {
     }))
 }
 
-/// The keys that a user may write.
+/// Returns the keys that a user may write.
 fn shown<'k>(known: &[&'k str]) -> Vec<&'k str> {
     known.iter().copied().filter(|key| !key.starts_with("__")).collect()
 }
 
-/// The word that the tokens begin with.
+/// Returns the first word of the tokens.
 fn first_word(tokens: &TokenStream) -> Option<String> {
     match tokens.clone().into_iter().next() {
         Some(TokenTree::Ident(word)) => Some(word.unraw().to_string()),
@@ -99,8 +99,8 @@ fn first_word(tokens: &TokenStream) -> Option<String> {
     }
 }
 
-/// Refuses what is no `=` between a key and its value, and a `=` without anything behind it, at
-/// their tokens: a parser would only find an end, or half an operator.
+/// Reports a wrong operator between a key and its value, and a `=` with nothing after it, at their tokens. A parser
+/// would only report the end of the input, or half of the operator.
 fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
     if first_word(&part).is_none() {
         return Ok(part);
@@ -133,8 +133,8 @@ fn assigned(part: TokenStream) -> darling::Result<TokenStream> {
     }
 }
 
-/// The entries of one of rmcp's attributes. Of the keys in `ours`, which the expansion writes itself, each is returned
-/// at most once and well-formed; anything else about them is reported as an error.
+/// Returns the entries of one of rmcp's attributes. Each key in `ours`, which the expansion writes itself, is returned
+/// at most once and only if well-formed; its mistakes are reported.
 pub(crate) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
     let Meta::List(list) = meta else { return Vec::new() };
     let mut found: Vec<NestedMeta> = Vec::new();
@@ -142,7 +142,7 @@ pub(crate) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> V
         let name_of_part = first_word(&part).unwrap_or_default();
         let Some(entry) = errors.handle(parse(&name_of_part, entry, part.clone())) else { continue };
         match (key(&entry).filter(|key| ours.iter().any(|ours| key.is_ident(ours))), &entry) {
-            // What is no expression may be right: `vis = pub(crate)`.
+            // A value that is not an expression may be valid: `vis = pub(crate)`.
             (Some(_), NestedMeta::NameValueInvalidExpr(invalid)) if is_at_the_end(&invalid.error) => {
                 errors.push(placed(&name_of_part, invalid.error.clone(), part));
                 continue;
@@ -164,13 +164,13 @@ fn twice(second: &Path, first: &Path) -> Error {
     Error::custom(entries::written_twice(&name(second), first.span())).with_span(second)
 }
 
-/// Parses the tokens behind a key. A parser places an error at their end on the whole attribute; here
-/// it is at the last token, and says what is missing.
+/// Parses the tokens after a key. A parser reports an error at their end on the whole attribute; here it is reported at
+/// the last token, with what is missing.
 pub(crate) fn parse<P: Parser>(key: &str, parser: P, tokens: TokenStream) -> darling::Result<P::Output> {
     parser.parse2(tokens.clone()).map_err(|error| placed(key, Error::from(error), tokens))
 }
 
-/// A parser's error about these tokens; one at their end at the last of them.
+/// Returns a parser's error about these tokens, with the last token as the location of an error at the end.
 fn placed(key: &str, error: Error, tokens: TokenStream) -> Error {
     if is_at_the_end(&error)
         && let Some((last, message)) = unfinished(key, tokens)
@@ -184,7 +184,7 @@ fn is_at_the_end(error: &Error) -> bool {
     error.to_string().starts_with("unexpected end of input")
 }
 
-/// The last token, inside brackets too, and what is missing behind it.
+/// Returns the last token, including those in brackets, and what is missing after it.
 fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let last = tokens.pop()?;
@@ -193,7 +193,7 @@ fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
     {
         return unfinished(key, group.stream());
     }
-    // An operator of several characters is as many tokens.
+    // An operator of several characters is several tokens.
     let mut shown = last.to_string();
     if matches!(last, TokenTree::Punct(_)) {
         while let Some(TokenTree::Punct(before)) = tokens.last()
@@ -233,7 +233,7 @@ fn example(key: &str) -> Option<&'static str> {
     }
 }
 
-/// The form of a part of this name.
+/// Returns the form of the part with this name.
 fn form(part: &str) -> Option<Form> {
     fn of<S: Settings>(name: &str) -> Option<Form> {
         S::part(name).map(|part| part.form)
@@ -252,7 +252,7 @@ fn unknown(name: &str, known: &[&str]) -> Error {
     Error::custom(unknown_key(name, &shown(known)))
 }
 
-/// The entries of a list. A comma with nothing before it is reported.
+/// Returns the entries of a list. Reports a comma with nothing before it.
 pub(crate) fn split(tokens: TokenStream, what: &str, errors: &mut Accumulator) -> Vec<TokenStream> {
     let mut report = |comma| errors.push(Error::custom(format!("expected a {what} before this `,`")).with_span(&comma));
     entries::split(tokens).into_iter().filter_map(|part| part.map_err(&mut report).ok()).collect()
@@ -271,12 +271,12 @@ fn name(path: &Path) -> String {
     segments.join("::")
 }
 
-/// An entry's key.
+/// Returns an entry's key.
 pub(crate) fn name_of(entry: &NestedMeta) -> Option<String> {
     key(entry).map(name)
 }
 
-/// The span of an entry's key, for a message about the key as a whole.
+/// Returns the span of an entry's key, for a message about the whole key.
 pub(crate) fn span_of(entry: &NestedMeta) -> proc_macro2::Span {
     key(entry).map_or_else(|| entry.span(), Spanned::span)
 }

@@ -1,4 +1,4 @@
-//! What was written: the attribute's keys and the item below it, spans kept, nothing decided.
+//! Parses the attribute's keys and the item below it, with their spans.
 
 pub(crate) mod args;
 pub(crate) mod block;

@@ -1,4 +1,4 @@
-//! An attribute as a tree of located values, which the reader of `resilient-policy` reads.
+//! Converts an attribute to the tree of located values that the reader of `resilient-policy` reads.
 
 use darling::Error;
 use darling::ast::NestedMeta;
@@ -12,7 +12,7 @@ use syn::{Expr, ExprLit, Meta};
 use super::list;
 use crate::literal::literal;
 
-/// One entry of a list: `key`, `key = value` or `key(..)`.
+/// Returns one entry of a list: `key`, `key = value` or `key(..)`.
 pub(crate) fn entry(meta: &NestedMeta, errors: &mut Accumulator) -> Option<Entry<Span>> {
     let (key, location) = (list::name_of(meta)?, list::span_of(meta));
     let value = match meta {
@@ -24,7 +24,7 @@ pub(crate) fn entry(meta: &NestedMeta, errors: &mut Accumulator) -> Option<Entry
     Some(Entry { key, location, value })
 }
 
-/// The words of `on(timeout, unavailable)`.
+/// Returns the words of `on(timeout, unavailable)`.
 fn words(tokens: TokenStream, errors: &mut Accumulator) -> Value<Span> {
     let words = list::split(tokens, "kind", errors).into_iter().map(|word| match syn::parse2::<Expr>(word.clone()) {
         Ok(value) => node(&value),
@@ -34,7 +34,7 @@ fn words(tokens: TokenStream, errors: &mut Accumulator) -> Value<Span> {
     Value::List(words.collect())
 }
 
-/// An expression.
+/// Returns the value of an expression.
 pub(crate) fn node(value: &Expr) -> Node<Span> {
     let kind = match value {
         Expr::Lit(ExprLit { lit, .. }) => literal(lit),
@@ -42,19 +42,19 @@ pub(crate) fn node(value: &Expr) -> Node<Span> {
             Some(word) => Value::Word(word.to_string()),
             None => Value::Code(code(path)),
         },
-        // What a `macro_rules!` leaves around its metavariables.
+        // An invisible group around a metavariable of `macro_rules!`.
         Expr::Group(group) => return node(&group.expr),
         other => Value::Code(code(other)),
     };
     Node::new(value.span(), kind)
 }
 
-/// Tokens without the spaces between them.
+/// Returns tokens as text without spaces.
 fn code(tokens: &impl ToTokens) -> String {
     tokens.to_token_stream().to_string().replace([' ', '\n'], "")
 }
 
-/// A mistake as an error at its token.
+/// Returns a mistake as an error at its token.
 pub(crate) fn error(mistake: &Mistake<Span>) -> Error {
     Error::custom(&mistake.message).with_span(&mistake.place)
 }

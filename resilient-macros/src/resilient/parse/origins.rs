@@ -1,42 +1,42 @@
-//! Where each setting of a policy was written, so that a problem with it lands on its token, or
-//! says its line in `resilient.toml`.
+//! The location of each setting of a policy. A problem is reported at the setting's token, or with its line in
+//! `resilient.toml`.
 
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{Problem, Table};
 
-/// Where a setting was written.
+/// The location of a setting.
 #[derive(Debug, Clone)]
 enum Origin {
     Here(Span),
     File(resilient_policy::Place),
 }
 
-/// Origins by the path of a problem.
+/// The locations by the path of a problem.
 #[derive(Debug, Default)]
 pub(crate) struct Origins(Vec<(String, Origin)>);
 
 impl Origins {
-    /// Notes where a setting was written. The last note counts.
+    /// Records the location of a setting. The last one wins.
     pub(crate) fn put(&mut self, path: &str, span: Span) {
         self.0.push((path.into(), Origin::Here(span)));
     }
 
-    /// Notes that what is under this key comes from a file's table.
+    /// Records that the settings below this key come from a table of the file.
     pub(crate) fn put_file(&mut self, key: &str, table: &Table) {
         self.put_file_places(key, &table.places);
     }
 
-    /// As [`put_file`](Self::put_file), by the places alone.
+    /// Like [`put_file`](Self::put_file), with the locations alone.
     pub(crate) fn put_file_places(&mut self, key: &str, places: &resilient_policy::Places) {
         for (path, place) in places.under(key) {
             self.0.push((path.into(), Origin::File(place.clone())));
         }
     }
 
-    /// The problem at the token that was written, or at that with which it clashes; one with what
-    /// is in the file, at the name through which the file came in.
+    /// Returns the problem as an error: at the setting's token, or at the token with which it conflicts. A problem with
+    /// a setting of the file is reported at the name that refers to the file's table.
     pub(crate) fn error(&self, problem: &Problem, clash: Option<Span>, otherwise: Span) -> Error {
         let message = &problem.message;
         match self.find(problem.path) {
@@ -55,14 +55,14 @@ impl Origins {
         }
     }
 
-    /// All these problems, each at its token.
+    /// Returns all problems as errors, each at its token.
     pub(crate) fn tell(&self, problems: &[Problem], otherwise: Span, errors: &mut Accumulator) {
         for problem in problems {
             errors.push(self.error(problem, None, otherwise));
         }
     }
 
-    /// Where the setting was written, or what it belongs to.
+    /// Returns the location of the setting, or of its parent.
     fn find(&self, path: &str) -> Option<&Origin> {
         let spot = |wanted: &str| self.0.iter().rev().find(|(known, _)| known == wanted).map(|(_, spot)| spot);
         spot(path).or_else(|| spot(path.split_once('.')?.0))

@@ -1,5 +1,5 @@
-//! What rmcp's own attributes say about a function: that it is a tool or a prompt, its name, what
-//! repeating it would do.
+//! Reads rmcp's own attributes of a function: whether it is a tool or a prompt, its name, and its annotations about
+//! side effects.
 
 use darling::ast::NestedMeta;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Type};
@@ -16,18 +16,18 @@ pub(crate) struct Tool {
     pub(crate) destructive: Option<Hint>,
 }
 
-/// An annotation with a value that can be read here.
+/// An annotation whose value is a literal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hint {
     pub(crate) value: bool,
 }
 
 impl Tool {
-    /// The tool that the attributes describe, if they do.
+    /// Finds the tool that the attributes describe, if there is one.
     pub(crate) fn find(attrs: &[Attribute]) -> Option<Self> {
         let attribute = attrs.iter().find(|attr| is_tool(attr))?;
         let mut tool = Self { is_prompt: last_is(attribute, "prompt"), ..Self::default() };
-        // A list that rmcp cannot read either is its business to tell.
+        // rmcp reports a list that it cannot read either.
         for entry in entries(&attribute.meta) {
             match &entry {
                 Meta::NameValue(pair) if pair.path.is_ident("name") => tool.name = text(&pair.value),
@@ -59,7 +59,7 @@ impl Tool {
         };
     }
 
-    /// The annotation that says that the tool changes something, if one does.
+    /// Returns the annotation that says that the tool changes something, if there is one.
     pub(crate) fn denies_reading(&self) -> Option<Hint> {
         let writes = self.read_only.filter(|hint| !hint.value);
         writes.or_else(|| self.destructive.filter(|hint| hint.value && !self.says_read_only()))
@@ -74,12 +74,12 @@ impl Tool {
     }
 }
 
-/// Whether this is `#[tool]` or `#[prompt]`, however it was imported.
+/// Returns whether this is `#[tool]` or `#[prompt]`, with any path.
 pub(crate) fn is_tool(attr: &Attribute) -> bool {
     last_is(attr, "tool") || last_is(attr, "prompt")
 }
 
-/// Whether the last segment of an attribute's path is this word.
+/// Returns whether the last segment of an attribute's path is this word.
 pub(crate) fn last_is(attr: &Attribute, word: &str) -> bool {
     attr.path().segments.last().is_some_and(|last| last.ident == word)
 }
@@ -103,15 +103,15 @@ fn text(value: &Expr) -> Option<String> {
     }
 }
 
-/// Whether a tool that only inherits can be guarded: it is `async`, and its return type looks like
-/// one that can carry an error. The hook limits any other tool that is `async`.
+/// Returns whether a tool without its own keys can be guarded: it is `async`, and its return type seems to carry an
+/// error. The hook limits any other `async` tool.
 pub(crate) fn can_inherit(function: &OpaqueFn) -> bool {
     function.sig.asyncness.is_some()
         && Tool::find(&function.attrs).is_some()
         && match function.output() {
             Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
                 let name = last.ident.to_string();
-                // rmcp's own that end so and are none.
+                // Types of rmcp with this ending that are not a `Result`.
                 let is_no_result = matches!(name.as_str(), "InputRequiredResult" | "GetPromptResult");
                 (name.ends_with("Result") && !is_no_result) || name == "CallToolResponse"
             }),

@@ -1,4 +1,4 @@
-//! What repeating a function does to the world, by its keys, its annotations and its fallback.
+//! Determines the effect of a function from its keys, its annotations and its fallback.
 
 use darling::Error;
 use darling::error::Accumulator;
@@ -8,9 +8,9 @@ use crate::resilient::parse::args::Args;
 use crate::resilient::parse::tool::Tool;
 use crate::resilient::parse::value::FallbackStep;
 
-/// What repeating the function would do, by its own keys, its annotations and its fallback.
+/// Returns the effect of the function, by its own keys, its annotations and its fallback.
 ///
-/// And whether they contradict each other, which is reported.
+/// The second value is whether they contradict each other, which is reported.
 pub(crate) fn of(
     args: &Args,
     tool: Option<&Tool>,

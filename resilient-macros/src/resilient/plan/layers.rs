@@ -12,14 +12,14 @@ enum Layer<'a> {
     Table(&'a Table),
 }
 
-/// A value, in an attribute or in the file.
+/// A value in an attribute or in the file.
 pub(crate) enum Found<'a, A, F> {
     Written(&'a A),
     Table(F, &'a Table),
 }
 
 impl<'a, A, F> Found<'a, A, F> {
-    /// The value in the attribute, if that is where it is.
+    /// Returns the value, if it is in the attribute.
     pub(crate) fn written(&self) -> Option<&'a A> {
         match self {
             Self::Written(written) => Some(written),
@@ -28,16 +28,16 @@ impl<'a, A, F> Found<'a, A, F> {
     }
 }
 
-/// The sources, strongest first.
+/// The sources, from the strongest to the weakest.
 pub(crate) struct Layers<'a> {
     layers: Vec<Layer<'a>>,
-    /// The names of the profiles among them.
+    /// The names of the profiles among the sources.
     pub(crate) profiles: Vec<&'a str>,
 }
 
 impl<'a> Layers<'a> {
-    /// The sources of a function, strongest first: its keys, `[tool.NAME]`, its profile, its block's keys, its block's
-    /// profile, `[default]`. Settings at start follow the same order.
+    /// Returns the sources of a function, from the strongest to the weakest: its keys, `[tool.NAME]`, its profile, its
+    /// block's keys, its block's profile, `[default]`. Settings at start follow the same order.
     pub(crate) fn of_function(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
         let mut layers = Self { layers: vec![Layer::Written(own)], profiles: Vec::new() };
         if let Some(table) = tool.and_then(|tool| file?.tools.get(tool)) {
@@ -51,7 +51,7 @@ impl<'a> Layers<'a> {
         layers.default(file)
     }
 
-    /// The sources of a block.
+    /// Returns the sources of a block.
     pub(crate) fn of_block(args: &'a Args, file: Option<&'a File>) -> Self {
         let mut layers = Self { layers: vec![Layer::Written(args)], profiles: Vec::new() };
         layers.profile(args.profile.as_ref(), file);
@@ -71,7 +71,7 @@ impl<'a> Layers<'a> {
         self
     }
 
-    /// The value of a key in the first source that sets it.
+    /// Returns the value of a key in the first source that sets it.
     pub(crate) fn find<A, F>(
         &self,
         written: impl Fn(&'a Args) -> Option<&'a Setting<A>>,

@@ -1,4 +1,4 @@
-//! The plan of one function: its keys, its block's and the file's put together, everything decided.
+//! The plan of one function: its keys, its block's and the file's, merged into final decisions.
 
 mod effect;
 pub(crate) mod layers;
@@ -21,7 +21,7 @@ use crate::resilient::parse::tool::Tool;
 use crate::resilient::parse::value::{At, BreakerArgs, DurationArg, FallbackStep, InAttribute, Setting, SettingsArgs};
 use crate::resilient::plan::layers::{Found, Layers};
 
-/// What the expansion of one function needs to know.
+/// The input of the expansion of one function.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) krate: Krate,
@@ -32,15 +32,15 @@ pub(crate) struct Plan {
     pub(crate) cache_key: Option<Expr>,
     pub(crate) log_args: Vec<Expr>,
     pub(crate) effect: Effect,
-    /// Whether rmcp serves the function, so that its request holds its arguments.
+    /// Whether rmcp serves the function, so that its request contains its arguments.
     pub(crate) is_tool: bool,
-    /// The name under which rmcp's tool router knows the function, if it is a tool.
+    /// The name of the function in rmcp's tool router, if it is a tool.
     pub(crate) tool_name: Option<String>,
     /// The function that owns the record, for a tool of a block.
     pub(crate) site_fn: Option<Ident>,
     /// Whether the user chose the name.
     pub(crate) is_named: bool,
-    /// The profiles that it follows, the strongest first.
+    /// The profiles that apply, from the strongest to the weakest.
     pub(crate) profiles: Vec<String>,
     pub(crate) enforced: Enforced,
 }
@@ -48,15 +48,15 @@ pub(crate) struct Plan {
 /// Where the policy is enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enforced {
-    /// In the function, as it expands.
+    /// In the function, by its expansion.
     ByFunction,
-    /// By the hook, which knows a timeout.
+    /// In the hook, which only enforces a timeout.
     ByHook,
     /// Nowhere: a sync tool, or one that opts out.
     Nowhere,
 }
 
-/// The part of a plan that blocks and files can give as well.
+/// The part of a plan that blocks and files can set as well.
 #[derive(Debug, Default)]
 pub(crate) struct Guards {
     pub(crate) timeout: Option<std::time::Duration>,
@@ -66,7 +66,7 @@ pub(crate) struct Guards {
     pub(crate) bulkhead: Option<Bulkhead>,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) keys: Keys,
-    /// Where each of them was written.
+    /// The location of each setting.
     pub(crate) origins: Origins,
 }
 
@@ -77,7 +77,7 @@ pub(crate) enum Breaker {
     Static(Path),
 }
 
-/// Puts everything together. The second part of the answer: whether keys and annotations disagree about the effect.
+/// Returns the plan. The second value is whether keys and annotations disagree about the effect.
 pub(crate) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> (Plan, bool) {
     let nothing = Args::default();
     let inherited = args.inherited.as_ref().map_or(&nothing, |inherited| &*inherited.0);
@@ -119,9 +119,9 @@ pub(crate) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: 
     (plan, is_contradicted)
 }
 
-/// The plan of a tool that is not guarded by its function: the timeout and what the hook can use.
+/// Returns the plan of a tool that its function does not guard: the timeout and the keys that the hook can use.
 ///
-/// `inherited`: what of the block's keys that is.
+/// `inherited` are the keys of the block that the hook can use.
 pub(crate) fn of_hooked(
     args: &Args,
     inherited: &Args,
@@ -160,7 +160,7 @@ pub(crate) fn of_hooked(
 }
 
 impl Guards {
-    /// What the strongest place says of each key.
+    /// Merges the sources: for each key, the strongest one wins.
     pub(crate) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
         let mut origins = Origins::default();
         let mut keys = Keys::default();
@@ -196,13 +196,13 @@ impl Guards {
         Self { timeout, attempt_timeout, retry, breaker, bulkhead, rate_limit, keys, origins }
     }
 
-    /// The policy that the runtime will see, as far as the rules look at it.
+    /// Returns the policy that the runtime will see, as far as the rules depend on it.
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = Policy::new();
         policy.timeout = self.timeout.unwrap_or(policy.timeout);
         policy.attempt_timeout = self.attempt_timeout;
         policy.retry = self.retry;
-        // Their names are checked on their own.
+        // Names are checked separately.
         policy.bulkhead = self.bulkhead.as_ref().map(|bulkhead| BulkheadUse::new(bulkhead.settings));
         policy.rate_limit = self.rate_limit.as_ref().map(|rate_limit| {
             let wanted = RateLimitUse::new(rate_limit.settings);
@@ -213,12 +213,12 @@ impl Guards {
 }
 
 impl Plan {
-    /// The policy that the runtime will see, as far as the rules look at it.
+    /// Returns the policy that the runtime will see, as far as the rules depend on it.
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = self.guards.policy().effect(self.effect);
         policy.cache = self.cache;
         let is = |wanted: fn(&FallbackStep) -> bool| self.fallback.iter().any(wanted);
-        // In what order they are asked is of no interest to any rule.
+        // The rules do not depend on the order of fallbacks.
         policy.fallback = match (
             is(|step| matches!(step, FallbackStep::Cached(_))),
             is(|step| matches!(step, FallbackStep::Function(_))),
@@ -249,7 +249,7 @@ fn duration(
     }
 }
 
-/// The settings that one place gives, and their name.
+/// Returns the settings that one source gives, and their name.
 fn settings<S: InAttribute>(found: Found<'_, SettingsArgs<S>, Named>, origins: &mut Origins) -> (Option<String>, S) {
     match found {
         Found::Written(written) => written.lower(origins),
@@ -278,20 +278,20 @@ fn written_breaker(
             keys.breaker = set.key().cloned();
             let name = named.unwrap_or_else(|| tool.to_owned());
             let in_file = named_breaker(name.clone(), file, origins)?;
-            // A file that disables it has no other say in this.
+            // A table that disables the breaker does not set anything else.
             Some(if set.is_bare() { in_file } else { Breaker::Named(name, Some(settings)) })
         }
     }
 }
 
-/// The breaker of that name, with the settings that the file gives it, unless it is disabled there.
+/// Returns the breaker of this name, with the file's settings for it, unless the file disables it.
 fn named_breaker(name: String, file: Option<&File>, origins: &mut Origins) -> Option<Breaker> {
     let Some(table) = file.and_then(|file| file.breakers.get(&name)) else { return Some(Breaker::Named(name, None)) };
     origins.put_file_places("breaker", &table.places);
     (table.enabled != Some(false)).then(|| Breaker::Named(name, Some(BreakerSettings::of(&table.parts))))
 }
 
-/// The name of the function that owns the record of a tool in a block.
+/// Returns the name of the function that owns the record of a tool in a block.
 pub(crate) fn site_fn(tool: &Ident) -> Ident {
     format_ident!("__resilient_{}_site", syn::ext::IdentExt::unraw(tool), span = Span::call_site())
 }
@@ -312,7 +312,7 @@ pub(crate) struct RateLimit {
     pub(crate) span: Span,
 }
 
-/// The expressions whose values each have a separate limit.
+/// The expressions whose values have separate limits.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     pub(crate) breaker: Option<Expr>,

@@ -1,4 +1,4 @@
-//! What the expansion looks like, and what is said about mistakes.
+//! Snapshots of expansions, and the messages about mistakes.
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
 mod places;
@@ -10,18 +10,18 @@ use quote::quote;
 use super::{expand, expand_in};
 use crate::project::Project;
 
-/// The expansion as a person would read it.
+/// Returns the expansion as formatted source code.
 fn pretty(attribute: TokenStream, item: TokenStream) -> String {
     let file = syn::parse2(expand(attribute, &item)).expect("the expansion parses");
     prettyplease::unparse(&file)
 }
 
-/// The messages of an expansion.
+/// Returns the messages of an expansion.
 fn messages(attribute: TokenStream, item: TokenStream) -> Vec<String> {
     compile_errors(expand(attribute, &item))
 }
 
-/// The messages of an expansion in a crate with this file.
+/// Returns the messages of an expansion in a crate with this file.
 fn messages_with(file: &str, attribute: TokenStream, item: TokenStream) -> Vec<String> {
     compile_errors(expand_in(&Project::read(file.into()), attribute, &item))
 }
@@ -154,7 +154,7 @@ fn a_handler_is_given_a_router_that_is_built_once() {
 }
 
 #[test]
-fn all_mistakes_of_one_attribute_are_told_and_the_item_stays() {
+fn all_mistakes_of_one_attribute_are_reported_and_the_item_stays() {
     let item = quote!(
         async fn get(id: u64) -> Result<u64, E> {
             Ok(id)
@@ -362,7 +362,7 @@ fn a_key_that_needs_an_error_is_refused_on_a_tool_that_cannot_carry_one() {
 }
 
 #[test]
-fn a_slip_between_two_entries_is_told_at_its_token() {
+fn a_slip_between_two_entries_is_reported_at_its_token() {
     let item = quote!(
         async fn get() -> Result<u64, E> {
             Ok(1)

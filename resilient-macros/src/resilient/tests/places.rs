@@ -1,4 +1,4 @@
-//! What the file, the block and the function say, and which of them is heard.
+//! The sources of settings (the file, the block and the function) and their precedence.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -70,7 +70,7 @@ fn the_strongest_place_that_speaks_of_a_key_is_heard() {
         );
         let expanded = expand_in(&project, attribute.clone(), &item).to_string();
         let expected = format!("Duration :: from_secs ({seconds}u64)");
-        // What is built in is not written down.
+        // Built-in values are not written.
         let is_built_in = !expanded.contains(". timeout");
         assert_eq!((expanded.contains(&expected), is_built_in), (seconds != 30, seconds == 30), "{attribute} {tool}");
     }
@@ -219,7 +219,7 @@ fn one_breaker_has_the_same_settings_in_attribute_and_file() {
 }
 
 #[test]
-fn rules_between_attribute_and_file_are_told_at_the_function_with_the_line() {
+fn rules_between_attribute_and_file_are_reported_at_the_function_with_the_line() {
     let item = || {
         quote!(
             async fn any() -> Result<u32, E> {
@@ -237,9 +237,9 @@ fn rules_between_attribute_and_file_are_told_at_the_function_with_the_line() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
+fn a_file_that_is_wrong_is_reported_once_and_nothing_is_held_to_it() {
     let project = Project::read("[default]\ntimeout = 3\n[profil.a]\n".into());
-    let told = |attribute: TokenStream, item: TokenStream| compile_errors(expand_in(&project, attribute, &item));
+    let reported = |attribute: TokenStream, item: TokenStream| compile_errors(expand_in(&project, attribute, &item));
     let item = || {
         quote!(
             async fn ask() -> Result<u32, E> {
@@ -248,14 +248,14 @@ fn a_file_that_is_wrong_is_told_once_and_nothing_is_held_to_it() {
         )
     };
     assert_eq!(
-        told(quote!(profile = "a", attempt_timeout = "40s"), item()),
+        reported(quote!(profile = "a", attempt_timeout = "40s"), item()),
         [
             "resilient.toml:2:11: `default.timeout`: expected a duration with its unit in quotes; write `\"3s\"`",
             "resilient.toml:3:2: `profil`: unknown table `profil`; did you mean `profile`?",
         ]
     );
-    // An item of the same text is another item.
-    assert_eq!(told(quote!(profile = "a"), item()), Vec::<String>::new());
+    // An item with the same text is another item.
+    assert_eq!(reported(quote!(profile = "a"), item()), Vec::<String>::new());
 }
 
 #[test]

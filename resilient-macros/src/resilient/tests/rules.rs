@@ -1,4 +1,4 @@
-//! The rules between keys, and what is held to nothing because something else is wrong.
+//! Rules between keys, and rules that are skipped after another mistake.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::resilient::expand_in;
 
 #[test]
-fn what_could_not_be_read_is_told_and_nothing_is_held_to_the_rest() {
+fn what_could_not_be_read_is_reported_and_nothing_is_held_to_the_rest() {
     let item = || {
         quote!(
             async fn ask() -> Result<u32, E> {
@@ -28,7 +28,7 @@ fn what_could_not_be_read_is_told_and_nothing_is_held_to_the_rest() {
     ] {
         assert_eq!(messages(attribute.clone(), item()).len(), 1, "{attribute}");
     }
-    // What is wrong by itself is told all the same, in lists as well.
+    // An invalid value is reported nevertheless, in lists as well.
     assert_eq!(messages(quote!(timeot = "1s", timeout = "25h", bulkhead = 0), item()).len(), 3);
     assert_eq!(messages(quote!(retry(budget = "110%", on(timeot), factor = 0.5), read_only), item()).len(), 3);
     assert_eq!(messages(quote!(breaker(name = "a b", failures = 0, opn = "1s")), item()).len(), 3);
@@ -55,7 +55,7 @@ fn a_block_that_is_wrong_is_made_whole_and_its_tools_are_held_to_nothing() {
             Ok(String::new())
         }
     );
-    let inherited = quote!(attempt_timeout = "40s", retry = 2, __inherited(timeout = "60s", retri = 3), __told);
+    let inherited = quote!(attempt_timeout = "40s", retry = 2, __inherited(timeout = "60s", retri = 3), __reported);
     assert_eq!(messages(inherited, tool), Vec::<String>::new());
     assert_eq!(
         messages(
@@ -72,16 +72,16 @@ fn a_block_that_is_wrong_is_made_whole_and_its_tools_are_held_to_nothing() {
 }
 
 #[test]
-fn a_clash_with_what_a_block_gives_is_told_at_the_tools_own_key() {
+fn a_clash_with_what_a_block_gives_is_reported_at_the_tools_own_key() {
     let item = quote!(
         #[tool]
         async fn one(&self) -> Result<String, E> {
             Ok(String::new())
         }
     );
-    let told = messages(quote!(timeout = "3s", read_only, __inherited(retry = 5)), item);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("can never start"), "{told:?}");
+    let reported = messages(quote!(timeout = "3s", read_only, __inherited(retry = 5)), item);
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].contains("can never start"), "{reported:?}");
 }
 
 #[test]
@@ -104,8 +104,11 @@ fn what_may_run_again_takes_nothing_that_an_attempt_uses_up() {
             }
         ),
     ] {
-        let told = messages_with(file, quote!(profile = "p", idempotent), item.clone());
-        assert!(told.len() == 1 && told[0].starts_with("`retry` may call the body again"), "{item}: {told:?}");
+        let reported = messages_with(file, quote!(profile = "p", idempotent), item.clone());
+        assert!(
+            reported.len() == 1 && reported[0].starts_with("`retry` may call the body again"),
+            "{item}: {reported:?}"
+        );
     }
 }
 
@@ -160,15 +163,15 @@ fn expressions_that_see_the_parameters_mention_one() {
             "cannot `return`",
         ),
     ] {
-        let told = messages(attribute.clone(), item());
-        assert!(told.first().is_some_and(|first| first.contains(expected)), "{attribute}: {told:?}");
+        let reported = messages(attribute.clone(), item());
+        assert!(reported.first().is_some_and(|first| first.contains(expected)), "{attribute}: {reported:?}");
     }
     for attribute in [
         quote!(log_args(d, format!("{d}"))),
         quote!(rate_limit(rate = "1/1s", key = self.zone)),
         quote!(fallback = cached, cache(scope = shared, key = format!("{d}"))),
         quote!(fallback = cached, cache(key = self.zone)),
-        // What it does not look at may be taken apart in any way.
+        // A parameter that the expression does not use may have any pattern.
         quote!(bulkhead(max = 3, key = d)),
     ] {
         assert_eq!(messages(attribute.clone(), item()), Vec::<String>::new(), "{attribute}");
@@ -176,7 +179,7 @@ fn expressions_that_see_the_parameters_mention_one() {
 }
 
 #[test]
-fn a_block_is_told_of_defaults_only_where_a_tool_uses_them() {
+fn a_block_is_warned_of_defaults_only_where_a_tool_uses_them() {
     let block = |keys: TokenStream| {
         quote! {
             #[tool_router]

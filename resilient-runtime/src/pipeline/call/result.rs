@@ -56,7 +56,7 @@ impl AttemptResult {
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
             // An error for the model, which the tool returned on purpose.
-            Self::Answered(Meaning::OwnError) => Some(Fault::Nobody),
+            Self::Answered(Meaning::OwnError) => Some(Fault::None),
             // A rate limit says something about its caller, not about this server.
             Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
             other => other.kind().map(ErrorKind::fault),

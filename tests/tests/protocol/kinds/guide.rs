@@ -29,7 +29,7 @@ fn columns(kind: ErrorKind) -> Vec<String> {
         Fault::Upstream => "upstream",
         Fault::Guard => "guard",
         Fault::Server => "server",
-        Fault::Nobody => "–",
+        Fault::None => "–",
         other => panic!("{other:?} has no word in the guide"),
     };
     vec![
@@ -47,7 +47,7 @@ const GUIDE: &str = include_str!("../../../../resilient-runtime/src/guide/errors
 
 #[test]
 fn the_tables_of_the_documentation_are_those_of_the_code() {
-    let rustdoc = table(include_str!("../../../../resilient-policy/src/kind.rs"), "| kind | fault |");
+    let rustdoc = table(include_str!("../../../../resilient-policy/src/kind/mod.rs"), "| kind | fault |");
     let guide = table(GUIDE, "| kind | fault |");
     assert_eq!((rustdoc.len(), guide.len()), (ErrorKind::ALL.len(), ErrorKind::ALL.len()));
     for ((kind, rustdoc), guide) in ErrorKind::ALL.iter().zip(rustdoc).zip(guide) {

@@ -9,11 +9,11 @@ use super::{At, SettingsArgs, Text, expected};
 /// The value of `breaker`.
 #[derive(Debug, Clone)]
 pub(crate) enum BreakerArgs {
-    /// By name.
+    /// A name.
     Named(At<String>),
-    /// A `static Breaker` of the user's.
+    /// A `static Breaker` of the user.
     Static(Path),
-    /// By name, with settings.
+    /// A name with settings.
     Set(Box<SettingsArgs<BreakerSettings>>),
 }
 
@@ -45,7 +45,7 @@ impl FromMeta for BreakerArgs {
     }
 }
 
-/// A name without its quotes: the names of statics are in capitals, so a word in lower case is meant as a text.
+/// Returns a name that lacks its quotes: statics have names in capitals, so a lower-case word is meant as a text.
 fn unquoted_name(path: &Path) -> Option<String> {
     let word = path.get_ident()?.to_string();
     let is_name = check_name(&word).is_ok() && !word.contains(|c: char| c.is_ascii_uppercase());

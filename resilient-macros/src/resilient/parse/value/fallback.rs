@@ -8,7 +8,7 @@ use syn::{Expr, ExprLit, Lit, Meta, Path};
 
 use super::{expected, is_word, without_quotes};
 
-/// One thing that may answer.
+/// One fallback.
 #[derive(Debug, Clone)]
 pub(crate) enum FallbackStep {
     Cached(Span),
@@ -17,7 +17,7 @@ pub(crate) enum FallbackStep {
 }
 
 impl FallbackStep {
-    /// Where it stands, which is where its type errors belong.
+    /// Returns the location, at which its type errors are reported.
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Cached(span) => *span,
@@ -27,7 +27,7 @@ impl FallbackStep {
     }
 }
 
-/// The value of `fallback`: what may answer, in order.
+/// The value of `fallback`: the fallbacks, in order.
 #[derive(Debug, Clone)]
 pub(crate) struct FallbackArgs(pub(crate) Vec<FallbackStep>);
 
@@ -60,7 +60,7 @@ impl FromMeta for FallbackArgs {
 
 fn step(value: &Expr) -> darling::Result<FallbackStep> {
     match value {
-        // What a `macro_rules!` leaves around its metavariables.
+        // An invisible group around a metavariable of `macro_rules!`.
         Expr::Group(group) => step(&group.expr),
         value if is_word(value, "cached") => Ok(FallbackStep::Cached(value.span())),
         Expr::Path(path) if path.qself.is_none() => Ok(FallbackStep::Function(path.path.clone())),
@@ -79,7 +79,7 @@ fn step(value: &Expr) -> darling::Result<FallbackStep> {
     }
 }
 
-/// A second `cached` would find what the first did not; nothing after a value is ever asked.
+/// Reports fallbacks that are never used: a second `cached`, and any after a value.
 fn twice(steps: &[FallbackStep], errors: &mut Accumulator) {
     let mut cached = false;
     let mut value = false;

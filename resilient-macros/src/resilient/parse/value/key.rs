@@ -1,11 +1,11 @@
-//! `key = expr`: what separates the state of one call from that of another.
+//! Parses `key = expr`, whose values separate the state of calls.
 
 use darling::{Error, FromMeta};
 use syn::Expr;
 
 use super::{is_text, without_quotes};
 
-/// A key expression: each of its values has a separate limit or kept answer.
+/// A key expression. Each of its values has a separate limit or cached answer.
 #[derive(Debug, Clone)]
 pub(super) struct Key(Expr);
 
@@ -18,7 +18,7 @@ impl FromMeta for Key {
 }
 
 impl Key {
-    /// The expression. `by_caller`: whether it may be the word `caller`.
+    /// Returns the expression. `by_caller`: whether it may be the word `caller`.
     pub(super) fn checked(self, by_caller: bool) -> darling::Result<Expr> {
         let Self(key) = self;
         match is_text(&key, "caller") {

@@ -1,4 +1,4 @@
-//! `log_args(req.team_id, req.limit)`: what of the arguments the log may show.
+//! Parses `log_args(req.team_id, req.limit)`, the arguments that the log may show.
 
 use darling::FromMeta;
 use syn::punctuated::Punctuated;
@@ -7,7 +7,7 @@ use syn::{Expr, Meta, Token};
 use super::expected;
 use crate::resilient::parse::list;
 
-/// Expressions that look at the parameters.
+/// Expressions over the parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct LogArgs(pub(crate) Vec<Expr>);
 
@@ -24,7 +24,7 @@ impl FromMeta for LogArgs {
     }
 }
 
-/// The expression in `plain(..)`, which is logged although it has the name of a secret: `plain(req.session)`.
+/// Returns the expression in `plain(..)`, which is logged although its name is that of a secret: `plain(req.session)`.
 pub(crate) fn plain(shown: &Expr) -> Option<&Expr> {
     let Expr::Call(call) = shown else { return None };
     let Expr::Path(name) = &*call.func else { return None };

@@ -1,7 +1,7 @@
-//! The values of the keys, one type each: it parses, keeps its span, and says what it expected
-//! with an example.
+//! The values of the keys, with one type for each. Each keeps its span, and its messages show an example of the
+//! expected form.
 
-/// The forms of a key that have no value after `=`.
+/// Implements the parsing of a key that has no value after `=`.
 macro_rules! only_after_equals {
     ($what:literal) => {
         fn from_word() -> darling::Result<Self> {
@@ -35,7 +35,7 @@ pub(crate) use settings::{InAttribute, SettingsArgs};
 
 use super::node;
 
-/// What stands behind a key: a value, or `none`, which refuses an inherited one.
+/// The value of a key, or `none`, which rejects an inherited value.
 #[derive(Debug, Clone)]
 pub(crate) enum Setting<T> {
     None,
@@ -64,14 +64,14 @@ impl<T: FromMeta> FromMeta for Setting<T> {
     }
 }
 
-/// A value and where it was written.
+/// A value and its location.
 #[derive(Debug, Clone)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }
 
-/// A key that stands alone: `read_only`.
+/// A key without a value: `read_only`.
 #[derive(Debug, Clone)]
 pub(crate) struct Word(pub(crate) Span);
 
@@ -84,17 +84,17 @@ impl FromMeta for Word {
     }
 }
 
-/// Whether an expression is this one word.
+/// Returns whether an expression is this one word.
 fn is_word(value: &Expr, word: &str) -> bool {
     matches!(value, Expr::Path(path) if path.path.is_ident(word))
 }
 
-/// Whether an expression is this text in quotes.
+/// Returns whether an expression is this text in quotes.
 fn is_text(value: &Expr, text: &str) -> bool {
     matches!(value, Expr::Lit(ExprLit { lit: Lit::Str(lit), .. }) if lit.value() == text)
 }
 
-/// Says of a text in quotes that it is a word.
+/// Returns the message about a text in quotes in place of a word.
 fn without_quotes(word: &str) -> Error {
     Error::custom(resilient_policy::without_quotes(word))
 }

@@ -1,4 +1,4 @@
-//! Durations and texts.
+//! Parses durations and texts.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! The keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(max_age = "1h")`.
+//! Parses the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(max_age = "1h")`.
 //!
-//! Their parts are declared in `resilient-policy`. Only what an attribute alone can have is known here: `key`, and the
-//! names of things that are shared.
+//! `resilient-policy` declares the parts. This module only knows `key`, which attributes alone can have, and the names
+//! of shared settings.
 
 use std::marker::PhantomData;
 
@@ -19,13 +19,13 @@ use super::{At, Text, expected, is_word};
 use crate::resilient::parse::origins::Origins;
 use crate::resilient::parse::{list, node};
 
-/// Settings that an attribute can have.
+/// Settings in an attribute.
 pub(crate) trait InAttribute: Settings {
-    /// The value of the short form, and an example of it.
+    /// The value of the short form, and an example.
     const SHORT: (&'static str, &'static str);
-    /// What is expected if the first part is missing, unless there is a default.
+    /// The value that is missing without the first part, unless there is a default.
     const NEEDED: Option<&'static str> = None;
-    /// Whether a `key` separates one call's state from another's.
+    /// Whether a `key` can separate the state of calls.
     const KEYED: bool = true;
     /// Whether the `key` can be the word `caller`.
     const BY_CALLER: bool = false;
@@ -62,7 +62,7 @@ pub(crate) struct SettingsArgs<S> {
     pub(crate) parts: Parts<Span>,
     name: Option<At<String>>,
     key: Option<Expr>,
-    /// The key itself.
+    /// The key.
     pub(crate) span: Span,
     settings: PhantomData<S>,
 }
@@ -87,7 +87,7 @@ impl<S: InAttribute> SettingsArgs<S> {
         Self { parts: Parts::default(), name: None, key: None, span, settings: PhantomData }
     }
 
-    /// The first part alone.
+    /// Reads the first part alone.
     fn short(mut self, value: &Expr) -> darling::Result<Self> {
         let (what, example) = S::SHORT;
         let (key, value) = (S::KEY, node::node(value));
@@ -112,14 +112,14 @@ impl<S: InAttribute> SettingsArgs<S> {
         Err(Error::multiple(found.iter().map(node::error).collect()))
     }
 
-    /// Parts in brackets.
+    /// Reads parts in brackets.
     fn read(mut self, list: &MetaList) -> darling::Result<Self> {
         let mut errors = Error::accumulator();
         let mut known = S::names(false);
         known.extend(S::CAN_BE_SHARED.then_some("name"));
         known.extend(S::KEYED.then_some("key"));
         let short = if S::FIRST_IS_ARGUMENT || !S::CAN_BE_SHARED { known.first().copied() } else { Some("name") };
-        // One by one: a value that is wrong must not take the others with it.
+        // One by one, so that an invalid value does not hide the others.
         for entry in list::with_short(list.tokens.clone(), &known, short, &mut errors) {
             let meta = std::slice::from_ref(&entry);
             match list::name_of(&entry).as_deref() {
@@ -140,7 +140,7 @@ impl<S: InAttribute> SettingsArgs<S> {
             }
         }
         if let Err(unreadable) = errors.finish() {
-            // The rules about what could be read; otherwise they are checked with the whole plan.
+            // Check these parts alone if some could not be read. Otherwise the rules are checked with the whole plan.
             let mut errors = Error::accumulator();
             errors.push(unreadable);
             let mut origins = Origins::default();
@@ -156,7 +156,7 @@ impl<S: InAttribute> SettingsArgs<S> {
         }
     }
 
-    /// The name, if there is one, and the settings.
+    /// Returns the name, if there is one, and the settings.
     pub(crate) fn lower(&self, origins: &mut Origins) -> (Option<String>, S) {
         origins.put(S::KEY, self.span);
         origins.put(S::NAME_PATH, self.name_span());
@@ -166,33 +166,33 @@ impl<S: InAttribute> SettingsArgs<S> {
         (self.name.as_ref().map(|name| name.value.clone()), S::of(&self.parts))
     }
 
-    /// Where the name stands, or the key that has none.
+    /// Returns the location of the name, or of the key without a name.
     pub(crate) fn name_span(&self) -> Span {
         self.name.as_ref().map_or(self.span, |name| name.span)
     }
 
-    /// The name, or the tool's.
+    /// Returns the name, or the tool's.
     pub(crate) fn name_or(&self, tool: &str) -> String {
         self.name.as_ref().map_or_else(|| tool.to_owned(), |name| name.value.clone())
     }
 
-    /// Whether it has nothing but a name, and perhaps a `key`: then another place gives the settings.
+    /// Returns whether there is only a name, and perhaps a `key`: the settings then come from another source.
     pub(crate) fn is_bare(&self) -> bool {
         self.name.is_some() && self.parts.is_empty()
     }
 
-    /// Where a bound on keys stands without a `key`, here or, by the name, elsewhere.
+    /// Returns the location of a `max_keys` without a `key`, here or, by the name, elsewhere.
     pub(crate) fn bound_without_key(&self) -> Option<Span> {
         let bound = self.parts.get("max_keys").filter(|_| self.key.is_none() && self.name.is_none());
         bound.map(|max_keys| max_keys.location)
     }
 
-    /// Whether each caller has separate state.
+    /// Returns whether each caller has separate state.
     pub(crate) fn by_caller(&self) -> bool {
         S::BY_CALLER && self.key.as_ref().is_some_and(|key| is_word(key, "caller"))
     }
 
-    /// The expression whose values each have separate state.
+    /// Returns the expression whose values have separate state.
     pub(crate) fn key(&self) -> Option<&Expr> {
         self.key.as_ref().filter(|_| !self.by_caller())
     }

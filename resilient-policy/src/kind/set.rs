@@ -1,10 +1,10 @@
-//! A set of kinds: what a policy retries.
+//! A set of kinds.
 
 use std::fmt;
 
 use crate::ErrorKind;
 
-/// A set of kinds, small enough to sit in a `const`.
+/// A set of kinds that can be built in a `const`, such as the kinds that a policy retries.
 ///
 /// ```
 /// use resilient_runtime::ErrorKind;
@@ -18,28 +18,28 @@ use crate::ErrorKind;
 pub struct KindSet(u32);
 
 impl KindSet {
-    /// No kind at all.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// The kinds that [`ErrorKind::is_retryable`] names.
+    /// The kinds for which [`ErrorKind::is_retryable`] is true.
     pub const RETRYABLE: Self = Self::EMPTY
         .with(ErrorKind::RateLimited)
         .with(ErrorKind::Timeout)
         .with(ErrorKind::Connection)
         .with(ErrorKind::Unavailable);
 
-    /// The kinds that a policy may retry: the others would be no better the second time, or are
-    /// refusals that a retry only makes worse.
+    /// The kinds that a policy may retry. A retry after any other kind would fail again, or add to the load that caused
+    /// a rejection.
     pub const REPEATABLE: Self =
         Self::RETRYABLE.with(ErrorKind::BadResponse).with(ErrorKind::Conflict).with(ErrorKind::Internal);
 
-    /// The set with `kind` in it.
+    /// Returns the set with `kind` added.
     #[must_use]
     pub const fn with(self, kind: ErrorKind) -> Self {
         Self(self.0 | 1 << kind as u32)
     }
 
-    /// Whether `kind` is in the set.
+    /// Returns whether the set contains `kind`.
     #[must_use]
     pub const fn contains(self, kind: ErrorKind) -> bool {
         self.0 & (1 << kind as u32) != 0

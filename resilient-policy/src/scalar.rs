@@ -1,9 +1,9 @@
-//! Words for yes and no.
+//! Booleans and shares as text.
 
-/// Reads a switch as a variable has it: `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case.
+/// Parses a boolean variable: `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case.
 ///
 /// # Errors
-/// A sentence that says what was expected.
+/// Returns a sentence that says what was expected.
 ///
 /// ```
 /// assert_eq!(resilient_policy::parse_flag("Yes"), Ok(true));
@@ -21,6 +21,17 @@ pub fn parse_flag(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Formats a share in per cent, with at most two decimals: `20 %`.
+///
+/// ```
+/// assert_eq!(resilient_policy::format_share(0.125), "12.5 %");
+/// ```
+#[must_use]
+pub fn format_share(share: f64) -> String {
+    let rounded = (share * 10_000.0).round() / 100.0;
+    format!("{rounded} %")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +45,13 @@ mod tests {
         }
         for other in ["", "2", "01", "t", "y", "enabled", "truey", "none"] {
             assert!(parse_flag(other).is_err_and(|why| why.ends_with(&format!("found `{other}`"))), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_shown() {
+        for (share, text) in [(0.07, "7 %"), (0.29, "29 %"), (0.55, "55 %"), (1.1, "110 %"), (0.125, "12.5 %")] {
+            assert_eq!(format_share(share), text);
         }
     }
 }
