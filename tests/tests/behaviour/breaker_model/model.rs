@@ -110,6 +110,7 @@ impl Model {
                 self.running_probes = 1;
             }
             Open | HalfOpen => return self.reject(Some(self.until - self.now)),
+            other => panic!("the model has no {other:?}"),
         }
         let (epoch, started) = (self.epoch, self.now);
         Ok(Execution { epoch, started, due: None, stood_still: false, seen_slow: false, says_slow: None })
@@ -199,7 +200,7 @@ impl Model {
                 }
             }
             (HalfOpen, _) => self.running_probes -= 1,
-            (Closed | Open | Isolated, _) => {}
+            _ => {}
         }
     }
 
@@ -247,7 +248,7 @@ impl Model {
             remaining: match self.state {
                 Open => Some(self.until.saturating_sub(self.now)),
                 HalfOpen if self.running_probes > 0 => Some(self.until.saturating_sub(self.now)),
-                Closed | HalfOpen | Isolated => None,
+                _ => None,
             },
             failures_in_a_row: self.failures_in_a_row,
             window: (self.state == Closed && self.settings.has_window()).then(|| self.totals()),
