@@ -47,7 +47,7 @@ pub use describe::{Beside, Keyed, describe};
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
-pub use file::{BreakerTable, File, FileProblem, Named, Place, Places, Table};
+pub use file::{BreakerTable, File, FileProblem, Named, SourceLocation, SourceLocations, Table};
 pub use form::{Form, is_none, read_text, without_quotes};
 pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use name::check_name;

@@ -23,18 +23,18 @@ use std::sync::Arc;
 
 use self::toml::Lines;
 use crate::{Mistake, Node, Override, Problem, Syntax, Value, check_name, one_of};
-pub use table::{BreakerTable, Named, Places, Table};
-pub use toml::Place;
+pub use table::{BreakerTable, Named, SourceLocations, Table};
+pub use toml::SourceLocation;
 
 const SECTIONS: &[&str] = &["default", "profile", "breaker", "tool"];
 
 /// A mistake in a file or a variable.
-pub type FileProblem = Mistake<Place>;
-type Entry = crate::Entry<Place>;
-type Reader<'r> = crate::Reader<'r, Place>;
+pub type FileProblem = Mistake<SourceLocation>;
+type Entry = crate::Entry<SourceLocation>;
+type Reader<'r> = crate::Reader<'r, SourceLocation>;
 
 impl FileProblem {
-    fn of(problem: &Problem, places: &Places, otherwise: &Place, under: &str) -> Self {
+    fn of(problem: &Problem, places: &SourceLocations, otherwise: &SourceLocation, under: &str) -> Self {
         let place = places.find(problem.path).unwrap_or(otherwise).clone();
         // The path of a breaker's setting begins with the word `breaker`, as the section's name does.
         let path =
@@ -168,7 +168,7 @@ fn entries_of<'n>(reader: &mut Reader<'_>, entry: &'n Entry, expected: &str) -> 
 fn sections(
     entry: &Entry,
     reader: &mut Reader<'_>,
-    mut each: impl FnMut(String, &str, (&Place, &[Entry]), &mut Vec<FileProblem>),
+    mut each: impl FnMut(String, &str, (&SourceLocation, &[Entry]), &mut Vec<FileProblem>),
 ) {
     let section = &entry.key;
     let Some(named) = entries_of(reader, entry, &format!("tables with names: `[{section}.NAME]`")) else { return };
@@ -198,7 +198,7 @@ fn section_name(name: &str) -> Result<(), String> {
 
 /// Returns the value of a variable below the keys that its name spells out.
 fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> Option<Entry> {
-    let place = Place::Variable(Arc::clone(variable));
+    let place = SourceLocation::Variable(Arc::clone(variable));
     let value = Node::new(place.clone(), Value::Variable(value.trim().into()));
     let mut keys = keys.iter().rev();
     let innermost = Entry { key: keys.next()?.clone(), location: place.clone(), value };

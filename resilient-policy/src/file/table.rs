@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Entry, FileProblem, Place, Reader, entries_of, of_variable};
+use super::{Entry, FileProblem, Reader, SourceLocation, entries_of, of_variable};
 use crate::{
     BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Form, Override, Parts, Policy, Problem,
     RateLimitSettings, RateLimitUse, Retry, Setting, Settings, Source, Syntax, Value, Window, check, check_breaker,
@@ -14,23 +14,23 @@ const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkh
 
 /// The location of each setting.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Places(Vec<(&'static str, Place)>);
+pub struct SourceLocations(Vec<(&'static str, SourceLocation)>);
 
-impl Places {
+impl SourceLocations {
     fn put(&mut self, path: &'static str, entry: &Entry) {
         self.0.push((path, entry.value.location.clone()));
     }
 
-    fn put_parts(&mut self, parts: &Parts<Place>) {
+    fn put_parts(&mut self, parts: &Parts<SourceLocation>) {
         self.0.extend(parts.0.iter().map(|written| (written.path, written.location.clone())));
     }
 
-    fn first(&self) -> Option<&Place> {
+    fn first(&self) -> Option<&SourceLocation> {
         self.0.first().map(|(_, place)| place)
     }
 
     /// Returns the locations of the settings below a key, including the key itself.
-    pub fn under<'p>(&'p self, key: &'p str) -> impl Iterator<Item = (&'static str, &'p Place)> {
+    pub fn under<'p>(&'p self, key: &'p str) -> impl Iterator<Item = (&'static str, &'p SourceLocation)> {
         let is_under =
             move |path: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         self.0.iter().filter(move |(path, _)| is_under(path)).map(|(path, place)| (*path, place))
@@ -38,7 +38,7 @@ impl Places {
 
     /// Returns the location of the setting, or of the table that it belongs to.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Place> {
+    pub fn find(&self, path: &str) -> Option<&SourceLocation> {
         let place = |wanted: &str| self.0.iter().rev().find(|(known, _)| *known == wanted);
         place(path).or_else(|| place(path.split_once('.')?.0)).map(|(_, place)| place)
     }
@@ -48,7 +48,7 @@ impl Places {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Named {
     /// The parts.
-    pub parts: Parts<Place>,
+    pub parts: Parts<SourceLocation>,
     /// The name.
     pub name: Option<String>,
 }
@@ -71,9 +71,9 @@ pub struct Table {
     /// See [`Policy::cache`].
     pub cache: Option<Override<Named>>,
     /// The location of each key.
-    pub places: Places,
+    pub places: SourceLocations,
     /// The location of the table's header, if the table was written.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
 }
 
 impl Table {
@@ -85,7 +85,7 @@ impl Table {
     pub fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> (Self, Vec<FileProblem>) {
         let mut found = Vec::new();
         let entries: Vec<_> = of_variable(variable, keys, value).into_iter().collect();
-        let place = Place::Variable(Arc::clone(variable));
+        let place = SourceLocation::Variable(Arc::clone(variable));
         let table = Self::read(&entries, "", place.clone(), &mut found);
         if found.is_empty() {
             found = table.check("", &place, false);
@@ -95,11 +95,11 @@ impl Table {
 
     /// Returns the location of any key of the table.
     #[must_use]
-    pub fn any_place(&self) -> Option<&Place> {
+    pub fn any_place(&self) -> Option<&SourceLocation> {
         self.places.first()
     }
 
-    pub(super) fn read(entries: &[Entry], under: &str, place: Place, found: &mut Vec<FileProblem>) -> Self {
+    pub(super) fn read(entries: &[Entry], under: &str, place: SourceLocation, found: &mut Vec<FileProblem>) -> Self {
         let mut table = Self { place: Some(place), ..Self::default() };
         let mut reader = Reader { found, under: under.into(), syntax: Syntax::File };
         for entry in entries {
@@ -128,7 +128,7 @@ impl Table {
     }
 
     /// Checks the rules within the table. A missing part is a mistake only if the table has to be `whole`.
-    pub(super) fn check(&self, under: &str, place: &Place, whole: bool) -> Vec<FileProblem> {
+    pub(super) fn check(&self, under: &str, place: &SourceLocation, whole: bool) -> Vec<FileProblem> {
         let timeout = value(self.timeout.as_ref()).copied().unwrap_or(Policy::LONGEST_TIMEOUT);
         let mut policy = Policy::new().timeout(timeout);
         let mut found = Vec::new();
@@ -173,13 +173,13 @@ impl Table {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerTable {
     /// The settings.
-    pub parts: Parts<Place>,
+    pub parts: Parts<SourceLocation>,
     /// `false` removes the breaker from every function that uses it.
     pub enabled: Option<bool>,
     /// The location of each key.
-    pub places: Places,
+    pub places: SourceLocations,
     /// The location of the table's header.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 impl BreakerTable {
@@ -196,15 +196,15 @@ impl BreakerTable {
     pub fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> (Self, Vec<FileProblem>) {
         let mut found = Vec::new();
         let entries: Vec<_> = of_variable(variable, keys, value).into_iter().collect();
-        let table = Self::read(&entries, "", Place::Variable(Arc::clone(variable)), &mut found);
+        let table = Self::read(&entries, "", SourceLocation::Variable(Arc::clone(variable)), &mut found);
         if found.is_empty() {
             found = table.check("", false);
         }
         (table, found)
     }
 
-    pub(super) fn read(entries: &[Entry], under: &str, place: Place, found: &mut Vec<FileProblem>) -> Self {
-        let mut table = Self { parts: Parts::default(), enabled: None, places: Places::default(), place };
+    pub(super) fn read(entries: &[Entry], under: &str, place: SourceLocation, found: &mut Vec<FileProblem>) -> Self {
+        let mut table = Self { parts: Parts::default(), enabled: None, places: SourceLocations::default(), place };
         let mut reader = Reader { found, under: under.into(), syntax: Syntax::File };
         for entry in entries {
             if entry.key == "enabled" {
@@ -269,7 +269,7 @@ fn breaker(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
 }
 
 /// Reads settings: the first part alone if the key allows it, or a table of parts and a name.
-fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut Places) -> Option<Named> {
+fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut SourceLocations) -> Option<Named> {
     if !matches!(entry.value.value, Value::Table(_)) && S::FIRST_IS_ARGUMENT {
         let parts = reader.first_part::<S>(entry)?;
         places.put_parts(&parts);

@@ -8,14 +8,14 @@ use crate::{Entry, Node, Value};
 
 /// The location of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum SourceLocation {
     /// In a file: its name, line and column, both from 1.
     File(Arc<str>, u32, u32),
     /// In an environment variable, by its name.
     Variable(Arc<str>),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(name, line, column) => write!(f, "{name}:{line}:{column}"),
@@ -38,15 +38,15 @@ impl<'t> Lines<'t> {
         Self { name: name.into(), text, starts }
     }
 
-    pub(crate) fn place(&self, offset: usize) -> Place {
+    pub(crate) fn place(&self, offset: usize) -> SourceLocation {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
         let column = self.text.get(start..offset).unwrap_or_default().chars().count() + 1;
         let fits = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Place::File(Arc::clone(&self.name), fits(line), fits(column))
+        SourceLocation::File(Arc::clone(&self.name), fits(line), fits(column))
     }
 
-    pub(crate) fn table(&self, table: &toml::de::DeTable<'_>) -> Vec<Entry<Place>> {
+    pub(crate) fn table(&self, table: &toml::de::DeTable<'_>) -> Vec<Entry<SourceLocation>> {
         let mut entries: Vec<_> = table
             .iter()
             .map(|(key, value)| {
@@ -63,7 +63,7 @@ impl<'t> Lines<'t> {
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    fn node(&self, value: &toml::de::DeValue<'_>, span: Range<usize>) -> Node<Place> {
+    fn node(&self, value: &toml::de::DeValue<'_>, span: Range<usize>) -> Node<SourceLocation> {
         use toml::de::DeValue;
         let value = match value {
             DeValue::String(text) => Value::Text(text.to_string()),

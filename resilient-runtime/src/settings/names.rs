@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use resilient_policy::{BreakerTable, File, FileProblem, Place, Table, nearest};
+use resilient_policy::{BreakerTable, File, FileProblem, SourceLocation as Place, Table, nearest};
 
 use super::overrides::Overrides;
 use super::variables::{Section, in_capitals, unknown_before_its_first_call};

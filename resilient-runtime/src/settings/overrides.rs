@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use resilient_policy::{
-    BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Place, Places, Policy, Problem, Table, check,
-    check_breaker, check_breaker_for, tune, tune_breaker,
+    BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Policy, Problem, SourceLocation as Place,
+    SourceLocations as Places, Table, check, check_breaker, check_breaker_for, tune, tune_breaker,
 };
 
 use super::variables::{Section, Variable, Variables};

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use resilient_policy::{BreakerTable, FileProblem, Place, Table, nearest, one_of, parse_flag};
+use resilient_policy::{BreakerTable, FileProblem, SourceLocation as Place, Table, nearest, one_of, parse_flag};
 
 const PREFIX: &str = "RESILIENT__";
 const SECTIONS: [(&str, Section); 4] = [

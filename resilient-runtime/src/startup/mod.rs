@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use resilient_policy::{File, FileProblem, Place};
+use resilient_policy::{File, FileProblem, SourceLocation as Place};
 
 pub use report::InvalidSettings;
 

@@ -10,7 +10,7 @@ use resilient_policy::{Problem, Table};
 #[derive(Debug, Clone)]
 enum Origin {
     Here(Span),
-    File(resilient_policy::Place),
+    File(resilient_policy::SourceLocation),
 }
 
 /// The locations by the path of a problem.
@@ -29,7 +29,7 @@ impl Origins {
     }
 
     /// Like [`put_file`](Self::put_file), with the locations alone.
-    pub(crate) fn put_file_places(&mut self, key: &str, places: &resilient_policy::Places) {
+    pub(crate) fn put_file_places(&mut self, key: &str, places: &resilient_policy::SourceLocations) {
         for (path, place) in places.under(key) {
             self.0.push((path.into(), Origin::File(place.clone())));
         }
