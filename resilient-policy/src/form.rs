@@ -68,7 +68,8 @@ impl Form {
             Self::Number => "2.0",
             Self::Fraction => "0.5",
             Self::Share => "\"20%\"",
-            Self::Duration(..) => "\"30s\"",
+            // Below every default, so that no rule between keys refuses it.
+            Self::Duration(..) => "\"1s\"",
             Self::Rate => "\"100/1s\"",
             Self::Window | Self::Kinds | Self::Word(..) => return None,
         })

@@ -104,7 +104,7 @@ macro_rules! word_types {
     ($($type:ident { $($word:literal = $variant:ident),* })*) => {
         $(impl $type {
             /// The words that name the variants.
-            pub const WORDS: &'static [Word] = &[
+            pub(crate) const WORDS: &'static [Word] = &[
                 $(Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }),*
             ];
         }

@@ -36,14 +36,17 @@ pub struct Failed(pub(crate) Failure);
     label = "expected `Result<T, E>`, `CallToolResult` or `CallToolResponse`",
     note = "return `Result<T, E>` where `E` derives `McpError`"
 )]
-pub trait Answer: Sized {
-    /// What it means. An error is read here, a tool's own results by `__private::Special`.
+pub trait Answer: sealed::Sealed + Sized {
+    /// Returns what the answer means. An error is read here, a tool's own results by `__private::Special`.
+    #[doc(hidden)]
     fn meaning(&self) -> Meaning;
 
-    /// The answer where the function gave none.
+    /// Returns the answer of a call that the function did not answer.
+    #[doc(hidden)]
     fn refused(error: ResilienceError) -> Self;
 
-    /// The error inside.
+    /// Returns the error, if the answer is one.
+    #[doc(hidden)]
     fn error(&self) -> Option<&dyn ToolError>;
 
     /// The answer with this error, if it is one of the function's own type.
@@ -92,6 +95,13 @@ impl<E: From<ResilienceError>> FromResilience for E {
     fn from_resilience(error: ResilienceError) -> Self {
         error.into()
     }
+}
+
+/// No other type can implement [`Answer`].
+pub(crate) mod sealed {
+    pub trait Sealed {}
+
+    impl<T, E> Sealed for Result<T, E> {}
 }
 
 impl<T, E: ToolError + FromResilience> Answer for Result<T, E> {

@@ -23,6 +23,10 @@ pub(crate) fn own_error(text: &str) -> CallToolResult {
     CallToolResult::error(vec![rmcp::model::ContentBlock::text(text)])
 }
 
+impl crate::answer::sealed::Sealed for CallToolResult {}
+
+impl crate::answer::sealed::Sealed for CallToolResponse {}
+
 impl Answer for CallToolResult {
     fn meaning(&self) -> Meaning {
         meaning_of_result(self)

@@ -175,7 +175,8 @@ fn collect(folder: &Path, path: &str, texts: &mut BTreeMap<String, String>) {
             collect(&file, &inner, texts);
         } else if file.extension().is_some_and(|it| it == "rs") {
             let text = fs::read_to_string(&file).expect("a source file");
-            let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            let text = text.replace("#[cfg(test)]\nmod tests;", "");
             let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
             texts.insert(inner, lines.collect::<Vec<_>>().join("\n"));
         }

@@ -92,7 +92,9 @@ fn code(value: Setting, p: &TokenStream) -> TokenStream {
         Setting::None => quote!(::core::option::Option::None),
         Setting::Flag(value) => quote!(#value),
         Setting::Count(value) => quote!(#value),
-        Setting::Number(value) => quote!(#value),
+        Setting::Number(value) if value.is_finite() => quote!(#value),
+        // No token has such a value. The mistake was reported, for the tool or for its block.
+        Setting::Number(_) => quote!(0.0),
         Setting::Duration(value) => duration(value, p),
         Setting::Window(Window::Count(size)) => quote!(#p::Window::Count(#size)),
         Setting::Window(Window::Time(length)) => {

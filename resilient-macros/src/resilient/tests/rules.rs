@@ -36,6 +36,24 @@ fn what_could_not_be_read_is_reported_and_nothing_is_held_to_the_rest() {
 }
 
 #[test]
+fn a_tool_stays_if_its_block_has_reported_a_number_that_is_not_finite() {
+    for list in [
+        quote!(retry(max = 2, budget = "NaN%")),
+        quote!(retry(max = 2, factor = 1e400)),
+        quote!(breaker(name = "x", rate = 1e400)),
+    ] {
+        let item = quote!(
+            async fn ask() -> Result<u32, E> {
+                Ok(1)
+            }
+        );
+        let attribute = quote!(read_only, #list, __reported);
+        let expanded = expand_in(&Project::default(), attribute, &item).to_string();
+        assert!(expanded.contains("fn ask") && !expanded.contains("compile_error"), "{list}: {expanded}");
+    }
+}
+
+#[test]
 fn a_block_that_is_wrong_is_made_whole_and_its_tools_are_held_to_nothing() {
     let block = quote! {
         #[tool_router(server_handler)]
