@@ -79,7 +79,7 @@ impl Source {
 /// use resilient_runtime::Policy;
 /// use resilient_runtime::policy::{BulkheadSettings, BulkheadUse, Retry};
 ///
-/// The same as `#[resilient(timeout = "5s", retry = 2, bulkhead = 10)]`.
+/// // The same as `#[resilient(timeout = "5s", retry = 2, bulkhead = 10)]`.
 /// let policy = Policy::new()
 ///     .timeout(Duration::from_secs(5))
 ///     .retry(Retry::new(2))
