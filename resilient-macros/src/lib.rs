@@ -50,7 +50,7 @@ use proc_macro::TokenStream;
 /// | `attempt_timeout` | `"10s"`: one attempt | none; with `retry` the smaller of 10 s and half the timeout |
 /// | `retry` | `3`, or `retry(max, base, factor, cap, jitter = off\|equal\|full, on(kind, ..), budget = "20%")` | no retries; base 1 s, factor 2, cap 30 s, equal jitter (50–100 %); one retry for five first calls in ten seconds, and one a second |
 /// | `breaker` | `"name"`, the path of a `static Breaker`, or `breaker(name, failures, open, probes, successes, key, max_keys)`, or with `rate = 0.5`, `window = 100` or `"60s"`, `min_calls`, `slow = "2s"`, `slow_rate` instead of `failures` | no breaker; 5 failures in a row, open 60 s, 1 probe at a time, 2 successes close; with `rate` the last 100 results, from 20 on |
-/// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", fair = false, name, key, max_keys)` | any number; without `queue` no call waits for a permit; without `wait` a call waits for its remaining time |
+/// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", name, key, max_keys)` | any number; without `queue` no call waits for a permit; without `wait` a call waits for its remaining time |
 /// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name)` | any number; a burst of the number of calls in the rate |
 /// | `fallback` | `cached`, `path::to::function`, `value(expr)`, or a list of these, tried in order | none |
 /// | `cache` | `cache(max_age, max, key, scope = caller\|shared)`, for `fallback = cached` | 1 h, 1,024 answers, per caller |

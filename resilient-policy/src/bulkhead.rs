@@ -27,8 +27,6 @@ settings! {
         queue: u32 = 0, Form::COUNT;
         /// The maximum time that a call waits for a permit. Default the remaining time of the call.
         wait: Duration | None = None, Form::DURATION;
-        /// Whether a call that finds others waiting waits behind them, even if a permit is free. Default `true`.
-        fair: bool = true, Form::Flag;
         /// The maximum number of keys with a separate bulkhead, 1 to 100,000. Further keys share one. Default 1,024.
         max_keys: u32 = 1_024, MAX_KEYS;
     }

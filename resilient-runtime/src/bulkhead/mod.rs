@@ -116,10 +116,7 @@ impl Bulkhead {
     /// room in the queue, or after the maximum wait.
     pub async fn acquire(&self) -> Result<BulkheadPermit<'_>, ResilienceError> {
         let Some(entry) = BulkheadEntry::enter(self) else { return Err(overloaded()) };
-        // The entry counts as waiting until it has a permit.
-        let is_behind_others = self.settings.fair && self.waiting() > 1;
-        let permit = if is_behind_others { Err(entry) } else { entry.try_permit() };
-        let permit = match (permit, self.settings.wait) {
+        let permit = match (entry.try_permit(), self.settings.wait) {
             (Ok(permit), _) => permit,
             (Err(entry), None) => entry.permit().await,
             (Err(entry), Some(wait)) => tokio::time::timeout(wait, entry.permit()).await.map_err(|_| overloaded())?,

@@ -23,13 +23,6 @@ fn nothing_set_leaves_everything_as_it_was_compiled_in() {
 }
 
 #[test]
-fn a_bulkhead_can_be_unfair() {
-    let (started, registry) = start(&[("RESILIENT__TOOL__LIST_SCENARIOS__BULKHEAD__FAIR", "no")]);
-    started.expect("nothing is wrong");
-    assert_eq!(policy(&registry, "list_scenarios").policy.bulkhead.map(|limit| limit.settings.fair), Some(false));
-}
-
-#[test]
 fn variables_tune_part_by_part() {
     let (started, registry) = start(&[
         ("RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT", "5s"),

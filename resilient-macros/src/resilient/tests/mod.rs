@@ -49,24 +49,6 @@ fn compile_errors(expanded: TokenStream) -> Vec<String> {
 }
 
 #[test]
-fn a_bulkhead_can_be_unfair() {
-    let item = || {
-        quote!(
-            async fn ask() -> Result<u32, E> {
-                Ok(1)
-            }
-        )
-    };
-    let expanded = pretty(quote!(bulkhead(max = 2, fair = false)), item());
-    assert!(expanded.contains(".fair(false)"), "{expanded}");
-    assert_eq!(messages(quote!(bulkhead(max = 2, fiar = true)), item()), ["unknown key `fiar`; did you mean `fair`?"]);
-    assert_eq!(
-        messages(quote!(bulkhead(max = 2, fair = "true")), item()),
-        ["this stands without quotes; write `true`"]
-    );
-}
-
-#[test]
 fn a_tool_expands_to_a_static_closures_and_one_call() {
     let expanded = pretty(
         quote!(retry = 3, breaker = "make", timeout = "30s", fallback = [cached, substitute]),
