@@ -69,7 +69,7 @@ impl ApiClient {
         Ok(Self { client, hosts })
     }
 
-    /// Sends one request. Every response is a success, whatever its status.
+    /// Sends one request. Every response is a success, regardless of its status.
     pub(super) async fn send(&self, request: TestApi) -> Result<Answer, ApiError> {
         let url = request.target()?;
         self.hosts.check(&url)?;

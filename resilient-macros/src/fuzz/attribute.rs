@@ -1,60 +1,28 @@
 //! Generates arguments of `#[resilient(..)]` and contents of `resilient.toml`.
 
+use std::sync::LazyLock;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::tokens::{Tokens, entry, joined, list, some_of, soups};
+use resilient_policy::{BreakerSettings, BulkheadSettings, CacheSettings, RateLimitSettings, Retry, Settings as _};
 
-const KEYS: &[&str] = &[
-    "retry",
-    "timeout",
-    "attempt_timeout",
-    "breaker",
-    "bulkhead",
-    "rate_limit",
-    "fallback",
-    "cache",
-    "read_only",
-    "idempotent",
-    "retry_unsafe",
-    "profile",
-    "log_args",
-    "name",
-    "skip",
-    "crate",
-    "max",
-    "base",
-    "factor",
-    "cap",
-    "jitter",
-    "on",
-    "budget",
-    "failures",
-    "rate",
-    "window",
-    "min_calls",
-    "slow",
-    "slow_rate",
-    "open",
-    "probes",
-    "successes",
-    "key",
-    "queue",
-    "wait",
-    "burst",
-    "max_keys",
-    "max_age",
-    "scope",
-    "feature",
-    "writes",
-    "retri",
-    "r#retry",
-    "a::b",
-    "::timeout",
-    "__inherited",
-    "__reported",
-];
+use super::tokens::{Tokens, entry, joined, list, some_of, soups};
+use crate::resilient::parse::args;
+
+/// The keys of the attribute, the names of all parts, and words that are neither.
+static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    const OTHERS: &[&str] = &["key", "on", "feature", "writes", "retri", "r#retry", "a::b", "::timeout"];
+    let parts = [
+        Retry::names(false),
+        BreakerSettings::names(false),
+        BulkheadSettings::names(false),
+        RateLimitSettings::names(false),
+        CacheSettings::names(false),
+    ];
+    [args::KEYS, &parts.concat(), OTHERS].concat()
+});
 
 const VALUES: &[&str] = &[
     "3",
@@ -162,12 +130,12 @@ const RIGHT_TOO: &[&str] = &[
 ];
 
 pub(super) fn attribute() -> BoxedStrategy<Tokens> {
-    let also = (some_of(RIGHT, 3), entry(KEYS, VALUES)).prop_map(|(right, also)| joined([right, also]));
+    let also = (some_of(RIGHT, 3), entry(&KEYS, VALUES)).prop_map(|(right, also)| joined([right, also]));
     prop_oneof![
         6 => some_of(RIGHT, 4),
         3 => some_of(RIGHT_TOO, 3),
         4 => also,
-        4 => list(entry(KEYS, VALUES), 5),
+        4 => list(entry(&KEYS, VALUES), 5),
         1 => soups(6),
     ]
     .boxed()

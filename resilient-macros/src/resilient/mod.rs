@@ -5,7 +5,7 @@ mod check;
 mod expand;
 mod handler;
 mod hooked;
-mod parse;
+pub(crate) mod parse;
 mod plan;
 #[cfg(test)]
 mod tests;

@@ -88,8 +88,8 @@ pub fn longest_answer(policy: &Policy) -> Duration {
     guarded.saturating_add(fallback_time(policy))
 }
 
-/// Returns the time after which every call has an answer, whatever a dependency asks for: the timeout and, after it,
-/// the limit of a fallback function.
+/// Returns the time after which every call has an answer, regardless of the delay that a dependency requests:
+/// the timeout and, after it, the limit of a fallback function.
 ///
 /// ```
 /// use std::time::Duration;

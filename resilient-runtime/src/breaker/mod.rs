@@ -64,7 +64,7 @@ pub struct Breaker {
     // In this order, everything that a call of the first threads reads is in one cache line.
     word: AtomicU64,
     timer: AtomicU64,
-    /// The number of consecutive failures, whatever the settings count. Shown in snapshots.
+    /// The number of consecutive failures, also if the settings use a rate. Shown in snapshots.
     failures_in_a_row: AtomicU32,
     /// Whether the effective settings have a window of results.
     has_window: AtomicBool,

@@ -28,7 +28,7 @@ impl CallContext {
     /// or else of the call's span. The spans of the other service become its children, and the sampling flag says
     /// whether the trace is recorded here, not whether the client asked for it. Without such spans, the headers are
     /// those of the request if they are valid, and are omitted otherwise. A `tracestate` of more than 512 bytes is
-    /// omitted as well. Every value is a valid header of at most 512 bytes, whatever the client sent.
+    /// omitted as well. Every value is a valid header of at most 512 bytes, regardless of what the client sent.
     ///
     /// A spawned task belongs to no call and no span, unless you carry both into it with
     /// [`instrument`](CallContext::instrument):

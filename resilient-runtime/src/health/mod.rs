@@ -240,7 +240,7 @@ impl Health {
         }
     }
 
-    /// Marks the server as stopping: the routers of the feature `http` report it as not ready, whatever its checks
+    /// Marks the server as stopping: the routers of the feature `http` report it as not ready, regardless of its checks
     /// find.
     ///
     /// Reports and calls continue as before; rejecting new calls and waiting for running ones is up to the server. This

@@ -57,7 +57,7 @@ async fn livez() -> Response {
 }
 
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
-    // A server that is stopping is not ready, whatever its checks report.
+    // A server that is stopping is not ready, regardless of its checks.
     let report = if health.is_draining() { None } else { Some(health.report().await) };
     let draining = health.is_draining();
     let (mut checks, mut tools) = (Vec::new(), Vec::new());

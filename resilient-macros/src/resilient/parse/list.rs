@@ -15,7 +15,7 @@ use syn::{Expr, Meta, Path};
 
 use crate::entries;
 
-/// Parses an entry as the only field of `T`, whatever its key.
+/// Parses an entry as the only field of `T`, regardless of its key.
 pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
     match entry {
         [NestedMeta::Meta(meta)] => T::from_meta(meta),

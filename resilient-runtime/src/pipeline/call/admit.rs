@@ -211,7 +211,7 @@ impl Call<'_> {
         self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })
     }
 
-    /// Ends a call that is cancelled while no attempt runs, whatever its last attempt returned.
+    /// Ends a call that is cancelled while no attempt runs, regardless of the result of its last attempt.
     pub(super) fn cancelled(mut self: Pin<&mut Self>) -> AttemptResult {
         *self.as_mut().project().last = None;
         self.give_up(ResilienceError::Cancelled)
