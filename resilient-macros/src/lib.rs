@@ -1,13 +1,12 @@
 //! The macros of [`resilient-runtime`](https://docs.rs/resilient-runtime), which re-exports them. Depend only on
 //! that crate.
 
-mod entries;
 #[cfg(test)]
 mod fuzz;
 mod krate;
-mod literal;
 mod manifest;
 mod mcp_error;
+mod parse;
 mod project;
 mod resilient;
 

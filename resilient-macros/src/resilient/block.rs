@@ -8,14 +8,15 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibility};
 
 use crate::krate::Krate;
+use crate::parse::list;
 use crate::project::Project;
 use crate::resilient::check::{policy, shape};
 use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, REPORTED};
 use crate::resilient::parse::block::{ALLOW_EMPTY, Member, OpaqueImpl};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
+use crate::resilient::parse::tool;
 use crate::resilient::parse::tool::Tool;
 use crate::resilient::parse::value::Setting;
-use crate::resilient::parse::{list, tool};
 use crate::resilient::plan::site_fn;
 use crate::resilient::{handler, hooked};
 

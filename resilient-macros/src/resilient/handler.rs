@@ -7,9 +7,10 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Meta;
 
+use crate::parse::list;
 use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::block::OpaqueImpl;
-use crate::resilient::parse::{list, tool};
+use crate::resilient::parse::tool;
 
 pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) -> darling::Result<TokenStream> {
     only_the_runtime(written)?;

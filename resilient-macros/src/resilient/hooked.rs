@@ -8,12 +8,12 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::{AttrStyle, Attribute, Meta, Type};
 
+use crate::parse::list;
 use crate::project::Project;
 use crate::resilient::check::{parameters, policy, shape};
 use crate::resilient::expand::span::{glue, group_like};
 use crate::resilient::parse::args::{self, Args, Inherited};
 use crate::resilient::parse::function::OpaqueFn;
-use crate::resilient::parse::list;
 use crate::resilient::parse::tool::{self, Tool};
 use crate::resilient::plan::{Enforced, Plan};
 use crate::resilient::{expand, plan};

@@ -39,7 +39,7 @@ const RUNTIME: Layers = &[
 ];
 
 const MACROS: Layers =
-    &[("shared", &["entries", "krate", "literal", "manifest", "project"]), ("macros", &["mcp_error", "resilient"])];
+    &[("shared", &["krate", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
 
 const ATTRIBUTE: Layers = &[
     ("parse", &["parse"]),

@@ -4,12 +4,12 @@ use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, Severity};
 use syn::{Attribute, LitBool, LitStr};
 
-use crate::entries::written_twice;
 use crate::krate::Krate;
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::{self, Key, Owner};
 use crate::mcp_error::parse::list::{self, Entry};
 use crate::mcp_error::parse::value::{self, Spanned};
+use crate::parse::entries::written_twice;
 
 /// A key, and its value unless the value was wrong and has been reported.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use proc_macro2::{Group, Ident, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Meta};
 
-use crate::entries;
 use crate::mcp_error::parse::errors::Errors;
+use crate::parse::entries;
 
 /// A key and its value.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, Lit, LitBool, LitInt, LitStr, Path, Token};
 
-use crate::literal::literal;
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
 use crate::mcp_error::parse::list::{Entry, Value};
+use crate::parse::literal::literal;
 
 /// A value and its tokens.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, Token, Type};
 
 use self::span::{exactly, glue};
-use crate::entries::line;
+use crate::parse::entries::line;
 use crate::project::Project;
 use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
 use crate::resilient::plan::Plan;

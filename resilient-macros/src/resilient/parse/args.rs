@@ -6,7 +6,7 @@ use resilient_policy::{BulkheadSettings, CacheSettings, RateLimitSettings, Retry
 use syn::{Expr, Meta};
 
 use crate::krate::Krate;
-use crate::resilient::parse::list;
+use crate::parse::list;
 use crate::resilient::parse::value::{
     BreakerArgs, DurationArg, FallbackArgs, LogArgs, Setting, SettingsArgs, Text, Word,
 };

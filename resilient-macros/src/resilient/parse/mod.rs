@@ -5,8 +5,6 @@ pub(crate) mod block;
 pub(crate) mod function;
 pub(crate) mod half_typed;
 pub(crate) mod item;
-pub(crate) mod list;
-pub(crate) mod node;
 pub(crate) mod origins;
 pub(crate) mod tool;
 pub(crate) mod value;

@@ -5,7 +5,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Meta, Token};
 
 use super::expected;
-use crate::resilient::parse::list;
+use crate::parse::list;
 
 /// Expressions over the parameters.
 #[derive(Debug, Clone)]

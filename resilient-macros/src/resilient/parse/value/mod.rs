@@ -33,7 +33,7 @@ pub(crate) use log_args::{LogArgs, plain};
 pub(crate) use scalar::{DurationArg, Text};
 pub(crate) use settings::{InAttribute, SettingsArgs};
 
-use super::node;
+use crate::parse::node;
 
 /// The value of a key, or `none`, which rejects an inherited value.
 #[derive(Debug, Clone)]

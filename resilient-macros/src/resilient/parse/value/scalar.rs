@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Meta};
 
 use super::{At, expected};
-use crate::resilient::parse::node;
+use crate::parse::node;
 
 /// A duration: `"30s"`.
 #[derive(Debug, Clone)]

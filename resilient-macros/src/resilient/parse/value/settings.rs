@@ -16,8 +16,8 @@ use syn::{Expr, Meta, MetaList};
 
 use super::key::Key;
 use super::{At, Text, expected, is_word};
+use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
-use crate::resilient::parse::{list, node};
 
 /// Settings in an attribute.
 pub(crate) trait InAttribute: Settings {

@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Meta};
 
 use super::list;
-use crate::literal::literal;
+use crate::parse::literal::literal;
 
 /// Returns one entry of a list: `key`, `key = value` or `key(..)`.
 pub(crate) fn entry(meta: &NestedMeta, errors: &mut Accumulator) -> Option<Entry<Span>> {

@@ -13,7 +13,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, Path};
 
-use crate::entries;
+use crate::parse::entries;
 
 /// Parses an entry as the only field of `T`, regardless of its key.
 pub(crate) fn only<T: FromMeta>(entry: &[NestedMeta]) -> darling::Result<T> {
