@@ -92,6 +92,7 @@ macro_rules! kinds {
         /// | `circuit_open` | guard | – | – | yes | yes | medium |
         /// | `overloaded` | guard | – | – | yes | yes | medium |
         /// | `read_only` | guard | – | – | yes | yes | low |
+        /// | `disabled` | operator | – | – | – | yes | low |
         /// | `cancelled` | – | – | – | – | yes | low |
         /// | `internal` | server | – | – | – | – | critical |
         ///
@@ -161,6 +162,8 @@ kinds! {
     Overloaded = "overloaded",
     /// This server rejects writes at the moment.
     ReadOnly = "read_only",
+    /// The operator has switched off this tool, or a feature that it belongs to.
+    Disabled = "disabled",
     /// The client cancelled the call. HTTP 499.
     Cancelled = "cancelled",
     /// This server has a bug, for example a panic.
@@ -177,7 +180,7 @@ impl ErrorKind {
             | Self::Conflict
             | Self::FailedPrecondition
             | Self::PermissionDenied => Fault::Caller,
-            Self::Unauthenticated | Self::QuotaExceeded => Fault::Operator,
+            Self::Unauthenticated | Self::QuotaExceeded | Self::Disabled => Fault::Operator,
             Self::RateLimited | Self::Timeout | Self::Connection | Self::Unavailable | Self::BadResponse => {
                 Fault::Upstream
             }
@@ -228,6 +231,7 @@ impl ErrorKind {
                 | Self::CircuitOpen
                 | Self::Overloaded
                 | Self::ReadOnly
+                | Self::Disabled
                 | Self::Cancelled
         )
     }
@@ -258,6 +262,7 @@ impl ErrorKind {
             | Self::Conflict
             | Self::FailedPrecondition
             | Self::ReadOnly
+            | Self::Disabled
             | Self::Cancelled => Severity::Low,
             Self::PermissionDenied
             | Self::RateLimited

@@ -22,6 +22,7 @@ impl ErrorKind {
             Self::CircuitOpen => "the service behind this tool has failed repeatedly and is not asked for the moment",
             Self::Overloaded => "this server has too much to do at the moment",
             Self::ReadOnly => "this server accepts no changes at the moment",
+            Self::Disabled => "the operator of this server has switched this tool off",
             Self::Cancelled => "the call was cancelled",
             Self::Internal => "this server made a mistake",
         }
@@ -46,6 +47,7 @@ impl ErrorKind {
                 "Try again later, or continue without this tool."
             }
             Self::BadResponse => "Repeating the call is unlikely to help; continue without this tool.",
+            Self::Disabled => "Do not repeat the call; continue without this tool, and tell the user.",
             Self::Cancelled => "Call again if the answer is still needed.",
             Self::Internal => "Do not repeat the call; report it with the correlation id.",
         }
