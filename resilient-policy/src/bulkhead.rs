@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::breaker::MAX_KEYS;
-use crate::schema::settings;
-use crate::{Form, Problem, Settings, check_name, format_duration};
+use crate::duration::format_duration;
+use crate::form::Form;
+use crate::name::check_name;
+use crate::problem::Problem;
+use crate::schema::{Settings, settings};
 
 settings! {
     /// The settings of one bulkhead.
@@ -28,7 +30,7 @@ settings! {
         /// The maximum time that a call waits for a permit. Default the remaining time of the call.
         wait: Duration | None = None, Form::DURATION;
         /// The maximum number of keys with a separate bulkhead, 1 to 100,000. Further keys share one. Default 1,024.
-        max_keys: u32 = 1_024, MAX_KEYS;
+        max_keys: u32 = 1_024, Form::MAX_KEYS;
     }
 }
 

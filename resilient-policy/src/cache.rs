@@ -2,26 +2,10 @@
 
 use std::time::Duration;
 
+use crate::form::Form;
+use crate::problem::Problem;
 use crate::schema::settings;
-use crate::{Form, Problem};
-
-/// The callers to which a cached answer may be served.
-///
-/// ```
-/// use resilient_runtime::policy::{CacheSettings, Scope};
-///
-/// assert_eq!(CacheSettings::new().scope, Scope::Caller);
-/// assert_ne!(CacheSettings::new().scope(Scope::Shared), CacheSettings::new());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Scope {
-    /// Only the caller for which the answer was computed. If the caller is unknown, nothing is cached or served.
-    #[default]
-    Caller,
-    /// Every caller that sends the same arguments.
-    Shared,
-}
+use crate::setting::Scope;
 
 settings! {
     /// The settings of a tool's cache of successful answers.

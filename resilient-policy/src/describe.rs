@@ -1,9 +1,13 @@
 //! Describes a policy in words, for the documentation of its function.
 
-use crate::{
-    BreakerSettings, ErrorKind, Jitter, KindSet, Policy, Rate, Retry, Source, Window, format_duration, format_share,
-    latest_answer, longest_answer,
-};
+use crate::breaker::BreakerSettings;
+use crate::check::{latest_answer, longest_answer};
+use crate::duration::format_duration;
+use crate::kind::{ErrorKind, KindSet};
+use crate::policy::{Policy, Source};
+use crate::retry::Retry;
+use crate::scalar::format_share;
+use crate::setting::{Jitter, Rate, Window};
 
 /// The owned names and lists that a policy cannot hold while the macro still builds it.
 #[derive(Debug, Clone, Copy, Default)]

@@ -28,17 +28,19 @@ mod node;
 mod policy;
 mod problem;
 mod rate_limit;
+mod reader;
 mod retry;
 mod scalar;
 mod schema;
 mod secret;
+mod setting;
 mod suggest;
 #[cfg(feature = "file")]
 mod tune;
 
-pub use breaker::{BreakerSettings, Window, check_breaker_parts};
+pub use breaker::{BreakerSettings, BreakerUse, check_breaker_parts};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
-pub use cache::{CacheSettings, Scope};
+pub use cache::CacheSettings;
 pub use case::{screaming_snake, snake};
 pub use check::{
     check, check_breaker, check_breaker_for, check_slow_in_time, check_values, latest_answer, longest_answer,
@@ -49,16 +51,18 @@ pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, SourceLocation, SourceLocations, Table};
 pub use form::{Form, is_none, read_text, without_quotes};
-pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
+pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity, retried_kind};
 pub use name::check_name;
-pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
-pub use policy::{BreakerUse, Policy, Source};
+pub use node::{Entry, Mistake, Node, Number, Syntax, Value};
+pub use policy::{Policy, Source};
 pub use problem::Problem;
-pub use rate_limit::{Rate, RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
-pub use retry::{Jitter, Retry, retried_kind};
+pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit};
+pub use reader::{Reader, unknown_key};
+pub use retry::Retry;
 pub use scalar::{format_share, parse_flag};
-pub use schema::{Override, Part, Parts, Setting, SettingType, Settings, Word, Written};
+pub use schema::{Override, Part, Parts, Settings, Written};
 pub use secret::is_secret_name;
+pub use setting::{Jitter, Rate, Scope, Setting, SettingType, Window, Word, parse_rate};
 pub use suggest::{nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

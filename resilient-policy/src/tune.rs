@@ -1,7 +1,11 @@
 //! Changes a compiled policy at start. Settings can be changed or removed; a setting that the code does not have cannot
 //! be added.
 
-use crate::{BreakerSettings, Override, Parts, Policy, Problem, Settings, Table};
+use crate::breaker::BreakerSettings;
+use crate::file::Table;
+use crate::policy::Policy;
+use crate::problem::Problem;
+use crate::schema::{Override, Parts, Settings};
 
 /// The functions to which a table applies. This decides what happens to a key that a function lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

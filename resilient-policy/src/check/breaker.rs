@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{BreakerSettings, Policy, Problem, Settings, Window, check_name, format_duration};
+use crate::breaker::BreakerSettings;
+use crate::duration::format_duration;
+use crate::name::check_name;
+use crate::policy::Policy;
+use crate::problem::Problem;
+use crate::schema::Settings;
+use crate::setting::Window;
 
 /// Checks the name and the settings of a breaker and returns all problems.
 ///

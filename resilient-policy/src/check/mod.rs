@@ -5,7 +5,12 @@ mod time;
 
 use std::time::Duration;
 
-use crate::{Policy, Problem, Settings, Source, check_bulkhead, check_rate_limit, format_duration};
+use crate::bulkhead::check_bulkhead;
+use crate::duration::format_duration;
+use crate::policy::{Policy, Source};
+use crate::problem::Problem;
+use crate::rate_limit::check_rate_limit;
+use crate::schema::Settings;
 pub use breaker::{check_breaker, check_breaker_for, check_slow_in_time};
 pub use time::{latest_answer, longest_answer};
 

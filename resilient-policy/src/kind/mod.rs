@@ -8,7 +8,7 @@ mod text;
 use std::fmt;
 
 pub use parse::ParseKindError;
-pub use set::KindSet;
+pub use set::{KindSet, retried_kind};
 
 /// The party that has to act before the same call can succeed.
 ///
