@@ -26,9 +26,9 @@ settings! {
         max: u32 = 1, Form::COUNT;
         /// The maximum number of calls that wait for a permit. Default 0: a call that finds no free permit is rejected
         /// at once.
-        queue: u32 = 0, Form::COUNT;
+        queue: u32 = 0, Form::COUNT => ", {} more may wait";
         /// The maximum time that a call waits for a permit. Default the remaining time of the call.
-        wait: Duration | None = None, Form::DURATION;
+        wait: Duration | None = None, Form::DURATION => " {}";
         /// The maximum number of keys with a separate bulkhead, 1 to 100,000. Further keys share one. Default 1,024.
         max_keys: u32 = 1_024, Form::MAX_KEYS;
     }

@@ -24,7 +24,7 @@ settings! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct CacheSettings, "cache" {
         /// The maximum age of a served answer. Default 1 h.
-        max_age: Duration = Duration::from_secs(60 * 60), Form::DURATION;
+        max_age: Duration = Duration::from_secs(60 * 60), Form::DURATION => ", up to {} old";
         /// The maximum number of cached answers. Default 1,024.
         max: u32 = 1_024, Form::COUNT;
         /// The callers to which an answer may be served. Default [`Scope::Caller`].

@@ -3,11 +3,13 @@
 use crate::breaker::BreakerSettings;
 use crate::check::{latest_answer, longest_answer};
 use crate::duration::format_duration;
+use crate::form::Form;
 use crate::kind::{ErrorKind, KindSet};
 use crate::policy::{Policy, Source};
 use crate::retry::Retry;
 use crate::scalar::format_share;
-use crate::setting::{Jitter, Rate, Window};
+use crate::schema::{Part, Settings};
+use crate::setting::{Jitter, Rate, Setting, Window};
 
 /// The owned names and lists that a policy cannot hold while the macro still builds it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,20 +56,17 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
     let named = |name: Option<&str>| name.map(|name| format!(", shared as `{name}`")).unwrap_or_default();
     if let Some(bulkhead) = &policy.bulkhead {
         let settings = bulkhead.settings;
-        let queue = match (settings.queue, settings.wait) {
-            (0, _) => String::new(),
-            (queue, None) => format!(", {queue} more may wait"),
-            (queue, Some(wait)) => format!(", {queue} more may wait {}", format_duration(wait)),
-        };
         let (most, each) = (attempts_of(settings.max), each(beside.keyed.bulkhead));
-        lines.push(format!("at most {most} at a time{each}{queue}{}", named(beside.bulkhead)));
+        lines.push(format!("at most {most} at a time{each}{}{}", phrases(&settings), named(beside.bulkhead)));
     }
     if let Some(rate_limit) = &policy.rate_limit {
-        let Rate { calls, period } = rate_limit.settings.rate;
-        let burst = plural(rate_limit.settings.bursts(), "call");
+        let settings = rate_limit.settings;
+        let Rate { calls, period } = settings.rate;
+        let burst = plural(settings.bursts(), "call");
         let whose = if rate_limit.by_caller { " of each caller" } else { each(beside.keyed.rate_limit) };
         let (calls, period) = (plural(calls, "call"), format_duration(period));
-        lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{}", named(beside.rate_limit)));
+        let rest = phrases(&settings) + &named(beside.rate_limit);
+        lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{rest}"));
     }
     if !beside.fallback.is_empty() {
         let sources: Vec<String> = beside.fallback.iter().map(|source| substitute(*source, policy)).collect();
@@ -95,7 +94,7 @@ fn attempts(policy: &Policy) -> String {
     let limit = policy.attempt_limit().map(|limit| format!(" of {}", format_duration(limit))).unwrap_or_default();
     let Some(retry) = &policy.retry else { return format!("one attempt{limit}") };
     let limit = if limit.is_empty() { limit } else { format!("{limit} each") };
-    let Retry { jitter, on, budget, .. } = *retry;
+    let Retry { jitter, on, .. } = *retry;
     let delays: Vec<_> = retry.schedule().map(format_duration).collect();
     let jitter = match jitter {
         Jitter::Off => "",
@@ -109,12 +108,8 @@ fn attempts(policy: &Policy) -> String {
         let kinds: Vec<_> = kinds.map(|kind| format!("`{kind}`")).collect();
         format!(", after {}", kinds.join(", "))
     };
-    let budget = match budget {
-        Some(share) => format!(", while retries are at most {} of calls, and one a second", format_share(share)),
-        None => String::new(),
-    };
     let attempts = attempts_of(retry.max + 1);
-    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{budget}", delays.join(", "))
+    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{}", delays.join(", "), phrases(retry))
 }
 
 fn opens(settings: BreakerSettings) -> String {
@@ -131,16 +126,25 @@ fn opens(settings: BreakerSettings) -> String {
     if let Some(slow) = slow {
         when.push(format!("{} of {window} taking {}", format_share(slow_rate), format_duration(slow)));
     }
-    format!(": opens for {} after {}", format_duration(open), when.join(", or "))
+    format!(": opens for {} after {}{}", format_duration(open), when.join(", or "), phrases(&settings))
 }
 
 fn substitute(source: Source, policy: &Policy) -> String {
-    match (source, policy.cache) {
-        (Source::Cache, Some(cache)) => format!("the last good one, up to {} old", format_duration(cache.max_age)),
-        (Source::Cache, None) => "the last good one".into(),
-        (Source::Function, _) => "a fallback function's".into(),
-        (Source::Value, _) => "a fixed one".into(),
+    match source {
+        Source::Cache => format!("the last good one{}", policy.cache.as_ref().map(phrases).unwrap_or_default()),
+        Source::Function => "a fallback function's".into(),
+        Source::Value => "a fixed one".into(),
     }
+}
+
+/// Returns the phrases of the parts, in their order. A part without a value, such as `none`, `false` or 0, has none.
+fn phrases<S: Settings>(settings: &S) -> String {
+    let phrase = |part: &Part<S>| match ((part.get)(settings), part.form) {
+        (Setting::None | Setting::Flag(false) | Setting::Count(0), _) => String::new(),
+        (Setting::Number(share), Form::Share | Form::Fraction) => part.phrase.replace("{}", &format_share(share)),
+        (value, _) => part.phrase.replace("{}", &value.to_string()),
+    };
+    S::PARTS.iter().map(phrase).collect()
 }
 
 fn attempts_of(count: u32) -> String {

@@ -44,7 +44,8 @@ settings! {
         /// The budget: the number of retries for each first attempt of the last ten seconds, 0 to 1, in addition to one
         /// retry a second. `None` disables the budget. Default 0.2. Functions with the same breaker share one budget;
         /// without a breaker, functions with the same name in statistics do.
-        budget: f64 | None = Some(Self::DEFAULT_BUDGET), Form::Share;
+        budget: f64 | None = Some(Self::DEFAULT_BUDGET), Form::Share
+            => ", while retries are at most {} of calls, and one a second";
     }
 }
 

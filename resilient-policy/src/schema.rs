@@ -16,6 +16,9 @@ pub struct Part<S> {
     pub path: &'static str,
     /// The form of the value, with its range.
     pub form: Form,
+    /// The phrase of the part in the description of a policy, with `{}` for the value: `, {} more may wait`. Empty if
+    /// the description leaves the part out, or shows it in another way.
+    pub(crate) phrase: &'static str,
     /// Whether only code can set the part, not a file or a variable.
     pub only_in_code: bool,
     /// Returns the value in a struct.
@@ -163,15 +166,16 @@ impl<L> Parts<L> {
 /// Declares a settings struct.
 ///
 /// Each line is a field: its documentation, its name, its type, its default, its form with its range. `| None` after
-/// the type makes the field optional. `only_in_code` keeps it out of files and variables. `new(..)` names the argument
-/// of the hand-written constructor, which is the first field. `shared` allows a `name`.
+/// the type makes the field optional. `=>` precedes its phrase in the description of a policy. `only_in_code` keeps it
+/// out of files and variables. `new(..)` names the argument of the hand-written constructor, which is the first field.
+/// `shared` allows a `name`.
 macro_rules! settings {
     (
         $(#[$meta:meta])*
         pub struct $struct:ident, $key:literal $(, new($first:tt))? $(; $shared:ident)? {
             $(
                 $(#[$doc:meta])*
-                $name:ident: $type:ty $(| $none:ident)? = $default:expr, $form:expr $(, $only_in_code:ident)?;
+                $name:ident: $type:ty $(| $none:ident)? = $default:expr, $form:expr $(=> $phrase:literal)? $(, $only_in_code:ident)?;
             )*
         }
     ) => {
@@ -204,6 +208,7 @@ macro_rules! settings {
                     name: stringify!($name),
                     path: concat!($key, ".", stringify!($name)),
                     form: $form,
+                    phrase: concat!($($phrase)?),
                     only_in_code: $crate::schema::settings!(@flag $($only_in_code)?),
                     get: |settings| $crate::setting::SettingType::to_setting(settings.$name),
                     set: |settings, value| {
