@@ -87,6 +87,7 @@ impl BreakerSettings {
         }
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.slow.is_some_and(|slow| slow.is_zero()) {
             found.push(Problem::new("breaker.slow", "every call takes longer than nothing"));

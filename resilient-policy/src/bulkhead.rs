@@ -41,6 +41,7 @@ impl BulkheadSettings {
         Self::DEFAULTS.max(max)
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.max == 0 {
             found.push(Problem::new(
@@ -84,7 +85,7 @@ impl BulkheadSettings {
 /// use resilient_runtime::Policy;
 /// use resilient_runtime::policy::{BulkheadSettings, BulkheadUse};
 ///
-/// let reports = BulkheadUse::new(BulkheadSettings::new(2)).named("reports"); // with all who name it
+/// let reports = BulkheadUse::new(BulkheadSettings::new(2)).named("reports"); // shared
 /// assert_eq!(Policy::new().bulkhead(reports).bulkhead.unwrap().name, Some("reports"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_needs_a_queue_and_a_bulkhead_needs_a_place() {
+    fn a_wait_needs_a_queue_and_a_bulkhead_needs_a_permit() {
         let second = Duration::from_secs(1);
         assert_eq!(paths(BulkheadSettings::new(1)), Vec::<&str>::new());
         assert_eq!(paths(BulkheadSettings::new(1).queue(2).wait(second)), Vec::<&str>::new());

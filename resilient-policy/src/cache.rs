@@ -39,6 +39,7 @@ impl CacheSettings {
         Self::DEFAULTS
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.max_age.is_zero() {
             found.push(Problem::new("cache.max_age", "an answer of no age can never be served"));

@@ -1,4 +1,5 @@
-//! Describes a policy in words, for the documentation of its function.
+//! Describes a policy in words, for the documentation of its function. A sentence joins the main parts of a key; the
+//! phrases of the other parts are declared with them and follow it.
 
 use crate::breaker::BreakerSettings;
 use crate::check::{latest_answer, longest_answer};
@@ -69,12 +70,13 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
         lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{rest}"));
     }
     if !beside.fallback.is_empty() {
-        let sources: Vec<String> = beside.fallback.iter().map(|source| substitute(*source, policy)).collect();
+        let sources: Vec<String> = beside.fallback.iter().map(|source| fallback_answer(*source, policy)).collect();
         lines.push(format!("without a good answer: {}", sources.join(", then ")));
     }
     lines
 }
 
+/// Describes the maximum time to an answer.
 fn answer(policy: &Policy) -> String {
     let (longest, latest) = (longest_answer(policy), latest_answer(policy));
     let fallback = if policy.fallback.contains(&Source::Function) {
@@ -82,14 +84,15 @@ fn answer(policy: &Policy) -> String {
     } else {
         String::new()
     };
-    let asked = if policy.retry.is_some() && latest > longest {
+    let requested = if policy.retry.is_some() && latest > longest {
         format!("; within {} where a service says `Retry-After`", format_duration(latest))
     } else {
         String::new()
     };
-    format!("answers within {}{fallback}{asked}", format_duration(longest))
+    format!("answers within {}{fallback}{requested}", format_duration(longest))
 }
 
+/// Describes the attempts of one call, and the delays between them.
 fn attempts(policy: &Policy) -> String {
     let limit = policy.attempt_limit().map(|limit| format!(" of {}", format_duration(limit))).unwrap_or_default();
     let Some(retry) = &policy.retry else { return format!("one attempt{limit}") };
@@ -112,6 +115,7 @@ fn attempts(policy: &Policy) -> String {
     format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{}", delays.join(", "), phrases(retry))
 }
 
+/// Describes when the breaker opens, and for how long.
 fn opens(settings: BreakerSettings) -> String {
     let BreakerSettings { failures, rate, window, slow, slow_rate, open, .. } = settings;
     let window = match window {
@@ -129,7 +133,8 @@ fn opens(settings: BreakerSettings) -> String {
     format!(": opens for {} after {}{}", format_duration(open), when.join(", or "), phrases(&settings))
 }
 
-fn substitute(source: Source, policy: &Policy) -> String {
+/// Describes the answer of one fallback.
+fn fallback_answer(source: Source, policy: &Policy) -> String {
     match source {
         Source::Cache => format!("the last good one{}", policy.cache.as_ref().map(phrases).unwrap_or_default()),
         Source::Function => "a fallback function's".into(),

@@ -1,6 +1,10 @@
 //! The model that `resilient-macros` and `resilient-runtime` share: the settings of a policy, their ranges, and the
 //! time that a call can take.
 //!
+//! Begin with [`Policy`], the settings of one function, and [`check()`], the rules for them. [`Settings`] declares
+//! the parts of one key, [`Form`] reads the value of a part, and [`Reader`] reads the parts from a tree of [`Node`]s,
+//! which the macro makes of an attribute, and this crate of a file or a variable.
+//!
 //! Each rule is declared once. The macro checks attributes with it at compile time, the runtime checks overrides with
 //! it at start, and retries wait by the same schedule that the macro computed with. This crate does no I/O and has no
 //! async code.

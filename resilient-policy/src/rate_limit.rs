@@ -61,6 +61,7 @@ impl RateLimitSettings {
         self.rate.period.checked_div(self.rate.calls).unwrap_or(self.rate.period).max(Duration::from_nanos(1))
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         let before = found.len();
         if self.rate.calls == 0 {

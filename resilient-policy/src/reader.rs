@@ -12,7 +12,7 @@ pub fn unknown_key(key: &str, known: &[&str]) -> String {
     format!("unknown key `{key}`{}", one_of(key, known))
 }
 
-/// Reads entries and collects mistakes.
+/// Reads the values and parts of entries, and collects mistakes.
 #[derive(Debug)]
 pub struct Reader<'r, L> {
     /// The mistakes so far.

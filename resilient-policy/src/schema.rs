@@ -68,7 +68,7 @@ pub trait Settings: Copy + PartialEq + 'static {
         settings
     }
 
-    /// Changes these parts.
+    /// Sets these parts, and leaves the others as they are.
     fn apply<L>(&mut self, parts: &Parts<L>) {
         for written in &parts.0 {
             if let Some(part) = Self::part(written.name) {
@@ -77,11 +77,11 @@ pub trait Settings: Copy + PartialEq + 'static {
         }
     }
 
-    /// Lists the parts in which other settings differ: `` `open` 1m, not 5s ``, the other value first.
+    /// Lists the parts in which other settings differ, with their value first: `` `open` 1m, not 5s ``.
     fn differences(&self, theirs: &Self) -> String {
         let pairs = Self::PARTS.iter().map(|part| (part.name, (part.get)(self), (part.get)(theirs)));
-        let differing = pairs.filter(|(_, own, theirs)| own != theirs);
-        let texts: Vec<_> = differing.map(|(name, own, theirs)| format!("`{name}` {theirs}, not {own}")).collect();
+        let differing = pairs.filter(|(_, ours, theirs)| ours != theirs);
+        let texts: Vec<_> = differing.map(|(name, ours, theirs)| format!("`{name}` {theirs}, not {ours}")).collect();
         texts.join("; ")
     }
 
@@ -96,7 +96,7 @@ pub trait Settings: Copy + PartialEq + 'static {
     }
 }
 
-/// One part with its location.
+/// A part that a source sets, with its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written<L> {
     /// The name of the part.
@@ -227,10 +227,10 @@ macro_rules! settings {
             }
 
             fn problems(&self, found: &mut Vec<$crate::problem::Problem>) {
-                let mut own = Vec::new();
-                self.rules(&mut own);
-                self.out_of_range(&mut own);
-                found.extend(own);
+                let mut problems = Vec::new();
+                self.rules(&mut problems);
+                self.out_of_range(&mut problems);
+                found.extend(problems);
             }
         }
     };

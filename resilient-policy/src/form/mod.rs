@@ -36,14 +36,14 @@ pub enum Form {
 }
 
 impl Form {
-    /// Any integer.
+    /// Any whole number of 32 bits.
     pub const COUNT: Self = Self::Count(0, u32::MAX);
     /// The number of keys that have separate state. Each key takes memory.
     pub(crate) const MAX_KEYS: Self = Self::Count(1, 100_000);
     /// Any duration.
     pub const DURATION: Self = Self::Duration(Duration::ZERO, Duration::MAX);
 
-    /// Returns the message about a key without a value.
+    /// Returns what is expected after `=`, for the message about a key without a value.
     fn expected_after_equals(self) -> String {
         match self {
             Self::Flag => "`true` or `false`".into(),
@@ -112,6 +112,7 @@ impl Form {
         self.single(key, &node.value, syntax).map_err(at_value)
     }
 
+    /// Reads a value that is no list.
     fn single(self, key: &str, value: &Value<impl Clone>, syntax: Syntax) -> Result<Setting, String> {
         match self {
             Self::Flag => read::flag(value).map(Setting::Flag),

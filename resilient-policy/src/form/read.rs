@@ -10,7 +10,7 @@ use crate::scalar::parse_flag;
 use crate::setting::{Rate, Setting, Window, Word, parse_rate};
 use crate::suggest::one_of;
 
-/// Returns the message about a number with a suffix in place of a text.
+/// Returns the message about a number with a suffix where a text was expected.
 pub(super) fn no_text(suffix: &str) -> String {
     format!("a number is no text; remove the suffix `{suffix}`, and write the text in quotes")
 }
@@ -29,7 +29,7 @@ pub fn read_text<L>(value: &Value<L>) -> Result<&str, String> {
     }
 }
 
-/// Returns the message about a text in quotes in place of a word or a number.
+/// Returns the message about a word or a number that was written in quotes.
 #[must_use]
 pub fn without_quotes(word: &str) -> String {
     format!("this stands without quotes; write `{word}`")
@@ -200,7 +200,7 @@ pub(super) fn kinds<L: Clone>(words: &[Node<L>], whole: &L, syntax: Syntax) -> R
     if mistakes.is_empty() { Ok(Setting::Kinds(kinds)) } else { Err(mistakes) }
 }
 
-/// Returns the kinds with one more.
+/// Reads one kind and adds it to the others.
 fn kind<L>(value: &Value<L>, so_far: KindSet, syntax: Syntax) -> Result<KindSet, String> {
     match (value, syntax) {
         (Value::Word(name), _) | (Value::Text(name), Syntax::File) => retried_kind(name, so_far).map_err(|why| {

@@ -1,4 +1,4 @@
-//! Finds the kind for a name and for an HTTP status.
+//! Returns the kind for a name or an HTTP status.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! The values of settings.
+//! The value of a setting, and the types of values that only settings have.
 
 mod rate;
 mod window;
