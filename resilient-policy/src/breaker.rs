@@ -1,10 +1,12 @@
 //! The settings of a breaker: when it opens, how long it stays open, and what closes it.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::schema::settings;
-use crate::{Form, Parts, Problem, format_duration};
+use crate::duration::format_duration;
+use crate::form::Form;
+use crate::problem::Problem;
+use crate::schema::{Parts, settings};
+use crate::setting::Window;
 
 const SHORTEST_OPEN: Duration = Duration::from_millis(100);
 const LONGEST_OPEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -15,35 +17,6 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 const COUNTED: Form = Form::Count(1, 1_023);
 /// The maximum number of results in a window. Each takes one byte.
 const LARGEST_WINDOW: u32 = 100_000;
-
-/// The results over which a rate is computed.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::policy::{BreakerSettings, Window};
-///
-/// let settings = BreakerSettings::new().rate(0.5).window(Window::Time(Duration::from_secs(60)));
-/// assert_eq!(settings.window.to_string(), "1m");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Window {
-    /// The last results, by number.
-    Count(u32),
-    /// The results of a period up to now, in ten buckets.
-    Time(Duration),
-}
-
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(results) => write!(f, "{results}"),
-            Self::Time(length) => f.write_str(&format_duration(*length)),
-        }
-    }
-}
-
-/// The range of `max_keys`. Each key takes memory.
-pub(crate) const MAX_KEYS: Form = Form::Count(1, 100_000);
 
 settings! {
     /// The settings of one breaker.
@@ -86,7 +59,7 @@ settings! {
         /// The number of successful probes that closes the breaker. Default 2.
         successes: u32 = 2, COUNTED;
         /// The maximum number of keys with a separate breaker, 1 to 100,000. Further keys share one. Default 1,024.
-        max_keys: u32 = 1_024, MAX_KEYS;
+        max_keys: u32 = 1_024, Form::MAX_KEYS;
     }
 }
 
@@ -114,6 +87,7 @@ impl BreakerSettings {
         }
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.slow.is_some_and(|slow| slow.is_zero()) {
             found.push(Problem::new("breaker.slow", "every call takes longer than nothing"));
@@ -145,6 +119,45 @@ impl BreakerSettings {
     }
 }
 
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The breaker of a function, by its name.
+///
+/// ```
+/// use resilient_runtime::Policy;
+/// use resilient_runtime::policy::{BreakerSettings, BreakerUse};
+///
+/// let shared = Policy::new().breaker(BreakerUse::named("shop"));
+/// let set = Policy::new().breaker(BreakerUse::with("shop", BreakerSettings::new().failures(8)));
+/// assert_eq!(shared.breaker.unwrap().name, set.breaker.unwrap().name);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct BreakerUse {
+    /// The name under which functions share the breaker. By convention the name of their common dependency.
+    pub name: &'static str,
+    /// The settings, if this source gives them.
+    pub settings: Option<BreakerSettings>,
+}
+
+impl BreakerUse {
+    /// Refers to the breaker of this name. Its settings come from another source, or are the defaults.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        Self { name, settings: None }
+    }
+
+    /// Refers to the breaker of this name, with these settings.
+    #[must_use]
+    pub const fn with(name: &'static str, settings: BreakerSettings) -> Self {
+        Self { name, settings: Some(settings) }
+    }
+}
+
 /// Checks for parts that exclude or require each other.
 #[must_use]
 pub fn check_breaker_parts<L>(parts: &Parts<L>) -> Vec<Problem> {
@@ -164,16 +177,10 @@ pub fn check_breaker_parts<L>(parts: &Parts<L>) -> Vec<Problem> {
     found
 }
 
-impl Default for BreakerSettings {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Settings;
+    use crate::schema::Settings;
 
     fn paths(settings: BreakerSettings) -> Vec<&'static str> {
         let mut found = Vec::new();

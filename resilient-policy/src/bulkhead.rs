@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::breaker::MAX_KEYS;
-use crate::schema::settings;
-use crate::{Form, Problem, Settings, check_name, format_duration};
+use crate::duration::format_duration;
+use crate::form::Form;
+use crate::name::check_name;
+use crate::problem::Problem;
+use crate::schema::{Settings, settings};
 
 settings! {
     /// The settings of one bulkhead.
@@ -24,11 +26,11 @@ settings! {
         max: u32 = 1, Form::COUNT;
         /// The maximum number of calls that wait for a permit. Default 0: a call that finds no free permit is rejected
         /// at once.
-        queue: u32 = 0, Form::COUNT;
+        queue: u32 = 0, Form::COUNT => ", {} more may wait";
         /// The maximum time that a call waits for a permit. Default the remaining time of the call.
-        wait: Duration | None = None, Form::DURATION;
+        wait: Duration | None = None, Form::DURATION => " {}";
         /// The maximum number of keys with a separate bulkhead, 1 to 100,000. Further keys share one. Default 1,024.
-        max_keys: u32 = 1_024, MAX_KEYS;
+        max_keys: u32 = 1_024, Form::MAX_KEYS;
     }
 }
 
@@ -39,6 +41,7 @@ impl BulkheadSettings {
         Self::DEFAULTS.max(max)
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.max == 0 {
             found.push(Problem::new(
@@ -82,7 +85,7 @@ impl BulkheadSettings {
 /// use resilient_runtime::Policy;
 /// use resilient_runtime::policy::{BulkheadSettings, BulkheadUse};
 ///
-/// let reports = BulkheadUse::new(BulkheadSettings::new(2)).named("reports"); // with all who name it
+/// let reports = BulkheadUse::new(BulkheadSettings::new(2)).named("reports"); // shared
 /// assert_eq!(Policy::new().bulkhead(reports).bulkhead.unwrap().name, Some("reports"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_needs_a_queue_and_a_bulkhead_needs_a_place() {
+    fn a_wait_needs_a_queue_and_a_bulkhead_needs_a_permit() {
         let second = Duration::from_secs(1);
         assert_eq!(paths(BulkheadSettings::new(1)), Vec::<&str>::new());
         assert_eq!(paths(BulkheadSettings::new(1).queue(2).wait(second)), Vec::<&str>::new());

@@ -2,26 +2,10 @@
 
 use std::time::Duration;
 
+use crate::form::Form;
+use crate::problem::Problem;
 use crate::schema::settings;
-use crate::{Form, Problem};
-
-/// The callers to which a cached answer may be served.
-///
-/// ```
-/// use resilient_runtime::policy::{CacheSettings, Scope};
-///
-/// assert_eq!(CacheSettings::new().scope, Scope::Caller);
-/// assert_ne!(CacheSettings::new().scope(Scope::Shared), CacheSettings::new());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Scope {
-    /// Only the caller for which the answer was computed. If the caller is unknown, nothing is cached or served.
-    #[default]
-    Caller,
-    /// Every caller that sends the same arguments.
-    Shared,
-}
+use crate::setting::Scope;
 
 settings! {
     /// The settings of a tool's cache of successful answers.
@@ -40,7 +24,7 @@ settings! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct CacheSettings, "cache" {
         /// The maximum age of a served answer. Default 1 h.
-        max_age: Duration = Duration::from_secs(60 * 60), Form::DURATION;
+        max_age: Duration = Duration::from_secs(60 * 60), Form::DURATION => ", up to {} old";
         /// The maximum number of cached answers. Default 1,024.
         max: u32 = 1_024, Form::COUNT;
         /// The callers to which an answer may be served. Default [`Scope::Caller`].
@@ -55,6 +39,7 @@ impl CacheSettings {
         Self::DEFAULTS
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         if self.max_age.is_zero() {
             found.push(Problem::new("cache.max_age", "an answer of no age can never be served"));

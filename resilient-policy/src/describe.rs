@@ -1,9 +1,16 @@
-//! Describes a policy in words, for the documentation of its function.
+//! Describes a policy in words, for the documentation of its function. A sentence joins the main parts of a key; the
+//! phrases of the other parts are declared with them and follow it.
 
-use crate::{
-    BreakerSettings, ErrorKind, Jitter, KindSet, Policy, Rate, Retry, Source, Window, format_duration, format_share,
-    latest_answer, longest_answer,
-};
+use crate::breaker::BreakerSettings;
+use crate::check::{latest_answer, longest_answer};
+use crate::duration::format_duration;
+use crate::form::Form;
+use crate::kind::{ErrorKind, KindSet};
+use crate::policy::{Policy, Source};
+use crate::retry::Retry;
+use crate::scalar::format_share;
+use crate::schema::{Part, Settings};
+use crate::setting::{Jitter, Rate, Setting, Window};
 
 /// The owned names and lists that a policy cannot hold while the macro still builds it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,28 +57,26 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
     let named = |name: Option<&str>| name.map(|name| format!(", shared as `{name}`")).unwrap_or_default();
     if let Some(bulkhead) = &policy.bulkhead {
         let settings = bulkhead.settings;
-        let queue = match (settings.queue, settings.wait) {
-            (0, _) => String::new(),
-            (queue, None) => format!(", {queue} more may wait"),
-            (queue, Some(wait)) => format!(", {queue} more may wait {}", format_duration(wait)),
-        };
         let (most, each) = (attempts_of(settings.max), each(beside.keyed.bulkhead));
-        lines.push(format!("at most {most} at a time{each}{queue}{}", named(beside.bulkhead)));
+        lines.push(format!("at most {most} at a time{each}{}{}", phrases(&settings), named(beside.bulkhead)));
     }
     if let Some(rate_limit) = &policy.rate_limit {
-        let Rate { calls, period } = rate_limit.settings.rate;
-        let burst = plural(rate_limit.settings.bursts(), "call");
+        let settings = rate_limit.settings;
+        let Rate { calls, period } = settings.rate;
+        let burst = plural(settings.bursts(), "call");
         let whose = if rate_limit.by_caller { " of each caller" } else { each(beside.keyed.rate_limit) };
         let (calls, period) = (plural(calls, "call"), format_duration(period));
-        lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{}", named(beside.rate_limit)));
+        let rest = phrases(&settings) + &named(beside.rate_limit);
+        lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{rest}"));
     }
     if !beside.fallback.is_empty() {
-        let sources: Vec<String> = beside.fallback.iter().map(|source| substitute(*source, policy)).collect();
+        let sources: Vec<String> = beside.fallback.iter().map(|source| fallback_answer(*source, policy)).collect();
         lines.push(format!("without a good answer: {}", sources.join(", then ")));
     }
     lines
 }
 
+/// Describes the maximum time to an answer.
 fn answer(policy: &Policy) -> String {
     let (longest, latest) = (longest_answer(policy), latest_answer(policy));
     let fallback = if policy.fallback.contains(&Source::Function) {
@@ -79,19 +84,20 @@ fn answer(policy: &Policy) -> String {
     } else {
         String::new()
     };
-    let asked = if policy.retry.is_some() && latest > longest {
+    let requested = if policy.retry.is_some() && latest > longest {
         format!("; within {} where a service says `Retry-After`", format_duration(latest))
     } else {
         String::new()
     };
-    format!("answers within {}{fallback}{asked}", format_duration(longest))
+    format!("answers within {}{fallback}{requested}", format_duration(longest))
 }
 
+/// Describes the attempts of one call, and the delays between them.
 fn attempts(policy: &Policy) -> String {
     let limit = policy.attempt_limit().map(|limit| format!(" of {}", format_duration(limit))).unwrap_or_default();
     let Some(retry) = &policy.retry else { return format!("one attempt{limit}") };
     let limit = if limit.is_empty() { limit } else { format!("{limit} each") };
-    let Retry { jitter, on, budget, .. } = *retry;
+    let Retry { jitter, on, .. } = *retry;
     let delays: Vec<_> = retry.schedule().map(format_duration).collect();
     let jitter = match jitter {
         Jitter::Off => "",
@@ -105,14 +111,11 @@ fn attempts(policy: &Policy) -> String {
         let kinds: Vec<_> = kinds.map(|kind| format!("`{kind}`")).collect();
         format!(", after {}", kinds.join(", "))
     };
-    let budget = match budget {
-        Some(share) => format!(", while retries are at most {} of calls, and one a second", format_share(share)),
-        None => String::new(),
-    };
     let attempts = attempts_of(retry.max + 1);
-    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{budget}", delays.join(", "))
+    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{}", delays.join(", "), phrases(retry))
 }
 
+/// Describes when the breaker opens, and for how long.
 fn opens(settings: BreakerSettings) -> String {
     let BreakerSettings { failures, rate, window, slow, slow_rate, open, .. } = settings;
     let window = match window {
@@ -127,16 +130,26 @@ fn opens(settings: BreakerSettings) -> String {
     if let Some(slow) = slow {
         when.push(format!("{} of {window} taking {}", format_share(slow_rate), format_duration(slow)));
     }
-    format!(": opens for {} after {}", format_duration(open), when.join(", or "))
+    format!(": opens for {} after {}{}", format_duration(open), when.join(", or "), phrases(&settings))
 }
 
-fn substitute(source: Source, policy: &Policy) -> String {
-    match (source, policy.cache) {
-        (Source::Cache, Some(cache)) => format!("the last good one, up to {} old", format_duration(cache.max_age)),
-        (Source::Cache, None) => "the last good one".into(),
-        (Source::Function, _) => "a fallback function's".into(),
-        (Source::Value, _) => "a fixed one".into(),
+/// Describes the answer of one fallback.
+fn fallback_answer(source: Source, policy: &Policy) -> String {
+    match source {
+        Source::Cache => format!("the last good one{}", policy.cache.as_ref().map(phrases).unwrap_or_default()),
+        Source::Function => "a fallback function's".into(),
+        Source::Value => "a fixed one".into(),
     }
+}
+
+/// Returns the phrases of the parts, in their order. A part without a value, such as `none`, `false` or 0, has none.
+fn phrases<S: Settings>(settings: &S) -> String {
+    let phrase = |part: &Part<S>| match ((part.get)(settings), part.form) {
+        (Setting::None | Setting::Flag(false) | Setting::Count(0), _) => String::new(),
+        (Setting::Number(share), Form::Share | Form::Fraction) => part.phrase.replace("{}", &format_share(share)),
+        (value, _) => part.phrase.replace("{}", &value.to_string()),
+    };
+    S::PARTS.iter().map(phrase).collect()
 }
 
 fn attempts_of(count: u32) -> String {

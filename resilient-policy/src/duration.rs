@@ -80,7 +80,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 #[must_use]
 pub fn corrected_duration(text: &str) -> Option<String> {
     let text = text.trim();
-    if parse_duration_exactly(text).is_some() {
+    if is_duration(text) {
         return Some(text.to_owned());
     }
     let (mut rest, mut total, mut parts) = (text, Duration::ZERO, 0_u32);
@@ -98,15 +98,15 @@ pub fn corrected_duration(text: &str) -> Option<String> {
         parts += 1;
     }
     let right = last.filter(|_| parts == 1).unwrap_or_else(|| format_duration(total));
-    parse_duration_exactly(&right).map(|()| right)
+    is_duration(&right).then_some(right)
 }
 
-/// Returns whether a text is a number above zero with a known unit.
-fn parse_duration_exactly(text: &str) -> Option<()> {
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+/// Returns whether [`parse_duration`] reads a text. Does not call it, because it corrects a text for its messages.
+fn is_duration(text: &str) -> bool {
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let (_, per_unit) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
-    nanos(number, *per_unit, text).ok().filter(|nanos| *nanos > 0).map(|_| ())
+    let per_unit = UNITS.iter().find(|(name, _)| *name == unit.trim()).map(|(_, per_unit)| *per_unit);
+    per_unit.is_some_and(|per_unit| nanos(number, per_unit, text).is_ok_and(|nanos| nanos > 0))
 }
 
 /// Returns the unit that a word means, if it has a name here, and its length in nanoseconds.
@@ -127,6 +127,7 @@ fn meant_unit(word: &str) -> Option<(Option<&'static str>, u64)> {
     UNITS.iter().find(|(known, _)| *known == name).map(|(known, per_unit)| (Some(*known), *per_unit))
 }
 
+/// Returns a number of units in nanoseconds. `text` is what messages quote.
 fn nanos(number: &str, per_unit: u64, text: &str) -> Result<u64, String> {
     let too_large = || format!("`{text}` is too large");
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));

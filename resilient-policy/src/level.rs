@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::suggest::one_of;
+
 /// How much of the server is in service.
 ///
 /// ```
@@ -68,7 +70,7 @@ impl std::str::FromStr for Level {
     /// Returns a message with the name that was probably meant.
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().copied().find(|level| level.as_str() == name);
-        found.ok_or_else(|| format!("unknown level `{name}`{}", crate::one_of(name, Self::NAMES)))
+        found.ok_or_else(|| format!("unknown level `{name}`{}", one_of(name, Self::NAMES)))
     }
 }
 

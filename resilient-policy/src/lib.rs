@@ -1,6 +1,10 @@
 //! The model that `resilient-macros` and `resilient-runtime` share: the settings of a policy, their ranges, and the
 //! time that a call can take.
 //!
+//! Begin with [`Policy`], the settings of one function, and [`check()`], the rules for them. [`Settings`] declares
+//! the parts of one key, [`Form`] reads the value of a part, and [`Reader`] reads the parts from a tree of [`Node`]s,
+//! which the macro makes of an attribute, and this crate of a file or a variable.
+//!
 //! Each rule is declared once. The macro checks attributes with it at compile time, the runtime checks overrides with
 //! it at start, and retries wait by the same schedule that the macro computed with. This crate does no I/O and has no
 //! async code.
@@ -29,17 +33,19 @@ mod node;
 mod policy;
 mod problem;
 mod rate_limit;
+mod reader;
 mod retry;
 mod scalar;
 mod schema;
 mod secret;
+mod setting;
 mod suggest;
 #[cfg(feature = "file")]
 mod tune;
 
-pub use breaker::{BreakerSettings, Window, check_breaker_parts};
+pub use breaker::{BreakerSettings, BreakerUse, check_breaker_parts};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
-pub use cache::{CacheSettings, Scope};
+pub use cache::CacheSettings;
 pub use case::{screaming_snake, snake};
 pub use check::{
     check, check_breaker, check_breaker_for, check_slow_in_time, check_values, latest_answer, longest_answer,
@@ -50,17 +56,19 @@ pub use effect::Effect;
 #[cfg(feature = "file")]
 pub use file::{BreakerTable, File, FileProblem, Named, SourceLocation, SourceLocations, Table};
 pub use form::{Form, is_none, read_text, without_quotes};
-pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
+pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity, retried_kind};
 pub use level::{GateSettings, Level, LevelEffect, Levels, Switches};
 pub use name::check_name;
-pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
-pub use policy::{BreakerUse, Policy, Source};
+pub use node::{Entry, Mistake, Node, Number, Syntax, Value};
+pub use policy::{Policy, Source};
 pub use problem::Problem;
-pub use rate_limit::{Rate, RateLimitSettings, RateLimitUse, check_rate_limit, parse_rate};
-pub use retry::{Jitter, Retry, retried_kind};
+pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit};
+pub use reader::{Reader, unknown_key};
+pub use retry::Retry;
 pub use scalar::{format_share, parse_flag};
-pub use schema::{Override, Part, Parts, Setting, SettingType, Settings, Word, Written};
+pub use schema::{Override, Part, Parts, Settings, Written};
 pub use secret::is_secret_name;
+pub use setting::{Jitter, Rate, Scope, Setting, SettingType, Window, Word, parse_rate};
 pub use suggest::{nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

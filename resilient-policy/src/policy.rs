@@ -2,40 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{BreakerSettings, BulkheadUse, CacheSettings, Effect, RateLimitUse, Retry};
-
-/// The breaker of a function, by its name.
-///
-/// ```
-/// use resilient_runtime::Policy;
-/// use resilient_runtime::policy::{BreakerSettings, BreakerUse};
-///
-/// let shared = Policy::new().breaker(BreakerUse::named("shop"));
-/// let set = Policy::new().breaker(BreakerUse::with("shop", BreakerSettings::new().failures(8)));
-/// assert_eq!(shared.breaker.unwrap().name, set.breaker.unwrap().name);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct BreakerUse {
-    /// The name under which functions share the breaker. By convention the name of their common dependency.
-    pub name: &'static str,
-    /// The settings, if this source gives them.
-    pub settings: Option<BreakerSettings>,
-}
-
-impl BreakerUse {
-    /// Refers to the breaker of this name. Its settings come from another source, or are the defaults.
-    #[must_use]
-    pub const fn named(name: &'static str) -> Self {
-        Self { name, settings: None }
-    }
-
-    /// Refers to the breaker of this name, with these settings.
-    #[must_use]
-    pub const fn with(name: &'static str, settings: BreakerSettings) -> Self {
-        Self { name, settings: Some(settings) }
-    }
-}
+use crate::breaker::BreakerUse;
+use crate::bulkhead::BulkheadUse;
+use crate::cache::CacheSettings;
+use crate::effect::Effect;
+use crate::rate_limit::RateLimitUse;
+use crate::retry::Retry;
 
 /// The source of a fallback answer, for a call that failed or was rejected.
 ///

@@ -1,32 +1,19 @@
 //! The settings of a rate limit: `"100/1s"` is a number of calls per period.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::breaker::MAX_KEYS;
-use crate::schema::settings;
-use crate::{Form, Problem, Settings, check_name, corrected_duration, format_duration, parse_duration};
+use crate::duration::format_duration;
+use crate::form::Form;
+use crate::name::check_name;
+use crate::problem::Problem;
+use crate::schema::{Settings, settings};
+use crate::setting::Rate;
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The maximum time in which a used-up burst is restored. A longer one is a mistake, and would overflow the arithmetic
 /// in nanoseconds.
 const LONGEST_REFILL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// A number of calls per period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// The number of calls that may begin in one period.
-    pub calls: u32,
-    /// The period, at most a day.
-    pub period: Duration,
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.calls, format_duration(self.period))
-    }
-}
 
 settings! {
     /// The settings of one rate limit.
@@ -48,7 +35,7 @@ settings! {
         /// The number of calls that may begin at once after an idle time. Default the number of calls in the rate.
         burst: u32 | None = None, Form::COUNT;
         /// The maximum number of keys with a separate limit, 1 to 100,000. Further keys share one. Default 1,024.
-        max_keys: u32 = 1_024, MAX_KEYS;
+        max_keys: u32 = 1_024, Form::MAX_KEYS;
     }
 }
 
@@ -74,6 +61,7 @@ impl RateLimitSettings {
         self.rate.period.checked_div(self.rate.calls).unwrap_or(self.rate.period).max(Duration::from_nanos(1))
     }
 
+    /// Checks the rules between the values.
     fn rules(&self, found: &mut Vec<Problem>) {
         let before = found.len();
         if self.rate.calls == 0 {
@@ -101,39 +89,6 @@ impl RateLimitSettings {
             ));
         }
     }
-}
-
-/// Parses a rate: a number of calls and a duration, `"100/1s"`.
-///
-/// # Errors
-/// Returns a sentence that says what is wrong: no `/`, no whole number before it, no duration after it.
-///
-/// ```
-/// let limit = resilient_policy::parse_rate("100/1m").unwrap();
-/// assert_eq!((limit.calls, limit.period.as_secs()), (100, 60));
-/// assert!(resilient_policy::parse_rate("100").is_err());
-/// ```
-pub fn parse_rate(text: &str) -> Result<Rate, String> {
-    let Some((calls, period)) = text.split_once('/') else {
-        return Err(format!("expected calls and a duration such as `\"100/1s\"`, found `{text}`"));
-    };
-    let (calls, period) = (calls.trim(), period.trim());
-    let Ok(number) = calls.parse::<u32>() else {
-        return Err(format!("expected a whole number of calls before the `/`, as in `\"100/1s\"`, found `{calls}`"));
-    };
-    let period = parse_duration(period).map_err(|why| {
-        // `100/min` means one minute. A period that begins with a digit, such as `0s`, is another mistake.
-        let one = Some(period).filter(|period| period.starts_with(char::is_alphabetic));
-        let right = corrected_duration(period).or_else(|| corrected_duration(&format!("1{}", one?)));
-        match right {
-            Some(right) => format!("expected a duration behind the `/`; write `\"{number}/{right}\"`"),
-            None if period.parse::<u64>().is_ok_and(|count| count > 0) => {
-                format!("`{period}` has no unit; expected a duration behind the `/`, as in `\"{number}/{period}s\"`")
-            }
-            None => why,
-        }
-    })?;
-    Ok(Rate { calls: number, period })
 }
 
 /// The rate limit of a function.
@@ -197,33 +152,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn rates_are_read() {
-        assert_eq!(parse_rate("100/1s"), Ok(Rate { calls: 100, period: SECOND }));
-        assert_eq!(parse_rate(" 5 / 1.5m "), Ok(Rate { calls: 5, period: Duration::from_secs(90) }));
+    fn the_permits_of_a_period_are_spread_evenly() {
         assert_eq!(RateLimitSettings::new(100, SECOND).interval(), Duration::from_millis(10));
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_rate_is_said() {
-        for (text, part) in [
-            ("100", "`\"100/1s\"`"),
-            ("", "found ``"),
-            ("x/1s", "before the `/`"),
-            ("-1/1s", "before the `/`"),
-            ("1.5/1s", "before the `/`"),
-            ("99999999999/1s", "before the `/`"),
-            ("100/s", "; write `\"100/1s\"`"),
-            ("100/sec", "; write `\"100/1s\"`"),
-            ("100/minute", "; write `\"100/1m\"`"),
-            ("100/5min", "; write `\"100/5m\"`"),
-            ("100/1m30s", "; write `\"100/90s\"`"),
-            ("100/", "empty"),
-            ("100/30", "no unit"),
-            ("100/0s", "zero"),
-        ] {
-            let said = parse_rate(text).expect_err(text);
-            assert!(said.contains(part), "{text}: {said}");
-        }
     }
 
     #[test]
@@ -238,12 +168,5 @@ mod tests {
         assert_eq!(paths(RateLimitSettings::new(0, SECOND).burst(0)), ["rate_limit.rate", "rate_limit.burst"]);
         assert_eq!(paths(RateLimitSettings::new(u32::MAX, SECOND)), Vec::<&str>::new());
         assert_eq!(check_rate_limit(Some(""), &RateLimitSettings::new(1, SECOND)).len(), 1);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in ".*") {
-            let _ = parse_rate(&text);
-        }
     }
 }

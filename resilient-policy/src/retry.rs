@@ -2,29 +2,12 @@
 
 use std::time::Duration;
 
+use crate::duration::format_duration;
+use crate::form::Form;
+use crate::kind::{ErrorKind, KindSet};
+use crate::problem::Problem;
 use crate::schema::settings;
-use crate::{ErrorKind, Form, KindSet, Problem, format_duration, one_of};
-
-/// The randomization of delays, which prevents that many callers retry at the same moment.
-///
-/// ```
-/// use std::time::Duration;
-/// use resilient_runtime::policy::{Jitter, Retry};
-///
-/// let retry = Retry::new(3).jitter(Jitter::Full); // base 1 s
-/// assert_eq!(retry.delay(0, 0.5), Duration::from_millis(500));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Jitter {
-    /// No jitter: the nominal delay.
-    Off,
-    /// 50 to 100 % of the nominal delay.
-    #[default]
-    Equal,
-    /// 0 to 100 % of the nominal delay.
-    Full,
-}
+use crate::setting::Jitter;
 
 settings! {
     /// The settings that decide when a failed attempt is retried.
@@ -61,7 +44,8 @@ settings! {
         /// The budget: the number of retries for each first attempt of the last ten seconds, 0 to 1, in addition to one
         /// retry a second. `None` disables the budget. Default 0.2. Functions with the same breaker share one budget;
         /// without a breaker, functions with the same name in statistics do.
-        budget: f64 | None = Some(Self::DEFAULT_BUDGET), Form::Share;
+        budget: f64 | None = Some(Self::DEFAULT_BUDGET), Form::Share
+            => ", while retries are at most {} of calls, and one a second";
     }
 }
 
@@ -165,31 +149,6 @@ impl Retry {
                 Problem::new("retry.base", format!("the first delay ({base}) is longer than the cap ({cap})"))
             });
         }
-    }
-}
-
-/// Adds the kind of this name to the retried kinds.
-///
-/// # Errors
-/// Returns a sentence that says what is wrong: the kind is unknown, cannot be retried, or is in the set already.
-///
-/// ```
-/// use resilient_policy::{ErrorKind, KindSet, retried_kind};
-///
-/// let kinds = retried_kind("timeout", KindSet::EMPTY).unwrap();
-/// assert!(kinds.contains(ErrorKind::Timeout));
-/// assert!(retried_kind("not_found", kinds).is_err());
-/// ```
-pub fn retried_kind(name: &str, so_far: KindSet) -> Result<KindSet, String> {
-    let repeatable = || -> Vec<&str> {
-        let kinds = ErrorKind::ALL.iter().filter(|kind| KindSet::REPEATABLE.contains(**kind));
-        kinds.map(|kind| kind.as_str()).collect()
-    };
-    match name.parse::<ErrorKind>() {
-        Ok(kind) if so_far.contains(kind) => Err(format!("`{name}` stands here a second time")),
-        Ok(kind) if KindSet::REPEATABLE.contains(kind) => Ok(so_far.with(kind)),
-        Ok(_) => Err(format!("an error of kind `{name}` cannot be retried{}", one_of("", &repeatable()))),
-        Err(_) => Err(format!("unknown kind `{name}`{}", one_of(name, &repeatable()))),
     }
 }
 

@@ -3,135 +3,9 @@
 //! [`settings!`] generates the struct, its builder and a table of its parts from one declaration. The reader, the
 //! partial form, the range checks, the list of differences and the macro's output all use this table.
 
-use std::fmt;
-use std::time::Duration;
-
-use crate::{Form, Jitter, KindSet, Problem, Rate, Scope, Window, format_duration};
-
-/// The value of one part, of any type.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Setting {
-    /// No value: `budget = none`, or an optional part that is not set.
-    None,
-    /// `true`
-    Flag(bool),
-    /// `20`
-    Count(u32),
-    /// `0.5`
-    Number(f64),
-    /// `"30s"`
-    Duration(Duration),
-    /// `100` or `"60s"`
-    Window(Window),
-    /// `"100/1s"`
-    Rate(Rate),
-    /// `on(timeout, unavailable)`
-    Kinds(KindSet),
-    /// `jitter = full`
-    Word(Word),
-}
-
-/// A word that names a variant of an enum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word {
-    /// The word: `full`.
-    pub word: &'static str,
-    /// The name of the enum: `Jitter`.
-    pub type_name: &'static str,
-    /// The name of the variant: `Full`.
-    pub variant: &'static str,
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Flag(value) => write!(f, "{value}"),
-            Self::Count(value) => write!(f, "{value}"),
-            Self::Number(value) => write!(f, "{value}"),
-            Self::Duration(value) => f.write_str(&format_duration(*value)),
-            Self::Window(value) => write!(f, "{value}"),
-            Self::Rate(value) => write!(f, "{value}"),
-            Self::Kinds(value) => write!(f, "{value}"),
-            Self::Word(value) => f.write_str(value.word),
-        }
-    }
-}
-
-/// A type of parts.
-pub trait SettingType: Sized {
-    /// Returns the value as a [`Setting`].
-    fn to_setting(self) -> Setting;
-    /// Returns the value of a [`Setting`], or `None` if it has another type.
-    fn from_setting(setting: &Setting) -> Option<Self>;
-}
-
-macro_rules! setting_types {
-    ($($variant:ident: $type:ty),* $(,)?) => {
-        $(impl SettingType for $type {
-            fn to_setting(self) -> Setting {
-                Setting::$variant(self)
-            }
-
-            fn from_setting(setting: &Setting) -> Option<Self> {
-                match setting {
-                    Setting::$variant(value) => Some(*value),
-                    _ => None,
-                }
-            }
-        })*
-    };
-}
-
-setting_types! {
-    Flag: bool, Count: u32, Number: f64, Duration: Duration, Window: Window, Rate: Rate, Kinds: KindSet,
-}
-
-impl<T: SettingType> SettingType for Option<T> {
-    fn to_setting(self) -> Setting {
-        self.map_or(Setting::None, T::to_setting)
-    }
-
-    fn from_setting(setting: &Setting) -> Option<Self> {
-        match setting {
-            Setting::None => Some(None),
-            setting => T::from_setting(setting).map(Some),
-        }
-    }
-}
-
-macro_rules! word_types {
-    ($($type:ident { $($word:literal = $variant:ident),* })*) => {
-        $(impl $type {
-            /// The words that name the variants.
-            pub(crate) const WORDS: &'static [Word] = &[
-                $(Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }),*
-            ];
-        }
-
-        impl SettingType for $type {
-            fn to_setting(self) -> Setting {
-                Setting::Word(match self {
-                    $(Self::$variant => {
-                        Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }
-                    })*
-                })
-            }
-
-            fn from_setting(setting: &Setting) -> Option<Self> {
-                match setting {
-                    $(Setting::Word(word) if word.word == $word => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        })*
-    };
-}
-
-word_types! {
-    Jitter { "off" = Off, "equal" = Equal, "full" = Full }
-    Scope { "caller" = Caller, "shared" = Shared }
-}
+use crate::form::Form;
+use crate::problem::Problem;
+use crate::setting::Setting;
 
 /// One part of a settings struct: `max` of `bulkhead(max = 20)`.
 #[derive(Debug)]
@@ -142,6 +16,9 @@ pub struct Part<S> {
     pub path: &'static str,
     /// The form of the value, with its range.
     pub form: Form,
+    /// The phrase of the part in the description of a policy, with `{}` for the value: `, {} more may wait`. Empty if
+    /// the description leaves the part out, or shows it in another way.
+    pub(crate) phrase: &'static str,
     /// Whether only code can set the part, not a file or a variable.
     pub only_in_code: bool,
     /// Returns the value in a struct.
@@ -191,7 +68,7 @@ pub trait Settings: Copy + PartialEq + 'static {
         settings
     }
 
-    /// Changes these parts.
+    /// Sets these parts, and leaves the others as they are.
     fn apply<L>(&mut self, parts: &Parts<L>) {
         for written in &parts.0 {
             if let Some(part) = Self::part(written.name) {
@@ -200,11 +77,11 @@ pub trait Settings: Copy + PartialEq + 'static {
         }
     }
 
-    /// Lists the parts in which other settings differ: `` `open` 1m, not 5s ``, the other value first.
+    /// Lists the parts in which other settings differ, with their value first: `` `open` 1m, not 5s ``.
     fn differences(&self, theirs: &Self) -> String {
         let pairs = Self::PARTS.iter().map(|part| (part.name, (part.get)(self), (part.get)(theirs)));
-        let differing = pairs.filter(|(_, own, theirs)| own != theirs);
-        let texts: Vec<_> = differing.map(|(name, own, theirs)| format!("`{name}` {theirs}, not {own}")).collect();
+        let differing = pairs.filter(|(_, ours, theirs)| ours != theirs);
+        let texts: Vec<_> = differing.map(|(name, ours, theirs)| format!("`{name}` {theirs}, not {ours}")).collect();
         texts.join("; ")
     }
 
@@ -219,7 +96,7 @@ pub trait Settings: Copy + PartialEq + 'static {
     }
 }
 
-/// One part with its location.
+/// A part that a source sets, with its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written<L> {
     /// The name of the part.
@@ -289,15 +166,16 @@ impl<L> Parts<L> {
 /// Declares a settings struct.
 ///
 /// Each line is a field: its documentation, its name, its type, its default, its form with its range. `| None` after
-/// the type makes the field optional. `only_in_code` keeps it out of files and variables. `new(..)` names the argument
-/// of the hand-written constructor, which is the first field. `shared` allows a `name`.
+/// the type makes the field optional. `=>` precedes its phrase in the description of a policy. `only_in_code` keeps it
+/// out of files and variables. `new(..)` names the argument of the hand-written constructor, which is the first field.
+/// `shared` allows a `name`.
 macro_rules! settings {
     (
         $(#[$meta:meta])*
         pub struct $struct:ident, $key:literal $(, new($first:tt))? $(; $shared:ident)? {
             $(
                 $(#[$doc:meta])*
-                $name:ident: $type:ty $(| $none:ident)? = $default:expr, $form:expr $(, $only_in_code:ident)?;
+                $name:ident: $type:ty $(| $none:ident)? = $default:expr, $form:expr $(=> $phrase:literal)? $(, $only_in_code:ident)?;
             )*
         }
     ) => {
@@ -322,18 +200,19 @@ macro_rules! settings {
             )*
         }
 
-        impl $crate::Settings for $struct {
+        impl $crate::schema::Settings for $struct {
             const NAME: &'static str = stringify!($struct);
             const KEY: &'static str = $key;
-            const PARTS: &'static [$crate::Part<Self>] = &[$(
-                $crate::Part {
+            const PARTS: &'static [$crate::schema::Part<Self>] = &[$(
+                $crate::schema::Part {
                     name: stringify!($name),
                     path: concat!($key, ".", stringify!($name)),
                     form: $form,
+                    phrase: concat!($($phrase)?),
                     only_in_code: $crate::schema::settings!(@flag $($only_in_code)?),
-                    get: |settings| $crate::SettingType::to_setting(settings.$name),
+                    get: |settings| $crate::setting::SettingType::to_setting(settings.$name),
                     set: |settings, value| {
-                        if let Some(value) = $crate::SettingType::from_setting(value) {
+                        if let Some(value) = $crate::setting::SettingType::from_setting(value) {
                             settings.$name = value;
                         }
                     },
@@ -347,11 +226,11 @@ macro_rules! settings {
                 Self::DEFAULTS
             }
 
-            fn problems(&self, found: &mut Vec<$crate::Problem>) {
-                let mut own = Vec::new();
-                self.rules(&mut own);
-                self.out_of_range(&mut own);
-                found.extend(own);
+            fn problems(&self, found: &mut Vec<$crate::problem::Problem>) {
+                let mut problems = Vec::new();
+                self.rules(&mut problems);
+                self.out_of_range(&mut problems);
+                found.extend(problems);
             }
         }
     };

@@ -81,16 +81,16 @@ pub fn is_secret_name(name: &str) -> bool {
     {
         return true;
     }
-    let one = words.iter().enumerate().any(|(index, word)| {
+    let has_word = words.iter().enumerate().any(|(index, word)| {
         let before = index.checked_sub(1).and_then(|before| words.get(before));
-        let is_place = word == "token" && before.is_some_and(|before| PAGING.contains(&before.as_str()));
-        !is_place && is_secret_word(unnumbered(word))
+        let is_position = word == "token" && before.is_some_and(|before| PAGING.contains(&before.as_str()));
+        !is_position && is_secret_word(unnumbered(word))
     });
-    let two = words.windows(2).any(|pair| {
+    let has_pair = words.windows(2).any(|pair| {
         let [first, second] = pair else { return false };
         PAIRS.iter().any(|(a, b)| (first == a || singular(first) == *a) && singular(second) == *b)
     });
-    one || two || LAST.contains(&last)
+    has_word || has_pair || LAST.contains(&last)
 }
 
 fn is_secret_word(word: &str) -> bool {

@@ -1,7 +1,11 @@
 //! Changes a compiled policy at start. Settings can be changed or removed; a setting that the code does not have cannot
 //! be added.
 
-use crate::{BreakerSettings, Override, Parts, Policy, Problem, Settings, Table};
+use crate::breaker::BreakerSettings;
+use crate::file::Table;
+use crate::policy::Policy;
+use crate::problem::Problem;
+use crate::schema::{Override, Parts, Settings};
 
 /// The functions to which a table applies. This decides what happens to a key that a function lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +21,10 @@ pub enum For {
 /// A key can only be changed if the `compiled` policy has it. A value that overrides a `none` starts from the compiled
 /// one.
 #[must_use]
-pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) -> Vec<Problem> {
+pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, functions: For) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut missing = |path: &'static str| {
-        if whom == For::OneFunction {
+        if functions == For::OneFunction {
             let message = "the code does not have this key; a setting can tune or disable what was compiled in, not \
                            add to it";
             found.push(Problem::new(path, message));
@@ -76,15 +80,15 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, whom: For) ->
         }
         (None, _) => {}
     }
-    let name_of =
+    let differs =
         |compiled: Option<&'static str>, set: Option<&String>| set.is_some_and(|set| compiled != Some(&**set));
     let bulkhead = table.bulkhead.as_ref().and_then(Override::value).and_then(|limit| limit.name.as_ref());
     let rate_limit = table.rate_limit.as_ref().and_then(Override::value).and_then(|limit| limit.name.as_ref());
-    for (path, differs) in [
-        ("bulkhead.name", compiled.bulkhead.is_some_and(|compiled| name_of(compiled.name, bulkhead))),
-        ("rate_limit.name", compiled.rate_limit.is_some_and(|compiled| name_of(compiled.name, rate_limit))),
+    for (path, is_refused) in [
+        ("bulkhead.name", compiled.bulkhead.is_some_and(|compiled| differs(compiled.name, bulkhead))),
+        ("rate_limit.name", compiled.rate_limit.is_some_and(|compiled| differs(compiled.name, rate_limit))),
     ] {
-        if differs {
+        if is_refused {
             found.push(Problem::new(path, "who shares a limit is compiled in; remove this"));
         }
     }
@@ -124,7 +128,7 @@ mod tests {
     use super::*;
     use crate::{BreakerTable, BreakerUse, Retry};
 
-    fn said(keys: &str, value: &str) -> Table {
+    fn table(keys: &str, value: &str) -> Table {
         let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
         let (table, found) = Table::of_variable(&Arc::from("VARIABLE"), &keys, value);
         assert_eq!(found, []);
@@ -138,7 +142,7 @@ mod tests {
         for (keys, value) in
             [("retry.base", "250ms"), ("timeout", "9s"), ("attempt_timeout", "2s"), ("breaker", "none")]
         {
-            assert_eq!(tune(&mut policy, &compiled, &said(keys, value), For::OneFunction), [], "{keys}");
+            assert_eq!(tune(&mut policy, &compiled, &table(keys, value), For::OneFunction), [], "{keys}");
         }
         let expected = Policy::new()
             .retry(Retry::new(3).factor(3.0).base(Duration::from_millis(250)))
@@ -152,7 +156,7 @@ mod tests {
         let compiled = Policy::new().retry(Retry::new(3).factor(3.0)).breaker(BreakerUse::named("make"));
         let mut policy = compiled;
         for (keys, value) in [("retry", "none"), ("breaker", "none"), ("retry.max", "2"), ("breaker", "make")] {
-            assert_eq!(tune(&mut policy, &compiled, &said(keys, value), For::OneFunction), [], "{keys}");
+            assert_eq!(tune(&mut policy, &compiled, &table(keys, value), For::OneFunction), [], "{keys}");
         }
         assert_eq!(policy, compiled.retry(Retry::new(2).factor(3.0)));
     }
@@ -163,12 +167,12 @@ mod tests {
             [("retry", "2"), ("attempt_timeout", "2s"), ("breaker", "make"), ("bulkhead", "3"), ("rate_limit", "1/1s")]
         {
             let mut policy = Policy::new();
-            let paths: Vec<_> = tune(&mut policy, &Policy::new(), &said(keys, value), For::OneFunction)
+            let paths: Vec<_> = tune(&mut policy, &Policy::new(), &table(keys, value), For::OneFunction)
                 .iter()
                 .map(|problem| problem.path)
                 .collect();
             assert_eq!(paths, [keys]);
-            assert_eq!(tune(&mut policy, &Policy::new(), &said(keys, value), For::Many), []);
+            assert_eq!(tune(&mut policy, &Policy::new(), &table(keys, value), For::Many), []);
             assert_eq!(policy, Policy::new());
         }
     }

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{BreakerSettings, Policy, Problem, Settings, Window, check_name, format_duration};
+use crate::breaker::BreakerSettings;
+use crate::duration::format_duration;
+use crate::name::check_name;
+use crate::policy::Policy;
+use crate::problem::Problem;
+use crate::schema::Settings;
+use crate::setting::Window;
 
 /// Checks the name and the settings of a breaker and returns all problems.
 ///
@@ -27,11 +33,11 @@ pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Prob
     found
 }
 
-/// Checks that the attempts of one call cannot open the breaker alone.
-pub(super) fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
+/// Checks the breaker of a policy against the attempts of one call, which must not be able to open it alone.
+pub(super) fn breaker_fits(policy: &Policy, found: &mut Vec<Problem>) {
     let Some(settings) = policy.breaker.and_then(|breaker| breaker.settings) else { return };
     let attempts = policy.retries() + 1;
-    let alone = |path, enough: u32, what: &str| {
+    let opened_alone = |path, enough: u32, what: &str| {
         let verb = if enough == 1 { "is" } else { "are" };
         let plural = if enough == 1 { "" } else { "s" };
         let message = format!(
@@ -42,7 +48,7 @@ pub(super) fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
         Problem::new(path, message)
     };
     if attempts > 1 && settings.rate.is_none() && settings.failures <= attempts {
-        found.push(alone("breaker.failures", settings.failures, "failure"));
+        found.push(opened_alone("breaker.failures", settings.failures, "failure"));
     }
     let enough = settings.min_calls_that_hold();
     if attempts > 1 && settings.has_window() && enough <= attempts {
@@ -50,7 +56,7 @@ pub(super) fn breaker_sees_enough(policy: &Policy, found: &mut Vec<Problem>) {
             Window::Count(size) if size <= attempts => "breaker.window",
             Window::Count(_) | Window::Time(_) => "breaker.min_calls",
         };
-        found.push(alone(path, enough, "result"));
+        found.push(opened_alone(path, enough, "result"));
     }
     found.extend(check_breaker_for(policy, &settings));
     found.extend(check_slow_in_time(policy, &settings));

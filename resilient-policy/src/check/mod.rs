@@ -5,7 +5,12 @@ mod time;
 
 use std::time::Duration;
 
-use crate::{Policy, Problem, Settings, Source, check_bulkhead, check_rate_limit, format_duration};
+use crate::bulkhead::check_bulkhead;
+use crate::duration::format_duration;
+use crate::policy::{Policy, Source};
+use crate::problem::Problem;
+use crate::rate_limit::check_rate_limit;
+use crate::schema::Settings;
 pub use breaker::{check_breaker, check_breaker_for, check_slow_in_time};
 pub use time::{latest_answer, longest_answer};
 
@@ -15,7 +20,28 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 #[must_use]
 pub fn check_values(policy: &Policy) -> Vec<Problem> {
     let mut found = Vec::new();
-    values(policy, &mut found);
+    for (path, value) in [("timeout", Some(policy.timeout)), ("attempt_timeout", policy.attempt_timeout)] {
+        if let Some(value) = value
+            && !(SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&value)
+        {
+            found.push(Problem::new(path, format!("expected between 1ms and 24h, found {}", format_duration(value))));
+        }
+    }
+    if let Some(retry) = &policy.retry {
+        retry.problems(&mut found);
+    }
+    if let Some(breaker) = &policy.breaker {
+        found.extend(check_breaker(breaker.name, breaker.settings.as_ref()));
+    }
+    if let Some(bulkhead) = &policy.bulkhead {
+        found.extend(check_bulkhead(bulkhead.name, &bulkhead.settings));
+    }
+    if let Some(rate_limit) = &policy.rate_limit {
+        found.extend(check_rate_limit(rate_limit.name, &rate_limit.settings));
+    }
+    if let Some(cache) = &policy.cache {
+        cache.problems(&mut found);
+    }
     found
 }
 
@@ -42,34 +68,9 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
         if let Some(bulkhead) = &policy.bulkhead {
             bulkhead.settings.leaves_time(policy.timeout, &mut found);
         }
-        breaker::breaker_sees_enough(policy, &mut found);
+        breaker::breaker_fits(policy, &mut found);
     }
     found
-}
-
-fn values(policy: &Policy, found: &mut Vec<Problem>) {
-    for (path, value) in [("timeout", Some(policy.timeout)), ("attempt_timeout", policy.attempt_timeout)] {
-        if let Some(value) = value
-            && !(SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&value)
-        {
-            found.push(Problem::new(path, format!("expected between 1ms and 24h, found {}", format_duration(value))));
-        }
-    }
-    if let Some(retry) = &policy.retry {
-        retry.problems(found);
-    }
-    if let Some(breaker) = &policy.breaker {
-        found.extend(check_breaker(breaker.name, breaker.settings.as_ref()));
-    }
-    if let Some(bulkhead) = &policy.bulkhead {
-        found.extend(check_bulkhead(bulkhead.name, &bulkhead.settings));
-    }
-    if let Some(rate_limit) = &policy.rate_limit {
-        found.extend(check_rate_limit(rate_limit.name, &rate_limit.settings));
-    }
-    if let Some(cache) = &policy.cache {
-        cache.problems(found);
-    }
 }
 
 fn cache_is_read(policy: &Policy) -> Option<Problem> {
@@ -85,7 +86,7 @@ mod tests {
         Retry, Window,
     };
 
-    #[expect(clippy::large_types_passed_by_value, reason = "a policy is written where it is asked about")]
+    #[expect(clippy::large_types_passed_by_value, reason = "each test writes its policy inline")]
     fn paths(policy: Policy) -> Vec<&'static str> {
         check(&policy).iter().map(|problem| problem.path).collect()
     }
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_for_a_place_leaves_time_to_run() {
+    fn a_wait_for_a_permit_leaves_time_to_run() {
         let policy = |wait| {
             let settings = BulkheadSettings::new(1).queue(1).wait(wait);
             Policy::new().timeout(s(5)).bulkhead(BulkheadUse::new(settings))

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{Jitter, Policy, Problem, Source, format_duration};
+use crate::duration::format_duration;
+use crate::policy::{Policy, Source};
+use crate::problem::Problem;
+use crate::retry::Retry;
+use crate::setting::Jitter;
 
 /// Checks `attempt_timeout` against `timeout`: if both are equal, no time is left for a retry; if it is longer, no
 /// attempt can reach it.
@@ -80,8 +84,7 @@ pub fn longest_answer(policy: &Policy) -> Duration {
             let queued = policy.bulkhead.map(|bulkhead| bulkhead.settings).filter(|settings| settings.queue > 0);
             let queued = queued.map_or(Duration::ZERO, |settings| settings.wait.unwrap_or(policy.timeout));
             let attempts = attempt.saturating_add(queued).saturating_mul(policy.retries() + 1);
-            let delays =
-                policy.retry.iter().flat_map(crate::Retry::schedule).fold(Duration::ZERO, Duration::saturating_add);
+            let delays = policy.retry.iter().flat_map(Retry::schedule).fold(Duration::ZERO, Duration::saturating_add);
             policy.timeout.min(attempts.saturating_add(delays))
         }
     };

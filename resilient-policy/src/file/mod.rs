@@ -22,7 +22,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::toml::Lines;
-use crate::{Mistake, Node, Override, Problem, Syntax, Value, check_name, one_of};
+use crate::name::check_name;
+use crate::node::{Mistake, Node, Syntax, Value};
+use crate::problem::Problem;
+use crate::schema::Override;
+use crate::suggest::one_of;
 pub use table::{BreakerTable, Named, SourceLocations, Table};
 pub use toml::SourceLocation;
 
@@ -30,8 +34,8 @@ const SECTIONS: &[&str] = &["default", "profile", "breaker", "tool"];
 
 /// A mistake in a file or a variable.
 pub type FileProblem = Mistake<SourceLocation>;
-type Entry = crate::Entry<SourceLocation>;
-type Reader<'r> = crate::Reader<'r, SourceLocation>;
+type Entry = crate::node::Entry<SourceLocation>;
+type Reader<'r> = crate::reader::Reader<'r, SourceLocation>;
 
 impl FileProblem {
     fn of(problem: &Problem, places: &SourceLocations, otherwise: &SourceLocation, under: &str) -> Self {

@@ -4,11 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Entry, FileProblem, Reader, SourceLocation, entries_of, of_variable};
-use crate::{
-    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Form, Override, Parts, Policy, Problem,
-    RateLimitSettings, RateLimitUse, Retry, Setting, Settings, Source, Syntax, Value, Window, check, check_breaker,
-    check_breaker_parts, check_name, is_none,
-};
+use crate::breaker::{BreakerSettings, check_breaker_parts};
+use crate::bulkhead::{BulkheadSettings, BulkheadUse};
+use crate::cache::CacheSettings;
+use crate::check::{check, check_breaker};
+use crate::form::{Form, is_none};
+use crate::name::check_name;
+use crate::node::{Syntax, Value};
+use crate::policy::{Policy, Source};
+use crate::problem::Problem;
+use crate::rate_limit::{RateLimitSettings, RateLimitUse};
+use crate::retry::Retry;
+use crate::schema::{Override, Parts, Settings};
+use crate::setting::{Setting, Window};
 
 const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
 

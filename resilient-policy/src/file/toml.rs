@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Entry, Node, Value};
+use crate::node::{Entry, Node, Value};
 
 /// The location of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,5 +1,5 @@
 //! The kinds of errors. The kind decides about retry, breaker, fallback, the text that the client reads and the level
-//! of the log. Each column of the table is a `const fn`.
+//! of the log. Each column of the table of [`ErrorKind`] is a `const fn`.
 
 mod parse;
 mod set;
@@ -8,7 +8,7 @@ mod text;
 use std::fmt;
 
 pub use parse::ParseKindError;
-pub use set::KindSet;
+pub use set::{KindSet, retried_kind};
 
 /// The party that has to act before the same call can succeed.
 ///

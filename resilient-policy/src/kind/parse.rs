@@ -1,9 +1,10 @@
-//! Finds the kind for a name and for an HTTP status.
+//! Returns the kind for a name or an HTTP status.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::ErrorKind;
+use crate::suggest::one_of;
 
 /// The error for a word that does not name an [`ErrorKind`].
 ///
@@ -16,7 +17,7 @@ pub struct ParseKindError(String);
 
 impl fmt::Display for ParseKindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown kind `{}`{}", self.0, crate::one_of(&self.0, ErrorKind::NAMES))
+        write!(f, "unknown kind `{}`{}", self.0, one_of(&self.0, ErrorKind::NAMES))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::ErrorKind;
+use super::ErrorKind;
+use crate::suggest::one_of;
 
 /// A set of kinds that can be built in a `const`, such as the kinds that a policy retries.
 ///
@@ -50,6 +51,31 @@ impl fmt::Display for KindSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = ErrorKind::ALL.iter().filter(|kind| self.contains(**kind));
         f.write_str(&kinds.map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Adds the kind of this name to the retried kinds.
+///
+/// # Errors
+/// Returns a sentence that says what is wrong: the kind is unknown, cannot be retried, or is in the set already.
+///
+/// ```
+/// use resilient_policy::{ErrorKind, KindSet, retried_kind};
+///
+/// let kinds = retried_kind("timeout", KindSet::EMPTY).unwrap();
+/// assert!(kinds.contains(ErrorKind::Timeout));
+/// assert!(retried_kind("not_found", kinds).is_err());
+/// ```
+pub fn retried_kind(name: &str, so_far: KindSet) -> Result<KindSet, String> {
+    let repeatable = || -> Vec<&str> {
+        let kinds = ErrorKind::ALL.iter().filter(|kind| KindSet::REPEATABLE.contains(**kind));
+        kinds.map(|kind| kind.as_str()).collect()
+    };
+    match name.parse::<ErrorKind>() {
+        Ok(kind) if so_far.contains(kind) => Err(format!("`{name}` stands here a second time")),
+        Ok(kind) if KindSet::REPEATABLE.contains(kind) => Ok(so_far.with(kind)),
+        Ok(_) => Err(format!("an error of kind `{name}` cannot be retried{}", one_of("", &repeatable()))),
+        Err(_) => Err(format!("unknown kind `{name}`{}", one_of(name, &repeatable()))),
     }
 }
 

@@ -38,6 +38,17 @@ const RUNTIME: Layers = &[
     ),
 ];
 
+const POLICY: Layers = &[
+    ("ground", &["case", "duration", "name", "problem", "scalar", "secret", "suggest"]),
+    ("values", &["effect", "kind", "level", "node", "setting"]),
+    ("forms", &["form"]),
+    ("schema", &["reader", "schema"]),
+    ("keys", &["breaker", "bulkhead", "cache", "rate_limit", "retry"]),
+    ("policy", &["policy"]),
+    ("rules", &["check"]),
+    ("uses", &["describe", "file", "tune"]),
+];
+
 const MACROS: Layers =
     &[("shared", &["krate", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
 
@@ -54,6 +65,23 @@ const DERIVE: Layers = &[("parse", &["parse"]), ("plan", &["plan"]), ("check", &
 #[test]
 fn a_module_of_the_runtime_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
     assert_layers("resilient-runtime/src", "crate", RUNTIME);
+}
+
+#[test]
+fn a_module_of_the_policy_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
+    assert_layers("resilient-policy/src", "crate", POLICY);
+}
+
+#[test]
+fn a_module_of_the_policy_imports_by_the_path_of_a_module_and_not_through_the_root() {
+    let files = Files::read(&repository().join("resilient-policy/src"), "crate");
+    let named = files.all.iter().flat_map(|(path, file)| file.named.iter().map(move |named| (path, named)));
+    let through_root = named.filter(|(_, named)| {
+        let first = named.split("::").take(2).collect::<Vec<_>>().join("::");
+        !files.all.contains_key(&first)
+    });
+    let wrong: Vec<_> = through_root.map(|(path, named)| format!("{path} imports {named}")).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
