@@ -59,6 +59,6 @@ pub use retry::{Jitter, Retry, retried_kind};
 pub use scalar::{format_share, parse_flag};
 pub use schema::{Override, Part, Parts, Setting, SettingType, Settings, Word, Written};
 pub use secret::is_secret_name;
-pub use suggest::{nearest, one_of};
+pub use suggest::{form_of, nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

@@ -1,4 +1,6 @@
-//! Suggestions: the known word nearest to an unknown one.
+//! Suggestions: the known word nearest to an unknown one, and the form of the value of a key.
+
+use crate::{BreakerSettings, BulkheadSettings, CacheSettings, Form, RateLimitSettings, Retry, Settings};
 
 /// Returns the candidate that `word` was most likely meant to be, if one is near enough.
 ///
@@ -30,6 +32,27 @@ pub fn one_of(word: &str, candidates: &[&str]) -> String {
     } else {
         let all: Vec<String> = candidates.iter().map(|word| format!("`{word}`")).collect();
         format!("; expected one of {}", all.join(", "))
+    }
+}
+
+/// Returns the form of the value of a key such as `timeout`, or of a part such as `max_age`.
+///
+/// ```
+/// assert_eq!(resilient_policy::form_of("slow_rate"), Some(resilient_policy::Form::Fraction));
+/// ```
+#[must_use]
+pub fn form_of(name: &str) -> Option<Form> {
+    fn of<S: Settings>(name: &str) -> Option<Form> {
+        let first = S::PARTS.first().filter(|_| S::FIRST_IS_ARGUMENT && S::KEY == name);
+        first.or_else(|| S::part(name)).map(|part| part.form)
+    }
+    match name {
+        "timeout" | "attempt_timeout" => Some(Form::DURATION),
+        _ => of::<BreakerSettings>(name)
+            .or_else(|| of::<Retry>(name))
+            .or_else(|| of::<BulkheadSettings>(name))
+            .or_else(|| of::<RateLimitSettings>(name))
+            .or_else(|| of::<CacheSettings>(name)),
     }
 }
 

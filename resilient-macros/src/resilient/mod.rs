@@ -60,7 +60,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return errors.finish_with(TokenStream::new());
     };
     hooked::take_in(&mut args, &mut function);
-    if let Some(skip) = &args.skip {
+    if let Some(skip) = args.skip {
         shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
         let item = function.to_token_stream();
         let Some(site) = hooked::skipped(&args, &function, project) else { return errors.finish_with(item) };

@@ -87,7 +87,7 @@ impl OpaqueImpl {
                 match own.map(|own| &own.meta) {
                     Some(Meta::List(list)) => {
                         let own = args::parse_silently(list.tokens.clone());
-                        let name = own.name.as_ref().map_or(tool, |name| name.0.value.clone());
+                        let name = own.name.as_ref().map_or(tool, |name| name.value.clone());
                         own.skip.is_none().then_some((name, own))
                     }
                     Some(_) => Some((tool, Args::default())),
