@@ -14,21 +14,27 @@ use syn::{Expr, Meta, Path};
 
 use crate::parse::entries;
 
-/// Returns the entries with a known key, each key once. Reports all others.
-pub(crate) fn entries(tokens: TokenStream, known: &[&str], errors: &mut Accumulator) -> Vec<Meta> {
-    with_short(tokens, known, None, errors)
+/// Returns the entries with a known key, each key once. Reports all others. A value without a key is that of `short`.
+pub(crate) fn entries(tokens: TokenStream, known: &[&str], short: Option<&str>, errors: &mut Accumulator) -> Vec<Meta> {
+    each(tokens, errors, |part, found| known_entry(part, known, short, found))
 }
 
-/// Like [`entries`], and reads a value without a key as that of `short`.
-pub(crate) fn with_short(
+/// Returns the entries of one of rmcp's attributes. Each key in `ours`, which the expansion writes itself, is returned
+/// at most once and only if well-formed; its mistakes are reported.
+pub(crate) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
+    let Meta::List(list) = meta else { return Vec::new() };
+    each(list.tokens.clone(), errors, |part, found| rmcp_entry(part, ours, found))
+}
+
+/// Reads each part of a list, with the entries before it.
+fn each<T>(
     tokens: TokenStream,
-    known: &[&str],
-    short: Option<&str>,
     errors: &mut Accumulator,
-) -> Vec<Meta> {
+    read: impl Fn(&TokenStream, &[T]) -> darling::Result<T>,
+) -> Vec<T> {
     let mut found = Vec::new();
     for part in split(tokens, "key", errors) {
-        let entry = known_entry(&part, known, short, &found);
+        let entry = read(&part, &found);
         found.extend(errors.handle(entry));
     }
     found
@@ -58,18 +64,6 @@ fn known_entry(part: &TokenStream, known: &[&str], short: Option<&str>, found: &
     }
 }
 
-/// Returns the entries of one of rmcp's attributes. Each key in `ours`, which the expansion writes itself, is returned
-/// at most once and only if well-formed; its mistakes are reported.
-pub(crate) fn of_rmcp(meta: &Meta, ours: &[&str], errors: &mut Accumulator) -> Vec<NestedMeta> {
-    let Meta::List(list) = meta else { return Vec::new() };
-    let mut found = Vec::new();
-    for part in split(list.tokens.clone(), "key", errors) {
-        let entry = rmcp_entry(&part, ours, &found);
-        found.extend(errors.handle(entry));
-    }
-    found
-}
-
 fn rmcp_entry(part: &TokenStream, ours: &[&str], found: &[NestedMeta]) -> darling::Result<NestedMeta> {
     let entry = parse_entry(part)?;
     if let Some(key) = key(&entry).filter(|key| ours.iter().any(|ours| key.is_ident(ours))) {
@@ -87,7 +81,6 @@ fn rmcp_entry(part: &TokenStream, ours: &[&str], found: &[NestedMeta]) -> darlin
 /// Parses one entry, with nothing after it.
 fn parse_entry(part: &TokenStream) -> darling::Result<NestedMeta> {
     let parser = |input: ParseStream<'_>| {
-        let name = input.fork().parse::<Path>().map(|key| path_to_string(&key));
         let mut entry = input.parse()?;
         if let NestedMeta::Meta(Meta::NameValue(pair)) = &mut entry {
             // An invisible group around a metavariable of `macro_rules!`.
@@ -98,15 +91,18 @@ fn parse_entry(part: &TokenStream) -> darling::Result<NestedMeta> {
         if input.is_empty() {
             return Ok(entry);
         }
-        Err(input.error(match (name, &entry) {
-            (Ok(name), NestedMeta::Meta(Meta::Path(_))) => format!("expected `=`, `(..)` or `,` after `{name}`"),
-            (Ok(name), NestedMeta::Meta(Meta::NameValue(_)) | NestedMeta::NameValueInvalidExpr(_)) => {
-                format!("expected `,` after the value of `{name}`")
-            }
+        let name = key(&entry).map(path_to_string).unwrap_or_default();
+        Err(input.error(match &entry {
+            NestedMeta::Meta(Meta::Path(_)) => format!("expected `=`, `(..)` or `,` after `{name}`"),
+            NestedMeta::Meta(Meta::NameValue(_)) => format!("expected `,` after the value of `{name}`"),
             _ => "expected `,` before this".to_owned(),
         }))
     };
-    parse(&first_word(part).unwrap_or_default(), parser, part)
+    let name = match part.clone().into_iter().next() {
+        Some(TokenTree::Ident(word)) => word.unraw().to_string(),
+        _ => String::new(),
+    };
+    parse(&name, parser, part)
 }
 
 /// Rejects a wrong operator between a key and its value, and a `=` with nothing after it, at their tokens. A parser
@@ -218,14 +214,6 @@ fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
 pub(crate) fn split(tokens: TokenStream, what: &str, errors: &mut Accumulator) -> Vec<TokenStream> {
     let mut report = |comma| errors.push(Error::custom(format!("expected a {what} before this `,`")).with_span(&comma));
     entries::split(tokens).into_iter().filter_map(|part| part.map_err(&mut report).ok()).collect()
-}
-
-/// Returns the first word of the tokens.
-fn first_word(tokens: &TokenStream) -> Option<String> {
-    match tokens.clone().into_iter().next() {
-        Some(TokenTree::Ident(word)) => Some(word.unraw().to_string()),
-        _ => None,
-    }
 }
 
 fn key(entry: &NestedMeta) -> Option<&Path> {

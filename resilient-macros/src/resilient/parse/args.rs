@@ -110,7 +110,7 @@ pub(crate) fn is_of_blocks(name: &str) -> bool {
 /// Parses all keys. Mistakes go to `errors`, and all valid keys are returned.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Accumulator) -> Args {
     let mut found = Error::accumulator();
-    let mut entries = list::entries(tokens, KEYS, &mut found);
+    let mut entries = list::entries(tokens, KEYS, None, &mut found);
     let mut found = found.into_inner();
     let mut args = Args { may_say_more: !found.is_empty(), ..Args::default() };
     // One by one, so that an invalid value does not hide the others.
@@ -156,7 +156,7 @@ pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut Accumulator) -> 
 
 /// Returns the entries with a known key. Mistakes are reported elsewhere.
 pub(crate) fn entries(tokens: TokenStream) -> Vec<Meta> {
-    silently(|errors| list::entries(tokens, KEYS, errors))
+    silently(|errors| list::entries(tokens, KEYS, None, errors))
 }
 
 /// Drops the errors that a function reports.

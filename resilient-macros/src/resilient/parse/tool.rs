@@ -2,9 +2,10 @@
 //! side effects.
 
 use darling::ast::NestedMeta;
-use darling::util::path_to_string;
-use syn::{Attribute, Expr, Lit, Meta, Type};
+use resilient_policy::Value;
+use syn::{Attribute, Meta, Type};
 
+use crate::parse::{list, node};
 use crate::resilient::parse::function::OpaqueFn;
 
 /// A function that rmcp serves, with the annotations whose values are literals.
@@ -23,36 +24,28 @@ impl Tool {
         let attribute = attrs.iter().find(|attr| is_tool(attr))?;
         let mut tool = Self { is_prompt: last_is(attribute, "prompt"), ..Self::default() };
         for entry in entries(&attribute.meta) {
-            if entry.path().is_ident("annotations") {
-                for hint in entries(&entry) {
-                    tool.take_hint(&hint);
-                }
-            } else if let Meta::NameValue(pair) = &entry
-                && pair.path.is_ident("name")
-            {
-                tool.name = match literal(&pair.value) {
-                    Some(Lit::Str(name)) => Some(name.value()),
-                    _ => None,
-                };
+            match (&*list::name_of(&entry), node::value(&entry).value) {
+                ("name", Value::Text(name)) => tool.name = Some(name),
+                ("annotations", _) => tool.take_hints(&entry),
+                _ => {}
             }
         }
         Some(tool)
     }
 
-    fn take_hint(&mut self, hint: &Meta) {
-        let value = match hint {
-            Meta::Path(_) => Some(true),
-            Meta::NameValue(pair) => match literal(&pair.value) {
-                Some(Lit::Bool(value)) => Some(value.value),
+    fn take_hints(&mut self, annotations: &Meta) {
+        for hint in entries(annotations) {
+            let value = match node::value(&hint).value {
+                Value::Alone => Some(true),
+                Value::Bool(value) => Some(value),
                 _ => None,
-            },
-            Meta::List(_) => None,
-        };
-        match &*path_to_string(hint.path()) {
-            "read_only_hint" => self.read_only = value,
-            "idempotent_hint" => self.idempotent = value,
-            "destructive_hint" => self.destructive = value,
-            _ => {}
+            };
+            match &*list::name_of(&hint) {
+                "read_only_hint" => self.read_only = value,
+                "idempotent_hint" => self.idempotent = value,
+                "destructive_hint" => self.destructive = value,
+                _ => {}
+            }
         }
     }
 
@@ -85,13 +78,6 @@ fn entries(meta: &Meta) -> Vec<Meta> {
         _ => None,
     });
     entries.collect()
-}
-
-fn literal(value: &Expr) -> Option<&Lit> {
-    match value {
-        Expr::Lit(literal) => Some(&literal.lit),
-        _ => None,
-    }
 }
 
 /// Returns whether a tool without its own keys can be guarded: it is `async`, and its return type seems to carry an

@@ -59,13 +59,9 @@ impl<'a> Layers<'a> {
         in_table: impl Fn(&'a Table) -> &'a Option<Override<F>>,
     ) -> Option<Found<'a, A, F>> {
         let found = self.all.iter().find_map(|layer| match *layer {
-            Layer::Written(args) => {
-                let setting = written(args).as_ref()?;
-                Some(setting.value().map(Found::Written))
-            }
+            Layer::Written(args) => Some(written(args).as_ref()?.value().map(Found::Written)),
             Layer::Table(table) => {
-                let setting = in_table(table).as_ref()?;
-                Some(setting.value().map(|value| Found::Table(value, &table.places)))
+                Some(in_table(table).as_ref()?.value().map(|value| Found::Table(value, &table.places)))
             }
         });
         found.flatten()

@@ -6,8 +6,8 @@
 use darling::Error;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerSettings, BulkheadSettings, CacheSettings, Form, Node, Part, Parts, Problem, RateLimitSettings, Retry,
-    Settings, Value, Written, check_breaker, check_name,
+    BreakerSettings, Form, Node, Part, Parts, Problem, RateLimitSettings, Retry, Settings, Value, Written,
+    check_breaker, check_name, without_quotes,
 };
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
@@ -16,41 +16,20 @@ use super::{At, expected, expression, text};
 use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
 
-/// Settings in an attribute.
-pub(crate) trait InAttribute: Settings {
-    /// The value and an example.
-    const EXPECTED: &'static str;
-    /// The value that is missing without the first part, unless there is a default.
-    const NEEDED: Option<&'static str> = None;
-    /// Whether a `key` can separate the state of calls.
-    const KEYED: bool = true;
-    /// Whether the `key` can be the word `caller`.
-    const BY_CALLER: bool = false;
-}
-
-impl InAttribute for Retry {
-    const EXPECTED: &'static str = "a number: `retry = 3`";
-    const KEYED: bool = false;
-}
-
-impl InAttribute for BreakerSettings {
-    const EXPECTED: &'static str = "a name: `breaker = \"make\"`";
-}
-
-impl InAttribute for BulkheadSettings {
-    const EXPECTED: &'static str = "a number: `bulkhead = 20`";
-    const NEEDED: Option<&'static str> = Some("how many attempts may run at a time: `bulkhead(max = 20, ..)`");
-}
-
-impl InAttribute for RateLimitSettings {
-    const EXPECTED: &'static str = "a rate: `rate_limit = \"100/1s\"`";
-    const NEEDED: Option<&'static str> =
-        Some("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`");
-    const BY_CALLER: bool = true;
-}
-
-impl InAttribute for CacheSettings {
-    const EXPECTED: &'static str = "settings in brackets: `cache(max_age = \"1h\", max = 1024)`";
+/// Returns the value of a key, with an example, and what is missing without the first part if it has no default.
+fn expectation(key: &str) -> (&'static str, Option<&'static str>) {
+    match key {
+        "retry" => ("a number: `retry = 3`", None),
+        "breaker" => ("a name: `breaker = \"make\"`", None),
+        "bulkhead" => {
+            ("a number: `bulkhead = 20`", Some("how many attempts may run at a time: `bulkhead(max = 20, ..)`"))
+        }
+        "rate_limit" => (
+            "a rate: `rate_limit = \"100/1s\"`",
+            Some("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`"),
+        ),
+        _ => ("settings in brackets: `cache(max_age = \"1h\", max = 1024)`", None),
+    }
 }
 
 /// The value of a key with parts.
@@ -67,7 +46,7 @@ pub(crate) struct SettingsArgs {
 }
 
 /// Reads the first part alone, or parts in brackets.
-pub(crate) fn settings<S: InAttribute>(entry: &Meta) -> darling::Result<SettingsArgs> {
+pub(crate) fn settings<S: Settings>(entry: &Meta) -> darling::Result<SettingsArgs> {
     let mut settings = SettingsArgs::new(entry.path().span());
     match entry {
         Meta::List(list) => settings.read::<S>(list),
@@ -76,12 +55,12 @@ pub(crate) fn settings<S: InAttribute>(entry: &Meta) -> darling::Result<Settings
             settings.parts.0.extend(first);
             Ok(settings)
         }
-        other => Err(expected(S::EXPECTED).with_span(other)),
+        other => Err(expected(expectation(S::KEY).0).with_span(other)),
     }
 }
 
 /// Reads the first part alone.
-fn first<S: InAttribute>(part: &Part<S>, value: &Node<Span>) -> darling::Result<Written<Span>> {
+fn first<S: Settings>(part: &Part<S>, value: &Node<Span>) -> darling::Result<Written<Span>> {
     let key = S::KEY;
     let message = match (part.form, &value.value) {
         (Form::Count(..), Value::Text(text)) if text.parse::<u32>().is_err() => {
@@ -90,7 +69,7 @@ fn first<S: InAttribute>(part: &Part<S>, value: &Node<Span>) -> darling::Result<
         (Form::Count(..), Value::Text(_) | Value::Integer(_) | Value::Suffixed(..)) => {
             return written(part, key, value);
         }
-        (Form::Count(..), _) => format!("{}, or `{key} = none`", S::EXPECTED),
+        (Form::Count(..), _) => format!("{}, or `{key} = none`", expectation(key).0),
         _ => return written(part, key, value),
     };
     Err(expected(&message).with_span(&value.location))
@@ -108,36 +87,34 @@ impl SettingsArgs {
     }
 
     /// Reads parts in brackets.
-    fn read<S: InAttribute>(mut self, list: &MetaList) -> darling::Result<Self> {
+    fn read<S: Settings>(mut self, list: &MetaList) -> darling::Result<Self> {
         let mut errors = Error::accumulator();
         let mut known = S::names(false);
         let first = known.first().copied().unwrap_or_default();
         known.extend(S::CAN_BE_SHARED.then_some("name"));
-        known.extend(S::KEYED.then_some("key"));
+        // The values of a `key` have separate state, and retries have none.
+        known.extend((S::KEY != Retry::KEY).then_some("key"));
         let short = if S::FIRST_IS_ARGUMENT || !S::CAN_BE_SHARED { first } else { "name" };
         // One by one, so that an invalid value does not hide the others.
-        for entry in list::with_short(list.tokens.clone(), &known, Some(short), &mut errors) {
+        for entry in list::entries(list.tokens.clone(), &known, Some(short), &mut errors) {
             if let Meta::List(words) = &entry {
                 list::split(words.tokens.clone(), "kind", &mut errors);
             }
             errors.handle(self.read_entry::<S>(&entry));
         }
-        let unreadable = errors.into_inner();
-        if !unreadable.is_empty() {
+        if let Err(unreadable) = errors.finish() {
             // Check these parts alone if some could not be read. Otherwise the rules are checked with the whole plan.
-            let mut errors = Error::accumulator();
-            errors.extend(unreadable);
-            self.check::<S>(&mut errors);
-            return errors.finish_with(self);
+            let all = std::iter::once(unreadable).chain(self.problems::<S>());
+            return Err(Error::multiple(all.collect()));
         }
-        match S::NEEDED {
+        match expectation(S::KEY).1 {
             Some(needed) if !self.parts.has(first) => Err(expected(needed).with_span(&list.path)),
             _ => Ok(self),
         }
     }
 
     /// Reads a part, the name or the key.
-    fn read_entry<S: InAttribute>(&mut self, entry: &Meta) -> darling::Result<()> {
+    fn read_entry<S: Settings>(&mut self, entry: &Meta) -> darling::Result<()> {
         let (name, value) = (list::name_of(entry), node::value(entry));
         if let Some(part) = S::part(&name) {
             self.parts.0.push(written(part, &name, &value)?);
@@ -147,11 +124,12 @@ impl SettingsArgs {
             self.name = Some(text(entry)?);
             return Ok(());
         }
+        let can_be_caller = S::KEY == RateLimitSettings::KEY;
         match value.value {
-            Value::Word(word) if S::BY_CALLER && word == "caller" => self.by_caller = true,
+            Value::Word(word) if can_be_caller && word == "caller" => self.by_caller = true,
             Value::Text(text) if text == "caller" => {
-                let message = if S::BY_CALLER {
-                    resilient_policy::without_quotes("caller")
+                let message = if can_be_caller {
+                    without_quotes("caller")
                 } else {
                     "a text is the same key for every call; expected an expression of the parameters".into()
                 };
@@ -163,7 +141,7 @@ impl SettingsArgs {
     }
 
     /// Checks the name and the parts alone.
-    fn check<S: Settings>(&self, errors: &mut darling::error::Accumulator) {
+    fn problems<S: Settings>(&self) -> Vec<Error> {
         let mut origins = Origins::default();
         let (name, settings) = self.lower::<S>(&mut origins);
         let mut problems = match name {
@@ -172,7 +150,7 @@ impl SettingsArgs {
             None => Vec::new(),
         };
         settings.problems(&mut problems);
-        errors.extend(problems.iter().map(|problem| origins.error(problem, None, self.span)));
+        problems.iter().map(|problem| origins.error(problem, None, self.span)).collect()
     }
 
     /// Returns the name, if there is one, and the settings.
