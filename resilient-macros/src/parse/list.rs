@@ -43,24 +43,23 @@ fn each<T>(
 fn known_entry(part: &TokenStream, known: &[&str], short: Option<&str>, found: &[Meta]) -> darling::Result<Meta> {
     check_operator(part)?;
     let entry = parse_entry(part)?;
-    let Some(key) = key(&entry) else {
-        let message = match (short, &entry) {
-            (Some(short), NestedMeta::Lit(lit)) if lit.suffix().is_empty() => {
-                format!("found a value without a key; write `{short} = {}`", lit.to_token_stream())
-            }
-            _ => format!("found a value without a key{}", one_of("", &shown(known))),
-        };
-        return Err(Error::custom(message).with_span(&entry));
-    };
-    let name = path_to_string(key);
-    if !known.contains(&name.as_str()) {
-        return Err(unknown(&name, known).with_span(key));
+    let name = key(&entry).map(path_to_string).unwrap_or_default();
+    if let Some(key) = key(&entry) {
+        if !known.contains(&name.as_str()) {
+            return Err(unknown(&name, known).with_span(key));
+        }
+        check_first(key, found.iter().map(Meta::path))?;
     }
-    check_first(key, found.iter().map(Meta::path))?;
     match entry {
-        NestedMeta::NameValueInvalidExpr(invalid) => Err(located(&name, invalid.error, part)),
         NestedMeta::Meta(meta) => Ok(meta),
-        NestedMeta::Lit(_) => Err(unknown(&name, known)),
+        NestedMeta::NameValueInvalidExpr(invalid) => Err(located(&name, invalid.error, part)),
+        NestedMeta::Lit(lit) => {
+            let message = match short.filter(|_| lit.suffix().is_empty()) {
+                Some(short) => format!("found a value without a key; write `{short} = {}`", lit.to_token_stream()),
+                None => format!("found a value without a key{}", one_of("", &shown(known))),
+            };
+            Err(Error::custom(message).with_span(&lit))
+        }
     }
 }
 

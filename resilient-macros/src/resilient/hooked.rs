@@ -115,7 +115,7 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
 fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> Plan {
     let is_awaited = function.sig.asyncness.is_some() || returns_a_future(function);
     let enforced = if is_awaited { Enforced::ByHook } else { Enforced::Nowhere };
-    plan::of(args, &inherited(args), enforced, function, project, errors).0
+    plan::plan(args, enforced, function, project, errors).0
 }
 
 /// Evaluates `log_args` at the start of the body, where the parameters have their names.
@@ -142,7 +142,7 @@ pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Op
     args.inserted.as_ref()?;
     let own = Args { inherited: args.inherited.clone(), reported: args.reported, ..Args::default() };
     let mut nothing = Error::accumulator();
-    let plan = plan::of(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing).0;
+    let plan = plan::plan(&own, Enforced::Nowhere, function, project, &mut nothing).0;
     drop(nothing.into_inner());
     Some(expand::hooked_site(&plan, function))
 }
@@ -179,18 +179,6 @@ fn inserted(attr: &Attribute) -> Option<Args> {
     let Meta::List(list) = &attr.meta else { return None };
     let args = args::parse_silently(list.tokens.clone());
     args.inserted.is_some().then_some(args)
-}
-
-/// Returns the keys of the block that the hook can use.
-pub(super) fn inherited(args: &Args) -> Args {
-    let Some(inherited) = &args.inherited else { return Args::default() };
-    Args {
-        timeout: inherited.timeout.clone(),
-        profile: inherited.profile.clone(),
-        krate: inherited.krate.clone(),
-        is_incomplete: inherited.is_incomplete,
-        ..Args::default()
-    }
 }
 
 /// Moves the inner attributes of the body to the function, if an expression in the body cannot have them. Documentation

@@ -96,10 +96,8 @@ keys! {
 /// Reads the keys of the impl block around a tool. The block has checked them and reported its mistakes.
 #[expect(clippy::unnecessary_wraps, reason = "all keys are read alike")]
 fn inherited(entry: &Meta) -> darling::Result<Box<Args>> {
-    Ok(match entry {
-        Meta::List(list) => Box::new(parse_silently(list.tokens.clone())),
-        _ => Box::default(),
-    })
+    let keys = entry.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
+    Ok(Box::new(parse_silently(keys)))
 }
 
 /// Returns whether a block passes this key to its tools.

@@ -36,7 +36,7 @@ impl Parse for OpaqueImpl {
         let attrs = input.call(Attribute::parse_outer)?;
         let unsafety = input.parse()?;
         let impl_token: Token![impl] = input.parse()?;
-        let mut generics: Generics = if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
+        let mut generics: Generics = input.parse()?;
         let first: Type = input.parse()?;
         let (trait_, self_ty) = match input.parse()? {
             Some(for_token) => (Some((first, for_token)), input.parse()?),
@@ -57,20 +57,16 @@ impl OpaqueImpl {
     /// Returns whether rmcp generates no router, because the block has no tools.
     pub(crate) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
         let has_tools = self.functions().any(|function| function.attrs.iter().any(|attr| tool::last_is(attr, "tool")));
-        let may_be_empty = match &router.meta {
-            Meta::List(list) => list.tokens.to_string().contains(ALLOW_EMPTY),
-            _ => false,
-        };
+        let may_be_empty = router.meta.require_list().is_ok_and(|list| list.tokens.to_string().contains(ALLOW_EMPTY));
         // rmcp may find a tool in an attribute that could not be read here.
         !has_tools && !self.has_half_typed_function() && !may_be_empty
     }
 
     pub(crate) fn has_half_typed_function(&self) -> bool {
         let is_fn = |token| matches!(token, TokenTree::Ident(word) if word == "fn");
-        self.members.iter().any(|member| match member {
-            Member::Function(_) => false,
-            Member::Other(tokens) => tokens.clone().into_iter().any(is_fn),
-        })
+        let is_half_typed =
+            |member: &Member| matches!(member, Member::Other(tokens) if tokens.clone().into_iter().any(is_fn));
+        self.members.iter().any(is_half_typed)
     }
 
     fn functions(&self) -> impl Iterator<Item = &OpaqueFn> {

@@ -14,17 +14,17 @@ enum Origin {
 
 /// The locations by the path of a problem.
 #[derive(Debug, Default)]
-pub(crate) struct Origins(Vec<(String, Origin)>);
+pub(crate) struct Origins(Vec<(&'static str, Origin)>);
 
 impl Origins {
     /// Records the location of a setting. The last one wins.
-    pub(crate) fn put(&mut self, path: &str, span: Span) {
-        self.0.push((path.into(), Origin::Here(span)));
+    pub(crate) fn put(&mut self, path: &'static str, span: Span) {
+        self.0.push((path, Origin::Here(span)));
     }
 
     /// Records that the settings below this key come from the file.
     pub(crate) fn put_file(&mut self, key: &str, places: &SourceLocations) {
-        self.0.extend(places.under(key).map(|(path, place)| (path.into(), Origin::File(place.clone()))));
+        self.0.extend(places.under(key).map(|(path, place)| (path, Origin::File(place.clone()))));
     }
 
     /// Returns the problem as an error: at the setting's token, or at the token with which it conflicts. A problem with
@@ -46,6 +46,6 @@ impl Origins {
     }
 
     fn find(&self, path: &str) -> Option<&Origin> {
-        self.0.iter().rev().find(|(known, _)| known == path).map(|(_, origin)| origin)
+        self.0.iter().rev().find(|(known, _)| *known == path).map(|(_, origin)| origin)
     }
 }

@@ -71,13 +71,9 @@ pub(crate) fn last_is(attr: &Attribute, word: &str) -> bool {
 
 /// Returns the entries of a list. rmcp reports a list that cannot be read.
 fn entries(meta: &Meta) -> Vec<Meta> {
-    let Meta::List(list) = meta else { return Vec::new() };
-    let entries = NestedMeta::parse_meta_list(list.tokens.clone()).unwrap_or_default();
-    let entries = entries.into_iter().filter_map(|entry| match entry {
-        NestedMeta::Meta(meta) => Some(meta),
-        _ => None,
-    });
-    entries.collect()
+    let list = meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
+    let entries = NestedMeta::parse_meta_list(list).unwrap_or_default().into_iter();
+    entries.filter_map(|entry| if let NestedMeta::Meta(entry) = entry { Some(entry) } else { None }).collect()
 }
 
 /// Returns whether a tool without its own keys can be guarded: it is `async`, and its return type seems to carry an

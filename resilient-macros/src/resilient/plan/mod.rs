@@ -94,24 +94,18 @@ pub(crate) struct Limit<S> {
 #[derive(Debug, Default)]
 pub(crate) struct Keys(pub(crate) Vec<(&'static str, Expr)>);
 
-/// Returns the plan. The second value is whether keys and annotations disagree about the effect.
-pub(crate) fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> (Plan, bool) {
-    let nothing = Args::default();
-    let inherited = args.inherited.as_deref().unwrap_or(&nothing);
-    of(args, inherited, Enforced::ByFunction, function, project, errors)
-}
-
-/// Like [`plan`]. A tool that its function does not guard has only the keys that the hook can use.
+/// Returns the plan. A tool that its function does not guard has only the keys that the hook can use.
 ///
-/// `inherited` are the keys of the block that apply.
-pub(crate) fn of(
+/// The second value is whether keys and annotations disagree about the effect.
+pub(crate) fn plan(
     args: &Args,
-    inherited: &Args,
     enforced: Enforced,
     function: &OpaqueFn,
     project: &Project,
     errors: &mut Accumulator,
 ) -> (Plan, bool) {
+    let nothing = Args::default();
+    let inherited = args.inherited.as_deref().unwrap_or(&nothing);
     let tool = Tool::find(&function.attrs);
     let own_name = syn::ext::IdentExt::unraw(&function.sig.ident).to_string();
     let served_as = tool.as_ref().map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
@@ -140,7 +134,7 @@ pub(crate) fn of(
         Enforced::ByHook => plan.guards.set_timeout(&layers),
         Enforced::Nowhere => {}
     }
-    let (effect, is_contradicted) = effect::of(args, tool.as_ref(), &plan.fallback, errors);
+    let (effect, is_contradicted) = effect::of(args, &tool.unwrap_or_default(), &plan.fallback, errors);
     plan.effect = effect;
     (plan, is_contradicted)
 }
@@ -200,7 +194,7 @@ impl Guards {
         self.timeout = timeout.map(|found| self.duration("timeout", &found));
     }
 
-    fn duration(&mut self, key: &str, found: &Found<'_, At<Duration>, Duration>) -> Duration {
+    fn duration(&mut self, key: &'static str, found: &Found<'_, At<Duration>, Duration>) -> Duration {
         match found {
             Found::Written(written) => {
                 self.origins.put(key, written.span);

@@ -50,10 +50,8 @@ pub(crate) fn text(entry: &Meta) -> darling::Result<At<String>> {
         Value::Alone | Value::List(_) => Err("expected a text in quotes after `=`".into()),
         value => read_text(value),
     };
-    match text {
-        Ok(text) => Ok(At { value: text.to_owned(), span }),
-        Err(why) => Err(Error::custom::<String>(why).with_span(&span)),
-    }
+    let text = text.map_err(|why: String| Error::custom(why).with_span(&span))?;
+    Ok(At { value: text.to_owned(), span })
 }
 
 /// Reads a duration: `"30s"`.
@@ -62,14 +60,6 @@ pub(crate) fn duration(entry: &Meta) -> darling::Result<At<Duration>> {
     let duration = node::read(Form::DURATION, &list::name_of(entry), &value)?;
     let duration = Duration::from_setting(&duration).ok_or_else(|| expected("a duration"))?;
     Ok(At { value: duration, span: value.location })
-}
-
-/// Reads `key = expr`.
-fn expression(entry: &Meta) -> darling::Result<&Expr> {
-    match entry {
-        Meta::NameValue(pair) => Ok(&pair.value),
-        other => Err(expected("an expression after `=`").with_span(other)),
-    }
 }
 
 /// Reads `log_args(req.team_id, req.limit)`: the arguments that the log may show, as expressions over the parameters.

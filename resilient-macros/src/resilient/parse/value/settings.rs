@@ -12,7 +12,7 @@ use resilient_policy::{
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
 
-use super::{At, expected, expression, text};
+use super::{At, expected, text};
 use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
 
@@ -62,15 +62,12 @@ pub(crate) fn settings<S: Settings>(entry: &Meta) -> darling::Result<SettingsArg
 /// Reads the first part alone.
 fn first<S: Settings>(part: &Part<S>, value: &Node<Span>) -> darling::Result<Written<Span>> {
     let key = S::KEY;
-    let message = match (part.form, &value.value) {
-        (Form::Count(..), Value::Text(text)) if text.parse::<u32>().is_err() => {
-            format!("a number: `{key} = 3`, or settings: `{key}(max = 3, ..)`")
-        }
-        (Form::Count(..), Value::Text(_) | Value::Integer(_) | Value::Suffixed(..)) => {
-            return written(part, key, value);
-        }
-        (Form::Count(..), _) => format!("{}, or `{key} = none`", expectation(key).0),
-        _ => return written(part, key, value),
+    let message = match &value.value {
+        _ if !matches!(part.form, Form::Count(..)) => return written(part, key, value),
+        Value::Integer(_) | Value::Suffixed(..) => return written(part, key, value),
+        Value::Text(text) if text.parse::<u32>().is_ok() => return written(part, key, value),
+        Value::Text(_) => format!("a number: `{key} = 3`, or settings: `{key}(max = 3, ..)`"),
+        _ => format!("{}, or `{key} = none`", expectation(key).0),
     };
     Err(expected(&message).with_span(&value.location))
 }
@@ -116,26 +113,18 @@ impl SettingsArgs {
     /// Reads a part, the name or the key.
     fn read_entry<S: Settings>(&mut self, entry: &Meta) -> darling::Result<()> {
         let (name, value) = (list::name_of(entry), node::value(entry));
-        if let Some(part) = S::part(&name) {
-            self.parts.0.push(written(part, &name, &value)?);
-            return Ok(());
-        }
-        if name == "name" {
-            self.name = Some(text(entry)?);
-            return Ok(());
-        }
         let can_be_caller = S::KEY == RateLimitSettings::KEY;
-        match value.value {
-            Value::Word(word) if can_be_caller && word == "caller" => self.by_caller = true,
-            Value::Text(text) if text == "caller" => {
-                let message = if can_be_caller {
-                    without_quotes("caller")
-                } else {
-                    "a text is the same key for every call; expected an expression of the parameters".into()
-                };
+        match (S::part(&name), entry, &value.value) {
+            (Some(part), ..) => self.parts.0.push(written(part, &name, &value)?),
+            _ if name == "name" => self.name = Some(text(entry)?),
+            (_, _, Value::Word(word)) if can_be_caller && word == "caller" => self.by_caller = true,
+            (_, _, Value::Text(text)) if text == "caller" => {
+                let same = "a text is the same key for every call; expected an expression of the parameters";
+                let message = if can_be_caller { without_quotes("caller") } else { same.into() };
                 return Err(Error::custom(message).with_span(&value.location));
             }
-            _ => self.key = Some(expression(entry)?.clone()),
+            (_, Meta::NameValue(pair), _) => self.key = Some(pair.value.clone()),
+            (_, other, _) => return Err(expected("an expression after `=`").with_span(other)),
         }
         Ok(())
     }
