@@ -5,14 +5,13 @@ use std::time::Duration;
 use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{Span, TokenStream};
-use resilient_policy::{BulkheadSettings, CacheSettings, RateLimitSettings, Retry};
+use resilient_policy::{BulkheadSettings, CacheSettings, Override, RateLimitSettings, Retry};
 use syn::{Expr, Meta};
 
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, Setting, SettingsArgs, breaker, duration, fallback, log_args, or_none, settings,
-    text, word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, log_args, or_none, settings, text, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.
@@ -72,18 +71,18 @@ macro_rules! keys {
 }
 
 keys! {
-    "retry" retry: Setting<SettingsArgs> = or_none(settings::<Retry>), NeedsAnError;
-    "timeout" timeout: Setting<At<Duration>> = or_none(duration);
-    "attempt_timeout" attempt_timeout: Setting<At<Duration>> = or_none(duration), NeedsAnError;
-    "breaker" breaker: Setting<BreakerArgs> = or_none(breaker), NeedsAnError;
-    "bulkhead" bulkhead: Setting<SettingsArgs> = or_none(settings::<BulkheadSettings>), NeedsAnError;
-    "rate_limit" rate_limit: Setting<SettingsArgs> = or_none(settings::<RateLimitSettings>), NeedsAnError;
-    "fallback" fallback: Setting<Vec<FallbackStep>> = or_none(fallback), NeedsAnError, OneToolOnly, SaysEffect;
-    "cache" cache: Setting<SettingsArgs> = or_none(settings::<CacheSettings>), NeedsAnError, OneToolOnly, SaysEffect;
+    "retry" retry: Override<SettingsArgs> = or_none(settings::<Retry>), NeedsAnError;
+    "timeout" timeout: Override<At<Duration>> = or_none(duration);
+    "attempt_timeout" attempt_timeout: Override<At<Duration>> = or_none(duration), NeedsAnError;
+    "breaker" breaker: Override<BreakerArgs> = or_none(breaker), NeedsAnError;
+    "bulkhead" bulkhead: Override<SettingsArgs> = or_none(settings::<BulkheadSettings>), NeedsAnError;
+    "rate_limit" rate_limit: Override<SettingsArgs> = or_none(settings::<RateLimitSettings>), NeedsAnError;
+    "fallback" fallback: Override<Vec<FallbackStep>> = or_none(fallback), NeedsAnError, OneToolOnly, SaysEffect;
+    "cache" cache: Override<SettingsArgs> = or_none(settings::<CacheSettings>), NeedsAnError, OneToolOnly, SaysEffect;
     "read_only" read_only: Span = word, OneToolOnly, SaysEffect;
     "idempotent" idempotent: Span = word, OneToolOnly, SaysEffect;
     "retry_unsafe" retry_unsafe: At<String> = text, NeedsAnError, OneToolOnly, SaysEffect;
-    "profile" profile: Setting<At<String>> = or_none(text);
+    "profile" profile: Override<At<String>> = or_none(text);
     "log_args" log_args: Vec<Expr> = log_args, OneToolOnly;
     "name" name: At<String> = text, OneToolOnly;
     "skip" skip: Span = word, OneToolOnly;
@@ -168,11 +167,11 @@ fn silently<T>(read: impl FnOnce(&mut Accumulator) -> T) -> T {
 impl Args {
     /// Returns the settings whose state a `key` can separate, without those of the cache.
     pub(crate) fn limits(&self) -> impl Iterator<Item = &SettingsArgs> {
-        let breaker = match self.breaker.as_ref().and_then(Setting::value) {
+        let breaker = match self.breaker.as_ref().and_then(Override::value) {
             Some(BreakerArgs::Set(set)) => Some(&**set),
             _ => None,
         };
-        let others = [&self.bulkhead, &self.rate_limit].into_iter().flatten().filter_map(Setting::value);
+        let others = [&self.bulkhead, &self.rate_limit].into_iter().flatten().filter_map(Override::value);
         breaker.into_iter().chain(others)
     }
 }

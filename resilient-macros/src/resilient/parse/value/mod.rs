@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use darling::Error;
 use proc_macro2::Span;
-use resilient_policy::{Form, Node, SettingType, Syntax, Value, is_none, read_text};
+use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, is_none, read_text};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, Token};
@@ -27,10 +27,10 @@ pub(crate) struct At<T> {
 }
 
 /// Returns a function that reads `none`, or a value with `read`.
-pub(crate) fn or_none<T>(read: impl Fn(&Meta) -> darling::Result<T>) -> impl Fn(&Meta) -> darling::Result<Setting<T>> {
+pub(crate) fn or_none<T>(read: impl Fn(&Meta) -> darling::Result<T>) -> impl Fn(&Meta) -> darling::Result<Override<T>> {
     move |entry| match is_none(&node::value(entry).value, Syntax::Attribute) {
-        Ok(true) => Ok(Setting::None),
-        Ok(false) => read(entry).map(Setting::Is),
+        Ok(true) => Ok(Override::None),
+        Ok(false) => read(entry).map(Override::Is),
         Err(why) => Err(Error::custom(why).with_span(&node::value(entry).location)),
     }
 }
