@@ -60,7 +60,7 @@ pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity, retried_kind
 pub use level::{GateSettings, Level, LevelEffect, Levels, Switches};
 pub use name::check_name;
 pub use node::{Entry, Mistake, Node, Number, Syntax, Value};
-pub use policy::{Policy, Source};
+pub use policy::{Policy, Source, form_of};
 pub use problem::Problem;
 pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit};
 pub use reader::{Reader, unknown_key};

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use crate::breaker::BreakerUse;
-use crate::bulkhead::BulkheadUse;
+use crate::breaker::{BreakerSettings, BreakerUse};
+use crate::bulkhead::{BulkheadSettings, BulkheadUse};
 use crate::cache::CacheSettings;
 use crate::effect::Effect;
-use crate::rate_limit::RateLimitUse;
+use crate::form::Form;
+use crate::rate_limit::{RateLimitSettings, RateLimitUse};
 use crate::retry::Retry;
+use crate::schema::Settings;
 
 /// The source of a fallback answer, for a call that failed or was rejected.
 ///
@@ -201,5 +203,26 @@ impl Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Returns the form of the value of a key such as `timeout`, or of a part such as `max_age`.
+///
+/// ```
+/// assert_eq!(resilient_policy::form_of("slow_rate"), Some(resilient_policy::Form::Fraction));
+/// ```
+#[must_use]
+pub fn form_of(name: &str) -> Option<Form> {
+    fn of<S: Settings>(name: &str) -> Option<Form> {
+        let first = S::PARTS.first().filter(|_| S::FIRST_IS_ARGUMENT && S::KEY == name);
+        first.or_else(|| S::part(name)).map(|part| part.form)
+    }
+    match name {
+        "timeout" | "attempt_timeout" => Some(Form::DURATION),
+        _ => of::<BreakerSettings>(name)
+            .or_else(|| of::<Retry>(name))
+            .or_else(|| of::<BulkheadSettings>(name))
+            .or_else(|| of::<RateLimitSettings>(name))
+            .or_else(|| of::<CacheSettings>(name)),
     }
 }

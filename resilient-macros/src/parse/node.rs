@@ -1,32 +1,35 @@
 //! Converts an attribute to the tree of located values that the reader of `resilient-policy` reads.
 
 use darling::Error;
-use darling::ast::NestedMeta;
-use darling::error::Accumulator;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use resilient_policy::{Entry, Mistake, Node, Value};
+use resilient_policy::{Form, Node, Setting, Syntax, Value};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Meta};
 
-use super::list;
+use crate::parse::entries;
 use crate::parse::literal::literal;
 
-/// Returns one entry of a list: `key`, `key = value` or `key(..)`.
-pub(crate) fn entry(meta: &NestedMeta, errors: &mut Accumulator) -> Option<Entry<Span>> {
-    let (key, location) = (list::name_of(meta)?, list::span_of(meta));
-    let value = match meta {
-        NestedMeta::Meta(Meta::Path(path)) => Node::new(path.span(), Value::Alone),
-        NestedMeta::Meta(Meta::List(list)) => Node::new(meta.span(), words(list.tokens.clone(), errors)),
-        NestedMeta::Meta(Meta::NameValue(pair)) => node(&pair.value),
-        NestedMeta::NameValueInvalidExpr(_) | NestedMeta::Lit(_) => return None,
-    };
-    Some(Entry { key, location, value })
+/// Reads a value in this form.
+pub(crate) fn read(form: Form, key: &str, value: &Node<Span>) -> darling::Result<Setting> {
+    form.read(key, value, Syntax::Attribute).map_err(|mistakes| {
+        let errors = mistakes.iter().map(|mistake| Error::custom(&mistake.message).with_span(&mistake.place));
+        Error::multiple(errors.collect())
+    })
+}
+
+/// Returns the value of `key`, `key = value` or `key(..)`.
+pub(crate) fn value(entry: &Meta) -> Node<Span> {
+    match entry {
+        Meta::Path(_) => Node::new(entry.span(), Value::Alone),
+        Meta::List(list) => Node::new(entry.span(), words(list.tokens.clone())),
+        Meta::NameValue(pair) => node(&pair.value),
+    }
 }
 
 /// Returns the words of `on(timeout, unavailable)`.
-fn words(tokens: TokenStream, errors: &mut Accumulator) -> Value<Span> {
-    let words = list::split(tokens, "kind", errors).into_iter().map(|word| match syn::parse2::<Expr>(word.clone()) {
+fn words(tokens: TokenStream) -> Value<Span> {
+    let words = entries::split(tokens).into_iter().flatten().map(|word| match syn::parse2::<Expr>(word.clone()) {
         Ok(value) => node(&value),
         // A keyword is a word as well.
         Err(_) => Node::new(word.span(), Value::Code(code(&word))),
@@ -35,7 +38,7 @@ fn words(tokens: TokenStream, errors: &mut Accumulator) -> Value<Span> {
 }
 
 /// Returns the value of an expression.
-pub(crate) fn node(value: &Expr) -> Node<Span> {
+fn node(value: &Expr) -> Node<Span> {
     let kind = match value {
         Expr::Lit(ExprLit { lit, .. }) => literal(lit),
         Expr::Path(path) => match path.path.get_ident() {
@@ -52,9 +55,4 @@ pub(crate) fn node(value: &Expr) -> Node<Span> {
 /// Returns tokens as text without spaces.
 fn code(tokens: &impl ToTokens) -> String {
     tokens.to_token_stream().to_string().replace([' ', '\n'], "")
-}
-
-/// Returns a mistake as an error at its token.
-pub(crate) fn error(mistake: &Mistake<Span>) -> Error {
-    Error::custom(&mistake.message).with_span(&mistake.place)
 }

@@ -12,7 +12,7 @@ use crate::parse::list;
 use crate::project::Project;
 use crate::resilient::check::{parameters, policy, shape};
 use crate::resilient::expand::span::{glue, group_like};
-use crate::resilient::parse::args::{self, Args, Inherited};
+use crate::resilient::parse::args::{self, Args, Property};
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::{self, Tool};
 use crate::resilient::plan::{Enforced, Plan};
@@ -115,7 +115,7 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
 fn plan(args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) -> Plan {
     let is_awaited = function.sig.asyncness.is_some() || returns_a_future(function);
     let enforced = if is_awaited { Enforced::ByHook } else { Enforced::Nowhere };
-    plan::of_hooked(args, &inherited(args), enforced, function, project, errors)
+    plan::plan(args, enforced, function, project, errors).0
 }
 
 /// Evaluates `log_args` at the start of the body, where the parameters have their names.
@@ -140,23 +140,18 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
 /// see.
 pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
     args.inserted.as_ref()?;
-    let own = Args { inherited: args.inherited.clone(), reported: args.reported.clone(), ..Args::default() };
+    let own = Args { inherited: args.inherited.clone(), reported: args.reported, ..Args::default() };
     let mut nothing = Error::accumulator();
-    let plan = plan::of_hooked(&own, &inherited(args), Enforced::Nowhere, function, project, &mut nothing);
+    let plan = plan::plan(&own, Enforced::Nowhere, function, project, &mut nothing).0;
     drop(nothing.into_inner());
     Some(expand::hooked_site(&plan, function))
 }
 
 /// Rejects keys that need a return type which can carry an error.
 fn needs_an_error(written: TokenStream, errors: &mut Accumulator) {
-    let mut ignored = Error::accumulator();
-    let entries = list::entries(written, args::KEYS, &mut ignored);
-    drop(ignored.into_inner());
-    for entry in &entries {
-        let Some(name) = list::name_of(entry).filter(|name| args::NEEDS_AN_ERROR.contains(&name.as_str())) else {
-            continue;
-        };
-        if !entry.to_token_stream().to_string().ends_with("= none") {
+    for entry in &args::entries(written) {
+        let name = list::name_of(entry);
+        if args::has(&name, Property::NeedsAnError) && !entry.to_token_stream().to_string().ends_with("= none") {
             let message = format!(
                 "`{name}` needs a return type that can carry an error: `Result<T, E>`, `CallToolResult` or \
                  `CallToolResponse`; of the limits, this tool can have `timeout` alone"
@@ -184,18 +179,6 @@ fn inserted(attr: &Attribute) -> Option<Args> {
     let Meta::List(list) = &attr.meta else { return None };
     let args = args::parse_silently(list.tokens.clone());
     args.inserted.is_some().then_some(args)
-}
-
-/// Returns the keys of the block that the hook can use.
-pub(super) fn inherited(args: &Args) -> Args {
-    let Some(Inherited(inherited)) = &args.inherited else { return Args::default() };
-    Args {
-        timeout: inherited.timeout.clone(),
-        profile: inherited.profile.clone(),
-        krate: inherited.krate.clone(),
-        is_incomplete: inherited.is_incomplete,
-        ..Args::default()
-    }
 }
 
 /// Moves the inner attributes of the body to the function, if an expression in the body cannot have them. Documentation

@@ -18,6 +18,7 @@ use check::shape;
 use parse::function::OpaqueFn;
 use parse::item::{self, Item};
 use parse::{args, half_typed};
+use plan::Enforced;
 
 use crate::project::Project;
 
@@ -60,7 +61,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return errors.finish_with(TokenStream::new());
     };
     hooked::take_in(&mut args, &mut function);
-    if let Some(skip) = &args.skip {
+    if let Some(skip) = args.skip {
         shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
         let item = function.to_token_stream();
         let Some(site) = hooked::skipped(&args, &function, project) else { return errors.finish_with(item) };
@@ -73,7 +74,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return Ok(quote::quote!(#expanded #errors));
     }
     shape::check(&function, &mut errors);
-    let (plan, is_contradicted) = plan::plan(&args, &function, project, &mut errors);
+    let (plan, is_contradicted) = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
     check::function(&plan, is_contradicted, &args, &function, project, &mut errors);
     let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &hooked::hoisted(function), project)) };
     if args.inherited.is_none() {

@@ -23,7 +23,7 @@ pub(crate) fn function(
 ) {
     policy::of_function(plan, args, project, function.sig.ident.span(), errors);
     // An invalid value does not change the effect of the function.
-    let inherits_more = args.inherited.as_ref().is_some_and(|inherited| inherited.0.may_say_more);
+    let inherits_more = args.inherited.as_ref().is_some_and(|inherited| inherited.may_say_more);
     let is_known = args.reported.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
     if is_known && !is_contradicted {
         repeat::gate(plan, args, function, errors);

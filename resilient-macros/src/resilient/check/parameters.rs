@@ -27,9 +27,9 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
         bind(&argument.pat, &mut bindings);
     }
     let cache = args.cache.as_ref().and_then(Setting::value);
-    let cache_key = cache.and_then(|cache| cache.key());
-    for (what, seen) in keys.all().map(|key| ("key", key)).chain(cache_key.map(|key| ("key", key))) {
-        by_reference(what, seen, &bindings, errors);
+    let cache_key = cache.and_then(|cache| cache.key.as_ref());
+    for seen in keys.0.iter().map(|(_, key)| key).chain(cache_key) {
+        by_reference("key", seen, &bindings, errors);
     }
     if let Some(key) = cache_key
         && cache.is_some_and(|cache| CacheSettings::of(&cache.parts).scope == Scope::Shared)
@@ -40,7 +40,7 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
                        anybody; expected an expression of the parameters";
         errors.push(Error::custom(message).with_span(key));
     }
-    for shown in args.log_args.iter().flat_map(|log_args| &log_args.0) {
+    for shown in args.log_args.iter().flatten() {
         let plain = plain(shown);
         let shown = plain.unwrap_or(shown);
         by_reference("log_args", shown, &bindings, errors);

@@ -11,7 +11,7 @@ use resilient_policy::{
 
 use crate::project::{NAME, Project};
 use crate::resilient::parse::args::Args;
-use crate::resilient::parse::value::{At, BreakerArgs, Setting, SettingsArgs, Text};
+use crate::resilient::parse::value::{At, BreakerArgs, Setting, SettingsArgs};
 use crate::resilient::plan::layers::Layers;
 use crate::resilient::plan::{Breaker, Guards, Plan};
 
@@ -24,7 +24,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     let guards = &plan.guards;
     let mut policy = plan.policy();
     let mut problems = names(guards);
-    problems.extend(args.name.as_ref().and_then(|name| Some(Problem::new("name", check_name(&name.0.value).err()?))));
+    problems.extend(args.name.as_ref().and_then(|name| Some(Problem::new("name", check_name(&name.value).err()?))));
     let mut of_breaker = Vec::new();
     match (&guards.breaker, &args.breaker) {
         (Some(Breaker::Named(_, Some(settings))), Some(Setting::Is(BreakerArgs::Set(set)))) if !set.is_bare() => {
@@ -41,7 +41,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     if are_right {
         problems.extend(of_breaker);
     }
-    let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.0.span);
+    let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.span);
     for problem in &problems {
         let span = key_span(args, problem.path).unwrap_or(otherwise);
         // A problem with an inherited value is reported at the function's own key that conflicts with it.
@@ -55,9 +55,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
 /// Returns whether a key is missing from the plan because it could not be read. Rules between keys would then report
 /// wrong mistakes.
 fn is_incomplete(args: &Args, project: &Project) -> bool {
-    args.is_incomplete
-        || args.inherited.as_ref().is_some_and(|inherited| inherited.0.is_incomplete)
-        || project.is_wrong()
+    args.is_incomplete || args.inherited.as_ref().is_some_and(|inherited| inherited.is_incomplete) || project.is_wrong()
 }
 
 /// Checks the keys that a block passes to its tools, so that mistakes are reported once.
@@ -66,13 +64,16 @@ fn is_incomplete(args: &Args, project: &Project) -> bool {
 /// tool has a timeout.
 pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
     let file = project.file.as_ref();
-    let guards = Guards::of(&Layers::of_block(args, file), "breaker", file);
+    let nothing = Args::default();
+    let guards = Guards::of(&Layers::of(args, &nothing, None, file), "breaker", file);
     let mut policy = guards.policy();
     if guards.timeout.is_none() && !uses_default {
         policy.timeout = Policy::LONGEST_TIMEOUT;
     }
     let mut problems = names(&guards);
-    if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker {
+    if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker
+        && !set.is_bare()
+    {
         if let Some(Breaker::Named(name, settings)) = &guards.breaker {
             let found = check_breaker(name, settings.as_ref());
             problems.extend(found.into_iter().filter(|problem| problem.path != "breaker.name"));
@@ -132,7 +133,7 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
         return None;
     }
     let durations = [args.timeout.as_ref(), args.attempt_timeout.as_ref()].into_iter().flatten();
-    let mut durations = durations.filter_map(Setting::value).map(|duration| duration.0.span);
+    let mut durations = durations.filter_map(Setting::value).map(|duration| duration.span);
     durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span))
 }
 
@@ -141,7 +142,7 @@ fn key_span(args: &Args, path: &str) -> Option<Span> {
     match path {
         "retry.max" => Some(args.retry.as_ref()?.value()?.span),
         "cache" => Some(args.cache.as_ref()?.value()?.span),
-        "name" => Some(args.name.as_ref()?.0.span),
+        "name" => Some(args.name.as_ref()?.span),
         _ => None,
     }
 }
@@ -150,7 +151,7 @@ fn key_span(args: &Args, path: &str) -> Option<Span> {
 /// with settings in the file must not have other settings here.
 fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     let profile = args.profile.as_ref().and_then(Setting::value);
-    if let Some(Text(At { span, .. })) = profile
+    if let Some(At { span, .. }) = profile
         && !project.exists()
     {
         let message = format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand");
@@ -159,17 +160,12 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     // If the file is invalid, its names are unknown, and its mistakes are reported elsewhere.
     let Some(file) = &project.file else { return };
     let here = format!(" in `{NAME}`");
-    if let Some(Text(At { value, span })) = profile
+    if let Some(At { value, span }) = profile
         && let Err(why) = file.knows_profile(value, &here)
     {
         errors.push(Error::custom(why).with_span(span));
     }
     match args.breaker.as_ref().and_then(Setting::value) {
-        Some(BreakerArgs::Named(At { value, span })) => {
-            if let Err(why) = file.knows_breaker(value, &here) {
-                errors.push(Error::custom(why).with_span(span));
-            }
-        }
         // Only a name, and perhaps a key.
         Some(BreakerArgs::Set(set)) if set.is_bare() => {
             let (name, span) = (set.name_or(tool), set.name_span());

@@ -11,8 +11,8 @@ use crate::resilient::plan::Plan;
 /// Rejects retries of a function that is not known to be harmless, unless `retry_unsafe` gives a reason.
 pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
     if let Some(reason) = &args.retry_unsafe {
-        let span = reason.0.span;
-        if reason.0.value.trim().is_empty() {
+        let span = reason.span;
+        if reason.value.trim().is_empty() {
             errors.push(Error::custom("say why it may be repeated: `retry_unsafe = \"reason\"`").with_span(&span));
         } else if plan.effect.is_repeatable() && plan.cache.is_none() {
             errors.push(Error::custom("the function can be repeated anyway; remove `retry_unsafe`").with_span(&span));
@@ -30,8 +30,8 @@ pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
     let name = &plan.name;
     // Do not suggest what the annotations deny.
     let tool = Tool::find(&function.attrs);
-    let is_read = tool.as_ref().is_none_or(|tool| tool.denies_reading().is_none());
-    let is_idempotent = tool.as_ref().is_none_or(|tool| tool.idempotent.is_none_or(|hint| hint.value));
+    let is_read = tool.as_ref().is_none_or(|tool| !tool.denies_reading());
+    let is_idempotent = tool.as_ref().is_none_or(|tool| tool.idempotent != Some(false));
     let ways = |read: &'static str, idempotent: &'static str| {
         let ways = [(is_read, read), (is_idempotent, idempotent)];
         let ways: Vec<_> = ways.into_iter().filter_map(|(is_open, way)| is_open.then_some(way)).collect();

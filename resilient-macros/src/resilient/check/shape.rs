@@ -7,7 +7,6 @@ use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypeP
 
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::{self, Tool};
-use crate::resilient::parse::value::Word;
 
 pub(crate) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
     if function.is_boxed_already() {
@@ -45,15 +44,15 @@ pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
 }
 
 /// Checks a tool that opts out of its block's keys.
-pub(crate) fn skipped(function: &OpaqueFn, skip: &Word, is_inherited: bool, errors: &mut Accumulator) {
+pub(crate) fn skipped(function: &OpaqueFn, skip: Span, is_inherited: bool, errors: &mut Accumulator) {
     second(&function.attrs, errors);
     if Tool::find(&function.attrs).is_none() {
         let message = "`skip` is for a tool of a block, and this is no tool; remove the attribute";
-        errors.push(Error::custom(message).with_span(&skip.0));
+        errors.push(Error::custom(message).with_span(&skip));
     } else if !is_inherited {
         let message = "`skip` refuses what `#[resilient]` above `#[tool_router]` gives to a tool, and there is none; \
                        remove the attribute";
-        errors.push(Error::custom(message).with_span(&skip.0));
+        errors.push(Error::custom(message).with_span(&skip));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::resilient::plan::Plan;
 /// Returns the expressions over the parameters that run before the first attempt.
 pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
     let keys = &plan.guards.keys;
-    if keys.is_empty() && plan.log_args.is_empty() {
+    if keys.0.is_empty() && plan.log_args.is_empty() {
         return None;
     }
     let mut looks = keys.tokens(|place| look(arguments, place));

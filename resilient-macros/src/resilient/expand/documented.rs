@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use resilient_policy::{Beside, BreakerUse, Keyed, Source, describe};
+use resilient_policy::{Beside, BreakerUse, Keyed, describe};
 
 use crate::resilient::parse::value::FallbackStep;
 use crate::resilient::plan::{Breaker, Plan};
@@ -16,25 +16,18 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
         Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
         None => None,
     };
-    let fallback: Vec<_> = plan
-        .fallback
-        .iter()
-        .map(|step| match step {
-            FallbackStep::Cached(_) => Source::Cache,
-            FallbackStep::Function(_) => Source::Function,
-            FallbackStep::Value(_) => Source::Value,
-        })
-        .collect();
+    let fallback: Vec<_> = plan.fallback.iter().map(FallbackStep::source).collect();
     let guards = &plan.guards;
+    let is_keyed = |wanted| guards.keys.0.iter().any(|(key, _)| *key == wanted);
     let beside = Beside {
         breaker: breaker.as_deref(),
         bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
         rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
         fallback: &fallback,
         keyed: Keyed {
-            breaker: guards.keys.breaker.is_some(),
-            bulkhead: guards.keys.bulkhead.is_some(),
-            rate_limit: guards.keys.rate_limit.is_some(),
+            breaker: is_keyed("breaker"),
+            bulkhead: is_keyed("bulkhead"),
+            rate_limit: is_keyed("rate_limit"),
         },
     };
     let mut policy = plan.policy();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use resilient_policy::{Effect, ErrorKind, Rate, Setting, Settings, Window, Word};
+use resilient_policy::{BulkheadSettings, Effect, ErrorKind, Rate, RateLimitSettings, Setting, Settings, Window, Word};
 
 use crate::resilient::expand::span::{exactly, glue};
 use crate::resilient::parse::value::FallbackStep;
-use crate::resilient::plan::{Breaker, Bulkhead, Keys, Plan, RateLimit};
+use crate::resilient::plan::{Breaker, Keys, Limit, Plan};
 
 /// Returns `Policy::new()` with a call for each setting.
 pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
@@ -132,14 +132,14 @@ pub(crate) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
     }
 }
 
-fn bulkhead(bulkhead: &Bulkhead, p: &TokenStream) -> TokenStream {
+fn bulkhead(bulkhead: &Limit<BulkheadSettings>, p: &TokenStream) -> TokenStream {
     let settings = settings(&bulkhead.settings, p);
     let named = bulkhead.name.as_ref().map(|name| quote!(.named(#name)));
     quote!(#p::BulkheadUse::new(#settings) #named)
 }
 
 /// If the runtime was built without rate limits, rustc reports an error at the key.
-fn rate_limit(rate_limit: &RateLimit, p: &TokenStream) -> TokenStream {
+fn rate_limit(rate_limit: &Limit<RateLimitSettings>, p: &TokenStream) -> TokenStream {
     let settings = settings(&rate_limit.settings, p);
     let named = rate_limit.name.as_ref().map(|name| quote!(.named(#name)));
     let by_caller = rate_limit.by_caller.then(|| quote!(.by_caller()));
@@ -152,16 +152,16 @@ fn rate_limit(rate_limit: &RateLimit, p: &TokenStream) -> TokenStream {
 impl Keys {
     /// Returns the calls that add the keys to the entry. `look` binds the parameters for an expression.
     pub(crate) fn tokens(&self, look: impl Fn(Span) -> TokenStream) -> TokenStream {
-        self.named()
-            .map(|(method, key)| {
-                let method = format_ident!("{method}");
-                let at = glue(key);
-                let look = look(at);
-                quote_spanned!(at=> .#method(|__hash| {
-                    #look
-                    __hash.add(&(#key));
-                }))
-            })
-            .collect()
+        let keys = self.0.iter();
+        keys.map(|(settings, key)| {
+            let method = format_ident!("{settings}_key");
+            let at = glue(key);
+            let look = look(at);
+            quote_spanned!(at=> .#method(|__hash| {
+                #look
+                __hash.add(&(#key));
+            }))
+        })
+        .collect()
     }
 }

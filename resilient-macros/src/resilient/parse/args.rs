@@ -1,14 +1,17 @@
 //! Parses the keys of `#[resilient(..)]`, with their spans.
 
+use std::time::Duration;
+
+use darling::error::Accumulator;
 use darling::{Error, FromMeta};
-use proc_macro2::TokenStream;
-use resilient_policy::{BulkheadSettings, CacheSettings, RateLimitSettings, Retry};
+use proc_macro2::{Span, TokenStream};
+use resilient_policy::{BulkheadSettings, CacheSettings, Override, RateLimitSettings, Retry};
 use syn::{Expr, Meta};
 
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    BreakerArgs, DurationArg, FallbackArgs, LogArgs, Setting, SettingsArgs, Text, Word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, log_args, or_none, settings, text, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.
@@ -20,176 +23,155 @@ pub(crate) const REPORTED: &str = "__reported";
 /// The key with which a block says that it has inserted the attribute.
 pub(crate) const INSERTED: &str = "__inserted";
 
-pub(crate) const KEYS: &[&str] = &[
-    "retry",
-    "timeout",
-    "attempt_timeout",
-    "breaker",
-    "bulkhead",
-    "rate_limit",
-    "fallback",
-    "cache",
-    "read_only",
-    "idempotent",
-    "retry_unsafe",
-    "profile",
-    "log_args",
-    "name",
-    "skip",
-    "crate",
-    INHERITED,
-    REPORTED,
-    INSERTED,
-];
+/// A property of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Property {
+    /// It needs a return type that can carry an error.
+    NeedsAnError,
+    /// It only makes sense for one tool, so that an impl block cannot have it.
+    OneToolOnly,
+    /// It declares the effect of the function.
+    SaysEffect,
+}
 
-/// The keys that need a return type which can carry an error.
-pub(crate) const NEEDS_AN_ERROR: &[&str] =
-    &["retry", "retry_unsafe", "attempt_timeout", "breaker", "fallback", "cache", "bulkhead", "rate_limit"];
+/// Declares the keys: the name, the field of [`Args`], the type, the function that reads the value, the properties.
+macro_rules! keys {
+    ($($name:tt $field:ident: $type:ty = $read:expr $(, $property:ident)*;)*) => {
+        pub(crate) const KEYS: &[&str] = &[$($name),*];
 
-/// The keys that only make sense for one tool, so that an impl block cannot have them.
-const ONE_TOOL_ONLY: &[&str] =
-    &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", "log_args", "name", "skip"];
+        /// The keys of one attribute.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct Args {
+            $(pub(crate) $field: Option<$type>,)*
+            /// Whether a key could not be read, so that these keys are not all that the user meant.
+            pub(crate) is_incomplete: bool,
+            /// Whether a key that could not be read may declare the effect of the function.
+            pub(crate) may_say_more: bool,
+        }
 
-/// The keys that declare the effect of the function.
-const SAY_EFFECT: &[&str] = &["fallback", "cache", "read_only", "idempotent", "retry_unsafe", INHERITED];
+        impl Args {
+            /// Reads the value of a key.
+            fn read(&mut self, name: &str, entry: &Meta) -> darling::Result<()> {
+                match name {
+                    $($name => self.$field = Some($read(entry)?),)*
+                    _ => {}
+                }
+                Ok(())
+            }
+        }
+
+        /// Returns whether a key has a property.
+        pub(crate) fn has(name: &str, property: Property) -> bool {
+            match name {
+                $($name => [$(Property::$property),*].contains(&property),)*
+                _ => false,
+            }
+        }
+    };
+}
+
+keys! {
+    "retry" retry: Override<SettingsArgs> = or_none(settings::<Retry>), NeedsAnError;
+    "timeout" timeout: Override<At<Duration>> = or_none(duration);
+    "attempt_timeout" attempt_timeout: Override<At<Duration>> = or_none(duration), NeedsAnError;
+    "breaker" breaker: Override<BreakerArgs> = or_none(breaker), NeedsAnError;
+    "bulkhead" bulkhead: Override<SettingsArgs> = or_none(settings::<BulkheadSettings>), NeedsAnError;
+    "rate_limit" rate_limit: Override<SettingsArgs> = or_none(settings::<RateLimitSettings>), NeedsAnError;
+    "fallback" fallback: Override<Vec<FallbackStep>> = or_none(fallback), NeedsAnError, OneToolOnly, SaysEffect;
+    "cache" cache: Override<SettingsArgs> = or_none(settings::<CacheSettings>), NeedsAnError, OneToolOnly, SaysEffect;
+    "read_only" read_only: Span = word, OneToolOnly, SaysEffect;
+    "idempotent" idempotent: Span = word, OneToolOnly, SaysEffect;
+    "retry_unsafe" retry_unsafe: At<String> = text, NeedsAnError, OneToolOnly, SaysEffect;
+    "profile" profile: Override<At<String>> = or_none(text);
+    "log_args" log_args: Vec<Expr> = log_args, OneToolOnly;
+    "name" name: At<String> = text, OneToolOnly;
+    "skip" skip: Span = word, OneToolOnly;
+    "crate" krate: Krate = Krate::from_meta;
+    INHERITED inherited: Box<Args> = inherited, SaysEffect;
+    REPORTED reported: Span = word;
+    INSERTED inserted: Span = word;
+}
+
+/// Reads the keys of the impl block around a tool. The block has checked them and reported its mistakes.
+#[expect(clippy::unnecessary_wraps, reason = "all keys are read alike")]
+fn inherited(entry: &Meta) -> darling::Result<Box<Args>> {
+    let keys = entry.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
+    Ok(Box::new(parse_silently(keys)))
+}
 
 /// Returns whether a block passes this key to its tools.
 pub(crate) fn is_of_blocks(name: &str) -> bool {
-    name != "crate" && KEYS.contains(&name) && !ONE_TOOL_ONLY.contains(&name)
-}
-
-#[derive(Debug, Clone, Default, FromMeta)]
-pub(crate) struct Args {
-    #[darling(default)]
-    pub(crate) retry: Option<Setting<SettingsArgs<Retry>>>,
-    #[darling(default)]
-    pub(crate) timeout: Option<Setting<DurationArg>>,
-    #[darling(default)]
-    pub(crate) attempt_timeout: Option<Setting<DurationArg>>,
-    #[darling(default)]
-    pub(crate) breaker: Option<Setting<BreakerArgs>>,
-    #[darling(default)]
-    pub(crate) bulkhead: Option<Setting<SettingsArgs<BulkheadSettings>>>,
-    #[darling(default)]
-    pub(crate) rate_limit: Option<Setting<SettingsArgs<RateLimitSettings>>>,
-    #[darling(default)]
-    pub(crate) fallback: Option<Setting<FallbackArgs>>,
-    #[darling(default)]
-    pub(crate) cache: Option<Setting<SettingsArgs<CacheSettings>>>,
-    #[darling(default)]
-    pub(crate) read_only: Option<Word>,
-    #[darling(default)]
-    pub(crate) idempotent: Option<Word>,
-    #[darling(default)]
-    pub(crate) retry_unsafe: Option<Text>,
-    #[darling(default)]
-    pub(crate) profile: Option<Setting<Text>>,
-    #[darling(default)]
-    #[expect(clippy::struct_field_names, reason = "the key's own name")]
-    pub(crate) log_args: Option<LogArgs>,
-    #[darling(default)]
-    pub(crate) name: Option<Text>,
-    #[darling(default)]
-    pub(crate) skip: Option<Word>,
-    #[darling(default, rename = "crate")]
-    pub(crate) krate: Option<Krate>,
-    #[darling(default, rename = "__inherited")]
-    pub(crate) inherited: Option<Inherited>,
-    #[darling(default, rename = "__reported")]
-    pub(crate) reported: Option<Word>,
-    #[darling(default, rename = "__inserted")]
-    pub(crate) inserted: Option<Word>,
-    /// Whether a key could not be read, so that these keys are not all that the user meant.
-    #[darling(skip)]
-    pub(crate) is_incomplete: bool,
-    /// Whether a key that could not be read may declare the effect of the function.
-    #[darling(skip)]
-    pub(crate) may_say_more: bool,
-}
-
-/// The keys of the impl block around a tool.
-#[derive(Debug, Clone)]
-pub(crate) struct Inherited(pub(crate) Box<Args>);
-
-impl FromMeta for Inherited {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        // The block has checked them and reported its mistakes.
-        let Meta::List(list) = item else { return Ok(Self(Box::default())) };
-        Ok(Self(Box::new(parse_silently(list.tokens.clone()))))
-    }
+    name != "crate" && KEYS.contains(&name) && !has(name, Property::OneToolOnly)
 }
 
 /// Parses all keys. Mistakes go to `errors`, and all valid keys are returned.
-pub(crate) fn parse(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
-    let mut unknown = Error::accumulator();
-    let entries = list::entries(tokens, KEYS, &mut unknown);
-    let unknown = unknown.finish().err();
-    let mut may_say_more = unknown.is_some();
+pub(crate) fn parse(tokens: TokenStream, errors: &mut Accumulator) -> Args {
     let mut found = Error::accumulator();
+    let mut entries = list::entries(tokens, KEYS, None, &mut found);
+    let mut found = found.into_inner();
+    let mut args = Args { may_say_more: !found.is_empty(), ..Args::default() };
     // One by one, so that an invalid value does not hide the others.
-    let readable: Vec<_> = entries
-        .into_iter()
-        .filter(|entry| {
-            let is_readable = found.handle(Args::from_list(std::slice::from_ref(entry))).is_some();
-            may_say_more |= !is_readable && list::name_of(entry).is_none_or(|name| SAY_EFFECT.contains(&name.as_str()));
-            is_readable
-        })
-        .collect();
-    let mut args = Args::from_list(&readable).unwrap_or_default();
-    args.may_say_more = may_say_more;
-    for error in unknown.into_iter().chain(found.finish().err()) {
-        args.is_incomplete = true;
-        errors.push(error);
-    }
+    entries.retain(|entry| {
+        let name = list::name_of(entry);
+        let error = args.read(&name, entry).err();
+        args.may_say_more |= error.is_some() && has(&name, Property::SaysEffect);
+        let is_readable = error.is_none();
+        found.extend(error);
+        is_readable
+    });
+    args.is_incomplete = !found.is_empty();
+    errors.extend(found);
     if args.skip.is_some() {
-        let others = readable
-            .iter()
-            .filter(|entry| !matches!(list::name_of(entry).as_deref(), Some("skip" | INHERITED | REPORTED | INSERTED)));
-        for other in others {
-            let message = "`skip` refuses everything but the hook; remove this key or `skip`";
-            errors.push(Error::custom(message).with_span(&list::span_of(other)));
-        }
+        entries.retain(|entry| !matches!(&*list::name_of(entry), "skip" | INHERITED | REPORTED | INSERTED));
+        let message = "`skip` refuses everything but the hook; remove this key or `skip`";
+        errors.extend(entries.iter().map(|other| Error::custom(message).with_span(&list::span_of(other))));
     }
     args
 }
 
 /// Parses all valid keys. Mistakes are reported elsewhere.
 pub(crate) fn parse_silently(tokens: TokenStream) -> Args {
-    let mut ignored = Error::accumulator();
-    let args = parse(tokens, &mut ignored);
-    drop(ignored.into_inner());
-    args
+    silently(|errors| parse(tokens, errors))
 }
 
 /// Parses the keys of an impl block, which apply to each of its tools.
-pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut darling::error::Accumulator) -> Args {
-    let mut ignored = Error::accumulator();
-    for entry in list::entries(tokens.clone(), KEYS, &mut ignored) {
-        if let Some(name) = list::name_of(&entry)
-            && ONE_TOOL_ONLY.contains(&name.as_str())
-        {
+pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut Accumulator) -> Args {
+    for entry in entries(tokens.clone()) {
+        let name = list::name_of(&entry);
+        if has(&name, Property::OneToolOnly) {
             let message = format!("`{name}` is about one tool; write it in the `#[resilient(..)]` above that tool");
             errors.push(Error::custom(message).with_span(&list::span_of(&entry)));
         }
     }
-    drop(ignored.into_inner());
     let args = parse(tokens, errors);
-    for key in args.keys() {
+    for key in args.limits().filter_map(|limit| limit.key.as_ref()) {
         let message = "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool";
         errors.push(Error::custom(message).with_span(key));
     }
     args
 }
 
+/// Returns the entries with a known key. Mistakes are reported elsewhere.
+pub(crate) fn entries(tokens: TokenStream) -> Vec<Meta> {
+    silently(|errors| list::entries(tokens, KEYS, None, errors))
+}
+
+/// Drops the errors that a function reports.
+fn silently<T>(read: impl FnOnce(&mut Accumulator) -> T) -> T {
+    let mut ignored = Error::accumulator();
+    let value = read(&mut ignored);
+    drop(ignored.into_inner());
+    value
+}
+
 impl Args {
-    /// Returns the expressions of all `key`s.
-    fn keys(&self) -> impl Iterator<Item = &Expr> {
-        let breaker = match self.breaker.as_ref().and_then(Setting::value) {
-            Some(BreakerArgs::Set(set)) => set.key(),
+    /// Returns the settings whose state a `key` can separate, without those of the cache.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = &SettingsArgs> {
+        let breaker = match self.breaker.as_ref().and_then(Override::value) {
+            Some(BreakerArgs::Set(set)) => Some(&**set),
             _ => None,
         };
-        let bulkhead = self.bulkhead.as_ref().and_then(Setting::value).and_then(SettingsArgs::key);
-        let rate_limit = self.rate_limit.as_ref().and_then(Setting::value).and_then(SettingsArgs::key);
-        [breaker, bulkhead, rate_limit].into_iter().flatten()
+        let others = [&self.bulkhead, &self.rate_limit].into_iter().flatten().filter_map(Override::value);
+        breaker.into_iter().chain(others)
     }
 }

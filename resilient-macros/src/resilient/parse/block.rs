@@ -2,12 +2,13 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Generics, Meta, Token, Type, WhereClause, braced};
 
 use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::function::OpaqueFn;
-use crate::resilient::parse::tool;
+use crate::resilient::parse::tool::{self, Tool};
 
 /// The argument with which rmcp accepts a block without tools.
 pub(crate) const ALLOW_EMPTY: &str = "allow_empty";
@@ -35,13 +36,12 @@ impl Parse for OpaqueImpl {
         let attrs = input.call(Attribute::parse_outer)?;
         let unsafety = input.parse()?;
         let impl_token: Token![impl] = input.parse()?;
-        let mut generics: Generics = if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
-        let mut self_ty: Type = input.parse()?;
-        let mut trait_ = None;
-        if input.peek(Token![for]) {
-            let for_token = input.parse()?;
-            trait_ = Some((std::mem::replace(&mut self_ty, input.parse()?), for_token));
-        }
+        let mut generics: Generics = input.parse()?;
+        let first: Type = input.parse()?;
+        let (trait_, self_ty) = match input.parse()? {
+            Some(for_token) => (Some((first, for_token)), input.parse()?),
+            None => (None, first),
+        };
         generics.where_clause = input.parse::<Option<WhereClause>>()?;
         let content;
         let braces = braced!(content in input).span.join();
@@ -56,54 +56,45 @@ impl Parse for OpaqueImpl {
 impl OpaqueImpl {
     /// Returns whether rmcp generates no router, because the block has no tools.
     pub(crate) fn is_refused_as_empty(&self, router: &Attribute) -> bool {
-        let has_tools = self.members.iter().any(|member| match member {
-            Member::Function(function) => function.attrs.iter().any(|attr| tool::last_is(attr, "tool")),
-            // rmcp may find a tool in an attribute that could not be read here.
-            Member::Other(_) => member.is_half_typed_function(),
-        });
-        let may_be_empty = match &router.meta {
-            Meta::List(list) => list.tokens.to_string().contains(ALLOW_EMPTY),
-            _ => false,
-        };
-        !has_tools && !may_be_empty
+        let has_tools = self.functions().any(|function| function.attrs.iter().any(|attr| tool::last_is(attr, "tool")));
+        let may_be_empty = router.meta.require_list().is_ok_and(|list| list.tokens.to_string().contains(ALLOW_EMPTY));
+        // rmcp may find a tool in an attribute that could not be read here.
+        !has_tools && !self.has_half_typed_function() && !may_be_empty
     }
 
     pub(crate) fn has_half_typed_function(&self) -> bool {
-        self.members.iter().any(Member::is_half_typed_function)
+        let is_fn = |token| matches!(token, TokenTree::Ident(word) if word == "fn");
+        let is_half_typed =
+            |member: &Member| matches!(member, Member::Other(tokens) if tokens.clone().into_iter().any(is_fn));
+        self.members.iter().any(is_half_typed)
+    }
+
+    fn functions(&self) -> impl Iterator<Item = &OpaqueFn> {
+        self.members.iter().filter_map(|member| match member {
+            Member::Function(function) => Some(&**function),
+            Member::Other(_) => None,
+        })
     }
 
     /// Returns the guarded tools of the block, by name, with their own keys. Their own attributes report the mistakes
     /// in them.
     pub(crate) fn tools(&self) -> Vec<(String, Args)> {
-        let functions = self.members.iter().filter_map(|member| match member {
-            Member::Function(function) => Some(function),
-            Member::Other(_) => None,
+        let guarded = self.functions().filter_map(|function| {
+            let tool = Tool::find(&function.attrs)?;
+            let own = match function.attrs.iter().find(|attr| tool::last_is(attr, "resilient")).map(|own| &own.meta) {
+                Some(Meta::List(list)) => args::parse_silently(list.tokens.clone()),
+                Some(_) => Args::default(),
+                None => tool::can_inherit(function).then(Args::default)?,
+            };
+            let name = own.name.as_ref().map(|name| name.value.clone()).or(tool.name);
+            let name = name.unwrap_or_else(|| function.sig.ident.unraw().to_string());
+            own.skip.is_none().then_some((name, own))
         });
-        functions
-            .filter_map(|function| {
-                let tool = tool::Tool::find(&function.attrs)?;
-                let tool = tool.name.unwrap_or_else(|| syn::ext::IdentExt::unraw(&function.sig.ident).to_string());
-                let own = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient"));
-                match own.map(|own| &own.meta) {
-                    Some(Meta::List(list)) => {
-                        let own = args::parse_silently(list.tokens.clone());
-                        let name = own.name.as_ref().map_or(tool, |name| name.0.value.clone());
-                        own.skip.is_none().then_some((name, own))
-                    }
-                    Some(_) => Some((tool, Args::default())),
-                    None => tool::can_inherit(function).then(|| (tool, Args::default())),
-                }
-            })
-            .collect()
+        guarded.collect()
     }
 }
 
 impl Member {
-    fn is_half_typed_function(&self) -> bool {
-        let Self::Other(tokens) = self else { return false };
-        tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
-    }
-
     /// A function, or all tokens up to a `;` or the end of a pair of braces.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ahead = input.fork();
@@ -114,13 +105,13 @@ impl Member {
         let mut tokens = TokenStream::new();
         while !input.is_empty() {
             let token: TokenTree = input.parse()?;
-            let ends = match &token {
+            let is_last = match &token {
                 TokenTree::Punct(punct) => punct.as_char() == ';',
                 TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
                 _ => false,
             };
             tokens.extend([token]);
-            if ends {
+            if is_last {
                 break;
             }
         }

@@ -84,22 +84,10 @@ pub(crate) fn plain_name(argument: &PatType) -> Option<&syn::Ident> {
 
 /// Returns whether a type is or contains `impl Trait`, which a `let` cannot have, or `_`, which gives no information.
 pub(crate) fn is_nameless(ty: &Type) -> bool {
-    fn any(tokens: TokenStream) -> bool {
-        // `'_` is a lifetime.
-        let mut is_lifetime = false;
-        tokens.into_iter().any(|token| {
-            let was_lifetime = std::mem::replace(
-                &mut is_lifetime,
-                matches!(&token, TokenTree::Punct(quote) if quote.as_char() == '\''),
-            );
-            match token {
-                TokenTree::Ident(word) => word == "impl" || word == "_" && !was_lifetime,
-                TokenTree::Group(group) => any(group.stream()),
-                _ => false,
-            }
-        })
-    }
-    any(ty.to_token_stream())
+    let text = ty.to_token_stream().to_string();
+    // `'_` is a lifetime, and `r#impl` is a name.
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '\'' | '#'));
+    words.any(|word| word == "impl" || word == "_")
 }
 
 impl ToTokens for OpaqueFn {

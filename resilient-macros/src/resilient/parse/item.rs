@@ -11,24 +11,18 @@ pub(crate) enum Item {
 }
 
 pub(crate) fn of(item: &TokenStream) -> Item {
-    let mut tokens = item.clone().into_iter().peekable();
+    const BEFORE: &[&str] = &["#", "pub", "async", "unsafe", "const", "extern", "default", "crate"];
     let mut last = Span::call_site();
-    while let Some(token) = tokens.next() {
+    for token in item.clone() {
         last = token.span();
-        match &token {
-            // `#[..]`
-            TokenTree::Punct(hash) if hash.as_char() == '#' => {
-                tokens.next();
-            }
-            // `pub(..)`, `extern "C"`
-            TokenTree::Group(_) | TokenTree::Literal(_) => {}
-            TokenTree::Ident(word) => match word.to_string().as_str() {
-                "fn" => return Item::Function,
-                "impl" => return Item::Block,
-                "pub" | "async" | "unsafe" | "const" | "extern" | "default" | "crate" => {}
-                other => return Item::Other(word.span(), format!("`{other}`")),
-            },
-            TokenTree::Punct(other) => return Item::Other(other.span(), format!("`{other}`")),
+        let text = token.to_string();
+        match (&token, text.as_str()) {
+            // `#[..]`, `pub(..)`, `extern "C"`
+            (TokenTree::Group(_) | TokenTree::Literal(_), _) => {}
+            (_, "fn") => return Item::Function,
+            (_, "impl") => return Item::Block,
+            (_, other) if BEFORE.contains(&other) => {}
+            (_, other) => return Item::Other(last, format!("`{other}`")),
         }
     }
     Item::Other(last, "nothing".into())

@@ -2,24 +2,20 @@
 //! side effects.
 
 use darling::ast::NestedMeta;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Type};
+use resilient_policy::Value;
+use syn::{Attribute, Meta, Type};
 
+use crate::parse::{list, node};
 use crate::resilient::parse::function::OpaqueFn;
 
-/// A function that rmcp serves.
+/// A function that rmcp serves, with the annotations whose values are literals.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tool {
     pub(crate) is_prompt: bool,
     pub(crate) name: Option<String>,
-    pub(crate) read_only: Option<Hint>,
-    pub(crate) idempotent: Option<Hint>,
-    pub(crate) destructive: Option<Hint>,
-}
-
-/// An annotation whose value is a literal.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Hint {
-    pub(crate) value: bool,
+    pub(crate) read_only: Option<bool>,
+    pub(crate) idempotent: Option<bool>,
+    pub(crate) destructive: Option<bool>,
 }
 
 impl Tool {
@@ -27,50 +23,39 @@ impl Tool {
     pub(crate) fn find(attrs: &[Attribute]) -> Option<Self> {
         let attribute = attrs.iter().find(|attr| is_tool(attr))?;
         let mut tool = Self { is_prompt: last_is(attribute, "prompt"), ..Self::default() };
-        // rmcp reports a list that it cannot read either.
         for entry in entries(&attribute.meta) {
-            match &entry {
-                Meta::NameValue(pair) if pair.path.is_ident("name") => tool.name = text(&pair.value),
-                Meta::List(list) if list.path.is_ident("annotations") => {
-                    for hint in entries(&entry) {
-                        tool.take_hint(&hint);
-                    }
-                }
+            match (&*list::name_of(&entry), node::value(&entry).value) {
+                ("name", Value::Text(name)) => tool.name = Some(name),
+                ("annotations", _) => tool.take_hints(&entry),
                 _ => {}
             }
         }
         Some(tool)
     }
 
-    fn take_hint(&mut self, hint: &Meta) {
-        let place = match hint.path().get_ident().map(ToString::to_string).as_deref() {
-            Some("read_only_hint") => &mut self.read_only,
-            Some("idempotent_hint") => &mut self.idempotent,
-            Some("destructive_hint") => &mut self.destructive,
-            _ => return,
-        };
-        *place = match hint {
-            Meta::Path(_) => Some(Hint { value: true }),
-            Meta::NameValue(pair) => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) => Some(Hint { value: value.value }),
+    fn take_hints(&mut self, annotations: &Meta) {
+        for hint in entries(annotations) {
+            let value = match node::value(&hint).value {
+                Value::Alone => Some(true),
+                Value::Bool(value) => Some(value),
                 _ => None,
-            },
-            Meta::List(_) => None,
-        };
+            };
+            match &*list::name_of(&hint) {
+                "read_only_hint" => self.read_only = value,
+                "idempotent_hint" => self.idempotent = value,
+                "destructive_hint" => self.destructive = value,
+                _ => {}
+            }
+        }
     }
 
-    /// Returns the annotation that says that the tool changes something, if there is one.
-    pub(crate) fn denies_reading(&self) -> Option<Hint> {
-        let writes = self.read_only.filter(|hint| !hint.value);
-        writes.or_else(|| self.destructive.filter(|hint| hint.value && !self.says_read_only()))
+    /// Returns whether an annotation says that the tool changes something.
+    pub(crate) fn denies_reading(&self) -> bool {
+        self.read_only == Some(false) || self.destructive == Some(true) && !self.says_read_only()
     }
 
     pub(crate) fn says_read_only(&self) -> bool {
-        self.is_prompt || self.read_only.is_some_and(|hint| hint.value)
-    }
-
-    pub(crate) fn says_idempotent(&self) -> bool {
-        self.idempotent.is_some_and(|hint| hint.value)
+        self.is_prompt || self.read_only == Some(true)
     }
 }
 
@@ -84,37 +69,20 @@ pub(crate) fn last_is(attr: &Attribute, word: &str) -> bool {
     attr.path().segments.last().is_some_and(|last| last.ident == word)
 }
 
+/// Returns the entries of a list. rmcp reports a list that cannot be read.
 fn entries(meta: &Meta) -> Vec<Meta> {
-    let Meta::List(list) = meta else { return Vec::new() };
-    let parsed = NestedMeta::parse_meta_list(list.tokens.clone()).unwrap_or_default();
-    parsed
-        .into_iter()
-        .filter_map(|entry| match entry {
-            NestedMeta::Meta(meta) => Some(meta),
-            _ => None,
-        })
-        .collect()
-}
-
-fn text(value: &Expr) -> Option<String> {
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-        _ => None,
-    }
+    let list = meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
+    let entries = NestedMeta::parse_meta_list(list).unwrap_or_default().into_iter();
+    entries.filter_map(|entry| if let NestedMeta::Meta(entry) = entry { Some(entry) } else { None }).collect()
 }
 
 /// Returns whether a tool without its own keys can be guarded: it is `async`, and its return type seems to carry an
 /// error. The hook limits any other `async` tool.
 pub(crate) fn can_inherit(function: &OpaqueFn) -> bool {
-    function.sig.asyncness.is_some()
-        && Tool::find(&function.attrs).is_some()
-        && match function.output() {
-            Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
-                let name = last.ident.to_string();
-                // Types of rmcp with this ending that are not a `Result`.
-                let is_no_result = matches!(name.as_str(), "InputRequiredResult" | "GetPromptResult");
-                (name.ends_with("Result") && !is_no_result) || name == "CallToolResponse"
-            }),
-            _ => false,
-        }
+    // Types of rmcp with the ending `Result` that are not a `Result`.
+    const NO_RESULT: &[&str] = &["InputRequiredResult", "GetPromptResult"];
+    let Some(Type::Path(output)) = function.output() else { return false };
+    let Some(last) = output.path.segments.last().map(|last| last.ident.to_string()) else { return false };
+    let carries_error = last == "CallToolResponse" || last.ends_with("Result") && !NO_RESULT.contains(&&*last);
+    carries_error && function.sig.asyncness.is_some() && function.attrs.iter().any(is_tool)
 }

@@ -1,10 +1,10 @@
 //! The sources of a key: the function's attribute, its block's, the file. For each key, the first source that sets it
 //! wins; values are not merged.
 
-use resilient_policy::{File, Override, Table};
+use resilient_policy::{File, Override, SourceLocations, Table};
 
 use crate::resilient::parse::args::Args;
-use crate::resilient::parse::value::{Setting, Text};
+use crate::resilient::parse::value::At;
 
 #[derive(Clone, Copy)]
 enum Layer<'a> {
@@ -12,25 +12,16 @@ enum Layer<'a> {
     Table(&'a Table),
 }
 
-/// A value in an attribute or in the file.
+/// A value in an attribute, or in the file with the locations of its table.
 pub(crate) enum Found<'a, A, F> {
     Written(&'a A),
-    Table(F, &'a Table),
-}
-
-impl<'a, A, F> Found<'a, A, F> {
-    /// Returns the value, if it is in the attribute.
-    pub(crate) fn written(&self) -> Option<&'a A> {
-        match self {
-            Self::Written(written) => Some(written),
-            Self::Table(..) => None,
-        }
-    }
+    Table(&'a F, &'a SourceLocations),
 }
 
 /// The sources, from the strongest to the weakest.
 pub(crate) struct Layers<'a> {
-    layers: Vec<Layer<'a>>,
+    all: Vec<Layer<'a>>,
+    file: Option<&'a File>,
     /// The names of the profiles among the sources.
     pub(crate) profiles: Vec<&'a str>,
 }
@@ -38,59 +29,41 @@ pub(crate) struct Layers<'a> {
 impl<'a> Layers<'a> {
     /// Returns the sources of a function, from the strongest to the weakest: its keys, `[tool.NAME]`, its profile, its
     /// block's keys, its block's profile, `[default]`. Settings at start follow the same order.
-    pub(crate) fn of_function(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
-        let mut layers = Self { layers: vec![Layer::Written(own)], profiles: Vec::new() };
-        if let Some(table) = tool.and_then(|tool| file?.tools.get(tool)) {
-            layers.layers.push(Layer::Table(table));
+    pub(crate) fn of(own: &'a Args, inherited: &'a Args, tool: Option<&str>, file: Option<&'a File>) -> Self {
+        let mut layers = Self { all: vec![Layer::Written(own)], file, profiles: Vec::new() };
+        layers.table(tool.and_then(|tool| file?.tools.get(tool)));
+        layers.profile(own);
+        layers.all.push(Layer::Written(inherited));
+        if !matches!(own.profile, Some(Override::None)) {
+            layers.profile(inherited);
         }
-        layers.profile(own.profile.as_ref(), file);
-        layers.layers.push(Layer::Written(inherited));
-        if !matches!(own.profile, Some(Setting::None)) {
-            layers.profile(inherited.profile.as_ref(), file);
-        }
-        layers.default(file)
+        layers.table(file.map(|file| &file.default));
+        layers
     }
 
-    /// Returns the sources of a block.
-    pub(crate) fn of_block(args: &'a Args, file: Option<&'a File>) -> Self {
-        let mut layers = Self { layers: vec![Layer::Written(args)], profiles: Vec::new() };
-        layers.profile(args.profile.as_ref(), file);
-        layers.default(file)
+    /// Adds the profile that these keys name.
+    fn profile(&mut self, args: &'a Args) {
+        let Some(At { value: name, .. }) = args.profile.as_ref().and_then(Override::value) else { return };
+        self.profiles.push(name);
+        self.table(self.file.and_then(|file| file.profiles.get(name)));
     }
 
-    fn profile(&mut self, named: Option<&'a Setting<Text>>, file: Option<&'a File>) {
-        let Some(Text(named)) = named.and_then(Setting::value) else { return };
-        self.profiles.push(&named.value);
-        if let Some(table) = file.and_then(|file| file.profiles.get(&named.value)) {
-            self.layers.push(Layer::Table(table));
-        }
-    }
-
-    fn default(mut self, file: Option<&'a File>) -> Self {
-        self.layers.extend(file.map(|file| Layer::Table(&file.default)));
-        self
+    fn table(&mut self, table: Option<&'a Table>) {
+        self.all.extend(table.map(Layer::Table));
     }
 
     /// Returns the value of a key in the first source that sets it.
     pub(crate) fn find<A, F>(
         &self,
-        written: impl Fn(&'a Args) -> Option<&'a Setting<A>>,
-        in_table: impl Fn(&'a Table) -> Option<Override<F>>,
+        written: impl Fn(&'a Args) -> &'a Option<Override<A>>,
+        in_table: impl Fn(&'a Table) -> &'a Option<Override<F>>,
     ) -> Option<Found<'a, A, F>> {
-        for layer in &self.layers {
-            match *layer {
-                Layer::Written(args) => {
-                    if let Some(setting) = written(args) {
-                        return setting.value().map(Found::Written);
-                    }
-                }
-                Layer::Table(table) => match in_table(table) {
-                    Some(Override::Is(value)) => return Some(Found::Table(value, table)),
-                    Some(Override::None) => return None,
-                    None => {}
-                },
+        let found = self.all.iter().find_map(|layer| match *layer {
+            Layer::Written(args) => Some(written(args).as_ref()?.value().map(Found::Written)),
+            Layer::Table(table) => {
+                Some(in_table(table).as_ref()?.value().map(|value| Found::Table(value, &table.places)))
             }
-        }
-        None
+        });
+        found.flatten()
     }
 }

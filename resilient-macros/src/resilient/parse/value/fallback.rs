@@ -1,12 +1,12 @@
-//! `fallback = cached`, `fallback = path::to::f`, `fallback = value(expr)`, `fallback = [cached, f]`.
+//! Reads `fallback = cached`, `fallback = path::to::f`, `fallback = value(expr)`, `fallback = [cached, f]`.
 
-use darling::error::Accumulator;
-use darling::{Error, FromMeta};
+use darling::Error;
 use proc_macro2::Span;
+use resilient_policy::{Source, without_quotes};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, Path};
 
-use super::{expected, is_word, without_quotes};
+use super::{expected, is_word};
 
 /// One fallback.
 #[derive(Debug, Clone)]
@@ -25,37 +25,43 @@ impl FallbackStep {
             Self::Value(expr) => expr.span(),
         }
     }
-}
 
-/// The value of `fallback`: the fallbacks, in order.
-#[derive(Debug, Clone)]
-pub(crate) struct FallbackArgs(pub(crate) Vec<FallbackStep>);
+    /// Returns the source of the answer.
+    pub(crate) fn source(&self) -> Source {
+        match self {
+            Self::Cached(_) => Source::Cache,
+            Self::Function(_) => Source::Function,
+            Self::Value(_) => Source::Value,
+        }
+    }
+}
 
 const SHAPE: &str = "`cached`, a function's path, `value(expr)`, or a list of these";
 
-impl FromMeta for FallbackArgs {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match item {
-            Meta::NameValue(pair) => Self::from_expr(&pair.value),
-            other => Err(expected(&format!("`fallback = ` and {SHAPE}")).with_span(other)),
+/// Reads the fallbacks, in order. Reports fallbacks that are never used: a second `cached`, and any after a value.
+pub(crate) fn fallback(entry: &Meta) -> darling::Result<Vec<FallbackStep>> {
+    let Meta::NameValue(pair) = entry else {
+        return Err(expected(&format!("`fallback = ` and {SHAPE}")).with_span(entry));
+    };
+    let written: Vec<&Expr> = match &pair.value {
+        Expr::Array(list) if list.elems.is_empty() => return Err(expected("at least one fallback").with_span(list)),
+        Expr::Array(list) => list.elems.iter().collect(),
+        single => vec![single],
+    };
+    let mut errors = Error::accumulator();
+    let steps: Vec<_> = written.into_iter().filter_map(|written| errors.handle(step(written))).collect();
+    let (mut has_cached, mut has_value) = (false, false);
+    for step in &steps {
+        let is_cached = step.source() == Source::Cache;
+        if has_value {
+            errors.push(Error::custom("nothing after `value(..)` is ever asked").with_span(&step.span()));
+        } else if has_cached && is_cached {
+            errors.push(Error::custom("`cached` stands here a second time").with_span(&step.span()));
         }
+        has_cached |= is_cached;
+        has_value |= step.source() == Source::Value;
     }
-
-    fn from_expr(value: &Expr) -> darling::Result<Self> {
-        let mut errors = Error::accumulator();
-        let mut steps = Vec::new();
-        match value {
-            Expr::Array(list) => {
-                if list.elems.is_empty() {
-                    errors.push(expected("at least one fallback").with_span(list));
-                }
-                steps.extend(list.elems.iter().filter_map(|element| errors.handle(step(element))));
-            }
-            single => steps.extend(errors.handle(step(single))),
-        }
-        twice(&steps, &mut errors);
-        errors.finish_with(Self(steps))
-    }
+    errors.finish_with(steps)
 }
 
 fn step(value: &Expr) -> darling::Result<FallbackStep> {
@@ -69,28 +75,12 @@ fn step(value: &Expr) -> darling::Result<FallbackStep> {
             _ => Err(expected("one expression: `value(expr)`").with_span(&call.func)),
         },
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "cached" => {
-            Err(without_quotes("cached").with_span(text))
+            Err(Error::custom(without_quotes("cached")).with_span(text))
         }
         Expr::Call(call) => {
             Err(expected("the function's path without a call: it is given the parameters and the error")
                 .with_span(&call.func))
         }
         other => Err(expected(SHAPE).with_span(other)),
-    }
-}
-
-/// Reports fallbacks that are never used: a second `cached`, and any after a value.
-fn twice(steps: &[FallbackStep], errors: &mut Accumulator) {
-    let mut cached = false;
-    let mut value = false;
-    for step in steps {
-        let span = step.span();
-        if value {
-            errors.push(Error::custom("nothing after `value(..)` is ever asked").with_span(&span));
-        } else if cached && matches!(step, FallbackStep::Cached(_)) {
-            errors.push(Error::custom("`cached` stands here a second time").with_span(&span));
-        }
-        cached |= matches!(step, FallbackStep::Cached(_));
-        value |= matches!(step, FallbackStep::Value(_));
     }
 }

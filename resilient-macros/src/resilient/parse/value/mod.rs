@@ -1,68 +1,23 @@
-//! The values of the keys, with one type for each. Each keeps its span, and its messages show an example of the
-//! expected form.
+//! Reads the values of the keys, with their locations. Each message shows an example of the expected form.
 
-/// Implements the parsing of a key that has no value after `=`.
-macro_rules! only_after_equals {
-    ($what:literal) => {
-        fn from_word() -> darling::Result<Self> {
-            Err($crate::resilient::parse::value::expected(concat!($what, " after `=`")))
-        }
-
-        fn from_list(_: &[darling::ast::NestedMeta]) -> darling::Result<Self> {
-            Self::from_word()
-        }
-    };
-}
-
-mod breaker;
 mod fallback;
-mod key;
-mod log_args;
-mod scalar;
 mod settings;
 
-use darling::{Error, FromMeta};
+use std::time::Duration;
+
+use darling::Error;
 use proc_macro2::Span;
-use resilient_policy::Syntax;
+use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, is_none, read_text};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Lit, Meta};
+use syn::{Expr, Meta, Token};
 
-pub(crate) use breaker::BreakerArgs;
-pub(crate) use fallback::{FallbackArgs, FallbackStep};
-pub(crate) use log_args::{LogArgs, plain};
-pub(crate) use scalar::{DurationArg, Text};
-pub(crate) use settings::{InAttribute, SettingsArgs};
+pub(crate) use fallback::{FallbackStep, fallback};
+/// A value, or `none`, which rejects an inherited value.
+pub(crate) use resilient_policy::Override as Setting;
+pub(crate) use settings::{BreakerArgs, SettingsArgs, breaker, settings};
 
-use crate::parse::node;
-
-/// The value of a key, or `none`, which rejects an inherited value.
-#[derive(Debug, Clone)]
-pub(crate) enum Setting<T> {
-    None,
-    Is(T),
-}
-
-impl<T> Setting<T> {
-    pub(crate) fn value(&self) -> Option<&T> {
-        match self {
-            Self::None => None,
-            Self::Is(value) => Some(value),
-        }
-    }
-}
-
-impl<T: FromMeta> FromMeta for Setting<T> {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        if let Meta::NameValue(pair) = item {
-            match resilient_policy::is_none(&node::node(&pair.value).value, Syntax::Attribute) {
-                Ok(true) => return Ok(Self::None),
-                Ok(false) => {}
-                Err(why) => return Err(Error::custom(why).with_span(&pair.value)),
-            }
-        }
-        T::from_meta(item).map(Self::Is)
-    }
-}
+use crate::parse::{list, node};
 
 /// A value and its location.
 #[derive(Debug, Clone)]
@@ -71,32 +26,64 @@ pub(crate) struct At<T> {
     pub(crate) span: Span,
 }
 
-/// A key without a value: `read_only`.
-#[derive(Debug, Clone)]
-pub(crate) struct Word(pub(crate) Span);
-
-impl FromMeta for Word {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match item {
-            Meta::Path(path) => Ok(Self(path.span())),
-            other => Err(expected("the key alone, without a value").with_span(other)),
-        }
+/// Returns a function that reads `none`, or a value with `read`.
+pub(crate) fn or_none<T>(read: impl Fn(&Meta) -> darling::Result<T>) -> impl Fn(&Meta) -> darling::Result<Override<T>> {
+    move |entry| match is_none(&node::value(entry).value, Syntax::Attribute) {
+        Ok(true) => Ok(Override::None),
+        Ok(false) => read(entry).map(Override::Is),
+        Err(why) => Err(Error::custom(why).with_span(&node::value(entry).location)),
     }
+}
+
+/// Reads a key without a value: `read_only`.
+pub(crate) fn word(entry: &Meta) -> darling::Result<Span> {
+    match entry {
+        Meta::Path(path) => Ok(path.span()),
+        other => Err(expected("the key alone, without a value").with_span(other)),
+    }
+}
+
+/// Reads a text in quotes.
+pub(crate) fn text(entry: &Meta) -> darling::Result<At<String>> {
+    let Node { value, location: span } = node::value(entry);
+    let text = match &value {
+        Value::Alone | Value::List(_) => Err("expected a text in quotes after `=`".into()),
+        value => read_text(value),
+    };
+    let text = text.map_err(|why: String| Error::custom(why).with_span(&span))?;
+    Ok(At { value: text.to_owned(), span })
+}
+
+/// Reads a duration: `"30s"`.
+pub(crate) fn duration(entry: &Meta) -> darling::Result<At<Duration>> {
+    let value = node::value(entry);
+    let duration = node::read(Form::DURATION, &list::name_of(entry), &value)?;
+    let duration = Duration::from_setting(&duration).ok_or_else(|| expected("a duration"))?;
+    Ok(At { value: duration, span: value.location })
+}
+
+/// Reads `log_args(req.team_id, req.limit)`: the arguments that the log may show, as expressions over the parameters.
+pub(crate) fn log_args(entry: &Meta) -> darling::Result<Vec<Expr>> {
+    let Meta::List(list) = entry else {
+        return Err(expected("arguments in brackets: `log_args(req.team_id, req.limit)`").with_span(entry));
+    };
+    let shown = list::parse("log_args", Punctuated::<Expr, Token![,]>::parse_terminated, &list.tokens)?;
+    if shown.is_empty() {
+        return Err(expected("at least one argument: `log_args(req.team_id)`").with_span(entry));
+    }
+    Ok(shown.into_iter().collect())
+}
+
+/// Returns the expression in `plain(..)`, which is logged although its name is that of a secret: `plain(req.session)`.
+pub(crate) fn plain(shown: &Expr) -> Option<&Expr> {
+    let Expr::Call(call) = shown else { return None };
+    let only = call.args.first().filter(|_| call.args.len() == 1);
+    only.filter(|_| call.attrs.is_empty() && is_word(&call.func, "plain"))
 }
 
 /// Returns whether an expression is this one word.
 fn is_word(value: &Expr, word: &str) -> bool {
     matches!(value, Expr::Path(path) if path.path.is_ident(word))
-}
-
-/// Returns whether an expression is this text in quotes.
-fn is_text(value: &Expr, text: &str) -> bool {
-    matches!(value, Expr::Lit(ExprLit { lit: Lit::Str(lit), .. }) if lit.value() == text)
-}
-
-/// Returns the message about a text in quotes in place of a word.
-fn without_quotes(word: &str) -> Error {
-    Error::custom(resilient_policy::without_quotes(word))
 }
 
 fn expected(what: &str) -> Error {

@@ -1,163 +1,149 @@
-//! Parses the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(max_age = "1h")`.
+//! Reads the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(max_age = "1h")`.
 //!
 //! `resilient-policy` declares the parts. This module only knows `key`, which attributes alone can have, and the names
 //! of shared settings.
 
-use std::marker::PhantomData;
-
-use darling::{Error, FromMeta};
+use darling::Error;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerSettings, BulkheadSettings, CacheSettings, Form, Parts, Problem, RateLimitSettings, Reader, Retry, Settings,
-    Syntax, Value, check_breaker, check_name,
+    BreakerSettings, Form, Node, Part, Parts, Problem, RateLimitSettings, Retry, Settings, Value, Written,
+    check_breaker, check_name, without_quotes,
 };
 use syn::spanned::Spanned;
-use syn::{Expr, Meta, MetaList};
+use syn::{Expr, Meta, MetaList, Path};
 
-use super::key::Key;
-use super::{At, Text, expected, is_word};
+use super::{At, expected, text};
 use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
 
-/// Settings in an attribute.
-pub(crate) trait InAttribute: Settings {
-    /// The value of the short form, and an example.
-    const SHORT: (&'static str, &'static str);
-    /// The value that is missing without the first part, unless there is a default.
-    const NEEDED: Option<&'static str> = None;
-    /// Whether a `key` can separate the state of calls.
-    const KEYED: bool = true;
-    /// Whether the `key` can be the word `caller`.
-    const BY_CALLER: bool = false;
-}
-
-impl InAttribute for Retry {
-    const SHORT: (&'static str, &'static str) = ("a number", "3");
-    const KEYED: bool = false;
-}
-
-impl InAttribute for BreakerSettings {
-    const SHORT: (&'static str, &'static str) = ("a name", "\"make\"");
-}
-
-impl InAttribute for BulkheadSettings {
-    const SHORT: (&'static str, &'static str) = ("a number", "20");
-    const NEEDED: Option<&'static str> = Some("how many attempts may run at a time: `bulkhead(max = 20, ..)`");
-}
-
-impl InAttribute for RateLimitSettings {
-    const SHORT: (&'static str, &'static str) = ("a rate", "\"100/1s\"");
-    const NEEDED: Option<&'static str> =
-        Some("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`");
-    const BY_CALLER: bool = true;
-}
-
-impl InAttribute for CacheSettings {
-    const SHORT: (&'static str, &'static str) = ("settings in brackets", "");
+/// Returns the value of a key, with an example, and what is missing without the first part if it has no default.
+fn expectation(key: &str) -> (&'static str, Option<&'static str>) {
+    match key {
+        "retry" => ("a number: `retry = 3`", None),
+        "breaker" => ("a name: `breaker = \"make\"`", None),
+        "bulkhead" => {
+            ("a number: `bulkhead = 20`", Some("how many attempts may run at a time: `bulkhead(max = 20, ..)`"))
+        }
+        "rate_limit" => (
+            "a rate: `rate_limit = \"100/1s\"`",
+            Some("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`"),
+        ),
+        _ => ("settings in brackets: `cache(max_age = \"1h\", max = 1024)`", None),
+    }
 }
 
 /// The value of a key with parts.
 #[derive(Debug, Clone)]
-pub(crate) struct SettingsArgs<S> {
+pub(crate) struct SettingsArgs {
     pub(crate) parts: Parts<Span>,
     name: Option<At<String>>,
-    key: Option<Expr>,
-    /// The key.
+    /// The expression whose values have separate state.
+    pub(crate) key: Option<Expr>,
+    /// Whether each caller has separate state.
+    pub(crate) by_caller: bool,
+    /// The location of the key.
     pub(crate) span: Span,
-    settings: PhantomData<S>,
 }
 
-impl<S: InAttribute> FromMeta for SettingsArgs<S> {
-    fn from_meta(item: &Meta) -> darling::Result<Self> {
-        let (what, example) = S::SHORT;
-        let (key, own) = (S::KEY, Self::empty(item.path().span()));
-        match item {
-            Meta::List(list) => own.read(list),
-            _ if !S::FIRST_IS_ARGUMENT => {
-                Err(expected(&format!("{what}: `{key}(max_age = \"1h\", max = 1024)`")).with_span(item))
-            }
-            Meta::Path(path) => Err(expected(&format!("{what}: `{key} = {example}`")).with_span(path)),
-            Meta::NameValue(pair) => own.short(&pair.value),
+/// Reads the first part alone, or parts in brackets.
+pub(crate) fn settings<S: Settings>(entry: &Meta) -> darling::Result<SettingsArgs> {
+    let mut settings = SettingsArgs::new(entry.path().span());
+    match entry {
+        Meta::List(list) => settings.read::<S>(list),
+        Meta::NameValue(_) if S::FIRST_IS_ARGUMENT => {
+            let first = S::PARTS.first().map(|part| first::<S>(part, &node::value(entry))).transpose()?;
+            settings.parts.0.extend(first);
+            Ok(settings)
         }
+        other => Err(expected(expectation(S::KEY).0).with_span(other)),
     }
 }
 
-impl<S: InAttribute> SettingsArgs<S> {
-    fn empty(span: Span) -> Self {
-        Self { parts: Parts::default(), name: None, key: None, span, settings: PhantomData }
-    }
+/// Reads the first part alone.
+fn first<S: Settings>(part: &Part<S>, value: &Node<Span>) -> darling::Result<Written<Span>> {
+    let key = S::KEY;
+    let message = match &value.value {
+        _ if !matches!(part.form, Form::Count(..)) => return written(part, key, value),
+        Value::Integer(_) | Value::Suffixed(..) => return written(part, key, value),
+        Value::Text(text) if text.parse::<u32>().is_ok() => return written(part, key, value),
+        Value::Text(_) => format!("a number: `{key} = 3`, or settings: `{key}(max = 3, ..)`"),
+        _ => format!("{}, or `{key} = none`", expectation(key).0),
+    };
+    Err(expected(&message).with_span(&value.location))
+}
 
-    /// Reads the first part alone.
-    fn short(mut self, value: &Expr) -> darling::Result<Self> {
-        let (what, example) = S::SHORT;
-        let (key, value) = (S::KEY, node::node(value));
-        let message = match (S::PARTS.first().map(|part| part.form), &value.value) {
-            (Some(Form::Count(..)), Value::Text(text)) if text.parse::<u32>().is_err() => {
-                Some(format!("{what}: `{key} = 3`, or settings: `{key}(max = 3, ..)`"))
-            }
-            (Some(Form::Count(..)), Value::Text(_) | Value::Integer(_) | Value::Suffixed(..)) => None,
-            (Some(Form::Count(..)), _) => Some(format!("{what}: `{key} = {example}`, or `{key} = none`")),
-            _ => None,
-        };
-        if let Some(message) = message {
-            return Err(expected(&message).with_span(&value.location));
-        }
-        let mut found = Vec::new();
-        let mut reader = Reader { found: &mut found, under: String::new(), syntax: Syntax::Attribute };
-        let entry = resilient_policy::Entry { key: key.into(), location: self.span, value };
-        if let Some(parts) = reader.first_part::<S>(&entry) {
-            self.parts = parts;
-            return Ok(self);
-        }
-        Err(Error::multiple(found.iter().map(node::error).collect()))
+/// Reads a part.
+fn written<S>(part: &Part<S>, key: &str, value: &Node<Span>) -> darling::Result<Written<Span>> {
+    let setting = node::read(part.form, key, value)?;
+    Ok(Written { name: part.name, path: part.path, value: setting, location: value.location })
+}
+
+impl SettingsArgs {
+    fn new(span: Span) -> Self {
+        Self { parts: Parts::default(), name: None, key: None, by_caller: false, span }
     }
 
     /// Reads parts in brackets.
-    fn read(mut self, list: &MetaList) -> darling::Result<Self> {
+    fn read<S: Settings>(mut self, list: &MetaList) -> darling::Result<Self> {
         let mut errors = Error::accumulator();
         let mut known = S::names(false);
+        let first = known.first().copied().unwrap_or_default();
         known.extend(S::CAN_BE_SHARED.then_some("name"));
-        known.extend(S::KEYED.then_some("key"));
-        let short = if S::FIRST_IS_ARGUMENT || !S::CAN_BE_SHARED { known.first().copied() } else { Some("name") };
+        // The values of a `key` have separate state, and retries have none.
+        known.extend((S::KEY != Retry::KEY).then_some("key"));
+        let short = if S::FIRST_IS_ARGUMENT || !S::CAN_BE_SHARED { first } else { "name" };
         // One by one, so that an invalid value does not hide the others.
-        for entry in list::with_short(list.tokens.clone(), &known, short, &mut errors) {
-            let meta = std::slice::from_ref(&entry);
-            match list::name_of(&entry).as_deref() {
-                Some("name") => self.name = errors.handle(list::only::<Text>(meta)).map(|Text(name)| name),
-                Some("key") => {
-                    let key = list::only::<Key>(meta).and_then(|key| key.checked(S::BY_CALLER));
-                    self.key = errors.handle(key);
-                }
-                _ => {
-                    let Some(entry) = node::entry(&entry, &mut errors) else { continue };
-                    let mut found = Vec::new();
-                    let mut reader = Reader { found: &mut found, under: String::new(), syntax: Syntax::Attribute };
-                    let _ = reader.part::<S>(&entry, &mut self.parts);
-                    for mistake in &found {
-                        errors.push(node::error(mistake));
-                    }
-                }
+        for entry in list::entries(list.tokens.clone(), &known, Some(short), &mut errors) {
+            if let Meta::List(words) = &entry {
+                list::split(words.tokens.clone(), "kind", &mut errors);
             }
+            errors.handle(self.read_entry::<S>(&entry));
         }
         if let Err(unreadable) = errors.finish() {
             // Check these parts alone if some could not be read. Otherwise the rules are checked with the whole plan.
-            let mut errors = Error::accumulator();
-            errors.push(unreadable);
-            let mut origins = Origins::default();
-            let (name, settings) = self.lower(&mut origins);
-            origins.tell(&problems(name.as_deref(), &settings), self.span, &mut errors);
-            return errors.finish_with(self);
+            let all = std::iter::once(unreadable).chain(self.problems::<S>());
+            return Err(Error::multiple(all.collect()));
         }
-        match S::NEEDED {
-            Some(needed) if self.parts.get(known.first().copied().unwrap_or_default()).is_none() => {
-                Err(expected(needed).with_span(&list.path))
-            }
+        match expectation(S::KEY).1 {
+            Some(needed) if !self.parts.has(first) => Err(expected(needed).with_span(&list.path)),
             _ => Ok(self),
         }
     }
 
+    /// Reads a part, the name or the key.
+    fn read_entry<S: Settings>(&mut self, entry: &Meta) -> darling::Result<()> {
+        let (name, value) = (list::name_of(entry), node::value(entry));
+        let can_be_caller = S::KEY == RateLimitSettings::KEY;
+        match (S::part(&name), entry, &value.value) {
+            (Some(part), ..) => self.parts.0.push(written(part, &name, &value)?),
+            _ if name == "name" => self.name = Some(text(entry)?),
+            (_, _, Value::Word(word)) if can_be_caller && word == "caller" => self.by_caller = true,
+            (_, _, Value::Text(text)) if text == "caller" => {
+                let same = "a text is the same key for every call; expected an expression of the parameters";
+                let message = if can_be_caller { without_quotes("caller") } else { same.into() };
+                return Err(Error::custom(message).with_span(&value.location));
+            }
+            (_, Meta::NameValue(pair), _) => self.key = Some(pair.value.clone()),
+            (_, other, _) => return Err(expected("an expression after `=`").with_span(other)),
+        }
+        Ok(())
+    }
+
+    /// Checks the name and the parts alone.
+    fn problems<S: Settings>(&self) -> Vec<Error> {
+        let mut origins = Origins::default();
+        let (name, settings) = self.lower::<S>(&mut origins);
+        let mut problems = match name {
+            Some(name) if S::KEY == BreakerSettings::KEY => check_breaker(&name, None),
+            Some(name) => check_name(&name).err().map(|why| Problem::new(S::NAME_PATH, why)).into_iter().collect(),
+            None => Vec::new(),
+        };
+        settings.problems(&mut problems);
+        problems.iter().map(|problem| origins.error(problem, None, self.span)).collect()
+    }
+
     /// Returns the name, if there is one, and the settings.
-    pub(crate) fn lower(&self, origins: &mut Origins) -> (Option<String>, S) {
+    pub(crate) fn lower<S: Settings>(&self, origins: &mut Origins) -> (Option<String>, S) {
         origins.put(S::KEY, self.span);
         origins.put(S::NAME_PATH, self.name_span());
         for written in &self.parts.0 {
@@ -183,27 +169,45 @@ impl<S: InAttribute> SettingsArgs<S> {
 
     /// Returns the location of a `max_keys` without a `key`, here or, by the name, elsewhere.
     pub(crate) fn bound_without_key(&self) -> Option<Span> {
-        let bound = self.parts.get("max_keys").filter(|_| self.key.is_none() && self.name.is_none());
-        bound.map(|max_keys| max_keys.location)
-    }
-
-    /// Returns whether each caller has separate state.
-    pub(crate) fn by_caller(&self) -> bool {
-        S::BY_CALLER && self.key.as_ref().is_some_and(|key| is_word(key, "caller"))
-    }
-
-    /// Returns the expression whose values have separate state.
-    pub(crate) fn key(&self) -> Option<&Expr> {
-        self.key.as_ref().filter(|_| !self.by_caller())
+        let is_keyed = self.key.is_some() || self.by_caller || self.name.is_some();
+        self.parts.get("max_keys").filter(|_| !is_keyed).map(|max_keys| max_keys.location)
     }
 }
 
-fn problems<S: Settings>(name: Option<&str>, settings: &S) -> Vec<Problem> {
-    let mut found = match name {
-        Some(name) if S::KEY == BreakerSettings::KEY => check_breaker(name, None),
-        Some(name) => check_name(name).err().map(|why| Problem::new(S::NAME_PATH, why)).into_iter().collect(),
-        None => Vec::new(),
+/// The value of `breaker`.
+#[derive(Debug, Clone)]
+pub(crate) enum BreakerArgs {
+    /// A `static Breaker` of the user.
+    Static(Path),
+    /// A name, perhaps with settings.
+    Set(Box<SettingsArgs>),
+}
+
+/// Reads `breaker = "make"`, `breaker = MAKE` or `breaker(name = "make", failures = 5, open = "60s")`.
+pub(crate) fn breaker(entry: &Meta) -> darling::Result<BreakerArgs> {
+    let Meta::NameValue(pair) = entry else {
+        return Ok(BreakerArgs::Set(Box::new(settings::<BreakerSettings>(entry)?)));
     };
-    settings.problems(&mut found);
-    found
+    match (&pair.value, node::value(entry).value) {
+        (_, Value::Text(_) | Value::Suffixed(resilient_policy::Number::Text(_), _)) => {
+            let name = text(entry)?;
+            let settings = SettingsArgs::new(name.span);
+            Ok(BreakerArgs::Set(Box::new(SettingsArgs { name: Some(name), ..settings })))
+        }
+        // Statics have names in capitals, so a lower-case word is a name that lacks its quotes.
+        (_, Value::Word(word)) if is_name(&word) => {
+            let message = format!(
+                "a breaker's name stands in quotes, and a `static` in capitals; write `\"{word}\"`, or for a `static` \
+                 its path: `self::{word}`"
+            );
+            Err(Error::custom(message).with_span(&pair.value))
+        }
+        (Expr::Path(path), _) if path.qself.is_none() => Ok(BreakerArgs::Static(path.path.clone())),
+        (other, _) => Err(expected("a name: `breaker = \"make\"`, or the path of a `static Breaker`").with_span(other)),
+    }
+}
+
+fn is_name(word: &str) -> bool {
+    let has_capitals = word.contains(|c: char| c.is_ascii_uppercase());
+    check_name(word).is_ok() && !has_capitals && !matches!(word, "self" | "super" | "crate")
 }
