@@ -44,8 +44,8 @@ impl LevelByHealth {
         if now.since(since) < BETTER_AFTER {
             return None;
         }
-        self.better_since = Some(now);
         self.level = self.level.better();
+        self.better_since = (suggested < self.level).then_some(now);
         Some(self.level)
     }
 }

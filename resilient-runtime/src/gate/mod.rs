@@ -21,7 +21,7 @@ mod merge;
 mod refusal;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
@@ -277,8 +277,29 @@ impl Gate {
         begun.map(Some).ok_or(Refusal::Concurrency { level: all.level })
     }
 
+    /// Applies settings at start, for tests of this crate.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn __start(&self, settings: GateSettings) {
+        self.start(settings);
+    }
+
+    /// Applies new settings, for tests of this crate.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn __reload(&self, settings: GateSettings) -> Vec<String> {
+        self.reload(settings)
+    }
+
+    /// Reports a level that the health suggests, for tests of this crate.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn __level_by_health(&self, level: Level) {
+        self.level_by_health(level);
+    }
+
     /// Returns the features that are declared or that a tool has.
-    fn features(&self) -> std::collections::BTreeSet<String> {
+    fn features(&self) -> BTreeSet<String> {
         let mut features = known::features();
         features.extend(self.read().sources.settings.features.keys().cloned());
         features
