@@ -350,3 +350,6 @@ fn differences(before: &BTreeMap<Switch, Cause>, now: &BTreeMap<Switch, Cause>) 
     all.extend(without(before, now, true));
     all
 }
+
+#[cfg(test)]
+mod tests;
