@@ -2,6 +2,7 @@
 //! Prometheus adds), help texts, and how to read the values.
 
 use crate::breaker::BreakerState;
+use crate::gate::Level;
 use crate::registry::Registry;
 use crate::statistics::{ErrorCount, ToolSnapshot};
 
@@ -65,7 +66,7 @@ pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
     ("resilient_timeouts", "Limits of time that were reached", |read| {
         read.timeouts.iter().map(|(is, count)| (vec![("scope", is.as_str())], *count)).collect()
     }),
-    ("resilient_rejected", "Attempts that were not let run, and by what", |read| {
+    ("resilient_rejected", "Attempts and calls that were not let run, and by what", |read| {
         read.rejected.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
     }),
 ];
@@ -86,6 +87,14 @@ pub(crate) const TRANSITIONS: &str = "How often the breaker has moved";
 pub(crate) const BREAKER_REJECTED: &str = "Calls that the breaker did not let through";
 pub(crate) const STALE: &str = "Results that came after the breaker had moved on";
 pub(crate) const HEALTH: &str = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
+
+pub(crate) const LEVEL: &str = "The level of service that holds: 1 for that level, 0 for the others";
+
+/// Reads `resilient_level`: each level, and whether it holds.
+pub(crate) fn levels(registry: &Registry) -> impl Iterator<Item = (&'static str, u64)> {
+    let held = registry.gate().level();
+    Level::ALL.iter().map(move |level| (level.as_str(), u64::from(*level == held)))
+}
 
 /// Returns the value of `resilient_breaker_state`.
 pub(crate) const fn number(state: BreakerState) -> u64 {

@@ -10,6 +10,7 @@ use tracing::Span;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
 use crate::error::{ResilienceError, ToolError, log_chain, public_text};
+use crate::gate::Refusal;
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
 use crate::statistics::{RecentError, RecentErrors};
@@ -70,6 +71,12 @@ pub(crate) fn call_ended(
     crate::trace::otel::end(span);
 }
 
+/// Emits the event for a call that the gate refuses, at debug level.
+pub(crate) fn refused(tool: &str, refusal: Refusal, context: Option<&CallContext>) {
+    let reason = refusal.rejected().as_str();
+    catch_panic(|| tracing::debug!(event = "gate.refused", tool, reason, correlation_id = id(context)));
+}
+
 /// Logs an error that ended a call of a tool without a guarded function.
 ///
 /// `ended` is the duration of the call and the number of attempts.
@@ -125,7 +132,7 @@ pub(crate) struct ErrorFacts {
     pub(crate) code: Cow<'static, str>,
     pub(crate) kind: ErrorKind,
     pub(crate) severity: Severity,
-    /// Whether nothing was run, because a breaker was open or a limit reached.
+    /// Whether nothing was run, because a breaker was open, a limit reached, or a switch off.
     is_rejection: bool,
 }
 
@@ -138,8 +145,11 @@ impl ErrorFacts {
 
     fn read(error: &dyn ToolError) -> Self {
         let kind = error.kind();
-        let is_rejection =
-            kind == ErrorKind::CircuitOpen || matches!(error.as_resilience(), Some(ResilienceError::Overloaded { .. }));
+        let is_rejection = kind == ErrorKind::CircuitOpen
+            || matches!(
+                error.as_resilience(),
+                Some(ResilienceError::Overloaded { .. } | ResilienceError::Refused { .. })
+            );
         Self { code: error.code(), kind, severity: error.severity(), is_rejection }
     }
 }

@@ -5,6 +5,7 @@ pub mod child;
 pub mod failure;
 pub mod faults;
 pub mod fixture;
+pub mod gated;
 pub mod in_process;
 pub mod logs;
 pub mod loopback;

@@ -66,6 +66,8 @@ impl Collector for Statistics {
         let checks = registry.health_statuses();
         let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
         family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
+        let levels = series::levels(registry).map(|(level, holds)| (vec![("level", level)], Sample::Value(holds)));
+        family(&mut to, "resilient_level", series::LEVEL, MetricType::Gauge, levels)?;
         #[cfg(target_os = "linux")]
         super::process::encode(&mut to)?;
         Ok(())

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::gate::Level;
 use crate::outcomes::CheckStatus;
 use crate::statistics::ErrorCount;
 
@@ -72,6 +73,10 @@ pub struct HealthReport {
     #[serde(rename = "uptime_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub uptime: Duration,
+    /// The level of service that holds. See [`gate`](crate::gate).
+    #[serde(serialize_with = "level")]
+    #[cfg_attr(feature = "rmcp", schemars(with = "String"))]
+    pub level: Level,
     /// The version of the server, if set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -269,6 +274,11 @@ pub struct BreakerHealth {
     #[serde(rename = "retry_after_ms", serialize_with = "maybe_millis", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "rmcp", schemars(with = "Option<u64>"))]
     pub retry_after: Option<Duration>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn level<S: Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(level.as_str())
 }
 
 fn millis<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {

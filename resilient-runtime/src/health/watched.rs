@@ -90,6 +90,7 @@ impl Watched {
             at: SystemTime::now(),
             age: Duration::ZERO,
             uptime: self.started.elapsed(),
+            level: registry.gate().level(),
             version: self.version.clone(),
             summary: Summary::of(&checks),
             checks,

@@ -29,7 +29,7 @@ const COUNTERS: [(&str, &str, Read); 3] = [
     }),
 ];
 
-const GAUGES: [(&str, &str, Read); 2] = [
+const GAUGES: [(&str, &str, Read); 3] = [
     ("resilient_breaker_state", series::STATE, |show| {
         for (name, breaker) in Registry::global().breaker_series() {
             show(vec![("breaker", name)], series::number(breaker.state));
@@ -38,6 +38,11 @@ const GAUGES: [(&str, &str, Read); 2] = [
     ("resilient_health_status", series::HEALTH, |show| {
         for (name, status) in Registry::global().health_statuses() {
             show(vec![("check", &name)], status as u64);
+        }
+    }),
+    ("resilient_level", series::LEVEL, |show| {
+        for (level, holds) in series::levels(Registry::global()) {
+            show(vec![("level", level)], holds);
         }
     }),
 ];

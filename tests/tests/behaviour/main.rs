@@ -12,6 +12,7 @@ mod chaos;
 mod error;
 mod extremes;
 mod fallback;
+mod gate;
 mod guard;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -3,6 +3,7 @@
 mod answers;
 mod arguments;
 mod classify;
+mod gate;
 mod hook;
 mod hook_limits;
 mod kinds;
