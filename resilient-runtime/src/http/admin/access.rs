@@ -43,7 +43,9 @@ pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, n
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.respond(shared.registry()),
     };
-    response.headers_mut().extend(HEADERS);
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, value);
+    }
     response
 }
 
