@@ -72,6 +72,11 @@ mod tests {
     use tokio::time::{Instant, sleep, timeout};
 
     use super::*;
+    use resilient_policy::{BreakerSettings, BreakerUse, GateSettings, Policy};
+
+    use crate::error::ResilienceError;
+    use crate::gate::Gated;
+    use crate::guard::Guard;
     use crate::health::{CheckResult, HealthCheck};
     use crate::registry::Registry;
 
@@ -103,8 +108,11 @@ mod tests {
         INDEPENDENT.iter().fold(Health::of(registry), |health, name| health.check(results.check(name)))
     }
 
-    /// Follows a health in the background. Returns the levels, each with the time since the start.
-    fn follow(health: Health) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Vec<(u64, Level)>>>) {
+    /// Levels, each with the seconds since the start.
+    type Levels = Arc<Mutex<Vec<(u64, Level)>>>;
+
+    /// Follows a health in the background.
+    fn follow(health: Health) -> (tokio::task::JoinHandle<()>, Levels) {
         let levels = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&levels);
         let started = Instant::now();
@@ -205,5 +213,55 @@ mod tests {
         timeout(200 * SECOND, following).await.unwrap_err();
         // Minimal, then degraded, then normal.
         assert_eq!(seen.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_level_does_not_follow_from_the_calls_that_fail_or_that_it_withholds() {
+        const BREAKER: BreakerUse = BreakerUse::with("level_shop", BreakerSettings::new());
+        static SHOP: Guard = Guard::new("level_shop", Policy::new().breaker(BREAKER));
+        let (registry, results) = (Arc::new(Registry::new()), Results::default());
+        registry.gate.start(GateSettings { automatic: true, ..GateSettings::default() });
+        let reject = async || {
+            let _ = registry.clone().scope(SHOP.call(async || Ok::<_, ResilienceError>(()))).await;
+            registry.breaker("level_shop").expect("a breaker").isolate();
+        };
+        let writes = Gated { names: ["level_write"; 2], features: &[], reads: false, is_critical: false };
+        let health = health(&registry, &results).check(results.check("database").critical());
+        let health = Arc::new(health.critical_error_rate().critical_tool("no_such_tool"));
+        let following = tokio::spawn({
+            let (health, registry) = (Arc::clone(&health), Arc::clone(&registry));
+            async move { health.follow(|level| registry.gate.level_by_health(level)).await }
+        });
+        // A breaker rejects all calls, and the report has warnings.
+        for _ in 0..30 {
+            reject().await;
+            sleep(20 * SECOND).await;
+            assert_eq!(registry.gate.level(), Level::Normal);
+        }
+        let warned = health.report().await.checks.into_iter().filter(|check| check.status == CheckStatus::Warn);
+        assert!(warned.map(|check| check.name).eq(["breakers".to_owned(), "critical_tools".to_owned()]));
+        // The author's check fails, and the level withholds writes until it passes again.
+        for name in ["database", "memory"] {
+            results.set(name, CheckResult::fail(""));
+        }
+        sleep(30 * SECOND).await;
+        for _ in 0..30 {
+            assert_eq!(registry.gate.level(), Level::Emergency);
+            assert!(registry.gate.admit(&writes, false).is_err());
+            sleep(20 * SECOND).await;
+        }
+        for name in ["database", "memory"] {
+            results.set(name, CheckResult::pass(""));
+        }
+        let mut levels = vec![registry.gate.level()];
+        for _ in 0..60 {
+            reject().await;
+            let _ = registry.gate.admit(&writes, false);
+            sleep(5 * SECOND).await;
+            levels.push(registry.gate.level());
+        }
+        levels.dedup();
+        assert_eq!(levels, [Level::Emergency, Level::Minimal, Level::Degraded, Level::Normal]);
+        following.abort();
     }
 }

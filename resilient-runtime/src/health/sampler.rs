@@ -127,10 +127,10 @@ mod tests {
         let [(name, cpu), (other, _)] = sampler.results();
         assert_eq!((name, other), ("cpu", "disk"));
         assert_eq!(cpu, CheckResult::pass("not known yet").details(json!({ "is_known": false })));
-        let samples = Arc::downgrade(&sampler.samples);
+        let of_thread = Arc::downgrade(&sampler.samples);
         drop(sampler);
         let until = Instant::now() + Duration::from_secs(5);
-        while samples.strong_count() > 0 {
+        while of_thread.strong_count() > 0 {
             assert!(Instant::now() < until, "the thread does not end");
             std::thread::yield_now();
         }

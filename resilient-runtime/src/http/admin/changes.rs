@@ -74,7 +74,7 @@ pub(super) async fn level(State(shared): State<Arc<Shared>>, Extension(fields): 
         let state = gate.set_level(level).map_err(refused("level"))?;
         Ok((Change { what: "level".into(), from, to: level.map_or(AUTOMATIC, Level::as_str) }, state))
     };
-    shared.respond(change(), by, is_form.then_some(STATUS))
+    shared.respond(change(), by.as_deref(), is_form.then_some(STATUS))
 }
 
 fn parse_level(name: &str) -> Result<Level, Refusal> {
@@ -125,7 +125,7 @@ pub(super) async fn breaker(
         let change = Change { what: format!("breaker {name}"), from, to: breaker.state().as_str() };
         Ok((change, Breakers::of(registry).named(&name)))
     };
-    shared.respond(change(), by, is_form.then_some(STATUS_ABOVE))
+    shared.respond(change(), by.as_deref(), is_form.then_some(STATUS_ABOVE))
 }
 
 pub(super) async fn reload(State(shared): State<Arc<Shared>>, Extension(fields): Extension<Fields>) -> Response {
@@ -138,7 +138,7 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>, Extension(fields):
     match tokio::spawn(reload()).await {
         Ok(Ok(report)) => {
             let change = Change { what: "settings".into(), from: "", to: "reloaded" };
-            shared.respond(Ok((change, report)), by, is_form.then_some(STATUS))
+            shared.respond(Ok((change, report)), by.as_deref(), is_form.then_some(STATUS))
         }
         Ok(Err(problems)) => now(StatusCode::UNPROCESSABLE_ENTITY, problems),
         Err(_) => now(StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": "the settings could not be reloaded" })),
@@ -163,14 +163,14 @@ impl Shared {
             let state = switch(gate, name, enabled).map_err(refused(what))?;
             Ok((Change { what: format!("{what} {name}"), from, to: word(!enabled) }, state))
         };
-        self.respond(change(), by, is_form.then_some(STATUS_ABOVE))
+        self.respond(change(), by.as_deref(), is_form.then_some(STATUS_ABOVE))
     }
 
     /// Logs a change and answers with the new state, or leads a form back to `status`.
     fn respond(
         &self,
         change: Result<(Change, impl Serialize), Refusal>,
-        by: Option<String>,
+        by: Option<&str>,
         form_leads_to: Option<&'static str>,
     ) -> Response {
         let (Change { what, from, to }, state) = match change {

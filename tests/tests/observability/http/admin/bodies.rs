@@ -170,7 +170,7 @@ async fn send(places: &[Place], method: &Method, path: &str, around: &str) {
         path = format!("{}/{token}", path.rsplit_once('/').map_or("", |(before, _)| before));
     }
     if has(|place| matches!(place, Place::Query)) {
-        path += &format!("?tool={token}");
+        path = format!("{path}?tool={token}");
     }
     let mut request = http::Request::builder().method(method).uri(path);
     let host = if has(|place| matches!(place, Place::Host)) { &token } else { "localhost" };
