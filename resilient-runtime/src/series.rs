@@ -95,6 +95,8 @@ pub(crate) fn levels(registry: &Registry) -> impl Iterator<Item = (&'static str,
     let held = registry.gate().level();
     Level::ALL.iter().map(move |level| (level.as_str(), u64::from(*level == held)))
 }
+#[cfg(feature = "http")]
+pub(crate) const ADMIN_REFUSED: &str = "Requests that the routes for operators refused, and why";
 
 /// Returns the value of `resilient_breaker_state`.
 pub(crate) const fn number(state: BreakerState) -> u64 {

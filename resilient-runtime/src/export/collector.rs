@@ -68,6 +68,12 @@ impl Collector for Statistics {
         family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
         let levels = series::levels(registry).map(|(level, holds)| (vec![("level", level)], Sample::Value(holds)));
         family(&mut to, "resilient_level", series::LEVEL, MetricType::Gauge, levels)?;
+        #[cfg(feature = "http")]
+        {
+            let refused = registry.admin_refusals.read();
+            let refused = refused.map(|(reason, count)| (vec![("reason", reason.as_str())], Sample::Count(count)));
+            family(&mut to, "resilient_admin_refused", series::ADMIN_REFUSED, MetricType::Counter, refused)?;
+        }
         #[cfg(target_os = "linux")]
         super::process::encode(&mut to)?;
         Ok(())

@@ -16,7 +16,9 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
                 below: put an authenticating proxy in front. It must pass `Authorization` on, which
                 distinguishes clients
   --host NAME   a name by which clients may call this server, besides localhost and the address itself
-  --admin ADDR  a loopback address for /errors and /breakers; default: they are not served
+  --admin ADDR  a loopback address for /status, /errors, /breakers and /policies; with
+                RESILIENT_ADMIN_TOKEN also for POST /level, /tools/NAME, /features/NAME and
+                /breakers/NAME; default: they are not served
   --demo        use an embedded simulation of Make (no account needed)
   --version     print the version
   --help        print this

@@ -1,6 +1,7 @@
 //! The routers for axum over real HTTP: the response of each route in each state, metrics that agree with the clients,
 //! and no private text in any response.
 
+mod admin;
 mod breakers;
 mod routes;
 mod shop;
