@@ -48,11 +48,14 @@ pub use describe::{Beside, Keyed, describe};
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
-pub use file::{BreakerTable, File, FileProblem, Named, SourceLocation, SourceLocations, Table};
+pub use file::{
+    BreakerTable, FeatureTable, File, FileProblem, GateTables, LevelTable, Located, Named, SourceLocation,
+    SourceLocations, Table,
+};
 pub use form::{Form, is_none, read_text, without_quotes};
 pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use level::{GateSettings, Level, LevelEffect, Levels, Switches};
-pub use name::check_name;
+pub use name::{check_name, variable_name};
 pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;
