@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::check::CheckResult;
+use super::groups;
 
 const WARNS_PER_CENT: u64 = 80;
 const FAILS_PER_CENT: u64 = 95;
@@ -37,19 +38,9 @@ fn resident() -> Option<u64> {
 
 /// Returns the lowest limit of all control groups (version 1 or 2) that contain this process.
 fn limit(root: &Path) -> Option<u64> {
-    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
-    let limits = groups.lines().filter_map(|line| {
-        // The format is number, controllers, path; a group of version 2 lists no controllers.
-        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        let (mount, file) = match controllers {
-            "" => ("sys/fs/cgroup", "memory.max"),
-            _ if controllers.split(',').any(|it| it == "memory") => ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            _ => return None,
-        };
-        let mount = root.join(mount);
-        // In a container the process's group is the root; outside, the limits of all parent groups apply too.
-        let around = Path::new(path.trim_start_matches('/')).ancestors();
-        around.filter_map(|group| std::fs::read_to_string(mount.join(group).join(file)).ok()?.trim().parse().ok()).min()
+    let limits = groups::around(root, "memory").into_iter().filter_map(|group| {
+        let file = if group.is_v2 { "memory.max" } else { "memory.limit_in_bytes" };
+        group.read(file)?.trim().parse().ok()
     });
     // For no limit, version 2 has the word "max" and version 1 the largest number of pages.
     limits.min().filter(|limit| *limit < 1 << 60)
@@ -57,6 +48,7 @@ fn limit(root: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::groups::FakeRoot;
     use super::*;
     use crate::outcomes::CheckStatus::{Fail, Pass, Warn};
 
@@ -107,18 +99,12 @@ mod tests {
                 Some(100),
             ),
         ] {
-            let root = std::env::temp_dir().join(format!("resilient-groups-{}", std::process::id()));
-            let write = |path: &str, text: &str| {
-                let path = root.join(path);
-                std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-                std::fs::write(path, text).expect("a file");
-            };
-            write("proc/self/cgroup", groups);
+            let root = FakeRoot::new("memory");
+            root.write("proc/self/cgroup", groups);
             for (path, text) in files {
-                write(&format!("sys/fs/cgroup/{path}"), text);
+                root.write(&format!("sys/fs/cgroup/{path}"), text);
             }
-            let found = limit(&root);
-            std::fs::remove_dir_all(&root).expect("it is there");
+            let found = limit(&root.0);
             assert_eq!(found, expected, "{case}");
         }
     }

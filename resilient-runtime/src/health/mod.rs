@@ -1,4 +1,4 @@
-//! Health reports of a server: your own checks, and built-in checks of breakers, errors and memory.
+//! Health reports of a server: your own checks, and built-in checks of breakers, errors, memory, CPU and disk.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -28,17 +28,32 @@
 //!   measured since the last report before that, or since the start: see [`Health::watch`]. It is not critical, because
 //!   a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
 //! * `memory`, which is critical: warns from 80 % and fails from 95 % of the process's memory limit. Present only if a
-//!   control group sets a limit.
+//!   control group sets a limit;
+//! * `cpu`: warns from 90 % and fails from 95 % of the CPU time that the process may use: the quota of its control group,
+//!   or else the time of all CPUs that it may run on;
+//! * `disk`: warns from 95 % and fails from 98 % of the space of a file system, that of the working directory or of
+//!   [`Health::disk`].
+//!
+//! A thread samples `cpu` and `disk` every 10 s from the first report on, so that no report waits for a file system.
+//! Until the first sample, they pass with the message `not known yet` and the detail `is_known: false`; `cpu` needs two
+//! samples. If a file system does not answer for a minute, `disk` fails. Both need Linux and its `/proc`. On other
+//! systems they are absent from reports, and the first report logs that, once per process.
 
 mod builtin;
 mod check;
+mod cpu;
+mod disk;
+mod groups;
+mod level;
 mod memory;
 mod rate;
 mod report;
 mod run;
+mod sampler;
 mod watched;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -119,6 +134,8 @@ impl Health {
             is_error_rate_critical: false,
             version: None,
             started: Instant::now(),
+            disk: ".".into(),
+            sampler: Arc::default(),
             past: Arc::default(),
         };
         Self { watched, is_draining: AtomicBool::new(false), runs: Arc::default() }
@@ -162,6 +179,20 @@ impl Health {
     #[must_use]
     pub fn critical_error_rate(mut self) -> Self {
         self.watched.is_error_rate_critical = true;
+        self
+    }
+
+    /// Sets the path whose file system the check `disk` reads. The default is the working directory.
+    ///
+    /// ```
+    /// use resilient_runtime::health::Health;
+    ///
+    /// let health = Health::new().disk("/var/lib/server");
+    /// # drop(health);
+    /// ```
+    #[must_use]
+    pub fn disk(mut self, path: impl Into<PathBuf>) -> Self {
+        self.watched.disk = path.into();
         self
     }
 

@@ -1,7 +1,8 @@
 //! What a [`Health`](super::Health) monitors, and how a report is computed from it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -10,6 +11,7 @@ use super::check::{CheckResult, HealthCheck};
 use super::memory::memory;
 use super::rate::{ErrorRate, Sample};
 use super::report::{CheckReport, HealthReport, HealthStatus, Summary, ToolHealth};
+use super::sampler::Sampler;
 use super::{builtin, run};
 use crate::outcomes::CheckStatus;
 use crate::registry::Registry;
@@ -23,6 +25,10 @@ pub(super) struct Watched {
     pub(super) is_error_rate_critical: bool,
     pub(super) version: Option<String>,
     pub(super) started: Instant,
+    /// The path whose file system is checked.
+    pub(super) disk: PathBuf,
+    /// Samples CPU and disk from the first report on, where the system permits it.
+    pub(super) sampler: Arc<OnceLock<Option<Sampler>>>,
     /// State that is kept between reports.
     pub(super) past: Arc<Mutex<Past>>,
 }
@@ -56,6 +62,11 @@ impl Watched {
         }
     }
 
+    /// Whether this is a check that was added, possibly instead of a built-in one.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.checks.iter().any(|check| check.name == name)
+    }
+
     /// Runs all checks and computes a report.
     pub(super) async fn report(&self) -> HealthReport {
         let results = run::all(&self.checks).await;
@@ -69,6 +80,7 @@ impl Watched {
         let breakers = builtin::breaker_health(registry);
         let tools = builtin::tool_health(registry, &self.critical_tools);
         let counted = Sample::now(registry);
+        let sampled = self.sampler.get_or_init(|| Sampler::start(&self.disk)).as_ref().map(Sampler::results);
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let built_in = [
             Some(("breakers", false, builtin::breakers(&breakers))),
@@ -76,8 +88,8 @@ impl Watched {
             Some(("error_rate", self.is_error_rate_critical, past.rate.check(counted))),
             memory().map(|found| ("memory", true, found)),
         ];
-        let is_own = |name: &str| self.checks.iter().any(|check| check.name == name);
-        let built_in = built_in.into_iter().flatten().filter(|(name, ..)| !is_own(name));
+        let sampled = sampled.into_iter().flatten().map(|(name, found)| (name, false, found));
+        let built_in = built_in.into_iter().flatten().chain(sampled).filter(|(name, ..)| !self.is_own(name));
         let built_in = built_in.map(|(name, critical, result)| Checked {
             name: name.into(),
             critical,
