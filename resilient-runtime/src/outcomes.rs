@@ -117,7 +117,7 @@ impl Suppressed {
     }
 }
 
-/// The guard that rejected an attempt.
+/// The guard or the switch that rejected an attempt or a call.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::statistics::Rejected::RateLimit.as_str(), "rate_limit");
@@ -131,11 +131,27 @@ pub enum Rejected {
     Bulkhead,
     /// The rate limit was exceeded.
     RateLimit,
+    /// The server is read-only, and the tool is not known to read.
+    ReadOnly,
+    /// The tool, or a feature that it belongs to, is off.
+    Disabled,
+    /// Tools that read answer from the cache alone.
+    CacheOnly,
+    /// As many calls were in flight as the level admits.
+    Concurrency,
 }
 
 impl Rejected {
     /// All guards that reject.
-    pub const ALL: &'static [Self] = &[Self::Breaker, Self::Bulkhead, Self::RateLimit];
+    pub const ALL: &'static [Self] = &[
+        Self::Breaker,
+        Self::Bulkhead,
+        Self::RateLimit,
+        Self::ReadOnly,
+        Self::Disabled,
+        Self::CacheOnly,
+        Self::Concurrency,
+    ];
 
     /// Returns the word used in metrics.
     #[must_use]
@@ -144,6 +160,10 @@ impl Rejected {
             Self::Breaker => "breaker",
             Self::Bulkhead => "bulkhead",
             Self::RateLimit => "rate_limit",
+            Self::ReadOnly => "read_only",
+            Self::Disabled => "disabled",
+            Self::CacheOnly => "cache_only",
+            Self::Concurrency => "concurrency",
         }
     }
 }

@@ -125,7 +125,7 @@ pub(crate) struct ErrorFacts {
     pub(crate) code: Cow<'static, str>,
     pub(crate) kind: ErrorKind,
     pub(crate) severity: Severity,
-    /// Whether nothing was run, because a breaker was open or a limit reached.
+    /// Whether nothing was run, because a breaker was open, a limit reached, or a switch off.
     is_rejection: bool,
 }
 
@@ -138,8 +138,11 @@ impl ErrorFacts {
 
     fn read(error: &dyn ToolError) -> Self {
         let kind = error.kind();
-        let is_rejection =
-            kind == ErrorKind::CircuitOpen || matches!(error.as_resilience(), Some(ResilienceError::Overloaded { .. }));
+        let is_rejection = kind == ErrorKind::CircuitOpen
+            || matches!(
+                error.as_resilience(),
+                Some(ResilienceError::Overloaded { .. } | ResilienceError::Refused { .. })
+            );
         Self { code: error.code(), kind, severity: error.severity(), is_rejection }
     }
 }

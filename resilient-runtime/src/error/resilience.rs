@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use resilient_policy::format_duration;
+use resilient_policy::{Level, Severity, format_duration};
 use serde_json::{Map, Value, json};
 
 use super::ToolError;
+use super::refused::{RefusalReason, cause, rfc3339};
 use crate::clock::saturating_millis;
 use crate::{Classify, ErrorKind};
 
@@ -63,6 +64,8 @@ pub enum LimitKind {
     /// `rate_limit` with a key: the maximum number of partition keys is in use, and the limit that all further keys
     /// share is reached.
     RateLimitKeys,
+    /// `concurrency` of a level: a maximum number of calls in flight in the process.
+    Concurrency,
 }
 
 impl LimitKind {
@@ -73,6 +76,7 @@ impl LimitKind {
             Self::Bulkhead => "bulkhead",
             Self::RateLimit => "rate_limit",
             Self::RateLimitKeys => "rate_limit_keys",
+            Self::Concurrency => "concurrency",
         }
     }
 }
@@ -162,8 +166,22 @@ pub enum ResilienceError {
         /// The limit that was reached.
         limit: LimitKind,
         /// The time after which a call may be admitted: exact for a rate limit, unless another call is admitted first.
-        /// `None` for a bulkhead, because the end of the running calls is unknown.
+        /// `None` for a bulkhead and for calls in flight, because the end of the running calls is unknown.
         retry_after: Option<Duration>,
+        /// The level that sets the limit, for calls in flight.
+        level: Option<Level>,
+    },
+    /// A switch of the operator or a level refused the call: the function did not run.
+    #[non_exhaustive]
+    Refused {
+        /// The switch that refused it.
+        reason: RefusalReason,
+        /// The level that sets the switch, if one does.
+        level: Option<Level>,
+        /// Since when it refuses such calls, by the wall clock.
+        since: SystemTime,
+        /// Whether tools that read answer from the cache alone.
+        cache_only: bool,
     },
     /// The client cancelled the call.
     Cancelled,
@@ -201,6 +219,12 @@ impl fmt::Display for ResilienceError {
             Self::Overloaded { limit: LimitKind::RateLimitKeys, .. } => {
                 f.write_str("the rate limit has no room for more keys; `max_keys` sets how many")
             }
+            Self::Overloaded { limit: LimitKind::Concurrency, .. } => {
+                f.write_str("as many calls are in flight as the level admits")
+            }
+            Self::Refused { reason, level, since, .. } => {
+                write!(f, "refused by the switch `{}` ({})", reason.as_str(), cause(*level, *since, SystemTime::now()))
+            }
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
             #[cfg(feature = "testing")]
@@ -217,6 +241,7 @@ impl Classify for ResilienceError {
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
             Self::Overloaded { .. } => ErrorKind::Overloaded,
+            Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
             #[cfg(feature = "testing")]
@@ -227,9 +252,24 @@ impl Classify for ResilienceError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
-            Self::Timeout { .. } | Self::Cancelled | Self::Panicked => None,
+            Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked => None,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
+        }
+    }
+
+    fn was_not_performed(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+impl ResilienceError {
+    /// Returns the text that the client reads if the tool is known.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn message_about(&self, tool: &str) -> Option<String> {
+        match self {
+            Self::Refused { reason, level, since, .. } => Some(reason.sentence(Some(tool), *level, *since)),
+            _ => None,
         }
     }
 }
@@ -240,6 +280,9 @@ impl ToolError for ResilienceError {
             Self::Timeout { .. } => "TIMEOUT",
             Self::CircuitOpen { .. } => "CIRCUIT_OPEN",
             Self::Overloaded { .. } => "OVERLOADED",
+            Self::Refused { reason: RefusalReason::ReadOnly, .. } => "READ_ONLY",
+            Self::Refused { reason: RefusalReason::Disabled, .. } => "DISABLED",
+            Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
             Self::Panicked => "INTERNAL",
             #[cfg(feature = "testing")]
@@ -257,6 +300,7 @@ impl ToolError for ResilienceError {
             Self::Overloaded { limit: LimitKind::RateLimitKeys, .. } => {
                 "the rate limit of this tool has no room for more callers at present".into()
             }
+            Self::Refused { reason, level, since, .. } => reason.sentence(None, *level, *since).into(),
             Self::CircuitOpen { state: CircuitState::Isolated, .. } => {
                 "the operator of this server has stopped all calls to the service behind this tool".into()
             }
@@ -266,6 +310,29 @@ impl ToolError for ResilienceError {
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
+    }
+
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(match self {
+            Self::Refused { reason, cache_only, .. } => reason.advice(*cache_only),
+            other => other.kind().default_hint(),
+        }))
+    }
+
+    // What a switch refuses says nothing about a dependency.
+    fn trips_breaker(&self) -> bool {
+        !matches!(self, Self::Refused { .. }) && self.kind().trips_breaker()
+    }
+
+    fn falls_back(&self) -> bool {
+        match self {
+            Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
+            other => other.kind().falls_back(),
+        }
+    }
+
+    fn severity(&self) -> Severity {
+        if matches!(self, Self::Refused { .. }) { Severity::Low } else { self.kind().severity() }
     }
 
     fn details(&self) -> Map<String, Value> {
@@ -279,8 +346,19 @@ impl ToolError for ResilienceError {
                 details.insert("breaker".into(), json!(breaker));
                 details.insert("state".into(), json!(state.as_str()));
             }
-            Self::Overloaded { limit, .. } => {
+            Self::Overloaded { limit, level, .. } => {
                 details.insert("limit".into(), json!(limit.as_str()));
+                if let Some(level) = level {
+                    details.insert("reason".into(), json!(limit.as_str()));
+                    details.insert("level".into(), json!(level.as_str()));
+                }
+            }
+            Self::Refused { reason, level, since, .. } => {
+                details.insert("reason".into(), json!(reason.as_str()));
+                if let Some(level) = level {
+                    details.insert("level".into(), json!(level.as_str()));
+                }
+                details.insert("since".into(), json!(rfc3339(*since)));
             }
             Self::Cancelled | Self::Panicked => {}
             #[cfg(feature = "testing")]

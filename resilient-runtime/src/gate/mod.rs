@@ -1,48 +1,156 @@
 //! The gate: what an operator can switch while the server runs.
+//!
+//! The hook asks the gate about every call of a tool, once and before anything runs. Guarded functions outside of a
+//! route, guards, prompts and resources are not gated, and neither are the ready-made tools of
+//! `mcp::operator_tools` (feature `rmcp`).
+//!
+//! | switch | refuses | `kind` | `details.reason` |
+//! |---|---|---|---|
+//! | read-only | tools that are not known to read | `read_only` | `read_only` |
+//! | a tool or a feature is off | that tool, the tools of that feature | `disabled` | `disabled` |
+//! | cache-only | tools that read, unless `fallback = cached` has an answer | `unavailable` | `cache_only` |
+//! | concurrency | calls beyond the limit, unless `fallback = cached` or a value answers | `overloaded` | `concurrency` |
+//!
+//! A [`Level`] combines switches. The strictest of the settings at start, the file, the level and the operator holds.
 
 pub(crate) mod by_health;
 mod error;
+mod in_flight;
+mod known;
+mod merge;
+mod refusal;
 mod state;
 
-use resilient_policy::GateSettings;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::SystemTime;
+
+use resilient_policy::{GateSettings, nearest};
 use tokio::sync::watch;
+
+use in_flight::Calls;
+use merge::{Cause, Effective, Sources, Switch};
 
 pub use error::GateError;
 pub use resilient_policy::Level;
 pub use state::{GateState, LevelSource, SwitchedBy, SwitchedOff};
 
-/// The switches of a registry.
-#[derive(Debug, Default)]
-pub struct Gate {}
+pub(crate) use in_flight::InFlight;
+pub(crate) use refusal::Refusal;
+
+use crate::error::RefusalReason;
+use crate::panics::catch_panic;
+
+/// Whether any gate of this process switches or counts anything. All that a call reads of a server that uses no gate.
+static IS_ACTIVE: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether calls have to be decided about.
+#[inline]
+pub(crate) fn is_active() -> bool {
+    IS_ACTIVE.load(Ordering::Relaxed)
+}
+
+/// The switches of a [`Registry`](crate::Registry): its level, and the tools and features that are off. They are kept
+/// in this process only.
+///
+/// ```
+/// use resilient_runtime::Registry;
+/// use resilient_runtime::gate::{Level, LevelSource};
+///
+/// let registry = Registry::new();
+/// let gate = registry.gate();
+/// let level = gate.subscribe();
+/// gate.set_level(Some(Level::Minimal)).unwrap();
+/// assert_eq!((gate.level(), *level.borrow()), (Level::Minimal, Level::Minimal));
+/// assert_eq!(gate.state().level_source, LevelSource::Admin);
+/// ```
+#[derive(Debug)]
+pub struct Gate {
+    held: RwLock<Held>,
+    calls: Calls,
+    level: watch::Sender<Level>,
+    has_built_router: AtomicBool,
+}
+
+/// What switches, and what follows from it.
+#[derive(Debug)]
+struct Held {
+    sources: Sources,
+    effective: Effective,
+}
+
+/// What the gate needs to know of the tool of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gated<'a> {
+    /// The names of the tool: that of its route and that of its policy.
+    pub(crate) names: [&'a str; 2],
+    pub(crate) features: &'static [&'static str],
+    /// Whether it is known to read only.
+    pub(crate) reads: bool,
+    pub(crate) is_critical: bool,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let sources = Sources::new(SystemTime::now());
+        let effective = Effective::of(&sources);
+        Self {
+            held: RwLock::new(Held { sources, effective }),
+            calls: Calls::default(),
+            level: watch::Sender::new(Level::Normal),
+            has_built_router: AtomicBool::new(false),
+        }
+    }
+}
 
 impl Gate {
     /// Applies the settings at start. Call it once, before a router is built: see
     /// [`has_built_router`](Self::has_built_router).
     pub(crate) fn start(&self, settings: GateSettings) {
-        let _ = settings;
+        if settings != GateSettings::default() {
+            self.activate();
+        }
+        self.change(|sources| sources.start(settings, SystemTime::now()));
     }
 
-    /// Whether a router was built before [`start`](Self::start), so that static switches come too late.
+    /// Returns whether a router was built, so that static switches come too late.
     pub(crate) fn has_built_router(&self) -> bool {
-        false
+        self.has_built_router.load(Ordering::Relaxed)
     }
 
-    /// Counts calls from now on, for a server whose level can change at any time.
-    pub(crate) fn activate(&self) {}
+    /// Notes that a router is built with the switches at start.
+    pub(crate) fn router_built(&self) {
+        self.has_built_router.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts the calls in flight from now on, for a server whose level can change at any time.
+    #[expect(clippy::unused_self, reason = "the gates of all registries share one word, which every call reads")]
+    pub(crate) fn activate(&self) {
+        IS_ACTIVE.store(true, Ordering::Relaxed);
+    }
 
     /// Applies new settings of the files. Returns the switches that only a restart applies in full, as texts for a
     /// report.
     pub(crate) fn reload(&self, settings: GateSettings) -> Vec<String> {
-        let _ = settings;
-        Vec::new()
+        if settings != GateSettings::default() {
+            self.activate();
+        }
+        self.change(|sources| {
+            sources.reload(settings, SystemTime::now());
+            sources.needs_restart()
+        })
     }
 
     /// Sets the level by hand. `None` returns it to the settings, or to the health of the server.
     ///
+    /// Calls in flight continue. Calls that began before the gate was used are not counted against `concurrency`.
+    ///
     /// # Errors
-    /// None at present.
+    /// None at present: no setting forbids a level.
     pub fn set_level(&self, level: Option<Level>) -> Result<GateState, GateError> {
-        let _ = level;
+        self.activate();
+        self.change(|sources| sources.admin_level = level);
         Ok(self.state())
     }
 
@@ -50,48 +158,174 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError::Forbidden`] for a tool that the settings turn off, [`GateError::Unknown`] for a tool that no router
-    /// has.
+    /// of this process has.
     pub fn switch_tool(&self, name: &str, enabled: bool) -> Result<GateState, GateError> {
-        let _ = (name, enabled);
-        Ok(self.state())
+        let known = known::tools();
+        self.switch(Switch::Tool(name.to_owned()), enabled, known.iter().map(String::as_str))
     }
 
-    /// Turns a feature off, or on again.
+    /// Turns a feature off, or on again. A feature that the level disables stays off.
     ///
     /// # Errors
     /// [`GateError::Forbidden`] for a feature that the settings turn off, [`GateError::Unknown`] for one that is neither
     /// declared nor on a tool.
     pub fn switch_feature(&self, name: &str, enabled: bool) -> Result<GateState, GateError> {
-        let _ = (name, enabled);
+        let known = self.features();
+        self.switch(Switch::Feature(name.to_owned()), enabled, known.iter().map(String::as_str))
+    }
+
+    fn switch<'a>(
+        &self,
+        switch: Switch,
+        enabled: bool,
+        mut known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<GateState, GateError> {
+        let name = switch.name();
+        if !known.clone().any(|known| known == name) {
+            let suggestion = nearest(name, &mut known).map(str::to_owned);
+            return Err(GateError::Unknown { name: name.to_owned(), suggestion });
+        }
+        self.activate();
+        self.change(|sources| {
+            if enabled {
+                let by_settings = sources.start.contains(&switch) || sources.reloaded.contains_key(&switch);
+                if by_settings {
+                    let message = format!(
+                        "the settings turn the {} `{}` off, and nothing at run time lifts that",
+                        switch.what(),
+                        switch.name()
+                    );
+                    return Err(GateError::Forbidden { message });
+                }
+                sources.admin.remove(&switch);
+            } else {
+                sources.admin.entry(switch).or_insert_with(SystemTime::now);
+            }
+            Ok(())
+        })?;
         Ok(self.state())
     }
 
     /// Reports the level that the health of the server suggests. It holds if `automatic` is set and nothing else sets a
     /// level.
     pub(crate) fn level_by_health(&self, level: Level) {
-        let _ = level;
+        self.change(|sources| sources.health = level);
     }
 
-    /// Whether the level follows the health of the server, so that it has to be evaluated.
+    /// Returns whether the level follows the health of the server, so that it has to be evaluated.
     pub(crate) fn is_automatic(&self) -> bool {
-        false
+        self.read().sources.settings.automatic
     }
 
-    /// Returns what is switched, by whom and since when.
+    /// Returns what is switched, by what and since when.
     #[must_use]
     pub fn state(&self) -> GateState {
-        GateState::default()
+        let features = self.features().into_iter().collect();
+        let held = self.read();
+        GateState::of(&held.effective, self.calls.count(), features)
     }
 
     /// Returns the level that holds.
     #[must_use]
     pub fn level(&self) -> Level {
-        Level::Normal
+        *self.level.borrow()
     }
 
     /// Returns a channel with the level, which is notified of each change.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Level> {
-        watch::channel(Level::Normal).1
+        self.level.subscribe()
     }
+
+    /// Adds a tool that a router has.
+    pub(crate) fn knows(tool: &Gated<'_>) {
+        known::add(&tool.names, tool.features);
+    }
+
+    /// Returns whether the settings at start turn a tool off, so that it is not listed.
+    pub(crate) fn is_off_at_start(&self, tool: &Gated<'_>) -> bool {
+        let held = self.read();
+        let start = &held.sources.start;
+        let has = |switch: Switch| start.contains(&switch);
+        !start.is_empty()
+            && (tool.names.iter().any(|name| has(Switch::Tool((*name).to_owned())))
+                || tool.features.iter().any(|name| has(Switch::Feature((*name).to_owned())))
+                || (!tool.reads && has(Switch::Writes)))
+    }
+
+    /// Decides about a call. `Ok`: the call may run, and counts as in flight until the value is dropped, unless it
+    /// `is_nested` in another call of a tool.
+    pub(crate) fn admit(&self, tool: &Gated<'_>, is_nested: bool) -> Result<Option<InFlight>, Refusal> {
+        // Held during the decision: once a switch is set, no call is admitted by what was before.
+        let held = self.read();
+        let all = &held.effective;
+        let refused = |reason, cause| Err(Refusal::switched(reason, cause, all.level, all.cache_only));
+        let mut off = tool.names.iter().filter_map(|name| all.tools.get(*name));
+        if let Some(cause) = off.next().or_else(|| tool.features.iter().find_map(|name| all.features.get(*name))) {
+            return refused(RefusalReason::Disabled, *cause);
+        }
+        if let (false, Some(cause)) = (tool.reads, all.read_only) {
+            return refused(RefusalReason::ReadOnly, cause);
+        }
+        if tool.reads && all.cache_only {
+            return refused(RefusalReason::CacheOnly, Cause { by: SwitchedBy::Level, since: all.level_since });
+        }
+        if is_nested {
+            return Ok(None);
+        }
+        let begun = self.calls.begin(all.concurrency, tool.is_critical);
+        begun.map(Some).ok_or(Refusal::Concurrency { level: all.level })
+    }
+
+    /// Returns the features that are declared or that a tool has.
+    fn features(&self) -> std::collections::BTreeSet<String> {
+        let mut features = known::features();
+        features.extend(self.read().sources.settings.features.keys().cloned());
+        features
+    }
+
+    /// Changes what switches, and reports the differences.
+    fn change<T>(&self, change: impl FnOnce(&mut Sources) -> T) -> T {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let (switched, (before, _)) = (held.sources.switched(), held.sources.level());
+        let changed = change(&mut held.sources);
+        let (level, source) = held.sources.level();
+        if level != before {
+            held.sources.level_since = SystemTime::now();
+        }
+        held.effective = Effective::of(&held.sources);
+        let switched = differences(&switched, &held.sources.switched());
+        if level != before {
+            // Within the lock, so that the channel has the same order.
+            self.level.send_replace(level);
+        }
+        drop(held);
+        // Subscribers are foreign code, which may panic or use the gate.
+        catch_panic(|| {
+            if level != before {
+                let (from, to, reason) = (before.as_str(), level.as_str(), source.as_str());
+                tracing::warn!(event = "level.changed", from, to, reason);
+            }
+            for (switch, enabled, by) in &switched {
+                let (kind, name, by) = (switch.what(), switch.name(), by.as_str());
+                tracing::warn!(event = "switch.changed", switch = kind, name, enabled, by);
+            }
+        });
+        changed
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the switches that were turned off or on.
+fn differences(before: &BTreeMap<Switch, Cause>, now: &BTreeMap<Switch, Cause>) -> Vec<(Switch, bool, SwitchedBy)> {
+    let without = |all: &BTreeMap<Switch, Cause>, others: &BTreeMap<Switch, Cause>, enabled| -> Vec<_> {
+        let gone = all.iter().filter(|(switch, _)| !others.contains_key(*switch));
+        gone.map(|(switch, cause)| (switch.clone(), enabled, cause.by)).collect()
+    };
+    let mut all = without(now, before, false);
+    all.extend(without(before, now, true));
+    all
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use resilient_policy::Level;
 use serde::{Serialize, Serializer};
 
+use super::merge::{Cause, Effective};
 use crate::clock;
 
 /// What is switched in a registry, by whom and since when.
@@ -35,7 +36,7 @@ pub struct GateState {
     /// The number of calls that may be in flight in the process. `None`: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
-    /// The calls that are in flight. Calls that began before the gate was used are not counted.
+    /// The number of calls that are in flight. Calls that began before the gate was used are not counted.
     pub in_flight: u32,
     /// The tools that are off.
     pub tools_off: Vec<SwitchedOff>,
@@ -45,19 +46,20 @@ pub struct GateState {
     pub features: Vec<String>,
 }
 
-impl Default for GateState {
-    fn default() -> Self {
+impl GateState {
+    pub(super) fn of(held: &Effective, in_flight: u32, features: Vec<String>) -> Self {
+        let off = |(name, cause): (&String, &Cause)| SwitchedOff::new(name, *cause);
         Self {
-            level: Level::Normal,
-            level_source: LevelSource::Default,
-            level_since: SystemTime::UNIX_EPOCH,
-            read_only: None,
-            cache_only: false,
-            concurrency: None,
-            in_flight: 0,
-            tools_off: Vec::new(),
-            features_off: Vec::new(),
-            features: Vec::new(),
+            level: held.level,
+            level_source: held.level_source,
+            level_since: held.level_since,
+            read_only: held.read_only.map(|cause| SwitchedOff::new("read_only", cause)),
+            cache_only: held.cache_only,
+            concurrency: held.concurrency,
+            in_flight,
+            tools_off: held.tools.iter().map(off).collect(),
+            features_off: held.features.iter().map(off).collect(),
+            features,
         }
     }
 }
@@ -75,6 +77,12 @@ pub struct SwitchedOff {
     pub since: SystemTime,
 }
 
+impl SwitchedOff {
+    fn new(name: &str, Cause { by, since }: Cause) -> Self {
+        Self { name: name.to_owned(), by, since }
+    }
+}
+
 /// What switched something off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +98,19 @@ pub enum SwitchedBy {
     Level,
 }
 
+impl SwitchedBy {
+    /// Returns the word used in answers and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Settings => "settings",
+            Self::Admin => "admin",
+            Self::Level => "level",
+        }
+    }
+}
+
 /// What sets the level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -103,6 +124,19 @@ pub enum LevelSource {
     Settings,
     /// The health of the server.
     Health,
+}
+
+impl LevelSource {
+    /// Returns the word used in answers and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Admin => "admin",
+            Self::Settings => "settings",
+            Self::Health => "health",
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -168,6 +168,7 @@ impl Call<'_> {
         self.binding.statistics.rejected(match limit {
             LimitKind::Bulkhead => Rejected::Bulkhead,
             LimitKind::RateLimit | LimitKind::RateLimitKeys => Rejected::RateLimit,
+            LimitKind::Concurrency => Rejected::Concurrency,
         });
         events::limit_rejected(&self, limit);
         if self.last.is_some() {

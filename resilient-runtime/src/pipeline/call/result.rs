@@ -22,9 +22,11 @@ impl AttemptResult {
             Self::Answered(Meaning::Good | Meaning::Unfinished) => Outcome::Ok,
             Self::Answered(Meaning::OwnError | Meaning::Failed(_)) => Outcome::Error,
             Self::Refused(ResilienceError::Timeout { .. }) => Outcome::Timeout,
-            Self::Refused(ResilienceError::CircuitOpen { .. } | ResilienceError::Overloaded { .. }) => {
-                Outcome::Rejected
-            }
+            Self::Refused(
+                ResilienceError::CircuitOpen { .. }
+                | ResilienceError::Overloaded { .. }
+                | ResilienceError::Refused { .. },
+            ) => Outcome::Rejected,
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
             #[cfg(feature = "testing")]

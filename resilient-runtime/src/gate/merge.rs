@@ -1,0 +1,352 @@
+//! What holds, out of the settings at start, the settings of the files, the operator's switches and the level.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use resilient_policy::{GateSettings, Level, LevelEffect, Levels, Switches};
+
+use super::state::{LevelSource, SwitchedBy};
+
+/// Something that can be switched off.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Switch {
+    /// The right to write.
+    Writes,
+    Tool(String),
+    Feature(String),
+}
+
+impl Switch {
+    /// Returns the word for what it is, as in events.
+    pub(super) const fn what(&self) -> &'static str {
+        match self {
+            Self::Writes => "read_only",
+            Self::Tool(_) => "tool",
+            Self::Feature(_) => "feature",
+        }
+    }
+
+    /// Returns the name of the tool or feature.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Writes => "read_only",
+            Self::Tool(name) | Self::Feature(name) => name,
+        }
+    }
+
+    /// Returns the switches that are off.
+    pub(super) fn all_of(switches: &Switches) -> BTreeSet<Self> {
+        let tools = switches.tools.iter().cloned().map(Self::Tool);
+        let features = switches.features.iter().cloned().map(Self::Feature);
+        switches.read_only.then_some(Self::Writes).into_iter().chain(tools).chain(features).collect()
+    }
+}
+
+/// What switched something off, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cause {
+    pub(super) by: SwitchedBy,
+    pub(super) since: SystemTime,
+}
+
+/// Everything that switches.
+#[derive(Debug, Clone)]
+pub(super) struct Sources {
+    pub(super) started: SystemTime,
+    /// What is off by the settings at start. Nothing lifts it.
+    pub(super) start: BTreeSet<Switch>,
+    /// The settings, as they were read last.
+    pub(super) settings: GateSettings,
+    /// What the last settings turn off in addition to those at start.
+    pub(super) reloaded: BTreeMap<Switch, SystemTime>,
+    /// What an operator turned off.
+    pub(super) admin: BTreeMap<Switch, SystemTime>,
+    /// The level that an operator set.
+    pub(super) admin_level: Option<Level>,
+    /// The level that the health of the server suggests.
+    pub(super) health: Level,
+    /// Since when the present level holds.
+    pub(super) level_since: SystemTime,
+}
+
+impl Sources {
+    pub(super) fn new(now: SystemTime) -> Self {
+        Self {
+            started: now,
+            start: BTreeSet::new(),
+            settings: GateSettings::default(),
+            reloaded: BTreeMap::new(),
+            admin: BTreeMap::new(),
+            admin_level: None,
+            health: Level::Normal,
+            level_since: now,
+        }
+    }
+
+    /// Begins with these settings.
+    pub(super) fn start(&mut self, settings: GateSettings, now: SystemTime) {
+        self.started = now;
+        self.start = Switch::all_of(&settings.switches);
+        self.settings = settings;
+        self.reloaded.clear();
+    }
+
+    /// Continues with these settings. What they add to the switches at start is off from now on; what they no longer
+    /// have of them stays off.
+    pub(super) fn reload(&mut self, settings: GateSettings, now: SystemTime) {
+        let added = Switch::all_of(&settings.switches).into_iter().filter(|switch| !self.start.contains(switch));
+        let added = added.map(|switch| {
+            let since = self.reloaded.get(&switch).copied().unwrap_or(now);
+            (switch, since)
+        });
+        self.reloaded = added.collect();
+        self.settings = settings;
+    }
+
+    /// Returns the differences between the present settings and those at start that only a restart applies in full.
+    pub(super) fn needs_restart(&self) -> Vec<String> {
+        let wanted = Switch::all_of(&self.settings.switches);
+        let described = |switch: &Switch| match switch {
+            Switch::Writes => "`read_only`".to_owned(),
+            Switch::Tool(name) | Switch::Feature(name) => format!("the {} `{name}`", switch.what()),
+        };
+        let added = wanted.difference(&self.start).map(|switch| {
+            let leaves = "the tools leave the list with the next restart";
+            match switch {
+                Switch::Writes => format!("`read_only` is set from now on; {leaves}"),
+                Switch::Tool(_) => {
+                    format!("{} is off from now on; it leaves the list with the next restart", described(switch))
+                }
+                Switch::Feature(_) => format!("{} is off from now on; {leaves}", described(switch)),
+            }
+        });
+        let removed = self.start.difference(&wanted).map(|switch| match switch {
+            Switch::Writes => "`read_only` was set at start and stays so until the next restart".to_owned(),
+            _ => format!("{} was off at start and stays so until the next restart", described(switch)),
+        });
+        added.chain(removed).collect()
+    }
+
+    /// Returns the level that holds, and what sets it.
+    pub(super) fn level(&self) -> (Level, LevelSource) {
+        let by_health = || self.settings.automatic.then_some((self.health, LevelSource::Health));
+        let by_settings = || self.settings.level.map(|level| (level, LevelSource::Settings));
+        let by_admin = self.admin_level.map(|level| (level, LevelSource::Admin));
+        by_admin.or_else(by_settings).or_else(by_health).unwrap_or((Level::Normal, LevelSource::Default))
+    }
+
+    /// Returns what is off, apart from the level. The strongest cause comes first: start, settings, operator.
+    pub(super) fn switched(&self) -> BTreeMap<Switch, Cause> {
+        let mut all = BTreeMap::new();
+        let caused = |by| move |(switch, since): (&Switch, &SystemTime)| (switch.clone(), Cause { by, since: *since });
+        all.extend(self.admin.iter().map(caused(SwitchedBy::Admin)));
+        all.extend(self.reloaded.iter().map(caused(SwitchedBy::Settings)));
+        let at_start = Cause { by: SwitchedBy::Start, since: self.started };
+        all.extend(self.start.iter().map(|switch| (switch.clone(), at_start)));
+        all
+    }
+}
+
+/// What holds: the strictest of all sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Effective {
+    pub(super) level: Level,
+    pub(super) level_source: LevelSource,
+    pub(super) level_since: SystemTime,
+    pub(super) read_only: Option<Cause>,
+    pub(super) cache_only: bool,
+    pub(super) concurrency: Option<u32>,
+    pub(super) tools: BTreeMap<String, Cause>,
+    pub(super) features: BTreeMap<String, Cause>,
+}
+
+impl Effective {
+    pub(super) fn of(sources: &Sources) -> Self {
+        let (level, level_source) = sources.level();
+        let effect = up_to(&sources.settings.levels, level);
+        let by_level = Cause { by: SwitchedBy::Level, since: sources.level_since };
+        let mut all = Self {
+            level,
+            level_source,
+            level_since: sources.level_since,
+            read_only: effect.read_only.then_some(by_level),
+            cache_only: effect.cache_only,
+            concurrency: effect.concurrency,
+            tools: BTreeMap::new(),
+            features: effect.disabled.into_iter().map(|feature| (feature, by_level)).collect(),
+        };
+        for (switch, cause) in sources.switched() {
+            match switch {
+                Switch::Writes => all.read_only = Some(cause),
+                Switch::Tool(name) => drop(all.tools.insert(name, cause)),
+                Switch::Feature(name) => drop(all.features.insert(name, cause)),
+            }
+        }
+        all
+    }
+}
+
+/// Returns what a level and those before it take away.
+fn up_to(levels: &Levels, level: Level) -> LevelEffect {
+    let mut all = LevelEffect::default();
+    for included in Level::ALL.iter().filter(|included| **included <= level) {
+        let effect = levels.effect(*included);
+        all.read_only |= effect.read_only;
+        all.cache_only |= effect.cache_only;
+        all.concurrency = all.concurrency.into_iter().chain(effect.concurrency).min();
+        all.disabled.extend(effect.disabled.iter().cloned());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name() -> impl Strategy<Value = String> {
+        "[abc]"
+    }
+
+    fn level() -> impl Strategy<Value = Level> {
+        (0..Level::ALL.len()).prop_map(|at| Level::ALL[at])
+    }
+
+    fn settings() -> impl Strategy<Value = GateSettings> {
+        let switches = (any::<bool>(), btree_set(name(), 0..3), btree_set(name(), 0..3));
+        let disabled = vec(btree_set(name(), 0..2), 4);
+        (switches, disabled, proptest::option::of(level()), any::<bool>()).prop_map(
+            |((read_only, tools, features), disabled, level, automatic)| {
+                let mut levels = Levels::default();
+                for (level, disabled) in Level::ALL.iter().zip(disabled) {
+                    levels.effect_mut(*level).disabled = disabled;
+                }
+                let switches = Switches { read_only, tools, features };
+                GateSettings { switches, levels, level, automatic, ..GateSettings::default() }
+            },
+        )
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Reload(GateSettings),
+        Admin(Option<Level>),
+        Health(Level),
+        Tool(String, bool),
+        Feature(String, bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            settings().prop_map(Step::Reload),
+            proptest::option::of(level()).prop_map(Step::Admin),
+            level().prop_map(Step::Health),
+            (name(), any::<bool>()).prop_map(|(name, on)| Step::Tool(name, on)),
+            (name(), any::<bool>()).prop_map(|(name, on)| Step::Feature(name, on)),
+        ]
+    }
+
+    fn apply(sources: &mut Sources, step: Step, now: SystemTime) {
+        let mut switch = |switch: Switch, on: bool| {
+            if on {
+                sources.admin.remove(&switch);
+            } else {
+                sources.admin.insert(switch, now);
+            }
+        };
+        match step {
+            Step::Reload(settings) => sources.reload(settings, now),
+            Step::Admin(level) => sources.admin_level = level,
+            Step::Health(level) => sources.health = level,
+            Step::Tool(name, on) => switch(Switch::Tool(name), on),
+            Step::Feature(name, on) => switch(Switch::Feature(name), on),
+        }
+    }
+
+    fn moment(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    proptest! {
+        #[test]
+        fn the_strictest_source_holds_and_nothing_lifts_what_the_start_settings_turn_off(
+            start in settings(),
+            steps in vec(step(), 0..12),
+        ) {
+            let mut sources = Sources::new(moment(0));
+            sources.start(start.clone(), moment(1));
+            for (at, step) in (2..).zip(steps) {
+                apply(&mut sources, step, moment(at));
+                let held = Effective::of(&sources);
+                let (level, _) = sources.level();
+                let reloaded = &sources.settings.switches;
+                let effects: Vec<_> =
+                    Level::ALL.iter().filter(|it| **it <= level).map(|it| sources.settings.levels.effect(*it)).collect();
+                prop_assert_eq!(
+                    held.read_only.is_some(),
+                    start.switches.read_only || reloaded.read_only || level >= Level::Emergency
+                );
+                prop_assert_eq!(held.cache_only, level >= Level::Minimal);
+                prop_assert_eq!(held.concurrency, sources.settings.levels.effect(level).concurrency);
+                for name in ["a", "b", "c"].map(str::to_owned) {
+                    let by_admin = |switch| sources.admin.contains_key(&switch);
+                    prop_assert_eq!(
+                        held.tools.contains_key(&name),
+                        start.switches.tools.contains(&name)
+                            || reloaded.tools.contains(&name)
+                            || by_admin(Switch::Tool(name.clone()))
+                    );
+                    prop_assert_eq!(
+                        held.features.contains_key(&name),
+                        start.switches.features.contains(&name)
+                            || reloaded.features.contains(&name)
+                            || by_admin(Switch::Feature(name.clone()))
+                            || effects.iter().any(|effect| effect.disabled.contains(&name))
+                    );
+                    if start.switches.tools.contains(&name) {
+                        let by_start = Cause { by: SwitchedBy::Start, since: moment(1) };
+                        prop_assert_eq!(held.tools.get(&name), Some(&by_start));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_reload_reports_each_switch_that_differs_from_the_start_and_no_other(
+            start in settings(),
+            reloads in vec(settings(), 1..4),
+        ) {
+            let mut sources = Sources::new(moment(0));
+            sources.start(start.clone(), moment(1));
+            for settings in reloads {
+                sources.reload(settings.clone(), moment(2));
+                let (before, now) = (Switch::all_of(&start.switches), Switch::all_of(&settings.switches));
+                let reports = sources.needs_restart();
+                prop_assert_eq!(reports.len(), before.symmetric_difference(&now).count());
+                prop_assert!(reports.iter().all(|text| text.contains("next restart")), "{:?}", reports);
+            }
+        }
+
+        #[test]
+        fn the_operator_sets_the_level_before_the_settings_and_those_before_the_health(
+            settings in settings(),
+            admin in proptest::option::of(level()),
+            health in level(),
+        ) {
+            let mut sources = Sources::new(moment(0));
+            sources.start(settings.clone(), moment(1));
+            (sources.admin_level, sources.health) = (admin, health);
+            let expected = match (admin, settings.level, settings.automatic) {
+                (Some(level), _, _) => (level, LevelSource::Admin),
+                (None, Some(level), _) => (level, LevelSource::Settings),
+                (None, None, true) => (health, LevelSource::Health),
+                (None, None, false) => (Level::Normal, LevelSource::Default),
+            };
+            prop_assert_eq!(sources.level(), expected);
+        }
+    }
+}

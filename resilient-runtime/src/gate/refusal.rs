@@ -1,0 +1,56 @@
+//! A call that the gate refuses.
+
+use std::time::SystemTime;
+
+use resilient_policy::Level;
+
+use super::merge::Cause;
+use super::state::SwitchedBy;
+use crate::error::{LimitKind, RefusalReason, ResilienceError};
+use crate::outcomes::Rejected;
+
+/// Why the gate refuses a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A switch refuses it.
+    Switched {
+        reason: RefusalReason,
+        /// The level, if it is the cause.
+        level: Option<Level>,
+        since: SystemTime,
+        /// Whether tools that read answer from the cache alone.
+        cache_only: bool,
+    },
+    /// As many calls are in flight as the level admits.
+    Concurrency { level: Level },
+}
+
+impl Refusal {
+    /// A refusal by a switch, for this cause.
+    pub(super) fn switched(reason: RefusalReason, cause: Cause, level: Level, cache_only: bool) -> Self {
+        let level = (cause.by == SwitchedBy::Level).then_some(level);
+        Self::Switched { reason, level, since: cause.since, cache_only }
+    }
+
+    /// Returns the error of the call.
+    pub(crate) const fn error(self) -> ResilienceError {
+        match self {
+            Self::Switched { reason, level, since, cache_only } => {
+                ResilienceError::Refused { reason, level, since, cache_only }
+            }
+            Self::Concurrency { level } => {
+                ResilienceError::Overloaded { limit: LimitKind::Concurrency, retry_after: None, level: Some(level) }
+            }
+        }
+    }
+
+    /// Returns what is counted.
+    pub(crate) const fn rejected(self) -> Rejected {
+        match self {
+            Self::Switched { reason: RefusalReason::ReadOnly, .. } => Rejected::ReadOnly,
+            Self::Switched { reason: RefusalReason::Disabled, .. } => Rejected::Disabled,
+            Self::Switched { reason: RefusalReason::CacheOnly, .. } => Rejected::CacheOnly,
+            Self::Concurrency { .. } => Rejected::Concurrency,
+        }
+    }
+}
