@@ -63,6 +63,8 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "http")]
+mod access_token;
 mod answer;
 mod binding;
 pub mod breaker;

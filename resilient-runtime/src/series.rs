@@ -87,6 +87,9 @@ pub(crate) const BREAKER_REJECTED: &str = "Calls that the breaker did not let th
 pub(crate) const STALE: &str = "Results that came after the breaker had moved on";
 pub(crate) const HEALTH: &str = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
 
+#[cfg(feature = "http")]
+pub(crate) const ADMIN_REFUSED: &str = "Requests that the routes for operators refused, and why";
+
 /// Returns the value of `resilient_breaker_state`.
 pub(crate) const fn number(state: BreakerState) -> u64 {
     match state {

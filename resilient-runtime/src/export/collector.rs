@@ -66,6 +66,12 @@ impl Collector for Statistics {
         let checks = registry.health_statuses();
         let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
         family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
+        #[cfg(feature = "http")]
+        {
+            let refused = registry.admin_refusals.read();
+            let refused = refused.map(|(reason, count)| (vec![("reason", reason.as_str())], Sample::Count(count)));
+            family(&mut to, "resilient_admin_refused", series::ADMIN_REFUSED, MetricType::Counter, refused)?;
+        }
         #[cfg(target_os = "linux")]
         super::process::encode(&mut to)?;
         Ok(())

@@ -23,6 +23,7 @@
 //! | `resilient_rejected_total` | `tool`, `reason` |
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |
 //! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
+//! | `resilient_admin_refused_total` | `reason`; requests that the routes for operators refused, once there are such routes |
 //! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!
 //! For a guarded function that is not a tool, the label `tool` is `fn` and its name. The breakers of one name's

@@ -42,6 +42,13 @@ const GAUGES: [(&str, &str, Read); 2] = [
     }),
 ];
 
+#[cfg(feature = "http")]
+const ADMIN_REFUSED: (&str, &str, Read) = ("resilient_admin_refused", series::ADMIN_REFUSED, |show| {
+    for (reason, count) in Registry::global().admin_refusals.read() {
+        show(vec![("reason", reason.as_str())], count);
+    }
+});
+
 pub(super) fn install(meter: &Meter) {
     for &(name, help, counts) in series::COUNTERS {
         let read = move |to: &dyn AsyncInstrument<u64>| {
@@ -64,7 +71,10 @@ pub(super) fn install(meter: &Meter) {
     let observe = |read: Read| {
         move |to: &dyn AsyncInstrument<u64>| read(&mut |labels, value| to.observe(value, &attributes(labels)))
     };
-    for (name, help, read) in COUNTERS {
+    let counters = COUNTERS.into_iter();
+    #[cfg(feature = "http")]
+    let counters = counters.chain([ADMIN_REFUSED]);
+    for (name, help, read) in counters {
         meter.u64_observable_counter(name).with_description(help).with_callback(observe(read)).build();
     }
     for (name, help, read) in GAUGES {

@@ -28,6 +28,8 @@ use declared::Settings;
 use diagnostics::Diagnostics;
 use policies::Described;
 
+#[cfg(feature = "http")]
+use crate::access_token::AccessToken;
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 use crate::gate::Gate;
@@ -37,6 +39,8 @@ use crate::rate_limit::RateLimits;
 #[cfg(feature = "config")]
 use crate::settings::Overrides;
 use crate::site::Location;
+#[cfg(feature = "http")]
+use crate::statistics::AdminRefusals;
 use crate::statistics::{
     ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
 };
@@ -67,6 +71,11 @@ pub struct Registry {
     recent: Arc<RecentErrors>,
     pub(crate) callers: Callers,
     pub(crate) gate: Gate,
+    /// The token that the settings at start give to the routes for operators.
+    #[cfg(feature = "http")]
+    pub(crate) admin_token: OnceLock<AccessToken>,
+    #[cfg(feature = "http")]
+    pub(crate) admin_refusals: AdminRefusals,
     #[cfg(feature = "testing")]
     pub(crate) chaos: injection::Injector,
     /// Durations of calls of tools that do not exist.

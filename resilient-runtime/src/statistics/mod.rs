@@ -9,6 +9,8 @@ mod cache_line;
 mod failures;
 mod histogram;
 mod recent;
+#[cfg(feature = "http")]
+mod refused;
 pub(crate) mod sharded;
 mod tool;
 
@@ -19,6 +21,8 @@ pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
 pub(crate) use recent::RecentErrors;
 pub use recent::{ErrorGroup, RecentError};
+#[cfg(feature = "http")]
+pub(crate) use refused::{AdminRefusal, AdminRefusals};
 pub use tool::ToolSnapshot;
 
 pub use crate::outcomes::{AttemptOutcome, Rejected, Suppressed};

@@ -109,6 +109,15 @@ impl Breakers {
     }
 }
 
+#[cfg(feature = "http")]
+impl Breakers {
+    /// Keeps the entry of this name.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.breakers.retain(|entry| entry.breaker == name);
+        self
+    }
+}
+
 impl BreakerEntry {
     /// Merges the breakers of one name, of which the one without a partition key comes first.
     fn of(all: &[BreakerSnapshot]) -> Option<Self> {

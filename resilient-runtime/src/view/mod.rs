@@ -4,11 +4,15 @@ mod breakers;
 mod errors;
 #[cfg(feature = "rmcp")]
 mod metrics;
+#[cfg(feature = "http")]
+mod policies;
 
 pub(crate) use breakers::Breakers;
 pub(crate) use errors::Errors;
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;
+#[cfg(feature = "http")]
+pub(crate) use policies::Policies;
 
 /// Converts a duration to milliseconds with microsecond precision.
 #[cfg(feature = "rmcp")]

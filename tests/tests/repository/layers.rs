@@ -15,6 +15,7 @@ const RUNTIME: Layers = &[
     (
         "mechanisms",
         &[
+            "access_token",
             "breaker",
             "bulkhead",
             "cache",

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_runtime::health::Health;
-use resilient_runtime::{Registry, http, resilient};
+use resilient_runtime::http::Admin;
+use resilient_runtime::{Registry, resilient};
 use resilient_tests::failure::ShopError;
 use serde_json::{Value, json};
 
@@ -30,7 +31,7 @@ async fn breakers_tell_where_they_stand_since_when_and_why() {
             let _ = keyed(PRIVATE).await;
         })
         .await;
-    let admin = serve(http::admin_router(Arc::new(Health::of(&registry)))).await;
+    let admin = serve(Admin::new(Arc::new(Health::of(&registry))).router()).await;
     let (status, body) = json_of(&admin, "/breakers").await;
     assert_eq!(status, 200);
     assert!(!body.to_string().contains(PRIVATE));
@@ -70,7 +71,7 @@ async fn the_breakers_of_a_thousand_keys_are_one_entry() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     tokio::time::resume();
     call(1).await;
-    let admin = serve(http::admin_router(Arc::new(Health::of(&registry)))).await;
+    let admin = serve(Admin::new(Arc::new(Health::of(&registry))).router()).await;
     let (_, body) = json_of(&admin, "/breakers").await;
     assert!(body.to_string().len() < 4_000, "{body}");
     assert_eq!(body["breakers"].as_array().map(Vec::len), Some(1));
@@ -98,7 +99,7 @@ async fn the_last_transitions_are_told_newest_first() {
         breaker.open();
         breaker.close();
     }
-    let admin = serve(http::admin_router(Arc::new(Health::of(&registry)))).await;
+    let admin = serve(Admin::new(Arc::new(Health::of(&registry))).router()).await;
     let (_, body) = json_of(&admin, "/breakers").await;
     let moves = body["breakers"][0]["transitions"].as_array().expect("transitions");
     assert_eq!(moves.len(), 20);

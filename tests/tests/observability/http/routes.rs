@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
 use resilient_runtime::health::{CheckResult, Health, HealthCheck};
+use resilient_runtime::http::Admin;
 use resilient_runtime::{Registry, http, resilient};
 use resilient_tests::failure::ShopError;
 use resilient_tests::loopback;
@@ -114,7 +115,7 @@ async fn routers_go_into_applications_with_any_state_and_nothing_of_the_operator
     let own = client.get(format!("{origin}/own")).send().await.expect("an answer");
     assert_eq!(own.text().await.expect("a text"), "ours");
     assert_eq!(get(&origin, "/livez").await.0, 200);
-    let admin = serve(http::admin_router(health)).await;
+    let admin = serve(Admin::new(health).router()).await;
     for path in ["/errors", "/breakers"] {
         assert_eq!(get(&origin, path).await.0, 404, "{path}");
         assert_eq!(get(&admin, path).await.0, 200, "{path}");
@@ -139,7 +140,7 @@ async fn no_body_is_waited_for() {
 
 #[tokio::test]
 async fn a_query_of_garbage_is_refused_with_a_sentence() {
-    let admin = serve(http::admin_router(Arc::new(Health::of(&Arc::default())))).await;
+    let admin = serve(Admin::new(Arc::new(Health::of(&Arc::default()))).router()).await;
     let long = format!("limit={}", "9".repeat(2_000));
     for query in
         ["limit=0", "limit=1001", "limit=-1", "limit=x", "limit=", &long, "limit=1&limit=2", "page=2", "%zz=%ff", "&=&"]

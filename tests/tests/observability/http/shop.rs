@@ -7,6 +7,7 @@ use axum::Router;
 use openmetrics_parser::OpenMetricsValue;
 use openmetrics_parser::openmetrics::parse_openmetrics;
 use resilient_runtime::health::Health;
+use resilient_runtime::http::Admin;
 use resilient_runtime::{Registry, export, http, resilient};
 use resilient_tests::failure::ShopError;
 use resilient_tests::in_process::{self, Client};
@@ -61,7 +62,7 @@ async fn shop(health: Arc<Health>) -> (String, String) {
     let config = StreamableHttpServerConfig::default().with_json_response(true);
     let mcp = StreamableHttpService::new(|| Ok(Shop), Arc::new(LocalSessionManager::default()), config);
     let app = Router::new().route_service("/mcp", mcp).merge(http::router(Arc::clone(&health)));
-    (serve(app).await, serve(http::admin_router(health)).await)
+    (serve(app).await, serve(Admin::new(health).router()).await)
 }
 
 async fn connect(origin: &str) -> Client {

@@ -1,0 +1,201 @@
+//! The routes that change something.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use resilient_policy::{Level, one_of};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Shared;
+use super::body::Fields;
+use super::refusal::Refusal;
+use crate::gate::{Gate, GateError, GateState, SwitchedOff};
+use crate::http::now;
+use crate::panics::catch_panic;
+use crate::statistics::AdminRefusal;
+use crate::view::Breakers;
+
+/// The word that returns the level to the settings or to the health.
+const AUTOMATIC: &str = "automatic";
+
+/// Where a form leads back to, seen from a route of one part and from a route of two.
+const STATUS: &str = "status";
+const STATUS_ABOVE: &str = "../status";
+
+/// One change, for the log.
+struct Change {
+    what: String,
+    from: &'static str,
+    to: &'static str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LevelBody {
+    level: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwitchBody {
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerBody {
+    action: BreakerAction,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BreakerAction {
+    Open,
+    Close,
+    Isolate,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoBody {}
+
+pub(super) async fn level(State(shared): State<Arc<Shared>>, Extension(fields): Extension<Fields>) -> Response {
+    let (by, is_form) = (fields.by.clone(), fields.is_form);
+    let gate = &shared.registry().gate;
+    let change = || {
+        let LevelBody { level } = fields.parse("expected `level`, the name of a level or `automatic`")?;
+        let level: Option<Level> = if level == AUTOMATIC { None } else { Some(parse_level(&level)?) };
+        let from = gate.state().level.as_str();
+        let state = gate.set_level(level).map_err(refused("level"))?;
+        Ok((Change { what: "level".into(), from, to: level.map_or(AUTOMATIC, Level::as_str) }, state))
+    };
+    shared.respond(change(), by, is_form.then_some(STATUS))
+}
+
+fn parse_level(name: &str) -> Result<Level, Refusal> {
+    name.parse().map_err(|_| {
+        let known: Vec<_> = Level::NAMES.iter().copied().chain([AUTOMATIC]).collect();
+        Refusal::body(format!("there is no such level{}", one_of(name, &known)))
+    })
+}
+
+pub(super) async fn feature(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Extension(fields): Extension<Fields>,
+) -> Response {
+    shared.switch("feature", &name, fields, Gate::switch_feature, |state| &state.features_off)
+}
+
+pub(super) async fn tool(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Extension(fields): Extension<Fields>,
+) -> Response {
+    shared.switch("tool", &name, fields, Gate::switch_tool, |state| &state.tools_off)
+}
+
+pub(super) async fn breaker(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    Extension(fields): Extension<Fields>,
+) -> Response {
+    let (by, is_form) = (fields.by.clone(), fields.is_form);
+    let registry = shared.registry();
+    let change = || {
+        let BreakerBody { action } = fields.parse("expected `action`, one of `open`, `close`, `isolate`")?;
+        let Some(breaker) = registry.breaker(&name) else {
+            let series = registry.breaker_series();
+            let known: Vec<_> = series.keys().copied().collect();
+            let meant = resilient_policy::nearest(&name, known);
+            return Err(unknown("breaker", meant));
+        };
+        let from = breaker.state().as_str();
+        // A subscriber may panic at the event of the transition, which has happened then.
+        catch_panic(|| match action {
+            BreakerAction::Open => breaker.open(),
+            BreakerAction::Close => breaker.close(),
+            BreakerAction::Isolate => breaker.isolate(),
+        });
+        let change = Change { what: format!("breaker {name}"), from, to: breaker.state().as_str() };
+        Ok((change, Breakers::of(registry).named(&name)))
+    };
+    shared.respond(change(), by, is_form.then_some(STATUS_ABOVE))
+}
+
+pub(super) async fn reload(State(shared): State<Arc<Shared>>, Extension(fields): Extension<Fields>) -> Response {
+    let (by, is_form) = (fields.by.clone(), fields.is_form);
+    if let Err(refusal) = fields.parse::<NoBody>("expected no field but `by`") {
+        return refusal.respond(shared.registry());
+    }
+    let Some(reload) = &shared.reload else { return StatusCode::NOT_FOUND.into_response() };
+    // In a separate task, which continues if the client disconnects, and whose panic is caught.
+    match tokio::spawn(reload()).await {
+        Ok(Ok(report)) => {
+            let change = Change { what: "settings".into(), from: "", to: "reloaded" };
+            shared.respond(Ok((change, report)), by, is_form.then_some(STATUS))
+        }
+        Ok(Err(problems)) => now(StatusCode::UNPROCESSABLE_ENTITY, problems),
+        Err(_) => now(StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": "the settings could not be reloaded" })),
+    }
+}
+
+impl Shared {
+    fn switch(
+        &self,
+        what: &'static str,
+        name: &str,
+        fields: Fields,
+        switch: fn(&Gate, &str, bool) -> Result<GateState, GateError>,
+        off: fn(&GateState) -> &[SwitchedOff],
+    ) -> Response {
+        let (by, is_form) = (fields.by.clone(), fields.is_form);
+        let gate = &self.registry().gate;
+        let change = || {
+            let SwitchBody { enabled } = fields.parse("expected `enabled`, `true` or `false`")?;
+            let word = |is_off: bool| if is_off { "off" } else { "on" };
+            let from = word(off(&gate.state()).iter().any(|off| off.name == name));
+            let state = switch(gate, name, enabled).map_err(refused(what))?;
+            Ok((Change { what: format!("{what} {name}"), from, to: word(!enabled) }, state))
+        };
+        self.respond(change(), by, is_form.then_some(STATUS_ABOVE))
+    }
+
+    /// Logs a change and answers with the new state, or leads a form back to `status`.
+    fn respond(
+        &self,
+        change: Result<(Change, impl Serialize), Refusal>,
+        by: Option<String>,
+        form_leads_to: Option<&'static str>,
+    ) -> Response {
+        let (Change { what, from, to }, state) = match change {
+            Ok(changed) => changed,
+            Err(refusal) => return refusal.respond(self.registry()),
+        };
+        // The change has been made, even if a subscriber panics.
+        catch_panic(|| tracing::warn!(event = "admin.changed", what, from, to, by));
+        match form_leads_to {
+            Some(status) => (StatusCode::SEE_OTHER, [(LOCATION, status)]).into_response(),
+            None => now(StatusCode::OK, state),
+        }
+    }
+}
+
+/// Converts the error of a switch. The name is not repeated, because it may be anything.
+fn refused(what: &'static str) -> impl FnOnce(GateError) -> Refusal {
+    move |error| match error {
+        GateError::Forbidden { message } => Refusal::new(AdminRefusal::Forbidden, StatusCode::CONFLICT, message),
+        GateError::Unknown { suggestion, .. } => unknown(what, suggestion.as_deref()),
+    }
+}
+
+fn unknown(what: &'static str, meant: Option<&str>) -> Refusal {
+    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    let text = format!("there is no {what} of this name{meant}");
+    Refusal::new(AdminRefusal::Unknown, StatusCode::NOT_FOUND, text)
+}

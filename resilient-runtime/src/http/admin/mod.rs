@@ -1,0 +1,184 @@
+//! The router for operators: what the server does, and what can be switched while it runs.
+
+mod access;
+mod body;
+mod changes;
+mod hosts;
+mod reads;
+mod refusal;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use serde_json::Value;
+
+use crate::access_token::AccessToken;
+pub use crate::access_token::InvalidToken;
+use crate::health::Health;
+use crate::registry::Registry;
+use access::WrongTokens;
+use hosts::AllowedHosts;
+
+/// The router for operators: it shows the state of the server, and changes it if a token is set.
+///
+/// **Bind it to loopback, or put it behind authentication; never serve it beside `/mcp` to all clients.** It shows the
+/// error texts of all clients, whereas each client could read only its own.
+///
+/// | route | body |
+/// |---|---|
+/// | `GET /status` | the level of service with its source, what is switched off and by whom, the calls in flight |
+/// | `GET /errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms` |
+/// | `GET /breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent before the first transition), `retry_after_ms` (absent if the breaker does not reject, or for no set time), its counters, and its last 20 `transitions`, newest first |
+/// | `GET /policies` | `policies`, the effective policy of each known function, with values as in files and variables |
+/// | `POST /level` | `{"level": "degraded"}`, a level or `automatic`, which returns to the settings or the health |
+/// | `POST /features/{name}`, `POST /tools/{name}` | `{"enabled": false}` |
+/// | `POST /breakers/{name}` | `{"action": "open"}`: for one period; `close`; or `isolate`: until `close` or `open` |
+/// | `POST /reload` | reads the settings again; only with a handle of the running settings |
+///
+/// Without `tool`, `/errors` returns the errors of all tools; `limit` is 1 to 1,000, by default 100. Any other query
+/// gets status 400. The callers are not shown. The breakers of one name's partition keys are one entry: the state is
+/// that of the worst key, counts and transitions are those of all keys, and `keys` is the number of keys in each state.
+/// The keys themselves are not shown. `POST /breakers/{name}` changes the breaker for calls without a key; isolating it
+/// rejects the calls of every key.
+///
+/// All routes use the registry of `health`, and run no checks.
+///
+/// # Changes
+///
+/// The routes with `POST` exist only if a token is set: with [`token`](Self::token), or by the variable
+/// `RESILIENT_ADMIN_TOKEN` that the settings at start read. A change takes effect in this process only, and is lost when
+/// it ends. Its body is JSON or a form (`application/x-www-form-urlencoded`) of at most 4 KiB; unknown fields are
+/// refused. The optional field `by`, at most 64 characters, says who makes the change; the log records it as claimed.
+///
+/// | status | |
+/// |---|---|
+/// | 200 | the new state; after a form 303 to `status` |
+/// | 400, 415 | the body is not as expected; the answer says what is |
+/// | 404 | there is no feature, tool or breaker of that name; with the name that was probably meant |
+/// | 408, 413 | the body did not arrive within 5 s, or has more than 4 KiB |
+/// | 409 | a setting at start forbids the change |
+/// | 422 | the new settings have problems, which the answer lists; nothing has changed |
+///
+/// Each change is an event `admin.changed` with `what`, `from`, `to` and `by`.
+///
+/// # Access
+///
+/// * The `Host` must be `localhost`, `127.0.0.1`, `[::1]`, with any port, or one of
+///   [`allowed_hosts`](Self::allowed_hosts); else the status is 421. This defends against web pages that reach a local
+///   address by DNS rebinding. A missing or ambiguous `Host` gets 400.
+/// * The `Origin`, which browsers send, must be absent or equal to the host; else the status is 403.
+/// * Once a token is set, requests need it. `GET` accepts it as bearer token, or as the password of HTTP Basic with any
+///   user name. `POST` accepts it as bearer token or as the field `token` of a form, but not as Basic, because browsers
+///   send that by themselves. A URL that contains a parameter for it is refused with 400, because URLs are logged. Cookies
+///   are not read. Otherwise the status is 401.
+/// * After ten wrong tokens within a minute, every request gets 429 for a minute, with `Retry-After`, even with the right
+///   token. This holds for all clients of this router together, because an address behind a proxy cannot be trusted. A
+///   client that reaches the router can therefore lock operators out: restrict which clients do.
+///
+/// Each refused request is an event `admin.refused` with `reason`, and counts in
+/// `resilient_admin_refused_total{reason}`. No response and no event contains the token. All responses forbid caching,
+/// scripts, frames and content sniffing.
+///
+/// ```
+/// use std::sync::Arc;
+/// use resilient_runtime::{health::Health, http::Admin};
+///
+/// let operators: axum::Router = Admin::new(Arc::new(Health::new())).router();
+/// // let listener = TcpListener::bind("127.0.0.1:8001").await?.tap_io(|stream| { let _ = stream.set_nodelay(true); });
+/// // axum::serve(listener, operators).await?;
+/// # drop(operators);
+/// ```
+#[must_use = "it serves nothing before `router`"]
+pub struct Admin {
+    health: Arc<Health>,
+    hosts: AllowedHosts,
+    token: Option<AccessToken>,
+    reload: Option<Reload>,
+}
+
+/// Reloads the settings: `Ok` with a report, or `Err` with the problems for which nothing has changed.
+pub(crate) type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, Value>> + Send>> + Send + Sync>;
+
+/// What the routes share.
+struct Shared {
+    health: Arc<Health>,
+    hosts: AllowedHosts,
+    token: Option<AccessToken>,
+    wrong_tokens: Mutex<WrongTokens>,
+    reload: Option<Reload>,
+}
+
+impl Admin {
+    /// Creates a router that shows and changes the registry of `health`.
+    pub fn new(health: Arc<Health>) -> Self {
+        Self { health, hosts: AllowedHosts::default(), token: None, reload: None }
+    }
+
+    /// Allows more names and addresses in `Host`, besides those of loopback: `"ops.example.org"` with any port, or
+    /// `"ops.example.org:8443"` with this one.
+    pub fn allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        for host in hosts {
+            self.hosts.add(&host.into());
+        }
+        self
+    }
+
+    /// Sets the token that requests need, instead of the variable `RESILIENT_ADMIN_TOKEN`.
+    ///
+    /// # Errors
+    /// [`InvalidToken`] if it has less than 16 characters, or one that is not visible ASCII.
+    pub fn token(mut self, token: impl Into<String>) -> Result<Self, InvalidToken> {
+        self.token = Some(AccessToken::new(token)?);
+        Ok(self)
+    }
+
+    /// Reloads the settings in this way on `POST /reload`.
+    #[allow(dead_code, reason = "until the handle of the running settings calls it")]
+    pub(crate) fn reload_with(mut self, reload: Reload) -> Self {
+        self.reload = Some(reload);
+        self
+    }
+
+    /// Builds the router, for an application with any state. It can be nested under a path.
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        let Self { health, hosts, token, reload } = self;
+        health.registry().admin_refusals.begin();
+        let shared = Arc::new(Shared { health, hosts, token, reload, wrong_tokens: Mutex::default() });
+        let mut router = Router::new()
+            .route("/status", get(reads::status))
+            .route("/errors", get(reads::errors))
+            .route("/breakers", get(reads::breakers))
+            .route("/policies", get(reads::policies));
+        if shared.token().is_some() {
+            router = router
+                .route("/level", post(changes::level))
+                .route("/features/{name}", post(changes::feature))
+                .route("/tools/{name}", post(changes::tool))
+                .route("/breakers/{name}", post(changes::breaker));
+            if shared.reload.is_some() {
+                router = router.route("/reload", post(changes::reload));
+            }
+        }
+        router.route_layer(from_fn_with_state(Arc::clone(&shared), access::check)).with_state(shared)
+    }
+}
+
+impl Shared {
+    fn registry(&self) -> &Registry {
+        self.health.registry()
+    }
+
+    fn token(&self) -> Option<&AccessToken> {
+        self.token.as_ref().or_else(|| self.registry().admin_token.get())
+    }
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! The routes that show something.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Shared;
+use crate::http::now;
+use crate::view::{Breakers, Errors, Policies};
+
+/// The number of errors that are shown if the query sets no `limit`. The highest limit is the number of errors that are
+/// stored.
+const LIMIT: usize = 100;
+const HIGHEST_LIMIT: usize = 1_000;
+
+pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    now(StatusCode::OK, shared.registry().gate.state())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ErrorsQuery {
+    tool: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) async fn errors(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<ErrorsQuery>, QueryRejection>,
+) -> Response {
+    // The error does not repeat the query, which may contain anything.
+    let query = query.ok().filter(|query| query.limit.is_none_or(|limit| (1..=HIGHEST_LIMIT).contains(&limit)));
+    let Some(Query(ErrorsQuery { tool, limit })) = query else {
+        let error =
+            format!("expected `tool`, a tool's name, and `limit`, a number from 1 to {HIGHEST_LIMIT}, or neither");
+        return now(StatusCode::BAD_REQUEST, json!({ "error": error }));
+    };
+    now(StatusCode::OK, Errors::of(shared.registry(), tool.as_deref(), limit.unwrap_or(LIMIT), |_| true))
+}
+
+pub(super) async fn breakers(State(shared): State<Arc<Shared>>) -> Response {
+    now(StatusCode::OK, Breakers::of(shared.registry()))
+}
+
+pub(super) async fn policies(State(shared): State<Arc<Shared>>) -> Response {
+    now(StatusCode::OK, Policies::of(shared.registry()))
+}
