@@ -55,7 +55,7 @@ pub use file::{
 pub use form::{Form, is_none, read_text, without_quotes};
 pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity};
 pub use level::{GateSettings, Level, LevelEffect, Levels, Switches};
-pub use name::{check_name, variable_name};
+pub use name::check_name;
 pub use node::{Entry, Mistake, Node, Number, Reader, Syntax, Value, unknown_key};
 pub use policy::{BreakerUse, Policy, Source};
 pub use problem::Problem;

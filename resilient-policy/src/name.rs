@@ -26,16 +26,6 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// Returns a name in the form that environment variables use: in capitals, with `_` for everything else.
-///
-/// ```
-/// assert_eq!(resilient_policy::variable_name("make-eu.v2"), "MAKE_EU_V2");
-/// ```
-#[must_use]
-pub fn variable_name(name: &str) -> String {
-    name.to_uppercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -145,6 +145,7 @@ pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> 
     let mine = blocks_of::<S>();
     crate::settings::DeclaredNames {
         sites: mine.iter().flat_map(|block| block.guarded).copied().filter(|site| site.has_policy()).collect(),
+        hooked: mine.iter().flat_map(|block| block.guarded).copied().collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
         tools,
         ..crate::settings::DeclaredNames::default()

@@ -1,5 +1,6 @@
 //! Settings at start-up: what an operator changes without a rebuild.
 
+mod level;
 mod report;
 
 use std::ffi::OsString;
@@ -10,8 +11,11 @@ use resilient_policy::{File, FileProblem, SourceLocation as Place};
 
 pub use report::InvalidSettings;
 
+#[cfg(feature = "http")]
+use crate::access_token::AccessToken;
 use crate::binding::BindingRef;
 use crate::guard::Guard;
+use crate::health::Health;
 use crate::registry::Registry;
 use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 
@@ -58,6 +62,10 @@ pub struct Resilience {
     /// Variables that are ignored, each with the name that was probably meant.
     unread: Vec<(String, String)>,
     parts: Vec<Part>,
+    health: Option<Arc<Health>>,
+    /// The token that the routes for operators require.
+    #[cfg(feature = "http")]
+    admin_token: Option<AccessToken>,
 }
 
 /// Finds guarded functions of one kind, once the settings are known.
@@ -91,7 +99,15 @@ impl Resilience {
                 }
             }
         }
-        Self { overrides: Overrides::new(file, variables), problems, unread, parts: Vec::new() }
+        Self {
+            #[cfg(feature = "http")]
+            admin_token: variables.admin_token.take(),
+            overrides: Overrides::new(file, variables),
+            problems,
+            unread,
+            parts: Vec::new(),
+            health: None,
+        }
     }
 
     /// Adds the tools of a router, so that settings can refer to them. The router is built once the settings are known.
@@ -117,6 +133,27 @@ impl Resilience {
         self
     }
 
+    /// Sets the health of the server, which the level follows if `automatic` is set in the table `[level]`. It needs at
+    /// least one check that you added, and [`start`](Self::start) has to be called in a Tokio runtime then.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use resilient_runtime::Resilience;
+    /// use resilient_runtime::health::{CheckResult, Health, HealthCheck};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let database = HealthCheck::new("database", || async { CheckResult::pass("answers") });
+    /// let health = Arc::new(Health::new().check(database.critical()));
+    /// let automatic = [("RESILIENT__LEVEL__AUTOMATIC".into(), "true".into())];
+    /// Resilience::from_variables(automatic).health(&health).start().unwrap();
+    /// # }
+    /// ```
+    pub fn health(mut self, health: &Arc<Health>) -> Self {
+        self.health = Some(Arc::clone(health));
+        self
+    }
+
     /// Checks all settings and applies them to this process.
     ///
     /// # Errors
@@ -137,7 +174,7 @@ impl Resilience {
     }
 
     fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
-        let Self { overrides, mut problems, unread, parts } = self;
+        let Self { overrides, mut problems, unread, parts, health, .. } = self;
         for (name, meant) in unread {
             tracing::warn!(
                 event = "config.warning",
@@ -152,6 +189,11 @@ impl Resilience {
             );
         }
         let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
+        #[cfg(feature = "http")]
+        if let Some(token) = self.admin_token {
+            // Even if the start is refused, so that the routes do not open for lack of it.
+            let _ = registry.admin_token.set(token);
+        }
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
@@ -163,12 +205,10 @@ impl Resilience {
         };
         let mut known = DeclaredNames::default();
         for part in parts {
-            let DeclaredNames { sites, tools, tables, breakers } = part();
-            known.sites.extend(sites);
-            known.tools.extend(tools);
-            known.tables.extend(tables);
-            known.breakers.extend(breakers);
+            known.add(part());
         }
+        // Routers are built for the registry of the process, so a separate one does not know their tools yet.
+        registry.declare_tools(&known);
         for site in &known.sites {
             let bound = match own {
                 Some(own) => BindingRef::Scoped(site.bind_in(own)),
@@ -184,8 +224,14 @@ impl Resilience {
         let names = Names::of(&known, registry.breaker_names());
         names.check(&known, overrides, &mut problems);
         names.collisions(&mut others);
+        let follows_health = level::check(registry, &known, health.as_deref(), &mut problems);
         match InvalidSettings::of(problems, others) {
-            None => Ok(()),
+            None => {
+                if let Some(health) = health.filter(|_| follows_health) {
+                    level::follow(health, own);
+                }
+                Ok(())
+            }
             Some(invalid) => {
                 overrides.refuse();
                 Err(invalid)
