@@ -10,6 +10,7 @@ use tracing::Span;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
 use crate::error::{ResilienceError, ToolError, log_chain, public_text};
+use crate::gate::Refusal;
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
 use crate::statistics::{RecentError, RecentErrors};
@@ -68,6 +69,12 @@ pub(crate) fn call_ended(
     // What the call left running is still within the span.
     #[cfg(feature = "otel")]
     crate::trace::otel::end(span);
+}
+
+/// Emits the event for a call that the gate refuses, at debug level.
+pub(crate) fn refused(tool: &str, refusal: Refusal, context: Option<&CallContext>) {
+    let reason = refusal.rejected().as_str();
+    catch_panic(|| tracing::debug!(event = "gate.refused", tool, reason, correlation_id = id(context)));
 }
 
 /// Logs an error that ended a call of a tool without a guarded function.

@@ -19,9 +19,9 @@ use crate::identity::{CorrelationId, Principal};
 
 pub(crate) use activity::Activity;
 pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
+pub(crate) use request::{Claim, Degraded, Request};
 #[cfg(feature = "rmcp")]
 pub(crate) use request::{Converted, Report};
-pub(crate) use request::{Degraded, Request};
 pub(crate) use scope::{enter, is_inside_a_call, within};
 
 /// The context of a call. It is cheap to clone and the same for everything that runs within one attempt.

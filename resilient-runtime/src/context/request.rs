@@ -9,6 +9,7 @@ use tracing::Span;
 #[cfg(feature = "otel")]
 use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
+use crate::gate::Refusal;
 use crate::identity::Principal;
 use crate::outcomes::Outcome;
 use crate::statistics::ToolStatistics;
@@ -60,8 +61,7 @@ impl Request {
 /// The outcome report from the guarded function to the hook.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Whether a guarded function has claimed the request: the first one with the name of the tool does.
-    pub(crate) claimed: bool,
+    pub(crate) claim: Claim,
     /// Whether that function caches responses.
     pub(crate) caches_responses: bool,
     pub(crate) outcome: Option<Outcome>,
@@ -82,6 +82,26 @@ pub(crate) struct Report {
     /// The framework's errors that became JSON-RPC errors within this request.
     #[cfg(feature = "rmcp")]
     pub(crate) converted: Vec<Converted>,
+}
+
+impl Report {
+    /// Returns whether a guarded function has claimed the request.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn is_claimed(&self) -> bool {
+        matches!(self.claim, Claim::Claimed)
+    }
+}
+
+/// Whether a guarded function has claimed the request: the first one with the name of the tool does.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Claim {
+    /// No function has claimed it.
+    #[default]
+    Open,
+    /// The gate refuses the call, and the function that claims it applies that.
+    Refused(Refusal),
+    /// A function has claimed it.
+    Claimed,
 }
 
 /// A response that a fallback gave, and the reason.

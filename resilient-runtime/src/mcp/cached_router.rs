@@ -2,12 +2,15 @@
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::ptr;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
 use super::explain::{Explain, Explanations};
+use super::gated::RouteSite;
 use super::{hooked, tool_meta};
+use crate::registry::Registry;
 use crate::site::Site;
 
 /// A tool that `resilient.toml` configures, and where.
@@ -70,7 +73,17 @@ where
     explain(&mut explained);
     let explained: &'static [(&'static str, Explain)] = Box::leak(explained.into_boxed());
     let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
-    let mut router = hooked::hooked(plain, site_of, |tool| of_tool(all_explained.clone(), tool));
+    let route_site = |route: &ToolRoute<S>| match *of_this_name(&guarded, route) {
+        // A block has routes to its own functions alone.
+        [own] => RouteSite::Certain(own),
+        [own, ..] => RouteSite::ByName(own),
+        // A handler has no functions, and any routes.
+        [] => certain_site(&others, route),
+    };
+    // Shared by all registries, so that only the settings of the process take tools off the list.
+    let gate = Registry::global().gate();
+    let explained_of = |tool: &str| of_tool(all_explained.clone(), tool);
+    let mut router = hooked::hooked(plain, site_of, route_site, explained_of, gate);
     tool_meta::publish_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
     let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, explained };
@@ -105,7 +118,29 @@ where
 #[must_use]
 pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter<S> {
     // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
-    hooked::hooked(router, limited_by_hook::<S>, explained::<S>)
+    let blocks = blocks_of::<S>();
+    let route_site = |route: &ToolRoute<S>| certain_site(&blocks, route);
+    Registry::here(|registry| hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, registry.gate()))
+}
+
+/// Returns the record of a route that a block has built, or else that of a function with its name.
+fn certain_site<S: 'static>(blocks: &[Block], route: &ToolRoute<S>) -> RouteSite {
+    let is_built_by = |block: &&Block| {
+        let built = block.router.downcast_ref::<ToolRouter<S>>().and_then(|router| router.map.get(&route.attr.name));
+        built.is_some_and(|built| ptr::addr_eq(Arc::as_ptr(&built.call), Arc::as_ptr(&route.call)))
+    };
+    if let Some(block) = blocks.iter().find(is_built_by)
+        && let [site] = *of_this_name(block.guarded, route)
+    {
+        return RouteSite::Certain(site);
+    }
+    let by_name = blocks.iter().find_map(|block| of_this_name(block.guarded, route).first().copied());
+    by_name.map_or(RouteSite::Unknown, RouteSite::ByName)
+}
+
+/// Returns the records of functions with the name of a route.
+fn of_this_name<S>(sites: &[&'static Site], route: &ToolRoute<S>) -> Vec<&'static Site> {
+    sites.iter().copied().filter(|site| site.tool() == Some(&*route.attr.name)).collect()
 }
 
 /// Returns the blocks of this server.
@@ -131,7 +166,7 @@ fn of_tool<'a>(all: impl Iterator<Item = &'a (&'static str, Explain)>, tool: &st
 /// In a test's lab, binds the tools of a router to the lab's registry, even if the router was built before.
 #[cfg(feature = "testing")]
 fn bind_in_lab<S: 'static>() {
-    if let Some(registry) = crate::registry::Registry::scoped() {
+    if let Some(registry) = Registry::scoped() {
         for site in blocks_of::<S>().iter().flat_map(|block| block.guarded).filter(|site| site.has_policy()) {
             site.bind_in(&registry);
         }

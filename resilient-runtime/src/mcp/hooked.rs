@@ -4,20 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
 use resilient_policy::Effect;
-use rmcp::handler::server::router::tool::ToolRouter;
-use rmcp::model::ToolAnnotations;
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
 use super::explain::Explain;
-use super::hook::{Hook, UNKNOWN};
+use super::gated::{GatedTool, RouteSite};
+use super::hook::Hook;
+use super::{annotations, operator};
+use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::site::Site;
 
-/// Wraps every route of a router, with the records of the tools that have one.
+/// Wraps every route of a router, with the records of the tools that have one, and disables the routes that the
+/// settings at start turn off.
 pub(super) fn hooked<S: Send + Sync + 'static>(
     mut router: ToolRouter<S>,
     site_of: impl Fn(&str) -> Option<&'static Site>,
+    route_site: impl Fn(&ToolRoute<S>) -> RouteSite,
     explained: impl Fn(&str) -> Box<[Explain]>,
+    gate: &Gate,
 ) -> ToolRouter<S> {
+    let mut off = Vec::new();
     for route in router.map.values_mut() {
         let tool: Arc<str> = route.attr.name.as_ref().into();
         let site = site_of(&tool);
@@ -26,30 +32,32 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
         if name != tool {
             statistics.is_served_as(&tool);
         }
+        let is_gated = !operator::is_ready_made(&route.attr);
+        let gated = is_gated.then(|| GatedTool::new(&route.attr, route_site(route)));
+        if let Some(gated) = &gated {
+            gate.router_built();
+            if gated.enter(gate) {
+                off.push(route.attr.name.clone());
+            }
+        }
         let hook = Arc::new(Hook {
             statistics,
             name,
             effect: match site.filter(|site| !site.is_guarded()).map(|site| site.policy().effect) {
-                None | Some(Effect::Unknown) => effect(route.attr.annotations.as_ref()),
+                None | Some(Effect::Unknown) => annotations::effect(route.attr.annotations.as_ref()),
                 Some(said) => said,
             },
             limited: site.filter(|site| site.is_limited_by_hook()),
-            caches_responses: AtomicU8::new(UNKNOWN),
+            learned: AtomicU8::new(0),
             explained: explained(&tool),
             tool,
+            gated,
         });
         let inner = Arc::clone(&route.call);
         route.call = Arc::new(move |call| hook.clone().serve(inner.clone(), call));
     }
-    router
-}
-
-fn effect(annotations: Option<&ToolAnnotations>) -> Effect {
-    let Some(hints) = annotations else { return Effect::Unknown };
-    match (hints.read_only_hint, hints.idempotent_hint, hints.destructive_hint) {
-        (Some(true), _, _) => Effect::ReadOnly,
-        (_, Some(true), _) => Effect::Idempotent,
-        (Some(false), _, _) | (_, _, Some(true)) => Effect::Writes,
-        _ => Effect::Unknown,
+    for tool in off {
+        router.disable_route(tool);
     }
+    router
 }

@@ -1,10 +1,12 @@
 //! The integration with rmcp: the hook around every route, the wire form of errors, and routers that are built once.
 
+mod annotations;
 mod arguments;
 mod bad_arguments;
 mod cached_router;
 mod error_data;
 mod explain;
+mod gated;
 mod hook;
 mod hook_timeout;
 mod hooked;

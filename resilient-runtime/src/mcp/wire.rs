@@ -12,7 +12,7 @@ use super::pipeline_error;
 use crate::classify::LONGEST_RETRY_AFTER;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
-use crate::error::{ToolError, public_text};
+use crate::error::{ResilienceError, ToolError, public_text};
 use crate::panics::catch_panic;
 use crate::redact;
 
@@ -84,14 +84,20 @@ impl Rendered {
     fn read<E: ToolError + ?Sized>(error: &E, call: &CallFacts<'_>) -> Self {
         let kind = error.kind();
         let code = public_text(&error.code());
-        let message = public_text(&error.public_message());
+        let own = error.as_resilience();
+        let tool = call.context.and_then(CallContext::tool);
+        let named = own.zip(tool).and_then(|(own, tool)| own.message_about(tool));
+        let message = public_text(named.as_deref().unwrap_or(&error.public_message()));
         let hint = error.hint().map(|hint| public_text(&hint));
         let retry_after = wait_of(error).max(call.retry_after);
         let repeatable = call.effect.is_repeatable();
         // A call that was rejected, or whose timeout elapsed while it was queued.
+        let is_refused = matches!(own, Some(ResilienceError::Refused { .. }));
         let rejected = call.attempts == 0
             && call.has_ended
-            && matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout);
+            && (is_refused || matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout));
+        // A tool that only reads changes nothing in any case.
+        let says_unchanged = rejected && if is_refused { call.effect != Effect::ReadOnly } else { !repeatable };
 
         let mut text = format!("{code}: {}", sentence(&message));
         let warning = call.warning(kind, error.was_not_performed());
@@ -101,7 +107,7 @@ impl Rendered {
             text.push(' ');
             text.push_str(warning);
         }
-        if !repeatable && rejected {
+        if says_unchanged {
             text.push_str(" Nothing was changed.");
         }
         if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
@@ -116,7 +122,7 @@ impl Rendered {
         }
 
         let mut details = error.details();
-        if !repeatable && rejected {
+        if says_unchanged || (is_refused && rejected) {
             details.insert("performed".into(), json!(false));
         }
         if let Some(second) = &call.fallback_error {
@@ -178,7 +184,7 @@ impl<'a> CallFacts<'a> {
             has_ended: report.outcome.is_some(),
             attempts: report.attempts,
             // A tool without a policy reports no attempts.
-            may_have_run: nothing.may_have_run || report.attempts > 0 || (request.is_hooked && !report.claimed),
+            may_have_run: nothing.may_have_run || report.attempts > 0 || (request.is_hooked && !report.is_claimed()),
             effect: report.effect,
             retry_after: report.retry_after,
             reason: report.reason,
@@ -210,7 +216,7 @@ impl<'a> CallFacts<'a> {
 pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, report: &Report) {
     let mut object = Map::new();
     object.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
-    if report.claimed {
+    if report.is_claimed() {
         object.insert("attempts".into(), json!(report.attempts));
     }
     if let Some(degraded) = &report.degraded {

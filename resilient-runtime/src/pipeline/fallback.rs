@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Special;
-use super::call::{AttemptResult, Call, events};
+use super::call::{AttemptResult, Call, Substitutes, events};
 use crate::answer::{Fallible, Meaning};
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext, Degraded};
@@ -157,8 +157,7 @@ where
         chance: &mut Chance<E>,
         error: &mut Option<E>,
     ) -> Poll<Option<G>> {
-        if chance.kind == ErrorKind::Overloaded {
-            // The function would add to the load.
+        if chance.substitutes < Substitutes::All {
             return Poll::Ready(None);
         }
         if let (Some(make), Some(error)) = (self.make.take(), error.take()) {
@@ -216,6 +215,9 @@ impl<G, E, F: FnOnce() -> G> Step<G, E> for Value<F> {
         chance: &mut Chance<E>,
         _: &mut Option<E>,
     ) -> Poll<Option<G>> {
+        if chance.substitutes < Substitutes::CachedOrValue {
+            return Poll::Ready(None);
+        }
         let good = {
             let _context = context::enter(&mut chance.context);
             self.0.take().and_then(catch_panic)
@@ -231,7 +233,7 @@ impl<G, E, F: FnOnce() -> G> Step<G, E> for Value<F> {
 #[derive(Debug)]
 pub struct Chance<E> {
     tool: &'static str,
-    kind: ErrorKind,
+    substitutes: Substitutes,
     /// The end of the limit that all functions of the chain share.
     until: Instant,
     context: Option<CallContext>,
@@ -243,12 +245,12 @@ pub struct Chance<E> {
 }
 
 impl<E> Chance<E> {
-    fn of(call: &Call<'_>, kind: ErrorKind, as_mcp_error: fn(&E) -> &dyn ToolError) -> Self {
+    fn of(call: &Call<'_>, substitutes: Substitutes, as_mcp_error: fn(&E) -> &dyn ToolError) -> Self {
         let context = call.context().cloned();
         let until = clock::later(Instant::now(), call.policy().fallback_limit());
         Self {
             tool: call.site().name(),
-            kind,
+            substitutes,
             // The enclosing attempt may end earlier.
             until: call.outer_deadline().map_or(until, |outer| until.min(outer.instant())),
             cancellation: context.as_ref().and_then(CallContext::request).map(|request| request.cancellation.clone()),
@@ -348,7 +350,7 @@ pub(crate) async fn finish<R: Fallible>(
         return R::close(Err(error));
     };
     call.as_mut().continues();
-    let mut chance = Chance::of(&call, kind, |error| error);
+    let mut chance = Chance::of(&call, result.substitutes(), |error| error);
     let span = call.span().clone();
     let (mut chain, mut error) = (pin!(chain), Some(error));
     let good = poll_fn(|cx| chain.as_mut().poll_serve(cx, &mut chance, &mut error)).instrument(span).await;
@@ -366,7 +368,7 @@ pub(crate) async fn finish<R: Fallible>(
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         call.statistics().fell_back(source);
         events::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
-        degrade(&call, Degraded { source, age, reason: kind.as_str() });
+        degrade(&call, Degraded { source, age, reason: result.reason().unwrap_or(kind.as_str()) });
         call.as_mut().finish_degraded(&result);
     } else {
         if let Some(request) = call.hook_request() {

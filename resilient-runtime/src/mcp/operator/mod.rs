@@ -4,7 +4,7 @@ mod answers;
 mod requests;
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rmcp::Json;
 use rmcp::handler::server::common::{schema_for_input, schema_for_output};
@@ -65,15 +65,22 @@ use requests::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 /// ```
 #[must_use]
 pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRouter<S> {
-    let tool = |name, title, description, read: fn() -> Schemas| read_only_tool(name, title, description, read());
+    let [of_health, of_metrics, of_breakers, of_errors] = SCHEMAS.get_or_init(|| {
+        [
+            schemas_of::<HealthCheck, HealthReport>(),
+            schemas_of::<GetMetrics, Metrics>(),
+            schemas_of::<CircuitStatus, Breakers>(),
+            schemas_of::<RecentErrors, Errors>(),
+        ]
+    });
     let mut router = ToolRouter::new();
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        tool(
+        read_only_tool(
             "health_check",
             "Health",
             "Whether this server works: its checks, its tools and the dependencies behind them.",
-            schemas_of::<HealthCheck, HealthReport>,
+            of_health,
         ),
         move |Parameters(request): Parameters<HealthCheck>| {
             let health = Arc::clone(&own);
@@ -82,11 +89,11 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     ));
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        tool(
+        read_only_tool(
             "get_metrics",
             "Metrics",
             "What each tool of this server has counted since its start: calls, outcomes, retries, durations.",
-            schemas_of::<GetMetrics, Metrics>,
+            of_metrics,
         ),
         move |Parameters(request): Parameters<GetMetrics>| {
             let answer = answers::get_metrics(own.registry(), &request).map(Json);
@@ -95,11 +102,11 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     ));
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        tool(
+        read_only_tool(
             "circuit_status",
             "Circuit breakers",
             "Where each circuit breaker of this server stands, since when and why.",
-            schemas_of::<CircuitStatus, Breakers>,
+            of_breakers,
         ),
         move |Parameters(CircuitStatus {}): Parameters<CircuitStatus>| {
             let answer = Breakers::of(own.registry());
@@ -108,11 +115,11 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
     ));
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
-        tool(
+        read_only_tool(
             "recent_errors",
             "Recent errors",
             "What has gone wrong lately: errors by tool and code, and the last ones of your own calls.",
-            schemas_of::<RecentErrors, Errors>,
+            of_errors,
         ),
         move |Parameters(request): Parameters<RecentErrors>| {
             let answer = answers::recent_errors(own.registry(), &request);
@@ -120,6 +127,15 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
         },
     ));
     instrument(router)
+}
+
+/// The schemas of the four tools, once a router has them.
+static SCHEMAS: OnceLock<[Schemas; 4]> = OnceLock::new();
+
+/// Returns whether this is one of the tools of [`operator_tools`], which are never gated. Its schema is unique, but a
+/// tool of the server may have the same name.
+pub(super) fn is_ready_made(tool: &Tool) -> bool {
+    SCHEMAS.get().is_some_and(|all| all.iter().any(|known| Arc::ptr_eq(&known.input, &tool.input_schema)))
 }
 
 /// The input and output schemas of a tool.
@@ -142,10 +158,10 @@ fn with_known_formats(schema: Arc<JsonObject>) -> Arc<JsonObject> {
     Arc::new(mem::take(schema.ensure_object()))
 }
 
-fn read_only_tool(name: &'static str, title: &'static str, description: &'static str, schemas: Schemas) -> Tool {
+fn read_only_tool(name: &'static str, title: &'static str, description: &'static str, schemas: &Schemas) -> Tool {
     let reads = ToolAnnotations::with_title(title).read_only(true).idempotent(true).open_world(false);
-    Tool::new(name, description, schemas.input)
+    Tool::new(name, description, Arc::clone(&schemas.input))
         .with_title(title)
         .with_annotations(reads)
-        .with_raw_output_schema(schemas.output)
+        .with_raw_output_schema(Arc::clone(&schemas.output))
 }

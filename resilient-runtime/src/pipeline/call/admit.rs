@@ -17,9 +17,11 @@ use crate::bulkhead;
 use crate::clock::Moment;
 use crate::context::{Activity, Lender};
 use crate::error::{LimitKind, ResilienceError, TimeoutScope};
+use crate::gate::Refusal;
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};
+use crate::telemetry;
 
 impl Call<'_> {
     /// Requests admission for the attempt that is due. `None`: the call waits for a permit or a slot.
@@ -175,6 +177,14 @@ impl Call<'_> {
             self.report_no_retry(ErrorKind::Overloaded.as_str(), error.retry_after());
         }
         self.give_up(error)
+    }
+
+    /// Rejects the call because of the gate, before its first attempt is admitted.
+    #[cold]
+    pub(super) fn reject_by_gate(self: Pin<&mut Self>, refusal: Refusal) -> AttemptResult {
+        self.binding.statistics.rejected(refusal.rejected());
+        telemetry::refused(self.site.name(), refusal, self.context.as_ref());
+        self.give_up(refusal.error())
     }
 
     /// Rejects the attempt because of its breaker. The hook reports until when the breaker is open.

@@ -1,7 +1,7 @@
 //! One call as a state machine: admission, attempts, backoff, limits and cancellation.
 //!
 //! ```text
-//! New → Admitting → Running → Finished → Done
+//! New → Admitting → Running → Finished → Done      (New → Refused → Finished: by the gate)
 //!         │   ▲       │ ▲
 //!         │   └─ Backoff │
 //!         └─ AwaitingPermit, Queued
@@ -32,7 +32,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
-pub(crate) use result::AttemptResult;
+pub(crate) use result::{AttemptResult, Substitutes};
 
 use attempt::Attempt;
 use nested::{Caller, CountedAs, PermitWait};
@@ -45,6 +45,7 @@ use crate::binding::BindingRef;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::ResilienceError;
+use crate::gate::Refusal;
 use crate::outcomes::Suppressed;
 use crate::panics::catch_panic;
 use crate::site::{Entry, EntryDetails, Site};
@@ -56,6 +57,8 @@ use crate::telemetry;
 enum State {
     /// The call has not been polled.
     New,
+    /// The gate refuses the call.
+    Refused(Refusal),
     /// The next attempt is due since then, and requests admission.
     Admitting(Moment),
     /// The attempt waits for a permit that its enclosing attempt has lent to another call.
@@ -79,7 +82,7 @@ impl State {
     #[inline(always)]
     fn advance(&mut self, next: Self) {
         let holds_nothing = match self {
-            Self::New | Self::Admitting(_) | Self::Finished(_) | Self::Done => true,
+            Self::New | Self::Refused(_) | Self::Admitting(_) | Self::Finished(_) | Self::Done => true,
             Self::Running(attempt) => attempt.holds_nothing(),
             Self::AwaitingPermit(_) | Self::Queued(_) | Self::Backoff(_) => false,
         };
@@ -177,8 +180,10 @@ impl<'a> Call<'a> {
         let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
-        if this.caller.counted != CountedAs::Hook {
-            this.binding.statistics.call_started();
+        match this.caller.counted {
+            CountedAs::Hook => {}
+            CountedAs::Call | CountedAs::Part => this.binding.statistics.call_started(),
+            CountedAs::RefusedByGate => self.as_mut().take_refusal(),
         }
         if telemetry::is_enabled() {
             self.log_start();
@@ -273,6 +278,10 @@ impl<'a> Call<'a> {
                     self.as_mut().finish_attempt(result).map_or(Ok(None), Err)
                 }
                 State::Backoff(_) => ready!(self.as_mut().poll_backoff(cx)).map(|()| None),
+                State::Refused(refusal) => {
+                    let refusal = *refusal;
+                    return Poll::Ready(self.reject_by_gate(refusal));
+                }
                 State::New | State::Finished(_) | State::Done => {
                     return Poll::Ready(AttemptResult::Refused(ResilienceError::Panicked));
                 }

@@ -13,7 +13,8 @@ use super::{Call, State};
 use crate::binding::Binding;
 use crate::breaker::BreakerState;
 use crate::clock::{self, Moment};
-use crate::context::{self, Activity, CallContext, EnclosingAttempt, Lender};
+use crate::context::{self, Activity, CallContext, Claim, EnclosingAttempt, Lender};
+use crate::gate::Refusal;
 use crate::site::Site;
 
 /// What a call knows of its caller.
@@ -34,6 +35,8 @@ pub(super) enum CountedAs {
     Call,
     /// The hook, whose request it answers. The hook gets a report of the call.
     Hook,
+    /// Like `Hook`, but the gate refuses the call.
+    RefusedByGate,
     /// The call counts itself as a part of another operation: it is a tool's function that another call calls.
     Part,
 }
@@ -46,16 +49,16 @@ impl Caller {
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
         let is_inner = context.attempt() > 0;
-        let is_hook = !is_inner && context.request().is_some_and(|request| request.claim(site, binding));
+        let claimed = context.request().filter(|_| !is_inner).and_then(|request| request.claim(site, binding));
         let is_requested = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
         let is_requested = context.request().is_none_or(|request| is_requested(&request.tool));
         let is_part = site.tool().is_some() && (is_inner || !is_requested);
         Self {
             deadline: context.ends().unwrap_or(Moment::LAST),
-            counted: match (is_hook, is_part) {
-                (true, _) => CountedAs::Hook,
-                (false, true) => CountedAs::Part,
-                (false, false) => CountedAs::Call,
+            counted: match (claimed, is_part) {
+                (Some(counted), _) => counted,
+                (None, true) => CountedAs::Part,
+                (None, false) => CountedAs::Call,
             },
             is_nested: context.enclosing().is_some(),
             passes_context: false,
@@ -65,10 +68,10 @@ impl Caller {
 
 impl context::Request {
     /// Claims the request for this function, if the function is the requested tool and no other has claimed it.
-    fn claim(&self, site: &Site, binding: &Binding) -> bool {
+    fn claim(&self, site: &Site, binding: &Binding) -> Option<CountedAs> {
         let mut report = self.report();
-        let claims = self.is_hooked && !report.claimed && site.tool() == Some(&*self.tool);
-        if claims {
+        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && site.tool() == Some(&*self.tool);
+        claims.then(|| {
             // If the route has another name than the tool, the call is counted under the tool's.
             if let Some(hook) = &self.statistics
                 && !Arc::ptr_eq(hook, &binding.statistics)
@@ -77,11 +80,22 @@ impl context::Request {
                 binding.statistics.call_started();
                 report.statistics = Some(Arc::clone(&binding.statistics));
             }
-            report.claimed = true;
             report.caches_responses = site.policy().cache.is_some();
             report.effect = site.policy().effect;
+            if matches!(report.claim, Claim::Refused(_)) {
+                return CountedAs::RefusedByGate;
+            }
+            report.claim = Claim::Claimed;
+            CountedAs::Hook
+        })
+    }
+
+    /// Claims a request that the gate refuses, and returns the reason.
+    fn claim_refused(&self) -> Option<Refusal> {
+        match std::mem::replace(&mut self.report().claim, Claim::Claimed) {
+            Claim::Refused(refusal) => Some(refusal),
+            Claim::Open | Claim::Claimed => None,
         }
-        claims
     }
 }
 
@@ -93,6 +107,17 @@ pub(super) struct PermitWait {
 }
 
 impl Call<'_> {
+    /// Takes the refusal over that the hook has left in the request: the call ends before its first admission.
+    #[cold]
+    pub(super) fn take_refusal(self: Pin<&mut Self>) {
+        let this = self.project();
+        this.caller.counted = CountedAs::Hook;
+        let request = this.context.as_ref().and_then(CallContext::request);
+        if let Some(refusal) = request.and_then(|request| request.claim_refused()) {
+            this.state.advance(State::Refused(refusal));
+        }
+    }
+
     pub(super) fn is_counted_by_hook(&self) -> bool {
         self.caller.counted == CountedAs::Hook
     }

@@ -6,6 +6,17 @@ use crate::answer::{Failed, Meaning};
 use crate::error::{Failure, LimitKind, ResilienceError};
 use crate::outcomes::{AttemptOutcome, Outcome};
 
+/// The steps of a chain of fallbacks that may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Substitutes {
+    /// `cached` alone.
+    Cached,
+    /// `cached`, and a value.
+    CachedOrValue,
+    /// Every step.
+    All,
+}
+
 /// The result of an attempt, or of all attempts of a call.
 #[derive(Debug, Clone)]
 pub(crate) enum AttemptResult {
@@ -62,6 +73,28 @@ impl AttemptResult {
             // A rate limit says something about its caller, not about this server.
             Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
             other => other.kind().map(ErrorKind::fault),
+        }
+    }
+
+    /// What may answer instead, if anything may.
+    pub(crate) fn substitutes(&self) -> Substitutes {
+        match self {
+            // The function and the value are reads that are not from the cache.
+            Self::Refused(ResilienceError::Refused { .. }) => Substitutes::Cached,
+            // The function would add to the load.
+            _ if self.kind() == Some(ErrorKind::Overloaded) => Substitutes::CachedOrValue,
+            _ => Substitutes::All,
+        }
+    }
+
+    /// The word for why a fallback answers, if it is not the kind of the error.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(ResilienceError::Refused { reason, .. }) => Some(reason.as_str()),
+            Self::Refused(ResilienceError::Overloaded { limit: limit @ LimitKind::Concurrency, .. }) => {
+                Some(limit.as_str())
+            }
+            _ => None,
         }
     }
 

@@ -1,128 +1,46 @@
-//! The hook: wraps every route of a tool router, whether annotated or not.
-//!
-//! It is the only code that runs with every transport and sees the name and annotations of the tool, the raw arguments
-//! and the request. It creates the context of the call, catches panics outside the body, counts the call, and adds
-//! metadata to the response.
+//! A call that the hook serves, from its context to its count.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Poll;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use resilient_policy::{Effect, Fault};
+use resilient_policy::Fault;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
-use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
+use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
-use super::explain::{self, ArgumentsCopy, Explain};
-use super::hook_timeout::HookTimeout;
-use super::wire_error::WireError;
-use super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
+use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
+use super::super::explain::{self, ArgumentsCopy};
+use super::super::hook_timeout::HookTimeout;
+use super::super::wire_error::WireError;
+use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
+use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
 use crate::context::{self, CallContext, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
+use crate::gate::Refusal;
 use crate::identity::CorrelationSource;
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
 use crate::registry::Registry;
-use crate::site::Site;
 use crate::statistics::{ErrorType, ToolStatistics};
 use crate::telemetry;
 
-pub(super) type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
-
-/// The hook of one route.
-pub(super) struct Hook {
-    pub(super) tool: Arc<str>,
-    /// The name in statistics.
-    pub(super) name: Arc<str>,
-    pub(super) statistics: Arc<ToolStatistics>,
-    pub(super) effect: Effect,
-    /// The record of the tool, if the hook enforces its timeout.
-    pub(super) limited: Option<&'static Site>,
-    /// Whether the tool stores last good answers, so that it needs its arguments in canonical form. Known after the
-    /// first call.
-    pub(super) caches_responses: AtomicU8,
-    /// The functions that explain arguments which do not fit the types of the tool.
-    pub(super) explained: Box<[Explain]>,
-}
-
-pub(super) const UNKNOWN: u8 = 0;
-const CACHES: u8 = 1;
-const CACHES_NOTHING: u8 = 2;
-
-impl Hook {
-    pub(super) fn serve<S: Send + Sync + 'static>(
-        self: Arc<Self>,
-        inner: Arc<DynCallToolHandler<S>>,
-        call: ToolCallContext<'_, S>,
-    ) -> Handling<'_> {
-        if self.is_running_already(&call.request_context) {
-            return inner(call);
-        }
-        Box::pin(async move {
-            let mut served = ServedCall::new(&self, &call);
-            let mut limit = served.limit();
-            served.arguments = served.copy_arguments(&call);
-            let made = served.within(|| inner(call));
-            let Some(mut handling) = made else { return served.panicked() };
-            let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
-                Some(Poll::Pending) => {
-                    // rmcp has deserialized the arguments before the first poll.
-                    served.arguments = None;
-                    match &mut limit {
-                        Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
-                        None => Poll::Pending,
-                    }
-                }
-                Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
-                None => Poll::Ready(Ended::Panicked),
-            })
-            .await;
-            // Dropping the future may panic too.
-            served.within(|| drop(handling));
-            match answered {
-                Ended::Answered(answered) => served.answered(answered),
-                Ended::TimedOut => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
-                Ended::Panicked => served.panicked(),
-            }
-        })
-    }
-
-    /// Returns whether an outer hook already serves this call.
-    fn is_running_already(&self, request: &RequestContext<RoleServer>) -> bool {
-        CallContext::current().and_then(|context| {
-            let outer = context.request()?;
-            Some(*outer.tool == *self.tool && outer.id == request.id.to_string())
-        }) == Some(true)
-    }
-}
-
-/// How the future of the tool ended.
-enum Ended {
-    Answered(Handled),
-    Panicked,
-    TimedOut,
-}
-
 /// A call that the hook serves. If it is dropped before the response, it counts as cancelled.
-struct ServedCall<'h> {
+pub(super) struct ServedCall<'h> {
     hook: &'h Hook,
     statistics: Arc<ToolStatistics>,
-    request: Arc<Request>,
+    pub(super) request: Arc<Request>,
     context: Option<CallContext>,
     span: Span,
     /// The transport of the request, if metrics need it.
     transport: Option<Transport>,
     /// The arguments, until it is known whether they fit.
-    arguments: Option<ArgumentsCopy>,
+    pub(super) arguments: Option<ArgumentsCopy>,
     started: Instant,
     /// The fault of a failure that the hook itself knows of.
     fault: Option<Fault>,
@@ -130,10 +48,10 @@ struct ServedCall<'h> {
 }
 
 impl<'h> ServedCall<'h> {
-    fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
+    pub(super) fn new<S>(hook: &'h Hook, call: &ToolCallContext<'_, S>) -> Self {
         let scoped = Registry::scoped().map(|registry| registry.statistics(&hook.name));
         let statistics = scoped.unwrap_or_else(|| Arc::clone(&hook.statistics));
-        let wants_arguments = hook.caches_responses.load(Ordering::Relaxed) != CACHES_NOTHING;
+        let wants_arguments = hook.learned.load(Ordering::Relaxed) & NEEDS_NO_ARGUMENTS == 0;
         let arguments = wants_arguments.then(|| arguments::canonical(call.arguments.as_ref()));
         let (context, request, source) = request::context(
             &call.request_context,
@@ -174,7 +92,7 @@ impl<'h> ServedCall<'h> {
     }
 
     /// Runs a part of the call within its context and span, behind the outer panic barrier.
-    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+    pub(super) fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
         let (span, context) = (&self.span, &mut self.context);
         // The inner barrier catches panics within the span, the outer one those of the span itself.
         let ended = catch_panic(|| {
@@ -187,7 +105,7 @@ impl<'h> ServedCall<'h> {
 
     /// Returns a copy of the arguments, unless the request already has one for the cache. It is needed even without an
     /// explanation: rmcp's message must not show secrets among the arguments.
-    fn copy_arguments<S>(&self, call: &ToolCallContext<'_, S>) -> Option<ArgumentsCopy> {
+    pub(super) fn copy_arguments<S>(&self, call: &ToolCallContext<'_, S>) -> Option<ArgumentsCopy> {
         self.request.arguments.is_none().then(|| ArgumentsCopy::of(call.arguments.as_ref())).flatten()
     }
 
@@ -212,11 +130,11 @@ impl<'h> ServedCall<'h> {
         made.flatten().unwrap_or(Err(error))
     }
 
-    fn answered(mut self, answered: Handled) -> Handled {
+    pub(super) fn answered(mut self, answered: Handled) -> Handled {
         let answered = self.with_pipeline_errors_as_results(answered);
         let (claimed, reported) = {
             let report = self.request.report();
-            (report.claimed, report.outcome)
+            (report.is_claimed(), report.outcome)
         };
         let answered = match answered {
             Err(error) if is_about_arguments(&error) && !claimed => {
@@ -282,7 +200,7 @@ impl<'h> ServedCall<'h> {
     }
 
     /// Returns the limit that the hook enforces, if there is one. Calls inside inherit its end as their deadline.
-    fn limit(&mut self) -> Option<HookTimeout> {
+    pub(super) fn limit(&mut self) -> Option<HookTimeout> {
         let limit = HookTimeout::of(self.hook.limited?);
         if let Some(context) = &mut self.context {
             context.set_deadline(limit.end());
@@ -291,7 +209,7 @@ impl<'h> ServedCall<'h> {
     }
 
     /// Answers with a timeout: the tool did not answer within the limit that the hook enforces.
-    fn timed_out(mut self, limit: Duration) -> Handled {
+    pub(super) fn timed_out(mut self, limit: Duration) -> Handled {
         let error = ResilienceError::Timeout { scope: TimeoutScope::Call, limit };
         {
             let mut report = self.request.report();
@@ -306,7 +224,25 @@ impl<'h> ServedCall<'h> {
         self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
     }
 
-    fn panicked(mut self) -> Handled {
+    /// Answers that the gate refuses the call. Nothing has run.
+    pub(super) fn refused(mut self, refusal: Refusal) -> Handled {
+        let error = refusal.error();
+        {
+            let mut report = self.request.report();
+            report.outcome = Some(Outcome::Rejected);
+            if let Some(gated) = &self.hook.gated {
+                report.effect = gated.effect;
+            }
+        }
+        self.fault = Some(error.kind().fault());
+        self.statistics.rejected(refusal.rejected());
+        telemetry::refused(&self.hook.name, refusal, self.context.as_ref());
+        self.failed(&error);
+        self.count(Outcome::Rejected, ErrorType::of_outcome(Outcome::Rejected), None);
+        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
+    }
+
+    pub(super) fn panicked(mut self) -> Handled {
         self.fault = Some(Fault::Server);
         self.failed(&ResilienceError::Panicked);
         self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
@@ -337,15 +273,16 @@ impl<'h> ServedCall<'h> {
         }
         let (claimed, caches_responses, statistics, of_function, attempts) = {
             let report = self.request.report();
-            (report.claimed, report.caches_responses, report.statistics.clone(), report.fault, report.attempts)
+            (report.is_claimed(), report.caches_responses, report.statistics.clone(), report.fault, report.attempts)
         };
         // A call that was rejected for its arguments never reached the function, so it says nothing about the function.
-        let state = &self.hook.caches_responses;
+        let learned = &self.hook.learned;
         if claimed {
-            state.store(if caches_responses { CACHES } else { CACHES_NOTHING }, Ordering::Relaxed);
+            let needs = if caches_responses { 0 } else { NEEDS_NO_ARGUMENTS };
+            learned.store(CLAIMED | needs, Ordering::Relaxed);
         } else if outcome == Outcome::Ok {
             // The call ran without a guarded function: the tool has only the hook.
-            let _ = state.compare_exchange(UNKNOWN, CACHES_NOTHING, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = learned.compare_exchange(0, NEEDS_NO_ARGUMENTS, Ordering::Relaxed, Ordering::Relaxed);
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
