@@ -29,7 +29,6 @@ use crate::{
     upstream::no_delay,
 };
 
-mod admin;
 mod args;
 mod check;
 mod gate;
@@ -158,7 +157,8 @@ fn running() -> u64 {
 async fn serve_admin(address: SocketAddr, health: Arc<Health>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(axum::serve(listener.tap_io(no_delay), admin::router(health)).into_future());
+    let operators = http::Admin::new(health).allowed_hosts([address.to_string()]).router();
+    tokio::spawn(axum::serve(listener.tap_io(no_delay), operators).into_future());
     Ok(address)
 }
 

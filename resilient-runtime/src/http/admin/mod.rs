@@ -6,6 +6,8 @@ mod changes;
 mod hosts;
 mod reads;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::pin::Pin;

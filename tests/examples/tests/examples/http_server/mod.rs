@@ -70,7 +70,7 @@ async fn health_is_beside_the_tools_and_errors_and_breakers_are_for_operators_al
     let breakers: Value = breakers.json().await.unwrap();
     assert_eq!(breakers["breakers"][0]["breaker"], "make");
     let foreign = server.http.get(format!("{admin}/errors")).header("host", "page.example").send().await.unwrap();
-    assert_eq!(foreign.status().as_u16(), 403);
+    assert_eq!(foreign.status().as_u16(), 421);
 }
 
 #[tokio::test]
