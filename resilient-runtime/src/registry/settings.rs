@@ -7,7 +7,7 @@ use resilient_policy::Policy;
 use resilient_policy::{FileProblem, GateSettings, GateTables};
 
 #[cfg(feature = "config")]
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use super::Registry;
 #[cfg(feature = "config")]
@@ -76,26 +76,36 @@ impl Registry {
         let holding = self.overrides.get_or_init(|| overrides);
         drop(inner);
         self.begin_report();
-        self.declare_tools(&DeclaredNames::default());
+        self.combine(&mut self.combined());
         Ok(holding)
     }
 
-    /// Adds tools and their compiled files, and combines the settings of the gate again. Has to be called before the
-    /// routes of the tools are published, so that those that are switched off at start are not.
+    /// Adds tools and their compiled files to what the settings of the gate apply to. Has to be called before the routes
+    /// of the tools are published, so that those that are switched off at start are not.
     pub(crate) fn declare_tools(&self, known: &DeclaredNames) {
-        let mut combined = self.gate_settings.lock().unwrap_or_else(PoisonError::into_inner);
-        combined.declared.add(known);
+        let mut combined = self.combined();
+        if combined.declared.add(known) {
+            self.combine(&mut combined);
+        }
+    }
+
+    /// Combines the settings of the gate from all sources, and passes them to the gate if they have changed. The lock is
+    /// held until then, so that the settings of the most tools are the last.
+    fn combine(&self, combined: &mut Combined) {
         let settings = gate_tables(&combined.declared, self.overrides.get()).settings();
-        // Held until the gate has them, so that the settings with the most tools are the last.
         if settings != combined.settings {
             combined.settings = settings.clone();
             self.gate.start(settings);
         }
     }
 
+    fn combined(&self) -> MutexGuard<'_, Combined> {
+        self.gate_settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns all sources of the gate's settings together, with their problems, once the tools are known.
     pub(crate) fn check_gate(&self, known: &DeclaredNames, problems: &mut Vec<FileProblem>) -> GateTables {
-        let declared = self.gate_settings.lock().unwrap_or_else(PoisonError::into_inner).declared.clone();
+        let declared = self.combined().declared.clone();
         let tables = gate_tables(&declared, self.overrides.get());
         if let Some(overrides) = self.overrides.get() {
             overrides.check_gate(&tables, &declared, &known.hooked, problems);

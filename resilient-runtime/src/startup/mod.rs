@@ -27,6 +27,13 @@ use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 /// | `RESILIENT__BREAKER__NAME__KEY` | sets a key of one breaker: `RESILIENT__BREAKER__MAKE__ENABLED=false`, `.._OPEN=10s` |
 /// | `RESILIENT__PROFILE__NAME__KEY` | sets a key of everything that uses a profile |
 /// | `RESILIENT__DEFAULT__KEY` | sets a key of everything |
+/// | `RESILIENT__TOOL__NAME__ENABLED` | `false` switches a tool off, guarded or not: it is not listed |
+/// | `RESILIENT__FEATURE__NAME__ENABLED` | `false` switches off every tool with this feature |
+/// | `RESILIENT_READ_ONLY` | `true` switches off every tool that is not known to read |
+/// | `RESILIENT__LEVEL` | sets the [`Level`](crate::gate::Level): `normal`, `degraded`, `minimal` or `emergency` |
+/// | `RESILIENT__LEVEL__NAME__KEY` | sets what a level takes away: `RESILIENT__LEVEL__MINIMAL__CONCURRENCY=10`, `.._CACHE_ONLY`, `.._READ_ONLY`, `.._DISABLE=exports,search` |
+/// | `RESILIENT__LEVEL__AUTOMATIC` | `true` makes the level follow the health of the server, which [`health`](Self::health) passes |
+/// | `RESILIENT_ADMIN_TOKEN` | the token that the routes for operators require (feature `http`): at least 16 visible ASCII characters |
 /// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
 /// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
 ///
@@ -38,6 +45,10 @@ use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 /// the settings of a tool take precedence over those of its profiles, and those over the default. All of them take
 /// precedence over the compiled settings: they change single parts of a key, or remove the key with `none`, but cannot
 /// add a key that the code does not have. Every rule for the attribute holds here as well.
+///
+/// Switches are different: they add up. A tool, a feature or the right to write is off if any source says so, and
+/// nothing at run time lifts that. They take effect when a router is built, so they are an error if one was built
+/// before.
 ///
 /// ```no_run
 /// # #[cfg(feature = "rmcp")] mod example {
