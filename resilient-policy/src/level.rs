@@ -145,6 +145,14 @@ pub struct Switches {
     pub features: BTreeSet<String>,
 }
 
+impl Switches {
+    /// Returns whether nothing is switched off.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.read_only && self.tools.is_empty() && self.features.is_empty()
+    }
+}
+
 /// The settings of the gate: the files and the variables together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GateSettings {

@@ -54,7 +54,10 @@ pub use describe::{Beside, Keyed, describe};
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
-pub use file::{BreakerTable, File, FileProblem, Named, SourceLocation, SourceLocations, Table};
+pub use file::{
+    BreakerTable, FeatureTable, File, FileProblem, GateTables, LevelTable, Located, Named, SourceLocation,
+    SourceLocations, Table,
+};
 pub use form::{Form, is_none, read_text, without_quotes};
 pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity, retried_kind};
 pub use level::{GateSettings, Level, LevelEffect, Levels, Switches};

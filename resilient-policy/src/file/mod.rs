@@ -13,24 +13,34 @@
 //!
 //! [tool.list_scenarios]     # applies to the tool of this name
 //! bulkhead = 10
+//!
+//! [feature.analytics]       # declares a feature, for the levels and for switches
+//!
+//! [level.degraded]          # what a level takes away
+//! disable = ["analytics"]
 //! ```
 
+mod gate;
 mod table;
 mod toml;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::table::{ENABLED, flag};
 use self::toml::Lines;
 use crate::name::check_name;
 use crate::node::{Mistake, Node, Syntax, Value};
 use crate::problem::Problem;
 use crate::schema::Override;
 use crate::suggest::one_of;
+pub use gate::{FeatureTable, GateTables, LevelTable, Located};
 pub use table::{BreakerTable, Named, SourceLocations, Table};
 pub use toml::SourceLocation;
 
-const SECTIONS: &[&str] = &["default", "profile", "breaker", "tool"];
+const SECTIONS: &[&str] = &["default", "profile", "breaker", "tool", "level", "feature", READ_ONLY];
+/// The key that stands before the first table.
+const READ_ONLY: &str = "read_only";
 
 /// A mistake in a file or a variable.
 pub type FileProblem = Mistake<SourceLocation>;
@@ -60,6 +70,8 @@ pub struct File {
     pub breakers: BTreeMap<String, BreakerTable>,
     /// `[tool.NAME]`: applies to the tool of this name.
     pub tools: BTreeMap<String, Table>,
+    /// `[level]`, `[feature.NAME]`, `read_only`, and `enabled` in `[tool.NAME]`.
+    pub gate: GateTables,
 }
 
 impl File {
@@ -93,13 +105,24 @@ impl File {
                     file.profiles.insert(name, Table::read(inner.1, under, inner.0.clone(), found));
                 }),
                 "tool" => sections(entry, &mut reader, |name, under, inner, found| {
-                    file.tools.insert(name, Table::read(inner.1, under, inner.0.clone(), found));
+                    let (switches, keys): (Vec<_>, Vec<_>) =
+                        inner.1.iter().cloned().partition(|entry| entry.key == ENABLED);
+                    for switch in &switches {
+                        file.gate.read_tool(&name, under, switch, found);
+                    }
+                    file.tools.insert(name, Table::read(&keys, under, inner.0.clone(), found));
                 }),
+                "level" => file.gate.read_level(entry, &mut reader),
+                "feature" => sections(entry, &mut reader, |name, under, inner, found| {
+                    file.gate.read_feature(name, under, inner, found);
+                }),
+                READ_ONLY => file.gate.read_only = Located::new(flag(entry, &mut reader), entry),
                 "breaker" => sections(entry, &mut reader, |name, under, inner, found| {
                     file.breakers.insert(name, BreakerTable::read(inner.1, under, inner.0.clone(), found));
                 }),
                 _ => {
-                    let message = format!("unknown table `{}`{}", entry.key, one_of(&entry.key, SECTIONS));
+                    let what = if matches!(entry.value.value, Value::Table(_)) { "table" } else { "key" };
+                    let message = format!("unknown {what} `{}`{}", entry.key, one_of(&entry.key, SECTIONS));
                     reader.found.push(FileProblem { place: entry.location.clone(), key: entry.key.clone(), message });
                 }
             }
@@ -123,6 +146,11 @@ impl File {
             }
         }
         found.extend(self.breakers.iter().flat_map(|(name, table)| table.check(&format!("breaker.{name}"), whole)));
+        if whole {
+            let features: Vec<&str> = self.gate.features.keys().map(String::as_str).collect();
+            found.extend(self.gate.check());
+            found.extend(self.gate.check_features(&features, ""));
+        }
         found
     }
 
@@ -147,6 +175,14 @@ impl File {
     /// Returns a sentence with the name that was probably meant.
     pub fn knows_profile(&self, name: &str, here: &str) -> Result<(), String> {
         known("profile", name, here, &self.profiles, false)
+    }
+
+    /// Checks that a tool may have a feature of this name: it is declared, or no feature is.
+    ///
+    /// # Errors
+    /// Returns a sentence with the name that was probably meant.
+    pub fn knows_feature(&self, name: &str, here: &str) -> Result<(), String> {
+        known("feature", name, here, &self.gate.features, self.gate.features.is_empty())
     }
 }
 

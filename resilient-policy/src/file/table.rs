@@ -19,6 +19,8 @@ use crate::schema::{Override, Parts, Settings};
 use crate::setting::{Setting, Window};
 
 const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
+/// The key that switches a tool, a feature or a breaker off.
+pub(super) const ENABLED: &str = "enabled";
 
 /// The location of each setting.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -88,6 +90,12 @@ impl Table {
     /// The keys that a table may have.
     pub const KEYS: &'static [&'static str] = KEYS;
 
+    /// Returns the keys that the table of a tool may have.
+    #[must_use]
+    pub fn tool_keys() -> Vec<&'static str> {
+        KEYS.iter().copied().chain([ENABLED]).collect()
+    }
+
     /// Reads a variable for one of the keys, below the name of the tool or profile.
     #[must_use]
     pub fn of_variable(variable: &Arc<str>, keys: &[String], value: &str) -> (Self, Vec<FileProblem>) {
@@ -113,7 +121,15 @@ impl Table {
         for entry in entries {
             let places = &mut table.places;
             let Some(key) = KEYS.iter().find(|key| **key == entry.key) else {
-                reader.unknown(entry, KEYS);
+                if entry.key == super::READ_ONLY {
+                    let message = "this is set for the whole server: before the first table of the file, or with \
+                                   `RESILIENT_READ_ONLY`";
+                    reader.problem(entry, message);
+                } else if under.starts_with("tool.") {
+                    reader.unknown(entry, &Self::tool_keys());
+                } else {
+                    reader.unknown(entry, KEYS);
+                }
                 continue;
             };
             places.put(key, entry);
@@ -195,7 +211,7 @@ impl BreakerTable {
     #[must_use]
     pub fn keys() -> Vec<&'static str> {
         let mut keys = BreakerSettings::names(true);
-        keys.insert(0, "enabled");
+        keys.insert(0, ENABLED);
         keys
     }
 
@@ -215,11 +231,8 @@ impl BreakerTable {
         let mut table = Self { parts: Parts::default(), enabled: None, places: SourceLocations::default(), place };
         let mut reader = Reader { found, under: under.into(), syntax: Syntax::File };
         for entry in entries {
-            if entry.key == "enabled" {
-                table.enabled = match reader.value(entry, Form::Flag) {
-                    Some(Setting::Flag(enabled)) => Some(enabled),
-                    _ => None,
-                };
+            if entry.key == ENABLED {
+                table.enabled = flag(entry, &mut reader);
             } else if reader.part::<BreakerSettings>(entry, &mut table.parts).is_none() {
                 reader.unknown(entry, &Self::keys());
             }
@@ -256,6 +269,27 @@ fn or_none<T>(entry: &Entry, read: impl FnOnce(&Entry) -> Option<T>) -> Option<O
 fn duration(entry: &Entry, reader: &mut Reader<'_>) -> Option<Duration> {
     match reader.value(entry, Form::DURATION)? {
         Setting::Duration(duration) => Some(duration),
+        _ => None,
+    }
+}
+
+pub(super) fn flag(entry: &Entry, reader: &mut Reader<'_>) -> Option<bool> {
+    match reader.value(entry, Form::Flag)? {
+        Setting::Flag(flag) => Some(flag),
+        _ => None,
+    }
+}
+
+/// Reads an integer that is at least `least`.
+pub(super) fn count(entry: &Entry, reader: &mut Reader<'_>, least: u32) -> Option<u32> {
+    let form = Form::Count(least, u32::MAX);
+    let value = reader.value(entry, form)?;
+    if let Some(message) = form.out_of_range(&value) {
+        reader.problem(entry, message);
+        return None;
+    }
+    match value {
+        Setting::Count(count) => Some(count),
         _ => None,
     }
 }

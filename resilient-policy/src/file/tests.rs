@@ -210,8 +210,9 @@ proptest::proptest! {
 
     #[test]
     fn no_toml_makes_it_panic(
-        section in "default|profile\\.[a-z]|breaker\\.[a-z]|tool\\.[a-z]|[a-z]+",
-        key in "timeout|retry|bulkhead|rate_limit|cache|failures|rate|window|open|retry\\.on|retry\\.base|[a-z]+",
+        section in "default|profile\\.[a-z]|breaker\\.[a-z]|tool\\.[a-z]|feature\\.[a-z]|level(\\.(normal|minimal))?|[a-z]+",
+        key in "timeout|retry|bulkhead|rate_limit|cache|failures|rate|window|open|retry\\.on|retry\\.base|enabled|disable\
+            |concurrency|start|minimal|[a-z]+",
         value in "\"[^\"\\\\]*\"|-?[0-9]{1,30}|[0-9]\\.[0-9]e[0-9]{1,3}|true|\\[\"[a-z_]*\"\\]|nan|inf|1979-05-27|\\{ max = -1 \\}",
     ) {
         let _ = problems(&format!("[{section}]\n{key} = {value}\n"));

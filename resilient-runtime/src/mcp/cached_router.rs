@@ -80,6 +80,7 @@ where
         // A handler has no functions, and any routes.
         [] => certain_site(&others, route),
     };
+    declare_tools(Registry::global(), &guarded, &plain);
     // Shared by all registries, so that only the settings of the process take tools off the list.
     let gate = Registry::global().gate();
     let explained_of = |tool: &str| of_tool(all_explained.clone(), tool);
@@ -120,7 +121,21 @@ pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter
     // The hook of the outermost router serves the call, so it needs the limits that inner ones have.
     let blocks = blocks_of::<S>();
     let route_site = |route: &ToolRoute<S>| certain_site(&blocks, route);
-    Registry::here(|registry| hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, registry.gate()))
+    Registry::here(|registry| {
+        declare_tools(registry, &[], &router);
+        hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, registry.gate())
+    })
+}
+
+/// Lets the settings at start find the tools of a router before its routes are published.
+#[cfg_attr(not(feature = "config"), expect(unused_variables, reason = "without `config` there are no settings"))]
+fn declare_tools<S: Send + Sync + 'static>(registry: &Registry, guarded: &[&'static Site], router: &ToolRouter<S>) {
+    #[cfg(feature = "config")]
+    registry.declare_tools(&crate::settings::DeclaredNames {
+        hooked: guarded.to_vec(),
+        tools: router.map.keys().map(ToString::to_string).collect(),
+        ..crate::settings::DeclaredNames::default()
+    });
 }
 
 /// Returns the record of a route that a block has built, or else that of a function with its name.
@@ -180,6 +195,7 @@ pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> 
     let mine = blocks_of::<S>();
     crate::settings::DeclaredNames {
         sites: mine.iter().flat_map(|block| block.guarded).copied().filter(|site| site.has_policy()).collect(),
+        hooked: mine.iter().flat_map(|block| block.guarded).copied().collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
         tools,
         ..crate::settings::DeclaredNames::default()

@@ -83,6 +83,9 @@ pub struct Registry {
     /// The settings that were given at start-up.
     #[cfg(feature = "config")]
     overrides: OnceLock<Overrides>,
+    /// The settings of the gate, as they were combined last.
+    #[cfg(feature = "config")]
+    gate_settings: Mutex<settings::Combined>,
 }
 
 #[derive(Default)]

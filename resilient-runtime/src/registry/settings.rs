@@ -3,13 +3,26 @@
 use resilient_policy::BreakerSettings;
 #[cfg(not(feature = "config"))]
 use resilient_policy::Policy;
+#[cfg(feature = "config")]
+use resilient_policy::{FileProblem, GateSettings, GateTables};
+
+#[cfg(feature = "config")]
+use std::sync::{MutexGuard, PoisonError};
 
 use super::Registry;
 #[cfg(feature = "config")]
 pub(super) use crate::settings::EffectivePolicy;
 #[cfg(feature = "config")]
-use crate::settings::Overrides;
+use crate::settings::{DeclaredNames, DeclaredTools, Overrides, gate_tables};
 use crate::site::Site;
+
+/// What the settings of the gate were combined from, and the result.
+#[cfg(feature = "config")]
+#[derive(Default)]
+pub(super) struct Combined {
+    declared: DeclaredTools,
+    settings: GateSettings,
+}
 
 /// An effective policy.
 #[cfg(not(feature = "config"))]
@@ -44,12 +57,18 @@ impl Registry {
     pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<&Overrides, String> {
         let inner = self.lock();
         // Under the lock that every binding takes first.
-        let changes_what_is_bound = overrides.are_there() && self.overrides.get().is_none_or(|it| !it.are_there());
+        let changes_what_is_bound =
+            overrides.change_policies() && self.overrides.get().is_none_or(|it| !it.change_policies());
         if let Some(first) = inner.first_bound.filter(|_| changes_what_is_bound) {
             return Err(format!(
                 "`{first}` was guarded before the settings were read; call `Resilience::from_env()` before anything \
                  that builds a router or calls a guarded function"
             ));
+        }
+        if self.gate.has_built_router() && overrides.have_switches() {
+            return Err("a router was built before the settings were read, so it lists tools that they switch off; \
+                        call `Resilience::from_env()` before anything that builds a router"
+                .into());
         }
         if self.overrides.get().is_some() {
             return Err("the settings were read already; call `start` once".into());
@@ -57,7 +76,41 @@ impl Registry {
         let holding = self.overrides.get_or_init(|| overrides);
         drop(inner);
         self.begin_report();
+        self.combine(&mut self.combined());
         Ok(holding)
+    }
+
+    /// Adds tools and their compiled files to what the settings of the gate apply to. Has to be called before the routes
+    /// of the tools are published, so that those that are switched off at start are not.
+    pub(crate) fn declare_tools(&self, known: &DeclaredNames) {
+        let mut combined = self.combined();
+        if combined.declared.add(known) {
+            self.combine(&mut combined);
+        }
+    }
+
+    /// Combines the settings of the gate from all sources, and passes them to the gate if they have changed. The lock is
+    /// held until then, so that the settings of the most tools are the last.
+    fn combine(&self, combined: &mut Combined) {
+        let settings = gate_tables(&combined.declared, self.overrides.get()).settings();
+        if settings != combined.settings {
+            combined.settings = settings.clone();
+            self.gate.start(settings);
+        }
+    }
+
+    fn combined(&self) -> MutexGuard<'_, Combined> {
+        self.gate_settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns all sources of the gate's settings together, with their problems, once the tools are known.
+    pub(crate) fn check_gate(&self, known: &DeclaredNames, problems: &mut Vec<FileProblem>) -> GateTables {
+        let declared = self.combined().declared.clone();
+        let tables = gate_tables(&declared, self.overrides.get());
+        if let Some(overrides) = self.overrides.get() {
+            overrides.check_gate(&tables, &declared, &known.hooked, problems);
+        }
+        tables
     }
 
     /// Returns the effective policy of a function.

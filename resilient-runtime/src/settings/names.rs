@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use resilient_policy::{BreakerTable, File, FileProblem, SourceLocation as Place, Table, nearest};
 
 use super::overrides::Overrides;
-use super::variables::{Section, in_capitals, unknown_before_its_first_call};
+use super::variable::{Section, in_capitals, unknown_before_its_first_call};
 use crate::site::Site;
 
 /// Guarded functions, and names that settings may refer to.
 #[derive(Default)]
 pub(crate) struct DeclaredNames {
     pub(crate) sites: Vec<&'static Site>,
+    /// The records of all tools of routers, including those without a policy.
+    pub(crate) hooked: Vec<&'static Site>,
+    /// The texts of the compiled files.
+    pub(crate) files: Vec<&'static str>,
     /// The names of all tools, guarded or not.
     pub(crate) tools: Vec<String>,
     /// The tools that `resilient.toml` mentions, each with its source location.
@@ -26,6 +30,20 @@ pub(crate) struct Names<'k> {
     guarded: Vec<&'k str>,
     profiles: Vec<&'k str>,
     breakers: Vec<&'k str>,
+    features: Vec<&'k str>,
+}
+
+impl DeclaredNames {
+    /// Adds other names.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { sites, hooked, files, tools, tables, breakers } = other;
+        self.sites.extend(sites);
+        self.hooked.extend(hooked);
+        self.files.extend(files);
+        self.tools.extend(tools);
+        self.tables.extend(tables);
+        self.breakers.extend(breakers);
+    }
 }
 
 impl<'k> Names<'k> {
@@ -41,6 +59,7 @@ impl<'k> Names<'k> {
             guarded: sorted(guarded),
             profiles: sorted(known.sites.iter().flat_map(|site| site.profiles).copied().collect()),
             breakers: sorted(breakers.into_iter().chain(known.breakers.iter().copied()).collect()),
+            features: sorted(known.hooked.iter().flat_map(|site| site.features()).copied().collect()),
         }
     }
 
@@ -50,10 +69,12 @@ impl<'k> Names<'k> {
             // A place in `resilient.toml`, as text from the macro.
             problems.extend(unknown("tool", name, &self.tools, Place::Variable((*place).into())));
         }
-        let File { default: _, profiles, breakers, tools } = &overrides.file;
+        let File { default: _, profiles, breakers, tools, gate: _ } = &overrides.file;
         for (name, table) in tools {
             let Some(place) = table.place.clone() else { continue };
-            if !self.guarded.contains(&name.as_str()) && self.tools.contains(&name.as_str()) {
+            // Every known tool can be switched off, guarded or not.
+            let is_tuned = table.any_place().is_some();
+            if is_tuned && !self.guarded.contains(&name.as_str()) && self.tools.contains(&name.as_str()) {
                 let message = unknown_before_its_first_call(name);
                 problems.push(FileProblem { place, key: String::new(), message });
             } else {
@@ -83,21 +104,26 @@ impl<'k> Names<'k> {
                         problems.extend(BreakerTable::of_variable(&variable.name, &keys, &variable.value).1);
                     }
                 }
-                Section::Tool | Section::Profile => {}
+                Section::Tool | Section::Profile | Section::Feature | Section::Level => {}
             }
         }
         for variable in overrides.variables.iter().filter(|variable| !variable.is_used()) {
             problems.push(variable.unknown_name(match variable.section {
                 Section::Tool => &self.tools,
                 Section::Breaker => &self.breakers,
-                Section::Profile | Section::Default => &self.profiles,
+                _ => &self.profiles,
             }));
         }
     }
 
     /// Reports names that are the same in a variable.
     pub(crate) fn collisions(&self, found: &mut Vec<String>) {
-        for (what, names) in [("tools", &self.tools), ("breakers", &self.breakers), ("profiles", &self.profiles)] {
+        for (what, names) in [
+            ("tools", &self.tools),
+            ("breakers", &self.breakers),
+            ("profiles", &self.profiles),
+            ("features", &self.features),
+        ] {
             let mut capitals: HashMap<String, &str> = HashMap::new();
             for name in names {
                 let variable = in_capitals(name);
@@ -112,7 +138,7 @@ impl<'k> Names<'k> {
 }
 
 /// Returns the problem of a name that is not in `known`.
-fn unknown(what: &str, name: &str, known: &[&str], place: Place) -> Option<FileProblem> {
+pub(super) fn unknown(what: &str, name: &str, known: &[&str], place: Place) -> Option<FileProblem> {
     if known.contains(&name) {
         return None;
     }

@@ -8,7 +8,9 @@ use resilient_policy::{
     SourceLocations as Places, Table, check, check_breaker, check_breaker_for, tune, tune_breaker,
 };
 
-use super::variables::{Section, Variable, Variables};
+use super::switches::GateVariables;
+use super::variable::{Section, Variable};
+use super::variables::Variables;
 use crate::site::Site;
 
 /// The contents of the file and the variables, as far as they are readable.
@@ -17,6 +19,7 @@ pub(crate) struct Overrides {
     pub(super) file: File,
     pub(super) variables: Vec<Variable>,
     disabled: bool,
+    pub(super) gate: GateVariables,
     /// Whether the start was refused. If so, everything that is bound later uses the compiled settings.
     refused: AtomicBool,
 }
@@ -30,7 +33,8 @@ pub(crate) struct EffectivePolicy {
 
 impl Overrides {
     pub(crate) fn new(file: File, variables: Variables) -> Self {
-        Self { file, variables: variables.all, disabled: variables.disabled, refused: AtomicBool::new(false) }
+        let Variables { all, disabled, gate, .. } = variables;
+        Self { file, variables: all, disabled, gate, refused: AtomicBool::new(false) }
     }
 
     pub(crate) fn refuse(&self) {
@@ -41,9 +45,14 @@ impl Overrides {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Returns whether the overrides could change any policy.
+    /// Returns whether the overrides could change anything.
     pub(crate) fn are_there(&self) -> bool {
-        let File { default, profiles, breakers, tools } = &self.file;
+        self.change_policies() || !self.gate.is_empty() || !self.file.gate.is_empty()
+    }
+
+    /// Returns whether the overrides could change any policy.
+    pub(crate) fn change_policies(&self) -> bool {
+        let File { default, profiles, breakers, tools, gate: _ } = &self.file;
         let in_file = *default != Table::default() || !(profiles.is_empty() && breakers.is_empty() && tools.is_empty());
         in_file || self.disabled || !self.variables.is_empty()
     }

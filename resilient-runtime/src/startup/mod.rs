@@ -1,5 +1,6 @@
 //! Settings at start-up: what an operator changes without a rebuild.
 
+mod level;
 mod report;
 
 use std::ffi::OsString;
@@ -10,8 +11,11 @@ use resilient_policy::{File, FileProblem, SourceLocation as Place};
 
 pub use report::InvalidSettings;
 
+#[cfg(feature = "http")]
+use crate::access_token::AccessToken;
 use crate::binding::BindingRef;
 use crate::guard::Guard;
+use crate::health::Health;
 use crate::registry::Registry;
 use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 
@@ -23,6 +27,13 @@ use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 /// | `RESILIENT__BREAKER__NAME__KEY` | sets a key of one breaker: `RESILIENT__BREAKER__MAKE__ENABLED=false`, `.._OPEN=10s` |
 /// | `RESILIENT__PROFILE__NAME__KEY` | sets a key of everything that uses a profile |
 /// | `RESILIENT__DEFAULT__KEY` | sets a key of everything |
+/// | `RESILIENT__TOOL__NAME__ENABLED` | `false` switches a tool off, guarded or not: it is not listed |
+/// | `RESILIENT__FEATURE__NAME__ENABLED` | `false` switches off every tool with this feature |
+/// | `RESILIENT_READ_ONLY` | `true` switches off every tool that is not known to read |
+/// | `RESILIENT__LEVEL` | sets the [`Level`](crate::gate::Level): `normal`, `degraded`, `minimal` or `emergency` |
+/// | `RESILIENT__LEVEL__NAME__KEY` | sets what a level takes away: `RESILIENT__LEVEL__MINIMAL__CONCURRENCY=10`, `.._CACHE_ONLY`, `.._READ_ONLY`, `.._DISABLE=exports,search` |
+/// | `RESILIENT__LEVEL__AUTOMATIC` | `true` makes the level follow the health of the server, which [`health`](Self::health) passes |
+/// | `RESILIENT_ADMIN_TOKEN` | the token that the routes for operators require (feature `http`): at least 16 visible ASCII characters |
 /// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
 /// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
 ///
@@ -34,6 +45,10 @@ use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 /// the settings of a tool take precedence over those of its profiles, and those over the default. All of them take
 /// precedence over the compiled settings: they change single parts of a key, or remove the key with `none`, but cannot
 /// add a key that the code does not have. Every rule for the attribute holds here as well.
+///
+/// Switches are different: they add up. A tool, a feature or the right to write is off if any source says so, and
+/// nothing at run time lifts that. They take effect when a router is built, so they are an error if one was built
+/// before.
 ///
 /// ```no_run
 /// # #[cfg(feature = "rmcp")] mod example {
@@ -58,6 +73,10 @@ pub struct Resilience {
     /// Variables that are ignored, each with the name that was probably meant.
     unread: Vec<(String, String)>,
     parts: Vec<Part>,
+    health: Option<Arc<Health>>,
+    /// The token that the routes for operators require.
+    #[cfg(feature = "http")]
+    admin_token: Option<AccessToken>,
 }
 
 /// Finds guarded functions of one kind, once the settings are known.
@@ -91,7 +110,15 @@ impl Resilience {
                 }
             }
         }
-        Self { overrides: Overrides::new(file, variables), problems, unread, parts: Vec::new() }
+        Self {
+            #[cfg(feature = "http")]
+            admin_token: variables.admin_token.take(),
+            overrides: Overrides::new(file, variables),
+            problems,
+            unread,
+            parts: Vec::new(),
+            health: None,
+        }
     }
 
     /// Adds the tools of a router, so that settings can refer to them. The router is built once the settings are known.
@@ -117,6 +144,27 @@ impl Resilience {
         self
     }
 
+    /// Sets the health of the server, which the level follows if `automatic` is set in the table `[level]`. It needs at
+    /// least one check that you added, and [`start`](Self::start) has to be called in a Tokio runtime then.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use resilient_runtime::Resilience;
+    /// use resilient_runtime::health::{CheckResult, Health, HealthCheck};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let database = HealthCheck::new("database", || async { CheckResult::pass("answers") });
+    /// let health = Arc::new(Health::new().check(database.critical()));
+    /// let automatic = [("RESILIENT__LEVEL__AUTOMATIC".into(), "true".into())];
+    /// Resilience::from_variables(automatic).health(&health).start().unwrap();
+    /// # }
+    /// ```
+    pub fn health(mut self, health: &Arc<Health>) -> Self {
+        self.health = Some(Arc::clone(health));
+        self
+    }
+
     /// Checks all settings and applies them to this process.
     ///
     /// # Errors
@@ -137,7 +185,7 @@ impl Resilience {
     }
 
     fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
-        let Self { overrides, mut problems, unread, parts } = self;
+        let Self { overrides, mut problems, unread, parts, health, .. } = self;
         for (name, meant) in unread {
             tracing::warn!(
                 event = "config.warning",
@@ -152,6 +200,11 @@ impl Resilience {
             );
         }
         let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
+        #[cfg(feature = "http")]
+        if let Some(token) = self.admin_token {
+            // Even if the start is refused, so that the routes do not open for lack of it.
+            let _ = registry.admin_token.set(token);
+        }
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
@@ -163,12 +216,10 @@ impl Resilience {
         };
         let mut known = DeclaredNames::default();
         for part in parts {
-            let DeclaredNames { sites, tools, tables, breakers } = part();
-            known.sites.extend(sites);
-            known.tools.extend(tools);
-            known.tables.extend(tables);
-            known.breakers.extend(breakers);
+            known.add(part());
         }
+        // Routers are built for the registry of the process, so a separate one does not know their tools yet.
+        registry.declare_tools(&known);
         for site in &known.sites {
             let bound = match own {
                 Some(own) => BindingRef::Scoped(site.bind_in(own)),
@@ -184,8 +235,14 @@ impl Resilience {
         let names = Names::of(&known, registry.breaker_names());
         names.check(&known, overrides, &mut problems);
         names.collisions(&mut others);
+        let follows_health = level::check(registry, &known, health.as_deref(), &mut problems);
         match InvalidSettings::of(problems, others) {
-            None => Ok(()),
+            None => {
+                if let Some(health) = health.filter(|_| follows_health) {
+                    level::follow(health, own);
+                }
+                Ok(())
+            }
             Some(invalid) => {
                 overrides.refuse();
                 Err(invalid)

@@ -2,9 +2,11 @@
 
 mod contradictions;
 mod hook_settings;
+mod levels;
 mod project_file;
 mod refusals;
 mod switch;
+mod switches;
 mod tuning;
 mod unread;
 

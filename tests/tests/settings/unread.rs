@@ -8,8 +8,12 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use super::start;
 
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
+#[derive(Clone)]
+struct Warnings {
+    /// A part of the messages that are collected.
+    about: &'static str,
+    found: Arc<Mutex<Vec<String>>>,
+}
 
 impl<S: tracing::Subscriber> Layer<S> for Warnings {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
@@ -21,19 +25,24 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
         }
         let mut text = Text(String::new());
         event.record(&mut text);
-        if *event.metadata().level() == tracing::Level::WARN && text.0.contains("not read") {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.0);
+        if *event.metadata().level() == tracing::Level::WARN && text.0.contains(self.about) {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).push(text.0);
         }
     }
 }
 
-/// Returns the warnings of a start with this variable.
-fn warned(name: &str) -> Vec<String> {
-    let warnings = Warnings::default();
+/// Returns the warnings of a start with these variables.
+pub(crate) fn warnings(about: &'static str, pairs: &[(&str, &str)]) -> Vec<String> {
+    let warnings = Warnings { about, found: Arc::default() };
     let subscriber = tracing_subscriber::registry().with(warnings.clone());
-    tracing::subscriber::with_default(subscriber, || start(&[(name, "3s")]).0.expect("it starts"));
-    let found = warnings.0.lock().unwrap_or_else(PoisonError::into_inner);
+    tracing::subscriber::with_default(subscriber, || start(pairs).0.expect("it starts"));
+    let found = warnings.found.lock().unwrap_or_else(PoisonError::into_inner);
     found.clone()
+}
+
+/// Returns the warnings about this variable.
+fn warned(name: &str) -> Vec<String> {
+    warnings("not read", &[(name, "3s")])
 }
 
 #[test]
@@ -51,6 +60,11 @@ fn a_variable_that_is_ours_but_for_its_case_or_its_first_word_is_warned_of_with_
         ("RESILIENCE_CONFIG", "RESILIENT_CONFIG"),
         ("resilience__profile__make__timeout", "RESILIENT__PROFILE__MAKE__TIMEOUT"),
         ("RESILIENCE__DISABLED", "RESILIENT_DISABLED"),
+        ("RESILIENCE_READ_ONLY", "RESILIENT_READ_ONLY"),
+        ("resilient_admin_token", "RESILIENT_ADMIN_TOKEN"),
+        ("resilient__level", "RESILIENT__LEVEL"),
+        ("RESILIENCE__LEVEL__MINIMAL__CONCURRENCY", "RESILIENT__LEVEL__MINIMAL__CONCURRENCY"),
+        ("RESILIENCE__FEATURE__EXPORTS__ENABLED", "RESILIENT__FEATURE__EXPORTS__ENABLED"),
     ] {
         let reported = warned(slip);
         assert_eq!(reported.len(), 1, "{slip}: {reported:?}");
@@ -69,6 +83,7 @@ fn variables_of_other_programs_are_not_warned_of() {
         "RESILIENT_HOME",
         "resilient_home",
         "RESILIENCE_HOME",
+        "RESILIENCE_LEVEL",
         "RESILIO__TOOL",
         "RESILIENCE__PORT",
         "RESTIC_TOOL__X",

@@ -1,0 +1,57 @@
+//! Levels, switches and features at start: what is wrong with them, and the level that follows the health.
+
+use std::sync::Arc;
+
+use resilient_policy::{FileProblem, GateTables, Located};
+use tokio::runtime::Handle;
+
+use crate::health::Health;
+use crate::registry::Registry;
+use crate::settings::DeclaredNames;
+
+/// Reports what is wrong with the settings of the gate, once the tools are known. Returns whether the level follows the
+/// health.
+pub(super) fn check(
+    registry: &Registry,
+    known: &DeclaredNames,
+    health: Option<&Health>,
+    problems: &mut Vec<FileProblem>,
+) -> bool {
+    let tables = registry.check_gate(known, problems);
+    warn_of_unused(&tables, known);
+    let Some(Located { value: true, place }) = tables.automatic else { return false };
+    let message = match health {
+        None => {
+            "the level cannot follow the health of the server, which is unknown here; pass it to \
+                 `Resilience::health`"
+        }
+        Some(health) if !health.has_own_checks() => {
+            "the level follows your own checks of the health, and there are none; add one with `Health::check`"
+        }
+        Some(_) if Handle::try_current().is_err() => {
+            "the level follows the health in a Tokio runtime; call `Resilience::start` within one"
+        }
+        Some(_) => return true,
+    };
+    problems.push(FileProblem { place, key: "level.automatic".into(), message: message.into() });
+    false
+}
+
+/// Warns of declared features that no tool has.
+fn warn_of_unused(tables: &GateTables, known: &DeclaredNames) {
+    for (name, table) in &tables.features {
+        if !known.hooked.iter().any(|site| site.features().contains(&name.as_str())) {
+            let place = table.place.to_string();
+            tracing::warn!(event = "config.warning", feature = name, place, "no known tool has this feature");
+        }
+    }
+}
+
+/// Makes the level of a registry follow the health of the server, as long as the runtime runs.
+pub(super) fn follow(health: Arc<Health>, own: Option<&Arc<Registry>>) {
+    let own = own.cloned();
+    tokio::spawn(async move {
+        let registry = own.as_deref().unwrap_or_else(|| Registry::global());
+        health.follow(|level| registry.gate.level_by_health(level)).await;
+    });
+}
