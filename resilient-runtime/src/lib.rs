@@ -63,6 +63,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod adjusted;
 mod answer;
 mod binding;
 pub mod breaker;
