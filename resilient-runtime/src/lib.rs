@@ -76,6 +76,7 @@ pub mod context;
 pub mod error;
 #[cfg(feature = "prometheus")]
 pub mod export;
+pub mod gate;
 pub mod guard;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "rmcp", feature = "cache", feature = "config")))]
 pub mod guide;

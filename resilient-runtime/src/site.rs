@@ -34,6 +34,10 @@ pub struct Site {
     /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
     enforced: Enforced,
+    /// The features that the tool belongs to. Each of them can be switched off.
+    features: &'static [&'static str],
+    /// Whether the tool may use the reserve of the limit on calls in flight.
+    is_critical: bool,
 }
 
 /// A registry that is not the one of the process. It is compared by its address alone.
@@ -80,7 +84,24 @@ impl Site {
             warned: AtomicBool::new(false),
             is_unchecked: false,
             enforced: Enforced::ByFunction,
+            features: &[],
+            is_critical: false,
         }
+    }
+
+    /// Makes the tool a part of these features.
+    #[must_use]
+    pub const fn of_features(mut self, features: &'static [&'static str]) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// Marks the tool as critical: it may use the reserve of the limit on calls in flight, and the server is unhealthy
+    /// while the tool is.
+    #[must_use]
+    pub const fn critical(mut self) -> Self {
+        self.is_critical = true;
+        self
     }
 
     /// Makes the hook enforce the timeout, because the return type of the tool cannot carry an error.
@@ -146,6 +167,16 @@ impl Site {
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
         Entry { site: self, details: None }
+    }
+
+    /// Returns the features that the tool belongs to.
+    pub(crate) const fn features(&self) -> &'static [&'static str] {
+        self.features
+    }
+
+    /// Returns whether the tool is marked as critical.
+    pub(crate) const fn is_critical(&self) -> bool {
+        self.is_critical
     }
 
     /// Returns whether the hook enforces the timeout.

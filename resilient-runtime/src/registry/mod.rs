@@ -30,6 +30,7 @@ use policies::Described;
 
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
+use crate::gate::Gate;
 use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
@@ -65,6 +66,7 @@ pub struct Registry {
     inner: Mutex<Inner>,
     recent: Arc<RecentErrors>,
     pub(crate) callers: Callers,
+    pub(crate) gate: Gate,
     #[cfg(feature = "testing")]
     pub(crate) chaos: injection::Injector,
     /// Durations of calls of tools that do not exist.
@@ -170,6 +172,12 @@ impl Registry {
     #[must_use]
     pub fn health_statuses(&self) -> BTreeMap<String, CheckStatus> {
         self.lock().health.clone()
+    }
+
+    /// Returns the switches of this registry: what an operator can change while the server runs.
+    #[must_use]
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     pub(crate) fn note_health(&self, checks: impl Iterator<Item = (String, CheckStatus)>) {
