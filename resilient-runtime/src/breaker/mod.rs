@@ -32,6 +32,7 @@ use tokio::sync::futures::OwnedNotified;
 pub(crate) use self::core::Signal;
 pub use self::core::State as BreakerState;
 pub use handle::BreakerHandle;
+pub(crate) use handle::Held;
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;

@@ -1,5 +1,10 @@
 //! Effective policies and breaker settings: those in the code, with the overrides from start-up.
 
+#[cfg(feature = "config")]
+use std::sync::atomic::Ordering;
+#[cfg(feature = "config")]
+use std::sync::{Arc, MutexGuard, PoisonError};
+
 use resilient_policy::BreakerSettings;
 #[cfg(not(feature = "config"))]
 use resilient_policy::Policy;
@@ -32,6 +37,13 @@ impl Registry {
     }
 
     pub(super) const fn check_breaker(&self, _: &str, _: BreakerSettings) {}
+
+    pub(super) const fn hold_settings(&self) {}
+
+    /// Returns the generation of the settings, which never change.
+    pub(super) const fn generation(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(feature = "config")]
@@ -41,29 +53,50 @@ impl Registry {
     /// # Errors
     ///
     /// If overrides were set before, or if a function is already bound and the overrides change anything.
-    pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<&Overrides, String> {
+    pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<Arc<Overrides>, String> {
+        let holding = self.overrides();
         let inner = self.lock();
         // Under the lock that every binding takes first.
-        let changes_what_is_bound = overrides.are_there() && self.overrides.get().is_none_or(|it| !it.are_there());
+        let changes_what_is_bound = overrides.are_there() && holding.as_ref().is_none_or(|it| !it.are_there());
         if let Some(first) = inner.first_bound.filter(|_| changes_what_is_bound) {
             return Err(format!(
                 "`{first}` was guarded before the settings were read; call `Resilience::from_env()` before anything \
                  that builds a router or calls a guarded function"
             ));
         }
-        if self.overrides.get().is_some() {
+        if holding.is_some() {
             return Err("the settings were read already; call `start` once".into());
         }
-        let holding = self.overrides.get_or_init(|| overrides);
+        let overrides = Arc::new(overrides);
+        self.replace_overrides(Arc::clone(&overrides));
         drop(inner);
         self.begin_report();
-        Ok(holding)
+        Ok(overrides)
+    }
+
+    /// Returns the overrides, if they are known.
+    pub(super) fn overrides(&self) -> Option<Arc<Overrides>> {
+        self.overrides.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn replace_overrides(&self, overrides: Arc<Overrides>) {
+        *self.overrides.write().unwrap_or_else(PoisonError::into_inner) = Some(overrides);
+    }
+
+    /// Keeps the settings as they are until the guard is dropped. Only for what ends at once: each binding waits for it.
+    pub(super) fn hold_settings(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the generation of the settings: a binding of another one is old.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// Returns the effective policy of a function.
     pub(super) fn policy(&self, site: &Site) -> EffectivePolicy {
         let compiled = || EffectivePolicy { policy: *site.policy(), keeps_static: true };
-        let Some(overrides) = self.overrides.get() else { return compiled() };
+        let Some(overrides) = self.overrides() else { return compiled() };
         let named = site.breaker.map(crate::Breaker::name).or(site.policy().breaker.map(|breaker| breaker.name));
         self.lock().named_breakers.extend(named);
         if overrides.are_refused() {
@@ -75,17 +108,14 @@ impl Registry {
         if let Some(own) = site.breaker
             && overrides.tunes_breaker(own.name())
         {
-            self.conflict(format!(
-                "the breaker `{}` is a `static` of the code; of its settings only `enabled` can be changed",
-                own.name()
-            ));
+            self.conflict(is_static(own.name()));
         }
         holding
     }
 
     /// Returns the effective settings of a breaker whose compiled settings are `compiled`.
     pub(super) fn breaker_settings(&self, name: &str, compiled: BreakerSettings) -> BreakerSettings {
-        match self.overrides.get().filter(|overrides| !overrides.are_refused()) {
+        match self.overrides().filter(|overrides| !overrides.are_refused()) {
             Some(overrides) => overrides.breaker(name, compiled, &mut Vec::new()),
             None => compiled,
         }
@@ -93,7 +123,7 @@ impl Registry {
 
     /// Records the problems of the overrides for a breaker.
     pub(super) fn check_breaker(&self, name: &str, compiled: BreakerSettings) {
-        if let Some(overrides) = self.overrides.get().filter(|overrides| !overrides.are_refused()) {
+        if let Some(overrides) = self.overrides().filter(|overrides| !overrides.are_refused()) {
             let mut problems = Vec::new();
             overrides.breaker(name, compiled, &mut problems);
             self.note(problems);
@@ -116,4 +146,10 @@ impl Registry {
     pub(crate) fn breaker_names(&self) -> Vec<&'static str> {
         self.lock().named_breakers.iter().copied().collect()
     }
+}
+
+/// Returns the message for an override of a breaker that the code owns.
+#[cfg(feature = "config")]
+pub(super) fn is_static(breaker: &str) -> String {
+    format!("the breaker `{breaker}` is a `static` of the code; of its settings only `enabled` can be changed")
 }

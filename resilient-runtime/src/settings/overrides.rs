@@ -1,5 +1,6 @@
 //! Overrides of the policies and breakers of one registry, from the file and variables.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use super::variables::{Section, Variable, Variables};
 use crate::site::Site;
 
 /// The contents of the file and the variables, as far as they are readable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Overrides {
     pub(super) file: File,
-    pub(super) variables: Vec<Variable>,
+    pub(super) variables: Arc<[Variable]>,
     disabled: bool,
     /// Whether the start was refused. If so, everything that is bound later uses the compiled settings.
     refused: AtomicBool,
@@ -30,7 +31,13 @@ pub(crate) struct EffectivePolicy {
 
 impl Overrides {
     pub(crate) fn new(file: File, variables: Variables) -> Self {
-        Self { file, variables: variables.all, disabled: variables.disabled, refused: AtomicBool::new(false) }
+        let Variables { all, disabled, .. } = variables;
+        Self { file, variables: all.into(), disabled, refused: AtomicBool::new(false) }
+    }
+
+    /// Returns the overrides with the same variables, and with the contents of another file.
+    pub(crate) fn with_file(&self, file: File) -> Self {
+        Self { file, variables: Arc::clone(&self.variables), disabled: self.disabled, refused: AtomicBool::new(false) }
     }
 
     pub(crate) fn refuse(&self) {

@@ -1,19 +1,23 @@
-//! Settings at start-up: what an operator changes without a rebuild.
+//! Settings of an operator: what changes without a rebuild, at the start and while the server runs.
 
+mod handle;
+mod reload;
 mod report;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use resilient_policy::{File, FileProblem, SourceLocation as Place};
+use resilient_policy::{File, FileProblem};
 
+pub use handle::Handle;
+pub use reload::{ReloadReport, SettingChange};
 pub use report::InvalidSettings;
 
 use crate::binding::BindingRef;
 use crate::guard::Guard;
 use crate::registry::Registry;
-use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
+use crate::settings::{Content, DeclaredNames, Names, Overrides, Source, Variables, parse, read};
 
 /// The settings of a server at start-up, read from the environment.
 ///
@@ -54,6 +58,8 @@ use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 #[must_use = "nothing is set before `start`"]
 pub struct Resilience {
     overrides: Overrides,
+    /// The path of the file, and what was read there.
+    file: Option<(String, Content)>,
     problems: Vec<FileProblem>,
     /// Variables that are ignored, each with the name that was probably meant.
     unread: Vec<(String, String)>,
@@ -74,24 +80,14 @@ impl Resilience {
         let mut problems = Vec::new();
         let mut variables = Variables::read(variables, &mut problems);
         let unread = std::mem::take(&mut variables.unread);
-        let mut file = File::default();
-        if let Some(path) = &variables.config {
-            match std::fs::read_to_string(path) {
-                Ok(text) => {
-                    let (read, mut found) = File::parse(path, &text);
-                    if found.is_empty() {
-                        found = read.check(false);
-                    }
-                    file = read;
-                    problems.extend(found);
-                }
-                Err(error) => {
-                    let message = format!("`{path}` cannot be read: {error}");
-                    problems.push(FileProblem { place: Place::Variable(CONFIG.into()), key: String::new(), message });
-                }
-            }
-        }
-        Self { overrides: Overrides::new(file, variables), problems, unread, parts: Vec::new() }
+        let file = variables.config.take().map(|path| {
+            let content = read(&path);
+            (path, content)
+        });
+        let (read, found) =
+            file.as_ref().map_or_else(<(File, Vec<_>)>::default, |(path, content)| parse(path, content));
+        problems.extend(found);
+        Self { overrides: Overrides::new(read, variables), file, problems, unread, parts: Vec::new() }
     }
 
     /// Adds the tools of a router, so that settings can refer to them. The router is built once the settings are known.
@@ -117,13 +113,14 @@ impl Resilience {
         self
     }
 
-    /// Checks all settings and applies them to this process.
+    /// Checks all settings and applies them to this process. The handle that it returns applies them again, if the file
+    /// has changed; a server that does not reload its settings drops it.
     ///
     /// # Errors
     /// [`InvalidSettings`], with every problem: in the variables and the file, unknown names, policies of tools that
     /// would break a rule, and breakers and limits that the code declares differently in two source locations. The
     /// server should not start then; if it does, functions that are guarded later use the compiled settings.
-    pub fn start(self) -> Result<(), InvalidSettings> {
+    pub fn start(self) -> Result<Handle, InvalidSettings> {
         self.start_in(None)
     }
 
@@ -132,12 +129,13 @@ impl Resilience {
     ///
     /// # Errors
     /// As for [`start`](Self::start).
-    pub fn start_with(self, registry: &Arc<Registry>) -> Result<(), InvalidSettings> {
+    pub fn start_with(self, registry: &Arc<Registry>) -> Result<Handle, InvalidSettings> {
         self.start_in(Some(registry))
     }
 
-    fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
-        let Self { overrides, mut problems, unread, parts } = self;
+    fn start_in(self, own: Option<&Arc<Registry>>) -> Result<Handle, InvalidSettings> {
+        let Self { overrides, file, mut problems, unread, parts } = self;
+        let handle = Handle::new(own);
         for (name, meant) in unread {
             tracing::warn!(
                 event = "config.warning",
@@ -158,7 +156,7 @@ impl Resilience {
             // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
                 return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
-                    .map_or(Ok(()), Err);
+                    .map_or(Ok(handle), Err);
             }
         };
         let mut known = DeclaredNames::default();
@@ -171,7 +169,7 @@ impl Resilience {
         }
         for site in &known.sites {
             let bound = match own {
-                Some(own) => BindingRef::Scoped(site.bind_in(own)),
+                Some(own) => BindingRef::Other(site.bind_in(own)),
                 None => site.bind(),
             };
             if let Some(breaker) = &bound.breaker {
@@ -182,10 +180,14 @@ impl Resilience {
         let (found, mut others) = registry.end_report();
         problems.extend(found);
         let names = Names::of(&known, registry.breaker_names());
-        names.check(&known, overrides, &mut problems);
+        names.check(&known, &overrides, &mut problems);
         names.collisions(&mut others);
         match InvalidSettings::of(problems, others) {
-            None => Ok(()),
+            None => {
+                let (path, content) = file.unzip();
+                registry.set_source(Source::new(path, known, content));
+                Ok(handle)
+            }
             Some(invalid) => {
                 overrides.refuse();
                 Err(invalid)
