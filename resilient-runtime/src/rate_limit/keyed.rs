@@ -92,7 +92,8 @@ impl Store for Bounded {
 
     fn converted(&self, settings: RateLimitSettings, convert: impl Fn(Nanos) -> Option<Nanos>) -> Self {
         let inner = self.lock();
-        let by_key: HashMap<_, _> = inner.by_key.iter().filter_map(|(key, time)| Some((*key, convert(*time)?))).collect();
+        let by_key: HashMap<_, _> =
+            inner.by_key.iter().filter_map(|(key, time)| Some((*key, convert(*time)?))).collect();
         let earliest = by_key.values().copied().min();
         let converted = Inner { by_key, overflow: inner.overflow.and_then(convert), earliest };
         Self { inner: Arc::new(Mutex::new(converted)), ..Self::new(settings) }

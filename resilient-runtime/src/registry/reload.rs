@@ -123,7 +123,12 @@ impl Registry {
         for Planned { function, policy, .. } in functions {
             let compiled = function.site.policy();
             let bulkhead = policy.bulkhead.zip(compiled.bulkhead).and_then(|(wanted, compiled)| {
-                Some(("bulkhead", wanted.name?, Settings::Bulkhead(compiled.settings), Settings::Bulkhead(wanted.settings)))
+                Some((
+                    "bulkhead",
+                    wanted.name?,
+                    Settings::Bulkhead(compiled.settings),
+                    Settings::Bulkhead(wanted.settings),
+                ))
             });
             #[cfg(feature = "rate-limit")]
             let rate_limit = policy.rate_limit.zip(compiled.rate_limit).and_then(|(wanted, compiled)| {
@@ -160,8 +165,11 @@ impl Registry {
     }
 
     fn apply(&self, planned: Planned, changes: &mut Changes) {
-        let Planned { function: Described { site, policy: before, breaker: breaker_before, own }, mut policy, keeps_static } =
-            planned;
+        let Planned {
+            function: Described { site, policy: before, breaker: breaker_before, own },
+            mut policy,
+            keeps_static,
+        } = planned;
         let name = site.name();
         let of_cache = of_caches(name, &before, &policy);
         changes.needs_restart.extend(of_cache.iter().map(ToString::to_string));

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::reload::{ReloadReport, reload};
 use super::InvalidSettings;
+use super::reload::{ReloadReport, reload};
 use crate::registry::Registry;
 
 /// The shortest time between two checks of the file.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::InvalidSettings;
-pub use crate::settings::SettingChange;
 use crate::registry::{Changes, Registry};
+pub use crate::settings::SettingChange;
 use crate::settings::{parse, read};
 
 /// What a reload of the settings has changed: see [`Handle::reload`](super::Handle::reload).
@@ -38,11 +38,8 @@ pub(super) fn reload(registry: &Registry, only_if_other: bool) -> Result<ReloadR
     }
     let (file, found) = parse(path, &content);
     let is_other = contents.accepted.as_ref() != Some(&content);
-    let replaced = if found.is_empty() {
-        registry.replace_file(file, &source.known, is_other)
-    } else {
-        Err((found, Vec::new()))
-    };
+    let replaced =
+        if found.is_empty() { registry.replace_file(file, &source.known, is_other) } else { Err((found, Vec::new())) };
     if replaced.is_ok() {
         contents.accepted = Some(content.clone());
     }
