@@ -30,7 +30,7 @@ pub struct Site {
     pub(crate) breaker: Option<&'static Breaker>,
     /// The current bindings in other registries, and the one in the registry of the process once its settings have
     /// changed, which has no scope.
-    pub(crate) others: Mutex<Vec<(Option<Weak<Scope>>, Arc<Binding>)>>,
+    pub(crate) others: Mutex<Vec<OtherBinding>>,
     warned: AtomicBool,
     /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
@@ -40,6 +40,9 @@ pub struct Site {
     /// Whether the tool may use the reserve of the limit on calls in flight.
     is_critical: bool,
 }
+
+/// A binding in a registry, if it is not the one of the process.
+type OtherBinding = (Option<Weak<Scope>>, Arc<Binding>);
 
 /// A registry that is not the one of the process. It is compared by its address alone.
 type Scope = dyn Any + Send + Sync;

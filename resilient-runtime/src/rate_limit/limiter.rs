@@ -115,7 +115,7 @@ impl Store for Single {
     fn converted(&self, _: RateLimitSettings, convert: impl Fn(Nanos) -> Option<Nanos>) -> Self {
         let converted = Self::default();
         // A store shows its time only where it could replace it.
-        let time = self.measure_and_replace(&NotKeyed::NonKey, |time| Err::<((), Nanos), _>(time)).err().flatten();
+        let time = self.measure_and_replace(&NotKeyed::NonKey, Err::<((), Nanos), _>).err().flatten();
         if let Some(time) = time.and_then(convert) {
             let _ = converted.measure_and_replace(&NotKeyed::NonKey, |_| Ok::<_, ()>(((), time)));
         }
