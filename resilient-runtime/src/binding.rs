@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use resilient_policy::Policy;
 
@@ -37,13 +38,74 @@ pub(crate) struct ColdFields {
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
     pub(crate) keyed_breakers: Option<Arc<KeyedBreakers>>,
     pub(crate) recent: Arc<RecentErrors>,
-    /// The policy, with the settings from start-up applied.
+    /// The policy, with the settings of the operator applied.
     pub(crate) policy: Policy,
+    /// The limits that only this function uses, whether or not the settings remove them at present.
+    pub(crate) own: OwnLimits,
+    /// The generation of the registry's settings that the binding follows.
+    pub(crate) generation: AtomicU64,
     #[cfg(feature = "cache")]
     pub(crate) answers: Option<Answers>,
 }
 
+/// The limits of a function that do not have a name. They stay when its settings change.
+#[derive(Clone, Default)]
+pub(crate) struct OwnLimits {
+    pub(crate) bulkheads: Option<Arc<Bulkheads>>,
+    #[cfg(feature = "rate-limit")]
+    pub(crate) rate_limits: Option<Arc<RateLimits>>,
+}
+
+impl OwnLimits {
+    /// Creates the limits that the code declares, with the settings that apply.
+    pub(crate) fn new(compiled: &Policy, effective: &Policy) -> Self {
+        let bulkhead = effective.bulkhead.or(compiled.bulkhead).filter(|bulkhead| bulkhead.name.is_none());
+        #[cfg(feature = "rate-limit")]
+        let rate_limit = effective.rate_limit.or(compiled.rate_limit).filter(|rate_limit| rate_limit.name.is_none());
+        Self {
+            bulkheads: bulkhead.map(|bulkhead| Arc::new(Bulkheads::new(bulkhead.settings))),
+            #[cfg(feature = "rate-limit")]
+            rate_limits: rate_limit.map(|rate_limit| Arc::new(RateLimits::new(rate_limit.settings))),
+        }
+    }
+}
+
+#[cfg(feature = "config")]
+impl OwnLimits {
+    /// Replaces the settings, as far as a policy has others.
+    pub(crate) fn adjust(&self, policy: &Policy) {
+        let wanted = policy.bulkhead.filter(|wanted| wanted.name.is_none());
+        if let (Some(wanted), Some(bulkheads)) = (wanted, &self.bulkheads)
+            && bulkheads.settings() != wanted.settings
+        {
+            bulkheads.adjust(wanted.settings);
+        }
+        #[cfg(feature = "rate-limit")]
+        if let (Some(wanted), Some(rate_limits)) =
+            (policy.rate_limit.filter(|wanted| wanted.name.is_none()), &self.rate_limits)
+            && rate_limits.settings() != wanted.settings
+        {
+            rate_limits.adjust(wanted.settings);
+        }
+    }
+}
+
 impl Binding {
+    /// Returns the generation of the settings that the binding follows.
+    pub(crate) fn generation(&self) -> u64 {
+        self.cold.generation.load(Ordering::Relaxed)
+    }
+
+    /// Follows newer settings, which do not change it.
+    pub(crate) fn renew(&self, generation: u64) {
+        self.cold.generation.fetch_max(generation, Ordering::Relaxed);
+    }
+
+    /// Returns whether another binding of the same function in the same registry has the same policy.
+    pub(crate) fn has_policy_of(&self, other: &Self) -> bool {
+        self.policy() == other.policy() && self.breaker.is_some() == other.breaker.is_some()
+    }
+
     /// Returns the breaker of this partition key, if the policy has one.
     #[cold]
     pub(crate) fn keyed_breaker(&self, key: u128) -> Option<Arc<Breaker>> {
@@ -60,10 +122,12 @@ impl Binding {
     }
 }
 
-/// A binding in the registry of the process, or in another one.
+/// The binding of a call. The settings may change during the call, which keeps its binding.
 pub(crate) enum BindingRef<'a> {
-    Global(&'a Binding),
-    Scoped(Arc<Binding>),
+    /// The first one in the registry of the process, as in nearly every process.
+    First(&'a Binding),
+    /// One in another registry, or with other settings.
+    Other(Arc<Binding>),
 }
 
 impl Deref for BindingRef<'_> {
@@ -71,8 +135,8 @@ impl Deref for BindingRef<'_> {
 
     fn deref(&self) -> &Binding {
         match self {
-            Self::Global(binding) => binding,
-            Self::Scoped(binding) => binding,
+            Self::First(binding) => binding,
+            Self::Other(binding) => binding,
         }
     }
 }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 /// A limit for the lifetime of entries: moka panics at more than a thousand years.
 const LONGEST_AGE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The cached responses of one function.
+/// The cached responses of one function, shared by its clones.
+#[derive(Clone)]
 pub(crate) struct Answers {
     responses: Cache<u128, CachedResponse>,
     settings: CacheSettings,

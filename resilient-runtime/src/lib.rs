@@ -65,6 +65,7 @@
 pub mod __private;
 #[cfg(feature = "http")]
 mod access_token;
+mod adjusted;
 mod answer;
 mod binding;
 pub mod breaker;

@@ -28,8 +28,9 @@ pub struct Site {
     pub(crate) profiles: &'static [&'static str],
     /// The `static` breaker that guards the function, if any.
     pub(crate) breaker: Option<&'static Breaker>,
-    /// The bindings in other registries, which tests use.
-    pub(crate) elsewhere: Mutex<Vec<(Weak<Scope>, Arc<Binding>)>>,
+    /// The current bindings in other registries, and the one in the registry of the process once its settings have
+    /// changed, which has no scope.
+    pub(crate) others: Mutex<Vec<OtherBinding>>,
     warned: AtomicBool,
     /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
@@ -39,6 +40,9 @@ pub struct Site {
     /// Whether the tool may use the reserve of the limit on calls in flight.
     is_critical: bool,
 }
+
+/// A binding in a registry, if it is not the one of the process.
+type OtherBinding = (Option<Weak<Scope>>, Arc<Binding>);
 
 /// A registry that is not the one of the process. It is compared by its address alone.
 type Scope = dyn Any + Send + Sync;
@@ -80,7 +84,7 @@ impl Site {
             profiles: &[],
             breaker: None,
             bound: OnceLock::new(),
-            elsewhere: Mutex::new(Vec::new()),
+            others: Mutex::new(Vec::new()),
             warned: AtomicBool::new(false),
             is_unchecked: false,
             enforced: Enforced::ByFunction,
@@ -143,6 +147,11 @@ impl Site {
     pub(crate) const fn unchecked(mut self) -> Self {
         self.is_unchecked = true;
         self
+    }
+
+    /// Returns the same record without its bindings.
+    pub(crate) const fn unbound(&self) -> Self {
+        Self { bound: OnceLock::new(), others: Mutex::new(Vec::new()), warned: AtomicBool::new(false), ..*self }
     }
 
     /// Returns the name of the tool, or of the function.

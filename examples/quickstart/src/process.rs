@@ -24,7 +24,7 @@ pub(crate) fn start(
     // Dropped last, so that the final lines are written.
     let _logging = resilient_runtime::logging::init();
     match settings.start() {
-        Ok(()) => block_on(serve()).unwrap_or_else(|error| log_failure(program, error.as_ref(), 1)),
+        Ok(_) => block_on(serve()).unwrap_or_else(|error| log_failure(program, error.as_ref(), 1)),
         Err(error) => log_failure(program, &error, USAGE),
     }
 }

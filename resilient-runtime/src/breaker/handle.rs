@@ -29,8 +29,9 @@ use super::Breaker;
 #[derive(Debug, Clone)]
 pub struct BreakerHandle(Held);
 
+/// What a handle refers to.
 #[derive(Debug, Clone)]
-enum Held {
+pub(crate) enum Held {
     Named(Arc<Breaker>),
     Static(&'static Breaker),
 }
@@ -42,6 +43,10 @@ impl BreakerHandle {
 
     pub(crate) const fn of_static(breaker: &'static Breaker) -> Self {
         Self(Held::Static(breaker))
+    }
+
+    pub(crate) const fn held(&self) -> &Held {
+        &self.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! Breakers per partition key, up to a maximum number of keys.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
@@ -12,8 +12,11 @@ use crate::clock::Moment;
 /// The time after which a failed search for idle breakers is repeated.
 const REST_MS: u64 = 1_000;
 
-#[derive(Default)]
 struct BreakerMap {
+    /// The settings of each of the breakers.
+    settings: BreakerSettings,
+    /// Whether the code has declared them.
+    are_declared: bool,
     by_key: HashMap<u128, Entry>,
     /// The counters of the breakers that were removed.
     gone: Option<BreakerSeries>,
@@ -28,21 +31,37 @@ struct Entry {
 /// The breakers of one name, by partition key.
 pub(crate) struct KeyedBreakers {
     name: &'static str,
-    /// The settings until some are declared.
-    otherwise: BreakerSettings,
-    declared: OnceLock<BreakerSettings>,
     breakers: Mutex<BreakerMap>,
     overflow: OnceLock<Arc<Breaker>>,
 }
 
 impl KeyedBreakers {
     pub(crate) fn new(name: &'static str, otherwise: BreakerSettings) -> Self {
-        Self { name, otherwise, declared: OnceLock::new(), breakers: Mutex::default(), overflow: OnceLock::new() }
+        let map = BreakerMap {
+            settings: otherwise,
+            are_declared: false,
+            by_key: HashMap::new(),
+            gone: None,
+            searched_at_ms: None,
+        };
+        Self { name, breakers: Mutex::new(map), overflow: OnceLock::new() }
     }
 
     /// Sets the settings of the breakers that are created from now on, unless they are already set.
     pub(crate) fn declare(&self, settings: BreakerSettings) {
-        let _ = self.declared.set(settings);
+        let mut map = self.lock();
+        if !map.are_declared {
+            (map.settings, map.are_declared) = (settings, true);
+        }
+    }
+
+    /// Replaces the settings of all breakers, which keep their states.
+    #[cfg(feature = "config")]
+    pub(crate) fn adjust(&self, settings: BreakerSettings) {
+        let mut map = self.lock();
+        (map.settings, map.are_declared) = (settings, true);
+        let breakers = map.by_key.values().map(|entry| &entry.breaker);
+        breakers.chain(self.overflow.get()).for_each(|breaker| breaker.adjust(settings));
     }
 
     /// Returns the breaker of this key.
@@ -52,26 +71,28 @@ impl KeyedBreakers {
     /// further keys share.
     pub(crate) fn get(&self, key: u128) -> Arc<Breaker> {
         let now = Moment::now().millis();
-        let mut map = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self.lock();
         if let Some(found) = map.by_key.get_mut(&key) {
             found.used_ms = now;
             return Arc::clone(&found.breaker);
         }
-        let most = self.settings().max_keys.max(1) as usize;
+        let most = map.settings.max_keys.max(1) as usize;
         if map.by_key.len() >= most {
             map.make_room(now, most);
         }
+        let fresh = || Arc::new(Breaker::new(self.name, map.settings));
         if map.by_key.len() >= most {
-            return Arc::clone(self.overflow.get_or_init(|| Arc::new(self.fresh())));
+            // Under the lock, so that it does not miss a change of the settings.
+            return Arc::clone(self.overflow.get_or_init(fresh));
         }
-        let fresh = Arc::new(self.fresh());
+        let fresh = fresh();
         map.by_key.insert(key, Entry { breaker: Arc::clone(&fresh), used_ms: now });
         fresh
     }
 
     /// Returns snapshots of the breakers whose state passes the filter.
     pub(crate) fn read(&self, matches: impl Fn(BreakerState) -> bool) -> Vec<BreakerSnapshot> {
-        let map = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = self.lock();
         let mut all: Vec<_> = map.by_key.values().map(|entry| Arc::clone(&entry.breaker)).collect();
         drop(map);
         all.extend(self.overflow.get().cloned());
@@ -81,7 +102,7 @@ impl KeyedBreakers {
 
     /// Adds the counters of all breakers, including those that were removed.
     pub(crate) fn add_to(&self, series: &mut BreakerSeries) {
-        let map = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = self.lock();
         if let Some(gone) = &map.gone {
             series.count(gone);
         }
@@ -90,12 +111,8 @@ impl KeyedBreakers {
         all.iter().chain(self.overflow.get()).for_each(|breaker| series.and(breaker));
     }
 
-    fn settings(&self) -> BreakerSettings {
-        self.declared.get().copied().unwrap_or(self.otherwise)
-    }
-
-    fn fresh(&self) -> Breaker {
-        Breaker::new(self.name, self.settings())
+    fn lock(&self) -> MutexGuard<'_, BreakerMap> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

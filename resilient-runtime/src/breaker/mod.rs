@@ -22,7 +22,7 @@ mod ticket;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
@@ -32,6 +32,7 @@ use tokio::sync::futures::OwnedNotified;
 pub(crate) use self::core::Signal;
 pub use self::core::State as BreakerState;
 pub use handle::BreakerHandle;
+pub(crate) use handle::Held;
 pub use history::{Reason, Transition};
 pub(crate) use keyed::KeyedBreakers;
 pub use permit::Permit;
@@ -45,6 +46,7 @@ use self::history::History;
 use self::sync::{AtomicU64, Ordering};
 use self::window::Results;
 use crate::ResilienceError;
+use crate::adjusted::{Adjusted, Effective};
 use crate::clock::{self, Moment};
 use crate::error::CircuitState;
 use crate::statistics::{AttemptStatistics, BreakerRecord};
@@ -73,6 +75,7 @@ pub struct Breaker {
     declared: OnceLock<BreakerSettings>,
     /// The settings until [`declare`](Self::declare) sets others.
     otherwise: BreakerSettings,
+    adjusted: Adjusted<BreakerSettings>,
     name: &'static str,
     results: Mutex<Results>,
     history: History,
@@ -99,6 +102,7 @@ impl Breaker {
             otherwise,
             is_own,
             declared: OnceLock::new(),
+            adjusted: Adjusted::new(),
             word: AtomicU64::new(0),
             timer: AtomicU64::new(0),
             results: Mutex::new(Results::new()),
@@ -123,15 +127,30 @@ impl Breaker {
         *self.held()
     }
 
-    /// Returns a reference to the effective settings, because every call reads them.
-    pub(crate) fn held(&self) -> &BreakerSettings {
-        self.declared.get().unwrap_or(&self.otherwise)
+    /// Returns the effective settings without a copy, because many calls read them.
+    #[inline]
+    pub(crate) fn held(&self) -> Effective<'_, BreakerSettings> {
+        self.adjusted.over(self.declared.get().unwrap_or(&self.otherwise))
     }
 
     /// Sets the settings, unless they are already set.
     pub(crate) fn declare(&self, settings: BreakerSettings) {
         if !self.is_own && self.declared.set(settings).is_ok() {
             self.has_window.store(settings.has_window(), Ordering::Relaxed);
+        }
+    }
+
+    /// Replaces the settings while calls use the breaker. Its state, clock and statistics stay. If the window or what
+    /// counts as slow is another one, the window starts empty, since its results were counted otherwise.
+    #[cfg(feature = "config")]
+    pub(crate) fn adjust(&self, settings: BreakerSettings) {
+        // Under this lock, which each change of the window takes, so that no result is counted by the old settings.
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.settings();
+        self.adjusted.set(settings);
+        self.has_window.store(settings.has_window(), Ordering::Relaxed);
+        if (before.window, before.slow) != (settings.window, settings.slow) {
+            results.restart();
         }
     }
 
@@ -144,7 +163,7 @@ impl Breaker {
     /// Returns the remaining time of the open period, or of the lease of the running probes.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        let (limits, now) = (limits(self.held()), Moment::now().millis());
+        let (limits, now) = (limits(&self.held()), Moment::now().millis());
         self::core::remaining(self.cells(), limits, now).map(Duration::from_millis)
     }
 
@@ -176,13 +195,12 @@ impl Breaker {
     fn admit_otherwise(&self, lease: Option<Duration>) -> Result<Ticket, ResilienceError> {
         let settings = self.held();
         let lease = clock::saturating_millis(lease.unwrap_or(settings.open));
-        match self::core::admit(self.cells(), limits(settings), Moment::now().millis(), lease) {
+        match self::core::admit(self.cells(), limits(&settings), Moment::now().millis(), lease) {
             Admission::Granted(ticket, change) => Ok(self.report_admission(ticket, change)),
             Admission::Rejected(state, wait) => Err(self.rejected(state, wait)),
         }
     }
 
-    /// Requests a ticket without counting a rejection: returns `None` if there is none at present.
     /// Reports the transition that an admission caused. If the subscriber panics, the permit is given back.
     fn report_admission(&self, ticket: Ticket, change: Option<Change>) -> Ticket {
         let mut permit = Permit::new(self, ticket);
@@ -191,8 +209,9 @@ impl Breaker {
         ticket
     }
 
+    /// Requests a ticket without counting a rejection: returns `None` if there is none at present.
     pub(crate) fn admit_if_free(&self, lease: Duration) -> Option<Ticket> {
-        let (limits, now) = (limits(self.held()), Moment::now().millis());
+        let (limits, now) = (limits(&self.held()), Moment::now().millis());
         match self::core::admit(self.cells(), limits, now, clock::saturating_millis(lease)) {
             Admission::Granted(ticket, change) => Some(self.report_admission(ticket, change)),
             Admission::Rejected(..) => None,
@@ -281,7 +300,7 @@ impl Breaker {
             // Closing by hand declares the dependency healthy.
             self.failures_in_a_row.store(0, Ordering::Relaxed);
         }
-        let change = self::core::force(self.cells(), limits(self.held()), to, Moment::now().millis());
+        let change = self::core::force(self.cells(), limits(&self.held()), to, Moment::now().millis());
         self.report(change, reason);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
-use resilient_policy::BreakerSettings;
+use resilient_policy::Window;
 
 use super::core::{Recorded, Signal, Ticket};
 use super::sync::Ordering;
@@ -54,15 +54,15 @@ impl Breaker {
         }
         let settings = self.held();
         let now = Moment::now().millis();
-        let slow = took.is_slow(settings);
+        let slow = took.is_slow(&settings);
         if settings.has_window() && signal != Signal::Neutral && self.is_closed_in(ticket) {
             let sample = Sample { failed: signal == Signal::Failure, slow };
-            let tripped = self.update_window(settings, ticket, now, |results| match took {
+            let tripped = self.update_window(ticket, now, |results, window| match took {
                 AttemptDuration::KnownToBeSlow(place) => {
-                    results.end_slow(ticket.generation(), settings.window, place, sample.failed, now)
+                    results.end_slow(ticket.generation(), window, place, sample.failed, now)
                 }
                 AttemptDuration::Time(_) | AttemptDuration::Unknown => {
-                    results.add(ticket.generation(), settings.window, sample, now)
+                    results.add(ticket.generation(), window, sample, now)
                 }
             });
             if tripped || settings.rate.is_some() {
@@ -75,7 +75,7 @@ impl Breaker {
             Signal::Failure => (Signal::Failure, Reason::Failures),
             other => (other, Reason::Recovered),
         };
-        match core::record(self.cells(), limits(settings), ticket, signal, now) {
+        match core::record(self.cells(), limits(&settings), ticket, signal, now) {
             Recorded::Counted(change) => self.report(change, reason),
             Recorded::Stale => self.attempts.recorded(BreakerRecord::Stale),
         }
@@ -91,15 +91,18 @@ impl Breaker {
     /// Changes the window, and opens the breaker if that reaches a rate.
     pub(super) fn update_window(
         &self,
-        settings: &BreakerSettings,
         ticket: Ticket,
         now: u64,
-        change: impl FnOnce(&mut Results) -> Totals,
+        change: impl FnOnce(&mut Results, Window) -> Totals,
     ) -> bool {
-        let totals = change(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner));
-        let trips = totals.trips(settings);
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock: results that a change of the settings has removed are not counted by the old ones.
+        let settings = self.held();
+        let totals = change(&mut results, settings.window);
+        drop(results);
+        let trips = totals.trips(&settings);
         if trips {
-            let change = core::trip(self.cells(), limits(settings), ticket.generation(), now);
+            let change = core::trip(self.cells(), limits(&settings), ticket.generation(), now);
             let is_failing =
                 settings.rate.is_some_and(|rate| f64::from(totals.failed) / f64::from(totals.calls) >= rate);
             self.report(change, if is_failing { Reason::Failures } else { Reason::Slow });

@@ -39,13 +39,12 @@ impl Breaker {
     /// Records that a running execution has become slow: a dependency that hangs must not look healthy until its
     /// callers time out. Called at most once per ticket. Pass the result as the duration when the ticket is returned.
     pub(crate) fn note_slow(&self, ticket: Ticket) -> AttemptDuration {
-        let settings = self.held();
         let mut number = None;
-        if settings.slow.is_some() && self.is_closed_in(ticket) {
+        if self.held().slow.is_some() && self.is_closed_in(ticket) {
             let now = Moment::now().millis();
             let sample = Sample { failed: false, slow: true };
-            self.update_window(settings, ticket, now, |results| {
-                let totals = results.add(ticket.generation(), settings.window, sample, now);
+            self.update_window(ticket, now, |results, window| {
+                let totals = results.add(ticket.generation(), window, sample, now);
                 number = results.newest();
                 totals
             });

@@ -97,9 +97,9 @@ impl Breaker {
     }
 
     pub(super) fn window(&self) -> Option<(u32, u32, u32)> {
-        let settings = self.settings();
-        let generation = core::closed_generation(self.cells()).filter(|_| settings.has_window())?;
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = self.held();
+        let generation = core::closed_generation(self.cells()).filter(|_| settings.has_window())?;
         let totals = results.totals(generation, settings.window, Moment::now().millis());
         Some((totals.calls, totals.failed, totals.slow))
     }

@@ -20,9 +20,24 @@ pub(crate) struct Sample {
     pub(crate) slow: bool,
 }
 
-/// The position of a result in a window: its sequence number, or the number of its step.
+/// The position of a result in a window: its sequence number, or the number of its step, and how often the window had
+/// been restarted, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SampleNumber(u64);
+
+impl SampleNumber {
+    const BITS: u32 = 48;
+    const MASK: u64 = (1 << Self::BITS) - 1;
+
+    fn new(restarts: u16, number: u64) -> Self {
+        Self(u64::from(restarts) << Self::BITS | (number & Self::MASK))
+    }
+
+    /// Returns the number, if the window has not been restarted since.
+    fn since(self, restarts: u16) -> Option<u64> {
+        (self.0 >> Self::BITS == u64::from(restarts)).then_some(self.0 & Self::MASK)
+    }
+}
 
 /// The number of results, in total and by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +75,8 @@ impl Totals {
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     generation: u64,
+    /// How often the window was restarted within a generation.
+    restarts: u16,
     samples: Samples,
 }
 
@@ -96,7 +113,14 @@ struct Step {
 
 impl Results {
     pub(crate) const fn new() -> Self {
-        Self { generation: 0, samples: Samples::last() }
+        Self { generation: 0, restarts: 0, samples: Samples::last() }
+    }
+
+    /// Removes all results. The positions of those that were counted as slow while they ran are no longer valid.
+    #[cfg(feature = "config")]
+    pub(crate) fn restart(&mut self) {
+        self.restarts = self.restarts.wrapping_add(1);
+        self.samples = Samples::default();
     }
 
     /// Adds a result of this generation. Results of older generations are discarded.
@@ -129,12 +153,11 @@ impl Results {
 
     /// Returns the position of the result that was added last.
     pub(crate) fn newest(&self) -> Option<SampleNumber> {
-        match &self.samples {
-            Samples::Last { ring, first, .. } => {
-                Some(SampleNumber(first + u64::try_from(ring.len()).ok()?.checked_sub(1)?))
-            }
-            Samples::Recent(steps) => steps.back().map(|newest| SampleNumber(newest.number)),
-        }
+        let number = match &self.samples {
+            Samples::Last { ring, first, .. } => first + u64::try_from(ring.len()).ok()?.checked_sub(1)?,
+            Samples::Recent(steps) => steps.back()?.number,
+        };
+        Some(SampleNumber::new(self.restarts, number))
     }
 
     /// Records the end of an execution that was counted as slow while it was running: at its position, or as a new
@@ -152,7 +175,8 @@ impl Results {
         }
         // Removes expired steps, so that they are not found below.
         let _ = self.totals(generation, window, now_ms);
-        let found = number.is_some_and(|SampleNumber(number)| match &mut self.samples {
+        let number = number.and_then(|number| number.since(self.restarts));
+        let found = number.is_some_and(|number| match &mut self.samples {
             Samples::Last { ring, first, totals } => {
                 let index = number.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
                 let Some(Some(sample)) = index.and_then(|index| ring.get_mut(index)) else { return false };
@@ -174,10 +198,8 @@ impl Results {
     }
 
     /// Removes a result that was counted as slow while its execution was running, unless it has left the window.
-    pub(crate) fn withdraw_slow(&mut self, generation: u64, SampleNumber(number): SampleNumber) {
-        if self.generation != generation {
-            return;
-        }
+    pub(crate) fn withdraw_slow(&mut self, generation: u64, number: SampleNumber) {
+        let Some(number) = number.since(self.restarts).filter(|_| self.generation == generation) else { return };
         let slow = Sample { failed: false, slow: true };
         match &mut self.samples {
             Samples::Last { ring, first, totals } => {

@@ -23,6 +23,15 @@ impl Bulkheads {
         self.plain.settings()
     }
 
+    /// Replaces the settings of all bulkheads, which keep their permits.
+    #[cfg(feature = "config")]
+    pub(crate) fn adjust(&self, settings: BulkheadSettings) {
+        // Under the lock, so that no bulkhead is created with the old settings afterwards.
+        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = by_key.values().chain(self.overflow.get()).chain([&self.plain]);
+        all.for_each(|bulkhead| bulkhead.adjust(settings));
+    }
+
     /// Returns the bulkhead of this key. If there are too many, unused bulkheads are removed. If all are in use, the
     /// key gets the bulkhead that all further keys share.
     pub(crate) fn get(&self, key: Option<u128>) -> Arc<Bulkhead> {

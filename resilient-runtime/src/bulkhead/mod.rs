@@ -6,9 +6,12 @@
 
 mod keyed;
 mod permit;
+mod size;
+#[cfg(all(test, feature = "config"))]
+mod tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use resilient_policy::BulkheadSettings;
@@ -17,6 +20,9 @@ use tokio::sync::Semaphore;
 pub(crate) use keyed::Bulkheads;
 pub(crate) use permit::{BulkheadEntry, PermitFuture, PermitGuard};
 
+use size::Size;
+
+use crate::adjusted::Adjusted;
 use crate::answer::Answer;
 use crate::error::{LimitKind, ResilienceError};
 
@@ -50,6 +56,10 @@ const MOST_SLOTS: u32 = (1 << 29) - 1;
 /// the closure ends.
 pub struct Bulkhead {
     settings: BulkheadSettings,
+    adjusted: Adjusted<BulkheadSettings>,
+    size: Size,
+    /// The number of calls that may wait.
+    queue: AtomicU32,
     /// The free permits, and the queue for them.
     slots: Semaphore,
     /// The number of calls that run or wait.
@@ -65,20 +75,23 @@ impl Bulkhead {
 
     /// Creates a bulkhead with these settings.
     #[must_use]
-    pub const fn with(mut settings: BulkheadSettings) -> Self {
-        // The rules reject such values, but code can create settings without checking them.
-        if settings.max == 0 {
-            settings.max = 1;
-        } else if settings.max > MOST_SLOTS {
-            settings.max = MOST_SLOTS;
+    pub const fn with(settings: BulkheadSettings) -> Self {
+        let settings = in_range(settings);
+        Self {
+            settings,
+            adjusted: Adjusted::new(),
+            size: Size::new(settings.max),
+            queue: AtomicU32::new(settings.queue),
+            slots: Semaphore::const_new(settings.max as usize),
+            inside: AtomicUsize::new(0),
         }
-        Self { settings, slots: Semaphore::const_new(settings.max as usize), inside: AtomicUsize::new(0) }
     }
 
     /// Lets up to `queue` calls wait for a permit, first in, first out.
     #[must_use]
     pub const fn queue(mut self, queue: u32) -> Self {
         self.settings = self.settings.queue(queue);
+        self.queue = AtomicU32::new(queue);
         self
     }
 
@@ -91,14 +104,29 @@ impl Bulkhead {
 
     /// Returns the effective settings.
     #[must_use]
-    pub const fn settings(&self) -> BulkheadSettings {
-        self.settings
+    pub fn settings(&self) -> BulkheadSettings {
+        *self.adjusted.over(&self.settings)
+    }
+
+    /// Replaces the settings while calls run. With a lower `max`, running calls keep their permits, and as many are
+    /// withheld when calls end. With a higher one, waiting calls get the new permits at once. The queue and the wait
+    /// apply to calls that come from now on.
+    #[cfg(feature = "config")]
+    pub(crate) fn adjust(&self, settings: BulkheadSettings) {
+        let settings = in_range(settings);
+        self.queue.store(settings.queue, Ordering::Relaxed);
+        self.adjusted.set(settings);
+        let missing = self.size.set(settings.max);
+        self.slots.add_permits(missing);
+        // Those that are free need not be withheld later. A call that ends meanwhile may give up one of them first.
+        let free = self.slots.forget_permits(self.size.withheld());
+        self.slots.add_permits(self.size.give_up(free));
     }
 
     /// Returns the number of executions that are running.
     #[must_use]
     pub fn running(&self) -> usize {
-        (self.settings.max as usize).saturating_sub(self.slots.available_permits())
+        self.size.permits().saturating_sub(self.slots.available_permits())
     }
 
     /// Returns the number of calls that wait for a permit.
@@ -116,7 +144,7 @@ impl Bulkhead {
     /// room in the queue, or after the maximum wait.
     pub async fn acquire(&self) -> Result<BulkheadPermit<'_>, ResilienceError> {
         let Some(entry) = BulkheadEntry::enter(self) else { return Err(overloaded()) };
-        let permit = match (entry.try_permit(), self.settings.wait) {
+        let permit = match (entry.try_permit(), self.adjusted.over(&self.settings).wait) {
             (Ok(permit), _) => permit,
             (Err(entry), None) => entry.permit().await,
             (Err(entry), Some(wait)) => tokio::time::timeout(wait, entry.permit()).await.map_err(|_| overloaded())?,
@@ -135,7 +163,8 @@ impl Bulkhead {
 
     /// Counts a call as running or waiting. Returns `false` if the bulkhead and its queue are full.
     fn enter(&self) -> bool {
-        let most = (self.settings.max as usize).saturating_add(self.settings.queue as usize);
+        // With a lower `max` than calls run, there is still room in the queue.
+        let most = self.size.permits().saturating_add(self.queue.load(Ordering::Relaxed) as usize);
         let enter = |inside: usize| (inside < most).then_some(inside + 1);
         self.inside.fetch_update(Ordering::Acquire, Ordering::Relaxed, enter).is_ok()
     }
@@ -148,11 +177,22 @@ impl Bulkhead {
 impl fmt::Debug for Bulkhead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bulkhead")
-            .field("settings", &self.settings)
+            .field("settings", &self.settings())
             .field("running", &self.running())
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the settings with a number of permits that a semaphore can have. The rules reject other values, but code can
+/// create settings without checking them.
+const fn in_range(mut settings: BulkheadSettings) -> BulkheadSettings {
+    if settings.max == 0 {
+        settings.max = 1;
+    } else if settings.max > MOST_SLOTS {
+        settings.max = MOST_SLOTS;
+    }
+    settings
 }
 
 /// A permit of a [`Bulkhead`], returned on drop.

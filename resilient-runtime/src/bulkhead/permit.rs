@@ -55,6 +55,9 @@ impl<B: Deref<Target = Bulkhead>> Drop for PermitGuard<B> {
     fn drop(&mut self) {
         // The permit is returned before the place, so that a call that enters a bulkhead without a queue finds a
         // permit.
-        self.bulkhead().slots.add_permits(1);
+        let bulkhead = self.bulkhead();
+        if !bulkhead.size.withholds_one() {
+            bulkhead.slots.add_permits(1);
+        }
     }
 }

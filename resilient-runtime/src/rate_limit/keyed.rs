@@ -1,25 +1,27 @@
 //! Rate limits per partition key, up to a maximum number of keys.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use resilient_policy::RateLimitSettings;
 
-use super::{Limiter, RateLimit, TokioClock, overloaded, quota};
+use super::limiter::{Limiter, Rated, Store};
+use super::{RateLimit, overloaded};
 use crate::error::{LimitKind, ResilienceError};
 
 /// The rate limits of one policy: one for calls without a key, and one per key.
 pub(crate) struct RateLimits {
     plain: RateLimit,
-    by_key: OnceLock<(Limiter<u128, Bounded>, Bounded)>,
+    original: RateLimitSettings,
+    by_key: Limiter<u128, Bounded>,
 }
 
 impl RateLimits {
     pub(crate) fn new(settings: RateLimitSettings) -> Self {
-        Self { plain: RateLimit::with(settings), by_key: OnceLock::new() }
+        Self { plain: RateLimit::with(settings), original: settings, by_key: Limiter::new() }
     }
 
     pub(crate) fn settings(&self) -> RateLimitSettings {
@@ -29,18 +31,22 @@ impl RateLimits {
     /// Takes a permit for one call with this key.
     pub(crate) fn check(&self, key: Option<u128>) -> Result<(), ResilienceError> {
         let Some(key) = key else { return self.plain.check() };
-        let fresh = || {
-            let store = Bounded::of(self.settings().max_keys);
-            (Limiter::new(quota(self.settings()), store.clone(), TokioClock), store)
-        };
-        let (by_key, store) = self.by_key.get_or_init(fresh);
-        if store.is_full() {
-            by_key.retain_recent();
-        }
-        by_key.check_key(&key).map_err(|until| {
-            let limit = if store.contains(key) { LimitKind::RateLimit } else { LimitKind::RateLimitKeys };
-            overloaded(limit, &until)
+        self.by_key.with(self.original, |Rated { limiter, store, .. }| {
+            if store.is_full() {
+                limiter.retain_recent();
+            }
+            limiter.check_key(&key).map_err(|until| {
+                let limit = if store.contains(key) { LimitKind::RateLimit } else { LimitKind::RateLimitKeys };
+                overloaded(limit, &until)
+            })
         })
+    }
+
+    /// Replaces the rate and the burst of each limit.
+    #[cfg(feature = "config")]
+    pub(crate) fn adjust(&self, settings: RateLimitSettings) {
+        self.plain.adjust(settings);
+        self.by_key.adjust(settings);
     }
 }
 
@@ -76,6 +82,21 @@ impl Bounded {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Bounded {
+    fn new(settings: RateLimitSettings) -> Self {
+        Self::of(settings.max_keys)
+    }
+
+    fn converted(&self, settings: RateLimitSettings, convert: impl Fn(Nanos) -> Option<Nanos>) -> Self {
+        let inner = self.lock();
+        let by_key: HashMap<_, _> =
+            inner.by_key.iter().filter_map(|(key, time)| Some((*key, convert(*time)?))).collect();
+        let earliest = by_key.values().copied().min();
+        let converted = Inner { by_key, overflow: inner.overflow.and_then(convert), earliest };
+        Self { inner: Arc::new(Mutex::new(converted)), ..Self::new(settings) }
     }
 }
 
@@ -154,6 +175,18 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "config")]
+    #[tokio::test(start_paused = true)]
+    async fn each_key_keeps_what_it_has_taken_when_the_rate_changes() {
+        let limits = limits();
+        assert!(limits.check(Some(1)).is_ok() && limits.check(Some(1)).is_err());
+        limits.adjust(RateLimitSettings::new(1, Duration::from_secs(10)).burst(2));
+        assert!(limits.check(Some(1)).is_ok() && limits.check(Some(1)).is_err());
+        assert!(limits.check(Some(2)).is_ok() && limits.check(Some(2)).is_ok() && limits.check(Some(2)).is_err());
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(limits.check(Some(1)).is_ok() && limits.check(Some(1)).is_err());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_million_keys_take_no_more_room_than_the_bound() {
         let limits = limits();
@@ -163,6 +196,6 @@ mod tests {
                 tokio::time::advance(Duration::from_secs(3)).await;
             }
         }
-        assert!(limits.by_key.get().is_some_and(|(_, store)| store.len() <= MOST));
+        assert!(limits.by_key.with(limits.original, |rated| rated.store.len()) <= MOST);
     }
 }

@@ -4,26 +4,26 @@
 //! the rest of a call uses, which tests can pause.
 
 mod keyed;
+mod limiter;
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use governor::Quota;
 use governor::clock::Clock;
 use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
+use governor::state::NotKeyed;
 use resilient_policy::RateLimitSettings;
 use tokio::time::Instant;
 
 pub(crate) use keyed::RateLimits;
+use limiter::{Limiter, Single};
 
 use crate::clock;
 use crate::error::{LimitKind, ResilienceError};
 
 type Until = governor::NotUntil<Nanos>;
-type Limiter<K, S> = governor::RateLimiter<K, S, TokioClock, governor::middleware::NoOpMiddleware<Nanos>>;
 
 /// A rate limit: limits the number of calls per period. It can be a `static`.
 ///
@@ -51,7 +51,7 @@ type Limiter<K, S> = governor::RateLimiter<K, S, TokioClock, governor::middlewar
 /// ```
 pub struct RateLimit {
     settings: RateLimitSettings,
-    limiter: OnceLock<Limiter<NotKeyed, InMemoryState>>,
+    limiter: Limiter<NotKeyed, Single>,
 }
 
 impl RateLimit {
@@ -65,7 +65,7 @@ impl RateLimit {
     /// Creates a rate limit with these settings.
     #[must_use]
     pub const fn with(settings: RateLimitSettings) -> Self {
-        Self { settings, limiter: OnceLock::new() }
+        Self { settings, limiter: Limiter::new() }
     }
 
     /// Sets the number of calls that may start at once after a time without calls.
@@ -77,8 +77,15 @@ impl RateLimit {
 
     /// Returns the settings.
     #[must_use]
-    pub const fn settings(&self) -> RateLimitSettings {
-        self.settings
+    pub fn settings(&self) -> RateLimitSettings {
+        self.limiter.settings(self.settings)
+    }
+
+    /// Replaces the rate and the burst. Permits that were taken stay taken, up to the new burst, and come back at the
+    /// new rate.
+    #[cfg(feature = "config")]
+    pub(crate) fn adjust(&self, settings: RateLimitSettings) {
+        self.limiter.adjust(settings);
     }
 
     /// Takes a permit for one call. It cannot be returned. This never waits: to wait, sleep for the time in the error
@@ -88,14 +95,14 @@ impl RateLimit {
     /// [`ResilienceError::Overloaded`] if there is no permit, with the exact time after which there will be one unless
     /// another call takes it.
     pub fn check(&self) -> Result<(), ResilienceError> {
-        let fresh = || Limiter::new(quota(self.settings), InMemoryState::default(), TokioClock);
-        self.limiter.get_or_init(fresh).check().map_err(|until| overloaded(LimitKind::RateLimit, &until))
+        let checked = self.limiter.with(self.settings, |rated| rated.limiter.check());
+        checked.map_err(|until| overloaded(LimitKind::RateLimit, &until))
     }
 }
 
 impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimit").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("RateLimit").field("settings", &self.settings()).finish_non_exhaustive()
     }
 }
 
@@ -140,6 +147,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[cfg(feature = "config")]
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_stays_taken_and_comes_back_at_the_new_rate() {
+        let second = Duration::from_secs(1);
+        let limit = RateLimit::new(10, second);
+        assert!((0..10).all(|_| limit.check().is_ok()));
+        limit.adjust(RateLimitSettings::new(1, second).burst(20));
+        assert!((0..10).all(|_| limit.check().is_ok()), "the larger burst is there at once");
+        assert!(limit.check().is_err());
+        tokio::time::advance(second).await;
+        assert!(limit.check().is_ok() && limit.check().is_err());
+        for _ in 0..1_000 {
+            limit.adjust(RateLimitSettings::new(100, second).burst(3));
+            limit.adjust(RateLimitSettings::new(1, second).burst(3));
+        }
+        assert!(limit.check().is_err(), "a change gives nothing back");
+        tokio::time::advance(3 * second).await;
+        assert!((0..3).all(|_| limit.check().is_ok()), "and no more is owed than a burst");
+        assert!(limit.check().is_err());
     }
 
     #[test]

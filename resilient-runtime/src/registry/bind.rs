@@ -1,13 +1,16 @@
 //! Binding of guarded functions to the state that they share by name.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, Weak};
 
-use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse};
+#[cfg(feature = "rate-limit")]
+use resilient_policy::RateLimitUse;
+use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
 
 use super::declared::{Settings, rules};
 use super::settings::EffectivePolicy;
 use super::{Registry, entry};
-use crate::binding::{Binding, BindingRef, ColdFields};
+use crate::binding::{Binding, BindingRef, ColdFields, OwnLimits};
 use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 use crate::clock::Length;
@@ -16,67 +19,100 @@ use crate::rate_limit::RateLimits;
 use crate::site::Site;
 
 impl Site {
-    /// Returns the binding in the registry of the process.
+    /// Returns the first binding in the registry of the process.
     pub(crate) fn bind_globally(&self) -> &Binding {
         if let Some(bound) = self.bound.get() { bound } else { self.bind_first() }
     }
 
     #[cold]
     fn bind_first(&self) -> &Binding {
-        let bound = self.bound.get_or_init(|| Registry::global().bind(self));
+        let bound = self.bound.get_or_init(|| Registry::global().bind(self, None));
         // Not while the function is being bound: a subscriber may call it.
         Registry::global().log_diagnostics();
         bound
     }
 
-    /// Returns the binding in the current registry, which is created on first use.
+    /// Returns the binding in the current registry, which is created on first use and after a change of the settings.
     pub(crate) fn bind(&self) -> BindingRef<'_> {
-        if Registry::may_be_scoped() { self.bind_here() } else { BindingRef::Global(self.bind_globally()) }
+        if Registry::bindings_vary() { self.find_binding() } else { BindingRef::First(self.bind_globally()) }
     }
 
     #[cold]
-    fn bind_here(&self) -> BindingRef<'_> {
-        match Registry::scoped() {
-            None => BindingRef::Global(self.bind_globally()),
-            Some(registry) => BindingRef::Scoped(self.bind_in(&registry)),
+    fn find_binding(&self) -> BindingRef<'_> {
+        if let Some(registry) = Registry::scoped() {
+            return BindingRef::Other(self.bind_in(&registry));
         }
+        let (first, registry) = (self.bind_globally(), Registry::global());
+        if first.generation() == registry.generation() {
+            return BindingRef::First(first);
+        }
+        let other = self.bind_beside(None, registry, Some(first));
+        // As if nothing had changed, if nothing has changed for this function.
+        if other.has_policy_of(first) {
+            first.renew(other.generation());
+            return BindingRef::First(first);
+        }
+        BindingRef::Other(other)
     }
 
     pub(crate) fn bind_in(&self, registry: &Arc<Registry>) -> Arc<Binding> {
-        let find = |bindings: &[(Weak<_>, Arc<Binding>)]| {
-            let found = bindings.iter().find(|(known, _)| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(registry)));
-            found.map(|(_, binding)| Arc::clone(binding))
+        self.bind_beside(Some(registry), registry, None)
+    }
+
+    /// Returns the current binding, other than the first one in the registry of the process.
+    fn bind_beside(&self, scope: Option<&Arc<Registry>>, registry: &Registry, first: Option<&Binding>) -> Arc<Binding> {
+        let lock = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = |known: &Option<Weak<_>>| match (known, scope) {
+            (Some(known), Some(scope)) => std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(scope)),
+            (None, None) => true,
+            _ => false,
         };
-        let lock = || self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = find(&lock()) {
-            return found;
+        let before = lock().iter().find(|(known, _)| is_there(known)).map(|(_, binding)| Arc::clone(binding));
+        if let Some(before) = &before
+            && before.generation() == registry.generation()
+        {
+            return Arc::clone(before);
         }
-        let fresh = Arc::new(registry.bind(self));
+        let fresh = Arc::new(registry.bind(self, before.as_deref().or(first)));
         registry.log_diagnostics();
         let mut bindings = lock();
-        // Two threads may have come here; both must get the same binding.
-        bindings.retain(|(known, _)| known.strong_count() > 0);
-        find(&bindings).unwrap_or_else(|| {
-            bindings.push((Arc::<Registry>::downgrade(registry) as _, Arc::clone(&fresh)));
-            fresh
-        })
+        bindings.retain(|(known, _)| known.as_ref().is_none_or(|known| known.strong_count() > 0));
+        match bindings.iter_mut().find(|(known, _)| is_there(known)) {
+            // Two threads may have come here; both must get the same binding.
+            Some((_, found)) if found.generation() >= fresh.generation() => Arc::clone(found),
+            Some((_, found)) => {
+                *found = Arc::clone(&fresh);
+                fresh
+            }
+            None => {
+                bindings.push((scope.map(|scope| Arc::<Registry>::downgrade(scope) as _), Arc::clone(&fresh)));
+                fresh
+            }
+        }
     }
 }
 
 impl Registry {
-    pub(crate) fn bind(&self, site: &Site) -> Binding {
+    /// Binds a function. If it was bound to this registry `before`, it keeps its limits and cached answers.
+    pub(crate) fn bind(&self, site: &Site, before: Option<&Binding>) -> Binding {
+        // The settings do not change meanwhile.
+        let _settings = self.hold_settings();
         // Marked before anything is looked up: settings that arrive after this are rejected.
         self.lock().first_bound.get_or_insert(site.name());
-        if site.is_unchecked {
+        if site.is_unchecked && before.is_none() {
             for problem in rules(site.policy()) {
                 self.conflict(format!("{}: the guard `{}`: {problem}", site.location(), site.name()));
             }
         }
-        let EffectivePolicy { policy, keeps_static } = self.policy(site);
-        let breaker = match site.breaker {
-            Some(own) => keeps_static.then(|| self.bind_static(own, site)),
-            None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
-        };
+        let EffectivePolicy { mut policy, keeps_static } = self.policy(site);
+        if let Some(before) = before {
+            // The size of a cache cannot change.
+            policy.cache = before.policy().cache;
+        }
+        let own = before.map_or_else(|| OwnLimits::new(site.policy(), &policy), |before| before.cold.own.clone());
+        #[cfg(feature = "config")]
+        own.adjust(&policy);
+        let breaker = self.breaker_of(site, &policy, keeps_static);
         let statistics = if site.tool().is_some() {
             self.statistics(site.name())
         } else {
@@ -86,16 +122,21 @@ impl Registry {
             // Makes the series exist from the start.
             let _ = statistics.own_attempts();
         }
-        self.describe(site, &policy, breaker.clone());
+        self.describe(site, &policy, breaker.clone(), own.clone());
         let cold = ColdFields {
             recent: self.recent(),
             keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
-            bulkheads: policy.bulkhead.map(|wanted| self.bulkheads(wanted, site)),
+            bulkheads: policy.bulkhead.map(|wanted| self.bulkheads(wanted, site, &own)),
             #[cfg(feature = "rate-limit")]
-            rate_limits: policy.rate_limit.map(|wanted| self.rate_limits(wanted, site)),
+            rate_limits: policy.rate_limit.map(|wanted| self.rate_limits(wanted, site, &own)),
             #[cfg(feature = "cache")]
-            answers: policy.cache.map(crate::cache::Answers::new),
+            answers: match before {
+                Some(before) => before.cold.answers.clone(),
+                None => policy.cache.map(crate::cache::Answers::new),
+            },
             policy,
+            own,
+            generation: AtomicU64::new(self.generation()),
         };
         Binding {
             statistics,
@@ -106,6 +147,14 @@ impl Registry {
             earns_retries: policy.retry.is_some_and(|retry| retry.budget.is_some()),
             is_limited: policy.bulkhead.is_some() || policy.rate_limit.is_some(),
             cold: Box::new(cold),
+        }
+    }
+
+    /// Returns the breaker of a function with this effective policy.
+    pub(super) fn breaker_of(&self, site: &Site, policy: &Policy, keeps_static: bool) -> Option<BreakerHandle> {
+        match site.breaker {
+            Some(own) => keeps_static.then(|| self.bind_static(own, site)),
+            None => policy.breaker.map(|wanted| self.bind_breaker(wanted, site)),
         }
     }
 
@@ -162,10 +211,10 @@ impl Registry {
         keyed
     }
 
-    /// Returns the bulkheads of that name, or new ones if the policy does not share them.
-    fn bulkheads(&self, wanted: BulkheadUse, site: &Site) -> Arc<Bulkheads> {
+    /// Returns the bulkheads of that name, or the function's own if the policy does not share them.
+    fn bulkheads(&self, wanted: BulkheadUse, site: &Site, own: &OwnLimits) -> Arc<Bulkheads> {
         let fresh = || Arc::new(Bulkheads::new(wanted.settings));
-        let Some(name) = wanted.name else { return fresh() };
+        let Some(name) = wanted.name else { return own.bulkheads.clone().unwrap_or_else(fresh) };
         let compiled = site.policy().bulkhead.map(|compiled| Settings::Bulkhead(compiled.settings));
         let agrees = compiled.is_none_or(|compiled| self.declare("bulkhead", name, compiled, site));
         let found = Arc::clone(self.lock().bulkheads.entry(name).or_insert_with(fresh));
@@ -175,11 +224,11 @@ impl Registry {
         found
     }
 
-    /// Returns the rate limits of that name, or new ones if the policy does not share them.
+    /// Returns the rate limits of that name, or the function's own if the policy does not share them.
     #[cfg(feature = "rate-limit")]
-    fn rate_limits(&self, wanted: resilient_policy::RateLimitUse, site: &Site) -> Arc<RateLimits> {
+    fn rate_limits(&self, wanted: RateLimitUse, site: &Site, own: &OwnLimits) -> Arc<RateLimits> {
         let fresh = || Arc::new(RateLimits::new(wanted.settings));
-        let Some(name) = wanted.name else { return fresh() };
+        let Some(name) = wanted.name else { return own.rate_limits.clone().unwrap_or_else(fresh) };
         let compiled = site.policy().rate_limit.map(|compiled| Settings::RateLimit(compiled.settings));
         let agrees = compiled.is_none_or(|compiled| self.declare("rate limit", name, compiled, site));
         let found = Arc::clone(self.lock().rate_limits.entry(name).or_insert_with(fresh));
@@ -191,9 +240,15 @@ impl Registry {
 
     /// Reports a limit that is shared by several functions and overridden for only some of them.
     fn is_shared(&self, what: &str, name: &str, site: &Site) {
-        self.conflict(format!(
-            "the {what} `{name}` is shared, and `{}` was set to have another one than the others; set all of them, or none",
-            site.name()
-        ));
+        self.conflict(differs_from_others(what, name, site));
     }
+}
+
+/// Returns the message for a limit that is shared by several functions and overridden for only some of them.
+pub(super) fn differs_from_others(what: &str, name: &str, site: &Site) -> String {
+    let function = site.name();
+    format!(
+        "the {what} `{name}` is shared, and `{function}` was set to have another one than the others; set all of them, \
+         or none"
+    )
 }

@@ -8,12 +8,18 @@ mod diagnostics;
 mod injection;
 mod instrumented;
 mod policies;
+#[cfg(feature = "config")]
+mod reload;
 mod scope;
 mod settings;
 
 #[cfg(feature = "config")]
 use std::collections::BTreeSet;
 use std::collections::{BTreeMap, HashMap};
+#[cfg(feature = "config")]
+use std::sync::RwLock;
+#[cfg(feature = "config")]
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use declared::rules;
@@ -21,6 +27,8 @@ pub(crate) use declared::rules;
 pub(crate) use injection::{ErrorFactory, FaultAction, Inject, Injection};
 pub use instrumented::Instrumented;
 pub use policies::PolicyDescriptor;
+#[cfg(feature = "config")]
+pub(crate) use reload::Changes;
 pub use scope::ScopedRegistry;
 
 use callers::Callers;
@@ -37,7 +45,7 @@ use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
 #[cfg(feature = "config")]
-use crate::settings::Overrides;
+use crate::settings::{EffectivePolicy, Overrides, Source};
 use crate::site::Location;
 #[cfg(feature = "http")]
 use crate::statistics::AdminRefusals;
@@ -80,12 +88,21 @@ pub struct Registry {
     pub(crate) chaos: injection::Injector,
     /// Durations of calls of tools that do not exist.
     unknown_tools: Histogram,
-    /// The settings that were given at start-up.
+    /// The settings of the operator.
     #[cfg(feature = "config")]
-    overrides: OnceLock<Overrides>,
+    overrides: RwLock<Option<Arc<Overrides>>>,
     /// The settings of the gate, as they were combined last.
     #[cfg(feature = "config")]
     gate_settings: Mutex<settings::Combined>,
+    /// Where they came from, to read them again. Unset until they were accepted.
+    #[cfg(feature = "config")]
+    source: OnceLock<Arc<Source>>,
+    /// Locked while a function is bound, and while the settings change.
+    #[cfg(feature = "config")]
+    changing: Mutex<()>,
+    /// How often the settings have changed.
+    #[cfg(feature = "config")]
+    generation: AtomicU64,
 }
 
 #[derive(Default)]

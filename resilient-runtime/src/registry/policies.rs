@@ -1,10 +1,12 @@
 //! Descriptions of the policies of guarded functions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_policy::{BreakerSettings, Policy, latest_answer};
 
 use super::Registry;
+use crate::binding::OwnLimits;
 use crate::breaker::BreakerHandle;
 use crate::site::{Location, Site};
 
@@ -67,17 +69,19 @@ impl PolicyDescriptor {
 }
 
 /// A function that was bound.
+#[derive(Clone)]
 pub(super) struct Described {
-    name: &'static str,
-    tool: Option<&'static str>,
-    location: Location,
-    policy: Policy,
-    breaker: Option<BreakerHandle>,
+    /// Its record, without bindings.
+    pub(super) site: Arc<Site>,
+    pub(super) policy: Policy,
+    pub(super) breaker: Option<BreakerHandle>,
+    pub(super) own: OwnLimits,
 }
 
 impl Described {
     fn read(&self) -> PolicyDescriptor {
-        let Self { name, tool, location: Location { file, line, .. }, policy, ref breaker } = *self;
+        let Self { ref site, policy, ref breaker, .. } = *self;
+        let (name, tool, Location { file, line, .. }) = (site.name(), site.tool(), site.location());
         let breaker_name = breaker.as_ref().map(|breaker| breaker.name());
         let breaker = breaker.as_ref().map(|breaker| breaker.settings());
         PolicyDescriptor { name, tool, file, line, policy, breaker, breaker_name }
@@ -94,10 +98,20 @@ impl Registry {
         read
     }
 
-    pub(super) fn describe(&self, site: &Site, policy: &Policy, breaker: Option<BreakerHandle>) {
-        let described =
-            Described { name: site.name(), tool: site.tool(), location: site.location(), policy: *policy, breaker };
+    pub(super) fn describe(&self, site: &Site, policy: &Policy, breaker: Option<BreakerHandle>, own: OwnLimits) {
+        let described = Described { site: Arc::new(site.unbound()), policy: *policy, breaker, own };
         // A guard that is created again replaces its previous description.
         self.lock().policies.insert((site.name(), site.location()), described);
+    }
+
+    /// Returns the known functions, sorted by name.
+    #[cfg(feature = "config")]
+    pub(super) fn described(&self) -> Vec<Described> {
+        let mut all: Vec<_> = self.lock().policies.values().cloned().collect();
+        all.sort_by_key(|function| {
+            let Location { file, line, .. } = function.site.location();
+            (function.site.name(), file, line)
+        });
+        all
     }
 }

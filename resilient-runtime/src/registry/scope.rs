@@ -14,14 +14,15 @@ thread_local! {
     static SCOPED: RefCell<Option<Arc<Registry>>> = const { RefCell::new(None) };
 }
 
-/// Whether any registry was ever entered. Keeps the look-up cheap in processes that use no scopes.
-static ANY_SCOPED: AtomicBool = AtomicBool::new(false);
+/// Whether a function may have another binding than its first one: a registry was entered, or settings have changed.
+/// Until then, a call reads only this.
+static BINDINGS_VARY: AtomicBool = AtomicBool::new(false);
 
 impl Registry {
     /// Runs a future with this registry instead of the global one: its guarded functions share nothing with others.
     /// Tasks that the future spawns are not included, unless they are scoped as well or carry the call's context.
     pub fn scope<F: Future>(self: Arc<Self>, future: F) -> ScopedRegistry<F> {
-        ANY_SCOPED.store(true, Ordering::Relaxed);
+        Self::vary_bindings();
         ScopedRegistry { registry: Some(self), future }
     }
 
@@ -29,20 +30,25 @@ impl Registry {
     /// the closure spawns.
     #[cfg(feature = "testing")]
     pub(crate) fn on_this_thread<T>(self: Arc<Self>, run: impl FnOnce() -> T) -> T {
-        ANY_SCOPED.store(true, Ordering::Relaxed);
+        Self::vary_bindings();
         let mut slot = Some(self);
         let _entered = enter(&mut slot);
         run()
     }
 
-    /// Returns whether [`scoped`](Self::scoped) can return a registry.
-    pub(crate) fn may_be_scoped() -> bool {
-        ANY_SCOPED.load(Ordering::Relaxed)
+    /// Makes each call look its binding up.
+    pub(super) fn vary_bindings() {
+        BINDINGS_VARY.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether a function may have another binding than its first one. If not, no registry is scoped.
+    pub(crate) fn bindings_vary() -> bool {
+        BINDINGS_VARY.load(Ordering::Relaxed)
     }
 
     /// Returns the registry that the running future is scoped to, if any.
     pub(crate) fn scoped() -> Option<Arc<Self>> {
-        if !Self::may_be_scoped() {
+        if !Self::bindings_vary() {
             return None;
         }
         SCOPED.try_with(|scoped| scoped.borrow().clone()).ok().flatten()

@@ -1,17 +1,23 @@
 //! Effective policies and breaker settings: those in the code, with the overrides from start-up.
 
+#[cfg(feature = "config")]
+use std::sync::atomic::Ordering;
+#[cfg(feature = "config")]
+use std::sync::{Arc, MutexGuard, PoisonError};
+
 use resilient_policy::BreakerSettings;
 #[cfg(not(feature = "config"))]
 use resilient_policy::Policy;
 #[cfg(feature = "config")]
 use resilient_policy::{FileProblem, GateSettings, GateTables};
 
-#[cfg(feature = "config")]
-use std::sync::{MutexGuard, PoisonError};
-
 use super::Registry;
 #[cfg(feature = "config")]
+use super::reload::Changes;
+#[cfg(feature = "config")]
 pub(super) use crate::settings::EffectivePolicy;
+#[cfg(feature = "config")]
+use crate::settings::differences::of_gates;
 #[cfg(feature = "config")]
 use crate::settings::{DeclaredNames, DeclaredTools, Overrides, gate_tables};
 use crate::site::Site;
@@ -22,6 +28,10 @@ use crate::site::Site;
 pub(super) struct Combined {
     declared: DeclaredTools,
     settings: GateSettings,
+    /// Whether the settings were read again, so that new switches no longer belong to the start.
+    is_reloaded: bool,
+    /// Whether the level is evaluated from the health of the server.
+    follows_health: bool,
 }
 
 /// An effective policy.
@@ -45,6 +55,13 @@ impl Registry {
     }
 
     pub(super) const fn check_breaker(&self, _: &str, _: BreakerSettings) {}
+
+    pub(super) const fn hold_settings(&self) {}
+
+    /// Returns the generation of the settings, which never change.
+    pub(super) const fn generation(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(feature = "config")]
@@ -54,11 +71,12 @@ impl Registry {
     /// # Errors
     ///
     /// If overrides were set before, or if a function is already bound and the overrides change anything.
-    pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<&Overrides, String> {
+    pub(crate) fn set_overrides(&self, overrides: Overrides) -> Result<Arc<Overrides>, String> {
+        let holding = self.overrides();
         let inner = self.lock();
         // Under the lock that every binding takes first.
         let changes_what_is_bound =
-            overrides.change_policies() && self.overrides.get().is_none_or(|it| !it.change_policies());
+            overrides.change_policies() && holding.as_ref().is_none_or(|it| !it.change_policies());
         if let Some(first) = inner.first_bound.filter(|_| changes_what_is_bound) {
             return Err(format!(
                 "`{first}` was guarded before the settings were read; call `Resilience::from_env()` before anything \
@@ -70,14 +88,34 @@ impl Registry {
                         call `Resilience::from_env()` before anything that builds a router"
                 .into());
         }
-        if self.overrides.get().is_some() {
+        if holding.is_some() {
             return Err("the settings were read already; call `start` once".into());
         }
-        let holding = self.overrides.get_or_init(|| overrides);
+        let overrides = Arc::new(overrides);
+        self.replace_overrides(Arc::clone(&overrides));
         drop(inner);
         self.begin_report();
         self.combine(&mut self.combined());
-        Ok(holding)
+        Ok(overrides)
+    }
+
+    /// Returns the overrides, if they are known.
+    pub(super) fn overrides(&self) -> Option<Arc<Overrides>> {
+        self.overrides.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn replace_overrides(&self, overrides: Arc<Overrides>) {
+        *self.overrides.write().unwrap_or_else(PoisonError::into_inner) = Some(overrides);
+    }
+
+    /// Keeps the settings as they are until the guard is dropped. Only for what ends at once: each binding waits for it.
+    pub(super) fn hold_settings(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the generation of the settings: a binding of another one is old.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// Adds tools and their compiled files to what the settings of the gate apply to. Has to be called before the routes
@@ -92,11 +130,37 @@ impl Registry {
     /// Combines the settings of the gate from all sources, and passes them to the gate if they have changed. The lock is
     /// held until then, so that the settings of the most tools are the last.
     fn combine(&self, combined: &mut Combined) {
-        let settings = gate_tables(&combined.declared, self.overrides.get()).settings();
-        if settings != combined.settings {
-            combined.settings = settings.clone();
+        let settings = gate_tables(&combined.declared, self.overrides().as_deref()).settings();
+        if settings == combined.settings {
+            return;
+        }
+        combined.settings = settings.clone();
+        if combined.is_reloaded {
+            self.gate.reload(settings);
+        } else {
             self.gate.start(settings);
         }
+    }
+
+    /// Passes the settings of the gate to it after a reload, and adds what that changes. Call it without a lock: a
+    /// subscriber of the gate's events may call guarded functions.
+    pub(crate) fn reload_gate(&self, changes: &mut Changes) {
+        let mut combined = self.combined();
+        combined.is_reloaded = true;
+        let after = gate_tables(&combined.declared, self.overrides().as_deref()).settings();
+        let before = std::mem::replace(&mut combined.settings, after.clone());
+        let mut needs_restart = self.gate.reload(after.clone());
+        if after.automatic && !combined.follows_health {
+            needs_restart.push("the level follows the health of the server with the next restart".into());
+        }
+        drop(combined);
+        changes.changed.extend(of_gates(&before, &after));
+        changes.needs_restart.extend(needs_restart);
+    }
+
+    /// Notes that the level is evaluated from the health of the server.
+    pub(crate) fn follows_health(&self) {
+        self.combined().follows_health = true;
     }
 
     fn combined(&self) -> MutexGuard<'_, Combined> {
@@ -104,19 +168,22 @@ impl Registry {
     }
 
     /// Returns all sources of the gate's settings together, with their problems, once the tools are known.
-    pub(crate) fn check_gate(&self, known: &DeclaredNames, problems: &mut Vec<FileProblem>) -> GateTables {
+    pub(crate) fn check_gate(
+        &self,
+        overrides: &Overrides,
+        known: &DeclaredNames,
+        problems: &mut Vec<FileProblem>,
+    ) -> GateTables {
         let declared = self.combined().declared.clone();
-        let tables = gate_tables(&declared, self.overrides.get());
-        if let Some(overrides) = self.overrides.get() {
-            overrides.check_gate(&tables, &declared, &known.hooked, problems);
-        }
+        let tables = gate_tables(&declared, Some(overrides));
+        overrides.check_gate(&tables, &declared, &known.hooked, problems);
         tables
     }
 
     /// Returns the effective policy of a function.
     pub(super) fn policy(&self, site: &Site) -> EffectivePolicy {
         let compiled = || EffectivePolicy { policy: *site.policy(), keeps_static: true };
-        let Some(overrides) = self.overrides.get() else { return compiled() };
+        let Some(overrides) = self.overrides() else { return compiled() };
         let named = site.breaker.map(crate::Breaker::name).or(site.policy().breaker.map(|breaker| breaker.name));
         self.lock().named_breakers.extend(named);
         if overrides.are_refused() {
@@ -128,17 +195,14 @@ impl Registry {
         if let Some(own) = site.breaker
             && overrides.tunes_breaker(own.name())
         {
-            self.conflict(format!(
-                "the breaker `{}` is a `static` of the code; of its settings only `enabled` can be changed",
-                own.name()
-            ));
+            self.conflict(is_static(own.name()));
         }
         holding
     }
 
     /// Returns the effective settings of a breaker whose compiled settings are `compiled`.
     pub(super) fn breaker_settings(&self, name: &str, compiled: BreakerSettings) -> BreakerSettings {
-        match self.overrides.get().filter(|overrides| !overrides.are_refused()) {
+        match self.overrides().filter(|overrides| !overrides.are_refused()) {
             Some(overrides) => overrides.breaker(name, compiled, &mut Vec::new()),
             None => compiled,
         }
@@ -146,7 +210,7 @@ impl Registry {
 
     /// Records the problems of the overrides for a breaker.
     pub(super) fn check_breaker(&self, name: &str, compiled: BreakerSettings) {
-        if let Some(overrides) = self.overrides.get().filter(|overrides| !overrides.are_refused()) {
+        if let Some(overrides) = self.overrides().filter(|overrides| !overrides.are_refused()) {
             let mut problems = Vec::new();
             overrides.breaker(name, compiled, &mut problems);
             self.note(problems);
@@ -169,4 +233,10 @@ impl Registry {
     pub(crate) fn breaker_names(&self) -> Vec<&'static str> {
         self.lock().named_breakers.iter().copied().collect()
     }
+}
+
+/// Returns the message for an override of a breaker that the code owns.
+#[cfg(feature = "config")]
+pub(super) fn is_static(breaker: &str) -> String {
+    format!("the breaker `{breaker}` is a `static` of the code; of its settings only `enabled` can be changed")
 }

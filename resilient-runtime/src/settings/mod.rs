@@ -1,13 +1,17 @@
-//! Settings at start-up: what an operator changes without a rebuild.
+//! The settings of an operator, from a file and from variables: what changes without a rebuild.
 
+pub(crate) mod differences;
 mod gate;
 mod names;
 mod overrides;
+mod source;
 mod switches;
 mod variable;
 mod variables;
 
+pub use differences::SettingChange;
 pub(crate) use gate::{DeclaredTools, gate_tables};
 pub(crate) use names::{DeclaredNames, Names};
 pub(crate) use overrides::{EffectivePolicy, Overrides};
-pub(crate) use variables::{CONFIG, Variables};
+pub(crate) use source::{Content, Source, parse, read};
+pub(crate) use variables::Variables;

@@ -92,7 +92,7 @@ impl<'k> Names<'k> {
     }
 
     fn check_variables(&self, known: &DeclaredNames, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
-        for variable in &overrides.variables {
+        for variable in overrides.variables.iter() {
             match variable.section {
                 // The defaults apply to everything, so check them even if there are no functions.
                 Section::Default => {

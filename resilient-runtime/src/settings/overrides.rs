@@ -1,5 +1,6 @@
 //! Overrides of the policies and breakers of one registry, from the file and variables.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ use super::variables::Variables;
 use crate::site::Site;
 
 /// The contents of the file and the variables, as far as they are readable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Overrides {
     pub(super) file: File,
-    pub(super) variables: Vec<Variable>,
+    pub(super) variables: Arc<[Variable]>,
     disabled: bool,
-    pub(super) gate: GateVariables,
+    pub(super) gate: Arc<GateVariables>,
     /// Whether the start was refused. If so, everything that is bound later uses the compiled settings.
     refused: AtomicBool,
 }
@@ -34,7 +35,13 @@ pub(crate) struct EffectivePolicy {
 impl Overrides {
     pub(crate) fn new(file: File, variables: Variables) -> Self {
         let Variables { all, disabled, gate, .. } = variables;
-        Self { file, variables: all, disabled, gate, refused: AtomicBool::new(false) }
+        Self { file, variables: all.into(), disabled, gate: Arc::new(gate), refused: AtomicBool::new(false) }
+    }
+
+    /// Returns the overrides with the same variables, and with the contents of another file.
+    pub(crate) fn with_file(&self, file: File) -> Self {
+        let (variables, gate) = (Arc::clone(&self.variables), Arc::clone(&self.gate));
+        Self { file, variables, disabled: self.disabled, gate, refused: AtomicBool::new(false) }
     }
 
     pub(crate) fn refuse(&self) {

@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use resilient_policy::{FileProblem, GateTables, Located};
-use tokio::runtime::Handle;
+use tokio::runtime::Handle as Runtime;
 
+use super::Handle;
 use crate::health::Health;
 use crate::registry::Registry;
-use crate::settings::DeclaredNames;
+use crate::settings::{DeclaredNames, Overrides};
 
 /// Reports what is wrong with the settings of the gate, once the tools are known. Returns whether the level follows the
 /// health.
 pub(super) fn check(
     registry: &Registry,
+    overrides: &Overrides,
     known: &DeclaredNames,
     health: Option<&Health>,
     problems: &mut Vec<FileProblem>,
 ) -> bool {
-    let tables = registry.check_gate(known, problems);
+    let tables = registry.check_gate(overrides, known, problems);
     warn_of_unused(&tables, known);
     let Some(Located { value: true, place }) = tables.automatic else { return false };
     let message = match health {
@@ -28,7 +30,7 @@ pub(super) fn check(
         Some(health) if !health.has_own_checks() => {
             "the level follows your own checks of the health, and there are none; add one with `Health::check`"
         }
-        Some(_) if Handle::try_current().is_err() => {
+        Some(_) if Runtime::try_current().is_err() => {
             "the level follows the health in a Tokio runtime; call `Resilience::start` within one"
         }
         Some(_) => return true,
@@ -47,10 +49,11 @@ fn warn_of_unused(tables: &GateTables, known: &DeclaredNames) {
     }
 }
 
-/// Makes the level of a registry follow the health of the server, as long as the runtime runs.
-pub(super) fn follow(health: Arc<Health>, own: Option<&Arc<Registry>>) {
+/// Makes the level of a registry follow the health of the server, until the handle is shut down.
+pub(super) fn follow(health: Arc<Health>, own: Option<&Arc<Registry>>, handle: &Handle) {
+    own.map_or_else(|| Registry::global(), |own| &**own).follows_health();
     let own = own.cloned();
-    tokio::spawn(async move {
+    handle.spawn(async move {
         let registry = own.as_deref().unwrap_or_else(|| Registry::global());
         health.follow(|level| registry.gate.level_by_health(level)).await;
     });

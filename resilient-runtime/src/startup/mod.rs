@@ -1,14 +1,18 @@
-//! Settings at start-up: what an operator changes without a rebuild.
+//! Settings of an operator: what changes without a rebuild, at the start and while the server runs.
 
+mod handle;
 mod level;
+mod reload;
 mod report;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use resilient_policy::{File, FileProblem, SourceLocation as Place};
+use resilient_policy::{File, FileProblem};
 
+pub use handle::Handle;
+pub use reload::{ReloadReport, SettingChange};
 pub use report::InvalidSettings;
 
 #[cfg(feature = "http")]
@@ -17,7 +21,7 @@ use crate::binding::BindingRef;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::registry::Registry;
-use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
+use crate::settings::{Content, DeclaredNames, Names, Overrides, Source, Variables, parse, read};
 
 /// The settings of a server at start-up, read from the environment.
 ///
@@ -69,6 +73,8 @@ use crate::settings::{CONFIG, DeclaredNames, Names, Overrides, Variables};
 #[must_use = "nothing is set before `start`"]
 pub struct Resilience {
     overrides: Overrides,
+    /// The path of the file, and what was read there.
+    file: Option<(String, Content)>,
     problems: Vec<FileProblem>,
     /// Variables that are ignored, each with the name that was probably meant.
     unread: Vec<(String, String)>,
@@ -93,27 +99,18 @@ impl Resilience {
         let mut problems = Vec::new();
         let mut variables = Variables::read(variables, &mut problems);
         let unread = std::mem::take(&mut variables.unread);
-        let mut file = File::default();
-        if let Some(path) = &variables.config {
-            match std::fs::read_to_string(path) {
-                Ok(text) => {
-                    let (read, mut found) = File::parse(path, &text);
-                    if found.is_empty() {
-                        found = read.check(false);
-                    }
-                    file = read;
-                    problems.extend(found);
-                }
-                Err(error) => {
-                    let message = format!("`{path}` cannot be read: {error}");
-                    problems.push(FileProblem { place: Place::Variable(CONFIG.into()), key: String::new(), message });
-                }
-            }
-        }
+        let file = variables.config.take().map(|path| {
+            let content = read(&path);
+            (path, content)
+        });
+        let (read, found) =
+            file.as_ref().map_or_else(<(File, Vec<_>)>::default, |(path, content)| parse(path, content));
+        problems.extend(found);
         Self {
             #[cfg(feature = "http")]
             admin_token: variables.admin_token.take(),
-            overrides: Overrides::new(file, variables),
+            overrides: Overrides::new(read, variables),
+            file,
             problems,
             unread,
             parts: Vec::new(),
@@ -165,13 +162,14 @@ impl Resilience {
         self
     }
 
-    /// Checks all settings and applies them to this process.
+    /// Checks all settings and applies them to this process. The handle that it returns applies them again, if the file
+    /// has changed; a server that does not reload its settings drops it.
     ///
     /// # Errors
     /// [`InvalidSettings`], with every problem: in the variables and the file, unknown names, policies of tools that
     /// would break a rule, and breakers and limits that the code declares differently in two source locations. The
     /// server should not start then; if it does, functions that are guarded later use the compiled settings.
-    pub fn start(self) -> Result<(), InvalidSettings> {
+    pub fn start(self) -> Result<Handle, InvalidSettings> {
         self.start_in(None)
     }
 
@@ -180,12 +178,13 @@ impl Resilience {
     ///
     /// # Errors
     /// As for [`start`](Self::start).
-    pub fn start_with(self, registry: &Arc<Registry>) -> Result<(), InvalidSettings> {
+    pub fn start_with(self, registry: &Arc<Registry>) -> Result<Handle, InvalidSettings> {
         self.start_in(Some(registry))
     }
 
-    fn start_in(self, own: Option<&Arc<Registry>>) -> Result<(), InvalidSettings> {
-        let Self { overrides, mut problems, unread, parts, health, .. } = self;
+    fn start_in(self, own: Option<&Arc<Registry>>) -> Result<Handle, InvalidSettings> {
+        let Self { overrides, file, mut problems, unread, parts, health, .. } = self;
+        let handle = Handle::new(own);
         for (name, meant) in unread {
             tracing::warn!(
                 event = "config.warning",
@@ -211,7 +210,7 @@ impl Resilience {
             // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
                 return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
-                    .map_or(Ok(()), Err);
+                    .map_or(Ok(handle), Err);
             }
         };
         let mut known = DeclaredNames::default();
@@ -222,7 +221,7 @@ impl Resilience {
         registry.declare_tools(&known);
         for site in &known.sites {
             let bound = match own {
-                Some(own) => BindingRef::Scoped(site.bind_in(own)),
+                Some(own) => BindingRef::Other(site.bind_in(own)),
                 None => site.bind(),
             };
             if let Some(breaker) = &bound.breaker {
@@ -233,15 +232,17 @@ impl Resilience {
         let (found, mut others) = registry.end_report();
         problems.extend(found);
         let names = Names::of(&known, registry.breaker_names());
-        names.check(&known, overrides, &mut problems);
+        names.check(&known, &overrides, &mut problems);
         names.collisions(&mut others);
-        let follows_health = level::check(registry, &known, health.as_deref(), &mut problems);
+        let follows_health = level::check(registry, &overrides, &known, health.as_deref(), &mut problems);
         match InvalidSettings::of(problems, others) {
             None => {
+                let (path, content) = file.unzip();
+                registry.set_source(Source::new(path, known, content));
                 if let Some(health) = health.filter(|_| follows_health) {
-                    level::follow(health, own);
+                    level::follow(health, own, &handle);
                 }
-                Ok(())
+                Ok(handle)
             }
             Some(invalid) => {
                 overrides.refuse();

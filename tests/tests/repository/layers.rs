@@ -10,7 +10,7 @@ use resilient_tests::fixture::repository;
 type Layers = &'static [(&'static str, &'static [&'static str])];
 
 const RUNTIME: Layers = &[
-    ("ground", &["classify", "clock", "identity", "redact", "retry", "trace"]),
+    ("ground", &["adjusted", "classify", "clock", "identity", "redact", "retry", "trace"]),
     ("vocabulary", &["answer", "error", "outcomes", "sources"]),
     (
         "mechanisms",

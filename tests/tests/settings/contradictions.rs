@@ -136,6 +136,7 @@ fn a_breaker_and_the_policies_that_name_it_suit_each_other() {
             .guard(&SLOW)
             .guard(&NAMING)
             .start_with(&Arc::default())
+            .map(drop)
             .map_err(|reported| reported.problems().to_vec())
     };
     assert_eq!(start(&[]), Ok(()));

@@ -5,6 +5,10 @@ mod hook_settings;
 mod levels;
 mod project_file;
 mod refusals;
+mod reload;
+mod reload_in_use;
+#[cfg(unix)]
+mod reload_of_a_process;
 mod switch;
 mod switches;
 mod tuning;
@@ -18,7 +22,7 @@ use std::time::Duration;
 
 use resilient_runtime::policy::{BreakerSettings, BreakerUse};
 use resilient_runtime::registry::PolicyDescriptor;
-use resilient_runtime::startup::InvalidSettings;
+use resilient_runtime::startup::{Handle, InvalidSettings};
 use resilient_runtime::{Breaker, Guard, Policy, Registry, Resilience, ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
@@ -62,7 +66,7 @@ fn variables(pairs: &[(&str, &str)]) -> Resilience {
 }
 
 /// Returns the result of a start with these variables, and the registry to which they apply.
-fn start(pairs: &[(&str, &str)]) -> (Result<(), InvalidSettings>, Arc<Registry>) {
+fn start(pairs: &[(&str, &str)]) -> (Result<Handle, InvalidSettings>, Arc<Registry>) {
     let registry = Arc::new(Registry::new());
     (variables(pairs).tools(Make::tool_router).start_with(&registry), registry)
 }
@@ -85,6 +89,10 @@ impl TempFile {
         let path = std::env::temp_dir().join(name);
         std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a file");
         Self(path)
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).expect("the file is written");
     }
 
     fn path(&self) -> &str {

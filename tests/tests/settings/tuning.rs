@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use resilient_runtime::breaker::BreakerState;
 use resilient_runtime::policy::{BreakerSettings, KindSet, Retry};
-use resilient_runtime::startup::InvalidSettings;
+use resilient_runtime::startup::{Handle, InvalidSettings};
 use resilient_runtime::{ErrorKind, Registry};
 use resilient_tests::failure::Failure;
 
@@ -91,7 +91,7 @@ async fn a_breaker_that_no_code_sets_is_tuned_from_its_defaults() {
 
 #[test]
 fn of_a_static_breaker_only_whether_it_is_there_can_be_set() {
-    let pairs = |key: &'static str, value: &'static str| -> (Result<(), InvalidSettings>, Arc<Registry>) {
+    let pairs = |key: &'static str, value: &'static str| -> (Result<Handle, InvalidSettings>, Arc<Registry>) {
         let registry = Arc::new(Registry::new());
         (variables(&[(key, value)]).guard(&WITH_OWN).start_with(&registry), registry)
     };

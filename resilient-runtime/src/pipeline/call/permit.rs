@@ -10,8 +10,7 @@ use resilient_policy::Policy;
 use tokio::sync::futures::OwnedNotified;
 
 use crate::binding::BindingRef;
-use crate::breaker::BreakerHandle;
-use crate::breaker::{AttemptDuration, Breaker, Signal, Ticket};
+use crate::breaker::{AttemptDuration, Breaker, Held, Signal, Ticket};
 use crate::clock::Moment;
 use crate::context::{EnclosingAttempt, Lender, Lending, Loan};
 
@@ -26,10 +25,10 @@ pub(super) struct CallBreaker<'a> {
 }
 
 enum BreakerRef<'a> {
-    /// The function's breaker in the global registry.
-    Global(&'a Breaker),
-    /// The function's breaker in a scoped registry, which only tests have. In a box, so that the others stay plain.
-    Scoped(Box<BreakerHandle>),
+    /// The function's breaker, where its first binding still applies, or a `static` one.
+    Borrowed(&'a Breaker),
+    /// The function's breaker in another registry, or after a change of the settings.
+    Shared(Arc<Breaker>),
     /// The breaker of the call's partition key.
     Keyed(Arc<Breaker>),
 }
@@ -39,8 +38,11 @@ impl<'a> CallBreaker<'a> {
     #[inline]
     pub(super) fn of(binding: &BindingRef<'a>) -> Option<Self> {
         let breaker = match binding {
-            BindingRef::Global(binding) => BreakerRef::Global(binding.breaker.as_deref()?),
-            BindingRef::Scoped(binding) => BreakerRef::Scoped(Box::new(binding.breaker.clone()?)),
+            BindingRef::First(binding) => BreakerRef::Borrowed(binding.breaker.as_deref()?),
+            BindingRef::Other(binding) => match binding.breaker.as_ref()?.held() {
+                Held::Named(breaker) => BreakerRef::Shared(Arc::clone(breaker)),
+                Held::Static(breaker) => BreakerRef::Borrowed(breaker),
+            },
         };
         Some(Self { breaker, ticket: None, loan: None })
     }
@@ -118,9 +120,8 @@ impl Deref for BreakerRef<'_> {
     #[inline]
     fn deref(&self) -> &Breaker {
         match self {
-            Self::Global(breaker) => breaker,
-            Self::Scoped(breaker) => breaker,
-            Self::Keyed(breaker) => breaker,
+            Self::Borrowed(breaker) => breaker,
+            Self::Shared(breaker) | Self::Keyed(breaker) => breaker,
         }
     }
 }
