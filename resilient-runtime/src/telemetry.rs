@@ -9,8 +9,7 @@ use tracing::Span;
 
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
-use crate::error::{ResilienceError, ToolError, log_chain, public_text};
-use crate::gate::Refusal;
+use crate::error::{Refusal, ResilienceError, ToolError, log_chain, public_text};
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
 use crate::statistics::{RecentError, RecentErrors};

@@ -9,7 +9,7 @@ use tracing::Span;
 #[cfg(feature = "otel")]
 use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
-use crate::gate::Refusal;
+use crate::error::Refusal;
 use crate::identity::Principal;
 use crate::outcomes::Outcome;
 use crate::statistics::ToolStatistics;

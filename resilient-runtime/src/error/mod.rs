@@ -1,6 +1,7 @@
 //! Tool errors: a kind, a code, a text for the model, and details for programs and the log.
 
 mod catalog;
+mod refusal;
 mod refused;
 mod resilience;
 mod text;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
+pub(crate) use refusal::Refusal;
 pub use refused::RefusalReason;
 pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
 pub use resilient_policy::{Fault, Severity};

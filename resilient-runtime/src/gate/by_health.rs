@@ -29,7 +29,7 @@ impl LevelByHealth {
         let suggested = suggestion(share);
         if suggested > self.level {
             self.better_since = None;
-            let Some(before) = self.worse.replace(suggested) else { return None };
+            let before = self.worse.replace(suggested)?;
             self.worse = None;
             // The level that both evaluations at least ask for.
             self.level = before.min(suggested);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use resilient_policy::{GateSettings, Level, LevelEffect, Levels, Switches};
 
-use super::state::{LevelSource, SwitchedBy};
+use super::source::{LevelSource, SwitchedBy};
 
 /// Something that can be switched off.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -233,7 +233,7 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        Reload(GateSettings),
+        Reload(Box<GateSettings>),
         Admin(Option<Level>),
         Health(Level),
         Tool(String, bool),
@@ -242,7 +242,7 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            settings().prop_map(Step::Reload),
+            settings().prop_map(|settings| Step::Reload(settings.into())),
             proptest::option::of(level()).prop_map(Step::Admin),
             level().prop_map(Step::Health),
             (name(), any::<bool>()).prop_map(|(name, on)| Step::Tool(name, on)),
@@ -259,7 +259,7 @@ mod tests {
             }
         };
         match step {
-            Step::Reload(settings) => sources.reload(settings, now),
+            Step::Reload(settings) => sources.reload(*settings, now),
             Step::Admin(level) => sources.admin_level = level,
             Step::Health(level) => sources.health = level,
             Step::Tool(name, on) => switch(Switch::Tool(name), on),

@@ -18,7 +18,7 @@ mod error;
 mod in_flight;
 mod known;
 mod merge;
-mod refusal;
+mod source;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,12 +34,12 @@ use merge::{Cause, Effective, Sources, Switch};
 
 pub use error::GateError;
 pub use resilient_policy::Level;
-pub use state::{GateState, LevelSource, SwitchedBy, SwitchedOff};
+pub use source::{LevelSource, SwitchedBy};
+pub use state::{GateState, SwitchedOff};
 
 pub(crate) use in_flight::InFlight;
-pub(crate) use refusal::Refusal;
 
-use crate::error::RefusalReason;
+use crate::error::{Refusal, RefusalReason};
 use crate::panics::catch_panic;
 
 /// Whether any gate of this process switches or counts anything. All that a call reads of a server that uses no gate.
@@ -259,7 +259,10 @@ impl Gate {
         // Held during the decision: once a switch is set, no call is admitted by what was before.
         let held = self.read();
         let all = &held.effective;
-        let refused = |reason, cause| Err(Refusal::switched(reason, cause, all.level, all.cache_only));
+        let refused = |reason, cause: Cause| {
+            let level = (cause.by == SwitchedBy::Level).then_some(all.level);
+            Err(Refusal::Switched { reason, level, since: cause.since, cache_only: all.cache_only })
+        };
         let mut off = tool.names.iter().filter_map(|name| all.tools.get(*name));
         if let Some(cause) = off.next().or_else(|| tool.features.iter().find_map(|name| all.features.get(*name))) {
             return refused(RefusalReason::Disabled, *cause);

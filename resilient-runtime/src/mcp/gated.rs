@@ -7,7 +7,8 @@ use rmcp::model::Tool;
 
 use super::annotations;
 use crate::context::CallContext;
-use crate::gate::{Gate, Gated, InFlight, Refusal};
+use crate::error::Refusal;
+use crate::gate::{Gate, Gated, InFlight};
 use crate::registry::Registry;
 use crate::site::Site;
 

@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicU8;
 use resilient_policy::Effect;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
+use super::annotations;
 use super::explain::Explain;
 use super::gated::{GatedTool, RouteSite};
 use super::hook::Hook;
-use super::{annotations, operator};
+use super::operator::schemas;
 use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::site::Site;
@@ -32,7 +33,7 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
         if name != tool {
             statistics.is_served_as(&tool);
         }
-        let is_gated = !operator::is_ready_made(&route.attr);
+        let is_gated = !schemas::is_ready_made(&route.attr);
         let gated = is_gated.then(|| GatedTool::new(&route.attr, route_site(route)));
         if let Some(gated) = &gated {
             gate.router_built();

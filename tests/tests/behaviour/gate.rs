@@ -26,7 +26,7 @@ enum Step {
     Level(Option<Level>),
     Health(Level),
     Tool(&'static str, bool),
-    Reload(GateSettings),
+    Reload(Box<GateSettings>),
     Call(&'static str),
     Wait(Duration),
 }
@@ -54,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => proptest::option::of(level()).prop_map(Step::Level),
         1 => level().prop_map(Step::Health),
         1 => (tool(), any::<bool>()).prop_map(|(tool, enabled)| Step::Tool(tool, enabled)),
-        1 => settings().prop_map(Step::Reload),
+        1 => settings().prop_map(|settings| Step::Reload(settings.into())),
         8 => tool().prop_map(Step::Call),
         2 => (1_u64..80).prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
     ]
@@ -98,7 +98,7 @@ async fn sequence(start: GateSettings, steps: Vec<Step>) -> Result<(), TestCaseE
             Step::Level(level) => drop(gate.set_level(level)),
             Step::Health(level) => gate.__level_by_health(level),
             Step::Tool(tool, enabled) => drop(gate.switch_tool(tool, enabled)),
-            Step::Reload(settings) => drop(gate.__reload(settings)),
+            Step::Reload(settings) => drop(gate.__reload(*settings)),
             Step::Wait(time) => tokio::time::sleep(time).await,
             Step::Call(tool) => {
                 let (expected, ran) = (expected(&registry, tool), bodies.ran.load(Ordering::Relaxed));

@@ -21,8 +21,7 @@ use super::super::{Handled, Operation, Transport, arguments, pipeline_error, req
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
 use crate::context::{self, CallContext, Request};
-use crate::error::{ResilienceError, TimeoutScope, ToolError};
-use crate::gate::Refusal;
+use crate::error::{Refusal, ResilienceError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;

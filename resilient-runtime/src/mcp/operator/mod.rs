@@ -2,22 +2,20 @@
 
 mod answers;
 mod requests;
+pub(super) mod schemas;
 
-use std::mem;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rmcp::Json;
-use rmcp::handler::server::common::{schema_for_input, schema_for_output};
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{JsonObject, Tool, ToolAnnotations};
-use rmcp::schemars::transform::{RestrictFormats, Transform as _};
-use rmcp::schemars::{JsonSchema, Schema};
+use rmcp::model::{Tool, ToolAnnotations};
 
 use super::instrument;
-use crate::health::{Health, HealthReport};
-use crate::view::{Breakers, Errors, Metrics};
+use crate::health::Health;
+use crate::view::Breakers;
 use requests::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
+use schemas::Schemas;
 
 /// Returns a router with the tools `health_check`, `get_metrics`, `circuit_status` and `recent_errors`.
 ///
@@ -26,7 +24,7 @@ use requests::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 ///
 /// | tool | arguments | response |
 /// |---|---|---|
-/// | `health_check` | `include_details`, `force` | [`HealthReport`]: cached for 30 s, with `force` for 1 s |
+/// | `health_check` | `include_details`, `force` | [`HealthReport`](crate::health::HealthReport): cached for 30 s, with `force` for 1 s |
 /// | `get_metrics` | `tool` | calls, outcomes, retries and durations of each tool, or of one |
 /// | `circuit_status` | | each breaker, with all its partition keys as one: state, remaining time, last transitions |
 /// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, and the last ones |
@@ -65,14 +63,7 @@ use requests::{CircuitStatus, GetMetrics, HealthCheck, RecentErrors};
 /// ```
 #[must_use]
 pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRouter<S> {
-    let [of_health, of_metrics, of_breakers, of_errors] = SCHEMAS.get_or_init(|| {
-        [
-            schemas_of::<HealthCheck, HealthReport>(),
-            schemas_of::<GetMetrics, Metrics>(),
-            schemas_of::<CircuitStatus, Breakers>(),
-            schemas_of::<RecentErrors, Errors>(),
-        ]
-    });
+    let [of_health, of_metrics, of_breakers, of_errors] = schemas::all();
     let mut router = ToolRouter::new();
     let own = Arc::clone(health);
     router.add_route(ToolRoute::new(
@@ -127,35 +118,6 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
         },
     ));
     instrument(router)
-}
-
-/// The schemas of the four tools, once a router has them.
-static SCHEMAS: OnceLock<[Schemas; 4]> = OnceLock::new();
-
-/// Returns whether this is one of the tools of [`operator_tools`], which are never gated. Its schema is unique, but a
-/// tool of the server may have the same name.
-pub(super) fn is_ready_made(tool: &Tool) -> bool {
-    SCHEMAS.get().is_some_and(|all| all.iter().any(|known| Arc::ptr_eq(&known.input, &tool.input_schema)))
-}
-
-/// The input and output schemas of a tool.
-struct Schemas {
-    input: Arc<JsonObject>,
-    output: Arc<JsonObject>,
-}
-
-fn schemas_of<A: JsonSchema + 'static, T: JsonSchema + 'static>() -> Schemas {
-    // Only a type that is not an object has no input schema; all of these are objects.
-    let input = schema_for_input::<A>().unwrap_or_default();
-    Schemas { input: with_known_formats(input), output: with_known_formats(schema_for_output::<T>()) }
-}
-
-/// Removes the formats of numbers from a schema. `schemars` writes `uint64` and the like, but JSON Schema has formats
-/// for strings only, and clients that check schemas print a warning for each unknown format.
-fn with_known_formats(schema: Arc<JsonObject>) -> Arc<JsonObject> {
-    let mut schema = Schema::from(Arc::unwrap_or_clone(schema));
-    RestrictFormats::default().transform(&mut schema);
-    Arc::new(mem::take(schema.ensure_object()))
 }
 
 fn read_only_tool(name: &'static str, title: &'static str, description: &'static str, schemas: &Schemas) -> Tool {

@@ -16,8 +16,7 @@ use crate::breaker::Breaker;
 use crate::bulkhead;
 use crate::clock::Moment;
 use crate::context::{Activity, Lender};
-use crate::error::{LimitKind, ResilienceError, TimeoutScope};
-use crate::gate::Refusal;
+use crate::error::{LimitKind, Refusal, ResilienceError, TimeoutScope};
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};

@@ -14,7 +14,7 @@ use crate::binding::Binding;
 use crate::breaker::BreakerState;
 use crate::clock::{self, Moment};
 use crate::context::{self, Activity, CallContext, Claim, EnclosingAttempt, Lender};
-use crate::gate::Refusal;
+use crate::error::Refusal;
 use crate::site::Site;
 
 /// What a call knows of its caller.

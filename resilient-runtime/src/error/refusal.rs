@@ -4,9 +4,8 @@ use std::time::SystemTime;
 
 use resilient_policy::Level;
 
-use super::merge::Cause;
-use super::state::SwitchedBy;
-use crate::error::{LimitKind, RefusalReason, ResilienceError};
+use super::refused::RefusalReason;
+use super::resilience::{LimitKind, ResilienceError};
 use crate::outcomes::Rejected;
 
 /// Why the gate refuses a call.
@@ -26,12 +25,6 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// A refusal by a switch, for this cause.
-    pub(super) fn switched(reason: RefusalReason, cause: Cause, level: Level, cache_only: bool) -> Self {
-        let level = (cause.by == SwitchedBy::Level).then_some(level);
-        Self::Switched { reason, level, since: cause.since, cache_only }
-    }
-
     /// Returns the error of the call.
     pub(crate) const fn error(self) -> ResilienceError {
         match self {
