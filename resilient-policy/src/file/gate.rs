@@ -195,9 +195,9 @@ impl GateTables {
         found
     }
 
-    /// Reports features that a level disables and that are not among `known`. `here` names the source for the message.
+    /// Reports features that a level disables and that are not among `known`.
     #[must_use]
-    pub fn check_features(&self, known: &[&str], here: &str) -> Vec<FileProblem> {
+    pub fn check_features(&self, known: &[&str]) -> Vec<FileProblem> {
         let mut found = Vec::new();
         for (level, table) in &self.levels {
             for Located { value, place } in table.disable.iter().flatten() {
@@ -206,7 +206,7 @@ impl GateTables {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("declare it with `[feature.{value}]`"),
                     };
-                    let message = format!("no feature `{value}`{here}; {meant}");
+                    let message = format!("no feature `{value}`; {meant}");
                     let key = format!("level.{level}.disable");
                     found.push(FileProblem { place: place.clone(), key, message });
                 }

@@ -149,7 +149,7 @@ impl File {
         if whole {
             let features: Vec<&str> = self.gate.features.keys().map(String::as_str).collect();
             found.extend(self.gate.check());
-            found.extend(self.gate.check_features(&features, ""));
+            found.extend(self.gate.check_features(&features));
         }
         found
     }

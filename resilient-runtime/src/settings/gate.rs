@@ -75,7 +75,7 @@ impl Overrides {
         let compiled = declared.compiled();
         let (in_code, known) = (declared.features_and(&compiled), declared.features_and(tables));
         problems.extend(tables.check());
-        problems.extend(tables.check_features(&known, ""));
+        problems.extend(tables.check_features(&known));
         // The file at start may declare features, but what it switches has to be there.
         for (name, table) in &self.file.gate.features {
             if table.enabled.is_some() {
