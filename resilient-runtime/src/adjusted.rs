@@ -16,6 +16,7 @@ impl<T: Copy> Adjusted<T> {
         Self { are_there: AtomicBool::new(false), settings: RwLock::new(None) }
     }
 
+    #[cfg(feature = "config")]
     pub(crate) fn set(&self, settings: T) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Some(settings);
         self.are_there.store(true, Ordering::Release);

@@ -22,7 +22,7 @@ mod ticket;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use resilient_policy::BreakerSettings;
@@ -145,7 +145,7 @@ impl Breaker {
     #[cfg(feature = "config")]
     pub(crate) fn adjust(&self, settings: BreakerSettings) {
         // Under this lock, which each change of the window takes, so that no result is counted by the old settings.
-        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut results = self.results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = self.settings();
         self.adjusted.set(settings);
         self.has_window.store(settings.has_window(), Ordering::Relaxed);

@@ -90,6 +90,7 @@ impl Store for Bounded {
         Self::of(settings.max_keys)
     }
 
+    #[cfg(feature = "config")]
     fn converted(&self, settings: RateLimitSettings, convert: impl Fn(Nanos) -> Option<Nanos>) -> Self {
         let inner = self.lock();
         let by_key: HashMap<_, _> =

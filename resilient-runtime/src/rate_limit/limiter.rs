@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+#[cfg(feature = "config")]
 use governor::clock::Clock;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
@@ -22,6 +23,7 @@ pub(super) struct Limiter<K, S: StateStore<Key = K>> {
 pub(super) struct Rated<K, S: StateStore<Key = K>> {
     settings: RateLimitSettings,
     /// The time from which the limiter measures the times in its store.
+    #[cfg(feature = "config")]
     start: Nanos,
     pub(super) limiter: governor::RateLimiter<K, S, TokioClock, governor::middleware::NoOpMiddleware<Nanos>>,
     pub(super) store: S,
@@ -32,6 +34,7 @@ pub(super) trait Store: StateStore + Clone {
     fn new(settings: RateLimitSettings) -> Self;
 
     /// Returns a store with the times that `convert` returns.
+    #[cfg(feature = "config")]
     fn converted(&self, settings: RateLimitSettings, convert: impl Fn(Nanos) -> Option<Nanos>) -> Self;
 }
 
@@ -74,7 +77,13 @@ impl<K, S: Store<Key = K>> Limiter<K, S> {
 impl<K, S: Store<Key = K>> Rated<K, S> {
     fn new(settings: RateLimitSettings, store: S) -> Self {
         let limiter = governor::RateLimiter::new(quota(settings), store.clone(), TokioClock);
-        Self { settings, start: TokioClock.now(), limiter, store }
+        Self {
+            settings,
+            #[cfg(feature = "config")]
+            start: TokioClock.now(),
+            limiter,
+            store,
+        }
     }
 
     /// Returns the store of a limiter that starts now, with other settings.
@@ -112,6 +121,7 @@ impl Store for Single {
         Self::default()
     }
 
+    #[cfg(feature = "config")]
     fn converted(&self, _: RateLimitSettings, convert: impl Fn(Nanos) -> Option<Nanos>) -> Self {
         let converted = Self::default();
         // A store shows its time only where it could replace it.
