@@ -30,7 +30,8 @@ const STATUS_ABOVE: &str = "../status";
 /// One change, for the log.
 struct Change {
     what: String,
-    from: &'static str,
+    /// The state before, if it has a word.
+    from: Option<&'static str>,
     to: &'static str,
 }
 
@@ -72,7 +73,7 @@ pub(super) async fn level(State(shared): State<Arc<Shared>>, Extension(fields): 
         let level: Option<Level> = if level == AUTOMATIC { None } else { Some(parse_level(&level)?) };
         let from = gate.state().level.as_str();
         let state = gate.set_level(level).map_err(refused("level"))?;
-        Ok((Change { what: "level".into(), from, to: level.map_or(AUTOMATIC, Level::as_str) }, state))
+        Ok((Change { what: "level".into(), from: Some(from), to: level.map_or(AUTOMATIC, Level::as_str) }, state))
     };
     shared.respond(change(), by.as_deref(), is_form.then_some(STATUS))
 }
@@ -122,7 +123,7 @@ pub(super) async fn breaker(
             BreakerAction::Close => breaker.close(),
             BreakerAction::Isolate => breaker.isolate(),
         });
-        let change = Change { what: format!("breaker {name}"), from, to: breaker.state().as_str() };
+        let change = Change { what: format!("breaker {name}"), from: Some(from), to: breaker.state().as_str() };
         Ok((change, Breakers::of(registry).named(&name)))
     };
     shared.respond(change(), by.as_deref(), is_form.then_some(STATUS_ABOVE))
@@ -137,7 +138,7 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>, Extension(fields):
     // In a separate task, which continues if the client disconnects, and whose panic is caught.
     match tokio::spawn(reload()).await {
         Ok(Ok(report)) => {
-            let change = Change { what: "settings".into(), from: "", to: "reloaded" };
+            let change = Change { what: "settings".into(), from: None, to: "reloaded" };
             shared.respond(Ok((change, report)), by.as_deref(), is_form.then_some(STATUS))
         }
         Ok(Err(problems)) => now(StatusCode::UNPROCESSABLE_ENTITY, problems),
@@ -161,7 +162,7 @@ impl Shared {
             let word = |is_off: bool| if is_off { "off" } else { "on" };
             let from = word(off(&gate.state()).iter().any(|off| off.name == name));
             let state = switch(gate, name, enabled).map_err(refused(what))?;
-            Ok((Change { what: format!("{what} {name}"), from, to: word(!enabled) }, state))
+            Ok((Change { what: format!("{what} {name}"), from: Some(from), to: word(!enabled) }, state))
         };
         self.respond(change(), by.as_deref(), is_form.then_some(STATUS_ABOVE))
     }
