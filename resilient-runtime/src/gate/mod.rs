@@ -107,11 +107,11 @@ impl Default for Gate {
 impl Gate {
     /// Applies the settings at start. Call it once, before a router is built: see
     /// [`has_built_router`](Self::has_built_router).
-    pub(crate) fn start(&self, settings: GateSettings) {
+    pub(crate) fn start(&self, settings: GateSettings) -> Changed {
         if settings != GateSettings::default() {
             self.activate();
         }
-        self.change(|sources| sources.start(settings, SystemTime::now()));
+        self.change(|sources| sources.start(settings, SystemTime::now())).1
     }
 
     /// Returns whether a router was built, so that static switches come too late.
@@ -132,7 +132,7 @@ impl Gate {
 
     /// Applies new settings of the files. Returns the switches that only a restart applies in full, as texts for a
     /// report.
-    pub(crate) fn reload(&self, settings: GateSettings) -> Vec<String> {
+    pub(crate) fn reload(&self, settings: GateSettings) -> (Vec<String>, Changed) {
         if settings != GateSettings::default() {
             self.activate();
         }
@@ -150,7 +150,7 @@ impl Gate {
     /// None at present: no setting forbids a level.
     pub fn set_level(&self, level: Option<Level>) -> Result<GateState, GateError> {
         self.activate();
-        self.change(|sources| sources.admin_level = level);
+        self.change(|sources| sources.admin_level = level).1.log();
         Ok(self.state())
     }
 
@@ -186,7 +186,7 @@ impl Gate {
             return Err(GateError::Unknown { name: name.to_owned(), suggestion });
         }
         self.activate();
-        self.change(|sources| {
+        let (switched, changed) = self.change(|sources| {
             if enabled {
                 let by_settings = sources.start.contains(&switch) || sources.reloaded.contains_key(&switch);
                 if by_settings {
@@ -202,19 +202,15 @@ impl Gate {
                 sources.admin.entry(switch).or_insert_with(SystemTime::now);
             }
             Ok(())
-        })?;
-        Ok(self.state())
+        });
+        changed.log();
+        switched.map(|()| self.state())
     }
 
     /// Reports the level that the health of the server suggests. It holds if `automatic` is set and nothing else sets a
     /// level.
     pub(crate) fn level_by_health(&self, level: Level) {
-        self.change(|sources| sources.health = level);
-    }
-
-    /// Returns whether the level follows the health of the server, so that it has to be evaluated.
-    pub(crate) fn is_automatic(&self) -> bool {
-        self.read().sources.settings.automatic
+        self.change(|sources| sources.health = level).1.log();
     }
 
     /// Returns what is switched, by what and since when.
@@ -284,14 +280,16 @@ impl Gate {
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn __start(&self, settings: GateSettings) {
-        self.start(settings);
+        self.start(settings).log();
     }
 
     /// Applies new settings, for tests of this crate.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn __reload(&self, settings: GateSettings) -> Vec<String> {
-        self.reload(settings)
+        let (needs_restart, changed) = self.reload(settings);
+        changed.log();
+        needs_restart
     }
 
     /// Reports a level that the health suggests, for tests of this crate.
@@ -308,11 +306,11 @@ impl Gate {
         features
     }
 
-    /// Changes what switches, and reports the differences.
-    fn change<T>(&self, change: impl FnOnce(&mut Sources) -> T) -> T {
+    /// Changes what switches.
+    fn change<T>(&self, change: impl FnOnce(&mut Sources) -> T) -> (T, Changed) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let (switched, (before, _)) = (held.sources.switched(), held.sources.level());
-        let changed = change(&mut held.sources);
+        let answer = change(&mut held.sources);
         let (level, source) = held.sources.level();
         if level != before {
             held.sources.level_since = SystemTime::now();
@@ -323,23 +321,34 @@ impl Gate {
             // Within the lock, so that the channel has the same order.
             self.level.send_replace(level);
         }
-        drop(held);
-        // Subscribers are foreign code, which may panic or use the gate.
-        catch_panic(|| {
-            if level != before {
-                let (from, to, reason) = (before.as_str(), level.as_str(), source.as_str());
-                tracing::warn!(event = "level.changed", from, to, reason);
-            }
-            for (switch, enabled, by) in &switched {
-                let (kind, name, by) = (switch.what(), switch.name(), by.as_str());
-                tracing::warn!(event = "switch.changed", switch = kind, name, enabled, by);
-            }
-        });
-        changed
+        (answer, Changed { level: (level != before).then_some((before, level, source)), switched })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Held> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A change that is not logged yet. Log it without holding a lock: subscribers are foreign code, which may panic, use the
+/// gate or call guarded functions.
+#[must_use]
+pub(crate) struct Changed {
+    level: Option<(Level, Level, LevelSource)>,
+    switched: Vec<(Switch, bool, SwitchedBy)>,
+}
+
+impl Changed {
+    pub(crate) fn log(self) {
+        catch_panic(|| {
+            if let Some((from, to, reason)) = self.level {
+                let (from, to, reason) = (from.as_str(), to.as_str(), reason.as_str());
+                tracing::warn!(event = "level.changed", from, to, reason);
+            }
+            for (switch, enabled, by) in &self.switched {
+                let (kind, name, by) = (switch.what(), switch.name(), by.as_str());
+                tracing::warn!(event = "switch.changed", switch = kind, name, enabled, by);
+            }
+        });
     }
 }
 

@@ -23,7 +23,7 @@ fn switched_off(tools: &[&str], features: &[&str], read_only: bool) -> GateSetti
 fn a_tool_is_off_by_either_of_its_names_and_by_each_of_its_features() {
     for (tools, features) in [(vec!["look"], vec![]), (vec!["shop.look"], vec![]), (vec![], vec!["beta"])] {
         let gate = Gate::default();
-        gate.start(switched_off(&tools, &features, false));
+        gate.start(switched_off(&tools, &features, false)).log();
         assert_eq!(reason(&gate, &READS), Some(Rejected::Disabled), "{tools:?} {features:?}");
         assert_eq!(reason(&gate, &WRITES), None);
         assert!(gate.is_off_at_start(&READS) && !gate.is_off_at_start(&WRITES));
@@ -33,7 +33,7 @@ fn a_tool_is_off_by_either_of_its_names_and_by_each_of_its_features() {
 #[test]
 fn read_only_refuses_what_is_not_known_to_read_alone() {
     let gate = Gate::default();
-    gate.start(switched_off(&[], &[], true));
+    gate.start(switched_off(&[], &[], true)).log();
     assert_eq!((reason(&gate, &READS), reason(&gate, &WRITES)), (None, Some(Rejected::ReadOnly)));
     assert!(gate.is_off_at_start(&WRITES) && !gate.is_off_at_start(&READS));
     assert_eq!(gate.state().read_only.map(|off| off.by), Some(SwitchedBy::Start));
@@ -45,7 +45,7 @@ fn a_level_disables_its_features_and_those_of_the_levels_before_it() {
     let mut settings = switched_off(&[], &[], false);
     settings.levels.effect_mut(Level::Degraded).disabled.insert("search".into());
     settings.levels.effect_mut(Level::Minimal).cache_only = false;
-    gate.start(settings);
+    gate.start(settings).log();
     for (level, expected) in Level::ALL.iter().zip([None, Some(Rejected::Disabled), Some(Rejected::Disabled)]) {
         gate.set_level(Some(*level)).expect("set");
         assert_eq!(reason(&gate, &READS), expected, "{level}");
@@ -73,16 +73,16 @@ fn a_fifth_of_the_calls_in_flight_is_reserved_for_critical_tools_and_nested_call
 fn what_the_settings_turn_off_stays_off_and_a_name_that_no_tool_has_is_unknown() {
     Gate::knows(&READS);
     let gate = Gate::default();
-    gate.start(switched_off(&["look"], &[], false));
+    gate.start(switched_off(&["look"], &[], false)).log();
     assert!(matches!(gate.switch_tool("look", true), Err(GateError::Forbidden { .. })));
-    gate.reload(switched_off(&["look"], &["search"], false));
+    gate.reload(switched_off(&["look"], &["search"], false)).1.log();
     let forbidden = gate.switch_feature("search", true).expect_err("a reload turned it off");
     assert_eq!(forbidden.to_string(), "the settings turn the feature `search` off, and nothing at run time lifts that");
     let unknown = gate.switch_tool("lok", false).expect_err("unknown");
     assert_eq!(unknown.to_string(), "there is no `lok`; did you mean `look`?");
     gate.switch_feature("beta", false).expect("known");
-    let state = gate.reload(switched_off(&[], &[], false));
-    assert_eq!(state, ["the tool `look` was off at start and stays so until the next restart"]);
+    let (needs_restart, _) = gate.reload(switched_off(&[], &[], false));
+    assert_eq!(needs_restart, ["the tool `look` was off at start and stays so until the next restart"]);
     let off: Vec<_> = gate.state().features_off.into_iter().map(|off| (off.name, off.by)).collect();
     assert_eq!(off, [("beta".to_owned(), SwitchedBy::Admin)]);
 }
@@ -93,12 +93,12 @@ fn the_level_follows_the_health_only_if_it_is_automatic_and_nothing_else_sets_it
     let mut changes = gate.subscribe();
     gate.level_by_health(Level::Minimal);
     assert_eq!((gate.level(), changes.has_changed().expect("open")), (Level::Normal, false));
-    gate.reload(GateSettings { automatic: true, ..GateSettings::default() });
-    assert_eq!((*changes.borrow_and_update(), gate.is_automatic()), (Level::Minimal, true));
+    gate.reload(GateSettings { automatic: true, ..GateSettings::default() }).1.log();
+    assert_eq!(*changes.borrow_and_update(), Level::Minimal);
     let state = gate.set_level(Some(Level::Degraded)).expect("set");
     assert_eq!((state.level, state.level_source), (Level::Degraded, LevelSource::Admin));
     let state = gate.set_level(None).expect("set");
     assert_eq!((state.level, state.level_source), (Level::Minimal, LevelSource::Health));
-    gate.reload(GateSettings { automatic: true, level: Some(Level::Normal), ..GateSettings::default() });
+    gate.reload(GateSettings { automatic: true, level: Some(Level::Normal), ..GateSettings::default() }).1.log();
     assert_eq!(gate.state().level_source, LevelSource::Settings);
 }

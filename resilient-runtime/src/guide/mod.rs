@@ -10,6 +10,7 @@
 //! | [`errors`] | what an error's kind decides, what the client reads, what stays in the log |
 //! | [`settings`] | code, `resilient.toml` and variables, and their precedence |
 //! | [`observing`] | logs, metrics, health, tools for operators |
+//! | [`operating`] | switches, levels, new settings without a restart, the routes for operators |
 //! | [`testing`](mod@testing) | tests of your policies with a paused clock and injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |
 //! | [`migrating`] | from retry loops, tower's layers and `FastMCP`'s middleware |
@@ -45,6 +46,10 @@ pub mod settings {
 
 pub mod observing {
     #![doc = include_str!("observing.md")]
+}
+
+pub mod operating {
+    #![doc = include_str!("operating.md")]
 }
 
 // The examples need the feature, the page does not.

@@ -220,7 +220,7 @@ mod tests {
         const BREAKER: BreakerUse = BreakerUse::with("level_shop", BreakerSettings::new());
         static SHOP: Guard = Guard::new("level_shop", Policy::new().breaker(BREAKER));
         let (registry, results) = (Arc::new(Registry::new()), Results::default());
-        registry.gate.start(GateSettings { automatic: true, ..GateSettings::default() });
+        registry.gate.start(GateSettings { automatic: true, ..GateSettings::default() }).log();
         let reject = async || {
             let _ = registry.clone().scope(SHOP.call(async || Ok::<_, ResilienceError>(()))).await;
             registry.breaker("level_shop").expect("a breaker").isolate();

@@ -15,6 +15,8 @@ use super::Registry;
 #[cfg(feature = "config")]
 use super::reload::Changes;
 #[cfg(feature = "config")]
+use crate::gate::Changed;
+#[cfg(feature = "config")]
 pub(super) use crate::settings::EffectivePolicy;
 #[cfg(feature = "config")]
 use crate::settings::differences::of_gates;
@@ -95,7 +97,8 @@ impl Registry {
         self.replace_overrides(Arc::clone(&overrides));
         drop(inner);
         self.begin_report();
-        self.combine(&mut self.combined());
+        let changed = self.combine(&mut self.combined());
+        changed.map(Changed::log);
         Ok(overrides)
     }
 
@@ -122,24 +125,20 @@ impl Registry {
     /// of the tools are published, so that those that are switched off at start are not.
     pub(crate) fn declare_tools(&self, known: &DeclaredNames) {
         let mut combined = self.combined();
-        if combined.declared.add(known) {
-            self.combine(&mut combined);
-        }
+        let changed = if combined.declared.add(known) { self.combine(&mut combined) } else { None };
+        drop(combined);
+        changed.map(Changed::log);
     }
 
     /// Combines the settings of the gate from all sources, and passes them to the gate if they have changed. The lock is
     /// held until then, so that the settings of the most tools are the last.
-    fn combine(&self, combined: &mut Combined) {
+    fn combine(&self, combined: &mut Combined) -> Option<Changed> {
         let settings = gate_tables(&combined.declared, self.overrides().as_deref()).settings();
         if settings == combined.settings {
-            return;
+            return None;
         }
         combined.settings = settings.clone();
-        if combined.is_reloaded {
-            self.gate.reload(settings);
-        } else {
-            self.gate.start(settings);
-        }
+        Some(if combined.is_reloaded { self.gate.reload(settings).1 } else { self.gate.start(settings) })
     }
 
     /// Passes the settings of the gate to it after a reload, and adds what that changes. Call it without a lock: a
@@ -149,11 +148,12 @@ impl Registry {
         combined.is_reloaded = true;
         let after = gate_tables(&combined.declared, self.overrides().as_deref()).settings();
         let before = std::mem::replace(&mut combined.settings, after.clone());
-        let mut needs_restart = self.gate.reload(after.clone());
+        let (mut needs_restart, changed) = self.gate.reload(after.clone());
         if after.automatic && !combined.follows_health {
             needs_restart.push("the level follows the health of the server with the next restart".into());
         }
         drop(combined);
+        changed.log();
         changes.changed.extend(of_gates(&before, &after));
         changes.needs_restart.extend(needs_restart);
     }

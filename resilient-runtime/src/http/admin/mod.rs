@@ -17,11 +17,15 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use serde_json::Value;
+#[cfg(feature = "config")]
+use serde_json::json;
 
 use crate::access_token::AccessToken;
 pub use crate::access_token::InvalidToken;
 use crate::health::Health;
 use crate::registry::Registry;
+#[cfg(feature = "config")]
+use crate::startup::Handle;
 use access::WrongTokens;
 use hosts::AllowedHosts;
 
@@ -39,7 +43,7 @@ use hosts::AllowedHosts;
 /// | `POST /level` | `{"level": "degraded"}`, a level or `automatic`, which returns to the settings or the health |
 /// | `POST /features/{name}`, `POST /tools/{name}` | `{"enabled": false}` |
 /// | `POST /breakers/{name}` | `{"action": "open"}`: for one period; `close`; or `isolate`: until `close` or `open` |
-/// | `POST /reload` | reads the settings again; only with a handle of the running settings |
+/// | `POST /reload` | reads the settings again; only after [`settings`](Self::settings) |
 ///
 /// Without `tool`, `/errors` returns the errors of all tools; `limit` is 1 to 1,000, by default 100. Any other query
 /// gets status 400. The callers are not shown. The breakers of one name's partition keys are one entry: the state is
@@ -103,7 +107,7 @@ pub struct Admin {
 }
 
 /// Reloads the settings: `Ok` with a report, or `Err` with the problems for which nothing has changed.
-pub(crate) type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, Value>> + Send>> + Send + Sync>;
+type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, Value>> + Send>> + Send + Sync>;
 
 /// What the routes share.
 struct Shared {
@@ -138,9 +142,38 @@ impl Admin {
         Ok(self)
     }
 
+    /// Lets `POST /reload` read the settings again through this handle.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use resilient_runtime::{Resilience, health::Health, http::Admin};
+    ///
+    /// # fn main() -> Result<(), resilient_runtime::startup::InvalidSettings> {
+    /// let settings = Resilience::from_variables([]).start()?;
+    /// let operators: axum::Router = Admin::new(Arc::new(Health::new())).settings(&settings).router();
+    /// # drop(operators);
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "config")]
+    pub fn settings(self, settings: &Handle) -> Self {
+        let settings = settings.clone();
+        self.reload_with(Arc::new(move || {
+            let settings = settings.clone();
+            Box::pin(async move {
+                // A file may be on a slow file system.
+                let reloaded = tokio::task::spawn_blocking(move || settings.reload()).await;
+                match reloaded {
+                    Ok(Ok(report)) => Ok(json!(report)),
+                    Ok(Err(invalid)) => Err(json!({ "problems": invalid.problems() })),
+                    Err(_) => Err(json!({ "problems": ["the settings could not be reloaded"] })),
+                }
+            })
+        }))
+    }
+
     /// Reloads the settings in this way on `POST /reload`.
-    #[allow(dead_code, reason = "until the handle of the running settings calls it")]
-    pub(crate) fn reload_with(mut self, reload: Reload) -> Self {
+    #[cfg(any(feature = "config", test))]
+    fn reload_with(mut self, reload: Reload) -> Self {
         self.reload = Some(reload);
         self
     }

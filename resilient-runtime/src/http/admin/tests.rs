@@ -23,15 +23,18 @@ fn registry() -> Arc<Registry> {
     }
     let registry = Arc::new(Registry::new());
     let declared = ["admin_reports", "admin_off"].map(|name| (name.to_owned(), None));
-    registry.gate.start(GateSettings {
-        switches: Switches {
-            tools: ["admin_list".to_owned()].into(),
-            features: ["admin_off".to_owned()].into(),
-            ..Switches::default()
-        },
-        features: BTreeMap::from(declared),
-        ..GateSettings::default()
-    });
+    registry
+        .gate
+        .start(GateSettings {
+            switches: Switches {
+                tools: ["admin_list".to_owned()].into(),
+                features: ["admin_off".to_owned()].into(),
+                ..Switches::default()
+            },
+            features: BTreeMap::from(declared),
+            ..GateSettings::default()
+        })
+        .log();
     registry
 }
 
