@@ -39,7 +39,8 @@ macro_rules! every_kind {
     };
 }
 every_kind!(invalid_input not_found conflict failed_precondition permission_denied unauthenticated quota_exceeded
-    rate_limited timeout connection unavailable bad_response circuit_open overloaded read_only cancelled internal);
+    rate_limited timeout connection unavailable bad_response circuit_open overloaded read_only disabled cancelled
+    internal);
 
 /// The error of the guide's example, and one that becomes a JSON-RPC error.
 #[derive(Debug, thiserror::Error, McpError)]
