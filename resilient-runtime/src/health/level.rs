@@ -44,8 +44,8 @@ impl Health {
     }
 }
 
-/// Returns the share of the checks that pass, from 0 to 1, of those that the level does not influence. Critical checks of
-/// the author's and `memory` count twice, a warning counts half.
+/// Returns the share of the checks that pass, from 0 to 1, of those that the level does not influence. Critical checks
+/// of the author's and `memory` count twice, a warning counts half.
 fn share(checks: &[CheckReport], is_own: impl Fn(&str) -> bool) -> f64 {
     let (mut passed, mut whole) = (0.0, 0.0);
     for check in checks {

@@ -29,8 +29,8 @@
 //!   a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
 //! * `memory`, which is critical: warns from 80 % and fails from 95 % of the process's memory limit. Present only if a
 //!   control group sets a limit;
-//! * `cpu`: warns from 90 % and fails from 95 % of the CPU time that the process may use: the quota of its control group,
-//!   or else the time of all CPUs that it may run on;
+//! * `cpu`: warns from 90 % and fails from 95 % of the CPU time that the process may use: the quota of its control
+//!   group, or else the time of all CPUs that it may run on;
 //! * `disk`: warns from 95 % and fails from 98 % of the space of a file system, that of the working directory or of
 //!   [`Health::disk`].
 //!

@@ -56,8 +56,8 @@ use hosts::AllowedHosts;
 /// # Changes
 ///
 /// The routes with `POST` exist only if a token is set: with [`token`](Self::token), or by the variable
-/// `RESILIENT_ADMIN_TOKEN` that the settings at start read. A change takes effect in this process only, and is lost when
-/// it ends. Its body is JSON or a form (`application/x-www-form-urlencoded`) of at most 4 KiB; unknown fields are
+/// `RESILIENT_ADMIN_TOKEN` that the settings at start read. A change takes effect in this process only, and is lost
+/// when it ends. Its body is JSON or a form (`application/x-www-form-urlencoded`) of at most 4 KiB; unknown fields are
 /// refused. The optional field `by`, at most 64 characters, says who makes the change; the log records it as claimed.
 ///
 /// | status | |
@@ -79,10 +79,10 @@ use hosts::AllowedHosts;
 /// * The `Origin`, which browsers send, must be absent or equal to the host; else the status is 403.
 /// * Once a token is set, requests need it. `GET` accepts it as bearer token, or as the password of HTTP Basic with any
 ///   user name. `POST` accepts it as bearer token or as the field `token` of a form, but not as Basic, because browsers
-///   send that by themselves. A URL that contains a parameter for it is refused with 400, because URLs are logged. Cookies
-///   are not read. Otherwise the status is 401.
-/// * After ten wrong tokens within a minute, every request gets 429 for a minute, with `Retry-After`, even with the right
-///   token. This holds for all clients of this router together, because an address behind a proxy cannot be trusted. A
+///   send that by themselves. A URL that contains a parameter for it is refused with 400, because URLs are logged.
+///   Cookies are not read. Otherwise the status is 401.
+/// * After ten wrong tokens within a minute, every request gets 429 for a minute, with `Retry-After`, even with the
+///   right token. This holds for all clients of this router together, because an address behind a proxy cannot be trusted. A
 ///   client that reaches the router can therefore lock operators out: restrict which clients do.
 ///
 /// Each refused request is an event `admin.refused` with `reason`, and counts in
