@@ -9,10 +9,10 @@ use resilient_policy::{BreakerSettings, File, FileProblem, Policy};
 use super::bind::differs_from_others;
 use super::declared::Settings;
 use super::policies::Described;
-use super::settings::is_static;
+use super::settings::{GateReload, is_static};
 use super::{EffectivePolicy, Registry};
 use crate::Breaker;
-use crate::settings::differences::{of_breaker_names, of_breakers, of_caches, of_policies};
+use crate::settings::differences::{of_breaker_names, of_breakers, of_caches, of_gates, of_policies};
 use crate::settings::{DeclaredNames, Names, Overrides, SettingChange, Source};
 
 /// What a change of the settings has changed.
@@ -69,6 +69,15 @@ impl Registry {
             Self::vary_bindings();
         }
         Ok(changes)
+    }
+
+    /// Passes the new settings of the gate to it, and adds what that changes. Call it without a lock: a subscriber of the
+    /// gate's events may call guarded functions.
+    pub(crate) fn reload_gate(&self, changes: &mut Changes) {
+        let GateReload { before, after, needs_restart, changed } = self.combine_reloaded();
+        changed.log();
+        changes.changed.extend(of_gates(&before, &after));
+        changes.needs_restart.extend(needs_restart);
     }
 
     /// Checks everything that the start checks, and changes nothing.

@@ -13,13 +13,9 @@ use resilient_policy::{FileProblem, GateSettings, GateTables};
 
 use super::Registry;
 #[cfg(feature = "config")]
-use super::reload::Changes;
-#[cfg(feature = "config")]
 use crate::gate::Changed;
 #[cfg(feature = "config")]
 pub(super) use crate::settings::EffectivePolicy;
-#[cfg(feature = "config")]
-use crate::settings::differences::of_gates;
 #[cfg(feature = "config")]
 use crate::settings::{DeclaredNames, DeclaredTools, Overrides, gate_tables};
 use crate::site::Site;
@@ -34,6 +30,16 @@ pub(super) struct Combined {
     is_reloaded: bool,
     /// Whether the level is evaluated from the health of the server.
     follows_health: bool,
+}
+
+/// What a reload has done to the gate.
+#[cfg(feature = "config")]
+pub(super) struct GateReload {
+    pub(super) before: GateSettings,
+    pub(super) after: GateSettings,
+    /// What only a restart applies in full.
+    pub(super) needs_restart: Vec<String>,
+    pub(super) changed: Changed,
 }
 
 /// An effective policy.
@@ -141,21 +147,17 @@ impl Registry {
         Some(if combined.is_reloaded { self.gate.reload(settings).1 } else { self.gate.start(settings) })
     }
 
-    /// Passes the settings of the gate to it after a reload, and adds what that changes. Call it without a lock: a
-    /// subscriber of the gate's events may call guarded functions.
-    pub(crate) fn reload_gate(&self, changes: &mut Changes) {
+    /// Combines the settings of the gate after a reload, and passes them to the gate.
+    pub(super) fn combine_reloaded(&self) -> GateReload {
         let mut combined = self.combined();
         combined.is_reloaded = true;
         let after = gate_tables(&combined.declared, self.overrides().as_deref()).settings();
         let before = std::mem::replace(&mut combined.settings, after.clone());
         let (mut needs_restart, changed) = self.gate.reload(after.clone());
         if after.automatic && !combined.follows_health {
-            needs_restart.push("the level follows the health of the server with the next restart".into());
+            needs_restart.push("level.automatic: the level follows the health with the next restart".into());
         }
-        drop(combined);
-        changed.log();
-        changes.changed.extend(of_gates(&before, &after));
-        changes.needs_restart.extend(needs_restart);
+        GateReload { before, after, needs_restart, changed }
     }
 
     /// Notes that the level is evaluated from the health of the server.

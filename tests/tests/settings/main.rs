@@ -9,6 +9,7 @@ mod reload;
 mod reload_in_use;
 #[cfg(unix)]
 mod reload_of_a_process;
+mod reload_of_switches;
 mod switch;
 mod switches;
 mod tuning;
