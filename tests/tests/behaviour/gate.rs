@@ -268,28 +268,24 @@ async fn a_call_beyond_the_limit_gets_what_is_kept_or_a_value_and_no_function() 
     assert_eq!(error(&refused)["kind"], "read_only", "no value answers for it: {}", text(&refused));
 }
 
-/// Serves a route of this name, which runs `body`.
-fn route(name: &'static str, of: &ToolRouter<Gated>, call: Option<&'static str>) -> ToolRoute<Gated> {
+/// Returns a route of this name, which is the route `other`, or else code without a guard.
+fn route(name: &'static str, of: &ToolRouter<Gated>, other: Option<&'static str>) -> ToolRoute<Gated> {
     let mut route = of.map[name].clone();
-    match call {
-        Some(other) => route.call = Arc::clone(&of.map[other].call),
-        None => {
-            let mut made = ToolRoute::new_dyn(route.attr, |context: ToolCallContext<'_, Gated>| {
-                Box::pin(async move {
-                    context.service.begins(false);
-                    Ok(CallToolResult::success(Vec::new()).into())
-                })
-            });
-            made.attr.name = name.into();
-            route = made;
-        }
+    if let Some(other) = other {
+        route.call = Arc::clone(&of.map[other].call);
+        return route;
     }
-    route
+    ToolRoute::new_dyn(route.attr, |context: ToolCallContext<'_, Gated>| {
+        Box::pin(async move {
+            context.service.begins(false);
+            Ok(CallToolResult::success(Vec::new()).into())
+        })
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_route_that_is_not_the_function_of_its_name_is_refused_before_it_runs() {
-    // The route of the cached tool is another function, or code that no one guards.
+    // The route of the cached tool is another function, or code without a guard.
     for other in [Some("read"), Some("read_skipped"), None] {
         let mut router = Gated::tools_of_block();
         router.add_route(route("read_cached", &Gated::tools_of_block(), other));

@@ -114,7 +114,7 @@ impl Shop {
 
     /// Reads.
     #[tool(annotations(read_only_hint = true))]
-    fn count(&self) -> String {
+    fn count() -> String {
         "3".into()
     }
 }
