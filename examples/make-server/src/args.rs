@@ -5,14 +5,19 @@ use std::ffi::OsString;
 pub(super) const HELP: &str = "\
 make-server: Make.com for MCP clients, over stdio
 
-Usage: make-server [--demo] [--bare]
+Usage: make-server [--demo] [--bare] [--reload-on-hangup]
 
   --demo     use an embedded simulation of Make (no account needed)
   --bare     the same tools without #[resilient], for comparison
+  --reload-on-hangup
+             read the file of RESILIENT_CONFIG again on SIGHUP, which otherwise ends the server
   --version  print the version
   --help     print this
 
 Environment:
+  RESILIENT_READ_ONLY, RESILIENT__TOOL__RUN_SCENARIO__ENABLED=false, RESILIENT__LEVEL=minimal, ..
+                  what is switched off; RESILIENT_CONFIG names a file with the same settings and
+                  all policies
   MAKE_API_TOKEN  the token of your Make account (required without --demo)
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
   RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
@@ -36,6 +41,8 @@ pub struct Mode {
     pub demo: bool,
     /// Without `#[resilient]`.
     pub bare: bool,
+    /// Reads the settings again on SIGHUP. Not by default: SIGHUP also means that the terminal was closed.
+    pub reload_on_hangup: bool,
 }
 
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UnknownFlag> {
@@ -44,6 +51,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         match arg.to_str() {
             Some("--demo") => mode.demo = true,
             Some("--bare") => mode.bare = true,
+            Some("--reload-on-hangup") => mode.reload_on_hangup = true,
             Some("--help" | "-h") => return Ok(Command::Help),
             Some("--version" | "-V") => return Ok(Command::Version),
             _ => return Err(UnknownFlag(arg.to_string_lossy().into_owned())),
@@ -54,7 +62,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
 
 /// An unknown flag.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown argument `{0}`, expected `--demo`, `--bare`, `--version` or `--help`")]
+#[error("unknown argument `{0}`, expected `--demo`, `--bare`, `--reload-on-hangup`, `--version` or `--help`")]
 pub(super) struct UnknownFlag(String);
 
 #[cfg(test)]
@@ -67,8 +75,9 @@ mod tests {
 
     #[test]
     fn flags() {
-        assert_eq!(parsed(&[]).unwrap(), Command::Serve(Mode { demo: false, bare: false }));
-        assert_eq!(parsed(&["--bare", "--demo"]).unwrap(), Command::Serve(Mode { demo: true, bare: true }));
+        assert_eq!(parsed(&[]).unwrap(), Command::Serve(Mode::default()));
+        let all = Mode { demo: true, bare: true, reload_on_hangup: true };
+        assert_eq!(parsed(&["--bare", "--demo", "--reload-on-hangup"]).unwrap(), Command::Serve(all));
         assert_eq!(parsed(&["--demo", "--help"]).unwrap(), Command::Help);
         assert!(parsed(&["--dmeo"]).unwrap_err().to_string().contains("`--dmeo`"));
         assert!(parsed(&["demo"]).is_err());

@@ -50,7 +50,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Serve(mode)) => {
             // The exporter of traces is an HTTP client too.
             install_tls_provider();
-            start(NAME, Resilience::from_env().tools(MakeServer::tool_router), async move || serve(mode).await)
+            start(NAME, async move || serve(mode).await)
         }
     }
 }
@@ -58,17 +58,28 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves over stdio until the client disconnects.
 async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     let signals = Signals::listen()?;
+    // Before anything else, so that every guarded tool runs under these settings.
+    let running = match Resilience::from_env().tools(MakeServer::tool_router).start() {
+        Ok(running) => running,
+        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
+    };
+    #[cfg(unix)]
+    if mode.reload_on_hangup {
+        running.reload_on_hangup()?;
+    }
     let settings = match Settings::unless_demo(mode.demo) {
         Ok(settings) => settings,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
-    if mode.bare {
+    let ended = if mode.bare {
         stdio::serve(BareServer::new(api), signals).await
     } else {
         stdio::serve(MakeServer::new(api), signals).await
-    }
+    };
+    running.shutdown().await;
+    ended
 }
 
 /// Returns the settings. Without any it starts an embedded upstream, which stops when it is dropped.

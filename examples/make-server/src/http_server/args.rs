@@ -17,8 +17,8 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
                 distinguishes clients
   --host NAME   a name by which clients may call this server, besides localhost and the address itself
   --admin ADDR  a loopback address for /status, /errors, /breakers and /policies; with
-                RESILIENT_ADMIN_TOKEN also for POST /level, /tools/NAME, /features/NAME and
-                /breakers/NAME; default: they are not served
+                RESILIENT_ADMIN_TOKEN also for POST /level, /tools/NAME, /features/NAME,
+                /breakers/NAME and /reload; default: they are not served
   --demo        use an embedded simulation of Make (no account needed)
   --version     print the version
   --help        print this
@@ -28,7 +28,8 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
 
 On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 16 s:
 the longest duration of a call (8 s), 2 s to send responses, 2 s to close connections, 3 s for the
-last export, 1 s to log it. A second signal ends the server at once.
+last export, 1 s to log it. A second signal ends the server at once. SIGHUP reads the file of
+RESILIENT_CONFIG again, as does a change of its content within 10 s.
 
 Environment:
   MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope

@@ -4,7 +4,7 @@
 use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt};
-use resilient_runtime::{Registry, Resilience, health::Health, http};
+use resilient_runtime::{Registry, Resilience, health::Health, http, startup::Handle};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
@@ -43,6 +43,9 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// The time without a request, after the last response, after which connections are closed.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// The interval at which the file of `RESILIENT_CONFIG` is compared with what was read last.
+const RELOAD_EVERY: Duration = Duration::from_secs(10);
+
 /// The assumed maximum duration of a call whose policies are disabled.
 const UNGUARDED: Duration = Duration::from_secs(30);
 
@@ -62,8 +65,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Serve(options)) => {
             // The exporter of traces is an HTTP client too.
             install_tls_provider();
-            let settings = Resilience::from_env().tools(MakeServer::tool_router);
-            start(NAME, settings, async move || serve(options).await)
+            start(NAME, async move || serve(options).await)
         }
         Err(error) => fail(NAME, &error, USAGE),
     }
@@ -79,11 +81,19 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
     let health = Arc::new(Health::new().check(check::make(api.clone())));
+    // Before any router is built, so that tools that are switched off are not listed.
+    let reloading = match Resilience::from_env().tools(MakeServer::tool_router).health(&health).start() {
+        Ok(running) => running,
+        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
+    };
+    #[cfg(unix)]
+    reloading.reload_on_hangup()?;
+    reloading.reload_every(RELOAD_EVERY)?;
 
     let listener = TcpListener::bind(options.bind).await?;
     let address = listener.local_addr()?;
     let admin = match options.admin {
-        Some(admin) => Some(serve_admin(admin, Arc::clone(&health)).await?),
+        Some(admin) => Some(serve_admin(admin, Arc::clone(&health), &reloading).await?),
         None => None,
     };
     let (gate, end) = (Gate::default(), CancellationToken::new());
@@ -135,6 +145,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     watching.abort();
+    reloading.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,10 +165,10 @@ fn running() -> u64 {
 }
 
 /// Serves the routes for operators until the process ends.
-async fn serve_admin(address: SocketAddr, health: Arc<Health>) -> io::Result<SocketAddr> {
+async fn serve_admin(address: SocketAddr, health: Arc<Health>, settings: &Handle) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    let operators = http::Admin::new(health).allowed_hosts([address.to_string()]).router();
+    let operators = http::Admin::new(health).allowed_hosts([address.to_string()]).settings(settings).router();
     tokio::spawn(axum::serve(listener.tap_io(no_delay), operators).into_future());
     Ok(address)
 }

@@ -189,6 +189,8 @@ impl Admin {
             .route("/breakers", get(reads::breakers))
             .route("/policies", get(reads::policies));
         if shared.token().is_some() {
+            // From now on the level can change at any time, so calls in flight are counted.
+            shared.registry().gate.activate();
             router = router
                 .route("/level", post(changes::level))
                 .route("/features/{name}", post(changes::feature))
