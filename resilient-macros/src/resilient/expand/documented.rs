@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use resilient_policy::{Beside, BreakerUse, Keyed, Source, describe};
+use resilient_policy::{Beside, BreakerUse, Keyed, describe};
 
-use crate::resilient::parse::value::FallbackStep;
+use super::policy::source;
 use crate::resilient::plan::{Breaker, Plan};
 
 /// Returns the policy as a list, to be placed after the function's own documentation. Only rustdoc sees it: rmcp uses
@@ -16,15 +16,7 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
         Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
         None => None,
     };
-    let fallback: Vec<_> = plan
-        .fallback
-        .iter()
-        .map(|step| match step {
-            FallbackStep::Cached(_) => Source::Cache,
-            FallbackStep::Function(_) => Source::Function,
-            FallbackStep::Value(_) => Source::Value,
-        })
-        .collect();
+    let fallback: Vec<_> = plan.fallback.iter().map(source).collect();
     let guards = &plan.guards;
     let beside = Beside {
         breaker: breaker.as_deref(),
