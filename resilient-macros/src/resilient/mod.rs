@@ -13,7 +13,7 @@ mod tests;
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use check::shape;
 use parse::function::OpaqueFn;
@@ -63,7 +63,9 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     hooked::take_in(&mut args, &mut function);
     if let Some(skip) = &args.skip {
         shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
-        let site = hooked::skipped(&args, &function, project);
+        let Some(site) = hooked::skipped(&args, &function, project) else {
+            return errors.finish_with(function.into_token_stream());
+        };
         return Ok(with_errors(quote!(#function #site), errors));
     }
     if hooked::is_limited(&args, &function) {

@@ -1,12 +1,14 @@
 //! The rules of a policy: the range of each value, and the rules between values.
 
 mod breaker;
+mod repeat;
 mod time;
 
 use std::time::Duration;
 
 use crate::{Policy, Problem, Settings, Source, check_bulkhead, check_rate_limit, format_duration};
 pub use breaker::{check_breaker, check_breaker_for, check_slow_in_time};
+pub use repeat::{Declarable, harmful_retry};
 pub use time::{latest_answer, longest_answer};
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
