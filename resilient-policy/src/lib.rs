@@ -41,8 +41,8 @@ pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::{CacheSettings, Scope};
 pub use case::{screaming_snake, snake};
 pub use check::{
-    Declarable, check, check_breaker, check_breaker_for, check_slow_in_time, check_values, harmful_retry,
-    latest_answer, longest_answer,
+    Declarable, check, check_breaker, check_breaker_for, check_names, check_same_breaker, check_slow_in_time,
+    check_values, harmful_retry, latest_answer, longest_answer,
 };
 pub use describe::{Beside, Keyed, describe};
 pub use duration::{corrected_duration, format_duration, parse_duration};

@@ -7,6 +7,7 @@ use darling::{Error, FromMeta};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibility};
 
 use super::{handler, hooked, with_errors};
@@ -70,17 +71,15 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
 
 /// Returns the message about a block without `#[tool_router]`.
 fn without_router(block: &OpaqueImpl) -> Error {
-    match block.attrs.iter().find(|attr| tool::last_is(attr, "prompt_router")) {
-        Some(prompts) => Error::custom(
-            "`#[resilient]` guards the tools of `#[tool_router]`, and this block has prompts, which have no hook; \
-             place it above each `#[prompt]` instead",
-        )
-        .with_span(prompts.path()),
-        None => {
-            let message = "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it";
-            Error::custom(message).with_span(&block.impl_token)
-        }
-    }
+    let prompts = block.attrs.iter().find(|attr| tool::last_is(attr, "prompt_router"));
+    let message = if prompts.is_some() {
+        "`#[resilient]` guards the tools of `#[tool_router]`, and this block has prompts, which have no hook; place it \
+         above each `#[prompt]` instead"
+    } else {
+        "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it"
+    };
+    let span = prompts.map_or_else(|| block.impl_token.span(), |prompts| prompts.path().span());
+    Error::custom(message).with_span(&span)
 }
 
 /// Checks the keys that the block passes to its tools.

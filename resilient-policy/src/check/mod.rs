@@ -7,7 +7,7 @@ mod time;
 use std::time::Duration;
 
 use crate::{Policy, Problem, Settings, Source, check_bulkhead, check_rate_limit, format_duration};
-pub use breaker::{check_breaker, check_breaker_for, check_slow_in_time};
+pub use breaker::{check_breaker, check_breaker_for, check_names, check_same_breaker, check_slow_in_time};
 pub use repeat::{Declarable, harmful_retry};
 pub use time::{latest_answer, longest_answer};
 

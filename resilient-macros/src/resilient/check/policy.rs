@@ -7,8 +7,8 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerSettings, BreakerUse, Policy, Problem, Settings, check, check_breaker, check_breaker_for,
-    check_breaker_parts, check_name, check_slow_in_time, check_values,
+    Beside, BreakerSettings, BreakerUse, Policy, Problem, Settings, check, check_breaker_for, check_breaker_parts,
+    check_name, check_names, check_same_breaker, check_slow_in_time, check_values,
 };
 
 use crate::project::{NAME, Project};
@@ -25,7 +25,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     }
     let (guards, is_incomplete) = (&plan.guards, is_incomplete(args, project));
     let mut policy = plan.policy();
-    let mut problems = names(guards);
+    let mut problems = check_names(&names(guards));
     let mut of_attempts = Vec::new();
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
         if let Some(set) = breaker_set(args).filter(|set| !set.is_bare()) {
@@ -40,10 +40,8 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     if !is_incomplete && check_values(&policy).is_empty() {
         problems.extend(of_attempts);
     }
-    if let Some(Text(At { value, span })) = &args.name
-        && let Err(why) = check_name(value)
-    {
-        errors.push(Error::custom(why).with_span(span));
+    if let Some(Text(At { value, span })) = &args.name {
+        report(check_name(value), *span, errors);
     }
     let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.0.span);
     for problem in &problems {
@@ -64,7 +62,7 @@ pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_al
     if guards.timeout.is_none() && !uses_default {
         policy.timeout = Policy::LONGEST_TIMEOUT;
     }
-    let mut problems = names(&guards);
+    let mut problems = check_names(&names(&guards));
     if let Some(set) = breaker_set(args) {
         if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
             settings.problems(&mut problems);
@@ -92,18 +90,17 @@ fn rules(policy: &Policy, is_incomplete: bool) -> Vec<Problem> {
     if is_incomplete { check_values(policy) } else { check(policy) }
 }
 
-/// Checks the names, which become labels and parts of variables.
-fn names(guards: &Guards) -> Vec<Problem> {
-    let mut found = match &guards.breaker {
-        Some(Breaker::Named(name, _)) => check_breaker(name, None),
-        _ => Vec::new(),
-    };
-    let bulkhead = guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref());
-    let rate_limit = guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref());
-    for (path, name) in [("bulkhead.name", bulkhead), ("rate_limit.name", rate_limit)] {
-        found.extend(name.and_then(|name| check_name(name).err()).map(|why| Problem::new(path, why)));
+/// Returns the names in a policy, which become labels and parts of variables.
+pub(crate) fn names(guards: &Guards) -> Beside<'_> {
+    Beside {
+        breaker: match &guards.breaker {
+            Some(Breaker::Named(name, _)) => Some(name),
+            Some(Breaker::Static(_)) | None => None,
+        },
+        bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
+        rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
+        ..Beside::default()
     }
-    found
 }
 
 /// Returns the function's own key with which an inherited value conflicts, if the problem is with such a value.
@@ -141,7 +138,7 @@ fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
     }
 }
 
-/// A name of a breaker in an attribute, with its settings, if there are any beside the name.
+/// A name of a breaker in an attribute, with the settings beside it.
 struct NamedBreaker {
     name: String,
     span: Span,
@@ -159,52 +156,47 @@ impl NamedBreaker {
             BreakerArgs::Static(_) => None,
         }
     }
-
-    /// Returns the message about other settings of the breaker `there`.
-    fn differs(&self, own: &BreakerSettings, theirs: &BreakerSettings, there: &str, elsewhere: &str) -> Option<Error> {
-        let (name, differences) = (&self.name, own.differences(theirs));
-        let message = format!(
-            "the breaker `{name}` has other settings {there}: {differences}; write them in one place, and `breaker = \
-             \"{name}\"` {elsewhere}"
-        );
-        (own != theirs).then(|| Error::custom(message).with_span(&self.span))
-    }
 }
 
 /// Checks the names that refer to the file: a profile has to be there, and a breaker if the file has any. A breaker
 /// with settings in the file must not have other settings here.
 fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     let here = format!(" in `{NAME}`");
-    let at = |span: Span| move |why: String| Error::custom(why).with_span(&span);
     if let Some(Text(At { value, span })) = args.profile.as_ref().and_then(Setting::value) {
-        errors.handle(match &project.file {
-            Some(file) => file.knows_profile(value, &here).map_err(at(*span)),
+        let known = match &project.file {
+            Some(file) => file.knows_profile(value, &here),
             None if project.exists() => Ok(()),
-            None => {
-                let message = format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand");
-                Err(at(*span)(message))
-            }
-        });
+            None => Err(format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand")),
+        };
+        report(known, *span, errors);
     }
     // If the file is invalid, its names are unknown, and its mistakes are reported elsewhere.
-    let (Some(file), Some(breaker)) = (&project.file, NamedBreaker::of(args, tool)) else { return };
-    let Some(settings) = &breaker.settings else {
-        errors.handle(file.knows_breaker(&breaker.name, &here).map_err(at(breaker.span)));
+    let (Some(file), Some(NamedBreaker { name, span, settings })) = (&project.file, NamedBreaker::of(args, tool))
+    else {
         return;
     };
-    // A table that only disables the breaker has no settings to compare.
-    if let Some(table) = file.breakers.get(&breaker.name).filter(|table| !table.parts.is_empty()) {
-        let there = format!("in {}", table.place);
-        errors.extend(breaker.differs(settings, &BreakerSettings::of(&table.parts), &there, "here"));
+    let known = match (settings, file.breakers.get(&name)) {
+        (None, _) => file.knows_breaker(&name, &here),
+        (Some(settings), Some(table)) if !table.parts.is_empty() => {
+            let (there, theirs) = (format!("in {}", table.place), BreakerSettings::of(&table.parts));
+            check_same_breaker(&name, (&there, &theirs), ("here", &settings))
+        }
+        // A table that only disables the breaker has no settings to compare.
+        (Some(_), _) => Ok(()),
+    };
+    report(known, span, errors);
+}
+
+/// Checks that each breaker has the same settings everywhere in a block. The first ones apply.
+pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a Args)>, errors: &mut Accumulator) {
+    let mut first = BTreeMap::new();
+    for NamedBreaker { name, span, settings } in all.filter_map(|(tool, args)| NamedBreaker::of(args, tool)) {
+        let Some(settings) = settings else { continue };
+        let first = first.entry(name.clone()).or_insert(settings);
+        report(check_same_breaker(&name, ("above", first), ("in the others", &settings)), span, errors);
     }
 }
 
-/// Reports different settings of one breaker within a block. The first ones apply, and each other one is a mistake.
-pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a Args)>, errors: &mut Accumulator) {
-    let mut first: BTreeMap<String, BreakerSettings> = BTreeMap::new();
-    for breaker in all.filter_map(|(tool, args)| NamedBreaker::of(args, tool)) {
-        let Some(settings) = breaker.settings else { continue };
-        let known = first.entry(breaker.name.clone()).or_insert(settings);
-        errors.extend(breaker.differs(&settings, known, "above", "in the others"));
-    }
+fn report(checked: Result<(), String>, span: Span, errors: &mut Accumulator) {
+    errors.handle(checked.map_err(|why| Error::custom(why).with_span(&span)));
 }

@@ -5,29 +5,28 @@ use quote::{ToTokens, quote};
 use resilient_policy::{Beside, BreakerUse, Keyed, describe};
 
 use super::policy::source;
+use crate::resilient::check::policy::names;
 use crate::resilient::plan::{Breaker, Plan};
 
 /// Returns the policy as a list, to be placed after the function's own documentation. Only rustdoc sees it: rmcp uses
 /// each doc line for the tool's description, and a `cfg_attr` whose condition is false is removed before rmcp reads the
 /// attributes.
 pub(crate) fn documented(plan: &Plan) -> TokenStream {
-    let breaker = match &plan.guards.breaker {
-        Some(Breaker::Named(name, _)) => Some(name.clone()),
-        Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
-        None => None,
-    };
-    let fallback: Vec<_> = plan.fallback.iter().map(source).collect();
     let guards = &plan.guards;
+    let of_user = match &guards.breaker {
+        Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
+        Some(Breaker::Named(..)) | None => None,
+    };
+    let (names, fallback) = (names(guards), plan.fallback.iter().map(source).collect::<Vec<_>>());
     let beside = Beside {
-        breaker: breaker.as_deref(),
-        bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
-        rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
+        breaker: of_user.as_deref().or(names.breaker),
         fallback: &fallback,
         keyed: Keyed {
             breaker: guards.keys.breaker.is_some(),
             bulkhead: guards.keys.bulkhead.is_some(),
             rate_limit: guards.keys.rate_limit.is_some(),
         },
+        ..names
     };
     let mut policy = plan.policy();
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
