@@ -66,7 +66,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         Some(router) => with_router(&block, &router, &functions, &krate, project),
         None => block.into_token_stream(),
     };
-    Ok(with_errors(quote!(#expanded #reported), errors))
+    Ok(with_errors(&quote!(#expanded #reported), errors))
 }
 
 /// Returns the message about a block without `#[tool_router]`.

@@ -12,7 +12,7 @@ use crate::parse::list;
 use crate::project::Project;
 use crate::resilient::check::{parameters, policy, shape};
 use crate::resilient::expand::span::{glue, group_like};
-use crate::resilient::parse::args::{self, Args, Inherited};
+use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::{self, Tool};
 use crate::resilient::plan::{Enforced, Plan};
@@ -148,16 +148,9 @@ fn inserted(attr: &Attribute) -> Option<Args> {
     args.filter(|args| args.inserted.is_some())
 }
 
-/// Returns the keys of the block that the hook can use.
+/// Returns the keys of the block.
 fn inherited(args: &Args) -> Args {
-    let Some(Inherited(inherited)) = &args.inherited else { return Args::default() };
-    Args {
-        timeout: inherited.timeout.clone(),
-        profile: inherited.profile.clone(),
-        krate: inherited.krate.clone(),
-        is_incomplete: inherited.is_incomplete,
-        ..Args::default()
-    }
+    args.inherited.as_ref().map(|inherited| (*inherited.0).clone()).unwrap_or_default()
 }
 
 /// Moves the inner attributes of the body to the function, if an expression in the body cannot have them. Documentation

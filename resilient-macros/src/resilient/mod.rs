@@ -66,10 +66,10 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         let Some(site) = hooked::skipped(&args, &function, project) else {
             return errors.finish_with(function.into_token_stream());
         };
-        return Ok(with_errors(quote!(#function #site), errors));
+        return Ok(with_errors(&quote!(#function #site), errors));
     }
     if hooked::is_limited(&args, &function) {
-        return Ok(with_errors(hooked::limited(&args, attribute, &function, project), errors));
+        return Ok(with_errors(&hooked::limited(&args, attribute, &function, project), errors));
     }
     shape::check(&function, &mut errors);
     let (plan, is_contradicted) = plan::plan(&args, &function, project, &mut errors);
@@ -83,7 +83,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
 }
 
 /// Returns the tokens followed by the messages.
-fn with_errors(tokens: TokenStream, errors: Accumulator) -> TokenStream {
+fn with_errors(tokens: &TokenStream, errors: Accumulator) -> TokenStream {
     let errors = errors.finish().err().map(Error::write_errors);
     quote!(#tokens #errors)
 }

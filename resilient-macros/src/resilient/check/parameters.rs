@@ -7,7 +7,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use resilient_policy::{CacheSettings, Scope, Settings, is_secret_name};
 use syn::ext::IdentExt;
-use syn::{Expr, Ident, Pat};
+use syn::{Expr, Ident, Pat, PatParen, PatReference, PatSlice, PatTuple, PatTupleStruct, PatType};
 
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
@@ -104,11 +104,11 @@ pub(crate) fn words(tokens: TokenStream) -> Vec<(String, Span)> {
             TokenTree::Group(group) => found.extend(words(group.stream())),
             TokenTree::Literal(literal) => {
                 let text = literal.to_string();
-                let captured = text
-                    .split('{')
-                    .skip(1)
-                    .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>());
-                found.extend(captured.filter(|name| !name.is_empty()).map(|name| (name, literal.span())));
+                let captured = text.split('{').skip(1).map(|rest| {
+                    let name = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_');
+                    (name.collect(), literal.span())
+                });
+                found.extend(captured);
             }
             TokenTree::Punct(_) => {}
         }
@@ -119,22 +119,20 @@ pub(crate) fn words(tokens: TokenStream) -> Vec<(String, Span)> {
 fn bind<'a>(pattern: &'a Pat, found: &mut Vec<Binding<'a>>) {
     match pattern {
         Pat::Ident(ident) => {
-            let modifier = match (&ident.by_ref, &ident.mutability) {
-                (Some(_), _) => Some("ref"),
-                (None, Some(_)) => Some("mut"),
-                (None, None) => None,
-            };
+            let modifier = ident.by_ref.map(|_| "ref").or_else(|| ident.mutability.map(|_| "mut"));
             found.push(Binding { name: &ident.ident, modifier });
             if let Some((_, inner)) = &ident.subpat {
                 bind(inner, found);
             }
         }
-        Pat::Paren(inner) => bind(&inner.pat, found),
-        Pat::Reference(inner) => bind(&inner.pat, found),
-        Pat::Type(inner) => bind(&inner.pat, found),
-        Pat::Slice(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
-        Pat::Tuple(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
-        Pat::TupleStruct(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::Paren(PatParen { pat, .. })
+        | Pat::Reference(PatReference { pat, .. })
+        | Pat::Type(PatType { pat, .. }) => {
+            bind(pat, found);
+        }
+        Pat::Slice(PatSlice { elems, .. })
+        | Pat::Tuple(PatTuple { elems, .. })
+        | Pat::TupleStruct(PatTupleStruct { elems, .. }) => elems.iter().for_each(|inner| bind(inner, found)),
         Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, found)),
         // Each alternative binds the same names.
         Pat::Or(cases) => cases.cases.iter().take(1).for_each(|inner| bind(inner, found)),

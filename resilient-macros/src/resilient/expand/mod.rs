@@ -113,11 +113,11 @@ fn request(
     at: Span,
 ) -> Option<TokenStream> {
     let all = function.arguments().zip(arguments).filter(|(_, argument)| plan.is_tool && argument.cfgs.is_empty());
-    let names = all.filter_map(|(written, argument)| {
+    let mut looks = all.filter_map(|(written, argument)| {
         let own = plain_name(written)?;
-        Some(if named { &argument.name } else { own })
+        let name = if named { &argument.name } else { own };
+        Some(quote_spanned!(at=> #p::Arg::of(&#name).__context(__site)))
     });
-    let mut looks = names.map(|name| quote_spanned!(at=> #p::Arg::of(&#name).__context(__site)));
     let first = looks.next()?;
     Some(quote_spanned!(at=> .asked(#first #(.or_else(|| #looks))*)))
 }
