@@ -55,7 +55,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     let mut functions = Functions::explained(&block, &krate);
     for member in &mut block.members {
         if let Member::Function(function) = member
-            && inherit(function, &krate, attribute, is_reported, &mut errors)
+            && errors.handle(inherit(function, &krate, attribute, is_reported)) == Some(true)
         {
             functions.sites.push(site_fn(&function.sig.ident));
         }
@@ -63,7 +63,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     let router = block.attrs.get_mut(router_at).map(|attribute| Router::take(attribute, &mut errors));
     // Expand the block even if there are mistakes, since other code uses its tools and its handler.
     let expanded = match router.and_then(|router| errors.handle(router)) {
-        Some(router) => with_router(&block, &router, &functions, &krate, project),
+        Some(router) => router.expand(&block, &functions, &krate, project),
         None => block.into_token_stream(),
     };
     Ok(with_errors(&quote!(#expanded #reported), errors))
@@ -95,14 +95,8 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut Accumu
 }
 
 /// Passes the block's keys to a tool. Returns whether the tool is guarded.
-fn inherit(
-    function: &mut OpaqueFn,
-    krate: &Krate,
-    keys: &TokenStream,
-    is_reported: bool,
-    errors: &mut Accumulator,
-) -> bool {
-    let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return false };
+fn inherit(function: &mut OpaqueFn, krate: &Krate, keys: &TokenStream, is_reported: bool) -> darling::Result<bool> {
+    let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return Ok(false) };
     let [inherited, inserted, reported] = [INHERITED, INSERTED, REPORTED].map(|key| format_ident!("{key}"));
     let reported = is_reported.then(|| quote!(, #reported));
     let Some(own_at) = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient")) else {
@@ -112,11 +106,11 @@ fn inherit(
             let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #reported)]);
             function.attrs.insert(tool_at, attribute);
         }
-        return is_guarded;
+        return Ok(is_guarded);
     };
     if own_at > tool_at {
         // The attribute on the function reports that it is in the wrong position.
-        return false;
+        return Ok(false);
     }
     let own = function.attrs.remove(own_at);
     let path = own.path();
@@ -124,8 +118,7 @@ fn inherit(
         Meta::Path(_) => TokenStream::new(),
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(_) => {
-            errors.push(Error::custom("expected keys in brackets: `#[resilient(retry = 3)]`").with_span(path));
-            return false;
+            return Err(Error::custom("expected keys in brackets: `#[resilient(retry = 3)]`").with_span(path));
         }
     };
     let is_skipped = args::parse_silently(written.clone()).skip.is_some();
@@ -135,7 +128,7 @@ fn inherit(
     // The tool only has to know that the block has keys, to reject its own.
     let keys = (!is_skipped).then_some(keys);
     function.attrs.insert(own_at, syn::parse_quote!(#[#path(#written #comma #inherited(#keys) #reported)]));
-    !is_skipped
+    Ok(!is_skipped)
 }
 
 /// The functions that the block's router calls.
@@ -228,6 +221,58 @@ impl Router {
     fn hidden(&self, what: &str) -> Ident {
         format_ident!("__resilient_{}_{what}", self.name.unraw(), span = Span::call_site())
     }
+
+    /// Returns the block with its router under a hidden name, the public name as a copy of the shared router, and, if
+    /// `server_handler` is set, the handler that uses the shared router.
+    fn expand(&self, block: &OpaqueImpl, functions: &Functions, krate: &Krate, project: &Project) -> TokenStream {
+        let p = quote!(#krate::__private);
+        let Self { name, vis, server_handler, is_doubtful } = self;
+        let Functions { sites, explained, tokens } = functions;
+        let label = name.unraw().to_string();
+        let (built, shared) = (self.hidden("built"), self.hidden("shared"));
+        let OpaqueImpl { generics, self_ty, .. } = block;
+        let (parameters, _, where_clause) = generics.split_for_impl();
+        let doc = " The tools of this block, each with the hook: a copy of what is built once per process.";
+        let handler = server_handler.then(|| {
+            quote! {
+                #[#p::rmcp::tool_handler(router = #p::routed(Self::#shared()))]
+                impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
+            }
+        });
+        // The handler uses the shared router, not its copy. `allow(dead_code)` on the copy would hide that the type is
+        // never used.
+        let used = server_handler.then(|| quote!(let _ = Self::#name;));
+        let tables = project.file.iter().flat_map(|file| &file.tools).filter_map(|(name, table)| {
+            let place = table.place.as_ref()?.to_string();
+            Some(quote!((#name, #place)))
+        });
+        let watched = project.watched();
+        let is_doubtful = *is_doubtful || block.has_half_typed_function();
+        let unbuilt = is_doubtful.then(|| unbuilt(block, &built, functions, &p));
+        quote! {
+            #block
+            #watched
+
+            impl #parameters #self_ty #where_clause {
+                #tokens
+
+                fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                    #used
+                    #unbuilt
+                    #p::shared(#label, Self::#built, &[#(Self::#sites),*], &[#(#tables),*], |__all| {
+                        #(Self::#explained(#p::Explained::HERE, __all);)*
+                    })
+                }
+
+                #[doc = #doc]
+                #vis fn #name() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
+                    ::core::clone::Clone::clone(Self::#shared())
+                }
+            }
+
+            #handler
+        }
+    }
 }
 
 /// Replaces the functions that rmcp generates from the block. If rmcp rejects the block, its error is then the only
@@ -247,63 +292,5 @@ fn unbuilt(block: &OpaqueImpl, built: &Ident, functions: &Functions, p: &TokenSt
             #(fn #explained<T>(_: T, _: &mut #p::Explanations) {})*
         }
         impl #parameters __Unbuilt for #self_ty #where_clause {}
-    }
-}
-
-/// Returns the block with its router under a hidden name, the public name as a copy of the shared router, and, if
-/// `server_handler` is set, the handler that uses the shared router.
-fn with_router(
-    block: &OpaqueImpl,
-    router: &Router,
-    functions: &Functions,
-    krate: &Krate,
-    project: &Project,
-) -> TokenStream {
-    let p = quote!(#krate::__private);
-    let Router { name, vis, server_handler, is_doubtful } = router;
-    let Functions { sites, explained, tokens } = functions;
-    let label = name.unraw().to_string();
-    let (built, shared) = (router.hidden("built"), router.hidden("shared"));
-    let OpaqueImpl { generics, self_ty, .. } = block;
-    let (parameters, _, where_clause) = generics.split_for_impl();
-    let doc = " The tools of this block, each with the hook: a copy of what is built once per process.";
-    let handler = server_handler.then(|| {
-        quote! {
-            #[#p::rmcp::tool_handler(router = #p::routed(Self::#shared()))]
-            impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
-        }
-    });
-    // The handler uses the shared router, not its copy. `allow(dead_code)` on the copy would hide that the type is
-    // never used.
-    let used = server_handler.then(|| quote!(let _ = Self::#name;));
-    let tables = project.file.iter().flat_map(|file| &file.tools).filter_map(|(name, table)| {
-        let place = table.place.as_ref()?.to_string();
-        Some(quote!((#name, #place)))
-    });
-    let watched = project.watched();
-    let is_doubtful = *is_doubtful || block.has_half_typed_function();
-    let unbuilt = is_doubtful.then(|| unbuilt(block, &built, functions, &p));
-    quote! {
-        #block
-        #watched
-
-        impl #parameters #self_ty #where_clause {
-            #tokens
-
-            fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                #used
-                #unbuilt
-                #p::shared(#label, Self::#built, &[#(Self::#sites),*], &[#(#tables),*], |__all| {
-                    #(Self::#explained(#p::Explained::HERE, __all);)*
-                })
-            }
-
-            #[doc = #doc]
-            #vis fn #name() -> #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                ::core::clone::Clone::clone(Self::#shared())
-            }
-        }
-
-        #handler
     }
 }

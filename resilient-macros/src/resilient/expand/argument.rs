@@ -37,6 +37,8 @@ pub(crate) struct Argument<'a> {
     pub(crate) cfgs: Vec<&'a Attribute>,
     /// The other attributes, which apply to the argument in the body.
     lints: Vec<&'a Attribute>,
+    /// The user's name, if the pattern is a plain name.
+    pub(crate) own: Option<&'a Ident>,
     /// The name outside of the body.
     pub(crate) name: Ident,
     /// The name of the value that an attempt gets, if the argument is stored between attempts.
@@ -53,9 +55,11 @@ impl<'a> Argument<'a> {
     fn new(index: usize, argument: &'a PatType) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
         let (cfgs, lints): (Vec<_>, Vec<_>) = argument.attrs.iter().partition(|attr| is_cfg(attr));
+        let own = plain_name(argument);
         Self {
             cfgs,
-            name: plain_name(argument)
+            own,
+            name: own
                 // A use of a name with `_` would trigger a lint, and lint attributes apply in the body only.
                 .filter(|name| !name.to_string().starts_with('_') && lints.is_empty())
                 .cloned()

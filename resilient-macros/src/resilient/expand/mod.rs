@@ -17,7 +17,7 @@ use syn::{FnArg, Pat, Token, Type};
 use self::span::{exactly, glue};
 use crate::parse::entries::line;
 use crate::project::Project;
-use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
+use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::plan::Plan;
 pub(crate) use argument::log_args;
 use argument::{Argument, is_cfg, looks, slots};
@@ -66,7 +66,7 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     } else {
         (None, body)
     };
-    let request = request(plan, function, &arguments, named, &p, at);
+    let request = if plan.is_tool { request(&arguments, named, &p, at) } else { None };
     let way = if is_repeated { "repeat" } else { "once" };
     let (way, steps) = match &chain {
         Some(Chain { steps, .. }) => (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps))),
@@ -104,17 +104,9 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
 
 /// Passes the request among a tool's arguments, for calls without the hook. Only arguments with a plain name are
 /// considered, since a pattern does not destructure a request.
-fn request(
-    plan: &Plan,
-    function: &OpaqueFn,
-    arguments: &[Argument<'_>],
-    named: bool,
-    p: &TokenStream,
-    at: Span,
-) -> Option<TokenStream> {
-    let all = function.arguments().zip(arguments).filter(|(_, argument)| plan.is_tool && argument.cfgs.is_empty());
-    let mut looks = all.filter_map(|(written, argument)| {
-        let own = plain_name(written)?;
+fn request(arguments: &[Argument<'_>], named: bool, p: &TokenStream, at: Span) -> Option<TokenStream> {
+    let mut looks = arguments.iter().filter(|argument| argument.cfgs.is_empty()).filter_map(|argument| {
+        let own = argument.own?;
         let name = if named { &argument.name } else { own };
         Some(quote_spanned!(at=> #p::Arg::of(&#name).__context(__site)))
     });
