@@ -13,11 +13,14 @@ use crate::latest::Latest;
 /// The package whose items the generated code uses.
 const RUNTIME: &str = "resilient-runtime";
 
+/// The package behind each name.
+type Names = BTreeMap<String, String>;
+
 /// The dependencies of a crate, by their names in its code.
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
-    /// The package behind each name. `None` if there is no readable manifest.
-    names: Option<BTreeMap<String, String>>,
+    /// `None` if there is no readable manifest.
+    names: Option<Names>,
 }
 
 impl Manifest {
@@ -55,16 +58,13 @@ fn read(folder: &Path) -> Option<String> {
 
 /// Returns the package behind each name in the code of a crate. `workspace` returns the dependencies that the crate may
 /// inherit.
-fn names(
-    manifest: &str,
-    workspace: impl FnOnce() -> Option<BTreeMap<String, String>>,
-) -> Option<BTreeMap<String, String>> {
+fn names(manifest: &str, workspace: impl FnOnce() -> Option<Names>) -> Option<Names> {
     let manifest = DeValue::Table(DeTable::parse(manifest).ok()?.into_inner());
     let workspace = LazyCell::new(|| workspace().unwrap_or_default());
     let package = text(&manifest, &["package", "name"]);
     let library = text(&manifest, &["lib", "name"]).or(package);
-    let mut names: BTreeMap<_, _> =
-        library.zip(package).map(|(library, package)| (as_crate(library), package.to_owned())).into_iter().collect();
+    let own = library.zip(package).map(|(library, package)| (as_crate(library), package.to_owned()));
+    let mut names: Names = own.into_iter().collect();
     let targets = entries(&manifest, &["target"]).map(|(_, target)| target);
     for table in targets.chain([&manifest]) {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
@@ -80,7 +80,7 @@ fn names(
 
 /// Returns the dependencies that members of a workspace may inherit, if their names differ from their packages'. `None`
 /// if this is not the manifest of a workspace.
-fn inheritable(manifest: &str) -> Option<BTreeMap<String, String>> {
+fn inheritable(manifest: &str) -> Option<Names> {
     let manifest = DeValue::Table(DeTable::parse(manifest).ok()?.into_inner());
     let workspace = find(&manifest, &["workspace"])?;
     let dependencies = entries(workspace, &["dependencies"]);

@@ -53,13 +53,10 @@ fn last_name(ty: &Type) -> Option<String> {
 
 /// Returns whether this is a sync tool whose attribute only has keys that the hook can use.
 fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
-    let says_something =
+    let has_words =
         args.name.is_some() || args.read_only.is_some() || args.idempotent.is_some() || args.log_args.is_some();
-    says_something
-        && args.timeout.is_none()
-        && function.sig.asyncness.is_none()
-        && !function.is_boxed_already()
-        && is_tool(function)
+    let is_sync = function.sig.asyncness.is_none() && !function.is_boxed_already();
+    has_words && args.timeout.is_none() && is_sync && is_tool(function)
 }
 
 /// Returns whether the return type certainly cannot carry an error. Any unknown name may be an alias.
