@@ -226,3 +226,29 @@ pub fn form_of(name: &str) -> Option<Form> {
             .or_else(|| of::<CacheSettings>(name)),
     }
 }
+
+/// The owned names and lists that a policy cannot hold while the macro still builds it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The name of the breaker.
+    pub breaker: Option<&'a str>,
+    /// The name of the bulkhead, if it is shared.
+    pub bulkhead: Option<&'a str>,
+    /// The name of the rate limit, if it is shared.
+    pub rate_limit: Option<&'a str>,
+    /// The fallbacks, in order.
+    pub fallback: &'a [Source],
+    /// The limits that are separate for each key.
+    pub keyed: Keyed,
+}
+
+/// The limits that are separate for each key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keyed {
+    /// The breaker.
+    pub breaker: bool,
+    /// The bulkhead.
+    pub bulkhead: bool,
+    /// The rate limit.
+    pub rate_limit: bool,
+}

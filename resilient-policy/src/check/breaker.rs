@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::breaker::BreakerSettings;
 use crate::duration::format_duration;
 use crate::name::check_name;
-use crate::policy::Policy;
+use crate::policy::{Beside, Policy};
 use crate::problem::Problem;
 use crate::schema::Settings;
 use crate::setting::Window;
@@ -31,6 +31,42 @@ pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Prob
         settings.problems(&mut found);
     }
     found
+}
+
+/// Checks the names of the breaker and of the shared limits and returns all problems.
+///
+/// ```
+/// use resilient_policy::{Beside, check_names};
+///
+/// assert_eq!(check_names(&Beside { breaker: Some("shop"), ..Beside::default() }), []);
+/// assert_eq!(check_names(&Beside { bulkhead: Some(""), ..Beside::default() })[0].path, "bulkhead.name");
+/// ```
+#[must_use]
+pub fn check_names(names: &Beside<'_>) -> Vec<Problem> {
+    let mut found = names.breaker.map(|name| check_breaker(name, None)).unwrap_or_default();
+    for (path, name) in [("bulkhead.name", names.bulkhead), ("rate_limit.name", names.rate_limit)] {
+        found.extend(name.and_then(|name| check_name(name).err()).map(|why| Problem::new(path, why)));
+    }
+    found
+}
+
+/// Checks that two sources give the breaker `name` the same settings. `there` is the place of the first ones, and
+/// `here` that of the others.
+///
+/// # Errors
+/// Returns a sentence with the differences.
+pub fn check_same_breaker(
+    name: &str,
+    (there, first): (&str, &BreakerSettings),
+    (here, other): (&str, &BreakerSettings),
+) -> Result<(), String> {
+    if first == other {
+        return Ok(());
+    }
+    Err(format!(
+        "the breaker `{name}` has other settings {there}: {}; write them in one place, and `breaker = \"{name}\"` {here}",
+        other.differences(first)
+    ))
 }
 
 /// Checks the breaker of a policy against the attempts of one call, which must not be able to open it alone.

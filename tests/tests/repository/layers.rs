@@ -50,7 +50,7 @@ const POLICY: Layers = &[
 ];
 
 const MACROS: Layers =
-    &[("shared", &["krate", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
+    &[("shared", &["krate", "latest", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
 
 const ATTRIBUTE: Layers = &[
     ("parse", &["parse"]),
