@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::node::{Mistake, Node, Number, Syntax, Value};
 use crate::{
-    ErrorKind, KindSet, Rate, Setting, Window, Word, corrected_duration, format_duration, format_share, one_of,
-    parse_duration, parse_flag, parse_rate, retried_kind, snake,
+    ErrorKind, KindSet, Rate, Setting, Severity, Window, Word, corrected_duration, format_duration, format_share,
+    one_of, parse_duration, parse_flag, parse_rate, retried_kind, snake,
 };
 
 /// The form of a value, with its range.
@@ -38,6 +38,8 @@ impl Form {
     pub const COUNT: Self = Self::Count(0, u32::MAX);
     /// Any duration.
     pub const DURATION: Self = Self::Duration(Duration::ZERO, Duration::MAX);
+    /// The severity of an error.
+    pub const SEVERITY: Self = Self::Word("severity", Severity::WORDS);
 
     /// Returns the message about a key without a value.
     fn expected_after_equals(self) -> String {

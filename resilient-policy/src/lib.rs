@@ -16,6 +16,7 @@ mod bulkhead;
 mod cache;
 mod case;
 mod check;
+mod code;
 mod describe;
 mod duration;
 mod effect;
@@ -43,6 +44,7 @@ pub use case::{screaming_snake, snake};
 pub use check::{
     check, check_breaker, check_breaker_for, check_slow_in_time, check_values, latest_answer, longest_answer,
 };
+pub use code::{check_code, check_protocol_code};
 pub use describe::{Beside, Keyed, describe};
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;

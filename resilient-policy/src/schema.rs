@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Form, Jitter, KindSet, Problem, Rate, Scope, Window, format_duration};
+use crate::{Form, Jitter, KindSet, Problem, Rate, Scope, Severity, Window, format_duration};
 
 /// The value of one part, of any type.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -131,6 +131,7 @@ macro_rules! word_types {
 word_types! {
     Jitter { "off" = Off, "equal" = Equal, "full" = Full }
     Scope { "caller" = Caller, "shared" = Shared }
+    Severity { "low" = Low, "medium" = Medium, "high" = High, "critical" = Critical }
 }
 
 /// One part of a settings struct: `max` of `bulkhead(max = 20)`.

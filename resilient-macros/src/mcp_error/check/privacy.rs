@@ -1,10 +1,8 @@
 //! Checks privacy: the client reads public texts only, and secrets appear neither in answers nor in logs.
 
-use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
 
 use crate::mcp_error::parse::ast::{Field, Variant};
-use crate::mcp_error::parse::attr::Said;
 use crate::mcp_error::parse::display::Display;
 use crate::mcp_error::parse::errors::Errors;
 use crate::mcp_error::parse::keys::Key;
@@ -15,17 +13,10 @@ use crate::mcp_error::plan::template::Template;
 /// kind's sentence) select it. Without one of them a known kind decides. If an upstream chooses the kind, one of them
 /// is required: the author of the `Display` text did not know which readers it has.
 pub(crate) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors: &mut Errors) -> Option<Text<'a>> {
-    let attrs = &variant.attrs;
-    let mut said: Vec<(usize, &Ident)> = [
-        attrs.message.said().map(Said::placed),
-        attrs.public.said().map(Said::placed),
-        attrs.private.said().map(Said::placed),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    said.sort_by_key(|(order, _)| *order);
-    if let [(_, first), (_, again), ..] = said.as_slice() {
+    let mut choices = variant.attrs.all(&[Key::Message, Key::Public, Key::Private]);
+    let choice = choices.next();
+    if let (Some(first), Some(again)) = (choice, choices.next()) {
+        let (first, again) = (&first.word, &again.word);
         errors.at(
             again,
             format!(
@@ -35,14 +26,11 @@ pub(crate) fn text<'a>(variant: &'a Variant<'a>, kind: Option<ErrorKind>, errors
         );
         return None;
     }
-    if let Some(message) = attrs.message.said() {
-        return Template::read(Key::Message, message.value.as_ref()?, variant, errors).map(Text::Template);
-    }
-    if attrs.public.is_said() {
-        return Some(Text::Display);
-    }
-    if attrs.private.is_said() || !kind.is_some_and(ErrorKind::is_public) {
-        return Some(Text::Sentence);
+    match choice.map(|attr| attr.key) {
+        Some(Key::Message) => return Template::read(Key::Message, variant, errors).map(Text::Template),
+        Some(Key::Public) => return Some(Text::Display),
+        None if kind.is_some_and(ErrorKind::is_public) => {}
+        _ => return Some(Text::Sentence),
     }
     source_stays_unread(variant, errors);
     Some(Text::Display)
@@ -76,11 +64,12 @@ fn source_stays_unread(variant: &Variant<'_>, errors: &mut Errors) {
 /// them.
 pub(crate) fn secrets_stay_secret(variant: &Variant<'_>, errors: &mut Errors) {
     for field in &variant.fields {
-        let Some(secret) = field.attrs.secret.said() else { continue };
-        if let Some(detail) = field.attrs.detail.said() {
-            let (_, again) = secret.placed().max(detail.placed());
+        if !field.attrs.has(Key::Secret) {
+            continue;
+        }
+        if let Some(again) = field.attrs.all(&[Key::Secret, Key::Detail]).nth(1) {
             errors.at(
-                again,
+                &again.word,
                 format!("`{}` cannot be `secret` and a `detail` that the client reads; keep one", field.name),
             );
         }

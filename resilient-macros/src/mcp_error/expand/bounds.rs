@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
+use quote::{ToTokens, quote};
+use syn::{GenericArgument, Generics, Ident, Path, PathArguments, Type};
 
-use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Text};
+use crate::mcp_error::expand::hygienic;
+use crate::mcp_error::plan::{Answer, KindFrom, Model, Text};
 
 /// The predicates of the type, and those that one impl adds.
 #[derive(Clone)]
@@ -38,43 +39,43 @@ impl<'a> Bounds<'a> {
         }
     }
 
-    /// Adds the bounds of `Classify`: those of the fields that provide kind and delay.
+    /// Returns the bounds of `Classify`: those of the fields that provide kind and delay.
     pub(crate) fn of_classify(model: &Model<'a>) -> Self {
-        let (krate, span) = (&model.krate, Span::mixed_site());
+        let krate = &model.krate;
         let mut bounds = Self::new(&model.node.generics);
-        for case in &model.cases {
+        for case in model.cases() {
             let own = match &case.answer {
                 Answer::Own(own) => own,
                 Answer::Field(field) => {
-                    bounds.field(field.ty, &quote_spanned!(span=> #krate::ToolError));
+                    bounds.field(field.ty, &hygienic!(#krate::ToolError));
                     continue;
                 }
             };
             match own.kind {
                 KindFrom::Word(_) => {}
-                KindFrom::Status(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::classify::HttpStatus)),
-                KindFrom::Classify(field) => bounds.field(field.ty, &quote_spanned!(span=> #krate::Classify)),
+                KindFrom::Status(field) => bounds.field(field.ty, &hygienic!(#krate::classify::HttpStatus)),
+                KindFrom::Classify(field) => bounds.field(field.ty, &hygienic!(#krate::Classify)),
             }
             if let Some(field) = own.retry_after {
-                bounds.field(field.ty, &quote_spanned!(span=> #krate::__private::RetryAfter));
+                bounds.field(field.ty, &hygienic!(#krate::__private::RetryAfter));
             }
         }
         bounds
     }
 
-    /// Adds the bounds of `ToolError`: those of `Classify`, and those of the fields in texts for the client.
-    pub(crate) fn of_mcp_error(model: &Model<'a>) -> Self {
-        let (krate, span) = (&model.krate, Span::mixed_site());
+    /// Returns the bounds of `ToolError`: those of `Classify`, and those of the fields in texts for the client.
+    pub(crate) fn of_tool_error(model: &Model<'a>) -> Self {
+        let krate = &model.krate;
         let mut bounds = Self::of_classify(model);
-        bounds.whole(&quote_spanned!(span=> Self), &quote_spanned!(span=> ::core::error::Error));
-        for own in model.cases.iter().filter_map(Case::own) {
-            for field in &own.details {
-                bounds.field(field.ty, &quote_spanned!(span=> #krate::__private::serde::Serialize));
+        bounds.whole(&hygienic!(Self), &hygienic!(::core::error::Error));
+        for (variant, own) in model.own() {
+            for field in variant.details() {
+                bounds.field(field.ty, &hygienic!(#krate::__private::serde::Serialize));
             }
             let message = if let Text::Template(template) = &own.text { Some(template) } else { None };
             for (field, formatting) in message.into_iter().chain(&own.hint).flat_map(|template| &template.uses) {
-                let formatting = Ident::new(formatting, span);
-                bounds.field(field.ty, &quote_spanned!(span=> ::core::fmt::#formatting));
+                let formatting = Ident::new(formatting, Span::mixed_site());
+                bounds.field(field.ty, &hygienic!(::core::fmt::#formatting));
             }
         }
         bounds
@@ -93,15 +94,16 @@ impl<'a> Bounds<'a> {
         }
     }
 
+    fn begins_with_param(&self, path: &Path) -> bool {
+        path.segments.first().is_some_and(|first| self.params.contains(&&first.ident))
+    }
+
     fn walk(&mut self, ty: &Type, bound: &TokenStream) {
         match ty {
-            Type::Path(path) if path.qself.is_some() => self.add(&ty.to_token_stream(), bound),
+            Type::Path(path) if path.qself.is_some() || self.begins_with_param(&path.path) => {
+                self.add(&ty.to_token_stream(), bound);
+            }
             Type::Path(path) => {
-                let is_param = |ident: &Ident| self.params.contains(&ident);
-                if path.path.segments.first().is_some_and(|first| is_param(&first.ident)) {
-                    self.add(&ty.to_token_stream(), bound);
-                    return;
-                }
                 for segment in &path.path.segments {
                     let PathArguments::AngleBracketed(arguments) = &segment.arguments else { continue };
                     for argument in &arguments.args {

@@ -1,15 +1,15 @@
 //! Generates bodies of methods: one arm for each variant that differs from the default.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
 
-use crate::mcp_error::parse::ast::Field;
+use crate::mcp_error::expand::{call_site, hygienic};
+use crate::mcp_error::parse::ast::{Field, Variant};
 use crate::mcp_error::plan::{Case, Model};
 
 /// The answer of one variant, and the fields that it needs.
 pub(crate) struct Arm<'a> {
-    pub(crate) fields: Vec<&'a Field<'a>>,
-    pub(crate) body: TokenStream,
+    fields: Vec<&'a Field<'a>>,
+    body: TokenStream,
 }
 
 impl<'a> Arm<'a> {
@@ -22,53 +22,46 @@ impl<'a> Arm<'a> {
     }
 }
 
-/// Returns a body in which every variant answers.
-pub(crate) fn total<'a>(model: &Model<'a>, arm: impl Fn(&Case<'a>) -> Arm<'a>) -> TokenStream {
-    let span = Span::mixed_site();
-    match model.cases.as_slice() {
-        // An empty enum has no value to match.
-        [] => quote_spanned!(span=> match *self {}),
-        cases => {
-            let arms: Vec<_> = cases.iter().map(|case| (case, arm(case))).collect();
-            matched(&arms, None)
-        }
-    }
-}
-
-/// Returns a body in which some variants answer, and `default` answers for the others. Returns `None` if no variant
-/// answers: the trait's default is then the same.
-pub(crate) fn partial<'a>(
+/// Returns a body in which `default` answers for the variants without an arm. Returns `None` if there is no arm and the
+/// method is not required: the trait's default is then the same.
+pub(crate) fn body<'a>(
     model: &Model<'a>,
-    default: &TokenStream,
+    default: Option<&TokenStream>,
     arm: impl Fn(&Case<'a>) -> Option<Arm<'a>>,
 ) -> Option<TokenStream> {
-    let arms: Vec<_> = model.cases.iter().filter_map(|case| Some((case, arm(case)?))).collect();
-    let rest = (arms.len() < model.cases.len()).then_some(default);
-    if arms.is_empty() { None } else { Some(matched(&arms, rest)) }
-}
-
-fn matched(arms: &[(&Case<'_>, Arm<'_>)], rest: Option<&TokenStream>) -> TokenStream {
-    let span = Span::mixed_site();
-    if let [(case, arm)] = arms
-        && case.variant.is_struct
-    {
-        let body = &arm.body;
-        if arm.fields.is_empty() {
-            return body.clone();
+    let arms: Vec<_> = model.cases().iter().filter_map(|case| Some((case.variant, arm(case)?))).collect();
+    match arms.as_slice() {
+        [] if default.is_some() => return None,
+        [] if model.cases.is_none() => return Some(hygienic!(::core::unreachable!())),
+        // An empty enum has no value to match.
+        [] => return Some(hygienic!(match *self {})),
+        [(variant, Arm { fields, body })] if variant.is_struct => {
+            let binding = (!fields.is_empty()).then(|| {
+                let pattern = pattern(variant, fields);
+                hygienic!(let #pattern = self;)
+            });
+            return Some(hygienic!(#binding #body));
         }
-        let pattern = case.variant.pattern(&arm.fields);
-        return quote_spanned! {span=>
-            let #pattern = self;
-            #body
-        };
+        _ => {}
     }
-    let patterns = arms.iter().map(|(case, arm)| case.variant.pattern(&arm.fields));
+    let patterns = arms.iter().map(|(variant, arm)| pattern(variant, &arm.fields));
     let bodies = arms.iter().map(|(_, arm)| &arm.body);
-    let rest = rest.map(|rest| quote_spanned!(span=> _ => #rest,));
-    quote_spanned! {span=>
+    let rest = default.filter(|_| arms.len() < model.cases().len()).map(|rest| hygienic!(_ => #rest,));
+    Some(hygienic! {
         match self {
             #(#patterns => #bodies,)*
             #rest
         }
-    }
+    })
+}
+
+/// Returns the pattern `Self::Variant { id: __field0, .. }`, which binds `bound`.
+fn pattern(variant: &Variant<'_>, bound: &[&Field<'_>]) -> TokenStream {
+    let members = bound.iter().map(|field| &field.member);
+    let bindings = bound.iter().map(|field| field.binding(Span::mixed_site()));
+    let name = (!variant.is_struct).then(|| {
+        let ident = call_site(variant.ident);
+        hygienic!(::#ident)
+    });
+    hygienic!(Self #name { #(#members: #bindings,)* .. })
 }
