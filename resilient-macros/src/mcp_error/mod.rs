@@ -11,8 +11,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
-use self::parse::ast::Input;
-use self::parse::errors::Errors;
+use self::parse::{Errors, Input};
 
 /// Expands the derive.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {

@@ -4,9 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use resilient_policy::{check_code, screaming_snake};
 
-use crate::mcp_error::parse::ast::{Input, Variant};
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::parse::{Errors, Input, Key, Variant, error};
 
 /// Returns the code of each variant. `None` if the variant has no code, or an invalid one.
 pub(crate) fn of_each(input: &Input<'_>, errors: &mut Errors) -> Vec<Option<String>> {
@@ -14,12 +12,12 @@ pub(crate) fn of_each(input: &Input<'_>, errors: &mut Errors) -> Vec<Option<Stri
     let mut seen: Vec<(String, String)> = Vec::new();
     let mut code_of = |variant: &Variant<'_>| {
         let (code, tokens) = code(variant, prefix.as_deref(), errors)?;
+        let name = variant.name();
         match seen.iter().find(|(seen, _)| *seen == code) {
-            Some((_, first)) => errors.at(
-                tokens,
-                format!("`{code}` is the code of `{first}` and of `{}`; each needs its own", variant.name()),
-            ),
-            None => seen.push((code.clone(), variant.name())),
+            Some((_, first)) => {
+                errors.at(tokens, format!("`{code}` is the code of `{first}` and of `{name}`; each needs its own"));
+            }
+            None => seen.push((code.clone(), name)),
         }
         Some(code)
     };
@@ -55,14 +53,9 @@ fn prefix(input: &Input<'_>, errors: &mut Errors) -> Option<String> {
     let literal = input.attrs.text(Key::Prefix)?;
     let prefix = literal.value();
     let bare = prefix.trim_end_matches('_');
-    let checked = check_code(&prefix).and_then(|()| {
-        if bare == prefix { Ok(()) } else { Err(format!("`prefix` is joined with `_`; write `\"{bare}\"`")) }
-    });
-    match checked {
-        Ok(()) => Some(format!("{prefix}_")),
-        Err(why) => {
-            errors.at(literal, why);
-            None
-        }
-    }
+    let joined = match check_code(&prefix) {
+        Ok(()) if bare != prefix => error(literal, format!("`prefix` is joined with `_`; write `\"{bare}\"`")),
+        checked => checked.map(|()| format!("{prefix}_")).or_else(|why| error(literal, why)),
+    };
+    errors.handle(joined)
 }

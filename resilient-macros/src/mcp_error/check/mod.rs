@@ -7,11 +7,7 @@ pub(crate) mod privacy;
 use resilient_policy::{ErrorKind, Fault, check_protocol_code};
 
 use crate::mcp_error::check::origin::Origin;
-use crate::mcp_error::parse::ast::{Field, Input, Variant};
-use crate::mcp_error::parse::attrs::Attrs;
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::parse::value::Value;
+use crate::mcp_error::parse::{Attr, Attrs, Errors, Field, Input, Key, Value, Variant};
 use crate::mcp_error::plan::template::Template;
 use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own};
 
@@ -27,22 +23,13 @@ pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Model<'a> 
 
 fn case<'a>(variant: &'a Variant<'a>, code: Option<String>, errors: &mut Errors) -> Option<Case<'a>> {
     privacy::secrets_stay_secret(variant, errors);
-    let answer = match origin::of(variant, errors) {
+    let kind = match origin::of(variant, errors) {
+        Origin::Own(kind) => kind,
         Origin::Transparent(field) => {
             only_transparent(variant, errors);
-            Answer::Field(field?)
+            return Some(Case { variant, answer: Answer::Field(field?) });
         }
-        Origin::Own(kind) => Answer::Own(own(variant, kind, code, errors)?),
     };
-    Some(Case { variant, answer })
-}
-
-fn own<'a>(
-    variant: &'a Variant<'a>,
-    kind: Option<KindFrom<'a>>,
-    code: Option<String>,
-    errors: &mut Errors,
-) -> Option<Own<'a>> {
     let known = kind.and_then(KindFrom::known);
     retry_makes_sense(&variant.attrs, known, errors);
     if let Some(Value::Protocol(code, tokens)) = variant.attrs.value(Key::Protocol)
@@ -53,7 +40,7 @@ fn own<'a>(
     let hint = Template::read(Key::Hint, variant, errors);
     let text = privacy::text(variant, known, errors);
     let retry_after = retry_after(variant, errors);
-    Some(Own { kind: kind?, code: code?, text: text?, hint, retry_after })
+    Some(Case { variant, answer: Answer::Own(Own { kind: kind?, code: code?, text: text?, hint, retry_after }) })
 }
 
 /// Checks `retryable`: errors caused by the caller stay the same however often the call is repeated, except for a
@@ -67,19 +54,21 @@ fn retry_makes_sense(attrs: &Attrs, kind: Option<ErrorKind>, errors: &mut Errors
         && kind.fault() == Fault::Caller
         && kind != ErrorKind::Conflict
     {
-        errors.at(
-            flag,
-            format!("a caller's mistake stays one when it is repeated: `{kind}` cannot be `retryable = true`"),
-        );
+        let why = format!("a caller's mistake stays one when it is repeated: `{kind}` cannot be `retryable = true`");
+        errors.at(flag, why);
     }
 }
 
 /// Reports keys beside `transparent`, which would have no effect.
 fn only_transparent(variant: &Variant<'_>, errors: &mut Errors) {
-    let all = variant.attrs.iter().chain(variant.fields.iter().flat_map(|field| field.attrs.iter()));
-    for word in all.filter(|attr| attr.key.is_about_answers()).map(|attr| &attr.word) {
-        errors
-            .at(word, format!("`{word}` has no meaning beside `transparent`: the field answers everything; remove it"));
+    let attrs = variant.attrs.iter().chain(variant.fields.iter().flat_map(|field| field.attrs.iter()));
+    for Attr { key, word, .. } in attrs {
+        // The keys of the kind are reported elsewhere. A new key cannot be forgotten here.
+        let sources = [Key::Kind, Key::Transparent, Key::Status, Key::Classify];
+        if !sources.contains(key) && ![Key::Prefix, Key::Crate, Key::Secret].contains(key) {
+            let why = format!("`{word}` has no meaning beside `transparent`: the field answers everything; remove it");
+            errors.at(word, why);
+        }
     }
 }
 
@@ -88,10 +77,8 @@ fn retry_after<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Option<&'a 
     let mut fields = variant.fields.iter().filter_map(|field| Some((field, &field.attrs.get(Key::RetryAfter)?.word)));
     let (first, _) = fields.next()?;
     for (_, again) in fields {
-        errors.at(
-            again,
-            format!("`{}` is already the `{again}` of `{}`; keep one of the two", first.name, variant.name()),
-        );
+        let name = variant.name();
+        errors.at(again, format!("`{}` is already the `{again}` of `{name}`; keep one of the two", first.name));
     }
     Some(first)
 }

@@ -3,10 +3,7 @@
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
 
-use crate::mcp_error::parse::ast::{Field, Variant};
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::parse::value::Value;
+use crate::mcp_error::parse::{Errors, Field, Key, Value, Variant};
 use crate::mcp_error::plan::KindFrom;
 
 /// The source of a variant's kind. `None` means that it was wrong and has been reported.
@@ -29,15 +26,13 @@ pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a
         return Origin::Own(None);
     };
     for (again, _) in sources {
-        errors
-            .at(again, format!("`{first}` already says the kind of `{name}`; `{again}` would say it again, keep one"));
+        let why = format!("`{first}` already says the kind of `{name}`; `{again}` would say it again, keep one");
+        errors.at(again, why);
     }
     if let Origin::Transparent(None) = origin {
         let found = variant.fields.len();
-        errors.at(
-            first,
-            format!("`transparent` needs exactly one field, which answers everything; `{name}` has {found}"),
-        );
+        let why = format!("`transparent` needs exactly one field, which answers everything; `{name}` has {found}");
+        errors.at(first, why);
     }
     origin
 }

@@ -1,41 +1,60 @@
 //! Generates `where` clauses: the bounds on type parameters that the fields need.
 
-use std::collections::BTreeSet;
-
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{GenericArgument, Generics, Ident, Path, PathArguments, Type};
+use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
 
-use crate::mcp_error::expand::hygienic;
+use crate::mcp_error::expand::code::hygienic;
 use crate::mcp_error::plan::{Answer, KindFrom, Model, Text};
 
 /// The predicates of the type, and those that one impl adds.
-#[derive(Clone)]
 pub(crate) struct Bounds<'a> {
     generics: &'a Generics,
     params: Vec<&'a Ident>,
     added: Vec<TokenStream>,
-    seen: BTreeSet<String>,
 }
 
 impl<'a> Bounds<'a> {
     pub(crate) fn new(generics: &'a Generics) -> Self {
         let params = generics.type_params().map(|param| &param.ident).collect();
-        Self { generics, params, added: Vec::new(), seen: BTreeSet::new() }
+        Self { generics, params, added: Vec::new() }
     }
 
-    /// Adds `ty: bound` for the whole type, if it has type parameters. Without parameters, the bound either holds or is
-    /// an error by itself.
-    pub(crate) fn whole(&mut self, ty: &TokenStream, bound: &TokenStream) {
-        if !self.params.is_empty() {
-            self.add(ty, bound);
+    /// Adds `ty: bound`, if the type has type parameters. Without parameters, the bound either holds or is an error by
+    /// itself.
+    pub(crate) fn whole(&mut self, ty: &impl ToTokens, bound: &TokenStream) {
+        let predicate = quote!(#ty: #bound);
+        let is_there = self.added.iter().any(|added| added.to_string() == predicate.to_string());
+        if !self.params.is_empty() && !is_there {
+            self.added.push(predicate);
         }
     }
 
     /// Adds `T: bound` for each type parameter `T`, or projection of one, in a field's type.
     pub(crate) fn field(&mut self, ty: &Type, bound: &TokenStream) {
-        if !self.params.is_empty() {
-            self.walk(ty, bound);
+        let is_param = |ident: &Ident| self.params.contains(&ident);
+        match ty {
+            Type::Path(path) if path.qself.is_some() => self.whole(path, bound),
+            Type::Path(path) if path.path.segments.first().is_some_and(|first| is_param(&first.ident)) => {
+                self.whole(path, bound);
+            }
+            Type::Path(path) => {
+                for segment in &path.path.segments {
+                    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { continue };
+                    for argument in &arguments.args {
+                        if let GenericArgument::Type(inner) = argument {
+                            self.field(inner, bound);
+                        }
+                    }
+                }
+            }
+            Type::Array(array) => self.field(&array.elem, bound),
+            Type::Group(group) => self.field(&group.elem, bound),
+            Type::Paren(paren) => self.field(&paren.elem, bound),
+            Type::Reference(reference) => self.field(&reference.elem, bound),
+            Type::Slice(slice) => self.field(&slice.elem, bound),
+            Type::Tuple(tuple) => tuple.elems.iter().for_each(|elem| self.field(elem, bound)),
+            _ => {}
         }
     }
 
@@ -85,42 +104,6 @@ impl<'a> Bounds<'a> {
         let written = self.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
         let predicates: Vec<_> = written.map(ToTokens::to_token_stream).chain(self.added.iter().cloned()).collect();
         if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates),*) }
-    }
-
-    fn add(&mut self, ty: &TokenStream, bound: &TokenStream) {
-        let predicate = quote!(#ty: #bound);
-        if self.seen.insert(predicate.to_string()) {
-            self.added.push(predicate);
-        }
-    }
-
-    fn begins_with_param(&self, path: &Path) -> bool {
-        path.segments.first().is_some_and(|first| self.params.contains(&&first.ident))
-    }
-
-    fn walk(&mut self, ty: &Type, bound: &TokenStream) {
-        match ty {
-            Type::Path(path) if path.qself.is_some() || self.begins_with_param(&path.path) => {
-                self.add(&ty.to_token_stream(), bound);
-            }
-            Type::Path(path) => {
-                for segment in &path.path.segments {
-                    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { continue };
-                    for argument in &arguments.args {
-                        if let GenericArgument::Type(inner) = argument {
-                            self.walk(inner, bound);
-                        }
-                    }
-                }
-            }
-            Type::Array(array) => self.walk(&array.elem, bound),
-            Type::Group(group) => self.walk(&group.elem, bound),
-            Type::Paren(paren) => self.walk(&paren.elem, bound),
-            Type::Reference(reference) => self.walk(&reference.elem, bound),
-            Type::Slice(slice) => self.walk(&slice.elem, bound),
-            Type::Tuple(tuple) => tuple.elems.iter().for_each(|elem| self.walk(elem, bound)),
-            _ => {}
-        }
     }
 }
 

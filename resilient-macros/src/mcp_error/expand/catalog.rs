@@ -5,10 +5,8 @@ use quote::ToTokens;
 use resilient_policy::ErrorKind;
 
 use crate::krate::Krate;
-use crate::mcp_error::expand::{call_site, hygienic, kind_path};
-use crate::mcp_error::parse::ast::Variant;
-use crate::mcp_error::parse::display::Display;
-use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::expand::code::{call_site, hygienic, kind_path};
+use crate::mcp_error::parse::{Display, Key, Variant};
 use crate::mcp_error::plan::{Model, Own, Text};
 
 /// The inherent impl. It is as visible as the type, and may be unused.
@@ -56,8 +54,6 @@ fn entry(krate: &Krate, variant: &Variant<'_>, own: &Own<'_>) -> TokenStream {
 }
 
 fn option(value: Option<impl ToTokens>) -> TokenStream {
-    match value {
-        Some(value) => hygienic!(::core::option::Option::Some(#value)),
-        None => hygienic!(::core::option::Option::None),
-    }
+    let none = || hygienic!(::core::option::Option::None);
+    value.map_or_else(none, |value| hygienic!(::core::option::Option::Some(#value)))
 }

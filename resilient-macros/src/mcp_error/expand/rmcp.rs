@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 use crate::mcp_error::expand::bounds::Bounds;
-use crate::mcp_error::expand::{call_site, hygienic};
+use crate::mcp_error::expand::code::{call_site, hygienic};
 use crate::mcp_error::plan::Model;
 
 /// A concrete impl for each type: an impl for all `ToolError` types would violate the orphan rules.

@@ -6,10 +6,7 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Fields, Member, Type};
 
-use crate::mcp_error::parse::attrs::Attrs;
-use crate::mcp_error::parse::display::{self, Display};
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::{Key, Owner};
+use super::{Attrs, Display, Errors, Key, Owner, display};
 
 pub(crate) struct Input<'a> {
     pub(crate) node: &'a DeriveInput,
@@ -58,10 +55,8 @@ impl<'a> Input<'a> {
                 Some(Self { node, attrs, variants: variants.collect() })
             }
             Data::Union(data) => {
-                errors.at(
-                    data.union_token,
-                    "expected an enum or a struct: `#[derive(McpError)]` cannot tell what a union holds",
-                );
+                let why = "expected an enum or a struct: `#[derive(McpError)]` cannot tell what a union holds";
+                errors.at(data.union_token, why);
                 None
             }
         }

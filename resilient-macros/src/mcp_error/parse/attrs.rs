@@ -1,15 +1,13 @@
 //! Reads `#[mcp(key, key = value)]`. A mistake in one entry does not hide the others.
 
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
-use quote::quote;
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, LitStr, Meta};
 
+use super::{Errors, Key, Owner, Value, Written, error};
 use crate::krate::Krate;
-use crate::mcp_error::parse::errors::{Errors, error};
-use crate::mcp_error::parse::keys::{Key, Owner};
-use crate::mcp_error::parse::value::{Value, read};
 use crate::parse::entries;
 
 /// The keys of one item, in the order of the text, each once.
@@ -23,13 +21,6 @@ pub(crate) struct Attr {
     /// The token of the key.
     pub(crate) word: Ident,
     pub(crate) value: Option<Value>,
-}
-
-/// What follows a key.
-pub(crate) enum Written {
-    Nothing,
-    Value(TokenStream),
-    List(Group),
 }
 
 impl Attrs {
@@ -58,7 +49,7 @@ impl Attrs {
         if let Some(first) = self.get(key) {
             return error(&word, entries::written_twice(key.name(), first.word.span()));
         }
-        let value = errors.handle(read(key, &word, &written));
+        let value = errors.handle(Value::read(key, &word, written.as_ref()));
         self.0.push(Attr { key, word, value });
         Ok(())
     }
@@ -100,26 +91,26 @@ impl Attrs {
 }
 
 /// Cuts an entry into its key and what follows.
-fn entry(input: ParseStream<'_>) -> syn::Result<(Ident, Written)> {
+fn entry(input: ParseStream<'_>) -> syn::Result<(Ident, Option<Written>)> {
     let Ok(key) = input.call(Ident::parse_any) else {
         let found: TokenTree = input.parse()?;
         return error(&found, format!("expected a key such as `kind`, found `{found}`"));
     };
     if input.is_empty() {
-        return Ok((key, Written::Nothing));
+        return Ok((key, None));
     }
     let (next, rest): (TokenTree, TokenStream) = (input.parse()?, input.parse()?);
     if let Some((token, message)) = entries::wrong_operator(&next, rest.clone().into_iter().next().as_ref()) {
         return error(token, message);
     }
     match next {
-        TokenTree::Punct(equals) if equals.as_char() == '=' => {
-            if rest.is_empty() {
-                return error(quote!(#key #equals), format!("expected a value after `{key} =`"));
-            }
-            Ok((key, Written::Value(rest)))
+        TokenTree::Punct(equals) if equals.as_char() == '=' && rest.is_empty() => {
+            error(quote!(#key #equals), format!("expected a value after `{key} =`"))
         }
-        TokenTree::Group(list) => Ok((key, Written::List(list))),
+        TokenTree::Punct(equals) if equals.as_char() == '=' => Ok((key, Some(Written { what: "value", tokens: rest }))),
+        TokenTree::Group(list) if list.delimiter() != Delimiter::None => {
+            Ok((key, Some(Written { what: "list", tokens: list.to_token_stream() })))
+        }
         other => error(other, format!("expected `=` or `,` after `{key}`")),
     }
 }

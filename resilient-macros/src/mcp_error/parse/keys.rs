@@ -4,8 +4,7 @@ use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, nearest, unknown_key};
 use syn::ext::IdentExt;
 
-use crate::mcp_error::parse::errors::error;
-use crate::mcp_error::parse::value::Form;
+use super::error;
 
 /// The item above which a key is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +18,23 @@ pub(crate) enum Owner {
     StructField,
 }
 
+/// The form of a key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// No value.
+    Alone,
+    Text,
+    Flag,
+    Kind,
+    Severity,
+    /// A JSON-RPC code, with or without a sign.
+    Protocol,
+    /// The path of the runtime.
+    Path,
+}
+
 /// What the table says about a key.
-pub(crate) struct Entry {
+pub(crate) struct KeyEntry {
     pub(crate) name: &'static str,
     pub(crate) form: Form,
     /// An example of the value. Empty for a key without a value.
@@ -40,10 +54,10 @@ macro_rules! keys {
             const ALL: &'static [Self] = &[$($(Self::$key,)*)*];
 
             /// Returns the entry of the table.
-            pub(crate) const fn entry(self) -> Entry {
+            pub(crate) const fn entry(self) -> KeyEntry {
                 match self {
                     $($(Self::$key => {
-                        Entry { name: $name, form: Form::$form, example: $example, owner: Owner::$owner }
+                        KeyEntry { name: $name, form: Form::$form, example: $example, owner: Owner::$owner }
                     })*)*
                 }
             }
@@ -84,14 +98,6 @@ impl Key {
         self.entry().name
     }
 
-    /// Returns whether this key describes the answers of its variant, and has no effect beside `transparent`.
-    pub(crate) fn is_about_answers(self) -> bool {
-        match self.entry().owner {
-            Owner::Variant => !matches!(self, Self::Kind | Self::Transparent),
-            _ => matches!(self, Self::RetryAfter | Self::Detail),
-        }
-    }
-
     /// Returns the key that `word` names, if the owner takes it.
     pub(crate) fn find(word: &Ident, owner: Owner) -> syn::Result<Self> {
         let name = word.unraw().to_string();
@@ -119,6 +125,20 @@ impl Owner {
             (_, Self::Struct | Self::StructField) => "the struct",
             (Self::Variant, _) => "a variant",
             _ => "the enum",
+        }
+    }
+}
+
+impl Form {
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Self::Alone => "no value",
+            Self::Text => "a string",
+            Self::Flag => "`true` or `false`",
+            Self::Kind => "the name of a kind",
+            Self::Severity => "`low`, `medium`, `high` or `critical`",
+            Self::Protocol => "an integer",
+            Self::Path => "a path",
         }
     }
 }

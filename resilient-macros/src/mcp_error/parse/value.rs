@@ -8,26 +8,9 @@ use resilient_policy::{
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, ExprUnary, Lit, LitBool, LitStr, UnOp};
 
+use super::{Form, Key, KeyEntry, error};
 use crate::krate::Krate;
-use crate::mcp_error::parse::attrs::Written;
-use crate::mcp_error::parse::errors::error;
-use crate::mcp_error::parse::keys::{Entry, Key};
 use crate::parse::node::node;
-
-/// The form of a key's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// No value.
-    Alone,
-    Text,
-    Flag,
-    Kind,
-    Severity,
-    /// A JSON-RPC code, with or without a sign.
-    Protocol,
-    /// The path of the runtime.
-    Path,
-}
 
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
@@ -41,91 +24,71 @@ pub(crate) enum Value {
     Path(Krate),
 }
 
-impl Form {
-    fn expected(self) -> &'static str {
-        match self {
-            Self::Alone => "no value",
-            Self::Text => "a string",
-            Self::Flag => "`true` or `false`",
-            Self::Kind => "the name of a kind",
-            Self::Severity => "`low`, `medium`, `high` or `critical`",
-            Self::Protocol => "an integer",
-            Self::Path => "a path",
-        }
-    }
-
-    /// Returns whether a text would be right without its quotes.
-    fn is_right_without_quotes(self, text: &str) -> bool {
-        match self {
-            Self::Flag => matches!(text, "true" | "false"),
-            Self::Severity => matches!(text, "low" | "medium" | "high" | "critical"),
-            Self::Protocol => text.parse::<i32>().is_ok() && !text.starts_with('+'),
-            _ => false,
-        }
-    }
+/// What follows a key: `= value` or `(..)`.
+pub(crate) struct Written {
+    /// `value` or `list`
+    pub(crate) what: &'static str,
+    pub(crate) tokens: TokenStream,
 }
 
-/// Reads the value of a key. `word` is the token of the key.
-pub(crate) fn read(key: Key, word: &Ident, written: &Written) -> syn::Result<Value> {
-    let Entry { name, form, example, .. } = key.entry();
-    let expected = || format!("expected {}: `{name} = {example}`", form.expected());
-    let tokens = match (form, written) {
-        (Form::Alone, Written::Nothing) => return Ok(Value::Alone),
-        (Form::Alone, Written::Value(tokens)) => {
-            return error(tokens, format!("`{name}` takes no value; expected `{name}` alone"));
+impl Value {
+    /// Reads the value of a key. `word` is the token of the key.
+    pub(crate) fn read(key: Key, word: &Ident, written: Option<&Written>) -> syn::Result<Value> {
+        let KeyEntry { name, form, example, .. } = key.entry();
+        let expected = || format!("expected {}: `{name} = {example}`", form.expected());
+        let Written { what, tokens } = match written {
+            Some(written) => written,
+            None if form == Form::Alone => return Ok(Value::Alone),
+            None => return error(word, expected()),
+        };
+        if form == Form::Alone {
+            return error(tokens, format!("`{name}` takes no {what}; expected `{name}` alone"));
         }
-        (Form::Alone, Written::List(list)) => {
-            return error(list, format!("`{name}` takes no list; expected `{name}` alone"));
+        let parser = |input: ParseStream<'_>| Ok((input.parse::<Expr>(), input.parse::<TokenStream>()?));
+        let (expr, rest) = parser.parse2(tokens.clone())?;
+        match expr.ok().and_then(|expr| single(name, form, expr)) {
+            Some(value) if rest.is_empty() => value,
+            Some(_) => error(rest, format!("expected `,` after the value of `{name}`")),
+            None => error(tokens, expected()),
         }
-        (_, Written::Nothing) => return error(word, expected()),
-        (_, Written::List(list)) => return error(list, expected()),
-        (_, Written::Value(tokens)) => tokens,
-    };
-    let parser = |input: ParseStream<'_>| Ok((input.parse::<Expr>(), input.parse::<TokenStream>()?));
-    match parser.parse2(tokens.clone())? {
-        (Ok(_), rest) if !rest.is_empty() => error(rest, format!("expected `,` after the value of `{name}`")),
-        (Ok(expr), _) => single(name, form, expr)?.map_or_else(|| error(tokens, expected()), Ok),
-        (Err(_), _) => error(tokens, expected()),
     }
 }
 
 /// Reads an expression. Returns `None` if it has nothing in common with the form.
-fn single(name: &str, form: Form, mut expr: Expr) -> syn::Result<Option<Value>> {
+fn single(name: &str, form: Form, mut expr: Expr) -> Option<syn::Result<Value>> {
     // An invisible group around a metavariable of `macro_rules!`.
     while let Expr::Group(group) = expr {
         expr = *group.expr;
     }
     let node = node(&expr);
-    if let Shared::Text(text) = &node.value
-        && form.is_right_without_quotes(text)
-    {
-        return error(expr, without_quotes(text));
-    }
-    Ok(Some(match (form, &expr) {
-        (Form::Text, Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => match read_text(&node.value) {
-            Ok(_) => Value::Text(text.clone()),
-            Err(why) => return error(text, why),
-        },
-        (Form::Flag, Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Value::Flag(flag.clone()),
-        (Form::Severity, Expr::Path(_)) => match SharedForm::SEVERITY.read(name, &node, Syntax::Attribute) {
-            Ok(word) => Value::Severity(word),
-            Err(mistakes) => return error(expr, mistakes.into_iter().map(|it| it.message).collect::<String>()),
-        },
-        (Form::Path, Expr::Path(path)) if path.qself.is_none() => match Krate::from_path(&path.path) {
-            Ok(krate) => Value::Path(krate),
-            Err(why) => return error(path, why),
-        },
-        (Form::Kind, _) => match kind(&node.value) {
-            Some(Ok(kind)) => Value::Kind(kind),
-            Some(Err(why)) => return error(expr, why),
-            None => return Ok(None),
-        },
-        (Form::Protocol, Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr: digits, .. })) => {
-            return protocol(&expr, digits, -1);
+    let value = match (form, &expr, &node.value) {
+        (_, _, Shared::Text(text)) if is_right_without_quotes(form, text) => Err(without_quotes(text)),
+        (Form::Text, Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), value) => {
+            read_text(value).map(|_| Value::Text(text.clone()))
         }
-        (Form::Protocol, digits) => return protocol(&expr, digits, 1),
-        _ => return Ok(None),
-    }))
+        (Form::Flag, Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }), _) => Ok(Value::Flag(flag.clone())),
+        (Form::Kind, _, value) => kind(value)?.map(Value::Kind),
+        (Form::Severity, _, Shared::Word(_)) => SharedForm::SEVERITY
+            .read(name, &node, Syntax::Attribute)
+            .map(Value::Severity)
+            .map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.message).collect()),
+        (Form::Path, Expr::Path(path), _) if path.path.segments.iter().all(|segment| segment.arguments.is_none()) => {
+            Krate::from_path(&path.path).map(Value::Path).map_err(|why| why.to_string())
+        }
+        (Form::Protocol, ..) => return protocol(&expr),
+        _ => return None,
+    };
+    Some(value.or_else(|why| error(&expr, why)))
+}
+
+/// Returns whether a text would be right without its quotes.
+fn is_right_without_quotes(form: Form, text: &str) -> bool {
+    match form {
+        Form::Flag => matches!(text, "true" | "false"),
+        Form::Severity => matches!(text, "low" | "medium" | "high" | "critical"),
+        Form::Protocol => text.parse::<i32>().is_ok() && !text.starts_with('+'),
+        _ => false,
+    }
 }
 
 /// Reads the name of a kind, or returns the message about another word. Returns `None` for what is no word.
@@ -137,13 +100,14 @@ fn kind(value: &Shared<Span>) -> Option<Result<ErrorKind, String>> {
         Shared::Code(code) => (code.rsplit("::").next()?.replace('-', "_"), false),
         _ => return None,
     };
-    let is_word = word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if !word.starts_with(char::is_alphabetic) || word.contains(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        return None;
+    }
     let snake = snake(&word);
     Some(match (word.parse().ok(), snake.parse::<ErrorKind>().ok(), is_bare) {
         (Some(kind), _, true) => Ok(kind),
         (_, Some(kind), true) => Err(format!("unknown kind `{word}`; write `{kind}`")),
         (_, Some(kind), false) => Err(format!("a kind is one word without quotes; write `{kind}`")),
-        (_, None, _) if matches!(value, Shared::Code(_)) && !is_word => return None,
         (_, None, _) => {
             let meant = match ErrorKind::from_foreign_name(&snake) {
                 Some(kind) => format!("; did you mean `{kind}`?"),
@@ -154,17 +118,21 @@ fn kind(value: &Shared<Span>) -> Option<Result<ErrorKind, String>> {
     })
 }
 
-/// Reads a JSON-RPC code from its sign and its digits.
-fn protocol(whole: &Expr, digits: &Expr, sign: i128) -> syn::Result<Option<Value>> {
-    match node(digits).value {
+/// Reads a JSON-RPC code.
+fn protocol(expr: &Expr) -> Option<syn::Result<Value>> {
+    let (sign, digits) = match expr {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr: digits, .. }) => (-1, &**digits),
+        digits => (1, digits),
+    };
+    Some(match node(digits).value {
         Shared::Integer(number) => match i32::try_from(sign * number) {
-            Ok(code) => Ok(Some(Value::Protocol(code, whole.to_token_stream()))),
-            Err(_) => error(whole, "expected an integer of 32 bits: `protocol = -33001`"),
+            Ok(code) => Ok(Value::Protocol(code, expr.to_token_stream())),
+            Err(_) => error(expr, "expected an integer of 32 bits: `protocol = -33001`"),
         },
         // The sign is a separate token and is kept.
         Shared::Suffixed(number @ Number::Whole(_), suffix) => {
             error(digits, SharedForm::COUNT.suffixed(&number, &suffix))
         }
-        _ => Ok(None),
-    }
+        _ => return None,
+    })
 }

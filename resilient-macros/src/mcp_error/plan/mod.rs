@@ -6,7 +6,7 @@ use resilient_policy::ErrorKind;
 use syn::DeriveInput;
 
 use crate::krate::Krate;
-use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::{Field, Variant};
 use crate::mcp_error::plan::template::Template;
 
 pub(crate) struct Model<'a> {
@@ -70,9 +70,6 @@ impl<'a> Model<'a> {
 impl KindFrom<'_> {
     /// Returns the kind, if it is known at compile time.
     pub(crate) fn known(self) -> Option<ErrorKind> {
-        match self {
-            Self::Word(kind) => Some(kind),
-            Self::Status(_) | Self::Classify(_) => None,
-        }
+        if let Self::Word(kind) = self { Some(kind) } else { None }
     }
 }

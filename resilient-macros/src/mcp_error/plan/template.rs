@@ -7,10 +7,7 @@ use quote::quote_spanned;
 use resilient_policy::one_of;
 use syn::{Ident, LitStr};
 
-use crate::mcp_error::parse::ast::{Field, Variant};
-use crate::mcp_error::parse::errors::{Errors, error};
-use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::parse::pieces::{Piece, pieces};
+use crate::mcp_error::parse::{Errors, Field, Key, Piece, Variant, error, pieces};
 
 /// A text whose fields exist and may be shown to the client.
 pub(crate) struct Template<'a> {
