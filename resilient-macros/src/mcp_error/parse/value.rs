@@ -6,7 +6,7 @@ use resilient_policy::{
     ErrorKind, Form as SharedForm, Number, Setting, Syntax, Value as Shared, one_of, read_text, snake, without_quotes,
 };
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprLit, ExprUnary, Lit, LitBool, LitStr, UnOp};
+use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitBool, LitStr, UnOp};
 
 use super::{Form, Key, KeyEntry, error};
 use crate::krate::Krate;
@@ -45,7 +45,7 @@ impl Value {
             return error(tokens, format!("`{name}` takes no {what}; expected `{name}` alone"));
         }
         let parser = |input: ParseStream<'_>| Ok((input.parse::<Expr>(), input.parse::<TokenStream>()?));
-        let (expr, rest) = parser.parse2(tokens.clone())?;
+        let Ok((expr, rest)) = parser.parse2(tokens.clone()) else { return error(tokens, expected()) };
         match expr.ok().and_then(|expr| single(name, form, expr)) {
             Some(value) if rest.is_empty() => value,
             Some(_) => error(rest, format!("expected `,` after the value of `{name}`")),
@@ -72,8 +72,10 @@ fn single(name: &str, form: Form, mut expr: Expr) -> Option<syn::Result<Value>> 
             .read(name, &node, Syntax::Attribute)
             .map(Value::Severity)
             .map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.message).collect()),
-        (Form::Path, Expr::Path(path), _) if path.path.segments.iter().all(|segment| segment.arguments.is_none()) => {
-            Krate::from_path(&path.path).map(Value::Path).map_err(|why| why.to_string())
+        (Form::Path, Expr::Path(ExprPath { qself: None, path, .. }), _)
+            if path.segments.iter().all(|segment| segment.arguments.is_none()) =>
+        {
+            Krate::from_path(path).map(Value::Path).map_err(|why| why.to_string())
         }
         (Form::Protocol, ..) => return protocol(&expr),
         _ => return None,
@@ -100,7 +102,8 @@ fn kind(value: &Shared<Span>) -> Option<Result<ErrorKind, String>> {
         Shared::Code(code) => (code.rsplit("::").next()?.replace('-', "_"), false),
         _ => return None,
     };
-    if !word.starts_with(char::is_alphabetic) || word.contains(|c: char| !(c.is_alphanumeric() || c == '_')) {
+    let is_word = word.starts_with(char::is_alphabetic) && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if matches!(value, Shared::Code(_)) && !is_word {
         return None;
     }
     let snake = snake(&word);
