@@ -15,8 +15,7 @@ use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own};
 pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Model<'a> {
     let codes = code::of_each(input, errors);
     // Check all variants before returning, so that all mistakes are reported.
-    let cases: Vec<Option<Case<'a>>> =
-        input.variants.iter().zip(codes).map(|(variant, code)| case(variant, code, errors)).collect();
+    let cases: Vec<_> = input.variants.iter().zip(codes).map(|(variant, code)| case(variant, code, errors)).collect();
     let cases = if errors.len() == 0 { cases.into_iter().collect() } else { None };
     Model { node: input.node, krate: input.attrs.krate(), cases }
 }

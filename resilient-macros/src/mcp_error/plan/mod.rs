@@ -60,10 +60,9 @@ impl<'a> Model<'a> {
 
     /// Returns the variants that answer themselves.
     pub(crate) fn own(&self) -> impl Iterator<Item = (&'a Variant<'a>, &Own<'a>)> {
-        self.cases().iter().filter_map(|case| match &case.answer {
-            Answer::Own(own) => Some((case.variant, own)),
-            Answer::Field(_) => None,
-        })
+        self.cases()
+            .iter()
+            .filter_map(|case| if let Answer::Own(own) = &case.answer { Some((case.variant, own)) } else { None })
     }
 }
 
