@@ -20,6 +20,7 @@ mod bulkhead;
 mod cache;
 mod case;
 mod check;
+mod code;
 mod describe;
 mod duration;
 mod effect;
@@ -51,6 +52,7 @@ pub use check::{
     Declarable, check, check_breaker, check_breaker_for, check_names, check_same_breaker, check_slow_in_time,
     check_values, harmful_retry, latest_answer, longest_answer,
 };
+pub use code::{check_code, check_protocol_code};
 pub use describe::describe;
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;

@@ -5,6 +5,7 @@ mod read;
 use std::time::Duration;
 
 use crate::duration::{corrected_duration, format_duration};
+use crate::kind::Severity;
 use crate::node::{Mistake, Node, Number, Syntax, Value};
 use crate::scalar::format_share;
 use crate::setting::{Setting, Word};
@@ -42,6 +43,8 @@ impl Form {
     pub(crate) const MAX_KEYS: Self = Self::Count(1, 100_000);
     /// Any duration.
     pub const DURATION: Self = Self::Duration(Duration::ZERO, Duration::MAX);
+    /// The severity of an error.
+    pub const SEVERITY: Self = Self::Word("severity", Severity::WORDS);
 
     /// Returns what is expected after `=`, for the message about a key without a value.
     fn expected_after_equals(self) -> String {

@@ -39,7 +39,7 @@ const RUNTIME: Layers = &[
 ];
 
 const POLICY: Layers = &[
-    ("ground", &["case", "duration", "name", "problem", "scalar", "secret", "suggest"]),
+    ("ground", &["case", "code", "duration", "name", "problem", "scalar", "secret", "suggest"]),
     ("values", &["effect", "kind", "level", "node", "setting"]),
     ("forms", &["form"]),
     ("schema", &["reader", "schema"]),
