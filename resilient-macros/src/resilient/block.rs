@@ -149,8 +149,7 @@ impl Functions {
     /// in the type once.
     fn explained(block: &OpaqueImpl, krate: &Krate) -> Self {
         let mut functions = Self { sites: Vec::new(), explained: Vec::new(), tokens: TokenStream::new() };
-        for member in &block.members {
-            let Member::Function(function) = member else { continue };
+        for function in block.functions() {
             let Some(tool) = Tool::find(&function.attrs).filter(|tool| !tool.is_prompt) else { continue };
             if !function.sig.generics.params.is_empty() {
                 continue;

@@ -3,12 +3,11 @@
 
 use darling::Error;
 use darling::ast::NestedMeta;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Meta;
 
 use crate::parse::list;
-use crate::resilient::check::parameters::words;
 use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::block::OpaqueImpl;
 use crate::resilient::parse::tool;
@@ -33,7 +32,7 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
     });
     let krate = args.krate.clone().unwrap_or_default();
     // A router that belongs to a value is built once already, and only the value knows it.
-    let router = if words(router.clone()).iter().any(|(word, _)| word == "self") {
+    let router = if mentions_self(router.clone()) {
         quote!(#krate::__private::routed(&(#router)))
     } else {
         let label = router.to_string();
@@ -56,4 +55,13 @@ fn only_the_runtime(written: &TokenStream) -> darling::Result<()> {
         }
     }
     errors.finish()
+}
+
+/// Returns whether `self` is among the tokens. A text may contain it as well, without a use of the value.
+fn mentions_self(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "self",
+        TokenTree::Group(group) => mentions_self(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }

@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::resilient::check::{parameters, policy, shape};
 use crate::resilient::expand::span::{glue, group_like};
 use crate::resilient::parse::args::{self, Args, Property};
-use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::tool::{self, Tool};
 use crate::resilient::plan::{Enforced, Plan};
 use crate::resilient::{expand, plan};
@@ -45,12 +45,6 @@ fn is_awaited(function: &OpaqueFn) -> bool {
     function.sig.asyncness.is_some() || returns_a_future
 }
 
-/// Returns the last segment of a type that is a path.
-fn last_name(ty: &Type) -> Option<String> {
-    let Type::Path(path) = ty else { return None };
-    path.path.segments.last().map(|last| last.ident.to_string())
-}
-
 /// Returns whether this is a sync tool whose attribute only has keys that the hook can use.
 fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
     let has_words =
@@ -79,7 +73,7 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
     shape::second(&function.attrs, &mut errors);
     needs_an_error(written, &mut errors);
     let enforced = if is_awaited(function) { Enforced::ByHook } else { Enforced::Nowhere };
-    let plan = plan::plan(args, enforced, function, project, &mut errors).0;
+    let plan = plan::plan(args, enforced, function, project, &mut errors);
     policy::of_function(&plan, args, project, function.sig.ident.span(), &mut errors);
     parameters::check(function, args, &plan.guards.keys, &mut errors);
     match errors.finish() {
@@ -106,7 +100,7 @@ pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Op
     args.inserted.as_ref()?;
     let own = Args { inherited: args.inherited.clone(), reported: args.reported, ..Args::default() };
     let mut ignored = Error::accumulator();
-    let plan = plan::plan(&own, Enforced::Nowhere, function, project, &mut ignored).0;
+    let plan = plan::plan(&own, Enforced::Nowhere, function, project, &mut ignored);
     drop(ignored.into_inner());
     Some(expand::hooked_site(&plan, function))
 }

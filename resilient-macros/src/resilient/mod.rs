@@ -73,8 +73,8 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return Ok(with_errors(&hooked::limited(&args, attribute, &function, project), errors));
     }
     shape::check(&function, &mut errors);
-    let (plan, is_contradicted) = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
-    check::function(&plan, is_contradicted, &args, &function, project, &mut errors);
+    let plan = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
+    check::function(&plan, &args, &function, project, &mut errors);
     match errors.finish() {
         Ok(()) => Ok(expand::expand(&plan, &hooked::hoisted(function), project)),
         // The block's router uses the record of each of its tools.

@@ -20,13 +20,7 @@ use crate::setting::Window;
 /// ```
 #[must_use]
 pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Problem> {
-    let mut found = Vec::new();
-    if let Err(why) = check_name(name) {
-        found.push(Problem::new("breaker.name", why));
-    } else if name == "none" {
-        let message = "`none` stands for no breaker, so nothing could refer to one of that name; expected another name";
-        found.push(Problem::new("breaker.name", message));
-    }
+    let mut found: Vec<_> = check_name_at("breaker.name", name).into_iter().collect();
     if let Some(settings) = settings {
         settings.problems(&mut found);
     }
@@ -43,11 +37,22 @@ pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Prob
 /// ```
 #[must_use]
 pub fn check_names(names: &Beside<'_>) -> Vec<Problem> {
-    let mut found = names.breaker.map(|name| check_breaker(name, None)).unwrap_or_default();
-    for (path, name) in [("bulkhead.name", names.bulkhead), ("rate_limit.name", names.rate_limit)] {
-        found.extend(name.and_then(|name| check_name(name).err()).map(|why| Problem::new(path, why)));
+    let names =
+        [("breaker.name", names.breaker), ("bulkhead.name", names.bulkhead), ("rate_limit.name", names.rate_limit)];
+    names.into_iter().filter_map(|(path, name)| check_name_at(path, name?)).collect()
+}
+
+/// Checks the name of a breaker or of a shared limit, at this path.
+#[must_use]
+pub fn check_name_at(path: &'static str, name: &str) -> Option<Problem> {
+    match check_name(name) {
+        Err(why) => Some(Problem::new(path, why)),
+        Ok(()) if path == "breaker.name" && name == "none" => Some(Problem::new(
+            path,
+            "`none` stands for no breaker, so nothing could refer to one of that name; expected another name",
+        )),
+        Ok(()) => None,
     }
-    found
 }
 
 /// Checks that two sources give the breaker `name` the same settings. `there` is the place of the first ones, and

@@ -12,7 +12,9 @@ use crate::policy::{Policy, Source};
 use crate::problem::Problem;
 use crate::rate_limit::check_rate_limit;
 use crate::schema::Settings;
-pub use breaker::{check_breaker, check_breaker_for, check_names, check_same_breaker, check_slow_in_time};
+pub use breaker::{
+    check_breaker, check_breaker_for, check_name_at, check_names, check_same_breaker, check_slow_in_time,
+};
 pub use repeat::{Declarable, harmful_retry};
 pub use time::{latest_answer, longest_answer};
 

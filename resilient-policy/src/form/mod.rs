@@ -9,7 +9,7 @@ use crate::kind::Severity;
 use crate::node::{Mistake, Node, Number, Syntax, Value};
 use crate::scalar::format_share;
 use crate::setting::{Setting, Word};
-pub use read::{is_none, read_text, without_quotes};
+pub use read::{is_none, read_kind, read_text, without_quotes};
 
 /// The form of a value, with its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,8 +67,7 @@ impl Form {
     }
 
     /// Returns an example of a value, for a message about an unfinished one.
-    #[must_use]
-    pub const fn example(self) -> Option<&'static str> {
+    pub(crate) const fn example(self) -> Option<&'static str> {
         Some(match self {
             Self::Flag => "true",
             Self::Count(..) => "3",

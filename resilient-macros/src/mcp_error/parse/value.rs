@@ -1,9 +1,9 @@
 //! Reads the values of `#[mcp(key = value)]`. Each message shows the expected form.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use resilient_policy::{
-    ErrorKind, Form as SharedForm, Number, Setting, Syntax, Value as Shared, one_of, read_text, snake, without_quotes,
+    ErrorKind, Form as SharedForm, Number, Setting, Syntax, Value as Shared, read_kind, read_text, without_quotes,
 };
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitBool, LitStr, UnOp};
@@ -67,7 +67,7 @@ fn single(name: &str, form: Form, mut expr: Expr) -> Option<syn::Result<Value>> 
             read_text(value).map(|_| Value::Text(text.clone()))
         }
         (Form::Flag, Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }), _) => Ok(Value::Flag(flag.clone())),
-        (Form::Kind, _, value) => kind(value)?.map(Value::Kind),
+        (Form::Kind, _, value) => read_kind(value)?.map(Value::Kind),
         (Form::Severity, _, Shared::Word(_)) => SharedForm::SEVERITY
             .read(name, &node, Syntax::Attribute)
             .map(Value::Severity)
@@ -91,34 +91,6 @@ fn is_right_without_quotes(form: Form, text: &str) -> bool {
         Form::Protocol => text.parse::<i32>().is_ok() && !text.starts_with('+'),
         _ => false,
     }
-}
-
-/// Reads the name of a kind, or returns the message about another word. Returns `None` for what is no word.
-fn kind(value: &Shared<Span>) -> Option<Result<ErrorKind, String>> {
-    let (word, is_bare) = match value {
-        Shared::Word(word) => (word.trim_start_matches("r#").to_owned(), true),
-        Shared::Text(text) => (text.replace('-', "_"), false),
-        // `ErrorKind::NotFound`, or `not-found`, which the parser reads as a subtraction.
-        Shared::Code(code) => (code.rsplit("::").next()?.replace('-', "_"), false),
-        _ => return None,
-    };
-    let is_word = word.starts_with(char::is_alphabetic) && word.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if matches!(value, Shared::Code(_)) && !is_word {
-        return None;
-    }
-    let snake = snake(&word);
-    Some(match (word.parse().ok(), snake.parse::<ErrorKind>().ok(), is_bare) {
-        (Some(kind), _, true) => Ok(kind),
-        (_, Some(kind), true) => Err(format!("unknown kind `{word}`; write `{kind}`")),
-        (_, Some(kind), false) => Err(format!("a kind is one word without quotes; write `{kind}`")),
-        (_, None, _) => {
-            let meant = match ErrorKind::from_foreign_name(&snake) {
-                Some(kind) => format!("; did you mean `{kind}`?"),
-                None => one_of(&word, ErrorKind::NAMES),
-            };
-            Err(format!("{}unknown kind `{word}`{meant}", if is_bare { "" } else { "expected a bare word: " }))
-        }
-    })
 }
 
 /// Reads a JSON-RPC code.

@@ -5,14 +5,13 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use resilient_policy::{CacheSettings, Scope, Settings, is_secret_name};
+use resilient_policy::{CacheSettings, Override, Scope, Settings, is_secret_name};
 use syn::ext::IdentExt;
 use syn::{Expr, Ident, Pat, PatParen, PatReference, PatSlice, PatTuple, PatTupleStruct, PatType};
 
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
-use crate::resilient::parse::value::{Setting, plain};
-use crate::resilient::plan::Keys;
+use crate::resilient::parse::value::plain;
 
 /// A name in a parameter's pattern.
 struct Binding<'a> {
@@ -21,14 +20,14 @@ struct Binding<'a> {
     modifier: Option<&'static str>,
 }
 
-pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut Accumulator) {
+pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &[(&str, Expr)], errors: &mut Accumulator) {
     let mut bindings = Vec::new();
     for argument in function.arguments() {
         bind(&argument.pat, &mut bindings);
     }
-    let cache = args.cache.as_ref().and_then(Setting::value);
+    let cache = args.cache.as_ref().and_then(Override::value);
     let cache_key = cache.and_then(|cache| cache.key.as_ref());
-    for key in keys.0.iter().map(|(_, key)| key).chain(cache_key) {
+    for key in keys.iter().map(|(_, key)| key).chain(cache_key) {
         by_reference("key", key, &bindings, errors);
     }
     if let Some(key) = cache_key
@@ -96,7 +95,7 @@ fn mentioned<'b, 'a>(seen: &Expr, bindings: &'b [Binding<'a>]) -> impl Iterator<
 }
 
 /// Collects the names in these tokens, and those that `{name}` captures in a text, each with its location.
-pub(crate) fn words(tokens: TokenStream) -> Vec<(String, Span)> {
+fn words(tokens: TokenStream) -> Vec<(String, Span)> {
     let mut found = Vec::new();
     for token in tokens {
         match token {

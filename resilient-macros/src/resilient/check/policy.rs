@@ -7,13 +7,13 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
-    Beside, BreakerSettings, BreakerUse, Policy, Problem, Settings, check, check_breaker_for, check_breaker_parts,
-    check_name, check_names, check_same_breaker, check_slow_in_time, check_values,
+    Beside, BreakerSettings, BreakerUse, Override, Policy, Problem, Settings, check, check_breaker_for,
+    check_breaker_parts, check_name, check_names, check_same_breaker, check_slow_in_time, check_values,
 };
 
 use crate::project::{NAME, Project};
 use crate::resilient::parse::args::Args;
-use crate::resilient::parse::value::{At, BreakerArgs, Setting, SettingsArgs};
+use crate::resilient::parse::value::{At, BreakerArgs, SettingsArgs};
 use crate::resilient::plan::layers::Layers;
 use crate::resilient::plan::{Breaker, Guards, Plan};
 
@@ -43,7 +43,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     if let Some(At { value, span }) = &args.name {
         report(check_name(value), *span, errors);
     }
-    let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.span);
+    let otherwise = args.profile.as_ref().and_then(Override::value).map_or(function, |profile| profile.span);
     for problem in &problems {
         errors.push(guards.origins.error(problem, clash(args, problem.path), otherwise));
     }
@@ -113,8 +113,8 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
         // The other keys are not inherited, or are checked alone.
         _ => true,
     };
-    let durations = [&args.timeout, &args.attempt_timeout].into_iter().flatten().filter_map(Setting::value);
-    let retry = args.retry.as_ref().and_then(Setting::value).map(|retry| retry.span);
+    let durations = [&args.timeout, &args.attempt_timeout].into_iter().flatten().filter_map(Override::value);
+    let retry = args.retry.as_ref().and_then(Override::value).map(|retry| retry.span);
     durations.map(|duration| duration.span).chain(retry).next().filter(|_| !is_own)
 }
 
@@ -157,7 +157,7 @@ impl NamedBreaker {
 /// with settings in the file must not have other settings here.
 fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     let here = format!(" in `{NAME}`");
-    if let Some(At { value, span }) = args.profile.as_ref().and_then(Setting::value) {
+    if let Some(At { value, span }) = args.profile.as_ref().and_then(Override::value) {
         let known = match &project.file {
             Some(file) => file.knows_profile(value, &here),
             None if project.exists() => Ok(()),

@@ -2,12 +2,11 @@
 
 use darling::Error;
 use darling::error::Accumulator;
-use resilient_policy::{Declarable, harmful_retry};
+use resilient_policy::{Declarable, Override, harmful_retry};
 
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::Tool;
-use crate::resilient::parse::value::Setting;
 use crate::resilient::plan::Plan;
 
 /// Rejects retries of a function that is not known to be harmless, unless `retry_unsafe` gives a reason.
@@ -32,7 +31,7 @@ pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut A
         idempotent: tool.is_none_or(|tool| tool.idempotent != Some(false)),
         by_annotations: plan.is_tool,
     };
-    let own = args.retry.as_ref().and_then(Setting::value).map(|retry| retry.span);
+    let own = args.retry.as_ref().and_then(Override::value).map(|retry| retry.span);
     let span = own.unwrap_or_else(|| function.sig.ident.span());
     errors.push(Error::custom(harmful_retry(&plan.name, declarable)).with_span(&span));
 }

@@ -13,7 +13,7 @@ use crate::resilient::plan::Plan;
 /// Returns the expressions over the parameters that run before the first attempt.
 pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
     let look = |at| look(arguments, at);
-    let keys = &plan.guards.keys.0;
+    let keys = &plan.guards.keys;
     let mut looks = policy::keys(keys, look);
     looks.extend(log_args(plan, look));
     (!keys.is_empty() || !plan.log_args.is_empty()).then_some(looks)

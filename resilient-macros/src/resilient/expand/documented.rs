@@ -18,7 +18,7 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
         Some(Breaker::Named(..)) | None => None,
     };
     let (names, fallback) = (names(guards), plan.fallback.iter().map(FallbackStep::source).collect::<Vec<_>>());
-    let is_keyed = |wanted| guards.keys.0.iter().any(|(key, _)| *key == wanted);
+    let is_keyed = |wanted| guards.keys.iter().any(|(key, _)| *key == wanted);
     let beside = Beside {
         breaker: of_user.as_deref().or(names.breaker),
         fallback: &fallback,

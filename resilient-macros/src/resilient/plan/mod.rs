@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) cache_key: Option<Expr>,
     pub(crate) log_args: Vec<Expr>,
     pub(crate) effect: Effect,
+    /// Whether keys and annotations contradict each other about the effect, which is reported.
+    pub(crate) is_contradicted: bool,
     /// Whether rmcp serves the function, so that its request contains its arguments.
     pub(crate) is_tool: bool,
     /// The name of the function in rmcp's tool router, if it is a tool.
@@ -67,7 +69,8 @@ pub(crate) struct Guards {
     pub(crate) breaker: Option<Breaker>,
     pub(crate) bulkhead: Option<Limit<BulkheadSettings>>,
     pub(crate) rate_limit: Option<Limit<RateLimitSettings>>,
-    pub(crate) keys: Keys,
+    /// The expressions whose values have separate limits, each with the key of the settings: `bulkhead`.
+    pub(crate) keys: Vec<(&'static str, Expr)>,
     /// The location of each setting.
     pub(crate) origins: Origins,
 }
@@ -90,20 +93,14 @@ pub(crate) struct Limit<S> {
     pub(crate) span: Span,
 }
 
-/// The expressions whose values have separate limits, each with the key of the settings: `bulkhead`.
-#[derive(Debug, Default)]
-pub(crate) struct Keys(pub(crate) Vec<(&'static str, Expr)>);
-
 /// Returns the plan. A tool that its function does not guard has only the keys that the hook can use.
-///
-/// The second value is whether keys and annotations disagree about the effect.
 pub(crate) fn plan(
     args: &Args,
     enforced: Enforced,
     function: &OpaqueFn,
     project: &Project,
     errors: &mut Accumulator,
-) -> (Plan, bool) {
+) -> Plan {
     let nothing = Args::default();
     let inherited = args.inherited.as_deref().unwrap_or(&nothing);
     let tool = Tool::find(&function.attrs);
@@ -122,6 +119,7 @@ pub(crate) fn plan(
         cache_key: None,
         log_args: args.log_args.clone().unwrap_or_default(),
         effect: Effect::Unknown,
+        is_contradicted: false,
         is_tool: tool.is_some(),
         tool_name,
         site_fn: args.inherited.is_some().then(|| site_fn(&function.sig.ident)),
@@ -134,9 +132,9 @@ pub(crate) fn plan(
         Enforced::ByHook => plan.guards.set_timeout(&layers),
         Enforced::Nowhere => {}
     }
-    let (effect, is_contradicted) = effect::of(args, &tool.unwrap_or_default(), &plan.fallback, errors);
-    plan.effect = effect;
-    (plan, is_contradicted)
+    let tool = tool.unwrap_or_default();
+    (plan.effect, plan.is_contradicted) = effect::of(args, &tool, &plan.fallback, errors);
+    plan
 }
 
 impl Plan {
@@ -223,7 +221,7 @@ impl Guards {
         let Found::Written(written) = found else {
             return Limit { name, settings, by_caller: false, span: Span::call_site() };
         };
-        self.keys.0.extend(written.key.clone().map(|key| (S::KEY, key)));
+        self.keys.extend(written.key.clone().map(|key| (S::KEY, key)));
         Limit { name, settings, by_caller: written.by_caller, span: written.span }
     }
 
