@@ -4,7 +4,7 @@ use darling::Error;
 use darling::ast::NestedMeta;
 use darling::error::Accumulator;
 use darling::util::path_to_string;
-use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use resilient_policy::{one_of, unfinished, unknown_key};
 use syn::ext::IdentExt;
@@ -201,9 +201,4 @@ fn key(entry: &NestedMeta) -> Option<&Path> {
 /// Returns an entry's key.
 pub(crate) fn name_of(entry: &Meta) -> String {
     path_to_string(entry.path())
-}
-
-/// Returns the span of an entry's key, for a message about the whole key.
-pub(crate) fn span_of(entry: &Meta) -> Span {
-    entry.path().span()
 }

@@ -99,9 +99,7 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
 pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
     args.inserted.as_ref()?;
     let own = Args { inherited: args.inherited.clone(), reported: args.reported, ..Args::default() };
-    let mut ignored = Error::accumulator();
-    let plan = plan::plan(&own, Enforced::Nowhere, function, project, &mut ignored);
-    drop(ignored.into_inner());
+    let plan = args::silently(|errors| plan::plan(&own, Enforced::Nowhere, function, project, errors));
     Some(expand::hooked_site(&plan, function))
 }
 
@@ -115,7 +113,7 @@ fn needs_an_error(written: TokenStream, errors: &mut Accumulator) {
                 "`{name}` needs a return type that can carry an error: `Result<T, E>`, `CallToolResult` or \
                  `CallToolResponse`; of the limits, this tool can have `timeout` alone"
             );
-            errors.push(Error::custom(message).with_span(&list::span_of(entry)));
+            errors.push(Error::custom(message).with_span(entry.path()));
         }
     }
 }

@@ -41,9 +41,7 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &[(&str, Expr)], err
     }
     for shown in args.log_args.iter().flatten() {
         by_reference("log_args", plain(shown).unwrap_or(shown), &bindings, errors);
-        if let Err(error) = can_be_logged(shown, &bindings) {
-            errors.push(error);
-        }
+        errors.handle(can_be_logged(shown, &bindings));
     }
 }
 

@@ -13,7 +13,7 @@ use resilient_policy::{
 
 use crate::project::{NAME, Project};
 use crate::resilient::parse::args::Args;
-use crate::resilient::parse::value::{At, BreakerArgs, SettingsArgs};
+use crate::resilient::parse::value::{At, SettingsArgs};
 use crate::resilient::plan::layers::Layers;
 use crate::resilient::plan::{Breaker, Guards, Plan};
 
@@ -28,7 +28,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     let mut problems = check_names(&names(guards));
     let mut of_attempts = Vec::new();
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
-        if let Some(set) = breaker_settings(args) {
+        if let Some(set) = breaker_with_settings(args) {
             policy.breaker = Some(BreakerUse::with("checked_apart", *settings));
             problems.extend(check_breaker_parts(&set.parts));
         } else {
@@ -56,15 +56,14 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
 /// `uses_default`: a tool without a timeout exists, so the block's missing keys take their defaults. `is_alone`: no
 /// tool has a timeout.
 pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
-    let (file, is_incomplete) = (project.file.as_ref(), is_incomplete(args, project));
-    let nothing = Args::default();
-    let guards = Guards::of(&Layers::of(args, &nothing, None, file), "breaker", file);
+    let (nothing, is_incomplete) = (Args::default(), is_incomplete(args, project));
+    let guards = Guards::of(&Layers::of(args, &nothing, None, project.file.as_ref()), "breaker");
     let mut policy = guards.policy();
     if guards.timeout.is_none() && !uses_default {
         policy.timeout = Policy::LONGEST_TIMEOUT;
     }
     let mut problems = check_names(&names(&guards));
-    if let Some(set) = breaker_settings(args) {
+    if let Some(set) = breaker_with_settings(args) {
         if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
             settings.problems(&mut problems);
             if is_alone && !is_incomplete && check_values(&policy).is_empty() {
@@ -118,14 +117,6 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
     durations.map(|duration| duration.span).chain(retry).next().filter(|_| !is_own)
 }
 
-/// Returns the settings in `breaker(..)`, unless there is only a name.
-fn breaker_settings(args: &Args) -> Option<&SettingsArgs> {
-    match args.breaker.as_ref()?.value()? {
-        BreakerArgs::Set(set) => Some(&**set).filter(|set| !set.is_bare()),
-        BreakerArgs::Static(_) => None,
-    }
-}
-
 /// Reports `max_keys` without a `key`.
 fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
     for span in args.limits().filter_map(SettingsArgs::bound_without_key) {
@@ -134,23 +125,9 @@ fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
     }
 }
 
-/// A name of a breaker in an attribute, with the settings beside it.
-struct NamedBreaker {
-    name: String,
-    span: Span,
-    settings: Option<BreakerSettings>,
-}
-
-impl NamedBreaker {
-    fn of(args: &Args, tool: &str) -> Option<Self> {
-        match args.breaker.as_ref()?.value()? {
-            BreakerArgs::Set(set) => {
-                let settings = (!set.is_bare()).then(|| BreakerSettings::of(&set.parts));
-                Some(Self { name: set.name_or(tool), span: set.name_span(), settings })
-            }
-            BreakerArgs::Static(_) => None,
-        }
-    }
+/// Returns the breaker of an attribute, if there are settings beside its name.
+fn breaker_with_settings(args: &Args) -> Option<&SettingsArgs> {
+    args.breaker_set().filter(|set| !set.is_bare())
 }
 
 /// Checks the names that refer to the file: a profile has to be there, and a breaker if the file has any. A breaker
@@ -166,29 +143,28 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
         report(known, *span, errors);
     }
     // If the file is invalid, its names are unknown, and its mistakes are reported elsewhere.
-    let (Some(file), Some(NamedBreaker { name, span, settings })) = (&project.file, NamedBreaker::of(args, tool))
-    else {
-        return;
-    };
-    let known = match (settings, file.breakers.get(&name)) {
-        (None, _) => file.knows_breaker(&name, &here),
-        (Some(settings), Some(table)) if !table.parts.is_empty() => {
+    let (Some(file), Some(set)) = (&project.file, args.breaker_set()) else { return };
+    let name = set.name_or(tool);
+    let known = match file.breakers.get(&name) {
+        _ if set.is_bare() => file.knows_breaker(&name, &here),
+        Some(table) if !table.parts.is_empty() => {
             let (there, theirs) = (format!("in {}", table.place), BreakerSettings::of(&table.parts));
-            check_same_breaker(&name, (&there, &theirs), ("here", &settings))
+            check_same_breaker(&name, (&there, &theirs), ("here", &BreakerSettings::of(&set.parts)))
         }
         // A table that only disables the breaker has no settings to compare.
-        (Some(_), _) => Ok(()),
+        _ => Ok(()),
     };
-    report(known, span, errors);
+    report(known, set.name_span(), errors);
 }
 
 /// Checks that each breaker has the same settings everywhere in a block. The first ones apply.
 pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a Args)>, errors: &mut Accumulator) {
     let mut first = BTreeMap::new();
-    for NamedBreaker { name, span, settings } in all.filter_map(|(tool, args)| NamedBreaker::of(args, tool)) {
-        let Some(settings) = settings else { continue };
+    for (tool, args) in all {
+        let Some(set) = breaker_with_settings(args) else { continue };
+        let (name, settings) = (set.name_or(tool), BreakerSettings::of(&set.parts));
         let first = first.entry(name.clone()).or_insert(settings);
-        report(check_same_breaker(&name, ("above", first), ("in the others", &settings)), span, errors);
+        report(check_same_breaker(&name, ("above", first), ("in the others", &settings)), set.name_span(), errors);
     }
 }
 

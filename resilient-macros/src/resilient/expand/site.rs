@@ -46,11 +46,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
         #referred
         static __RESILIENT_SITE: #p::Site = #p::Site::new(
             #label,
-            #p::Location {
-                module: ::core::module_path!(),
-                file: ::core::file!(),
-                line: #line,
-            },
+            #p::Location { module: ::core::module_path!(), file: ::core::file!(), line: #line },
             #policy,
         ) #tool #breaker #profiles #enforced;
     );

@@ -108,8 +108,7 @@ pub(crate) fn plan(
     let served_as = tool.as_ref().map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
     let tool_name = served_as.clone().filter(|_| tool.as_ref().is_some_and(|tool| !tool.is_prompt));
     let name = args.name.as_ref().map(|name| name.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
-    let file = project.file.as_ref();
-    let layers = Layers::of(args, inherited, served_as.as_deref(), file);
+    let layers = Layers::of(args, inherited, served_as.as_deref(), project.file.as_ref());
     let mut plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
         name,
@@ -128,7 +127,7 @@ pub(crate) fn plan(
         enforced,
     };
     match enforced {
-        Enforced::ByFunction => plan.guard(args, &layers, file),
+        Enforced::ByFunction => plan.guard(args, &layers),
         Enforced::ByHook => plan.guards.set_timeout(&layers),
         Enforced::Nowhere => {}
     }
@@ -139,8 +138,8 @@ pub(crate) fn plan(
 
 impl Plan {
     /// Sets what the function enforces.
-    fn guard(&mut self, args: &Args, layers: &Layers<'_>, file: Option<&File>) {
-        self.guards = Guards::of(layers, &self.name, file);
+    fn guard(&mut self, args: &Args, layers: &Layers<'_>) {
+        self.guards = Guards::of(layers, &self.name);
         self.fallback = args.fallback.as_ref().and_then(Override::value).cloned().unwrap_or_default();
         self.cache_key = args.cache.as_ref().and_then(Override::value).and_then(|cache| cache.key.clone());
         let is_cached = self.falls_back_on(Source::Cache);
@@ -171,7 +170,7 @@ impl Plan {
 
 impl Guards {
     /// Merges the sources: for each key, the strongest one wins.
-    pub(crate) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
+    pub(crate) fn of(layers: &Layers<'_>, name: &str) -> Self {
         let mut guards = Self::default();
         guards.set_timeout(layers);
         let attempt_timeout = layers.find(|args| &args.attempt_timeout, |table| &table.attempt_timeout);
@@ -179,7 +178,7 @@ impl Guards {
         let retry = layers.find(|args| &args.retry, |table| &table.retry);
         guards.retry = retry.map(|found| guards.settings(&found).1);
         let breaker = layers.find(|args| &args.breaker, |table| &table.breaker);
-        guards.breaker = breaker.and_then(|found| guards.breaker(&found, name, file));
+        guards.breaker = breaker.and_then(|found| guards.breaker(&found, name, layers.file));
         let bulkhead = layers.find(|args| &args.bulkhead, |table| &table.bulkhead);
         guards.bulkhead = bulkhead.map(|found| guards.limit(&found));
         let rate_limit = layers.find(|args| &args.rate_limit, |table| &table.rate_limit);
