@@ -26,7 +26,7 @@ fn what_a_variant_does_not_say_follows_from_its_kind() {
         }};
     }
     let every = every_kind!(invalid_input not_found conflict failed_precondition permission_denied unauthenticated
-        quota_exceeded rate_limited timeout connection unavailable bad_response circuit_open overloaded read_only
+        quota_exceeded rate_limited timeout connection unavailable bad_response circuit_open overloaded read_only disabled
         cancelled internal);
     assert_eq!(every.len(), ErrorKind::ALL.len());
     for (error, kind) in every.iter().zip(ErrorKind::ALL.iter().copied()) {
