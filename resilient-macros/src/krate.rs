@@ -1,6 +1,6 @@
 //! The path of the runtime: `crate = ::path`, or the name in `Cargo.toml`.
 
-use darling::FromMeta;
+use darling::{Error, FromMeta};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -15,76 +15,58 @@ pub(crate) struct Krate(TokenStream);
 impl Default for Krate {
     /// Returns the runtime's path under the name that the crate's `Cargo.toml` gives it.
     fn default() -> Self {
-        match Manifest::current().other_name_of_the_runtime() {
-            Some(name) => {
-                let name = Ident::new(name, Span::call_site());
-                Self(quote!(::#name))
-            }
-            None => Self(quote!(::resilient_runtime)),
-        }
+        let manifest = Manifest::current();
+        let name = Ident::new(manifest.runtime().unwrap_or("resilient_runtime"), Span::call_site());
+        Self(quote!(::#name))
     }
 }
 
 impl Krate {
     /// Accepts only a path that means the same in each module: `::path` or `crate::path`.
     pub(crate) fn from_path(path: &Path) -> darling::Result<Self> {
-        let absolute =
-            path.leading_colon.is_some() || path.segments.first().is_some_and(|first| first.ident == "crate");
-        if absolute {
-            Self::check_dependency(path)?;
-            Ok(Self(path.to_token_stream()))
-        } else {
-            Err(darling::Error::custom(Self::relative(path)).with_span(path))
+        // A message about the whole path points at its first segment alone, so it only suggests a replacement for this
+        // segment.
+        let wrong = |message: String| Err(Error::custom(message).with_span(path));
+        match path.segments.first().map(|first| &first.ident) {
+            Some(first) if path.leading_colon.is_some() => check_dependency(first)?,
+            Some(first) if first == "crate" => {}
+            Some(first) if first == "self" || first == "super" || first == "Self" => {
+                let shown = path.to_token_stream().to_string().replace(' ', "");
+                return wrong(format!(
+                    "`{shown}` means something else in another module; expected a path from `crate::` or `::` on"
+                ));
+            }
+            Some(first) => return wrong(format!("expected an absolute path; write `::{first}`")),
+            None => return wrong("expected an absolute path".into()),
         }
+        Ok(Self(path.to_token_stream()))
     }
 }
 
-impl Krate {
-    /// Checks that `Cargo.toml` names the crate. Otherwise rustc reports the missing crate at each generated token.
-    fn check_dependency(path: &Path) -> darling::Result<()> {
-        let manifest = Manifest::current();
-        let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_some()) else { return Ok(()) };
-        let name = first.ident.unraw().to_string();
-        if !manifest.lacks(&name) {
-            return Ok(());
-        }
-        let message = match manifest.runtime() {
-            Some(runtime) => format!("`{name}` is no dependency in `Cargo.toml`; write `{runtime}`"),
-            None => format!("`{name}` is no dependency in `Cargo.toml`; expected the crate that has the runtime"),
-        };
-        Err(darling::Error::custom(message).with_span(&first.ident))
+/// Checks that `Cargo.toml` names the crate. Otherwise rustc reports the missing crate at each generated token.
+fn check_dependency(name: &Ident) -> darling::Result<()> {
+    let (manifest, known) = (Manifest::current(), name.unraw().to_string());
+    if !manifest.lacks(&known) {
+        return Ok(());
     }
-
-    /// Returns the message about a path whose meaning depends on the module.
-    fn relative(path: &Path) -> String {
-        // The message points at the first segment alone, so it only suggests a replacement for this segment.
-        match path.segments.first() {
-            Some(first) if first.ident == "self" || first.ident == "super" || first.ident == "Self" => {
-                let shown = path.to_token_stream().to_string().replace(' ', "");
-                format!("`{shown}` means something else in another module; expected a path from `crate::` or `::` on")
-            }
-            Some(first) => format!("expected an absolute path; write `::{}`", first.ident),
-            None => "expected an absolute path".into(),
-        }
-    }
+    let expected = match manifest.runtime() {
+        Some(runtime) => format!("write `{runtime}`"),
+        None => "expected the crate that has the runtime".into(),
+    };
+    Err(Error::custom(format!("`{known}` is no dependency in `Cargo.toml`; {expected}")).with_span(name))
 }
 
 impl FromMeta for Krate {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let wrong = |message: &str, at: &dyn ToTokens| Err(Error::custom(message).with_span(&at));
         match item {
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Path(path) => Self::from_path(&path.path),
-                Expr::Lit(text) => {
-                    Err(darling::Error::custom("expected a path; write `::resilient_runtime`").with_span(text))
-                }
-                other => Err(darling::Error::custom("expected a path such as `::resilient_runtime`").with_span(other)),
+                Expr::Lit(text) => wrong("expected a path; write `::resilient_runtime`", text),
+                other => wrong("expected a path such as `::resilient_runtime`", other),
             },
-            Meta::List(_) => {
-                Err(darling::Error::custom("expected a path after `=`: `crate = ::resilient_runtime`").with_span(item))
-            }
-            other @ Meta::Path(_) => {
-                Err(darling::Error::custom("expected a path; write `crate = ::resilient_runtime`").with_span(other))
-            }
+            Meta::List(_) => wrong("expected a path after `=`: `crate = ::resilient_runtime`", item),
+            Meta::Path(_) => wrong("expected a path; write `crate = ::resilient_runtime`", item),
         }
     }
 }

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod fuzz;
 mod krate;
+mod latest;
 mod manifest;
 mod mcp_error;
 mod parse;

@@ -3,74 +3,46 @@
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use crate::latest::Latest;
 
 /// The package whose items the generated code uses.
 const RUNTIME: &str = "resilient-runtime";
 
+/// The package behind each name.
+type Names = BTreeMap<String, String>;
+
 /// The dependencies of a crate, by their names in its code.
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
-    /// The package behind each name. Empty if there is no readable manifest.
-    names: Option<BTreeMap<String, String>>,
+    /// `None` if there is no readable manifest.
+    names: Option<Names>,
 }
 
 impl Manifest {
     /// Returns the manifest of the compiled crate.
     pub(crate) fn current() -> Arc<Self> {
-        static KNOWN: Mutex<Option<(PathBuf, String, Arc<Manifest>)>> = Mutex::new(None);
+        static LATEST: Latest<(PathBuf, String), Manifest> = Latest::new();
         // In the tests of this crate, expansions do not belong to a crate.
         let folder = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| !cfg!(test)).map(PathBuf::from);
-        let read = folder.and_then(|folder| Some((std::fs::read_to_string(folder.join("Cargo.toml")).ok()?, folder)));
-        let Some((text, folder)) = read else { return Arc::default() };
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        // In an editor, the process outlives changes of the file.
-        if let Some((of, read, manifest)) = &*known
-            && *of == folder
-            && *read == text
-        {
-            return Arc::clone(manifest);
-        }
-        let manifest = Arc::new(Self::of(&text, || of_the_workspace(&folder)));
-        *known = Some((folder, text, Arc::clone(&manifest)));
-        manifest
-    }
-
-    /// Parses a manifest. `workspace` is the manifest of its workspace, from which dependencies may be inherited.
-    fn of(text: &str, workspace: impl FnOnce() -> Option<String>) -> Self {
-        let Ok(manifest) = DeTable::parse(text) else { return Self::default() };
-        let manifest = manifest.get_ref();
-        let package = find(manifest, "package").and_then(|package| text_at(package, "name"));
-        let library = find(manifest, "lib").and_then(|library| text_at(library, "name")).or(package);
-        let own = library.zip(package).map(|(library, package)| (as_crate(library), package.to_owned()));
-        let workspace = LazyCell::new(|| workspace().map(|text| packages_of_the_workspace(&text)).unwrap_or_default());
-        let targets = find(manifest, "target").and_then(DeValue::as_table);
-        let targets = targets.into_iter().flat_map(|targets| targets.values()).filter_map(|of| of.get_ref().as_table());
-        let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
-        let tables = targets.chain([manifest]).flat_map(|table| kinds.map(|kind| find(table, kind)));
-        let dependencies = tables.flatten().filter_map(DeValue::as_table).flatten().map(|(name, dependency)| {
-            let (name, dependency) = (name.get_ref().as_ref(), dependency.get_ref());
-            let is_inherited = dependency.get("workspace").is_some();
-            let package = text_at(dependency, "package")
-                .or_else(|| workspace.get(name).filter(|_| is_inherited).map(String::as_str))
-                .unwrap_or(name);
-            (as_crate(name), package.to_owned())
-        });
-        Self { names: Some(own.into_iter().chain(dependencies).collect()) }
-    }
-
-    /// Returns the name of the runtime in this crate's code, if it is not the package's name.
-    pub(crate) fn other_name_of_the_runtime(&self) -> Option<&str> {
-        let has_usual_name = self.names.as_ref()?.contains_key(&as_crate(RUNTIME));
-        self.runtime().filter(|_| !has_usual_name)
+        let text = folder.as_deref().and_then(read);
+        let Some(input) = folder.zip(text) else { return Arc::default() };
+        LATEST.get(input, |(folder, text)| {
+            let workspace = || folder.ancestors().find_map(|above| inheritable(&read(above)?));
+            Self { names: names(text, workspace) }
+        })
     }
 
     /// Returns the name of the runtime in this crate's code, if the crate depends on it.
     pub(crate) fn runtime(&self) -> Option<&str> {
         let names = self.names.as_ref()?;
-        names.iter().find(|(_, package)| *package == RUNTIME).map(|(name, _)| name.as_str())
+        let usual = names.get_key_value(&as_crate(RUNTIME));
+        let found = usual.or_else(|| names.iter().find(|(_, package)| *package == RUNTIME));
+        found.map(|(name, _)| name.as_str())
     }
 
     /// Returns whether there is certainly no dependency of this name.
@@ -80,29 +52,55 @@ impl Manifest {
     }
 }
 
-/// Returns the manifest of the workspace above a folder.
-fn of_the_workspace(folder: &Path) -> Option<String> {
-    let mut manifests = folder.ancestors().filter_map(|above| std::fs::read_to_string(above.join("Cargo.toml")).ok());
-    manifests.find(|text| DeTable::parse(text).is_ok_and(|table| find(table.get_ref(), "workspace").is_some()))
+fn read(folder: &Path) -> Option<String> {
+    std::fs::read_to_string(folder.join("Cargo.toml")).ok()
 }
 
-/// Returns the dependencies that members of the workspace may inherit, if their names differ from their packages'.
-fn packages_of_the_workspace(text: &str) -> BTreeMap<String, String> {
-    let Ok(manifest) = DeTable::parse(text) else { return BTreeMap::new() };
-    let workspace = find(manifest.get_ref(), "workspace").and_then(|workspace| workspace.get("dependencies"));
-    let dependencies = workspace.and_then(|dependencies| dependencies.get_ref().as_table());
-    let renamed = dependencies.into_iter().flatten().filter_map(|(name, dependency)| {
-        Some((name.get_ref().to_string(), text_at(dependency.get_ref(), "package")?.to_owned()))
-    });
-    renamed.collect()
+/// Returns the package behind each name in the code of a crate. `workspace` returns the dependencies that the crate may
+/// inherit.
+fn names(manifest: &str, workspace: impl FnOnce() -> Option<Names>) -> Option<Names> {
+    let manifest = DeValue::Table(DeTable::parse(manifest).ok()?.into_inner());
+    let workspace = LazyCell::new(|| workspace().unwrap_or_default());
+    let package = text(&manifest, &["package", "name"]);
+    let library = text(&manifest, &["lib", "name"]).or(package);
+    let own = library.zip(package).map(|(library, package)| (as_crate(library), package.to_owned()));
+    let mut names: Names = own.into_iter().collect();
+    let targets = entries(&manifest, &["target"]).map(|(_, target)| target);
+    for table in targets.chain([&manifest]) {
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            for (name, dependency) in entries(table, &[kind]) {
+                let inherited = dependency.get("workspace").and_then(|_| workspace.get(name)).map(String::as_str);
+                let package = text(dependency, &["package"]).or(inherited).unwrap_or(name);
+                names.insert(as_crate(name), package.to_owned());
+            }
+        }
+    }
+    Some(names)
 }
 
-fn find<'t, 'm>(table: &'t DeTable<'m>, key: &str) -> Option<&'t DeValue<'m>> {
-    table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value.get_ref())
+/// Returns the dependencies that members of a workspace may inherit, if their names differ from their packages'. `None`
+/// if this is not the manifest of a workspace.
+fn inheritable(manifest: &str) -> Option<Names> {
+    let manifest = DeValue::Table(DeTable::parse(manifest).ok()?.into_inner());
+    let workspace = find(&manifest, &["workspace"])?;
+    let dependencies = entries(workspace, &["dependencies"]);
+    let renamed = dependencies.filter_map(|(name, of)| Some((name.to_owned(), text(of, &["package"])?.to_owned())));
+    Some(renamed.collect())
 }
 
-fn text_at<'t>(value: &'t DeValue<'_>, key: &str) -> Option<&'t str> {
-    value.get(key)?.get_ref().as_str()
+/// Returns the value at this path of keys.
+fn find<'v, 'm>(value: &'v DeValue<'m>, path: &[&str]) -> Option<&'v DeValue<'m>> {
+    path.iter().try_fold(value, |value, key| value.get(*key).map(Spanned::get_ref))
+}
+
+fn text<'v>(value: &'v DeValue<'_>, path: &[&str]) -> Option<&'v str> {
+    find(value, path)?.as_str()
+}
+
+/// Returns the entries of the table at this path.
+fn entries<'v, 'm>(value: &'v DeValue<'m>, path: &[&str]) -> impl Iterator<Item = (&'v str, &'v DeValue<'m>)> {
+    let table = find(value, path).and_then(DeValue::as_table);
+    table.into_iter().flatten().map(|(name, value)| (name.get_ref().as_ref(), value.get_ref()))
 }
 
 /// Returns a package's name as code spells it.
@@ -116,7 +114,8 @@ mod tests {
 
     fn manifest(text: &str) -> Manifest {
         let shield = "shield = { package = \"resilient-runtime\", version = \"1\" }";
-        Manifest::of(text, || Some(format!("[workspace.dependencies]\n{shield}\nother = \"1\"")))
+        let workspace = format!("[workspace.dependencies]\n{shield}\nother = \"1\"");
+        Manifest { names: names(text, || inheritable(&workspace)) }
     }
 
     #[test]
@@ -129,13 +128,13 @@ mod tests {
             ),
             ("[target.'cfg(unix)'.dependencies]\nshield = { package = \"resilient-runtime\" }", Some("shield")),
             ("[dependencies]\nshield = { workspace = true }", Some("shield")),
-            ("[dependencies]\nshield.workspace = true\nresilient-runtime = \"1\"", None),
-            ("[dependencies]\nresilient-runtime = { version = \"1\", features = [] }", None),
+            ("[dependencies]\nshield.workspace = true\nresilient-runtime = \"1\"", Some("resilient_runtime")),
+            ("[dependencies]\nresilient-runtime = { version = \"1\", features = [] }", Some("resilient_runtime")),
             ("[dependencies]\nother.workspace = true", None),
-            ("[package]\nname = \"resilient-runtime\"", None),
+            ("[package]\nname = \"resilient-runtime\"", Some("resilient_runtime")),
             ("no manifest", None),
         ] {
-            assert_eq!(manifest(text).other_name_of_the_runtime(), name, "{text}");
+            assert_eq!(manifest(text).runtime(), name, "{text}");
         }
     }
 

@@ -1,12 +1,14 @@
 //! Finds and reads `resilient.toml` beside the crate's `Cargo.toml`, and generates the tokens that make cargo watch it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use resilient_policy::File;
+
+use crate::latest::Latest;
 
 /// The name of the file in messages.
 pub(crate) const NAME: &str = "resilient.toml";
@@ -24,7 +26,7 @@ pub(crate) struct Project {
 }
 
 /// The state of the file on disk.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Source {
     #[default]
     Nothing,
@@ -36,7 +38,7 @@ enum Source {
 impl Project {
     /// Returns the project of the compiled crate.
     pub(crate) fn current() -> Arc<Self> {
-        static KNOWN: Mutex<Option<(PathBuf, Arc<Project>)>> = Mutex::new(None);
+        static LATEST: Latest<(PathBuf, Source), Project> = Latest::new();
         // Without cargo there is no folder of the crate.
         let Some(folder) = std::env::var_os("CARGO_MANIFEST_DIR") else { return Arc::default() };
         let path = PathBuf::from(folder).join(NAME);
@@ -45,17 +47,7 @@ impl Project {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Source::Nothing,
             Err(error) => Source::Unreadable(error.to_string()),
         };
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        // In an editor, the process outlives changes of the file.
-        if let Some((of, project)) = &*known
-            && *of == path
-            && project.source == source
-        {
-            return Arc::clone(project);
-        }
-        let project = Arc::new(Self::of(source));
-        *known = Some((path, Arc::clone(&project)));
-        project
+        LATEST.get((path, source), |(_, source)| Self::of(source.clone()))
     }
 
     /// Reads the project from the contents of the file.

@@ -38,7 +38,9 @@ settings! {
     /// assert_eq!(SHOP.settings().successes, 2);
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq)]
-    pub struct BreakerSettings, "breaker"; shared {
+    pub struct BreakerSettings, "breaker"; shared
+    where expected = "a name: `breaker = \"make\"`"
+    {
         /// The number of consecutive failures that opens the breaker if `rate` is not set. Default 5.
         failures: u32 = 5, COUNTED;
         /// The share of failures that opens the breaker, instead of consecutive failures: above 0, at most 1. Default

@@ -21,7 +21,11 @@ settings! {
     /// assert_eq!(reports.running(), 0);
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct BulkheadSettings, "bulkhead", new(max); shared {
+    pub struct BulkheadSettings, "bulkhead", new(max); shared
+    where
+        expected = "a number: `bulkhead = 20`",
+        needed = "how many attempts may run at a time", "max = 20"
+    {
         /// The maximum number of concurrent attempts.
         max: u32 = 1, Form::COUNT;
         /// The maximum number of calls that wait for a permit. Default 0: a call that finds no free permit is rejected

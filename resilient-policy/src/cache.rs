@@ -22,7 +22,9 @@ settings! {
     /// assert_eq!(policy.cache.unwrap().max, 500);
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct CacheSettings, "cache" {
+    pub struct CacheSettings, "cache"
+    where expected = "settings in brackets: `cache(max_age = \"1h\", max = 1024)`"
+    {
         /// The maximum age of a served answer. Default 1 h.
         max_age: Duration = Duration::from_secs(60 * 60), Form::DURATION => ", up to {} old";
         /// The maximum number of cached answers. Default 1,024.

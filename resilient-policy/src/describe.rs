@@ -6,37 +6,11 @@ use crate::check::{latest_answer, longest_answer};
 use crate::duration::format_duration;
 use crate::form::Form;
 use crate::kind::{ErrorKind, KindSet};
-use crate::policy::{Policy, Source};
+use crate::policy::{Beside, Policy, Source};
 use crate::retry::Retry;
 use crate::scalar::format_share;
 use crate::schema::{Part, Settings};
 use crate::setting::{Jitter, Rate, Setting, Window};
-
-/// The owned names and lists that a policy cannot hold while the macro still builds it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Beside<'a> {
-    /// The name of the breaker.
-    pub breaker: Option<&'a str>,
-    /// The name of the bulkhead, if it is shared.
-    pub bulkhead: Option<&'a str>,
-    /// The name of the rate limit, if it is shared.
-    pub rate_limit: Option<&'a str>,
-    /// The fallbacks, in order.
-    pub fallback: &'a [Source],
-    /// The limits that are separate for each key.
-    pub keyed: Keyed,
-}
-
-/// The limits that are separate for each key.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Keyed {
-    /// The breaker.
-    pub breaker: bool,
-    /// The bulkhead.
-    pub bulkhead: bool,
-    /// The rate limit.
-    pub rate_limit: bool,
-}
 
 const fn each(keyed: bool) -> &'static str {
     if keyed { " for each key" } else { "" }
@@ -165,7 +139,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse};
+    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Keyed, RateLimitSettings, RateLimitUse};
 
     #[test]
     fn the_first_line_says_how_long_an_answer_can_take() {

@@ -20,6 +20,7 @@ mod bulkhead;
 mod cache;
 mod case;
 mod check;
+mod code;
 mod describe;
 mod duration;
 mod effect;
@@ -48,9 +49,11 @@ pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
 pub use cache::CacheSettings;
 pub use case::{screaming_snake, snake};
 pub use check::{
-    check, check_breaker, check_breaker_for, check_slow_in_time, check_values, latest_answer, longest_answer,
+    Declarable, check, check_breaker, check_breaker_for, check_name_at, check_names, check_same_breaker,
+    check_slow_in_time, check_values, harmful_retry, latest_answer, longest_answer,
 };
-pub use describe::{Beside, Keyed, describe};
+pub use code::{check_code, check_protocol_code};
+pub use describe::describe;
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
 #[cfg(feature = "file")]
@@ -58,12 +61,12 @@ pub use file::{
     BreakerTable, FeatureTable, File, FileProblem, GateTables, LevelTable, Located, Named, SourceLocation,
     SourceLocations, Table,
 };
-pub use form::{Form, is_none, read_text, without_quotes};
+pub use form::{Form, is_none, read_kind, read_text, without_quotes};
 pub use kind::{ErrorKind, Fault, KindSet, ParseKindError, Severity, retried_kind};
 pub use level::{GateSettings, Level, LevelEffect, Levels, Switches};
 pub use name::check_name;
 pub use node::{Entry, Mistake, Node, Number, Syntax, Value};
-pub use policy::{Policy, Source, form_of};
+pub use policy::{Beside, Keyed, Policy, Source, unfinished};
 pub use problem::Problem;
 pub use rate_limit::{RateLimitSettings, RateLimitUse, check_rate_limit};
 pub use reader::{Reader, unknown_key};

@@ -206,13 +206,34 @@ impl Default for Policy {
     }
 }
 
-/// Returns the form of the value of a key such as `timeout`, or of a part such as `max_age`.
+/// Returns the message about a key whose value ends too early, after this token. `number` is the number before it.
 ///
 /// ```
-/// assert_eq!(resilient_policy::form_of("slow_rate"), Some(resilient_policy::Form::Fraction));
+/// let message = resilient_policy::unfinished("slow_rate", "%", Some(50.0));
+/// assert_eq!(message, "`%` is no part of a number; expected a share such as `slow_rate = 0.5`");
 /// ```
 #[must_use]
-pub fn form_of(name: &str) -> Option<Form> {
+pub fn unfinished(key: &str, last: &str, number: Option<f64>) -> String {
+    let form = form_of(key);
+    match (last, number) {
+        ("%", Some(number)) if form == Some(Form::Fraction) && number > 0.0 && number <= 100.0 => {
+            format!("`%` is no part of a number; expected a share such as `{key} = {}`", number / 100.0)
+        }
+        ("%", Some(number)) => format!("a share in per cent stands in quotes; expected `{key} = \"{number}%\"`"),
+        ("::", _) => "expected a name after this `::`".into(),
+        (".", _) => "expected a field or a method after this `.`".into(),
+        _ => {
+            let is_name = matches!(key, "breaker" | "profile" | "name");
+            match form.and_then(Form::example).or(is_name.then_some("\"make\"")) {
+                Some(example) => format!("expected a value after this `{last}`, such as `{key} = {example}`"),
+                None => format!("expected something after this `{last}`"),
+            }
+        }
+    }
+}
+
+/// Returns the form of a value by the name of its key or part.
+fn form_of(name: &str) -> Option<Form> {
     fn of<S: Settings>(name: &str) -> Option<Form> {
         let first = S::PARTS.first().filter(|_| S::FIRST_IS_ARGUMENT && S::KEY == name);
         first.or_else(|| S::part(name)).map(|part| part.form)
@@ -225,4 +246,30 @@ pub fn form_of(name: &str) -> Option<Form> {
             .or_else(|| of::<RateLimitSettings>(name))
             .or_else(|| of::<CacheSettings>(name)),
     }
+}
+
+/// The owned names and lists that a policy cannot hold while the macro still builds it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The name of the breaker.
+    pub breaker: Option<&'a str>,
+    /// The name of the bulkhead, if it is shared.
+    pub bulkhead: Option<&'a str>,
+    /// The name of the rate limit, if it is shared.
+    pub rate_limit: Option<&'a str>,
+    /// The fallbacks, in order.
+    pub fallback: &'a [Source],
+    /// The limits that are separate for each key.
+    pub keyed: Keyed,
+}
+
+/// The limits that are separate for each key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keyed {
+    /// The breaker.
+    pub breaker: bool,
+    /// The bulkhead.
+    pub bulkhead: bool,
+    /// The rate limit.
+    pub rate_limit: bool,
 }

@@ -29,7 +29,11 @@ settings! {
     /// assert_eq!(settings.interval(), Duration::from_millis(600));
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct RateLimitSettings, "rate_limit", new(rate); shared {
+    pub struct RateLimitSettings, "rate_limit", new(rate); shared
+    where
+        expected = "a rate: `rate_limit = \"100/1s\"`",
+        needed = "how many calls may begin in a time", "rate = \"100/1s\""
+    {
         /// The number of calls that may begin per period.
         rate: Rate = Rate { calls: u32::MAX, period: Duration::from_secs(1) }, Form::Rate;
         /// The number of calls that may begin at once after an idle time. Default the number of calls in the rate.

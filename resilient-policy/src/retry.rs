@@ -28,7 +28,9 @@ settings! {
     /// assert_eq!(schedule, [200, 400, 500]);
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq)]
-    pub struct Retry, "retry", new(max) {
+    pub struct Retry, "retry", new(max)
+    where expected = "a number: `retry = 3`"
+    {
         /// The maximum number of retries, 1 to 10.
         max: u32 = Self::DEFAULT_MAX, Form::Count(1, 10);
         /// The nominal delay before the first retry. Default 1 s.

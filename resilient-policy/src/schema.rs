@@ -41,6 +41,10 @@ pub trait Settings: Copy + PartialEq + 'static {
     const CAN_BE_SHARED: bool;
     /// The path of the name in a [`Problem`]: `bulkhead.name`.
     const NAME_PATH: &'static str;
+    /// What an attribute expects as the value of the key, with an example.
+    const EXPECTED: &'static str;
+    /// What the first part says and an example of it, if the part has no default.
+    const NEEDED: Option<(&'static str, &'static str)>;
 
     /// Returns the defaults.
     fn defaults() -> Self;
@@ -168,11 +172,14 @@ impl<L> Parts<L> {
 /// Each line is a field: its documentation, its name, its type, its default, its form with its range. `| None` after
 /// the type makes the field optional. `=>` precedes its phrase in the description of a policy. `only_in_code` keeps it
 /// out of files and variables. `new(..)` names the argument of the hand-written constructor, which is the first field.
-/// `shared` allows a `name`.
+/// `shared` allows a `name`. `expected` is the value in a message, and `needed` says what is missing without the first
+/// part, with an example.
 macro_rules! settings {
     (
         $(#[$meta:meta])*
-        pub struct $struct:ident, $key:literal $(, new($first:tt))? $(; $shared:ident)? {
+        pub struct $struct:ident, $key:literal $(, new($first:tt))? $(; $shared:ident)?
+        where expected = $expected:literal $(, needed = $needed:literal, $example:literal)?
+        {
             $(
                 $(#[$doc:meta])*
                 $name:ident: $type:ty $(| $none:ident)? = $default:expr, $form:expr $(=> $phrase:literal)? $(, $only_in_code:ident)?;
@@ -221,6 +228,8 @@ macro_rules! settings {
             const FIRST_IS_ARGUMENT: bool = $crate::schema::settings!(@flag $($first)?);
             const CAN_BE_SHARED: bool = $crate::schema::settings!(@flag $($shared)?);
             const NAME_PATH: &'static str = concat!($key, ".name");
+            const EXPECTED: &'static str = $expected;
+            const NEEDED: Option<(&'static str, &'static str)> = $crate::schema::settings!(@needed $($needed, $example)?);
 
             fn defaults() -> Self {
                 Self::DEFAULTS
@@ -238,6 +247,8 @@ macro_rules! settings {
     (@type $type:ty, None) => { Option<$type> };
     (@value $value:ident) => { $value };
     (@value $value:ident, None) => { Some($value) };
+    (@needed) => { None };
+    (@needed $needed:literal, $example:literal) => { Some(($needed, $example)) };
     (@flag) => { false };
     (@flag $word:tt) => { true };
 }

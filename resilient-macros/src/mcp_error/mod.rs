@@ -1,4 +1,4 @@
-//! `#[derive(McpError)]`: parse → check → plan → expand; on any mistake, an empty impl and all mistakes.
+//! `#[derive(McpError)]`: parse → check → plan → expand; on any mistake, impls without answers and all mistakes.
 
 mod check;
 mod expand;
@@ -11,8 +11,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
-use self::parse::ast::Input;
-use self::parse::errors::Errors;
+use self::parse::{Errors, Input};
 
 /// Expands the derive.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
@@ -24,12 +23,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let Some(input) = Input::from_syn(&node, &mut errors) else {
         return errors.to_compile_errors();
     };
-    match check::check(&input, &mut errors) {
-        Some(model) if errors.is_empty() => expand::expand(&model),
-        _ => {
-            let krate = input.attrs.krate.value().cloned().unwrap_or_default();
-            let (errors, dummy) = (errors.to_compile_errors(), expand::dummy::expand(&node, &krate));
-            quote!(#dummy #errors)
-        }
-    }
+    let model = check::check(&input, &mut errors);
+    let (impls, errors) = (expand::expand(&model), errors.to_compile_errors());
+    quote!(#impls #errors)
 }

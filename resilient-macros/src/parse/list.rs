@@ -4,9 +4,9 @@ use darling::Error;
 use darling::ast::NestedMeta;
 use darling::error::Accumulator;
 use darling::util::path_to_string;
-use proc_macro2::{Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
-use resilient_policy::{Form, form_of, one_of, unknown_key};
+use resilient_policy::{one_of, unfinished, unknown_key};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
@@ -107,24 +107,15 @@ fn parse_entry(part: &TokenStream) -> darling::Result<NestedMeta> {
 /// Rejects a wrong operator between a key and its value, and a `=` with nothing after it, at their tokens. A parser
 /// would only report the end of the input, or half of the operator.
 fn check_operator(part: &TokenStream) -> darling::Result<()> {
-    let punct = |token| match token {
-        Some(TokenTree::Punct(punct)) => Some((punct.as_char(), punct)),
-        _ => None,
-    };
-    let error = |message: &str, at: &Punct| Err(Error::custom(message).with_span(at));
-    let mut tokens = part.clone().into_iter();
-    if !matches!(tokens.next(), Some(TokenTree::Ident(_))) {
-        return Ok(());
+    let tokens: Vec<_> = part.clone().into_iter().collect();
+    let [TokenTree::Ident(_), operator, rest @ ..] = tokens.as_slice() else { return Ok(()) };
+    if let Some((token, message)) = entries::wrong_operator(operator, rest.first()) {
+        return Err(Error::custom(message).with_span(&token));
     }
-    match (punct(tokens.next()), punct(tokens.next()), punct(part.clone().into_iter().last())) {
-        (Some((':', colon)), Some(('=', _)), _) => error("expected `=` alone; remove this `:`", &colon),
-        (Some((':', colon)), second, _) if !matches!(second, Some((':', _))) => {
-            error("expected an equals sign between a key and its value; write `=`", &colon)
+    match tokens.last() {
+        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
+            Err(Error::custom("expected a value after this `=`").with_span(equals))
         }
-        (Some(('=', first)), Some((char @ ('>' | '='), second)), _) if first.spacing() == Spacing::Joint => {
-            error(&format!("expected `=` alone; remove this `{char}`"), &second)
-        }
-        (_, _, Some(('=', equals))) => error("expected a value after this `=`", &equals),
         _ => Ok(()),
     }
 }
@@ -158,7 +149,7 @@ pub(crate) fn parse<P: Parser>(key: &str, parser: P, tokens: &TokenStream) -> da
 
 /// Returns a parser's error about these tokens, with the last token as the location of an error at the end.
 fn located(key: &str, error: Error, tokens: &TokenStream) -> Error {
-    match unfinished(key, tokens.clone()) {
+    match last_token(key, tokens.clone()) {
         Some((last, message)) if is_at_the_end(&error) => Error::custom(message).with_span(&last),
         _ => error,
     }
@@ -169,13 +160,13 @@ fn is_at_the_end(error: &Error) -> bool {
 }
 
 /// Returns the last token, including those in brackets, and what is missing after it.
-fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
+fn last_token(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let last = tokens.pop()?;
     if let TokenTree::Group(group) = &last
         && !group.stream().is_empty()
     {
-        return unfinished(key, group.stream());
+        return last_token(key, group.stream());
     }
     // An operator of several characters is several tokens.
     let mut shown = last.to_string();
@@ -190,23 +181,7 @@ fn unfinished(key: &str, tokens: TokenStream) -> Option<(TokenTree, String)> {
         Some(TokenTree::Literal(number)) => number.to_string().parse::<f64>().ok(),
         _ => None,
     };
-    let form = form_of(key);
-    let message = match (shown.as_str(), number) {
-        ("%", Some(number)) if form == Some(Form::Fraction) && number > 0.0 && number <= 100.0 => {
-            format!("`%` is no part of a number; expected a share such as `{key} = {}`", number / 100.0)
-        }
-        ("%", Some(number)) => format!("a share in per cent stands in quotes; expected `{key} = \"{number}%\"`"),
-        ("::", _) => "expected a name after this `::`".into(),
-        (".", _) => "expected a field or a method after this `.`".into(),
-        _ => {
-            let is_name = matches!(key, "breaker" | "profile" | "name");
-            match form.and_then(Form::example).or(is_name.then_some("\"make\"")) {
-                Some(example) => format!("expected a value after this `{shown}`, such as `{key} = {example}`"),
-                None => format!("expected something after this `{shown}`"),
-            }
-        }
-    };
-    Some((last, message))
+    Some((last, unfinished(key, &shown, number)))
 }
 
 /// Returns the entries of a list. Reports a comma with nothing before it.
@@ -226,9 +201,4 @@ fn key(entry: &NestedMeta) -> Option<&Path> {
 /// Returns an entry's key.
 pub(crate) fn name_of(entry: &Meta) -> String {
     path_to_string(entry.path())
-}
-
-/// Returns the span of an entry's key, for a message about the whole key.
-pub(crate) fn span_of(entry: &Meta) -> Span {
-    entry.path().span()
 }

@@ -38,7 +38,7 @@ fn words(tokens: TokenStream) -> Value<Span> {
 }
 
 /// Returns the value of an expression.
-fn node(value: &Expr) -> Node<Span> {
+pub(crate) fn node(value: &Expr) -> Node<Span> {
     let kind = match value {
         Expr::Lit(ExprLit { lit, .. }) => literal(lit),
         Expr::Path(path) => match path.path.get_ident() {

@@ -16,25 +16,21 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
     only_the_runtime(written)?;
     let Some(attribute) = block.attrs.iter_mut().find(|attr| tool::last_is(attr, "tool_handler")) else {
         let message = "on an `impl` of a trait, `#[resilient]` goes above `#[tool_handler]`; there is none below it";
-        return Err(match &block.trait_ {
-            Some((trait_, _)) => Error::custom(message).with_span(trait_),
-            None => Error::custom(message),
-        });
+        let trait_ = block.trait_.as_ref().map(|(trait_, _)| trait_);
+        return Err(Error::custom(message).with_span(&trait_));
     };
     let mut errors = Error::accumulator();
-    let entries = list::of_rmcp(&attribute.meta, &["router"], &mut errors);
+    let mut entries = list::of_rmcp(&attribute.meta, &["router"], &mut errors);
     errors.finish()?;
-    let krate = args.krate.clone().unwrap_or_default();
     let mut router = quote!(Self::tool_router());
-    let mut kept = Vec::new();
-    for entry in entries {
-        match &entry {
-            NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident("router") => {
-                router = pair.value.to_token_stream();
-            }
-            _ => kept.push(entry.to_token_stream()),
+    entries.retain(|entry| match entry {
+        NestedMeta::Meta(Meta::NameValue(pair)) if pair.path.is_ident("router") => {
+            router = pair.value.to_token_stream();
+            false
         }
-    }
+        _ => true,
+    });
+    let krate = args.krate.clone().unwrap_or_default();
     // A router that belongs to a value is built once already, and only the value knows it.
     let router = if mentions_self(router.clone()) {
         quote!(#krate::__private::routed(&(#router)))
@@ -43,7 +39,7 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
         quote!(#krate::__private::routed(#krate::__private::shared(#label, || #router, &[], &[], |_| ())))
     };
     let path = attribute.path();
-    *attribute = syn::parse_quote!(#[#path(router = #router #(, #kept)*)]);
+    *attribute = syn::parse_quote!(#[#path(router = #router #(, #entries)*)]);
     Ok(block.into_token_stream())
 }
 
@@ -61,10 +57,11 @@ fn only_the_runtime(written: &TokenStream) -> darling::Result<()> {
     errors.finish()
 }
 
+/// Returns whether `self` is among the tokens. A text may contain it as well, without a use of the value.
 fn mentions_self(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(word) => word == "self",
         TokenTree::Group(group) => mentions_self(group.stream()),
-        _ => false,
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

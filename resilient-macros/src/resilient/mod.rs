@@ -11,8 +11,9 @@ mod plan;
 mod tests;
 
 use darling::Error;
+use darling::error::Accumulator;
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 
 use check::shape;
 use parse::function::OpaqueFn;
@@ -40,7 +41,7 @@ pub(crate) fn expand_in(project: &Project, attribute: TokenStream, item: &TokenS
     // The item comes first: editors treat the first one as the original.
     let mut tokens = expanded.unwrap_or_else(|errors| {
         let errors = errors.write_errors();
-        quote::quote!(#item #errors)
+        quote!(#item #errors)
     });
     // The file belongs to the crate: its mistakes are reported beside the expansion.
     for problem in project.problems_once() {
@@ -63,25 +64,27 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     hooked::take_in(&mut args, &mut function);
     if let Some(skip) = args.skip {
         shape::skipped(&function, skip, args.inherited.is_some(), &mut errors);
-        let item = function.to_token_stream();
-        let Some(site) = hooked::skipped(&args, &function, project) else { return errors.finish_with(item) };
-        let errors = errors.finish().err().map(Error::write_errors);
-        return Ok(quote::quote!(#item #site #errors));
+        let Some(site) = hooked::skipped(&args, &function, project) else {
+            return errors.finish_with(function.into_token_stream());
+        };
+        return Ok(with_errors(&quote!(#function #site), errors));
     }
     if hooked::is_limited(&args, &function) {
-        let expanded = hooked::limited(&args, attribute, &function, project);
-        let errors = errors.finish().err().map(Error::write_errors);
-        return Ok(quote::quote!(#expanded #errors));
+        return Ok(with_errors(&hooked::limited(&args, attribute, &function, project), errors));
     }
     shape::check(&function, &mut errors);
-    let (plan, is_contradicted) = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
-    check::function(&plan, is_contradicted, &args, &function, project, &mut errors);
-    let Err(errors) = errors.finish() else { return Ok(expand::expand(&plan, &hooked::hoisted(function), project)) };
-    if args.inherited.is_none() {
-        return Err(errors);
+    let plan = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
+    check::function(&plan, &args, &function, project, &mut errors);
+    match errors.finish() {
+        Ok(()) => Ok(expand::expand(&plan, &hooked::hoisted(function), project)),
+        // The block's router uses the record of each of its tools.
+        Err(errors) if args.inherited.is_some() => Ok(expand::unguarded(&function, &plan.krate, errors)),
+        Err(errors) => Err(errors),
     }
-    // The block's router uses the record of each of its tools.
-    let (item, errors) = (function.to_token_stream(), errors.write_errors());
-    let dummy = expand::dummy_site(&function, &plan.krate);
-    Ok(quote::quote!(#item #dummy #errors))
+}
+
+/// Returns the tokens followed by the messages.
+fn with_errors(tokens: &TokenStream, errors: Accumulator) -> TokenStream {
+    let errors = errors.finish().err().map(Error::write_errors);
+    quote!(#tokens #errors)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::breaker::BreakerSettings;
 use crate::duration::format_duration;
 use crate::name::check_name;
-use crate::policy::Policy;
+use crate::policy::{Beside, Policy};
 use crate::problem::Problem;
 use crate::schema::Settings;
 use crate::setting::Window;
@@ -20,17 +20,58 @@ use crate::setting::Window;
 /// ```
 #[must_use]
 pub fn check_breaker(name: &str, settings: Option<&BreakerSettings>) -> Vec<Problem> {
-    let mut found = Vec::new();
-    if let Err(why) = check_name(name) {
-        found.push(Problem::new("breaker.name", why));
-    } else if name == "none" {
-        let message = "`none` stands for no breaker, so nothing could refer to one of that name; expected another name";
-        found.push(Problem::new("breaker.name", message));
-    }
+    let mut found: Vec<_> = check_name_at("breaker.name", name).into_iter().collect();
     if let Some(settings) = settings {
         settings.problems(&mut found);
     }
     found
+}
+
+/// Checks the names of the breaker and of the shared limits and returns all problems.
+///
+/// ```
+/// use resilient_policy::{Beside, check_names};
+///
+/// assert_eq!(check_names(&Beside { breaker: Some("shop"), ..Beside::default() }), []);
+/// assert_eq!(check_names(&Beside { bulkhead: Some(""), ..Beside::default() })[0].path, "bulkhead.name");
+/// ```
+#[must_use]
+pub fn check_names(names: &Beside<'_>) -> Vec<Problem> {
+    let names =
+        [("breaker.name", names.breaker), ("bulkhead.name", names.bulkhead), ("rate_limit.name", names.rate_limit)];
+    names.into_iter().filter_map(|(path, name)| check_name_at(path, name?)).collect()
+}
+
+/// Checks the name of a breaker or of a shared limit, at this path.
+#[must_use]
+pub fn check_name_at(path: &'static str, name: &str) -> Option<Problem> {
+    match check_name(name) {
+        Err(why) => Some(Problem::new(path, why)),
+        Ok(()) if path == "breaker.name" && name == "none" => Some(Problem::new(
+            path,
+            "`none` stands for no breaker, so nothing could refer to one of that name; expected another name",
+        )),
+        Ok(()) => None,
+    }
+}
+
+/// Checks that two sources give the breaker `name` the same settings. `there` is the place of the first ones, and
+/// `here` that of the others.
+///
+/// # Errors
+/// Returns a sentence with the differences.
+pub fn check_same_breaker(
+    name: &str,
+    (there, first): (&str, &BreakerSettings),
+    (here, other): (&str, &BreakerSettings),
+) -> Result<(), String> {
+    if first == other {
+        return Ok(());
+    }
+    Err(format!(
+        "the breaker `{name}` has other settings {there}: {}; write them in one place, and `breaker = \"{name}\"` {here}",
+        other.differences(first)
+    ))
 }
 
 /// Checks the breaker of a policy against the attempts of one call, which must not be able to open it alone.

@@ -1,6 +1,7 @@
 //! The rules of a policy: the range of each value, and the rules between values.
 
 mod breaker;
+mod repeat;
 mod time;
 
 use std::time::Duration;
@@ -11,7 +12,10 @@ use crate::policy::{Policy, Source};
 use crate::problem::Problem;
 use crate::rate_limit::check_rate_limit;
 use crate::schema::Settings;
-pub use breaker::{check_breaker, check_breaker_for, check_slow_in_time};
+pub use breaker::{
+    check_breaker, check_breaker_for, check_name_at, check_names, check_same_breaker, check_slow_in_time,
+};
+pub use repeat::{Declarable, harmful_retry};
 pub use time::{latest_answer, longest_answer};
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);

@@ -173,17 +173,11 @@ impl Table {
                 // The code may have a queue already.
                 settings.queue = settings.queue.max(1);
             }
-            if whole && !parts.has("max") {
-                let message = "expected how many attempts may run at a time: `bulkhead = { max = 20 }`";
-                found.push(Problem::new("bulkhead", message));
-            }
+            found.extend(first_is_missing::<BulkheadSettings>(parts).filter(|_| whole));
             BulkheadUse::new(settings)
         });
         policy.rate_limit = value(self.rate_limit.as_ref()).map(|Named { parts, .. }| {
-            if whole && !parts.has("rate") {
-                let message = "expected how many calls may begin in a time: `rate_limit = { rate = \"100/1s\" }`";
-                found.push(Problem::new("rate_limit", message));
-            }
+            found.extend(first_is_missing::<RateLimitSettings>(parts).filter(|_| whole));
             RateLimitUse::new(RateLimitSettings::of(parts))
         });
         policy.cache = value(self.cache.as_ref()).map(|Named { parts, .. }| CacheSettings::of(parts));
@@ -253,6 +247,13 @@ impl BreakerTable {
         }
         problems.into_iter().map(|problem| FileProblem::of(&problem, &self.places, &self.place, under)).collect()
     }
+}
+
+/// Returns the problem of settings without the first part, if the part has no default.
+fn first_is_missing<S: Settings>(parts: &Parts<SourceLocation>) -> Option<Problem> {
+    let (needed, example) = S::NEEDED?;
+    let is_there = parts.has(S::PARTS.first()?.name);
+    (!is_there).then(|| Problem::new(S::KEY, format!("expected {needed}: `{} = {{ {example} }}`", S::KEY)))
 }
 
 fn value<T>(given: Option<&Override<T>>) -> Option<&T> {

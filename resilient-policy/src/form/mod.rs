@@ -5,10 +5,11 @@ mod read;
 use std::time::Duration;
 
 use crate::duration::{corrected_duration, format_duration};
+use crate::kind::Severity;
 use crate::node::{Mistake, Node, Number, Syntax, Value};
 use crate::scalar::format_share;
 use crate::setting::{Setting, Word};
-pub use read::{is_none, read_text, without_quotes};
+pub use read::{is_none, read_kind, read_text, without_quotes};
 
 /// The form of a value, with its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +43,8 @@ impl Form {
     pub(crate) const MAX_KEYS: Self = Self::Count(1, 100_000);
     /// Any duration.
     pub const DURATION: Self = Self::Duration(Duration::ZERO, Duration::MAX);
+    /// The severity of an error.
+    pub const SEVERITY: Self = Self::Word("severity", Severity::WORDS);
 
     /// Returns what is expected after `=`, for the message about a key without a value.
     fn expected_after_equals(self) -> String {
@@ -64,8 +67,7 @@ impl Form {
     }
 
     /// Returns an example of a value, for a message about an unfinished one.
-    #[must_use]
-    pub const fn example(self) -> Option<&'static str> {
+    pub(crate) const fn example(self) -> Option<&'static str> {
         Some(match self {
             Self::Flag => "true",
             Self::Count(..) => "3",

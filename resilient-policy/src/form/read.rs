@@ -51,6 +51,38 @@ pub fn is_none<L>(value: &Value<L>, syntax: Syntax) -> Result<bool, String> {
     }
 }
 
+/// Reads the name of a kind, or returns the message about another word. Returns `None` if the value is not a word.
+///
+/// # Errors
+/// Returns the message about a word that is not the name of a kind.
+#[must_use]
+pub fn read_kind<L>(value: &Value<L>) -> Option<Result<ErrorKind, String>> {
+    let (word, is_bare) = match value {
+        Value::Word(word) => (word.trim_start_matches("r#").to_owned(), true),
+        Value::Text(text) => (text.replace('-', "_"), false),
+        // `ErrorKind::NotFound`, or `not-found`, which the parser reads as a subtraction.
+        Value::Code(code) => (code.rsplit("::").next()?.replace('-', "_"), false),
+        _ => return None,
+    };
+    let is_word = word.starts_with(char::is_alphabetic) && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if matches!(value, Value::Code(_)) && !is_word {
+        return None;
+    }
+    let in_snake = snake(&word);
+    Some(match (word.parse().ok(), in_snake.parse::<ErrorKind>().ok(), is_bare) {
+        (Some(kind), _, true) => Ok(kind),
+        (_, Some(kind), true) => Err(format!("unknown kind `{word}`; write `{kind}`")),
+        (_, Some(kind), false) => Err(format!("a kind is one word without quotes; write `{kind}`")),
+        (_, None, _) => {
+            let meant = match ErrorKind::from_foreign_name(&in_snake) {
+                Some(kind) => format!("; did you mean `{kind}`?"),
+                None => one_of(&word, ErrorKind::NAMES),
+            };
+            Err(format!("{}unknown kind `{word}`{meant}", if is_bare { "" } else { "expected a bare word: " }))
+        }
+    })
+}
+
 pub(super) fn flag<L>(value: &Value<L>) -> Result<bool, String> {
     match value {
         Value::Bool(value) => Ok(*value),

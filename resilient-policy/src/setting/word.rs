@@ -1,6 +1,7 @@
 //! Settings that are one of a few words, such as `jitter = full`.
 
 use super::{Setting, SettingType};
+use crate::kind::Severity;
 
 /// A word that names a variant of an enum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,4 +84,5 @@ macro_rules! word_types {
 word_types! {
     Jitter { "off" = Off, "equal" = Equal, "full" = Full }
     Scope { "caller" = Caller, "shared" = Shared }
+    Severity { "low" = Low, "medium" = Medium, "high" = High, "critical" = Critical }
 }

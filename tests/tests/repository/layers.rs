@@ -51,7 +51,7 @@ const RUNTIME: Layers = &[
 ];
 
 const POLICY: Layers = &[
-    ("ground", &["case", "duration", "name", "problem", "scalar", "secret", "suggest"]),
+    ("ground", &["case", "code", "duration", "name", "problem", "scalar", "secret", "suggest"]),
     ("values", &["effect", "kind", "level", "node", "setting"]),
     ("forms", &["form"]),
     ("schema", &["reader", "schema"]),
@@ -62,7 +62,7 @@ const POLICY: Layers = &[
 ];
 
 const MACROS: Layers =
-    &[("shared", &["krate", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
+    &[("shared", &["krate", "latest", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
 
 const ATTRIBUTE: Layers = &[
     ("parse", &["parse"]),

@@ -4,113 +4,80 @@ pub(crate) mod code;
 pub(crate) mod origin;
 pub(crate) mod privacy;
 
-use resilient_policy::{ErrorKind, Fault};
-use syn::LitBool;
+use resilient_policy::{ErrorKind, Fault, check_protocol_code};
 
 use crate::mcp_error::check::origin::Origin;
-use crate::mcp_error::parse::ast::{Field, Input, Variant};
-use crate::mcp_error::parse::attr::{FieldAttrs, Said, Slot};
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::Key;
+use crate::mcp_error::parse::{Attr, Attrs, Errors, Field, Input, Key, Value, Variant};
 use crate::mcp_error::plan::template::Template;
 use crate::mcp_error::plan::{Answer, Case, KindFrom, Model, Own};
 
-/// Returns the model, or `None` if there are mistakes.
-pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
+/// Checks a type and returns its model, whose cases are missing if there are mistakes.
+pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Model<'a> {
     let codes = code::of_each(input, errors);
     // Check all variants before returning, so that all mistakes are reported.
-    let cases: Vec<Option<Case<'a>>> =
-        input.variants.iter().zip(codes).map(|(variant, code)| case(variant, code, errors)).collect();
-    let krate = input.attrs.krate.value().cloned().unwrap_or_default();
-    Some(Model { node: input.node, krate, cases: cases.into_iter().collect::<Option<_>>()? })
+    let cases: Vec<_> = input.variants.iter().zip(codes).map(|(variant, code)| case(variant, code, errors)).collect();
+    let cases = if errors.len() == 0 { cases.into_iter().collect() } else { None };
+    Model { node: input.node, krate: input.attrs.krate(), cases }
 }
 
 fn case<'a>(variant: &'a Variant<'a>, code: Option<String>, errors: &mut Errors) -> Option<Case<'a>> {
     privacy::secrets_stay_secret(variant, errors);
-    let answer = match origin::of(variant, errors) {
+    let kind = match origin::of(variant, errors) {
+        Origin::Own(kind) => kind,
         Origin::Transparent(field) => {
             only_transparent(variant, errors);
-            Answer::Field(field?)
+            return Some(Case { variant, answer: Answer::Field(field?) });
         }
-        Origin::Own(kind) => Answer::Own(own(variant, kind, code, errors)?),
     };
-    Some(Case { variant, answer })
-}
-
-fn own<'a>(
-    variant: &'a Variant<'a>,
-    kind: Option<KindFrom<'a>>,
-    code: Option<String>,
-    errors: &mut Errors,
-) -> Option<Own<'a>> {
-    let attrs = &variant.attrs;
     let known = kind.and_then(KindFrom::known);
-    retry_makes_sense(attrs.retryable.said(), known, errors);
-    if let Some(protocol) = attrs.protocol.value()
-        && let Some(why) = code::protocol_problem(protocol.value)
+    retry_makes_sense(&variant.attrs, known, errors);
+    if let Some(Value::Protocol(code, tokens)) = variant.attrs.value(Key::Protocol)
+        && let Err(why) = check_protocol_code(*code)
     {
-        errors.at(&protocol.tokens, why);
+        errors.at(tokens, why);
     }
-    let hint = attrs.hint.value().and_then(|hint| Template::read(Key::Hint, hint, variant, errors));
+    let hint = Template::read(Key::Hint, variant, errors);
     let text = privacy::text(variant, known, errors);
-    let retry_after = at_most_one(variant, |attrs| &attrs.retry_after, errors);
-    Some(Own {
-        kind: kind?,
-        code: code?,
-        text: text?,
-        hint,
-        retry_after,
-        retryable: attrs.retryable.value().map(LitBool::value),
-        trips_breaker: attrs.trips_breaker.value().map(LitBool::value),
-        falls_back: attrs.fallback.value().map(LitBool::value),
-        severity: attrs.severity.value().copied(),
-        protocol: attrs.protocol.value().map(|code| code.value),
-        details: variant.fields.iter().filter(|field| field.attrs.detail.is_said()).collect(),
-    })
+    let retry_after = retry_after(variant, errors);
+    Some(Case { variant, answer: Answer::Own(Own { kind: kind?, code: code?, text: text?, hint, retry_after }) })
 }
 
 /// Checks `retryable`: errors caused by the caller stay the same however often the call is repeated, except for a
 /// conflict, which may pass. A cancelled call is not repeated either.
-fn retry_makes_sense(retryable: Option<&Said<LitBool>>, kind: Option<ErrorKind>, errors: &mut Errors) {
-    let (Some(said), Some(kind)) = (retryable, kind) else { return };
+fn retry_makes_sense(attrs: &Attrs, kind: Option<ErrorKind>, errors: &mut Errors) {
+    let (Some(retryable), Some(kind)) = (attrs.get(Key::Retryable), kind) else { return };
     if kind == ErrorKind::Cancelled {
-        errors.at(&said.key, "a cancelled call is never retried; remove `retryable`");
-    } else if let Some(value) = said.value.as_ref().filter(|value| value.value())
+        errors.at(&retryable.word, "a cancelled call is never retried; remove `retryable`");
+    } else if let Some(Value::Flag(flag)) = &retryable.value
+        && flag.value()
         && kind.fault() == Fault::Caller
         && kind != ErrorKind::Conflict
     {
-        errors.at(
-            value,
-            format!("a caller's mistake stays one when it is repeated: `{kind}` cannot be `retryable = true`"),
-        );
+        let why = format!("a caller's mistake stays one when it is repeated: `{kind}` cannot be `retryable = true`");
+        errors.at(flag, why);
     }
 }
 
 /// Reports keys beside `transparent`, which would have no effect.
 fn only_transparent(variant: &Variant<'_>, errors: &mut Errors) {
-    let on_fields = variant.fields.iter().flat_map(|field| {
-        // Without `..`, so that a new key cannot be forgotten.
-        let FieldAttrs { status: _, classify: _, retry_after, detail, secret: _ } = &field.attrs;
-        [retry_after.key(), detail.key()].into_iter().flatten()
-    });
-    for key in variant.attrs.own().chain(on_fields) {
-        errors.at(key, format!("`{key}` has no meaning beside `transparent`: the field answers everything; remove it"));
+    let attrs = variant.attrs.iter().chain(variant.fields.iter().flat_map(|field| field.attrs.iter()));
+    for Attr { key, word, .. } in attrs {
+        // The keys of the kind are reported elsewhere. A new key cannot be forgotten here.
+        let sources = [Key::Kind, Key::Transparent, Key::Status, Key::Classify];
+        if !sources.contains(key) && ![Key::Prefix, Key::Crate, Key::Secret].contains(key) {
+            let why = format!("`{word}` has no meaning beside `transparent`: the field answers everything; remove it");
+            errors.at(word, why);
+        }
     }
 }
 
-/// Returns the one field with this key. A second one is a mistake.
-fn at_most_one<'a>(
-    variant: &'a Variant<'a>,
-    slot: impl Fn(&'a FieldAttrs) -> &'a Slot<()>,
-    errors: &mut Errors,
-) -> Option<&'a Field<'a>> {
-    let mut fields = variant.fields.iter().filter_map(|field| Some((field, slot(&field.attrs).said()?)));
+/// Returns the field with `retry_after`. A second one is a mistake.
+fn retry_after<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Option<&'a Field<'a>> {
+    let mut fields = variant.fields.iter().filter_map(|field| Some((field, &field.attrs.get(Key::RetryAfter)?.word)));
     let (first, _) = fields.next()?;
     for (_, again) in fields {
-        errors.at(
-            &again.key,
-            format!("`{}` is already the `{}` of `{}`; keep one of the two", first.name, again.key, variant.name()),
-        );
+        let name = variant.name();
+        errors.at(again, format!("`{}` is already the `{again}` of `{name}`; keep one of the two", first.name));
     }
     Some(first)
 }

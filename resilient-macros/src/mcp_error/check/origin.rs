@@ -3,8 +3,7 @@
 use proc_macro2::Ident;
 use resilient_policy::ErrorKind;
 
-use crate::mcp_error::parse::ast::{Field, Variant};
-use crate::mcp_error::parse::errors::Errors;
+use crate::mcp_error::parse::{Errors, Field, Key, Value, Variant};
 use crate::mcp_error::plan::KindFrom;
 
 /// The source of a variant's kind. `None` means that it was wrong and has been reported.
@@ -15,67 +14,47 @@ pub(crate) enum Origin<'a> {
     Own(Option<KindFrom<'a>>),
 }
 
-/// A key that gives the kind.
-struct Source<'a> {
-    key: &'a Ident,
-    says: Origin<'a>,
-}
-
 /// Returns the source of a variant's kind.
 pub(crate) fn of<'a>(variant: &'a Variant<'a>, errors: &mut Errors) -> Origin<'a> {
-    let mut sources = sources(variant).into_iter();
-    let Some(first) = sources.next() else {
+    let name = variant.name();
+    let mut sources = sources(variant);
+    let Some((first, origin)) = sources.next() else {
         // An unknown key may be a misspelling of the missing one.
         if !variant.is_doubtful {
             errors.at(variant.ident, nowhere(variant));
         }
         return Origin::Own(None);
     };
-    for again in sources {
-        let name = variant.name();
-        errors.at(
-            again.key,
-            format!("`{}` already says the kind of `{name}`; `{}` would say it again, keep one", first.key, again.key),
-        );
+    for (again, _) in sources {
+        let why = format!("`{first}` already says the kind of `{name}`; `{again}` would say it again, keep one");
+        errors.at(again, why);
     }
-    if let Origin::Transparent(None) = first.says {
+    if let Origin::Transparent(None) = origin {
         let found = variant.fields.len();
-        errors.at(
-            first.key,
-            format!(
-                "`transparent` needs exactly one field, which answers everything; `{}` has {found}",
-                variant.name()
-            ),
-        );
+        let why = format!("`transparent` needs exactly one field, which answers everything; `{name}` has {found}");
+        errors.at(first, why);
     }
-    first.says
+    origin
 }
 
 /// Returns all keys that give the kind, in the order of the text.
-fn sources<'a>(variant: &'a Variant<'a>) -> Vec<Source<'a>> {
-    let mut sources = Vec::new();
-    let attrs = &variant.attrs;
-    if let Some(said) = attrs.kind.said() {
-        let says = Origin::Own(said.value.map(KindFrom::Word));
-        sources.push((said.placed().0, Source { key: &said.key, says }));
-    }
-    if let Some(said) = attrs.transparent.said() {
-        let only = match variant.fields.as_slice() {
-            [only] => Some(only),
-            _ => None,
+fn sources<'a>(variant: &'a Variant<'a>) -> impl Iterator<Item = (&'a Ident, Origin<'a>)> {
+    let own = variant.attrs.all(&[Key::Kind, Key::Transparent]).map(|attr| {
+        let origin = match (attr.key, &attr.value, variant.fields.as_slice()) {
+            (Key::Kind, Some(Value::Kind(kind)), _) => Origin::Own(Some(KindFrom::Word(*kind))),
+            (Key::Kind, ..) => Origin::Own(None),
+            (_, _, [only]) => Origin::Transparent(Some(only)),
+            _ => Origin::Transparent(None),
         };
-        sources.push((said.placed().0, Source { key: &said.key, says: Origin::Transparent(only) }));
-    }
-    sources.sort_by_key(|(order, _)| *order);
-    let mut sources: Vec<Source<'a>> = sources.into_iter().map(|(_, source)| source).collect();
-    for field in &variant.fields {
-        let status = field.attrs.status.said().map(|said| (said.placed(), KindFrom::Status(field)));
-        let classify = field.attrs.classify.said().map(|said| (said.placed(), KindFrom::Classify(field)));
-        let mut own: Vec<_> = [status, classify].into_iter().flatten().collect();
-        own.sort_by_key(|((order, _), _)| *order);
-        sources.extend(own.into_iter().map(|((_, key), kind)| Source { key, says: Origin::Own(Some(kind)) }));
-    }
-    sources
+        (&attr.word, origin)
+    });
+    let of_fields = variant.fields.iter().flat_map(|field| {
+        field.attrs.all(&[Key::Status, Key::Classify]).map(move |attr| {
+            let kind = if attr.key == Key::Status { KindFrom::Status(field) } else { KindFrom::Classify(field) };
+            (&attr.word, Origin::Own(Some(kind)))
+        })
+    });
+    own.chain(of_fields)
 }
 
 fn nowhere(variant: &Variant<'_>) -> String {

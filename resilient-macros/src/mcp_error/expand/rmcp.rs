@@ -1,23 +1,20 @@
 //! Generates the conversions to rmcp's types, if the runtime is built with rmcp.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::DeriveInput;
+use proc_macro2::TokenStream;
 
-use crate::krate::Krate;
 use crate::mcp_error::expand::bounds::Bounds;
-use crate::mcp_error::expand::call_site;
+use crate::mcp_error::expand::code::{call_site, hygienic};
+use crate::mcp_error::plan::Model;
 
 /// A concrete impl for each type: an impl for all `ToolError` types would violate the orphan rules.
-pub(crate) fn expand(node: &DeriveInput, krate: &Krate) -> TokenStream {
-    let span = Span::mixed_site();
-    let ident = call_site(&node.ident);
-    let (impl_generics, ty_generics, _) = node.generics.split_for_impl();
-    let mut bounds = Bounds::new(&node.generics);
-    bounds.whole(&quote_spanned!(span=> #ident #ty_generics), &quote_spanned!(span=> #krate::ToolError));
+pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
+    let (krate, ident) = (&model.krate, call_site(&model.node.ident));
+    let (impl_generics, ty_generics, _) = model.node.generics.split_for_impl();
+    let mut bounds = Bounds::new(&model.node.generics);
+    bounds.whole(&hygienic!(#ident #ty_generics), &hygienic!(#krate::ToolError));
     let clause = bounds.where_clause();
-    let private = quote_spanned!(span=> #krate::__private);
-    quote_spanned! {span=>
+    let private = hygienic!(#krate::__private);
+    hygienic! {
         #private::with_rmcp! {
             #[automatically_derived]
             impl #impl_generics #private::rmcp::handler::server::tool::IntoCallToolResult

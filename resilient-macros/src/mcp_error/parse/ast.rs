@@ -1,19 +1,16 @@
 //! The enum or struct: its variants, their fields and their attributes. A struct is one variant, with the attributes of
 //! the struct.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote_spanned};
+use proc_macro2::{Ident, Span};
+use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
-use syn::{Data, DeriveInput, Fields, Member, Type};
+use syn::{Attribute, Data, DeriveInput, Fields, Member, Type};
 
-use crate::mcp_error::parse::attr::{ContainerAttrs, FieldAttrs, VariantAttrs};
-use crate::mcp_error::parse::display::{self, Display};
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::Owner;
+use super::{Attrs, Display, Errors, Key, Owner, display};
 
 pub(crate) struct Input<'a> {
     pub(crate) node: &'a DeriveInput,
-    pub(crate) attrs: ContainerAttrs,
+    pub(crate) attrs: Attrs,
     pub(crate) variants: Vec<Variant<'a>>,
 }
 
@@ -21,7 +18,7 @@ pub(crate) struct Variant<'a> {
     pub(crate) ident: &'a Ident,
     /// Whether this is the whole struct.
     pub(crate) is_struct: bool,
-    pub(crate) attrs: VariantAttrs,
+    pub(crate) attrs: Attrs,
     pub(crate) display: Display,
     pub(crate) fields: Vec<Field<'a>>,
     /// Whether something in the attributes was not understood. Then a key that seems to be missing may be there.
@@ -34,7 +31,7 @@ pub(crate) struct Field<'a> {
     /// `id`, `0`
     pub(crate) name: String,
     pub(crate) ty: &'a Type,
-    pub(crate) attrs: FieldAttrs,
+    pub(crate) attrs: Attrs,
     /// Whether thiserror returns the field as `source()`.
     pub(crate) is_source: bool,
 }
@@ -42,71 +39,56 @@ pub(crate) struct Field<'a> {
 impl<'a> Input<'a> {
     /// Returns `None` for a union.
     pub(crate) fn from_syn(node: &'a DeriveInput, errors: &mut Errors) -> Option<Self> {
-        let mut attrs = ContainerAttrs::default();
-        let display = display::read(&node.attrs);
-        let variants = match &node.data {
+        match &node.data {
             Data::Struct(data) => {
-                let before = errors.len();
-                let mut own = VariantAttrs::default();
-                attrs.read(&node.attrs, Owner::Struct, Some(&mut own), errors);
-                let fields = fields(&data.fields, false, errors);
-                vec![Variant {
-                    ident: &node.ident,
-                    is_struct: true,
-                    attrs: own,
-                    display: display.unwrap_or_else(|| Display::Unknown(node.ident.to_token_stream())),
-                    fields,
-                    is_doubtful: errors.len() > before,
-                }]
+                let whole = Variant::from_syn(&node.ident, &node.attrs, &data.fields, Owner::Struct, None, errors);
+                Some(Self { node, attrs: whole.attrs.clone(), variants: vec![whole] })
             }
             Data::Enum(data) => {
-                attrs.read(&node.attrs, Owner::Enum, None, errors);
-                let variants = data.variants.iter().map(|variant| Variant::from_syn(variant, display.as_ref(), errors));
-                variants.collect()
+                let attrs = Attrs::read(&node.attrs, Owner::Enum, errors);
+                // thiserror applies an `#[error(..)]` on the enum to all variants without one.
+                let display = display::read(&node.attrs);
+                let variants = data.variants.iter().map(|variant| {
+                    let syn::Variant { ident, attrs, fields, .. } = variant;
+                    Variant::from_syn(ident, attrs, fields, Owner::Variant, display.as_ref(), errors)
+                });
+                Some(Self { node, attrs, variants: variants.collect() })
             }
             Data::Union(data) => {
-                errors.at(
-                    data.union_token,
-                    "expected an enum or a struct: `#[derive(McpError)]` cannot tell what a union holds",
-                );
-                return None;
+                let why = "expected an enum or a struct: `#[derive(McpError)]` cannot tell what a union holds";
+                errors.at(data.union_token, why);
+                None
             }
-        };
-        Some(Self { node, attrs, variants })
+        }
     }
 }
 
 impl<'a> Variant<'a> {
-    fn from_syn(node: &'a syn::Variant, inherited: Option<&Display>, errors: &mut Errors) -> Self {
+    /// Reads a variant of an enum, or a struct.
+    fn from_syn(
+        ident: &'a Ident,
+        attrs: &[Attribute],
+        fields: &'a Fields,
+        owner: Owner,
+        inherited: Option<&Display>,
+        errors: &mut Errors,
+    ) -> Self {
         let before = errors.len();
-        let attrs = VariantAttrs::read(&node.attrs, errors);
-        let fields = fields(&node.fields, true, errors);
+        let is_struct = owner == Owner::Struct;
+        let display = display::read(attrs).or_else(|| inherited.cloned());
         Self {
-            ident: &node.ident,
-            is_struct: false,
-            attrs,
-            // thiserror applies an `#[error(..)]` on the enum to all variants without one.
-            display: display::read(&node.attrs)
-                .or_else(|| inherited.cloned())
-                .unwrap_or_else(|| Display::Unknown(node.ident.to_token_stream())),
-            fields,
+            ident,
+            is_struct,
+            attrs: Attrs::read(attrs, owner, errors),
+            display: display.unwrap_or_else(|| Display::Unknown(ident.to_token_stream())),
+            fields: self::fields(fields, if is_struct { Owner::StructField } else { Owner::Field }, errors),
             is_doubtful: errors.len() > before,
         }
     }
 
-    /// Returns the pattern `Self::Variant { id: __field0, .. }`, which binds `bound`.
-    pub(crate) fn pattern(&self, bound: &[&Field<'_>]) -> TokenStream {
-        let span = Span::mixed_site();
-        let members = bound.iter().map(|field| &field.member);
-        let bindings = bound.iter().map(|field| field.binding(span));
-        let path = if self.is_struct {
-            quote_spanned!(span=> Self)
-        } else {
-            let mut ident = self.ident.clone();
-            ident.set_span(ident.span().resolved_at(Span::call_site()));
-            quote_spanned!(span=> Self::#ident)
-        };
-        quote_spanned!(span=> #path { #(#members: #bindings,)* .. })
+    /// Returns the fields with `detail`.
+    pub(crate) fn details(&'a self) -> Vec<&'a Field<'a>> {
+        self.fields.iter().filter(|field| field.attrs.has(Key::Detail)).collect()
     }
 
     pub(crate) fn name(&self) -> String {
@@ -121,7 +103,7 @@ impl Field<'_> {
     }
 }
 
-fn fields<'a>(nodes: &'a Fields, of_enum: bool, errors: &mut Errors) -> Vec<Field<'a>> {
+fn fields<'a>(nodes: &'a Fields, owner: Owner, errors: &mut Errors) -> Vec<Field<'a>> {
     let says_source = |field: &syn::Field| {
         field.attrs.iter().any(|attr| attr.path().is_ident("source") || attr.path().is_ident("from"))
     };
@@ -141,7 +123,7 @@ fn fields<'a>(nodes: &'a Fields, of_enum: bool, errors: &mut Errors) -> Vec<Fiel
                 member,
                 name,
                 ty: &node.ty,
-                attrs: FieldAttrs::read(&node.attrs, Owner::Field { of_enum }, errors),
+                attrs: Attrs::read(&node.attrs, owner, errors),
             }
         })
         .collect()

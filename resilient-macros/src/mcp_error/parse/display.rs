@@ -5,7 +5,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, LitStr};
 
-use crate::mcp_error::parse::pieces::{Piece, pieces};
+use super::{Piece, pieces};
 
 /// The `Display` of a variant, as far as its attributes define it.
 #[derive(Debug, Clone)]
@@ -42,8 +42,7 @@ pub(crate) fn read(attrs: &[Attribute]) -> Option<Display> {
     let attr = attrs.iter().find(|attr| attr.path().is_ident("error"))?;
     let parser = |input: ParseStream<'_>| {
         if input.peek(LitStr) {
-            let literal = input.parse()?;
-            Ok(Display::Format(format(literal, input.parse()?)))
+            Ok(Display::Format(format(input.parse()?, input.parse()?)))
         } else {
             let word: Ident = input.parse()?;
             let rest: TokenStream = input.parse()?;
@@ -71,10 +70,7 @@ fn format(literal: LitStr, args: TokenStream) -> Format {
             // With arguments, a number refers to an argument, and a named argument hides the field of this name.
             let is_arg = has_args && name.starts_with(|c: char| c.is_ascii_digit());
             if !is_arg && !named.contains(&name) {
-                // thiserror reads `_0` as the field `0`.
-                let index =
-                    name.strip_prefix('_').filter(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit()));
-                prints.push(index.map_or_else(|| name.clone(), ToOwned::to_owned));
+                prints.push(field_name(&name).to_owned());
             }
         }
     }
@@ -85,13 +81,11 @@ fn format(literal: LitStr, args: TokenStream) -> Format {
 /// Returns the `name` of each `, name = value`.
 fn named_args(args: &[TokenTree]) -> Vec<String> {
     args.windows(3)
-        .filter_map(|three| match three {
-            [TokenTree::Punct(comma), TokenTree::Ident(name), TokenTree::Punct(equals)]
-                if comma.as_char() == ',' && is_assignment(equals) =>
-            {
-                Some(name.unraw().to_string())
-            }
-            _ => None,
+        .filter_map(|three| {
+            let [TokenTree::Punct(comma), TokenTree::Ident(name), TokenTree::Punct(equals)] = three else {
+                return None;
+            };
+            (comma.as_char() == ',' && is_assignment(equals)).then(|| name.unraw().to_string())
         })
         .collect()
 }
@@ -115,7 +109,7 @@ fn mentioned(args: impl IntoIterator<Item = TokenTree>, found: &mut Vec<String>)
                 let is_name = tokens.peek().is_some_and(|next| matches!(next, TokenTree::Punct(p) if is_assignment(p)));
                 let word = word.unraw().to_string();
                 if starts_field || !(after_dot || is_name) {
-                    found.push(word.strip_prefix('_').filter(|digits| is_index(digits)).unwrap_or(&word).to_owned());
+                    found.push(field_name(&word).to_owned());
                 }
             }
             // `.0.1` is a dot and the literal `0.1`.
@@ -137,8 +131,10 @@ fn mentioned(args: impl IntoIterator<Item = TokenTree>, found: &mut Vec<String>)
     }
 }
 
-fn is_index(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+/// Returns the name of the field to which a word refers: thiserror binds the field `0` as `_0`.
+fn field_name(word: &str) -> &str {
+    let is_index = |digits: &&str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    word.strip_prefix('_').filter(is_index).unwrap_or(word)
 }
 
 #[cfg(test)]

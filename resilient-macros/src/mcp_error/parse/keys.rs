@@ -1,129 +1,158 @@
-//! The keys of `#[mcp(..)]`: their names, owners and forms.
+//! The keys of `#[mcp(..)]`: their names, owners, forms and examples.
 
 use proc_macro2::Ident;
 use resilient_policy::{ErrorKind, nearest, unknown_key};
 use syn::ext::IdentExt;
 
-use crate::mcp_error::parse::errors::Errors;
+use super::error;
 
-/// The owner of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// The enum. A struct takes these keys and those of a variant.
-    Container,
-    /// A variant.
-    Variant,
-    /// A field.
-    Field,
-}
-
-/// The owner of the entries that are being read.
+/// The item above which a key is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Enum,
-    Struct,
     Variant,
-    /// A field, and whether it belongs to an enum.
-    Field {
-        of_enum: bool,
-    },
+    Field,
+    /// A struct, which takes the keys of an enum and those of a variant.
+    Struct,
+    /// A field of a struct.
+    StructField,
 }
 
-impl Owner {
-    fn takes(self, target: Target) -> bool {
-        match self {
-            Self::Enum => target == Target::Container,
-            Self::Struct => target != Target::Field,
-            Self::Variant => target == Target::Variant,
-            Self::Field { .. } => target == Target::Field,
-        }
-    }
+/// The form of a key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// No value.
+    Alone,
+    Text,
+    Flag,
+    Kind,
+    Severity,
+    /// A JSON-RPC code, with or without a sign.
+    Protocol,
+    /// The path of the runtime.
+    Path,
+}
 
-    /// Returns the name of the owner that takes the key.
-    fn home_of(self, target: Target) -> &'static str {
-        let of_enum = !matches!(self, Self::Struct | Self::Field { of_enum: false });
-        match target {
-            Target::Field => "a field",
-            Target::Variant if of_enum => "a variant",
-            Target::Container if of_enum => "the enum",
-            Target::Variant | Target::Container => "the struct",
-        }
-    }
+/// What the table says about a key.
+pub(crate) struct KeyEntry {
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
+    /// An example of the value. Empty for a key without a value.
+    pub(crate) example: &'static str,
+    /// `Enum`, `Variant` or `Field`.
+    owner: Owner,
 }
 
 macro_rules! keys {
-    ($($key:ident = $name:literal, $target:ident, $example:literal;)*) => {
+    ($($owner:ident { $($key:ident: $name:literal = $form:ident $example:literal;)* })*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Key {
-            $($key,)*
+            $($($key,)*)*
         }
 
         impl Key {
-            const ALL: &'static [Self] = &[$(Self::$key,)*];
+            const ALL: &'static [Self] = &[$($(Self::$key,)*)*];
 
-            pub(crate) const fn name(self) -> &'static str {
-                match self { $(Self::$key => $name,)* }
-            }
-
-            const fn target(self) -> Target {
-                match self { $(Self::$key => Target::$target,)* }
-            }
-
-            /// Returns an example of the key.
-            pub(crate) const fn example(self) -> &'static str {
-                match self { $(Self::$key => $example,)* }
+            /// Returns the entry of the table.
+            pub(crate) const fn entry(self) -> KeyEntry {
+                match self {
+                    $($(Self::$key => {
+                        KeyEntry { name: $name, form: Form::$form, example: $example, owner: Owner::$owner }
+                    })*)*
+                }
             }
         }
     };
 }
 
 keys! {
-    Prefix = "prefix", Container, r#"prefix = "MAKE""#;
-    Crate = "crate", Container, "crate = ::resilient_runtime";
-    Kind = "kind", Variant, "kind = not_found";
-    Transparent = "transparent", Variant, "transparent";
-    Code = "code", Variant, r#"code = "MAKE_NO_SUCH_SCENARIO""#;
-    Message = "message", Variant, r#"message = "no scenario {id}""#;
-    Public = "public", Variant, "public";
-    Private = "private", Variant, "private";
-    Hint = "hint", Variant, r#"hint = "Call list_scenarios for valid ids.""#;
-    Retryable = "retryable", Variant, "retryable = false";
-    TripsBreaker = "trips_breaker", Variant, "trips_breaker = false";
-    Fallback = "fallback", Variant, "fallback = false";
-    Severity = "severity", Variant, "severity = high";
-    Protocol = "protocol", Variant, "protocol = -33001";
-    Status = "status", Field, "status";
-    Classify = "classify", Field, "classify";
-    RetryAfter = "retry_after", Field, "retry_after";
-    Detail = "detail", Field, "detail";
-    Secret = "secret", Field, "secret";
+    Enum {
+        Prefix: "prefix" = Text r#""MAKE""#;
+        Crate: "crate" = Path "::resilient_runtime";
+    }
+    Variant {
+        Kind: "kind" = Kind "not_found";
+        Transparent: "transparent" = Alone "";
+        Code: "code" = Text r#""MAKE_NO_SUCH_SCENARIO""#;
+        Message: "message" = Text r#""no scenario {id}""#;
+        Public: "public" = Alone "";
+        Private: "private" = Alone "";
+        Hint: "hint" = Text r#""Call list_scenarios for valid ids.""#;
+        Retryable: "retryable" = Flag "false";
+        TripsBreaker: "trips_breaker" = Flag "false";
+        Fallback: "fallback" = Flag "false";
+        Severity: "severity" = Severity "high";
+        Protocol: "protocol" = Protocol "-33001";
+    }
+    Field {
+        Status: "status" = Alone "";
+        Classify: "classify" = Alone "";
+        RetryAfter: "retry_after" = Alone "";
+        Detail: "detail" = Alone "";
+        Secret: "secret" = Alone "";
+    }
 }
 
-/// Returns the key that `word` names, if the owner takes it.
-pub(crate) fn find(word: &Ident, owner: Owner, errors: &mut Errors) -> Option<Key> {
-    let name = word.unraw().to_string();
-    let Some(key) = Key::ALL.iter().copied().find(|key| key.name() == name) else {
-        errors.at(word, unknown(&name, owner));
-        return None;
-    };
-    if owner.takes(key.target()) {
-        Some(key)
-    } else {
-        errors.at(word, format!("`{name}` belongs on {}", owner.home_of(key.target())));
-        None
+impl Key {
+    pub(crate) const fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Returns the key that `word` names, if the owner takes it.
+    pub(crate) fn find(word: &Ident, owner: Owner) -> syn::Result<Self> {
+        let name = word.unraw().to_string();
+        match Self::ALL.iter().find(|key| key.name() == name) {
+            Some(key) if owner.takes(*key) => Ok(*key),
+            Some(key) => error(word, format!("`{name}` belongs on {}", owner.home_of(*key))),
+            None => error(word, unknown(&name, owner)),
+        }
+    }
+}
+
+impl Owner {
+    fn takes(self, key: Key) -> bool {
+        match (self, key.entry().owner) {
+            (Self::Struct, owner) => owner != Self::Field,
+            (Self::StructField, owner) => owner == Self::Field,
+            (_, owner) => owner == self,
+        }
+    }
+
+    /// Returns the name of the item that takes the key.
+    fn home_of(self, key: Key) -> &'static str {
+        match (key.entry().owner, self) {
+            (Self::Field, _) => "a field",
+            (_, Self::Struct | Self::StructField) => "the struct",
+            (Self::Variant, _) => "a variant",
+            _ => "the enum",
+        }
+    }
+}
+
+impl Form {
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Self::Alone => "no value",
+            Self::Text => "a string",
+            Self::Flag => "`true` or `false`",
+            Self::Kind => "the name of a kind",
+            Self::Severity => "`low`, `medium`, `high` or `critical`",
+            Self::Protocol => "an integer",
+            Self::Path => "a path",
+        }
     }
 }
 
 fn unknown(name: &str, owner: Owner) -> String {
     if let Ok(kind) = name.parse::<ErrorKind>() {
-        return if owner.takes(Key::Kind.target()) {
+        return if owner.takes(Key::Kind) {
             format!("`{kind}` is a kind, which stands behind `kind =`; write `kind = {kind}`")
         } else {
-            let home = owner.home_of(Key::Kind.target());
+            let home = owner.home_of(Key::Kind);
             format!("`{kind}` is a kind, which belongs on {home}: `#[mcp(kind = {kind})]`")
         };
     }
-    let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(key.target())).map(|key| key.name()).collect();
+    let here: Vec<_> = Key::ALL.iter().filter(|key| owner.takes(**key)).map(|key| key.name()).collect();
     // Suggest a key that the owner takes first, then any other.
     let near = nearest(name, here.iter().copied()).or_else(|| nearest(name, Key::ALL.iter().map(|key| key.name())));
     match near {

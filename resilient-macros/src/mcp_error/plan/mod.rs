@@ -1,18 +1,19 @@
-//! The model of a valid type: all decisions are made, and the fields are the only syntax left.
+//! The model of a valid type. What the checks did not decide is read from the attributes of its variants.
 
 pub(crate) mod template;
 
-use resilient_policy::{ErrorKind, Severity};
+use resilient_policy::ErrorKind;
 use syn::DeriveInput;
 
 use crate::krate::Krate;
-use crate::mcp_error::parse::ast::{Field, Variant};
+use crate::mcp_error::parse::{Field, Variant};
 use crate::mcp_error::plan::template::Template;
 
 pub(crate) struct Model<'a> {
     pub(crate) node: &'a DeriveInput,
     pub(crate) krate: Krate,
-    pub(crate) cases: Vec<Case<'a>>,
+    /// `None` for a type with mistakes.
+    pub(crate) cases: Option<Vec<Case<'a>>>,
 }
 
 /// A variant, or the struct.
@@ -33,12 +34,6 @@ pub(crate) struct Own<'a> {
     pub(crate) text: Text<'a>,
     pub(crate) hint: Option<Template<'a>>,
     pub(crate) retry_after: Option<&'a Field<'a>>,
-    pub(crate) retryable: Option<bool>,
-    pub(crate) trips_breaker: Option<bool>,
-    pub(crate) falls_back: Option<bool>,
-    pub(crate) severity: Option<Severity>,
-    pub(crate) protocol: Option<i32>,
-    pub(crate) details: Vec<&'a Field<'a>>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,21 +53,22 @@ pub(crate) enum Text<'a> {
     Sentence,
 }
 
-impl<'a> Case<'a> {
-    pub(crate) fn own(&self) -> Option<&Own<'a>> {
-        match &self.answer {
-            Answer::Own(own) => Some(own),
-            Answer::Field(_) => None,
-        }
+impl<'a> Model<'a> {
+    pub(crate) fn cases(&self) -> &[Case<'a>] {
+        self.cases.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the variants that answer themselves.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&'a Variant<'a>, &Own<'a>)> {
+        self.cases()
+            .iter()
+            .filter_map(|case| if let Answer::Own(own) = &case.answer { Some((case.variant, own)) } else { None })
     }
 }
 
 impl KindFrom<'_> {
     /// Returns the kind, if it is known at compile time.
     pub(crate) fn known(self) -> Option<ErrorKind> {
-        match self {
-            Self::Word(kind) => Some(kind),
-            Self::Status(_) | Self::Classify(_) => None,
-        }
+        if let Self::Word(kind) = self { Some(kind) } else { None }
     }
 }

@@ -7,10 +7,7 @@ use quote::quote_spanned;
 use resilient_policy::one_of;
 use syn::{Ident, LitStr};
 
-use crate::mcp_error::parse::ast::{Field, Variant};
-use crate::mcp_error::parse::errors::Errors;
-use crate::mcp_error::parse::keys::Key;
-use crate::mcp_error::parse::pieces::{Piece, pieces};
+use crate::mcp_error::parse::{Errors, Field, Key, Piece, Variant, error, pieces};
 
 /// A text whose fields exist and may be shown to the client.
 pub(crate) struct Template<'a> {
@@ -22,16 +19,11 @@ pub(crate) struct Template<'a> {
 }
 
 impl<'a> Template<'a> {
-    /// Reads the text of `key` (`message` or `hint`), or reports its mistakes.
-    pub(crate) fn read(key: Key, literal: &'a LitStr, variant: &'a Variant<'a>, errors: &mut Errors) -> Option<Self> {
+    /// Reads the text of `key` (`message` or `hint`), if it is written, or reports its mistakes.
+    pub(crate) fn read(key: Key, variant: &'a Variant<'a>, errors: &mut Errors) -> Option<Self> {
+        let literal = variant.attrs.text(key)?;
         let before = errors.len();
-        let pieces = match pieces(&literal.value()) {
-            Ok(pieces) => pieces,
-            Err(why) => {
-                errors.at(literal, why);
-                return None;
-            }
-        };
+        let pieces = errors.handle(pieces(&literal.value()).or_else(|why| error(literal, why)))?;
         let is_formatted = pieces.iter().any(|piece| matches!(piece, Piece::Placeholder { .. }));
         let (mut text, mut uses) = (String::new(), Vec::new());
         for piece in pieces {
@@ -93,7 +85,7 @@ fn field<'a>(name: &str, spec: &str, key: Key, variant: &'a Variant<'a>) -> Resu
             format!("`{key}` names `{name}`, which is no field of `{owner}`{}", one_of(name, &names))
         });
     };
-    if field.attrs.secret.is_said() {
+    if field.attrs.has(Key::Secret) {
         return Err(format!("`{key}` goes to the client and names `{name}`, which is marked `secret`"));
     }
     if spec.contains('$') {

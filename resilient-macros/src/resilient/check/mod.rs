@@ -12,20 +12,13 @@ use super::parse::function::OpaqueFn;
 use super::plan::Plan;
 use crate::project::Project;
 
-/// Checks all rules of a guarded function. `is_contradicted`: its annotations and its keys disagree about its effect.
-pub(crate) fn function(
-    plan: &Plan,
-    is_contradicted: bool,
-    args: &Args,
-    function: &OpaqueFn,
-    project: &Project,
-    errors: &mut Accumulator,
-) {
+/// Checks all rules of a guarded function.
+pub(crate) fn function(plan: &Plan, args: &Args, function: &OpaqueFn, project: &Project, errors: &mut Accumulator) {
     policy::of_function(plan, args, project, function.sig.ident.span(), errors);
     // An invalid value does not change the effect of the function.
     let inherits_more = args.inherited.as_ref().is_some_and(|inherited| inherited.may_say_more);
     let is_known = args.reported.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
-    if is_known && !is_contradicted {
+    if is_known && !plan.is_contradicted {
         repeat::gate(plan, args, function, errors);
     }
     if plan.guards.retry.is_some() {

@@ -5,14 +5,13 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use resilient_policy::{CacheSettings, Scope, Settings, is_secret_name};
+use resilient_policy::{CacheSettings, Override, Scope, Settings, is_secret_name};
 use syn::ext::IdentExt;
-use syn::{Expr, Ident, Pat};
+use syn::{Expr, Ident, Pat, PatParen, PatReference, PatSlice, PatTuple, PatTupleStruct, PatType};
 
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
-use crate::resilient::parse::value::{Setting, plain};
-use crate::resilient::plan::Keys;
+use crate::resilient::parse::value::plain;
 
 /// A name in a parameter's pattern.
 struct Binding<'a> {
@@ -21,15 +20,15 @@ struct Binding<'a> {
     modifier: Option<&'static str>,
 }
 
-pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut Accumulator) {
+pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &[(&str, Expr)], errors: &mut Accumulator) {
     let mut bindings = Vec::new();
     for argument in function.arguments() {
         bind(&argument.pat, &mut bindings);
     }
-    let cache = args.cache.as_ref().and_then(Setting::value);
+    let cache = args.cache.as_ref().and_then(Override::value);
     let cache_key = cache.and_then(|cache| cache.key.as_ref());
-    for seen in keys.0.iter().map(|(_, key)| key).chain(cache_key) {
-        by_reference("key", seen, &bindings, errors);
+    for key in keys.iter().map(|(_, key)| key).chain(cache_key) {
+        by_reference("key", key, &bindings, errors);
     }
     if let Some(key) = cache_key
         && cache.is_some_and(|cache| CacheSettings::of(&cache.parts).scope == Scope::Shared)
@@ -41,42 +40,49 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &Keys, errors: &mut 
         errors.push(Error::custom(message).with_span(key));
     }
     for shown in args.log_args.iter().flatten() {
-        let plain = plain(shown);
-        let shown = plain.unwrap_or(shown);
-        by_reference("log_args", shown, &bindings, errors);
-        let mut secrets = words(shown.to_token_stream()).into_iter().filter(|(word, _)| is_secret_name(word));
-        if let Some((secret, span)) = secrets.next().filter(|_| plain.is_none()) {
-            let shown = shown.to_token_stream().to_string().replace([' ', '\n'], "");
-            let message = format!(
-                "`{secret}` is the name of a secret, which no log may show; remove it, or put `plain({shown})` if its \
-                 value is no secret"
-            );
-            errors.push(Error::custom(message).with_span(&span));
-        } else if mentioned(shown, &bindings).next().is_none() {
-            let names: Vec<_> = bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
-            let message = match names.as_slice() {
-                [] => "the function has no parameters to log; remove `log_args`".into(),
-                _ => format!("expected something of a parameter: {}", names.join(", ")),
-            };
-            errors.push(Error::custom(message).with_span(shown));
-        }
+        by_reference("log_args", plain(shown).unwrap_or(shown), &bindings, errors);
+        errors.handle(can_be_logged(shown, &bindings));
     }
 }
 
-/// Rejects `mut` and `ref` in the pattern of a parameter that the expressions see by reference.
+/// Checks that an expression in `log_args` is of a parameter, and does not have the name of a secret.
+fn can_be_logged(shown: &Expr, bindings: &[Binding<'_>]) -> darling::Result<()> {
+    let words = words(shown.to_token_stream());
+    if plain(shown).is_none()
+        && let Some((secret, span)) = words.iter().find(|(word, _)| is_secret_name(word))
+    {
+        let shown = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+        let message = format!(
+            "`{secret}` is the name of a secret, which no log may show; remove it, or put `plain({shown})` if its value \
+             is no secret"
+        );
+        return Err(Error::custom(message).with_span(span));
+    }
+    let shown = plain(shown).unwrap_or(shown);
+    if mentioned(shown, bindings).next().is_some() {
+        return Ok(());
+    }
+    let names: Vec<_> = bindings.iter().map(|binding| format!("`{}`", binding.name)).collect();
+    let message = match names.as_slice() {
+        [] => "the function has no parameters to log; remove `log_args`".into(),
+        _ => format!("expected something of a parameter: {}", names.join(", ")),
+    };
+    Err(Error::custom(message).with_span(shown))
+}
+
+/// Rejects `return`, and `mut` and `ref` in the pattern of a parameter that the expression sees by reference.
 fn by_reference(what: &str, seen: &Expr, bindings: &[Binding<'_>], errors: &mut Accumulator) {
-    if let Some((_, span)) = words(seen.to_token_stream()).into_iter().find(|(word, _)| word == "return") {
+    if let Some((_, span)) = words(seen.to_token_stream()).iter().find(|(word, _)| word == "return") {
         let message = format!("`{what}` is an expression of its own and cannot `return`; expected its value");
-        errors.push(Error::custom(message).with_span(&span));
+        errors.push(Error::custom(message).with_span(span));
     }
     for Binding { name, modifier } in mentioned(seen, bindings) {
-        if let Some(modifier) = modifier {
-            let message = format!(
-                "`{what}` sees the parameters by reference, and the pattern of `{name}` says `{modifier}`; move the \
-                 `{modifier}` into the body"
-            );
-            errors.push(Error::custom(message).with_span(seen));
-        }
+        let Some(modifier) = modifier else { continue };
+        let message = format!(
+            "`{what}` sees the parameters by reference, and the pattern of `{name}` says `{modifier}`; move the \
+             `{modifier}` into the body"
+        );
+        errors.push(Error::custom(message).with_span(seen));
     }
 }
 
@@ -95,11 +101,11 @@ fn words(tokens: TokenStream) -> Vec<(String, Span)> {
             TokenTree::Group(group) => found.extend(words(group.stream())),
             TokenTree::Literal(literal) => {
                 let text = literal.to_string();
-                let captured = text
-                    .split('{')
-                    .skip(1)
-                    .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>());
-                found.extend(captured.filter(|name| !name.is_empty()).map(|name| (name, literal.span())));
+                let captured = text.split('{').skip(1).map(|rest| {
+                    let name = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_');
+                    (name.collect(), literal.span())
+                });
+                found.extend(captured);
             }
             TokenTree::Punct(_) => {}
         }
@@ -110,22 +116,20 @@ fn words(tokens: TokenStream) -> Vec<(String, Span)> {
 fn bind<'a>(pattern: &'a Pat, found: &mut Vec<Binding<'a>>) {
     match pattern {
         Pat::Ident(ident) => {
-            let modifier = match (&ident.by_ref, &ident.mutability) {
-                (Some(_), _) => Some("ref"),
-                (None, Some(_)) => Some("mut"),
-                (None, None) => None,
-            };
+            let modifier = ident.by_ref.map(|_| "ref").or_else(|| ident.mutability.map(|_| "mut"));
             found.push(Binding { name: &ident.ident, modifier });
             if let Some((_, inner)) = &ident.subpat {
                 bind(inner, found);
             }
         }
-        Pat::Paren(inner) => bind(&inner.pat, found),
-        Pat::Reference(inner) => bind(&inner.pat, found),
-        Pat::Type(inner) => bind(&inner.pat, found),
-        Pat::Slice(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
-        Pat::Tuple(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
-        Pat::TupleStruct(list) => list.elems.iter().for_each(|inner| bind(inner, found)),
+        Pat::Paren(PatParen { pat, .. })
+        | Pat::Reference(PatReference { pat, .. })
+        | Pat::Type(PatType { pat, .. }) => {
+            bind(pat, found);
+        }
+        Pat::Slice(PatSlice { elems, .. })
+        | Pat::Tuple(PatTuple { elems, .. })
+        | Pat::TupleStruct(PatTupleStruct { elems, .. }) => elems.iter().for_each(|inner| bind(inner, found)),
         Pat::Struct(fields) => fields.fields.iter().for_each(|field| bind(&field.pat, found)),
         // Each alternative binds the same names.
         Pat::Or(cases) => cases.cases.iter().take(1).for_each(|inner| bind(inner, found)),

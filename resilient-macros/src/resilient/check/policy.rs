@@ -1,17 +1,19 @@
 //! Applies the rules that attributes share with files and variables to a function or a block, and checks what names
 //! refer to in this crate.
 
+use std::collections::BTreeMap;
+
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerSettings, BreakerUse, Policy, Problem, Settings, check, check_breaker, check_breaker_for,
-    check_breaker_parts, check_name, check_slow_in_time, check_values,
+    Beside, BreakerSettings, BreakerUse, Override, Policy, Problem, Settings, check, check_breaker_for,
+    check_breaker_parts, check_name, check_names, check_same_breaker, check_slow_in_time, check_values,
 };
 
 use crate::project::{NAME, Project};
 use crate::resilient::parse::args::Args;
-use crate::resilient::parse::value::{At, BreakerArgs, Setting, SettingsArgs};
+use crate::resilient::parse::value::{At, SettingsArgs};
 use crate::resilient::plan::layers::Layers;
 use crate::resilient::plan::{Breaker, Guards, Plan};
 
@@ -21,41 +23,32 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     if args.reported.is_some() {
         return;
     }
-    let guards = &plan.guards;
+    let (guards, is_incomplete) = (&plan.guards, is_incomplete(args, project));
     let mut policy = plan.policy();
-    let mut problems = names(guards);
-    problems.extend(args.name.as_ref().and_then(|name| Some(Problem::new("name", check_name(&name.value).err()?))));
-    let mut of_breaker = Vec::new();
-    match (&guards.breaker, &args.breaker) {
-        (Some(Breaker::Named(_, Some(settings))), Some(Setting::Is(BreakerArgs::Set(set)))) if !set.is_bare() => {
+    let mut problems = check_names(&names(guards));
+    let mut of_attempts = Vec::new();
+    if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
+        if let Some(set) = breaker_with_settings(args) {
             policy.breaker = Some(BreakerUse::with("checked_apart", *settings));
             problems.extend(check_breaker_parts(&set.parts));
+        } else {
+            // Settings from a block or a file were checked there, and other functions use them too.
+            of_attempts = check_breaker_for(&policy, settings);
         }
-        // Settings that a block or a file gives were checked there, and other functions use them too.
-        (Some(Breaker::Named(_, Some(settings))), _) => of_breaker = check_breaker_for(&policy, settings),
-        _ => {}
     }
-    let (values, is_incomplete) = (check_values(&policy), is_incomplete(args, project));
-    let are_right = values.is_empty() && !is_incomplete;
-    problems.extend(if is_incomplete { values } else { check(&policy) });
-    if are_right {
-        problems.extend(of_breaker);
+    problems.extend(rules(&policy, is_incomplete));
+    if !is_incomplete && check_values(&policy).is_empty() {
+        problems.extend(of_attempts);
     }
-    let otherwise = args.profile.as_ref().and_then(Setting::value).map_or(function, |profile| profile.span);
+    if let Some(At { value, span }) = &args.name {
+        report(check_name(value), *span, errors);
+    }
+    let otherwise = args.profile.as_ref().and_then(Override::value).map_or(function, |profile| profile.span);
     for problem in &problems {
-        let span = key_span(args, problem.path).unwrap_or(otherwise);
-        // A problem with an inherited value is reported at the function's own key that conflicts with it.
-        let clash = clash(args, problem.path);
-        errors.push(guards.origins.error(problem, clash, span));
+        errors.push(guards.origins.error(problem, clash(args, problem.path), otherwise));
     }
     bounds_without_keys(args, errors);
     known(args, project, &plan.name, errors);
-}
-
-/// Returns whether a key is missing from the plan because it could not be read. Rules between keys would then report
-/// wrong mistakes.
-fn is_incomplete(args: &Args, project: &Project) -> bool {
-    args.is_incomplete || args.inherited.as_ref().is_some_and(|inherited| inherited.is_incomplete) || project.is_wrong()
 }
 
 /// Checks the keys that a block passes to its tools, so that mistakes are reported once.
@@ -63,64 +56,54 @@ fn is_incomplete(args: &Args, project: &Project) -> bool {
 /// `uses_default`: a tool without a timeout exists, so the block's missing keys take their defaults. `is_alone`: no
 /// tool has a timeout.
 pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_alone: bool, errors: &mut Accumulator) {
-    let file = project.file.as_ref();
-    let nothing = Args::default();
-    let guards = Guards::of(&Layers::of(args, &nothing, None, file), "breaker", file);
+    let (nothing, is_incomplete) = (Args::default(), is_incomplete(args, project));
+    let guards = Guards::of(&Layers::of(args, &nothing, None, project.file.as_ref()), "breaker");
     let mut policy = guards.policy();
     if guards.timeout.is_none() && !uses_default {
         policy.timeout = Policy::LONGEST_TIMEOUT;
     }
-    let mut problems = names(&guards);
-    if let Some(Setting::Is(BreakerArgs::Set(set))) = &args.breaker
-        && !set.is_bare()
-    {
-        if let Some(Breaker::Named(name, settings)) = &guards.breaker {
-            let found = check_breaker(name, settings.as_ref());
-            problems.extend(found.into_iter().filter(|problem| problem.path != "breaker.name"));
-            let is_right = is_alone && !is_incomplete(args, project) && check_values(&policy).is_empty();
-            problems.extend(settings.filter(|_| is_right).and_then(|settings| check_slow_in_time(&policy, &settings)));
+    let mut problems = check_names(&names(&guards));
+    if let Some(set) = breaker_with_settings(args) {
+        if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
+            settings.problems(&mut problems);
+            if is_alone && !is_incomplete && check_values(&policy).is_empty() {
+                problems.extend(check_slow_in_time(&policy, settings));
+            }
         }
         problems.extend(check_breaker_parts(&set.parts));
     }
-    problems.extend(if is_incomplete(args, project) { check_values(&policy) } else { check(&policy) });
-    for problem in &problems {
-        let span = key_span(args, problem.path).unwrap_or_else(Span::call_site);
-        errors.push(guards.origins.error(problem, None, span));
-    }
+    problems.extend(rules(&policy, is_incomplete));
+    errors.extend(problems.iter().map(|problem| guards.origins.error(problem, None, Span::call_site())));
     bounds_without_keys(args, errors);
     known(args, project, "", errors);
 }
 
-/// Reports `max_keys` without a `key`.
-fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
-    let breaker = match args.breaker.as_ref().and_then(Setting::value) {
-        Some(BreakerArgs::Set(set)) => set.bound_without_key(),
-        _ => None,
-    };
-    let bulkhead = args.bulkhead.as_ref().and_then(Setting::value).and_then(SettingsArgs::bound_without_key);
-    let rate_limit = args.rate_limit.as_ref().and_then(Setting::value).and_then(SettingsArgs::bound_without_key);
-    for span in [breaker, bulkhead, rate_limit].into_iter().flatten() {
-        let message = "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`";
-        errors.push(Error::custom(message).with_span(&span));
+/// Returns whether a key is missing from the plan because it could not be read.
+fn is_incomplete(args: &Args, project: &Project) -> bool {
+    args.is_incomplete || args.inherited.as_ref().is_some_and(|inherited| inherited.is_incomplete) || project.is_wrong()
+}
+
+/// Checks a policy. If it is incomplete, rules between its keys would report wrong mistakes.
+fn rules(policy: &Policy, is_incomplete: bool) -> Vec<Problem> {
+    if is_incomplete { check_values(policy) } else { check(policy) }
+}
+
+/// Returns the names in a policy, which become labels and parts of variables.
+pub(crate) fn names(guards: &Guards) -> Beside<'_> {
+    Beside {
+        breaker: match &guards.breaker {
+            Some(Breaker::Named(name, _)) => Some(name),
+            Some(Breaker::Static(_)) | None => None,
+        },
+        bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
+        rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
+        ..Beside::default()
     }
 }
 
-/// Checks the names, which become labels and parts of variables.
-fn names(guards: &Guards) -> Vec<Problem> {
-    let breaker = match &guards.breaker {
-        Some(Breaker::Named(name, _)) => Some(name.as_str()),
-        _ => None,
-    };
-    let bulkhead = guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref());
-    let rate_limit = guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref());
-    let names = [("bulkhead.name", bulkhead), ("rate_limit.name", rate_limit)];
-    let of_limits = names.into_iter().filter_map(|(path, name)| Some(Problem::new(path, check_name(name?).err()?)));
-    breaker.map(|name| check_breaker(name, None)).into_iter().flatten().chain(of_limits).collect()
-}
-
-/// Returns one of the function's own keys, if the problem is with an inherited one.
+/// Returns the function's own key with which an inherited value conflicts, if the problem is with such a value.
 fn clash(args: &Args, path: &str) -> Option<Span> {
-    let has = |key: &str| match key {
+    let is_own = match path.split('.').next()? {
         "timeout" => args.timeout.is_some(),
         "attempt_timeout" => args.attempt_timeout.is_some(),
         "retry" => args.retry.is_some(),
@@ -129,89 +112,62 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
         // The other keys are not inherited, or are checked alone.
         _ => true,
     };
-    if has(path.split('.').next().unwrap_or(path)) {
-        return None;
-    }
-    let durations = [args.timeout.as_ref(), args.attempt_timeout.as_ref()].into_iter().flatten();
-    let mut durations = durations.filter_map(Setting::value).map(|duration| duration.span);
-    durations.next().or_else(|| Some(args.retry.as_ref()?.value()?.span))
+    let durations = [&args.timeout, &args.attempt_timeout].into_iter().flatten().filter_map(Override::value);
+    let retry = args.retry.as_ref().and_then(Override::value).map(|retry| retry.span);
+    durations.map(|duration| duration.span).chain(retry).next().filter(|_| !is_own)
 }
 
-/// Returns the location of a key whose value has no span.
-fn key_span(args: &Args, path: &str) -> Option<Span> {
-    match path {
-        "retry.max" => Some(args.retry.as_ref()?.value()?.span),
-        "cache" => Some(args.cache.as_ref()?.value()?.span),
-        "name" => Some(args.name.as_ref()?.span),
-        _ => None,
+/// Reports `max_keys` without a `key`.
+fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
+    for span in args.limits().filter_map(SettingsArgs::bound_without_key) {
+        let message = "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`";
+        errors.push(Error::custom(message).with_span(&span));
     }
+}
+
+/// Returns the breaker of an attribute, if there are settings beside its name.
+fn breaker_with_settings(args: &Args) -> Option<&SettingsArgs> {
+    args.breaker_set().filter(|set| !set.is_bare())
 }
 
 /// Checks the names that refer to the file: a profile has to be there, and a breaker if the file has any. A breaker
 /// with settings in the file must not have other settings here.
 fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
-    let profile = args.profile.as_ref().and_then(Setting::value);
-    if let Some(At { span, .. }) = profile
-        && !project.exists()
-    {
-        let message = format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand");
-        errors.push(Error::custom(message).with_span(span));
+    let here = format!(" in `{NAME}`");
+    if let Some(At { value, span }) = args.profile.as_ref().and_then(Override::value) {
+        let known = match &project.file {
+            Some(file) => file.knows_profile(value, &here),
+            None if project.exists() => Ok(()),
+            None => Err(format!("there is no `{NAME}` beside the `Cargo.toml`, in which a profile could stand")),
+        };
+        report(known, *span, errors);
     }
     // If the file is invalid, its names are unknown, and its mistakes are reported elsewhere.
-    let Some(file) = &project.file else { return };
-    let here = format!(" in `{NAME}`");
-    if let Some(At { value, span }) = profile
-        && let Err(why) = file.knows_profile(value, &here)
-    {
-        errors.push(Error::custom(why).with_span(span));
-    }
-    match args.breaker.as_ref().and_then(Setting::value) {
-        // Only a name, and perhaps a key.
-        Some(BreakerArgs::Set(set)) if set.is_bare() => {
-            let (name, span) = (set.name_or(tool), set.name_span());
-            if let Err(why) = file.knows_breaker(&name, &here) {
-                errors.push(Error::custom(why).with_span(&span));
-            }
+    let (Some(file), Some(set)) = (&project.file, args.breaker_set()) else { return };
+    let name = set.name_or(tool);
+    let known = match file.breakers.get(&name) {
+        _ if set.is_bare() => file.knows_breaker(&name, &here),
+        Some(table) if !table.parts.is_empty() => {
+            let (there, theirs) = (format!("in {}", table.place), BreakerSettings::of(&table.parts));
+            check_same_breaker(&name, (&there, &theirs), ("here", &BreakerSettings::of(&set.parts)))
         }
-        Some(BreakerArgs::Set(set)) => {
-            let (name, span, settings) = (set.name_or(tool), set.name_span(), BreakerSettings::of(&set.parts));
-            // A table that only disables the breaker has no settings to compare.
-            if let Some(table) = file.breakers.get(&name)
-                && !table.parts.is_empty()
-                && BreakerSettings::of(&table.parts) != settings
-            {
-                let (place, differences) = (&table.place, settings.differences(&BreakerSettings::of(&table.parts)));
-                let message = format!(
-                    "the breaker `{name}` has other settings in {place}: {differences}; write them in one place, and \
-                     `breaker = \"{name}\"` here"
-                );
-                errors.push(Error::custom(message).with_span(&span));
-            }
-        }
-        Some(BreakerArgs::Static(_)) | None => {}
+        // A table that only disables the breaker has no settings to compare.
+        _ => Ok(()),
+    };
+    report(known, set.name_span(), errors);
+}
+
+/// Checks that each breaker has the same settings everywhere in a block. The first ones apply.
+pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a Args)>, errors: &mut Accumulator) {
+    let mut first = BTreeMap::new();
+    for (tool, args) in all {
+        let Some(set) = breaker_with_settings(args) else { continue };
+        let (name, settings) = (set.name_or(tool), BreakerSettings::of(&set.parts));
+        let first = first.entry(name.clone()).or_insert(settings);
+        report(check_same_breaker(&name, ("above", first), ("in the others", &settings)), set.name_span(), errors);
     }
 }
 
-/// Reports different settings of one breaker within a block. The first ones apply, and each other one is a mistake.
-pub(crate) fn of_breakers<'a>(all: impl Iterator<Item = (&'a str, &'a BreakerArgs)>, errors: &mut Accumulator) {
-    let mut first: Vec<(String, BreakerSettings)> = Vec::new();
-    for (tool, breaker) in all {
-        let BreakerArgs::Set(set) = breaker else { continue };
-        if set.is_bare() {
-            continue;
-        }
-        let (name, span, settings) = (set.name_or(tool), set.name_span(), BreakerSettings::of(&set.parts));
-        match first.iter().find(|(known, _)| *known == name) {
-            Some((_, there)) if *there != settings => {
-                let differences = settings.differences(there);
-                let message = format!(
-                    "the breaker `{name}` has other settings above: {differences}; write them in one place, and \
-                     `breaker = \"{name}\"` in the others"
-                );
-                errors.push(Error::custom(message).with_span(&span));
-            }
-            Some(_) => {}
-            None => first.push((name, settings)),
-        }
-    }
+fn report(checked: Result<(), String>, span: Span, errors: &mut Accumulator) {
+    errors.handle(checked.map_err(|why| Error::custom(why).with_span(&span)));
 }

@@ -46,14 +46,15 @@ pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
 /// Checks a tool that opts out of its block's keys.
 pub(crate) fn skipped(function: &OpaqueFn, skip: Span, is_inherited: bool, errors: &mut Accumulator) {
     second(&function.attrs, errors);
-    if Tool::find(&function.attrs).is_none() {
-        let message = "`skip` is for a tool of a block, and this is no tool; remove the attribute";
-        errors.push(Error::custom(message).with_span(&skip));
+    let message = if Tool::find(&function.attrs).is_none() {
+        "`skip` is for a tool of a block, and this is no tool; remove the attribute"
     } else if !is_inherited {
-        let message = "`skip` refuses what `#[resilient]` above `#[tool_router]` gives to a tool, and there is none; \
-                       remove the attribute";
-        errors.push(Error::custom(message).with_span(&skip));
-    }
+        "`skip` refuses what `#[resilient]` above `#[tool_router]` gives to a tool, and there is none; remove the \
+         attribute"
+    } else {
+        return;
+    };
+    errors.push(Error::custom(message).with_span(&skip));
 }
 
 /// Checks the receiver and the arguments of a function with retries: an attempt must not consume or change what the

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Pat, PatType, Type};
 
+use crate::resilient::expand::policy;
 use crate::resilient::expand::span::{exactly, glue, group_like};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
 use crate::resilient::parse::value::plain;
@@ -11,26 +12,24 @@ use crate::resilient::plan::Plan;
 
 /// Returns the expressions over the parameters that run before the first attempt.
 pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStream> {
+    let look = |at| look(arguments, at);
     let keys = &plan.guards.keys;
-    if keys.0.is_empty() && plan.log_args.is_empty() {
-        return None;
-    }
-    let mut looks = keys.tokens(|place| look(arguments, place));
-    if let Some(first) = plan.log_args.first() {
-        let at = glue(first);
-        let look = look(arguments, at);
-        let shown = plan.log_args.iter().map(|shown| {
-            let name = shown.to_token_stream().to_string().replace([' ', '\n'], "");
-            let shown = plain(shown).unwrap_or(shown);
-            let at = glue(shown);
-            quote_spanned!(at=> __shown.add(#name, &(#shown));)
-        });
-        looks.extend(quote_spanned!(at=> .log_args(|__shown| {
-            #look
-            #(#shown)*
-        })));
-    }
-    Some(looks)
+    let mut looks = policy::keys(keys, look);
+    looks.extend(log_args(plan, look));
+    (!keys.is_empty() || !plan.log_args.is_empty()).then_some(looks)
+}
+
+/// Returns the call that shows the arguments in the log. `look` binds the parameters for their expressions.
+pub(crate) fn log_args(plan: &Plan, look: impl Fn(Span) -> TokenStream) -> Option<TokenStream> {
+    let at = glue(plan.log_args.first()?);
+    let look = look(at);
+    let shown = plan.log_args.iter().map(|shown| {
+        let name = shown.to_token_stream().to_string().replace([' ', '\n'], "");
+        let shown = plain(shown).unwrap_or(shown);
+        let at = glue(shown);
+        quote_spanned!(at=> __shown.add(#name, &(#shown));)
+    });
+    Some(quote_spanned!(at=> .log_args(|__shown| { #look #(#shown)* })))
 }
 
 /// One argument of the function.
@@ -39,6 +38,8 @@ pub(crate) struct Argument<'a> {
     pub(crate) cfgs: Vec<&'a Attribute>,
     /// The other attributes, which apply to the argument in the body.
     lints: Vec<&'a Attribute>,
+    /// The user's name, if the pattern is a plain name.
+    pub(crate) own: Option<&'a Ident>,
     /// The name outside of the body.
     pub(crate) name: Ident,
     /// The name of the value that an attempt gets, if the argument is stored between attempts.
@@ -55,9 +56,11 @@ impl<'a> Argument<'a> {
     fn new(index: usize, argument: &'a PatType) -> Self {
         let hidden = |name: String| Ident::new(&name, glue(&argument.ty));
         let (cfgs, lints): (Vec<_>, Vec<_>) = argument.attrs.iter().partition(|attr| is_cfg(attr));
+        let own = plain_name(argument);
         Self {
             cfgs,
-            name: plain_name(argument)
+            own,
+            name: own
                 // A use of a name with `_` would trigger a lint, and lint attributes apply in the body only.
                 .filter(|name| !name.to_string().starts_with('_') && lints.is_empty())
                 .cloned()
@@ -153,10 +156,6 @@ fn seen_by_reference(pattern: TokenStream) -> TokenStream {
         other => Some(other),
     });
     kept.collect()
-}
-
-pub(crate) fn no_cfg(argument: &PatType) -> bool {
-    !argument.attrs.iter().any(is_cfg)
 }
 
 pub(crate) fn is_cfg(attr: &Attribute) -> bool {

@@ -34,20 +34,13 @@ pub(crate) fn chain(
         let p = &exactly(p.clone(), at);
         let tokens = match step {
             FallbackStep::Cached(_) => {
-                let key = answer_key(plan, arguments, p, at);
-                needs_arguments |= key.needs_arguments;
+                needs_arguments |= plan.cache_key.is_some() || !plan.is_tool;
+                let (key, value) = (format_ident!("__key_{index}", span = at), answer_key(plan, arguments, p, at));
                 // Clone before the arguments move into their slots.
-                let tokens = key.tokens;
-                let key = format_ident!("__key_{index}", span = at);
-                copies.extend(quote_spanned!(at=> let #key = #tokens;));
+                copies.extend(quote_spanned!(at=> let #key = #value;));
                 let whole = glue(output);
                 let copy = copy(&quote_spanned!(whole=> __good), p, whole);
-                quote_spanned!(at=> #p::Cached::new(
-                    __sides,
-                    __site,
-                    #key,
-                    |__good| #copy,
-                ))
+                quote_spanned!(at=> #p::Cached::new(__sides, __site, #key, |__good| #copy))
             }
             FallbackStep::Function(path) => {
                 needs_arguments = true;
@@ -75,14 +68,11 @@ pub(crate) fn chain(
                     },
                 ))
             }
-            FallbackStep::Value(expr) => {
-                quote_spanned!(at=> #p::Value::new(__sides, move || #expr))
-            }
+            FallbackStep::Value(expr) => quote_spanned!(at=> #p::Value::new(__sides, move || #expr)),
         };
         steps.push((at, tokens));
     }
-    let end = quote!(#p::End);
-    let steps = steps.into_iter().rev().fold(end, |rest, (at, step)| {
+    let steps = steps.into_iter().rev().fold(quote!(#p::End), |rest, (at, step)| {
         let p = exactly(p.clone(), at);
         quote_spanned!(at=> #p::Then::new(#step, #rest))
     });
@@ -95,29 +85,20 @@ fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn:
     function.sig.receiver().filter(|_| is_own).map(|receiver| &receiver.self_token)
 }
 
-struct AnswerKey {
-    tokens: TokenStream,
-    pub(crate) needs_arguments: bool,
-}
-
 /// Returns the key of the cached answer: the value of `cache(key = ..)`, else the raw arguments of a tool, else the
 /// arguments of the function.
-fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> AnswerKey {
-    if let Some(key) = &plan.cache_key {
+fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> TokenStream {
+    let add = if let Some(key) = &plan.cache_key {
         let look = look(arguments, glue(key));
-        let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| {
-            #look
-            __hash.add(&(#key));
-        }));
-        return AnswerKey { tokens, needs_arguments: true };
-    }
-    if plan.is_tool {
-        return AnswerKey { tokens: quote_spanned!(at=> #p::AnswerKey::of_request(__site)), needs_arguments: false };
-    }
-    let add = arguments.iter().map(|Argument { cfgs, name, ty, .. }| {
-        let place = glue(ty);
-        quote_spanned!(place=> #(#cfgs)* __hash.add(&#name);)
-    });
-    let tokens = quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| { #(#add)* }));
-    AnswerKey { tokens, needs_arguments: true }
+        quote_spanned!(at=> #look __hash.add(&(#key));)
+    } else if plan.is_tool {
+        return quote_spanned!(at=> #p::AnswerKey::of_request(__site));
+    } else {
+        let add = arguments.iter().map(|Argument { cfgs, name, ty, .. }| {
+            let place = glue(ty);
+            quote_spanned!(place=> #(#cfgs)* __hash.add(&#name);)
+        });
+        add.collect()
+    };
+    quote_spanned!(at=> #p::AnswerKey::of_arguments(__site, |__hash| { #add }))
 }

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use resilient_policy::{Beside, BreakerUse, Keyed, describe};
 
+use crate::resilient::check::policy::names;
 use crate::resilient::parse::value::FallbackStep;
 use crate::resilient::plan::{Breaker, Plan};
 
@@ -11,24 +12,22 @@ use crate::resilient::plan::{Breaker, Plan};
 /// each doc line for the tool's description, and a `cfg_attr` whose condition is false is removed before rmcp reads the
 /// attributes.
 pub(crate) fn documented(plan: &Plan) -> TokenStream {
-    let breaker = match &plan.guards.breaker {
-        Some(Breaker::Named(name, _)) => Some(name.clone()),
-        Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
-        None => None,
-    };
-    let fallback: Vec<_> = plan.fallback.iter().map(FallbackStep::source).collect();
     let guards = &plan.guards;
-    let is_keyed = |wanted| guards.keys.0.iter().any(|(key, _)| *key == wanted);
+    let of_user = match &guards.breaker {
+        Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
+        Some(Breaker::Named(..)) | None => None,
+    };
+    let (names, fallback) = (names(guards), plan.fallback.iter().map(FallbackStep::source).collect::<Vec<_>>());
+    let is_keyed = |wanted| guards.keys.iter().any(|(key, _)| *key == wanted);
     let beside = Beside {
-        breaker: breaker.as_deref(),
-        bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
-        rate_limit: guards.rate_limit.as_ref().and_then(|rate_limit| rate_limit.name.as_deref()),
+        breaker: of_user.as_deref().or(names.breaker),
         fallback: &fallback,
         keyed: Keyed {
             breaker: is_keyed("breaker"),
             bulkhead: is_keyed("bulkhead"),
             rate_limit: is_keyed("rate_limit"),
         },
+        ..names
     };
     let mut policy = plan.policy();
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {

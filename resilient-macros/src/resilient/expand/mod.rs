@@ -10,20 +10,21 @@ mod policy;
 mod site;
 pub(crate) mod span;
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{FnArg, Pat, Token, Type};
 
 use self::span::{exactly, glue};
 use crate::parse::entries::line;
 use crate::project::Project;
-use crate::resilient::parse::function::{OpaqueFn, is_nameless, plain_name};
+use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::plan::Plan;
-use argument::{Argument, is_cfg, looks, no_cfg, slots};
+pub(crate) use argument::log_args;
+use argument::{Argument, is_cfg, looks, slots};
 use chain::{Chain, chain};
 use documented::documented;
-pub(crate) use site::dummy_site;
 use site::site;
+pub(crate) use site::unguarded;
 
 /// Returns a tool that the hook limits, and the record from which the hook reads its settings.
 pub(crate) fn hooked(plan: &Plan, function: &OpaqueFn) -> TokenStream {
@@ -65,30 +66,25 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     } else {
         (None, body)
     };
-    let request = request(plan, function, &arguments, named, &p, at);
-    let asked = request.map(|request| quote_spanned!(at=> .asked(#request)));
-    let run = match (is_repeated, &chain) {
-        (false, None) => quote_spanned!(at=> #p::once(__call, #work, __special)),
-        (true, None) => quote_spanned!(at=> #p::repeat(__call, #work, __special)),
-        (false, Some(Chain { steps, .. })) => quote_spanned!(at=> #p::once_or(__call, #work, __special, #steps)),
-        (true, Some(Chain { steps, .. })) => quote_spanned!(at=> #p::repeat_or(__call, #work, __special, #steps)),
+    let request = if plan.is_tool { request(&arguments, named, &p, at) } else { None };
+    let way = if is_repeated { "repeat" } else { "once" };
+    let (way, steps) = match &chain {
+        Some(Chain { steps, .. }) => (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps))),
+        None => (format_ident!("{way}", span = at), None),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
     let sides = chain.as_ref().map(|_| quote_spanned!(at=> let __sides = #p::sides(__special);));
 
     let OpaqueFn { attrs, vis, sig, .. } = function;
     let mut sig = sig.clone();
-    if named {
-        let inputs = sig.inputs.iter_mut().filter_map(|input| match input {
-            FnArg::Typed(argument) => Some(argument),
-            FnArg::Receiver(_) => None,
-        });
-        for (input, argument) in inputs.zip(&arguments) {
-            let name = &argument.name;
-            *input.pat = Pat::Verbatim(name.to_token_stream());
-            // Lint attributes on the argument apply to its binding in the body.
-            input.attrs.retain(is_cfg);
-        }
+    let inputs = sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(argument) if named => Some(argument),
+        FnArg::Typed(_) | FnArg::Receiver(_) => None,
+    });
+    for (input, argument) in inputs.zip(&arguments) {
+        *input.pat = Pat::Verbatim(argument.name.to_token_stream());
+        // Lint attributes on the argument apply to its binding in the body.
+        input.attrs.retain(is_cfg);
     }
     let watched = project.watched();
     // Evaluate the expressions before the arguments move into their slots.
@@ -96,9 +92,9 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         #watched #site #copies
         let __special = #special;
         #sides
-        let __call = #p::pin!(#p::Call::new(__site.entry() #looks #asked));
+        let __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));
         #keep
-        #run.await
+        #p::#way(__call, #work, __special #steps).await
     );
     // Lints use the braces' spans as the end of the function, and are silent if one of them is generated.
     let block = span::group_like(&function.body, block);
@@ -106,24 +102,16 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     quote!(#(#attrs)* #documented #vis #sig #block #beside)
 }
 
-/// Finds the request among a tool's arguments, for calls without the hook. Only arguments with a plain name are
+/// Passes the request among a tool's arguments, for calls without the hook. Only arguments with a plain name are
 /// considered, since a pattern does not destructure a request.
-fn request(
-    plan: &Plan,
-    function: &OpaqueFn,
-    arguments: &[Argument<'_>],
-    named: bool,
-    p: &TokenStream,
-    at: Span,
-) -> Option<TokenStream> {
-    let all = function.arguments().zip(arguments).filter(|(written, _)| plan.is_tool && no_cfg(written));
-    let looked_at: Vec<_> = all
-        .filter_map(|(written, argument)| plain_name(written).map(|own| if named { &argument.name } else { own }))
-        .collect();
-    let (first, others) = looked_at.split_first()?;
-    let look = |name: &Ident| quote_spanned!(at=> #p::Arg::of(&#name).__context(__site));
-    let (first, others) = (look(first), others.iter().map(|name| look(name)));
-    Some(quote_spanned!(at=> #first #(.or_else(|| #others))*))
+fn request(arguments: &[Argument<'_>], named: bool, p: &TokenStream, at: Span) -> Option<TokenStream> {
+    let mut looks = arguments.iter().filter(|argument| argument.cfgs.is_empty()).filter_map(|argument| {
+        let own = argument.own?;
+        let name = if named { &argument.name } else { own };
+        Some(quote_spanned!(at=> #p::Arg::of(&#name).__context(__site)))
+    });
+    let first = looks.next()?;
+    Some(quote_spanned!(at=> .asked(#first #(.or_else(|| #looks))*)))
 }
 
 /// Returns the code that classifies an answer if its type alone is not sufficient.

@@ -4,65 +4,54 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use resilient_policy::{BulkheadSettings, Effect, ErrorKind, Rate, RateLimitSettings, Setting, Settings, Window, Word};
+use resilient_policy::{Effect, ErrorKind, Rate, RateLimitSettings, Setting, Settings, Window};
+use syn::Expr;
 
 use crate::resilient::expand::span::{exactly, glue};
-use crate::resilient::parse::value::FallbackStep;
-use crate::resilient::plan::{Breaker, Keys, Limit, Plan};
+use crate::resilient::plan::{Breaker, Limit, Plan};
 
 /// Returns `Policy::new()` with a call for each setting.
 pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
     let guards = &plan.guards;
-    let mut policy = quote!(#p::Policy::new());
-    if let Some(timeout) = guards.timeout {
-        let timeout = duration(timeout, p);
-        policy.extend(quote!(.timeout(#timeout)));
-    }
-    if let Some(attempt_timeout) = guards.attempt_timeout {
-        let attempt_timeout = duration(attempt_timeout, p);
-        policy.extend(quote!(.attempt_timeout(#attempt_timeout)));
-    }
-    if let Some(retry) = &guards.retry {
-        let retry = settings(retry, p);
-        policy.extend(quote!(.retry(#retry)));
-    }
-    if let Some(Breaker::Named(name, settings)) = &guards.breaker {
-        let wanted = match settings {
-            None => quote!(#p::BreakerUse::named(#name)),
-            Some(settings) => {
-                let settings = self::settings(settings, p);
-                quote!(#p::BreakerUse::with(#name, #settings))
-            }
-        };
-        policy.extend(quote!(.breaker(#wanted)));
-    }
-    if let Some(bulkhead) = &guards.bulkhead {
-        let bulkhead = self::bulkhead(bulkhead, p);
-        policy.extend(quote!(.bulkhead(#bulkhead)));
-    }
-    if let Some(rate_limit) = &guards.rate_limit {
-        let rate_limit = self::rate_limit(rate_limit, p);
-        policy.extend(quote!(.rate_limit(#rate_limit)));
-    }
-    if !plan.fallback.is_empty() {
-        let sources = plan.fallback.iter().map(|step| match step {
-            FallbackStep::Cached(_) => quote!(#p::Source::Cache),
-            FallbackStep::Function(_) => quote!(#p::Source::Function),
-            FallbackStep::Value(_) => quote!(#p::Source::Value),
-        });
-        policy.extend(quote!(.fallback(&[#(#sources),*])));
-    }
-    if let Some(cache) = &plan.cache {
-        let cache = settings(cache, p);
-        policy.extend(quote!(.cache(#cache)));
-    }
-    match plan.effect {
-        Effect::Unknown => {}
-        Effect::ReadOnly => policy.extend(quote!(.effect(#p::Effect::ReadOnly))),
-        Effect::Idempotent => policy.extend(quote!(.effect(#p::Effect::Idempotent))),
-        Effect::Writes => policy.extend(quote!(.effect(#p::Effect::Writes))),
-    }
-    policy
+    let breaker = match &guards.breaker {
+        Some(Breaker::Named(name, None)) => Some(quote!(#p::BreakerUse::named(#name))),
+        Some(Breaker::Named(name, Some(settings))) => {
+            let settings = self::settings(settings, p);
+            Some(quote!(#p::BreakerUse::with(#name, #settings)))
+        }
+        Some(Breaker::Static(_)) | None => None,
+    };
+    let bulkhead = guards.bulkhead.as_ref().map(|bulkhead| {
+        let (settings, named) = (settings(&bulkhead.settings, p), named(bulkhead.name.as_deref()));
+        quote!(#p::BulkheadUse::new(#settings) #named)
+    });
+    let fallback = plan.fallback.iter().map(|step| variant(p, "Source", &format!("{:?}", step.source())));
+    let calls = [
+        ("timeout", guards.timeout.map(|timeout| duration(timeout, p))),
+        ("attempt_timeout", guards.attempt_timeout.map(|timeout| duration(timeout, p))),
+        ("retry", guards.retry.as_ref().map(|retry| settings(retry, p))),
+        ("breaker", breaker),
+        ("bulkhead", bulkhead),
+        ("rate_limit", guards.rate_limit.as_ref().map(|rate_limit| self::rate_limit(rate_limit, p))),
+        ("fallback", (!plan.fallback.is_empty()).then(|| quote!(&[#(#fallback),*]))),
+        ("cache", plan.cache.as_ref().map(|cache| settings(cache, p))),
+        ("effect", (plan.effect != Effect::Unknown).then(|| variant(p, "Effect", &format!("{:?}", plan.effect)))),
+    ];
+    let calls = calls.into_iter().filter_map(|(name, value)| {
+        let name = format_ident!("{name}");
+        value.map(|value| quote!(.#name(#value)))
+    });
+    quote!(#p::Policy::new() #(#calls)*)
+}
+
+/// Returns the path of an enum's variant.
+fn variant(p: &TokenStream, type_name: &str, variant: &str) -> TokenStream {
+    let (type_name, variant) = (format_ident!("{type_name}"), format_ident!("{variant}"));
+    quote!(#p::#type_name::#variant)
+}
+
+fn named(name: Option<&str>) -> Option<TokenStream> {
+    name.map(|name| quote!(.named(#name)))
 }
 
 /// Returns the constructor with a call for each part that is not the default.
@@ -106,16 +95,11 @@ fn code(value: Setting, p: &TokenStream) -> TokenStream {
             quote!(#calls, #period)
         }
         Setting::Kinds(kinds) => {
-            let kinds = ErrorKind::ALL.iter().filter(|kind| kinds.contains(**kind)).map(|kind| {
-                let variant = format_ident!("{}", kind.variant_name());
-                quote!(.with(#p::ErrorKind::#variant))
-            });
-            quote!(#p::KindSet::EMPTY #(#kinds)*)
+            let kinds = ErrorKind::ALL.iter().filter(|kind| kinds.contains(**kind));
+            let kinds = kinds.map(|kind| variant(p, "ErrorKind", kind.variant_name()));
+            quote!(#p::KindSet::EMPTY #(.with(#kinds))*)
         }
-        Setting::Word(Word { type_name, variant, .. }) => {
-            let (type_name, variant) = (format_ident!("{type_name}"), format_ident!("{variant}"));
-            quote!(#p::#type_name::#variant)
-        }
+        Setting::Word(word) => variant(p, word.type_name, word.variant),
     }
 }
 
@@ -132,16 +116,10 @@ pub(crate) fn duration(duration: Duration, p: &TokenStream) -> TokenStream {
     }
 }
 
-fn bulkhead(bulkhead: &Limit<BulkheadSettings>, p: &TokenStream) -> TokenStream {
-    let settings = settings(&bulkhead.settings, p);
-    let named = bulkhead.name.as_ref().map(|name| quote!(.named(#name)));
-    quote!(#p::BulkheadUse::new(#settings) #named)
-}
-
 /// If the runtime was built without rate limits, rustc reports an error at the key.
 fn rate_limit(rate_limit: &Limit<RateLimitSettings>, p: &TokenStream) -> TokenStream {
     let settings = settings(&rate_limit.settings, p);
-    let named = rate_limit.name.as_ref().map(|name| quote!(.named(#name)));
+    let named = named(rate_limit.name.as_deref());
     let by_caller = rate_limit.by_caller.then(|| quote!(.by_caller()));
     let at = glue(&rate_limit.span);
     let here = exactly(p.clone(), at);
@@ -149,19 +127,15 @@ fn rate_limit(rate_limit: &Limit<RateLimitSettings>, p: &TokenStream) -> TokenSt
     quote_spanned!(at=> #here::rate_limit!(#wanted))
 }
 
-impl Keys {
-    /// Returns the calls that add the keys to the entry. `look` binds the parameters for an expression.
-    pub(crate) fn tokens(&self, look: impl Fn(Span) -> TokenStream) -> TokenStream {
-        let keys = self.0.iter();
-        keys.map(|(settings, key)| {
-            let method = format_ident!("{settings}_key");
-            let at = glue(key);
-            let look = look(at);
-            quote_spanned!(at=> .#method(|__hash| {
-                #look
-                __hash.add(&(#key));
-            }))
-        })
-        .collect()
-    }
+/// Returns the calls that add the keys to the entry. `look` binds the parameters for an expression.
+pub(crate) fn keys(keys: &[(&str, Expr)], look: impl Fn(Span) -> TokenStream) -> TokenStream {
+    let calls = keys.iter().map(|(settings, key)| {
+        let (method, at) = (format_ident!("{settings}_key"), glue(key));
+        let look = look(at);
+        quote_spanned!(at=> .#method(|__hash| {
+            #look
+            __hash.add(&(#key));
+        }))
+    });
+    calls.collect()
 }

@@ -1,5 +1,6 @@
 //! Generates the static record of a guarded function.
 
+use darling::Error;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
@@ -32,7 +33,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
             let referred = quote_spanned!(place=> static __RESILIENT_BREAKER: &#here::Breaker = &#path;);
             (referred, quote_spanned!(place=> .guarded_by(__RESILIENT_BREAKER)))
         }
-        Some(Breaker::Named(..)) | None => (TokenStream::new(), TokenStream::new()),
+        Some(Breaker::Named(..)) | None => Default::default(),
     };
     let enforced = match plan.enforced {
         Enforced::ByFunction => TokenStream::new(),
@@ -45,11 +46,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
         #referred
         static __RESILIENT_SITE: #p::Site = #p::Site::new(
             #label,
-            #p::Location {
-                module: ::core::module_path!(),
-                file: ::core::file!(),
-                line: #line,
-            },
+            #p::Location { module: ::core::module_path!(), file: ::core::file!(), line: #line },
             #policy,
         ) #tool #breaker #profiles #enforced;
     );
@@ -67,9 +64,9 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     (quote_spanned!(at=> let __site = Self::#owner();), beside)
 }
 
-/// Returns the record that the block's router uses, for a function with mistakes, so that rustc does not report it as
-/// missing.
-pub(crate) fn dummy_site(function: &OpaqueFn, krate: &Krate) -> TokenStream {
-    let owner = site_fn(&function.sig.ident);
-    quote!(fn #owner() -> &'static #krate::__private::Site { loop {} })
+/// Returns the unchanged function with the messages about it, and a record for the block's router, so that rustc does
+/// not report it as missing.
+pub(crate) fn unguarded(function: &OpaqueFn, krate: &Krate, errors: Error) -> TokenStream {
+    let (owner, errors) = (site_fn(&function.sig.ident), errors.write_errors());
+    quote!(#function fn #owner() -> &'static #krate::__private::Site { loop {} } #errors)
 }

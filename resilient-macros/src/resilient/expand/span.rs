@@ -27,18 +27,13 @@ pub(crate) fn exactly(tokens: TokenStream, place: Span) -> TokenStream {
 }
 
 fn each_span(tokens: TokenStream, change: &dyn Fn(Span) -> Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|token| match token {
-            TokenTree::Group(group) => {
-                let mut new = group_like(&group, each_span(group.stream(), change));
-                new.set_span(change(group.span()));
-                TokenTree::Group(new)
-            }
-            mut other => {
-                other.set_span(change(other.span()));
-                other
-            }
-        })
-        .collect()
+    let changed = tokens.into_iter().map(|mut token| {
+        let span = change(token.span());
+        if let TokenTree::Group(group) = &token {
+            token = TokenTree::Group(Group::new(group.delimiter(), each_span(group.stream(), change)));
+        }
+        token.set_span(span);
+        token
+    });
+    changed.collect()
 }

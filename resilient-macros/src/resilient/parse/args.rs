@@ -93,10 +93,8 @@ keys! {
 }
 
 /// Reads the keys of the impl block around a tool. The block has checked them and reported its mistakes.
-#[expect(clippy::unnecessary_wraps, reason = "all keys are read alike")]
 fn inherited(entry: &Meta) -> darling::Result<Box<Args>> {
-    let keys = entry.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
-    Ok(Box::new(parse_silently(keys)))
+    Ok(Box::new(parse_silently(entry.require_list()?.tokens.clone())))
 }
 
 /// Returns whether a block passes this key to its tools.
@@ -124,7 +122,7 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Accumulator) -> Args {
     if args.skip.is_some() {
         entries.retain(|entry| !matches!(&*list::name_of(entry), "skip" | INHERITED | REPORTED | INSERTED));
         let message = "`skip` refuses everything but the hook; remove this key or `skip`";
-        errors.extend(entries.iter().map(|other| Error::custom(message).with_span(&list::span_of(other))));
+        errors.extend(entries.iter().map(|other| Error::custom(message).with_span(other.path())));
     }
     args
 }
@@ -140,7 +138,7 @@ pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut Accumulator) -> 
         let name = list::name_of(&entry);
         if has(&name, Property::OneToolOnly) {
             let message = format!("`{name}` is about one tool; write it in the `#[resilient(..)]` above that tool");
-            errors.push(Error::custom(message).with_span(&list::span_of(&entry)));
+            errors.push(Error::custom(message).with_span(entry.path()));
         }
     }
     let args = parse(tokens, errors);
@@ -157,7 +155,7 @@ pub(crate) fn entries(tokens: TokenStream) -> Vec<Meta> {
 }
 
 /// Drops the errors that a function reports.
-fn silently<T>(read: impl FnOnce(&mut Accumulator) -> T) -> T {
+pub(crate) fn silently<T>(read: impl FnOnce(&mut Accumulator) -> T) -> T {
     let mut ignored = Error::accumulator();
     let value = read(&mut ignored);
     drop(ignored.into_inner());
@@ -165,13 +163,17 @@ fn silently<T>(read: impl FnOnce(&mut Accumulator) -> T) -> T {
 }
 
 impl Args {
+    /// Returns the breaker, unless it is a `static`.
+    pub(crate) fn breaker_set(&self) -> Option<&SettingsArgs> {
+        match self.breaker.as_ref()?.value()? {
+            BreakerArgs::Set(set) => Some(set),
+            BreakerArgs::Static(_) => None,
+        }
+    }
+
     /// Returns the settings whose state a `key` can separate, without those of the cache.
     pub(crate) fn limits(&self) -> impl Iterator<Item = &SettingsArgs> {
-        let breaker = match self.breaker.as_ref().and_then(Override::value) {
-            Some(BreakerArgs::Set(set)) => Some(&**set),
-            _ => None,
-        };
         let others = [&self.bulkhead, &self.rate_limit].into_iter().flatten().filter_map(Override::value);
-        breaker.into_iter().chain(others)
+        self.breaker_set().into_iter().chain(others)
     }
 }

@@ -69,7 +69,7 @@ impl OpaqueImpl {
         self.members.iter().any(is_half_typed)
     }
 
-    fn functions(&self) -> impl Iterator<Item = &OpaqueFn> {
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &OpaqueFn> {
         self.members.iter().filter_map(|member| match member {
             Member::Function(function) => Some(&**function),
             Member::Other(_) => None,

@@ -69,9 +69,14 @@ impl OpaqueFn {
 
     /// Returns whether the return type is the boxed future that rmcp's `#[tool]` makes from an `async fn`.
     pub(crate) fn is_boxed_already(&self) -> bool {
-        let Some(Type::Path(path)) = self.output() else { return false };
-        self.sig.asyncness.is_none() && path.path.segments.last().is_some_and(|last| last.ident == "Pin")
+        self.sig.asyncness.is_none() && self.output().and_then(last_name).is_some_and(|last| last == "Pin")
     }
+}
+
+/// Returns the last segment of a type that is a path.
+pub(crate) fn last_name(ty: &Type) -> Option<String> {
+    let Type::Path(path) = ty else { return None };
+    path.path.segments.last().map(|last| last.ident.to_string())
 }
 
 /// Returns the name of an argument, if its pattern is a plain name.

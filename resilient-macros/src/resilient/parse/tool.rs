@@ -3,10 +3,10 @@
 
 use darling::ast::NestedMeta;
 use resilient_policy::Value;
-use syn::{Attribute, Meta, Type};
+use syn::{Attribute, Meta};
 
 use crate::parse::{list, node};
-use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::function::{OpaqueFn, last_name};
 
 /// A function that rmcp serves, with the annotations whose values are literals.
 #[derive(Debug, Clone, Default)]
@@ -81,8 +81,7 @@ fn entries(meta: &Meta) -> Vec<Meta> {
 pub(crate) fn can_inherit(function: &OpaqueFn) -> bool {
     // Types of rmcp with the ending `Result` that are not a `Result`.
     const NO_RESULT: &[&str] = &["InputRequiredResult", "GetPromptResult"];
-    let Some(Type::Path(output)) = function.output() else { return false };
-    let Some(last) = output.path.segments.last().map(|last| last.ident.to_string()) else { return false };
+    let Some(last) = function.output().and_then(last_name) else { return false };
     let carries_error = last == "CallToolResponse" || last.ends_with("Result") && !NO_RESULT.contains(&&*last);
     carries_error && function.sig.asyncness.is_some() && function.attrs.iter().any(is_tool)
 }

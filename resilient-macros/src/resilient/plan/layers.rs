@@ -21,7 +21,7 @@ pub(crate) enum Found<'a, A, F> {
 /// The sources, from the strongest to the weakest.
 pub(crate) struct Layers<'a> {
     all: Vec<Layer<'a>>,
-    file: Option<&'a File>,
+    pub(crate) file: Option<&'a File>,
     /// The names of the profiles among the sources.
     pub(crate) profiles: Vec<&'a str>,
 }

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) cache_key: Option<Expr>,
     pub(crate) log_args: Vec<Expr>,
     pub(crate) effect: Effect,
+    /// Whether keys and annotations contradict each other about the effect, which is reported.
+    pub(crate) is_contradicted: bool,
     /// Whether rmcp serves the function, so that its request contains its arguments.
     pub(crate) is_tool: bool,
     /// The name of the function in rmcp's tool router, if it is a tool.
@@ -67,7 +69,8 @@ pub(crate) struct Guards {
     pub(crate) breaker: Option<Breaker>,
     pub(crate) bulkhead: Option<Limit<BulkheadSettings>>,
     pub(crate) rate_limit: Option<Limit<RateLimitSettings>>,
-    pub(crate) keys: Keys,
+    /// The expressions whose values have separate limits, each with the key of the settings: `bulkhead`.
+    pub(crate) keys: Vec<(&'static str, Expr)>,
     /// The location of each setting.
     pub(crate) origins: Origins,
 }
@@ -90,20 +93,14 @@ pub(crate) struct Limit<S> {
     pub(crate) span: Span,
 }
 
-/// The expressions whose values have separate limits, each with the key of the settings: `bulkhead`.
-#[derive(Debug, Default)]
-pub(crate) struct Keys(pub(crate) Vec<(&'static str, Expr)>);
-
 /// Returns the plan. A tool that its function does not guard has only the keys that the hook can use.
-///
-/// The second value is whether keys and annotations disagree about the effect.
 pub(crate) fn plan(
     args: &Args,
     enforced: Enforced,
     function: &OpaqueFn,
     project: &Project,
     errors: &mut Accumulator,
-) -> (Plan, bool) {
+) -> Plan {
     let nothing = Args::default();
     let inherited = args.inherited.as_deref().unwrap_or(&nothing);
     let tool = Tool::find(&function.attrs);
@@ -111,8 +108,7 @@ pub(crate) fn plan(
     let served_as = tool.as_ref().map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
     let tool_name = served_as.clone().filter(|_| tool.as_ref().is_some_and(|tool| !tool.is_prompt));
     let name = args.name.as_ref().map(|name| name.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
-    let file = project.file.as_ref();
-    let layers = Layers::of(args, inherited, served_as.as_deref(), file);
+    let layers = Layers::of(args, inherited, served_as.as_deref(), project.file.as_ref());
     let mut plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
         name,
@@ -122,6 +118,7 @@ pub(crate) fn plan(
         cache_key: None,
         log_args: args.log_args.clone().unwrap_or_default(),
         effect: Effect::Unknown,
+        is_contradicted: false,
         is_tool: tool.is_some(),
         tool_name,
         site_fn: args.inherited.is_some().then(|| site_fn(&function.sig.ident)),
@@ -130,19 +127,19 @@ pub(crate) fn plan(
         enforced,
     };
     match enforced {
-        Enforced::ByFunction => plan.guard(args, &layers, file),
+        Enforced::ByFunction => plan.guard(args, &layers),
         Enforced::ByHook => plan.guards.set_timeout(&layers),
         Enforced::Nowhere => {}
     }
-    let (effect, is_contradicted) = effect::of(args, &tool.unwrap_or_default(), &plan.fallback, errors);
-    plan.effect = effect;
-    (plan, is_contradicted)
+    let tool = tool.unwrap_or_default();
+    (plan.effect, plan.is_contradicted) = effect::of(args, &tool, &plan.fallback, errors);
+    plan
 }
 
 impl Plan {
     /// Sets what the function enforces.
-    fn guard(&mut self, args: &Args, layers: &Layers<'_>, file: Option<&File>) {
-        self.guards = Guards::of(layers, &self.name, file);
+    fn guard(&mut self, args: &Args, layers: &Layers<'_>) {
+        self.guards = Guards::of(layers, &self.name);
         self.fallback = args.fallback.as_ref().and_then(Override::value).cloned().unwrap_or_default();
         self.cache_key = args.cache.as_ref().and_then(Override::value).and_then(|cache| cache.key.clone());
         let is_cached = self.falls_back_on(Source::Cache);
@@ -173,7 +170,7 @@ impl Plan {
 
 impl Guards {
     /// Merges the sources: for each key, the strongest one wins.
-    pub(crate) fn of(layers: &Layers<'_>, name: &str, file: Option<&File>) -> Self {
+    pub(crate) fn of(layers: &Layers<'_>, name: &str) -> Self {
         let mut guards = Self::default();
         guards.set_timeout(layers);
         let attempt_timeout = layers.find(|args| &args.attempt_timeout, |table| &table.attempt_timeout);
@@ -181,7 +178,7 @@ impl Guards {
         let retry = layers.find(|args| &args.retry, |table| &table.retry);
         guards.retry = retry.map(|found| guards.settings(&found).1);
         let breaker = layers.find(|args| &args.breaker, |table| &table.breaker);
-        guards.breaker = breaker.and_then(|found| guards.breaker(&found, name, file));
+        guards.breaker = breaker.and_then(|found| guards.breaker(&found, name, layers.file));
         let bulkhead = layers.find(|args| &args.bulkhead, |table| &table.bulkhead);
         guards.bulkhead = bulkhead.map(|found| guards.limit(&found));
         let rate_limit = layers.find(|args| &args.rate_limit, |table| &table.rate_limit);
@@ -223,7 +220,7 @@ impl Guards {
         let Found::Written(written) = found else {
             return Limit { name, settings, by_caller: false, span: Span::call_site() };
         };
-        self.keys.0.extend(written.key.clone().map(|key| (S::KEY, key)));
+        self.keys.extend(written.key.clone().map(|key| (S::KEY, key)));
         Limit { name, settings, by_caller: written.by_caller, span: written.span }
     }
 

@@ -334,6 +334,18 @@ fn the_hook_limits_an_async_tool_whose_return_type_cannot_carry_an_error() {
 }
 
 #[test]
+fn a_tool_that_the_hook_limits_logs_an_argument_in_the_clear() {
+    let tool = quote!(
+        #[tool]
+        async fn f(&self, session: u32) -> String {
+            todo!()
+        }
+    );
+    let expanded = pretty(quote!(log_args(plain(session)), __inherited()), tool);
+    assert!(expanded.contains("__shown.add(\"plain(session)\", &(session));"), "{expanded}");
+}
+
+#[test]
 fn a_sync_tool_inherits_the_hook_alone() {
     let block = quote!(
         #[tool_router]

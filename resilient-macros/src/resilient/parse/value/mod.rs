@@ -13,8 +13,6 @@ use syn::spanned::Spanned;
 use syn::{Expr, Meta, Token};
 
 pub(crate) use fallback::{FallbackStep, fallback};
-/// A value, or `none`, which rejects an inherited value.
-pub(crate) use resilient_policy::Override as Setting;
 pub(crate) use settings::{BreakerArgs, SettingsArgs, breaker, settings};
 
 use crate::parse::{list, node};

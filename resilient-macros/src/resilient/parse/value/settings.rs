@@ -6,8 +6,8 @@
 use darling::Error;
 use proc_macro2::Span;
 use resilient_policy::{
-    BreakerSettings, Form, Node, Part, Parts, Problem, RateLimitSettings, Retry, Settings, Value, Written,
-    check_breaker, check_name, without_quotes,
+    BreakerSettings, Form, Node, Number, Part, Parts, RateLimitSettings, Retry, Settings, Value, Written, check_name,
+    check_name_at, without_quotes,
 };
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
@@ -15,22 +15,6 @@ use syn::{Expr, Meta, MetaList, Path};
 use super::{At, expected, text};
 use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
-
-/// Returns the value of a key, with an example, and what is missing without the first part if it has no default.
-fn expectation(key: &str) -> (&'static str, Option<&'static str>) {
-    match key {
-        "retry" => ("a number: `retry = 3`", None),
-        "breaker" => ("a name: `breaker = \"make\"`", None),
-        "bulkhead" => {
-            ("a number: `bulkhead = 20`", Some("how many attempts may run at a time: `bulkhead(max = 20, ..)`"))
-        }
-        "rate_limit" => (
-            "a rate: `rate_limit = \"100/1s\"`",
-            Some("how many calls may begin in a time: `rate_limit(rate = \"100/1s\", ..)`"),
-        ),
-        _ => ("settings in brackets: `cache(max_age = \"1h\", max = 1024)`", None),
-    }
-}
 
 /// The value of a key with parts.
 #[derive(Debug, Clone)]
@@ -55,7 +39,7 @@ pub(crate) fn settings<S: Settings>(entry: &Meta) -> darling::Result<SettingsArg
             settings.parts.0.extend(first);
             Ok(settings)
         }
-        other => Err(expected(expectation(S::KEY).0).with_span(other)),
+        other => Err(expected(S::EXPECTED).with_span(other)),
     }
 }
 
@@ -67,7 +51,7 @@ fn first<S: Settings>(part: &Part<S>, value: &Node<Span>) -> darling::Result<Wri
         Value::Integer(_) | Value::Suffixed(..) => return written(part, key, value),
         Value::Text(text) if text.parse::<u32>().is_ok() => return written(part, key, value),
         Value::Text(_) => format!("a number: `{key} = 3`, or settings: `{key}(max = 3, ..)`"),
-        _ => format!("{}, or `{key} = none`", expectation(key).0),
+        _ => format!("{}, or `{key} = none`", S::EXPECTED),
     };
     Err(expected(&message).with_span(&value.location))
 }
@@ -104,8 +88,11 @@ impl SettingsArgs {
             let all = std::iter::once(unreadable).chain(self.problems::<S>());
             return Err(Error::multiple(all.collect()));
         }
-        match expectation(S::KEY).1 {
-            Some(needed) if !self.parts.has(first) => Err(expected(needed).with_span(&list.path)),
+        match S::NEEDED {
+            Some((needed, part)) if !self.parts.has(first) => {
+                let message = format!("{needed}: `{}({part}, ..)`", S::KEY);
+                Err(expected(&message).with_span(&list.path))
+            }
             _ => Ok(self),
         }
     }
@@ -133,11 +120,7 @@ impl SettingsArgs {
     fn problems<S: Settings>(&self) -> Vec<Error> {
         let mut origins = Origins::default();
         let (name, settings) = self.lower::<S>(&mut origins);
-        let mut problems = match name {
-            Some(name) if S::KEY == BreakerSettings::KEY => check_breaker(&name, None),
-            Some(name) => check_name(&name).err().map(|why| Problem::new(S::NAME_PATH, why)).into_iter().collect(),
-            None => Vec::new(),
-        };
+        let mut problems: Vec<_> = name.and_then(|name| check_name_at(S::NAME_PATH, &name)).into_iter().collect();
         settings.problems(&mut problems);
         problems.iter().map(|problem| origins.error(problem, None, self.span)).collect()
     }
@@ -189,7 +172,7 @@ pub(crate) fn breaker(entry: &Meta) -> darling::Result<BreakerArgs> {
         return Ok(BreakerArgs::Set(Box::new(settings::<BreakerSettings>(entry)?)));
     };
     match (&pair.value, node::value(entry).value) {
-        (_, Value::Text(_) | Value::Suffixed(resilient_policy::Number::Text(_), _)) => {
+        (_, Value::Text(_) | Value::Suffixed(Number::Text(_), _)) => {
             let name = text(entry)?;
             let settings = SettingsArgs::new(name.span);
             Ok(BreakerArgs::Set(Box::new(SettingsArgs { name: Some(name), ..settings })))
