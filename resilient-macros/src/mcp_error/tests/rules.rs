@@ -71,6 +71,7 @@ fn rule_53_reserved_protocol_codes_are_refused() {
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = -32042)] V }).contains("URL elicitation"));
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = 4000000000)] V }).contains("32 bits"));
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = 5u8)] V }).contains("write `5`"));
+    assert!(in_variant(quote! { #[mcp(kind = internal, protocol = 3000000000u32)] V }).contains("32 bits"));
     assert!(in_variant(quote! { #[mcp(kind = internal, protocol = "x")] V }).contains("an integer"));
     is_fine(
         quote! { enum E { #[mcp(kind = internal, protocol = -32603)] V, #[mcp(kind = internal, protocol = 7)] W, } },

@@ -154,6 +154,17 @@ fn a_handler_is_given_a_router_that_is_built_once() {
 }
 
 #[test]
+fn a_router_uses_the_value_only_if_self_is_a_token() {
+    for (router, is_of_value) in [(quote!(self.router), true), (quote!(Self::named("{self}")), false)] {
+        let block = quote! {
+            #[tool_handler(router = #router)]
+            impl ServerHandler for MakeServer {}
+        };
+        assert_eq!(!pretty(quote!(), block).contains("shared"), is_of_value, "{router}");
+    }
+}
+
+#[test]
 fn all_mistakes_of_one_attribute_are_reported_and_the_item_stays() {
     let item = quote!(
         async fn get(id: u64) -> Result<u64, E> {
