@@ -96,6 +96,7 @@ impl Registry {
     /// Binds a function. If it was bound to this registry `before`, it keeps its limits and cached answers.
     pub(crate) fn bind(&self, site: &Site, before: Option<&Binding>) -> Binding {
         // The settings do not change meanwhile.
+        #[cfg(feature = "config")]
         let _settings = self.hold_settings();
         // Marked before anything is looked up: settings that arrive after this are rejected.
         self.lock().first_bound.get_or_insert(site.name());

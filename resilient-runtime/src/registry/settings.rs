@@ -64,8 +64,6 @@ impl Registry {
 
     pub(super) const fn check_breaker(&self, _: &str, _: BreakerSettings) {}
 
-    pub(super) const fn hold_settings(&self) {}
-
     /// Returns the generation of the settings, which never change.
     pub(super) const fn generation(&self) -> u64 {
         0
@@ -104,7 +102,9 @@ impl Registry {
         drop(inner);
         self.begin_report();
         let changed = self.combine(&mut self.combined());
-        changed.map(Changed::log);
+        if let Some(changed) = changed {
+            changed.log();
+        }
         Ok(overrides)
     }
 
@@ -133,7 +133,9 @@ impl Registry {
         let mut combined = self.combined();
         let changed = if combined.declared.add(known) { self.combine(&mut combined) } else { None };
         drop(combined);
-        changed.map(Changed::log);
+        if let Some(changed) = changed {
+            changed.log();
+        }
     }
 
     /// Combines the settings of the gate from all sources, and passes them to the gate if they have changed. The lock is

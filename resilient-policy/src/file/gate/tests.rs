@@ -305,11 +305,11 @@ proptest::proptest! {
     ) {
         let mut text = String::new();
         for (at, level) in ["degraded", "minimal", "emergency"].iter().enumerate() {
-            text.push_str(&format!("[level.{level}]\n"));
+            text.extend(["[level.", level, "]\n"]);
             let mut seen = BTreeSet::new();
             for (_, word) in words.iter().filter(|(of, _)| *of == at) {
                 if seen.insert(word.split(' ').next()) {
-                    text.push_str(&format!("{word}\n"));
+                    text.extend([word, "\n"]);
                 }
             }
         }
