@@ -58,8 +58,8 @@
 
 // On docs.rs each item shows the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Some fields are only read by the `rmcp` hook or the `cache` feature.
-#![cfg_attr(not(all(feature = "rmcp", feature = "cache")), allow(dead_code))]
+// Some items are only used by the `rmcp` hook, the cache or the settings.
+#![cfg_attr(not(all(feature = "rmcp", feature = "cache", feature = "config")), allow(dead_code))]
 
 #[doc(hidden)]
 pub mod __private;
