@@ -19,7 +19,7 @@ struct Server;
 
 #[resilient(timeout = "5s", feature = "files")]
 #[tool_router(router = tools)]
-#[prompt_router(router = prompts)]
+#[prompt_router]
 #[allow(clippy::missing_const_for_fn, clippy::trivially_copy_pass_by_ref, clippy::unused_self)]
 impl Server {
     /// Has the feature of its block.
@@ -111,6 +111,6 @@ impl Single {
 
 fn main() {
     assert_eq!(Server::tools().map.len(), 10);
-    assert_eq!(Server::prompts().map.len(), 1);
+    assert_eq!(Server::prompt_router().map.len(), 1);
     assert_eq!(Single::tool_router().map.len(), 1);
 }
