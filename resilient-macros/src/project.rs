@@ -89,6 +89,18 @@ impl Project {
         if self.is_wrong() && !self.reported.swap(true, Ordering::Relaxed) { &self.problems } else { &[] }
     }
 
+    /// Returns the text of the file for run time, if the file has levels, features or switches.
+    pub(crate) fn switches(&self) -> TokenStream {
+        if self.file.as_ref().is_none_or(|file| file.gate.is_empty()) {
+            return quote!(::core::option::Option::None);
+        }
+        quote! {
+            ::core::option::Option::Some(
+                ::core::include_str!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/resilient.toml"))
+            )
+        }
+    }
+
     /// Returns an item that makes cargo build the crate again when the file changes.
     pub(crate) fn watched(&self) -> Option<TokenStream> {
         matches!(self.source, Source::Text(_)).then(|| {

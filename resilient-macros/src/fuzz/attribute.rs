@@ -13,7 +13,7 @@ use crate::resilient::parse::args;
 
 /// The keys of the attribute, the names of all parts, and words that are neither.
 static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    const OTHERS: &[&str] = &["key", "on", "feature", "writes", "retri", "r#retry", "a::b", "::timeout"];
+    const OTHERS: &[&str] = &["key", "on", "writes", "retri", "r#retry", "a::b", "::timeout"];
     let parts = [
         Retry::names(false),
         BreakerSettings::names(false),
@@ -78,6 +78,7 @@ const VALUES: &[&str] = &[
     "f::<u8>",
     "[cached, f]",
     "[]",
+    "[\"exports\", \"exports\", none]",
     "[value(1), cached]",
     "value(1 + 1)",
     "value()",
@@ -109,6 +110,7 @@ const RIGHT: &[&str] = &[
     "cache(max_age = \"1m\", max = 7, scope = shared, key = id)",
     "read_only",
     "log_args(id, more.len())",
+    "feature = \"exports\"",
     "profile = \"make\"",
     "name = \"mine\"",
     "crate = ::renamed",
@@ -124,6 +126,8 @@ const RIGHT_TOO: &[&str] = &[
     "fallback = Self::f",
     "cache(max = 7)",
     "idempotent",
+    "feature = [\"exports\", \"slow\"]",
+    "critical",
     "retry_unsafe = \"why not\"",
     "skip",
     "__inherited(retry = 1, timeout = \"9s\")",
@@ -141,8 +145,20 @@ pub(super) fn attribute() -> BoxedStrategy<Tokens> {
     .boxed()
 }
 
-const SECTIONS: &[&str] =
-    &["default", "profile.make", "profile.other", "breaker.make", "breaker.other", "tool.f", "tool.mine", "tools"];
+const SECTIONS: &[&str] = &[
+    "default",
+    "profile.make",
+    "profile.other",
+    "breaker.make",
+    "breaker.other",
+    "tool.f",
+    "tool.mine",
+    "tools",
+    "level",
+    "level.degraded",
+    "feature.exports",
+    "feature.slow",
+];
 
 const LINES: &[&str] = &[
     "timeout = \"20s\"",
@@ -163,6 +179,10 @@ const LINES: &[&str] = &[
     "window = \"60s\"",
     "enabled = false",
     "open = 1979-05-27",
+    "start = \"minimal\"",
+    "disable = [\"exports\"]",
+    "concurrency = 3",
+    "description = \"exports\"",
     "retri = 3",
     "= 3",
     "[default]",

@@ -46,7 +46,7 @@ fn known_entry(part: &TokenStream, known: &[&str], short: Option<&str>, found: &
     let name = key(&entry).map(path_to_string).unwrap_or_default();
     if let Some(key) = key(&entry) {
         if !known.contains(&name.as_str()) {
-            return Err(unknown(&name, known).with_span(key));
+            return Err(Error::custom(unknown_key(&name, &shown(known))).with_span(key));
         }
         check_first(key, found.iter().map(Meta::path))?;
     }
@@ -127,13 +127,6 @@ fn check_first<'a>(key: &Path, mut before: impl Iterator<Item = &'a Path>) -> da
         Some(first) => Err(Error::custom(entries::written_twice(&name, first.span())).with_span(key)),
         None => Ok(()),
     }
-}
-
-fn unknown(name: &str, known: &[&str]) -> Error {
-    if matches!(name, "feature" | "writes") {
-        return Error::custom(format!("`{name}` is reserved for degradation levels, which do not exist yet"));
-    }
-    Error::custom(unknown_key(name, &shown(known)))
 }
 
 /// Returns the keys that a user may write.

@@ -51,11 +51,12 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         return Ok(quote!(#block #reported));
     }
     let mut errors = Error::accumulator();
+    let has_features = args.features().is_some();
     let krate = args.krate.unwrap_or_default();
     let mut functions = Functions::explained(&block, &krate);
     for member in &mut block.members {
         if let Member::Function(function) = member
-            && errors.handle(inherit(function, &krate, attribute, is_reported)) == Some(true)
+            && errors.handle(inherit(function, &krate, attribute, has_features, is_reported)) == Some(true)
         {
             functions.sites.push(site_fn(&function.sig.ident));
         }
@@ -95,13 +96,22 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut Accumu
 }
 
 /// Passes the block's keys to a tool. Returns whether the tool is guarded.
-fn inherit(function: &mut OpaqueFn, krate: &Krate, keys: &TokenStream, is_reported: bool) -> darling::Result<bool> {
+fn inherit(
+    function: &mut OpaqueFn,
+    krate: &Krate,
+    keys: &TokenStream,
+    has_features: bool,
+    is_reported: bool,
+) -> darling::Result<bool> {
     let Some(tool_at) = function.attrs.iter().position(tool::is_tool) else { return Ok(false) };
     let [inherited, inserted, reported] = [INHERITED, INSERTED, REPORTED].map(|key| format_ident!("{key}"));
     let reported = is_reported.then(|| quote!(, #reported));
     let Some(own_at) = function.attrs.iter().position(|attr| tool::last_is(attr, "resilient")) else {
-        // A tool whose return type cannot carry an error has a record too, from which the hook reads its timeout.
-        let is_guarded = tool::can_inherit(function) || hooked::can_be_limited(function);
+        // A tool whose return type cannot carry an error has a record too, from which the hook reads its timeout, and a
+        // sync tool has one with the features of the block.
+        let is_guarded = tool::can_inherit(function)
+            || hooked::can_be_limited(function)
+            || has_features && hooked::is_sync_tool(function);
         if is_guarded {
             let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #reported)]);
             function.attrs.insert(tool_at, attribute);
@@ -247,7 +257,7 @@ impl Router {
             let place = table.place.as_ref()?.to_string();
             Some(quote!((#name, #place)))
         });
-        let watched = project.watched();
+        let (watched, switches) = (project.watched(), project.switches());
         let is_doubtful = *is_doubtful || block.has_half_typed_function();
         let unbuilt = is_doubtful.then(|| unbuilt(block, &built, functions, &p));
         quote! {
@@ -260,7 +270,7 @@ impl Router {
                 fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
                     #used
                     #unbuilt
-                    #p::shared(#label, Self::#built, &[#(Self::#sites),*], &[#(#tables),*], |__all| {
+                    #p::shared(#label, Self::#built, &[#(Self::#sites),*], &[#(#tables),*], #switches, |__all| {
                         #(Self::#explained(#p::Explained::HERE, __all);)*
                     })
                 }

@@ -36,7 +36,9 @@ pub(super) fn expand(args: &Args, written: &TokenStream, mut block: OpaqueImpl) 
         quote!(#krate::__private::routed(&(#router)))
     } else {
         let label = router.to_string();
-        quote!(#krate::__private::routed(#krate::__private::shared(#label, || #router, &[], &[], |_| ())))
+        quote!(#krate::__private::routed(#krate::__private::shared(
+            #label, || #router, &[], &[], ::core::option::Option::None, |_| (),
+        )))
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #entries)*)]);

@@ -5,6 +5,7 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
+use resilient_policy::Override;
 use syn::parse::{ParseStream, Parser};
 use syn::{AttrStyle, Attribute, Meta, Type};
 
@@ -30,6 +31,11 @@ pub(super) fn can_be_limited(function: &OpaqueFn) -> bool {
     is_tool(function) && !tool::can_inherit(function) && is_awaited(function)
 }
 
+/// Returns whether the function is a tool that rmcp does not await.
+pub(super) fn is_sync_tool(function: &OpaqueFn) -> bool {
+    function.sig.asyncness.is_none() && !function.is_boxed_already() && is_tool(function)
+}
+
 fn is_tool(function: &OpaqueFn) -> bool {
     Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt)
 }
@@ -45,12 +51,14 @@ fn is_awaited(function: &OpaqueFn) -> bool {
     function.sig.asyncness.is_some() || returns_a_future
 }
 
-/// Returns whether this is a sync tool whose attribute only has keys that the hook can use.
+/// Returns whether this is a sync tool whose attribute only has keys that the hook can use, or that has the features of
+/// its block. A key that could not be read may be one of the former.
 fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
-    let has_words =
-        args.name.is_some() || args.read_only.is_some() || args.idempotent.is_some() || args.log_args.is_some();
-    let is_sync = function.sig.asyncness.is_none() && !function.is_boxed_already();
-    has_words && args.timeout.is_none() && is_sync && is_tool(function)
+    let is_named = args.name.is_some() || args.log_args.is_some();
+    let has_effect = args.read_only.is_some() || args.idempotent.is_some();
+    let inherits_features = args.inherited.as_ref().is_some_and(|inherited| inherited.features().is_some());
+    let is_switched = args.critical.is_some() || args.feature.is_some() || inherits_features;
+    (is_named || has_effect || is_switched || args.is_incomplete) && args.timeout.is_none() && is_sync_tool(function)
 }
 
 /// Returns whether the return type certainly cannot carry an error. Any unknown name may be an alias.
@@ -98,7 +106,8 @@ fn show_arguments(plan: &Plan, function: &OpaqueFn) -> OpaqueFn {
 /// see.
 pub(super) fn skipped(args: &Args, function: &OpaqueFn, project: &Project) -> Option<TokenStream> {
     args.inserted.as_ref()?;
-    let own = Args { inherited: args.inherited.clone(), reported: args.reported, ..Args::default() };
+    let (inherited, feature) = (args.inherited.clone(), Some(Override::None));
+    let own = Args { inherited, feature, reported: args.reported, ..Args::default() };
     let plan = args::silently(|errors| plan::plan(&own, Enforced::Nowhere, function, project, errors));
     Some(expand::hooked_site(&plan, function))
 }

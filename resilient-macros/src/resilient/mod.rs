@@ -73,6 +73,7 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
         return Ok(with_errors(&hooked::limited(&args, attribute, &function, project), errors));
     }
     shape::check(&function, &mut errors);
+    shape::without_hook(&function, attribute, args.inherited.is_some(), &mut errors);
     let plan = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
     check::function(&plan, &args, &function, project, &mut errors);
     match errors.finish() {

@@ -16,7 +16,7 @@
 pub(crate) mod by_health;
 mod error;
 mod in_flight;
-mod known;
+pub(crate) mod known;
 mod merge;
 mod source;
 mod state;
@@ -235,7 +235,7 @@ impl Gate {
 
     /// Adds a tool that a router has.
     pub(crate) fn knows(tool: &Gated<'_>) {
-        known::add(&tool.names, tool.features);
+        known::add(tool);
     }
 
     /// Returns whether the settings at start turn a tool off, so that it is not listed.

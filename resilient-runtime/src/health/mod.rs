@@ -21,7 +21,7 @@
 //! The built-in checks are
 //!
 //! * `breakers`: warns if a breaker rejects calls;
-//! * `critical_tools`, present if you mark tools as critical: warns about a name that matches no tool;
+//! * `critical_tools`, present if you name tools with [`Health::critical_tool`]: warns about a name that matches no tool;
 //! * `error_rate`: warns if more than 10 % of at least 20 calls that ran in the last five minutes failed, and fails if
 //!   more than 20 % did. Callers' mistakes, cancelled calls, calls that a breaker or a limit rejected, and calls of the
 //!   ready-made tools for operators do not count. If no report was made for longer than five minutes, the rate is
@@ -157,6 +157,9 @@ impl Health {
 
     /// Marks a tool as critical: while it is unhealthy, the server is unhealthy. If no tool has that name, reports
     /// contain a warning.
+    ///
+    /// Tools with the key `critical` of `#[resilient]` are critical without this. It is for tools of routers without the
+    /// macro.
     #[must_use]
     pub fn critical_tool(mut self, tool: impl Into<String>) -> Self {
         self.watched.critical_tools.insert(tool.into());

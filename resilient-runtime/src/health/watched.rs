@@ -13,6 +13,7 @@ use super::rate::{ErrorRate, Sample};
 use super::report::{CheckReport, HealthReport, HealthStatus, Summary, ToolHealth};
 use super::sampler::Sampler;
 use super::{builtin, run};
+use crate::gate::known;
 use crate::outcomes::CheckStatus;
 use crate::registry::Registry;
 
@@ -21,6 +22,7 @@ use crate::registry::Registry;
 pub(super) struct Watched {
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) checks: Vec<Arc<HealthCheck>>,
+    /// The tools that were named as critical, besides those with the key `critical`.
     pub(super) critical_tools: BTreeSet<String>,
     pub(super) is_error_rate_critical: bool,
     pub(super) version: Option<String>,
@@ -78,7 +80,8 @@ impl Watched {
         });
         let registry = self.registry();
         let breakers = builtin::breaker_health(registry);
-        let tools = builtin::tool_health(registry, &self.critical_tools);
+        let critical = known::critical().into_iter().chain(self.critical_tools.iter().cloned()).collect();
+        let tools = builtin::tool_health(registry, &critical);
         let counted = Sample::now(registry);
         let sampled = self.sampler.get_or_init(|| Sampler::start(&self.disk)).as_ref().map(Sampler::results);
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);

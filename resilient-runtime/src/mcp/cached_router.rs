@@ -23,6 +23,8 @@ struct Block {
     router: &'static (dyn Any + Send + Sync),
     guarded: &'static [&'static Site],
     tables: &'static [Table],
+    /// The text of the compiled file, if it has levels, features or switches.
+    file: Option<&'static str>,
     explained: &'static [(&'static str, Explain)],
 }
 
@@ -45,6 +47,7 @@ pub fn cached_router<S>(
     build: fn() -> ToolRouter<S>,
     guarded: &[fn() -> &'static Site],
     tables: &'static [Table],
+    file: Option<&'static str>,
     explain: fn(&mut Explanations),
 ) -> &'static ToolRouter<S>
 where
@@ -80,14 +83,14 @@ where
         // A handler has no functions, and any routes.
         [] => certain_site(&others, route),
     };
-    declare_tools(Registry::global(), &guarded, &plain);
+    declare_tools(Registry::global(), &guarded, &plain, file);
     // Shared by all registries, so that only the settings of the process take tools off the list.
     let gate = Registry::global().gate();
     let explained_of = |tool: &str| of_tool(all_explained.clone(), tool);
     let mut router = hooked::hooked(plain, site_of, route_site, explained_of, gate);
     tool_meta::publish_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
-    let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, explained };
+    let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, file, explained };
     blocks().entry(key).or_insert(block);
     find().unwrap_or(made)
 }
@@ -122,17 +125,23 @@ pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter
     let blocks = blocks_of::<S>();
     let route_site = |route: &ToolRoute<S>| certain_site(&blocks, route);
     Registry::here(|registry| {
-        declare_tools(registry, &[], &router);
+        declare_tools(registry, &[], &router, None);
         hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, registry.gate())
     })
 }
 
 /// Lets the settings at start find the tools of a router before its routes are published.
 #[cfg_attr(not(feature = "config"), expect(unused_variables, reason = "without `config` there are no settings"))]
-fn declare_tools<S: Send + Sync + 'static>(registry: &Registry, guarded: &[&'static Site], router: &ToolRouter<S>) {
+fn declare_tools<S: Send + Sync + 'static>(
+    registry: &Registry,
+    guarded: &[&'static Site],
+    router: &ToolRouter<S>,
+    file: Option<&'static str>,
+) {
     #[cfg(feature = "config")]
     registry.declare_tools(&crate::settings::DeclaredNames {
         hooked: guarded.to_vec(),
+        files: file.into_iter().collect(),
         tools: router.map.keys().map(ToString::to_string).collect(),
         ..crate::settings::DeclaredNames::default()
     });
@@ -196,6 +205,7 @@ pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> 
     crate::settings::DeclaredNames {
         sites: mine.iter().flat_map(|block| block.guarded).copied().filter(|site| site.has_policy()).collect(),
         hooked: mine.iter().flat_map(|block| block.guarded).copied().collect(),
+        files: mine.iter().filter_map(|block| block.file).collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
         tools,
         ..crate::settings::DeclaredNames::default()

@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod classify;
 mod gate;
+mod gate_keys;
 mod hook;
 mod hook_limits;
 mod kinds;

@@ -1,5 +1,6 @@
 //! Settings at start: which apply, which are rejected, and the message of a rejection.
 
+mod compiled_switches;
 mod contradictions;
 mod hook_settings;
 mod levels;

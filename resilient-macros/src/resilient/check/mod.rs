@@ -19,7 +19,7 @@ pub(crate) fn function(plan: &Plan, args: &Args, function: &OpaqueFn, project: &
     let inherits_more = args.inherited.as_ref().is_some_and(|inherited| inherited.may_say_more);
     let is_known = args.reported.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
     if is_known && !plan.is_contradicted {
-        repeat::gate(plan, args, function, errors);
+        repeat::check(plan, args, function, errors);
     }
     if plan.guards.retry.is_some() {
         shape::repeatable(function, errors);

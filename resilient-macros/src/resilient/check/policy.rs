@@ -130,8 +130,8 @@ fn breaker_with_settings(args: &Args) -> Option<&SettingsArgs> {
     args.breaker_set().filter(|set| !set.is_bare())
 }
 
-/// Checks the names that refer to the file: a profile has to be there, and a breaker if the file has any. A breaker
-/// with settings in the file must not have other settings here.
+/// Checks the names that refer to the file: a profile has to be there, and a breaker or a feature if the file has any. A
+/// breaker with settings in the file must not have other settings here.
 fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
     let here = format!(" in `{NAME}`");
     if let Some(At { value, span }) = args.profile.as_ref().and_then(Override::value) {
@@ -143,7 +143,11 @@ fn known(args: &Args, project: &Project, tool: &str, errors: &mut Accumulator) {
         report(known, *span, errors);
     }
     // If the file is invalid, its names are unknown, and its mistakes are reported elsewhere.
-    let (Some(file), Some(set)) = (&project.file, args.breaker_set()) else { return };
+    let Some(file) = &project.file else { return };
+    for At { value, span } in args.features().unwrap_or_default() {
+        report(file.knows_feature(value, &here), *span, errors);
+    }
+    let Some(set) = args.breaker_set() else { return };
     let name = set.name_or(tool);
     let known = match file.breakers.get(&name) {
         _ if set.is_bare() => file.knows_breaker(&name, &here),

@@ -10,7 +10,7 @@ use crate::resilient::parse::tool::Tool;
 use crate::resilient::plan::Plan;
 
 /// Rejects retries of a function that is not known to be harmless, unless `retry_unsafe` gives a reason.
-pub(crate) fn gate(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
+pub(crate) fn check(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
     let is_repeatable = plan.effect.is_repeatable();
     if let Some(reason) = &args.retry_unsafe {
         let span = reason.span;

@@ -2,9 +2,11 @@
 
 use darling::Error;
 use darling::error::Accumulator;
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypePath};
 
+use crate::parse::list;
+use crate::resilient::parse::args::{self, Property};
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::{self, Tool};
 
@@ -40,6 +42,27 @@ pub(crate) fn second(attrs: &[Attribute], errors: &mut Accumulator) {
     if let Some(second) = attrs.iter().find(|attr| tool::last_is(attr, "resilient")) {
         let message = "`#[resilient]` stands here a second time; write all keys in one";
         errors.push(Error::custom(message).with_span(second.path()));
+    }
+}
+
+/// Rejects keys that only the hook can apply, on a function without it: one that is no tool, or a tool of a block
+/// without the attribute.
+pub(crate) fn without_hook(function: &OpaqueFn, written: TokenStream, is_inherited: bool, errors: &mut Accumulator) {
+    let is_tool = Tool::find(&function.attrs).is_some_and(|tool| !tool.is_prompt);
+    // A tool that is boxed already has its own message.
+    if is_tool && is_inherited || function.is_boxed_already() {
+        return;
+    }
+    let why = if is_tool {
+        "and this tool has none; write `#[resilient]` above the `#[tool_router]` of its block"
+    } else {
+        "which only tools have; remove the key, or write it above the `#[tool]` that it is about"
+    };
+    for entry in &args::entries(written) {
+        let name = list::name_of(entry);
+        if args::has(&name, Property::NeedsHook) {
+            errors.push(Error::custom(format!("`{name}` needs the hook, {why}")).with_span(entry.path()));
+        }
     }
 }
 

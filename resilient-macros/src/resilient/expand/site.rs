@@ -24,6 +24,9 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     let tool = plan.tool_name.as_ref().map(|tool| quote_spanned!(at=> .of_tool(#tool)));
     let profiles = &plan.profiles;
     let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
+    let features = &plan.features;
+    let features = (!features.is_empty()).then(|| quote_spanned!(at=> .of_features(&[#(#features),*])));
+    let critical = plan.is_critical.then(|| quote_spanned!(at=> .critical()));
     let policy = policy::tokens(plan, p);
     let (referred, breaker) = match &plan.guards.breaker {
         Some(Breaker::Static(path)) => {
@@ -48,7 +51,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
             #label,
             #p::Location { module: ::core::module_path!(), file: ::core::file!(), line: #line },
             #policy,
-        ) #tool #breaker #profiles #enforced;
+        ) #tool #breaker #profiles #features #critical #enforced;
     );
     let Some(owner) = &plan.site_fn else {
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);

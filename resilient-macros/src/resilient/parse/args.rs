@@ -11,7 +11,8 @@ use syn::{Expr, Meta};
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, log_args, or_none, settings, text, word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, features, log_args, or_none, settings,
+    text, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.
@@ -32,6 +33,8 @@ pub(crate) enum Property {
     OneToolOnly,
     /// It declares the effect of the function.
     SaysEffect,
+    /// Only the hook of a tool can apply it.
+    NeedsHook,
 }
 
 /// Declares the keys: the name, the field of [`Args`], the type, the function that reads the value, the properties.
@@ -83,6 +86,8 @@ keys! {
     "idempotent" idempotent: Span = word, OneToolOnly, SaysEffect;
     "retry_unsafe" retry_unsafe: At<String> = text, NeedsAnError, OneToolOnly, SaysEffect;
     "profile" profile: Override<At<String>> = or_none(text);
+    "feature" feature: Override<Vec<At<String>>> = or_none(features), NeedsHook;
+    "critical" critical: Span = word, OneToolOnly, NeedsHook;
     "log_args" log_args: Vec<Expr> = log_args, OneToolOnly;
     "name" name: At<String> = text, OneToolOnly;
     "skip" skip: Span = word, OneToolOnly;
@@ -169,6 +174,11 @@ impl Args {
             BreakerArgs::Set(set) => Some(set),
             BreakerArgs::Static(_) => None,
         }
+    }
+
+    /// Returns the features in these keys.
+    pub(crate) fn features(&self) -> Option<&[At<String>]> {
+        self.feature.as_ref()?.value().map(Vec::as_slice)
     }
 
     /// Returns the settings whose state a `key` can separate, without those of the cache.

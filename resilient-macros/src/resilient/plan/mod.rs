@@ -46,6 +46,9 @@ pub(crate) struct Plan {
     pub(crate) is_named: bool,
     /// The profiles that apply, from the strongest to the weakest.
     pub(crate) profiles: Vec<String>,
+    /// The features of the tool.
+    pub(crate) features: Vec<String>,
+    pub(crate) is_critical: bool,
     pub(crate) enforced: Enforced,
 }
 
@@ -108,6 +111,8 @@ pub(crate) fn plan(
     let served_as = tool.as_ref().map(|tool| tool.name.clone().unwrap_or_else(|| own_name.clone()));
     let tool_name = served_as.clone().filter(|_| tool.as_ref().is_some_and(|tool| !tool.is_prompt));
     let name = args.name.as_ref().map(|name| name.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
+    let features = if args.feature.is_some() { args.features() } else { inherited.features() };
+    let features = features.filter(|_| tool_name.is_some()).unwrap_or_default();
     let layers = Layers::of(args, inherited, served_as.as_deref(), project.file.as_ref());
     let mut plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
@@ -124,6 +129,8 @@ pub(crate) fn plan(
         site_fn: args.inherited.is_some().then(|| site_fn(&function.sig.ident)),
         is_named: args.name.is_some(),
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
+        features: features.iter().map(|feature| feature.value.clone()).collect(),
+        is_critical: args.critical.is_some(),
         enforced,
     };
     match enforced {

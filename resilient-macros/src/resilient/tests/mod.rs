@@ -3,6 +3,7 @@
 
 mod places;
 mod rules;
+mod switches;
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -57,12 +57,6 @@ async fn no_tool() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 15: 2 mistakes
-#[resilient(feature = "exports", writes)]
-async fn reserved() -> Result<u32, ResilienceError> {
-    Ok(1)
-}
-
 fn main() {
-    let _ = (unknown(), twice(), two_spellings(), wrong_shapes(), syntax(), relative(), Skipping.skipped(), no_tool(), reserved());
+    let _ = (unknown(), twice(), two_spellings(), wrong_shapes(), syntax(), relative(), Skipping.skipped(), no_tool());
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use darling::Error;
 use proc_macro2::Span;
-use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, is_none, read_text};
+use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, check_name, is_none, read_text};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, Meta, Token};
+use syn::{Expr, Meta, MetaNameValue, Token};
 
 pub(crate) use fallback::{FallbackStep, fallback};
 pub(crate) use settings::{BreakerArgs, SettingsArgs, breaker, settings};
@@ -43,13 +43,40 @@ pub(crate) fn word(entry: &Meta) -> darling::Result<Span> {
 
 /// Reads a text in quotes.
 pub(crate) fn text(entry: &Meta) -> darling::Result<At<String>> {
-    let Node { value, location: span } = node::value(entry);
+    text_of(node::value(entry))
+}
+
+fn text_of(Node { value, location: span }: Node<Span>) -> darling::Result<At<String>> {
     let text = match &value {
         Value::Alone | Value::List(_) => Err("expected a text in quotes after `=`".into()),
         value => read_text(value),
     };
     let text = text.map_err(|why: String| Error::custom(why).with_span(&span))?;
     Ok(At { value: text.to_owned(), span })
+}
+
+/// Reads the names of features: `"exports"`, or `["exports", "slow"]`.
+pub(crate) fn features(entry: &Meta) -> darling::Result<Vec<At<String>>> {
+    let written: Vec<_> = match entry {
+        Meta::NameValue(MetaNameValue { value: Expr::Array(list), .. }) if list.elems.is_empty() => {
+            return Err(expected("at least one feature").with_span(list));
+        }
+        Meta::NameValue(MetaNameValue { value: Expr::Array(list), .. }) => list.elems.iter().map(node::node).collect(),
+        other => vec![node::value(other)],
+    };
+    let (mut errors, mut features) = (Error::accumulator(), Vec::<At<String>>::new());
+    for written in written {
+        let Some(At { value, span }) = errors.handle(text_of(written)) else { continue };
+        let is_repeated = features.iter().any(|known| known.value == value);
+        match check_name(&value) {
+            Err(why) => errors.push(Error::custom(why).with_span(&span)),
+            Ok(()) if is_repeated => {
+                errors.push(Error::custom(format!("the feature `{value}` is written twice")).with_span(&span));
+            }
+            Ok(()) => features.push(At { value, span }),
+        }
+    }
+    errors.finish_with(features)
 }
 
 /// Reads a duration: `"30s"`.
