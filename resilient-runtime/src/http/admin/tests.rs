@@ -127,7 +127,7 @@ fn reload(result: Result<Value, Value>) -> (Reload, Arc<AtomicBool>) {
             tokio::task::yield_now().await;
             ran.store(true, Ordering::SeqCst);
             assert_ne!(result, Err(json!("panics")));
-            result
+            Ok(result)
         })
     });
     (reload, ran)
