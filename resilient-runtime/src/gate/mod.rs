@@ -260,7 +260,13 @@ impl Gate {
         let all = &held.effective;
         let refused = |reason, cause: Cause| {
             let by_level = cause.by == SwitchedBy::Level;
-            Err(Refusal::Switched { reason, level: all.level, by_level, since: cause.since, cache_only: all.cache_only })
+            Err(Refusal::Switched {
+                reason,
+                level: all.level,
+                by_level,
+                since: cause.since,
+                cache_only: all.cache_only,
+            })
         };
         let mut off = tool.names.iter().filter_map(|name| all.tools.get(*name));
         if let Some(cause) = off.next().or_else(|| tool.features.iter().find_map(|name| all.features.get(*name))) {

@@ -15,9 +15,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
-use super::{Shared, Token};
 use super::body::Fields;
 use super::refusal::Refusal;
+use super::{Shared, Token};
 use crate::access_token::AccessToken;
 use crate::statistics::AdminRefusal;
 

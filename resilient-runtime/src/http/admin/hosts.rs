@@ -91,9 +91,7 @@ fn authority(host: &str) -> Option<Authority> {
 /// Returns whether there is a host, and nothing else but perhaps a valid port.
 fn is_whole(authority: &Authority) -> bool {
     let port = authority.as_str().strip_prefix(authority.host());
-    port.is_some_and(|port| {
-        port.is_empty() || port.strip_prefix(':').is_some_and(|_| authority.port_u16().is_some())
-    })
+    port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|_| authority.port_u16().is_some()))
 }
 
 /// Whether an origin is the host that a request is sent to. The scheme is unknown behind a proxy that ends TLS.

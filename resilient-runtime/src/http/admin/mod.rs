@@ -22,8 +22,8 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::task::JoinError;
 
-use crate::access_token::{AccessToken, TokenSetting};
 pub use crate::access_token::InvalidToken;
+use crate::access_token::{AccessToken, TokenSetting};
 use crate::health::Health;
 use crate::registry::Registry;
 #[cfg(feature = "config")]
