@@ -104,7 +104,9 @@ impl Registry {
         drop(inner);
         self.begin_report();
         let changed = self.combine(&mut self.combined());
-        changed.map(Changed::log);
+        if let Some(changed) = changed {
+            changed.log();
+        }
         Ok(overrides)
     }
 
@@ -133,7 +135,9 @@ impl Registry {
         let mut combined = self.combined();
         let changed = if combined.declared.add(known) { self.combine(&mut combined) } else { None };
         drop(combined);
-        changed.map(Changed::log);
+        if let Some(changed) = changed {
+            changed.log();
+        }
     }
 
     /// Combines the settings of the gate from all sources, and passes them to the gate if they have changed. The lock is

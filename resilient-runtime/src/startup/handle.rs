@@ -112,7 +112,7 @@ impl Handle {
         let (handle, stop) = (self.clone(), self.stop.clone());
         let task = async move {
             while let Some(Some(())) = stop.run_until_cancelled(hangups.recv()).await {
-                handle.in_background(|handle| handle.reload()).await;
+                handle.in_background(Self::reload).await;
             }
         };
         self.tasks.spawn_on(task, &runtime);

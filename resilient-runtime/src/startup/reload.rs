@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::InvalidSettings;
-use crate::gate::Changed;
 use crate::panics::catch_panic;
 use crate::registry::{Changes, Registry};
 pub use crate::settings::SettingChange;
@@ -51,7 +50,9 @@ pub(super) fn reload(registry: &Registry, expected: Option<&Content>) -> Result<
     catch_panic(|| registry.log_diagnostics());
     match replaced {
         Ok((report, is_news, of_gate)) => {
-            of_gate.map(Changed::log);
+            if let Some(changed) = of_gate {
+                changed.log();
+            }
             if is_news {
                 catch_panic(|| report.log(path));
             }

@@ -22,13 +22,14 @@ impl AllowedHosts {
     pub(super) fn add(&mut self, host: &str) {
         // An address of IP version 6 needs brackets in a URL.
         let host = if host.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() };
-        match authority(&host) {
-            Some(authority) => self.0.push((authority.host().to_owned(), authority.port_u16())),
-            None => tracing::warn!(
+        if let Some(authority) = authority(&host) {
+            self.0.push((authority.host().to_owned(), authority.port_u16()));
+        } else {
+            tracing::warn!(
                 event = "config.warning",
                 host,
                 "no request can have this host; expected a name or an address, with or without a port"
-            ),
+            );
         }
     }
 
