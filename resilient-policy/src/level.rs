@@ -166,6 +166,7 @@ pub struct GateSettings {
     pub automatic: bool,
     /// The declared features, each with its description.
     pub features: BTreeMap<String, Option<String>>,
-    /// Whether anything of this is written, so that calls have to be counted and decided about.
+    /// Whether anything is switched off, or a level is written, set or automatic, so that calls have to be counted and
+    /// decided about. A feature that is only declared changes no call.
     pub is_configured: bool,
 }

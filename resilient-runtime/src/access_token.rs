@@ -41,6 +41,14 @@ impl AccessToken {
     }
 }
 
+/// The token that the settings at start give.
+#[derive(Debug)]
+pub(crate) enum TokenSetting {
+    Valid(AccessToken),
+    /// The settings have one that cannot be a token. The routes must not open for lack of it.
+    Invalid,
+}
+
 fn hash(text: &str) -> [u8; 16] {
     let mut hash = KeyedHash::new();
     hash.part(text.as_bytes());

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, RwLock, Weak};
 
 use resilient_policy::Policy;
 
@@ -30,7 +30,7 @@ pub struct Site {
     pub(crate) breaker: Option<&'static Breaker>,
     /// The current bindings in other registries, and the one in the registry of the process once its settings have
     /// changed, which has no scope.
-    pub(crate) others: Mutex<Vec<OtherBinding>>,
+    pub(crate) others: RwLock<Vec<OtherBinding>>,
     warned: AtomicBool,
     /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
@@ -84,7 +84,7 @@ impl Site {
             profiles: &[],
             breaker: None,
             bound: OnceLock::new(),
-            others: Mutex::new(Vec::new()),
+            others: RwLock::new(Vec::new()),
             warned: AtomicBool::new(false),
             is_unchecked: false,
             enforced: Enforced::ByFunction,
@@ -151,7 +151,7 @@ impl Site {
 
     /// Returns the same record without its bindings.
     pub(crate) const fn unbound(&self) -> Self {
-        Self { bound: OnceLock::new(), others: Mutex::new(Vec::new()), warned: AtomicBool::new(false), ..*self }
+        Self { bound: OnceLock::new(), others: RwLock::new(Vec::new()), warned: AtomicBool::new(false), ..*self }
     }
 
     /// Returns the name of the tool, or of the function.

@@ -4,7 +4,7 @@
 //! the client that both use, [`http_server`] serves the tools over HTTP, and [`demo`] compares both builds while their
 //! [`upstream`] fails.
 
-use std::{error::Error, ffi::OsString, io, process::ExitCode};
+use std::{error::Error, ffi::OsString, io, process::ExitCode, time::Duration};
 
 use resilient_runtime::Resilience;
 
@@ -36,6 +36,9 @@ pub mod settings;
 mod stdio;
 pub mod types;
 pub mod upstream;
+
+/// How long the end of the server waits for a reload that is running.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The prefix of its error messages.
 const NAME: &str = "make-server";
@@ -78,7 +81,8 @@ async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     } else {
         stdio::serve(MakeServer::new(api), signals).await
     };
-    running.shutdown().await;
+    // A file system that does not answer keeps a reload waiting.
+    let _ = tokio::time::timeout(PATIENCE, running.shutdown()).await;
     ended
 }
 

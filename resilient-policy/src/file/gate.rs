@@ -126,7 +126,6 @@ impl GateTables {
             levels: self.effects(),
             level: self.start.as_ref().map(|start| start.value),
             automatic: self.automatic.as_ref().is_some_and(|automatic| automatic.value),
-            is_configured: !self.is_empty(),
             ..GateSettings::default()
         };
         settings.switches.read_only = self.read_only.as_ref().is_some_and(|read_only| read_only.value);
@@ -140,6 +139,8 @@ impl GateTables {
         for (name, _) in self.tools.iter().filter(|(_, enabled)| is_off(enabled)) {
             settings.switches.tools.insert(name.clone());
         }
+        settings.is_configured =
+            settings.automatic || settings.level.is_some() || !(self.levels.is_empty() && settings.switches.is_empty());
         settings
     }
 
@@ -241,6 +242,11 @@ impl GateTables {
                     Err(_) => reader.unknown(entry, LEVEL_KEYS),
                 },
             }
+        }
+        if let (Some(Located { place, .. }), Some(Located { value: true, .. })) = (&self.start, &self.automatic) {
+            let message = "`start` sets the level, so that it cannot follow the health; remove `start` or `automatic`";
+            let (place, key) = (place.clone(), reader.under_key("start"));
+            reader.found.push(FileProblem { place, key, message: message.into() });
         }
         reader.under.clear();
     }

@@ -130,6 +130,21 @@ impl File {
         (file, found)
     }
 
+    /// Returns whether another file sets the same policies and breakers, in whatever lines.
+    #[must_use]
+    pub fn sets_policies_of(&self, other: &Self) -> bool {
+        let tables = |tables: &BTreeMap<String, Table>| -> BTreeMap<_, _> {
+            tables.iter().map(|(name, table)| (name.clone(), table.without_places())).collect()
+        };
+        let breakers = |file: &Self| -> BTreeMap<_, _> {
+            file.breakers.iter().map(|(name, table)| (name.clone(), table.without_places())).collect()
+        };
+        self.default.without_places() == other.default.without_places()
+            && tables(&self.profiles) == tables(&other.profiles)
+            && tables(&self.tools) == tables(&other.tools)
+            && breakers(self) == breakers(other)
+    }
+
     /// Checks the rules that do not depend on a function, and returns all problems. If `whole`, settings have to be
     /// complete; otherwise they may be parts that override others.
     #[must_use]

@@ -109,6 +109,17 @@ impl Table {
         (table, found)
     }
 
+    /// Returns the table without the locations.
+    pub(super) fn without_places(&self) -> Self {
+        let mut table = Self { places: SourceLocations::default(), place: None, ..self.clone() };
+        for named in [&mut table.retry, &mut table.bulkhead, &mut table.rate_limit, &mut table.cache] {
+            if let Some(Override::Is(named)) = named {
+                named.parts.forget_places();
+            }
+        }
+        table
+    }
+
     /// Returns the location of any key of the table.
     #[must_use]
     pub fn any_place(&self) -> Option<&SourceLocation> {
@@ -200,7 +211,27 @@ pub struct BreakerTable {
     pub place: SourceLocation,
 }
 
+impl Parts<SourceLocation> {
+    fn forget_places(&mut self) {
+        for written in &mut self.0 {
+            written.location = nowhere();
+        }
+    }
+}
+
+/// Returns the location of everything, for a comparison without locations.
+fn nowhere() -> SourceLocation {
+    SourceLocation::Variable("".into())
+}
+
 impl BreakerTable {
+    /// Returns the table without the locations.
+    pub(super) fn without_places(&self) -> Self {
+        let mut parts = self.parts.clone();
+        parts.forget_places();
+        Self { parts, places: SourceLocations::default(), place: nowhere(), ..self.clone() }
+    }
+
     /// The keys that a table may have.
     #[must_use]
     pub fn keys() -> Vec<&'static str> {

@@ -14,26 +14,31 @@ pub(crate) enum Refusal {
     /// A switch refuses it.
     Switched {
         reason: RefusalReason,
-        /// The level, if it is the cause.
-        level: Option<Level>,
+        /// The level that holds.
+        level: Level,
+        /// Whether the level is the cause.
+        by_level: bool,
         since: SystemTime,
         /// Whether tools that read answer from the cache alone.
         cache_only: bool,
     },
-    /// As many calls are in flight as the level admits.
-    Concurrency { level: Level },
+    /// As many calls are in flight as the level admits, which holds since then.
+    Concurrency { level: Level, since: SystemTime },
 }
 
 impl Refusal {
     /// Returns the error of the call.
     pub(crate) const fn error(self) -> ResilienceError {
         match self {
-            Self::Switched { reason, level, since, cache_only } => {
-                ResilienceError::Refused { reason, level, since, cache_only }
+            Self::Switched { reason, level, by_level, since, cache_only } => {
+                ResilienceError::Refused { reason, level, by_level, since, cache_only }
             }
-            Self::Concurrency { level } => {
-                ResilienceError::Overloaded { limit: LimitKind::Concurrency, retry_after: None, level: Some(level) }
-            }
+            Self::Concurrency { level, since } => ResilienceError::Overloaded {
+                limit: LimitKind::Concurrency,
+                retry_after: None,
+                level: Some(level),
+                since: Some(since),
+            },
         }
     }
 

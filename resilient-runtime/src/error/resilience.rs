@@ -170,14 +170,18 @@ pub enum ResilienceError {
         retry_after: Option<Duration>,
         /// The level that sets the limit, for calls in flight.
         level: Option<Level>,
+        /// Since when that level holds, by the wall clock.
+        since: Option<SystemTime>,
     },
     /// A switch of the operator or a level refused the call: the function did not run.
     #[non_exhaustive]
     Refused {
         /// The switch that refused it.
         reason: RefusalReason,
-        /// The level that sets the switch, if one does.
-        level: Option<Level>,
+        /// The level that holds.
+        level: Level,
+        /// Whether the level is what refuses such calls.
+        by_level: bool,
         /// Since when it refuses such calls, by the wall clock.
         since: SystemTime,
         /// Whether tools that read answer from the cache alone.
@@ -222,8 +226,9 @@ impl fmt::Display for ResilienceError {
             Self::Overloaded { limit: LimitKind::Concurrency, .. } => {
                 f.write_str("as many calls are in flight as the level admits")
             }
-            Self::Refused { reason, level, since, .. } => {
-                write!(f, "refused by the switch `{}` ({})", reason.as_str(), cause(*level, *since, SystemTime::now()))
+            Self::Refused { reason, since, .. } => {
+                let cause = cause(self.causing_level(), *since, SystemTime::now());
+                write!(f, "refused by the switch `{}` ({cause})", reason.as_str())
             }
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
@@ -268,7 +273,21 @@ impl ResilienceError {
     #[cfg(feature = "rmcp")]
     pub(crate) fn message_about(&self, tool: &str) -> Option<String> {
         match self {
-            Self::Refused { reason, level, since, .. } => Some(reason.sentence(Some(tool), *level, *since)),
+            Self::Refused { reason, since, .. } => Some(reason.sentence(Some(tool), self.causing_level(), *since)),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a switch of the operator or the level refused the call, before anything ran.
+    #[cfg(feature = "rmcp")]
+    pub(crate) const fn is_of_gate(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Overloaded { limit: LimitKind::Concurrency, .. })
+    }
+
+    /// Returns the level, if it refuses the call.
+    const fn causing_level(&self) -> Option<Level> {
+        match self {
+            Self::Refused { level, by_level: true, .. } => Some(*level),
             _ => None,
         }
     }
@@ -300,7 +319,7 @@ impl ToolError for ResilienceError {
             Self::Overloaded { limit: LimitKind::RateLimitKeys, .. } => {
                 "the rate limit of this tool has no room for more callers at present".into()
             }
-            Self::Refused { reason, level, since, .. } => reason.sentence(None, *level, *since).into(),
+            Self::Refused { reason, since, .. } => reason.sentence(None, self.causing_level(), *since).into(),
             Self::CircuitOpen { state: CircuitState::Isolated, .. } => {
                 "the operator of this server has stopped all calls to the service behind this tool".into()
             }
@@ -346,18 +365,17 @@ impl ToolError for ResilienceError {
                 details.insert("breaker".into(), json!(breaker));
                 details.insert("state".into(), json!(state.as_str()));
             }
-            Self::Overloaded { limit, level, .. } => {
+            Self::Overloaded { limit, level, since, .. } => {
                 details.insert("limit".into(), json!(limit.as_str()));
                 if let Some(level) = level {
                     details.insert("reason".into(), json!(limit.as_str()));
                     details.insert("level".into(), json!(level.as_str()));
                 }
+                details.extend(since.map(|since| ("since".into(), json!(rfc3339(since)))));
             }
             Self::Refused { reason, level, since, .. } => {
                 details.insert("reason".into(), json!(reason.as_str()));
-                if let Some(level) = level {
-                    details.insert("level".into(), json!(level.as_str()));
-                }
+                details.insert("level".into(), json!(level.as_str()));
                 details.insert("since".into(), json!(rfc3339(*since)));
             }
             Self::Cancelled | Self::Panicked => {}

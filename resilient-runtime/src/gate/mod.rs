@@ -108,9 +108,7 @@ impl Gate {
     /// Applies the settings at start. Call it once, before a router is built: see
     /// [`has_built_router`](Self::has_built_router).
     pub(crate) fn start(&self, settings: GateSettings) -> Changed {
-        if settings != GateSettings::default() {
-            self.activate();
-        }
+        self.activate_for(&settings);
         self.change(|sources| sources.start(settings, SystemTime::now())).1
     }
 
@@ -130,12 +128,17 @@ impl Gate {
         IS_ACTIVE.store(true, Ordering::Relaxed);
     }
 
+    /// Decides about calls from now on, if the settings switch anything off or have levels.
+    fn activate_for(&self, settings: &GateSettings) {
+        if settings.is_configured || !settings.switches.is_empty() {
+            self.activate();
+        }
+    }
+
     /// Applies new settings of the files. Returns the switches that only a restart applies in full, as texts for a
     /// report.
     pub(crate) fn reload(&self, settings: GateSettings) -> (Vec<String>, Changed) {
-        if settings != GateSettings::default() {
-            self.activate();
-        }
+        self.activate_for(&settings);
         self.change(|sources| {
             sources.reload(settings, SystemTime::now());
             sources.needs_restart()
@@ -256,8 +259,14 @@ impl Gate {
         let held = self.read();
         let all = &held.effective;
         let refused = |reason, cause: Cause| {
-            let level = (cause.by == SwitchedBy::Level).then_some(all.level);
-            Err(Refusal::Switched { reason, level, since: cause.since, cache_only: all.cache_only })
+            let by_level = cause.by == SwitchedBy::Level;
+            Err(Refusal::Switched {
+                reason,
+                level: all.level,
+                by_level,
+                since: cause.since,
+                cache_only: all.cache_only,
+            })
         };
         let mut off = tool.names.iter().filter_map(|name| all.tools.get(*name));
         if let Some(cause) = off.next().or_else(|| tool.features.iter().find_map(|name| all.features.get(*name))) {
@@ -273,7 +282,7 @@ impl Gate {
             return Ok(None);
         }
         let begun = self.calls.begin(all.concurrency, tool.is_critical);
-        begun.map(Some).ok_or(Refusal::Concurrency { level: all.level })
+        begun.map(Some).ok_or(Refusal::Concurrency { level: all.level, since: all.level_since })
     }
 
     /// Applies settings at start, for tests of this crate.

@@ -96,6 +96,7 @@ impl Rendered {
         let rejected = call.attempts == 0
             && call.has_ended
             && (is_refused || matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout));
+        let is_of_gate = own.is_some_and(ResilienceError::is_of_gate);
         // A tool that only reads changes nothing in any case.
         let says_unchanged = rejected && if is_refused { call.effect != Effect::ReadOnly } else { !repeatable };
 
@@ -122,7 +123,7 @@ impl Rendered {
         }
 
         let mut details = error.details();
-        if says_unchanged || (is_refused && rejected) {
+        if says_unchanged || (is_of_gate && rejected) {
             details.insert("performed".into(), json!(false));
         }
         if let Some(second) = &call.fallback_error {

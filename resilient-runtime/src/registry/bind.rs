@@ -61,13 +61,14 @@ impl Site {
 
     /// Returns the current binding, other than the first one in the registry of the process.
     fn bind_beside(&self, scope: Option<&Arc<Registry>>, registry: &Registry, first: Option<&Binding>) -> Arc<Binding> {
-        let lock = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let is_there = |known: &Option<Weak<_>>| match (known, scope) {
             (Some(known), Some(scope)) => std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(scope)),
             (None, None) => true,
             _ => false,
         };
-        let before = lock().iter().find(|(known, _)| is_there(known)).map(|(_, binding)| Arc::clone(binding));
+        let bindings = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let before = bindings.iter().find(|(known, _)| is_there(known)).map(|(_, binding)| Arc::clone(binding));
+        drop(bindings);
         if let Some(before) = &before
             && before.generation() == registry.generation()
         {
@@ -75,7 +76,7 @@ impl Site {
         }
         let fresh = Arc::new(registry.bind(self, before.as_deref().or(first)));
         registry.log_diagnostics();
-        let mut bindings = lock();
+        let mut bindings = self.others.write().unwrap_or_else(PoisonError::into_inner);
         bindings.retain(|(known, _)| known.as_ref().is_none_or(|known| known.strong_count() > 0));
         match bindings.iter_mut().find(|(known, _)| is_there(known)) {
             // Two threads may have come here; both must get the same binding.

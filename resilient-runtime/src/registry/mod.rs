@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 use std::collections::{BTreeMap, HashMap};
 #[cfg(feature = "config")]
 use std::sync::RwLock;
+#[cfg(feature = "http")]
+use std::sync::atomic::AtomicBool;
 #[cfg(feature = "config")]
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -37,7 +39,7 @@ use diagnostics::Diagnostics;
 use policies::Described;
 
 #[cfg(feature = "http")]
-use crate::access_token::AccessToken;
+use crate::access_token::TokenSetting;
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 use crate::gate::Gate;
@@ -81,7 +83,10 @@ pub struct Registry {
     pub(crate) gate: Gate,
     /// The token that the settings at start give to the routes for operators.
     #[cfg(feature = "http")]
-    pub(crate) admin_token: OnceLock<AccessToken>,
+    pub(crate) admin_token: OnceLock<TokenSetting>,
+    /// Whether a router for operators was built without a token, and so without the routes that change anything.
+    #[cfg(feature = "http")]
+    pub(crate) has_unchanging_admin: AtomicBool,
     #[cfg(feature = "http")]
     pub(crate) admin_refusals: AdminRefusals,
     #[cfg(feature = "testing")]

@@ -12,8 +12,10 @@ use super::policies::Described;
 use super::settings::{GateReload, is_static};
 use super::{EffectivePolicy, Registry};
 use crate::Breaker;
+use crate::gate::Changed;
 use crate::settings::differences::{of_breaker_names, of_breakers, of_caches, of_gates, of_policies};
 use crate::settings::{DeclaredNames, Names, Overrides, SettingChange, Source};
+use crate::site::Site;
 
 /// What a change of the settings has changed.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Changes {
     pub(crate) changed: Vec<SettingChange>,
     /// What only a restart changes.
     pub(crate) needs_restart: Vec<String>,
+    /// What has changed in the gate. Log it once no lock is held.
+    pub(crate) of_gate: Option<Changed>,
 }
 
 /// Why settings are rejected: the problems with a place, and the others.
@@ -50,15 +54,16 @@ impl Registry {
         self.source.get().cloned()
     }
 
-    /// Replaces the settings of the file, unless there is a problem with any of the known functions. If the file is
-    /// another one, functions that are bound already are bound again at their next call.
-    pub(crate) fn replace_file(&self, file: File, known: &DeclaredNames, is_other: bool) -> Result<Changes, Rejected> {
+    /// Replaces the settings of the file, unless there is a problem with any of the known functions. If it sets other
+    /// policies or breakers, functions that are bound already are bound again at their next call.
+    pub(crate) fn replace_file(&self, file: File, known: &DeclaredNames) -> Result<Changes, Rejected> {
         // From here on, no function is bound that the check does not see.
         let _settings = self.hold_settings();
         let Some(before) = self.overrides() else { return Ok(Changes::default()) };
         let overrides = before.with_file(file);
         let plan = self.check(&overrides, known)?;
-        self.replace_overrides(Arc::new(overrides));
+        let is_other = !overrides.have_policies_of(&before);
+        let of_gate = self.reload_gate(Arc::new(overrides));
         let mut changes = Changes::default();
         self.apply_to_breakers(&plan, &mut changes);
         for planned in plan.functions {
@@ -68,16 +73,11 @@ impl Registry {
             self.generation.fetch_add(1, Ordering::Relaxed);
             Self::vary_bindings();
         }
-        Ok(changes)
-    }
-
-    /// Passes the new settings of the gate to it, and adds what that changes. Call it without a lock: a subscriber of the
-    /// gate's events may call guarded functions.
-    pub(crate) fn reload_gate(&self, changes: &mut Changes) {
-        let GateReload { before, after, needs_restart, changed } = self.combine_reloaded();
-        changed.log();
+        let GateReload { before, after, needs_restart, changed } = of_gate;
         changes.changed.extend(of_gates(&before, &after));
         changes.needs_restart.extend(needs_restart);
+        changes.of_gate = Some(changed);
+        Ok(changes)
     }
 
     /// Checks everything that the start checks, and changes nothing.
@@ -148,8 +148,7 @@ impl Registry {
             #[cfg(not(feature = "rate-limit"))]
             let rate_limit = None;
             for (what, name, compiled, wanted) in bulkhead.into_iter().chain(rate_limit) {
-                let is_declared = self.lock().declared.get(&(what, name)).is_none_or(|(first, _)| *first == compiled);
-                if is_declared && *known.entry((what, name)).or_insert(wanted) != wanted {
+                if self.agrees(what, name, compiled) && *known.entry((what, name)).or_insert(wanted) != wanted {
                     others.push(differs_from_others(what, name, &function.site));
                 }
             }
@@ -189,13 +188,23 @@ impl Registry {
         let names = [&breaker_before, &breaker].map(|breaker| breaker.as_ref().map(|breaker| breaker.name()));
         changes.changed.extend(of_breaker_names(name, names[0], names[1]));
         own.adjust(&policy);
-        self.adjust_shared(&policy);
+        self.adjust_shared(&site, &policy);
         self.describe(&site, &policy, breaker, own);
     }
 
-    /// Replaces the settings of the limits that a policy shares with others.
-    fn adjust_shared(&self, policy: &Policy) {
+    /// Returns whether settings in the code are those of the first declaration of that name, which takes precedence.
+    fn agrees(&self, what: &'static str, name: &'static str, compiled: Settings) -> bool {
+        self.lock().declared.get(&(what, name)).is_none_or(|(first, _)| *first == compiled)
+    }
+
+    /// Replaces the settings of the limits that a policy shares with others. A function whose code contradicts the first
+    /// declaration of a limit has no say in it.
+    fn adjust_shared(&self, site: &Site, policy: &Policy) {
+        let agrees = |what, name: Option<&'static str>, compiled: Option<Settings>| {
+            name.zip(compiled).is_none_or(|(name, compiled)| self.agrees(what, name, compiled))
+        };
         if let Some(wanted) = policy.bulkhead
+            && agrees("bulkhead", wanted.name, site.policy().bulkhead.map(|it| Settings::Bulkhead(it.settings)))
             && let Some(bulkheads) = wanted.name.and_then(|name| self.lock().bulkheads.get(name).cloned())
             && bulkheads.settings() != wanted.settings
         {
@@ -203,6 +212,7 @@ impl Registry {
         }
         #[cfg(feature = "rate-limit")]
         if let Some(wanted) = policy.rate_limit
+            && agrees("rate limit", wanted.name, site.policy().rate_limit.map(|it| Settings::RateLimit(it.settings)))
             && let Some(rate_limits) = wanted.name.and_then(|name| self.lock().rate_limits.get(name).cloned())
             && rate_limits.settings() != wanted.settings
         {

@@ -145,26 +145,40 @@ impl Registry {
         if settings == combined.settings {
             return None;
         }
-        combined.settings = settings.clone();
-        Some(if combined.is_reloaded { self.gate.reload(settings).1 } else { self.gate.start(settings) })
+        combined.settings = settings;
+        Some(self.pass_to_gate(combined).1)
     }
 
-    /// Combines the settings of the gate after a reload, and passes them to the gate.
-    pub(super) fn combine_reloaded(&self) -> GateReload {
+    /// Passes the combined settings to the gate. Returns what needs a restart.
+    fn pass_to_gate(&self, combined: &Combined) -> (Vec<String>, Changed) {
+        let mut settings = combined.settings.clone();
+        // Until something evaluates the health, the level does not follow it.
+        settings.automatic &= combined.follows_health;
+        if combined.is_reloaded { self.gate.reload(settings) } else { (Vec::new(), self.gate.start(settings)) }
+    }
+
+    /// Replaces the overrides, and combines the settings of the gate. Both are one step for those who read the settings
+    /// of the gate: what a reload removes does not become the switches at start of a router that is built meanwhile.
+    pub(super) fn reload_gate(&self, overrides: Arc<Overrides>) -> GateReload {
         let mut combined = self.combined();
         combined.is_reloaded = true;
-        let after = gate_tables(&combined.declared, self.overrides().as_deref()).settings();
+        let after = gate_tables(&combined.declared, Some(&overrides)).settings();
+        self.replace_overrides(overrides);
         let before = std::mem::replace(&mut combined.settings, after.clone());
-        let (mut needs_restart, changed) = self.gate.reload(after.clone());
+        let (mut needs_restart, changed) = self.pass_to_gate(&combined);
         if after.automatic && !combined.follows_health {
             needs_restart.push("level.automatic: the level follows the health with the next restart".into());
         }
         GateReload { before, after, needs_restart, changed }
     }
 
-    /// Notes that the level is evaluated from the health of the server.
+    /// Notes that the level is evaluated from the health of the server from now on.
     pub(crate) fn follows_health(&self) {
-        self.combined().follows_health = true;
+        let mut combined = self.combined();
+        combined.follows_health = true;
+        let (_, changed) = self.pass_to_gate(&combined);
+        drop(combined);
+        changed.log();
     }
 
     fn combined(&self) -> MutexGuard<'_, Combined> {

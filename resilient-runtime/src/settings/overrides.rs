@@ -44,6 +44,11 @@ impl Overrides {
         Self { file, variables, disabled: self.disabled, gate, refused: AtomicBool::new(false) }
     }
 
+    /// Returns whether the policies and breakers are the same with another file.
+    pub(crate) fn have_policies_of(&self, other: &Self) -> bool {
+        self.file.sets_policies_of(&other.file)
+    }
+
     pub(crate) fn refuse(&self) {
         self.refused.store(true, Ordering::Relaxed);
     }

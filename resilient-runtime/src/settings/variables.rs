@@ -7,7 +7,7 @@ use resilient_policy::{FileProblem, GateTables, Located, SourceLocation as Place
 use super::switches::GateVariables;
 use super::variable::{PREFIX, SECTIONS, Section, Variable};
 #[cfg(feature = "http")]
-use crate::access_token::AccessToken;
+use crate::access_token::{AccessToken, TokenSetting};
 
 /// The variable with the path of the settings file.
 pub(crate) const CONFIG: &str = "RESILIENT_CONFIG";
@@ -30,7 +30,7 @@ pub(crate) struct Variables {
     pub(super) gate: GateVariables,
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
-    pub(crate) admin_token: Option<AccessToken>,
+    pub(crate) admin_token: Option<TokenSetting>,
     /// Variables that are ignored, each with the name that was probably meant.
     pub(crate) unread: Vec<(String, String)>,
 }
@@ -55,6 +55,10 @@ impl Variables {
             };
             let Ok(value) = value.into_string() else {
                 problem("the value is no text".into());
+                #[cfg(feature = "http")]
+                if name == ADMIN_TOKEN {
+                    read.admin_token = Some(TokenSetting::Invalid);
+                }
                 continue;
             };
             match name.as_str() {
@@ -64,8 +68,10 @@ impl Variables {
                     read.gate.tables.read_only = switch.map(|value| Located { value, place: place() });
                 }),
                 #[cfg(feature = "http")]
-                ADMIN_TOKEN => AccessToken::new(value)
-                    .map_or_else(|why| problem(why.to_string()), |token| read.admin_token = Some(token)),
+                ADMIN_TOKEN => {
+                    let token = AccessToken::new(value).map_err(|why| problem(why.to_string()));
+                    read.admin_token = Some(token.map_or(TokenSetting::Invalid, TokenSetting::Valid));
+                }
                 // Without the routes nothing requires the token.
                 #[cfg(not(feature = "http"))]
                 ADMIN_TOKEN => {}

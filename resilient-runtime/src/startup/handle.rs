@@ -11,11 +11,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::InvalidSettings;
-use super::reload::{ReloadReport, reload};
+use super::reload::{ReloadReport, other_content, reload};
 use crate::registry::Registry;
+use crate::settings::Content;
 
 /// The shortest time between two checks of the file.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+
+/// How long a new content has to stay the same before it is applied by itself.
+const SETTLED_AFTER: Duration = Duration::from_millis(200);
 
 /// A handle to the settings of a running server, from [`Resilience::start`](super::Resilience::start).
 ///
@@ -32,12 +36,17 @@ const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 ///   counts as slow, changes, the window starts empty.
 /// - **Bulkheads** keep their permits. A lower `max` cuts no call off: permits are withheld as calls end. A higher one
 ///   admits waiting calls at once. `queue` and `wait` apply to attempts that queue later.
-/// - **Rate limits** keep what was taken, at most a full burst. It comes back at the new rate.
+/// - **Rate limits** keep what was taken, at most a full burst. It comes back at the new rate. What was taken beyond a
+///   lower burst is forgotten: raising the burst again does not bring it back.
 /// - Retry budgets, statistics, cached answers, and the breakers and limits of partition keys stay.
 ///
 /// What cannot change while the process runs is in [`ReloadReport::needs_restart`]: the keys of `cache`, and static
 /// switches that were removed. The settings of a `static` breaker belong to the code: they are rejected, as at the start.
 /// The policies in the `_meta` of `tools/list` stay those of the start, since clients keep the list.
+///
+/// Replace the file by renaming another one: a file that is being written may be read half, and half of it may be valid.
+/// [`reload_every`](Self::reload_every) waits until the content stays the same; the other ways read the file once. It
+/// has to be a regular file of at most 1 MiB.
 ///
 /// Cloning the handle is cheap, and dropping it stops nothing.
 ///
@@ -77,11 +86,11 @@ impl Handle {
     /// # Errors
     /// [`InvalidSettings`], with every problem. All settings are then as they were.
     pub fn reload(&self) -> Result<ReloadReport, InvalidSettings> {
-        self.reload_if(false)
+        reload(self.registry(), None)
     }
 
-    fn reload_if(&self, only_if_other: bool) -> Result<ReloadReport, InvalidSettings> {
-        reload(self.registry.as_deref().unwrap_or_else(|| Registry::global()), only_if_other)
+    fn registry(&self) -> &Registry {
+        self.registry.as_deref().unwrap_or_else(|| Registry::global())
     }
 
     /// Starts a task that reloads the settings whenever the process receives SIGHUP. Call it once.
@@ -103,7 +112,7 @@ impl Handle {
         let (handle, stop) = (self.clone(), self.stop.clone());
         let task = async move {
             while let Some(Some(())) = stop.run_until_cancelled(hangups.recv()).await {
-                handle.reload_in_background(false).await;
+                handle.in_background(Self::reload).await;
             }
         };
         self.tasks.spawn_on(task, &runtime);
@@ -111,7 +120,7 @@ impl Handle {
     }
 
     /// Starts a task that reads the file every `period`, at least 100 ms, and reloads the settings if its content is
-    /// another one than at the last time. This also notices a file that a symbolic link replaces, as in Kubernetes. A file
+    /// another one than at the last time and stays the same for 200 ms. This also notices a file that a symbolic link replaces, as in Kubernetes. A file
     /// with problems is reported once.
     ///
     /// # Errors
@@ -121,7 +130,12 @@ impl Handle {
         let (handle, stop) = (self.clone(), self.stop.clone());
         let task = async move {
             while stop.run_until_cancelled(sleep(period.max(SHORTEST_PERIOD))).await.is_some() {
-                handle.reload_in_background(true).await;
+                let content = handle.in_background(|handle| other_content(handle.registry())).await;
+                let Some(content) = content.flatten() else { continue };
+                if stop.run_until_cancelled(sleep(SETTLED_AFTER)).await.is_none() {
+                    break;
+                }
+                handle.reload_if_still(content).await;
             }
         };
         self.tasks.spawn_on(task, &runtime);
@@ -136,17 +150,22 @@ impl Handle {
         });
     }
 
-    /// Reloads on a thread for blocking work. Problems are logged.
-    async fn reload_in_background(&self, only_if_other: bool) {
+    /// Reloads the settings if the file still has this content. Another one may be half of what is being written.
+    async fn reload_if_still(&self, content: Content) {
+        self.in_background(move |handle| reload(handle.registry(), Some(&content))).await;
+    }
+
+    /// Runs a piece of work on a thread for blocking work. Problems with settings are logged there. Returns `None` if the
+    /// runtime shuts down.
+    async fn in_background<T: Send + 'static>(&self, run: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
         let handle = self.clone();
-        // The task only fails if the runtime shuts down.
-        let _ = tokio::task::spawn_blocking(move || handle.reload_if(only_if_other)).await;
+        tokio::task::spawn_blocking(move || run(&handle)).await.ok()
     }
 
     /// Stops the tasks that reload the settings and the one that makes the level follow the health, and waits until a
-    /// running reload has ended. No other task starts
-    /// afterwards, for any clone of the handle; [`reload`](Self::reload) still works. Dropping the future stops the waiting
-    /// only.
+    /// running reload has ended. No other task starts afterwards, for any clone of the handle; [`reload`](Self::reload)
+    /// still works. Dropping the future stops the waiting only: a file system that does not answer keeps a reload waiting,
+    /// so put a timeout around this.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -51,8 +51,10 @@ fn warn_of_unused(tables: &GateTables, known: &DeclaredNames) {
 
 /// Makes the level of a registry follow the health of the server, until the handle is shut down.
 pub(super) fn follow(health: Arc<Health>, own: Option<&Arc<Registry>>, handle: &Handle) {
-    let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
-    registry.follows_health();
+    match own {
+        Some(own) => own.follows_health(),
+        None => Registry::global().follows_health(),
+    }
     let own = own.cloned();
     handle.spawn(async move {
         let registry = own.as_deref().unwrap_or_else(|| Registry::global());

@@ -8,6 +8,8 @@ mod report;
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "http")]
+use std::sync::atomic::Ordering;
 
 use resilient_policy::{File, FileProblem};
 
@@ -16,7 +18,7 @@ pub use reload::{ReloadReport, SettingChange};
 pub use report::InvalidSettings;
 
 #[cfg(feature = "http")]
-use crate::access_token::AccessToken;
+use crate::access_token::TokenSetting;
 use crate::binding::BindingRef;
 use crate::guard::Guard;
 use crate::health::Health;
@@ -82,7 +84,7 @@ pub struct Resilience {
     health: Option<Arc<Health>>,
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
-    admin_token: Option<AccessToken>,
+    admin_token: Option<TokenSetting>,
 }
 
 /// Finds guarded functions of one kind, once the settings are known.
@@ -203,6 +205,13 @@ impl Resilience {
         if let Some(token) = self.admin_token {
             // Even if the start is refused, so that the routes do not open for lack of it.
             let _ = registry.admin_token.set(token);
+            if registry.has_unchanging_admin.load(Ordering::Relaxed) {
+                tracing::warn!(
+                    event = "config.warning",
+                    "a router for operators was built before its token was read, so it has no routes that change \
+                     anything; call `Resilience::start` before `Admin::router`"
+                );
+            }
         }
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {

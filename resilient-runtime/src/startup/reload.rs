@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::InvalidSettings;
+use crate::panics::catch_panic;
 use crate::registry::{Changes, Registry};
 pub use crate::settings::SettingChange;
-use crate::settings::{parse, read};
+use crate::settings::{Content, parse, read};
 
 /// What a reload of the settings has changed: see [`Handle::reload`](super::Handle::reload).
 ///
@@ -26,55 +27,67 @@ pub struct ReloadReport {
     pub needs_restart: Vec<String>,
 }
 
-/// Reads the file again, and applies its settings to a registry. If `only_if_other`, a file with the same content as at
-/// the last time is not looked at.
-pub(super) fn reload(registry: &Registry, only_if_other: bool) -> Result<ReloadReport, InvalidSettings> {
+/// Reads the file again, and applies its settings to a registry: if there is an `expected` content, only if it is this.
+pub(super) fn reload(registry: &Registry, expected: Option<&Content>) -> Result<ReloadReport, InvalidSettings> {
     let Some(source) = registry.source() else { return Ok(ReloadReport::default()) };
     let Some(path) = &source.path else { return Ok(ReloadReport::default()) };
     let mut contents = source.contents();
     let content = read(path);
-    if only_if_other && contents.seen.as_ref() == Some(&content) {
+    if expected.is_some_and(|expected| *expected != content) {
         return Ok(ReloadReport::default());
     }
     let (file, found) = parse(path, &content);
-    let is_other = contents.accepted.as_ref() != Some(&content);
-    let mut replaced =
-        if found.is_empty() { registry.replace_file(file, &source.known, is_other) } else { Err((found, Vec::new())) };
-    if replaced.is_ok() {
-        contents.accepted = Some(content.clone());
-    }
     contents.seen = Some(content);
+    let replaced = if found.is_empty() { registry.replace_file(file, &source.known) } else { Err((found, Vec::new())) };
+    let replaced = replaced.map(|Changes { changed, needs_restart, of_gate }| {
+        let report = ReloadReport { changes: changed, needs_restart };
+        let is_news = report.is_news(&contents.owed);
+        contents.owed.clone_from(&report.needs_restart);
+        (report, is_news, of_gate)
+    });
     drop(contents);
-    // Not before: a subscriber may call guarded functions.
-    registry.log_diagnostics();
-    if let Ok(changes) = &mut replaced {
-        registry.reload_gate(changes);
-    }
+    // Not before: subscribers are foreign code, which may call guarded functions, and may panic.
+    catch_panic(|| registry.log_diagnostics());
     match replaced {
-        Ok(Changes { changed, needs_restart }) => {
-            let report = ReloadReport { changes: changed, needs_restart };
-            report.log(path);
+        Ok((report, is_news, of_gate)) => {
+            if let Some(changed) = of_gate {
+                changed.log();
+            }
+            if is_news {
+                catch_panic(|| report.log(path));
+            }
             Ok(report)
         }
         Err((problems, others)) => {
             let Some(invalid) = InvalidSettings::of(problems, others) else { return Ok(ReloadReport::default()) };
             let problems = invalid.problems().join("\n");
-            tracing::error!(
-                event = "settings.rejected",
-                file = path,
-                problems,
-                "the settings were not reloaded; those of before still apply"
-            );
+            catch_panic(|| {
+                tracing::error!(
+                    event = "settings.rejected",
+                    file = path,
+                    problems,
+                    "the settings were not reloaded; those of before still apply"
+                );
+            });
             Err(invalid)
         }
     }
 }
 
+/// Returns the content of the file, if it is not the one that was read last.
+pub(super) fn other_content(registry: &Registry) -> Option<Content> {
+    let source = registry.source()?;
+    let content = read(source.path.as_ref()?);
+    (source.contents().seen.as_ref() != Some(&content)).then_some(content)
+}
+
 impl ReloadReport {
+    /// Returns whether there is anything to log: a change, or something that needs a restart and did not do so before.
+    fn is_news(&self, owed: &[String]) -> bool {
+        !self.changes.is_empty() || self.needs_restart.iter().any(|difference| !owed.contains(difference))
+    }
+
     fn log(&self, path: &str) {
-        if *self == Self::default() {
-            return;
-        }
         let changes: Vec<_> = self.changes.iter().map(ToString::to_string).collect();
         let (changes, needs_restart) = (changes.join("; "), self.needs_restart.join("; "));
         if needs_restart.is_empty() {

@@ -29,10 +29,18 @@ pub(crate) enum AdminRefusal {
     Unknown,
     /// The settings forbid the change.
     Forbidden,
+    /// A query that is not as the route expects it.
+    Query,
+    /// The settings that were to be read again have problems.
+    Settings,
+    /// The settings at start have a token that is invalid.
+    InvalidToken,
+    /// The change ended without a result.
+    Internal,
 }
 
 impl AdminRefusal {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Host,
         Self::Origin,
         Self::TokenInUrl,
@@ -45,6 +53,10 @@ impl AdminRefusal {
         Self::Body,
         Self::Unknown,
         Self::Forbidden,
+        Self::Query,
+        Self::Settings,
+        Self::InvalidToken,
+        Self::Internal,
     ];
 
     /// Returns the word used in logs and metrics.
@@ -62,6 +74,10 @@ impl AdminRefusal {
             Self::Body => "body",
             Self::Unknown => "unknown",
             Self::Forbidden => "forbidden",
+            Self::Query => "query",
+            Self::Settings => "settings",
+            Self::InvalidToken => "invalid_token",
+            Self::Internal => "internal",
         }
     }
 }
@@ -108,6 +124,6 @@ mod tests {
                 refusals.add(reason);
             }
         }
-        assert!(refusals.read().map(|(_, count)| count).eq(0..12));
+        assert!(refusals.read().map(|(_, count)| count).eq(0..16));
     }
 }

@@ -68,7 +68,8 @@ async fn a_dynamic_switch_leaves_the_list_and_answers_with_a_text_to_act_on() {
     let off = call(&client, "write_by_hand", &json!({})).await;
     let error_of = error(&off);
     assert_eq!((&error_of["kind"], &error_of["retryable"]), (&json!("disabled"), &json!(false)));
-    assert_eq!(error_of["details"], json!({ "reason": "disabled", "since": since(&error_of), "performed": false }));
+    let details = json!({ "reason": "disabled", "level": "normal", "since": since(&error_of), "performed": false });
+    assert_eq!(error_of["details"], details);
     let expected = "DISABLED: `write_by_hand` is switched off (since ";
     assert!(
         text(&off).starts_with(expected) && text(&off).matches("Nothing was changed.").count() == 1,
@@ -78,6 +79,30 @@ async fn a_dynamic_switch_leaves_the_list_and_answers_with_a_text_to_act_on() {
     assert_eq!(listed(&client).await, before, "clients keep the list");
     registry.gate().switch_tool("write_by_hand", true).expect("known");
     assert_eq!(text(&call(&client, "write_by_hand", &json!({})).await), "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_beyond_the_limit_of_a_level_says_the_level_and_since_when_and_that_nothing_ran() {
+    for tool in ["read", "write"] {
+        let server = Gated::new();
+        let (registry, bodies) = (server.registry(), server.bodies());
+        let client = connect(server).await;
+        let mut settings = GateSettings::default();
+        settings.levels.effect_mut(Level::Degraded).concurrency = Some(1);
+        registry.gate().__start(settings);
+        registry.gate().set_level(Some(Level::Degraded)).expect("set");
+        let arguments = json!({});
+        let both = tokio::join!(call(&client, tool, &arguments), call(&client, tool, &arguments));
+        let refused = [both.0, both.1].into_iter().find(|answer| answer.is_error == Some(true));
+        let error_of = error(&refused.expect("one is refused"));
+        assert_eq!(error_of["kind"], "overloaded");
+        let expected = json!({
+            "limit": "concurrency", "reason": "concurrency", "level": "degraded", "since": since(&error_of),
+            "performed": false,
+        });
+        assert_eq!(error_of["details"], expected, "{tool}");
+        assert_eq!(bodies.ran.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

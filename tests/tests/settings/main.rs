@@ -11,6 +11,7 @@ mod reload_in_use;
 #[cfg(unix)]
 mod reload_of_a_process;
 mod reload_of_switches;
+mod reload_rules;
 mod switch;
 mod switches;
 mod tuning;

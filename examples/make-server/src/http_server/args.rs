@@ -32,6 +32,13 @@ last export, 1 s to log it. A second signal ends the server at once. SIGHUP read
 RESILIENT_CONFIG again, as does a change of its content within 10 s.
 
 Environment:
+  RESILIENT_READ_ONLY, RESILIENT__TOOL__RUN_SCENARIO__ENABLED=false, RESILIENT__LEVEL=minimal, ..
+                  what is switched off
+  RESILIENT_CONFIG
+                  a file with the same settings and all policies, which is read again while it runs
+  RESILIENT_ADMIN_TOKEN
+                  the token that the routes of --admin need, at least 16 characters; with it they
+                  change things too
   MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope
                   organizations:read, /healthz shows whether Make accepts it
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2

@@ -136,6 +136,8 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         // Ends sessions and their streams, then connections.
         end.cancel();
         let _ = timeout(MARGIN / 2, serving).await;
+        // A file system that does not answer keeps a reload waiting.
+        let _ = timeout(MARGIN / 2, reloading.shutdown()).await;
         tracing::info!(event = "server.stopped");
     };
     select! {
@@ -145,7 +147,6 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     watching.abort();
-    reloading.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,7 +41,7 @@ fn levels_switches_and_features_are_read() {
         read_only = true
         [level]
         start = "degraded"
-        automatic = true
+        automatic = false
         [level.degraded]
         disable = ["analytics", "exports"]
         concurrency = 40
@@ -64,7 +64,7 @@ fn levels_switches_and_features_are_read() {
     "#;
     assert_eq!(problems(text), Vec::<String>::new());
     let read = settings(text);
-    assert!(read.is_configured && read.automatic && read.switches.read_only);
+    assert!(read.is_configured && !read.automatic && read.switches.read_only);
     assert_eq!(read.level, Some(Level::Degraded));
     assert_eq!(read.switches.tools.iter().collect::<Vec<_>>(), ["run.scenario"]);
     assert_eq!(read.switches.features.iter().collect::<Vec<_>>(), ["exports"]);
@@ -111,7 +111,6 @@ fn a_stronger_source_replaces_words_and_switches_add_up() {
         r#"
         read_only = true
         [level]
-        start = "emergency"
         automatic = true
         [level.degraded]
         disable = ["a", "b"]
@@ -131,7 +130,6 @@ fn a_stronger_source_replaces_words_and_switches_add_up() {
         read_only = false
         [level]
         start = "minimal"
-        automatic = false
         [level.degraded]
         disable = ["b"]
         cache_only = true
@@ -150,7 +148,7 @@ fn a_stronger_source_replaces_words_and_switches_add_up() {
     all.add(&variable("degraded.concurrency", "30"));
     all.add(&variable("degraded.disable", "a, c"));
     let settings = all.settings();
-    assert_eq!((settings.level, settings.automatic), (Some(Level::Normal), false));
+    assert_eq!((settings.level, settings.automatic), (Some(Level::Normal), true), "a stronger source pins the level");
     assert!(settings.switches.read_only && !settings.switches.is_empty());
     assert_eq!(settings.switches.tools.iter().collect::<Vec<_>>(), ["x", "y"]);
     assert_eq!(settings.switches.features.iter().collect::<Vec<_>>(), ["a", "b"]);
@@ -226,6 +224,49 @@ fn mistakes_are_reported_where_they_are() {
         ["f.toml:1:9: `level`: expected a table: `[level]` with `start = \"minimal\"`"]
     );
     assert_eq!(problems("feature = []\n"), ["f.toml:1:11: `feature`: expected tables with names: `[feature.NAME]`"]);
+}
+
+// rule 66
+#[test]
+fn a_level_that_the_file_sets_does_not_follow_the_health() {
+    let message = "`level.start`: `start` sets the level, so that it cannot follow the health; remove `start` or \
+                   `automatic`";
+    for (text, place) in [
+        ("[level]\nstart = \"normal\"\nautomatic = true\n", "f.toml:2:9"),
+        ("[level]\nautomatic = true\n\nstart = \"minimal\"\n", "f.toml:4:9"),
+    ] {
+        assert_eq!(problems(text), [format!("{place}: {message}")], "{text}");
+    }
+    assert!(settings("[level]\nautomatic = true\n").automatic);
+    assert_eq!(settings("[level]\nstart = \"minimal\"\nautomatic = false\n").level, Some(Level::Minimal));
+}
+
+#[test]
+fn what_can_refuse_no_call_configures_no_gate() {
+    for text in ["[feature.exports]\n", "read_only = false\n", "[tool.x]\nenabled = true\n"] {
+        assert!(!settings(text).is_configured, "{text}");
+    }
+    for text in [
+        "[feature.exports]\nenabled = false\n",
+        "read_only = true\n",
+        "[level]\nautomatic = true\n",
+        "[level.minimal]\n",
+        "level.start = \"normal\"\n",
+    ] {
+        assert!(settings(text).is_configured, "{text}");
+    }
+}
+
+#[test]
+fn two_files_set_the_same_policies_whatever_their_lines() {
+    let file = |text: &str| File::parse("f.toml", text).0;
+    let text = "[default]\ntimeout = \"5s\"\n[tool.x]\nretry = { max = 3 }\n[profile.y]\nbulkhead = 4\n\
+                [breaker.z]\nopen = \"5s\"\n";
+    let same = format!("# A comment.\n\n{text}# Another one.\n[level]\nstart = \"minimal\"\n");
+    assert!(file(text).sets_policies_of(&file(&same)));
+    for (from, to) in [("5s", "6s"), ("3", "4"), ("bulkhead = 4", ""), ("tool.x", "tool.w"), ("open = \"5s\"", "")] {
+        assert!(!file(text).sets_policies_of(&file(&text.replace(from, to))), "{from}");
+    }
 }
 
 // rule 66

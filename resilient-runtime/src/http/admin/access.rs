@@ -15,9 +15,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
-use super::Shared;
 use super::body::Fields;
 use super::refusal::Refusal;
+use super::{Shared, Token};
 use crate::access_token::AccessToken;
 use crate::statistics::AdminRefusal;
 
@@ -37,6 +37,11 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
 
+/// Returns whether a parameter of a URL is meant to be the token.
+fn is_token(name: &str) -> bool {
+    ["token", "access_token", "admin_token"].iter().any(|token| name.eq_ignore_ascii_case(token))
+}
+
 /// Admits or refuses a request, and completes the headers of the response.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut response = match shared.admit(request).await {
@@ -53,12 +58,19 @@ impl Shared {
     async fn admit(&self, mut request: Request) -> Result<Request, Refusal> {
         self.hosts.check(request.uri(), request.headers())?;
         let query = request.uri().query().unwrap_or_default();
-        if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| matches!(&*name, "token" | "access_token")) {
+        if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_token(&name)) {
             let text = "the token belongs in the header `Authorization`, never in a URL";
             return Err(Refusal::new(AdminRefusal::TokenInUrl, StatusCode::BAD_REQUEST, text));
         }
-        // Without a token, there are no routes that change anything.
-        let Some(token) = self.token() else { return Ok(request) };
+        let token = match self.token() {
+            Token::Is(token) => token,
+            // There are no routes that change anything then.
+            Token::Unset => return Ok(request),
+            Token::Invalid => {
+                let text = "the token in the settings of this server is invalid, so no request can present it";
+                return Err(Refusal::new(AdminRefusal::InvalidToken, StatusCode::SERVICE_UNAVAILABLE, text));
+            }
+        };
         self.unlocked()?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match Credentials::of(request.headers()) {

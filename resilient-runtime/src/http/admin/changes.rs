@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::body::Fields;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, record};
 use crate::gate::{Gate, GateError, GateState, SwitchedOff};
 use crate::http::now;
 use crate::panics::catch_panic;
@@ -33,7 +34,12 @@ struct Change {
     /// The state before, if it has a word.
     from: Option<&'static str>,
     to: &'static str,
+    /// Whether anything is different now.
+    is_difference: bool,
 }
+
+/// The name in a path, unless it is not UTF-8.
+type Name = Result<Path<String>, PathRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,9 +77,15 @@ pub(super) async fn level(State(shared): State<Arc<Shared>>, Extension(fields): 
     let change = || {
         let LevelBody { level } = fields.parse("expected `level`, the name of a level or `automatic`")?;
         let level: Option<Level> = if level == AUTOMATIC { None } else { Some(parse_level(&level)?) };
-        let from = gate.state().level.as_str();
+        let before = gate.state();
         let state = gate.set_level(level).map_err(refused("level"))?;
-        Ok((Change { what: "level".into(), from: Some(from), to: level.map_or(AUTOMATIC, Level::as_str) }, state))
+        let change = Change {
+            what: "level".into(),
+            from: Some(before.level.as_str()),
+            to: level.map_or(AUTOMATIC, Level::as_str),
+            is_difference: (before.level, before.level_source) != (state.level, state.level_source),
+        };
+        Ok((change, state))
     };
     shared.respond(change(), by.as_deref(), is_form.then_some(STATUS))
 }
@@ -81,35 +93,37 @@ pub(super) async fn level(State(shared): State<Arc<Shared>>, Extension(fields): 
 fn parse_level(name: &str) -> Result<Level, Refusal> {
     name.parse().map_err(|_| {
         let known: Vec<_> = Level::NAMES.iter().copied().chain([AUTOMATIC]).collect();
-        Refusal::body(format!("there is no such level{}", one_of(name, &known)))
+        let text = format!("there is no such level{}", one_of(name, &known));
+        Refusal::new(AdminRefusal::Unknown, StatusCode::NOT_FOUND, text)
     })
 }
 
 pub(super) async fn feature(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Name,
     Extension(fields): Extension<Fields>,
 ) -> Response {
-    shared.switch("feature", &name, fields, Gate::switch_feature, |state| &state.features_off)
+    shared.switch("feature", name, fields, Gate::switch_feature, |state| &state.features_off)
 }
 
 pub(super) async fn tool(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Name,
     Extension(fields): Extension<Fields>,
 ) -> Response {
-    shared.switch("tool", &name, fields, Gate::switch_tool, |state| &state.tools_off)
+    shared.switch("tool", name, fields, Gate::switch_tool, |state| &state.tools_off)
 }
 
 pub(super) async fn breaker(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Name,
     Extension(fields): Extension<Fields>,
 ) -> Response {
     let (by, is_form) = (fields.by.clone(), fields.is_form);
     let registry = shared.registry();
     let change = || {
         let BreakerBody { action } = fields.parse("expected `action`, one of `open`, `close`, `isolate`")?;
+        let Path(name) = name.map_err(|_| unknown("breaker", None))?;
         let Some(breaker) = registry.breaker(&name) else {
             let series = registry.breaker_series();
             let known: Vec<_> = series.keys().copied().collect();
@@ -117,13 +131,16 @@ pub(super) async fn breaker(
             return Err(unknown("breaker", meant));
         };
         let from = breaker.state().as_str();
+        let begins_a_period = matches!(action, BreakerAction::Open);
         // A subscriber may panic at the event of the transition, which has happened then.
         catch_panic(|| match action {
             BreakerAction::Open => breaker.open(),
             BreakerAction::Close => breaker.close(),
             BreakerAction::Isolate => breaker.isolate(),
         });
-        let change = Change { what: format!("breaker {name}"), from: Some(from), to: breaker.state().as_str() };
+        let to = breaker.state().as_str();
+        let is_difference = from != to || begins_a_period;
+        let change = Change { what: format!("breaker {name}"), from: Some(from), to, is_difference };
         Ok((change, Breakers::of(registry).named(&name)))
     };
     shared.respond(change(), by.as_deref(), is_form.then_some(STATUS_ABOVE))
@@ -136,13 +153,20 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>, Extension(fields):
     }
     let Some(reload) = &shared.reload else { return StatusCode::NOT_FOUND.into_response() };
     // In a separate task, which continues if the client disconnects, and whose panic is caught.
-    match tokio::spawn(reload()).await {
+    match tokio::spawn(reload()).await.and_then(|ended| ended) {
         Ok(Ok(report)) => {
-            let change = Change { what: "settings".into(), from: None, to: "reloaded" };
+            let is_difference = report["changes"].as_array().is_none_or(|changes| !changes.is_empty());
+            let change = Change { what: "settings".into(), from: None, to: "reloaded", is_difference };
             shared.respond(Ok((change, report)), by.as_deref(), is_form.then_some(STATUS))
         }
-        Ok(Err(problems)) => now(StatusCode::UNPROCESSABLE_ENTITY, problems),
-        Err(_) => now(StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": "the settings could not be reloaded" })),
+        Ok(Err(problems)) => {
+            record(shared.registry(), AdminRefusal::Settings, by.as_deref());
+            now(StatusCode::UNPROCESSABLE_ENTITY, problems)
+        }
+        Err(_) => {
+            record(shared.registry(), AdminRefusal::Internal, by.as_deref());
+            now(StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": "the settings could not be reloaded" }))
+        }
     }
 }
 
@@ -150,7 +174,7 @@ impl Shared {
     fn switch(
         &self,
         what: &'static str,
-        name: &str,
+        name: Name,
         fields: Fields,
         switch: fn(&Gate, &str, bool) -> Result<GateState, GateError>,
         off: fn(&GateState) -> &[SwitchedOff],
@@ -159,10 +183,18 @@ impl Shared {
         let gate = &self.registry().gate;
         let change = || {
             let SwitchBody { enabled } = fields.parse("expected `enabled`, `true` or `false`")?;
+            let Path(name) = name.map_err(|_| unknown(what, None))?;
             let word = |is_off: bool| if is_off { "off" } else { "on" };
-            let from = word(off(&gate.state()).iter().any(|off| off.name == name));
-            let state = switch(gate, name, enabled).map_err(refused(what))?;
-            Ok((Change { what: format!("{what} {name}"), from: Some(from), to: word(!enabled) }, state))
+            let entry = |state: &GateState| off(state).iter().find(|off| off.name == name).cloned();
+            let before = entry(&gate.state());
+            let state = switch(gate, &name, enabled).map_err(refused(what))?;
+            let change = Change {
+                what: format!("{what} {name}"),
+                from: Some(word(before.is_some())),
+                to: word(!enabled),
+                is_difference: before != entry(&state),
+            };
+            Ok((change, state))
         };
         self.respond(change(), by.as_deref(), is_form.then_some(STATUS_ABOVE))
     }
@@ -174,12 +206,14 @@ impl Shared {
         by: Option<&str>,
         form_leads_to: Option<&'static str>,
     ) -> Response {
-        let (Change { what, from, to }, state) = match change {
+        let (Change { what, from, to, is_difference }, state) = match change {
             Ok(changed) => changed,
             Err(refusal) => return refusal.respond(self.registry()),
         };
         // The change has been made, even if a subscriber panics.
-        catch_panic(|| tracing::warn!(event = "admin.changed", what, from, to, by));
+        if is_difference {
+            catch_panic(|| tracing::warn!(event = "admin.changed", what, from, to, by));
+        }
         match form_leads_to {
             Some(status) => (StatusCode::SEE_OTHER, [(LOCATION, status)]).into_response(),
             None => now(StatusCode::OK, state),

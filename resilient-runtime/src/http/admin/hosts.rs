@@ -22,13 +22,14 @@ impl AllowedHosts {
     pub(super) fn add(&mut self, host: &str) {
         // An address of IP version 6 needs brackets in a URL.
         let host = if host.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() };
-        match host.parse::<Authority>() {
-            Ok(authority) if !host.contains('@') => self.0.push((authority.host().to_owned(), authority.port_u16())),
-            _ => tracing::warn!(
+        if let Some(authority) = authority(&host) {
+            self.0.push((authority.host().to_owned(), authority.port_u16()));
+        } else {
+            tracing::warn!(
                 event = "config.warning",
                 host,
                 "no request can have this host; expected a name or an address, with or without a port"
-            ),
+            );
         }
     }
 
@@ -50,7 +51,7 @@ impl AllowedHosts {
             One::Several => return Err(ambiguous()),
         };
         // The target of the request takes precedence (RFC 9112, 3.2.2); HTTP/2 has only that.
-        let target = uri.authority().or(host.as_ref()).ok_or_else(ambiguous)?;
+        let target = uri.authority().or(host.as_ref()).filter(|target| is_whole(target)).ok_or_else(ambiguous)?;
         if ![Some(target), host.as_ref()].into_iter().flatten().all(|host| self.allow(host)) {
             let foreign = "this host is not served here; the server's author allows hosts";
             return Err(Refusal::new(AdminRefusal::Host, StatusCode::MISDIRECTED_REQUEST, foreign));
@@ -85,7 +86,13 @@ fn one(headers: &HeaderMap, name: HeaderName) -> One<'_> {
 }
 
 fn authority(host: &str) -> Option<Authority> {
-    host.parse().ok().filter(|_| !host.contains('@'))
+    host.parse().ok().filter(is_whole)
+}
+
+/// Returns whether there is a host, and nothing else but perhaps a valid port.
+fn is_whole(authority: &Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host());
+    port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|_| authority.port_u16().is_some()))
 }
 
 /// Whether an origin is the host that a request is sent to. The scheme is unknown behind a proxy that ends TLS.
@@ -142,8 +149,21 @@ mod tests {
             ("", bad),
             ("a b", bad),
             ("localhost/x", bad),
+            ("localhost:", bad),
+            ("localhost:x", bad),
+            ("localhost:99999", bad),
+            ("localhost:80:80", bad),
+            ("[::1]x", bad),
+            ("[::1]:99999", bad),
+            ("ops2.example.org:80", misdirected),
         ] {
-            let allowed = ["ops.example.org", "one.example.org:8443", "fd00::7", "http://wrong.example.org"];
+            let allowed = [
+                "ops.example.org",
+                "one.example.org:8443",
+                "fd00::7",
+                "http://wrong.example.org",
+                "ops2.example.org:99999",
+            ];
             assert_eq!(refused(&allowed, "/status", &[("host", host)]), expected, "{host}");
         }
         assert_eq!(refused(&[], "/status", &[]), bad);

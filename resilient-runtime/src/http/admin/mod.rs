@@ -11,6 +11,7 @@ mod tests;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -19,9 +20,10 @@ use axum::routing::{get, post};
 use serde_json::Value;
 #[cfg(feature = "config")]
 use serde_json::json;
+use tokio::task::JoinError;
 
-use crate::access_token::AccessToken;
 pub use crate::access_token::InvalidToken;
+use crate::access_token::{AccessToken, TokenSetting};
 use crate::health::Health;
 use crate::registry::Registry;
 #[cfg(feature = "config")]
@@ -64,12 +66,17 @@ use hosts::AllowedHosts;
 /// |---|---|
 /// | 200 | the new state; after a form 303 to `status` |
 /// | 400, 415 | the body is not as expected; the answer says what is |
-/// | 404 | there is no feature, tool or breaker of that name; with the name that was probably meant |
+/// | 404 | there is no level, feature, tool or breaker of that name; with the name that was probably meant |
 /// | 408, 413 | the body did not arrive within 5 s, or has more than 4 KiB |
 /// | 409 | a setting at start forbids the change |
 /// | 422 | the new settings have problems, which the answer lists; nothing has changed |
+/// | 500 | the reload ended without a result; the log says why |
 ///
-/// Each change is an event `admin.changed` with `what`, `from`, `to` and `by`.
+/// Each change is an event `admin.changed` with `what`, `from`, `to` and `by`. There is none if everything is as it was.
+///
+/// Call [`Resilience::start`](crate::Resilience::start) first: a router that is built before it has none of these routes,
+/// even if the settings have a token. If `RESILIENT_ADMIN_TOKEN` is invalid, which is an error of `start`, a router
+/// without another token answers every request with 503.
 ///
 /// # Access
 ///
@@ -85,9 +92,10 @@ use hosts::AllowedHosts;
 ///   right token. This holds for all clients of this router together, because an address behind a proxy cannot be trusted. A
 ///   client that reaches the router can therefore lock operators out: restrict which clients do.
 ///
-/// Each refused request is an event `admin.refused` with `reason`, and counts in
-/// `resilient_admin_refused_total{reason}`. No response and no event contains the token. All responses forbid caching,
-/// scripts, frames and content sniffing.
+/// Each request that a route refuses is an event `admin.refused` with `reason`, and counts in
+/// `resilient_admin_refused_total{reason}`. No response and no event contains the token. All responses of the routes
+/// forbid caching, scripts, frames and content sniffing. Other paths are not checked: they get the 404 of the application
+/// that the router is part of. A wrong method is checked and gets 405, without an event.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -106,8 +114,11 @@ pub struct Admin {
     reload: Option<Reload>,
 }
 
-/// Reloads the settings: `Ok` with a report, or `Err` with the problems for which nothing has changed.
-type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, Value>> + Send>> + Send + Sync>;
+/// Reloads the settings.
+type Reload = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Reloaded> + Send>> + Send + Sync>;
+
+/// The end of a reload: a report, or the problems for which nothing has changed. The outer error is that it did not end.
+type Reloaded = Result<Result<Value, Value>, JoinError>;
 
 /// What the routes share.
 struct Shared {
@@ -161,12 +172,11 @@ impl Admin {
             let settings = settings.clone();
             Box::pin(async move {
                 // A file may be on a slow file system.
-                let reloaded = tokio::task::spawn_blocking(move || settings.reload()).await;
-                match reloaded {
-                    Ok(Ok(report)) => Ok(json!(report)),
-                    Ok(Err(invalid)) => Err(json!({ "problems": invalid.problems() })),
-                    Err(_) => Err(json!({ "problems": ["the settings could not be reloaded"] })),
-                }
+                let reloaded = tokio::task::spawn_blocking(move || settings.reload()).await?;
+                Ok(match reloaded {
+                    Ok(report) => Ok(json!(report)),
+                    Err(invalid) => Err(json!({ "problems": invalid.problems() })),
+                })
             })
         }))
     }
@@ -188,9 +198,11 @@ impl Admin {
             .route("/errors", get(reads::errors))
             .route("/breakers", get(reads::breakers))
             .route("/policies", get(reads::policies));
-        if shared.token().is_some() {
+        let registry = shared.registry();
+        registry.has_unchanging_admin.fetch_or(matches!(shared.token(), Token::Unset), Ordering::Relaxed);
+        if matches!(shared.token(), Token::Is(_)) {
             // From now on the level can change at any time, so calls in flight are counted.
-            shared.registry().gate.activate();
+            registry.gate.activate();
             router = router
                 .route("/level", post(changes::level))
                 .route("/features/{name}", post(changes::feature))
@@ -209,9 +221,22 @@ impl Shared {
         self.health.registry()
     }
 
-    fn token(&self) -> Option<&AccessToken> {
-        self.token.as_ref().or_else(|| self.registry().admin_token.get())
+    /// Returns the token of the author, else that of the settings at start.
+    fn token(&self) -> Token<'_> {
+        match (&self.token, self.registry().admin_token.get()) {
+            (Some(token), _) | (None, Some(TokenSetting::Valid(token))) => Token::Is(token),
+            (None, Some(TokenSetting::Invalid)) => Token::Invalid,
+            (None, None) => Token::Unset,
+        }
     }
+}
+
+/// The token that requests need.
+enum Token<'a> {
+    Is(&'a AccessToken),
+    /// There should be one, and no request can present it.
+    Invalid,
+    Unset,
 }
 
 impl fmt::Debug for Admin {

@@ -7,10 +7,11 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::Shared;
+use super::refusal::Refusal;
 use crate::http::now;
+use crate::statistics::AdminRefusal;
 use crate::view::{Breakers, Errors, Policies};
 
 /// The number of errors that are shown if the query sets no `limit`. The highest limit is the number of errors that are
@@ -38,7 +39,7 @@ pub(super) async fn errors(
     let Some(Query(ErrorsQuery { tool, limit })) = query else {
         let error =
             format!("expected `tool`, a tool's name, and `limit`, a number from 1 to {HIGHEST_LIMIT}, or neither");
-        return now(StatusCode::BAD_REQUEST, json!({ "error": error }));
+        return Refusal::new(AdminRefusal::Query, StatusCode::BAD_REQUEST, error).respond(shared.registry());
     };
     now(StatusCode::OK, Errors::of(shared.registry(), tool.as_deref(), limit.unwrap_or(LIMIT), |_| true))
 }

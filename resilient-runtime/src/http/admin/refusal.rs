@@ -60,12 +60,17 @@ impl Refusal {
     /// Counts and logs the refusal, and builds the response.
     pub(super) fn respond(self, registry: &Registry) -> Response {
         let Self { reason, status, text, headers } = self;
-        registry.admin_refusals.add(reason);
-        catch_panic(|| tracing::warn!(event = "admin.refused", reason = reason.as_str()));
+        record(registry, reason, None);
         let mut response = now(status, json!({ "error": text }));
         for (name, value) in headers {
             response.headers_mut().append(name, value);
         }
         response
     }
+}
+
+/// Counts and logs a refusal, with who claims to have sent the request.
+pub(super) fn record(registry: &Registry, reason: AdminRefusal, by: Option<&str>) {
+    registry.admin_refusals.add(reason);
+    catch_panic(|| tracing::warn!(event = "admin.refused", reason = reason.as_str(), by));
 }

@@ -87,7 +87,8 @@ async fn what_is_not_there_is_suggested_and_what_the_settings_turn_off_stays_off
         ("/tools/admin_exprot", "there is no tool of this name; did you mean `admin_export`?"),
         ("/tools/zzz", "there is no tool of this name"),
         ("/features/admin_report", "there is no feature of this name; did you mean `admin_reports`?"),
-        ("/features/%00%ff", ""),
+        ("/features/%00%ff", "there is no feature of this name"),
+        ("/tools/%ff", "there is no tool of this name"),
         ("/breakers/zzz", ""),
     ] {
         for enabled in [true, false] {
@@ -127,7 +128,7 @@ fn reload(result: Result<Value, Value>) -> (Reload, Arc<AtomicBool>) {
             tokio::task::yield_now().await;
             ran.store(true, Ordering::SeqCst);
             assert_ne!(result, Err(json!("panics")));
-            result
+            Ok(result)
         })
     });
     (reload, ran)
@@ -162,7 +163,7 @@ async fn a_reload_answers_with_its_report_its_problems_or_that_it_panicked() {
 #[tokio::test]
 async fn the_token_of_the_settings_holds_unless_the_author_sets_another() {
     let registry = registry();
-    registry.admin_token.set(AccessToken::new("of-the-settings-0").unwrap()).unwrap();
+    registry.admin_token.set(TokenSetting::Valid(AccessToken::new("of-the-settings-0").unwrap())).unwrap();
     let health = Arc::new(Health::of(&registry));
     for (router, token, expected) in [
         (Admin::new(Arc::clone(&health)).router(), "of-the-settings-0", StatusCode::OK),
@@ -175,4 +176,21 @@ async fn the_token_of_the_settings_holds_unless_the_author_sets_another() {
         let router: Router = router;
         assert_eq!(router.oneshot(request).await.unwrap().status(), expected, "{token}");
     }
+}
+
+#[tokio::test]
+async fn an_invalid_token_of_the_settings_closes_the_routes_unless_the_author_sets_another() {
+    let registry = registry();
+    registry.admin_token.set(TokenSetting::Invalid).unwrap();
+    let health = Arc::new(Health::of(&registry));
+    let send = async |router: Router, method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = request.header("authorization", format!("Bearer {TOKEN}")).body(Body::empty()).unwrap();
+        router.oneshot(request).await.unwrap().status()
+    };
+    let closed: Router = Admin::new(Arc::clone(&health)).router();
+    assert_eq!(send(closed.clone(), "GET", "/status").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(send(closed.clone(), "POST", "/level").await, StatusCode::NOT_FOUND);
+    let other: Router = Admin::new(health).token(TOKEN).unwrap().router();
+    assert_eq!(send(other, "GET", "/status").await, StatusCode::OK);
 }

@@ -96,6 +96,16 @@ async fn both_builds_offer_the_same_tools() {
 }
 
 #[tokio::test]
+async fn read_only_it_lists_no_tool_that_writes() {
+    let service = connect(SERVER, &["--demo"], &[("RESILIENT_READ_ONLY", "1")]).await;
+    let mut tools = service.list_all_tools().await.unwrap();
+    tools.sort_by(|a, b| a.name.cmp(&b.name));
+    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    assert_eq!(names, ["get_scenario", "list_connections", "list_scenarios"]);
+    service.cancel().await.unwrap();
+}
+
+#[tokio::test]
 async fn both_builds_answer_with_structured_content() {
     for args in [&["--demo"] as &[_], &["--demo", "--bare"]] {
         let service = connect(SERVER, args, &[]).await;

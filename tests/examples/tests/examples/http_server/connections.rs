@@ -125,15 +125,15 @@ async fn the_routes_for_operators_take_one_host_that_is_local_and_the_host_of_an
         ("/errors", &["LocalHost:9000"], "200"),
         ("/errors", &["127.0.0.1"], "200"),
         ("/errors", &["[::1]:80"], "200"),
-        ("/errors", &["page.example"], "403"),
-        ("/errors", &["localhost.page.example"], "403"),
+        ("/errors", &["page.example"], "421"),
+        ("/errors", &["localhost.page.example"], "421"),
         ("/errors", &["localhost", "localhost"], "400"),
         ("/errors", &["localhost", "page.example"], "400"),
         ("/errors", &[], "400"),
         ("/errors", &["page.example@localhost"], "400"),
-        ("http://evil.example/errors", &["localhost"], "403"),
+        ("http://evil.example/errors", &["localhost"], "421"),
         ("http://localhost/errors", &["localhost"], "200"),
-        ("http://localhost/errors", &["evil.example"], "403"),
+        ("http://localhost/errors", &["evil.example"], "421"),
     ] {
         let hosts_sent = hosts.iter().map(|host| ["host: ", host, "\r\n"].concat()).collect::<Vec<_>>().concat();
         let answer = raw(admin, &format!("GET {target} HTTP/1.1\r\n{hosts_sent}connection: close\r\n\r\n")).await;

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod connections;
+mod operators;
 mod server;
 mod stopping;
 

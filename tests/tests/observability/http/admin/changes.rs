@@ -102,6 +102,30 @@ async fn a_breaker_is_opened_isolated_and_closed_by_its_name() {
 }
 
 #[tokio::test]
+async fn what_is_as_it_was_is_no_change_and_a_name_that_is_not_text_is_that_of_nothing() {
+    let operators = Operators::new();
+    operators.registry.clone().scope(ask()).await.expect("it works");
+    for _ in 0..2 {
+        for (path, body) in
+            [("/level", r#"{"level": "degraded"}"#), ("/breakers/admin_shop", r#"{"action": "isolate"}"#)]
+        {
+            assert_eq!(operators.change(path, body).await.status, StatusCode::OK, "{path}");
+        }
+    }
+    assert_eq!(operators.changed().len(), 2, "{:?}", operators.changed());
+    for (path, body) in [
+        ("/tools/%ff", r#"{"enabled": false}"#),
+        ("/features/%ff", r#"{"enabled": false}"#),
+        ("/breakers/%ff", r#"{"action": "open"}"#),
+    ] {
+        let answer = operators.change(path, body).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.json()["error"].as_str().is_some_and(|error| error.starts_with("there is no ")), "{path}");
+    }
+    assert_eq!((operators.refused(), operators.counted("unknown")), (vec!["unknown".to_owned(); 3], 3));
+}
+
+#[tokio::test]
 async fn policies_are_shown_as_settings_write_them() {
     let operators = Operators::new();
     operators.registry.clone().scope(ask()).await.expect("it works");

@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod changes;
+mod reloads;
 
 use std::sync::Arc;
 
@@ -54,11 +55,15 @@ impl Operators {
     }
 
     fn with(set: impl FnOnce(Admin) -> Admin) -> Self {
-        let registry = Arc::new(Registry::new());
-        let router = set(Admin::new(Arc::new(Health::of(&registry)))).router();
+        Self::of(&Arc::new(Registry::new()), set)
+    }
+
+    /// The routes for this registry.
+    fn of(registry: &Arc<Registry>, set: impl FnOnce(Admin) -> Admin) -> Self {
+        let router = set(Admin::new(Arc::new(Health::of(registry)))).router();
         let events = Events::default();
         let log = listen(tracing_subscriber::registry().with(events.clone()));
-        Self { router, registry, events, _log: log }
+        Self { router, registry: Arc::clone(registry), events, _log: log }
     }
 
     /// Sends a request. Whatever is answered and logged, the token is not in it, and the headers are complete.
