@@ -19,6 +19,8 @@ pub(crate) enum Refusal {
         since: SystemTime,
         /// Whether tools that read answer from the cache alone.
         cache_only: bool,
+        /// Whether another call of a tool made this one.
+        is_nested: bool,
     },
     /// As many calls are in flight as the level admits.
     Concurrency { level: Level },
@@ -28,8 +30,8 @@ impl Refusal {
     /// Returns the error of the call.
     pub(crate) const fn error(self) -> ResilienceError {
         match self {
-            Self::Switched { reason, level, since, cache_only } => {
-                ResilienceError::Refused { reason, level, since, cache_only }
+            Self::Switched { reason, level, since, cache_only, is_nested } => {
+                ResilienceError::Refused { reason, level, since, cache_only, is_nested }
             }
             Self::Concurrency { level } => {
                 ResilienceError::Overloaded { limit: LimitKind::Concurrency, retry_after: None, level: Some(level) }
