@@ -2,14 +2,15 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 
-use resilient_policy::Policy;
+use resilient_policy::{Effect, Policy};
 
 use crate::binding::Binding;
 use crate::breaker::Breaker;
 use crate::context::CallContext;
+use crate::gate::Gated;
 use crate::keyed_hash::Collected;
 use crate::log_fields::LogFields;
 use crate::telemetry;
@@ -32,6 +33,8 @@ pub struct Site {
     /// changed, which has no scope.
     pub(crate) others: RwLock<Vec<OtherBinding>>,
     warned: AtomicBool,
+    /// What is known of the routes that it serves: [`READS`], [`WRITES`], [`CLAIMS`].
+    routes: AtomicU8,
     /// Whether the policy was not checked by a macro.
     pub(crate) is_unchecked: bool,
     enforced: Enforced,
@@ -40,6 +43,13 @@ pub struct Site {
     /// Whether the tool may use the reserve of the limit on calls in flight.
     is_critical: bool,
 }
+
+/// A route of the function is known to read only.
+const READS: u8 = 1;
+/// A route of the function is not known to read only.
+const WRITES: u8 = 2;
+/// The function has claimed a request of the hook.
+const CLAIMS: u8 = 4;
 
 /// A binding in a registry, if it is not the one of the process.
 type OtherBinding = (Option<Weak<Scope>>, Arc<Binding>);
@@ -86,6 +96,7 @@ impl Site {
             bound: OnceLock::new(),
             others: RwLock::new(Vec::new()),
             warned: AtomicBool::new(false),
+            routes: AtomicU8::new(0),
             is_unchecked: false,
             enforced: Enforced::ByFunction,
             features: &[],
@@ -151,7 +162,13 @@ impl Site {
 
     /// Returns the same record without its bindings.
     pub(crate) const fn unbound(&self) -> Self {
-        Self { bound: OnceLock::new(), others: RwLock::new(Vec::new()), warned: AtomicBool::new(false), ..*self }
+        Self {
+            bound: OnceLock::new(),
+            others: RwLock::new(Vec::new()),
+            warned: AtomicBool::new(false),
+            routes: AtomicU8::new(0),
+            ..*self
+        }
     }
 
     /// Returns the name of the tool, or of the function.
@@ -186,6 +203,39 @@ impl Site {
     /// Returns whether the tool is marked as critical.
     pub(crate) const fn is_critical(&self) -> bool {
         self.is_critical
+    }
+
+    /// Notes that a route with this effect is certain to be the function.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn serves_route(&self, effect: Effect) {
+        let known = if effect == Effect::ReadOnly { READS } else { WRITES };
+        self.routes.fetch_or(known, Ordering::Relaxed);
+    }
+
+    /// Notes that the function has claimed a request of the hook.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn claims_requests(&self) {
+        self.routes.fetch_or(CLAIMS, Ordering::Relaxed);
+    }
+
+    /// Returns whether the function has claimed a request of the hook, in any session.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn has_claimed_requests(&self) -> bool {
+        self.routes.load(Ordering::Relaxed) & CLAIMS != 0
+    }
+
+    /// Returns what the gate needs to know of a call of the tool that has begun.
+    pub(crate) fn gated(&self) -> Gated<'_> {
+        let routes = self.routes.load(Ordering::Relaxed);
+        let is_known = routes & (READS | WRITES) != 0;
+        let reads = self.policy.effect == Effect::ReadOnly;
+        Gated {
+            names: [self.tool.unwrap_or(self.name), self.name],
+            features: self.features,
+            writes: if is_known { routes & WRITES != 0 } else { !reads },
+            reads: if is_known { routes & READS != 0 } else { reads },
+            is_critical: self.is_critical,
+        }
     }
 
     /// Returns whether the hook enforces the timeout.

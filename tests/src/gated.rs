@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use resilient_runtime::health::Health;
-use resilient_runtime::{Guard, Policy, Registry, mcp, resilient};
+use resilient_runtime::{CallContext, Guard, Policy, Registry, mcp, resilient};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::Parameters;
@@ -35,8 +35,10 @@ pub struct Gated {
 /// The bodies that have run.
 #[derive(Debug, Default)]
 pub struct Bodies {
-    /// All bodies.
+    /// All bodies, apart from those of [`WAITS`].
     pub ran: AtomicU32,
+    /// The bodies of [`WAITS`], each attempt.
+    pub waited: AtomicU32,
     /// The guarded functions and guards within them.
     pub nested: AtomicU32,
     /// The bodies that ran although a switch forbade it.
@@ -47,6 +49,9 @@ pub struct Bodies {
 pub const WRITES: [&str; 6] = ["write", "unhinted", "write_sync", "write_text", "write_skipped", "write_by_hand"];
 /// See [`WRITES`].
 pub const READS: [&str; 6] = ["read_cached", "read", "read_sync", "read_text", "read_skipped", "read_by_hand"];
+
+/// The tools whose bodies may begin later than their calls, or several times. The last one reads.
+pub const WAITS: [&str; 3] = ["write_queued", "write_retried", "read_queued"];
 
 #[resilient(timeout = "5s", name = "gated.nested")]
 async fn nested(bodies: &Bodies) -> Result<(), Failure> {
@@ -89,6 +94,31 @@ impl Gated {
     #[tool]
     async fn write_skipped(&self) -> Result<String, Failure> {
         self.writes().await
+    }
+
+    /// Writes, one call at a time.
+    #[resilient(bulkhead(max = 1, queue = 100))]
+    #[tool]
+    async fn write_queued(&self) -> Result<String, Failure> {
+        self.counts(true, &self.bodies.waited);
+        self.body().await
+    }
+
+    /// Writes, and fails twice.
+    #[resilient(retry(max = 2, base = "40ms", jitter = off, budget = none), idempotent)]
+    #[tool]
+    async fn write_retried(&self) -> Result<String, Failure> {
+        self.counts(true, &self.bodies.waited);
+        let attempt = CallContext::current().map_or(0, |context| context.attempt());
+        if attempt < 3 { Err(Failure::Down) } else { self.body().await }
+    }
+
+    /// Reads, one call at a time.
+    #[resilient(bulkhead(max = 1, queue = 100), read_only)]
+    #[tool]
+    async fn read_queued(&self) -> Result<String, Failure> {
+        self.counts(false, &self.bodies.waited);
+        self.body().await
     }
 
     /// Reads, and keeps its answers.
@@ -189,8 +219,12 @@ impl Gated {
 
     /// Begins a body, and records it.
     pub fn begins(&self, writes: bool) {
+        self.counts(writes, &self.bodies.ran);
+    }
+
+    fn counts(&self, writes: bool, bodies: &AtomicU32) {
         let state = self.registry.gate().state();
-        self.bodies.ran.fetch_add(1, Ordering::Relaxed);
+        bodies.fetch_add(1, Ordering::Relaxed);
         if if writes { state.read_only.is_some() } else { state.cache_only } {
             self.bodies.forbidden.fetch_add(1, Ordering::Relaxed);
         }

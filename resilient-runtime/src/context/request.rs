@@ -47,6 +47,12 @@ impl Request {
         self.span.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns whether the hook still serves the request.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn is_running(&self) -> bool {
+        self.span().is_some()
+    }
+
     /// Sets the span of the hook, once it has its parent.
     #[cfg(feature = "rmcp")]
     pub(crate) fn runs_in(&self, span: &Span) {

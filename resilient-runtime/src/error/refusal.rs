@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
         since: SystemTime,
         /// Whether tools that read answer from the cache alone.
         cache_only: bool,
+        /// Whether another call of a tool made this one.
+        is_nested: bool,
     },
     /// As many calls are in flight as the level admits, which holds since then.
     Concurrency { level: Level, since: SystemTime },
@@ -30,8 +32,8 @@ impl Refusal {
     /// Returns the error of the call.
     pub(crate) const fn error(self) -> ResilienceError {
         match self {
-            Self::Switched { reason, level, by_level, since, cache_only } => {
-                ResilienceError::Refused { reason, level, by_level, since, cache_only }
+            Self::Switched { reason, level, by_level, since, cache_only, is_nested } => {
+                ResilienceError::Refused { reason, level, by_level, since, cache_only, is_nested }
             }
             Self::Concurrency { level, since } => ResilienceError::Overloaded {
                 limit: LimitKind::Concurrency,

@@ -47,7 +47,7 @@ impl RefusalReason {
             Self::ReadOnly => format!("{tool} is switched off while this server is read-only ({cause})"),
             Self::Disabled => format!("{tool} is switched off ({cause})"),
             Self::CacheOnly => {
-                format!("{tool} answers from earlier calls alone ({cause}), and has no answer for this one")
+                format!("{tool} has no answer of an earlier call, and new answers are switched off ({cause})")
             }
         }
     }
@@ -56,8 +56,9 @@ impl RefusalReason {
     pub(super) const fn advice(self, cache_only: bool) -> &'static str {
         match (self, cache_only) {
             (Self::ReadOnly, false) => "Tools that only read still work.",
-            (Self::ReadOnly, true) => "Tools that only read still have the answers of earlier calls.",
-            (Self::Disabled | Self::CacheOnly, _) => self.kind().default_hint(),
+            (Self::ReadOnly, true) => "Tools that only read have at most the answers of earlier calls.",
+            (Self::CacheOnly, _) => "Continue without this tool.",
+            (Self::Disabled, _) => self.kind().default_hint(),
         }
     }
 }

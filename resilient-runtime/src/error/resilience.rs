@@ -186,6 +186,8 @@ pub enum ResilienceError {
         since: SystemTime,
         /// Whether tools that read answer from the cache alone.
         cache_only: bool,
+        /// Whether another call of a tool made this one, so that the refusal does not show what that call has changed.
+        is_nested: bool,
     },
     /// The client cancelled the call.
     Cancelled,
@@ -329,6 +331,11 @@ impl ToolError for ResilienceError {
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
+    }
+
+    // The same call is refused until an operator or the level changes that.
+    fn retry_override(&self) -> Option<bool> {
+        matches!(self, Self::Refused { .. }).then_some(false)
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {

@@ -23,7 +23,7 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use resilient_policy::{GateSettings, nearest};
@@ -39,7 +39,7 @@ pub use state::{GateState, SwitchedOff};
 
 pub(crate) use in_flight::InFlight;
 
-use crate::error::{Refusal, RefusalReason};
+use crate::error::Refusal;
 use crate::panics::catch_panic;
 
 /// Whether any gate of this process switches or counts anything. All that a call reads of a server that uses no gate.
@@ -70,6 +70,8 @@ pub struct Gate {
     held: RwLock<Held>,
     calls: Calls,
     level: watch::Sender<Level>,
+    /// The number of the last change of the level that was sent.
+    sent: Mutex<u64>,
     has_built_router: AtomicBool,
 }
 
@@ -78,6 +80,8 @@ pub struct Gate {
 struct Held {
     sources: Sources,
     effective: Effective,
+    /// How often the level has changed.
+    changes: u64,
 }
 
 /// What the gate needs to know of the tool of a call.
@@ -86,7 +90,9 @@ pub(crate) struct Gated<'a> {
     /// The names of the tool: that of its route and that of its policy.
     pub(crate) names: [&'a str; 2],
     pub(crate) features: &'static [&'static str],
-    /// Whether it is known to read only.
+    /// Whether it may write: it is not known to read only.
+    pub(crate) writes: bool,
+    /// Whether it may be one that only reads. It may be both, if it is not certain which function serves the route.
     pub(crate) reads: bool,
     pub(crate) is_critical: bool,
 }
@@ -96,9 +102,10 @@ impl Default for Gate {
         let sources = Sources::new(SystemTime::now());
         let effective = Effective::of(&sources);
         Self {
-            held: RwLock::new(Held { sources, effective }),
+            held: RwLock::new(Held { sources, effective, changes: 0 }),
             calls: Calls::default(),
             level: watch::Sender::new(Level::Normal),
+            sent: Mutex::default(),
             has_built_router: AtomicBool::new(false),
         }
     }
@@ -191,7 +198,7 @@ impl Gate {
         self.activate();
         let (switched, changed) = self.change(|sources| {
             if enabled {
-                let by_settings = sources.start.contains(&switch) || sources.reloaded.contains_key(&switch);
+                let by_settings = sources.start.contains_key(&switch) || sources.reloaded.contains_key(&switch);
                 if by_settings {
                     let message = format!(
                         "the settings turn the {} `{}` off, and nothing at run time lifts that",
@@ -227,10 +234,11 @@ impl Gate {
     /// Returns the level that holds.
     #[must_use]
     pub fn level(&self) -> Level {
-        *self.level.borrow()
+        self.read().effective.level
     }
 
-    /// Returns a channel with the level, which is notified of each change.
+    /// Returns a channel with the level, which is notified of each change. Changes wait while a receiver borrows the
+    /// level; calls of tools do not.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Level> {
         self.level.subscribe()
@@ -245,11 +253,11 @@ impl Gate {
     pub(crate) fn is_off_at_start(&self, tool: &Gated<'_>) -> bool {
         let held = self.read();
         let start = &held.sources.start;
-        let has = |switch: Switch| start.contains(&switch);
+        let has = |switch: Switch| start.contains_key(&switch);
         !start.is_empty()
             && (tool.names.iter().any(|name| has(Switch::Tool((*name).to_owned())))
                 || tool.features.iter().any(|name| has(Switch::Feature((*name).to_owned())))
-                || (!tool.reads && has(Switch::Writes)))
+                || (tool.writes && has(Switch::Writes)))
     }
 
     /// Decides about a call. `Ok`: the call may run, and counts as in flight until the value is dropped, unless it
@@ -258,31 +266,19 @@ impl Gate {
         // Held during the decision: once a switch is set, no call is admitted by what was before.
         let held = self.read();
         let all = &held.effective;
-        let refused = |reason, cause: Cause| {
-            let by_level = cause.by == SwitchedBy::Level;
-            Err(Refusal::Switched {
-                reason,
-                level: all.level,
-                by_level,
-                since: cause.since,
-                cache_only: all.cache_only,
-            })
-        };
-        let mut off = tool.names.iter().filter_map(|name| all.tools.get(*name));
-        if let Some(cause) = off.next().or_else(|| tool.features.iter().find_map(|name| all.features.get(*name))) {
-            return refused(RefusalReason::Disabled, *cause);
-        }
-        if let (false, Some(cause)) = (tool.reads, all.read_only) {
-            return refused(RefusalReason::ReadOnly, cause);
-        }
-        if tool.reads && all.cache_only {
-            return refused(RefusalReason::CacheOnly, Cause { by: SwitchedBy::Level, since: all.level_since });
+        if let Some(refusal) = all.refusal(tool, is_nested) {
+            return Err(refusal);
         }
         if is_nested {
             return Ok(None);
         }
         let begun = self.calls.begin(all.concurrency, tool.is_critical);
         begun.map(Some).ok_or(Refusal::Concurrency { level: all.level, since: all.level_since })
+    }
+
+    /// Returns the refusal of a call that is in flight and has waited, if something was switched off in the meantime.
+    pub(crate) fn refusal(&self, tool: &Gated<'_>) -> Option<Refusal> {
+        self.read().effective.refusal(tool, false)
     }
 
     /// Applies settings at start, for tests of this crate.
@@ -321,16 +317,26 @@ impl Gate {
         let (switched, (before, _)) = (held.sources.switched(), held.sources.level());
         let answer = change(&mut held.sources);
         let (level, source) = held.sources.level();
-        if level != before {
-            held.sources.level_since = SystemTime::now();
-        }
+        held.sources.note_level(before, SystemTime::now());
         held.effective = Effective::of(&held.sources);
         let switched = differences(&switched, &held.sources.switched());
+        held.changes += u64::from(level != before);
+        let number = held.changes;
+        drop(held);
         if level != before {
-            // Within the lock, so that the channel has the same order.
-            self.level.send_replace(level);
+            self.send(number, level);
         }
         (answer, Changed { level: (level != before).then_some((before, level, source)), switched })
+    }
+
+    /// Sends a change of the level to the subscribers, unless a later one was sent. Without the lock that calls take: a
+    /// subscriber that borrows the level blocks this.
+    fn send(&self, number: u64, level: Level) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if number > *sent {
+            *sent = number;
+            self.level.send_replace(level);
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Held> {

@@ -55,7 +55,7 @@ impl GateState {
             level_source: held.level_source,
             level_since: held.level_since,
             read_only: held.read_only.map(|cause| SwitchedOff::new("read_only", cause)),
-            cache_only: held.cache_only,
+            cache_only: held.cache_only.is_some(),
             concurrency: held.concurrency,
             in_flight,
             tools_off: held.tools.iter().map(off).collect(),

@@ -1,13 +1,24 @@
 //! Decisions of the gate, without a router.
 
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
 use resilient_policy::Switches;
 
 use super::*;
 use crate::outcomes::Rejected;
 
-const READS: Gated<'static> =
-    Gated { names: ["look", "shop.look"], features: &["search", "beta"], reads: true, is_critical: false };
-const WRITES: Gated<'static> = Gated { names: ["buy", "buy"], features: &[], reads: false, is_critical: true };
+const READS: Gated<'static> = Gated {
+    names: ["look", "shop.look"],
+    features: &["search", "beta"],
+    writes: false,
+    reads: true,
+    is_critical: false,
+};
+const WRITES: Gated<'static> =
+    Gated { names: ["buy", "buy"], features: &[], writes: true, reads: false, is_critical: true };
 
 fn reason(gate: &Gate, tool: &Gated<'_>) -> Option<Rejected> {
     gate.admit(tool, false).err().map(Refusal::rejected)
@@ -101,4 +112,53 @@ fn the_level_follows_the_health_only_if_it_is_automatic_and_nothing_else_sets_it
     assert_eq!((state.level, state.level_source), (Level::Minimal, LevelSource::Health));
     gate.reload(GateSettings { automatic: true, level: Some(Level::Normal), ..GateSettings::default() }).1.log();
     assert_eq!(gate.state().level_source, LevelSource::Settings);
+}
+
+#[test]
+fn a_subscriber_that_borrows_the_level_stalls_no_call_and_gets_the_changes_in_their_order() {
+    let gate = Arc::new(Gate::default());
+    let levels = gate.subscribe();
+    let borrowed = levels.borrow();
+    let changing = Arc::clone(&gate);
+    let change = thread::spawn(move || changing.set_level(Some(Level::Degraded)));
+    let (ended, end) = channel();
+    let calling = Arc::clone(&gate);
+    thread::spawn(move || {
+        while calling.level() != Level::Degraded {
+            thread::yield_now();
+        }
+        let _ = ended.send((calling.admit(&READS, false).is_ok(), calling.state().level));
+    });
+    assert_eq!(end.recv_timeout(Duration::from_secs(10)), Ok((true, Level::Degraded)));
+    drop(borrowed);
+    change.join().expect("no panic").expect("set");
+    assert_eq!(*levels.borrow(), Level::Degraded);
+    // Two changes at a time may end in the other order.
+    gate.send(3, Level::Emergency);
+    gate.send(2, Level::Minimal);
+    assert_eq!(*levels.borrow(), Level::Emergency);
+}
+
+#[test]
+fn a_tool_that_may_read_and_may_write_is_refused_by_either_switch() {
+    let either = Gated { writes: true, ..READS };
+    let gate = Gate::default();
+    gate.set_level(Some(Level::Minimal)).expect("set");
+    assert_eq!(reason(&gate, &either), Some(Rejected::CacheOnly));
+    let gate = Gate::default();
+    gate.start(switched_off(&[], &[], true)).log();
+    assert_eq!(reason(&gate, &either), Some(Rejected::ReadOnly));
+}
+
+#[test]
+fn a_call_that_has_waited_is_refused_by_a_switch_and_not_by_the_limit_that_it_is_counted_in() {
+    let gate = Gate::default();
+    let mut settings = GateSettings { level: Some(Level::Degraded), ..GateSettings::default() };
+    settings.levels.effect_mut(Level::Degraded).concurrency = Some(1);
+    gate.start(settings).log();
+    let _running = gate.admit(&READS, false).expect("admitted");
+    assert_eq!(reason(&gate, &READS), Some(Rejected::Concurrency));
+    assert_eq!(gate.refusal(&READS), None);
+    gate.set_level(Some(Level::Minimal)).expect("set");
+    assert_eq!(gate.refusal(&READS).map(Refusal::rejected), Some(Rejected::CacheOnly));
 }

@@ -19,13 +19,13 @@ struct Space {
 /// Checks the file system of this path. Blocks as long as the file system does.
 pub(super) fn disk(path: &Path) -> CheckResult {
     match space(path) {
-        Ok(space) => of(&space, path),
-        Err(error) => CheckResult::warn(format!("the file system cannot be read: {error}"))
-            .details(json!({ "path": path.display().to_string() })),
+        Ok(space) => of(&space),
+        Err(error) => CheckResult::warn(format!("the file system cannot be read: {error}")),
     }
 }
 
-fn of(&Space { used, available }: &Space, path: &Path) -> CheckResult {
+// Clients of the tools for operators read the result, so that it does not contain the path.
+fn of(&Space { used, available }: &Space) -> CheckResult {
     let whole = u128::from(used) + u128::from(available);
     // Some file systems have no blocks.
     let per_cent = u128::from(used) * 100 / whole.max(1);
@@ -37,7 +37,7 @@ fn of(&Space { used, available }: &Space, path: &Path) -> CheckResult {
     } else {
         CheckResult::pass(message)
     };
-    result.details(json!({ "path": path.display().to_string(), "used_bytes": used, "available_bytes": available }))
+    result.details(json!({ "used_bytes": used, "available_bytes": available }))
 }
 
 #[cfg(target_os = "linux")]
@@ -69,12 +69,12 @@ mod tests {
             (1, 0, Fail),
             (u64::MAX, u64::MAX, Pass),
         ] {
-            let found = of(&Space { used, available }, Path::new("/data"));
+            let found = of(&Space { used, available });
             assert_eq!(found.status, expected, "{used}, {available}: {found:?}");
         }
-        let found = of(&Space { used: 97, available: 3 }, Path::new("/data"));
+        let found = of(&Space { used: 97, available: 3 });
         assert_eq!(found.message, "97 % of the file system is used");
-        let details = json!({ "path": "/data", "used_bytes": 97, "available_bytes": 3 });
+        let details = json!({ "used_bytes": 97, "available_bytes": 3 });
         assert_eq!(found.details, Some(details));
     }
 

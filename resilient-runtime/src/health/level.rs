@@ -225,7 +225,7 @@ mod tests {
             let _ = registry.clone().scope(SHOP.call(async || Ok::<_, ResilienceError>(()))).await;
             registry.breaker("level_shop").expect("a breaker").isolate();
         };
-        let writes = Gated { names: ["level_write"; 2], features: &[], reads: false, is_critical: false };
+        let writes = Gated { names: ["level_write"; 2], features: &[], writes: true, reads: false, is_critical: false };
         let health = health(&registry, &results).check(results.check("database").critical());
         let health = Arc::new(health.critical_error_rate().critical_tool("no_such_tool"));
         let following = tokio::spawn({

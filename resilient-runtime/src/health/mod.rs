@@ -34,9 +34,9 @@
 //! * `disk`: warns from 95 % and fails from 98 % of the space of a file system, that of the working directory or of
 //!   [`Health::disk`].
 //!
-//! A thread samples `cpu` and `disk` every 10 s from the first report on, so that no report waits for a file system.
+//! Two threads sample `cpu` and `disk` every 10 s from the first report on, so that no report waits for a file system.
 //! Until the first sample, they pass with the message `not known yet` and the detail `is_known: false`; `cpu` needs two
-//! samples. If a file system does not answer for a minute, `disk` fails. Both need Linux and its `/proc`. On other
+//! samples. If there is no sample for a minute, `cpu` warns, and `disk` fails. Both need Linux and its `/proc`. On other
 //! systems they are absent from reports, and the first report logs that, once per process.
 
 mod builtin;
@@ -209,8 +209,9 @@ impl Health {
     /// Returns the last report if it is at most 30 s old, or at most 60 s old while a new one is computed. Otherwise
     /// waits for a new report.
     pub async fn report(&self) -> HealthReport {
-        if let Some(report) = self.lock().report(|_, age| age < INTERVAL) {
-            return report;
+        let last = self.lock().report(|_, age| age < INTERVAL);
+        if let Some(report) = last {
+            return self.at_present(report);
         }
         let run = self.join();
         self.report_of(run, LONGEST).await
@@ -240,12 +241,17 @@ impl Health {
             let over = {
                 let mut runs = self.lock();
                 if let Some(report) = runs.report(|known, age| known >= run || age < longest) {
-                    return report;
+                    return self.at_present(report);
                 }
                 self.running(&mut runs)
             };
             over.cancelled().await;
         }
+    }
+
+    /// Returns a report with the level that holds now, which may have changed since the checks ran.
+    fn at_present(&self, report: HealthReport) -> HealthReport {
+        HealthReport { level: self.registry().gate().level(), ..report }
     }
 
     /// Returns the token of the run in progress, or starts a run. The run is a separate task, so that it continues if

@@ -73,7 +73,7 @@ pub struct HealthReport {
     #[serde(rename = "uptime_ms", serialize_with = "millis")]
     #[cfg_attr(feature = "rmcp", schemars(with = "u64"))]
     pub uptime: Duration,
-    /// The level of service that holds. See [`gate`](crate::gate).
+    /// The level of service that held when the report was returned. See [`gate`](crate::gate).
     #[serde(serialize_with = "level")]
     #[cfg_attr(feature = "rmcp", schemars(with = "String"))]
     pub level: Level,

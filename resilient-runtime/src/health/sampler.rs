@@ -1,11 +1,12 @@
-//! The thread that samples CPU and disk for the reports.
+//! The threads that sample CPU and disk for the reports.
 //!
-//! A thread and not a task, because a file system that hangs blocks its reader, and because a task would get no turn
-//! while the CPU is busy. Reports read the last sample.
+//! Threads and not tasks, because a file system that hangs blocks its reader, and because a task would get no turn while
+//! the CPU is busy. Reports read the last samples.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use resilient_policy::format_duration;
@@ -23,8 +24,16 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Samples CPU and disk every 10 s until it is dropped.
 pub(super) struct Sampler {
     samples: Arc<Mutex<Samples>>,
-    /// Ends the thread when it is dropped.
-    _stop: Sender<()>,
+    root: PathBuf,
+    path: PathBuf,
+    threads: Mutex<Threads>,
+}
+
+/// The threads that run. Dropping the sender ends the thread.
+#[derive(Default)]
+struct Threads {
+    cpu: Option<Sender<()>>,
+    disk: Option<Sender<()>>,
 }
 
 /// The last samples, each with its time.
@@ -34,8 +43,11 @@ struct Samples {
     disk: Option<(Instant, CheckResult)>,
 }
 
+/// What a thread does.
+type Work = Box<dyn FnOnce() + Send>;
+
 impl Sampler {
-    /// Starts the thread. Returns `None`, and logs it once, if the system has no `/proc` to sample.
+    /// Prepares the threads. Returns `None`, and logs it once, if the system has no `/proc` to sample.
     pub(super) fn start(path: &Path) -> Option<Self> {
         let started = if cfg!(target_os = "linux") { Self::start_in("/".into(), path.into()) } else { None };
         if started.is_none() {
@@ -49,19 +61,36 @@ impl Sampler {
     }
 
     fn start_in(root: PathBuf, path: PathBuf) -> Option<Self> {
-        let first = Reading::now(&root)?;
+        Reading::now(&root)?;
         let samples = Arc::new(Mutex::new(Samples { started: Instant::now(), cpu: None, disk: None }));
-        let (stop, stopped) = channel();
-        let of_thread = Arc::clone(&samples);
-        let run = move || sample(&of_thread, &root, &path, first, &stopped);
-        std::thread::Builder::new().name("resilient-health".into()).spawn(run).ok()?;
-        Some(Self { samples, _stop: stop })
+        Some(Self { samples, root, path, threads: Mutex::default() })
     }
 
     /// Returns the results of the checks from the last samples.
     pub(super) fn results(&self) -> [(&'static str, CheckResult); 2] {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        self.begin(|name, work| std::thread::Builder::new().name(name.into()).spawn(work).map(drop));
+        let samples = lock(&self.samples);
         [("cpu", samples.cpu()), ("disk", samples.disk())]
+    }
+
+    /// Starts the threads that do not run. If the system has none left, the next report tries it again.
+    fn begin(&self, spawn: impl Fn(&'static str, Work) -> io::Result<()>) {
+        let mut threads = lock(&self.threads);
+        let samples = || Arc::clone(&self.samples);
+        if threads.cpu.is_none()
+            && let Some(first) = Reading::now(&self.root)
+        {
+            let (stop, stopped) = channel();
+            let (samples, root) = (samples(), self.root.clone());
+            let work = move || sample_cpu(&samples, &root, first, &stopped);
+            threads.cpu = spawn("resilient-cpu", Box::new(work)).ok().map(|()| stop);
+        }
+        if threads.disk.is_none() {
+            let (stop, stopped) = channel();
+            let (samples, path) = (samples(), self.path.clone());
+            let work = move || sample_disk(&samples, &path, &stopped);
+            threads.disk = spawn("resilient-disk", Box::new(work)).ok().map(|()| stop);
+        }
     }
 }
 
@@ -69,7 +98,9 @@ impl Samples {
     fn cpu(&self) -> CheckResult {
         match &self.cpu {
             Some((at, result)) if at.elapsed() < LONGEST => result.clone(),
-            _ => unknown(),
+            None if self.started.elapsed() < LONGEST => unknown(),
+            last => CheckResult::warn(format!("not known for {}", self.without(last.as_ref())))
+                .details(json!({ "is_known": false })),
         }
     }
 
@@ -78,11 +109,16 @@ impl Samples {
             Some((at, result)) if at.elapsed() < LONGEST => result.clone(),
             None if self.started.elapsed() < LONGEST => unknown(),
             last => {
-                let since = last.as_ref().map_or(self.started, |(at, _)| *at);
-                let seconds = Duration::from_secs(since.elapsed().as_secs());
-                CheckResult::fail(format!("the file system has not answered for {}", format_duration(seconds)))
+                let time = self.without(last.as_ref());
+                CheckResult::fail(format!("the file system has not answered for {time}"))
             }
         }
+    }
+
+    /// Returns the time without a sample.
+    fn without(&self, last: Option<&(Instant, CheckResult)>) -> String {
+        let since = last.map_or(self.started, |(at, _)| *at);
+        format_duration(Duration::from_secs(since.elapsed().as_secs()))
     }
 }
 
@@ -91,20 +127,31 @@ fn unknown() -> CheckResult {
     CheckResult::pass("not known yet").details(json!({ "is_known": false }))
 }
 
-/// Samples until the sampler is dropped.
-fn sample(samples: &Mutex<Samples>, root: &Path, path: &Path, mut before: Reading, stopped: &Receiver<()>) {
-    let lock = || samples.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let found = disk(path);
-        lock().disk = Some((Instant::now(), found));
-        let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(INTERVAL) else { return };
+/// Samples the CPU until the sampler is dropped.
+fn sample_cpu(samples: &Mutex<Samples>, root: &Path, mut before: Reading, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
         if let Some(now) = Reading::now(root) {
             if let Some(found) = now.since(&before, root) {
-                lock().cpu = Some((Instant::now(), found));
+                lock(samples).cpu = Some((Instant::now(), found));
             }
             before = now;
         }
     }
+}
+
+/// Samples the disk until the sampler is dropped.
+fn sample_disk(samples: &Mutex<Samples>, path: &Path, stopped: &Receiver<()>) {
+    loop {
+        let found = disk(path);
+        lock(samples).disk = Some((Instant::now(), found));
+        if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -149,7 +196,28 @@ mod tests {
         assert_eq!(of(minutes, Some(seconds)), (Warn, Warn, String::new()));
         assert_eq!(of(seconds, None), (Pass, Pass, "not known yet".into()));
         let hangs = "the file system has not answered for 70s";
-        assert_eq!(of(minutes, None), (Pass, Fail, hangs.into()));
-        assert_eq!(of(minutes, Some(minutes)), (Pass, Fail, hangs.into()));
+        assert_eq!(of(minutes, None), (Warn, Fail, hangs.into()));
+        assert_eq!(of(minutes, Some(minutes)), (Warn, Fail, hangs.into()));
+        let samples = Samples { started: minutes, cpu: Some((minutes, CheckResult::pass(""))), disk: None };
+        assert_eq!(samples.cpu().message, "not known for 70s");
+    }
+
+    #[test]
+    fn a_file_system_that_hangs_has_its_own_thread_and_a_thread_that_the_system_refuses_is_tried_again() {
+        let root = FakeRoot::new("threads");
+        root.write("proc/self/stat", "7 (server) S 1 7 7 0 -1 4194304 90 0 0 0 250 50 3 4 20 0");
+        let sampler = Sampler::start_in(root.0.clone(), root.0.clone()).expect("a sampler");
+        let begun = Mutex::new(Vec::new());
+        let spawn = |refused: &'static str| {
+            let begun = &begun;
+            move |name: &'static str, _: Work| {
+                lock(begun).push(name);
+                if name == refused { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            }
+        };
+        sampler.begin(spawn("resilient-cpu"));
+        sampler.begin(spawn("none"));
+        sampler.begin(spawn("none"));
+        assert_eq!(*lock(&begun), ["resilient-cpu", "resilient-disk", "resilient-cpu"]);
     }
 }

@@ -2,14 +2,15 @@
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
-use std::ptr;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
 use super::explain::{Explain, Explanations};
 use super::gated::RouteSite;
-use super::{hooked, tool_meta};
+#[cfg(feature = "config")]
+use super::operator::schemas;
+use super::{hooked, routes, tool_meta};
 use crate::registry::Registry;
 use crate::site::Site;
 
@@ -147,15 +148,9 @@ fn declare_tools<S: Send + Sync + 'static>(
     });
 }
 
-/// Returns the record of a route that a block has built, or else that of a function with its name.
+/// Returns the record of the function that a route is certain to be, or else that of a function with its name.
 fn certain_site<S: 'static>(blocks: &[Block], route: &ToolRoute<S>) -> RouteSite {
-    let is_built_by = |block: &&Block| {
-        let built = block.router.downcast_ref::<ToolRouter<S>>().and_then(|router| router.map.get(&route.attr.name));
-        built.is_some_and(|built| ptr::addr_eq(Arc::as_ptr(&built.call), Arc::as_ptr(&route.call)))
-    };
-    if let Some(block) = blocks.iter().find(is_built_by)
-        && let [site] = *of_this_name(block.guarded, route)
-    {
+    if let Some(site) = routes::function_of(route) {
         return RouteSite::Certain(site);
     }
     let by_name = blocks.iter().find_map(|block| of_this_name(block.guarded, route).first().copied());
@@ -200,7 +195,11 @@ fn bind_in_lab<S: 'static>() {
 /// Returns the tools of a router, and the guarded tools of all blocks of its server.
 #[cfg(feature = "config")]
 pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> crate::settings::DeclaredNames {
-    let tools = router().map.keys().map(ToString::to_string).collect();
+    let router = router();
+    let unhooked =
+        router.map.values().filter(|route| !routes::is_hooked(route) && !schemas::is_ready_made(&route.attr));
+    let unhooked = unhooked.map(|route| route.attr.name.to_string()).collect();
+    let tools = router.map.keys().map(ToString::to_string).collect();
     let mine = blocks_of::<S>();
     crate::settings::DeclaredNames {
         sites: mine.iter().flat_map(|block| block.guarded).copied().filter(|site| site.has_policy()).collect(),
@@ -208,6 +207,7 @@ pub(crate) fn known<S: Send + Sync + 'static>(router: fn() -> ToolRouter<S>) -> 
         files: mine.iter().filter_map(|block| block.file).collect(),
         tables: mine.iter().flat_map(|block| block.tables).copied().collect(),
         tools,
+        unhooked,
         ..crate::settings::DeclaredNames::default()
     }
 }

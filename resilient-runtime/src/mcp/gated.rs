@@ -23,12 +23,24 @@ pub(super) enum RouteSite {
     Unknown,
 }
 
+impl RouteSite {
+    /// Returns the record of the function that the route is certain to be.
+    pub(super) const fn certain(self) -> Option<&'static Site> {
+        match self {
+            Self::Certain(site) => Some(site),
+            Self::ByName(_) | Self::Unknown => None,
+        }
+    }
+}
+
 /// A tool that is gated.
 pub(super) struct GatedTool {
     tool: Arc<str>,
     /// The name of its policy.
     policy: Arc<str>,
     pub(super) effect: Effect,
+    /// Whether it may be one that only reads, although its effect is not known.
+    may_read: bool,
     features: &'static [&'static str],
     is_critical: bool,
     /// The guarded function that can apply a refusal.
@@ -38,23 +50,36 @@ pub(super) struct GatedTool {
 impl GatedTool {
     pub(super) fn new(tool: &Tool, site: RouteSite) -> Self {
         let annotated = annotations::effect(tool.annotations.as_ref());
-        let (known, effect, certain) = match site {
-            RouteSite::Certain(site) => match site.policy().effect {
-                Effect::Unknown => (Some(site), annotated, Some(site)),
-                effect => (Some(site), effect, Some(site)),
-            },
-            // It reads if the route and the function of its name both say so.
-            RouteSite::ByName(site) if site.policy().effect == Effect::ReadOnly => (Some(site), annotated, None),
-            RouteSite::ByName(site) => (Some(site), Effect::Unknown, None),
-            RouteSite::Unknown => (None, annotated, None),
+        let (known, certain) = match site {
+            RouteSite::Certain(site) => (Some(site), Some(site)),
+            RouteSite::ByName(site) => (Some(site), None),
+            RouteSite::Unknown => (None, None),
         };
+        let of_function = known.map_or(Effect::Unknown, |site| site.policy().effect);
+        let effect = match (certain, of_function) {
+            (Some(_), Effect::Unknown) => annotated,
+            (Some(_), effect) => effect,
+            (None, Effect::ReadOnly) => annotated,
+            // It only reads if the route and the function of its name both say so.
+            (None, _) if known.is_some() => Effect::Unknown,
+            (None, _) => annotated,
+        };
+        if let Some(site) = certain {
+            site.serves_route(effect);
+        }
         Self {
             tool: tool.name.as_ref().into(),
             policy: known.map_or_else(|| tool.name.as_ref().into(), |site| site.name().into()),
             effect,
+            // A read that is not certain is none in read-only mode, and one while only kept answers are served.
+            may_read: match certain {
+                Some(_) => effect == Effect::ReadOnly,
+                None => annotated == Effect::ReadOnly || of_function == Effect::ReadOnly,
+            },
             features: known.map_or(&[], Site::features),
             is_critical: certain.is_some_and(Site::is_critical),
-            applied_by: certain.filter(|site| site.is_guarded()),
+            // A route under another name is not claimed by the function.
+            applied_by: certain.filter(|site| site.is_guarded() && site.tool() == Some(&*tool.name)),
         }
     }
 
@@ -62,7 +87,8 @@ impl GatedTool {
         Gated {
             names: [&self.tool, &self.policy],
             features: self.features,
-            reads: self.effect == Effect::ReadOnly,
+            writes: self.effect != Effect::ReadOnly,
+            reads: self.may_read,
             is_critical: self.is_critical,
         }
     }
@@ -71,7 +97,8 @@ impl GatedTool {
     pub(super) fn admit(&self) -> Result<Option<InFlight>, Refusal> {
         let context = CallContext::current();
         let outer = context.as_ref().and_then(CallContext::request);
-        let is_nested = outer.is_some_and(|request| request.is_hooked);
+        // A task may outlive the call that has spawned it.
+        let is_nested = outer.is_some_and(|request| request.is_hooked && request.is_running());
         Registry::here(|registry| registry.gate().admit(&self.facts(), is_nested))
     }
 

@@ -11,6 +11,7 @@ use super::explain::Explain;
 use super::gated::{GatedTool, RouteSite};
 use super::hook::Hook;
 use super::operator::schemas;
+use super::routes::Remembered;
 use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::site::Site;
@@ -34,7 +35,8 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
             statistics.is_served_as(&tool);
         }
         let is_gated = !schemas::is_ready_made(&route.attr);
-        let gated = is_gated.then(|| GatedTool::new(&route.attr, route_site(route)));
+        let route_site = route_site(route);
+        let gated = is_gated.then(|| GatedTool::new(&route.attr, route_site));
         if let Some(gated) = &gated {
             gate.router_built();
             if gated.enter(gate) {
@@ -55,7 +57,13 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
             gated,
         });
         let inner = Arc::clone(&route.call);
-        route.call = Arc::new(move |call| hook.clone().serve(inner.clone(), call));
+        let remembered = Arc::new(Remembered::default());
+        let of_route = Arc::clone(&remembered);
+        route.call = Arc::new(move |call| {
+            let _ = &of_route;
+            hook.clone().serve(inner.clone(), call)
+        });
+        remembered.remember(route, route_site.certain());
     }
     for tool in off {
         router.disable_route(tool);

@@ -16,6 +16,7 @@ mod pipeline_error;
 pub(crate) mod request;
 mod results;
 mod routed;
+mod routes;
 mod span;
 mod tool_meta;
 mod transport;

@@ -92,7 +92,8 @@ impl Rendered {
         let retry_after = wait_of(error).max(call.retry_after);
         let repeatable = call.effect.is_repeatable();
         // A call that was rejected, or whose timeout elapsed while it was queued.
-        let is_refused = matches!(own, Some(ResilienceError::Refused { .. }));
+        // The refusal of a call within another one does not show what that one has changed.
+        let is_refused = matches!(own, Some(ResilienceError::Refused { is_nested: false, .. }));
         let rejected = call.attempts == 0
             && call.has_ended
             && (is_refused || matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout));

@@ -18,6 +18,8 @@ pub(crate) struct DeclaredNames {
     pub(crate) files: Vec<&'static str>,
     /// The names of all tools, guarded or not.
     pub(crate) tools: Vec<String>,
+    /// The tools whose route has no hook, so that no switch reaches them.
+    pub(crate) unhooked: Vec<String>,
     /// The tools that `resilient.toml` mentions, each with its source location.
     pub(crate) tables: Vec<(&'static str, &'static str)>,
     /// Breakers of functions that are otherwise unknown.
@@ -36,11 +38,12 @@ pub(crate) struct Names<'k> {
 impl DeclaredNames {
     /// Adds other names.
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { sites, hooked, files, tools, tables, breakers } = other;
+        let Self { sites, hooked, files, tools, unhooked, tables, breakers } = other;
         self.sites.extend(sites);
         self.hooked.extend(hooked);
         self.files.extend(files);
         self.tools.extend(tools);
+        self.unhooked.extend(unhooked);
         self.tables.extend(tables);
         self.breakers.extend(breakers);
     }

@@ -21,6 +21,7 @@ pub(super) fn check(
 ) -> bool {
     let tables = registry.check_gate(overrides, known, problems);
     warn_of_unused(&tables, known);
+    report_unhooked(&tables, known, problems);
     let Some(Located { value: true, place }) = tables.automatic else { return false };
     let message = match health {
         None => {
@@ -37,6 +38,25 @@ pub(super) fn check(
     };
     problems.push(FileProblem { place, key: "level.automatic".into(), message: message.into() });
     false
+}
+
+/// Reports tools that no switch reaches, because their routes have no hook, if the settings switch anything.
+fn report_unhooked(tables: &GateTables, known: &DeclaredNames, problems: &mut Vec<FileProblem>) {
+    let off = |enabled: &&Located<bool>| !enabled.value;
+    let on = |set: &&Located<bool>| set.value;
+    let features = tables.features.values().filter_map(|table| table.enabled.as_ref());
+    let mut places = tables.tools.values().chain(features).filter(off).map(|enabled| &enabled.place);
+    let level = || tables.start.as_ref().map(|start| &start.place);
+    let whole = || tables.read_only.iter().chain(&tables.automatic).find(on).map(|set| &set.place);
+    let Some(place) = whole().or_else(level).or_else(|| places.next()) else { return };
+    problems.extend(known.unhooked.iter().map(|tool| FileProblem {
+        place: place.clone(),
+        key: String::new(),
+        message: format!(
+            "no switch and no level reaches the tool `{tool}`, which has no hook; add `#[resilient]` above \
+             `#[tool_router]`, or wrap the router with `mcp::instrument`"
+        ),
+    }));
 }
 
 /// Warns of declared features that no tool has.

@@ -10,7 +10,7 @@ use resilient_runtime::gate::{GateError, Level, LevelSource};
 use resilient_runtime::statistics::Rejected;
 use resilient_runtime::{Outcome, Registry, mcp, resilient};
 use resilient_tests::failure::Failure;
-use resilient_tests::gated::{Gated, READS, TAKES, WRITES};
+use resilient_tests::gated::{Gated, READS, TAKES, WAITS, WRITES};
 use resilient_tests::in_process::{Client, call, connect, request};
 use resilient_tests::wire::{CALL, ERROR, error, meta, text};
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
@@ -36,7 +36,8 @@ fn level() -> impl Strategy<Value = Level> {
 }
 
 fn tool() -> impl Strategy<Value = &'static str> {
-    (0..WRITES.len() + READS.len()).prop_map(|at| WRITES.into_iter().chain(READS).nth(at).expect("a tool"))
+    let all = || WRITES.into_iter().chain(READS).chain(WAITS);
+    (0..all().count()).prop_map(move |at| all().nth(at).expect("a tool"))
 }
 
 fn settings() -> impl Strategy<Value = GateSettings> {
@@ -68,7 +69,7 @@ fn arguments(tool: &str) -> Value {
 fn expected(registry: &Registry, tool: &str) -> Option<&'static str> {
     let state = registry.gate().state();
     let most = state.concurrency.map_or(u32::MAX, |all| all - (all / 5).max(u32::from(all > 1)));
-    let reads = READS.contains(&tool);
+    let reads = READS.contains(&tool) || tool == "read_queued";
     if state.tools_off.iter().any(|off| off.name == tool) {
         Some("disabled")
     } else if !reads && state.read_only.is_some() {
@@ -107,21 +108,25 @@ async fn sequence(start: GateSettings, steps: Vec<Step>) -> Result<(), TestCaseE
                 // The clock moves once the server has nothing left to do.
                 let early = tokio::time::timeout(Duration::from_millis(1), &mut answer).await;
                 let began = bodies.ran.load(Ordering::Relaxed) - ran;
-                prop_assert_eq!(began, u32::from(expected.is_none()), "{} {:?}", tool, expected);
+                let waits = WAITS.contains(&tool);
+                if !waits {
+                    prop_assert_eq!(began, u32::from(expected.is_none()), "{} {:?}", tool, expected);
+                }
                 match early {
                     Ok(answer) => {
                         let answer = answer.expect("no panic").expect("an answer");
                         let refused = refused(&answer);
                         prop_assert_eq!(refused.as_deref(), expected, "{} {:?}", tool, answer);
                     }
-                    Err(_) => running.push(answer),
+                    Err(_) => running.push((waits, answer)),
                 }
             }
         }
     }
-    for answer in running {
+    for (waits, answer) in running {
         let answer = answer.await.expect("no panic").expect("an answer");
-        prop_assert_eq!(answer.is_error, Some(false), "what runs is not cut off: {}", text(&answer));
+        let is_refused = waits && (refused(&answer).is_some() || !meta(&answer, ERROR)["reason"].is_null());
+        prop_assert!(is_refused || answer.is_error == Some(false), "what runs is not cut off: {}", text(&answer));
     }
     prop_assert_eq!(bodies.forbidden.load(Ordering::Relaxed), 0);
     prop_assert_eq!(gate.state().in_flight, 0);
@@ -233,6 +238,7 @@ async fn a_refused_call_uses_up_nothing_and_only_what_is_kept_answers_in_cache_o
     assert_eq!((read.rejected(Rejected::CacheOnly), read.rejected(Rejected::RateLimit)), (10, 0));
     assert_eq!((read.outcome(Outcome::Fallback), read.outcome(Outcome::Rejected)), (5, 5));
     assert_eq!((read.attempts, read.in_flight), (1, 0));
+    assert_eq!((read.consecutive_failures, read.last_outcome), (0, Some(Outcome::Ok)), "the tool has not failed");
     assert!(registry.recent_errors().is_empty());
     let breaker = registry.breakers().into_iter().find(|read| read.name == "gate.careful").expect("bound");
     assert_eq!((breaker.state.as_str(), breaker.rejected), ("closed", 0));
@@ -262,7 +268,8 @@ async fn a_call_beyond_the_limit_gets_what_is_kept_or_a_value_and_no_function() 
     assert!(text(&value).starts_with("a value"), "{}", text(&value));
     assert!(text(&ask(&client, "valued", 0).await).starts_with("not now"));
     assert!(text(&running.await.expect("no panic")).starts_with("fresh"), "a lower limit ends no call");
-    assert_eq!(registry.tool("chained").expect("bound").rejected(Rejected::Concurrency), 2);
+    let read = registry.tool("chained").expect("bound");
+    assert_eq!((read.rejected(Rejected::Concurrency), read.consecutive_failures), (2, 0));
     registry.gate().set_level(Some(Level::Emergency)).expect("set");
     let refused = ask(&client, "valued", 0).await;
     assert_eq!(error(&refused)["kind"], "read_only", "no value answers for it: {}", text(&refused));

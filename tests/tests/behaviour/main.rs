@@ -13,6 +13,8 @@ mod error;
 mod extremes;
 mod fallback;
 mod gate;
+mod gate_routes;
+mod gate_waits;
 mod guard;
 #[cfg(target_os = "linux")]
 mod memory;

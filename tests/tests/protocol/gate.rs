@@ -45,21 +45,28 @@ async fn a_dynamic_switch_leaves_the_list_and_answers_with_a_text_to_act_on() {
         error_of,
         json!({
             "code": "READ_ONLY", "kind": "read_only", "retryable": false, "attempts": 0,
-            "hint": "Tools that only read still have the answers of earlier calls.",
+            "hint": "Tools that only read have at most the answers of earlier calls.",
             "details": { "reason": "read_only", "level": "emergency", "since": at, "performed": false },
         })
     );
     let expected = format!(
         "READ_ONLY: `write` is switched off while this server is read-only (level emergency, since {minutes} UTC). \
-         Nothing was changed. Tools that only read still have the answers of earlier calls. (correlation id "
+         Nothing was changed. Tools that only read have at most the answers of earlier calls. (correlation id "
     );
     assert!(text(&refused).starts_with(&expected), "{}", text(&refused));
 
     let reads = call(&client, "read", &json!({})).await;
-    assert_eq!((&error(&reads)["kind"], &error(&reads)["code"]), (&json!("unavailable"), &json!("CACHE_ONLY")));
+    assert_eq!(
+        error(&reads),
+        json!({
+            "code": "CACHE_ONLY", "kind": "unavailable", "retryable": false, "attempts": 0,
+            "hint": "Continue without this tool.",
+            "details": { "reason": "cache_only", "level": "emergency", "since": at, "performed": false },
+        })
+    );
     let expected = format!(
-        "CACHE_ONLY: `read` answers from earlier calls alone (level emergency, since {minutes} UTC), and has no answer \
-         for this one. Try again later, or continue without this tool. (correlation id "
+        "CACHE_ONLY: `read` has no answer of an earlier call, and new answers are switched off (level emergency, since \
+         {minutes} UTC). Continue without this tool. (correlation id "
     );
     assert!(text(&reads).starts_with(&expected), "{}", text(&reads));
 

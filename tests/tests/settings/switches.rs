@@ -187,6 +187,22 @@ async fn a_switch_that_comes_after_the_first_router_is_refused() {
     assert_eq!(Registry::global().gate().level().as_str(), "minimal");
 }
 
+#[test]
+fn tools_that_no_switch_reaches_are_refused_if_anything_can_be_switched() {
+    let start = |pairs: &[(&str, &str)]| variables(pairs).tools(Plain::tool_router).start_with(&Arc::default());
+    start(&[]).expect("nothing is switched");
+    for (variable, value) in
+        [("RESILIENT_READ_ONLY", "1"), ("RESILIENT__LEVEL", "degraded"), ("RESILIENT__TOOL__PING__ENABLED", "false")]
+    {
+        let refused = start(&[(variable, value)]).expect_err("refused");
+        let expected = "no switch and no level reaches the tool `ping`, which has no hook; add `#[resilient]` above \
+                        `#[tool_router]`, or wrap the router with `mcp::instrument`";
+        assert_eq!(refused.problems(), [format!("{variable}: {expected}")]);
+        let hooked = variables(&[(variable, value)]).tools(|| mcp::instrument(Plain::tool_router()));
+        hooked.start_with(&Arc::default()).expect("its routes have the hook");
+    }
+}
+
 struct Plain;
 
 #[tool_router]

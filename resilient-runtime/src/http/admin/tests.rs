@@ -19,7 +19,7 @@ const TOKEN: &str = "0123456789abcdef";
 fn registry() -> Arc<Registry> {
     for name in ["admin_list", "admin_export"] {
         let features: &[&str] = if name == "admin_export" { &["admin_exports"] } else { &[] };
-        Gate::knows(&Gated { names: [name, name], features, reads: true, is_critical: false });
+        Gate::knows(&Gated { names: [name, name], features, writes: false, reads: true, is_critical: false });
     }
     let registry = Arc::new(Registry::new());
     let declared = ["admin_reports", "admin_off"].map(|name| (name.to_owned(), None));

@@ -9,7 +9,7 @@ mod served;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::AtomicU8;
 use std::task::Poll;
 
 use resilient_policy::{Effect, Source};
@@ -39,7 +39,8 @@ pub(super) struct Hook {
     pub(super) effect: Effect,
     /// The record of the tool, if the hook enforces its timeout.
     pub(super) limited: Option<&'static Site>,
-    /// What the calls so far have shown of the tool: [`NEEDS_NO_ARGUMENTS`], [`CLAIMED`].
+    /// What the calls so far have shown of the tool: [`NEEDS_NO_ARGUMENTS`], [`CLAIMED`]. Its record keeps the second for
+    /// the hooks of other sessions.
     pub(super) learned: AtomicU8,
     /// The functions that explain arguments which do not fit the types of the tool.
     pub(super) explained: Box<[Explain]>,
@@ -125,16 +126,14 @@ impl Hook {
     /// answer. It is certain to claim the request: the route is known to be that function, and it has claimed one
     /// before.
     fn is_applied_by_function(&self, refusal: Refusal) -> bool {
-        let has_claimed = self.learned.load(Ordering::Relaxed) & CLAIMED != 0;
-        has_claimed
-            && self.gated.as_ref().and_then(|gated| gated.applied_by).is_some_and(|site| {
-                let serves = |source: &Source| match refusal {
-                    Refusal::Switched { reason: RefusalReason::CacheOnly, .. } => *source == Source::Cache,
-                    Refusal::Switched { .. } => false,
-                    Refusal::Concurrency { .. } => matches!(source, Source::Cache | Source::Value),
-                };
-                site.policy().fallback.iter().any(serves)
-            })
+        self.gated.as_ref().and_then(|gated| gated.applied_by).is_some_and(|site| {
+            let serves = |source: &Source| match refusal {
+                Refusal::Switched { reason: RefusalReason::CacheOnly, .. } => *source == Source::Cache,
+                Refusal::Switched { .. } => false,
+                Refusal::Concurrency { .. } => matches!(source, Source::Cache | Source::Value),
+            };
+            site.has_claimed_requests() && site.policy().fallback.iter().any(serves)
+        })
     }
 
     /// Returns whether an outer hook already serves this call.

@@ -277,8 +277,13 @@ impl<'h> ServedCall<'h> {
         // A call that was rejected for its arguments never reached the function, so it says nothing about the function.
         let learned = &self.hook.learned;
         if claimed {
-            let needs = if caches_responses { 0 } else { NEEDS_NO_ARGUMENTS };
-            learned.store(CLAIMED | needs, Ordering::Relaxed);
+            let now_known = CLAIMED | if caches_responses { 0 } else { NEEDS_NO_ARGUMENTS };
+            if learned.load(Ordering::Relaxed) != now_known {
+                learned.store(now_known, Ordering::Relaxed);
+                if let Some(site) = self.hook.gated.as_ref().and_then(|gated| gated.applied_by) {
+                    site.claims_requests();
+                }
+            }
         } else if outcome == Outcome::Ok {
             // The call ran without a guarded function: the tool has only the hook.
             let _ = learned.compare_exchange(0, NEEDS_NO_ARGUMENTS, Ordering::Relaxed, Ordering::Relaxed);

@@ -17,9 +17,11 @@ use crate::bulkhead;
 use crate::clock::Moment;
 use crate::context::{Activity, Lender};
 use crate::error::{LimitKind, Refusal, ResilienceError, TimeoutScope};
+use crate::gate;
 #[cfg(feature = "rate-limit")]
 use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};
+use crate::registry::Registry;
 use crate::telemetry;
 
 impl Call<'_> {
@@ -130,6 +132,8 @@ impl Call<'_> {
         slot: CallPermit,
         now: Moment,
     ) -> Result<Option<Admission>, AttemptResult> {
+        // A switch may have been set in the meantime.
+        self.as_mut().ask_gate_again()?;
         let mut this = self.as_mut().project();
         this.timer.set(None);
         if let Some(breaker) = this.breaker
@@ -178,11 +182,25 @@ impl Call<'_> {
         self.give_up(error)
     }
 
-    /// Rejects the call because of the gate, before its first attempt is admitted.
+    /// Ends the call of a tool that has waited if the gate would refuse it now. The limit on the calls in flight does
+    /// not apply: the call is one of them.
+    #[cold]
+    pub(super) fn ask_gate_again(self: Pin<&mut Self>) -> Result<(), AttemptResult> {
+        if !gate::is_active() || !self.is_counted_by_hook() {
+            return Ok(());
+        }
+        let refusal = Registry::here(|registry| registry.gate().refusal(&self.site.gated()));
+        refusal.map_or(Ok(()), |refusal| Err(self.reject_by_gate(refusal)))
+    }
+
+    /// Rejects an attempt because of the gate. A call that has run ends with the result of its last attempt.
     #[cold]
     pub(super) fn reject_by_gate(self: Pin<&mut Self>, refusal: Refusal) -> AttemptResult {
         self.binding.statistics.rejected(refusal.rejected());
         telemetry::refused(self.site.name(), refusal, self.context.as_ref());
+        if self.last.is_some() {
+            self.report_no_retry(refusal.rejected().as_str(), None);
+        }
         self.give_up(refusal.error())
     }
 

@@ -45,6 +45,7 @@ use crate::binding::BindingRef;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::{Refusal, ResilienceError};
+use crate::gate;
 use crate::outcomes::Suppressed;
 use crate::panics::catch_panic;
 use crate::site::{Entry, EntryDetails, Site};
@@ -160,8 +161,17 @@ impl<'a> Call<'a> {
         if !matches!(this.state, State::New) {
             return;
         }
-        let (started, keys) = (Moment::now(), this.details.as_ref().and_then(|details| details.keys.as_ref()));
+        let started = Moment::now();
         (*this.started, *this.deadline) = (started, started.after(this.binding.timeout));
+        if this.details.as_ref().is_some_and(|details| details.request.is_some()) || context::is_inside_a_call() {
+            self.as_mut().begin_within();
+        } else {
+            *this.context = Some(CallContext::root());
+        }
+        let this = self.as_mut().project();
+        let keys = this.details.as_ref().and_then(|details| details.keys.as_ref());
+        // A call that the gate refuses takes no place among the keys.
+        let keys = keys.filter(|_| this.caller.counted != CountedAs::RefusedByGate);
         *this.breaker = match keys.and_then(|keys| keys.breaker).and_then(|key| this.binding.keyed_breaker(key)) {
             Some(keyed) => Some(CallBreaker::keyed(keyed)),
             None => CallBreaker::of(this.binding),
@@ -171,12 +181,6 @@ impl<'a> Call<'a> {
         {
             *this.bulkhead = Some(CallBulkhead::new(bulkheads.get(keys.and_then(|keys| keys.bulkhead))));
         }
-        if this.details.as_ref().is_some_and(|details| details.request.is_some()) || context::is_inside_a_call() {
-            self.as_mut().begin_within();
-        } else {
-            *this.context = Some(CallContext::root());
-        }
-        let this = self.as_mut().project();
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
         match this.caller.counted {
@@ -209,6 +213,15 @@ impl<'a> Call<'a> {
         let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
         let Some(context) = this.context else { return };
         let is_hook = this.caller.counted == CountedAs::Hook;
+        if gate::is_active()
+            && this.site.tool().is_some()
+            && !context.request().is_some_and(|request| request.is_hooked)
+        {
+            this.site.warn_once(
+                "this tool runs without the hook, so no switch and no level reaches it; add `#[resilient]` above \
+                 `#[tool_router]`, or wrap the router with `mcp::instrument`",
+            );
+        }
         let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
         if !is_hook {
             *this.span = telemetry::call_span(this.site.name(), context);
@@ -317,7 +330,7 @@ impl<'a> Call<'a> {
             self.report_no_retry(Suppressed::Deadline.as_str(), None);
             return Poll::Ready(Err(last));
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.ask_gate_again())
     }
 
     /// Whether the client has cancelled the request.

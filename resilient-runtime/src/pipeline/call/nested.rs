@@ -174,6 +174,7 @@ impl Call<'_> {
             let is_watching = wait.watch.poll_changed(breaker, cx).is_pending();
             match self.as_mut().acquire_permit() {
                 Ok(None) => {
+                    self.as_mut().ask_gate_again()?;
                     self.as_mut().project().timer.set(None);
                     return Poll::Ready(self.acquire_slot(Moment::now(), true));
                 }

@@ -70,6 +70,10 @@ impl AttemptResult {
         match self {
             // An error for the model, which the tool returned on purpose.
             Self::Answered(Meaning::OwnError) => Some(Fault::None),
+            // The decision of an operator or a level says nothing about the tool, even if a fallback answers.
+            Self::Refused(
+                ResilienceError::Refused { .. } | ResilienceError::Overloaded { limit: LimitKind::Concurrency, .. },
+            ) => Some(Fault::None),
             // A rate limit says something about its caller, not about this server.
             Self::Refused(ResilienceError::Overloaded { limit: LimitKind::RateLimit, .. }) => Some(Fault::Caller),
             other => other.kind().map(ErrorKind::fault),

@@ -32,7 +32,7 @@ async fn get(origin: &str, path: &str) -> (u16, String) {
     (status, answer.text().await.expect("a text"))
 }
 
-async fn json_of(origin: &str, path: &str) -> (u16, Value) {
+pub(crate) async fn json_of(origin: &str, path: &str) -> (u16, Value) {
     let (status, text) = get(origin, path).await;
     (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}")))
 }
