@@ -50,19 +50,19 @@ pub(super) struct GatedTool {
 impl GatedTool {
     pub(super) fn new(tool: &Tool, site: RouteSite) -> Self {
         let annotated = annotations::effect(tool.annotations.as_ref());
-        let (known, certain) = match site {
-            RouteSite::Certain(site) => (Some(site), Some(site)),
-            RouteSite::ByName(site) => (Some(site), None),
-            RouteSite::Unknown => (None, None),
+        let certain = site.certain();
+        let known = match site {
+            RouteSite::Certain(site) | RouteSite::ByName(site) => Some(site),
+            RouteSite::Unknown => None,
         };
         let of_function = known.map_or(Effect::Unknown, |site| site.policy().effect);
-        let effect = match (certain, of_function) {
-            (Some(_), Effect::Unknown) => annotated,
-            (Some(_), effect) => effect,
-            (None, Effect::ReadOnly) => annotated,
-            // It only reads if the route and the function of its name both say so.
-            (None, _) if known.is_some() => Effect::Unknown,
-            (None, _) => annotated,
+        let effect = match (site, of_function) {
+            // By its name alone, it only reads if the route and the function both say so.
+            (RouteSite::Certain(_), Effect::Unknown)
+            | (RouteSite::ByName(_), Effect::ReadOnly)
+            | (RouteSite::Unknown, _) => annotated,
+            (RouteSite::Certain(_), effect) => effect,
+            (RouteSite::ByName(_), _) => Effect::Unknown,
         };
         if let Some(site) = certain {
             site.serves_route(effect);

@@ -193,19 +193,6 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Begins the call of a caller with a context, which may limit its deadline.
-    #[inline(never)]
-    fn begin_within(self: Pin<&mut Self>) {
-        let this = self.project();
-        let request = this.details.as_mut().and_then(|details| details.request.take());
-        let passes_context = request.is_some();
-        let caller = request.or_else(CallContext::current);
-        let context = caller.map_or_else(CallContext::root, CallContext::inside);
-        *this.caller = Caller { passes_context, ..Caller::of(&context, this.site, this.binding) };
-        *this.deadline = this.caller.deadline.min(*this.deadline);
-        *this.context = Some(context);
-    }
-
     /// Begins the span, and logs the start of the call.
     #[cold]
     fn log_start(self: Pin<&mut Self>) {

@@ -107,6 +107,19 @@ pub(super) struct PermitWait {
 }
 
 impl Call<'_> {
+    /// Begins the call of a caller with a context, which may limit its deadline.
+    #[inline(never)]
+    pub(super) fn begin_within(self: Pin<&mut Self>) {
+        let this = self.project();
+        let request = this.details.as_mut().and_then(|details| details.request.take());
+        let passes_context = request.is_some();
+        let caller = request.or_else(CallContext::current);
+        let context = caller.map_or_else(CallContext::root, CallContext::inside);
+        *this.caller = Caller { passes_context, ..Caller::of(&context, this.site, this.binding) };
+        *this.deadline = this.caller.deadline.min(*this.deadline);
+        *this.context = Some(context);
+    }
+
     /// Takes the refusal over that the hook has left in the request: the call ends before its first admission.
     #[cold]
     pub(super) fn take_refusal(self: Pin<&mut Self>) {

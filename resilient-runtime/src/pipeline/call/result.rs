@@ -68,10 +68,10 @@ impl AttemptResult {
     /// The side that is at fault, if it is an error that shows it.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
-            // An error for the model, which the tool returned on purpose.
-            Self::Answered(Meaning::OwnError) => Some(Fault::None),
-            // The decision of an operator or a level says nothing about the tool, even if a fallback answers.
-            Self::Refused(
+            // An error for the model, which the tool returned on purpose; or the decision of an operator or a level,
+            // which says nothing about the tool even if a fallback answers.
+            Self::Answered(Meaning::OwnError)
+            | Self::Refused(
                 ResilienceError::Refused { .. } | ResilienceError::Overloaded { limit: LimitKind::Concurrency, .. },
             ) => Some(Fault::None),
             // A rate limit says something about its caller, not about this server.
