@@ -137,7 +137,8 @@ impl Gate {
 
     /// Decides about calls from now on, if the settings switch anything off or have levels.
     fn activate_for(&self, settings: &GateSettings) {
-        if settings.is_configured || !settings.switches.is_empty() {
+        let has_level = settings.level.is_some() || settings.automatic;
+        if settings.is_configured || has_level || !settings.switches.is_empty() {
             self.activate();
         }
     }
