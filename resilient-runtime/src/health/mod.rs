@@ -207,7 +207,7 @@ impl Health {
     /// waits for a new report.
     pub async fn report(&self) -> HealthReport {
         if let Some(report) = self.lock().report(|_, age| age < INTERVAL) {
-            return report;
+            return self.at_present(report);
         }
         let run = self.join();
         self.report_of(run, LONGEST).await
@@ -237,12 +237,18 @@ impl Health {
             let over = {
                 let mut runs = self.lock();
                 if let Some(report) = runs.report(|known, age| known >= run || age < longest) {
-                    return report;
+                    return self.at_present(report);
                 }
                 self.running(&mut runs)
             };
             over.cancelled().await;
         }
+    }
+
+    /// Sets the level that holds now, which needs no check. The rest of a report may be cached.
+    fn at_present(&self, mut report: HealthReport) -> HealthReport {
+        report.level = self.registry().gate().level();
+        report
     }
 
     /// Returns the token of the run in progress, or starts a run. The run is a separate task, so that it continues if
