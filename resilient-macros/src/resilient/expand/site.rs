@@ -26,7 +26,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
     let features = &plan.features;
     let features = (!features.is_empty()).then(|| quote_spanned!(at=> .of_features(&[#(#features),*])));
-    let critical = plan.is_critical.then(|| quote_spanned!(at=> .critical()));
+    let critical = plan.critical.map(|_| quote_spanned!(at=> .critical()));
     let policy = policy::tokens(plan, p);
     let (referred, breaker) = match &plan.guards.breaker {
         Some(Breaker::Static(path)) => {

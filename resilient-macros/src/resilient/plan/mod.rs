@@ -48,7 +48,8 @@ pub(crate) struct Plan {
     pub(crate) profiles: Vec<String>,
     /// The features of the tool.
     pub(crate) features: Vec<String>,
-    pub(crate) is_critical: bool,
+    /// The key `critical`.
+    pub(crate) critical: Option<Span>,
     pub(crate) enforced: Enforced,
 }
 
@@ -130,7 +131,7 @@ pub(crate) fn plan(
         is_named: args.name.is_some(),
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
         features: features.iter().map(|feature| feature.value.clone()).collect(),
-        is_critical: args.critical.is_some(),
+        critical: args.critical,
         enforced,
     };
     match enforced {
