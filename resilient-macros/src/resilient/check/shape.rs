@@ -54,7 +54,7 @@ pub(crate) fn without_hook(function: &OpaqueFn, written: TokenStream, is_inherit
         return;
     }
     let why = if is_tool {
-        "and this tool has none; write `#[resilient]` above the `#[tool_router]` of its block"
+        "and this tool has none; place `#[resilient]` above the `#[tool_router]` of its block"
     } else {
         "which only tools have; remove the key, or write it above the `#[tool]` that it is about"
     };

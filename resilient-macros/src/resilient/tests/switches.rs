@@ -101,7 +101,7 @@ fn only_tools_of_an_annotated_block_have_the_hook_that_the_keys_need() {
     let tool = guarded();
     let said = messages(quote!(critical, feature = "exports", timeout = "1s"), tool);
     let missing =
-        "needs the hook, and this tool has none; write `#[resilient]` above the `#[tool_router]` of its block";
+        "needs the hook, and this tool has none; place `#[resilient]` above the `#[tool_router]` of its block";
     assert_eq!(said, [format!("`critical` {missing}"), format!("`feature` {missing}")]);
     for item in [quote!(), quote!(#[prompt])] {
         let item = quote!(#item async fn export() -> Result<String, E> { Ok(String::new()) });

@@ -73,6 +73,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "`%` is no part of a number; expected a share such as *",
             "a share in per cent stands in quotes; expected *",
             "`public` takes no value; expected `public` alone",
+            "expected the key alone, without a value",
             "a number is no text; remove the suffix `*`, and write the text in quotes",
             "expected quotes around the rate: *",
             "expected the name of the kind alone: *",
@@ -143,6 +144,8 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
     (
         "a key or an attribute moves to another place",
         &[
+            "`*` needs the hook, which only tools have; remove the key, or write it above the `#[tool]` that it is about",
+            "`*` needs the hook, and this tool has none; place `#[resilient]` above the `#[tool_router]` of its block",
             "`*` is about one tool; write it in the `#[resilient(..)]` above that tool",
             "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool",
             "`#[resilient]` guards the tools of `#[tool_router]`, and *; place it above each `#[prompt]` instead",
