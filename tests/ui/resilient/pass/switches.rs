@@ -43,7 +43,7 @@ impl Server {
     /// Has the feature of its block.
     #[tool]
     fn inherits_associated() -> Result<String, Failure> {
-        Ok(String::new())
+        Err(Failure::Resilience(ResilienceError::Cancelled))
     }
 
     /// Has other features.
@@ -105,7 +105,7 @@ impl Single {
     #[cfg_attr(all(), resilient(critical))]
     #[tool]
     fn under_a_condition() -> String {
-        String::new()
+        "up".to_owned()
     }
 }
 

@@ -49,10 +49,10 @@ async fn an_operator_sets_the_level_and_reloads_the_settings() {
 
     std::fs::write(file.path(), "[tool.list_scenarios]\ntimeout = \"7s\"\n").unwrap();
     server.signal("HUP");
-    let changes = server.logged("changes").await;
-    assert_eq!(changes["changes"], "list_scenarios: timeout 8s -> 7s");
+    let reloaded = server.logged("changes").await;
+    assert_eq!(reloaded["changes"], "list_scenarios: timeout 8s -> 7s");
     let shown = operate(&server, "/policies", None).await;
-    let policies = shown["policies"].as_array().unwrap();
-    let policy = policies.iter().find(|policy| policy["name"] == "list_scenarios").unwrap();
+    let all = shown["policies"].as_array().unwrap();
+    let policy = all.iter().find(|policy| policy["name"] == "list_scenarios").unwrap();
     assert_eq!(policy["timeout"], "7s");
 }
