@@ -16,6 +16,7 @@ mod gate;
 mod gate_routes;
 mod gate_waits;
 mod guard;
+mod level_by_health;
 #[cfg(target_os = "linux")]
 mod memory;
 mod nested;
