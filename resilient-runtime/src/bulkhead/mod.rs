@@ -220,5 +220,5 @@ impl fmt::Debug for BulkheadPermit<'_> {
 
 /// Returns the error of a call that got no permit. There is no estimate of when one will be free.
 pub(crate) const fn overloaded() -> ResilienceError {
-    ResilienceError::Overloaded { limit: LimitKind::Bulkhead, retry_after: None, level: None, since: None }
+    ResilienceError::Overloaded { limit: LimitKind::Bulkhead, retry_after: None, level: None, since_unix_s: None }
 }

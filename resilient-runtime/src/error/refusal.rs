@@ -1,5 +1,6 @@
 //! A call that the gate refuses.
 
+use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use resilient_policy::Level;
@@ -30,17 +31,20 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// Returns the error of the call.
-    pub(crate) const fn error(self) -> ResilienceError {
+    pub(crate) fn error(self) -> ResilienceError {
         match self {
             Self::Switched { reason, level, by_level, since, cache_only, is_nested } => {
                 ResilienceError::Refused { reason, level, by_level, since, cache_only, is_nested }
             }
-            Self::Concurrency { level, since } => ResilienceError::Overloaded {
-                limit: LimitKind::Concurrency,
-                retry_after: None,
-                level: Some(level),
-                since: Some(since),
-            },
+            Self::Concurrency { level, since } => {
+                let seconds = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                ResilienceError::Overloaded {
+                    limit: LimitKind::Concurrency,
+                    retry_after: None,
+                    level: Some(level),
+                    since_unix_s: NonZeroU32::new(u32::try_from(seconds).unwrap_or(u32::MAX)),
+                }
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use resilient_policy::{Level, Severity, format_duration};
@@ -170,8 +171,9 @@ pub enum ResilienceError {
         retry_after: Option<Duration>,
         /// The level that sets the limit, for calls in flight.
         level: Option<Level>,
-        /// Since when that level holds, by the wall clock.
-        since: Option<SystemTime>,
+        /// Since when that level holds, in seconds since 1970, up to 2106. In four bytes, so that the error keeps a layout in
+        /// which answers are moved fast.
+        since_unix_s: Option<NonZeroU32>,
     },
     /// A switch of the operator or a level refused the call: the function did not run.
     #[non_exhaustive]
@@ -372,12 +374,13 @@ impl ToolError for ResilienceError {
                 details.insert("breaker".into(), json!(breaker));
                 details.insert("state".into(), json!(state.as_str()));
             }
-            Self::Overloaded { limit, level, since, .. } => {
+            Self::Overloaded { limit, level, since_unix_s, .. } => {
                 details.insert("limit".into(), json!(limit.as_str()));
                 if let Some(level) = level {
                     details.insert("reason".into(), json!(limit.as_str()));
                     details.insert("level".into(), json!(level.as_str()));
                 }
+                let since = since_unix_s.map(|s| SystemTime::UNIX_EPOCH + Duration::from_secs(s.get().into()));
                 details.extend(since.map(|since| ("since".into(), json!(rfc3339(since)))));
             }
             Self::Refused { reason, level, since, .. } => {

@@ -129,7 +129,7 @@ fn quota(settings: RateLimitSettings) -> Quota {
 
 fn overloaded(limit: LimitKind, until: &Until) -> ResilienceError {
     let retry_after = Some(until.wait_time_from(TokioClock.now()));
-    ResilienceError::Overloaded { limit, retry_after, level: None, since: None }
+    ResilienceError::Overloaded { limit, retry_after, level: None, since_unix_s: None }
 }
 
 #[cfg(test)]
