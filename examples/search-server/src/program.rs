@@ -39,8 +39,12 @@ impl Program {
                 _ => return fail(self.name, &UnknownArgument(arg.to_string_lossy().into_owned()), USAGE),
             }
         }
-        start(self.name, settings, async move || {
+        start(self.name, async move || {
             let signals = Signals::listen()?;
+            // Before anything else, so that every guarded tool runs under these settings.
+            if let Err(error) = settings.start() {
+                return Ok(log_failure(self.name, &error, USAGE));
+            }
             match server(demo).await {
                 Ok(server) => stdio::serve(server, signals).await,
                 Err(error) => Ok(log_failure(self.name, error.as_ref(), USAGE)),

@@ -6,27 +6,17 @@ use std::{
     process::ExitCode,
 };
 
-use resilient_runtime::Resilience;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code for wrong arguments and wrong settings.
 pub(crate) const USAGE: u8 = 2;
 
-/// Initialises logging, applies the settings, then runs the server to its end.
-///
-/// The settings come first, so that every guarded tool runs under them.
-pub(crate) fn start(
-    program: &str,
-    settings: Resilience,
-    serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>,
-) -> ExitCode {
+/// Initialises logging, then runs the server to its end.
+pub(crate) fn start(program: &str, serve: impl AsyncFnOnce() -> Result<ExitCode, Box<dyn Error>>) -> ExitCode {
     // Dropped last, so that the final lines are written.
     let _logging = resilient_runtime::logging::init();
-    match settings.start() {
-        Ok(_) => block_on(serve()).unwrap_or_else(|error| log_failure(program, error.as_ref(), 1)),
-        Err(error) => log_failure(program, &error, USAGE),
-    }
+    block_on(serve()).unwrap_or_else(|error| log_failure(program, error.as_ref(), 1))
 }
 
 /// Runs the future to its end and abandons every task that is still running then. A blocking read of stdin or a call
