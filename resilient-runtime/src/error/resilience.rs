@@ -62,8 +62,7 @@ pub enum LimitKind {
     Bulkhead,
     /// `rate_limit`: a maximum number of calls in a period.
     RateLimit,
-    /// `rate_limit` with a key: the maximum number of partition keys is in use, and the limit that all further keys
-    /// share is reached.
+    /// `rate_limit` with a key: `max_keys` is reached, and so is the limit that all further keys share.
     RateLimitKeys,
     /// `concurrency` of a level: a maximum number of calls in flight in the process.
     Concurrency,
@@ -157,8 +156,7 @@ pub enum ResilienceError {
         breaker: &'static str,
         /// Whether the breaker is open, waits for its probes, or was isolated by hand.
         state: CircuitState,
-        /// The time after which a call may be admitted. `None` if the breaker was isolated by hand, because then the
-        /// time is unknown.
+        /// The time after which a call may be admitted. `None` if the breaker was isolated by hand.
         retry_after: Option<Duration>,
     },
     /// A limit of this server was reached: the function did not run.
@@ -171,8 +169,7 @@ pub enum ResilienceError {
         retry_after: Option<Duration>,
         /// The level that sets the limit, for calls in flight.
         level: Option<Level>,
-        /// Since when that level holds, in seconds since 1970, up to 2106. In four bytes, so that the error keeps a layout in
-        /// which answers are moved fast.
+        /// Since when that level holds, in seconds since 1970. Four bytes keep a layout in which answers are moved fast.
         since_unix_s: Option<NonZeroU32>,
     },
     /// A switch of the operator or a level refused the call: the function did not run.

@@ -226,3 +226,35 @@ fn a_handler_takes_no_keys() {
         ["above `#[tool_handler]` only `crate` means anything; write this key above `#[tool_router]`"]
     );
 }
+
+#[test]
+fn retry_needs_to_know_that_it_is_harmless() {
+    let harmless = [
+        (quote!(retry = 3, read_only), quote!()),
+        (quote!(retry = 3, idempotent), quote!()),
+        (quote!(retry = 3, fallback = cached), quote!()),
+        (quote!(retry = 3, retry_unsafe = "writes the same thing"), quote!()),
+        (quote!(retry = 3), quote!(#[tool(annotations(read_only_hint = true))])),
+        (quote!(retry = 3), quote!(#[tool(annotations(idempotent_hint = true, read_only_hint = false))])),
+        (quote!(retry = 3), quote!(#[prompt])),
+        (quote!(__inherited(retry = 3), retry = none), quote!(#[tool])),
+    ];
+    for (attribute, tool) in harmless {
+        let item = quote!(#tool async fn f() -> Result<u64, E> { Ok(1) });
+        assert_eq!(messages(attribute.clone(), item), Vec::<String>::new(), "{attribute}");
+    }
+    for (attribute, tool) in [
+        (quote!(retry = 3), quote!(#[tool])),
+        (quote!(retry = 3), quote!(#[tool(annotations(destructive_hint = false))])),
+        (quote!(__inherited(retry = 3)), quote!(#[tool])),
+        (quote!(retry = 3, retry_unsafe = " "), quote!(#[tool])),
+        (quote!(fallback = cached), quote!(#[tool(annotations(read_only_hint = false))])),
+        (quote!(fallback = cached), quote!(#[tool(annotations(destructive_hint = true))])),
+        (quote!(fallback = cached, retry_unsafe = "why not"), quote!(#[tool])),
+        (quote!(read_only), quote!(#[tool(annotations(read_only_hint = false))])),
+        (quote!(idempotent), quote!(#[tool(annotations(idempotent_hint = false))])),
+    ] {
+        let item = quote!(#tool async fn f() -> Result<u64, E> { Ok(1) });
+        assert_eq!(messages(attribute.clone(), item).len(), 1, "{attribute}");
+    }
+}
