@@ -130,7 +130,7 @@ impl File {
         (file, found)
     }
 
-    /// Returns whether another file sets the same policies and breakers, in whatever lines.
+    /// Returns whether another file sets the same policies and breakers, regardless of the lines.
     #[must_use]
     pub fn sets_policies_of(&self, other: &Self) -> bool {
         let tables = |tables: &BTreeMap<String, Table>| -> BTreeMap<_, _> {

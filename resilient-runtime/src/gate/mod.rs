@@ -112,8 +112,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Applies the settings at start. Call it once, before a router is built: see
-    /// [`has_built_router`](Self::has_built_router).
+    /// Applies the settings at start: before the first router is built, and again before one that brings more settings.
     pub(crate) fn start(&self, settings: GateSettings) -> Changed {
         self.activate_for(&settings);
         self.change(|sources| sources.start(settings, SystemTime::now())).1

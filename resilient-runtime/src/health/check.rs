@@ -50,6 +50,17 @@ impl CheckResult {
         Self { status: CheckStatus::Fail, message: message.into(), details: None }
     }
 
+    /// Creates a result with the status of a value that is good below `warns`, and fails from `fails` on.
+    pub(super) fn below<T: PartialOrd + Copy>(value: T, warns: T, fails: T, message: String) -> Self {
+        if value >= fails {
+            Self::fail(message)
+        } else if value >= warns {
+            Self::warn(message)
+        } else {
+            Self::pass(message)
+        }
+    }
+
     /// Adds details, which only reports with details contain. Secrets are masked and texts are cut at 1,000 characters;
     /// details that are still larger than 16 KiB are left out.
     #[must_use]

@@ -40,13 +40,7 @@ fn of(used: Duration, passed: Duration, allowed: f64) -> Option<CheckResult> {
     }
     let per_cent = used.as_secs_f64() * 100.0 / whole;
     let message = format!("{:.0} % of the CPU time that this process may use", per_cent.floor());
-    let result = if per_cent >= FAILS_PER_CENT {
-        CheckResult::fail(message)
-    } else if per_cent >= WARNS_PER_CENT {
-        CheckResult::warn(message)
-    } else {
-        CheckResult::pass(message)
-    };
+    let result = CheckResult::below(per_cent, WARNS_PER_CENT, FAILS_PER_CENT, message);
     Some(result.details(json!({
         "used_ms": crate::clock::saturating_millis(used),
         "within_ms": crate::clock::saturating_millis(passed),

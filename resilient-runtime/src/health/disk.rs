@@ -30,13 +30,7 @@ fn of(&Space { used, available }: &Space) -> CheckResult {
     // Some file systems have no blocks.
     let per_cent = u128::from(used) * 100 / whole.max(1);
     let message = format!("{per_cent} % of the file system is used");
-    let result = if per_cent >= FAILS_PER_CENT {
-        CheckResult::fail(message)
-    } else if per_cent >= WARNS_PER_CENT {
-        CheckResult::warn(message)
-    } else {
-        CheckResult::pass(message)
-    };
+    let result = CheckResult::below(per_cent, WARNS_PER_CENT, FAILS_PER_CENT, message);
     result.details(json!({ "used_bytes": used, "available_bytes": available }))
 }
 

@@ -18,13 +18,7 @@ pub(super) fn memory() -> Option<CheckResult> {
 fn of(resident: u64, limit: u64) -> CheckResult {
     let per_cent = resident.saturating_mul(100) / limit.max(1);
     let message = format!("{per_cent} % of the memory that this process may have");
-    let result = if per_cent >= FAILS_PER_CENT {
-        CheckResult::fail(message)
-    } else if per_cent >= WARNS_PER_CENT {
-        CheckResult::warn(message)
-    } else {
-        CheckResult::pass(message)
-    };
+    let result = CheckResult::below(per_cent, WARNS_PER_CENT, FAILS_PER_CENT, message);
     result.details(json!({ "resident_bytes": resident, "limit_bytes": limit }))
 }
 

@@ -20,7 +20,9 @@ const COMPILED: &str = "resilient.toml";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeclaredTools {
     /// The texts of the compiled files. The order makes the result independent of that of the routers.
-    pub(crate) files: BTreeSet<&'static str>,
+    files: BTreeSet<&'static str>,
+    /// What the compiled files say together.
+    compiled: GateTables,
     /// The names of the tools, guarded or not.
     pub(crate) tools: BTreeSet<String>,
     /// The features of the tools.
@@ -33,6 +35,9 @@ impl DeclaredTools {
         let size = |all: &Self| [all.files.len(), all.tools.len(), all.features.len()];
         let before = size(self);
         self.files.extend(&known.files);
+        if self.files.len() > before[0] {
+            self.compiled = compiled(&self.files);
+        }
         self.tools.extend(known.tools.iter().cloned());
         for site in &known.hooked {
             self.tools.extend(site.tool().map(str::to_owned));
@@ -47,15 +52,15 @@ impl DeclaredTools {
         all.extend(source.features.keys().map(String::as_str));
         all.into_iter().collect()
     }
+}
 
-    /// Returns what the compiled files say. The macro reported their mistakes.
-    fn compiled(&self) -> GateTables {
-        let mut all = GateTables::default();
-        for text in &self.files {
-            all.add(&File::parse(COMPILED, text).0.gate);
-        }
-        all
+/// Returns what compiled files say together. The macro reported their mistakes.
+fn compiled(files: &BTreeSet<&'static str>) -> GateTables {
+    let mut all = GateTables::default();
+    for text in files {
+        all.add(&File::parse(COMPILED, text).0.gate);
     }
+    all
 }
 
 impl Overrides {
@@ -72,8 +77,7 @@ impl Overrides {
         sites: &[&'static Site],
         problems: &mut Vec<FileProblem>,
     ) {
-        let compiled = declared.compiled();
-        let (in_code, known) = (declared.features_and(&compiled), declared.features_and(tables));
+        let (in_code, known) = (declared.features_and(&declared.compiled), declared.features_and(tables));
         problems.extend(tables.check());
         problems.extend(tables.check_features(&known));
         // The file at start may declare features, but what it switches has to be there.
@@ -98,7 +102,7 @@ impl Overrides {
 
 /// Returns what all sources say together, the weakest first: the compiled files, the file at start, the variables.
 pub(crate) fn gate_tables(declared: &DeclaredTools, overrides: Option<&Overrides>) -> GateTables {
-    let mut all = declared.compiled();
+    let mut all = declared.compiled.clone();
     if let Some(overrides) = overrides {
         all.add(&overrides.file.gate);
         let features: BTreeSet<String> =

@@ -1,5 +1,5 @@
-//! Reloads of the settings of a whole process: each test runs in a process of its own, because it changes the settings of
-//! its registry, receives its signals, or measures its memory.
+//! Reloads of the settings of a whole process. Each test runs in a separate process: it changes the settings of the global
+//! registry, receives signals, or measures the memory.
 
 use std::process::Command;
 use std::time::Duration;

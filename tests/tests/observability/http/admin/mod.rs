@@ -66,7 +66,7 @@ impl Operators {
         Self { router, registry: Arc::clone(registry), events, _log: log }
     }
 
-    /// Sends a request. Whatever is answered and logged, the token is not in it, and the headers are complete.
+    /// Sends a request. Asserts that neither the response nor the log contains the token, and that no header is missing.
     async fn send(&self, request: Request<Body>) -> Answer {
         let path = request.uri().path().to_owned();
         let response = self.router.clone().oneshot(request).await.expect("an answer");
