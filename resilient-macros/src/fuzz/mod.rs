@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use quote::{ToTokens, quote};
 
 use crate::project::Project;
+use crate::resilient::parse::function::OpaqueFn;
 use crate::{mcp_error, resilient};
 use attribute::{attribute, file};
 use errors::errors;
@@ -22,6 +23,15 @@ fn is_a_message(expanded: TokenStream) -> bool {
         TokenTree::Group(group) => is_a_message(group.stream()),
         _ => false,
     })
+}
+
+/// Returns the function without the attribute that its block inserted, which the expansion takes in, or `None` if there
+/// is no such attribute. It is printed as parsed, without an empty `where` for example.
+fn without_inserted(item: &TokenStream) -> Option<String> {
+    let mut function = syn::parse2::<OpaqueFn>(item.clone()).ok()?;
+    let inserted = function.attrs.iter().position(|attr| attr.to_token_stream().to_string().contains("__inserted"))?;
+    function.attrs.remove(inserted);
+    Some(function.into_token_stream().to_string())
 }
 
 /// Whether the item is a block that still has all its functions: the macro adds the router even if there are mistakes.
@@ -52,6 +62,7 @@ fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStrea
         let is_there = is_inherited
             || is_about_the_file
             || expanded.starts_with(&item.to_string())
+            || without_inserted(item).is_some_and(|item| expanded.starts_with(&item))
             || has_members(item, &expanded);
         prop_assert!(is_there, "the item is gone: {expanded}");
         return Ok(());
@@ -92,6 +103,12 @@ proptest! {
     #[test]
     fn any_keys_on_any_function_give_items_or_a_message(attribute in attribute(), item in function()) {
         check_attribute(&Project::default(), &attribute.0, &item.0)?;
+    }
+
+    #[test]
+    fn a_skipped_function_that_is_no_tool_keeps_all_but_what_its_block_inserted(item in function()) {
+        let item = item.0;
+        check_attribute(&Project::default(), &quote!(skip), &quote!(#[resilient(__inserted)] #item))?;
     }
 
     #[test]
