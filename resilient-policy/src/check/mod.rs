@@ -78,8 +78,8 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
 }
 
 fn cache_is_read(policy: &Policy) -> Option<Problem> {
-    let is_read = policy.cache.is_none() || policy.fallback.contains(&Source::Cache);
-    (!is_read).then(|| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or remove it"))
+    let cache = policy.cache.filter(|cache| cache.fresh.is_none() && !policy.fallback.contains(&Source::Cache));
+    cache.map(|_| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or `fresh`, or remove it"))
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
             .breaker(BreakerUse::with("", BreakerSettings::new().failures(0).open(s(0)).probes(0).successes(0)))
             .bulkhead(BulkheadUse::new(BulkheadSettings::new(0).wait(s(1))).named(""))
             .rate_limit(RateLimitUse::new(RateLimitSettings::new(0, s(0)).burst(0)).named(""))
-            .cache(CacheSettings::new().max(0).max_age(s(0)));
+            .cache(CacheSettings::new().max(0).stale_if_error(s(0)));
         assert_eq!(
             paths(policy),
             [
@@ -135,7 +135,7 @@ mod tests {
                 "rate_limit.rate",
                 "rate_limit.burst",
                 "rate_limit.name",
-                "cache.max_age",
+                "cache.stale_if_error",
                 "cache.max",
                 "cache"
             ]

@@ -349,8 +349,9 @@ fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut So
         places.put_parts(&parts);
         return Some(Named { parts, name: None });
     }
-    let first = S::PARTS.first()?;
-    let example = format!("{} = {{ {} = \"{}\" }}", S::KEY, first.name, (first.get)(&S::defaults()));
+    let mut defaults = S::PARTS.iter().map(|part| (part.name, (part.get)(&S::defaults())));
+    let (first, default) = defaults.find(|(_, default)| *default != Setting::None)?;
+    let example = format!("{} = {{ {first} = \"{default}\" }}", S::KEY);
     let entries = entries_of(reader, entry, &format!("settings in a table: `{example}`"))?;
     let mut named = Named::default();
     let inner = reader.under_key(S::KEY);
