@@ -13,6 +13,8 @@ const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
 ];
 
+const ZERO: &str = "a size of zero is not allowed here";
+
 /// Parses a number and a unit: `"64MiB"`, `"1.5GB"`.
 ///
 /// Units are `B`, `KiB`, `MiB`, `GiB` (powers of 1,024) and `KB`, `MB`, `GB` (powers of 1,000). A fraction of a byte is
@@ -20,7 +22,7 @@ const UNITS: [(&str, u64); 7] = [
 ///
 /// # Errors
 /// Returns a sentence that says what is wrong: no unit, an unknown unit, a sign, a number that is too large, an empty
-/// text.
+/// text, zero.
 ///
 /// ```
 /// use resilient_policy::{format_bytes, parse_bytes};
@@ -38,14 +40,29 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     match (number, unit) {
         ("", "") => Err("expected a size such as `\"64MiB\"`, found an empty text".into()),
         ("", _) => Err(format!("expected a size such as `\"64MiB\"`, found `{text}`")),
-        (_, "") => Err(format!("`{text}` has no unit; write `\"{text}B\"`, `\"{text}KiB\"` or `\"{text}MiB\"`")),
+        (_, "") => Err(match quantity(text, 1 << 20, text)? {
+            // Adding a unit would not correct it.
+            0 => ZERO.into(),
+            _ => format!("`{text}` has no unit; write {}", with_unit(text)),
+        }),
         _ => match UNITS.iter().find(|(name, _)| *name == unit) {
-            Some((_, per_unit)) => quantity(number, *per_unit, text),
+            Some((_, per_unit)) => match quantity(number, *per_unit, text)? {
+                0 => Err(ZERO.into()),
+                bytes => Ok(bytes),
+            },
             None => Err(match corrected_bytes(text) {
                 Some(right) => format!("unknown unit `{unit}`; write `\"{right}\"`"),
                 None => format!("unknown unit `{unit}`; expected one of `B`, `KiB`, `MiB`, `GiB`, `KB`, `MB`, `GB`"),
             }),
         },
+    }
+}
+
+/// Returns a number with the units that it may be meant in.
+pub(crate) fn with_unit(number: &str) -> String {
+    match number.parse::<u64>() {
+        Ok(bytes) if bytes >= 1 << 10 => format!("`\"{number}B\"`"),
+        _ => format!("`\"{number}KiB\"` or `\"{number}MiB\"`"),
     }
 }
 
@@ -64,7 +81,7 @@ pub(crate) fn corrected_bytes(text: &str) -> Option<String> {
     };
     let right = format!("{number}{meant}");
     let (_, per_unit) = UNITS.iter().find(|(name, _)| *name == meant)?;
-    quantity(number, *per_unit, &right).is_ok().then_some(right)
+    quantity(number, *per_unit, &right).is_ok_and(|bytes| bytes > 0).then_some(right)
 }
 
 /// Splits a text into its number and its unit.
@@ -102,7 +119,6 @@ mod tests {
             (" 64 MiB ", 64 << 20),
             ("1.5GB", 1_500_000_000),
             ("0.5GiB", 1 << 29),
-            ("0B", 0),
         ] {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
@@ -112,7 +128,11 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (text, part) in [
             ("", "empty"),
-            ("1024", "no unit; write `\"1024B\"`, `\"1024KiB\"` or `\"1024MiB\"`"),
+            ("1024", "no unit; write `\"1024B\"`"),
+            ("64", "no unit; write `\"64KiB\"` or `\"64MiB\"`"),
+            ("0", "zero"),
+            ("0MiB", "zero"),
+            ("0.5B", "zero"),
             ("-1KiB", "negative"),
             ("64mib", "write `\"64MiB\"`"),
             ("64M", "write `\"64MiB\"`"),
@@ -130,7 +150,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_written_is_read_back(bytes: u64) {
+        fn what_is_written_is_read_back(bytes in 1..=u64::MAX) {
             proptest::prop_assert_eq!(parse_bytes(&format_bytes(bytes)), Ok(bytes));
         }
 

@@ -101,9 +101,6 @@ impl CacheSettings {
         if self.max == 0 {
             found.push(Problem::new("cache.max", "a cache of no entries keeps nothing; remove it"));
         }
-        if self.max_bytes == 0 {
-            found.push(Problem::new("cache.max_bytes", "a cache of no bytes keeps nothing; remove it"));
-        }
         let is_written = self.stale_if_error != Self::DEFAULT_STALE_IF_ERROR;
         found.extend(order(self.fresh, self.stale_while_revalidate, is_written.then_some(self.stale_if_error)));
     }
