@@ -46,7 +46,7 @@ fn every_key_is_read() {
         bulkhead = { max = 5, queue = 9, wait = "1s", name = "five" }
         rate_limit.rate = "5/1m"
         rate_limit.burst = 2
-        cache.max_age = "2h"
+        cache.stale_if_error = "2h"
         "#,
     );
     assert_eq!(found, []);
@@ -83,7 +83,10 @@ fn every_key_is_read() {
     assert_eq!(parts(&tool.bulkhead).name.as_deref(), Some("five"));
     let rate_limit = RateLimitSettings::new(5, Duration::from_secs(60)).burst(2);
     assert_eq!(RateLimitSettings::of(&parts(&tool.rate_limit).parts), rate_limit);
-    assert_eq!(CacheSettings::of(&parts(&tool.cache).parts), CacheSettings::new().max_age(Duration::from_secs(7200)));
+    assert_eq!(
+        CacheSettings::of(&parts(&tool.cache).parts),
+        CacheSettings::new().stale_if_error(Duration::from_secs(7200))
+    );
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn values_of_the_wrong_shape_are_reported_with_the_right_one() {
         "f.toml:7:19: `default.breaker`: expected a name: the settings stand in `[breaker.NAME]`",
         "f.toml:8:20: `default.bulkhead`: expected a number that is not negative",
         "f.toml:9:22: `default.rate_limit`: expected calls and a duration such as `\"100/1s\"`, found `100`",
-        "f.toml:10:17: `default.cache`: expected settings in a table: `cache = { max_age = \"1h\" }`",
+        "f.toml:10:17: `default.cache`: expected settings in a table: `cache = { stale_if_error = \"1h\" }`",
         "f.toml:12:13: `tool.x`: expected a table: `[tool.x]`",
         "f.toml:13:18: `breaker.a b`: ` ` is not allowed in a name; expected letters, digits, `_`, `.` or `-`",
         "f.toml:15:16: `breaker.c.rate`: expected a share such as `0.5`",
@@ -183,6 +186,9 @@ fn a_part_is_no_mistake_for_what_it_leaves_out() {
         ("bulkhead.wait", "1s"),
         ("rate_limit.burst", "100000000"),
         ("timeout", "1ms"),
+        ("cache.fresh", "2h"),
+        ("cache.stale_while_revalidate", "5m"),
+        ("cache.stale_if_error", "1s"),
     ] {
         let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
         assert_eq!(Table::of_variable(&"V".into(), &keys, value).1, [], "{keys:?}");
@@ -190,10 +196,16 @@ fn a_part_is_no_mistake_for_what_it_leaves_out() {
     for (key, value) in [("min_calls", "500"), ("window", "5"), ("slow_rate", "0.5"), ("failures", "9")] {
         assert_eq!(BreakerTable::of_variable(&"V".into(), &[key.to_owned()], value).1, [], "{key}");
     }
-    let reported = |key: &str, value: &str| {
-        let (_, found) = Table::of_variable(&"V".into(), &[key.to_owned()], value);
+    let reported = |keys: &str, value: &str| {
+        let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
+        let (_, found) = Table::of_variable(&"V".into(), &keys, value);
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
+    assert_eq!(reported("cache.max_bytes", "100B"), ["V: `cache.max_bytes`: expected at least 1KiB, found 100B"]);
+    assert_eq!(
+        reported("cache.max_age", "1h"),
+        ["V: `cache.max_age`: unknown key `max_age`: the part is called `stale_if_error`; write `stale_if_error`"]
+    );
     assert_eq!(reported("timeout", "25h"), ["V: `timeout`: expected between 1ms and 24h, found 25h"]);
     assert_eq!(
         reported("rate_limit", "0/1s"),
