@@ -1,6 +1,12 @@
 //! `search-server` as a child process, with the demo's engines, which fail by the words of the query.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Json, Router, routing::post};
 use resilient_tests::loopback::Upstream;
@@ -178,9 +184,9 @@ struct Numbered {
 impl Numbered {
     async fn start() -> Self {
         let (arrived, arrivals) = mpsc::unbounded_channel();
-        let number = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let number = Arc::new(AtomicU64::new(0));
         let answer = post(move || async move {
-            let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            let number = number.fetch_add(1, Ordering::Relaxed) + 1;
             let (held, mut released) = mpsc::channel(1);
             arrived.send(held).unwrap();
             released.recv().await;
