@@ -23,7 +23,7 @@ pub(crate) fn check(block: &OpaqueImpl, of_block: &Args, project: &Project, erro
         // What could not be read, or is not seen here, may set `fresh`. A contradiction is reported elsewhere.
         let is_unknown = own.is_incomplete || project.is_wrong() || function.attrs.iter().any(may_be_ours);
         let is_cached = own.skip.is_none() && is_cached(&own, of_block, &name, project);
-        Some((name, own, (!is_unknown && !(is_cached && is_denied)).then_some(is_cached)))
+        Some((name, own, (!(is_unknown || is_cached && is_denied)).then_some(is_cached)))
     });
     let tools: Vec<_> = tools.collect();
     let cached: Vec<_> =
