@@ -35,6 +35,7 @@ pub use special::Special;
 
 pub use crate::__injected as injected;
 pub use std::pin::pin;
+pub use std::sync::Arc;
 pub use std::time::Duration;
 pub use {serde, serde_json};
 
@@ -45,6 +46,9 @@ pub use rmcp;
 
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{Explain, Explained, Explanations, cached_router as shared, routed};
+
+/// The result of the function that runs before each retry.
+pub type Renewed<R> = Result<(), <R as Fallible>::Error>;
 
 /// Converts an error to the `is_error` result, or to the protocol error.
 #[cfg(feature = "rmcp")]
