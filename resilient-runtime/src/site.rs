@@ -385,8 +385,8 @@ impl Entry<'_> {
 
 /// The value of `timeout(from = ..)`.
 #[diagnostic::on_unimplemented(
-    message = "`timeout(from = ..)` is no `Option<Duration>`, but `{Self}`",
-    label = "expected an `Option<Duration>`: the time that the arguments request, or `None`"
+    message = "`timeout(from = ..)` needs an `Option<Duration>`, found `{Self}`",
+    label = "expected `Some` of the time that the arguments request, or `None`"
 )]
 pub trait RequestedTime {
     /// Returns the time, if one is requested.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use darling::Error;
 use proc_macro2::Span;
-use quote::ToTokens;
 use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, check_name, is_none, read_text, without_quotes};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
@@ -101,8 +100,8 @@ pub(crate) fn function(entry: &Meta) -> darling::Result<Path> {
             Err(Error::custom(without_quotes(&text.value())).with_span(text))
         }
         Expr::Call(call) if matches!(&*call.func, Expr::Path(_)) => {
-            let path = call.func.to_token_stream().to_string().replace(' ', "");
-            Err(Error::custom(format!("the function's path stands without a call; write `{path}`")).with_span(call))
+            let message = "expected the function's path without a call: the runtime calls it";
+            Err(Error::custom(message).with_span(&call.func))
         }
         other => Err(expected().with_span(other)),
     }
