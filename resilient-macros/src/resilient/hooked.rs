@@ -80,6 +80,11 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
     let mut errors = Error::accumulator();
     shape::second(&function.attrs, &mut errors);
     needs_an_error(written, &mut errors);
+    if let Some(from) = args.timeout_from() {
+        let message = "`from` needs a return type that can carry an error: `Result<T, E>`, `CallToolResult` or \
+                       `CallToolResponse`; the hook limits this tool, and sees no parameters: remove `from`";
+        errors.push(Error::custom(message).with_span(&from.span));
+    }
     let enforced = if is_awaited(function) { Enforced::ByHook } else { Enforced::Nowhere };
     let plan = plan::plan(args, enforced, function, project, &mut errors);
     policy::of_function(&plan, args, project, function.sig.ident.span(), &mut errors);

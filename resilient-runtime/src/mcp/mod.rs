@@ -41,6 +41,6 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
-pub(crate) use results::{meaning_of_response, meaning_of_result};
+pub(crate) use results::{failure_of_result, meaning_of_response, meaning_of_result};
 pub(crate) use transport::Transport;
 pub(crate) use wire::{error_data, tool_error};

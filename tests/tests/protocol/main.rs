@@ -2,6 +2,7 @@
 
 mod answers;
 mod arguments;
+mod classified;
 mod classify;
 mod gate;
 mod gate_keys;

@@ -34,6 +34,12 @@ pub(crate) struct Plan {
     pub(crate) cache_key: Option<Expr>,
     /// The tools whose cached answers a call invalidates.
     pub(crate) invalidates: Vec<String>,
+    /// The expression of the parameters that requests a limit.
+    pub(crate) timeout_from: Option<Expr>,
+    /// The function that runs before each retry.
+    pub(crate) before: Option<Path>,
+    /// The function that finds failures among good answers.
+    pub(crate) classify: Option<Path>,
     pub(crate) log_args: Vec<Expr>,
     pub(crate) effect: Effect,
     /// Whether keys and annotations contradict each other about the effect, which is reported.
@@ -125,6 +131,9 @@ pub(crate) fn plan(
         cache: None,
         cache_key: None,
         invalidates: args.invalidates.iter().flatten().map(|tool| tool.value.clone()).collect(),
+        timeout_from: None,
+        before: None,
+        classify: None,
         log_args: args.log_args.clone().unwrap_or_default(),
         effect: Effect::Unknown,
         is_contradicted: false,
@@ -153,6 +162,10 @@ impl Plan {
         self.guards = Guards::of(layers, &self.name);
         self.fallback = args.fallback.as_ref().and_then(Override::value).cloned().unwrap_or_default();
         self.cache_key = args.cache.as_ref().and_then(Override::value).and_then(|cache| cache.key.clone());
+        // No block or file has these parts.
+        self.timeout_from = args.timeout_from().map(|from| from.value.clone());
+        self.before = args.before().map(|before| before.value.clone());
+        self.classify = args.classify.as_ref().and_then(Override::value).cloned();
         let is_cached = self.falls_back_on(Source::Cache);
         self.cache = match layers.find(|args| &args.cache, |table| &table.cache) {
             Some(found) if is_cached || matches!(found, Found::Written(_)) => Some(self.guards.settings(&found).1),
@@ -168,6 +181,7 @@ impl Plan {
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = self.guards.policy().effect(self.effect);
         policy.cache = self.cache;
+        policy.has_before = self.before.is_some();
         // The rules do not depend on the order of fallbacks.
         policy.fallback = match (self.falls_back_on(Source::Cache), self.falls_back_on(Source::Function)) {
             (true, true) => &[Source::Cache, Source::Function],
@@ -199,7 +213,10 @@ impl Guards {
 
     fn set_timeout(&mut self, layers: &Layers<'_>) {
         let timeout = layers.find(|args| &args.timeout, |table| &table.timeout);
-        self.timeout = timeout.map(|found| self.duration("timeout", &found));
+        self.timeout = timeout.map(|found| match found {
+            Found::Written(written) => self.duration("timeout", &Found::Written(&written.max)),
+            Found::Table(duration, places) => self.duration("timeout", &Found::Table(duration, places)),
+        });
     }
 
     fn duration(&mut self, key: &'static str, found: &Found<'_, At<Duration>, Duration>) -> Duration {

@@ -65,6 +65,14 @@ impl AttemptResult {
         }
     }
 
+    /// Why there is no answer, if there is none.
+    pub(super) fn refused(&self) -> Option<&ResilienceError> {
+        match self {
+            Self::Answered(_) => None,
+            Self::Refused(error) => Some(error),
+        }
+    }
+
     /// The side that is at fault, if it is an error that shows it.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
