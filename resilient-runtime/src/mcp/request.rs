@@ -1,6 +1,6 @@
 //! Facts about a request: its ids, its principal and its trace.
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
@@ -35,9 +35,10 @@ pub(crate) fn context(
         statistics,
         arguments,
         cancellation: request.ct.clone(),
+        authorized: OnceLock::new(),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
-        place: std::sync::OnceLock::new(),
+        place: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)
