@@ -1,6 +1,8 @@
 //! The key `authorize`: the functions that pass a request to the user's function. The router of the block gives them to
 //! the hook of each tool.
 
+use darling::Error;
+use darling::error::Accumulator;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -69,6 +71,16 @@ impl Authorized {
                 impl #parameters __Unseen for #self_ty #where_clause {}
             }
         })
+    }
+}
+
+/// Rejects the key on a block with prompts, which would be served without it.
+pub(super) fn check_prompts(args: &Args, block: &OpaqueImpl, errors: &mut Accumulator) {
+    let is_prompt = |function: &OpaqueFn| function.attrs.iter().any(|attr| tool::last_is(attr, "prompt"));
+    if let Some(path) = args.authorize.as_ref().filter(|_| block.functions().any(is_prompt)) {
+        let message =
+            "`authorize` needs the hook, which the prompts of this block do not have; move them to another block";
+        errors.push(Error::custom(message).with_span(path));
     }
 }
 

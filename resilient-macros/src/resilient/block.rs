@@ -94,6 +94,7 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut Accumu
     let has_timeout = |(tool, own): &(String, Args)| {
         own.timeout.is_some() || own.profile.is_some() || in_file(tool).is_some_and(|table| table.timeout.is_some())
     };
+    authorize::check_prompts(args, block, errors);
     policy::of_block(args, project, !tools.iter().all(has_timeout), !tools.iter().any(has_timeout), errors);
     let all = std::iter::once(("", args)).chain(tools.iter().map(|(name, own)| (&**name, own)));
     policy::of_breakers(all, errors);

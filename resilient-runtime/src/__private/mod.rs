@@ -40,8 +40,8 @@ pub use rmcp;
 
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
-    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, authorizing, cached_router as shared,
-    routed,
+    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ToolFunctions, authorizing,
+    cached_router as shared, routed, unauthorized,
 };
 
 /// Converts an error to the `is_error` result, or to the protocol error.

@@ -34,6 +34,9 @@ pub(crate) struct Request {
     /// When the call began that the functions of `authorize` have let through. The guarded function measures its timeout
     /// from then.
     pub(crate) authorized: OnceLock<Moment>,
+    /// Where to send progress, if the client wants to know it.
+    #[cfg(feature = "rmcp")]
+    pub(crate) progress: Option<Box<super::Progress>>,
     /// The span of the hook while the call runs. A context that is kept for longer does not keep the span open.
     pub(crate) span: Mutex<Option<Span>>,
     /// The position of that span in its trace, which is kept.

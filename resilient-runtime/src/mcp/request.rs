@@ -7,7 +7,7 @@ use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
 use super::wire;
-use crate::context::{CallContext, Report, Request};
+use crate::context::{CallContext, Progress, Report, Request};
 use crate::identity::{CorrelationId, CorrelationSource, Principal};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
@@ -36,6 +36,7 @@ pub(crate) fn context(
         arguments,
         cancellation: request.ct.clone(),
         authorized: OnceLock::new(),
+        progress: Progress::of(request),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
         place: OnceLock::new(),

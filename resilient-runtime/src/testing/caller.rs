@@ -113,6 +113,8 @@ impl Caller {
             arguments: None,
             cancellation: self.cancellation.clone(),
             authorized: Moment::now().into(),
+            #[cfg(feature = "rmcp")]
+            progress: None,
             span: Mutex::default(),
             #[cfg(feature = "otel")]
             place: std::sync::OnceLock::new(),
