@@ -1,29 +1,30 @@
 //! The key `authorize`: what a client reads that may not call a tool, and what is counted.
 
+mod limits;
+mod unhooked;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{CallContext, McpError, Outcome, Registry, ResilienceError, mcp, resilient};
+use resilient_runtime::{McpError, mcp, resilient};
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{authenticate, request, serve, with_meta};
-use resilient_tests::logs::{Events, listen};
 use resilient_tests::wire::{CALL, error, meta, text};
-use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
+use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject};
 use rmcp::service::{RequestContext, RoleClient, RunningService};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt, tool, tool_handler, tool_router};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tokio::time::sleep;
 
 /// Why a call is refused.
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "WIKI")]
 enum Refused {
     #[error("the token `{0}` has expired")]
-    #[mcp(kind = unauthenticated, message = "the token has expired")]
+    #[mcp(kind = permission_denied, message = "the token has expired")]
     Expired(String),
     #[error("the identity provider is down")]
     #[mcp(kind = unavailable)]
@@ -220,7 +221,7 @@ async fn a_caller_whose_token_has_expired_reads_no_kept_answer() {
     let refused = call(&client, "wiki_read", &[alice, ("token", "old")]).await;
     assert_eq!(refused.is_error, Some(true));
     let refused_error = error(&refused);
-    assert_eq!((&refused_error["code"], &refused_error["kind"]), (&json!("WIKI_EXPIRED"), &json!("unauthenticated")));
+    assert_eq!((&refused_error["code"], &refused_error["kind"]), (&json!("WIKI_EXPIRED"), &json!("permission_denied")));
     assert!(!format!("{refused:?}").contains("the page"), "{refused:?}");
     assert!(!text(&refused).contains("old"), "the text of the error is private");
     assert_eq!(wiki.runs.load(Ordering::Relaxed), 2, "the body does not run");
@@ -271,148 +272,4 @@ async fn a_key_that_the_block_cannot_see_is_applied_if_it_is_there() {
     }
     assert_eq!(call(&client, "wiki_absent", &[]).await.is_error, Some(false));
     assert_eq!((wiki.own_checks.load(Ordering::Relaxed), wiki.runs.load(Ordering::Relaxed)), (4, 3));
-}
-
-/// Calls the functions of tools by itself, without their hooks.
-#[derive(Debug, Clone)]
-struct ByHand(Wiki);
-
-impl ServerHandler for ByHand {
-    async fn call_tool(
-        &self,
-        _: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        use rmcp::handler::server::tool::IntoCallToolResult as _;
-        self.0.wiki_read().await.into_call_tool_result()
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_the_hook_a_guarded_function_answers_with_an_error_and_logs_it_once() {
-    let events = Events::default();
-    let _log = listen(tracing_subscriber::registry().with(events.clone()));
-    let wiki = Wiki::default();
-    let direct = wiki.wiki_read().await.expect_err("nothing has authorized it");
-    assert!(matches!(direct, Failure::Resilience(ResilienceError::Unauthorized)), "{direct}");
-    let client = connect(ByHand(wiki.clone())).await;
-    let answer = client.call_tool(request("wiki_read", &json!({}))).await.expect("an answer");
-    assert_eq!(error(&answer)["kind"], "internal");
-    assert_eq!(error(&answer)["retryable"], false);
-    assert_eq!(wiki.runs.load(Ordering::Relaxed), 0);
-    let logged = events.seen().iter().filter(|event| event.contains("authorization.missing")).count();
-    assert_eq!(logged, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_route_that_is_made_by_hand_is_authorized_by_its_name() {
-    #[derive(Debug, Clone)]
-    struct Handmade(Wiki, ToolRouter<Wiki>);
-
-    impl ServerHandler for Handmade {
-        async fn call_tool(
-            &self,
-            request: CallToolRequestParams,
-            context: RequestContext<RoleServer>,
-        ) -> Result<CallToolResponse, ErrorData> {
-            self.1.call(ToolCallContext::new(&self.0, request, context)).await
-        }
-    }
-
-    assert!(Wiki::wiki_tools().has_route("wiki_sync"));
-    let mut router = ToolRouter::new();
-    router.add_route(ToolRoute::new(Wiki::wiki_sync_tool_attr(), Wiki::wiki_sync));
-    // Its name is unknown, and it fails closed.
-    let mut renamed = Wiki::wiki_read_tool_attr();
-    renamed.name = "wiki_other".into();
-    router.add_route(ToolRoute::new(renamed, Wiki::wiki_read));
-    let wiki = Wiki::default();
-    let client = connect(Handmade(wiki.clone(), mcp::instrument(router))).await;
-    assert_eq!(error(&call(&client, "wiki_sync", &[("token", "old")]).await)["code"], "WIKI_EXPIRED");
-    assert_eq!(call(&client, "wiki_sync", &[]).await.is_error, Some(false));
-    assert_eq!(error(&call(&client, "wiki_other", &[]).await)["kind"], "internal");
-    assert_eq!(wiki.runs.load(Ordering::Relaxed), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_time_of_the_function_is_part_of_the_timeout() {
-    let wiki = Wiki::default();
-    let client = connect(wiki.clone()).await;
-    let slow = [("token", "slow")];
-    let begun = Instant::now();
-    let answer = call(&client, "wiki_hangs", &slow).await;
-    assert!(text(&answer).starts_with("instead"), "a fallback has its own time: {answer:?}");
-    assert_eq!(begun.elapsed().as_secs(), 5);
-    assert_eq!(meta(&answer, CALL)["reason"], "timeout");
-    let begun = Instant::now();
-    let answer = call(&client, "wiki_text", &slow).await;
-    assert_eq!((error(&answer)["kind"].clone(), begun.elapsed().as_secs()), (json!("timeout"), 5));
-    let begun = Instant::now();
-    for tool in ["wiki_read", "wiki_text"] {
-        let answer = call(&client, tool, &[("token", "hangs")]).await;
-        let answered = error(&answer);
-        assert_eq!((&answered["kind"], &answered["details"]["limit_ms"]), (&json!("timeout"), &json!(5_000)), "{tool}");
-        assert!(text(&answer).contains("Nothing was changed."), "{}", text(&answer));
-    }
-    assert_eq!(begun.elapsed().as_secs(), 10);
-    let begun = Instant::now();
-    for tool in ["wiki_sync", "wiki_skips"] {
-        assert_eq!(error(&call(&client, tool, &[("token", "hangs")]).await)["kind"], "timeout", "{tool}");
-    }
-    assert_eq!(begun.elapsed().as_secs(), 60, "without a policy, 30 s each");
-    assert_eq!(wiki.runs.load(Ordering::Relaxed), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_of_the_function_is_answered_and_the_session_lives_on() {
-    let wiki = Wiki::default();
-    let client = connect(wiki.clone()).await;
-    let answer = call(&client, "wiki_sync", &[("token", "panics")]).await;
-    assert_eq!(error(&answer)["kind"], "internal");
-    assert!(!format!("{answer:?}").contains("private"), "{answer:?}");
-    assert_eq!(call(&client, "wiki_sync", &[]).await.is_error, Some(false));
-    assert_eq!(wiki.runs.load(Ordering::Relaxed), 1);
-}
-
-/// A server whose tools are in no other test, for what is counted.
-#[derive(Debug, Clone, Default)]
-struct Counted(Wiki);
-
-impl Counted {
-    async fn check(&self, request: &RequestContext<RoleServer>, arguments: &JsonObject) -> Result<(), Refused> {
-        self.0.check(request, arguments).await
-    }
-}
-
-#[resilient(authorize = Self::check, breaker(name = "counted-wiki", failures = 1), rate_limit = "1/1h")]
-#[tool_router(server_handler)]
-impl Counted {
-    /// Is called once.
-    #[tool(annotations(read_only_hint = false))]
-    async fn counted_write(&self) -> Result<String, Failure> {
-        assert!(CallContext::current().is_some());
-        Ok("written".into())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refused_call_is_in_the_errors_and_the_log_and_counts_for_nothing_else() {
-    let events = Events::default();
-    let _log = listen(tracing_subscriber::registry().with(events.clone()));
-    let client = connect(Counted::default()).await;
-    for _ in 0..3 {
-        let refused = call(&client, "counted_write", &[("token", "provider")]).await;
-        assert_eq!(error(&refused)["kind"], "unavailable");
-        assert!(!text(&refused).contains("may have taken effect"), "{}", text(&refused));
-    }
-    assert_eq!(call(&client, "counted_write", &[]).await.is_error, Some(false), "neither breaker nor limit is touched");
-    let counted = Registry::global().tool("counted_write").expect("counted");
-    assert_eq!((counted.outcome(Outcome::Rejected), counted.outcome(Outcome::Ok)), (3, 1));
-    assert_eq!((counted.attempts, counted.failures(), counted.consecutive_failures), (1, 0, 0));
-    let errors: Vec<_> = counted.errors.iter().map(|error| (&*error.code, error.count)).collect();
-    assert_eq!(errors, [("WIKI_PROVIDER_DOWN", 3)]);
-    let refused: Vec<_> = events.seen().into_iter().filter(|event| event.contains("authorization.refused")).collect();
-    assert_eq!(refused.len(), 3);
-    assert!(refused[0].contains("WIKI_PROVIDER_DOWN") && refused[0].contains("counted_write"), "{}", refused[0]);
-    assert!(!events.seen().iter().any(|event| event.contains("tool.error")));
 }
