@@ -19,9 +19,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Returns where to send the progress of a request, if its client wants to know it.
-    pub(crate) fn of(request: &RequestContext<RoleServer>) -> Option<Box<Self>> {
+    pub(crate) fn of(request: &RequestContext<RoleServer>) -> Option<Self> {
         let token = request.meta.get_progress_token()?;
-        Some(Box::new(Self { peer: request.peer.clone(), token, highest: Mutex::new(f64::NEG_INFINITY) }))
+        Some(Self { peer: request.peer.clone(), token, highest: Mutex::new(f64::NEG_INFINITY) })
     }
 
     /// Sends a notification, unless its value is not above the highest so far.

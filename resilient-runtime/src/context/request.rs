@@ -36,7 +36,7 @@ pub(crate) struct Request {
     pub(crate) authorized: OnceLock<Moment>,
     /// Where to send progress, if the client wants to know it.
     #[cfg(feature = "rmcp")]
-    pub(crate) progress: Option<Box<super::Progress>>,
+    pub(crate) progress: Option<super::Progress>,
     /// The span of the hook while the call runs. A context that is kept for longer does not keep the span open.
     pub(crate) span: Mutex<Option<Span>>,
     /// The position of that span in its trace, which is kept.
