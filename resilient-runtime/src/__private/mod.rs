@@ -45,7 +45,10 @@ pub use crate::pipeline::{AnswerKey, Cached};
 pub use rmcp;
 
 #[cfg(feature = "rmcp")]
-pub use crate::mcp::{Explain, Explained, Explanations, cached_router as shared, routed};
+pub use crate::mcp::{
+    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ToolFunctions, authorizing,
+    cached_router as shared, routed, unauthorized,
+};
 
 /// The result of the function that runs before each retry.
 pub type Renewed<R> = Result<(), <R as Fallible>::Error>;

@@ -96,9 +96,17 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         input.attrs.retain(is_cfg);
     }
     let watched = project.watched();
+    // The hook has authorized the call, or the function answers with an error.
+    let unauthorized = (!plan.authorized.is_empty()).then(|| {
+        quote_spanned!(at=>
+            if let ::core::option::Option::Some(__refused) = #p::unauthorized(__site) {
+                return __refused;
+            }
+        )
+    });
     // Evaluate the expressions before the arguments move into their slots.
     let block = quote_spanned!(at=>
-        #watched #site #copies
+        #watched #site #unauthorized #copies
         let __special = #special;
         #sides
         let __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));

@@ -6,12 +6,12 @@ use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{Span, TokenStream};
 use resilient_policy::{BulkheadSettings, CacheSettings, Override, RateLimitSettings, Retry};
-use syn::{Expr, Meta, Path};
+use syn::{Expr, ExprPath, Meta, Path};
 
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, SettingsArgs, TimeoutArgs, breaker, duration, fallback, features, function,
+    At, BreakerArgs, FallbackStep, SettingsArgs, TimeoutArgs, authorize, breaker, duration, fallback, features, function,
     invalidates, log_args, or_none, settings, text, timeout, word,
 };
 
@@ -90,6 +90,7 @@ keys! {
     "profile" profile: Override<At<String>> = or_none(text);
     "feature" feature: Override<Vec<At<String>>> = or_none(features), NeedsHook;
     "critical" critical: Span = word, OneToolOnly, NeedsHook;
+    "authorize" authorize: ExprPath = authorize, NeedsHook;
     "log_args" log_args: Vec<Expr> = log_args, OneToolOnly;
     "name" name: At<String> = text, OneToolOnly;
     "skip" skip: Span = word, OneToolOnly;

@@ -1,5 +1,6 @@
 //! Reads the values of the keys, with their locations. Each message shows an example of the expected form.
 
+mod authorize;
 mod fallback;
 mod settings;
 mod timeout;
@@ -13,6 +14,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, MetaNameValue, Path, Token};
 
+pub(crate) use authorize::authorize;
 pub(crate) use fallback::{FallbackStep, fallback};
 pub(crate) use settings::{BreakerArgs, SettingsArgs, breaker, settings};
 pub(crate) use timeout::{TimeoutArgs, timeout};
