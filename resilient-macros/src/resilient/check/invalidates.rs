@@ -29,18 +29,23 @@ pub(crate) fn check(block: &OpaqueImpl, of_block: &Args, project: &Project, erro
     let cached: Vec<_> =
         tools.iter().filter(|(.., is_cached)| *is_cached == Some(true)).map(|(name, ..)| &**name).collect();
     for At { value: wanted, span } in tools.iter().filter_map(|(_, own, _)| own.invalidates.as_ref()).flatten() {
-        let message = match tools.iter().find(|(name, ..)| name == wanted) {
-            Some((.., Some(false))) => format!(
+        // Functions under different conditions may have one name.
+        let named = || tools.iter().filter(|(name, ..)| name == wanted);
+        if named().any(|(.., is_cached)| *is_cached != Some(false)) || block.has_half_typed_function() {
+            continue;
+        }
+        let message = if named().next().is_some() {
+            format!(
                 "`{wanted}` serves no cached answer before its body runs; add `cache(fresh = \"30s\")` to it, or remove \
                  its name here"
-            ),
-            Some(_) => continue,
-            None if block.has_half_typed_function() => continue,
-            None if cached.is_empty() => format!(
+            )
+        } else if cached.is_empty() {
+            format!(
                 "no tool of this block is called `{wanted}`; expected one with `cache(fresh = ..)`, or remove \
                  `invalidates`"
-            ),
-            None => format!("no tool of this block is called `{wanted}`{}", one_of(wanted, &cached)),
+            )
+        } else {
+            format!("no tool of this block is called `{wanted}`{}", one_of(wanted, &cached))
         };
         errors.push(Error::custom(message).with_span(span));
     }
