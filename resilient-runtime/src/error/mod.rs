@@ -225,13 +225,7 @@ impl Failure {
 
     /// The failure that an `Ok` value is according to `classify`. It is the answer, so that no fallback replaces it.
     pub(crate) const fn of_answer(kind: crate::ErrorKind) -> Self {
-        Self {
-            kind,
-            retry_after: None,
-            retry_override: None,
-            trips_breaker: kind.trips_breaker(),
-            falls_back: false,
-        }
+        Self { kind, retry_after: None, retry_override: None, trips_breaker: kind.trips_breaker(), falls_back: false }
     }
 }
 

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::body::{Body, StoresAnswer};
 #[cfg(feature = "testing")]
 use super::body::{NoSuchAnswer, Substitute};
-use super::body::{Body, StoresAnswer};
 use crate::answer::{Failed, Fallible, Meaning};
 use crate::error::{Failure, ResilienceError};
 

@@ -87,11 +87,7 @@ async fn a_result_with_is_error_opens_the_breaker_and_is_passed_on_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_client_can_request_a_limit_up_to_the_longest_one() {
     let client = connect(Shop::default()).await;
-    for (arguments, limit) in [
-        (json!({ "wait": 20 }), "22s"),
-        (json!({ "wait": 600 }), "2m"),
-        (json!({}), "2m"),
-    ] {
+    for (arguments, limit) in [(json!({ "wait": 20 }), "22s"), (json!({ "wait": 600 }), "2m"), (json!({}), "2m")] {
         let started = Instant::now();
         let answer = call(&client, "build", &arguments).await;
         assert!(text(&answer).contains(&format!("within {limit}")), "{arguments}: {}", text(&answer));

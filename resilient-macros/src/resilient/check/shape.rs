@@ -111,7 +111,8 @@ pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
 pub(crate) fn has_error(function: &OpaqueFn, before: Span, errors: &mut Accumulator) {
     let last = function.output().and_then(last_name).unwrap_or_default();
     if matches!(last.as_str(), "CallToolResult" | "CallToolResponse") {
-        let message = format!("`before` gets the error of the attempt, and a `{last}` has none; return `Result<{last}, E>`");
+        let message =
+            format!("`before` gets the error of the attempt, and a `{last}` has none; return `Result<{last}, E>`");
         errors.push(Error::custom(message).with_span(&before));
     }
 }

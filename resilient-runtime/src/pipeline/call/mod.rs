@@ -84,12 +84,7 @@ impl State {
     #[inline(always)]
     fn advance(&mut self, next: Self) {
         let holds_nothing = match self {
-            Self::New
-            | Self::Refused(_)
-            | Self::Admitting(_)
-            | Self::Before
-            | Self::Finished(_)
-            | Self::Done => true,
+            Self::New | Self::Refused(_) | Self::Admitting(_) | Self::Before | Self::Finished(_) | Self::Done => true,
             Self::Running(attempt) => attempt.holds_nothing(),
             Self::AwaitingPermit(_) | Self::Queued(_) | Self::Backoff(_) => false,
         };

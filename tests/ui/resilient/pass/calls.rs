@@ -122,11 +122,11 @@ mod own {
 macro_rules! guarded {
     ($classify:path, $before:path, $from:expr) => {
         #[resilient(
-            classify = $classify,
-            retry(max = 1, before = $before),
-            timeout(max = "9s", from = $from),
-            read_only
-        )]
+                    classify = $classify,
+                    retry(max = 1, before = $before),
+                    timeout(max = "9s", from = $from),
+                    read_only
+                )]
         async fn by_macro() -> Result<usize, ResilienceError> {
             Ok(1)
         }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use darling::Error;
 use proc_macro2::Span;
-use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, check_name, is_none, read_text, without_quotes};
+use resilient_policy::{
+    Form, Node, Override, SettingType, Syntax, Value, check_name, is_none, read_text, without_quotes,
+};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, Meta, MetaNameValue, Path, Token};
