@@ -48,7 +48,7 @@ fn a_guarded_tool_answers_only_if_the_hook_has_authorized_the_call() {
         (quote!(authorize = Self::check, __inherited(), __inserted), true),
     ] {
         let expanded = pretty(keys.clone(), tool.clone());
-        assert_eq!(expanded.contains("unauthorized(__site)"), is_authorized, "{keys}: {expanded}");
+        assert_eq!(expanded.contains("__private::unauthorized("), is_authorized, "{keys}: {expanded}");
         let is_unseen = keys.to_string().contains("__inserted");
         assert_eq!(expanded.contains("fn __resilient_list_authorized"), is_unseen, "{keys}: {expanded}");
     }

@@ -140,7 +140,7 @@ impl Server {
 struct Block;
 
 // rule 69, on a block
-#[resilient(authorize = nowhere::check)]
+#[resilient(authorize = Self::check_all)]
 #[tool_router]
 impl Block {
     /// Lists.
