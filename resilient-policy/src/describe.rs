@@ -102,7 +102,8 @@ fn attempts(policy: &Policy) -> String {
         format!(", after {}", kinds.join(", "))
     };
     let attempts = attempts_of(retry.max + 1);
-    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{}", delays.join(", "), phrases(retry))
+    let before = if policy.has_before { ", a function before each retry" } else { "" };
+    format!("up to {attempts}{limit}{kinds}, {} apart{jitter}{before}{}", delays.join(", "), phrases(retry))
 }
 
 /// Describes when the breaker opens, and for how long.

@@ -82,6 +82,9 @@ pub struct Policy {
     pub cache: Option<CacheSettings>,
     /// The effect of running the function again.
     pub effect: Effect,
+    /// Whether a function runs before each retry, which only `retry(.., before = path)` of the attribute can declare.
+    #[doc(hidden)]
+    pub has_before: bool,
 }
 
 impl Policy {
@@ -110,6 +113,7 @@ impl Policy {
             fallback: &[],
             cache: None,
             effect: Effect::Unknown,
+            has_before: false,
         }
     }
 
@@ -173,6 +177,14 @@ impl Policy {
     #[must_use]
     pub const fn effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
+        self
+    }
+
+    /// Declares that a function runs before each retry.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_before(mut self) -> Self {
+        self.has_before = true;
         self
     }
 

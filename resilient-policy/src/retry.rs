@@ -134,8 +134,8 @@ impl Retry {
         if !self.factor.is_finite() || self.factor < 1.0 {
             found.push(Problem::new("retry.factor", "expected a finite number of at least 1"));
         }
-        let others =
-            ErrorKind::ALL.iter().filter(|kind| self.on.contains(**kind) && !KindSet::REPEATABLE.contains(**kind));
+        let repeatable = KindSet::REPEATABLE_AFTER_RENEWAL;
+        let others = ErrorKind::ALL.iter().filter(|kind| self.on.contains(**kind) && !repeatable.contains(**kind));
         for kind in others {
             found.push(Problem::new("retry.on", format!("an error of kind `{kind}` cannot be retried")));
         }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, Weak};
+use std::time::Duration;
 
 use resilient_policy::{Effect, Policy};
 
@@ -13,6 +14,7 @@ use crate::context::CallContext;
 use crate::gate::Gated;
 use crate::keyed_hash::Collected;
 use crate::log_fields::LogFields;
+use crate::panics::catch_panic;
 use crate::telemetry;
 
 /// The record of a guarded function. For an annotated function, it is a `static`.
@@ -33,6 +35,9 @@ pub struct Site {
     /// changed, which has no scope.
     pub(crate) others: RwLock<Vec<OtherBinding>>,
     warned: AtomicBool,
+    /// Whether it was logged that the function ran without the hook that authorizes it.
+    #[cfg(feature = "rmcp")]
+    reported_unauthorized: AtomicBool,
     /// What is known of the routes that it serves: [`READS`], [`WRITES`], [`CLAIMS`].
     routes: AtomicU8,
     /// Whether the policy was not checked by a macro.
@@ -98,6 +103,8 @@ impl Site {
             bound: OnceLock::new(),
             others: RwLock::new(Vec::new()),
             warned: AtomicBool::new(false),
+            #[cfg(feature = "rmcp")]
+            reported_unauthorized: AtomicBool::new(false),
             routes: AtomicU8::new(0),
             is_unchecked: false,
             enforced: Enforced::ByFunction,
@@ -177,6 +184,8 @@ impl Site {
             bound: OnceLock::new(),
             others: RwLock::new(Vec::new()),
             warned: AtomicBool::new(false),
+            #[cfg(feature = "rmcp")]
+            reported_unauthorized: AtomicBool::new(false),
             routes: AtomicU8::new(0),
             ..*self
         }
@@ -277,6 +286,20 @@ impl Site {
         self.tool
     }
 
+    /// Logs that the function was called without the hook, which has to authorize its calls. Only once.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn report_unauthorized(&self) {
+        if !self.reported_unauthorized.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                event = "authorization.missing",
+                tool = self.name,
+                location = %self.location,
+                "this tool has `authorize` and was called without the hook, so that it answers with an error; call it \
+                 through the router of its block, or within a call that is authorized"
+            );
+        }
+    }
+
     /// Logs a warning about the function, but only once.
     pub(crate) fn warn_once(&self, message: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
@@ -311,6 +334,8 @@ pub(crate) struct EntryDetails {
     pub(crate) request: Option<CallContext>,
     /// The arguments to log.
     pub(crate) arguments: Option<Box<str>>,
+    /// The timeout that the arguments request, which the timeout of the policy bounds.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// The hashes of the partition keys of a call.
@@ -360,6 +385,21 @@ impl Entry<'_> {
         self
     }
 
+    /// Limits the call to the time that its arguments request, and a tenth of that for the way, at most 5 s. The timeout
+    /// of the policy bounds it. If `requested` panics, the call has the timeout of the policy.
+    #[must_use]
+    pub fn timeout_from<T: RequestedTime>(mut self, requested: impl FnOnce() -> T) -> Self {
+        const LONGEST_MARGIN: Duration = Duration::from_secs(5);
+        // The shortest timeout of a policy: a request for no time at all would end before it began.
+        const SHORTEST: Duration = Duration::from_millis(1);
+        let requested = catch_panic(|| requested().requested()).flatten();
+        if let Some(requested) = requested {
+            let margin = LONGEST_MARGIN.min(requested / 10);
+            self.details().limit = Some(requested.saturating_add(margin).max(SHORTEST));
+        }
+        self
+    }
+
     /// Logs these arguments if spans are enabled. If `arguments` panics, nothing is logged.
     #[must_use]
     pub fn log_args(mut self, arguments: impl FnOnce(&mut LogFields)) -> Self {
@@ -378,6 +418,29 @@ impl Entry<'_> {
         {
             span.record("arguments", &*arguments);
         }
+    }
+}
+
+/// The value of `timeout(from = ..)`.
+#[diagnostic::on_unimplemented(
+    message = "`timeout(from = ..)` needs an `Option<Duration>`, found `{Self}`",
+    label = "expected `Some` of the time that the arguments request, or `None`"
+)]
+pub trait RequestedTime {
+    /// Returns the time, if one is requested.
+    fn requested(self) -> Option<Duration>;
+}
+
+impl RequestedTime for Option<Duration> {
+    fn requested(self) -> Option<Duration> {
+        self
+    }
+}
+
+// The expression sees the parameters by reference.
+impl RequestedTime for &Option<Duration> {
+    fn requested(self) -> Option<Duration> {
+        *self
     }
 }
 

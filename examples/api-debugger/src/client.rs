@@ -34,6 +34,13 @@ pub(super) struct Answer {
     body: Body,
 }
 
+impl Answer {
+    /// The HTTP status.
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+}
+
 /// A client that sends only to allowed hosts.
 #[derive(Debug)]
 pub(super) struct ApiClient {

@@ -1,4 +1,4 @@
-//! `quickstart`: a small server that uses every key of `#[resilient]` once. Read [`server`] from top to bottom.
+//! `quickstart`: a small server that uses most keys of `#[resilient]` once. Read [`server`] from top to bottom.
 //!
 //! The one exception is `crate`, which you need only if you rename the runtime.
 
@@ -20,7 +20,7 @@ mod stdio;
 const PROGRAM: Program = Program {
     name: "quickstart",
     help: "\
-quickstart: a book shop for MCP clients, over stdio; every key of #[resilient] once
+quickstart: a book shop for MCP clients, over stdio; most keys of #[resilient] once
 
 Usage: quickstart [--demo]
 

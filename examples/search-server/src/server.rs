@@ -22,7 +22,17 @@ pub struct SearchServer {
 impl SearchServer {
     /// Search the web. Returns titles, addresses and pieces of the pages that fit best.
     // No `retry`: the second engine is a better second attempt than the first.
-    #[resilient(timeout = "4s", breaker(name = "tavily", open = "30s"), fallback = Self::ask_searxng)]
+    //
+    // `cache`: models repeat searches within a conversation, and each one counts against the plan. Results of the last
+    // minute are returned without a request. Results of the last ten minutes are returned as well, and a request in the
+    // background replaces them. Equal searches at the same time share one request. Only results of the first engine are
+    // cached, because an answer of a fallback never is.
+    #[resilient(
+        timeout = "4s",
+        breaker(name = "tavily", open = "30s"),
+        fallback = Self::ask_searxng,
+        cache(fresh = "1m", stale_while_revalidate = "10m", max = 200, max_bytes = "8MiB", key = search.key())
+    )]
     #[tool(annotations(title = "Search the web", read_only_hint = true, open_world_hint = true))]
     async fn search(&self, Parameters(search): Parameters<Search>) -> Result<Json<Found>, SearchError> {
         let length = search.query.trim().chars().count();

@@ -29,6 +29,12 @@ impl Search {
     pub(super) fn limit(&self) -> u32 {
         self.limit.clamp(1, 20)
     }
+
+    /// The key of its results in the cache: spaces and capitals make no difference to either engine.
+    pub(super) fn key(&self) -> (String, u32) {
+        let words: Vec<_> = self.query.split_whitespace().collect();
+        (words.join(" ").to_lowercase(), self.limit())
+    }
 }
 
 /// The results of a search.
@@ -74,4 +80,18 @@ impl fmt::Display for Engine {
 
 const fn default_limit() -> u32 {
     5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searches_that_differ_in_spaces_and_capitals_have_one_key() {
+        let key = |query: &str, limit| Search { query: query.to_owned(), limit }.key();
+        assert_eq!(key(" Green  tea", 5), key("green tea", 5));
+        assert_eq!(key("tea", 20), key("tea", 99));
+        assert_ne!(key("green tea", 5), key("greentea", 5));
+        assert_ne!(key("tea", 5), key("tea", 6));
+    }
 }

@@ -9,14 +9,23 @@ use super::{
     types::{AddComment, Answer, Changed, CreateIssue, TransitionIssue},
 };
 
-// No `retry`: a request without a response may have been executed. For the same reason the timeout is longer than that
-// of a read. All three share a bulkhead of four calls, so that a busy client leaves part of Jira's rate limit to the
-// reads.
-#[resilient(timeout = "20s", breaker = "issues", bulkhead(max = 4, queue = 16, name = "changes"))]
+// Only a request with a refused token is repeated, because it was not executed: any other request without a response
+// may have been. For the same reason an attempt may take longer than that of a read (10 s, not 4 s). All three share a
+// bulkhead of four calls, so that a busy client leaves part of Jira's rate limit to the reads.
+#[resilient(
+    timeout = "20s",
+    breaker = "issues",
+    bulkhead(max = 4, queue = 16, name = "changes"),
+    authorize = Self::has_access
+)]
 #[tool_router(router = changes, vis = "pub(super)")]
 impl WikiIssues {
     /// Create an issue.
-    #[resilient(fallback = Self::create_issue_by_hand)]
+    #[resilient(
+        retry(max = 1, base = "200ms", on(unauthenticated), before = Self::renew_token),
+        retry_unsafe = "a request that is refused with 401 was not executed",
+        fallback = Self::create_issue_by_hand
+    )]
     #[tool(annotations(
         title = "Create an issue",
         read_only_hint = false,
@@ -32,7 +41,11 @@ impl WikiIssues {
     }
 
     /// Move an issue to another status. Call `get_transitions` first for what is possible.
-    #[resilient(fallback = Self::transition_issue_by_hand)]
+    #[resilient(
+        retry(max = 1, base = "200ms", on(unauthenticated), before = Self::renew_token),
+        retry_unsafe = "a request that is refused with 401 was not executed",
+        fallback = Self::transition_issue_by_hand
+    )]
     #[tool(annotations(
         title = "Move an issue",
         read_only_hint = false,
@@ -48,7 +61,11 @@ impl WikiIssues {
     }
 
     /// Comment on an issue.
-    #[resilient(fallback = Self::add_comment_by_hand)]
+    #[resilient(
+        retry(max = 1, base = "200ms", on(unauthenticated), before = Self::renew_token),
+        retry_unsafe = "a request that is refused with 401 was not executed",
+        fallback = Self::add_comment_by_hand
+    )]
     #[tool(annotations(
         title = "Comment",
         read_only_hint = false,

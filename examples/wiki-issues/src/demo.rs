@@ -30,7 +30,7 @@ pub const EMAIL: &str = "demo@example.com";
 /// Its token.
 pub const TOKEN: &str = "demo-token";
 /// The `Authorization` header of the account.
-const BASIC: &str = "Basic ZGVtb0BleGFtcGxlLmNvbTpkZW1vLXRva2Vu";
+pub const BASIC: &str = "Basic ZGVtb0BleGFtcGxlLmNvbTpkZW1vLXRva2Vu";
 
 const PAGES: [(u64, &str, &str); 2] = [
     (1, "Fire drill", "Leave by the stairs.\nMeet at the gate."),

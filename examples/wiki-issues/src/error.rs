@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use resilient_runtime::{CallContext, McpError, ResilienceError};
 
+use super::token::Token;
+
 /// The two services of a site. Each has its own breaker, because one may be down while the other works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
@@ -21,13 +23,27 @@ impl fmt::Display for Service {
 #[derive(Debug, thiserror::Error, McpError)]
 #[mcp(prefix = "ATLASSIAN")]
 pub(super) enum AtlassianError {
+    /// The site does not accept the token. It has not executed the request.
     #[error("{service} refused the sign-in: {body}")]
     #[mcp(
         kind = unauthenticated,
         message = "{service} does not accept this server's account.",
         hint = "Do not repeat the call; the operator has to check ATLASSIAN_EMAIL and ATLASSIAN_TOKEN."
     )]
-    SignIn { service: Service, body: String },
+    SignIn {
+        service: Service,
+        /// The token of the request, to be compared with the one in the file. Neither text shows it.
+        refused: Token,
+        body: String,
+    },
+
+    #[error("the token's file is gone")]
+    #[mcp(
+        kind = permission_denied,
+        message = "The operator has withdrawn this server's access to Confluence and Jira.",
+        hint = "Do not repeat the call; do not use what earlier calls returned, and tell the user."
+    )]
+    Withdrawn,
 
     #[error("{service} forbids it: {body}")]
     #[mcp(

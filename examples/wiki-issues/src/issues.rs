@@ -10,11 +10,19 @@ use super::{
 };
 
 // The breaker is separate from the wiki's, and shared with the tools that change issues.
-#[resilient(timeout = "8s", retry(max = 2, base = "200ms"), breaker(name = "issues", open = "30s"))]
+#[resilient(timeout = "8s", breaker(name = "issues", open = "30s"), authorize = Self::has_access)]
 #[tool_router(router = issues, vis = "pub(super)")]
 impl WikiIssues {
     /// Search issues with JQL.
-    #[resilient(fallback = [cached, Self::search_issues_by_hand])]
+    #[resilient(
+        retry(
+            max = 2,
+            base = "200ms",
+            on(rate_limited, timeout, connection, unavailable, unauthenticated),
+            before = Self::renew_token
+        ),
+        fallback = [cached, Self::search_issues_by_hand]
+    )]
     #[tool(annotations(title = "Search issues", read_only_hint = true, open_world_hint = true))]
     async fn search_issues(
         &self,
@@ -24,7 +32,15 @@ impl WikiIssues {
     }
 
     /// Show an issue: its summary, description, status and assignee.
-    #[resilient(fallback = [cached, Self::read_by_hand])]
+    #[resilient(
+        retry(
+            max = 2,
+            base = "200ms",
+            on(rate_limited, timeout, connection, unavailable, unauthenticated),
+            before = Self::renew_token
+        ),
+        fallback = [cached, Self::read_by_hand]
+    )]
     #[tool(annotations(title = "Show an issue", read_only_hint = true, open_world_hint = true))]
     async fn get_issue(
         &self,
@@ -35,7 +51,15 @@ impl WikiIssues {
 
     /// List the transitions that are possible from an issue's present status.
     // Not `cached`: the possible transitions change with the status.
-    #[resilient(fallback = Self::read_by_hand)]
+    #[resilient(
+        retry(
+            max = 2,
+            base = "200ms",
+            on(rate_limited, timeout, connection, unavailable, unauthenticated),
+            before = Self::renew_token
+        ),
+        fallback = Self::read_by_hand
+    )]
     #[tool(annotations(title = "List transitions", read_only_hint = true, open_world_hint = true))]
     async fn get_transitions(
         &self,

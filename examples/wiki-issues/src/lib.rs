@@ -29,6 +29,7 @@ mod server;
 mod settings;
 mod site;
 mod stdio;
+mod token;
 mod types;
 mod wiki;
 
@@ -46,6 +47,8 @@ Environment:
   ATLASSIAN_BASE_URL   your site, for example https://example.atlassian.net
   ATLASSIAN_EMAIL      the account of this server
   ATLASSIAN_TOKEN      an API token of that account (id.atlassian.com, Security, API tokens)
+  ATLASSIAN_TOKEN_FILE a file with the token instead; it is read again when the site refuses the token, and
+                       deleting it withdraws the access of all clients at once
   ATLASSIAN_READ_ONLY  `true` rejects all changes; default false
   RUST_LOG             log filter; the log is JSON lines on stderr; default info,rmcp=warn
 ";

@@ -1,7 +1,8 @@
 //! The site, its account and whether changes are allowed, from the environment, validated before the server starts.
 
-use std::{env, fmt};
+use std::{env, io, path::PathBuf};
 
+use super::token::Credential;
 use crate::http;
 
 /// The settings of the client.
@@ -10,17 +11,8 @@ pub(super) struct Settings {
     /// The site's address, without a trailing slash.
     pub(super) base: String,
     pub(super) email: String,
-    pub(super) token: Token,
+    pub(super) credential: Credential,
     pub(super) read_only: bool,
-}
-
-/// A token that `{:?}` does not print.
-pub(super) struct Token(pub(super) String);
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 /// Why the settings are invalid.
@@ -32,6 +24,10 @@ pub(super) enum SettingsError {
         "ATLASSIAN_BASE_URL is `{0}`, expected the `https` address of your site, for example `https://example.atlassian.net`"
     )]
     Address(String),
+    #[error("ATLASSIAN_TOKEN_FILE is `{}`, which cannot be read", .path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    #[error("ATLASSIAN_TOKEN and ATLASSIAN_TOKEN_FILE are both set, expected one of them")]
+    TwoTokens,
     #[error("ATLASSIAN_READ_ONLY is `{0}`, expected `true` or `false`")]
     ReadOnly(String),
 }
@@ -58,7 +54,18 @@ impl Settings {
         Ok(Self {
             base: url.as_str().trim_end_matches('/').to_owned(),
             email: required("ATLASSIAN_EMAIL", "the account that this server works as")?,
-            token: Token(required("ATLASSIAN_TOKEN", "an API token of that account")?),
+            credential: match (non_blank(value("ATLASSIAN_TOKEN_FILE")), non_blank(value("ATLASSIAN_TOKEN"))) {
+                (Some(_), Some(_)) => return Err(SettingsError::TwoTokens),
+                (None, Some(token)) => Credential::fixed(token),
+                (Some(file), None) => {
+                    let path = PathBuf::from(file);
+                    Credential::in_file(path.clone()).map_err(|source| SettingsError::TokenFile { path, source })?
+                }
+                (None, None) => {
+                    let expected = "an API token of that account, or ATLASSIAN_TOKEN_FILE";
+                    return Err(SettingsError::Missing { name: "ATLASSIAN_TOKEN", expected });
+                }
+            },
             read_only: match non_blank(value("ATLASSIAN_READ_ONLY")).as_deref() {
                 None | Some("false") => false,
                 Some("true") => true,
@@ -108,6 +115,16 @@ mod tests {
             let error = read((name, value)).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name} is `{value}`")), "{error}");
         }
+        let error = read(("ATLASSIAN_TOKEN_FILE", "/no/such/file")).unwrap_err().to_string();
+        assert!(error.starts_with("ATLASSIAN_TOKEN and ATLASSIAN_TOKEN_FILE are both set"), "{error}");
+        let no_file = |name: &str| match name {
+            "ATLASSIAN_TOKEN" => None,
+            "ATLASSIAN_BASE_URL" => Some("https://example.atlassian.net".to_owned()),
+            "ATLASSIAN_EMAIL" => Some("ann@example.com".to_owned()),
+            _ => Some("/no/such/file".to_owned()),
+        };
+        let error = Settings::read(no_file).unwrap_err().to_string();
+        assert_eq!(error, "ATLASSIAN_TOKEN_FILE is `/no/such/file`, which cannot be read");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     error::{AtlassianError, Service},
     settings::Settings,
+    token::Token,
 };
 use crate::http;
 
@@ -42,6 +43,24 @@ impl Site {
         Url::parse_with_params(&url, query).map_or(url, String::from)
     }
 
+    /// Whether the operator still grants access: see [`Credential::is_granted`].
+    ///
+    /// [`Credential::is_granted`]: super::token::Credential::is_granted
+    pub(super) async fn is_granted(&self) -> bool {
+        self.settings.credential.is_granted().await
+    }
+
+    /// Runs before each retry. A token that the site refused is read again from its file; the error is returned if
+    /// there is no other one, because the same token would be refused again.
+    pub(super) async fn renew_token(&self, error: &AtlassianError) -> Result<()> {
+        match error {
+            AtlassianError::SignIn { service, refused, body } if !self.settings.credential.renew(refused).await => {
+                Err(AtlassianError::SignIn { service: *service, refused: refused.clone(), body: body.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
         service: Service,
@@ -63,7 +82,8 @@ impl Site {
     async fn send<T: DeserializeOwned>(&self, service: Service, request: RequestBuilder) -> Result<T> {
         // The URL contains the search words, which must not be logged.
         let lost = |source: reqwest::Error| AtlassianError::Lost { service, source: source.without_url() };
-        let request = request.basic_auth(&self.settings.email, Some(&self.settings.token.0));
+        let token = self.settings.credential.token();
+        let request = request.basic_auth(&self.settings.email, Some(token.secret()));
         let response = match request.send().await {
             Err(source) if source.is_connect() => {
                 return Err(AtlassianError::NotSent { service, source: source.without_url() });
@@ -71,7 +91,7 @@ impl Site {
             sent => sent.map_err(lost)?,
         };
         if !response.status().is_success() {
-            return Err(refusal(service, response).await);
+            return Err(refusal(service, token, response).await);
         }
         let body = http::body(response, http::MAX_BODY).await.map_err(lost)?;
         // The response to a change may be empty.
@@ -80,7 +100,7 @@ impl Site {
     }
 }
 
-async fn refusal(service: Service, response: Response) -> AtlassianError {
+async fn refusal(service: Service, token: Token, response: Response) -> AtlassianError {
     let (status, wait) = (response.status().as_u16(), http::retry_after(&response));
     let body = http::error_body(response).await;
     match status {
@@ -88,7 +108,7 @@ async fn refusal(service: Service, response: Response) -> AtlassianError {
             let (fields, complaint) = complaint(&body);
             AtlassianError::Invalid { service, fields, complaint }
         }
-        401 => AtlassianError::SignIn { service, body },
+        401 => AtlassianError::SignIn { service, refused: token, body },
         403 => AtlassianError::Forbidden { service, body },
         429 => AtlassianError::RateLimited { service, wait },
         _ => AtlassianError::Status { service, status, wait, body },

@@ -9,12 +9,22 @@ use super::{
     types::{Answer, GetPage, Page, Pages, SearchPages},
 };
 
-// Both tools read: they may be retried, and an old response is better than none.
-#[resilient(timeout = "8s", retry(max = 2, base = "200ms"), breaker(name = "wiki", open = "30s"))]
+// Both tools read: they may be retried, and an old response is better than none, unless the access was withdrawn.
+// `on` has the default kinds and `unauthenticated`: the site refuses a token that was renewed in its file, and `before`
+// reads it before the next attempt.
+#[resilient(timeout = "8s", breaker(name = "wiki", open = "30s"), authorize = Self::has_access)]
 #[tool_router(router = wiki, vis = "pub(super)")]
 impl WikiIssues {
     /// Search the pages of the wiki by their text.
-    #[resilient(fallback = [cached, Self::search_pages_by_hand])]
+    #[resilient(
+        retry(
+            max = 2,
+            base = "200ms",
+            on(rate_limited, timeout, connection, unavailable, unauthenticated),
+            before = Self::renew_token
+        ),
+        fallback = [cached, Self::search_pages_by_hand]
+    )]
     #[tool(annotations(title = "Search pages", read_only_hint = true, open_world_hint = true))]
     async fn search_pages(
         &self,
@@ -24,7 +34,15 @@ impl WikiIssues {
     }
 
     /// Show the text of a page.
-    #[resilient(fallback = [cached, Self::get_page_by_hand])]
+    #[resilient(
+        retry(
+            max = 2,
+            base = "200ms",
+            on(rate_limited, timeout, connection, unavailable, unauthenticated),
+            before = Self::renew_token
+        ),
+        fallback = [cached, Self::get_page_by_hand]
+    )]
     #[tool(annotations(title = "Show a page", read_only_hint = true, open_world_hint = true))]
     async fn get_page(
         &self,

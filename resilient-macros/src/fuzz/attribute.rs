@@ -13,7 +13,7 @@ use crate::resilient::parse::args;
 
 /// The keys of the attribute, the names of all parts, and words that are neither.
 static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    const OTHERS: &[&str] = &["key", "on", "writes", "retri", "r#retry", "a::b", "::timeout"];
+    const OTHERS: &[&str] = &["key", "on", "before", "from", "writes", "retri", "r#retry", "a::b", "::timeout"];
     let parts = [
         Retry::names(false),
         BreakerSettings::names(false),
@@ -115,6 +115,7 @@ const RIGHT: &[&str] = &[
     "read_only",
     "log_args(id, more.len())",
     "feature = \"exports\"",
+    "authorize = Self::f",
     "profile = \"make\"",
     "name = \"mine\"",
     "crate = ::renamed",
@@ -133,6 +134,10 @@ const RIGHT_TOO: &[&str] = &[
     "idempotent",
     "feature = [\"exports\", \"slow\"]",
     "critical",
+    "timeout(max = \"30s\", from = id)",
+    "retry(max = 2, on(unauthenticated), before = Self::f)",
+    "classify = path::to::f",
+    "authorize = <Self as path::to::T>::f",
     "retry_unsafe = \"why not\"",
     "skip",
     "__inherited(retry = 1, timeout = \"9s\")",

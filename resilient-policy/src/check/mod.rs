@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::bulkhead::check_bulkhead;
 use crate::duration::format_duration;
+use crate::kind::ErrorKind;
 use crate::policy::{Policy, Source};
 use crate::problem::Problem;
 use crate::rate_limit::check_rate_limit;
@@ -63,6 +64,7 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
 pub fn check(policy: &Policy) -> Vec<Problem> {
     let mut found = check_values(policy);
     found.extend(cache_is_read(policy));
+    found.extend(credentials_are_renewed(policy));
     // If a value is invalid, a rule between values would report the same mistake again.
     if found.is_empty() {
         time::attempts_fit(policy, &mut found);
@@ -73,6 +75,13 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
         breaker::breaker_fits(policy, &mut found);
     }
     found
+}
+
+fn credentials_are_renewed(policy: &Policy) -> Option<Problem> {
+    let retries = policy.retry.is_some_and(|retry| retry.on.contains(ErrorKind::Unauthenticated));
+    let message = "an error of kind `unauthenticated` fails again with the same credentials; renew them in a function with \
+                   `retry(.., before = path)`, or remove the kind";
+    (retries && !policy.has_before).then(|| Problem::new("retry.on", message))
 }
 
 fn cache_is_read(policy: &Policy) -> Option<Problem> {
@@ -96,8 +105,8 @@ fn cache_is_read(policy: &Policy) -> Option<Problem> {
 mod tests {
     use super::*;
     use crate::{
-        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, RateLimitSettings, RateLimitUse,
-        Retry, Window,
+        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, KindSet, RateLimitSettings,
+        RateLimitUse, Retry, Window,
     };
 
     #[expect(clippy::large_types_passed_by_value, reason = "each test writes its policy inline")]
@@ -168,6 +177,15 @@ mod tests {
             "retry 5 can never start: the delays before it are 1s + 2s + 4s + 8s + 16s (at least half of that with \
              jitter), but the timeout is 5s; 3 retries fit"
         );
+    }
+
+    #[test]
+    fn unauthenticated_is_only_retried_after_a_function_that_renews_the_credentials() {
+        let policy = Policy::new().retry(Retry::new(1).on(KindSet::EMPTY.with(ErrorKind::Unauthenticated)));
+        assert_eq!(paths(policy), ["retry.on"]);
+        assert_eq!(paths(policy.with_before()), Vec::<&str>::new());
+        let forbidden = Policy::new().retry(Retry::new(1).on(KindSet::EMPTY.with(ErrorKind::PermissionDenied)));
+        assert_eq!(paths(forbidden.with_before()), ["retry.on"]);
     }
 
     #[test]

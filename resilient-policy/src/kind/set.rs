@@ -29,10 +29,13 @@ impl KindSet {
         .with(ErrorKind::Connection)
         .with(ErrorKind::Unavailable);
 
-    /// The kinds that a policy may retry. A retry after any other kind would fail again, or add to the load that caused
-    /// a rejection.
+    /// The kinds that any policy may retry. A retry after any other kind would fail again, or add to the load that
+    /// caused a rejection.
     pub const REPEATABLE: Self =
         Self::RETRYABLE.with(ErrorKind::BadResponse).with(ErrorKind::Conflict).with(ErrorKind::Internal);
+
+    /// The kinds that a policy may retry if a function runs before each retry, which can renew the credentials.
+    pub(crate) const REPEATABLE_AFTER_RENEWAL: Self = Self::REPEATABLE.with(ErrorKind::Unauthenticated);
 
     /// Returns the set with `kind` added.
     #[must_use]
@@ -73,7 +76,8 @@ pub fn retried_kind(name: &str, so_far: KindSet) -> Result<KindSet, String> {
     };
     match name.parse::<ErrorKind>() {
         Ok(kind) if so_far.contains(kind) => Err(format!("`{name}` stands here a second time")),
-        Ok(kind) if KindSet::REPEATABLE.contains(kind) => Ok(so_far.with(kind)),
+        // Only the whole policy shows whether a function runs before each retry.
+        Ok(kind) if KindSet::REPEATABLE_AFTER_RENEWAL.contains(kind) => Ok(so_far.with(kind)),
         Ok(_) => Err(format!("an error of kind `{name}` cannot be retried{}", one_of("", &repeatable()))),
         Err(_) => Err(format!("unknown kind `{name}`{}", one_of(name, &repeatable()))),
     }

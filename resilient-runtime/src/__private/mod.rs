@@ -1,6 +1,7 @@
 //! The interface for generated code. Nothing here is covered by semantic versioning: the crates depend on each other's
 //! exact version.
 
+mod classify;
 mod clone;
 mod derive;
 mod request;
@@ -17,9 +18,13 @@ pub use crate::answer::{Answer, Fallible, FromResilience, Meaning};
 pub use crate::keyed_hash::{Collected, PartitionKey};
 pub use crate::log_fields::{LogFields as Shown, LogValue};
 pub use crate::pipeline::{
-    Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, once, once_or, repeat, repeat_or, sides,
+    Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, once, once_or, repeat, repeat_before,
+    repeat_or, sides,
 };
-pub use crate::site::{Entry, Location, Site};
+pub use crate::site::{Entry, Location, RequestedTime, Site};
+pub use classify::{Classifiable, failure_of};
+#[cfg(feature = "rmcp")]
+pub use classify::{ToolResult, failure_of_result};
 pub use clone::{Arg, NeededAgain, Next, Slot};
 pub use derive::*;
 pub use resilient_policy::{
@@ -30,6 +35,7 @@ pub use special::Special;
 
 pub use crate::__injected as injected;
 pub use std::pin::pin;
+pub use std::sync::Arc;
 pub use std::time::Duration;
 pub use {serde, serde_json};
 
@@ -39,7 +45,13 @@ pub use crate::pipeline::{AnswerKey, Cached};
 pub use rmcp;
 
 #[cfg(feature = "rmcp")]
-pub use crate::mcp::{Explain, Explained, Explanations, cached_router as shared, routed};
+pub use crate::mcp::{
+    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ToolFunctions, authorizing,
+    cached_router as shared, routed, unauthorized,
+};
+
+/// The result of the function that runs before each retry.
+pub type Renewed<R> = Result<(), <R as Fallible>::Error>;
 
 /// Converts an error to the `is_error` result, or to the protocol error.
 #[cfg(feature = "rmcp")]

@@ -1,6 +1,7 @@
 //! Tool errors: a kind, a code, a text for the model, and details for programs and the log.
 
 mod catalog;
+mod classified;
 mod refusal;
 mod refused;
 mod resilience;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
+pub(crate) use classified::ClassifiedAnswer;
 pub(crate) use refusal::Refusal;
 pub use refused::RefusalReason;
 pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
@@ -219,6 +221,11 @@ impl Failure {
             trips_breaker: error.trips_breaker(),
             falls_back: error.falls_back(),
         }
+    }
+
+    /// The failure that an `Ok` value is according to `classify`. It is the answer, so that no fallback replaces it.
+    pub(crate) const fn of_answer(kind: crate::ErrorKind) -> Self {
+        Self { kind, retry_after: None, retry_override: None, trips_breaker: kind.trips_breaker(), falls_back: false }
     }
 }
 

@@ -6,6 +6,8 @@
 //! | [`first_tool`] | a guarded tool from nothing, in five steps |
 //! | [`adopting`] | an existing server, one tool at a time |
 //! | [`keys`] | each key with an example, its units, defaults and limits, and what does not compile |
+//! | [`caching`] | reads that are answered from a cache, what is shared with which callers, and when not to cache |
+//! | [`requests`] | resources, prompts, completions and lists: every request of a server |
 //! | [`cancellation`] | what a body that can be dropped must ensure, and what cannot be interrupted |
 //! | [`errors`] | what an error's kind decides, what the client reads, what stays in the log |
 //! | [`settings`] | code, `resilient.toml` and variables, and their precedence |
@@ -30,6 +32,14 @@ pub mod adopting {
 
 pub mod keys {
     #![doc = include_str!("keys.md")]
+}
+
+pub mod caching {
+    #![doc = include_str!("caching.md")]
+}
+
+pub mod requests {
+    #![doc = include_str!("requests.md")]
 }
 
 pub mod cancellation {

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod arguments;
+mod authorize;
 mod bad_arguments;
 mod cached_router;
 mod error_data;
@@ -27,10 +28,12 @@ mod wire_error;
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 #[doc(hidden)]
-pub use cached_router::cached_router;
+pub use authorize::{Authorization, Authorize, Authorizing, authorizing, unauthorized};
 pub use cached_router::instrument;
 #[cfg(feature = "config")]
 pub(crate) use cached_router::known;
+#[doc(hidden)]
+pub use cached_router::{ToolFunctions, cached_router};
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
@@ -41,6 +44,6 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
-pub(crate) use results::{meaning_of_response, meaning_of_result};
+pub(crate) use results::{failure_of_result, meaning_of_response, meaning_of_result};
 pub(crate) use transport::Transport;
 pub(crate) use wire::{error_data, tool_error};

@@ -1,13 +1,13 @@
 //! Facts about a request: its ids, its principal and its trace.
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
 use super::wire;
-use crate::context::{CallContext, Report, Request};
+use crate::context::{CallContext, Progress, Report, Request};
 use crate::identity::{CorrelationId, CorrelationSource, Principal};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
@@ -35,9 +35,11 @@ pub(crate) fn context(
         statistics,
         arguments,
         cancellation: request.ct.clone(),
+        authorized: OnceLock::new(),
+        progress: Progress::of(request),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
-        place: std::sync::OnceLock::new(),
+        place: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
     (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)

@@ -2,8 +2,10 @@
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 
+use super::wire_error::WireError;
 use crate::answer::{Answer, Meaning};
 use crate::error::{ResilienceError, ToolError};
+use crate::{Classify as _, ErrorKind};
 
 pub(crate) fn meaning_of_result(result: &CallToolResult) -> Meaning {
     if result.is_error == Some(true) { Meaning::OwnError } else { Meaning::Good }
@@ -15,6 +17,12 @@ pub(crate) fn meaning_of_response(response: &CallToolResponse) -> Meaning {
         // A question back to the client, a task, or a later addition of the protocol.
         _ => Meaning::Unfinished,
     }
+}
+
+/// Returns the kind of the failure in a result, if it is one: that of an error of this crate, else `bad_response`.
+pub(crate) fn failure_of_result(result: &CallToolResult) -> Option<ErrorKind> {
+    let kind = || WireError::of_result(result).map_or(ErrorKind::BadResponse, |error| error.kind());
+    (result.is_error == Some(true)).then(kind)
 }
 
 /// Creates a result in which the tool itself reports a failure.

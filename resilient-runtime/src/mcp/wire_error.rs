@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use resilient_policy::ErrorKind;
-use rmcp::model::CallToolResponse;
+use rmcp::model::{CallToolResponse, CallToolResult};
 
 use super::wire::ERROR_META;
 use crate::{Classify, ToolError};
@@ -22,6 +22,11 @@ impl<'a> WireError<'a> {
     /// Reads the error from a response, if it is one of this crate's errors.
     pub(super) fn of(answer: &'a CallToolResponse) -> Option<Self> {
         let CallToolResponse::Complete(result) = answer else { return None };
+        Self::of_result(result)
+    }
+
+    /// Reads the error from a result, if it is one of this crate's errors.
+    pub(super) fn of_result(result: &'a CallToolResult) -> Option<Self> {
         let meta = result.meta.as_ref()?.0.get(ERROR_META)?;
         let text = result.content.first().and_then(|block| block.as_text()).map_or("", |block| &block.text);
         Some(Self { code: meta.get("code")?.as_str()?, kind: meta.get("kind")?.as_str()?.parse().ok()?, text })

@@ -12,7 +12,6 @@ use pin_project_lite::pin_project;
 
 use super::Special;
 use crate::answer::{Answer, Meaning};
-#[cfg(feature = "testing")]
 use crate::error::ResilienceError;
 
 /// A function as the state machine uses it. Every method runs the user's code, and may panic.
@@ -26,7 +25,18 @@ pub(crate) trait Body {
         meaning: &mut Option<Meaning>,
     ) -> Poll<()>;
 
-    /// Drops the attempt.
+    /// Polls the function that runs before a retry, if there is one. `refused` is why the last attempt has no answer, if
+    /// it has none. If the function fails, its error is the answer, and `meaning` is set to that of the error.
+    fn poll_before(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _refused: Option<&ResilienceError>,
+        _meaning: &mut Option<Meaning>,
+    ) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Drops the attempt, or the function that runs before it.
     fn abandon(self: Pin<&mut Self>);
 
     /// Sets the answer of the attempt, which has not begun, to an injected one.

@@ -332,6 +332,8 @@ pub(crate) async fn finish<R: Fallible>(
             if matches!(result, AttemptResult::Answered(Meaning::Good)) && !is_degraded(&call) {
                 catch_panic(|| chain.keep(&good));
             }
+            forget_missing(&result, &chain);
+            events::answer_failed(&call, &result);
             call.finish(&result);
             return R::close(Ok(good));
         }
@@ -341,11 +343,7 @@ pub(crate) async fn finish<R: Fallible>(
         events::call_failed(&call, &error);
     }
     let Some(kind) = kind else {
-        if let AttemptResult::Answered(Meaning::Failed(failed)) = &result
-            && failed.0.kind == ErrorKind::NotFound
-        {
-            catch_panic(|| chain.forget());
-        }
+        forget_missing(&result, &chain);
         call.finish(&result);
         return R::close(Err(error));
     };
@@ -377,6 +375,15 @@ pub(crate) async fn finish<R: Fallible>(
         call.finish(&result);
     }
     R::close(served)
+}
+
+/// Removes the stored answer if the object that it describes does not exist any more.
+fn forget_missing<G, E>(result: &AttemptResult, chain: &impl Step<G, E>) {
+    if let AttemptResult::Answered(Meaning::Failed(failed)) = result
+        && failed.0.kind == ErrorKind::NotFound
+    {
+        catch_panic(|| chain.forget());
+    }
 }
 
 /// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If there

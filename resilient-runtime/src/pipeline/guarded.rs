@@ -87,8 +87,10 @@ fn finish<R: Answer>(call: Pin<&mut Call<'_>>, result: &AttemptResult, answer: &
         return call.end(Outcome::Ok, None);
     }
     // A cancellation is not logged as an error; it has its own event.
-    if let Some(error) = answer.error().filter(|_| result.outcome() != Outcome::Cancelled) {
-        events::call_failed(&call, error);
+    match answer.error() {
+        Some(_) if result.outcome() == Outcome::Cancelled => {}
+        Some(error) => events::call_failed(&call, error),
+        None => events::answer_failed(&call, result),
     }
     call.finish(result);
 }

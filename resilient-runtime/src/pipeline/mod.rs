@@ -17,8 +17,11 @@
 //! - A **panic** is caught around the attempt. It is not retried and says nothing about the dependency.
 //! - **Cancellation**, by the client or by dropping the future, drops the attempt, ends the backoff, returns all
 //!   permits and is a separate outcome: no retry, no fallback.
+//! - The function **before** a retry runs after the backoff and before the attempt requests its permits, within the
+//!   timeout. Its error is the final one.
 //! - A **fallback** receives the final error, and runs outside the breaker and the timeout, with its own limit.
 
+mod before;
 mod body;
 mod breaker;
 #[cfg(feature = "cache")]
@@ -30,6 +33,7 @@ mod special;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 
 #[cfg(feature = "cache")]
 pub use cached::{AnswerKey, Cached};
@@ -40,6 +44,7 @@ pub use call::Call;
 
 use crate::answer::{Answer, Fallible};
 use crate::context;
+use before::Renewed;
 use body::{Attempts, StoresAnswer};
 use guarded::{Guarded, answer};
 
@@ -89,6 +94,23 @@ where
     F: Future<Output = R>,
 {
     let attempts = pin!(Attempts::new(make, None, special));
+    or(call, attempts, chain).await
+}
+
+/// Like [`repeat_or`], with a function that runs before each retry. Its error is the answer of the call.
+pub async fn repeat_before<R, F, P>(
+    call: Pin<&mut Call<'_>>,
+    make: impl FnMut(bool) -> Option<F>,
+    special: Special<R>,
+    before: impl FnMut(Arc<R::Error>) -> P,
+    chain: impl Step<R::Good, R::Error>,
+) -> R
+where
+    R: Fallible,
+    F: Future<Output = R>,
+    P: Future<Output = Result<(), R::Error>>,
+{
+    let attempts = pin!(Renewed::new(Attempts::new(make, None, special), before));
     or(call, attempts, chain).await
 }
 

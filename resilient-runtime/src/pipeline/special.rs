@@ -21,6 +21,18 @@ impl<R> Clone for Special<R> {
 impl<R> Copy for Special<R> {}
 
 impl<R> Special<R> {
+    /// Reads answers with this function instead.
+    #[must_use]
+    pub const fn with_read(mut self, read: fn(&R) -> Option<Meaning>) -> Self {
+        self.read = read;
+        self
+    }
+
+    /// Returns the meaning of an answer, if the type alone does not show it.
+    pub fn read(&self, answer: &R) -> Option<Meaning> {
+        (self.read)(answer)
+    }
+
     /// For types that show the whole meaning.
     pub const NONE: Self = Self {
         read: |_| None,

@@ -7,6 +7,7 @@ mod breaker;
 mod breaker_model;
 mod budget;
 mod bulkhead;
+mod calls;
 mod cancellation;
 mod chaos;
 mod error;

@@ -2,6 +2,8 @@
 
 mod answers;
 mod arguments;
+mod authorize;
+mod classified;
 mod classify;
 mod gate;
 mod gate_keys;
@@ -10,6 +12,7 @@ mod hook_limits;
 mod kinds;
 mod leaks;
 mod limits;
+mod progress;
 mod stdio;
 mod unchanged;
 mod unguarded;

@@ -25,5 +25,8 @@ pub(crate) fn function(plan: &Plan, args: &Args, function: &OpaqueFn, project: &
     if plan.guards.retry.is_some() {
         shape::repeatable(function, errors);
     }
+    if let Some(before) = args.before() {
+        shape::has_error(function, before.span, errors);
+    }
     parameters::check(function, args, &plan.guards.keys, errors);
 }

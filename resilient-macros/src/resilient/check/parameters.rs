@@ -1,4 +1,4 @@
-//! Checks the expressions that use the parameters: `key` and `log_args`. They are evaluated with references to the
+//! Checks the expressions that use the parameters: `key`, `timeout(from)` and `log_args`. They are evaluated with references to the
 //! parameters, before the first attempt.
 
 use darling::Error;
@@ -38,6 +38,9 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &[(&str, Expr)], err
         let message = "this key is the same for all arguments, and `scope = shared` would serve anybody's answer to \
                        anybody; expected an expression of the parameters";
         errors.push(Error::custom(message).with_span(key));
+    }
+    if let Some(from) = args.timeout_from() {
+        by_reference("from", &from.value, &bindings, errors);
     }
     for shown in args.log_args.iter().flatten() {
         by_reference("log_args", plain(shown).unwrap_or(shown), &bindings, errors);

@@ -116,9 +116,10 @@ fn clash(args: &Args, path: &str) -> Option<Span> {
         // The other keys are not inherited, or are checked alone.
         _ => true,
     };
-    let durations = [&args.timeout, &args.attempt_timeout].into_iter().flatten().filter_map(Override::value);
+    let timeout = args.timeout.as_ref().and_then(Override::value).map(|timeout| timeout.max.span);
+    let attempt_timeout = args.attempt_timeout.as_ref().and_then(Override::value).map(|timeout| timeout.span);
     let retry = args.retry.as_ref().and_then(Override::value).map(|retry| retry.span);
-    durations.map(|duration| duration.span).chain(retry).next().filter(|_| !is_own)
+    timeout.or(attempt_timeout).or(retry).filter(|_| !is_own)
 }
 
 /// Reports `max_keys` without a `key`.

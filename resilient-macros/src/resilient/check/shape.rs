@@ -7,7 +7,7 @@ use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypeP
 
 use crate::parse::list;
 use crate::resilient::parse::args::{self, Property};
-use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::tool::{self, Tool};
 
 pub(crate) fn check(function: &OpaqueFn, errors: &mut Accumulator) {
@@ -104,6 +104,16 @@ pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
         };
         let message = format!("`retry` may call the body again, and {why}, {REFUSE}");
         errors.push(Error::custom(message).with_span(&argument.ty));
+    }
+}
+
+/// Rejects `before` on a function whose failures are no errors, which the function before a retry could see.
+pub(crate) fn has_error(function: &OpaqueFn, before: Span, errors: &mut Accumulator) {
+    let last = function.output().and_then(last_name).unwrap_or_default();
+    if matches!(last.as_str(), "CallToolResult" | "CallToolResponse") {
+        let message =
+            format!("`before` gets the error of the attempt, and a `{last}` has none; return `Result<{last}, E>`");
+        errors.push(Error::custom(message).with_span(&before));
     }
 }
 

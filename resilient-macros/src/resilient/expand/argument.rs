@@ -15,8 +15,13 @@ pub(crate) fn looks(plan: &Plan, arguments: &[Argument<'_>]) -> Option<TokenStre
     let look = |at| look(arguments, at);
     let keys = &plan.guards.keys;
     let mut looks = policy::keys(keys, look);
+    looks.extend(plan.timeout_from.as_ref().map(|from| {
+        let at = glue(from);
+        let look = look(at);
+        quote_spanned!(at=> .timeout_from(|| { #look #from }))
+    }));
     looks.extend(log_args(plan, look));
-    (!keys.is_empty() || !plan.log_args.is_empty()).then_some(looks)
+    (!looks.is_empty()).then_some(looks)
 }
 
 /// Returns the call that shows the arguments in the log. `look` binds the parameters for their expressions.

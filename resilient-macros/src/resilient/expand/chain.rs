@@ -79,8 +79,8 @@ pub(crate) fn chain(
     Chain { copies, steps, needs_arguments }
 }
 
-/// Returns the receiver, which is the first argument of a fallback `Self::f`.
-fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn::Token![self]> {
+/// Returns the receiver, which is the first argument of a function `Self::f`.
+pub(super) fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn::Token![self]> {
     let is_own = path.segments.len() == 2 && path.segments.first().is_some_and(|first| first.ident == "Self");
     function.sig.receiver().filter(|_| is_own).map(|receiver| &receiver.self_token)
 }

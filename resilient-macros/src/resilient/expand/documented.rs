@@ -33,7 +33,11 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
         policy.breaker = Some(BreakerUse::with("", *settings));
     }
-    let mut lines = describe(&policy, &beside);
+    let authorized = plan.authorized.iter().map(|path| {
+        let path = path.to_token_stream().to_string().replace(' ', "");
+        format!("authorized by `{path}` first")
+    });
+    let mut lines: Vec<_> = authorized.chain(describe(&policy, &beside)).collect();
     if !plan.invalidates.is_empty() {
         lines.push(format!("each call invalidates the cached answers of `{}`", plan.invalidates.join("`, `")));
     }

@@ -4,6 +4,7 @@
 //! path of a fallback.
 
 mod argument;
+mod before;
 mod chain;
 mod documented;
 mod policy;
@@ -21,6 +22,7 @@ use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::plan::Plan;
 pub(crate) use argument::log_args;
 use argument::{Argument, is_cfg, looks, slots};
+use before::before;
 use chain::{Chain, chain};
 use documented::documented;
 use site::site;
@@ -48,7 +50,7 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
     let (site, beside) = site(plan, line(function.sig.ident.span()), &p, at);
-    let special = special(output, &p, at);
+    let special = classified(plan, special(output, &p, at), &p);
 
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
     let looks = looks(plan, &arguments);
@@ -68,9 +70,16 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     };
     let request = if plan.is_tool { request(&arguments, named, &p, at) } else { None };
     let way = if is_repeated { "repeat" } else { "once" };
-    let (way, steps) = match &chain {
-        Some(Chain { steps, .. }) => (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps))),
-        None => (format_ident!("{way}", span = at), None),
+    let before = before(plan, function, output, &p);
+    let (way, steps) = match (&chain, &before) {
+        (chain, Some(before)) => {
+            let steps = chain.as_ref().map_or_else(|| quote_spanned!(at=> #p::End), |chain| chain.steps.clone());
+            (format_ident!("{way}_before", span = at), Some(quote_spanned!(at=> , #before, #steps)))
+        }
+        (Some(Chain { steps, .. }), None) => {
+            (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps)))
+        }
+        (None, None) => (format_ident!("{way}", span = at), None),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
     let sides = chain.as_ref().map(|_| quote_spanned!(at=> let __sides = #p::sides(__special);));
@@ -87,9 +96,17 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         input.attrs.retain(is_cfg);
     }
     let watched = project.watched();
+    // The hook has authorized the call, or the function answers with an error.
+    let unauthorized = (!plan.authorized.is_empty()).then(|| {
+        quote_spanned!(at=>
+            if let ::core::option::Option::Some(__refused) = #p::unauthorized(__site) {
+                return __refused;
+            }
+        )
+    });
     // Evaluate the expressions before the arguments move into their slots.
     let block = quote_spanned!(at=>
-        #watched #site #copies
+        #watched #site #unauthorized #copies
         let __special = #special;
         #sides
         let __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));
@@ -120,6 +137,22 @@ fn special(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
         return quote_spanned!(at=> #p::Told::NONE);
     }
     quote_spanned!(at=> #p::Special::<#output>::HERE.__look())
+}
+
+/// Adds the user's function that finds failures among good answers to the code that classifies answers.
+fn classified(plan: &Plan, special: TokenStream, p: &TokenStream) -> TokenStream {
+    let Some(path) = &plan.classify else { return special };
+    let at = glue(path);
+    let p = exactly(p.clone(), at);
+    let kind = if path.is_ident("tool_error") {
+        quote_spanned!(at=> #p::failure_of_result(__good))
+    } else {
+        quote_spanned!(at=> #path(__good))
+    };
+    // A closure without captures, which becomes a function pointer.
+    quote_spanned!(at=> #special.with_read(|__answer| {
+        #p::failure_of(__answer, |__good| #kind).or_else(|| #special.read(__answer))
+    }))
 }
 
 /// Returns one attempt: the arguments under the user's names, and the unparsed body.

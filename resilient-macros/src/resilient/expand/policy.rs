@@ -41,7 +41,8 @@ pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
         let name = format_ident!("{name}");
         value.map(|value| quote!(.#name(#value)))
     });
-    quote!(#p::Policy::new() #(#calls)*)
+    let before = plan.before.as_ref().map(|_| quote!(.with_before()));
+    quote!(#p::Policy::new() #(#calls)* #before)
 }
 
 /// Returns the path of an enum's variant.

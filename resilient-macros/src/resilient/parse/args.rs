@@ -6,13 +6,13 @@ use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{Span, TokenStream};
 use resilient_policy::{BulkheadSettings, CacheSettings, Override, RateLimitSettings, Retry};
-use syn::{Expr, Meta};
+use syn::{Expr, ExprPath, Meta, Path};
 
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, features, invalidates, log_args, or_none,
-    settings, text, word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, TimeoutArgs, authorize, breaker, duration, fallback, features, function,
+    invalidates, log_args, or_none, settings, text, timeout, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.
@@ -75,7 +75,7 @@ macro_rules! keys {
 
 keys! {
     "retry" retry: Override<SettingsArgs> = or_none(settings::<Retry>), NeedsAnError;
-    "timeout" timeout: Override<At<Duration>> = or_none(duration);
+    "timeout" timeout: Override<TimeoutArgs> = or_none(timeout);
     "attempt_timeout" attempt_timeout: Override<At<Duration>> = or_none(duration), NeedsAnError;
     "breaker" breaker: Override<BreakerArgs> = or_none(breaker), NeedsAnError;
     "bulkhead" bulkhead: Override<SettingsArgs> = or_none(settings::<BulkheadSettings>), NeedsAnError;
@@ -83,12 +83,14 @@ keys! {
     "fallback" fallback: Override<Vec<FallbackStep>> = or_none(fallback), NeedsAnError, OneToolOnly, SaysEffect;
     "cache" cache: Override<SettingsArgs> = or_none(settings::<CacheSettings>), NeedsAnError, OneToolOnly, SaysEffect;
     "invalidates" invalidates: Vec<At<String>> = invalidates, NeedsAnError, OneToolOnly;
+    "classify" classify: Override<Path> = or_none(function), NeedsAnError, OneToolOnly;
     "read_only" read_only: Span = word, OneToolOnly, SaysEffect;
     "idempotent" idempotent: Span = word, OneToolOnly, SaysEffect;
     "retry_unsafe" retry_unsafe: At<String> = text, NeedsAnError, OneToolOnly, SaysEffect;
     "profile" profile: Override<At<String>> = or_none(text);
     "feature" feature: Override<Vec<At<String>>> = or_none(features), NeedsHook;
     "critical" critical: Span = word, OneToolOnly, NeedsHook;
+    "authorize" authorize: ExprPath = authorize, NeedsHook;
     "log_args" log_args: Vec<Expr> = log_args, OneToolOnly;
     "name" name: At<String> = text, OneToolOnly;
     "skip" skip: Span = word, OneToolOnly;
@@ -152,6 +154,14 @@ pub(crate) fn parse_for_block(tokens: TokenStream, errors: &mut Accumulator) -> 
         let message = "`key` looks at one tool's parameters; write the limit in the `#[resilient(..)]` above that tool";
         errors.push(Error::custom(message).with_span(key));
     }
+    if let Some(from) = args.timeout_from() {
+        let message = "`from` looks at one tool's parameters; place it in the `#[resilient(..)]` above that tool";
+        errors.push(Error::custom(message).with_span(&from.span));
+    }
+    if let Some(before) = args.before() {
+        let message = "`before` gets the error of one tool; place it in the `#[resilient(..)]` above that tool";
+        errors.push(Error::custom(message).with_span(&before.span));
+    }
     args
 }
 
@@ -175,6 +185,16 @@ impl Args {
             BreakerArgs::Set(set) => Some(set),
             BreakerArgs::Static(_) => None,
         }
+    }
+
+    /// Returns the expression that requests a limit, with the location of its key.
+    pub(crate) fn timeout_from(&self) -> Option<&At<Expr>> {
+        self.timeout.as_ref()?.value()?.from.as_ref()
+    }
+
+    /// Returns the function that runs before each retry, with the location of its key.
+    pub(crate) fn before(&self) -> Option<&At<Path>> {
+        self.retry.as_ref()?.value()?.before.as_ref()
     }
 
     /// Returns the features in these keys.

@@ -12,7 +12,7 @@ use resilient_policy::{
     BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Named, Override, Policy,
     RateLimitSettings, RateLimitUse, Retry, Settings, Source,
 };
-use syn::{Expr, Ident, Path};
+use syn::{Expr, ExprPath, Ident, Path};
 
 use crate::krate::Krate;
 use crate::project::Project;
@@ -34,6 +34,12 @@ pub(crate) struct Plan {
     pub(crate) cache_key: Option<Expr>,
     /// The tools whose cached answers a call invalidates.
     pub(crate) invalidates: Vec<String>,
+    /// The expression of the parameters that requests a limit.
+    pub(crate) timeout_from: Option<Expr>,
+    /// The function that runs before each retry.
+    pub(crate) before: Option<Path>,
+    /// The function that finds failures among good answers.
+    pub(crate) classify: Option<Path>,
     pub(crate) log_args: Vec<Expr>,
     pub(crate) effect: Effect,
     /// Whether keys and annotations contradict each other about the effect, which is reported.
@@ -52,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) features: Vec<String>,
     /// The key `critical`.
     pub(crate) critical: Option<Span>,
+    /// The functions that authorize its calls: of the block, and its own.
+    pub(crate) authorized: Vec<ExprPath>,
     pub(crate) enforced: Enforced,
 }
 
@@ -116,6 +124,8 @@ pub(crate) fn plan(
     let name = args.name.as_ref().map(|name| name.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
     let features = if args.feature.is_some() { args.features() } else { inherited.features() };
     let features = features.filter(|_| tool_name.is_some()).unwrap_or_default();
+    let authorized = inherited.authorize.iter().chain(&args.authorize);
+    let authorized = authorized.filter(|_| tool_name.is_some() && args.inherited.is_some()).cloned().collect();
     let layers = Layers::of(args, inherited, served_as.as_deref(), project.file.as_ref());
     let mut plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
@@ -125,6 +135,9 @@ pub(crate) fn plan(
         cache: None,
         cache_key: None,
         invalidates: args.invalidates.iter().flatten().map(|tool| tool.value.clone()).collect(),
+        timeout_from: None,
+        before: None,
+        classify: None,
         log_args: args.log_args.clone().unwrap_or_default(),
         effect: Effect::Unknown,
         is_contradicted: false,
@@ -135,6 +148,7 @@ pub(crate) fn plan(
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
         features: features.iter().map(|feature| feature.value.clone()).collect(),
         critical: args.critical,
+        authorized,
         enforced,
     };
     match enforced {
@@ -153,6 +167,10 @@ impl Plan {
         self.guards = Guards::of(layers, &self.name);
         self.fallback = args.fallback.as_ref().and_then(Override::value).cloned().unwrap_or_default();
         self.cache_key = args.cache.as_ref().and_then(Override::value).and_then(|cache| cache.key.clone());
+        // No block or file has these parts.
+        self.timeout_from = args.timeout_from().map(|from| from.value.clone());
+        self.before = args.before().map(|before| before.value.clone());
+        self.classify = args.classify.as_ref().and_then(Override::value).cloned();
         let is_cached = self.falls_back_on(Source::Cache);
         self.cache = match layers.find(|args| &args.cache, |table| &table.cache) {
             Some(found) if is_cached || matches!(found, Found::Written(_)) => Some(self.guards.settings(&found).1),
@@ -168,6 +186,7 @@ impl Plan {
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = self.guards.policy().effect(self.effect);
         policy.cache = self.cache;
+        policy.has_before = self.before.is_some();
         // The rules do not depend on the order of fallbacks.
         policy.fallback = match (self.falls_back_on(Source::Cache), self.falls_back_on(Source::Function)) {
             (true, true) => &[Source::Cache, Source::Function],
@@ -199,7 +218,10 @@ impl Guards {
 
     fn set_timeout(&mut self, layers: &Layers<'_>) {
         let timeout = layers.find(|args| &args.timeout, |table| &table.timeout);
-        self.timeout = timeout.map(|found| self.duration("timeout", &found));
+        self.timeout = timeout.map(|found| match found {
+            Found::Written(written) => self.duration("timeout", &Found::Written(&written.max)),
+            Found::Table(duration, places) => self.duration("timeout", &Found::Table(duration, places)),
+        });
     }
 
     fn duration(&mut self, key: &'static str, found: &Found<'_, At<Duration>, Duration>) -> Duration {

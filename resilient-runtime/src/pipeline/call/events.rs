@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Source};
 
-use super::Call;
+use super::{AttemptResult, Call};
+use crate::answer::{Failed, Meaning};
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
-use crate::error::{LimitKind, ToolError};
+use crate::error::{ClassifiedAnswer, LimitKind, ToolError};
 use crate::outcomes::Suppressed;
 use crate::telemetry::{ErrorFacts, log_error, record_recent};
 
@@ -20,6 +21,13 @@ pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
         record_recent(recent, tool.into(), counted, (&facts, error), attempts, context);
     }
     log_error(call.span(), (tool, call.elapsed(), attempts), call.context(), (&facts, error));
+}
+
+/// Counts and logs a good answer that `classify` calls a failure, like an error of its kind.
+pub(crate) fn answer_failed(call: &Call<'_>, result: &AttemptResult) {
+    if let AttemptResult::Answered(Meaning::Failed(Failed(failure))) = result {
+        call_failed(call, &ClassifiedAnswer(failure.kind));
+    }
 }
 
 pub(crate) fn retry_scheduled(call: &Call<'_>, kind: ErrorKind, delay: Duration) {

@@ -166,7 +166,7 @@ impl Call<'_> {
             // attempt had to wait before it began.
             AttemptResult::Refused(ResilienceError::Timeout { .. })
                 if self.binding.policy().attempt_limit().is_none()
-                    && self.deadline >= self.started.after(self.binding.timeout)
+                    && self.deadline >= self.own_deadline()
                     && !attempt.has_waited =>
             {
                 Signal::Failure

@@ -3,7 +3,7 @@
 //! ```text
 //! New → Admitting → Running → Finished → Done      (New → Refused → Finished: by the gate)
 //!         │   ▲       │ ▲
-//!         │   └─ Backoff │
+//!         │   └─ Backoff, Before
 //!         └─ AwaitingPermit, Queued
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 mod admit;
 mod attempt;
+mod before;
 pub(super) mod events;
 mod finish;
 #[cfg(feature = "testing")]
@@ -46,7 +47,6 @@ use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::{Refusal, ResilienceError};
 use crate::gate;
-use crate::outcomes::Suppressed;
 use crate::panics::catch_panic;
 use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{RecentErrors, ToolStatistics};
@@ -69,6 +69,8 @@ enum State {
     Running(Attempt),
     /// The call waits for its next attempt.
     Backoff(BreakerWatch),
+    /// The user's function that precedes a retry runs.
+    Before,
     /// There is no further attempt. `Some`: the last one ended then, and nothing that takes time has happened since.
     /// A fallback may still answer.
     Finished(Option<Moment>),
@@ -82,7 +84,7 @@ impl State {
     #[inline(always)]
     fn advance(&mut self, next: Self) {
         let holds_nothing = match self {
-            Self::New | Self::Refused(_) | Self::Admitting(_) | Self::Finished(_) | Self::Done => true,
+            Self::New | Self::Refused(_) | Self::Admitting(_) | Self::Before | Self::Finished(_) | Self::Done => true,
             Self::Running(attempt) => attempt.holds_nothing(),
             Self::AwaitingPermit(_) | Self::Queued(_) | Self::Backoff(_) => false,
         };
@@ -163,6 +165,9 @@ impl<'a> Call<'a> {
         }
         let started = Moment::now();
         (*this.started, *this.deadline) = (started, started.after(this.binding.timeout));
+        if let Some(limit) = this.details.as_ref().and_then(|details| details.limit) {
+            *this.deadline = started.after(limit).min(*this.deadline);
+        }
         if this.details.as_ref().is_some_and(|details| details.request.is_some()) || context::is_inside_a_call() {
             self.as_mut().begin_within();
         } else {
@@ -277,6 +282,7 @@ impl<'a> Call<'a> {
                     self.as_mut().finish_attempt(result).map_or(Ok(None), Err)
                 }
                 State::Backoff(_) => ready!(self.as_mut().poll_backoff(cx)).map(|()| None),
+                State::Before => ready!(self.as_mut().poll_before(cx, body.as_mut())).map(|()| None),
                 State::Refused(refusal) => {
                     let refusal = *refusal;
                     return Poll::Ready(self.reject_by_gate(refusal));
@@ -308,16 +314,12 @@ impl<'a> Call<'a> {
             }
         }
         this.timer.set(None);
-        let now = Moment::now();
-        *this.state = State::Admitting(now);
         // A suspended process may have slept past the deadline.
-        if now >= *this.deadline
-            && let Some(last) = this.last.take()
-        {
-            self.report_no_retry(Suppressed::Deadline.as_str(), None);
-            return Poll::Ready(Err(last));
+        let admitted = self.as_mut().admit_retry(Moment::now());
+        if admitted.is_ok() {
+            *self.project().state = State::Before;
         }
-        Poll::Ready(self.ask_gate_again())
+        Poll::Ready(admitted)
     }
 
     /// Whether the client has cancelled the request.
@@ -367,6 +369,13 @@ impl<'a> Call<'a> {
             _ => Moment::now(),
         };
         now.since(self.started)
+    }
+
+    /// When its own timeout ends: that of its policy, or a shorter one that its arguments request.
+    fn own_deadline(&self) -> Moment {
+        let of_policy = self.started.after(self.binding.timeout);
+        let limit = self.details.as_ref().and_then(|details| details.limit);
+        limit.map_or(of_policy, |limit| self.started.after(limit).min(of_policy))
     }
 
     /// The context that was passed as an argument, in which everything after the attempts runs.

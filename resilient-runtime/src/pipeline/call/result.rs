@@ -40,6 +40,7 @@ impl AttemptResult {
             ) => Outcome::Rejected,
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+            Self::Refused(ResilienceError::Unauthorized) => Outcome::Error,
             #[cfg(feature = "testing")]
             Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
         }
@@ -62,6 +63,14 @@ impl AttemptResult {
             Self::Answered(Meaning::Failed(Failed(failure))) => Some(failure.kind),
             Self::Answered(_) => None,
             Self::Refused(error) => Some(Failure::of(error).kind),
+        }
+    }
+
+    /// Why there is no answer, if there is none.
+    pub(super) fn refused(&self) -> Option<&ResilienceError> {
+        match self {
+            Self::Answered(_) => None,
+            Self::Refused(error) => Some(error),
         }
     }
 

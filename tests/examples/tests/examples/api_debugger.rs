@@ -88,6 +88,25 @@ async fn an_api_that_answers_badly_is_a_result_and_opens_no_breaker() {
 }
 
 #[tokio::test]
+async fn a_gateway_without_an_api_is_shown_as_it_is_and_opens_the_breaker_of_its_origin() {
+    let debugger = connect(SERVER, &["--demo"], &[]).await;
+    for number in 1..=3 {
+        let result = call(&debugger, TOOL, json!({ "url": "http://api.test/busy" })).await;
+        let got = answer(&result);
+        assert_eq!((&got["status"], &got["headers"]["retry-after"]), (&json!(503), &json!(["120"])));
+        assert_eq!(got["body"]["text"], format!("request {number}"), "nothing is repeated");
+        let call = &result.meta.as_ref().unwrap().0["io.crates.resilient-runtime/call"];
+        assert_eq!((&call["attempts"], &call["degraded"]), (&json!(1), &Value::Null));
+    }
+    for path in ["busy", "orders"] {
+        let result = call(&debugger, TOOL, json!({ "url": format!("http://api.test/{path}") })).await;
+        assert_eq!(error(&result).0, "CIRCUIT_OPEN", "{path}");
+    }
+    let result = call(&debugger, TOOL, json!({ "url": "http://legacy.test/orders" })).await;
+    assert_eq!(answer(&result)["status"], 200);
+}
+
+#[tokio::test]
 async fn a_body_is_cut_when_it_is_huge_and_kept_when_it_breaks_off_and_only_named_when_it_is_binary() {
     let debugger = connect(SERVER, &["--demo"], &[]).await;
     let body = async |path: &str| {

@@ -1,9 +1,22 @@
 //! `search-server` as a child process, with the demo's engines, which fail by the words of the query.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Json, Router, routing::post};
 use resilient_tests::loopback::Upstream;
 use rmcp::{RoleClient, model::CallToolResult, service::RunningService};
 use search_server::demo::{DEMO_KEY, WAIT, routes};
 use serde_json::{Value, json};
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver},
+    time::timeout,
+};
 
 use crate::common::{call, command, connect};
 
@@ -159,6 +172,114 @@ async fn a_wrong_key_is_the_operators_concern_and_is_shown_to_nobody() {
     for (query, engine) in [("retry", "tavily"), ("retry tavily:503", "searxng")] {
         assert_eq!(search(&service, query).await.structured_content.unwrap()["engine"], engine);
     }
+}
+
+/// A first engine whose n-th response has one result with the title `n`. A request waits until it is taken from the
+/// receiver, and its response until the sender in it is dropped.
+struct Numbered {
+    upstream: Upstream,
+    arrivals: UnboundedReceiver<mpsc::Sender<()>>,
+}
+
+impl Numbered {
+    async fn start() -> Self {
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let number = Arc::new(AtomicU64::new(0));
+        let answer = post(move || async move {
+            let number = number.fetch_add(1, Ordering::Relaxed) + 1;
+            let (held, mut released) = mpsc::channel(1);
+            arrived.send(held).unwrap();
+            released.recv().await;
+            let title = number.to_string();
+            Json(json!({ "results": [{ "title": title, "url": "https://library.example/", "content": "" }] }))
+        });
+        Self { upstream: Upstream::start(Router::new().route("/search", answer)).await.unwrap(), arrivals }
+    }
+
+    async fn connect(&self, env: &[(&str, &str)]) -> RunningService<RoleClient, ()> {
+        let origin = self.upstream.origin();
+        let mut all =
+            vec![("TAVILY_API_KEY", "k"), ("TAVILY_BASE_URL", origin.as_str()), ("SEARXNG_BASE_URL", origin.as_str())];
+        all.extend(env);
+        connect(SERVER, &[], &all).await
+    }
+
+    /// Waits for the next request. Dropping the value sends the response.
+    async fn request(&mut self) -> mpsc::Sender<()> {
+        timeout(Duration::from_secs(20), self.arrivals.recv()).await.expect("a request").unwrap()
+    }
+
+    /// The number of requests that have arrived and were not taken.
+    fn waiting(&self) -> usize {
+        self.arrivals.len()
+    }
+}
+
+/// The title of the first result.
+fn title(result: &CallToolResult) -> &str {
+    assert_ne!(result.is_error, Some(true), "{result:?}");
+    result.structured_content.as_ref().unwrap()["results"][0]["title"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn the_second_identical_search_makes_no_request_and_says_so() {
+    let mut engine = Numbered::start().await;
+    let service = engine.connect(&[]).await;
+    let (first, ()) = tokio::join!(search(&service, "green tea"), async { drop(engine.request().await) });
+    assert_eq!((title(&first), &meta(&first, "call")["source"]), ("1", &Value::Null));
+
+    // Spaces and capitals make no difference.
+    for query in ["green tea", " Green  Tea "] {
+        let result = search(&service, query).await;
+        let told = meta(&result, "call");
+        assert_eq!((title(&result), &told["source"], &told["attempts"]), ("1", &json!("cache"), &json!(0)));
+        assert!(told["age_ms"].is_u64() && told["degraded"].is_null(), "{told}");
+        assert_eq!(result.content.len(), first.content.len(), "a fresh answer has no note: {result:?}");
+    }
+    assert_eq!(engine.waiting(), 0);
+
+    // Another limit is another search.
+    let other = call(&service, "search", json!({ "query": "green tea", "limit": 6 }));
+    let (other, ()) = tokio::join!(other, async { drop(engine.request().await) });
+    assert_eq!(title(&other), "2");
+}
+
+#[tokio::test]
+async fn an_old_result_is_returned_while_one_request_in_the_background_replaces_it() {
+    let mut engine = Numbered::start().await;
+    let service = engine.connect(&[("RESILIENT__TOOL__SEARCH__CACHE__FRESH", "50ms")]).await;
+    let (first, ()) = tokio::join!(search(&service, "tea"), async { drop(engine.request().await) });
+    assert_eq!(title(&first), "1");
+
+    // Once the result is old, a search starts the refresh, and is answered without it.
+    let refresh = loop {
+        let result = search(&service, "tea").await;
+        assert_eq!((title(&result), &meta(&result, "call")["source"]), ("1", &json!("cache")));
+        if engine.waiting() > 0 {
+            break engine.request().await;
+        }
+    };
+    for _ in 0..3 {
+        assert_eq!(title(&search(&service, "tea").await), "1");
+    }
+    assert_eq!(engine.waiting(), 0, "one refresh at a time");
+
+    drop(refresh);
+    while title(&search(&service, "tea").await) != "2" {}
+}
+
+#[tokio::test]
+async fn equal_searches_at_the_same_time_share_one_request() {
+    let mut engine = Numbered::start().await;
+    let service = engine.connect(&[]).await;
+    let searches = async { tokio::join!(search(&service, "tea"), search(&service, "tea"), search(&service, "tea")) };
+    let engine = async {
+        drop(engine.request().await);
+        engine
+    };
+    let ((a, b, c), engine) = tokio::join!(searches, engine);
+    assert_eq!((title(&a), title(&b), title(&c)), ("1", "1", "1"));
+    assert_eq!(engine.waiting(), 0);
 }
 
 #[test]

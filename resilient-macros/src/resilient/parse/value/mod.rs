@@ -1,19 +1,25 @@
 //! Reads the values of the keys, with their locations. Each message shows an example of the expected form.
 
+mod authorize;
 mod fallback;
 mod settings;
+mod timeout;
 
 use std::time::Duration;
 
 use darling::Error;
 use proc_macro2::Span;
-use resilient_policy::{Form, Node, Override, SettingType, Syntax, Value, check_name, is_none, read_text};
+use resilient_policy::{
+    Form, Node, Override, SettingType, Syntax, Value, check_name, is_none, read_text, without_quotes,
+};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Expr, Meta, MetaNameValue, Token};
+use syn::{Expr, ExprLit, Lit, Meta, MetaNameValue, Path, Token};
 
+pub(crate) use authorize::authorize;
 pub(crate) use fallback::{FallbackStep, fallback};
 pub(crate) use settings::{BreakerArgs, SettingsArgs, breaker, settings};
+pub(crate) use timeout::{TimeoutArgs, timeout};
 
 use crate::parse::{list, node};
 
@@ -95,6 +101,24 @@ pub(crate) fn duration(entry: &Meta) -> darling::Result<At<Duration>> {
     let duration = node::read(Form::DURATION, &list::name_of(entry), &value)?;
     let duration = Duration::from_setting(&duration).ok_or_else(|| expected("a duration"))?;
     Ok(At { value: duration, span: value.location })
+}
+
+/// Reads the path of a function, which the runtime calls: `classify = path::to::f`.
+pub(crate) fn function(entry: &Meta) -> darling::Result<Path> {
+    let name = list::name_of(entry);
+    let expected = || expected(&format!("the path of a function: `{name} = path::to::f`"));
+    let Meta::NameValue(pair) = entry else { return Err(expected().with_span(entry)) };
+    match &pair.value {
+        Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.parse::<Path>().is_ok() => {
+            Err(Error::custom(without_quotes(&text.value())).with_span(text))
+        }
+        Expr::Call(call) if matches!(&*call.func, Expr::Path(_)) => {
+            let message = "expected the function's path without a call: the runtime calls it";
+            Err(Error::custom(message).with_span(&call.func))
+        }
+        other => Err(expected().with_span(other)),
+    }
 }
 
 /// Reads `log_args(req.team_id, req.limit)`: the arguments that the log may show, as expressions over the parameters.

@@ -1,7 +1,7 @@
 //! Reads the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(fresh = "30s")`.
 //!
-//! `resilient-policy` declares the parts. This module only knows `key`, which attributes alone can have, and the names
-//! of shared settings.
+//! `resilient-policy` declares the parts. This module only knows `key` and `before`, which attributes alone can
+//! have, and the names of shared settings.
 
 use darling::Error;
 use proc_macro2::Span;
@@ -12,7 +12,7 @@ use resilient_policy::{
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
 
-use super::{At, expected, text};
+use super::{At, expected, function, text};
 use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
 
@@ -25,6 +25,8 @@ pub(crate) struct SettingsArgs {
     pub(crate) key: Option<Expr>,
     /// Whether each caller has separate state.
     pub(crate) by_caller: bool,
+    /// The function that runs before each retry, with the location of its key.
+    pub(crate) before: Option<At<Path>>,
     /// The location of the key.
     pub(crate) span: Span,
 }
@@ -64,7 +66,7 @@ fn written<S>(part: &Part<S>, key: &str, value: &Node<Span>) -> darling::Result<
 
 impl SettingsArgs {
     fn new(span: Span) -> Self {
-        Self { parts: Parts::default(), name: None, key: None, by_caller: false, span }
+        Self { parts: Parts::default(), name: None, key: None, by_caller: false, before: None, span }
     }
 
     /// Reads parts in brackets.
@@ -74,7 +76,7 @@ impl SettingsArgs {
         let first = known.first().copied().unwrap_or_default();
         known.extend(S::CAN_BE_SHARED.then_some("name"));
         // The values of a `key` have separate state, and retries have none.
-        known.extend((S::KEY != Retry::KEY).then_some("key"));
+        known.push(if S::KEY == Retry::KEY { "before" } else { "key" });
         let short = if S::FIRST_IS_ARGUMENT || !S::CAN_BE_SHARED { first } else { "name" };
         // One by one, so that an invalid value does not hide the others.
         for entry in list::entries(list.tokens.clone(), &known, Some(short), &mut errors) {
@@ -104,6 +106,9 @@ impl SettingsArgs {
         match (S::part(&name), entry, &value.value) {
             (Some(part), ..) => self.parts.0.push(written(part, &name, &value)?),
             _ if name == "name" => self.name = Some(text(entry)?),
+            _ if name == "before" => {
+                self.before = Some(At { value: function(entry)?, span: entry.path().span() });
+            }
             (_, _, Value::Word(word)) if can_be_caller && word == "caller" => self.by_caller = true,
             (_, _, Value::Text(text)) if text == "caller" => {
                 let same = "a text is the same key for every call; expected an expression of the parameters";
