@@ -1,4 +1,7 @@
 //! `classify`, `timeout(max, from)` and `retry(before)` on functions of all shapes.
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
+#![allow(clippy::unused_async, reason = "a function before a retry is async, whatever it does")]
+#![allow(clippy::trivially_copy_pass_by_ref, reason = "`classify` reads its value by reference")]
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -107,26 +110,21 @@ async fn borrowed(text: &str) -> Result<Cow<'_, str>, ResilienceError> {
 }
 
 mod own {
-    use super::*;
+    use resilient_runtime::{ErrorKind, ResilienceError, resilient};
 
     fn tool_error(count: &u32) -> Option<ErrorKind> {
         (*count == 0).then_some(ErrorKind::BadResponse)
     }
 
     #[resilient(classify = self::tool_error)]
-    pub(crate) async fn named(count: u32) -> Result<u32, ResilienceError> {
+    pub(super) async fn named(count: u32) -> Result<u32, ResilienceError> {
         Ok(count)
     }
 }
 
 macro_rules! guarded {
     ($classify:path, $before:path, $from:expr) => {
-        #[resilient(
-                    classify = $classify,
-                    retry(max = 1, before = $before),
-                    timeout(max = "9s", from = $from),
-                    read_only
-                )]
+        #[resilient(classify = $classify, retry(max = 1, before = $before), timeout(max = "9s", from = $from), read_only)]
         async fn by_macro() -> Result<usize, ResilienceError> {
             Ok(1)
         }
