@@ -108,6 +108,7 @@ pub mod policy {
 mod rate_limit;
 pub mod redact;
 pub mod registry;
+mod requested_time;
 mod retry;
 #[cfg(any(feature = "prometheus", feature = "otel"))]
 mod series;

@@ -15,6 +15,7 @@ use crate::gate::Gated;
 use crate::keyed_hash::Collected;
 use crate::log_fields::LogFields;
 use crate::panics::catch_panic;
+use crate::requested_time::{RequestedTime, limit_for};
 use crate::telemetry;
 
 /// The record of a guarded function. For an annotated function, it is a `static`.
@@ -389,13 +390,8 @@ impl Entry<'_> {
     /// of the policy bounds it. If `requested` panics, the call has the timeout of the policy.
     #[must_use]
     pub fn timeout_from<T: RequestedTime>(mut self, requested: impl FnOnce() -> T) -> Self {
-        const LONGEST_MARGIN: Duration = Duration::from_secs(5);
-        // The shortest timeout of a policy: a request for no time at all would end before it began.
-        const SHORTEST: Duration = Duration::from_millis(1);
-        let requested = catch_panic(|| requested().requested()).flatten();
-        if let Some(requested) = requested {
-            let margin = LONGEST_MARGIN.min(requested / 10);
-            self.details().limit = Some(requested.saturating_add(margin).max(SHORTEST));
+        if let Some(requested) = catch_panic(|| requested().requested()).flatten() {
+            self.details().limit = Some(limit_for(requested));
         }
         self
     }
@@ -418,29 +414,6 @@ impl Entry<'_> {
         {
             span.record("arguments", &*arguments);
         }
-    }
-}
-
-/// The value of `timeout(from = ..)`.
-#[diagnostic::on_unimplemented(
-    message = "`timeout(from = ..)` needs an `Option<Duration>`, found `{Self}`",
-    label = "expected `Some` of the time that the arguments request, or `None`"
-)]
-pub trait RequestedTime {
-    /// Returns the time, if one is requested.
-    fn requested(self) -> Option<Duration>;
-}
-
-impl RequestedTime for Option<Duration> {
-    fn requested(self) -> Option<Duration> {
-        self
-    }
-}
-
-// The expression sees the parameters by reference.
-impl RequestedTime for &Option<Duration> {
-    fn requested(self) -> Option<Duration> {
-        *self
     }
 }
 

@@ -21,7 +21,8 @@ pub use crate::pipeline::{
     Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, once, once_or, repeat, repeat_before,
     repeat_or, sides,
 };
-pub use crate::site::{Entry, Location, RequestedTime, Site};
+pub use crate::requested_time::RequestedTime;
+pub use crate::site::{Entry, Location, Site};
 pub use classify::{Classifiable, failure_of};
 #[cfg(feature = "rmcp")]
 pub use classify::{ToolResult, failure_of_result};

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use resilient_policy::{ErrorKind, Source};
+use resilient_policy::Source;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -332,7 +332,9 @@ pub(crate) async fn finish<R: Fallible>(
             if matches!(result, AttemptResult::Answered(Meaning::Good)) && !is_degraded(&call) {
                 catch_panic(|| chain.keep(&good));
             }
-            forget_missing(&result, &chain);
+            if result.is_missing() {
+                catch_panic(|| chain.forget());
+            }
             events::answer_failed(&call, &result);
             call.finish(&result);
             return R::close(Ok(good));
@@ -343,7 +345,9 @@ pub(crate) async fn finish<R: Fallible>(
         events::call_failed(&call, &error);
     }
     let Some(kind) = kind else {
-        forget_missing(&result, &chain);
+        if result.is_missing() {
+            catch_panic(|| chain.forget());
+        }
         call.finish(&result);
         return R::close(Err(error));
     };
@@ -375,15 +379,6 @@ pub(crate) async fn finish<R: Fallible>(
         call.finish(&result);
     }
     R::close(served)
-}
-
-/// Removes the stored answer if the object that it describes does not exist any more.
-fn forget_missing<G, E>(result: &AttemptResult, chain: &impl Step<G, E>) {
-    if let AttemptResult::Answered(Meaning::Failed(failed)) = result
-        && failed.0.kind == ErrorKind::NotFound
-    {
-        catch_panic(|| chain.forget());
-    }
 }
 
 /// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If there

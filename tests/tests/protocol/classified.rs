@@ -62,6 +62,7 @@ impl Shop {
 
 impl Shop {
     async fn renew(&self, _: &Failure) -> Result<(), Failure> {
+        tokio::task::yield_now().await;
         self.token.store(1, Ordering::Relaxed);
         Ok(())
     }

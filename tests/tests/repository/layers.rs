@@ -28,7 +28,7 @@ const RUNTIME: Layers = &[
             "statistics",
         ],
     ),
-    ("record", &["binding", "settings", "site", "telemetry"]),
+    ("record", &["binding", "requested_time", "settings", "site", "telemetry"]),
     ("registry", &["registry"]),
     ("pipeline", &["pipeline"]),
     (

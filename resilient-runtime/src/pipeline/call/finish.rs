@@ -175,6 +175,13 @@ impl Call<'_> {
         }
     }
 
+    /// When its own timeout ends: that of its policy, or a shorter one that its arguments request.
+    fn own_deadline(&self) -> Moment {
+        let of_policy = self.started.after(self.binding.timeout);
+        let limit = self.details.as_ref().and_then(|details| details.limit);
+        limit.map_or(of_policy, |limit| self.started.after(limit).min(of_policy))
+    }
+
     /// The backoff before the next attempt. `None` if there is none.
     fn next_delay(&self, result: &AttemptResult, now: Moment, shared: Option<&EnclosingAttempt>) -> Option<Duration> {
         let retry = self.binding.cold.policy.retry?;

@@ -371,13 +371,6 @@ impl<'a> Call<'a> {
         now.since(self.started)
     }
 
-    /// When its own timeout ends: that of its policy, or a shorter one that its arguments request.
-    fn own_deadline(&self) -> Moment {
-        let of_policy = self.started.after(self.binding.timeout);
-        let limit = self.details.as_ref().and_then(|details| details.limit);
-        limit.map_or(of_policy, |limit| self.started.after(limit).min(of_policy))
-    }
-
     /// The context that was passed as an argument, in which everything after the attempts runs.
     pub(crate) fn passed_context(&self) -> Option<CallContext> {
         if self.caller.passes_context { self.context.clone() } else { None }

@@ -74,6 +74,11 @@ impl AttemptResult {
         }
     }
 
+    /// Whether what the call is about does not exist, according to the answer.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Answered(Meaning::Failed(Failed(failure))) if failure.kind == ErrorKind::NotFound)
+    }
+
     /// The side that is at fault, if it is an error that shows it.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {

@@ -26,13 +26,15 @@ enum Failure {
     Resilience(#[from] ResilienceError),
 }
 
+type Renewal = fn() -> Result<(), Failure>;
+
 /// What happens in a call, in order.
 #[derive(Default)]
 struct Api {
     token: Cell<u32>,
     happened: RefCell<Vec<String>>,
     /// What the renewal does, instead of a new token.
-    renewal: Cell<Option<fn() -> Result<(), Failure>>>,
+    renewal: Cell<Option<Renewal>>,
     hangs: Cell<bool>,
 }
 

@@ -1,4 +1,7 @@
 //! `classify`, `timeout(max, from)` and `retry(before)` on functions of all shapes.
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
+#![allow(clippy::unused_async, reason = "a function before a retry is async, whatever it does")]
+#![allow(clippy::trivially_copy_pass_by_ref, reason = "`classify` reads its value by reference")]
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -75,8 +78,8 @@ impl Server {
         Ok(count)
     }
 
-    #[resilient(retry(max = 1, before = Server::reconnect), read_only, classify = is_zero)]
-    async fn by_its_type(&self, name: String, text: &str) -> Result<usize, ResilienceError> {
+    #[resilient(retry(max = 1, before = renew), read_only, classify = is_zero)]
+    async fn by_a_path(&self, name: String, text: &str) -> Result<usize, ResilienceError> {
         Ok(name.len() + text.len())
     }
 }
@@ -85,19 +88,19 @@ fn is_zero(count: &usize) -> Option<ErrorKind> {
     (*count == 0).then_some(ErrorKind::BadResponse)
 }
 
-async fn renew<E: ToolError + Clone>(error: &E) -> Result<(), E> {
+async fn renew<E: ToolError + Clone + Send + Sync>(error: &E) -> Result<(), E> {
     Err(error.clone())
 }
 
 #[resilient(retry(max = 1, before = renew), timeout(max = "9s", from = wait), read_only)]
 async fn generic<E>(wait: Option<Duration>, error: E) -> Result<Duration, E>
 where
-    E: ToolError + Clone + From<ResilienceError>,
+    E: ToolError + Clone + From<ResilienceError> + Send + Sync,
 {
     wait.ok_or(error)
 }
 
-fn is_blank(text: &Cow<'_, str>) -> Option<ErrorKind> {
+fn is_blank(text: &str) -> Option<ErrorKind> {
     text.trim().is_empty().then_some(ErrorKind::BadResponse)
 }
 
@@ -106,27 +109,18 @@ async fn borrowed(text: &str) -> Result<Cow<'_, str>, ResilienceError> {
     Ok(text.into())
 }
 
-mod own {
-    use super::*;
+fn tool_error(count: &u32) -> Option<ErrorKind> {
+    (*count == 0).then_some(ErrorKind::BadResponse)
+}
 
-    fn tool_error(count: &u32) -> Option<ErrorKind> {
-        (*count == 0).then_some(ErrorKind::BadResponse)
-    }
-
-    #[resilient(classify = self::tool_error)]
-    pub(crate) async fn named(count: u32) -> Result<u32, ResilienceError> {
-        Ok(count)
-    }
+#[resilient(classify = self::tool_error)]
+async fn named(count: u32) -> Result<u32, ResilienceError> {
+    Ok(count)
 }
 
 macro_rules! guarded {
     ($classify:path, $before:path, $from:expr) => {
-        #[resilient(
-                    classify = $classify,
-                    retry(max = 1, before = $before),
-                    timeout(max = "9s", from = $from),
-                    read_only
-                )]
+        #[resilient(classify = $classify, retry(max = 1, before = $before), timeout(max = "9s", from = $from), read_only)]
         async fn by_macro() -> Result<usize, ResilienceError> {
             Ok(1)
         }
@@ -143,7 +137,7 @@ fn main() {
         server.respond(),
         server.show(),
         Server::without_receiver(1),
-        server.by_its_type(String::new(), ""),
+        server.by_a_path(String::new(), ""),
     );
-    let _ = (generic(None, ResilienceError::Cancelled), borrowed(""), own::named(1), by_macro());
+    let _ = (generic(None, ResilienceError::Cancelled), borrowed(""), named(1), by_macro());
 }
