@@ -60,7 +60,7 @@ impl Service {
     #[resilient(
         classify = Body::kind,
         fallback = [cached, value(WELL)],
-        cache(max_age = "1h", key = of),
+        cache(stale_if_error = "1h", key = of),
         name = "classified_cached"
     )]
     async fn ask_cached(&self, of: u32) -> Result<Body, Error> {
