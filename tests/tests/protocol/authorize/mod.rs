@@ -106,6 +106,29 @@ impl Wiki {
         "sync".into()
     }
 
+    /// Has a raw name, and is not async.
+    #[tool]
+    fn r#final(&self) -> String {
+        self.ran();
+        "final".into()
+    }
+
+    /// Has a character for its name.
+    #[resilient(authorize = own)]
+    #[tool(name = 'w')]
+    fn wiki_w(&self) -> String {
+        self.ran();
+        "w".into()
+    }
+
+    /// Has a raw name and its own check.
+    #[resilient(authorize = own)]
+    #[tool]
+    fn r#become(&self) -> String {
+        self.ran();
+        "become".into()
+    }
+
     /// Refuses the keys of its block.
     #[resilient(skip)]
     #[tool]
@@ -180,7 +203,7 @@ impl Wiki {
 impl ServerHandler for Wiki {}
 
 /// The tools that the block's function authorizes, and nothing else.
-const TOOLS: [&str; 5] = ["wiki_read", "wiki_hangs", "wiki_text", "wiki_sync", "wiki_skips"];
+const TOOLS: [&str; 6] = ["wiki_read", "wiki_hangs", "wiki_text", "wiki_sync", "wiki_skips", "r#final"];
 
 type Client = RunningService<RoleClient, ()>;
 
@@ -237,7 +260,7 @@ async fn the_function_of_a_block_authorizes_every_tool_of_it_once() {
         assert_eq!(wiki.checks.load(Ordering::Relaxed), number, "once, although the route has two hooks: {tool}");
     }
     assert_eq!(wiki.runs.load(Ordering::Relaxed), 0);
-    for (number, tool) in (6..).zip(["wiki_text", "wiki_sync", "wiki_read", "wiki_skips"]) {
+    for (number, tool) in (7..).zip(["wiki_text", "wiki_sync", "wiki_read", "wiki_skips"]) {
         assert_eq!(call(&client, tool, &[]).await.is_error, Some(false), "{tool}");
         assert_eq!(wiki.checks.load(Ordering::Relaxed), number, "{tool}");
     }
@@ -257,8 +280,11 @@ async fn the_function_of_a_tool_runs_in_addition_and_a_nested_call_repeats_nothi
         assert!(refused.to_string().contains("only editors may do this"), "{tool}: {refused}");
         assert_eq!(call(&client, tool, &[editor]).await.is_error, Some(false), "{tool}");
     }
-    assert_eq!(wiki.checks.load(Ordering::Relaxed), 6);
-    assert_eq!(wiki.own_checks.load(Ordering::Relaxed), 4);
+    for tool in ["w", "r#become"] {
+        client.call_tool(request(tool, &json!({}))).await.expect_err("a JSON-RPC error");
+    }
+    assert_eq!(wiki.checks.load(Ordering::Relaxed), 8);
+    assert_eq!(wiki.own_checks.load(Ordering::Relaxed), 6);
     assert_eq!(wiki.runs.load(Ordering::Relaxed), 3, "of which one is the nested call");
 }
 
