@@ -3,7 +3,7 @@
 
 use darling::ast::NestedMeta;
 use resilient_policy::Value;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue};
+use syn::{Attribute, Meta};
 
 use crate::parse::{list, node};
 use crate::resilient::parse::function::{OpaqueFn, last_name};
@@ -26,8 +26,6 @@ impl Tool {
         for entry in entries(&attribute.meta) {
             match (&*list::name_of(&entry), node::value(&entry).value) {
                 ("name", Value::Text(name)) => tool.name = Some(name),
-                // rmcp takes a character, too.
-                ("name", _) => tool.name = character(&entry),
                 ("annotations", _) => tool.take_hints(&entry),
                 _ => {}
             }
@@ -58,15 +56,6 @@ impl Tool {
 
     pub(crate) fn says_read_only(&self) -> bool {
         self.is_prompt || self.read_only == Some(true)
-    }
-}
-
-fn character(entry: &Meta) -> Option<String> {
-    match entry {
-        Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit: Lit::Char(name), .. }), .. }) => {
-            Some(name.value().to_string())
-        }
-        _ => None,
     }
 }
 

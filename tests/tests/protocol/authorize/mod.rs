@@ -113,14 +113,6 @@ impl Wiki {
         "final".into()
     }
 
-    /// Has a character for its name.
-    #[resilient(authorize = own)]
-    #[tool(name = 'w')]
-    fn wiki_w(&self) -> String {
-        self.ran();
-        "w".into()
-    }
-
     /// Has a raw name and its own check.
     #[resilient(authorize = own)]
     #[tool]
@@ -280,11 +272,9 @@ async fn the_function_of_a_tool_runs_in_addition_and_a_nested_call_repeats_nothi
         assert!(refused.to_string().contains("only editors may do this"), "{tool}: {refused}");
         assert_eq!(call(&client, tool, &[editor]).await.is_error, Some(false), "{tool}");
     }
-    for tool in ["w", "r#become"] {
-        client.call_tool(request(tool, &json!({}))).await.expect_err("a JSON-RPC error");
-    }
-    assert_eq!(wiki.checks.load(Ordering::Relaxed), 8);
-    assert_eq!(wiki.own_checks.load(Ordering::Relaxed), 6);
+    client.call_tool(request("r#become", &json!({}))).await.expect_err("a JSON-RPC error");
+    assert_eq!(wiki.checks.load(Ordering::Relaxed), 7);
+    assert_eq!(wiki.own_checks.load(Ordering::Relaxed), 5);
     assert_eq!(wiki.runs.load(Ordering::Relaxed), 3, "of which one is the nested call");
 }
 
