@@ -73,7 +73,7 @@ async fn own(wiki: &Wiki, request: &RequestContext<RoleServer>, _: &JsonObject) 
     may.then_some(()).ok_or_else(|| ErrorData::invalid_request("only editors may do this", None))
 }
 
-#[resilient(authorize = Self::check, timeout = "5s", breaker(name = "wiki", failures = 2))]
+#[resilient(authorize = Self::check, timeout = "5s")]
 #[tool_router(router = wiki_tools)]
 impl Wiki {
     /// Keeps its answers.
