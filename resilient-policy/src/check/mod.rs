@@ -62,9 +62,7 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
 #[must_use]
 pub fn check(policy: &Policy) -> Vec<Problem> {
     let mut found = check_values(policy);
-    if let Some(problem) = cache_is_read(policy) {
-        found.push(problem);
-    }
+    found.extend(cache_is_read(policy));
     // If a value is invalid, a rule between values would report the same mistake again.
     if found.is_empty() {
         time::attempts_fit(policy, &mut found);
@@ -78,8 +76,20 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
 }
 
 fn cache_is_read(policy: &Policy) -> Option<Problem> {
-    let cache = policy.cache.filter(|cache| cache.fresh.is_none() && !policy.fallback.contains(&Source::Cache));
-    cache.map(|_| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or `fresh`, or remove it"))
+    let cache = policy.cache?;
+    if cache.fresh.is_some() {
+        None
+    } else if cache.stale_while_revalidate.is_some() {
+        let message = "an answer is stale after it was fresh; add `fresh`, up to which no call runs the body, or remove \
+                       `stale_while_revalidate`";
+        Some(Problem::new("cache.stale_while_revalidate", message))
+    } else if policy.fallback.contains(&Source::Cache) {
+        None
+    } else {
+        let message =
+            "nothing reads this cache; add `fallback = cached`, or `fresh` in the brackets, or remove `cache`";
+        Some(Problem::new("cache", message))
+    }
 }
 
 #[cfg(test)]

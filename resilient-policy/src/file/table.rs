@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Entry, FileProblem, Reader, SourceLocation, entries_of, of_variable};
 use crate::breaker::{BreakerSettings, check_breaker_parts};
 use crate::bulkhead::{BulkheadSettings, BulkheadUse};
-use crate::cache::CacheSettings;
+use crate::cache::{CacheSettings, check_cache_parts};
 use crate::check::{check, check_breaker};
 use crate::form::{Form, is_none};
 use crate::name::check_name;
@@ -191,7 +191,15 @@ impl Table {
             found.extend(first_is_missing::<RateLimitSettings>(parts).filter(|_| whole));
             RateLimitUse::new(RateLimitSettings::of(parts))
         });
-        policy.cache = value(self.cache.as_ref()).map(|Named { parts, .. }| CacheSettings::of(parts));
+        policy.cache = value(self.cache.as_ref()).map(|Named { parts, .. }| {
+            found.extend(check_cache_parts(parts, true));
+            let mut settings = CacheSettings::of(parts);
+            if !whole {
+                // The code may set it already.
+                settings.fresh = settings.fresh.or(settings.stale_while_revalidate.map(|stale| stale / 2));
+            }
+            settings
+        });
         policy.fallback = &[Source::Cache];
         found.extend(check(&policy));
         found.into_iter().map(|problem| FileProblem::of(&problem, &self.places, place, under)).collect()
