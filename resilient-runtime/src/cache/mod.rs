@@ -17,7 +17,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use resilient_policy::CacheSettings;
 
-use crate::clock::{Length, Moment};
+use crate::clock::Moment;
 use crate::statistics::{CacheStatistics, ToolStatistics};
 
 pub(crate) use flight::{Flights, Followed, Follower, Joined, Lead};
@@ -42,7 +42,6 @@ pub(crate) struct Answers(Arc<Store>);
 struct Store {
     entries: Cache<u128, Arc<Entry>, BuildHasherDefault<KeyIsHash>>,
     settings: CacheSettings,
-    weights: Weights,
     statistics: Arc<ToolStatistics>,
     generation: Arc<Generation>,
     flights: Arc<Flights>,
@@ -123,11 +122,7 @@ impl Answers {
                 crate::panics::catch_panic(|| drop(answer));
             })
             .build_with_hasher(BuildHasherDefault::default());
-        Self(Arc::new(Store { entries, settings, weights, statistics, generation, flights: Arc::default() }))
-    }
-
-    pub(crate) fn settings(&self) -> &CacheSettings {
-        &self.0.settings
+        Self(Arc::new(Store { entries, settings, statistics, generation, flights: Arc::default() }))
     }
 
     pub(crate) fn flights(&self) -> &Arc<Flights> {
