@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::ToolError;
 use super::refused::{RefusalReason, cause, rfc3339};
+use super::shared::SharedError;
 use crate::clock::saturating_millis;
 use crate::{Classify, ErrorKind};
 
@@ -195,6 +196,9 @@ pub enum ResilienceError {
     /// The function did not run, because nothing has authorized the call: its tool has the key `authorize`, which the hook
     /// applies, and it was called without the hook.
     Unauthorized,
+    /// The function ran once for several concurrent calls, for another one than this, and returned this error. Only for
+    /// error types that are not `Clone`: the others are shared themselves.
+    Shared(SharedError),
     /// A test injected an error in place of the function's body. Only with the feature `testing`.
     #[cfg(feature = "testing")]
     #[non_exhaustive]
@@ -237,6 +241,7 @@ impl fmt::Display for ResilienceError {
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
             Self::Unauthorized => f.write_str("the hook, which applies `authorize`, did not serve the call"),
+            Self::Shared(error) => f.write_str(error.text()),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
         }
@@ -254,6 +259,7 @@ impl Classify for ResilienceError {
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked | Self::Unauthorized => ErrorKind::Internal,
+            Self::Shared(error) => error.facts().kind,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
@@ -263,13 +269,18 @@ impl Classify for ResilienceError {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked | Self::Unauthorized => None,
+            Self::Shared(error) => error.facts().retry_after,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 
     fn was_not_performed(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Unauthorized)
+        match self {
+            Self::Refused { .. } | Self::Unauthorized => true,
+            Self::Shared(error) => error.facts().was_not_performed,
+            _ => false,
+        }
     }
 }
 
@@ -309,6 +320,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
             Self::Panicked | Self::Unauthorized => "INTERNAL",
+            Self::Shared(error) => return Cow::Owned(error.facts().code.clone()),
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -333,6 +345,7 @@ impl ToolError for ResilienceError {
             | Self::Cancelled
             | Self::Panicked
             | Self::Unauthorized => self.kind().public_sentence().into(),
+            Self::Shared(error) => error.text().into(),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
@@ -340,11 +353,23 @@ impl ToolError for ResilienceError {
 
     // The same call is refused until an operator, the level or a change of the code changes that.
     fn retry_override(&self) -> Option<bool> {
-        matches!(self, Self::Refused { .. } | Self::Unauthorized).then_some(false)
+        match self {
+            Self::Refused { .. } | Self::Unauthorized => Some(false),
+            Self::Shared(error) => error.facts().retry_override,
+            _ => None,
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Shared(error) => error.facts().retryable,
+            other => other.retry_override().unwrap_or_else(|| other.kind().is_retryable()),
+        }
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Borrowed(match self {
+            Self::Shared(error) => return error.facts().hint.as_deref().map(Cow::Borrowed),
             Self::Refused { reason, cache_only, .. } => reason.advice(*cache_only),
             other => other.kind().default_hint(),
         }))
@@ -352,19 +377,28 @@ impl ToolError for ResilienceError {
 
     // What a switch refuses says nothing about a dependency, and neither does a call without the hook.
     fn trips_breaker(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Unauthorized) && self.kind().trips_breaker()
+        match self {
+            Self::Refused { .. } | Self::Unauthorized => false,
+            Self::Shared(error) => error.facts().trips_breaker,
+            other => other.kind().trips_breaker(),
+        }
     }
 
     fn falls_back(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
             Self::Unauthorized => false,
+            Self::Shared(error) => error.facts().falls_back,
             other => other.kind().falls_back(),
         }
     }
 
     fn severity(&self) -> Severity {
-        if matches!(self, Self::Refused { .. }) { Severity::Low } else { self.kind().severity() }
+        match self {
+            Self::Refused { .. } => Severity::Low,
+            Self::Shared(error) => error.facts().severity,
+            other => other.kind().severity(),
+        }
     }
 
     fn details(&self) -> Map<String, Value> {
@@ -392,11 +426,19 @@ impl ToolError for ResilienceError {
                 details.insert("level".into(), json!(level.as_str()));
                 details.insert("since".into(), json!(rfc3339(*since)));
             }
+            Self::Shared(error) => return error.facts().details.clone(),
             Self::Cancelled | Self::Panicked | Self::Unauthorized => {}
             #[cfg(feature = "testing")]
             Self::Injected { .. } => {}
         }
         details
+    }
+
+    fn protocol_code(&self) -> Option<i32> {
+        match self {
+            Self::Shared(error) => error.facts().protocol_code,
+            _ => None,
+        }
     }
 
     fn as_resilience(&self) -> Option<&ResilienceError> {

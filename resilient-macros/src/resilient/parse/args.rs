@@ -11,8 +11,8 @@ use syn::{Expr, ExprPath, Meta, Path};
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, SettingsArgs, TimeoutArgs, authorize, breaker, duration, fallback, features, function,
-    invalidates, log_args, or_none, settings, text, timeout, word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, TimeoutArgs, authorize, breaker, duration, fallback, features,
+    function, invalidates, log_args, or_none, settings, text, timeout, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.

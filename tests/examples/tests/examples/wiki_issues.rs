@@ -122,8 +122,7 @@ impl Renewed {
 
     async fn connect(&self) -> Client {
         let (origin, file) = (self.site.origin(), self.file.path().to_str().unwrap());
-        let env =
-            [("ATLASSIAN_BASE_URL", origin.as_str()), ("ATLASSIAN_EMAIL", EMAIL), ("ATLASSIAN_TOKEN_FILE", file)];
+        let env = [("ATLASSIAN_BASE_URL", origin.as_str()), ("ATLASSIAN_EMAIL", EMAIL), ("ATLASSIAN_TOKEN_FILE", file)];
         connect(SERVER, &[], &env).await
     }
 
@@ -240,7 +239,10 @@ async fn after_the_access_was_withdrawn_no_cached_answer_is_served() {
     call(&client, "get_page", page.clone()).await;
     renewed.go_down();
     let result = call(&client, "get_page", page.clone()).await;
-    assert_eq!((&answer(&result)["result"]["title"], &account(&result)["source"]), (&json!("Fire drill"), &json!("cache")));
+    assert_eq!(
+        (&answer(&result)["result"]["title"], &account(&result)["source"]),
+        (&json!("Fire drill"), &json!("cache"))
+    );
 
     let path = renewed.file.path().to_owned();
     fs::remove_file(&path).unwrap();
