@@ -259,7 +259,7 @@ impl Classify for ResilienceError {
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked | Self::Unauthorized => ErrorKind::Internal,
-            Self::Shared(error) => error.facts().kind,
+            Self::Shared(error) => error.facts().failure.kind,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
@@ -269,7 +269,7 @@ impl Classify for ResilienceError {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked | Self::Unauthorized => None,
-            Self::Shared(error) => error.facts().retry_after,
+            Self::Shared(error) => error.facts().failure.retry_after,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
@@ -320,7 +320,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
             Self::Panicked | Self::Unauthorized => "INTERNAL",
-            Self::Shared(error) => return Cow::Owned(error.facts().code.clone()),
+            Self::Shared(error) => return error.code(),
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -355,7 +355,7 @@ impl ToolError for ResilienceError {
     fn retry_override(&self) -> Option<bool> {
         match self {
             Self::Refused { .. } | Self::Unauthorized => Some(false),
-            Self::Shared(error) => error.facts().retry_override,
+            Self::Shared(error) => error.facts().failure.retry_override,
             _ => None,
         }
     }
@@ -379,7 +379,7 @@ impl ToolError for ResilienceError {
     fn trips_breaker(&self) -> bool {
         match self {
             Self::Refused { .. } | Self::Unauthorized => false,
-            Self::Shared(error) => error.facts().trips_breaker,
+            Self::Shared(error) => error.facts().failure.trips_breaker,
             other => other.kind().trips_breaker(),
         }
     }
@@ -388,7 +388,7 @@ impl ToolError for ResilienceError {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
             Self::Unauthorized => false,
-            Self::Shared(error) => error.facts().falls_back,
+            Self::Shared(error) => error.facts().failure.falls_back,
             other => other.kind().falls_back(),
         }
     }
