@@ -42,6 +42,8 @@ pub struct Site {
     features: &'static [&'static str],
     /// Whether the tool may use the reserve of the limit on calls in flight.
     is_critical: bool,
+    /// Whether the function is a method of a handler, which serves requests.
+    is_method: bool,
 }
 
 /// A route of the function is known to read only.
@@ -101,6 +103,7 @@ impl Site {
             enforced: Enforced::ByFunction,
             features: &[],
             is_critical: false,
+            is_method: false,
         }
     }
 
@@ -116,6 +119,13 @@ impl Site {
     #[must_use]
     pub const fn critical(mut self) -> Self {
         self.is_critical = true;
+        self
+    }
+
+    /// Marks the function as a method of a handler, which serves requests.
+    #[must_use]
+    pub const fn of_handler(mut self) -> Self {
+        self.is_method = true;
         self
     }
 
@@ -193,6 +203,11 @@ impl Site {
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
         Entry { site: self, details: None }
+    }
+
+    /// Returns whether the function is a method of a handler.
+    pub(crate) const fn is_method(&self) -> bool {
+        self.is_method
     }
 
     /// Returns the features that the tool belongs to.

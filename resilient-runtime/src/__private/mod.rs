@@ -39,7 +39,9 @@ pub use crate::pipeline::{AnswerKey, Cached};
 pub use rmcp;
 
 #[cfg(feature = "rmcp")]
-pub use crate::mcp::{Explain, Explained, Explanations, cached_router as shared, routed};
+pub use crate::mcp::{
+    Explain, Explained, Explanations, ServedMethod, cached_router as shared, incoming as request, routed,
+};
 
 /// Converts an error to the `is_error` result, or to the protocol error.
 #[cfg(feature = "rmcp")]

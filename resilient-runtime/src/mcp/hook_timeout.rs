@@ -1,5 +1,5 @@
-//! The timeout that the hook enforces for tools whose return type cannot carry an error, because their guarded function
-//! cannot return one.
+//! The timeouts that no guarded function enforces: the hook's, for tools whose return type cannot carry an error, and those
+//! of a handler's methods.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,6 +11,7 @@ use crate::clock::{self, Moment};
 use crate::site::Site;
 
 /// The timeout of one call.
+#[derive(Debug)]
 pub(super) struct HookTimeout {
     length: Duration,
     end: Moment,
@@ -31,6 +32,11 @@ impl HookTimeout {
 
     pub(super) fn end(&self) -> Moment {
         self.end
+    }
+
+    /// Creates a timeout of this length that begins now.
+    pub(super) fn lasting(length: Duration) -> Self {
+        Self { length, end: Moment::now().after(length), timer: None }
     }
 
     /// Polls for the end of the timeout.

@@ -14,6 +14,7 @@ mod operation;
 mod operator;
 mod pipeline_error;
 pub(crate) mod request;
+mod requests;
 mod results;
 mod routed;
 mod routes;
@@ -34,6 +35,8 @@ pub(crate) use cached_router::known;
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
+#[doc(hidden)]
+pub use requests::{Incoming, Received, Response, ServedMethod, incoming};
 #[doc(hidden)]
 pub use routed::{Routed, routed};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};

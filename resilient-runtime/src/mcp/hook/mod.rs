@@ -140,7 +140,7 @@ impl Hook {
     fn is_running_already(&self, request: &RequestContext<RoleServer>) -> bool {
         CallContext::current().and_then(|context| {
             let outer = context.request()?;
-            Some(*outer.tool == *self.tool && outer.id == request.id.to_string())
+            Some(outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id.to_string())
         }) == Some(true)
     }
 }
