@@ -26,6 +26,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
     let features = &plan.features;
     let features = (!features.is_empty()).then(|| quote_spanned!(at=> .of_features(&[#(#features),*])));
+    let method = plan.is_method.then(|| quote_spanned!(at=> .of_handler()));
     let critical = plan.critical.map(|_| quote_spanned!(at=> .critical()));
     let policy = policy::tokens(plan, p);
     let (referred, breaker) = match &plan.guards.breaker {
@@ -51,14 +52,17 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
             #label,
             #p::Location { module: ::core::module_path!(), file: ::core::file!(), line: #line },
             #policy,
-        ) #tool #breaker #profiles #features #critical #enforced;
+        ) #tool #breaker #profiles #features #critical #method #enforced;
     );
     let Some(owner) = &plan.site_fn else {
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);
         return (here, TokenStream::new());
     };
+    // The router of a block of prompts uses no records.
+    let unused = plan.is_prompt().then(|| quote_spanned!(at=> #[allow(dead_code)]));
     let beside = quote_spanned!(at=>
         #[doc(hidden)]
+        #unused
         fn #owner() -> &'static #p::Site {
             #record
             &__RESILIENT_SITE

@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     /// The key `critical`.
     pub(crate) critical: Option<Span>,
     pub(crate) enforced: Enforced,
+    /// Whether it is a method of a handler.
+    pub(crate) is_method: bool,
 }
 
 /// Where the policy is enforced.
@@ -133,6 +135,7 @@ pub(crate) fn plan(
         features: features.iter().map(|feature| feature.value.clone()).collect(),
         critical: args.critical,
         enforced,
+        is_method: false,
     };
     match enforced {
         Enforced::ByFunction => plan.guard(args, &layers),
@@ -155,6 +158,11 @@ impl Plan {
             Some(found) if is_cached || matches!(found, Found::Written(_)) => Some(self.guards.settings(&found).1),
             _ => is_cached.then(CacheSettings::new),
         };
+    }
+
+    /// Returns whether the function is a prompt.
+    pub(crate) const fn is_prompt(&self) -> bool {
+        self.is_tool && self.tool_name.is_none()
     }
 
     fn falls_back_on(&self, source: Source) -> bool {
