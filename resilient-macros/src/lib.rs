@@ -59,6 +59,7 @@ use proc_macro::TokenStream;
 /// | `profile` | `"name"`: a table of `resilient.toml`; the keys beside it override it | |
 /// | `feature` | `"name"`, or `["name", "other"]`, on a tool of a block or on the block: what an operator can switch off together | none |
 /// | `critical` | alone, on a tool of a block: it may use the reserve of the limit on calls in flight, and while it is unhealthy, the server is | |
+/// | `authorize` | `path::to::f`, on a tool of a block or on the block: an `async fn(&self, &RequestContext<RoleServer>, &JsonObject) -> Result<(), E>` that lets a call through or refuses it, before everything else; a tool's own runs in addition | none |
 /// | `log_args` | `log_args(req.team_id, req.limit)`: the arguments that the log shows | none of them |
 /// | `name` | `"name"`: its name in statistics and logs | the tool's name, or the function's path |
 /// | `skip` | alone, on a tool: only the hook | |
@@ -66,8 +67,8 @@ use proc_macro::TokenStream;
 ///
 /// A method's key replaces the key of the block as a whole; `key = none` removes it. A tool whose return type cannot
 /// carry an error (neither a `Result` nor a `CallToolResult` or `CallToolResponse`) has the hook and, if it is
-/// `async`, the `timeout`; of the other keys of the block it inherits `feature` alone. A tool that is not `async` has only
-/// the hook and the `feature`.
+/// `async`, the `timeout`; of the other keys of the block it inherits `feature` and `authorize` alone. A tool that is not
+/// `async` has only the hook, the `feature` and `authorize`.
 ///
 /// A fallback function has the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a
 /// method gets `self` first. Its timeout is the smaller of the call's timeout and 5 s.

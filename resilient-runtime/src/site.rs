@@ -33,6 +33,9 @@ pub struct Site {
     /// changed, which has no scope.
     pub(crate) others: RwLock<Vec<OtherBinding>>,
     warned: AtomicBool,
+    /// Whether it was logged that the function ran without the hook that authorizes it.
+    #[cfg(feature = "rmcp")]
+    reported_unauthorized: AtomicBool,
     /// What is known of the routes that it serves: [`READS`], [`WRITES`], [`CLAIMS`].
     routes: AtomicU8,
     /// Whether the policy was not checked by a macro.
@@ -98,6 +101,8 @@ impl Site {
             bound: OnceLock::new(),
             others: RwLock::new(Vec::new()),
             warned: AtomicBool::new(false),
+            #[cfg(feature = "rmcp")]
+            reported_unauthorized: AtomicBool::new(false),
             routes: AtomicU8::new(0),
             is_unchecked: false,
             enforced: Enforced::ByFunction,
@@ -176,6 +181,8 @@ impl Site {
             bound: OnceLock::new(),
             others: RwLock::new(Vec::new()),
             warned: AtomicBool::new(false),
+            #[cfg(feature = "rmcp")]
+            reported_unauthorized: AtomicBool::new(false),
             routes: AtomicU8::new(0),
             ..*self
         }
@@ -273,6 +280,20 @@ impl Site {
     /// Returns the name in rmcp's router, if the function is a tool.
     pub(crate) const fn tool(&self) -> Option<&'static str> {
         self.tool
+    }
+
+    /// Logs that the function was called without the hook, which has to authorize its calls. Only once.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn report_unauthorized(&self) {
+        if !self.reported_unauthorized.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                event = "authorization.missing",
+                tool = self.name,
+                location = %self.location,
+                "this tool has `authorize` and was called without the hook, so that it answers with an error; call it \
+                 through the router of its block, or within a call that is authorized"
+            );
+        }
     }
 
     /// Logs a warning about the function, but only once.

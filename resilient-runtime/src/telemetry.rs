@@ -90,6 +90,37 @@ pub(crate) fn failed(
     log_error(span, (tool, ended.0, ended.1), context, (&ErrorFacts::of(error), error));
 }
 
+/// Logs the error of a call that was not authorized, with its private text, at the level of its severity.
+#[cfg(feature = "rmcp")]
+pub(crate) fn unauthorized(
+    span: &Span,
+    tool: &str,
+    context: Option<&CallContext>,
+    (facts, error): (&ErrorFacts, &dyn ToolError),
+) {
+    catch_panic(|| {
+        let correlation_id = id(context);
+        let _entered = span.enter();
+        macro_rules! emit {
+            ($level:ident) => {
+                tracing::$level!(
+                    event = "authorization.refused",
+                    tool,
+                    code = &*facts.code,
+                    kind = facts.kind.as_str(),
+                    correlation_id,
+                    error = log_chain(&error),
+                )
+            };
+        }
+        match facts.severity {
+            Severity::Low => emit!(info),
+            Severity::Medium => emit!(warn),
+            _ => emit!(error),
+        }
+    });
+}
+
 /// Logs an error with its private text, at the level of its severity.
 pub(crate) fn log_error(
     span: &Span,

@@ -10,6 +10,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, GenericArgument, Ident, Meta, PathArguments, Type, Visibility};
 
+use super::authorize::{self, Authorized};
 use super::{handler, hooked, with_errors};
 use crate::krate::Krate;
 use crate::parse::list;
@@ -73,7 +74,10 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     let router = block.attrs.get_mut(router_at).map(|attribute| Router::take(attribute, &mut errors));
     // Expand the block even if there are mistakes, since other code uses its tools and its handler.
     let expanded = match router.and_then(|router| errors.handle(router)) {
-        Some(router) => router.expand(&block, &functions, &krate, project),
+        Some(router) => {
+            let authorized = Authorized::of(&block, args.authorize.as_ref(), &router.name, &krate);
+            router.expand(&block, (&functions, &authorized), &krate, project)
+        }
         None => block.into_token_stream(),
     };
     Ok(with_errors(&quote!(#expanded #reported), errors))
@@ -118,6 +122,7 @@ fn check(args: &Args, block: &OpaqueImpl, project: &Project, errors: &mut Accumu
     let has_timeout = |(tool, own): &(String, Args)| {
         own.timeout.is_some() || own.profile.is_some() || in_file(tool).is_some_and(|table| table.timeout.is_some())
     };
+    authorize::check_prompts(args, block, errors);
     policy::of_block(args, project, !tools.iter().all(has_timeout), !tools.iter().any(has_timeout), errors);
     let all = std::iter::once(("", args)).chain(tools.iter().map(|(name, own)| (&**name, own)));
     policy::of_breakers(all, errors);
@@ -139,7 +144,7 @@ fn inherit(
         // sync tool has one with the features of the block.
         let is_guarded = tool::can_inherit(function)
             || hooked::can_be_limited(function)
-            || has_features && hooked::is_sync_tool(function);
+            || (has_features || authorize::may_be_unseen(function)) && hooked::is_sync_tool(function);
         if is_guarded {
             let attribute = syn::parse_quote!(#[#krate::resilient(#inherited(#keys), #inserted #reported)]);
             function.attrs.insert(tool_at, attribute);
@@ -263,10 +268,18 @@ impl Router {
 
     /// Returns the block with its router under a hidden name, the public name as a copy of the shared router, and, if
     /// `server_handler` is set, the handler that uses the shared router.
-    fn expand(&self, block: &OpaqueImpl, functions: &Functions, krate: &Krate, project: &Project) -> TokenStream {
+    fn expand(
+        &self,
+        block: &OpaqueImpl,
+        (functions, authorized): (&Functions, &Authorized),
+        krate: &Krate,
+        project: &Project,
+    ) -> TokenStream {
         let p = quote!(#krate::__private);
         let Self { name, vis, server_handler, is_doubtful } = self;
         let Functions { sites, explained, tokens } = functions;
+        let Authorized { functions: authorizing, statements, .. } = authorized;
+        let absent = authorized.absent(block, &p);
         let label = name.unraw().to_string();
         let (built, shared) = (self.hidden("built"), self.hidden("shared"));
         let OpaqueImpl { generics, self_ty, .. } = block;
@@ -296,12 +309,15 @@ impl Router {
 
             impl #parameters #self_ty #where_clause {
                 #tokens
+                #authorizing
 
                 fn #shared() -> &'static #p::rmcp::handler::server::router::tool::ToolRouter<Self> {
                     #used
                     #unbuilt
+                    #absent
                     #p::shared(#label, Self::#built, &[#(Self::#sites),*], &[#(#tables),*], #switches, |__all| {
-                        #(Self::#explained(#p::Explained::HERE, __all);)*
+                        #(Self::#explained(#p::Explained::HERE, __all.explained());)*
+                        #statements
                     })
                 }
 

@@ -4,7 +4,7 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use resilient_policy::Override;
 use syn::parse::{ParseStream, Parser};
 use syn::{AttrStyle, Attribute, Meta, Type};
@@ -17,7 +17,7 @@ use crate::resilient::parse::args::{self, Args, Property};
 use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::tool::{self, Tool};
 use crate::resilient::plan::{Enforced, Plan};
-use crate::resilient::{expand, plan};
+use crate::resilient::{authorize, expand, plan};
 
 /// Returns whether the hook limits this tool of a block, instead of the function itself.
 pub(super) fn is_limited(args: &Args, function: &OpaqueFn) -> bool {
@@ -51,14 +51,17 @@ fn is_awaited(function: &OpaqueFn) -> bool {
     function.sig.asyncness.is_some() || returns_a_future
 }
 
-/// Returns whether this is a sync tool whose attribute only has keys that the hook can use, or that has the features of
-/// its block. A key that could not be read may be one of the former.
+/// Returns whether this is a sync tool whose attribute only has keys that the hook can use, or comes from its block. A key
+/// that could not be read may be one of the former.
 fn is_sync_with_words(args: &Args, function: &OpaqueFn) -> bool {
     let is_named = args.name.is_some() || args.log_args.is_some();
     let has_effect = args.read_only.is_some() || args.idempotent.is_some();
     let inherits_features = args.inherited.as_ref().is_some_and(|inherited| inherited.features().is_some());
     let is_switched = args.critical.is_some() || args.feature.is_some() || inherits_features;
-    (is_named || has_effect || is_switched || args.is_incomplete) && args.timeout.is_none() && is_sync_tool(function)
+    let is_authorized = args.authorize.is_some() || args.inserted.is_some();
+    (is_named || has_effect || is_switched || is_authorized || args.is_incomplete)
+        && args.timeout.is_none()
+        && is_sync_tool(function)
 }
 
 /// Returns whether the return type certainly cannot carry an error. Any unknown name may be an alias.
@@ -85,7 +88,11 @@ pub(super) fn limited(args: &Args, written: TokenStream, function: &OpaqueFn, pr
     policy::of_function(&plan, args, project, function.sig.ident.span(), &mut errors);
     parameters::check(function, args, &plan.guards.keys, &mut errors);
     match errors.finish() {
-        Ok(()) => expand::hooked(&plan, &show_arguments(&plan, function)),
+        Ok(()) => {
+            let beside = authorize::beside(args, &plan, function);
+            let expanded = expand::hooked(&plan, &show_arguments(&plan, function));
+            quote!(#expanded #beside)
+        }
         Err(errors) => expand::unguarded(function, &plan.krate, errors),
     }
 }

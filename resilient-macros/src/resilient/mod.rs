@@ -1,5 +1,6 @@
 //! `#[resilient]`: parse → plan → check → expand. If there are mistakes, the unchanged item and the messages.
 
+mod authorize;
 mod block;
 mod check;
 mod expand;
@@ -77,7 +78,11 @@ fn function(attribute: TokenStream, item: TokenStream, project: &Project) -> dar
     let plan = plan::plan(&args, Enforced::ByFunction, &function, project, &mut errors);
     check::function(&plan, &args, &function, project, &mut errors);
     match errors.finish() {
-        Ok(()) => Ok(expand::expand(&plan, &hooked::hoisted(function), project)),
+        Ok(()) => {
+            let beside = authorize::beside(&args, &plan, &function);
+            let expanded = expand::expand(&plan, &hooked::hoisted(function), project);
+            Ok(quote!(#expanded #beside))
+        }
         // The block's router uses the record of each of its tools.
         Err(errors) if args.inherited.is_some() => Ok(expand::unguarded(&function, &plan.krate, errors)),
         Err(errors) => Err(errors),

@@ -40,7 +40,8 @@ pub use rmcp;
 
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
-    Explain, Explained, Explanations, ServedMethod, cached_router as shared, incoming as request, routed,
+    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ServedMethod, ToolFunctions, authorizing,
+    cached_router as shared, incoming as request, parameters, routed, unauthorized,
 };
 
 /// Converts an error to the `is_error` result, or to the protocol error.

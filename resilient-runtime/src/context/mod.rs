@@ -6,6 +6,8 @@
 mod activity;
 mod enclosing;
 mod headers;
+#[cfg(feature = "rmcp")]
+mod progress;
 mod request;
 mod scope;
 
@@ -19,6 +21,8 @@ use crate::identity::{CorrelationId, Principal};
 
 pub(crate) use activity::Activity;
 pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
+#[cfg(feature = "rmcp")]
+pub(crate) use progress::Progress;
 pub(crate) use request::{Claim, Degraded, Request};
 #[cfg(feature = "rmcp")]
 pub(crate) use request::{Converted, Report};
@@ -186,6 +190,41 @@ impl CallContext {
             if report.warnings.len() < MOST {
                 report.warnings.push(warning);
             }
+        }
+    }
+
+    /// Sends the client a progress notification, if its request has a progress token.
+    ///
+    /// MCP requires that the values of a request increase. A retry starts its work again, so a value that is not above
+    /// the highest one of this call is not sent: a client that reads 0 to 5 from the first attempt reads nothing from the
+    /// second until it is past 5. Values that are not finite are not sent either, and neither is anything after the call
+    /// has ended. The message is masked and cut like a public text. A notification that cannot be sent is no error.
+    ///
+    /// What you send through rmcp's `Peer` is not filtered.
+    ///
+    /// ```
+    /// use resilient_runtime::{CallContext, ResilienceError, resilient};
+    ///
+    /// #[resilient(retry = 2, read_only)]
+    /// async fn import(rows: &[&str]) -> Result<(), ResilienceError> {
+    ///     for (done, _row) in (0_u32..).zip(rows) {
+    ///         if let Some(call) = CallContext::current() {
+    ///             call.progress(done.into(), Some(rows.len() as f64), Some("importing")).await;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() { import(&["tea", "milk"]).await.unwrap() }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the notification may or may not have been sent, and its value counts as reached.
+    #[cfg(feature = "rmcp")]
+    pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
+        let Some(request) = self.request() else { return };
+        if let Some(sender) = request.progress.as_ref().filter(|_| !request.is_hooked || request.is_running()) {
+            sender.send(progress, total, message).await;
         }
     }
 

@@ -1,15 +1,16 @@
 //! A request as the hook received it, and the report from the guarded function to the hook.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "otel")]
+use opentelemetry::trace::SpanContext;
 use resilient_policy::{Effect, Fault, Source};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
-#[cfg(feature = "otel")]
-use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
+use crate::clock::Moment;
 use crate::error::Refusal;
 use crate::identity::Principal;
 use crate::outcomes::Outcome;
@@ -35,6 +36,12 @@ pub(crate) struct Request {
     /// The arguments as canonical JSON, if the tool caches responses.
     pub(crate) arguments: Option<String>,
     pub(crate) cancellation: CancellationToken,
+    /// When the call began that the functions of `authorize` have let through. The guarded function measures its timeout
+    /// from then.
+    pub(crate) authorized: OnceLock<Moment>,
+    /// Where to send progress, if the client wants to know it.
+    #[cfg(feature = "rmcp")]
+    pub(crate) progress: Option<super::Progress>,
     /// The span of the hook while the call runs. A context that is kept for longer does not keep the span open.
     pub(crate) span: Mutex<Option<Span>>,
     /// The position of that span in its trace, which is kept.
@@ -101,6 +108,8 @@ pub(crate) struct Report {
     /// The party at fault for a failure, if known.
     pub(crate) fault: Option<Fault>,
     pub(crate) attempts: u32,
+    /// Whether the hook has ended the call before the tool ran.
+    pub(crate) never_ran: bool,
     pub(crate) effect: Effect,
     /// Whether a function inside the handler has set the effect.
     pub(crate) has_run: bool,

@@ -192,6 +192,9 @@ pub enum ResilienceError {
     Cancelled,
     /// The function panicked. Only the log contains the panic message.
     Panicked,
+    /// The function did not run, because nothing has authorized the call: its tool has the key `authorize`, which the hook
+    /// applies, and it was called without the hook.
+    Unauthorized,
     /// A test injected an error in place of the function's body. Only with the feature `testing`.
     #[cfg(feature = "testing")]
     #[non_exhaustive]
@@ -233,6 +236,7 @@ impl fmt::Display for ResilienceError {
             }
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
+            Self::Unauthorized => f.write_str("the hook, which applies `authorize`, did not serve the call"),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
         }
@@ -249,7 +253,7 @@ impl Classify for ResilienceError {
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::Panicked => ErrorKind::Internal,
+            Self::Panicked | Self::Unauthorized => ErrorKind::Internal,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
@@ -258,14 +262,14 @@ impl Classify for ResilienceError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
-            Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked => None,
+            Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked | Self::Unauthorized => None,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 
     fn was_not_performed(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+        matches!(self, Self::Refused { .. } | Self::Unauthorized)
     }
 }
 
@@ -304,7 +308,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::Disabled, .. } => "DISABLED",
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
-            Self::Panicked => "INTERNAL",
+            Self::Panicked | Self::Unauthorized => "INTERNAL",
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -324,17 +328,19 @@ impl ToolError for ResilienceError {
             Self::CircuitOpen { state: CircuitState::Isolated, .. } => {
                 "the operator of this server has stopped all calls to the service behind this tool".into()
             }
-            Self::CircuitOpen { .. } | Self::Overloaded { .. } | Self::Cancelled | Self::Panicked => {
-                self.kind().public_sentence().into()
-            }
+            Self::CircuitOpen { .. }
+            | Self::Overloaded { .. }
+            | Self::Cancelled
+            | Self::Panicked
+            | Self::Unauthorized => self.kind().public_sentence().into(),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
     }
 
-    // The same call is refused until an operator or the level changes that.
+    // The same call is refused until an operator, the level or a change of the code changes that.
     fn retry_override(&self) -> Option<bool> {
-        matches!(self, Self::Refused { .. }).then_some(false)
+        matches!(self, Self::Refused { .. } | Self::Unauthorized).then_some(false)
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {
@@ -344,14 +350,15 @@ impl ToolError for ResilienceError {
         }))
     }
 
-    // What a switch refuses says nothing about a dependency.
+    // What a switch refuses says nothing about a dependency, and neither does a call without the hook.
     fn trips_breaker(&self) -> bool {
-        !matches!(self, Self::Refused { .. }) && self.kind().trips_breaker()
+        !matches!(self, Self::Refused { .. } | Self::Unauthorized) && self.kind().trips_breaker()
     }
 
     fn falls_back(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
+            Self::Unauthorized => false,
             other => other.kind().falls_back(),
         }
     }
@@ -385,7 +392,7 @@ impl ToolError for ResilienceError {
                 details.insert("level".into(), json!(level.as_str()));
                 details.insert("since".into(), json!(rfc3339(*since)));
             }
-            Self::Cancelled | Self::Panicked => {}
+            Self::Cancelled | Self::Panicked | Self::Unauthorized => {}
             #[cfg(feature = "testing")]
             Self::Injected { .. } => {}
         }

@@ -61,7 +61,7 @@ impl Collector for Statistics {
         operations(&mut to, &all, registry)?;
         NamedStatistics::add_functions(&mut all, registry);
         let breaker_series = registry.breaker_series();
-        calls(&mut to, &all)?;
+        calls(&mut to, &all, &NamedStatistics::requests(registry))?;
         attempts(&mut to, &all, &breaker_series)?;
         breakers(&mut to, &breaker_series)?;
         let checks = registry.health_statuses();
@@ -124,9 +124,10 @@ fn by_error(read: &ToolSnapshot) -> impl Iterator<Item = (Cow<'static, str>, &Hi
     std::iter::once(("".into(), &read.good_durations)).chain(failed)
 }
 
-fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics]) -> fmt::Result {
+fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics], requests: &[NamedStatistics]) -> fmt::Result {
     for (name, help, counts) in series::COUNTERS {
-        let samples = all.iter().flat_map(|each| {
+        let requests = requests.iter().filter(|_| *name == series::ERRORS);
+        let samples = all.iter().chain(requests).flat_map(|each| {
             counts(&each.read).into_iter().map(|(labels, count)| {
                 let labels = std::iter::once(("tool", &*each.name)).chain(labels).collect();
                 (labels, Sample::Count(count))

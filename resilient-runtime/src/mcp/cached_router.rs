@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
+use super::authorize::{Authorizations, Authorize};
 use super::explain::{Explain, Explanations};
 use super::gated::RouteSite;
 #[cfg(feature = "config")]
@@ -27,6 +28,8 @@ struct Block {
     /// The text of the compiled file, if it has levels, features or switches.
     file: Option<&'static str>,
     explained: &'static [(&'static str, Explain)],
+    /// The functions that authorize calls of the tools, without the type of the server.
+    authorized: &'static (dyn Any + Send + Sync),
 }
 
 /// Sorted, so that problems are reported in the same order in every run.
@@ -49,7 +52,7 @@ pub fn cached_router<S>(
     guarded: &[fn() -> &'static Site],
     tables: &'static [Table],
     file: Option<&'static str>,
-    explain: fn(&mut Explanations),
+    describe: fn(&mut ToolFunctions<S>),
 ) -> &'static ToolRouter<S>
 where
     S: Send + Sync + 'static,
@@ -73,9 +76,10 @@ where
     let of_others = others.iter().flat_map(|block| block.guarded.iter().copied());
     let all: Vec<_> = guarded.iter().copied().chain(of_others).collect();
     let site_of = |tool: &str| all.iter().copied().find(|site| site.tool() == Some(tool));
-    let mut explained = Explanations::default();
-    explain(&mut explained);
-    let explained: &'static [(&'static str, Explain)] = Box::leak(explained.into_boxed());
+    let mut functions = ToolFunctions::default();
+    describe(&mut functions);
+    let explained: &'static [(&'static str, Explain)] = Box::leak(functions.explained.into_boxed());
+    let authorized = functions.authorized.leak();
     let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
     let route_site = |route: &ToolRoute<S>| match *of_this_name(&guarded, route) {
         // A block has routes to its own functions alone.
@@ -88,10 +92,12 @@ where
     // Shared by all registries, so that only the settings of the process take tools off the list.
     let gate = Registry::global().gate();
     let explained_of = |tool: &str| of_tool(all_explained.clone(), tool);
-    let mut router = hooked::hooked(plain, site_of, route_site, explained_of, gate);
+    let authorized_of = |route: &ToolRoute<S>| authorized_by(route, &others, Some(authorized));
+    let mut router = hooked::hooked(plain, site_of, route_site, explained_of, authorized_of, gate);
     tool_meta::publish_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
-    let block = Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, file, explained };
+    let block =
+        Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, file, explained, authorized };
     blocks().entry(key).or_insert(block);
     find().unwrap_or(made)
 }
@@ -127,8 +133,49 @@ pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter
     let route_site = |route: &ToolRoute<S>| certain_site(&blocks, route);
     Registry::here(|registry| {
         declare_tools(registry, &[], &router, None);
-        hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, registry.gate())
+        let authorized_of = |route: &ToolRoute<S>| authorized_by(route, &blocks, None);
+        hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, authorized_of, registry.gate())
     })
+}
+
+/// The functions of a block's tools that the hook calls.
+#[derive(Debug)]
+pub struct ToolFunctions<S> {
+    explained: Explanations,
+    authorized: Authorizations<S>,
+}
+
+impl<S> Default for ToolFunctions<S> {
+    fn default() -> Self {
+        Self { explained: Explanations::default(), authorized: Authorizations::default() }
+    }
+}
+
+impl<S: 'static> ToolFunctions<S> {
+    /// Returns the functions that explain arguments.
+    pub fn explained(&mut self) -> &mut Explanations {
+        &mut self.explained
+    }
+
+    /// Registers a function that authorizes the calls of a tool.
+    pub fn authorize(&mut self, tool: &'static str, by: Authorize<S>) {
+        self.authorized.add(tool, by);
+    }
+}
+
+/// Returns the functions that authorize the calls of a route: those of its inner hook, or else all that belong to a tool
+/// with its name. By its name alone, the route may be another one, and is authorized all the same.
+fn authorized_by<S: 'static>(
+    route: &ToolRoute<S>,
+    blocks: &[Block],
+    own: Option<&'static (dyn Any + Send + Sync)>,
+) -> Vec<Authorize<S>> {
+    let of_route = routes::authorized_by(route);
+    if !of_route.is_empty() {
+        return of_route;
+    }
+    let kept = own.into_iter().chain(blocks.iter().map(|block| block.authorized));
+    kept.flat_map(|kept| Authorizations::of_tool(kept, &route.attr.name)).collect()
 }
 
 /// Lets the settings at start find the tools of a router before its routes are published.

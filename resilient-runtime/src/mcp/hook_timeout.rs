@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use resilient_policy::Policy;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::{self, Moment};
@@ -26,17 +27,22 @@ impl HookTimeout {
         Self { length: binding.policy().timeout, end: Moment::now().after(binding.timeout), timer: None }
     }
 
+    /// Creates a timeout of the usual length, for a call of a tool without a policy.
+    pub(super) fn usual() -> Self {
+        Self::lasting(Policy::new().timeout)
+    }
+
+    /// Creates a timeout of this length that begins now.
+    pub(super) fn lasting(length: Duration) -> Self {
+        Self { length, end: Moment::now().after(length), timer: None }
+    }
+
     pub(super) fn length(&self) -> Duration {
         self.length
     }
 
     pub(super) fn end(&self) -> Moment {
         self.end
-    }
-
-    /// Creates a timeout of this length that begins now.
-    pub(super) fn lasting(length: Duration) -> Self {
-        Self { length, end: Moment::now().after(length), timer: None }
     }
 
     /// Polls for the end of the timeout.

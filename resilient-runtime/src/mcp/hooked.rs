@@ -7,9 +7,10 @@ use resilient_policy::Effect;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
 use super::annotations;
+use super::authorize::Authorize;
 use super::explain::Explain;
 use super::gated::{GatedTool, RouteSite};
-use super::hook::Hook;
+use super::hook::{Authorizers, Hook};
 use super::operator::schemas;
 use super::routes::Remembered;
 use crate::gate::Gate;
@@ -23,6 +24,7 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
     site_of: impl Fn(&str) -> Option<&'static Site>,
     route_site: impl Fn(&ToolRoute<S>) -> RouteSite,
     explained: impl Fn(&str) -> Box<[Explain]>,
+    authorized: impl Fn(&ToolRoute<S>) -> Vec<Authorize<S>>,
     gate: &Gate,
 ) -> ToolRouter<S> {
     let mut off = Vec::new();
@@ -36,6 +38,7 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
         }
         let is_gated = !schemas::is_ready_made(&route.attr);
         let route_site = route_site(route);
+        let authorized = authorized(route);
         let gated = is_gated.then(|| GatedTool::new(&route.attr, route_site));
         if let Some(gated) = &gated {
             gate.router_built();
@@ -59,11 +62,20 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
         let inner = Arc::clone(&route.call);
         let remembered = Arc::new(Remembered::default());
         let of_route = Arc::clone(&remembered);
-        route.call = Arc::new(move |call| {
-            let _ = &of_route;
-            hook.clone().serve(inner.clone(), call)
-        });
-        remembered.remember(route, route_site.certain());
+        if authorized.is_empty() {
+            route.call = Arc::new(move |call| {
+                let _ = &of_route;
+                hook.clone().serve(inner.clone(), call)
+            });
+        } else {
+            let site = route_site.certain().or(site).filter(|site| site.has_policy());
+            let by = Arc::new(Authorizers { by: authorized.clone(), site });
+            route.call = Arc::new(move |call| {
+                let _ = &of_route;
+                hook.clone().serve_authorized(inner.clone(), call, by.clone())
+            });
+        }
+        remembered.remember(route, route_site.certain(), &authorized);
     }
     for tool in off {
         router.disable_route(tool);

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod arguments;
+mod authorize;
 mod bad_arguments;
 mod cached_router;
 mod error_data;
@@ -28,15 +29,17 @@ mod wire_error;
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
 #[doc(hidden)]
-pub use cached_router::cached_router;
+pub use authorize::{Authorization, Authorize, Authorizing, authorizing, unauthorized};
 pub use cached_router::instrument;
 #[cfg(feature = "config")]
 pub(crate) use cached_router::known;
 #[doc(hidden)]
+pub use cached_router::{ToolFunctions, cached_router};
+#[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
 #[doc(hidden)]
-pub use requests::{Incoming, Received, Response, ServedMethod, incoming};
+pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incoming, parameters};
 #[doc(hidden)]
 pub use routed::{Routed, routed};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};

@@ -1,7 +1,7 @@
 //! Facts about a request: its ids, its principal and its trace.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
@@ -10,7 +10,7 @@ use rmcp::service::{NotificationContext, Peer, RequestContext};
 use tokio_util::sync::CancellationToken;
 
 use super::wire;
-use crate::context::{self, CallContext, Report, Request};
+use crate::context::{self, CallContext, Progress, Report, Request};
 use crate::identity::{CorrelationId, CorrelationSource, Principal};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
@@ -51,9 +51,11 @@ pub(crate) fn context(
         statistics: if let Server::Hook(statistics) = server { Some(statistics) } else { None },
         arguments,
         cancellation: request.ct.clone(),
+        authorized: OnceLock::new(),
+        progress: Progress::of(request),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
-        place: std::sync::OnceLock::new(),
+        place: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
     let context = match outer {
@@ -92,9 +94,11 @@ pub(crate) fn of_notification(notification: &NotificationContext<RoleServer>) ->
         statistics: None,
         arguments: None,
         cancellation: CancellationToken::new(),
+        authorized: OnceLock::new(),
+        progress: None,
         span: Mutex::default(),
         #[cfg(feature = "otel")]
-        place: std::sync::OnceLock::new(),
+        place: OnceLock::new(),
         report: Mutex::default(),
     });
     let correlation_id = sent.unwrap_or_else(CorrelationId::random);

@@ -3,15 +3,25 @@
 //! A hook wraps the code of a route, so that a router which is hooked again no longer shows what the inner one knows. The
 //! address of the code identifies it while it exists.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rmcp::handler::server::router::tool::ToolRoute;
 
+use super::authorize::Authorize;
 use crate::site::Site;
 
-/// The function of each hooked route, if it is known for certain, by the address of the code.
-type Routes = BTreeMap<usize, Option<&'static Site>>;
+/// What is known of each hooked route, by the address of the code.
+type Routes = BTreeMap<usize, HookedRoute>;
+
+/// A hooked route.
+struct HookedRoute {
+    /// The function, if it is known for certain.
+    site: Option<&'static Site>,
+    /// The functions that authorize its calls: a `Vec<Authorize<S>>`. `None` if there are none.
+    authorized: Option<Box<dyn Any + Send>>,
+}
 
 fn routes() -> MutexGuard<'static, Routes> {
     static ROUTES: Mutex<Routes> = Mutex::new(Routes::new());
@@ -25,8 +35,14 @@ pub(super) struct Remembered(OnceLock<usize>);
 
 impl Remembered {
     /// Remembers a hooked route, whose code holds this.
-    pub(super) fn remember<S>(&self, route: &ToolRoute<S>, site: Option<&'static Site>) {
-        routes().insert(*self.0.get_or_init(|| address(route)), site);
+    pub(super) fn remember<S: 'static>(
+        &self,
+        route: &ToolRoute<S>,
+        site: Option<&'static Site>,
+        authorized: &[Authorize<S>],
+    ) {
+        let authorized = (!authorized.is_empty()).then(|| Box::new(authorized.to_vec()) as Box<dyn Any + Send>);
+        routes().insert(*self.0.get_or_init(|| address(route)), HookedRoute { site, authorized });
     }
 }
 
@@ -46,7 +62,14 @@ pub(super) fn is_hooked<S>(route: &ToolRoute<S>) -> bool {
 
 /// Returns the function that a hooked route is certain to be.
 pub(super) fn function_of<S>(route: &ToolRoute<S>) -> Option<&'static Site> {
-    routes().get(&address(route)).copied().flatten()
+    routes().get(&address(route))?.site
+}
+
+/// Returns the functions that authorize the calls of a hooked route.
+pub(super) fn authorized_by<S: 'static>(route: &ToolRoute<S>) -> Vec<Authorize<S>> {
+    let routes = routes();
+    let known = routes.get(&address(route)).and_then(|known| known.authorized.as_ref()?.downcast_ref());
+    known.cloned().unwrap_or_default()
 }
 
 fn address<S>(route: &ToolRoute<S>) -> usize {

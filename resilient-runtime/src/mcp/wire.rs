@@ -96,7 +96,9 @@ impl Rendered {
         let is_refused = matches!(own, Some(ResilienceError::Refused { is_nested: false, .. }));
         let rejected = call.attempts == 0
             && call.has_ended
-            && (is_refused || matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout));
+            && (is_refused
+                || call.never_ran
+                || matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout));
         let is_of_gate = own.is_some_and(ResilienceError::is_of_gate);
         // A tool that only reads changes nothing in any case.
         let says_unchanged = rejected && if is_refused { call.effect != Effect::ReadOnly } else { !repeatable };
@@ -162,6 +164,8 @@ struct CallFacts<'a> {
     has_ended: bool,
     attempts: u32,
     may_have_run: bool,
+    /// Whether the hook has ended the call before the tool ran.
+    never_ran: bool,
     effect: Effect,
     retry_after: Option<Duration>,
     reason: Option<&'static str>,
@@ -175,6 +179,7 @@ impl<'a> CallFacts<'a> {
             has_ended: false,
             attempts: context.map_or(0, CallContext::attempt),
             may_have_run: context.is_some_and(|context| context.attempt() > 0),
+            never_ran: false,
             effect: Effect::Unknown,
             retry_after: None,
             reason: None,
@@ -186,7 +191,10 @@ impl<'a> CallFacts<'a> {
             has_ended: report.outcome.is_some(),
             attempts: report.attempts,
             // A tool without a policy reports no attempts.
-            may_have_run: nothing.may_have_run || report.attempts > 0 || (request.is_hooked && !report.is_claimed()),
+            may_have_run: nothing.may_have_run
+                || report.attempts > 0
+                || (request.is_hooked && !report.is_claimed() && !report.never_ran),
+            never_ran: report.never_ran,
             effect: report.effect,
             retry_after: report.retry_after,
             reason: report.reason,
@@ -262,6 +270,11 @@ pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
     {
         members.insert(ERROR_META.into(), json!({ "correlation_id": context.correlation_id().to_string() }));
     }
+}
+
+/// Returns whether a JSON-RPC error was converted from an error of this crate.
+pub(super) fn is_of_this_crate(error: &ErrorData) -> bool {
+    error.data.as_ref().and_then(|data| data.get(ERROR_META)).is_some_and(|error| error.get("code").is_some())
 }
 
 /// Returns the delay that an error requests: at most [`LONGEST_RETRY_AFTER`], except for this crate's own errors, whose

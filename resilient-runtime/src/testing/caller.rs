@@ -15,7 +15,7 @@ use crate::identity::{CorrelationId, Principal};
 ///
 /// Functions that it calls find its principal, correlation id and deadline in [`CallContext::current`], and can be
 /// cancelled as by a client. For calls over MCP, use [`Lab::set_principal`](super::Lab::set_principal) and cancel with
-/// the client.
+/// the client. The calls count as authorized: the functions of `authorize` run over MCP alone.
 ///
 /// ```
 /// use std::time::Duration;
@@ -114,6 +114,9 @@ impl Caller {
             principal: self.principal.clone(),
             arguments: None,
             cancellation: self.cancellation.clone(),
+            authorized: Moment::now().into(),
+            #[cfg(feature = "rmcp")]
+            progress: None,
             span: Mutex::default(),
             #[cfg(feature = "otel")]
             place: std::sync::OnceLock::new(),

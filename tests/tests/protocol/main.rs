@@ -2,6 +2,7 @@
 
 mod answers;
 mod arguments;
+mod authorize;
 mod classify;
 mod gate;
 mod gate_keys;
@@ -10,6 +11,7 @@ mod hook_limits;
 mod kinds;
 mod leaks;
 mod limits;
+mod progress;
 mod requests;
 mod stdio;
 mod unchanged;

@@ -69,7 +69,7 @@ const ATTRIBUTE: Layers = &[
     ("plan", &["plan"]),
     ("check", &["check"]),
     ("expand", &["expand"]),
-    ("entry", &["block", "handler", "hooked"]),
+    ("entry", &["authorize", "block", "handler", "hooked"]),
 ];
 
 const DERIVE: Layers = &[("parse", &["parse"]), ("plan", &["plan"]), ("check", &["check"]), ("expand", &["expand"])];

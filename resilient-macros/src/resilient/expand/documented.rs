@@ -33,6 +33,11 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
         policy.breaker = Some(BreakerUse::with("", *settings));
     }
-    let text = format!("\n\nGuarded by `#[resilient]`:\n\n- {}\n", describe(&policy, &beside).join("\n- "));
+    let authorized = plan.authorized.iter().map(|path| {
+        let path = path.to_token_stream().to_string().replace(' ', "");
+        format!("authorized by `{path}` first")
+    });
+    let lines: Vec<_> = authorized.chain(describe(&policy, &beside)).collect();
+    let text = format!("\n\nGuarded by `#[resilient]`:\n\n- {}\n", lines.join("\n- "));
     quote!(#[cfg_attr(doc, doc = #text)])
 }

@@ -2,25 +2,24 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use resilient_policy::Effect;
 use syn::{FnArg, Pat, Type};
 
 use super::argument::{Argument, is_cfg};
-use super::span::{exactly, glue, group_like};
+use super::span::{exactly, glue, group_like, moved};
 use super::{Guarded, body, guarded, policy};
 use crate::project::Project;
 use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::method::{Kind, Method};
-use crate::resilient::plan::Plan;
+use crate::resilient::plan::{Enforced, Plan};
 
-/// Returns the method, which the runtime limits to this timeout, unless it is a guarded function itself.
+/// Returns the method, with its timeout, which the runtime enforces unless the method is a guarded function itself.
 pub(crate) fn method(
     plan: &Plan,
     method: &Method,
-    timeout: Option<Duration>,
-    is_guarded: bool,
+    (timeout, enforced): (Option<Duration>, Enforced),
     function: &OpaqueFn,
     project: &Project,
 ) -> TokenStream {
@@ -30,7 +29,7 @@ pub(crate) fn method(
     let arguments = Argument::all(function);
     let Some(context) = arguments.last() else { return function.to_token_stream() };
     let (context, first) = (&context.name, arguments.first().map(|first| &first.name));
-    let record = record(plan, method, timeout, &p, at);
+    let record = record(plan, method, (timeout, enforced), &p, at);
     let called = match (method.kind, first) {
         (Kind::CallTool, Some(first)) => quote_spanned!(at=> ::core::option::Option::Some(&#first)),
         _ => quote_spanned!(at=> ::core::option::Option::None),
@@ -39,6 +38,7 @@ pub(crate) fn method(
         Kind::Notification => quote_spanned!(at=> observe),
         Kind::Request | Kind::CallTool | Kind::Subscription => quote_spanned!(at=> serve),
     };
+    let is_guarded = enforced == Enforced::ByFunction;
     let work = if is_guarded {
         let Some(Guarded { block, .. }) = guarded(plan, function, project, true) else {
             return function.to_token_stream();
@@ -47,13 +47,14 @@ pub(crate) fn method(
     } else {
         unguarded(function, &arguments, at)
     };
-    let served = quote_spanned!(at=> __incoming.#serve(#work));
-    let (output, served) = served_as(function, served, at);
-    let block = quote_spanned!(at=>
-        #record
+    let authorized = authorized(plan, function, (first, context), &p);
+    let served = quote_spanned!(at=>
         let __incoming = #p::request(&__RESILIENT_METHOD, &#context, #called);
-        #served
+        #authorized
+        __incoming.#serve(#work).await
     );
+    let (output, served) = served_as(function, served, at);
+    let block = quote_spanned!(at=> #record #served);
     let block = group_like(&function.body, block);
     let OpaqueFn { attrs, vis, sig, .. } = function;
     let mut sig = sig.clone();
@@ -65,7 +66,13 @@ pub(crate) fn method(
 }
 
 /// Returns the record of the method.
-fn record(plan: &Plan, method: &Method, timeout: Option<Duration>, p: &TokenStream, at: Span) -> TokenStream {
+fn record(
+    plan: &Plan,
+    method: &Method,
+    (timeout, enforced): (Option<Duration>, Enforced),
+    p: &TokenStream,
+    at: Span,
+) -> TokenStream {
     let serves = method.serves;
     let effect = (plan.effect != Effect::Unknown).then(|| {
         let effect = policy::variant(p, "Effect", &format!("{:?}", plan.effect));
@@ -73,7 +80,10 @@ fn record(plan: &Plan, method: &Method, timeout: Option<Duration>, p: &TokenStre
     });
     let timeout = timeout.map(|timeout| {
         let timeout = policy::duration(timeout, p);
-        quote_spanned!(at=> .timeout(#timeout))
+        match enforced {
+            Enforced::ByFunction => quote_spanned!(at=> .authorized_within(#timeout)),
+            Enforced::ByHook | Enforced::Nowhere => quote_spanned!(at=> .timeout(#timeout)),
+        }
     });
     let waits = matches!(method.kind, Kind::Subscription | Kind::Notification);
     let waits = waits.then(|| quote_spanned!(at=> .waits_for_cancellation()));
@@ -104,11 +114,35 @@ fn unguarded(function: &OpaqueFn, arguments: &[Argument<'_>], at: Span) -> Token
     })
 }
 
+/// Returns the call of the function that authorizes the request. rustc reports mistakes in it at the path.
+fn authorized(
+    plan: &Plan,
+    function: &OpaqueFn,
+    (first, context): (Option<&Ident>, &Ident),
+    p: &TokenStream,
+) -> Option<TokenStream> {
+    let (path, receiver) = (plan.authorized.first()?, function.sig.receiver()?);
+    let at = glue(path);
+    let p = exactly(p.clone(), at);
+    // `self` is only visible with the hygiene of the user's receiver.
+    let receiver = moved(receiver.self_token.to_token_stream(), at);
+    Some(quote_spanned!(at=>
+        let __parameters = #p::parameters(&#first);
+        let __authorizes: #p::Authorize<Self> =
+            |__server, __request, __parameters| #p::authorizing(#path(__server, __request, __parameters));
+        let __incoming = match __incoming.authorize(#receiver, &#context, &__parameters, __authorizes).await {
+            ::core::result::Result::Ok(__incoming) => __incoming,
+            ::core::result::Result::Err(__unserved) => return __unserved.response(),
+        };
+    ))
+}
+
 /// Returns how the method returns its future, and another return type if the written one cannot hold it.
 fn served_as(function: &OpaqueFn, served: TokenStream, at: Span) -> (Option<TokenStream>, TokenStream) {
     if function.sig.asyncness.is_some() {
-        return (None, quote_spanned!(at=> #served.await));
+        return (None, served);
     }
+    let served = quote_spanned!(at=> async move { #served });
     match function.output() {
         Some(Type::ImplTrait(_)) | None => (None, served),
         Some(output) if last_name(output).is_some_and(|name| name == "Pin" || name.ends_with("BoxFuture")) => {

@@ -105,9 +105,17 @@ fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> 
     let sides = chain.as_ref().map(|_| quote_spanned!(at=> let __sides = #p::sides(__special);));
 
     let watched = project.watched();
+    // The hook has authorized the call, or the function answers with an error.
+    let unauthorized = (!plan.authorized.is_empty()).then(|| {
+        quote_spanned!(at=>
+            if let ::core::option::Option::Some(__refused) = #p::unauthorized(__site) {
+                return __refused;
+            }
+        )
+    });
     // Evaluate the expressions before the arguments move into their slots.
     let block = quote_spanned!(at=>
-        #watched #site #copies
+        #watched #site #unauthorized #copies
         let __special = #special;
         #sides
         let __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));

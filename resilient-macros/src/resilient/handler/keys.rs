@@ -11,7 +11,7 @@ use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::method::{Kind, Method};
 
 /// The keys of a block.
-const OF_BLOCK: &[&str] = &["timeout", "rate_limit", "bulkhead", "crate"];
+const OF_BLOCK: &[&str] = &["timeout", "rate_limit", "bulkhead", "authorize", "crate"];
 
 /// The keys of a method that serves a request.
 const OF_METHOD: &[&str] =
@@ -24,7 +24,7 @@ pub(super) fn of_block(written: TokenStream, errors: &mut Accumulator) -> Args {
         if !OF_BLOCK.contains(&&*name) {
             let message = format!(
                 "`{name}` has no meaning for the requests of a handler; above its `impl` stand `timeout`, `rate_limit`, \
-                 `bulkhead` and `crate`, above one of its methods also `retry` and `breaker`, and the keys of tools stand \
+                 `bulkhead`, `authorize` and `crate`, above one of its methods also `retry` and `breaker`, and the keys of tools stand \
                  above `#[tool_router]`"
             );
             errors.push(Error::custom(message).with_span(entry.path()));

@@ -57,6 +57,8 @@ pub(super) fn wrap(
     if is_guarded {
         check::shape::check(&function, &mut found);
     }
+    // The handler runs it, before the guarded function.
+    plan.authorized = block.authorize.iter().filter(|_| method.is_authorized()).cloned().collect();
     if let Err(mistakes) = found.finish() {
         errors.push(mistakes);
         return Some(function.into_token_stream());
@@ -66,14 +68,15 @@ pub(super) fn wrap(
     if is_guarded {
         plan.guards.timeout = Some(timeout.unwrap_or(Duration::MAX));
     }
-    Some(expand::method(&plan, method, timeout.filter(|_| !is_guarded), is_guarded, &function, project))
+    let enforced = if is_guarded { Enforced::ByFunction } else { Enforced::ByHook };
+    Some(expand::method(&plan, method, (timeout, enforced), &function, project))
 }
 
 /// Returns the keys that the method has from its block: only methods that serve requests with a timeout have any.
 fn inherited(block: &Args, method: &Method) -> Args {
     let krate = block.krate.clone();
     match method.kind {
-        Kind::Request => block.clone(),
+        Kind::Request => Args { authorize: None, ..block.clone() },
         Kind::CallTool | Kind::Subscription | Kind::Notification => Args { krate, ..Args::default() },
     }
 }

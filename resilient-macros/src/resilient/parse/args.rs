@@ -6,13 +6,13 @@ use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{Span, TokenStream};
 use resilient_policy::{BulkheadSettings, CacheSettings, Override, RateLimitSettings, Retry};
-use syn::{Expr, Meta};
+use syn::{Expr, ExprPath, Meta};
 
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, features, log_args, or_none, settings,
-    text, word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, authorize, breaker, duration, fallback, features, log_args, or_none,
+    settings, text, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.
@@ -88,6 +88,7 @@ keys! {
     "profile" profile: Override<At<String>> = or_none(text);
     "feature" feature: Override<Vec<At<String>>> = or_none(features), NeedsHook;
     "critical" critical: Span = word, OneToolOnly, NeedsHook;
+    "authorize" authorize: ExprPath = authorize, NeedsHook;
     "log_args" log_args: Vec<Expr> = log_args, OneToolOnly;
     "name" name: At<String> = text, OneToolOnly;
     "skip" skip: Span = word, OneToolOnly;

@@ -69,6 +69,11 @@ impl Method {
         METHODS.iter().find(|method| method.name == name)
     }
 
+    /// Returns whether the key `authorize` of a block is about it: the requests that follow the handshake.
+    pub(crate) fn is_authorized(&self) -> bool {
+        self.kind == Kind::Request && !["ping", "initialize", "discover"].contains(&self.name)
+    }
+
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name == name
     }

@@ -12,7 +12,7 @@ use resilient_policy::{
     BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Named, Override, Policy,
     RateLimitSettings, RateLimitUse, Retry, Settings, Source,
 };
-use syn::{Expr, Ident, Path};
+use syn::{Expr, ExprPath, Ident, Path};
 
 use crate::krate::Krate;
 use crate::project::Project;
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) features: Vec<String>,
     /// The key `critical`.
     pub(crate) critical: Option<Span>,
+    /// The functions that authorize its calls: of the block, and its own.
+    pub(crate) authorized: Vec<ExprPath>,
     pub(crate) enforced: Enforced,
     /// Whether it is a method of a handler.
     pub(crate) is_method: bool,
@@ -116,6 +118,8 @@ pub(crate) fn plan(
     let name = args.name.as_ref().map(|name| name.value.clone()).or_else(|| tool_name.clone()).unwrap_or(own_name);
     let features = if args.feature.is_some() { args.features() } else { inherited.features() };
     let features = features.filter(|_| tool_name.is_some()).unwrap_or_default();
+    let authorized = inherited.authorize.iter().chain(&args.authorize);
+    let authorized = authorized.filter(|_| tool_name.is_some() && args.inherited.is_some()).cloned().collect();
     let layers = Layers::of(args, inherited, served_as.as_deref(), project.file.as_ref());
     let mut plan = Plan {
         krate: args.krate.clone().or_else(|| inherited.krate.clone()).unwrap_or_default(),
@@ -134,6 +138,7 @@ pub(crate) fn plan(
         profiles: layers.profiles.iter().map(|name| (*name).to_owned()).collect(),
         features: features.iter().map(|feature| feature.value.clone()).collect(),
         critical: args.critical,
+        authorized,
         enforced,
         is_method: false,
     };

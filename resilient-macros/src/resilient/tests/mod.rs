@@ -1,6 +1,7 @@
 //! Snapshots of expansions, and the messages about mistakes.
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
+mod authorize;
 mod places;
 mod rules;
 mod switches;

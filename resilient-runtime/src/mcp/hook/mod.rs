@@ -6,7 +6,7 @@
 
 mod served;
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
@@ -18,12 +18,13 @@ use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
 use rmcp::service::RequestContext;
 
 use super::Handled;
+use super::authorize::{Authorize, Within as _};
 use super::explain::Explain;
 use super::gated::GatedTool;
 use super::hook_timeout::HookTimeout;
 use crate::context::{CallContext, Claim, Request};
 use crate::error::{Refusal, RefusalReason};
-use crate::gate;
+use crate::gate::{self, InFlight};
 use crate::site::Site;
 use crate::statistics::ToolStatistics;
 use served::ServedCall;
@@ -59,13 +60,28 @@ impl Hook {
         inner: Arc<DynCallToolHandler<S>>,
         call: ToolCallContext<'_, S>,
     ) -> Handling<'_> {
-        if self.is_running_already(&call.request_context) {
+        if self.outer(&call.request_context).is_some() {
             return inner(call);
         }
         if gate::is_active() {
             return self.serve_gated(inner, call);
         }
         self.serve_admitted(inner, call, Admitted)
+    }
+
+    /// Serves a call after functions have authorized it. An outer hook has run the same functions already, if it serves
+    /// the call.
+    pub(super) fn serve_authorized<S: Send + Sync + 'static>(
+        self: Arc<Self>,
+        inner: Arc<DynCallToolHandler<S>>,
+        call: ToolCallContext<'_, S>,
+        by: Arc<Authorizers<S>>,
+    ) -> Handling<'_> {
+        if self.outer(&call.request_context).is_some_and(|outer| outer.authorized.get().is_some()) {
+            return inner(call);
+        }
+        let hook = Arc::clone(&self);
+        self.serve_admitted(inner, call, Authorized { hook, by })
     }
 
     /// Serves a call that the gate has to decide about.
@@ -90,12 +106,14 @@ impl Hook {
         self: Arc<Self>,
         inner: Arc<DynCallToolHandler<S>>,
         call: ToolCallContext<'_, S>,
-        decision: impl Decision,
+        decision: impl Decision<S>,
     ) -> Handling<'_> {
         Box::pin(async move {
             let mut served = ServedCall::new(&self, &call);
-            decision.enter(&served.request);
-            let mut limit = served.limit();
+            let (mut limit, _in_flight) = match decision.enter(&mut served, &call).await {
+                Ok(entered) => entered,
+                Err(answered) => return answered,
+            };
             served.arguments = served.copy_arguments(&call);
             let made = served.within(|| inner(call));
             let Some(mut handling) = made else { return served.panicked() };
@@ -136,34 +154,98 @@ impl Hook {
         })
     }
 
-    /// Returns whether an outer hook already serves this call.
-    fn is_running_already(&self, request: &RequestContext<RoleServer>) -> bool {
-        CallContext::current().and_then(|context| {
-            let outer = context.request()?;
-            Some(outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id.to_string())
-        }) == Some(true)
+    /// Returns the request of an outer hook that already serves this call.
+    fn outer(&self, request: &RequestContext<RoleServer>) -> Option<Arc<Request>> {
+        let context = CallContext::current()?;
+        let outer = context.request()?;
+        (outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id.to_string())
+            .then(|| Arc::clone(outer))
     }
 }
 
-/// What the gate has decided about a call that the tool serves.
-trait Decision: Send + 'static {
-    /// Leaves the decision in the request.
-    fn enter(self, request: &Request);
+/// The functions that authorize the calls of a route.
+pub(super) struct Authorizers<S> {
+    pub(super) by: Vec<Authorize<S>>,
+    /// The record whose timeout limits them, if there is one with a policy.
+    pub(super) site: Option<&'static Site>,
+}
+
+/// What comes before the tool in a call: what has been decided about it, or is decided now.
+trait Decision<S>: Send + 'static {
+    /// What the call holds while it runs.
+    type Held: Send;
+
+    /// Enters the call. Returns the timeout that the hook enforces, or the answer if the call ends here.
+    fn enter(
+        self,
+        served: &mut ServedCall<'_>,
+        call: &ToolCallContext<'_, S>,
+    ) -> impl Future<Output = Result<(Option<HookTimeout>, Self::Held), Handled>> + Send;
 }
 
 /// The call may run. Without a size, so that a server that uses no gate pays nothing for it.
 struct Admitted;
 
-impl Decision for Admitted {
-    fn enter(self, _: &Request) {}
+impl<S> Decision<S> for Admitted {
+    type Held = ();
+
+    fn enter(
+        self,
+        served: &mut ServedCall<'_>,
+        _: &ToolCallContext<'_, S>,
+    ) -> impl Future<Output = Result<(Option<HookTimeout>, ()), Handled>> + Send {
+        ready(Ok((served.limit(), ())))
+    }
 }
 
 /// The guarded function that claims the request applies the refusal.
 struct LeftInRequest(Refusal);
 
-impl Decision for LeftInRequest {
-    fn enter(self, request: &Request) {
-        request.report().claim = Claim::Refused(self.0);
+impl<S> Decision<S> for LeftInRequest {
+    type Held = ();
+
+    fn enter(
+        self,
+        served: &mut ServedCall<'_>,
+        _: &ToolCallContext<'_, S>,
+    ) -> impl Future<Output = Result<(Option<HookTimeout>, ()), Handled>> + Send {
+        served.request.report().claim = Claim::Refused(self.0);
+        ready(Ok((served.limit(), ())))
+    }
+}
+
+/// The call is authorized first, and the gate decides about it after that.
+struct Authorized<S> {
+    hook: Arc<Hook>,
+    by: Arc<Authorizers<S>>,
+}
+
+impl<S: Send + Sync + 'static> Decision<S> for Authorized<S> {
+    type Held = Option<InFlight>;
+
+    async fn enter(
+        self,
+        served: &mut ServedCall<'_>,
+        call: &ToolCallContext<'_, S>,
+    ) -> Result<(Option<HookTimeout>, Self::Held), Handled> {
+        let Self { hook, by } = self;
+        let own = served.limit();
+        let is_limited = own.is_some();
+        let mut limit = own.unwrap_or_else(|| by.site.map_or_else(HookTimeout::usual, HookTimeout::of));
+        served.authorize(&by.by, call, &mut limit).await?;
+        let limit = is_limited.then(|| {
+            served.inherits(limit.end());
+            limit
+        });
+        let gated = hook.gated.as_ref().filter(|_| gate::is_active());
+        match gated.map_or(Ok(None), GatedTool::admit) {
+            Ok(in_flight) => Ok((limit, in_flight)),
+            Err(refusal) if hook.is_applied_by_function(refusal) => {
+                served.request.report().claim = Claim::Refused(refusal);
+                Ok((limit, None))
+            }
+            Err(refusal) => Err(served.refused(refusal)),
+        }
     }
 }
 

@@ -8,11 +8,12 @@ use resilient_policy::Fault;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::CallToolResponse;
+use rmcp::model::{CallToolResponse, JsonObject};
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::super::authorize::{Authorize, Unauthorized, Within, authorize};
 use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
 use super::super::explain::{self, ArgumentsCopy};
 use super::super::hook_timeout::HookTimeout;
@@ -21,6 +22,7 @@ use super::super::wire_error::WireError;
 use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
+use crate::clock::Moment;
 use crate::context::{self, CallContext, Request};
 use crate::error::{Refusal, ResilienceError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
@@ -89,18 +91,6 @@ impl<'h> ServedCall<'h> {
         self.request.runs_in(&span);
         self.span = span;
         telemetry::call_started(&self.span, &self.hook.tool, Some(context));
-    }
-
-    /// Runs a part of the call within its context and span, behind the outer panic barrier.
-    pub(super) fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
-        let (span, context) = (&self.span, &mut self.context);
-        // The inner barrier catches panics within the span, the outer one those of the span itself.
-        let ended = catch_panic(|| {
-            let _span = span.enter();
-            let _context = context::enter(context);
-            catch_panic(run)
-        });
-        ended.flatten()
     }
 
     /// Returns a copy of the arguments, unless the request already has one for the cache. It is needed even without an
@@ -202,14 +192,12 @@ impl<'h> ServedCall<'h> {
     /// Returns the limit that the hook enforces, if there is one. Calls inside inherit its end as their deadline.
     pub(super) fn limit(&mut self) -> Option<HookTimeout> {
         let limit = HookTimeout::of(self.hook.limited?);
-        if let Some(context) = &mut self.context {
-            context.set_deadline(limit.end());
-        }
+        self.inherits(limit.end());
         Some(limit)
     }
 
     /// Answers with a timeout: the tool did not answer within the limit that the hook enforces.
-    pub(super) fn timed_out(mut self, limit: Duration) -> Handled {
+    pub(super) fn timed_out(&mut self, limit: Duration) -> Handled {
         let error = ResilienceError::Timeout { scope: TimeoutScope::Call, limit };
         {
             let mut report = self.request.report();
@@ -225,7 +213,7 @@ impl<'h> ServedCall<'h> {
     }
 
     /// Answers that the gate refuses the call. Nothing has run.
-    pub(super) fn refused(mut self, refusal: Refusal) -> Handled {
+    pub(super) fn refused(&mut self, refusal: Refusal) -> Handled {
         let error = refusal.error();
         {
             let mut report = self.request.report();
@@ -242,7 +230,65 @@ impl<'h> ServedCall<'h> {
         self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
     }
 
-    pub(super) fn panicked(mut self) -> Handled {
+    /// Runs the functions that authorize the call. The calls inside them inherit the end of `limit` as their deadline.
+    pub(super) async fn authorize<S: Sync>(
+        &mut self,
+        by: &[Authorize<S>],
+        call: &ToolCallContext<'_, S>,
+        limit: &mut HookTimeout,
+    ) -> Result<(), Handled> {
+        let none = JsonObject::new();
+        let facts = (call.service, &call.request_context, call.arguments.as_ref().unwrap_or(&none));
+        let began = Moment::of(self.started);
+        self.inherits(limit.end());
+        match authorize(by, facts, limit, self).await {
+            Ok(()) => {
+                self.inherits(Moment::LAST);
+                let _ = self.request.authorized.set(began);
+                Ok(())
+            }
+            Err(unauthorized) => Err(self.unauthorized(&unauthorized)),
+        }
+    }
+
+    /// Sets the deadline of the calls inside.
+    pub(super) fn inherits(&mut self, end: Moment) {
+        if let Some(context) = &mut self.context {
+            context.set_deadline(end);
+        }
+    }
+
+    /// Answers that the call is not authorized. The tool has not run.
+    fn unauthorized(&mut self, unauthorized: &Unauthorized) -> Handled {
+        let Unauthorized { error, outcome } = unauthorized;
+        let (outcome, error) = (*outcome, &**error);
+        {
+            let mut report = self.request.report();
+            report.outcome = Some(outcome);
+            report.never_ran = true;
+            if let Some(gated) = &self.hook.gated {
+                report.effect = gated.effect;
+            }
+        }
+        if outcome == Outcome::Timeout {
+            self.statistics.timed_out(TimeoutScope::Call);
+        }
+        if outcome != Outcome::Rejected {
+            self.fault = Some(Fault::Server);
+        }
+        if outcome != Outcome::Cancelled {
+            let facts = telemetry::ErrorFacts::of(error);
+            self.statistics.failed(&facts.code, facts.kind, facts.severity);
+            telemetry::unauthorized(&self.span, &self.hook.name, self.context.as_ref(), (&facts, error));
+        }
+        let answered = self.within(|| wire::tool_error(error)).unwrap_or_else(|| Err(internal()));
+        let of_code = answered.as_ref().err().map(|error| ErrorType::of_code(error.code.0));
+        let error_type = of_code.unwrap_or_else(|| ErrorType::of_outcome(outcome));
+        self.count(outcome, error_type, answered.as_ref().err());
+        answered
+    }
+
+    pub(super) fn panicked(&mut self) -> Handled {
         self.fault = Some(Fault::Server);
         self.failed(&ResilienceError::Panicked);
         self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
@@ -306,6 +352,20 @@ impl<'h> ServedCall<'h> {
         // The span ends now, even if the context of the call lives longer.
         let span = self.request.span().take();
         catch_panic(|| drop(span));
+    }
+}
+
+impl Within for ServedCall<'_> {
+    /// Runs a part of the call within its context and span, behind the outer panic barrier.
+    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        let (span, context) = (&self.span, &mut self.context);
+        // The inner barrier catches panics within the span, the outer one those of the span itself.
+        let ended = catch_panic(|| {
+            let _span = span.enter();
+            let _context = context::enter(context);
+            catch_panic(run)
+        });
+        ended.flatten()
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use resilient_policy::Severity;
 use tracing::Span;
 
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
+use crate::error::{ToolError, log_chain};
 use crate::outcomes::Outcome;
+use crate::panics::catch_panic;
+use crate::telemetry::ErrorFacts;
 
 /// Emits the event for the start of a request, at debug level.
 pub(super) fn started(span: &Span, method: &str, context: &CallContext) {
@@ -28,4 +32,36 @@ pub(super) fn ended(span: &Span, method: &str, outcome: Outcome, duration: Durat
     // What the request left running is still within the span.
     #[cfg(feature = "otel")]
     crate::trace::otel::end(span);
+}
+
+/// Logs an error with its private text, at the level of its severity.
+pub(super) fn failed(
+    span: &Span,
+    (method, elapsed): (&str, Duration),
+    context: &CallContext,
+    (facts, error): (&ErrorFacts, &dyn ToolError),
+) {
+    catch_panic(|| {
+        let (duration_ms, correlation_id) = (saturating_millis(elapsed), id(Some(context)));
+        let _entered = span.enter();
+        macro_rules! emit {
+            ($level:ident) => {
+                tracing::$level!(
+                    event = "request.error",
+                    method,
+                    code = &*facts.code,
+                    kind = facts.kind.as_str(),
+                    severity = facts.severity.as_str(),
+                    duration_ms,
+                    correlation_id,
+                    error = log_chain(&error),
+                )
+            };
+        }
+        match facts.severity {
+            Severity::Low => emit!(info),
+            Severity::Medium => emit!(warn),
+            _ => emit!(error),
+        }
+    });
 }

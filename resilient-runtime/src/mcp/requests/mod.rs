@@ -4,6 +4,7 @@
 //! enforces the timeout, drops the method if the client cancels the request, and records the operation. If a hook inside a
 //! `call_tool` serves the same request, the hook counts it.
 
+mod authorize;
 mod events;
 mod response;
 mod serve;
@@ -16,6 +17,7 @@ use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 
+pub use authorize::{Unserved, parameters};
 pub use response::Response;
 pub use serve::Incoming;
 
@@ -31,6 +33,8 @@ pub struct ServedMethod {
     name: &'static str,
     effect: Effect,
     timeout: Option<Duration>,
+    /// How long it may take to authorize a request, if the method's guarded function enforces its timeout.
+    authorized_within: Option<Duration>,
     /// Whether cancellation by the client drops the method.
     is_cancellable: bool,
 }
@@ -39,7 +43,7 @@ impl ServedMethod {
     /// Creates the record of a method that serves this MCP method.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, effect: Effect::Unknown, timeout: None, is_cancellable: true }
+        Self { name, effect: Effect::Unknown, timeout: None, authorized_within: None, is_cancellable: true }
     }
 
     /// Sets what a call of the method changes.
@@ -53,6 +57,13 @@ impl ServedMethod {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Limits how long it may take to authorize a request.
+    #[must_use]
+    pub const fn authorized_within(mut self, limit: Duration) -> Self {
+        self.authorized_within = Some(limit);
         self
     }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
+use super::super::authorize::Within;
 use super::super::hook_timeout::HookTimeout;
 use super::super::operation::TOOLS_CALL;
 use super::super::{Operation, Transport, pipeline_error, span, wire};
@@ -28,14 +29,14 @@ use crate::telemetry;
 /// A request or notification before its method runs. If it is dropped before the response, it counts as cancelled.
 #[derive(Debug)]
 pub struct Incoming {
-    method: &'static ServedMethod,
-    request: Arc<Request>,
-    context: Option<CallContext>,
-    span: Span,
+    pub(super) method: &'static ServedMethod,
+    pub(super) request: Arc<Request>,
+    pub(super) context: Option<CallContext>,
+    pub(super) span: Span,
     transport: Option<Transport>,
-    limit: Option<HookTimeout>,
+    pub(super) limit: Option<HookTimeout>,
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    started: Instant,
+    pub(super) started: Instant,
     /// Where the request is counted. `None` within another method or a hook that counts it.
     statistics: Option<Arc<ToolStatistics>>,
 }
@@ -146,7 +147,7 @@ impl Incoming {
             Ended::Cancelled => Outcome::Cancelled,
         };
         if outcome == Outcome::Panic {
-            self.log(&ResilienceError::Panicked);
+            self.log(&ResilienceError::Panicked, false);
         }
         let error = if outcome == Outcome::Panic { Some(internal_type()) } else { ErrorType::of_outcome(outcome) };
         self.end(outcome, error, None);
@@ -155,7 +156,8 @@ impl Incoming {
     async fn run<T>(&mut self, method: impl Future<Output = T>) -> Ended<T> {
         let mut method = pin!(Some(method));
         let ended = poll_fn(|cx| {
-            let polled = self.within(|| method.as_mut().as_pin_mut().map_or(Poll::Pending, |method| method.poll(cx)));
+            let polled =
+                self.within_call(|| method.as_mut().as_pin_mut().map_or(Poll::Pending, |method| method.poll(cx)));
             match polled {
                 Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
                 Some(Poll::Pending) => self.poll_limits(cx),
@@ -164,7 +166,7 @@ impl Incoming {
         })
         .await;
         // Dropping the method may panic too.
-        self.within(|| method.set(None));
+        self.within_call(|| method.set(None));
         ended
     }
 
@@ -184,25 +186,23 @@ impl Incoming {
         }
     }
 
-    /// Runs a part of the request within its context and span, behind the outer panic barrier.
-    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
-        let (span, context) = (&self.span, &mut self.context);
-        // The inner barrier catches panics within the span, the outer one those of the span itself.
-        let ended = catch_panic(|| {
-            let _span = span.enter();
-            let _context = context::enter(context);
-            catch_panic(run)
-        });
-        ended.flatten()
+    /// Runs a part of the request within its context and span.
+    pub(super) fn within_call<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        Within::within(self, run)
+    }
+
+    /// Returns whether the hook or another method counts the request.
+    pub(super) const fn is_part(&self) -> bool {
+        self.statistics.is_none()
     }
 
     /// Answers with a failure of the framework.
     fn failed<T: Response>(mut self, outcome: Outcome, error: &ResilienceError) -> Result<T, ErrorData> {
         if outcome != Outcome::Cancelled {
-            self.log(error);
+            self.log(error, false);
         }
         self.request.report().outcome.get_or_insert(outcome);
-        let made = self.within(|| T::failed(error)).unwrap_or_else(|| Err(internal()));
+        let made = self.within_call(|| T::failed(error)).unwrap_or_else(|| Err(internal()));
         let kind = match (outcome, &made) {
             (Outcome::Panic, Err(error)) => ErrorType::of_code(error.code.0),
             _ => ErrorType::of_outcome(outcome),
@@ -217,16 +217,17 @@ impl Incoming {
             return answered;
         }
         let answered = self.with_pipeline_errors_as_results(answered);
-        let (is_claimed, reported) = {
+        let (is_claimed, reported, is_logged) = {
             let report = self.request.report();
-            (report.is_claimed(), report.outcome)
+            (report.is_claimed(), report.outcome, report.has_run)
         };
         let is_taken_over = self.request.is_taken_over();
         if !is_claimed && !is_taken_over {
             // A claimed request's function has logged its error.
             match &answered {
-                Ok(answer) => answer.with_error(&mut |error| self.log(error)),
-                Err(error) => self.log(error),
+                Ok(answer) => answer.with_error(&mut |error| self.log(error, is_logged)),
+                // The conversion of this crate's errors logs them.
+                Err(error) => self.log(error, wire::is_of_this_crate(error)),
             }
         }
         let is_failure = answered.as_ref().map_or(true, Response::is_failure);
@@ -258,24 +259,30 @@ impl Incoming {
     fn with_pipeline_errors_as_results<T: Response>(&mut self, answered: Result<T, ErrorData>) -> Result<T, ErrorData> {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
-        let made = self.within(|| pipeline_error::original_of(&error, &request).and_then(|own| T::failed(&own).ok()));
+        let made =
+            self.within_call(|| pipeline_error::original_of(&error, &request).and_then(|own| T::failed(&own).ok()));
         made.flatten().map_or(Err(error), Ok)
     }
 
-    /// Logs an error that no guarded function has logged.
-    fn log(&self, error: &dyn ToolError) {
-        let (Some(statistics), Some(context)) = (&self.statistics, &self.context) else { return };
+    /// Logs and counts an error that no guarded function has logged.
+    fn log(&self, error: &dyn ToolError, is_logged: bool) {
+        let Some(context) = self.context.as_ref().filter(|_| !self.is_part()) else { return };
         let facts = telemetry::ErrorFacts::of(error);
-        let code = statistics.failed(&facts.code, facts.kind, facts.severity);
-        let attempts = self.request.report().attempts;
-        let call = (self.method.name, self.started.elapsed(), attempts);
-        telemetry::log_error(&self.span, call, Some(context), (&facts, error));
-        let recent = Registry::here(Registry::recent);
+        let Some(code) = self.count_error(&facts) else { return };
+        if !is_logged {
+            events::failed(&self.span, (self.method.name, self.started.elapsed()), context, (&facts, error));
+        }
+        let (recent, attempts) = (Registry::here(Registry::recent), self.request.report().attempts);
         telemetry::record_recent(&recent, self.method.name.into(), code, (&facts, error), attempts, context);
     }
 
+    /// Counts an error, and returns the code that it is counted under.
+    pub(super) fn count_error(&self, facts: &telemetry::ErrorFacts) -> Option<Arc<str>> {
+        self.statistics.as_ref().map(|statistics| statistics.failed(&facts.code, facts.kind, facts.severity))
+    }
+
     /// Counts the end of the request, once. `answered` is the JSON-RPC error of the response, if it is one.
-    fn end(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
+    pub(super) fn end(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
         let Some(statistics) = self.statistics.take() else { return };
         let took = self.started.elapsed();
         let (of_function, fault) = {
@@ -315,6 +322,20 @@ impl Incoming {
     }
 }
 
+impl Within for Incoming {
+    /// Runs a part of the request within its context and span, behind the outer panic barrier.
+    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        let (span, context) = (&self.span, &mut self.context);
+        // The inner barrier catches panics within the span, the outer one those of the span itself.
+        let ended = catch_panic(|| {
+            let _span = span.enter();
+            let _context = context::enter(context);
+            catch_panic(run)
+        });
+        ended.flatten()
+    }
+}
+
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.end(Outcome::Cancelled, ErrorType::of_outcome(Outcome::Cancelled), None);
@@ -327,6 +348,6 @@ const fn internal_type() -> ErrorType {
 }
 
 /// Returns the response if even building the error response panicked.
-fn internal() -> ErrorData {
+pub(super) fn internal() -> ErrorData {
     ErrorData::internal_error("this server made a mistake", None)
 }

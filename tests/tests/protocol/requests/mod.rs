@@ -1,5 +1,6 @@
 //! Requests that a handler serves itself, as a client sees them: each one is answered.
 
+mod authorize;
 mod by_hand;
 mod policies;
 mod prompts;

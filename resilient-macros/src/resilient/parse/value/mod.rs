@@ -1,5 +1,6 @@
 //! Reads the values of the keys, with their locations. Each message shows an example of the expected form.
 
+mod authorize;
 mod fallback;
 mod settings;
 
@@ -12,6 +13,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaNameValue, Token};
 
+pub(crate) use authorize::authorize;
 pub(crate) use fallback::{FallbackStep, fallback};
 pub(crate) use settings::{BreakerArgs, SettingsArgs, breaker, settings};
 

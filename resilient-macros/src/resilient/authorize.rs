@@ -1,0 +1,149 @@
+//! The key `authorize`: the functions that pass a request to the user's function. The router of the block gives them to
+//! the hook of each tool.
+
+use darling::Error;
+use darling::error::Accumulator;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{Attribute, ExprPath, Meta};
+
+use crate::krate::Krate;
+use crate::resilient::expand::span::{exactly, glue};
+use crate::resilient::parse::args::{self, Args};
+use crate::resilient::parse::block::OpaqueImpl;
+use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::tool::{self, Tool};
+use crate::resilient::plan::Plan;
+
+/// What authorizes the tools of a block.
+#[derive(Default)]
+pub(super) struct Authorized {
+    /// The functions in the block that call the user's functions.
+    pub(super) functions: TokenStream,
+    /// The statements that register them for each tool, in a closure with the parameter `__all`.
+    pub(super) statements: TokenStream,
+    /// The functions that register what is in an attribute that the block cannot see, and that are there only if the
+    /// attribute is.
+    unseen: Vec<Ident>,
+}
+
+impl Authorized {
+    /// Returns what authorizes the tools of a block with this function. `router` is the name of its router.
+    pub(super) fn of(block: &OpaqueImpl, of_block: Option<&ExprPath>, router: &Ident, krate: &Krate) -> Self {
+        let mut authorized = Self::default();
+        let p = &quote!(#krate::__private);
+        let of_block = of_block.map(|path| authorized.add(path, router, p));
+        for function in block.functions() {
+            let Some(tool) = Tool::find(&function.attrs).filter(|tool| !tool.is_prompt) else { continue };
+            let own_name = function.sig.ident.unraw().to_string();
+            let tool = tool.name.as_ref().unwrap_or(&own_name);
+            let own = own_path(function).map(|path| authorized.add(&path, &function.sig.ident, p));
+            for name in of_block.iter().chain(&own) {
+                authorized.statements.extend(quote!(__all.authorize(#tool, Self::#name);));
+            }
+            if may_be_unseen(function) {
+                let name = unseen(&function.sig.ident);
+                authorized.statements.extend(quote!(Self::#name(__all);));
+                authorized.unseen.push(name);
+            }
+        }
+        authorized
+    }
+
+    /// Adds the function that calls the user's function at `path`, and returns its name.
+    fn add(&mut self, path: &ExprPath, of: &Ident, p: &TokenStream) -> Ident {
+        let name = caller(of);
+        self.functions.extend(calling(path, &name, p));
+        name
+    }
+
+    /// Returns a trait whose functions register nothing, where the attribute that the block cannot see is not there.
+    pub(super) fn absent(&self, block: &OpaqueImpl, p: &TokenStream) -> Option<TokenStream> {
+        let (Self { unseen, .. }, OpaqueImpl { generics, self_ty, .. }) = (self, block);
+        let (parameters, _, where_clause) = generics.split_for_impl();
+        (!unseen.is_empty()).then(|| {
+            quote! {
+                #[allow(dead_code)]
+                trait __Unseen: ::core::marker::Sized {
+                    #(fn #unseen(_: &mut #p::ToolFunctions<Self>) {})*
+                }
+                impl #parameters __Unseen for #self_ty #where_clause {}
+            }
+        })
+    }
+}
+
+/// Rejects the key on a block with prompts, which would be served without it.
+pub(super) fn check_prompts(args: &Args, block: &OpaqueImpl, errors: &mut Accumulator) {
+    let is_prompt = |function: &OpaqueFn| function.attrs.iter().any(|attr| tool::last_is(attr, "prompt"));
+    if let Some(path) = args.authorize.as_ref().filter(|_| block.functions().any(is_prompt)) {
+        let message =
+            "`authorize` needs the hook, which the prompts of this block do not have; move them to another block";
+        errors.push(Error::custom(message).with_span(path));
+    }
+}
+
+/// Returns the functions beside a tool whose `authorize` is in an attribute that its block cannot see.
+pub(super) fn beside(args: &Args, plan: &Plan, function: &OpaqueFn) -> Option<TokenStream> {
+    let path = args.authorize.as_ref().filter(|_| args.inserted.is_some())?;
+    let (tool, krate) = (plan.tool_name.as_ref()?, &plan.krate);
+    let p = quote!(#krate::__private);
+    let (name, unseen) = (caller(&function.sig.ident), unseen(&function.sig.ident));
+    let calling = calling(path, &name, &p);
+    Some(quote! {
+        #calling
+        #[doc(hidden)]
+        fn #unseen(__all: &mut #p::ToolFunctions<Self>) {
+            __all.authorize(#tool, Self::#name);
+        }
+    })
+}
+
+/// Returns whether an attribute of the tool other than `#[resilient]` may have the key.
+pub(super) fn may_be_unseen(function: &OpaqueFn) -> bool {
+    let mentions = |attr: &Attribute| match &attr.meta {
+        Meta::List(list) => is_mentioned(list.tokens.clone()),
+        Meta::Path(_) | Meta::NameValue(_) => false,
+    };
+    function.attrs.iter().any(|attr| !tool::last_is(attr, "resilient") && !tool::is_tool(attr) && mentions(attr))
+}
+
+fn is_mentioned(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "authorize",
+        TokenTree::Group(group) => is_mentioned(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// Returns the path in the tool's own attribute.
+fn own_path(function: &OpaqueFn) -> Option<ExprPath> {
+    let own = function.attrs.iter().find(|attr| tool::last_is(attr, "resilient"))?;
+    args::parse_silently(own.meta.require_list().ok()?.tokens.clone()).authorize
+}
+
+fn caller(of: &Ident) -> Ident {
+    format_ident!("__resilient_{}_authorize", of.unraw(), span = Span::call_site())
+}
+
+fn unseen(tool: &Ident) -> Ident {
+    format_ident!("__resilient_{}_authorized", tool.unraw(), span = Span::call_site())
+}
+
+/// Returns the function that calls the user's function. rustc reports mistakes in it at the path.
+fn calling(path: &ExprPath, name: &Ident, p: &TokenStream) -> TokenStream {
+    let at = glue(path);
+    let p = exactly(p.clone(), at);
+    quote_spanned! {at=>
+        #[doc(hidden)]
+        #[allow(deprecated)]
+        fn #name<'__call>(
+            __server: &'__call Self,
+            __request: &'__call #p::rmcp::service::RequestContext<#p::rmcp::RoleServer>,
+            __arguments: &'__call #p::rmcp::model::JsonObject,
+        ) -> #p::Authorizing<'__call> {
+            #p::authorizing(#path(__server, __request, __arguments))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The functions behind the key `authorize`, and how one of them runs: within the context of the call, behind the panic
+//! barrier, and within the deadline of the call.
+
+use std::any::Any;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use rmcp::RoleServer;
+use rmcp::model::JsonObject;
+use rmcp::service::RequestContext;
+
+use super::hook_timeout::HookTimeout;
+use crate::answer::Answer;
+use crate::context::CallContext;
+use crate::error::{ResilienceError, TimeoutScope, ToolError};
+use crate::outcomes::Outcome;
+use crate::site::Site;
+
+/// A function that decides whether a request may be served: the user's function, in the form in which the expansion
+/// passes it.
+pub type Authorize<S> = for<'a> fn(&'a S, &'a RequestContext<RoleServer>, &'a JsonObject) -> Authorizing<'a>;
+
+/// The error of an authorization.
+type Denial = Box<dyn ToolError + Send>;
+
+/// A decision that is under way.
+pub struct Authorizing<'a>(Pin<Box<dyn Future<Output = Result<(), Denial>> + Send + 'a>>);
+
+impl fmt::Debug for Authorizing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorizing").finish_non_exhaustive()
+    }
+}
+
+/// The result of a function that authorizes: a `Result<(), E>` whose error is a [`ToolError`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the result of a function that authorizes",
+    label = "expected an `async fn(&self, &RequestContext<RoleServer>, &JsonObject) -> Result<(), E>`",
+    note = "return `Ok(())` to let the request through, and an error to refuse it"
+)]
+pub trait Authorization {
+    /// Returns the error that refuses the request.
+    #[doc(hidden)]
+    fn __denial(self) -> Option<Box<dyn ToolError + Send>>;
+}
+
+impl<E: ToolError + Send + 'static> Authorization for Result<(), E> {
+    fn __denial(self) -> Option<Box<dyn ToolError + Send>> {
+        self.err().map(|error| Box::new(error) as Denial)
+    }
+}
+
+/// Wraps the future of the user's function.
+pub fn authorizing<'a, R: Authorization>(decision: impl Future<Output = R> + Send + 'a) -> Authorizing<'a> {
+    Authorizing(Box::pin(async move { decision.await.__denial().map_or(Ok(()), Err) }))
+}
+
+/// A request that was not authorized, or not in time. The answer is the error.
+pub(super) struct Unauthorized {
+    pub(super) error: Box<dyn ToolError + Send>,
+    /// `Rejected` if the function refused the request, else `Timeout`, `Cancelled` or `Panic`.
+    pub(super) outcome: Outcome,
+}
+
+impl Unauthorized {
+    fn own(error: ResilienceError, outcome: Outcome) -> Self {
+        Self { error: Box::new(error), outcome }
+    }
+}
+
+/// What runs a piece of user code within the context and the span of a request, behind the panic barrier.
+pub(super) trait Within {
+    /// Returns `None` if the code panics.
+    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T>;
+}
+
+/// Runs functions that authorize a request, one after another, until one of them refuses it.
+///
+/// `arguments` are the arguments of the tool, or the parameters of another request. If `limit` ends or the client
+/// cancels the request first, the request is not authorized.
+///
+/// # Errors
+/// Returns the error of the first function that refuses the request.
+pub(super) async fn authorize<S: Sync>(
+    by: &[Authorize<S>],
+    (server, request, arguments): (&S, &RequestContext<RoleServer>, &JsonObject),
+    limit: &mut HookTimeout,
+    call: &mut impl Within,
+) -> Result<(), Unauthorized> {
+    let panicked = || Unauthorized::own(ResilienceError::Panicked, Outcome::Panic);
+    let mut cancelled = pin!(request.ct.cancelled());
+    for authorize in by {
+        let mut running = call.within(|| authorize(server, request, arguments)).ok_or_else(panicked)?;
+        let decided = poll_fn(|cx| match call.within(|| running.0.as_mut().poll(cx)) {
+            Some(Poll::Ready(decided)) => {
+                Poll::Ready(decided.map_err(|error| Unauthorized { error, outcome: Outcome::Rejected }))
+            }
+            Some(Poll::Pending) if cancelled.as_mut().poll(cx).is_ready() => {
+                Poll::Ready(Err(Unauthorized::own(ResilienceError::Cancelled, Outcome::Cancelled)))
+            }
+            Some(Poll::Pending) => limit.poll(cx).map(|()| {
+                let error = ResilienceError::Timeout { scope: TimeoutScope::Call, limit: limit.length() };
+                Err(Unauthorized::own(error, Outcome::Timeout))
+            }),
+            None => Poll::Ready(Err(panicked())),
+        })
+        .await;
+        // Dropping the future may panic too.
+        call.within(|| drop(running)).ok_or_else(panicked)?;
+        decided?;
+    }
+    Ok(())
+}
+
+/// Ends a call of a guarded function whose tool has the key `authorize`, unless the hook has authorized the call.
+#[must_use]
+pub fn unauthorized<R: Answer>(site: &Site) -> Option<R> {
+    let context = CallContext::current();
+    let is_authorized =
+        context.as_ref().and_then(CallContext::request).is_some_and(|request| request.authorized.get().is_some());
+    if is_authorized {
+        return None;
+    }
+    site.report_unauthorized();
+    Some(R::refused(ResilienceError::Unauthorized))
+}
+
+/// The functions that authorize the calls of a block's tools, by the name of the tool.
+pub(super) struct Authorizations<S>(Vec<(&'static str, Authorize<S>)>);
+
+impl<S> fmt::Debug for Authorizations<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(tool, _)| tool)).finish()
+    }
+}
+
+impl<S> Default for Authorizations<S> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<S: 'static> Authorizations<S> {
+    /// Registers a function for the calls of a tool.
+    pub(super) fn add(&mut self, tool: &'static str, authorize: Authorize<S>) {
+        self.0.push((tool, authorize));
+    }
+
+    /// Keeps them for the process, without the type of the server.
+    pub(super) fn leak(self) -> &'static (dyn Any + Send + Sync) {
+        let Self(all) = self;
+        Box::leak(Box::new(all))
+    }
+
+    /// Returns the functions for a tool among those that [`leak`](Self::leak) has kept.
+    pub(super) fn of_tool(kept: &(dyn Any + Send + Sync), tool: &str) -> Vec<Authorize<S>> {
+        let all = kept.downcast_ref::<Vec<(&'static str, Authorize<S>)>>();
+        all.into_iter().flatten().filter(|(name, _)| *name == tool).map(|(_, authorize)| *authorize).collect()
+    }
+}
