@@ -33,13 +33,15 @@ impl Authorized {
     pub(super) fn of(block: &OpaqueImpl, of_block: Option<&ExprPath>, router: &Ident, krate: &Krate) -> Self {
         let mut authorized = Self::default();
         let p = &quote!(#krate::__private);
-        let of_block = of_block.map(|path| authorized.add(path, router, p));
+        if let Some(path) = of_block {
+            let name = authorized.add(path, router, p);
+            // For every route of the block, whatever its name is.
+            authorized.statements.extend(quote!(__all.authorize_all(Self::#name);));
+        }
         for function in block.functions() {
             let Some(tool) = Tool::find(&function.attrs).filter(|tool| !tool.is_prompt) else { continue };
-            let own_name = function.sig.ident.unraw().to_string();
-            let tool = tool.name.as_ref().unwrap_or(&own_name);
-            let own = own_path(function).map(|path| authorized.add(&path, &function.sig.ident, p));
-            for name in of_block.iter().chain(&own) {
+            if let Some(path) = own_path(function) {
+                let (tool, name) = (route_name(&tool, function), authorized.add(&path, &function.sig.ident, p));
                 authorized.statements.extend(quote!(__all.authorize(#tool, Self::#name);));
             }
             if may_be_unseen(function) {
@@ -87,7 +89,7 @@ pub(super) fn check_prompts(args: &Args, block: &OpaqueImpl, errors: &mut Accumu
 /// Returns the functions beside a tool whose `authorize` is in an attribute that its block cannot see.
 pub(super) fn beside(args: &Args, plan: &Plan, function: &OpaqueFn) -> Option<TokenStream> {
     let path = args.authorize.as_ref().filter(|_| args.inserted.is_some())?;
-    let (tool, krate) = (plan.tool_name.as_ref()?, &plan.krate);
+    let (tool, krate) = (route_name(&Tool::find(&function.attrs)?, function), &plan.krate);
     let p = quote!(#krate::__private);
     let (name, unseen) = (caller(&function.sig.ident), unseen(&function.sig.ident));
     let calling = calling(path, &name, &p);
@@ -98,6 +100,11 @@ pub(super) fn beside(args: &Args, plan: &Plan, function: &OpaqueFn) -> Option<To
             __all.authorize(#tool, Self::#name);
         }
     })
+}
+
+/// Returns the name of the tool's route. For a raw name, rmcp keeps the prefix.
+fn route_name(tool: &Tool, function: &OpaqueFn) -> String {
+    tool.name.clone().unwrap_or_else(|| function.sig.ident.to_string())
 }
 
 /// Returns whether an attribute of the tool other than `#[resilient]` may have the key.

@@ -128,35 +128,45 @@ pub fn unauthorized<R: Answer>(site: &Site) -> Option<R> {
 }
 
 /// The functions that authorize the calls of a block's tools, by the name of the tool.
-pub(super) struct Authorizations<S>(Vec<(&'static str, Authorize<S>)>);
+pub(super) struct Authorizations<S> {
+    /// For all routes of the block.
+    all: Vec<Authorize<S>>,
+    of_tools: Vec<(String, Authorize<S>)>,
+}
 
 impl<S> fmt::Debug for Authorizations<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(tool, _)| tool)).finish()
+        f.debug_list().entries(self.of_tools.iter().map(|(tool, _)| tool)).finish()
     }
 }
 
 impl<S> Default for Authorizations<S> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { all: Vec::new(), of_tools: Vec::new() }
     }
 }
 
 impl<S: 'static> Authorizations<S> {
-    /// Registers a function for the calls of a tool.
-    pub(super) fn add(&mut self, tool: &'static str, authorize: Authorize<S>) {
-        self.0.push((tool, authorize));
+    /// Registers a function for the calls of every tool of the block. It runs before those of single tools.
+    pub(super) fn add_for_all(&mut self, authorize: Authorize<S>) {
+        self.all.push(authorize);
     }
 
-    /// Keeps them for the process, without the type of the server.
-    pub(super) fn leak(self) -> &'static (dyn Any + Send + Sync) {
-        let Self(all) = self;
+    /// Registers a function for the calls of a tool.
+    pub(super) fn add(&mut self, tool: &str, authorize: Authorize<S>) {
+        self.of_tools.push((tool.to_owned(), authorize));
+    }
+
+    /// Keeps the functions of each of these tools of the block for the process, without the type of the server.
+    pub(super) fn leak<'t>(self, tools: impl Iterator<Item = &'t str>) -> &'static (dyn Any + Send + Sync) {
+        let of_block = tools.flat_map(|tool| self.all.iter().map(|authorize| (tool.to_owned(), *authorize)));
+        let all: Vec<_> = of_block.chain(self.of_tools.iter().cloned()).collect();
         Box::leak(Box::new(all))
     }
 
     /// Returns the functions for a tool among those that [`leak`](Self::leak) has kept.
     pub(super) fn of_tool(kept: &(dyn Any + Send + Sync), tool: &str) -> Vec<Authorize<S>> {
-        let all = kept.downcast_ref::<Vec<(&'static str, Authorize<S>)>>();
+        let all = kept.downcast_ref::<Vec<(String, Authorize<S>)>>();
         all.into_iter().flatten().filter(|(name, _)| *name == tool).map(|(_, authorize)| *authorize).collect()
     }
 }

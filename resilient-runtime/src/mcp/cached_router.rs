@@ -79,7 +79,7 @@ where
     let mut functions = ToolFunctions::default();
     describe(&mut functions);
     let explained: &'static [(&'static str, Explain)] = Box::leak(functions.explained.into_boxed());
-    let authorized = functions.authorized.leak();
+    let authorized = functions.authorized.leak(plain.map.keys().map(AsRef::as_ref));
     let all_explained = others.iter().flat_map(|block| block.explained).chain(explained);
     let route_site = |route: &ToolRoute<S>| match *of_this_name(&guarded, route) {
         // A block has routes to its own functions alone.
@@ -92,7 +92,12 @@ where
     // Shared by all registries, so that only the settings of the process take tools off the list.
     let gate = Registry::global().gate();
     let explained_of = |tool: &str| of_tool(all_explained.clone(), tool);
-    let authorized_of = |route: &ToolRoute<S>| authorized_by(route, &others, Some(authorized));
+    let authorized_of = |route: &ToolRoute<S>| {
+        let own = Authorizations::of_tool(authorized, &route.attr.name);
+        // The function of this block, and not one of another block with the same name.
+        let is_own = !own.is_empty() || !of_this_name(&guarded, route).is_empty();
+        if is_own { own } else { authorized_by(route, &others) }
+    };
     let mut router = hooked::hooked(plain, site_of, route_site, explained_of, authorized_of, gate);
     tool_meta::publish_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
@@ -133,7 +138,7 @@ pub fn instrument<S: Send + Sync + 'static>(router: ToolRouter<S>) -> ToolRouter
     let route_site = |route: &ToolRoute<S>| certain_site(&blocks, route);
     Registry::here(|registry| {
         declare_tools(registry, &[], &router, None);
-        let authorized_of = |route: &ToolRoute<S>| authorized_by(route, &blocks, None);
+        let authorized_of = |route: &ToolRoute<S>| authorized_by(route, &blocks);
         hooked::hooked(router, limited_by_hook::<S>, route_site, explained::<S>, authorized_of, registry.gate())
     })
 }
@@ -157,6 +162,11 @@ impl<S: 'static> ToolFunctions<S> {
         &mut self.explained
     }
 
+    /// Registers a function that authorizes the calls of every tool of the block.
+    pub fn authorize_all(&mut self, by: Authorize<S>) {
+        self.authorized.add_for_all(by);
+    }
+
     /// Registers a function that authorizes the calls of a tool.
     pub fn authorize(&mut self, tool: &'static str, by: Authorize<S>) {
         self.authorized.add(tool, by);
@@ -165,17 +175,12 @@ impl<S: 'static> ToolFunctions<S> {
 
 /// Returns the functions that authorize the calls of a route: those of its inner hook, or else all that belong to a tool
 /// with its name. By its name alone, the route may be another one, and is authorized all the same.
-fn authorized_by<S: 'static>(
-    route: &ToolRoute<S>,
-    blocks: &[Block],
-    own: Option<&'static (dyn Any + Send + Sync)>,
-) -> Vec<Authorize<S>> {
+fn authorized_by<S: 'static>(route: &ToolRoute<S>, blocks: &[Block]) -> Vec<Authorize<S>> {
     let of_route = routes::authorized_by(route);
     if !of_route.is_empty() {
         return of_route;
     }
-    let kept = own.into_iter().chain(blocks.iter().map(|block| block.authorized));
-    kept.flat_map(|kept| Authorizations::of_tool(kept, &route.attr.name)).collect()
+    blocks.iter().flat_map(|block| Authorizations::of_tool(block.authorized, &route.attr.name)).collect()
 }
 
 /// Lets the settings at start find the tools of a router before its routes are published.

@@ -73,7 +73,7 @@ async fn own(wiki: &Wiki, request: &RequestContext<RoleServer>, _: &JsonObject) 
     may.then_some(()).ok_or_else(|| ErrorData::invalid_request("only editors may do this", None))
 }
 
-#[resilient(authorize = Self::check, timeout = "5s", breaker(name = "wiki", failures = 2))]
+#[resilient(authorize = Self::check, timeout = "5s")]
 #[tool_router(router = wiki_tools)]
 impl Wiki {
     /// Keeps its answers.
@@ -104,6 +104,21 @@ impl Wiki {
     fn wiki_sync(&self) -> String {
         self.ran();
         "sync".into()
+    }
+
+    /// Has a raw name, and is not async.
+    #[tool]
+    fn r#final(&self) -> String {
+        self.ran();
+        "final".into()
+    }
+
+    /// Has a raw name and its own check.
+    #[resilient(authorize = own)]
+    #[tool]
+    fn r#become(&self) -> String {
+        self.ran();
+        "become".into()
     }
 
     /// Refuses the keys of its block.
@@ -180,7 +195,7 @@ impl Wiki {
 impl ServerHandler for Wiki {}
 
 /// The tools that the block's function authorizes, and nothing else.
-const TOOLS: [&str; 5] = ["wiki_read", "wiki_hangs", "wiki_text", "wiki_sync", "wiki_skips"];
+const TOOLS: [&str; 6] = ["wiki_read", "wiki_hangs", "wiki_text", "wiki_sync", "wiki_skips", "r#final"];
 
 type Client = RunningService<RoleClient, ()>;
 
@@ -237,7 +252,7 @@ async fn the_function_of_a_block_authorizes_every_tool_of_it_once() {
         assert_eq!(wiki.checks.load(Ordering::Relaxed), number, "once, although the route has two hooks: {tool}");
     }
     assert_eq!(wiki.runs.load(Ordering::Relaxed), 0);
-    for (number, tool) in (6..).zip(["wiki_text", "wiki_sync", "wiki_read", "wiki_skips"]) {
+    for (number, tool) in (7..).zip(["wiki_text", "wiki_sync", "wiki_read", "wiki_skips"]) {
         assert_eq!(call(&client, tool, &[]).await.is_error, Some(false), "{tool}");
         assert_eq!(wiki.checks.load(Ordering::Relaxed), number, "{tool}");
     }
@@ -257,8 +272,9 @@ async fn the_function_of_a_tool_runs_in_addition_and_a_nested_call_repeats_nothi
         assert!(refused.to_string().contains("only editors may do this"), "{tool}: {refused}");
         assert_eq!(call(&client, tool, &[editor]).await.is_error, Some(false), "{tool}");
     }
-    assert_eq!(wiki.checks.load(Ordering::Relaxed), 6);
-    assert_eq!(wiki.own_checks.load(Ordering::Relaxed), 4);
+    client.call_tool(request("r#become", &json!({}))).await.expect_err("a JSON-RPC error");
+    assert_eq!(wiki.checks.load(Ordering::Relaxed), 7);
+    assert_eq!(wiki.own_checks.load(Ordering::Relaxed), 5);
     assert_eq!(wiki.runs.load(Ordering::Relaxed), 3, "of which one is the nested call");
 }
 
