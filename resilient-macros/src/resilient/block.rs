@@ -29,10 +29,10 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         && block.trait_.is_some()
     {
         let block = block.clone();
-        return match handler::is_below(attribute) {
-            true => Ok(handler::expand_below(attribute.clone(), block, project)),
-            false => handler::expand(attribute, block, project),
-        };
+        if handler::is_below(attribute) {
+            return Ok(handler::expand_below(attribute.clone(), block, project));
+        }
+        return handler::expand(attribute, block, project);
     }
     let mut errors = Error::accumulator();
     let args = args::parse_for_block(attribute.clone(), &mut errors);
@@ -41,7 +41,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     };
     let Some(router_at) = block.attrs.iter().position(|attr| tool::last_is(attr, "tool_router")) else {
         if block.attrs.iter().any(|attr| tool::last_is(attr, "prompt_router")) {
-            return prompts(&args, block, attribute, project, errors);
+            return Ok(prompts(&args, block, attribute, project, errors));
         }
         errors.push(without_router(&block));
         return errors.finish_with(TokenStream::new());
@@ -98,7 +98,7 @@ fn prompts(
     keys: &TokenStream,
     project: &Project,
     mut errors: Accumulator,
-) -> darling::Result<TokenStream> {
+) -> TokenStream {
     shape::second(&block.attrs, &mut errors);
     shape::prompts_have_no_hook(keys.clone(), &mut errors);
     check(args, &block, project, &mut errors);
@@ -112,7 +112,7 @@ fn prompts(
             errors.handle(inherit(function, &krate, keys, false, is_reported));
         }
     }
-    Ok(with_errors(&quote!(#block #reported), errors))
+    with_errors(&quote!(#block #reported), errors)
 }
 
 /// Checks the keys that the block passes to its tools.

@@ -30,15 +30,16 @@ pub(crate) fn method(
     let Some(context) = arguments.last() else { return function.to_token_stream() };
     let (context, first) = (&context.name, arguments.first().map(|first| &first.name));
     let record = record(plan, method, (timeout, enforced), &p, at);
-    let called = match (method.kind, first) {
-        (Kind::CallTool, Some(first)) => quote_spanned!(at=> ::core::option::Option::Some(&#first)),
-        _ => quote_spanned!(at=> ::core::option::Option::None),
+    let called = if method.kind == Kind::CallTool {
+        quote_spanned!(at=> ::core::option::Option::Some(&#first))
+    } else {
+        quote_spanned!(at=> ::core::option::Option::None)
     };
     let serve = match method.kind {
         Kind::Notification => quote_spanned!(at=> observe),
         Kind::Request | Kind::CallTool | Kind::Subscription => quote_spanned!(at=> serve),
     };
-    let is_guarded = enforced == Enforced::ByFunction;
+    let is_guarded = enforced == Enforced::ByMethod;
     let work = if is_guarded {
         let Some(Guarded { block, .. }) = guarded(plan, function, project, true) else {
             return function.to_token_stream();
@@ -81,8 +82,8 @@ fn record(
     let timeout = timeout.map(|timeout| {
         let timeout = policy::duration(timeout, p);
         match enforced {
-            Enforced::ByFunction => quote_spanned!(at=> .authorized_within(#timeout)),
-            Enforced::ByHook | Enforced::Nowhere => quote_spanned!(at=> .timeout(#timeout)),
+            Enforced::ByMethod => quote_spanned!(at=> .authorized_within(#timeout)),
+            Enforced::ByFunction | Enforced::ByHook | Enforced::Nowhere => quote_spanned!(at=> .timeout(#timeout)),
         }
     });
     let waits = matches!(method.kind, Kind::Subscription | Kind::Notification);

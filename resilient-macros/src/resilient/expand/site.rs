@@ -26,7 +26,6 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     let profiles = (!profiles.is_empty()).then(|| quote_spanned!(at=> .of_profiles(&[#(#profiles),*])));
     let features = &plan.features;
     let features = (!features.is_empty()).then(|| quote_spanned!(at=> .of_features(&[#(#features),*])));
-    let method = plan.is_method.then(|| quote_spanned!(at=> .of_handler()));
     let critical = plan.critical.map(|_| quote_spanned!(at=> .critical()));
     let policy = policy::tokens(plan, p);
     let (referred, breaker) = match &plan.guards.breaker {
@@ -41,6 +40,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     };
     let enforced = match plan.enforced {
         Enforced::ByFunction => TokenStream::new(),
+        Enforced::ByMethod => quote_spanned!(at=> .of_handler()),
         Enforced::ByHook => quote_spanned!(at=> .limited_by_hook()),
         Enforced::Nowhere => quote_spanned!(at=> .not_limited()),
     };
@@ -52,7 +52,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
             #label,
             #p::Location { module: ::core::module_path!(), file: ::core::file!(), line: #line },
             #policy,
-        ) #tool #breaker #profiles #features #critical #method #enforced;
+        ) #tool #breaker #profiles #features #critical #enforced;
     );
     let Some(owner) = &plan.site_fn else {
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);

@@ -45,8 +45,8 @@ pub(super) fn wrap(
         args.read_only = args.read_only.or(Some(function.sig.ident.span()));
     }
     let mut found = Error::accumulator();
-    let mut plan = plan::plan(&args, Enforced::ByFunction, &function, project, &mut found);
-    (plan.site_fn, plan.is_method) = (None, true);
+    let mut plan = plan::plan(&args, Enforced::ByMethod, &function, project, &mut found);
+    plan.site_fn = None;
     if method.kind == Kind::CallTool && args.timeout.is_none() {
         plan.guards.timeout = None;
     }
@@ -68,7 +68,7 @@ pub(super) fn wrap(
     if is_guarded {
         plan.guards.timeout = Some(timeout.unwrap_or(Duration::MAX));
     }
-    let enforced = if is_guarded { Enforced::ByFunction } else { Enforced::ByHook };
+    let enforced = if is_guarded { Enforced::ByMethod } else { Enforced::ByHook };
     Some(expand::method(&plan, method, (timeout, enforced), &function, project))
 }
 

@@ -53,8 +53,6 @@ pub(crate) struct Plan {
     /// The functions that authorize its calls: of the block, and its own.
     pub(crate) authorized: Vec<ExprPath>,
     pub(crate) enforced: Enforced,
-    /// Whether it is a method of a handler.
-    pub(crate) is_method: bool,
 }
 
 /// Where the policy is enforced.
@@ -62,6 +60,8 @@ pub(crate) struct Plan {
 pub(crate) enum Enforced {
     /// In the function, by its expansion.
     ByFunction,
+    /// In the function, which is a method of a handler.
+    ByMethod,
     /// In the hook, which only enforces a timeout.
     ByHook,
     /// Nowhere: a sync tool, or one that opts out.
@@ -140,10 +140,9 @@ pub(crate) fn plan(
         critical: args.critical,
         authorized,
         enforced,
-        is_method: false,
     };
     match enforced {
-        Enforced::ByFunction => plan.guard(args, &layers),
+        Enforced::ByFunction | Enforced::ByMethod => plan.guard(args, &layers),
         Enforced::ByHook => plan.guards.set_timeout(&layers),
         Enforced::Nowhere => {}
     }
