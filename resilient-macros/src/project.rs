@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use resilient_policy::File;
+use resilient_policy::{File, Table};
 
 use crate::latest::Latest;
 
@@ -72,6 +72,17 @@ impl Project {
             }
         };
         Self { file, problems, reported: AtomicBool::new(false), source }
+    }
+
+    /// Returns the project as the methods of a handler see it: of the defaults, which are for tools and functions, they
+    /// have the timeout alone.
+    pub(crate) fn of_handler(&self) -> Self {
+        let file = self.file.clone().map(|file| {
+            let default = Table { timeout: file.default.timeout, ..Table::default() };
+            File { default, ..file }
+        });
+        let (problems, source) = (self.problems.clone(), self.source.clone());
+        Self { file, problems, reported: AtomicBool::new(true), source }
     }
 
     /// Returns whether there is a file, valid or not.

@@ -32,6 +32,12 @@ impl NamedStatistics {
         }
     }
 
+    /// Returns the statistics of the requests of handlers. Their errors are published like those of tools.
+    pub(crate) fn requests(registry: &Registry) -> Vec<Self> {
+        let named = |(method, read)| Self { name: format!("request {method}"), read };
+        registry.requests().into_iter().map(named).collect()
+    }
+
     /// Returns the statistics of all tools and functions.
     #[cfg(feature = "otel")]
     pub(crate) fn all(registry: &Registry) -> Vec<Self> {
@@ -44,12 +50,15 @@ impl NamedStatistics {
 /// Reads the counts of a tool or function, each with its labels.
 pub(crate) type Counts = fn(&ToolSnapshot) -> Vec<(Labels<'_>, u64)>;
 
+/// The counter of errors, by code.
+pub(crate) const ERRORS: &str = "resilient_errors";
+
 pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
     ("resilient_calls", "Calls that ended, by how", |read| {
         read.outcomes.iter().map(|(is, count)| (vec![("outcome", is.as_str())], *count)).collect()
     }),
     (
-        "resilient_errors",
+        ERRORS,
         "Errors of guarded functions, by code, whether or not something else answered or the client gave up",
         |read| read.errors.iter().map(|error| (of_error(error), error.count)).collect(),
     ),

@@ -50,6 +50,8 @@ pub struct Site {
     invalidated: &'static [&'static str],
     /// Whether the tool may use the reserve of the limit on calls in flight.
     is_critical: bool,
+    /// Whether the function is a method of a handler, which serves requests.
+    is_method: bool,
 }
 
 /// A route of the function is known to read only.
@@ -112,6 +114,7 @@ impl Site {
             features: &[],
             invalidated: &[],
             is_critical: false,
+            is_method: false,
         }
     }
 
@@ -135,6 +138,13 @@ impl Site {
     #[must_use]
     pub const fn critical(mut self) -> Self {
         self.is_critical = true;
+        self
+    }
+
+    /// Marks the function as a method of a handler, which serves requests.
+    #[must_use]
+    pub const fn of_handler(mut self) -> Self {
+        self.is_method = true;
         self
     }
 
@@ -220,6 +230,11 @@ impl Site {
     #[must_use]
     pub const fn invalidated(&self) -> &'static [&'static str] {
         self.invalidated
+    }
+
+    /// Returns whether the function is a method of a handler.
+    pub(crate) const fn is_method(&self) -> bool {
+        self.is_method
     }
 
     /// Returns the features that the tool belongs to.

@@ -24,16 +24,25 @@ use crate::resilient::plan::site_fn;
 
 /// Expands the attribute on an impl block.
 pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Project) -> darling::Result<TokenStream> {
+    let parsed = syn::parse2::<OpaqueImpl>(item).map_err(Error::from);
+    if let Ok(block) = parsed.as_ref()
+        && block.trait_.is_some()
+    {
+        let block = block.clone();
+        if handler::is_below(attribute) {
+            return Ok(handler::expand_below(attribute.clone(), block, project));
+        }
+        return handler::expand(attribute, block, project);
+    }
     let mut errors = Error::accumulator();
     let args = args::parse_for_block(attribute.clone(), &mut errors);
-    let Some(mut block) = errors.handle(syn::parse2::<OpaqueImpl>(item).map_err(Error::from)) else {
+    let Some(mut block) = errors.handle(parsed) else {
         return errors.finish_with(TokenStream::new());
     };
-    if block.trait_.is_some() {
-        let expanded = errors.handle(handler::expand(&args, attribute, block));
-        return errors.finish_with(expanded.unwrap_or_default());
-    }
     let Some(router_at) = block.attrs.iter().position(|attr| tool::last_is(attr, "tool_router")) else {
+        if block.attrs.iter().any(|attr| tool::last_is(attr, "prompt_router")) {
+            return Ok(prompts(&args, block, attribute, project, errors));
+        }
         errors.push(without_router(&block));
         return errors.finish_with(TokenStream::new());
     };
@@ -75,17 +84,36 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
     Ok(with_errors(&quote!(#expanded #reported), errors))
 }
 
-/// Returns the message about a block without `#[tool_router]`.
+/// Returns the message about a block without a router.
 fn without_router(block: &OpaqueImpl) -> Error {
-    let prompts = block.attrs.iter().find(|attr| tool::last_is(attr, "prompt_router"));
-    let message = if prompts.is_some() {
-        "`#[resilient]` guards the tools of `#[tool_router]`, and this block has prompts, which have no hook; place it \
-         above each `#[prompt]` instead"
-    } else {
-        "`#[resilient]` on an `impl` block goes above its `#[tool_router]`; there is none below it"
-    };
-    let span = prompts.map_or_else(|| block.impl_token.span(), |prompts| prompts.path().span());
-    Error::custom(message).with_span(&span)
+    let message = "`#[resilient]` on an `impl` block goes above its `#[tool_router]` or `#[prompt_router]`; there is none \
+                   below it";
+    Error::custom(message).with_span(&block.impl_token.span())
+}
+
+/// Passes the keys of a block of prompts to each of them that can carry an error. Prompts have no hook, and their router
+/// stays as it is.
+fn prompts(
+    args: &Args,
+    mut block: OpaqueImpl,
+    keys: &TokenStream,
+    project: &Project,
+    mut errors: Accumulator,
+) -> TokenStream {
+    shape::second(&block.attrs, &mut errors);
+    shape::prompts_have_no_hook(keys.clone(), &mut errors);
+    check(args, &block, project, &mut errors);
+    let reported = errors.finish().err();
+    let is_reported = reported.is_some();
+    let reported = reported.map(Error::write_errors);
+    let mut errors = Error::accumulator();
+    let krate = args.krate.clone().unwrap_or_default();
+    for member in &mut block.members {
+        if let Member::Function(function) = member {
+            errors.handle(inherit(function, &krate, keys, false, is_reported));
+        }
+    }
+    with_errors(&quote!(#block #reported), errors)
 }
 
 /// Checks the keys that the block passes to its tools.
@@ -259,8 +287,10 @@ impl Router {
         let (parameters, _, where_clause) = generics.split_for_impl();
         let doc = " The tools of this block, each with the hook: a copy of what is built once per process.";
         let handler = server_handler.then(|| {
+            let below = handler::below(krate, &quote!(crate = #krate), false);
             quote! {
                 #[#p::rmcp::tool_handler(router = #p::routed(Self::#shared()))]
+                #below
                 impl #parameters #p::rmcp::ServerHandler for #self_ty #where_clause {}
             }
         });

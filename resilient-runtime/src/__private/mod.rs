@@ -55,8 +55,8 @@ pub use rmcp;
 
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
-    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ToolFunctions, authorizing,
-    cached_router as shared, routed, unauthorized,
+    Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ServedMethod, ToolFunctions, authorizing,
+    cached_router as shared, incoming as request, parameters, routed, unauthorized,
 };
 
 /// The result of the function that runs before each retry.

@@ -30,7 +30,8 @@ mod requests {
                 return None;
             }
             let effect = site.policy().effect;
-            Some(crate::mcp::request::context(self.seen(), site.name().into(), effect, None, None).0)
+            let server = crate::mcp::request::Server::Function;
+            Some(crate::mcp::request::context(self.seen(), site.name().into(), effect, None, server).0)
         }
     }
 }

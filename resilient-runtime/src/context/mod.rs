@@ -108,6 +108,12 @@ impl CallContext {
         self
     }
 
+    /// Returns the context in which a hook serves the same request within this call: nothing of it has run yet.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn taken_over(self, request: Arc<Request>) -> Self {
+        Self { attempt: 0, request: Some(request), ..self.inside() }
+    }
+
     /// Returns the attempt around this call, if another guarded function made it.
     pub(crate) fn enclosing(&self) -> Option<Arc<EnclosingAttempt>> {
         match &self.enclosing {

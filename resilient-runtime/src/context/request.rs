@@ -1,5 +1,6 @@
 //! A request as the hook received it, and the report from the guarded function to the hook.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,13 +16,17 @@ use crate::identity::Principal;
 use crate::outcomes::Outcome;
 use crate::statistics::ToolStatistics;
 
-/// A request as the hook received it.
+/// A request as the hook or the handler received it.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) id: String,
     pub(crate) tool: Arc<str>,
-    /// Whether the hook serves the request, counts it, and sends the report to the client.
+    /// Whether the hook or the handler serves the request, counts it, and sends the report to the client.
     pub(crate) is_hooked: bool,
+    /// Whether it is the handler that does so.
+    pub(crate) is_of_handler: bool,
+    /// Whether a hook inside the handler serves and counts the request.
+    pub(crate) is_taken_over: AtomicBool,
     /// The statistics in which the hook counts the request.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) traceparent: Option<String>,
@@ -53,6 +58,8 @@ impl Request {
             id: String::new(),
             tool: "".into(),
             is_hooked: false,
+            is_of_handler: false,
+            is_taken_over: AtomicBool::new(false),
             statistics: None,
             traceparent: None,
             tracestate: None,
@@ -84,6 +91,28 @@ impl Request {
         self.span().is_some()
     }
 
+    /// Returns whether the hook serves the request, which asks the gate.
+    pub(crate) fn is_of_hook(&self) -> bool {
+        self.is_hooked && !self.is_of_handler
+    }
+
+    /// Returns whether this is the request with that id, and a handler serves it.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn is_of_handler_with(&self, id: &str) -> bool {
+        self.is_of_handler && self.id == id
+    }
+
+    /// Lets a hook inside the handler count the request.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn take_over(&self) {
+        self.is_taken_over.store(true, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.is_taken_over.load(Ordering::Relaxed)
+    }
+
     /// Sets the span of the hook, once it has its parent.
     #[cfg(feature = "rmcp")]
     pub(crate) fn runs_in(&self, span: &Span) {
@@ -108,6 +137,8 @@ pub(crate) struct Report {
     /// Whether the hook has ended the call before the tool ran.
     pub(crate) never_ran: bool,
     pub(crate) effect: Effect,
+    /// Whether a function inside the handler has set the effect.
+    pub(crate) has_run: bool,
     /// When a retry may first succeed, if the pipeline knows more than the error.
     pub(crate) retry_after: Option<Duration>,
     /// Why there were no more attempts although the error was retryable.

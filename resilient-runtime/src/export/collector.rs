@@ -1,5 +1,6 @@
 //! The statistics as a collector of `prometheus_client`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use crate::breaker::BreakerSeries;
 use crate::registry::Registry;
 use crate::series::{self, Labels, NamedStatistics};
-use crate::statistics::HistogramSnapshot;
+use crate::statistics::{HistogramSnapshot, ToolSnapshot};
 
 /// A collector for your own `prometheus_client` registry.
 ///
@@ -57,10 +58,10 @@ impl Collector for Statistics {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let registry = self.registry();
         let mut all = NamedStatistics::tools(registry);
-        operations(&mut to, &all, &registry.unknown_tools())?;
+        operations(&mut to, &all, registry)?;
         NamedStatistics::add_functions(&mut all, registry);
         let breaker_series = registry.breaker_series();
-        calls(&mut to, &all)?;
+        calls(&mut to, &all, &NamedStatistics::requests(registry))?;
         attempts(&mut to, &all, &breaker_series)?;
         breakers(&mut to, &breaker_series)?;
         let checks = registry.health_statuses();
@@ -80,9 +81,16 @@ impl Collector for Statistics {
     }
 }
 
-/// Encodes tool calls by error type, according to the conventions. Calls of tools that do not exist have no tool name,
+/// Encodes tool calls, requests and notifications by error type, according to the conventions. Calls of tools that do not exist have no tool name,
 /// because the client chose the name, and no error type, because they are not the server's fault.
-fn operations(to: &mut DescriptorEncoder<'_>, tools: &[NamedStatistics], unknown: &HistogramSnapshot) -> fmt::Result {
+fn operations(to: &mut DescriptorEncoder<'_>, tools: &[NamedStatistics], registry: &Registry) -> fmt::Result {
+    let mut requests = registry.requests();
+    // Calls without a tool's name are one series.
+    let nameless = requests.remove("tools/call");
+    let mut unknown = registry.unknown_tools();
+    if let Some(nameless) = &nameless {
+        unknown.add(&nameless.good_durations);
+    }
     let mut names: BTreeSet<&str> = tools.iter().map(|tool| &*tool.name).collect();
     let errors: Vec<_> = tools
         .iter()
@@ -90,24 +98,36 @@ fn operations(to: &mut DescriptorEncoder<'_>, tools: &[NamedStatistics], unknown
             // Use the name that clients know, unless another tool has the same name.
             let served_as = tool.read.served_as.as_deref().filter(|name| names.insert(name));
             let name = served_as.unwrap_or(&tool.name);
-            let failed = tool.read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
-            std::iter::once(("".into(), &tool.read.good_durations))
-                .chain(failed)
-                .map(move |(error, read)| (name, error, read))
+            by_error(&tool.read).map(move |(error, read)| ("tools/call", name, error, read))
         })
-        .chain([("", "".into(), unknown)])
+        .chain([("tools/call", "", "".into(), &unknown)])
+        .chain(
+            nameless
+                .iter()
+                .flat_map(|read| by_error(read).skip(1).map(|(error, read)| ("tools/call", "", error, read))),
+        )
+        .chain(
+            requests.iter().flat_map(|(method, read)| by_error(read).map(|(error, read)| (*method, "", error, read))),
+        )
         .collect();
-    let samples = errors.iter().map(|(tool, error, read)| {
-        let labels = vec![("mcp_method_name", "tools/call"), ("gen_ai_tool_name", tool), ("error_type", &**error)];
+    let samples = errors.iter().map(|(method, tool, error, read)| {
+        let labels = vec![("mcp_method_name", *method), ("gen_ai_tool_name", tool), ("error_type", &**error)];
         (labels, Sample::Durations(read))
     });
     let help = "Duration of MCP operations as observed by this server";
     family(to, "mcp_server_operation_duration_seconds", help, MetricType::Histogram, samples)
 }
 
-fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics]) -> fmt::Result {
+/// Returns the durations of operations by error type. The first are those without an error.
+fn by_error(read: &ToolSnapshot) -> impl Iterator<Item = (Cow<'static, str>, &HistogramSnapshot)> {
+    let failed = read.failed_durations.iter().map(|(error, read)| (error.as_text(), read));
+    std::iter::once(("".into(), &read.good_durations)).chain(failed)
+}
+
+fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics], requests: &[NamedStatistics]) -> fmt::Result {
     for (name, help, counts) in series::COUNTERS {
-        let samples = all.iter().flat_map(|each| {
+        let requests = requests.iter().filter(|_| *name == series::ERRORS);
+        let samples = all.iter().chain(requests).flat_map(|each| {
             counts(&each.read).into_iter().map(|(labels, count)| {
                 let labels = std::iter::once(("tool", &*each.name)).chain(labels).collect();
                 (labels, Sample::Count(count))

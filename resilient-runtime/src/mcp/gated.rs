@@ -98,7 +98,7 @@ impl GatedTool {
         let context = CallContext::current();
         let outer = context.as_ref().and_then(CallContext::request);
         // A task may outlive the call that has spawned it.
-        let is_nested = outer.is_some_and(|request| request.is_hooked && request.is_running());
+        let is_nested = outer.is_some_and(|request| request.is_of_hook() && request.is_running());
         Registry::here(|registry| registry.gate().admit(&self.facts(), is_nested))
     }
 

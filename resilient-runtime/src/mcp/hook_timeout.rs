@@ -1,5 +1,5 @@
-//! The timeout that the hook enforces for tools whose return type cannot carry an error, because their guarded function
-//! cannot return one.
+//! The timeouts that no guarded function enforces: the hook's, for tools whose return type cannot carry an error, and those
+//! of a handler's methods.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,6 +12,7 @@ use crate::clock::{self, Moment};
 use crate::site::Site;
 
 /// The timeout of one call.
+#[derive(Debug)]
 pub(super) struct HookTimeout {
     length: Duration,
     end: Moment,

@@ -15,6 +15,7 @@ mod operation;
 mod operator;
 mod pipeline_error;
 pub(crate) mod request;
+mod requests;
 mod results;
 mod routed;
 mod routes;
@@ -37,6 +38,8 @@ pub use cached_router::{ToolFunctions, cached_router};
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
+#[doc(hidden)]
+pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incoming, parameters};
 #[doc(hidden)]
 pub use routed::{Routed, routed};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};

@@ -9,10 +9,15 @@ use opentelemetry::KeyValue;
 use super::Transport;
 use crate::statistics::ErrorType;
 
-/// A completed tool call.
+/// The method of tool calls.
+pub(super) const TOOLS_CALL: &str = "tools/call";
+
+/// A completed request or notification.
 #[cfg_attr(not(feature = "otel"), allow(dead_code))]
 pub(crate) struct Operation<'a> {
-    /// The tool, or `None` if the server does not have it.
+    /// The MCP method.
+    pub(crate) method: &'static str,
+    /// The tool, or `None` if there is none, or the server does not have it.
     pub(crate) tool: Option<&'a Arc<str>>,
     /// The transport of the request, if operations were recorded when it began.
     pub(crate) transport: Option<Transport>,
@@ -43,10 +48,10 @@ impl Operation<'_> {
     /// The attributes of the conventions: each value is of a closed list, or a name in the code.
     #[cfg(feature = "otel")]
     fn attributes(&self) -> Vec<KeyValue> {
-        let mut attributes = vec![
-            KeyValue::new("mcp.method.name", "tools/call"),
-            KeyValue::new("gen_ai.operation.name", "execute_tool"),
-        ];
+        let mut attributes = vec![KeyValue::new("mcp.method.name", self.method)];
+        if self.method == TOOLS_CALL {
+            attributes.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
+        }
         if let Some(tool) = self.tool {
             attributes.push(KeyValue::new("gen_ai.tool.name", Arc::clone(tool)));
         }

@@ -1,18 +1,31 @@
 //! Facts about a request: its ids, its principal and its trace.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
-use rmcp::service::RequestContext;
+use rmcp::model::Extensions;
+use rmcp::service::{NotificationContext, Peer, RequestContext};
+use tokio_util::sync::CancellationToken;
 
 use super::wire;
-use crate::context::{CallContext, Progress, Report, Request};
+use crate::context::{self, CallContext, Progress, Report, Request};
 use crate::identity::{CorrelationId, CorrelationSource, Principal};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
 use crate::statistics::ToolStatistics;
 use crate::trace;
+
+/// What serves a request, and counts it.
+pub(crate) enum Server {
+    /// The guarded function that has the request among its arguments.
+    Function,
+    /// The hook, which counts the request here.
+    Hook(Arc<ToolStatistics>),
+    /// The handler.
+    Handler,
+}
 
 /// Creates the context of a call from its request.
 pub(crate) fn context(
@@ -20,19 +33,22 @@ pub(crate) fn context(
     tool: Arc<str>,
     effect: Effect,
     arguments: Option<String>,
-    statistics: Option<Arc<ToolStatistics>>,
+    server: Server,
 ) -> (CallContext, Arc<Request>, CorrelationSource) {
     let traceparent = request.meta.get_traceparent().map(ToOwned::to_owned);
     let tracestate = request.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
     let (correlation_id, source) = correlation(request, traceparent.as_deref());
+    let outer = handled(request);
     let request = Arc::new(Request {
         id: request.id.to_string(),
         tool,
-        is_hooked: statistics.is_some(),
+        is_hooked: !matches!(server, Server::Function),
+        is_of_handler: matches!(server, Server::Handler),
+        is_taken_over: AtomicBool::new(false),
         traceparent,
         tracestate,
-        principal: principal(request),
-        statistics,
+        principal: principal(&request.extensions, &request.peer),
+        statistics: if let Server::Hook(statistics) = server { Some(statistics) } else { None },
         arguments,
         cancellation: request.ct.clone(),
         authorized: OnceLock::new(),
@@ -42,7 +58,51 @@ pub(crate) fn context(
         place: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
     });
-    (CallContext::of_request(correlation_id, Arc::clone(&request)), request, source)
+    let context = match outer {
+        Some(outer) if request.is_of_hook() => {
+            outer.request().inspect(|outer| outer.take_over());
+            outer.taken_over(Arc::clone(&request))
+        }
+        _ => CallContext::of_request(correlation_id, Arc::clone(&request)),
+    };
+    (context, request, source)
+}
+
+/// Returns the current context, if the handler serves this request in it.
+pub(crate) fn handled(request: &RequestContext<RoleServer>) -> Option<CallContext> {
+    if !context::is_inside_a_call() {
+        return None;
+    }
+    let id = request.id.to_string();
+    CallContext::current().filter(|outer| outer.request().is_some_and(|outer| outer.is_of_handler_with(&id)))
+}
+
+/// Creates the context of a notification, which has no id.
+pub(crate) fn of_notification(notification: &NotificationContext<RoleServer>) -> (CallContext, Arc<Request>) {
+    let field = |name: &str| notification.meta.0.0.get(name).and_then(|text| text.as_str());
+    let traceparent = field("traceparent").map(ToOwned::to_owned);
+    let sent = traceparent.as_deref().and_then(CorrelationId::from_traceparent);
+    let request = Arc::new(Request {
+        id: String::new(),
+        tool: Arc::from(""),
+        is_hooked: true,
+        is_of_handler: true,
+        is_taken_over: AtomicBool::new(false),
+        tracestate: field("tracestate").and_then(trace::state).map(ToOwned::to_owned),
+        traceparent,
+        principal: principal(&notification.extensions, &notification.peer),
+        statistics: None,
+        arguments: None,
+        cancellation: CancellationToken::new(),
+        authorized: OnceLock::new(),
+        progress: None,
+        span: Mutex::default(),
+        #[cfg(feature = "otel")]
+        place: OnceLock::new(),
+        report: Mutex::default(),
+    });
+    let correlation_id = sent.unwrap_or_else(CorrelationId::random);
+    (CallContext::of_request(correlation_id, Arc::clone(&request)), request)
 }
 
 /// Returns the trace id of the span's parent, else the id that the client sent, else a random one.
@@ -58,7 +118,9 @@ pub(super) fn correlation(
     if let Some(id) = given.and_then(CorrelationId::from_client) {
         return (id, CorrelationSource::Client);
     }
-    (CorrelationId::random(), CorrelationSource::Generated)
+    // A hook inside a handler has the id that the handler has generated.
+    let id = handled(request).map_or_else(CorrelationId::random, |outer| outer.correlation_id().clone());
+    (id, CorrelationSource::Generated)
 }
 
 /// Returns the trace of the request if its `_meta` names none: the one that OpenTelemetry knows, or else that of the
@@ -78,19 +140,19 @@ fn note_several() {
 
 /// Returns whose data a request is about: the principal that the application sets, else over HTTP the authenticated
 /// caller, else, without HTTP, the only client of this process.
-fn principal(request: &RequestContext<RoleServer>) -> Option<Principal> {
+fn principal(extensions: &Extensions, peer: &Peer<RoleServer>) -> Option<Principal> {
     #[cfg(feature = "testing")]
     if let Some(pretended) = Registry::here(|registry| registry.callers.pretended()) {
         note_several();
         return Some(pretended);
     }
-    let parts = request.extensions.get::<http::request::Parts>();
-    let explicit = request.extensions.get::<Principal>();
+    let parts = extensions.get::<http::request::Parts>();
+    let explicit = extensions.get::<Principal>();
     if let Some(principal) = explicit.or_else(|| parts?.extensions.get::<Principal>()) {
         note_several();
         return Some(principal.clone());
     }
-    let Some(parts) = parts else { return the_only_client(request) };
+    let Some(parts) = parts else { return the_only_client(peer) };
     note_several();
     let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
     let mut hash = KeyedHash::new();
@@ -100,7 +162,7 @@ fn principal(request: &RequestContext<RoleServer>) -> Option<Principal> {
 }
 
 /// Returns the principal of a process that has one client, as over stdio.
-fn the_only_client(request: &RequestContext<RoleServer>) -> Option<Principal> {
+fn the_only_client(peer: &Peer<RoleServer>) -> Option<Principal> {
     static LOCAL: LazyLock<Principal> = LazyLock::new(|| Principal::new("local"));
-    Registry::here(|registry| registry.callers.is_the_only_client(request.peer.peer_info())).then(|| LOCAL.clone())
+    Registry::here(|registry| registry.callers.is_the_only_client(peer.peer_info())).then(|| LOCAL.clone())
 }

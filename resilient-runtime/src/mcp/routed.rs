@@ -8,7 +8,8 @@ use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::CallToolResponse;
 use tokio::time::Instant;
 
-use super::{Operation, Transport, span};
+use super::operation::TOOLS_CALL;
+use super::{Operation, Transport, request, span};
 use crate::registry::Registry;
 use crate::telemetry;
 
@@ -58,6 +59,10 @@ impl Unknown {
     fn new<S>(call: &ToolCallContext<'_, S>) -> Self {
         let started = Instant::now();
         let request = &call.request_context;
+        // This counts the call, and not the handler around it.
+        if let Some(outer) = request::handled(request) {
+            outer.request().inspect(|outer| outer.take_over());
+        }
         let transport = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Transport::of(request));
         let span = span::of_unknown(call.name(), request, transport);
         #[cfg(feature = "otel")]
@@ -70,6 +75,6 @@ impl Unknown {
         Registry::here(|registry| registry.unknown_tool(took));
         span::ended(&self.span, None, Some(error));
         let status = Some(error.code.0);
-        Operation { tool: None, transport: self.transport, error: None, status, took }.record();
+        Operation { method: TOOLS_CALL, tool: None, transport: self.transport, error: None, status, took }.record();
     }
 }

@@ -52,6 +52,32 @@ pub(super) fn of_tool(
     )
 }
 
+/// Creates the span of a request or notification that a handler's method serves.
+pub(super) fn of_request(
+    method: &'static str,
+    (request_id, context, source): (&str, &CallContext, CorrelationSource),
+    transport: Option<Transport>,
+) -> Span {
+    tracing::info_span!(
+        "request",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        mcp.method.name = method,
+        mcp.protocol.version = transport.and_then(Transport::mcp),
+        network.transport = transport.map(Transport::name),
+        network.protocol.name = transport.and_then(Transport::protocol),
+        network.protocol.version = transport.and_then(Transport::protocol_version),
+        jsonrpc.request.id = (!request_id.is_empty()).then(|| beginning(request_id)),
+        rpc.response.status_code = Empty,
+        correlation_id = %context.correlation_id(),
+        correlation_source = source.as_str(),
+        error.type = Empty,
+        outcome = Empty,
+    )
+}
+
 /// Creates the span of a call of a tool that does not exist; its name is the client's.
 pub(super) fn of_unknown(tool: &str, request: &RequestContext<RoleServer>, transport: Option<Transport>) -> Span {
     tracing::info_span!(

@@ -224,6 +224,12 @@ impl<'a> CallFacts<'a> {
 /// Adds the facts about a completed call to its result: its correlation id, and, if a fallback answered, a note after
 /// the result's content.
 pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, report: &Report) {
+    result.content.extend(report.degraded.as_ref().map(|degraded| ContentBlock::text(disclosure(degraded))));
+    result.meta.get_or_insert_default().0.insert(CALL_META.into(), Value::Object(call_facts(context, report)));
+}
+
+/// Returns the facts about a completed call.
+pub(super) fn call_facts(context: &CallContext, report: &Report) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
     if report.is_claimed() {
@@ -236,7 +242,6 @@ pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, repor
             object.insert("age_ms".into(), json!(saturating_millis(age)));
         }
         object.insert("reason".into(), json!(degraded.reason));
-        result.content.push(ContentBlock::text(disclosure(degraded)));
     }
     if let Some(age) = report.kept.filter(|_| report.degraded.is_none()) {
         object.insert("source".into(), json!(Source::Cache.as_str()));
@@ -245,7 +250,12 @@ pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, repor
     if !report.warnings.is_empty() {
         object.insert("warnings".into(), json!(report.warnings));
     }
-    result.meta.get_or_insert_default().0.insert(CALL_META.into(), Value::Object(object));
+    object
+}
+
+/// Returns whether a result reports an error of this crate.
+pub(super) fn reports_error(result: &CallToolResult) -> bool {
+    result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(ERROR_META))
 }
 
 fn disclosure(degraded: &Degraded) -> String {
@@ -264,6 +274,11 @@ pub(super) fn correlate(error: &mut ErrorData, context: &CallContext) {
     {
         members.insert(ERROR_META.into(), json!({ "correlation_id": context.correlation_id().to_string() }));
     }
+}
+
+/// Returns whether a JSON-RPC error was converted from an error of this crate.
+pub(super) fn is_of_this_crate(error: &ErrorData) -> bool {
+    error.data.as_ref().and_then(|data| data.get(ERROR_META)).is_some_and(|error| error.get("code").is_some())
 }
 
 /// Returns the delay that an error requests: at most [`LONGEST_RETRY_AFTER`], except for this crate's own errors, whose

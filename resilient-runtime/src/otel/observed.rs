@@ -57,7 +57,11 @@ const ADMIN_REFUSED: (&str, &str, Read) = ("resilient_admin_refused", series::AD
 pub(super) fn install(meter: &Meter) {
     for &(name, help, counts) in series::COUNTERS {
         let read = move |to: &dyn AsyncInstrument<u64>| {
-            for each in NamedStatistics::all(Registry::global()) {
+            let mut all = NamedStatistics::all(Registry::global());
+            if name == series::ERRORS {
+                all.extend(NamedStatistics::requests(Registry::global()));
+            }
+            for each in all {
                 for (labels, count) in counts(&each.read) {
                     to.observe(count, &attributes(std::iter::once(("tool", &*each.name)).chain(labels)));
                 }

@@ -126,6 +126,8 @@ struct Inner {
     named_breakers: BTreeSet<&'static str>,
     tools: HashMap<Arc<str>, Arc<ToolStatistics>>,
     functions: HashMap<Arc<str>, Arc<ToolStatistics>>,
+    /// The requests and notifications that handlers have served, by MCP method.
+    requests: BTreeMap<&'static str, Arc<ToolStatistics>>,
     breakers: HashMap<&'static str, Arc<Breaker>>,
     statics: Vec<&'static Breaker>,
     keyed_breakers: HashMap<&'static str, Arc<KeyedBreakers>>,
@@ -178,6 +180,21 @@ impl Registry {
     pub fn function(&self, name: &str) -> Option<ToolSnapshot> {
         let function = self.lock().functions.get(name).cloned();
         function.map(|function| function.read())
+    }
+
+    /// Returns the statistics of the requests and notifications that handlers with `#[resilient]` have served, by MCP
+    /// method. A tool call is counted here only if a `call_tool` written by hand serves it without the hook and without
+    /// the guarded function of a tool.
+    #[must_use]
+    pub fn requests(&self) -> BTreeMap<&'static str, ToolSnapshot> {
+        let requests = self.lock().requests.clone();
+        requests.into_iter().map(|(method, counted)| (method, counted.read())).collect()
+    }
+
+    /// Returns the statistics of an MCP method, which are created on first use.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn request_statistics(&self, method: &'static str) -> Arc<ToolStatistics> {
+        Arc::clone(self.lock().requests.entry(method).or_insert_with(|| Arc::new(ToolStatistics::new())))
     }
 
     /// Returns the durations of calls of tools that do not exist or are disabled.

@@ -130,7 +130,7 @@ impl HistogramSnapshot {
     }
 
     /// Adds the samples of another snapshot.
-    pub(super) fn add(&mut self, others: &Self) {
+    pub(crate) fn add(&mut self, others: &Self) {
         for (bucket, more) in self.buckets.iter_mut().zip(&others.buckets) {
             *bucket += more;
         }

@@ -106,6 +106,8 @@ impl Caller {
             // Empty, because the request may call several tools.
             tool: "".into(),
             is_hooked: false,
+            is_of_handler: false,
+            is_taken_over: std::sync::atomic::AtomicBool::new(false),
             statistics: None,
             traceparent: None,
             tracestate: None,

@@ -66,6 +66,17 @@ pub(crate) fn without_hook(function: &OpaqueFn, written: TokenStream, is_inherit
     }
 }
 
+/// Rejects keys that only the hook can apply, on a block of prompts.
+pub(crate) fn prompts_have_no_hook(written: TokenStream, errors: &mut Accumulator) {
+    for entry in &args::entries(written) {
+        let name = list::name_of(entry);
+        if args::has(&name, Property::NeedsHook) {
+            let message = format!("`{name}` needs the hook, which prompts do not have; remove the key");
+            errors.push(Error::custom(message).with_span(entry.path()));
+        }
+    }
+}
+
 /// Checks a tool that opts out of its block's keys.
 pub(crate) fn skipped(function: &OpaqueFn, skip: Span, is_inherited: bool, errors: &mut Accumulator) {
     second(&function.attrs, errors);

@@ -7,6 +7,7 @@ mod argument;
 mod before;
 mod chain;
 mod documented;
+mod method;
 mod policy;
 mod read;
 mod site;
@@ -14,7 +15,7 @@ pub(crate) mod span;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{FnArg, Pat, Token, Type};
+use syn::{Token, Type};
 
 use self::span::{exactly, glue};
 use crate::parse::entries::line;
@@ -22,10 +23,12 @@ use crate::project::Project;
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::plan::Plan;
 pub(crate) use argument::log_args;
-use argument::{Argument, is_cfg, looks, slots};
+use argument::{Argument, looks, slots};
 use before::before;
 use chain::chain;
 use documented::documented;
+pub(crate) use method::method;
+use method::rename;
 use read::reading;
 use site::site;
 pub(crate) use site::unguarded;
@@ -46,7 +49,33 @@ pub(crate) fn hooked_site(plan: &Plan, function: &OpaqueFn) -> TokenStream {
 
 /// Returns the guarded function.
 pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> TokenStream {
-    let Some(output) = function.output() else { return function.to_token_stream() };
+    let Some(Guarded { block, named, beside }) = guarded(plan, function, project, false) else {
+        return function.to_token_stream();
+    };
+    let OpaqueFn { attrs, vis, sig, .. } = function;
+    let mut sig = sig.clone();
+    if named {
+        rename(&mut sig, &Argument::all(function));
+    }
+    // Lints use the braces' spans as the end of the function, and are silent if one of them is generated.
+    let block = span::group_like(&function.body, block);
+    let documented = documented(plan);
+    quote!(#(#attrs)* #documented #vis #sig #block #beside)
+}
+
+/// The parts of a guarded function.
+struct Guarded {
+    /// The code in its body.
+    block: TokenStream,
+    /// Whether the code needs the arguments under the names of [`Argument`].
+    named: bool,
+    /// The code beside the function.
+    beside: TokenStream,
+}
+
+/// Returns the parts of a guarded function, unless it has no return type.
+fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> Option<Guarded> {
+    let output = function.output()?;
     let at = glue(output);
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
@@ -58,7 +87,8 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let looks = looks(plan, &arguments);
     let is_repeated = plan.guards.retry.is_some();
     let reading = plan.reads_first().then(|| reading(plan, function, &arguments, output, &p, at));
-    let named = is_repeated
+    let named = named
+        || is_repeated
         || looks.is_some()
         || chain.as_ref().is_some_and(|chain| chain.needs_arguments)
         || reading.as_ref().is_some_and(|reading| reading.needs_arguments);
@@ -102,17 +132,6 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let (look, refresh) = reading.map(|reading| (reading.look, reading.beside)).unzip();
     let mutable = look.is_some().then(|| Token![mut](at));
 
-    let OpaqueFn { attrs, vis, sig, .. } = function;
-    let mut sig = sig.clone();
-    let inputs = sig.inputs.iter_mut().filter_map(|input| match input {
-        FnArg::Typed(argument) if named => Some(argument),
-        FnArg::Typed(_) | FnArg::Receiver(_) => None,
-    });
-    for (input, argument) in inputs.zip(&arguments) {
-        *input.pat = Pat::Verbatim(argument.name.to_token_stream());
-        // Lint attributes on the argument apply to its binding in the body.
-        input.attrs.retain(is_cfg);
-    }
     let watched = project.watched();
     // The hook has authorized the call, or the function answers with an error.
     let unauthorized = (!plan.authorized.is_empty()).then(|| {
@@ -133,10 +152,7 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
         #keep
         #p::#way(__call, #work, __special #steps).await
     );
-    // Lints use the braces' spans as the end of the function, and are silent if one of them is generated.
-    let block = span::group_like(&function.body, block);
-    let documented = documented(plan);
-    quote!(#(#attrs)* #documented #vis #sig #block #beside #refresh)
+    Some(Guarded { block, named, beside: quote!(#beside #refresh) })
 }
 
 /// Passes the request among a tool's arguments, for calls without the hook. Only arguments with a plain name are

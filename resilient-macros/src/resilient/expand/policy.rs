@@ -46,7 +46,7 @@ pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
 }
 
 /// Returns the path of an enum's variant.
-fn variant(p: &TokenStream, type_name: &str, variant: &str) -> TokenStream {
+pub(super) fn variant(p: &TokenStream, type_name: &str, variant: &str) -> TokenStream {
     let (type_name, variant) = (format_ident!("{type_name}"), format_ident!("{variant}"));
     quote!(#p::#type_name::#variant)
 }

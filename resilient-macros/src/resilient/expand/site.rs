@@ -42,6 +42,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     };
     let enforced = match plan.enforced {
         Enforced::ByFunction => TokenStream::new(),
+        Enforced::ByMethod => quote_spanned!(at=> .of_handler()),
         Enforced::ByHook => quote_spanned!(at=> .limited_by_hook()),
         Enforced::Nowhere => quote_spanned!(at=> .not_limited()),
     };
@@ -59,8 +60,11 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);
         return (here, TokenStream::new());
     };
+    // The router of a block of prompts uses no records.
+    let unused = plan.is_prompt().then(|| quote_spanned!(at=> #[allow(dead_code)]));
     let beside = quote_spanned!(at=>
         #[doc(hidden)]
+        #unused
         fn #owner() -> &'static #p::Site {
             #record
             &__RESILIENT_SITE

@@ -105,11 +105,6 @@ fn inherited(entry: &Meta) -> darling::Result<Box<Args>> {
     Ok(Box::new(parse_silently(entry.require_list()?.tokens.clone())))
 }
 
-/// Returns whether a block passes this key to its tools.
-pub(crate) fn is_of_blocks(name: &str) -> bool {
-    name != "crate" && KEYS.contains(&name) && !has(name, Property::OneToolOnly)
-}
-
 /// Parses all keys. Mistakes go to `errors`, and all valid keys are returned.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Accumulator) -> Args {
     let mut found = Error::accumulator();

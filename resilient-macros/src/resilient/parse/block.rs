@@ -14,6 +14,7 @@ use crate::resilient::parse::tool::{self, Tool};
 pub(crate) const ALLOW_EMPTY: &str = "allow_empty";
 
 /// An impl block whose functions' bodies are not parsed.
+#[derive(Clone)]
 pub(crate) struct OpaqueImpl {
     pub(crate) attrs: Vec<Attribute>,
     unsafety: Option<Token![unsafe]>,
@@ -26,6 +27,7 @@ pub(crate) struct OpaqueImpl {
     pub(crate) members: Vec<Member>,
 }
 
+#[derive(Clone)]
 pub(crate) enum Member {
     Function(Box<OpaqueFn>),
     Other(TokenStream),

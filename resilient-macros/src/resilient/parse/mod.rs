@@ -5,6 +5,7 @@ pub(crate) mod block;
 pub(crate) mod function;
 pub(crate) mod half_typed;
 pub(crate) mod item;
+pub(crate) mod method;
 pub(crate) mod origins;
 pub(crate) mod tool;
 pub(crate) mod value;

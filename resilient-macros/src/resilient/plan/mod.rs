@@ -68,6 +68,8 @@ pub(crate) struct Plan {
 pub(crate) enum Enforced {
     /// In the function, by its expansion.
     ByFunction,
+    /// In the function, which is a method of a handler.
+    ByMethod,
     /// In the hook, which only enforces a timeout.
     ByHook,
     /// Nowhere: a sync tool, or one that opts out.
@@ -152,7 +154,7 @@ pub(crate) fn plan(
         enforced,
     };
     match enforced {
-        Enforced::ByFunction => plan.guard(args, &layers),
+        Enforced::ByFunction | Enforced::ByMethod => plan.guard(args, &layers),
         Enforced::ByHook => plan.guards.set_timeout(&layers),
         Enforced::Nowhere => {}
     }
@@ -181,6 +183,11 @@ impl Plan {
     /// Returns whether a call looks for a kept answer before it runs the body.
     pub(crate) fn reads_first(&self) -> bool {
         self.cache.is_some_and(|cache| cache.fresh.is_some())
+    }
+
+    /// Returns whether the function is a prompt.
+    pub(crate) const fn is_prompt(&self) -> bool {
+        self.is_tool && self.tool_name.is_none()
     }
 
     fn falls_back_on(&self, source: Source) -> bool {

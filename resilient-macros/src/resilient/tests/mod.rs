@@ -228,7 +228,7 @@ fn the_item_stays_whatever_is_wrong_with_it() {
             "`trait`",
         ),
         (quote!(impl Server {}), "#[tool_router]"),
-        (quote!(impl ServerHandler for Server {}), "#[tool_handler]"),
+        (quote!(impl Display for Server {}), "above `impl ServerHandler`"),
         (
             quote!(
                 fn f() -> Pin<Box<dyn Future<Output = u8>>> {

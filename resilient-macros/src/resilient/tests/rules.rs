@@ -216,15 +216,58 @@ fn a_block_is_warned_of_defaults_only_where_a_tool_uses_them() {
 }
 
 #[test]
-fn a_handler_takes_no_keys() {
+fn a_handler_takes_the_keys_of_requests_alone() {
     let item = quote!(
         #[tool_handler]
         impl ServerHandler for Server {}
     );
-    assert_eq!(
-        messages(quote!(timeout = "1s"), item),
-        ["above `#[tool_handler]` only `crate` means anything; write this key above `#[tool_router]`"]
+    let allowed = quote!(timeout = "1s", rate_limit = "1/1s", bulkhead = 2, authorize = Self::may, crate = ::x);
+    assert_eq!(messages(allowed, item.clone()), Vec::<String>::new());
+    for key in [quote!(retry = 1), quote!(breaker = "x"), quote!(fallback = cached), quote!(feature = "x")] {
+        let messages = messages(key.clone(), item.clone());
+        assert!(matches!(&*messages, [one] if one.contains("has no meaning for the requests")), "{key}: {messages:?}");
+    }
+}
+
+#[test]
+fn a_method_of_a_handler_takes_the_keys_of_its_kind() {
+    let handler = |method: TokenStream| quote!(impl ServerHandler for Server { #method });
+    let read = quote!(
+        async fn read_resource(&self, _: P, _: C) -> Result<R, E> {
+            todo!()
+        }
     );
+    let call = quote!(
+        async fn call_tool(&self, _: P, _: C) -> Result<R, E> {
+            todo!()
+        }
+    );
+    let notified = quote!(
+        async fn on_initialized(&self, _: C) {
+            todo!()
+        }
+    );
+    let info = quote!(
+        fn get_info(&self) -> I {
+            todo!()
+        }
+    );
+    for (keys, method, expected) in [
+        (quote!(retry = 1, timeout = "5s"), &read, None),
+        (quote!(bulkhead = 1), &call, None),
+        (quote!(), &notified, None),
+        (quote!(fallback = cached), &read, Some("`fallback` has no meaning for a request")),
+        (quote!(cache(max = 3)), &call, Some("`cache` has no meaning for a request")),
+        (quote!(timeout = "5s"), &notified, Some("`timeout` has no meaning for a notification")),
+        (quote!(), &info, Some("`get_info` serves no request")),
+        (quote!(retry = 1), &call, Some("`retry` may run `call_tool` again")),
+    ] {
+        let messages = messages(quote!(), handler(quote!(#[resilient(#keys)] #method)));
+        match expected {
+            None => assert_eq!(messages, Vec::<String>::new(), "{keys} {method}"),
+            Some(text) => assert!(matches!(&*messages, [one] if one.contains(text)), "{keys} {method}: {messages:?}"),
+        }
+    }
 }
 
 #[test]

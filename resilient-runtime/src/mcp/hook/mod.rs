@@ -161,7 +161,8 @@ impl Hook {
     fn outer(&self, request: &RequestContext<RoleServer>) -> Option<Arc<Request>> {
         let context = CallContext::current()?;
         let outer = context.request()?;
-        (*outer.tool == *self.tool && outer.id == request.id.to_string()).then(|| Arc::clone(outer))
+        (outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id.to_string())
+            .then(|| Arc::clone(outer))
     }
 }
 

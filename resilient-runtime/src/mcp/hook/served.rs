@@ -8,7 +8,7 @@ use resilient_policy::Fault;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::{CallToolResponse, CallToolResult, JsonObject};
+use rmcp::model::{CallToolResponse, JsonObject};
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tracing::Span;
@@ -17,6 +17,7 @@ use super::super::authorize::{Authorize, Unauthorized, Within, authorize};
 use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
 use super::super::explain::{self, ArgumentsCopy};
 use super::super::hook_timeout::HookTimeout;
+use super::super::operation::TOOLS_CALL;
 use super::super::wire_error::WireError;
 use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
@@ -59,7 +60,7 @@ impl<'h> ServedCall<'h> {
             Arc::clone(&hook.tool),
             hook.effect,
             arguments,
-            Some(Arc::clone(&statistics)),
+            request::Server::Hook(Arc::clone(&statistics)),
         );
         statistics.call_started();
         let mut served = Self {
@@ -188,7 +189,7 @@ impl<'h> ServedCall<'h> {
         let Some(context) = &self.context else { return answered };
         match answered {
             Ok(CallToolResponse::Complete(mut result)) => {
-                if !reports_error(&result) {
+                if !wire::reports_error(&result) {
                     wire::disclose(&mut result, context, &self.request.report());
                 }
                 Ok(result.into())
@@ -355,7 +356,8 @@ impl<'h> ServedCall<'h> {
         // Each of these runs foreign code, which may panic.
         catch_panic(|| span::ended(&self.span, error, answered));
         catch_panic(|| {
-            Operation { tool: Some(&self.hook.tool), transport: self.transport, error: counted, status, took }.record();
+            let tool = Some(&self.hook.tool);
+            Operation { method: TOOLS_CALL, tool, transport: self.transport, error: counted, status, took }.record();
         });
         catch_panic(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
@@ -388,10 +390,6 @@ impl Drop for ServedCall<'_> {
         let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
         self.count(outcome, ErrorType::of_outcome(outcome), None);
     }
-}
-
-fn reports_error(result: &CallToolResult) -> bool {
-    result.meta.as_ref().is_some_and(|meta| meta.0.contains_key(wire::ERROR_META))
 }
 
 /// Returns the response if even building the error response panicked.

@@ -213,7 +213,7 @@ impl<'a> Call<'a> {
         let is_hook = this.caller.counted == CountedAs::Hook;
         if gate::is_active()
             && this.site.tool().is_some()
-            && !context.request().is_some_and(|request| request.is_hooked)
+            && !context.request().is_some_and(|request| request.is_of_hook())
         {
             this.site.warn_once(
                 "this tool runs without the hook, so no switch and no level reaches it; add `#[resilient]` above \

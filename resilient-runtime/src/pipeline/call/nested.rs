@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use resilient_policy::Effect;
 use tokio::time::sleep_until;
 
 use super::attempt::Admission;
@@ -72,11 +73,25 @@ impl Caller {
 }
 
 impl context::Request {
-    /// Claims the request for this function, if the function is the requested tool and no other has claimed it.
+    /// Claims the request for this function, if the function is the requested tool or the method of the handler, and no
+    /// other has claimed it.
     fn claim(&self, site: &Site, binding: &Binding) -> Option<CountedAs> {
         let mut report = self.report();
-        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && site.tool() == Some(&*self.tool);
+        let is_requested = site.tool() == Some(&*self.tool) || self.is_of_handler && site.is_method();
+        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && is_requested;
+        // A method that reads by the protocol does so whatever it calls.
+        let reads = report.effect == Effect::ReadOnly && !report.has_run;
+        if self.is_of_handler && !claims && !reads {
+            // What the functions inside a handler may have changed holds for the request.
+            report.effect = less_repeatable(report.effect, site.policy().effect, report.has_run);
+            report.has_run = true;
+        }
         claims.then(|| {
+            if self.is_of_handler {
+                // The handler counts the call under the name of the function.
+                binding.statistics.call_started();
+                report.statistics = Some(Arc::clone(&binding.statistics));
+            }
             // If the route has another name than the tool, the call is counted under the tool's.
             if let Some(hook) = &self.statistics
                 && !Arc::ptr_eq(hook, &binding.statistics)
@@ -87,6 +102,7 @@ impl context::Request {
             }
             report.caches_responses = site.policy().cache.is_some();
             report.effect = site.policy().effect;
+            report.has_run = true;
             if matches!(report.claim, Claim::Refused(_)) {
                 return CountedAs::RefusedByGate;
             }
@@ -102,6 +118,13 @@ impl context::Request {
             Claim::Open | Claim::Claimed => None,
         }
     }
+}
+
+/// Returns the effect of two calls, of which the first may not have run.
+fn less_repeatable(before: Effect, now: Effect, has_run: bool) -> Effect {
+    let order = [Effect::Writes, Effect::Unknown, Effect::Idempotent];
+    let worse = order.into_iter().find(|effect| (has_run && *effect == before) || *effect == now);
+    worse.unwrap_or(Effect::ReadOnly)
 }
 
 /// A call that waits for the breaker's permit, which another call inside the same enclosing attempt has borrowed.

@@ -1,0 +1,111 @@
+//! The function that authorizes the requests of a handler, before a method serves them.
+
+use rmcp::model::JsonObject;
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::authorize::{Authorize, Unauthorized, authorize};
+use super::super::hook_timeout::HookTimeout;
+use super::super::wire;
+use super::serve::{Incoming, internal};
+use crate::clock::Moment;
+use crate::outcomes::Outcome;
+use crate::panics::catch_panic;
+use crate::statistics::ErrorType;
+use crate::telemetry;
+
+/// A request that was not authorized. It is counted.
+#[derive(Debug)]
+pub struct Unserved(ErrorData);
+
+impl Unserved {
+    /// Returns the response of the method.
+    ///
+    /// # Errors
+    /// Returns the error that refuses the request.
+    pub fn response<T>(self) -> Result<T, ErrorData> {
+        Err(self.0)
+    }
+}
+
+/// Returns the parameters of a request as an object, which is empty if there are none.
+pub fn parameters(written: &impl Serialize) -> JsonObject {
+    match catch_panic(|| serde_json::to_value(written)) {
+        Some(Ok(Value::Object(parameters))) => parameters,
+        _ => JsonObject::new(),
+    }
+}
+
+impl Incoming {
+    /// Runs the function that authorizes the request, within the timeout of the method.
+    ///
+    /// # Errors
+    /// Returns the response if the request is not authorized.
+    pub async fn authorize<S: Sync>(
+        mut self,
+        server: &S,
+        request: &RequestContext<RoleServer>,
+        parameters: &JsonObject,
+        by: Authorize<S>,
+    ) -> Result<Self, Unserved> {
+        // A part of a request that the hook or another method has authorized.
+        if self.is_part() {
+            return Ok(self);
+        }
+        let limit = self.limit.take();
+        let is_limited = limit.is_some();
+        let mut limit = limit
+            .unwrap_or_else(|| self.method.authorized_within.map_or_else(HookTimeout::usual, HookTimeout::lasting));
+        let decided = authorize(&[by], (server, request, parameters), &mut limit, &mut self).await;
+        if is_limited {
+            self.limit = Some(limit);
+        }
+        match decided {
+            Ok(()) => {
+                let _ = self.request.authorized.set(Moment::of(self.started));
+                Ok(self)
+            }
+            Err(unauthorized) => Err(self.unauthorized(&unauthorized)),
+        }
+    }
+
+    /// Answers that the request is not authorized. The method has not run.
+    fn unauthorized(mut self, Unauthorized { error, outcome }: &Unauthorized) -> Unserved {
+        {
+            let mut report = self.request.report();
+            report.outcome = Some(*outcome);
+            report.never_ran = true;
+        }
+        if *outcome != Outcome::Cancelled {
+            let facts = telemetry::ErrorFacts::of(&**error);
+            self.count_error(&facts);
+            telemetry::unauthorized(&self.span, self.method.name, self.context.as_ref(), (&facts, &**error));
+        }
+        let answered = self.within_call(|| wire::error_data(&**error)).unwrap_or_else(internal);
+        let kind = match outcome {
+            Outcome::Timeout | Outcome::Cancelled => ErrorType::of_outcome(*outcome),
+            _ => ErrorType::of_code(answered.code.0),
+        };
+        self.end(*outcome, kind, Some(&answered));
+        Unserved(answered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{CustomRequest, PaginatedRequestParams, ReadResourceRequestParams};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_parameters_are_an_object_in_any_case() {
+        let shown = |parameters: JsonObject| Value::Object(parameters);
+        assert_eq!(shown(parameters(&ReadResourceRequestParams::new("x:y"))), json!({ "uri": "x:y" }));
+        assert_eq!(shown(parameters(&None::<PaginatedRequestParams>)), json!({}));
+        let custom = CustomRequest::new("x/y", Some(json!({ "z": 1 })));
+        assert_eq!(shown(parameters(&custom)), json!({ "method": "x/y", "params": { "z": 1 } }));
+    }
+}

@@ -1,0 +1,353 @@
+//! A request or notification that a handler's method serves, from its context to its count.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Span;
+
+use super::super::authorize::Within;
+use super::super::hook_timeout::HookTimeout;
+use super::super::operation::TOOLS_CALL;
+use super::super::{Operation, Transport, pipeline_error, span, wire};
+use super::response::Disclosed;
+use super::{Facts, Response, ServedMethod, events};
+use crate::classify::Classify as _;
+use crate::context::{self, CallContext, Request};
+use crate::error::{ResilienceError, TimeoutScope, ToolError};
+use crate::outcomes::Outcome;
+use crate::panics::catch_panic;
+use crate::registry::Registry;
+use crate::statistics::{ErrorType, ToolStatistics};
+use crate::telemetry;
+
+/// A request or notification before its method runs. If it is dropped before the response, it counts as cancelled.
+#[derive(Debug)]
+pub struct Incoming {
+    pub(super) method: &'static ServedMethod,
+    pub(super) request: Arc<Request>,
+    pub(super) context: Option<CallContext>,
+    pub(super) span: Span,
+    transport: Option<Transport>,
+    pub(super) limit: Option<HookTimeout>,
+    cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    pub(super) started: Instant,
+    /// Where the request is counted. `None` within another method or a hook that counts it.
+    statistics: Option<Arc<ToolStatistics>>,
+}
+
+/// How the method ended.
+enum Ended<T> {
+    Answered(T),
+    Panicked,
+    TimedOut,
+    Cancelled,
+}
+
+impl Incoming {
+    pub(super) fn new(
+        method: &'static ServedMethod,
+        facts: Facts,
+        received: Option<&RequestContext<RoleServer>>,
+    ) -> Self {
+        let Facts { context, request, source } = facts;
+        let statistics = Registry::here(|registry| registry.request_statistics(method.name));
+        statistics.call_started();
+        let mut incoming = Self {
+            method,
+            request,
+            context: Some(context),
+            span: Span::none(),
+            transport: None,
+            limit: None,
+            cancelled: None,
+            started: Instant::now(),
+            statistics: Some(statistics),
+        };
+        // Subscribers are foreign code and may panic. From here on, the request is counted in any case.
+        catch_panic(|| {
+            let Some(context) = &incoming.context else { return };
+            let needs_transport = telemetry::spans_are_enabled() || Operation::are_recorded();
+            incoming.transport = received.filter(|_| needs_transport).map(Transport::of);
+            let facts = (&*incoming.request.id, context, source);
+            let span = span::of_request(method.name, facts, incoming.transport);
+            // The parent must be set before anything enters the span.
+            #[cfg(feature = "otel")]
+            if let Some(received) = received {
+                crate::trace::otel::place(&span, received);
+            }
+            incoming.request.runs_in(&span);
+            incoming.span = span;
+            events::started(&incoming.span, method.name, context);
+        });
+        incoming.begin();
+        incoming
+    }
+
+    /// A method that serves a part of a request, which the hook or another method serves and counts.
+    pub(super) fn part(method: &'static ServedMethod, outer: CallContext) -> Option<Self> {
+        let request = Arc::clone(outer.request()?);
+        let mut incoming = Self {
+            method,
+            request,
+            context: Some(outer),
+            span: Span::none(),
+            transport: None,
+            limit: None,
+            cancelled: None,
+            started: Instant::now(),
+            statistics: None,
+        };
+        incoming.begin();
+        Some(incoming)
+    }
+
+    /// Begins the timeout, which calls inside inherit as their deadline.
+    fn begin(&mut self) {
+        let limit = self.method.timeout.map(HookTimeout::lasting);
+        if let (Some(limit), Some(context)) = (&limit, &mut self.context) {
+            let end = context.ends().map_or(limit.end(), |end| end.min(limit.end()));
+            context.set_deadline(end);
+        }
+        self.limit = limit;
+    }
+
+    /// Runs the method of a request, and returns its response.
+    ///
+    /// # Errors
+    /// Returns the errors of the method, and a JSON-RPC error if it gives no response.
+    pub async fn serve<T: Response>(
+        mut self,
+        method: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        match self.run(method).await {
+            Ended::Answered(answered) => self.answered(answered),
+            Ended::TimedOut => {
+                let limit = self.method.timeout.unwrap_or_default();
+                let error = ResilienceError::Timeout { scope: TimeoutScope::Call, limit };
+                self.failed(Outcome::Timeout, &error)
+            }
+            Ended::Panicked => self.failed(Outcome::Panic, &ResilienceError::Panicked),
+            // rmcp sends no response.
+            Ended::Cancelled => self.failed(Outcome::Cancelled, &ResilienceError::Cancelled),
+        }
+    }
+
+    /// Runs the method of a notification.
+    pub async fn observe(mut self, method: impl Future<Output = ()>) {
+        let outcome = match self.run(method).await {
+            Ended::Answered(()) => Outcome::Ok,
+            Ended::Panicked => Outcome::Panic,
+            Ended::TimedOut => Outcome::Timeout,
+            Ended::Cancelled => Outcome::Cancelled,
+        };
+        if outcome == Outcome::Panic {
+            self.log(&ResilienceError::Panicked, false);
+        }
+        let error = if outcome == Outcome::Panic { Some(internal_type()) } else { ErrorType::of_outcome(outcome) };
+        self.end(outcome, error, None);
+    }
+
+    async fn run<T>(&mut self, method: impl Future<Output = T>) -> Ended<T> {
+        let mut method = pin!(Some(method));
+        let ended = poll_fn(|cx| {
+            let polled =
+                self.within_call(|| method.as_mut().as_pin_mut().map_or(Poll::Pending, |method| method.poll(cx)));
+            match polled {
+                Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
+                Some(Poll::Pending) => self.poll_limits(cx),
+                None => Poll::Ready(Ended::Panicked),
+            }
+        })
+        .await;
+        // Dropping the method may panic too.
+        self.within_call(|| method.set(None));
+        ended
+    }
+
+    /// Polls for the end of the timeout and for the cancellation by the client.
+    fn poll_limits<T>(&mut self, cx: &mut Context<'_>) -> Poll<Ended<T>> {
+        if self.method.is_cancellable {
+            let request = &self.request;
+            let cancelled =
+                self.cancelled.get_or_insert_with(|| Box::pin(request.cancellation.clone().cancelled_owned()));
+            if cancelled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ended::Cancelled);
+            }
+        }
+        match &mut self.limit {
+            Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Runs a part of the request within its context and span.
+    pub(super) fn within_call<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        Within::within(self, run)
+    }
+
+    /// Returns whether the hook or another method counts the request.
+    pub(super) const fn is_part(&self) -> bool {
+        self.statistics.is_none()
+    }
+
+    /// Answers with a failure of the framework.
+    fn failed<T: Response>(mut self, outcome: Outcome, error: &ResilienceError) -> Result<T, ErrorData> {
+        if outcome != Outcome::Cancelled {
+            self.log(error, false);
+        }
+        self.request.report().outcome.get_or_insert(outcome);
+        let made = self.within_call(|| T::failed(error)).unwrap_or_else(|| Err(internal()));
+        let kind = match (outcome, &made) {
+            (Outcome::Panic, Err(error)) => ErrorType::of_code(error.code.0),
+            _ => ErrorType::of_outcome(outcome),
+        };
+        self.end(outcome, kind, made.as_ref().err());
+        made
+    }
+
+    /// Returns the response of the method, with what the client has to know about the call.
+    fn answered<T: Response>(mut self, answered: Result<T, ErrorData>) -> Result<T, ErrorData> {
+        if self.statistics.is_none() {
+            return answered;
+        }
+        let answered = self.with_pipeline_errors_as_results(answered);
+        let (is_claimed, reported, is_logged) = {
+            let report = self.request.report();
+            (report.is_claimed(), report.outcome, report.has_run)
+        };
+        let is_taken_over = self.request.is_taken_over();
+        if !is_claimed && !is_taken_over {
+            // A claimed request's function has logged its error.
+            match &answered {
+                Ok(answer) => answer.with_error(&mut |error| self.log(error, is_logged)),
+                // The conversion of this crate's errors logs them.
+                Err(error) => self.log(error, wire::is_of_this_crate(error)),
+            }
+        }
+        let is_failure = answered.as_ref().map_or(true, Response::is_failure);
+        let outcome = match reported {
+            Some(Outcome::Ok | Outcome::Fallback) | None if is_failure => Outcome::Error,
+            None if self.request.cancellation.is_cancelled() => Outcome::Cancelled,
+            reported => reported.unwrap_or(Outcome::Ok),
+        };
+        let kind = match (outcome, &answered) {
+            (Outcome::Timeout | Outcome::Cancelled, _) | (_, Ok(_)) => ErrorType::of_outcome(outcome),
+            (_, Err(error)) => ErrorType::of_code(error.code.0),
+        };
+        self.end(outcome, kind, answered.as_ref().err());
+        let Some(context) = self.context.take() else { return answered };
+        match answered {
+            Ok(mut answer) if !is_taken_over => {
+                catch_panic(|| answer.disclose(&Disclosed { context: &context, report: &self.request.report() }));
+                Ok(answer)
+            }
+            Err(mut error) => {
+                wire::correlate(&mut error, &context);
+                Err(error)
+            }
+            answered => answered,
+        }
+    }
+
+    /// Converts a failure of the framework in a tool call to a tool result.
+    fn with_pipeline_errors_as_results<T: Response>(&mut self, answered: Result<T, ErrorData>) -> Result<T, ErrorData> {
+        let Err(error) = answered else { return answered };
+        let request = Arc::clone(&self.request);
+        let made =
+            self.within_call(|| pipeline_error::original_of(&error, &request).and_then(|own| T::failed(&own).ok()));
+        made.flatten().map_or(Err(error), Ok)
+    }
+
+    /// Logs and counts an error that no guarded function has logged.
+    fn log(&self, error: &dyn ToolError, is_logged: bool) {
+        let Some(context) = self.context.as_ref().filter(|_| !self.is_part()) else { return };
+        let facts = telemetry::ErrorFacts::of(error);
+        let Some(code) = self.count_error(&facts) else { return };
+        if !is_logged {
+            events::failed(&self.span, (self.method.name, self.started.elapsed()), context, (&facts, error));
+        }
+        let (recent, attempts) = (Registry::here(Registry::recent), self.request.report().attempts);
+        telemetry::record_recent(&recent, self.method.name.into(), code, (&facts, error), attempts, context);
+    }
+
+    /// Counts an error, and returns the code that it is counted under.
+    pub(super) fn count_error(&self, facts: &telemetry::ErrorFacts) -> Option<Arc<str>> {
+        self.statistics.as_ref().map(|statistics| statistics.failed(&facts.code, facts.kind, facts.severity))
+    }
+
+    /// Counts the end of the request, once. `answered` is the JSON-RPC error of the response, if it is one.
+    pub(super) fn end(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
+        let Some(statistics) = self.statistics.take() else { return };
+        let took = self.started.elapsed();
+        let (of_function, fault) = {
+            let report = self.request.report();
+            (report.statistics.clone(), report.fault)
+        };
+        let fault = fault.or_else(|| answered.map(|error| error.kind().fault()));
+        let is_tool = self.method.name == TOOLS_CALL && of_function.is_some();
+        let mut counted = None;
+        if let Some(of_function) = &of_function {
+            counted = of_function.call_ended(outcome, fault, error, Some(took));
+        }
+        let is_elsewhere = self.request.is_taken_over() || is_tool;
+        if is_elsewhere {
+            statistics.call_withdrawn();
+        } else {
+            counted = statistics.call_ended(outcome, fault, error, Some(took));
+        }
+        let status = answered.map(|error| error.code.0);
+        // Each of these runs foreign code, which may panic.
+        catch_panic(|| span::ended(&self.span, error, answered));
+        catch_panic(|| {
+            if !self.request.is_taken_over() {
+                let tool = Some(&self.request.tool).filter(|_| is_tool);
+                let (method, transport) = (self.method.name, self.transport);
+                Operation { method, tool, transport, error: counted, status, took }.record();
+            }
+        });
+        catch_panic(|| {
+            if let Some(context) = &self.context {
+                events::ended(&self.span, self.method.name, outcome, took, context);
+            }
+        });
+        // The span ends now, even if the context of the request lives longer.
+        let span = self.request.span().take();
+        catch_panic(|| drop(span));
+    }
+}
+
+impl Within for Incoming {
+    /// Runs a part of the request within its context and span, behind the outer panic barrier.
+    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        let (span, context) = (&self.span, &mut self.context);
+        // The inner barrier catches panics within the span, the outer one those of the span itself.
+        let ended = catch_panic(|| {
+            let _span = span.enter();
+            let _context = context::enter(context);
+            catch_panic(run)
+        });
+        ended.flatten()
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.end(Outcome::Cancelled, ErrorType::of_outcome(Outcome::Cancelled), None);
+    }
+}
+
+/// The error type of a panic.
+const fn internal_type() -> ErrorType {
+    ErrorType::Code(-32603)
+}
+
+/// Returns the response if even building the error response panicked.
+pub(super) fn internal() -> ErrorData {
+    ErrorData::internal_error("this server made a mistake", None)
+}
