@@ -98,20 +98,6 @@ async fn a_follower_that_becomes_the_leader_has_the_rest_of_its_own_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_comes_between_two_deadlines_is_that_of_the_later_call_alone() {
-    let (registry, upstream, start) = (Arc::new(Registry::new()), Upstream::default(), Instant::now());
-    upstream.takes(25 * S);
-    let calls = [0, 10].map(|seconds| after(seconds * S, start, hurried_or_not(seconds == 0, &upstream)));
-    let ended = registry.scope(join_all(calls)).await;
-    assert_eq!((timeout(&ended[0].0), ended[0].1), (Some(TimeoutScope::Call), 2 * S), "{:?}", ended[0]);
-    assert_eq!(ended[1], (Ok(answer(1, 2)), 35 * S), "no flight was left when it began");
-}
-
-async fn hurried_or_not(is_hurried: bool, upstream: &Upstream) -> Result<String, Error> {
-    if is_hurried { hurried(upstream).await } else { read(upstream).await }
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_end_of_an_attempt_is_an_error_of_the_service_and_is_shared() {
     let (registry, upstream, start) = (Arc::new(Registry::new()), Upstream::default(), Instant::now());
     upstream.does(Does::Hang);
