@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_policy::GateSettings;
+use resilient_policy::{GateSettings, Switches};
 use resilient_runtime::gate::Level;
 use resilient_runtime::statistics::Rejected;
 use resilient_runtime::{Outcome, Registry, resilient};
@@ -127,7 +127,8 @@ async fn a_tool_that_is_off_serves_no_kept_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_switch_for_writes_leaves_reads_their_cache() {
     let (server, client) = primed().await;
-    server.registry.gate().set_level(Some(Level::Essential)).expect("set");
+    let switches = Switches { read_only: true, ..Switches::default() };
+    server.registry.gate().__start(GateSettings { switches, ..GateSettings::default() });
     sleep(FRESH).await;
     let started = Instant::now();
     assert_eq!(text(&ask(&client, "switched_read").await), answer(1, 1));
