@@ -24,7 +24,7 @@ const TOOLS: [&str; 5] = ["own", "own_keyed", "own_stale", "shared", "shared_key
 /// `None` is the only client of its transport.
 const PRINCIPALS: [Option<&str>; 4] = [Some("ann"), Some("ben"), Some("an"), None];
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 struct Ask {
     account: u32,
     /// Not in the keys of the tools that have one.

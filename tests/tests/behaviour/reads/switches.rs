@@ -27,7 +27,7 @@ const FRESH: Duration = Duration::from_secs(5);
 const STALE: Duration = Duration::from_secs(30);
 const OLD: Duration = Duration::from_secs(100);
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 struct Ask {
     number: u32,
 }

@@ -21,6 +21,7 @@ pub(super) struct Read {
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) tool: &'static str,
+    /// When its first attempt began.
     pub(super) body_began: Option<Tick>,
     pub(super) ended: Option<Tick>,
 }
@@ -56,7 +57,8 @@ impl Facts {
         self.clock.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) fn read(&self) -> MutexGuard<'_, Calls> {
+    /// The calls so far.
+    pub(super) fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().expect("not poisoned")
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum Ends {
     Cancelled,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(super) struct Ask {
     key: u32,
     takes: u64,
@@ -103,7 +103,7 @@ impl Shop {
         let began = self.facts.tick();
         // A refresh has no call.
         if CallContext::current().is_some_and(|call| call.request_id().is_some()) {
-            self.facts.read().reads[ask.call].own_run = Some(began);
+            self.facts.calls().reads[ask.call].own_run = Some(began);
         }
         body(&ask).await?;
         Ok(began.to_string())
@@ -111,7 +111,7 @@ impl Shop {
 
     async fn writes(&self, ask: Ask) -> Result<String, Failure> {
         let began = self.facts.tick();
-        self.facts.read().writes[ask.call].body_began = Some(began);
+        self.facts.calls().writes[ask.call].body_began.get_or_insert(began);
         body(&ask).await?;
         Ok("written".into())
     }
@@ -140,7 +140,7 @@ impl ServerHandler for Shop {
         let (read, write) = (find(&READS), find(&WRITES));
         let call = {
             let began = self.facts.tick();
-            let mut calls = self.facts.read();
+            let mut calls = self.facts.calls();
             if let Some(tool) = read {
                 calls.reads.push(Read { tool, began, served: None, own_run: None });
                 calls.reads.len() - 1
@@ -153,7 +153,7 @@ impl ServerHandler for Shop {
         let scope = self.registry.clone();
         let answered = scope.scope(Self::tools().call(ToolCallContext::new(self, request, context))).await;
         let ended = self.facts.tick();
-        let mut calls = self.facts.read();
+        let mut calls = self.facts.calls();
         if read.is_some() {
             calls.reads[call].served = answered.as_ref().ok().and_then(served);
         } else {

@@ -147,7 +147,7 @@ async fn a_write_that_is_dropped_or_has_no_route_invalidates_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_during_a_write_is_answered_and_kept_by_no_one() {
+async fn a_read_during_a_write_is_answered_and_not_kept_beyond_it() {
     let (server, client) = primed().await;
     server.written.takes(4 * TAKES);
     let reads = async {
