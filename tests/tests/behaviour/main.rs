@@ -27,6 +27,7 @@ mod order_optional;
 mod panics;
 mod permits;
 mod rate_limit;
+mod reads;
 mod retry;
 mod statistics;
 mod testing;

@@ -10,6 +10,7 @@ mod hook_limits;
 mod kinds;
 mod leaks;
 mod limits;
+mod reads;
 mod stdio;
 mod unchanged;
 mod unguarded;

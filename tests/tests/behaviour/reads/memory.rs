@@ -1,6 +1,7 @@
 //! What is kept uses no more memory than the maximum says. In a separate process, because it measures the memory of the
 //! process.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use resilient_runtime::export::prometheus;
@@ -16,7 +17,7 @@ const MAX_BYTES: u64 = 64 << 20;
 
 #[resilient(cache(fresh = "1h", max_bytes = "64MiB", key = number), name = "memory.read")]
 async fn read(number: u32) -> Result<String, Error> {
-    Ok(format!("{number:0LENGTH$}"))
+    Ok(format!("{number}{}", "x".repeat(LENGTH)))
 }
 
 /// The resident memory of this process in bytes, if the system shows it.
@@ -37,13 +38,14 @@ async fn a_thousand_answers_of_4_mb_use_no_more_memory_than_the_maximum_and_a_fi
     // What a first answer allocates and does not free belongs to the process.
     drop(read(0).await);
     let Some(before) = resident() else {
-        eprintln!("SKIPPED: {}: this system does not show resident memory", std::thread::current().name().unwrap_or("?"));
+        let why = "this system does not show its resident memory";
+        writeln!(std::io::stderr(), "\nSKIPPED: reads::memory: {why}").expect("stderr");
         return;
     };
     let mut most = 0;
     for number in 1..=ANSWERS {
         let answer = registry.clone().scope(read(number)).await.expect("an answer");
-        assert_eq!(answer.len(), LENGTH);
+        assert!(answer.len() > LENGTH);
         drop(answer);
         most = most.max(resident().expect("as before").saturating_sub(before));
     }

@@ -7,7 +7,6 @@ mod deadlines;
 mod errors;
 mod invalidation;
 mod jitter;
-#[cfg(unix)]
 mod memory;
 mod order;
 mod principals;

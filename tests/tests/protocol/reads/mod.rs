@@ -1,0 +1,6 @@
+//! What a client sees of reads that are answered from the cache or shared.
+
+mod cached;
+mod cancelled;
+mod server;
+mod shared;
