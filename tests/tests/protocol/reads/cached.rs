@@ -88,7 +88,7 @@ async fn a_caller_gets_no_kept_answer_of_another_one() {
 #[tokio::test(start_paused = true)]
 async fn a_question_to_the_client_is_neither_kept_nor_shared() {
     let (shop, client) = Shop::connected().await;
-    let ask = async || client.call_tool_response(request("asks_back", &json!({}))).await.expect("an answer");
+    let ask = async || client.call_tool_once(request("asks_back", &json!({}))).await.expect("an answer");
     let (one, other) = tokio::join!(ask(), ask());
     for asked in [&one, &other] {
         assert!(matches!(asked, CallToolResponse::InputRequired(_)), "{asked:?}");
