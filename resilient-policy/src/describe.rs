@@ -2,6 +2,8 @@
 //! phrases of the other parts are declared with them and follow it.
 
 use crate::breaker::BreakerSettings;
+use crate::bytes::format_bytes;
+use crate::cache::CacheSettings;
 use crate::check::{latest_answer, longest_answer};
 use crate::duration::format_duration;
 use crate::form::Form;
@@ -20,6 +22,7 @@ const fn each(keyed: bool) -> &'static str {
 #[must_use]
 pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
     let mut lines = vec![answer(policy)];
+    lines.extend(policy.cache.as_ref().and_then(cached));
     if policy.retry.is_some() || policy.attempt_limit().is_some() {
         lines.push(attempts(policy));
     }
@@ -66,6 +69,19 @@ fn answer(policy: &Policy) -> String {
     format!("answers within {}{fallback}{requested}", format_duration(longest))
 }
 
+/// Describes the cached answers that are served without an error.
+fn cached(cache: &CacheSettings) -> Option<String> {
+    let fresh = format_duration(cache.fresh?);
+    let stale = cache.stale_while_revalidate.map(|stale| {
+        format!("; one that is up to {} old is served while the body runs in the background", format_duration(stale))
+    });
+    let bounds = format!("{}, {} together", plural(cache.max, "answer"), format_bytes(cache.max_bytes));
+    Some(format!(
+        "an answer that is up to {fresh} old is served again without running the body{}; at most {bounds}",
+        stale.unwrap_or_default()
+    ))
+}
+
 /// Describes the attempts of one call, and the delays between them.
 fn attempts(policy: &Policy) -> String {
     let limit = policy.attempt_limit().map(|limit| format!(" of {}", format_duration(limit))).unwrap_or_default();
@@ -110,7 +126,11 @@ fn opens(settings: BreakerSettings) -> String {
 /// Describes the answer of one fallback.
 fn fallback_answer(source: Source, policy: &Policy) -> String {
     match source {
-        Source::Cache => format!("the last good one{}", policy.cache.as_ref().map(phrases).unwrap_or_default()),
+        Source::Cache => {
+            let age =
+                policy.cache.map(|cache| format!(", up to {} old", format_duration(cache.longest_stale_if_error())));
+            format!("the last good one{}", age.unwrap_or_default())
+        }
         Source::Function => "a fallback function's".into(),
         Source::Value => "a fixed one".into(),
     }
@@ -139,7 +159,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Keyed, RateLimitSettings, RateLimitUse};
+    use crate::{BreakerUse, BulkheadSettings, BulkheadUse, Keyed, RateLimitSettings, RateLimitUse};
 
     #[test]
     fn the_first_line_says_how_long_an_answer_can_take() {
@@ -152,6 +172,24 @@ mod tests {
         assert_eq!(
             describe(&policy, &Beside::default())[0],
             "answers within 5s; within 30s where a service says `Retry-After`"
+        );
+    }
+
+    #[test]
+    fn the_ages_of_cached_answers_are_described() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let cache = CacheSettings::new().fresh(minutes(1)).max(9);
+        let fresh = "an answer that is up to 1m old is served again without running the body";
+        let bounds = "at most 9 answers, 64MiB together";
+        assert_eq!(
+            describe(&Policy::new().cache(cache), &Beside::default()),
+            ["answers within 30s", &format!("{fresh}; {bounds}")]
+        );
+        let policy = Policy::new().cache(cache.stale_while_revalidate(minutes(90))).fallback(&[Source::Cache]);
+        let stale = "one that is up to 90m old is served while the body runs in the background";
+        assert_eq!(
+            describe(&policy, &Beside { fallback: policy.fallback, ..Beside::default() })[1..],
+            [format!("{fresh}; {stale}; {bounds}"), "without a good answer: the last good one, up to 90m old".into()]
         );
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::scalar::quantity;
+
 const UNITS: [(&str, u64); 6] = [
     ("ns", 1),
     ("us", 1_000),
@@ -42,7 +44,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("expected a duration such as `\"30s\"`, found `{text}`"));
     }
     if unit.is_empty() {
-        return Err(match nanos(text, 1_000_000, text)? {
+        return Err(match quantity(text, 1_000_000, text)? {
             // Adding a unit would not correct it.
             0 => "a duration of zero is not allowed here".into(),
             _ => format!("`{text}` has no unit; write `\"{text}s\"` or `\"{text}ms\"`"),
@@ -57,7 +59,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             None => format!("unknown unit `{unit}`; expected one of `ns`, `us`, `ms`, `s`, `m`, `h`"),
         });
     };
-    let nanos = nanos(number, *nanos_per_unit, text)?;
+    let nanos = quantity(number, *nanos_per_unit, text)?;
     if nanos == 0 {
         return Err("a duration of zero is not allowed here".into());
     }
@@ -92,7 +94,7 @@ pub fn corrected_duration(text: &str) -> Option<String> {
         let unit_ends = behind.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(behind.len());
         let (word, behind) = behind.split_at(unit_ends);
         let (unit, per_unit) = meant_unit(word)?;
-        total = total.checked_add(Duration::from_nanos(nanos(number, per_unit, text).ok()?))?;
+        total = total.checked_add(Duration::from_nanos(quantity(number, per_unit, text).ok()?))?;
         last = unit.map(|unit| format!("{number}{unit}"));
         rest = behind.trim_start();
         parts += 1;
@@ -106,7 +108,7 @@ fn is_duration(text: &str) -> bool {
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let per_unit = UNITS.iter().find(|(name, _)| *name == unit.trim()).map(|(_, per_unit)| *per_unit);
-    per_unit.is_some_and(|per_unit| nanos(number, per_unit, text).is_ok_and(|nanos| nanos > 0))
+    per_unit.is_some_and(|per_unit| quantity(number, per_unit, text).is_ok_and(|nanos| nanos > 0))
 }
 
 /// Returns the unit that a word means, if it has a name here, and its length in nanoseconds.
@@ -125,24 +127,6 @@ fn meant_unit(word: &str) -> Option<(Option<&'static str>, u64)> {
         _ => return None,
     };
     UNITS.iter().find(|(known, _)| *known == name).map(|(known, per_unit)| (Some(*known), *per_unit))
-}
-
-/// Returns a number of units in nanoseconds. `text` is what messages quote.
-fn nanos(number: &str, per_unit: u64, text: &str) -> Result<u64, String> {
-    let too_large = || format!("`{text}` is too large");
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
-        return Err(format!("`{number}` is not a number"));
-    }
-    if fraction.len() > 9 {
-        return Err(format!("`{text}` has more than nine decimals"));
-    }
-    let whole: u64 = whole.parse().map_err(|_| too_large())?;
-    let scale = 10_u64.pow(u32::try_from(fraction.len()).unwrap_or(9));
-    let fraction: u64 = fraction.parse().map_err(|_| too_large())?;
-    let part = u128::from(fraction) * u128::from(per_unit) / u128::from(scale);
-    let total = u128::from(whole) * u128::from(per_unit) + part;
-    u64::try_from(total).map_err(|_| too_large())
 }
 
 /// Formats a duration so that [`parse_duration`] reads it, in the largest unit that needs no fraction, down to

@@ -17,6 +17,7 @@
 
 mod breaker;
 mod bulkhead;
+mod bytes;
 mod cache;
 mod case;
 mod check;
@@ -46,7 +47,8 @@ mod tune;
 
 pub use breaker::{BreakerSettings, BreakerUse, check_breaker_parts};
 pub use bulkhead::{BulkheadSettings, BulkheadUse, check_bulkhead};
-pub use cache::CacheSettings;
+pub use bytes::{format_bytes, parse_bytes};
+pub use cache::{CacheSettings, check_cache_parts};
 pub use case::{screaming_snake, snake};
 pub use check::{
     Declarable, check, check_breaker, check_breaker_for, check_name_at, check_names, check_same_breaker,

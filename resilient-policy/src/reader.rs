@@ -6,10 +6,16 @@ use crate::schema::{Parts, Settings, Written};
 use crate::setting::Setting;
 use crate::suggest::one_of;
 
+/// The parts that had another name, whose nearest known key may be another one.
+const RENAMED: &[(&str, &str)] = &[("max_age", "stale_if_error")];
+
 /// Returns the message about an unknown key.
 #[must_use]
 pub fn unknown_key(key: &str, known: &[&str]) -> String {
-    format!("unknown key `{key}`{}", one_of(key, known))
+    match RENAMED.iter().find(|(old, new)| *old == key && known.contains(new)) {
+        Some((_, new)) => format!("unknown key `{key}`: the part is called `{new}`; write `{new}`"),
+        None => format!("unknown key `{key}`{}", one_of(key, known)),
+    }
 }
 
 /// Reads the values and parts of entries, and collects mistakes.

@@ -1,4 +1,4 @@
-//! Booleans and shares as text.
+//! Booleans, shares and numbers of units as text.
 
 /// Parses a boolean variable: `1` or `0`, `true` or `false`, `yes` or `no`, `on` or `off`, in any case.
 ///
@@ -30,6 +30,24 @@ pub fn parse_flag(text: &str) -> Result<bool, String> {
 pub fn format_share(share: f64) -> String {
     let rounded = (share * 10_000.0).round() / 100.0;
     format!("{rounded} %")
+}
+
+/// Returns a number of units in the smallest unit, rounded down. `text` is what messages quote.
+pub(crate) fn quantity(number: &str, per_unit: u64, text: &str) -> Result<u64, String> {
+    let too_large = || format!("`{text}` is too large");
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
+        return Err(format!("`{number}` is not a number"));
+    }
+    if fraction.len() > 9 {
+        return Err(format!("`{text}` has more than nine decimals"));
+    }
+    let whole: u64 = whole.parse().map_err(|_| too_large())?;
+    let scale = 10_u64.pow(u32::try_from(fraction.len()).unwrap_or(9));
+    let fraction: u64 = fraction.parse().map_err(|_| too_large())?;
+    let part = u128::from(fraction) * u128::from(per_unit) / u128::from(scale);
+    let total = u128::from(whole) * u128::from(per_unit) + part;
+    u64::try_from(total).map_err(|_| too_large())
 }
 
 #[cfg(test)]

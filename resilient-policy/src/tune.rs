@@ -2,8 +2,9 @@
 //! be added.
 
 use crate::breaker::BreakerSettings;
+use crate::cache::CacheSettings;
 use crate::file::Table;
-use crate::policy::Policy;
+use crate::policy::{Policy, Source};
 use crate::problem::Problem;
 use crate::schema::{Override, Parts, Settings};
 
@@ -65,7 +66,10 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, functions: Fo
     }
     match (&table.cache, compiled.cache) {
         (Some(_), None) => missing("cache"),
-        (Some(Override::Is(named)), Some(cache)) => policy.cache.get_or_insert(cache).apply(&named.parts),
+        (Some(Override::Is(named)), Some(cache)) => {
+            let parts = cache_parts(&named.parts, &cache, compiled.fallback.contains(&Source::Cache), &mut missing);
+            policy.cache.get_or_insert(cache).apply(&parts);
+        }
         (Some(Override::None), _) => policy.cache = None,
         (None, _) => {}
     }
@@ -93,6 +97,27 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, functions: Fo
         }
     }
     found
+}
+
+/// Returns the parts that fit a compiled cache. Each of the others is a use of the cache that was not compiled in.
+fn cache_parts<L: Clone>(
+    parts: &Parts<L>,
+    compiled: &CacheSettings,
+    falls_back_on_cache: bool,
+    missing: &mut impl FnMut(&'static str),
+) -> Parts<L> {
+    let mut parts = parts.clone();
+    for (name, is_compiled) in [
+        ("fresh", compiled.fresh.is_some()),
+        ("stale_while_revalidate", compiled.stale_while_revalidate.is_some()),
+        ("stale_if_error", falls_back_on_cache),
+    ] {
+        if let Some(written) = parts.get(name).filter(|_| !is_compiled) {
+            missing(written.path);
+            parts.remove(name);
+        }
+    }
+    parts
 }
 
 /// Changes a breaker's settings. Parts that do not fit the breaker are reported and have no effect.
@@ -175,6 +200,33 @@ mod tests {
             assert_eq!(tune(&mut policy, &Policy::new(), &table(keys, value), For::Many), []);
             assert_eq!(policy, Policy::new());
         }
+    }
+
+    #[test]
+    fn a_cache_serves_only_where_the_code_says() {
+        let s = Duration::from_secs;
+        let ages = [("cache.fresh", "20s"), ("cache.stale_while_revalidate", "2m"), ("cache.stale_if_error", "2h")];
+        let tuned = |compiled: Policy, functions| {
+            let (mut policy, mut paths) = (compiled, Vec::new());
+            for (key, value) in ages {
+                let table = table(key, value);
+                paths.extend(tune(&mut policy, &compiled, &table, functions).iter().map(|problem| problem.path));
+            }
+            (policy.cache.expect("the cache"), paths)
+        };
+        let of_fallback = Policy::new().cache(CacheSettings::new()).fallback(&[Source::Cache]);
+        let of_reads = Policy::new().cache(CacheSettings::new().fresh(s(9)));
+        let of_both = of_fallback.cache(CacheSettings::new().fresh(s(9)).stale_while_revalidate(s(90)));
+        let on_error = CacheSettings::new().stale_if_error(s(7200));
+        assert_eq!(tuned(of_fallback, For::Many), (on_error, vec![]));
+        assert_eq!(
+            tuned(of_fallback, For::OneFunction),
+            (on_error, vec!["cache.fresh", "cache.stale_while_revalidate"])
+        );
+        let fresh = CacheSettings::new().fresh(s(20));
+        let missing = vec!["cache.stale_while_revalidate", "cache.stale_if_error"];
+        assert_eq!(tuned(of_reads, For::OneFunction), (fresh, missing));
+        assert_eq!(tuned(of_both, For::OneFunction), (on_error.fresh(s(20)).stale_while_revalidate(s(120)), vec![]));
     }
 
     #[test]

@@ -28,8 +28,10 @@ impl Answers {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         // Moka's expiry uses the wall clock and only frees memory. The age on the Tokio clock, which the rest of the
         // call uses, decides what is served.
-        let responses =
-            Cache::builder().max_capacity(settings.max.into()).time_to_live(settings.max_age.min(LONGEST_AGE)).build();
+        let responses = Cache::builder()
+            .max_capacity(settings.max.into())
+            .time_to_live(settings.longest_stale_if_error().min(LONGEST_AGE))
+            .build();
         Self { responses, settings }
     }
 
@@ -40,7 +42,7 @@ impl Answers {
     pub(crate) fn find(&self, key: u128) -> Option<(Arc<dyn Any + Send + Sync>, Duration)> {
         let cached = self.responses.get(&key)?;
         let age = cached.at.elapsed();
-        (age <= self.settings.max_age).then_some((cached.answer, age))
+        (age <= self.settings.longest_stale_if_error()).then_some((cached.answer, age))
     }
 
     pub(crate) fn remove(&self, key: u128) {

@@ -40,6 +40,8 @@ pub struct Site {
     enforced: Enforced,
     /// The features that the tool belongs to. Each of them can be switched off.
     features: &'static [&'static str],
+    /// The tools whose cached answers a call of the function makes outdated.
+    invalidated: &'static [&'static str],
     /// Whether the tool may use the reserve of the limit on calls in flight.
     is_critical: bool,
 }
@@ -100,6 +102,7 @@ impl Site {
             is_unchecked: false,
             enforced: Enforced::ByFunction,
             features: &[],
+            invalidated: &[],
             is_critical: false,
         }
     }
@@ -108,6 +111,14 @@ impl Site {
     #[must_use]
     pub const fn of_features(mut self, features: &'static [&'static str]) -> Self {
         self.features = features;
+        self
+    }
+
+    /// Makes each call of the function invalidate the cached answers of these tools. The names are those of rmcp's
+    /// router.
+    #[must_use]
+    pub const fn invalidates(mut self, tools: &'static [&'static str]) -> Self {
+        self.invalidated = tools;
         self
     }
 
@@ -193,6 +204,12 @@ impl Site {
     #[must_use]
     pub const fn entry(&self) -> Entry<'_> {
         Entry { site: self, details: None }
+    }
+
+    /// Returns the tools whose cached answers each call of the function invalidates.
+    #[must_use]
+    pub const fn invalidated(&self) -> &'static [&'static str] {
+        self.invalidated
     }
 
     /// Returns the features that the tool belongs to.

@@ -25,14 +25,14 @@ pub struct Auditor {
 impl Auditor {
     /// Audit a project: functions, unsafe code, calls that may panic, long functions and missing documentation, in its
     /// Rust files. Test code, links, hidden directories and `target` are left out.
-    #[resilient(fallback = [cached, Self::scan_project], cache(max_age = "1h"))]
+    #[resilient(fallback = [cached, Self::scan_project], cache(stale_if_error = "1h"))]
     #[tool(annotations(title = "Audit a project", read_only_hint = true, open_world_hint = false))]
     async fn audit_project(&self, Parameters(request): Parameters<AuditProject>) -> Result<Json<Audit>, AuditError> {
         self.audit(request, Method::Syntax).await.inspect_err(AuditError::warn)
     }
 
     /// Analyze a piece of Rust code, given as text, in the same way.
-    #[resilient(fallback = [cached, Self::scan_code], cache(max_age = "1h"))]
+    #[resilient(fallback = [cached, Self::scan_code], cache(stale_if_error = "1h"))]
     #[tool(annotations(title = "Analyze code", read_only_hint = true, open_world_hint = false))]
     async fn analyze_code(&self, Parameters(request): Parameters<AnalyzeCode>) -> Result<Json<Analysis>, AuditError> {
         analyze(request, Method::Syntax).await.inspect_err(AuditError::warn)

@@ -163,7 +163,7 @@ impl BookShop {
         retry(max = 2, base = "100ms"),
         attempt_timeout = "1s",
         fallback = cached,
-        cache(max_age = "10m", max = 500),
+        cache(stale_if_error = "10m", max = 500),
         log_args(id)
     )]
     #[tool(annotations(read_only_hint = true))]

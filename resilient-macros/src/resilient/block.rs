@@ -14,7 +14,7 @@ use super::{handler, hooked, with_errors};
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::project::Project;
-use crate::resilient::check::{policy, shape};
+use crate::resilient::check::{invalidates, policy, shape};
 use crate::resilient::parse::args::{self, Args, INHERITED, INSERTED, REPORTED};
 use crate::resilient::parse::block::{ALLOW_EMPTY, Member, OpaqueImpl};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
@@ -51,6 +51,7 @@ pub(super) fn block(attribute: &TokenStream, item: TokenStream, project: &Projec
         return Ok(quote!(#block #reported));
     }
     let mut errors = Error::accumulator();
+    invalidates::check(&block, &args, project, &mut errors);
     let has_features = args.features().is_some();
     let krate = args.krate.unwrap_or_default();
     let mut functions = Functions::explained(&block, &krate);

@@ -62,9 +62,7 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
 #[must_use]
 pub fn check(policy: &Policy) -> Vec<Problem> {
     let mut found = check_values(policy);
-    if let Some(problem) = cache_is_read(policy) {
-        found.push(problem);
-    }
+    found.extend(cache_is_read(policy));
     // If a value is invalid, a rule between values would report the same mistake again.
     if found.is_empty() {
         time::attempts_fit(policy, &mut found);
@@ -78,8 +76,20 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
 }
 
 fn cache_is_read(policy: &Policy) -> Option<Problem> {
-    let is_read = policy.cache.is_none() || policy.fallback.contains(&Source::Cache);
-    (!is_read).then(|| Problem::new("cache", "nothing reads this cache; add `fallback = cached` or remove it"))
+    let cache = policy.cache?;
+    if cache.fresh.is_some() {
+        None
+    } else if cache.stale_while_revalidate.is_some() {
+        let message = "an answer is stale after it was fresh; add `fresh`, up to which no call runs the body, or remove \
+                       `stale_while_revalidate`";
+        Some(Problem::new("cache.stale_while_revalidate", message))
+    } else if policy.fallback.contains(&Source::Cache) {
+        None
+    } else {
+        let message =
+            "nothing reads this cache; add `fallback = cached`, or `fresh` in the brackets, or remove `cache`";
+        Some(Problem::new("cache", message))
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +124,7 @@ mod tests {
             .breaker(BreakerUse::with("", BreakerSettings::new().failures(0).open(s(0)).probes(0).successes(0)))
             .bulkhead(BulkheadUse::new(BulkheadSettings::new(0).wait(s(1))).named(""))
             .rate_limit(RateLimitUse::new(RateLimitSettings::new(0, s(0)).burst(0)).named(""))
-            .cache(CacheSettings::new().max(0).max_age(s(0)));
+            .cache(CacheSettings::new().max(0).stale_if_error(s(0)));
         assert_eq!(
             paths(policy),
             [
@@ -135,7 +145,7 @@ mod tests {
                 "rate_limit.rate",
                 "rate_limit.burst",
                 "rate_limit.name",
-                "cache.max_age",
+                "cache.stale_if_error",
                 "cache.max",
                 "cache"
             ]

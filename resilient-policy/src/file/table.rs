@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Entry, FileProblem, Reader, SourceLocation, entries_of, of_variable};
 use crate::breaker::{BreakerSettings, check_breaker_parts};
 use crate::bulkhead::{BulkheadSettings, BulkheadUse};
-use crate::cache::CacheSettings;
+use crate::cache::{CacheSettings, check_cache_parts};
 use crate::check::{check, check_breaker};
 use crate::form::{Form, is_none};
 use crate::name::check_name;
@@ -191,7 +191,15 @@ impl Table {
             found.extend(first_is_missing::<RateLimitSettings>(parts).filter(|_| whole));
             RateLimitUse::new(RateLimitSettings::of(parts))
         });
-        policy.cache = value(self.cache.as_ref()).map(|Named { parts, .. }| CacheSettings::of(parts));
+        policy.cache = value(self.cache.as_ref()).map(|Named { parts, .. }| {
+            found.extend(check_cache_parts(parts, true));
+            let mut settings = CacheSettings::of(parts);
+            if !whole {
+                // The code may set it already.
+                settings.fresh = settings.fresh.or(settings.stale_while_revalidate.map(|stale| stale / 2));
+            }
+            settings
+        });
         policy.fallback = &[Source::Cache];
         found.extend(check(&policy));
         found.into_iter().map(|problem| FileProblem::of(&problem, &self.places, place, under)).collect()
@@ -349,8 +357,9 @@ fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut So
         places.put_parts(&parts);
         return Some(Named { parts, name: None });
     }
-    let first = S::PARTS.first()?;
-    let example = format!("{} = {{ {} = \"{}\" }}", S::KEY, first.name, (first.get)(&S::defaults()));
+    let mut defaults = S::PARTS.iter().map(|part| (part.name, (part.get)(&S::defaults())));
+    let (first, default) = defaults.find(|(_, default)| *default != Setting::None)?;
+    let example = format!("{} = {{ {first} = \"{default}\" }}", S::KEY);
     let entries = entries_of(reader, entry, &format!("settings in a table: `{example}`"))?;
     let mut named = Named::default();
     let inner = reader.under_key(S::KEY);

@@ -46,7 +46,7 @@ fn every_key_is_read() {
         bulkhead = { max = 5, queue = 9, wait = "1s", name = "five" }
         rate_limit.rate = "5/1m"
         rate_limit.burst = 2
-        cache.max_age = "2h"
+        cache.stale_if_error = "2h"
         "#,
     );
     assert_eq!(found, []);
@@ -83,7 +83,10 @@ fn every_key_is_read() {
     assert_eq!(parts(&tool.bulkhead).name.as_deref(), Some("five"));
     let rate_limit = RateLimitSettings::new(5, Duration::from_secs(60)).burst(2);
     assert_eq!(RateLimitSettings::of(&parts(&tool.rate_limit).parts), rate_limit);
-    assert_eq!(CacheSettings::of(&parts(&tool.cache).parts), CacheSettings::new().max_age(Duration::from_secs(7200)));
+    assert_eq!(
+        CacheSettings::of(&parts(&tool.cache).parts),
+        CacheSettings::new().stale_if_error(Duration::from_secs(7200))
+    );
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn values_of_the_wrong_shape_are_reported_with_the_right_one() {
         "f.toml:7:19: `default.breaker`: expected a name: the settings stand in `[breaker.NAME]`",
         "f.toml:8:20: `default.bulkhead`: expected a number that is not negative",
         "f.toml:9:22: `default.rate_limit`: expected calls and a duration such as `\"100/1s\"`, found `100`",
-        "f.toml:10:17: `default.cache`: expected settings in a table: `cache = { max_age = \"1h\" }`",
+        "f.toml:10:17: `default.cache`: expected settings in a table: `cache = { stale_if_error = \"1h\" }`",
         "f.toml:12:13: `tool.x`: expected a table: `[tool.x]`",
         "f.toml:13:18: `breaker.a b`: ` ` is not allowed in a name; expected letters, digits, `_`, `.` or `-`",
         "f.toml:15:16: `breaker.c.rate`: expected a share such as `0.5`",

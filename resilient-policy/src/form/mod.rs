@@ -4,6 +4,7 @@ mod read;
 
 use std::time::Duration;
 
+use crate::bytes::{corrected_bytes, format_bytes};
 use crate::duration::{corrected_duration, format_duration};
 use crate::kind::Severity;
 use crate::node::{Mistake, Node, Number, Syntax, Value};
@@ -26,6 +27,8 @@ pub enum Form {
     Share,
     /// `"30s"`, with the shortest and the longest duration.
     Duration(Duration, Duration),
+    /// `"64MiB"`, with the smallest size in bytes.
+    Bytes(u64),
     /// `100` results, or the results of the last `"60s"`.
     Window,
     /// `"100/1s"`
@@ -55,6 +58,7 @@ impl Form {
             Self::Fraction => "a share such as `0.5`".into(),
             Self::Share => "a share such as `\"20%\"`, or `none`,".into(),
             Self::Duration(..) => "a duration such as `\"30s\"`".into(),
+            Self::Bytes(_) => "a size such as `\"64MiB\"`".into(),
             Self::Window => "a number of results or a time".into(),
             Self::Rate => "calls and a duration such as `\"100/1s\"`".into(),
             Self::Kinds => "kinds".into(),
@@ -76,6 +80,7 @@ impl Form {
             Self::Share => "\"20%\"",
             // Below every default, so that no rule between keys refuses it.
             Self::Duration(..) => "\"1s\"",
+            Self::Bytes(_) => "\"1MiB\"",
             Self::Rate => "\"100/1s\"",
             Self::Window | Self::Kinds | Self::Word(..) => return None,
         })
@@ -123,6 +128,7 @@ impl Form {
             Self::Fraction => read::fraction(value).map(Setting::Number),
             Self::Share => read::share(value, syntax),
             Self::Duration(..) => read::duration(value).map(Setting::Duration),
+            Self::Bytes(_) => read::bytes(value).map(Setting::Bytes),
             Self::Window => read::window(key, value).map(Setting::Window),
             Self::Rate => read::rate(value).map(Setting::Rate),
             Self::Word(what, words) => read::word(what, words, value, syntax).map(Setting::Word),
@@ -146,6 +152,8 @@ impl Form {
                     format!("expected between {shortest} and {longest}, found {found}")
                 })
             }
+            (Self::Bytes(least), Setting::Bytes(bytes)) => (*bytes < least)
+                .then(|| format!("expected at least {}, found {}", format_bytes(least), format_bytes(*bytes))),
             (Self::Fraction, Setting::Number(share)) => (!(*share > 0.0 && *share <= 1.0))
                 .then(|| format!("expected a share above 0 and at most 1, found {share}")),
             (Self::Share, Setting::Number(share)) => {
@@ -179,6 +187,10 @@ impl Form {
             Self::Duration(..) => duration().map_or_else(
                 || format!("`{suffix}` is no unit; expected a duration in quotes such as `\"30s\"`"),
                 quoted,
+            ),
+            Self::Bytes(_) => corrected_bytes(&format!("{digits}{suffix}")).map_or_else(
+                || format!("`{suffix}` is no unit; expected a size in quotes such as `\"64MiB\"`"),
+                |right| format!("a size stands in quotes; write `\"{right}\"`"),
             ),
             Self::Window => duration().map_or(number, quoted),
             Self::Count(..) if is_whole && digits.parse::<u32>().is_ok() => number,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bytes::{parse_bytes, with_unit};
 use crate::case::snake;
 use crate::duration::parse_duration;
 use crate::kind::{ErrorKind, KindSet, retried_kind};
@@ -160,6 +161,18 @@ pub(super) fn duration<L>(value: &Value<L>) -> Result<Duration, String> {
             Err(format!("expected a duration with its unit in quotes{advice}"))
         }
         _ => Err("expected a duration such as `\"30s\"`".into()),
+    }
+}
+
+pub(super) fn bytes<L>(value: &Value<L>) -> Result<u64, String> {
+    match value {
+        Value::Text(text) | Value::Variable(text) => parse_bytes(text),
+        Value::Integer(number) => {
+            let is_size = (1..=1 << 40).contains(number);
+            let advice = is_size.then(|| format!("; write {}", with_unit(&number.to_string()))).unwrap_or_default();
+            Err(format!("expected a size with its unit in quotes{advice}"))
+        }
+        _ => Err("expected a size such as `\"64MiB\"`".into()),
     }
 }
 

@@ -7,6 +7,7 @@ mod word;
 use std::fmt;
 use std::time::Duration;
 
+use crate::bytes::format_bytes;
 use crate::duration::format_duration;
 use crate::kind::KindSet;
 pub use rate::{Rate, parse_rate};
@@ -26,6 +27,8 @@ pub enum Setting {
     Number(f64),
     /// `"30s"`
     Duration(Duration),
+    /// `"64MiB"`, in bytes.
+    Bytes(u64),
     /// `100` or `"60s"`
     Window(Window),
     /// `"100/1s"`
@@ -44,6 +47,7 @@ impl fmt::Display for Setting {
             Self::Count(value) => write!(f, "{value}"),
             Self::Number(value) => write!(f, "{value}"),
             Self::Duration(value) => f.write_str(&format_duration(*value)),
+            Self::Bytes(value) => f.write_str(&format_bytes(*value)),
             Self::Window(value) => write!(f, "{value}"),
             Self::Rate(value) => write!(f, "{value}"),
             Self::Kinds(value) => write!(f, "{value}"),
@@ -78,7 +82,7 @@ macro_rules! setting_types {
 }
 
 setting_types! {
-    Flag: bool, Count: u32, Number: f64, Duration: Duration, Window: Window, Rate: Rate, Kinds: KindSet,
+    Flag: bool, Count: u32, Number: f64, Duration: Duration, Bytes: u64, Window: Window, Rate: Rate, Kinds: KindSet,
 }
 
 impl<T: SettingType> SettingType for Option<T> {

@@ -254,7 +254,7 @@ async fn a_day_without_traffic_saves_up_no_retries() {
     assert!((20..40).contains(&retries[0]), "{retries:?}");
 }
 
-#[resilient(fallback = cached, cache(max_age = "24h", key = "the one thing"), name = "kept-a-day")]
+#[resilient(fallback = cached, cache(stale_if_error = "24h", key = "the one thing"), name = "kept-a-day")]
 async fn kept_a_day(down: &Cell<bool>) -> Result<u32, Error> {
     if down.get() { Err(Error::Down) } else { Ok(1) }
 }

@@ -119,7 +119,7 @@ impl Server {
         Err(if self.down.get() { Error::Down } else { Error::NotFound(number) })
     }
 
-    #[resilient(fallback = cached, cache(max_age = "10s"))]
+    #[resilient(fallback = cached, cache(stale_if_error = "10s"))]
     async fn keeps(&self, number: u32, text: &str) -> Result<String, Error> {
         match (self.down.get(), number) {
             (true, _) => Err(Error::Down),

@@ -1,5 +1,6 @@
 //! Checks the rules of a plan, and reports each mistake at its token.
 
+pub(crate) mod invalidates;
 pub(crate) mod parameters;
 pub(crate) mod policy;
 mod repeat;

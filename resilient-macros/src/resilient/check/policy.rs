@@ -7,8 +7,9 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
-    Beside, BreakerSettings, BreakerUse, Override, Policy, Problem, Settings, check, check_breaker_for,
-    check_breaker_parts, check_name, check_names, check_same_breaker, check_slow_in_time, check_values,
+    Beside, BreakerSettings, BreakerUse, Override, Policy, Problem, Settings, Source, check, check_breaker_for,
+    check_breaker_parts, check_cache_parts, check_name, check_names, check_same_breaker, check_slow_in_time,
+    check_values,
 };
 
 use crate::project::{NAME, Project};
@@ -35,6 +36,9 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
             // Settings from a block or a file were checked there, and other functions use them too.
             of_attempts = check_breaker_for(&policy, settings);
         }
+    }
+    if let Some(cache) = args.cache.as_ref().and_then(Override::value).filter(|_| !is_incomplete) {
+        problems.extend(check_cache_parts(&cache.parts, policy.fallback.contains(&Source::Cache)));
     }
     problems.extend(rules(&policy, is_incomplete));
     if !is_incomplete && check_values(&policy).is_empty() {

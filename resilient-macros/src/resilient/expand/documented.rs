@@ -33,6 +33,10 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
     if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
         policy.breaker = Some(BreakerUse::with("", *settings));
     }
-    let text = format!("\n\nGuarded by `#[resilient]`:\n\n- {}\n", describe(&policy, &beside).join("\n- "));
+    let mut lines = describe(&policy, &beside);
+    if !plan.invalidates.is_empty() {
+        lines.push(format!("each call invalidates the cached answers of `{}`", plan.invalidates.join("`, `")));
+    }
+    let text = format!("\n\nGuarded by `#[resilient]`:\n\n- {}\n", lines.join("\n- "));
     quote!(#[cfg_attr(doc, doc = #text)])
 }

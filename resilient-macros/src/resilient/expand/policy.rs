@@ -85,6 +85,7 @@ fn code(value: Setting, p: &TokenStream) -> TokenStream {
         // No token has such a value. The mistake was reported, for the tool or for its block.
         Setting::Number(_) => quote!(0.0),
         Setting::Duration(value) => duration(value, p),
+        Setting::Bytes(value) => quote!(#value),
         Setting::Window(Window::Count(size)) => quote!(#p::Window::Count(#size)),
         Setting::Window(Window::Time(length)) => {
             let length = duration(length, p);

@@ -27,6 +27,8 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
     let features = &plan.features;
     let features = (!features.is_empty()).then(|| quote_spanned!(at=> .of_features(&[#(#features),*])));
     let critical = plan.critical.map(|_| quote_spanned!(at=> .critical()));
+    let invalidates = &plan.invalidates;
+    let invalidates = (!invalidates.is_empty()).then(|| quote_spanned!(at=> .invalidates(&[#(#invalidates),*])));
     let policy = policy::tokens(plan, p);
     let (referred, breaker) = match &plan.guards.breaker {
         Some(Breaker::Static(path)) => {
@@ -51,7 +53,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
             #label,
             #p::Location { module: ::core::module_path!(), file: ::core::file!(), line: #line },
             #policy,
-        ) #tool #breaker #profiles #features #critical #enforced;
+        ) #tool #breaker #profiles #features #invalidates #critical #enforced;
     );
     let Some(owner) = &plan.site_fn else {
         let here = quote_spanned!(at=> #record let __site = &__RESILIENT_SITE;);

@@ -11,8 +11,8 @@ use syn::{Expr, Meta};
 use crate::krate::Krate;
 use crate::parse::list;
 use crate::resilient::parse::value::{
-    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, features, log_args, or_none, settings,
-    text, word,
+    At, BreakerArgs, FallbackStep, SettingsArgs, breaker, duration, fallback, features, invalidates, log_args, or_none,
+    settings, text, word,
 };
 
 /// The key with which an impl block passes its own keys to its tools. Users do not write it.
@@ -82,6 +82,7 @@ keys! {
     "rate_limit" rate_limit: Override<SettingsArgs> = or_none(settings::<RateLimitSettings>), NeedsAnError;
     "fallback" fallback: Override<Vec<FallbackStep>> = or_none(fallback), NeedsAnError, OneToolOnly, SaysEffect;
     "cache" cache: Override<SettingsArgs> = or_none(settings::<CacheSettings>), NeedsAnError, OneToolOnly, SaysEffect;
+    "invalidates" invalidates: Vec<At<String>> = invalidates, NeedsAnError, OneToolOnly;
     "read_only" read_only: Span = word, OneToolOnly, SaysEffect;
     "idempotent" idempotent: Span = word, OneToolOnly, SaysEffect;
     "retry_unsafe" retry_unsafe: At<String> = text, NeedsAnError, OneToolOnly, SaysEffect;

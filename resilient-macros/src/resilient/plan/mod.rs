@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) fallback: Vec<FallbackStep>,
     pub(crate) cache: Option<CacheSettings>,
     pub(crate) cache_key: Option<Expr>,
+    /// The tools whose cached answers a call invalidates.
+    pub(crate) invalidates: Vec<String>,
     pub(crate) log_args: Vec<Expr>,
     pub(crate) effect: Effect,
     /// Whether keys and annotations contradict each other about the effect, which is reported.
@@ -122,6 +124,7 @@ pub(crate) fn plan(
         fallback: Vec::new(),
         cache: None,
         cache_key: None,
+        invalidates: args.invalidates.iter().flatten().map(|tool| tool.value.clone()).collect(),
         log_args: args.log_args.clone().unwrap_or_default(),
         effect: Effect::Unknown,
         is_contradicted: false,

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
 mod places;
+mod reads;
 mod rules;
 mod switches;
 

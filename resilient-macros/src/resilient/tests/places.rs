@@ -22,7 +22,7 @@ fn what_the_file_says_becomes_part_of_the_record() {
         [tool.list]
         attempt_timeout = "2s"
         bulkhead = "none"
-        cache = { max_age = "5m" }
+        cache = { stale_if_error = "5m" }
     "#;
     let expanded = expand_in(
         &Project::read(file.into()),

@@ -85,7 +85,7 @@ async fn cache() -> Result<u32, ResilienceError> {
 }
 
 // rule 26
-#[resilient(fallback = cached, cache(max_age = "0s"))]
+#[resilient(fallback = cached, cache(stale_if_error = "0s"))]
 async fn no_age() -> Result<u32, ResilienceError> {
     Ok(1)
 }

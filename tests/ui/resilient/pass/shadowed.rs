@@ -88,7 +88,7 @@ pub mod functions {
         bulkhead(max = 5, queue = 5, wait = "1s", key = number),
         rate_limit(rate = "5/1s", burst = 10, key = number),
         fallback = [cached, other, value(7)],
-        cache(max_age = "1m", key = number)
+        cache(stale_if_error = "1m", key = number)
     )]
     pub async fn guarded(
         number: ::core::primitive::u32,

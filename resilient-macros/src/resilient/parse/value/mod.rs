@@ -57,26 +57,36 @@ fn text_of(Node { value, location: span }: Node<Span>) -> darling::Result<At<Str
 
 /// Reads the names of features: `"exports"`, or `["exports", "slow"]`.
 pub(crate) fn features(entry: &Meta) -> darling::Result<Vec<At<String>>> {
+    names(entry, "feature", check_name)
+}
+
+/// Reads the names of tools: `"list"`, or `["list", "search"]`. Only rmcp limits them.
+pub(crate) fn invalidates(entry: &Meta) -> darling::Result<Vec<At<String>>> {
+    names(entry, "tool", |_| Ok(()))
+}
+
+/// Reads a name, or a list of names.
+fn names(entry: &Meta, what: &str, check: impl Fn(&str) -> Result<(), String>) -> darling::Result<Vec<At<String>>> {
     let written: Vec<_> = match entry {
         Meta::NameValue(MetaNameValue { value: Expr::Array(list), .. }) if list.elems.is_empty() => {
-            return Err(expected("at least one feature").with_span(list));
+            return Err(expected(&format!("at least one {what}")).with_span(list));
         }
         Meta::NameValue(MetaNameValue { value: Expr::Array(list), .. }) => list.elems.iter().map(node::node).collect(),
         other => vec![node::value(other)],
     };
-    let (mut errors, mut features) = (Error::accumulator(), Vec::<At<String>>::new());
+    let (mut errors, mut names) = (Error::accumulator(), Vec::<At<String>>::new());
     for written in written {
         let Some(At { value, span }) = errors.handle(text_of(written)) else { continue };
-        let is_repeated = features.iter().any(|known| known.value == value);
-        match check_name(&value) {
+        let is_repeated = names.iter().any(|known| known.value == value);
+        match check(&value) {
             Err(why) => errors.push(Error::custom(why).with_span(&span)),
             Ok(()) if is_repeated => {
-                errors.push(Error::custom(format!("the feature `{value}` is written twice")).with_span(&span));
+                errors.push(Error::custom(format!("the {what} `{value}` is written twice")).with_span(&span));
             }
-            Ok(()) => features.push(At { value, span }),
+            Ok(()) => names.push(At { value, span }),
         }
     }
-    errors.finish_with(features)
+    errors.finish_with(names)
 }
 
 /// Reads a duration: `"30s"`.

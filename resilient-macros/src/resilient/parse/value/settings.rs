@@ -1,4 +1,4 @@
-//! Reads the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(max_age = "1h")`.
+//! Reads the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(fresh = "30s")`.
 //!
 //! `resilient-policy` declares the parts. This module only knows `key`, which attributes alone can have, and the names
 //! of shared settings.
@@ -140,6 +140,11 @@ impl SettingsArgs {
         self.name.as_ref().map_or(self.span, |name| name.span)
     }
 
+    /// Returns the location of a part, if it is written.
+    pub(crate) fn location_of(&self, part: &str) -> Option<Span> {
+        self.parts.get(part).map(|written| written.location)
+    }
+
     /// Returns the name, or the tool's.
     pub(crate) fn name_or(&self, tool: &str) -> String {
         self.name.as_ref().map_or_else(|| tool.to_owned(), |name| name.value.clone())
@@ -153,7 +158,7 @@ impl SettingsArgs {
     /// Returns the location of a `max_keys` without a `key`, here or, by the name, elsewhere.
     pub(crate) fn bound_without_key(&self) -> Option<Span> {
         let is_keyed = self.key.is_some() || self.by_caller || self.name.is_some();
-        self.parts.get("max_keys").filter(|_| !is_keyed).map(|max_keys| max_keys.location)
+        self.location_of("max_keys").filter(|_| !is_keyed)
     }
 }
 
