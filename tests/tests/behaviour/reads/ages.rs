@@ -122,12 +122,24 @@ async fn at(tool: &str, age: Duration, works: bool) -> Answered {
 async fn the_age_decides_whether_the_kept_answer_the_body_or_both_answer() {
     // The time that is between the two columns of ages is the jitter of `fresh`.
     for (tool, ages) in [
-        ("ages.fresh", [(8_900, Kept, Kept), (11_100, Body, Failed), (50_000, Body, Failed), (3_599_000, Body, Failed)]),
+        (
+            "ages.fresh",
+            [(8_900, Kept, Kept), (11_100, Body, Failed), (50_000, Body, Failed), (3_599_000, Body, Failed)],
+        ),
         ("ages.stale", [(8_900, Kept, Kept), (11_100, Stale, Stale), (59_900, Stale, Stale), (60_100, Body, Failed)]),
-        ("ages.all", [(8_900, Kept, Kept), (59_900, Stale, Stale), (60_100, Body, IfError), (3_599_000, Body, IfError)]),
+        (
+            "ages.all",
+            [(8_900, Kept, Kept), (59_900, Stale, Stale), (60_100, Body, IfError), (3_599_000, Body, IfError)],
+        ),
         ("ages.all", [(0, Kept, Kept), (1, Kept, Kept), (11_100, Stale, Stale), (3_601_000, Body, Failed)]),
-        ("ages.default", [(8_900, Kept, Kept), (11_100, Body, IfError), (3_590_000, Body, IfError), (3_601_000, Body, Failed)]),
-        ("ages.only_if_error", [(0, Body, IfError), (8_900, Body, IfError), (19_900, Body, IfError), (20_100, Body, Failed)]),
+        (
+            "ages.default",
+            [(8_900, Kept, Kept), (11_100, Body, IfError), (3_590_000, Body, IfError), (3_601_000, Body, Failed)],
+        ),
+        (
+            "ages.only_if_error",
+            [(0, Body, IfError), (8_900, Body, IfError), (19_900, Body, IfError), (20_100, Body, Failed)],
+        ),
     ] {
         for (ms, works, fails) in ages {
             let age = Duration::from_millis(ms);

@@ -222,7 +222,8 @@ fn whatever_callers_call_and_in_which_order_each_gets_the_answers_to_its_own_key
         runtime.expect("a runtime").block_on(sequence(steps, &reached))
     };
     runner.run(&proptest::collection::vec(step(), 1..30), run).unwrap_or_else(|error| panic!("{error}"));
-    let [calls, answers, runs] = [&reached.calls, &reached.answers, &reached.runs].map(|count| count.load(Ordering::Relaxed));
+    let [calls, answers, runs] =
+        [&reached.calls, &reached.answers, &reached.runs].map(|count| count.load(Ordering::Relaxed));
     assert!(answers > calls / 2 && runs < calls / 2, "{calls} calls, {answers} answers, {runs} bodies");
 }
 

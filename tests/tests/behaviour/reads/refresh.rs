@@ -54,7 +54,11 @@ impl Server {
     }
 
     /// Returns the context of its body.
-    #[resilient(cache(fresh = "10s", stale_while_revalidate = "1h", key = 1), name = "refresh.context", timeout = "30s")]
+    #[resilient(
+        cache(fresh = "10s", stale_while_revalidate = "1h", key = 1),
+        name = "refresh.context",
+        timeout = "30s"
+    )]
     async fn context(&self) -> Result<(String, u32, Duration), Error> {
         self.upstream.request(1).await?;
         let call = CallContext::current().expect("a context");

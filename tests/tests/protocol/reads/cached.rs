@@ -38,7 +38,10 @@ async fn a_hit_says_its_source_and_age_and_the_model_reads_the_answer_alone() {
     assert_eq!(stale.content.len(), 1);
     sleep(2 * TAKES).await;
     let refreshed = ask().await;
-    assert_eq!(answered(&refreshed), ("7 by run 2".into(), json!({ "attempts": 0, "source": "cache", "age_ms": 1_000 })));
+    assert_eq!(
+        answered(&refreshed),
+        ("7 by run 2".into(), json!({ "attempts": 0, "source": "cache", "age_ms": 1_000 }))
+    );
     let read = shop.registry.tool("stock").expect("counted");
     assert_eq!((read.calls(), read.outcome(Outcome::Ok), read.outcome(Outcome::Fallback)), (4, 4, 0));
 }

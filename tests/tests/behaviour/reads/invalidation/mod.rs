@@ -20,9 +20,18 @@ use server::{Ends, READS, Shop, WRITES};
 #[derive(Debug, Clone)]
 enum Step {
     /// Reads with this tool: the key, how long the body takes, and how it ends.
-    Read { tool: usize, key: u32, takes: u64, ends: Ends },
+    Read {
+        tool: usize,
+        key: u32,
+        takes: u64,
+        ends: Ends,
+    },
     /// Writes with this tool.
-    Write { tool: usize, takes: u64, ends: Ends },
+    Write {
+        tool: usize,
+        takes: u64,
+        ends: Ends,
+    },
     Wait(u64),
 }
 
