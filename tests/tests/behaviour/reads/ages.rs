@@ -35,8 +35,8 @@ impl Server {
         self.0.request(number).await
     }
 
-    #[resilient(cache(fresh = "10s", key = number), fallback = cached, name = "ages.default")]
-    async fn default(&self, number: u32) -> Result<String, Error> {
+    #[resilient(cache(fresh = "10s", key = number), fallback = cached, name = "ages.two")]
+    async fn two(&self, number: u32) -> Result<String, Error> {
         self.0.request(number).await
     }
 
@@ -50,7 +50,7 @@ impl Server {
             "ages.fresh" => self.fresh(number).await,
             "ages.stale" => self.stale(number).await,
             "ages.all" => self.all(number).await,
-            "ages.default" => self.default(number).await,
+            "ages.two" => self.two(number).await,
             _ => self.only_if_error(number).await,
         }
     }
@@ -133,7 +133,7 @@ async fn the_age_decides_whether_the_kept_answer_the_body_or_both_answer() {
         ),
         ("ages.all", [(0, Kept, Kept), (1, Kept, Kept), (11_100, Stale, Stale), (3_601_000, Body, Failed)]),
         (
-            "ages.default",
+            "ages.two",
             [(8_900, Kept, Kept), (11_100, Body, IfError), (3_590_000, Body, IfError), (3_601_000, Body, Failed)],
         ),
         (
@@ -172,12 +172,12 @@ async fn a_newer_answer_replaces_the_kept_one() {
     registry
         .scope(async {
             for round in 1..=5 {
-                assert_eq!(server.default(1).await, Ok(answer(1, round)));
-                assert_eq!(server.default(1).await, Ok(answer(1, round)));
+                assert_eq!(server.two(1).await, Ok(answer(1, round)));
+                assert_eq!(server.two(1).await, Ok(answer(1, round)));
                 sleep(12 * S).await;
             }
             server.0.does(Does::Fail(Error::Down));
-            assert_eq!(server.default(1).await, Ok(answer(1, 5)), "the last one");
+            assert_eq!(server.two(1).await, Ok(answer(1, 5)), "the last one");
         })
         .await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{CallContext, Classify, ErrorKind, McpError, Registry, ResilienceError, ToolError, resilient};
+use resilient_runtime::{CallContext, McpError, Registry, ResilienceError, resilient};
 use resilient_tests::in_process::{Client, authenticate, connect};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::Parameters;
@@ -44,35 +44,19 @@ pub(super) enum Failure {
 }
 
 /// An error that keeps nothing of an error of the framework.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error, McpError)]
 pub(super) enum Lossy {
+    #[error("mine")]
+    #[mcp(kind = quota_exceeded)]
     Own,
+    #[error("lost")]
+    #[mcp(kind = internal)]
     Lost,
 }
-
-impl std::fmt::Display for Lossy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("lossy")
-    }
-}
-
-impl std::error::Error for Lossy {}
 
 impl From<ResilienceError> for Lossy {
     fn from(_: ResilienceError) -> Self {
         Self::Lost
-    }
-}
-
-impl Classify for Lossy {
-    fn kind(&self) -> ErrorKind {
-        if matches!(self, Self::Own) { ErrorKind::QuotaExceeded } else { ErrorKind::Internal }
-    }
-}
-
-impl ToolError for Lossy {
-    fn code(&self) -> std::borrow::Cow<'static, str> {
-        if matches!(self, Self::Own) { "OWN".into() } else { "LOST".into() }
     }
 }
 

@@ -100,7 +100,8 @@ async fn an_answer_of_another_call_has_no_attempts_and_its_warnings() {
 async fn two_hundred_calls_of_clients_are_one_request() {
     let (shop, client) = Shop::connected().await;
     let started = Instant::now();
-    let results = join_all((0..200).map(|_| call(&client, "stock", &json!({ "key": 7 })))).await;
+    let arguments = json!({ "key": 7 });
+    let results = join_all((0..200).map(|_| call(&client, "stock", &arguments))).await;
     assert!(results.iter().all(|result| text(result) == "7 by run 1"));
     assert_eq!((shop.runs(), started.elapsed()), (1, TAKES));
 }
