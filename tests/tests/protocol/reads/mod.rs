@@ -2,5 +2,6 @@
 
 mod cached;
 mod cancelled;
+mod nested;
 mod server;
 mod shared;

@@ -188,7 +188,8 @@ async fn a_write_that_times_out_invalidates_at_its_end_too() {
         sleep(2 * TAKES).await;
         ask(&client, "single_read").await
     };
-    let (written, during) = tokio::join!(call(&client, "single_write", &json!({})), during);
+    let nothing = json!({});
+    let (written, during) = tokio::join!(call(&client, "single_write", &nothing), during);
     assert_eq!((error(&written)["kind"].as_str(), during), (Some("timeout"), answer(1, 3)));
     assert_eq!(ask(&client, "single_read").await, answer(1, 4));
     let timed_out = server.registry.clone().scope(server.single_write()).await;
