@@ -74,13 +74,13 @@ async fn touchy(panics: Arc<AtomicBool>) -> Result<Touchy, Error> {
     Ok(Touchy(panics))
 }
 
-#[resilient(cache(fresh = "10s", key = panicking_key(number)), timeout = "30s", name = "errors.panicking_key")]
+#[resilient(cache(fresh = "10s", key = panicking_key(*number)), timeout = "30s", name = "errors.panicking_key")]
 async fn with_a_panicking_key(number: u32) -> Result<u32, Error> {
     sleep(TAKES).await;
     Ok(number)
 }
 
-fn panicking_key(number: &u32) -> u32 {
+fn panicking_key(number: u32) -> u32 {
     panic!("in the key of {number}")
 }
 

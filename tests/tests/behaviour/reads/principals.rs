@@ -215,7 +215,7 @@ struct Reached {
 #[test]
 fn whatever_callers_call_and_in_which_order_each_gets_the_answers_to_its_own_key() {
     let reached = Reached::default();
-    let config = ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let run = |steps| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
