@@ -16,3 +16,4 @@ mod series;
 mod single_flight;
 mod switches;
 mod upstream;
+mod waits;

@@ -94,6 +94,9 @@ async fn an_answer_of_another_call_has_no_attempts_and_its_warnings() {
         attempts += call["attempts"].as_u64().expect("attempts");
     }
     assert_eq!(attempts, 1);
+    let hit = call(&client, "warns", &json!({ "key": 7 })).await;
+    let of_hit = meta(&hit, CALL);
+    assert_eq!((&of_hit["source"], &of_hit["warnings"]), (&json!("cache"), &json!(["the list was cut"])));
 }
 
 #[tokio::test(start_paused = true)]
