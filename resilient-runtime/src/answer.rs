@@ -75,6 +75,12 @@ pub trait Fallible: Answer {
     /// The error inside.
     fn open(self) -> Result<Self::Good, Self::Error>;
 
+    /// Looks inside.
+    ///
+    /// # Errors
+    /// The error inside.
+    fn view(&self) -> Result<&Self::Good, &Self::Error>;
+
     /// Closes it again.
     fn close(result: Result<Self::Good, Self::Error>) -> Self;
 }
@@ -132,6 +138,10 @@ impl<T, E: ToolError + FromResilience> Fallible for Result<T, E> {
 
     fn open(self) -> Result<T, E> {
         self
+    }
+
+    fn view(&self) -> Result<&T, &E> {
+        self.as_ref()
     }
 
     fn close(result: Result<T, E>) -> Self {

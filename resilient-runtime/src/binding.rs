@@ -9,7 +9,7 @@ use resilient_policy::Policy;
 use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 #[cfg(feature = "cache")]
-use crate::cache::Answers;
+use crate::cache::{Answers, Generation};
 use crate::clock::{Length, Moment};
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
@@ -46,6 +46,9 @@ pub(crate) struct ColdFields {
     pub(crate) generation: AtomicU64,
     #[cfg(feature = "cache")]
     pub(crate) answers: Option<Answers>,
+    /// The generations of the tools whose kept answers the function invalidates.
+    #[cfg(feature = "cache")]
+    pub(crate) invalidated: Arc<[Arc<Generation>]>,
 }
 
 /// The limits of a function that do not have a name. They stay when its settings change.

@@ -50,30 +50,38 @@ impl<T: Hash + ?Sized> PartitionKey for T {
     }
 }
 
-/// All bytes that a `Hash` implementation writes, for a hash that is stronger than those of std.
-#[derive(Debug, Default)]
-pub struct Collected(Vec<u8>);
+/// Hashes what a `Hash` implementation writes with a hash that is stronger than those of std.
+pub struct Collected {
+    hash: KeyedHash,
+    length: u64,
+}
 
 impl Collected {
     /// Adds a value.
     pub fn add<T: PartitionKey + ?Sized>(&mut self, value: &T) {
         value.add_to(self);
         // Separates values whose bytes do not mark their end.
-        self.0.extend_from_slice(&[0xff, 0x00]);
-    }
-
-    /// Returns the bytes that `values` adds, or `None` if it panics.
-    pub(crate) fn bytes(values: impl FnOnce(&mut Self)) -> Option<Vec<u8>> {
-        let mut collected = Self::default();
-        crate::panics::catch_panic(|| values(&mut collected))?;
-        Some(collected.0)
+        self.write(&[0xff, 0x00]);
     }
 
     /// Returns the hash of what `values` adds, or `None` if it panics.
     pub(crate) fn hash(values: impl FnOnce(&mut Self)) -> Option<u128> {
-        let mut hash = KeyedHash::new();
-        hash.part(&Self::bytes(values)?);
+        Self::hash_after(KeyedHash::new(), values)
+    }
+
+    /// Returns the hash of these parts and of what `values` adds, or `None` if it panics.
+    pub(crate) fn hash_after(parts: KeyedHash, values: impl FnOnce(&mut Self)) -> Option<u128> {
+        let mut collected = Self { hash: parts, length: 0 };
+        crate::panics::catch_panic(|| values(&mut collected))?;
+        let Self { mut hash, length } = collected;
+        hash.0.write(&length.to_le_bytes());
         Some(hash.finish())
+    }
+}
+
+impl std::fmt::Debug for Collected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Collected").field("length", &self.length).finish_non_exhaustive()
     }
 }
 
@@ -83,6 +91,7 @@ impl Hasher for Collected {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.hash.0.write(bytes);
+        self.length = self.length.wrapping_add(bytes.len() as u64);
     }
 }

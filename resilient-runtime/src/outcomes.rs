@@ -199,3 +199,37 @@ impl CheckStatus {
         }
     }
 }
+
+/// What the cache of a function had for a call.
+///
+/// ```
+/// assert_eq!(resilient_runtime::statistics::CacheResult::Shared.as_str(), "shared");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CacheResult {
+    /// A fresh answer.
+    Hit,
+    /// An answer that was served while it is refreshed.
+    Stale,
+    /// Nothing: the call ran the body.
+    Miss,
+    /// The answer of another call that was under way.
+    Shared,
+}
+
+impl CacheResult {
+    /// All results.
+    pub const ALL: &'static [Self] = &[Self::Hit, Self::Stale, Self::Miss, Self::Shared];
+
+    /// Returns the word used in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+            Self::Shared => "shared",
+        }
+    }
+}

@@ -63,6 +63,10 @@ pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
     ("resilient_fallbacks", "Calls that something else answered, and what", |read| {
         read.fallbacks.iter().map(|(is, count)| (vec![("source", is.as_str())], *count)).collect()
     }),
+    ("resilient_cache", "Calls of functions that look for a kept answer first, and what there was", |read| {
+        let results = read.cache.iter().flat_map(|cache| &cache.results);
+        results.map(|(is, count)| (vec![("result", is.as_str())], *count)).collect()
+    }),
     ("resilient_timeouts", "Limits of time that were reached", |read| {
         read.timeouts.iter().map(|(is, count)| (vec![("scope", is.as_str())], *count)).collect()
     }),
@@ -75,11 +79,13 @@ fn of_error(error: &ErrorCount) -> Labels<'_> {
     vec![("code", &*error.code), ("kind", error.kind.as_str()), ("severity", error.severity.as_str())]
 }
 
-pub(crate) type Count = fn(&ToolSnapshot) -> u64;
+/// Reads a value, if the tool or function has it.
+pub(crate) type Count = fn(&ToolSnapshot) -> Option<u64>;
 
 pub(crate) const GAUGES: &[(&str, &str, Count)] = &[
-    ("resilient_in_flight", "Calls that are running", |read| read.in_flight),
-    ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| read.waiting),
+    ("resilient_in_flight", "Calls that are running", |read| Some(read.in_flight)),
+    ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| Some(read.waiting)),
+    ("resilient_cache_bytes", "The size of the kept answers", |read| read.cache.as_ref().map(|cache| cache.bytes)),
 ];
 
 pub(crate) const STATE: &str = "Where the breaker stands: 0 closed, 1 half-open, 2 open or isolated by hand";

@@ -3,6 +3,10 @@
 
 mod clone;
 mod derive;
+#[cfg(feature = "cache")]
+mod kept;
+#[cfg(feature = "cache")]
+mod refresh;
 mod request;
 mod special;
 
@@ -17,7 +21,8 @@ pub use crate::answer::{Answer, Fallible, FromResilience, Meaning};
 pub use crate::keyed_hash::{Collected, PartitionKey};
 pub use crate::log_fields::{LogFields as Shown, LogValue};
 pub use crate::pipeline::{
-    Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, once, once_or, repeat, repeat_or, sides,
+    Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, Writes, once, once_or, repeat, repeat_or,
+    sides,
 };
 pub use crate::site::{Entry, Location, Site};
 pub use clone::{Arg, NeededAgain, Next, Slot};
@@ -34,7 +39,11 @@ pub use std::time::Duration;
 pub use {serde, serde_json};
 
 #[cfg(feature = "cache")]
-pub use crate::pipeline::{AnswerKey, Cached};
+pub use crate::pipeline::{AnswerKey, Cached, ErrorSharing, Read, Refresh, once_read, repeat_read};
+#[cfg(feature = "cache")]
+pub use kept::Kept;
+#[cfg(feature = "cache")]
+pub use refresh::{Refreshable, Refreshed, WithoutRequest, refreshable};
 #[cfg(feature = "rmcp")]
 pub use rmcp;
 

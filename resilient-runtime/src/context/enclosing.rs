@@ -51,6 +51,8 @@ fn address<T>(of: &T) -> usize {
 /// A running attempt, as the guarded calls inside it see it.
 pub(crate) struct EnclosingAttempt {
     held: Held,
+    /// The run that it leads for concurrent calls, if it stands for one. Zero otherwise.
+    flight: u64,
     shared: Mutex<Shared>,
 }
 
@@ -111,9 +113,32 @@ pub(crate) struct Lender {
 impl EnclosingAttempt {
     pub(super) fn new(held: Held, enclosing: Option<Arc<Self>>) -> Arc<Self> {
         let shared = Shared { is_counted: enclosing.is_some(), enclosing, ..Shared::default() };
-        let attempt = Self { held, shared: Mutex::new(shared) };
+        let attempt = Self { held, flight: 0, shared: Mutex::new(shared) };
         attempt.enclosing();
         Arc::new(attempt)
+    }
+
+    /// Returns a layer around the attempts of a call that runs its body for concurrent calls too.
+    #[cfg(feature = "cache")]
+    pub(super) fn leading(flight: u64, enclosing: Option<Arc<Self>>) -> Arc<Self> {
+        let shared = Shared { is_counted: enclosing.is_some(), enclosing, ..Shared::default() };
+        Arc::new(Self { held: Held::default(), flight, shared: Mutex::new(shared) })
+    }
+
+    /// Returns the runs that the attempts around a call lead, or `None` if one of them has a bulkhead permit: what it
+    /// follows may need that permit.
+    #[cfg(feature = "cache")]
+    pub(crate) fn flights(self: &Arc<Self>) -> Option<Vec<u64>> {
+        let mut flights = Vec::new();
+        for attempt in self.chain().filter(|attempt| !attempt.lock().has_ended) {
+            if attempt.held.bulkhead != 0 {
+                return None;
+            }
+            if attempt.flight != 0 {
+                flights.push(attempt.flight);
+            }
+        }
+        Some(flights)
     }
 
     /// Returns the nearest attempt around this one that has not ended.

@@ -65,6 +65,12 @@ impl CallContext {
         Self::new(CorrelationId::random(), None)
     }
 
+    /// Creates the context of a call that no client waits for, on behalf of this principal.
+    #[cfg(feature = "cache")]
+    pub(crate) fn unrequested(principal: Option<Principal>) -> Self {
+        Self::new(CorrelationId::random(), Some(Arc::new(Request::of_nobody(principal))))
+    }
+
     /// Creates the context of a request that the hook received.
     pub(crate) fn of_request(correlation_id: CorrelationId, request: Arc<Request>) -> Self {
         Self::new(correlation_id, Some(request))
@@ -121,6 +127,14 @@ impl CallContext {
         own
     }
 
+    /// Adds a layer around the attempts of this call, which runs its body for concurrent calls too.
+    #[cfg(feature = "cache")]
+    pub(crate) fn lead(&mut self, flight: u64) -> Arc<EnclosingAttempt> {
+        let layer = EnclosingAttempt::leading(flight, self.enclosing.take());
+        self.enclosing = Some(Arc::clone(&layer));
+        layer
+    }
+
     /// Returns the state that the running attempt shares with the calls inside it, if any.
     pub(crate) fn shared(&self) -> Option<&Arc<EnclosingAttempt>> {
         self.enclosing.as_ref().filter(|_| self.is_shared)
@@ -149,7 +163,7 @@ impl CallContext {
     /// Returns the JSON-RPC id of the request, if there is one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.request.as_ref().map(|request| request.id.as_str())
+        self.request.as_ref().map(|request| request.id.as_str()).filter(|id| !id.is_empty())
     }
 
     /// Returns the name of the requested tool, if the call came through the hook.

@@ -9,7 +9,7 @@ use tracing::Span;
 #[cfg(feature = "otel")]
 use {opentelemetry::trace::SpanContext, std::sync::OnceLock};
 
-use crate::error::Refusal;
+use crate::error::{Refusal, SharedError};
 use crate::identity::Principal;
 use crate::outcomes::Outcome;
 use crate::statistics::ToolStatistics;
@@ -39,6 +39,26 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Creates the request of a call that no client waits for.
+    #[cfg(feature = "cache")]
+    pub(crate) fn of_nobody(principal: Option<Principal>) -> Self {
+        Self {
+            id: String::new(),
+            tool: "".into(),
+            is_hooked: false,
+            statistics: None,
+            traceparent: None,
+            tracestate: None,
+            principal,
+            arguments: None,
+            cancellation: CancellationToken::new(),
+            span: Mutex::default(),
+            #[cfg(feature = "otel")]
+            place: OnceLock::new(),
+            report: Mutex::default(),
+        }
+    }
+
     pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,6 +100,10 @@ pub(crate) struct Report {
     /// Why there were no more attempts although the error was retryable.
     pub(crate) reason: Option<&'static str>,
     pub(crate) degraded: Option<Degraded>,
+    /// The age of the kept answer that is the answer, if it is one.
+    pub(crate) kept: Option<Duration>,
+    /// The error of another call, whose run this call has shared. The function's own type may show less of it.
+    pub(crate) shared: Option<SharedError>,
     /// The public text of the error of a fallback that failed as well.
     pub(crate) fallback_error: Option<String>,
     /// The statistics in which the call is counted, if not under the name of its route.

@@ -4,6 +4,7 @@ mod catalog;
 mod refusal;
 mod refused;
 mod resilience;
+mod shared;
 mod text;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ pub(crate) use refusal::Refusal;
 pub use refused::RefusalReason;
 pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
 pub use resilient_policy::{Fault, Severity};
+pub use shared::SharedError;
 pub(crate) use text::{log_chain, public_text};
 
 use crate::Classify;

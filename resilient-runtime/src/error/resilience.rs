@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use resilient_policy::{Level, Severity, format_duration};
 use serde_json::{Map, Value, json};
 
+use super::shared::SharedError;
 use super::ToolError;
 use super::refused::{RefusalReason, cause, rfc3339};
 use crate::clock::saturating_millis;
@@ -192,6 +193,9 @@ pub enum ResilienceError {
     Cancelled,
     /// The function panicked. Only the log contains the panic message.
     Panicked,
+    /// The function ran once for several concurrent calls, for another one than this, and returned this error. Only for
+    /// error types that are not `Clone`: the others are shared themselves.
+    Shared(SharedError),
     /// A test injected an error in place of the function's body. Only with the feature `testing`.
     #[cfg(feature = "testing")]
     #[non_exhaustive]
@@ -233,6 +237,7 @@ impl fmt::Display for ResilienceError {
             }
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
+            Self::Shared(error) => f.write_str(error.text()),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
         }
@@ -250,6 +255,7 @@ impl Classify for ResilienceError {
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
+            Self::Shared(error) => error.facts().kind,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
@@ -259,13 +265,18 @@ impl Classify for ResilienceError {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked => None,
+            Self::Shared(error) => error.facts().retry_after,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 
     fn was_not_performed(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+        match self {
+            Self::Refused { .. } => true,
+            Self::Shared(error) => error.facts().was_not_performed,
+            _ => false,
+        }
     }
 }
 
@@ -305,6 +316,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
             Self::Panicked => "INTERNAL",
+            Self::Shared(error) => return Cow::Owned(error.facts().code.clone()),
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -327,6 +339,7 @@ impl ToolError for ResilienceError {
             Self::CircuitOpen { .. } | Self::Overloaded { .. } | Self::Cancelled | Self::Panicked => {
                 self.kind().public_sentence().into()
             }
+            Self::Shared(error) => error.text().into(),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
@@ -334,11 +347,23 @@ impl ToolError for ResilienceError {
 
     // The same call is refused until an operator or the level changes that.
     fn retry_override(&self) -> Option<bool> {
-        matches!(self, Self::Refused { .. }).then_some(false)
+        match self {
+            Self::Refused { .. } => Some(false),
+            Self::Shared(error) => error.facts().retry_override,
+            _ => None,
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Shared(error) => error.facts().retryable,
+            other => other.retry_override().unwrap_or_else(|| other.kind().is_retryable()),
+        }
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Borrowed(match self {
+            Self::Shared(error) => return error.facts().hint.as_deref().map(Cow::Borrowed),
             Self::Refused { reason, cache_only, .. } => reason.advice(*cache_only),
             other => other.kind().default_hint(),
         }))
@@ -346,18 +371,27 @@ impl ToolError for ResilienceError {
 
     // What a switch refuses says nothing about a dependency.
     fn trips_breaker(&self) -> bool {
-        !matches!(self, Self::Refused { .. }) && self.kind().trips_breaker()
+        match self {
+            Self::Refused { .. } => false,
+            Self::Shared(error) => error.facts().trips_breaker,
+            other => other.kind().trips_breaker(),
+        }
     }
 
     fn falls_back(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
+            Self::Shared(error) => error.facts().falls_back,
             other => other.kind().falls_back(),
         }
     }
 
     fn severity(&self) -> Severity {
-        if matches!(self, Self::Refused { .. }) { Severity::Low } else { self.kind().severity() }
+        match self {
+            Self::Refused { .. } => Severity::Low,
+            Self::Shared(error) => error.facts().severity,
+            other => other.kind().severity(),
+        }
     }
 
     fn details(&self) -> Map<String, Value> {
@@ -385,11 +419,19 @@ impl ToolError for ResilienceError {
                 details.insert("level".into(), json!(level.as_str()));
                 details.insert("since".into(), json!(rfc3339(*since)));
             }
+            Self::Shared(error) => return error.facts().details.clone(),
             Self::Cancelled | Self::Panicked => {}
             #[cfg(feature = "testing")]
             Self::Injected { .. } => {}
         }
         details
+    }
+
+    fn protocol_code(&self) -> Option<i32> {
+        match self {
+            Self::Shared(error) => error.facts().protocol_code,
+            _ => None,
+        }
     }
 
     fn as_resilience(&self) -> Option<&ResilienceError> {

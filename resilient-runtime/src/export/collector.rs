@@ -116,7 +116,8 @@ fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics]) -> fmt::Result
         family(to, name, help, MetricType::Counter, samples)?;
     }
     for (name, help, value) in series::GAUGES {
-        let samples = all.iter().map(|each| (vec![("tool", &*each.name)], Sample::Value(value(&each.read))));
+        let samples =
+            all.iter().filter_map(|each| Some((vec![("tool", &*each.name)], Sample::Value(value(&each.read)?))));
         family(to, name, help, MetricType::Gauge, samples)?;
     }
     Ok(())

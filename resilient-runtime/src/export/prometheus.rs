@@ -19,6 +19,8 @@
 //! | `resilient_breaker_transitions_total` | `breaker`, `from`, `to` |
 //! | `resilient_breaker_rejected_total`, `resilient_breaker_stale_total` | `breaker` |
 //! | `resilient_fallbacks_total` | `tool`, `source` |
+//! | `resilient_cache_total` | `tool`, `result`, for functions with `cache(fresh ..)` |
+//! | `resilient_cache_bytes` | `tool`, for functions with a cache |
 //! | `resilient_timeouts_total` | `tool`, `scope` |
 //! | `resilient_rejected_total` | `tool`, `reason` |
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use resilient_policy::{Effect, ErrorKind, format_duration};
+use resilient_policy::{Effect, ErrorKind, Source, format_duration};
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject};
 use serde_json::{Map, Value, json};
@@ -229,6 +229,10 @@ pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, repor
         }
         object.insert("reason".into(), json!(degraded.reason));
         result.content.push(ContentBlock::text(disclosure(degraded)));
+    }
+    if let Some(age) = report.kept.filter(|_| report.degraded.is_none()) {
+        object.insert("source".into(), json!(Source::Cache.as_str()));
+        object.insert("age_ms".into(), json!(saturating_millis(age)));
     }
     if !report.warnings.is_empty() {
         object.insert("warnings".into(), json!(report.warnings));

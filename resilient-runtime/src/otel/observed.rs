@@ -68,7 +68,9 @@ pub(super) fn install(meter: &Meter) {
     for &(name, help, value) in series::GAUGES {
         let read = move |to: &dyn AsyncInstrument<u64>| {
             for each in NamedStatistics::all(Registry::global()) {
-                to.observe(value(&each.read), &attributes([("tool", &*each.name)]));
+                if let Some(value) = value(&each.read) {
+                    to.observe(value, &attributes([("tool", &*each.name)]));
+                }
             }
         };
         meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use resilient_policy::{Scope, Source};
 
 use super::fallback::{Chance, Sides, Step};
-use crate::cache::Answers;
-use crate::context::{CallContext, Request};
+use crate::cache::{Answers, NewAnswer};
+use crate::context::{self, CallContext, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::panics::catch_panic;
@@ -24,18 +24,18 @@ use crate::site::Site;
 pub struct AnswerKey(u128);
 
 impl AnswerKey {
-    fn new(principal: Option<&Principal>, scope: Scope, arguments: &[u8]) -> Option<Self> {
+    /// Begins a key. Returns `None` if the answer depends on the principal, which is unknown.
+    fn begin(principal: Option<&str>, scope: Scope) -> Option<KeyedHash> {
         let mut hash = KeyedHash::new();
         match (scope, principal) {
             (Scope::Shared, _) => hash.part(b"shared"),
             (_, Some(principal)) => {
                 hash.part(b"caller");
-                hash.part(principal.as_str().as_bytes());
+                hash.part(principal.as_bytes());
             }
             (_, None) => return None,
         }
-        hash.part(arguments);
-        Some(Self(hash.finish()))
+        Some(hash)
     }
 
     /// Returns the key of the running request, from its raw arguments as canonical JSON.
@@ -47,27 +47,35 @@ impl AnswerKey {
             warn_unhooked(site);
             return None;
         };
-        Self::new(context.as_ref().and_then(CallContext::principal), scope, arguments.as_bytes())
+        let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
+        hash.part(arguments.as_bytes());
+        Some(Self(hash.finish()))
     }
 
     /// Returns the key of a plain function's arguments. Without a request, the process is the only principal.
     #[must_use]
     pub fn of_arguments(site: &Site, arguments: impl FnOnce(&mut Collected)) -> Option<Self> {
         let scope = site.policy().cache?.scope;
-        let arguments = Collected::bytes(arguments)?;
-        let context = CallContext::current();
+        let context = if context::is_inside_a_call() { CallContext::current() } else { None };
         if site.tool().is_some() && hooked(context.as_ref()).is_none() {
             warn_unhooked(site);
             return None;
         }
-        let alone = Principal::new("");
-        let principal = match &context {
-            Some(context) if context.request().is_some() => context.principal(),
+        let hash = match &context {
+            Some(context) if context.request().is_some() => Self::begin(context.principal().map(Principal::as_str), scope),
             // The principal is unknown here. If the process serves several, nothing is stored.
-            _ if Registry::here(|registry| registry.callers.are_several()) => None,
-            _ => Some(&alone),
+            _ if Registry::here(|registry| registry.callers.are_several()) => Self::begin(None, scope),
+            _ => Self::begin(Some(""), scope),
         };
-        Self::new(principal, scope, &arguments)
+        Collected::hash_after(hash?, arguments).map(Self)
+    }
+
+    pub(super) const fn hash(self) -> u128 {
+        self.0
+    }
+
+    pub(super) const fn of_hash(hash: u128) -> Self {
+        Self(hash)
     }
 }
 
@@ -85,19 +93,34 @@ fn warn_unhooked(site: &Site) {
 
 /// The fallback step of `fallback = cached`.
 #[derive(Debug)]
-pub struct Cached<'a, C> {
+pub struct Cached<'a, G> {
     site: &'a Site,
     key: Option<AnswerKey>,
-    clone: C,
+    copy: fn(&G) -> G,
+    /// The size of an answer. `None` if the call itself stores its answer.
+    size: Option<fn(&G) -> u64>,
 }
 
-impl<'a, C> Cached<'a, C> {
-    /// Stores and serves responses under this key; `clone` copies a response.
-    pub const fn new<R, G, E>(_: Sides<R, G, E>, site: &'a Site, key: Option<AnswerKey>, clone: C) -> Self
-    where
-        C: Fn(&G) -> G,
-    {
-        Self { site, key, clone }
+impl<'a, G> Cached<'a, G> {
+    /// Stores and serves answers under this key; `copy` copies an answer, and `size` returns its size.
+    pub const fn new<R, E>(
+        _: Sides<R, G, E>,
+        site: &'a Site,
+        key: Option<AnswerKey>,
+        size: fn(&G) -> u64,
+        copy: fn(&G) -> G,
+    ) -> Self {
+        Self { site, key, copy, size: Some(size) }
+    }
+
+    /// Serves answers under this key. The call itself stores them.
+    pub const fn stored<R, E>(
+        _: Sides<R, G, E>,
+        site: &'a Site,
+        key: Option<AnswerKey>,
+        copy: fn(&G) -> G,
+    ) -> Self {
+        Self { site, key, copy, size: None }
     }
 
     fn with_answers<T>(&self, use_answers: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
@@ -106,13 +129,21 @@ impl<'a, C> Cached<'a, C> {
     }
 }
 
-impl<G, E, C> Step<G, E> for Cached<'_, C>
+impl<G, E> Step<G, E> for Cached<'_, G>
 where
     G: Send + Sync + 'static,
-    C: Fn(&G) -> G,
 {
     fn keep(&self, good: &G) {
-        self.with_answers(|answers, key| answers.insert(key, Arc::new((self.clone)(good))));
+        let Some(size) = self.size else { return };
+        self.with_answers(|answers, key| {
+            let bytes = size(good);
+            if !answers.fits(bytes) {
+                return answers.remove(key);
+            }
+            // No write invalidates the answers of a function without `fresh`.
+            let (generation, warnings) = (answers.generation(), Box::default());
+            answers.insert(key, NewAnswer { answer: Arc::new((self.copy)(good)), bytes, generation, warnings });
+        });
     }
 
     fn forget(&self) {
@@ -125,10 +156,10 @@ where
         chance: &mut Chance<E>,
         _: &mut Option<E>,
     ) -> Poll<Option<G>> {
-        let found = self.with_answers(Answers::find).flatten();
-        let copied = found.and_then(|(answer, age)| {
-            let good = answer.downcast_ref::<G>()?;
-            Some((catch_panic(|| (self.clone)(good))?, age))
+        let found = self.with_answers(Answers::find_for_error).flatten();
+        let copied = found.and_then(|kept| {
+            let good = kept.answer.downcast_ref::<G>()?;
+            Some((catch_panic(|| (self.copy)(good))?, kept.age))
         });
         Poll::Ready(copied.map(|(good, age)| {
             chance.served = Some((Source::Cache, Some(age)));

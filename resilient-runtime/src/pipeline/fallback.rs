@@ -381,7 +381,7 @@ pub(crate) async fn finish<R: Fallible>(
 
 /// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If there
 /// are several, the report has the oldest answer.
-fn degrade(call: &Call<'_>, degraded: Degraded) {
+pub(super) fn degrade(call: &Call<'_>, degraded: Degraded) {
     if let Some(request) = call.context().and_then(CallContext::request) {
         let mut report = request.report();
         if report.degraded.as_ref().is_none_or(|known| known.age < degraded.age) {
@@ -391,6 +391,6 @@ fn degrade(call: &Call<'_>, degraded: Degraded) {
 }
 
 /// Returns whether a fallback has answered anything in this request.
-fn is_degraded(call: &Call<'_>) -> bool {
+pub(super) fn is_degraded(call: &Call<'_>) -> bool {
     call.context().and_then(CallContext::request).is_some_and(|request| request.report().degraded.is_some())
 }

@@ -81,7 +81,7 @@ pub(super) fn answer<R: Answer>(call: &Call<'_>, last: &mut Option<R>, result: &
 }
 
 #[inline]
-fn finish<R: Answer>(call: Pin<&mut Call<'_>>, result: &AttemptResult, answer: &R) {
+pub(super) fn finish<R: Answer>(call: Pin<&mut Call<'_>>, result: &AttemptResult, answer: &R) {
     // Nearly every call ends like this.
     if matches!(result, AttemptResult::Answered(Meaning::Good)) {
         return call.end(Outcome::Ok, None);

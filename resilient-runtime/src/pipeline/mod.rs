@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
-//!   → cancellation → fallback → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
+//!   → cancellation → fallback → cache → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
 //!   → panic barrier → body
 //! ```
 //!
+//! - The **cache** serves a fresh answer, or the answer of a call with the same key that is under way, in place of
+//!   everything below it.
 //! - The **rate limit** counts calls, not attempts: it is checked once, before everything else, and never waits.
 //! - The **timeout** covers queueing, all attempts and the backoff between them.
 //! - Each **attempt** needs its own permit of the breaker, which records its result, and runs no longer than its own
@@ -26,7 +28,10 @@ mod cached;
 mod call;
 mod fallback;
 mod guarded;
+#[cfg(feature = "cache")]
+mod read;
 mod special;
+mod writes;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -34,7 +39,10 @@ use std::pin::{Pin, pin};
 #[cfg(feature = "cache")]
 pub use cached::{AnswerKey, Cached};
 pub use fallback::{End, Function, Limit, Sides, Step, Then, Value, sides};
+#[cfg(feature = "cache")]
+pub use read::{ErrorSharing, Read, Refresh, once_read, repeat_read};
 pub use special::Special;
+pub use writes::Writes;
 
 pub use call::Call;
 

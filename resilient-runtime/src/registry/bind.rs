@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, Weak};
 
 #[cfg(feature = "rate-limit")]
 use resilient_policy::RateLimitUse;
+#[cfg(feature = "cache")]
+use resilient_policy::Source;
 use resilient_policy::{BreakerSettings, BreakerUse, BulkheadUse, Policy};
 
 use super::declared::{Settings, rules};
@@ -13,6 +15,8 @@ use super::{Registry, entry};
 use crate::binding::{Binding, BindingRef, ColdFields, OwnLimits};
 use crate::breaker::{Breaker, BreakerHandle, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
+#[cfg(feature = "cache")]
+use crate::cache::Answers;
 use crate::clock::Length;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
@@ -134,7 +138,16 @@ impl Registry {
             #[cfg(feature = "cache")]
             answers: match before {
                 Some(before) => before.cold.answers.clone(),
-                None => policy.cache.map(crate::cache::Answers::new),
+                None => policy.cache.map(|cache| {
+                    let serves_errors = site.policy().fallback.contains(&Source::Cache);
+                    let generation = site.tool().map(|tool| self.generation_of(tool)).unwrap_or_default();
+                    Answers::new(cache, serves_errors, Arc::clone(&statistics), generation)
+                }),
+            },
+            #[cfg(feature = "cache")]
+            invalidated: match before {
+                Some(before) => Arc::clone(&before.cold.invalidated),
+                None => site.invalidated().iter().map(|tool| self.generation_of(tool)).collect(),
             },
             policy,
             own,

@@ -42,6 +42,8 @@ use policies::Described;
 use crate::access_token::TokenSetting;
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
+#[cfg(feature = "cache")]
+use crate::cache::Generation;
 use crate::gate::Gate;
 use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
@@ -130,6 +132,9 @@ struct Inner {
     bulkheads: HashMap<&'static str, Arc<Bulkheads>>,
     #[cfg(feature = "rate-limit")]
     rate_limits: HashMap<&'static str, Arc<RateLimits>>,
+    /// How often writes have invalidated the kept answers of a tool, by its name in rmcp's router.
+    #[cfg(feature = "cache")]
+    generations: HashMap<&'static str, Arc<Generation>>,
 }
 
 impl Registry {
@@ -280,6 +285,12 @@ impl Registry {
     /// Returns the statistics of the tool of that name, which are created on first use.
     pub(crate) fn statistics(&self, name: &str) -> Arc<ToolStatistics> {
         entry(&mut self.lock().tools, name)
+    }
+
+    /// Returns the generation of the kept answers of a tool.
+    #[cfg(feature = "cache")]
+    fn generation_of(&self, tool: &'static str) -> Arc<Generation> {
+        Arc::clone(self.lock().generations.entry(tool).or_default())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

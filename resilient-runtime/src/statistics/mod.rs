@@ -5,6 +5,7 @@
 //! depends on the number of tools, and not on what clients send.
 
 mod attempts;
+mod cache;
 mod cache_line;
 mod failures;
 mod histogram;
@@ -16,6 +17,9 @@ mod tool;
 
 pub use attempts::AttemptSnapshot;
 pub(crate) use attempts::{AttemptStatistics, BreakerRecord};
+pub use cache::CacheSnapshot;
+#[cfg(feature = "cache")]
+pub(crate) use cache::CacheStatistics;
 pub use failures::{ErrorCount, ErrorType};
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
@@ -25,5 +29,5 @@ pub use recent::{ErrorGroup, RecentError};
 pub(crate) use refused::{AdminRefusal, AdminRefusals};
 pub use tool::ToolSnapshot;
 
-pub use crate::outcomes::{AttemptOutcome, Rejected, Suppressed};
+pub use crate::outcomes::{AttemptOutcome, CacheResult, Rejected, Suppressed};
 pub(crate) use tool::ToolStatistics;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault, Severity, Source};
 
+use super::cache::{CacheSnapshot, CacheStatistics};
 use super::attempts::{AttemptSnapshot, AttemptStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
 use super::histogram::{self, HistogramSnapshot};
@@ -45,6 +46,8 @@ pub(crate) struct ToolStatistics {
     failures: Failures,
     /// The attempts of a function without a breaker. With a breaker, the breaker counts the attempts of all its users.
     attempts: OnceLock<Box<AttemptStatistics>>,
+    /// The counters of the cache, if the function has one.
+    cache: OnceLock<Box<CacheStatistics>>,
     /// The name under which clients call the tool, if it is counted under another one.
     served_as: OnceLock<Arc<str>>,
 }
@@ -64,6 +67,7 @@ impl ToolStatistics {
             last_failure_ms: AtomicU64::new(0),
             last_outcome: AtomicU8::new(0),
             attempts: OnceLock::new(),
+            cache: OnceLock::new(),
             served_as: OnceLock::new(),
         }
     }
@@ -77,6 +81,19 @@ impl ToolStatistics {
     /// Returns the attempt counters of a function without a breaker.
     pub(crate) fn own_attempts(&self) -> &AttemptStatistics {
         self.attempts.get_or_init(|| Box::new(AttemptStatistics::new()))
+    }
+
+    /// Makes the series of the cache exist. `is_read_first`: calls look for a kept answer before they run.
+    #[cfg(feature = "cache")]
+    pub(crate) fn has_cache(&self, is_read_first: bool) {
+        let cache = self.cache.get_or_init(|| Box::new(CacheStatistics::new()));
+        cache.is_read_first.fetch_or(is_read_first, Ordering::Relaxed);
+    }
+
+    /// Returns the counters of the cache, if the function has one.
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache(&self) -> Option<&CacheStatistics> {
+        self.cache.get().map(|cache| &**cache)
     }
 
     pub(crate) fn call_started(&self) {
@@ -219,6 +236,7 @@ impl ToolStatistics {
                 last.checked_sub(1).and_then(|index| Outcome::ALL.get(index).copied())
             },
             own_attempts: self.attempts.get().map(|attempts| attempts.read()),
+            cache: self.cache.get().map(|cache| cache.read()),
             served_as: self.served_as.get().cloned(),
         }
     }
@@ -280,6 +298,8 @@ pub struct ToolSnapshot {
     pub last_outcome: Option<Outcome>,
     /// Durations of the attempts, if no breaker counts them.
     pub own_attempts: Option<AttemptSnapshot>,
+    /// The counters of the cache, if the function has one.
+    pub cache: Option<CacheSnapshot>,
     /// The name under which clients call the tool, if it is counted under another one.
     pub served_as: Option<Arc<str>>,
 }

@@ -39,8 +39,22 @@ struct ToolMetrics {
     attempts: u64,
     /// The number of attempts that were retries.
     retries: u64,
+    /// The number of calls by what the cache had for them, and the size of the kept answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheMetrics>,
     /// The duration of calls with any outcome.
     duration: Durations,
+}
+
+/// The statistics of the cache of one tool.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+struct CacheMetrics {
+    /// The number of calls by what the cache had for them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    results: BTreeMap<&'static str, u64>,
+    /// The size of the kept answers.
+    bytes: u64,
 }
 
 /// Durations of calls; zero if there were none.
@@ -86,6 +100,10 @@ impl ToolMetrics {
             in_flight: read.in_flight,
             attempts: read.attempts,
             retries: read.retries,
+            cache: read.cache.as_ref().map(|cache| CacheMetrics {
+                results: cache.results.iter().map(|(result, count)| (result.as_str(), *count)).collect(),
+                bytes: cache.bytes,
+            }),
             duration: Durations::from(&read.durations()),
         }
     }

@@ -6,7 +6,7 @@ use syn::Type;
 
 use super::argument::{Argument, copy, look};
 use crate::resilient::expand::span::{exactly, glue, moved};
-use crate::resilient::parse::function::OpaqueFn;
+use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::parse::value::FallbackStep;
 use crate::resilient::plan::Plan;
 
@@ -33,6 +33,11 @@ pub(crate) fn chain(
         let at = glue(&step.span());
         let p = &exactly(p.clone(), at);
         let tokens = match step {
+            FallbackStep::Cached(_) if plan.reads_first() => {
+                let whole = glue(output);
+                let copy = copy(&quote_spanned!(whole=> __good), p, whole);
+                quote_spanned!(at=> #p::Cached::stored(__sides, __site, __read.key(), |__good| #copy))
+            }
             FallbackStep::Cached(_) => {
                 needs_arguments |= plan.cache_key.is_some() || !plan.is_tool;
                 let (key, value) = (format_ident!("__key_{index}", span = at), answer_key(plan, arguments, p, at));
@@ -40,7 +45,8 @@ pub(crate) fn chain(
                 copies.extend(quote_spanned!(at=> let #key = #value;));
                 let whole = glue(output);
                 let copy = copy(&quote_spanned!(whole=> __good), p, whole);
-                quote_spanned!(at=> #p::Cached::new(__sides, __site, #key, |__good| #copy))
+                let size = size(output, p, at);
+                quote_spanned!(at=> #p::Cached::new(__sides, __site, #key, #size, |__good| #copy))
             }
             FallbackStep::Function(path) => {
                 needs_arguments = true;
@@ -85,9 +91,17 @@ fn receiver_for<'a>(path: &syn::Path, function: &'a OpaqueFn) -> Option<&'a syn:
     function.sig.receiver().filter(|_| is_own).map(|receiver| &receiver.self_token)
 }
 
+/// Returns the function that measures an answer.
+pub(crate) fn size(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
+    if is_nameless(output) {
+        return quote_spanned!(at=> |__good| ::core::mem::size_of_val(__good) as u64);
+    }
+    quote_spanned!(at=> #p::Kept::<#output>::HERE.__size())
+}
+
 /// Returns the key of the cached answer: the value of `cache(key = ..)`, else the raw arguments of a tool, else the
 /// arguments of the function.
-fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> TokenStream {
+pub(crate) fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> TokenStream {
     let add = if let Some(key) = &plan.cache_key {
         let look = look(arguments, glue(key));
         quote_spanned!(at=> #look __hash.add(&(#key));)

@@ -7,6 +7,7 @@ mod argument;
 mod chain;
 mod documented;
 mod policy;
+mod read;
 mod site;
 pub(crate) mod span;
 
@@ -23,6 +24,7 @@ pub(crate) use argument::log_args;
 use argument::{Argument, is_cfg, looks, slots};
 use chain::{Chain, chain};
 use documented::documented;
+use read::reading;
 use site::site;
 pub(crate) use site::unguarded;
 
@@ -53,9 +55,15 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let chain = (!plan.fallback.is_empty()).then(|| chain(plan, function, &arguments, output, &p));
     let looks = looks(plan, &arguments);
     let is_repeated = plan.guards.retry.is_some();
-    let named = is_repeated || looks.is_some() || chain.as_ref().is_some_and(|chain| chain.needs_arguments);
+    let reading = plan.reads_first().then(|| reading(plan, function, &arguments, output, &p, at));
+    let named = is_repeated
+        || looks.is_some()
+        || chain.as_ref().is_some_and(|chain| chain.needs_arguments)
+        || reading.as_ref().is_some_and(|reading| reading.needs_arguments);
     let rebind = arguments.iter().filter(|_| named).map(|argument| argument.rebind(is_repeated));
-    let body = body(function, plan.is_tool, &rebind.collect(), output, at);
+    let invalidates = !plan.invalidates.is_empty();
+    let begins = invalidates.then(|| quote_spanned!(at=> __writes.begin();));
+    let body = body(function, plan.is_tool, &begins.into_iter().chain(rebind).collect(), output, at);
     let (keep, work) = if is_repeated {
         let (keep, next) = slots(function, &arguments, &p);
         let make = quote_spanned!(at=> move |__last: ::core::primitive::bool| {
@@ -68,12 +76,22 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     };
     let request = if plan.is_tool { request(&arguments, named, &p, at) } else { None };
     let way = if is_repeated { "repeat" } else { "once" };
-    let (way, steps) = match &chain {
-        Some(Chain { steps, .. }) => (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps))),
-        None => (format_ident!("{way}", span = at), None),
+    let (way, steps) = match (&chain, &reading) {
+        (chain, Some(_)) => {
+            let steps = chain.as_ref().map_or_else(|| quote_spanned!(at=> #p::End), |chain| chain.steps.clone());
+            (format_ident!("{way}_read", span = at), Some(quote_spanned!(at=> , __read, #steps)))
+        }
+        (Some(Chain { steps, .. }), None) => (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps))),
+        (None, None) => (format_ident!("{way}", span = at), None),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
-    let sides = chain.as_ref().map(|_| quote_spanned!(at=> let __sides = #p::sides(__special);));
+    // A call that a kept answer ends copies nothing.
+    let (copies, late_copies) = if reading.is_some() { (None, copies) } else { (copies, None) };
+    let needs_sides = chain.is_some() || reading.is_some();
+    let sides = needs_sides.then(|| quote_spanned!(at=> let __sides = #p::sides(__special);));
+    let writes = invalidates.then(|| quote_spanned!(at=> let __writes = &#p::Writes::of(__site);));
+    let (look, refresh) = reading.map(|reading| (reading.look, reading.beside)).unzip();
+    let mutable = look.is_some().then(|| Token![mut](at));
 
     let OpaqueFn { attrs, vis, sig, .. } = function;
     let mut sig = sig.clone();
@@ -89,17 +107,19 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
     let watched = project.watched();
     // Evaluate the expressions before the arguments move into their slots.
     let block = quote_spanned!(at=>
-        #watched #site #copies
+        #watched #site #writes #copies
         let __special = #special;
         #sides
-        let __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));
+        let #mutable __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));
+        #look
+        #late_copies
         #keep
         #p::#way(__call, #work, __special #steps).await
     );
     // Lints use the braces' spans as the end of the function, and are silent if one of them is generated.
     let block = span::group_like(&function.body, block);
     let documented = documented(plan);
-    quote!(#(#attrs)* #documented #vis #sig #block #beside)
+    quote!(#(#attrs)* #documented #vis #sig #block #beside #refresh)
 }
 
 /// Passes the request among a tool's arguments, for calls without the hook. Only arguments with a plain name are

@@ -45,6 +45,14 @@ impl Origins {
         }
     }
 
+    /// Returns the location of a setting in the attribute.
+    pub(crate) fn span_of(&self, path: &str) -> Option<Span> {
+        match self.find(path)? {
+            Origin::Here(span) => Some(*span),
+            Origin::File(_) => None,
+        }
+    }
+
     fn find(&self, path: &str) -> Option<&Origin> {
         self.0.iter().rev().find(|(known, _)| *known == path).map(|(_, origin)| origin)
     }

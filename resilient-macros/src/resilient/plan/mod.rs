@@ -160,6 +160,11 @@ impl Plan {
         };
     }
 
+    /// Returns whether a call looks for a kept answer before it runs the body.
+    pub(crate) fn reads_first(&self) -> bool {
+        self.cache.is_some_and(|cache| cache.fresh.is_some())
+    }
+
     fn falls_back_on(&self, source: Source) -> bool {
         self.fallback.iter().any(|step| step.source() == source)
     }

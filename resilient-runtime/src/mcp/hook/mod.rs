@@ -132,7 +132,10 @@ impl Hook {
                 Refusal::Switched { .. } => false,
                 Refusal::Concurrency { .. } => matches!(source, Source::Cache | Source::Value),
             };
-            site.has_claimed_requests() && site.policy().fallback.iter().any(serves)
+            let reads_first = || site.policy().cache.is_some_and(|cache| cache.fresh.is_some());
+            let is_cache_only = matches!(refusal, Refusal::Switched { reason: RefusalReason::CacheOnly, .. });
+            site.has_claimed_requests()
+                && (site.policy().fallback.iter().any(serves) || (is_cache_only && reads_first()))
         })
     }
 

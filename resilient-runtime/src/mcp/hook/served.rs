@@ -129,7 +129,20 @@ impl<'h> ServedCall<'h> {
         made.flatten().unwrap_or(Err(error))
     }
 
+    /// Answers with the error of the call whose run this call has shared, as the client of that call reads it: the type
+    /// of the tool's own error may show less.
+    fn with_shared_error(&mut self, answered: Handled) -> Handled {
+        let failed = match &answered {
+            Ok(CallToolResponse::Complete(result)) => result.is_error == Some(true),
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        let Some(shared) = self.request.report().shared.take().filter(|_| failed) else { return answered };
+        self.within(|| wire::tool_error(&ResilienceError::Shared(shared))).unwrap_or(answered)
+    }
+
     pub(super) fn answered(mut self, answered: Handled) -> Handled {
+        let answered = self.with_shared_error(answered);
         let answered = self.with_pipeline_errors_as_results(answered);
         let (claimed, reported) = {
             let report = self.request.report();

@@ -8,6 +8,7 @@ use resilient_policy::{ErrorKind, Fault};
 use tokio::time::sleep_until;
 
 use super::attempt::is_recorded_inside;
+use super::nested::CountedAs;
 use super::permit::{BreakerWatch, CallBreaker};
 use super::queue::CallBulkhead;
 use super::result::AttemptResult;
@@ -271,7 +272,7 @@ impl Call<'_> {
             _ => self.as_mut().abort(outcome),
         };
         self.as_mut().project().state.advance(State::Done);
-        if self.is_counted_by_hook() {
+        if self.caller.counted >= CountedAs::Hook {
             self.report(outcome, fault);
         } else {
             let statistics = &self.binding.statistics;

@@ -19,6 +19,8 @@ mod injected;
 mod nested;
 mod permit;
 mod queue;
+#[cfg(feature = "cache")]
+mod read;
 mod result;
 
 use std::mem::{forget, replace};
@@ -32,6 +34,8 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
+#[cfg(feature = "cache")]
+pub(super) use read::{Layer, Tree};
 pub(crate) use result::{AttemptResult, Substitutes};
 
 use attempt::Attempt;
@@ -187,6 +191,8 @@ impl<'a> Call<'a> {
             CountedAs::Hook => {}
             CountedAs::Call | CountedAs::Part => this.binding.statistics.call_started(),
             CountedAs::RefusedByGate => self.as_mut().take_refusal(),
+            #[cfg(feature = "cache")]
+            CountedAs::Nowhere => {}
         }
         if telemetry::is_enabled() {
             self.log_start();

@@ -29,16 +29,21 @@ pub(super) struct Caller {
 }
 
 /// Who counts the call, and as what.
-#[derive(PartialEq, Eq)]
+///
+/// The order puts those that do not count themselves last, so that one comparison finds them.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CountedAs {
     /// The call counts itself.
     Call,
+    /// The call counts itself as a part of another operation: it is a tool's function that another call calls.
+    Part,
     /// The hook, whose request it answers. The hook gets a report of the call.
     Hook,
     /// Like `Hook`, but the gate refuses the call.
     RefusedByGate,
-    /// The call counts itself as a part of another operation: it is a tool's function that another call calls.
-    Part,
+    /// Nothing counts the call: it refreshes a kept answer.
+    #[cfg(feature = "cache")]
+    Nowhere,
 }
 
 impl Caller {

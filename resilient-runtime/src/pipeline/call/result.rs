@@ -40,6 +40,7 @@ impl AttemptResult {
             ) => Outcome::Rejected,
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
+            Self::Refused(ResilienceError::Shared(_)) => Outcome::Error,
             #[cfg(feature = "testing")]
             Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
         }

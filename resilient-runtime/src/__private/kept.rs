@@ -1,0 +1,62 @@
+//! What a cache can do with the answers and errors of a type, found by method resolution on the concrete return type:
+//! measure an answer by its JSON if it is `Serialize`, and share an error itself if it is `Clone`.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use crate::answer::Fallible;
+use crate::cache::serialized;
+use crate::pipeline::ErrorSharing;
+
+/// A return type. Methods that are missing for it are looked up through `Deref`.
+pub struct Kept<R>(AnyKept<R>);
+
+/// The fallback for all other types.
+pub struct AnyKept<R>(PhantomData<fn(R)>);
+
+impl<R> Kept<R> {
+    /// The only value of this type.
+    pub const HERE: Self = Self(AnyKept(PhantomData));
+}
+
+impl<R> Deref for Kept<R> {
+    type Target = AnyKept<R>;
+
+    fn deref(&self) -> &AnyKept<R> {
+        &self.0
+    }
+}
+
+impl<T: Serialize, E> Kept<Result<T, E>> {
+    /// Returns what measures an answer: the size of its JSON.
+    #[must_use]
+    pub fn __size(&self) -> fn(&T) -> u64 {
+        serialized::<T>
+    }
+}
+
+impl<T, E: Clone + Send + Sync + 'static> Kept<Result<T, E>> {
+    /// Returns how errors are shared: themselves.
+    #[must_use]
+    pub fn __errors(&self) -> ErrorSharing<E> {
+        ErrorSharing::of_clones()
+    }
+}
+
+impl<R: Fallible> AnyKept<R> {
+    /// Returns what measures an answer: the size of the value itself.
+    #[expect(clippy::unused_self, reason = "found by method resolution")]
+    #[must_use]
+    pub fn __size(&self) -> fn(&R::Good) -> u64 {
+        |good| size_of_val(good) as u64
+    }
+
+    /// Returns how errors are shared: by their properties.
+    #[expect(clippy::unused_self, reason = "found by method resolution")]
+    #[must_use]
+    pub fn __errors(&self) -> ErrorSharing<R::Error> {
+        ErrorSharing::NONE
+    }
+}

@@ -1,0 +1,483 @@
+//! A call of a function with `cache(fresh ..)`: a kept answer, or a run of the body that concurrent calls share.
+//!
+//! ```text
+//! kept: a fresh answer ends the call          (a stale one too, and one refresh begins)
+//!   → New ─▶ Leads ─▶ the attempts, whose answer is kept and shared
+//!      ▲ └─▶ Follows ─▶ the answer of the leader
+//!      │       │ └─▶ Leads, if the leader ends without an answer to share
+//!      └───────┘
+//! ```
+//!
+//! Only these functions run this code; the others pay nothing for it.
+
+mod refresh;
+mod sharing;
+
+use std::future::poll_fn;
+use std::mem::replace;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use resilient_policy::ErrorKind;
+
+use super::body::{Attempts, StoresAnswer};
+use super::call::{AttemptResult, Call, Layer, Tree};
+use super::fallback::{self, Sides, Step, is_degraded};
+use super::guarded::{answer, finish};
+use super::{AnswerKey, Special};
+use crate::answer::{Failed, Fallible, Meaning};
+use crate::cache::{Followed, Follower, Freshness, Joined, Kept, Landed, Landing, Lead, NewAnswer, Shared, Wait};
+use crate::context;
+use crate::error::{Refusal, RefusalReason, ResilienceError, SharedError, TimeoutScope, ToolError};
+use crate::outcomes::CacheResult;
+use crate::panics::catch_panic;
+use crate::site::Site;
+use refresh::Ticket;
+pub use refresh::Refresh;
+pub use sharing::ErrorSharing;
+
+/// What a call knows of the answer that it reads.
+pub struct Read<G, E> {
+    /// `None`: the principal is unknown, or the key panicked. Nothing is kept or shared.
+    key: Option<u128>,
+    /// The generation in which the present run begins.
+    generation: u64,
+    copy: fn(&G) -> G,
+    size: fn(&G) -> u64,
+    errors: ErrorSharing<E>,
+    stage: Stage,
+    /// Whether the call is a refresh.
+    is_refresh: bool,
+    /// Whether the call is counted as a miss.
+    has_missed: bool,
+    /// The number of warnings in the report before the run.
+    warnings_before: usize,
+}
+
+enum Stage {
+    New,
+    /// The call leads already: it is a refresh.
+    Refreshes(Ticket),
+    Leads(Leading),
+    Follows(Follower),
+    /// The call runs the body for itself.
+    Alone,
+}
+
+/// The run that a call leads.
+struct Leading {
+    lead: Lead,
+    _layer: Option<Layer>,
+    /// The right of a refresh to run.
+    _ticket: Option<refresh::Permit>,
+}
+
+impl<G, E> Read<G, E>
+where
+    G: Send + Sync + 'static,
+    E: ToolError,
+{
+    /// Begins a call. `size` returns the size of an answer, `copy` copies it, and `errors` shares errors.
+    #[must_use]
+    pub fn new<R>(
+        mut call: Pin<&mut Call<'_>>,
+        _: Sides<R, G, E>,
+        key: impl FnOnce(&Site) -> Option<AnswerKey>,
+        size: fn(&G) -> u64,
+        errors: ErrorSharing<E>,
+        copy: fn(&G) -> G,
+    ) -> Self {
+        let ticket = refresh::take(call.site());
+        let is_refresh = ticket.is_some();
+        let key = match &ticket {
+            Some(ticket) => Some(ticket.key),
+            None => key(call.site()).map(AnswerKey::hash),
+        };
+        call.as_mut().begin();
+        if is_refresh {
+            call.becomes_refresh();
+        }
+        let stage = ticket.map_or(Stage::New, Stage::Refreshes);
+        Self { key, generation: 0, copy, size, errors, stage, is_refresh, has_missed: false, warnings_before: 0 }
+    }
+
+    /// Returns the key of the answer.
+    #[must_use]
+    pub fn key(&self) -> Option<AnswerKey> {
+        self.key.map(AnswerKey::of_hash)
+    }
+
+    /// Ends the call with a kept answer, if there is one that is fresh, or stale and refreshed by `refresh`.
+    pub fn kept<R>(&self, call: Pin<&mut Call<'_>>, refresh: impl FnOnce(Refresh)) -> Option<R>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        let key = self.key.filter(|_| !self.is_refresh)?;
+        let refusal = call.refusal();
+        // In cache-only mode, a kept answer is served; other refusals are for every answer.
+        let is_cache_only = |refusal| matches!(refusal, Refusal::Switched { reason: RefusalReason::CacheOnly, .. });
+        if !refusal.is_none_or(is_cache_only) || call.is_given_up() {
+            return None;
+        }
+        let kept = call.answers()?.find(key, call.started())?;
+        let good = self.copied(&kept)?;
+        let result = match kept.freshness {
+            Freshness::Fresh => CacheResult::Hit,
+            Freshness::Stale => CacheResult::Stale,
+            Freshness::Old => return None,
+        };
+        if result == CacheResult::Stale && refusal.is_none() {
+            let generation = call.answers()?.generation();
+            // Copying the arguments may panic.
+            catch_panic(|| Refresh::admit(&call, key, generation).map(refresh));
+        }
+        call.count_cache(result);
+        call.end_with_kept(kept.age, kept.warnings());
+        Some(R::close(Ok(good)))
+    }
+
+    /// Copies a kept answer, unless only a fallback may serve it.
+    fn copied(&self, kept: &Kept) -> Option<G> {
+        if kept.freshness == Freshness::Old {
+            return None;
+        }
+        let good = kept.answer.downcast_ref::<G>()?;
+        catch_panic(|| (self.copy)(good))
+    }
+
+    /// Drives the call to its result. The answer is left in `body`.
+    fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut call: Pin<&mut Call<'_>>,
+        mut body: Pin<&mut impl StoresAnswer<R>>,
+    ) -> Poll<AttemptResult>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        loop {
+            let stage = match &mut self.stage {
+                Stage::Leads(_) | Stage::Alone => {
+                    let result = ready!(call.as_mut().drive(cx, body.as_mut()));
+                    let leading = match replace(&mut self.stage, Stage::Alone) {
+                        Stage::Leads(leading) => Some(leading.lead),
+                        _ => None,
+                    };
+                    self.settle(leading, &call, &result, body.as_mut().last_answer().as_ref());
+                    return Poll::Ready(result);
+                }
+                Stage::New => self.join(call.as_mut(), body.as_mut()),
+                Stage::Refreshes(_) => match replace(&mut self.stage, Stage::Alone) {
+                    Stage::Refreshes(Ticket { lead, permit, .. }) => Ok(self.leads(call.as_mut(), lead, Some(permit))),
+                    _ => Ok(Stage::Alone),
+                },
+                Stage::Follows(follower) => match follower.poll(cx) {
+                    Poll::Pending => {
+                        let ended = ready!(call.as_mut().poll_following(cx));
+                        self.stage = Stage::Alone;
+                        return Poll::Ready(ended);
+                    }
+                    Poll::Ready(followed) => {
+                        self.stage = Stage::Alone;
+                        self.followed(followed, call.as_mut(), body.as_mut())
+                    }
+                },
+            };
+            match stage {
+                Ok(stage) => self.stage = stage,
+                Err(result) => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Leads or follows the run of the key.
+    fn join<R>(
+        &mut self,
+        call: Pin<&mut Call<'_>>,
+        body: Pin<&mut impl StoresAnswer<R>>,
+    ) -> Result<Stage, AttemptResult>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        let Some((key, answers)) = self.key.zip(call.answers()) else {
+            self.misses(&call);
+            return Ok(Stage::Alone);
+        };
+        if call.refusal().is_some() || call.is_given_up() {
+            // Its end is not far, and says nothing to others.
+            self.key = None;
+            return Ok(Stage::Alone);
+        }
+        self.generation = answers.generation();
+        let tree = call.tree();
+        let wait = |flight| match &tree {
+            Tree::Leads(flights) => Wait::begin(flights, flight),
+            Tree::HoldsPermit => None,
+        };
+        match answers.flights().join((key, self.generation), wait) {
+            Joined::Follows(follower) => Ok(Stage::Follows(follower)),
+            Joined::Leads(lead) => self.leads_unless_kept(call, body, lead),
+            Joined::Alone => {
+                self.misses(&call);
+                Ok(Stage::Alone)
+            }
+        }
+    }
+
+    /// Continues after the wait for another call.
+    fn followed<R>(
+        &mut self,
+        followed: Followed,
+        mut call: Pin<&mut Call<'_>>,
+        body: Pin<&mut impl StoresAnswer<R>>,
+    ) -> Result<Stage, AttemptResult>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        match followed {
+            Followed::Landed(landing) => {
+                if let Some(result) = self.take(&landing, &call, body.last_answer()) {
+                    call.count_cache(CacheResult::Shared);
+                    return Err(result);
+                }
+                drop(landing);
+                self.misses(&call);
+                call.resumes()?;
+                Ok(Stage::Alone)
+            }
+            Followed::Leads(lead) => {
+                call.as_mut().resumes()?;
+                if call.answers().is_none_or(|answers| answers.generation() != lead.generation()) {
+                    // A write has ended meanwhile: what is read now is for the calls of the new generation.
+                    lead.dissolve();
+                    return Ok(Stage::New);
+                }
+                self.leads_unless_kept(call, body, lead)
+            }
+            Followed::Again => {
+                call.resumes()?;
+                Ok(Stage::New)
+            }
+        }
+    }
+
+    /// Leads a run, unless another one has ended with an answer since this call looked for one.
+    fn leads_unless_kept<R>(
+        &mut self,
+        call: Pin<&mut Call<'_>>,
+        body: Pin<&mut impl StoresAnswer<R>>,
+        mut lead: Lead,
+    ) -> Result<Stage, AttemptResult>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        let kept = self.key.and_then(|key| call.answers()?.find(key, crate::clock::Moment::now()));
+        let kept = kept.filter(|kept| kept.freshness == Freshness::Fresh);
+        let Some((good, kept)) = kept.and_then(|kept| Some((self.copied(&kept)?, kept))) else {
+            return Ok(self.leads(call, lead, None));
+        };
+        call.count_cache(CacheResult::Hit);
+        call.report_kept(kept.age, kept.warnings());
+        if !lead.ends_alone() {
+            let told = call.told(self.warnings_before);
+            lead.land(Landing { landed: Landed::Value(Arc::clone(&kept.answer), Meaning::Good), told });
+        }
+        *body.last_answer() = Some(R::close(Ok(good)));
+        Err(AttemptResult::Answered(Meaning::Good))
+    }
+
+    fn leads(&mut self, call: Pin<&mut Call<'_>>, lead: Lead, permit: Option<refresh::Permit>) -> Stage {
+        self.misses(&call);
+        self.generation = lead.generation();
+        self.warnings_before = call.warnings();
+        let layer = call.lead(lead.id());
+        Stage::Leads(Leading { lead, _layer: layer, _ticket: permit })
+    }
+
+    /// Counts the call as a miss, once.
+    fn misses(&mut self, call: &Call<'_>) {
+        if !replace(&mut self.has_missed, true) && !self.is_refresh {
+            call.count_cache(CacheResult::Miss);
+        }
+    }
+
+    /// Keeps the answer of a run, and shares it with the followers.
+    fn settle<R>(&self, lead: Option<Lead>, call: &Call<'_>, result: &AttemptResult, answer: Option<&R>)
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        let Some(key) = self.key else { return };
+        let landed = match (result, answer.map(R::view)) {
+            (AttemptResult::Answered(meaning), Some(Ok(good))) => {
+                let kept = matches!(meaning, Meaning::Good).then(|| self.keep(key, call, good)).flatten();
+                let Some(lead) = lead.and_then(has_followers) else { return };
+                let landed = match (meaning, kept) {
+                    (Meaning::Unfinished, _) => Some(Landed::Nothing),
+                    (meaning, Some(kept)) => Some(Landed::Value(kept, *meaning)),
+                    (meaning, None) => self.shared(good).map(|good| Landed::Value(good, *meaning)),
+                };
+                (lead, landed)
+            }
+            (AttemptResult::Answered(meaning @ Meaning::Failed(Failed(failure))), Some(Err(error))) => {
+                if failure.kind == ErrorKind::NotFound
+                    && let Some(answers) = call.answers()
+                {
+                    answers.remove(key);
+                }
+                if is_of_the_leader(call, failure.kind) {
+                    return;
+                }
+                let Some(lead) = lead.and_then(has_followers) else { return };
+                let shared = catch_panic(|| match self.errors.share(error) {
+                    Some(shared) => Landed::Error(shared, *meaning),
+                    None => Landed::Described(SharedError::of(error)),
+                });
+                (lead, shared)
+            }
+            (AttemptResult::Refused(error), _) if call.attempts() > 0 && is_of_the_run(error) => {
+                let Some(lead) = lead.and_then(has_followers) else { return };
+                (lead, Some(Landed::Refused(error.clone())))
+            }
+            // The deadline and the cancellation are the leader's alone, and so is a rejection: a follower leads.
+            _ => return,
+        };
+        if let (lead, Some(landed)) = landed {
+            lead.land(Landing { landed, told: call.told(self.warnings_before) });
+        }
+    }
+
+    /// Keeps a good answer. Returns the copy.
+    fn keep(&self, key: u128, call: &Call<'_>, good: &G) -> Option<Shared> {
+        let answers = call.answers()?;
+        // An answer that is based on a stale answer is stale too.
+        if is_degraded(call) || answers.generation() != self.generation {
+            return None;
+        }
+        let bytes = catch_panic(|| (self.size)(good))?;
+        if !answers.fits(bytes) {
+            answers.remove(key);
+            return None;
+        }
+        let answer = self.shared(good)?;
+        let warnings = call.told(self.warnings_before).warnings;
+        let new = NewAnswer { answer: Arc::clone(&answer), bytes, generation: self.generation, warnings };
+        answers.insert(key, new);
+        Some(answer)
+    }
+
+    fn shared(&self, good: &G) -> Option<Shared> {
+        catch_panic(|| Arc::new((self.copy)(good)) as Shared)
+    }
+
+    /// Takes the answer of the leader. Returns `None` if this call cannot use it.
+    fn take<R>(&self, landing: &Landing, call: &Call<'_>, last: &mut Option<R>) -> Option<AttemptResult>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        let result = match &landing.landed {
+            Landed::Value(value, meaning) => {
+                let good = value.downcast_ref::<G>()?;
+                *last = Some(R::close(Ok(catch_panic(|| (self.copy)(good))?)));
+                AttemptResult::Answered(*meaning)
+            }
+            Landed::Error(error, meaning) => {
+                *last = Some(R::close(Err(catch_panic(|| self.errors.take(error))??)));
+                AttemptResult::Answered(*meaning)
+            }
+            Landed::Described(error) => {
+                call.tell_error(error);
+                AttemptResult::Refused(ResilienceError::Shared(error.clone()))
+            }
+            Landed::Refused(error) => AttemptResult::Refused(error.clone()),
+            Landed::Nothing => return None,
+        };
+        call.tell(&landing.told);
+        Some(result)
+    }
+}
+
+impl<G, E> std::fmt::Debug for Read<G, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Read").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// Ends a run without followers.
+fn has_followers(mut lead: Lead) -> Option<Lead> {
+    if lead.ends_alone() { None } else { Some(lead) }
+}
+
+/// Returns whether an error of this kind may come from the leader's own cancellation or deadline.
+fn is_of_the_leader(call: &Call<'_>, kind: ErrorKind) -> bool {
+    kind == ErrorKind::Cancelled || call.is_given_up() || (kind == ErrorKind::Timeout && call.is_past_deadline())
+}
+
+/// Returns whether the pipeline ended a run for a reason that is not the leader's own.
+fn is_of_the_run(error: &ResilienceError) -> bool {
+    match error {
+        ResilienceError::Timeout { scope, .. } => *scope == TimeoutScope::Attempt,
+        ResilienceError::CircuitOpen { .. }
+        | ResilienceError::Overloaded { .. }
+        | ResilienceError::Refused { .. }
+        | ResilienceError::Cancelled => false,
+        _ => true,
+    }
+}
+
+/// Guards a function with `cache(fresh ..)` that runs once.
+pub async fn once_read<R>(
+    call: Pin<&mut Call<'_>>,
+    body: impl Future<Output = R>,
+    special: Special<R>,
+    read: Read<R::Good, R::Error>,
+    chain: impl Step<R::Good, R::Error>,
+) -> R
+where
+    R: Fallible,
+    R::Good: Send + Sync + 'static,
+{
+    let attempts = pin!(Attempts::new(|_| None, Some(body), special));
+    run(call, attempts, read, chain).await
+}
+
+/// Guards a function with `cache(fresh ..)` that may run again.
+pub async fn repeat_read<R, F>(
+    call: Pin<&mut Call<'_>>,
+    make: impl FnMut(bool) -> Option<F>,
+    special: Special<R>,
+    read: Read<R::Good, R::Error>,
+    chain: impl Step<R::Good, R::Error>,
+) -> R
+where
+    R: Fallible,
+    R::Good: Send + Sync + 'static,
+    F: Future<Output = R>,
+{
+    let attempts = pin!(Attempts::new(make, None, special));
+    run(call, attempts, read, chain).await
+}
+
+async fn run<R>(
+    mut call: Pin<&mut Call<'_>>,
+    mut body: Pin<&mut impl StoresAnswer<R>>,
+    mut read: Read<R::Good, R::Error>,
+    chain: impl Step<R::Good, R::Error>,
+) -> R
+where
+    R: Fallible,
+    R::Good: Send + Sync + 'static,
+{
+    let result = poll_fn(|cx| read.poll(cx, call.as_mut(), body.as_mut())).await;
+    let is_refresh = read.is_refresh;
+    drop(read);
+    context::within(call.passed_context(), async {
+        let answer = answer(&call, body.last_answer(), &result);
+        if is_refresh {
+            finish(call, &result, &answer);
+            return answer;
+        }
+        fallback::finish(call, result, answer, chain).await
+    })
+    .await
+}
