@@ -138,7 +138,7 @@ async fn the_age_decides_whether_the_kept_answer_the_body_or_both_answer() {
         ),
         (
             "ages.only_if_error",
-            [(0, Body, IfError), (8_900, Body, IfError), (19_900, Body, IfError), (20_100, Body, Failed)],
+            [(0, Body, IfError), (8_900, Body, IfError), (18_900, Body, IfError), (20_100, Body, Failed)],
         ),
     ] {
         for (ms, works, fails) in ages {

@@ -8,6 +8,7 @@ mod errors;
 mod invalidation;
 mod jitter;
 mod memory;
+mod not_kept;
 mod order;
 mod principals;
 mod refresh;

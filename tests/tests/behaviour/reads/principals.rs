@@ -164,7 +164,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let call = (0..PRINCIPALS.len(), 0..TOOLS.len(), 0_u32..2, 0_u32..2);
     prop_oneof![
-        8 => proptest::collection::vec(call, 1..8).prop_map(Step::Calls),
+        8 => proptest::collection::vec(call, 1..16).prop_map(Step::Calls),
         1 => any::<bool>().prop_map(Step::Down),
         1 => (0_u32..60).prop_map(Step::Takes),
         3 => (1_u64..40).prop_map(Step::Wait),
@@ -224,7 +224,7 @@ fn whatever_callers_call_and_in_which_order_each_gets_the_answers_to_its_own_key
     runner.run(&proptest::collection::vec(step(), 1..30), run).unwrap_or_else(|error| panic!("{error}"));
     let [calls, answers, runs] =
         [&reached.calls, &reached.answers, &reached.runs].map(|count| count.load(Ordering::Relaxed));
-    assert!(answers > calls / 2 && runs < calls / 2, "{calls} calls, {answers} answers, {runs} bodies");
+    assert!(answers > calls / 2 && runs < calls * 2 / 3, "{calls} calls, {answers} answers, {runs} bodies");
 }
 
 #[tokio::test(start_paused = true)]

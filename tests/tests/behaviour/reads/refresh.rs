@@ -42,12 +42,6 @@ impl Server {
         Ok("instead".into())
     }
 
-    /// Its arguments are its key, and it moves them.
-    #[resilient(cache(fresh = "10s", stale_while_revalidate = "1h"), name = "refresh.moves")]
-    async fn moves(upstream: Shared, text: String) -> Result<String, Error> {
-        Ok(text + &upstream.0.request(0).await?)
-    }
-
     #[resilient(timeout = "2s", name = "refresh.hurried")]
     async fn hurried(&self, number: u32) -> Result<String, Error> {
         self.read(number).await
@@ -65,6 +59,12 @@ impl Server {
         let left = call.deadline().expect("a deadline").duration_since(Instant::now());
         Ok((call.correlation_id().to_string(), call.attempt(), left))
     }
+}
+
+/// Its arguments are its key, and it moves them.
+#[resilient(cache(fresh = "10s", stale_while_revalidate = "1h"), name = "refresh.moves")]
+async fn moves(upstream: Shared, text: String) -> Result<String, Error> {
+    Ok(text + &upstream.0.request(0).await?)
 }
 
 /// An upstream that is equal to any other.
@@ -207,7 +207,7 @@ async fn a_refresh_has_no_fallback() {
 #[tokio::test(start_paused = true)]
 async fn a_refresh_runs_on_clones_of_the_arguments() {
     let (registry, upstream) = (Arc::new(Registry::new()), Arc::new(Upstream::default()));
-    let call = |text: &str| registry.clone().scope(Server::moves(Shared(Arc::clone(&upstream)), text.to_owned()));
+    let call = |text: &str| registry.clone().scope(moves(Shared(Arc::clone(&upstream)), text.to_owned()));
     for text in ["a ", "b "] {
         call(text).await.expect("an answer");
     }

@@ -30,6 +30,7 @@ async fn pong(upstream: &Upstream, depth: u32) -> Result<String, Error> {
 /// Calls a read of many callers at a time.
 #[resilient(cache(fresh = "10s", key = number), timeout = "30s", name = "waits.outer")]
 async fn outer(upstream: &Upstream, number: u32) -> Result<String, Error> {
+    let _ = number;
     inner(upstream).await
 }
 

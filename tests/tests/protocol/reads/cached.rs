@@ -6,7 +6,6 @@ use std::time::Duration;
 use resilient_runtime::Outcome;
 use resilient_tests::in_process::{call, request, with_meta};
 use resilient_tests::wire::{CALL, CORRELATION, error, meta, text};
-use rmcp::model::CallToolResponse;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -86,22 +85,6 @@ async fn a_caller_gets_no_kept_answer_of_another_one() {
     assert_eq!(ask("ben").await, "7 by run 2");
     assert_eq!((ask("ann").await, ask("ben").await), ("7 by run 1".into(), "7 by run 2".into()));
     assert_eq!(shop.runs(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_question_to_the_client_is_neither_kept_nor_shared() {
-    let (shop, client) = Shop::connected().await;
-    let ask = async || client.call_tool_once(request("asks_back", &json!({}))).await.expect("an answer");
-    let (one, other) = tokio::join!(ask(), ask());
-    for asked in [&one, &other] {
-        assert!(matches!(asked, CallToolResponse::InputRequired(_)), "{asked:?}");
-    }
-    assert_ne!(format!("{one:?}"), format!("{other:?}"), "the state of a question belongs to one call");
-    assert_eq!(shop.runs(), 2);
-    for _ in 0..2 {
-        let CallToolResponse::Complete(result) = ask().await else { panic!("an answer") };
-        assert_eq!(text(&result), "run 3", "an answer is kept");
-    }
 }
 
 #[tokio::test(start_paused = true)]

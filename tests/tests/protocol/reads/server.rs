@@ -8,7 +8,7 @@ use resilient_runtime::{CallContext, McpError, Registry, ResilienceError, resili
 use resilient_tests::in_process::{Client, authenticate, connect};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
 use schemars::JsonSchema;
@@ -106,18 +106,6 @@ impl Shop {
             Ok(text) => Ok(CallToolResult::success(vec![ContentBlock::text(text)])),
             Err(_) => Err(ErrorData::invalid_params("mine", None)),
         }
-    }
-
-    /// Has a question to the client, and an answer from its second run on.
-    #[resilient(cache(fresh = "10s"))]
-    #[tool(annotations(read_only_hint = true))]
-    async fn asks_back(&self) -> Result<CallToolResponse, ErrorData> {
-        let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
-        sleep(TAKES).await;
-        if run <= 2 {
-            return Ok(InputRequiredResult::from_request_state(format!("state {run}")).into());
-        }
-        Ok(CallToolResult::success(vec![ContentBlock::text(format!("run {run}"))]).into())
     }
 
     /// Has an error result, as rmcp teaches it.
