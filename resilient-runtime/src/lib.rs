@@ -10,12 +10,14 @@
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
-//!   → cancellation → fallback → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
+//!   → cancellation → fallback → cache → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
 //!   → panic barrier → body
 //! ```
 //!
 //! An *attempt* is one run of the body, a *call* everything that happens for one request of a tool.
 //!
+//! - The cache, with `fresh`, serves a fresh answer, or that of a call with the same key that is under way, in place of
+//!   everything below it.
 //! - The rate limit counts calls and never waits.
 //! - The timeout covers queueing, all attempts and the delays between them.
 //! - The breaker admits and records each attempt separately. Each attempt takes a permit of the bulkhead, for which

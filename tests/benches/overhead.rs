@@ -49,6 +49,7 @@ fn main() {
 fn without_spans() -> Vec<Value> {
     let mut rows = vec![
         row("ready", ready_ways()),
+        row("fresh answer", fresh_ways()),
         row("pending once", pending_ways()),
         row("breaker open", open_ways()),
         row("breaker open, the breaker alone", rejected_ways()),
@@ -73,6 +74,7 @@ const OURS: &str = "ours";
 const OURS_TIMED: &str = "timeout alone";
 const OURS_BROKEN: &str = "timeout, breaker";
 const OURS_LIMITED: &str = "ours with a bulkhead";
+const OURS_FRESH: &str = "a fresh answer";
 const CAREFUL: &str = "(i)";
 const CAREFUL_IN_A_ROW: &str = "(i), failures in a row";
 const STACKED: &str = "(ii)";
@@ -131,6 +133,16 @@ fn ready_ways() -> Vec<Way<'static>> {
         repeated!(CAREFUL, runtime, |n| careful::ready(black_box(n))),
         repeated!(CAREFUL_IN_A_ROW, runtime, |n| careful::ready_in_a_row(black_box(n))),
         repeated!(STACKED, runtime, |n| stacked::call(&stack, black_box(n))),
+    ]
+}
+
+/// A call that a fresh answer ends, beside one that runs the body.
+fn fresh_ways() -> Vec<Way<'static>> {
+    let runtime = runtime();
+    vec![
+        repeated!(BARE, runtime, |n| bare::ready(black_box(n))),
+        repeated!(OURS, runtime, |n| ours::ready(black_box(n))),
+        repeated!(OURS_FRESH, runtime, |n| ours::fresh(black_box(n))),
     ]
 }
 
@@ -290,7 +302,8 @@ fn print_table(rows: &Value) {
     );
     for row in rows.as_array().into_iter().flatten() {
         let mut title = row["row"].as_str().unwrap_or_default();
-        for name in [BARE, OURS, OURS_TIMED, OURS_BROKEN, OURS_LIMITED, CAREFUL, CAREFUL_IN_A_ROW, STACKED] {
+        for name in [BARE, OURS, OURS_TIMED, OURS_BROKEN, OURS_LIMITED, OURS_FRESH, CAREFUL, CAREFUL_IN_A_ROW, STACKED]
+        {
             let way = &row["ways"][name];
             let Some(ns) = way["ns"].as_f64() else { continue };
             let ratio = |of: &str| way[of].as_f64().map_or_else(String::new, |ratio| format!("{ratio:.3}"));

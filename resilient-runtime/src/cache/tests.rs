@@ -1,0 +1,143 @@
+//! Stores, runs and waits without a runtime or a pipeline.
+
+use std::sync::atomic::AtomicUsize;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::*;
+use crate::answer::Meaning;
+
+fn answers(settings: CacheSettings) -> (Answers, Arc<ToolStatistics>, Arc<Generation>) {
+    let (statistics, generation) = (Arc::new(ToolStatistics::new()), Arc::new(Generation::default()));
+    (Answers::new(settings, true, Arc::clone(&statistics), Arc::clone(&generation)), statistics, generation)
+}
+
+fn insert(answers: &Answers, key: u128, bytes: u64) {
+    let generation = answers.generation();
+    answers.insert(key, NewAnswer { answer: Arc::new(key), bytes, generation, warnings: Box::default() });
+}
+
+fn size(statistics: &ToolStatistics) -> u64 {
+    statistics.read().cache.map_or(0, |cache| cache.bytes)
+}
+
+#[test]
+fn memory_is_bounded_at_once_by_bytes_and_by_entries() {
+    let (kept, statistics, _) = answers(CacheSettings::new().max(10).max_bytes(1_000));
+    for key in 0..100 {
+        insert(&kept, key, 300);
+        assert!(size(&statistics) <= 1_000, "{}", size(&statistics));
+    }
+    assert!(size(&statistics) >= 300);
+    insert(&kept, 1_000, 1_001);
+    assert!(kept.find(1_000, Moment::now()).is_none(), "larger than all");
+
+    let (kept, statistics, _) = answers(CacheSettings::new().max(10).max_bytes(1_000_000));
+    (0..100).for_each(|key| insert(&kept, key, 1));
+    assert!((1..=10).contains(&size(&statistics)), "{}", size(&statistics));
+    (0..100).for_each(|key| kept.remove(key));
+    assert_eq!(size(&statistics), 0);
+}
+
+#[test]
+fn weights_fill_the_capacity_with_all_entries_or_all_bytes() {
+    for (max, max_bytes) in [(1, 1_024), (1_024, 64 << 20), (u32::MAX, u64::MAX), (3, 1 << 50), (1 << 20, 1_024)] {
+        let weights = Weights::new(CacheSettings::new().max(max).max_bytes(max_bytes));
+        assert_eq!(weights.capacity / weights.weight(0), max, "{max}");
+        assert_eq!(weights.weight(max_bytes), weights.capacity, "{max_bytes}");
+    }
+}
+
+#[test]
+fn an_answer_is_served_in_its_generation_alone() {
+    let (kept, _, generation) = answers(CacheSettings::new());
+    insert(&kept, 1, 8);
+    assert!(kept.find(1, Moment::now()).is_some());
+    generation.raise();
+    assert!(kept.find(1, Moment::now()).is_none() && kept.find_for_error(1).is_none());
+    let write = Generations::new(Arc::from([Arc::clone(&generation)]));
+    drop(write);
+    assert_eq!(generation.current(), 1, "a write whose body has not started changes nothing");
+    let write = Generations::new(Arc::from([Arc::clone(&generation)]));
+    write.begin();
+    insert(&kept, 1, 8);
+    drop(write);
+    assert!(kept.find(1, Moment::now()).is_none(), "read during the write");
+}
+
+/// Counts how often it wakes.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn follow(flights: &Arc<Flights>) -> Follower {
+    match flights.join((1, 0), |flight| Wait::begin(&[], flight)) {
+        Joined::Follows(follower) => follower,
+        Joined::Leads(_) | Joined::Alone => panic!("there is a leader"),
+    }
+}
+
+fn lead(flights: &Arc<Flights>) -> Lead {
+    flights.try_lead((1, 0)).expect("there is no leader")
+}
+
+#[test]
+fn the_place_of_a_leader_is_never_lost() {
+    let flights = Arc::<Flights>::default();
+    let woken: [Arc<Woken>; 3] = Default::default();
+    let counts = || woken.each_ref().map(|woken| woken.0.load(Ordering::SeqCst));
+    let wakers = woken.each_ref().map(|woken| Waker::from(Arc::clone(woken)));
+    let contexts = || wakers.each_ref().map(|waker| Context::from_waker(waker));
+
+    let leader = lead(&flights);
+    let [mut first, mut second, mut third] = [follow(&flights), follow(&flights), follow(&flights)];
+    let [mut a, mut b, mut c] = contexts();
+    assert!(first.poll(&mut a).is_pending() && second.poll(&mut b).is_pending() && third.poll(&mut c).is_pending());
+    drop(leader);
+    assert_eq!(counts(), [1, 0, 0]);
+    drop(first);
+    assert_eq!(counts(), [1, 1, 0], "the next one is woken");
+    // A newcomer is polled before the one that was woken.
+    let newcomer = lead(&flights);
+    assert!(second.poll(&mut b).is_pending());
+    drop(newcomer);
+    let Poll::Ready(Followed::Leads(mut second)) = second.poll(&mut b) else { panic!("it leads") };
+    assert!(!second.ends_alone());
+    second.land(Landing { landed: Landed::Refused(crate::ResilienceError::Panicked), told: Told::default() });
+    assert_eq!(counts()[2], 1);
+    assert!(matches!(third.poll(&mut c), Poll::Ready(Followed::Landed(_))));
+    drop(lead(&flights));
+    assert!(lead(&flights).ends_alone(), "nothing is left behind");
+}
+
+#[test]
+fn followers_begin_again_if_a_run_is_dissolved() {
+    let flights = Arc::<Flights>::default();
+    let leader = lead(&flights);
+    let mut follower = follow(&flights);
+    leader.dissolve();
+    assert!(matches!(follower.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Followed::Again)));
+    let value: Shared = Arc::new(1);
+    lead(&flights).land(Landing { landed: Landed::Value(value, Meaning::Good), told: Told::default() });
+    drop(follower);
+    drop(lead(&flights));
+}
+
+#[test]
+fn a_call_does_not_wait_for_what_waits_for_it() {
+    const FIRST: u64 = u64::MAX;
+    let [a, b, c, d] = [FIRST, FIRST - 1, FIRST - 2, FIRST - 3];
+    assert!(Wait::begin(&[a], a).is_none(), "a recursion");
+    let ab = Wait::begin(&[a], b).expect("free");
+    let bc = Wait::begin(&[b, d], c).expect("free");
+    assert!(Wait::begin(&[c], a).is_none() && Wait::begin(&[c], d).is_none());
+    assert!(Wait::begin(&[], a).is_some(), "nothing waits for it");
+    drop(ab);
+    assert!(Wait::begin(&[c], a).is_some() && Wait::begin(&[c], d).is_none());
+    drop(bc);
+    assert!(Wait::begin(&[c], d).is_some());
+}

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 use resilient_policy::{Level, Severity, format_duration};
 use serde_json::{Map, Value, json};
 
-use super::shared::SharedError;
 use super::ToolError;
 use super::refused::{RefusalReason, cause, rfc3339};
+use super::shared::SharedError;
 use crate::clock::saturating_millis;
 use crate::{Classify, ErrorKind};
 

@@ -11,7 +11,7 @@ use resilient_policy::{Scope, Source};
 
 use super::fallback::{Chance, Sides, Step};
 use crate::cache::{Answers, NewAnswer};
-use crate::context::{self, CallContext, Request};
+use crate::context::{self, CallContext, Claim, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::panics::catch_panic;
@@ -38,15 +38,18 @@ impl AnswerKey {
         Some(hash)
     }
 
-    /// Returns the key of the running request, from its raw arguments as canonical JSON.
+    /// Returns the key of the running request, from its raw arguments as canonical JSON. A call by another function has
+    /// other arguments, and no key.
     #[must_use]
     pub fn of_request(site: &Site) -> Option<Self> {
         let scope = site.policy().cache?.scope;
         let context = CallContext::current();
-        let Some(arguments) = hooked(context.as_ref()).and_then(|request| request.arguments.as_deref()) else {
+        let Some(request) = hooked(context.as_ref()) else {
             warn_unhooked(site);
             return None;
         };
+        let is_requested = site.tool() == Some(&*request.tool) && !matches!(request.report().claim, Claim::Claimed);
+        let arguments = request.arguments.as_deref().filter(|_| is_requested)?;
         let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
         hash.part(arguments.as_bytes());
         Some(Self(hash.finish()))
@@ -62,7 +65,9 @@ impl AnswerKey {
             return None;
         }
         let hash = match &context {
-            Some(context) if context.request().is_some() => Self::begin(context.principal().map(Principal::as_str), scope),
+            Some(context) if context.request().is_some() => {
+                Self::begin(context.principal().map(Principal::as_str), scope)
+            }
             // The principal is unknown here. If the process serves several, nothing is stored.
             _ if Registry::here(|registry| registry.callers.are_several()) => Self::begin(None, scope),
             _ => Self::begin(Some(""), scope),
@@ -114,12 +119,7 @@ impl<'a, G> Cached<'a, G> {
     }
 
     /// Serves answers under this key. The call itself stores them.
-    pub const fn stored<R, E>(
-        _: Sides<R, G, E>,
-        site: &'a Site,
-        key: Option<AnswerKey>,
-        copy: fn(&G) -> G,
-    ) -> Self {
+    pub const fn stored<R, E>(_: Sides<R, G, E>, site: &'a Site, key: Option<AnswerKey>, copy: fn(&G) -> G) -> Self {
         Self { site, key, copy, size: None }
     }
 

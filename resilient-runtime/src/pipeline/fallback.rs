@@ -368,7 +368,7 @@ pub(crate) async fn finish<R: Fallible>(
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         call.statistics().fell_back(source);
         events::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
-        degrade(&call, Degraded { source, age, reason: result.reason().unwrap_or(kind.as_str()) });
+        call.degrade(Degraded { source, age, reason: result.reason().unwrap_or(kind.as_str()) });
         call.as_mut().finish_degraded(&result);
     } else {
         if let Some(request) = call.hook_request() {
@@ -377,17 +377,6 @@ pub(crate) async fn finish<R: Fallible>(
         call.finish(&result);
     }
     R::close(served)
-}
-
-/// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If there
-/// are several, the report has the oldest answer.
-pub(super) fn degrade(call: &Call<'_>, degraded: Degraded) {
-    if let Some(request) = call.context().and_then(CallContext::request) {
-        let mut report = request.report();
-        if report.degraded.as_ref().is_none_or(|known| known.age < degraded.age) {
-            report.degraded = Some(degraded);
-        }
-    }
 }
 
 /// Returns whether a fallback has answered anything in this request.

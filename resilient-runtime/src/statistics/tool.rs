@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault, Severity, Source};
 
-use super::cache::{CacheSnapshot, CacheStatistics};
 use super::attempts::{AttemptSnapshot, AttemptStatistics};
+use super::cache::{CacheSnapshot, CacheStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
 use super::histogram::{self, HistogramSnapshot};
 use super::sharded::Sharded;

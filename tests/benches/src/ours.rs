@@ -45,6 +45,15 @@ pub async fn pending(n: u64) -> Result<u64, Error> {
     bare::pending(n).await
 }
 
+/// Has a fresh answer after its first call.
+///
+/// # Errors
+/// None.
+#[resilient(retry = 3, breaker = "ready", timeout = "30s", cache(fresh = "1h", key = 0))]
+pub async fn fresh(n: u64) -> Result<u64, Error> {
+    bare::ready(n).await
+}
+
 /// Like [`ready`], with a bulkhead.
 ///
 /// # Errors

@@ -99,6 +99,12 @@ impl Service {
     }
 }
 
+#[resilient(cache(fresh = "10s", stale_if_error = "1h", key = service.requests()), fallback = cached)]
+async fn falls_back(service: Service, number: u64) -> Result<u64, Broken> {
+    let _ = number;
+    Ok(service.request().await)
+}
+
 /// Runs a test in its own registry.
 async fn alone<T>(test: impl Future<Output = T>) -> (T, Arc<Registry>) {
     let registry = Arc::new(Registry::new());

@@ -36,7 +36,7 @@ pub(crate) fn chain(
             FallbackStep::Cached(_) if plan.reads_first() => {
                 let whole = glue(output);
                 let copy = copy(&quote_spanned!(whole=> __good), p, whole);
-                quote_spanned!(at=> #p::Cached::stored(__sides, __site, __read.key(), |__good| #copy))
+                quote_spanned!(at=> #p::Cached::stored(__sides, __site, __key, |__good| #copy))
             }
             FallbackStep::Cached(_) => {
                 needs_arguments |= plan.cache_key.is_some() || !plan.is_tool;

@@ -81,7 +81,9 @@ pub(crate) fn expand(plan: &Plan, function: &OpaqueFn, project: &Project) -> Tok
             let steps = chain.as_ref().map_or_else(|| quote_spanned!(at=> #p::End), |chain| chain.steps.clone());
             (format_ident!("{way}_read", span = at), Some(quote_spanned!(at=> , __read, #steps)))
         }
-        (Some(Chain { steps, .. }), None) => (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps))),
+        (Some(Chain { steps, .. }), None) => {
+            (format_ident!("{way}_or", span = at), Some(quote_spanned!(at=> , #steps)))
+        }
         (None, None) => (format_ident!("{way}", span = at), None),
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);

@@ -46,6 +46,7 @@ pub(crate) fn reading(
         if let ::core::option::Option::Some(__kept) = __read.kept(__call.as_mut(), #begin) {
             return __kept;
         }
+        let __key = __read.key();
     );
     Reading {
         look,

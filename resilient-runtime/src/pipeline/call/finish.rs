@@ -16,7 +16,7 @@ use super::{Call, State, events};
 use crate::answer::{Failed, Meaning};
 use crate::breaker::{AttemptDuration, Breaker, Signal, Ticket};
 use crate::clock::Moment;
-use crate::context::{CallContext, EnclosingAttempt};
+use crate::context::{CallContext, Degraded, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::outcomes::{AttemptOutcome, Outcome, Suppressed};
 use crate::panics::catch_panic;
@@ -294,6 +294,17 @@ impl Call<'_> {
         catch_panic(|| {
             telemetry::call_ended(&self.span, self.site.name(), outcome, took, self.attempts, self.context.as_ref());
         });
+    }
+
+    /// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If
+    /// there are several, the report has the oldest answer.
+    pub(crate) fn degrade(&self, degraded: Degraded) {
+        if let Some(request) = self.context.as_ref().and_then(CallContext::request) {
+            let mut report = request.report();
+            if report.degraded.as_ref().is_none_or(|known| known.age < degraded.age) {
+                report.degraded = Some(degraded);
+            }
+        }
     }
 
     /// Reports to the hook how the call went so far.

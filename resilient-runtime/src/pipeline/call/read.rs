@@ -16,7 +16,6 @@ use crate::clock::{self, Moment};
 use crate::context::{Activity, CallContext, EnclosingAttempt};
 use crate::error::{Refusal, SharedError};
 use crate::outcomes::{CacheResult, Outcome};
-use crate::pipeline::fallback;
 
 /// The runs that the attempts around a call lead.
 pub(in crate::pipeline) enum Tree {
@@ -134,7 +133,7 @@ impl<'a> Call<'a> {
             told.warnings.iter().for_each(|warning| context.warn(warning));
         }
         if let Some(degraded) = &told.degraded {
-            fallback::degrade(self, degraded.clone());
+            self.degrade(degraded.clone());
         }
         if let Some(request) = self.hook_request() {
             let mut report = request.report();

@@ -33,8 +33,8 @@ use crate::error::{Refusal, RefusalReason, ResilienceError, SharedError, Timeout
 use crate::outcomes::CacheResult;
 use crate::panics::catch_panic;
 use crate::site::Site;
-use refresh::Ticket;
 pub use refresh::Refresh;
+use refresh::Ticket;
 pub use sharing::ErrorSharing;
 
 /// What a call knows of the answer that it reads.

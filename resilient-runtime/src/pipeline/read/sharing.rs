@@ -28,9 +28,6 @@ impl<E: Clone + Send + Sync + 'static> ErrorSharing<E> {
     /// For types that are shared themselves.
     #[must_use]
     pub const fn of_clones() -> Self {
-        Self {
-            share: |error| Some(Arc::new(error.clone())),
-            take: |shared| shared.downcast_ref::<E>().cloned(),
-        }
+        Self { share: |error| Some(Arc::new(error.clone())), take: |shared| shared.downcast_ref::<E>().cloned() }
     }
 }
