@@ -12,6 +12,7 @@ use super::clone::Arg;
 )]
 pub trait Refreshable: Sized {
     /// Returns a clone.
+    #[must_use]
     fn cloned(&self) -> Self;
 }
 

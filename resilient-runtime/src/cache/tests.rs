@@ -91,7 +91,7 @@ fn the_place_of_a_leader_is_never_lost() {
     let woken: [Arc<Woken>; 3] = Default::default();
     let counts = || woken.each_ref().map(|woken| woken.0.load(Ordering::SeqCst));
     let wakers = woken.each_ref().map(|woken| Waker::from(Arc::clone(woken)));
-    let contexts = || wakers.each_ref().map(|waker| Context::from_waker(waker));
+    let contexts = || wakers.each_ref().map(Context::from_waker);
 
     let leader = lead(&flights);
     let [mut first, mut second, mut third] = [follow(&flights), follow(&flights), follow(&flights)];

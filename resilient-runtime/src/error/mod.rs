@@ -203,7 +203,7 @@ impl<T: ToolError> ToolError for Box<T> {
 }
 
 /// The properties of an error that the pipeline's decisions depend on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: crate::ErrorKind,
     pub(crate) retry_after: Option<Duration>,

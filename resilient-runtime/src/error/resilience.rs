@@ -255,7 +255,7 @@ impl Classify for ResilienceError {
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Panicked => ErrorKind::Internal,
-            Self::Shared(error) => error.facts().kind,
+            Self::Shared(error) => error.facts().failure.kind,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
@@ -265,7 +265,7 @@ impl Classify for ResilienceError {
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
             Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked => None,
-            Self::Shared(error) => error.facts().retry_after,
+            Self::Shared(error) => error.facts().failure.retry_after,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
@@ -316,7 +316,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
             Self::Panicked => "INTERNAL",
-            Self::Shared(error) => return Cow::Owned(error.facts().code.clone()),
+            Self::Shared(error) => return error.code(),
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -349,7 +349,7 @@ impl ToolError for ResilienceError {
     fn retry_override(&self) -> Option<bool> {
         match self {
             Self::Refused { .. } => Some(false),
-            Self::Shared(error) => error.facts().retry_override,
+            Self::Shared(error) => error.facts().failure.retry_override,
             _ => None,
         }
     }
@@ -373,7 +373,7 @@ impl ToolError for ResilienceError {
     fn trips_breaker(&self) -> bool {
         match self {
             Self::Refused { .. } => false,
-            Self::Shared(error) => error.facts().trips_breaker,
+            Self::Shared(error) => error.facts().failure.trips_breaker,
             other => other.kind().trips_breaker(),
         }
     }
@@ -381,7 +381,7 @@ impl ToolError for ResilienceError {
     fn falls_back(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
-            Self::Shared(error) => error.facts().falls_back,
+            Self::Shared(error) => error.facts().failure.falls_back,
             other => other.kind().falls_back(),
         }
     }

@@ -1,9 +1,9 @@
 //! An error of a call, as concurrent calls that share its run get it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
-use resilient_policy::{ErrorKind, Severity};
+use resilient_policy::Severity;
 use serde_json::{Map, Value};
 
 use super::{Failure, ToolError};
@@ -18,15 +18,11 @@ pub struct SharedError(Arc<Facts>);
 /// The properties of the error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    pub(super) kind: ErrorKind,
-    pub(super) code: String,
+    pub(super) failure: Failure,
+    code: String,
     text: String,
     pub(super) hint: Option<String>,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) retry_override: Option<bool>,
     pub(super) retryable: bool,
-    pub(super) trips_breaker: bool,
-    pub(super) falls_back: bool,
     pub(super) was_not_performed: bool,
     pub(super) severity: Severity,
     pub(super) details: Map<String, Value>,
@@ -36,17 +32,12 @@ pub(crate) struct Facts {
 impl SharedError {
     /// Reads the properties of an error.
     pub(crate) fn of<E: ToolError + ?Sized>(error: &E) -> Self {
-        let Failure { kind, retry_after, retry_override, trips_breaker, falls_back } = Failure::of(error);
         Self(Arc::new(Facts {
-            kind,
+            failure: Failure::of(error),
             code: error.code().into_owned(),
             text: error.public_message().into_owned(),
-            hint: error.hint().map(std::borrow::Cow::into_owned),
-            retry_after,
-            retry_override,
+            hint: error.hint().map(Cow::into_owned),
             retryable: error.is_retryable(),
-            trips_breaker,
-            falls_back,
             was_not_performed: error.was_not_performed(),
             severity: error.severity(),
             details: error.details(),
@@ -54,8 +45,17 @@ impl SharedError {
         }))
     }
 
+    // Out of line: calls that share nothing pay nothing for it.
+    #[cold]
+    #[inline(never)]
     pub(super) fn facts(&self) -> &Facts {
         &self.0
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn code(&self) -> Cow<'static, str> {
+        self.0.code.clone().into()
     }
 
     /// Returns the text that a client may read.

@@ -103,7 +103,7 @@ pub struct Cached<'a, G> {
     key: Option<AnswerKey>,
     copy: fn(&G) -> G,
     /// The size of an answer. `None` if the call itself stores its answer.
-    size: Option<fn(&G) -> u64>,
+    measure: Option<fn(&G) -> u64>,
 }
 
 impl<'a, G> Cached<'a, G> {
@@ -112,15 +112,15 @@ impl<'a, G> Cached<'a, G> {
         _: Sides<R, G, E>,
         site: &'a Site,
         key: Option<AnswerKey>,
-        size: fn(&G) -> u64,
+        measure: fn(&G) -> u64,
         copy: fn(&G) -> G,
     ) -> Self {
-        Self { site, key, copy, size: Some(size) }
+        Self { site, key, copy, measure: Some(measure) }
     }
 
     /// Serves answers under this key. The call itself stores them.
     pub const fn stored<R, E>(_: Sides<R, G, E>, site: &'a Site, key: Option<AnswerKey>, copy: fn(&G) -> G) -> Self {
-        Self { site, key, copy, size: None }
+        Self { site, key, copy, measure: None }
     }
 
     fn with_answers<T>(&self, use_answers: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
@@ -134,9 +134,9 @@ where
     G: Send + Sync + 'static,
 {
     fn keep(&self, good: &G) {
-        let Some(size) = self.size else { return };
+        let Some(measure) = self.measure else { return };
         self.with_answers(|answers, key| {
-            let bytes = size(good);
+            let bytes = measure(good);
             if !answers.fits(bytes) {
                 return answers.remove(key);
             }

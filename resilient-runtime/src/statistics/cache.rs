@@ -24,7 +24,7 @@ impl CacheStatistics {
     }
 
     pub(super) fn read(&self) -> CacheSnapshot {
-        let results = self.is_read_first.load(Ordering::Relaxed).then_some(CacheResult::ALL).unwrap_or_default();
+        let results = if self.is_read_first.load(Ordering::Relaxed) { CacheResult::ALL } else { &[] };
         CacheSnapshot {
             results: results.iter().map(|result| (*result, self.counts.sum(*result as usize))).collect(),
             bytes: self.bytes.load(Ordering::Relaxed),

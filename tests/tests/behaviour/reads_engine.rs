@@ -1,6 +1,6 @@
 //! Kept answers that are served first, and runs of a body that concurrent calls share.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use resilient_runtime::error::TimeoutScope;
 use resilient_runtime::statistics::{CacheResult, ToolSnapshot};
-use resilient_runtime::{ErrorKind, McpError, Registry, ResilienceError, ToolError, resilient};
+use resilient_runtime::{McpError, Outcome, Registry, ResilienceError, ToolError, resilient};
 use tokio::sync::Notify;
 use tokio::time::{advance, sleep};
 
@@ -59,6 +59,16 @@ impl Service {
         if self.fails.load(Ordering::SeqCst) { Err(Broken::Closed) } else { Ok(number * 100 + id) }
     }
 
+    #[resilient(
+        cache(fresh = "10s", stale_if_error = "1h", key = id),
+        fallback = cached,
+        name = "engine-falls-back"
+    )]
+    async fn falls_back(&self, id: u64) -> Result<u64, Broken> {
+        let number = self.request().await;
+        if self.fails.load(Ordering::SeqCst) { Err(Broken::Closed) } else { Ok(number * 100 + id) }
+    }
+
     #[resilient(cache(fresh = "30s", key = id), name = "engine-unique")]
     async fn unique(&self, id: u64) -> Result<u64, Unique> {
         let number = self.request().await;
@@ -99,12 +109,6 @@ impl Service {
     }
 }
 
-#[resilient(cache(fresh = "10s", stale_if_error = "1h", key = service.requests()), fallback = cached)]
-async fn falls_back(service: Service, number: u64) -> Result<u64, Broken> {
-    let _ = number;
-    Ok(service.request().await)
-}
-
 /// Runs a test in its own registry.
 async fn alone<T>(test: impl Future<Output = T>) -> (T, Arc<Registry>) {
     let registry = Arc::new(Registry::new());
@@ -125,7 +129,7 @@ async fn concurrent_calls_of_one_key_are_one_run_and_a_fresh_answer_is_none() {
     let service = Service::default();
     let ((), registry) = alone(async {
         let calls = (0..200).map(|_| service.read(7));
-        let answers = futures_util(calls).await;
+        let answers = all_of(calls).await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(107))), "{answers:?}");
         assert_eq!(service.requests(), 1);
         advance(Duration::from_secs(20)).await;
@@ -163,7 +167,7 @@ async fn an_error_is_shared_once_and_not_kept() {
     let service = Service::default();
     service.fails.store(true, Ordering::SeqCst);
     let ((), registry) = alone(async {
-        let answers = futures_util((0..50).map(|_| service.read(1))).await;
+        let answers = all_of((0..50).map(|_| service.read(1))).await;
         assert!(answers.iter().all(|answer| matches!(answer, Err(Broken::Closed))), "{answers:?}");
         assert_eq!(service.requests(), 1);
         service.fails.store(false, Ordering::SeqCst);
@@ -177,7 +181,7 @@ async fn an_error_is_shared_once_and_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn an_error_without_clone_is_described_to_the_followers() {
     let service = Service::default();
-    let (answers, _) = alone(futures_util((0..5).map(|_| service.unique(1)))).await;
+    let (answers, _) = alone(all_of((0..5).map(|_| service.unique(1)))).await;
     assert_eq!(service.requests(), 1);
     assert!(matches!(answers.first(), Some(Err(Unique::Gone(101)))), "{answers:?}");
     for answer in &answers {
@@ -321,13 +325,28 @@ async fn each_follower_keeps_its_own_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hit_needs_no_poll_and_no_principal_no_sharing() {
+async fn a_fresh_answer_is_there_at_the_first_poll() {
     let service = Service::default();
     let ((), _) = alone(async {
         assert!(service.read(3).await.is_ok());
         let mut hit = pin!(service.read(3));
         poll_fn(|cx| Poll::Ready(assert!(hit.as_mut().poll(cx).is_ready()))).await;
-        let _ = (pending::<()>, ErrorKind::Unavailable);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_longer_fresh_is_still_one_after_an_error() {
+    let service = Service::default();
+    let ((), registry) = alone(async {
+        assert!(matches!(service.falls_back(1).await, Ok(101)));
+        advance(Duration::from_secs(60)).await;
+        service.fails.store(true, Ordering::SeqCst);
+        let answers = all_of((0..3).map(|_| service.falls_back(1))).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(101))), "{answers:?}");
+    })
+    .await;
+    assert_eq!(service.requests(), 2);
+    let read = counted(&registry, "engine-falls-back");
+    assert_eq!((read.outcome(Outcome::Ok), read.outcome(Outcome::Fallback)), (1, 3));
 }

@@ -76,7 +76,7 @@ impl Refresh {
         let named: Vec<_> = sig.generics.params.iter().filter_map(named).collect();
         let named = (!named.is_empty()).then(|| quote_spanned!(at=> ::<#(#named),*>));
 
-        let (mut parameters, mut owned, mut passed) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
+        let (mut parameters, mut copies, mut passed) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
         if let Some(receiver) = sig.receiver() {
             let this = moved(receiver.self_token.to_token_stream(), at);
             let (ty, is_reference) = owned_receiver(receiver, at);
@@ -84,7 +84,7 @@ impl Refresh {
             parameters.extend(quote_spanned!(at=> __this: #ty,));
             // A reference to the receiver is what a method is called with.
             let look = if is_reference { quote_spanned!(at=> #this) } else { quote_spanned!(at=> &#this) };
-            owned.extend(quote_spanned!(at=> #p::refreshable::<#ty>(#look),));
+            copies.extend(quote_spanned!(at=> #p::refreshable::<#ty>(#look),));
             passed.extend(quote_spanned!(at=> #reference __this,));
         }
         for (index, Argument { cfgs, name, ty, .. }) in arguments.iter().enumerate() {
@@ -95,17 +95,17 @@ impl Refresh {
                     parameters.extend(quote_spanned!(at=>
                         #(#cfgs)* #part: <#ty as ::std::borrow::ToOwned>::Owned,
                     ));
-                    owned.extend(quote_spanned!(at=> #(#cfgs)* <#ty as ::std::borrow::ToOwned>::to_owned(#name),));
+                    copies.extend(quote_spanned!(at=> #(#cfgs)* <#ty as ::std::borrow::ToOwned>::to_owned(#name),));
                     passed.extend(quote_spanned!(at=> #(#cfgs)* ::core::borrow::Borrow::<#ty>::borrow(&#part),));
                 }
                 ty => {
                     parameters.extend(quote_spanned!(at=> #(#cfgs)* #part: #ty,));
-                    owned.extend(quote_spanned!(at=> #(#cfgs)* #p::Refreshed::of(&#name).__copy(),));
+                    copies.extend(quote_spanned!(at=> #(#cfgs)* #p::Refreshed::of(&#name).__copy(),));
                     passed.extend(quote_spanned!(at=> #(#cfgs)* #part,));
                 }
             }
         }
-        let begin = quote_spanned!(at=> |__refresh| #within #owner #named(__refresh, #owned));
+        let begin = quote_spanned!(at=> |__refresh| #within #owner #named(__refresh, #copies));
         let beside = quote_spanned!(at=>
             #[doc(hidden)]
             #[allow(deprecated, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
@@ -150,6 +150,6 @@ fn named(parameter: &GenericParam) -> Option<&Ident> {
     match parameter {
         GenericParam::Type(parameter) => Some(&parameter.ident),
         GenericParam::Const(parameter) => Some(&parameter.ident),
-        _ => None,
+        GenericParam::Lifetime(_) => None,
     }
 }

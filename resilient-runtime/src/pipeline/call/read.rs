@@ -37,7 +37,7 @@ impl Drop for Layer {
     }
 }
 
-impl<'a> Call<'a> {
+impl Call<'_> {
     /// Makes the call a refresh of a kept answer, which is not counted.
     pub(in crate::pipeline) fn becomes_refresh(self: Pin<&mut Self>) {
         let this = self.project();
@@ -98,7 +98,9 @@ impl<'a> Call<'a> {
     /// Reports that the answer is a kept one.
     pub(in crate::pipeline) fn report_kept(&self, age: Duration, warnings: &[String]) {
         if let Some(context) = &self.context {
-            warnings.iter().for_each(|warning| context.warn(warning));
+            for warning in warnings {
+                context.warn(warning);
+            }
         }
         if let Some(request) = self.hook_request() {
             request.report().kept = Some(age);
@@ -130,7 +132,9 @@ impl<'a> Call<'a> {
     /// Adds to the report what the report of another call had.
     pub(in crate::pipeline) fn tell(&self, told: &Told) {
         if let Some(context) = &self.context {
-            told.warnings.iter().for_each(|warning| context.warn(warning));
+            for warning in &told.warnings {
+                context.warn(warning);
+            }
         }
         if let Some(degraded) = &told.degraded {
             self.degrade(degraded.clone());

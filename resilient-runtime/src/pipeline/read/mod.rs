@@ -178,9 +178,9 @@ where
                         self.stage = Stage::Alone;
                         return Poll::Ready(ended);
                     }
-                    Poll::Ready(followed) => {
+                    Poll::Ready(end) => {
                         self.stage = Stage::Alone;
-                        self.followed(followed, call.as_mut(), body.as_mut())
+                        self.followed(end, call.as_mut(), body.as_mut())
                     }
                 },
             };
