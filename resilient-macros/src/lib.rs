@@ -53,7 +53,8 @@ use proc_macro::TokenStream;
 /// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", name, key, max_keys)` | any number; without `queue` no call waits for a permit; without `wait` a call waits for its remaining time |
 /// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name)` | any number; a burst of the number of calls in the rate |
 /// | `fallback` | `cached`, `path::to::function`, `value(expr)`, or a list of these, tried in order | none |
-/// | `cache` | `cache(max_age, max, key, scope = caller\|shared)`, for `fallback = cached` | 1 h, 1,024 answers, per caller |
+/// | `cache` | `cache(fresh = "30s", stale_while_revalidate, stale_if_error, max, max_bytes = "64MiB", key, scope = caller\|shared)`, with `fresh` or for `fallback = cached` | with `fallback = cached`: no `fresh`, 1 h after an error; 1,024 answers, 64 MiB, per caller |
+/// | `invalidates` | `"list"`, or `["list", "search"]`, on a tool that writes: the tools of the block whose cached answers a call makes outdated | none |
 /// | `read_only`, `idempotent` | alone: what repeating the function does, if no annotation declares it | from `#[tool(annotations(..))]` |
 /// | `retry_unsafe` | `"reason"`: why a function that writes may be repeated | |
 /// | `profile` | `"name"`: a table of `resilient.toml`; the keys beside it override it | |

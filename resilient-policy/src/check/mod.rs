@@ -80,8 +80,8 @@ fn cache_is_read(policy: &Policy) -> Option<Problem> {
     if cache.fresh.is_some() {
         None
     } else if cache.stale_while_revalidate.is_some() {
-        let message = "an answer is stale after it was fresh; add `fresh`, up to which no call runs the body, or remove \
-                       `stale_while_revalidate`";
+        let message =
+            "`stale_while_revalidate` begins where `fresh` ends; add `fresh`, or remove `stale_while_revalidate`";
         Some(Problem::new("cache.stale_while_revalidate", message))
     } else if policy.fallback.contains(&Source::Cache) {
         None

@@ -186,6 +186,9 @@ fn a_part_is_no_mistake_for_what_it_leaves_out() {
         ("bulkhead.wait", "1s"),
         ("rate_limit.burst", "100000000"),
         ("timeout", "1ms"),
+        ("cache.fresh", "2h"),
+        ("cache.stale_while_revalidate", "5m"),
+        ("cache.stale_if_error", "1s"),
     ] {
         let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
         assert_eq!(Table::of_variable(&"V".into(), &keys, value).1, [], "{keys:?}");
@@ -193,10 +196,16 @@ fn a_part_is_no_mistake_for_what_it_leaves_out() {
     for (key, value) in [("min_calls", "500"), ("window", "5"), ("slow_rate", "0.5"), ("failures", "9")] {
         assert_eq!(BreakerTable::of_variable(&"V".into(), &[key.to_owned()], value).1, [], "{key}");
     }
-    let reported = |key: &str, value: &str| {
-        let (_, found) = Table::of_variable(&"V".into(), &[key.to_owned()], value);
+    let reported = |keys: &str, value: &str| {
+        let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
+        let (_, found) = Table::of_variable(&"V".into(), &keys, value);
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
+    assert_eq!(reported("cache.max_bytes", "100B"), ["V: `cache.max_bytes`: expected at least 1KiB, found 100B"]);
+    assert_eq!(
+        reported("cache.max_age", "1h"),
+        ["V: `cache.max_age`: unknown key `max_age`: the part is called `stale_if_error`; write `stale_if_error`"]
+    );
     assert_eq!(reported("timeout", "25h"), ["V: `timeout`: expected between 1ms and 24h, found 25h"]);
     assert_eq!(
         reported("rate_limit", "0/1s"),

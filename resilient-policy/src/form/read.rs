@@ -169,7 +169,7 @@ pub(super) fn bytes<L>(value: &Value<L>) -> Result<u64, String> {
         Value::Text(text) | Value::Variable(text) => parse_bytes(text),
         Value::Integer(number) => {
             let is_size = (1..=1 << 40).contains(number);
-            let advice = is_size.then(|| format!("; write {}", with_unit(&number.to_string()))).unwrap_or_default();
+            let advice = if is_size { format!("; write {}", with_unit(&number.to_string())) } else { String::new() };
             Err(format!("expected a size with its unit in quotes{advice}"))
         }
         _ => Err("expected a size such as `\"64MiB\"`".into()),

@@ -51,7 +51,7 @@ const RUNTIME: Layers = &[
 ];
 
 const POLICY: Layers = &[
-    ("ground", &["case", "code", "duration", "name", "problem", "scalar", "secret", "suggest"]),
+    ("ground", &["bytes", "case", "code", "duration", "name", "problem", "scalar", "secret", "suggest"]),
     ("values", &["effect", "kind", "level", "node", "setting"]),
     ("forms", &["form"]),
     ("schema", &["reader", "schema"]),

@@ -15,33 +15,34 @@ use crate::resilient::plan::layers::{Found, Layers};
 
 /// Rejects a name that no tool of the block has, and the name of a tool that serves no cached answer without an error.
 pub(crate) fn check(block: &OpaqueImpl, of_block: &Args, project: &Project, errors: &mut Accumulator) {
-    let tools: Vec<_> = block
-        .functions()
-        .filter_map(|function| {
-            let tool = Tool::find(&function.attrs).filter(|tool| !tool.is_prompt)?;
-            let name = tool.name.unwrap_or_else(|| function.sig.ident.unraw().to_string());
-            let own = own(&function.attrs);
-            // What could not be read, or is not seen here, may set `fresh`.
-            let is_unknown = own.is_incomplete || project.is_wrong() || function.attrs.iter().any(may_be_ours);
-            let is_cached = is_unknown || own.skip.is_none() && is_cached(&own, of_block, &name, project);
-            Some((name, own, is_cached))
-        })
-        .collect();
-    let cached: Vec<&str> = tools.iter().filter(|(.., is_cached)| *is_cached).map(|(name, ..)| &**name).collect();
+    let tools = block.functions().filter_map(|function| {
+        let tool = Tool::find(&function.attrs).filter(|tool| !tool.is_prompt)?;
+        let is_denied = tool.denies_reading();
+        let name = tool.name.unwrap_or_else(|| function.sig.ident.unraw().to_string());
+        let own = own(&function.attrs);
+        // What could not be read, or is not seen here, may set `fresh`. A contradiction is reported elsewhere.
+        let is_unknown = own.is_incomplete || project.is_wrong() || function.attrs.iter().any(may_be_ours);
+        let is_cached = own.skip.is_none() && is_cached(&own, of_block, &name, project);
+        Some((name, own, (!(is_unknown || is_cached && is_denied)).then_some(is_cached)))
+    });
+    let tools: Vec<_> = tools.collect();
+    let cached: Vec<_> =
+        tools.iter().filter(|(.., is_cached)| *is_cached == Some(true)).map(|(name, ..)| &**name).collect();
     for At { value: wanted, span } in tools.iter().filter_map(|(_, own, _)| own.invalidates.as_ref()).flatten() {
-        let is_tool = tools.iter().any(|(name, ..)| name == wanted);
-        let message = if cached.contains(&&**wanted) {
+        // Functions under different conditions may have one name.
+        let named = || tools.iter().filter(|(name, ..)| name == wanted);
+        if named().any(|(.., is_cached)| *is_cached != Some(false)) || block.has_half_typed_function() {
             continue;
-        } else if is_tool {
+        }
+        let message = if named().next().is_some() {
             format!(
-                "`{wanted}` serves no cached answer until it fails; add `cache(fresh = \"30s\")` to it, or remove its \
-                 name here"
+                "`{wanted}` serves no cached answer before its body runs; add `cache(fresh = \"30s\")` to it, or remove \
+                 its name here"
             )
-        } else if block.has_half_typed_function() {
-            continue;
         } else if cached.is_empty() {
             format!(
-                "no tool of this block is called `{wanted}`, and none has `cache(fresh = ..)`; remove `invalidates`"
+                "no tool of this block is called `{wanted}`; expected one with `cache(fresh = ..)`, or remove \
+                 `invalidates`"
             )
         } else {
             format!("no tool of this block is called `{wanted}`{}", one_of(wanted, &cached))

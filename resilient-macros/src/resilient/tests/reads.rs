@@ -85,11 +85,13 @@ fn a_block_knows_the_tools_that_are_invalidated() {
     assert_eq!(said(&named, quote!(["list", "add"])).len(), 1);
     assert_eq!(
         said(&quote!(#[resilient(fallback = cached)]), quote!("list")),
-        ["`list` serves no cached answer until it fails; add `cache(fresh = \"30s\")` to it, or remove its name here"]
+        [
+            "`list` serves no cached answer before its body runs; add `cache(fresh = \"30s\")` to it, or remove its name here"
+        ]
     );
     assert_eq!(
         said(&TokenStream::new(), quote!("search")),
-        ["no tool of this block is called `search`, and none has `cache(fresh = ..)`; remove `invalidates`"]
+        ["no tool of this block is called `search`; expected one with `cache(fresh = ..)`, or remove `invalidates`"]
     );
 }
 
