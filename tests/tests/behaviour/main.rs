@@ -28,6 +28,7 @@ mod order_optional;
 mod panics;
 mod permits;
 mod rate_limit;
+mod reads;
 mod reads_engine;
 mod retry;
 mod statistics;

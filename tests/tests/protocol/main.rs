@@ -13,6 +13,7 @@ mod kinds;
 mod leaks;
 mod limits;
 mod progress;
+mod reads;
 mod requests;
 mod stdio;
 mod unchanged;

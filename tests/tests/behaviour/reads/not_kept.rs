@@ -1,0 +1,80 @@
+//! Answers of a body that are neither kept nor shared.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use resilient_runtime::{Registry, ResilienceError, resilient};
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult};
+use tokio::time::sleep;
+
+use super::upstream::TAKES;
+
+/// Has a question to the client in its first two runs, and an answer then.
+#[resilient(cache(fresh = "10s", key = 1), name = "not_kept.asks_back")]
+async fn asks_back(runs: &AtomicU32) -> Result<CallToolResponse, ErrorData> {
+    let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
+    sleep(TAKES).await;
+    if run <= 2 {
+        return Ok(InputRequiredResult::from_request_state(format!("state {run}")).into());
+    }
+    Ok(CallToolResult::success(vec![ContentBlock::text(format!("run {run}"))]).into())
+}
+
+/// Has an error in a result, as rmcp teaches it.
+#[resilient(cache(fresh = "10s", key = 1), name = "not_kept.error_result")]
+async fn error_result(runs: &AtomicU32) -> Result<CallToolResult, ErrorData> {
+    runs.fetch_add(1, Ordering::Relaxed);
+    sleep(TAKES).await;
+    Ok(CallToolResult::error(vec![ContentBlock::text("down")]))
+}
+
+fn text(answered: &Result<CallToolResponse, ErrorData>) -> Option<&str> {
+    match answered {
+        Ok(CallToolResponse::Complete(result)) => Some(&result.content.first()?.as_text()?.text),
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_to_the_client_is_neither_kept_nor_shared() {
+    let (registry, runs) = (Arc::new(Registry::new()), AtomicU32::new(0));
+    let asked = registry.clone().scope(async { tokio::join!(asks_back(&runs), asks_back(&runs)) }).await;
+    for asked in [&asked.0, &asked.1] {
+        assert!(matches!(asked, Ok(CallToolResponse::InputRequired(_))), "{asked:?}");
+    }
+    assert_ne!(format!("{:?}", asked.0), format!("{:?}", asked.1), "the state of a question belongs to one call");
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    for _ in 0..2 {
+        let answered = registry.clone().scope(asks_back(&runs)).await;
+        assert_eq!(text(&answered), Some("run 3"), "an answer is kept");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_is_an_error_is_shared_and_not_kept() {
+    let (registry, runs) = (Arc::new(Registry::new()), AtomicU32::new(0));
+    for run in 1..3 {
+        let (one, other) =
+            registry.clone().scope(async { tokio::join!(error_result(&runs), error_result(&runs)) }).await;
+        assert_eq!(one, other);
+        assert_eq!(one.map(|result| result.is_error), Ok(Some(true)));
+        assert_eq!(runs.load(Ordering::Relaxed), run);
+    }
+}
+
+/// Has no error of its own.
+#[resilient(cache(fresh = "10s", key = 1), name = "not_kept.nothing")]
+async fn nothing(runs: &AtomicU32) -> Result<(), ResilienceError> {
+    runs.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_an_answer_and_is_kept() {
+    let (registry, runs) = (Arc::new(Registry::new()), AtomicU32::new(0));
+    for _ in 0..3 {
+        assert_eq!(registry.clone().scope(nothing(&runs)).await, Ok(()));
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
