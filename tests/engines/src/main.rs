@@ -1,6 +1,7 @@
-//! The servers that the clients in other languages start: every example by its name, and `own-errors`.
+//! The servers that the clients in other languages start: every example by its name, `own-errors` and `requests`.
 
 mod own_errors;
+mod requests;
 
 use std::{env, process::ExitCode};
 
@@ -10,8 +11,11 @@ fn main() -> ExitCode {
     if server == "own-errors" {
         return own_errors::main();
     }
+    if server == "requests" {
+        return requests::main();
+    }
     resilient_example_tests::run(&server, args).unwrap_or_else(|| {
-        eprintln!("expected the name of an example, or `own-errors`");
+        eprintln!("expected the name of an example, `own-errors` or `requests`");
         ExitCode::FAILURE
     })
 }

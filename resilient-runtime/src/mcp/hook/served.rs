@@ -350,17 +350,17 @@ impl<'h> ServedCall<'h> {
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
-        let took = self.started.elapsed();
-        let counted = statistics.call_ended(outcome, fault, error, Some(took));
+        let elapsed = self.started.elapsed();
+        let counted = statistics.call_ended(outcome, fault, error, Some(elapsed));
         let status = answered.map(|error| error.code.0);
         // Each of these runs foreign code, which may panic.
         catch_panic(|| span::ended(&self.span, error, answered));
         catch_panic(|| {
-            let tool = Some(&self.hook.tool);
-            Operation { method: TOOLS_CALL, tool, transport: self.transport, error: counted, status, took }.record();
+            let (tool, transport) = (Some(&self.hook.tool), self.transport);
+            Operation { method: TOOLS_CALL, tool, transport, error: counted, status, took: elapsed }.record();
         });
         catch_panic(|| {
-            telemetry::call_ended(&self.span, &self.hook.tool, outcome, took, attempts, self.context.as_ref());
+            telemetry::call_ended(&self.span, &self.hook.tool, outcome, elapsed, attempts, self.context.as_ref());
         });
         // The span ends now, even if the context of the call lives longer.
         let span = self.request.span().take();

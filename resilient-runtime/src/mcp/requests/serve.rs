@@ -261,7 +261,7 @@ impl Incoming {
         let request = Arc::clone(&self.request);
         let made =
             self.within_call(|| pipeline_error::original_of(&error, &request).and_then(|own| T::failed(&own).ok()));
-        made.flatten().map_or(Err(error), Ok)
+        made.flatten().ok_or(error)
     }
 
     /// Logs and counts an error that no guarded function has logged.
@@ -284,7 +284,7 @@ impl Incoming {
     /// Counts the end of the request, once. `answered` is the JSON-RPC error of the response, if it is one.
     pub(super) fn end(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
         let Some(statistics) = self.statistics.take() else { return };
-        let took = self.started.elapsed();
+        let elapsed = self.started.elapsed();
         let (of_function, fault) = {
             let report = self.request.report();
             (report.statistics.clone(), report.fault)
@@ -293,13 +293,13 @@ impl Incoming {
         let is_tool = self.method.name == TOOLS_CALL && of_function.is_some();
         let mut counted = None;
         if let Some(of_function) = &of_function {
-            counted = of_function.call_ended(outcome, fault, error, Some(took));
+            counted = of_function.call_ended(outcome, fault, error, Some(elapsed));
         }
         let is_elsewhere = self.request.is_taken_over() || is_tool;
         if is_elsewhere {
             statistics.call_withdrawn();
         } else {
-            counted = statistics.call_ended(outcome, fault, error, Some(took));
+            counted = statistics.call_ended(outcome, fault, error, Some(elapsed));
         }
         let status = answered.map(|error| error.code.0);
         // Each of these runs foreign code, which may panic.
@@ -308,12 +308,12 @@ impl Incoming {
             if !self.request.is_taken_over() {
                 let tool = Some(&self.request.tool).filter(|_| is_tool);
                 let (method, transport) = (self.method.name, self.transport);
-                Operation { method, tool, transport, error: counted, status, took }.record();
+                Operation { method, tool, transport, error: counted, status, took: elapsed }.record();
             }
         });
         catch_panic(|| {
             if let Some(context) = &self.context {
-                events::ended(&self.span, self.method.name, outcome, took, context);
+                events::ended(&self.span, self.method.name, outcome, elapsed, context);
             }
         });
         // The span ends now, even if the context of the request lives longer.

@@ -4,6 +4,7 @@
 mod answers;
 mod http_server;
 mod metrics;
+mod requests;
 mod schemas;
 
 use std::{
