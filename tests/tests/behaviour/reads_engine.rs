@@ -146,7 +146,7 @@ async fn concurrent_calls_of_one_key_are_one_run_and_a_fresh_answer_is_none() {
 }
 
 /// Awaits all futures at once.
-async fn futures_util<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+async fn all_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut all: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.map(|future| (Box::pin(future), None)).collect();
     poll_fn(|cx| {
         for (future, output) in &mut all {
