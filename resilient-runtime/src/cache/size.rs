@@ -20,20 +20,21 @@ pub(crate) fn serialized<T: Serialize>(value: &T) -> u64 {
 struct Count(u64);
 
 impl Count {
-    fn add(&mut self, bytes: usize) -> fmt::Result {
+    fn add(&mut self, bytes: usize) {
         self.0 = self.0.saturating_add(bytes as u64);
-        Ok(())
     }
 
-    fn begin(&mut self) -> Result<&mut Self, fmt::Error> {
-        self.add(OWNER)?;
-        Ok(self)
+    /// Begins a text or a list.
+    fn begin(&mut self) -> &mut Self {
+        self.add(OWNER);
+        self
     }
 }
 
 impl fmt::Write for Count {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.add(text.len())
+        self.add(text.len());
+        Ok(())
     }
 }
 
@@ -41,7 +42,8 @@ impl fmt::Write for Count {
 macro_rules! fixed {
     ($($method:ident: $ty:ty),+) => {
         $(fn $method(self, _: $ty) -> fmt::Result {
-            self.add(size_of::<$ty>())
+            self.add(size_of::<$ty>());
+            Ok(())
         })+
     };
 }
@@ -108,15 +110,17 @@ impl Serializer for &mut Count {
     }
 
     fn serialize_str(self, text: &str) -> fmt::Result {
-        self.add(OWNER + text.len())
+        self.add(OWNER + text.len());
+        Ok(())
     }
 
     fn collect_str<T: ?Sized + Display>(self, value: &T) -> fmt::Result {
-        write!(self.begin()?, "{value}")
+        write!(self.begin(), "{value}")
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> fmt::Result {
-        self.add(OWNER + bytes.len())
+        self.add(OWNER + bytes.len());
+        Ok(())
     }
 
     fn serialize_none(self) -> fmt::Result {
@@ -136,7 +140,8 @@ impl Serializer for &mut Count {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> fmt::Result {
-        self.add(1)
+        self.add(1);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _: &'static str, value: &T) -> fmt::Result {
@@ -154,7 +159,7 @@ impl Serializer for &mut Count {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Self, fmt::Error> {
-        self.begin()
+        Ok(self.begin())
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self, fmt::Error> {
@@ -170,7 +175,7 @@ impl Serializer for &mut Count {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self, fmt::Error> {
-        self.begin()
+        Ok(self.begin())
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, fmt::Error> {

@@ -1,12 +1,13 @@
 //! Kept answers that are served first, and runs of a body that concurrent calls share.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use resilient_runtime::error::TimeoutScope;
 use resilient_runtime::statistics::{CacheResult, ToolSnapshot};
 use resilient_runtime::{McpError, Outcome, Registry, ResilienceError, ToolError, resilient};
@@ -129,7 +130,7 @@ async fn concurrent_calls_of_one_key_are_one_run_and_a_fresh_answer_is_none() {
     let service = Service::default();
     let ((), registry) = alone(async {
         let calls = (0..200).map(|_| service.read(7));
-        let answers = all_of(calls).await;
+        let answers = join_all(calls).await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(107))), "{answers:?}");
         assert_eq!(service.requests(), 1);
         advance(Duration::from_secs(20)).await;
@@ -145,29 +146,12 @@ async fn concurrent_calls_of_one_key_are_one_run_and_a_fresh_answer_is_none() {
     assert!(read.cache.is_some_and(|cache| cache.bytes > 0));
 }
 
-/// Awaits all futures at once.
-async fn all_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut all: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.map(|future| (Box::pin(future), None)).collect();
-    poll_fn(|cx| {
-        for (future, output) in &mut all {
-            if output.is_none()
-                && let Poll::Ready(ready) = future.as_mut().poll(cx)
-            {
-                *output = Some(ready);
-            }
-        }
-        if all.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    all.into_iter().filter_map(|(_, output)| output).collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_error_is_shared_once_and_not_kept() {
     let service = Service::default();
     service.fails.store(true, Ordering::SeqCst);
     let ((), registry) = alone(async {
-        let answers = all_of((0..50).map(|_| service.read(1))).await;
+        let answers = join_all((0..50).map(|_| service.read(1))).await;
         assert!(answers.iter().all(|answer| matches!(answer, Err(Broken::Closed))), "{answers:?}");
         assert_eq!(service.requests(), 1);
         service.fails.store(false, Ordering::SeqCst);
@@ -181,7 +165,7 @@ async fn an_error_is_shared_once_and_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn an_error_without_clone_is_described_to_the_followers() {
     let service = Service::default();
-    let (answers, _) = alone(all_of((0..5).map(|_| service.unique(1)))).await;
+    let (answers, _) = alone(join_all((0..5).map(|_| service.unique(1)))).await;
     assert_eq!(service.requests(), 1);
     assert!(matches!(answers.first(), Some(Err(Unique::Gone(101)))), "{answers:?}");
     for answer in &answers {
@@ -330,7 +314,8 @@ async fn a_fresh_answer_is_there_at_the_first_poll() {
     let ((), _) = alone(async {
         assert!(service.read(3).await.is_ok());
         let mut hit = pin!(service.read(3));
-        poll_fn(|cx| Poll::Ready(assert!(hit.as_mut().poll(cx).is_ready()))).await;
+        let is_ready = poll_fn(|cx| Poll::Ready(hit.as_mut().poll(cx).is_ready())).await;
+        assert!(is_ready);
     })
     .await;
 }
@@ -342,7 +327,7 @@ async fn an_answer_that_is_no_longer_fresh_is_still_one_after_an_error() {
         assert!(matches!(service.falls_back(1).await, Ok(101)));
         advance(Duration::from_secs(60)).await;
         service.fails.store(true, Ordering::SeqCst);
-        let answers = all_of((0..3).map(|_| service.falls_back(1))).await;
+        let answers = join_all((0..3).map(|_| service.falls_back(1))).await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(101))), "{answers:?}");
     })
     .await;

@@ -17,7 +17,8 @@ use super::upstream::{spawn, until};
 const SEED: u64 = 0x5EED_0F17_4EAD_5001;
 const CALLERS: u64 = 100;
 const CALLS_OF_EACH: u64 = 400;
-const KEYS: u64 = 12;
+const KEYS: u64 = KEY_COUNT as u64;
+const KEY_COUNT: usize = 12;
 const FRESH: Duration = Duration::from_millis(4);
 const NAMES: [&str; 2] = ["reads.cloned", "reads.shared"];
 
@@ -63,7 +64,7 @@ struct Answer {
 /// The bodies that run, and those that have run.
 #[derive(Debug, Default)]
 struct Bodies {
-    running: [AtomicU32; KEYS as usize],
+    running: [AtomicU32; KEY_COUNT],
     most_of_one_key: AtomicU32,
     runs: AtomicU64,
 }

@@ -54,7 +54,7 @@ async fn the_deadline_of_a_leader_is_not_that_of_its_followers() {
             after(S, start, read(&upstream)),
         )
     };
-    let ((leader, gave_up), one, other) = registry.clone().scope(calls).await;
+    let ((leader, gave_up), one, other) = registry.clone().scope(Box::pin(calls)).await;
     assert_eq!((timeout(&leader), gave_up), (Some(TimeoutScope::Call), 2 * S), "{leader:?}");
     for follower in [one, other] {
         assert_eq!(follower, (Ok(answer(1, 2)), 12 * S), "one follower runs the body once the leader has given up");
@@ -75,7 +75,7 @@ async fn a_follower_waits_no_longer_than_its_own_deadline() {
             after(5 * S, start, read(&upstream)),
         )
     };
-    let (leader, (hurried, gave_up), patient) = registry.clone().scope(calls).await;
+    let (leader, (hurried, gave_up), patient) = registry.clone().scope(Box::pin(calls)).await;
     assert_eq!((timeout(&hurried), gave_up), (Some(TimeoutScope::Call), 3 * S), "{hurried:?}");
     assert_eq!((&leader, &patient), (&(Ok(answer(1, 1)), 10 * S), &leader));
     assert_eq!(upstream.requests(), 1);

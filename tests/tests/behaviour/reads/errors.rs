@@ -102,7 +102,7 @@ async fn an_error_is_shared_once_and_not_kept() {
 fn seen(error: &Detailed) -> impl PartialEq + std::fmt::Debug {
     (
         (error.kind(), error.code().into_owned(), error.public_message().into_owned()),
-        (error.hint().map(|hint| hint.into_owned()), error.retry_after(), error.retry_override()),
+        (error.hint().map(std::borrow::Cow::into_owned), error.retry_after(), error.retry_override()),
         (error.severity(), error.details(), error.trips_breaker(), error.falls_back()),
     )
 }

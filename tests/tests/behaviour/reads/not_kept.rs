@@ -63,7 +63,7 @@ async fn a_result_that_is_an_error_is_shared_and_not_kept() {
     }
 }
 
-/// Has no error of its own.
+/// Answers with nothing.
 #[resilient(cache(fresh = "10s", key = 1), name = "not_kept.nothing")]
 async fn nothing(runs: &AtomicU32) -> Result<(), ResilienceError> {
     runs.fetch_add(1, Ordering::Relaxed);

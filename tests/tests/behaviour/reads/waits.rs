@@ -52,8 +52,8 @@ async fn two_reads_that_call_each_other_do_not_wait_for_each_other() {
     let (registry, upstream) = (Arc::new(Registry::new()), Upstream::default());
     let started = Instant::now();
     let calls = async { tokio::join!(ping(&upstream, 1), pong(&upstream, 1)) };
-    let (ping, pong) = registry.clone().scope(calls).await;
-    assert!(ping.is_ok() && pong.is_ok(), "{ping:?} {pong:?}");
+    let answers = registry.clone().scope(calls).await;
+    assert!(answers.0.is_ok() && answers.1.is_ok(), "{answers:?}");
     assert!(started.elapsed() <= 6 * TAKES, "{:?}", started.elapsed());
     for name in ["waits.ping", "waits.pong"] {
         assert_eq!(registry.function(name).expect("bound").in_flight, 0);
