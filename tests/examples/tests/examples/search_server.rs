@@ -139,6 +139,10 @@ async fn an_empty_result_has_a_warning_whichever_engine_gave_it() {
         assert_eq!(warnings.len(), 1);
         assert!(warnings[0].as_str().unwrap().starts_with("Nothing was found"), "{warnings:?}");
     }
+    // The first engine's empty result is cached with its warning.
+    let result = search(&service, "zeppelin").await;
+    let told = meta(&result, "call");
+    assert_eq!((&told["source"], told["warnings"].as_array().map(Vec::len)), (&json!("cache"), Some(1)), "{told}");
 }
 
 #[tokio::test]
