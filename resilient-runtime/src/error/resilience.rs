@@ -248,35 +248,39 @@ impl std::error::Error for ResilienceError {}
 
 impl Classify for ResilienceError {
     fn kind(&self) -> ErrorKind {
+        // Apart from the others, which are read from a table then.
+        if let Self::Shared(error) = self {
+            return error.facts().failure.kind;
+        }
         match self {
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::Panicked => ErrorKind::Internal,
-            Self::Shared(error) => error.facts().failure.kind,
+            Self::Panicked | Self::Shared(_) => ErrorKind::Internal,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
+        if let Self::Shared(error) = self {
+            return error.facts().failure.retry_after;
+        }
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
-            Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked => None,
-            Self::Shared(error) => error.facts().failure.retry_after,
+            Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked | Self::Shared(_) => None,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 
     fn was_not_performed(&self) -> bool {
-        match self {
-            Self::Refused { .. } => true,
-            Self::Shared(error) => error.facts().was_not_performed,
-            _ => false,
+        if let Self::Shared(error) = self {
+            return error.facts().was_not_performed;
         }
+        matches!(self, Self::Refused { .. })
     }
 }
 
@@ -307,6 +311,9 @@ impl ResilienceError {
 
 impl ToolError for ResilienceError {
     fn code(&self) -> Cow<'static, str> {
+        if let Self::Shared(error) = self {
+            return error.code();
+        }
         Cow::Borrowed(match self {
             Self::Timeout { .. } => "TIMEOUT",
             Self::CircuitOpen { .. } => "CIRCUIT_OPEN",
@@ -315,8 +322,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::Disabled, .. } => "DISABLED",
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
-            Self::Panicked => "INTERNAL",
-            Self::Shared(error) => return error.code(),
+            Self::Panicked | Self::Shared(_) => "INTERNAL",
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -347,11 +353,10 @@ impl ToolError for ResilienceError {
 
     // The same call is refused until an operator or the level changes that.
     fn retry_override(&self) -> Option<bool> {
-        match self {
-            Self::Refused { .. } => Some(false),
-            Self::Shared(error) => error.facts().failure.retry_override,
-            _ => None,
+        if let Self::Shared(error) = self {
+            return error.facts().failure.retry_override;
         }
+        matches!(self, Self::Refused { .. }).then_some(false)
     }
 
     fn is_retryable(&self) -> bool {
@@ -371,11 +376,10 @@ impl ToolError for ResilienceError {
 
     // What a switch refuses says nothing about a dependency.
     fn trips_breaker(&self) -> bool {
-        match self {
-            Self::Refused { .. } => false,
-            Self::Shared(error) => error.facts().failure.trips_breaker,
-            other => other.kind().trips_breaker(),
+        if let Self::Shared(error) = self {
+            return error.facts().failure.trips_breaker;
         }
+        !matches!(self, Self::Refused { .. }) && self.kind().trips_breaker()
     }
 
     fn falls_back(&self) -> bool {
@@ -387,11 +391,10 @@ impl ToolError for ResilienceError {
     }
 
     fn severity(&self) -> Severity {
-        match self {
-            Self::Refused { .. } => Severity::Low,
-            Self::Shared(error) => error.facts().severity,
-            other => other.kind().severity(),
+        if let Self::Shared(error) = self {
+            return error.facts().severity;
         }
+        if matches!(self, Self::Refused { .. }) { Severity::Low } else { self.kind().severity() }
     }
 
     fn details(&self) -> Map<String, Value> {
