@@ -19,6 +19,11 @@ impl KeyedHash {
         Self(SipHasher13::new_with_keys(a, b))
     }
 
+    /// Adds a byte that says which parts follow.
+    pub(crate) fn tag(&mut self, tag: u8) {
+        self.0.write(&[tag]);
+    }
+
     /// Adds a part, preceded by its length.
     pub(crate) fn part(&mut self, bytes: &[u8]) {
         self.0.write_u64(bytes.len() as u64);
@@ -51,10 +56,7 @@ impl<T: Hash + ?Sized> PartitionKey for T {
 }
 
 /// Hashes what a `Hash` implementation writes with a hash that is stronger than those of std.
-pub struct Collected {
-    hash: KeyedHash,
-    length: u64,
-}
+pub struct Collected(KeyedHash);
 
 impl Collected {
     /// Adds a value.
@@ -71,17 +73,16 @@ impl Collected {
 
     /// Returns the hash of these parts and of what `values` adds, or `None` if it panics.
     pub(crate) fn hash_after(parts: KeyedHash, values: impl FnOnce(&mut Self)) -> Option<u128> {
-        let mut collected = Self { hash: parts, length: 0 };
+        // The parts show where they end, and nothing follows the values.
+        let mut collected = Self(parts);
         crate::panics::catch_panic(|| values(&mut collected))?;
-        let Self { mut hash, length } = collected;
-        hash.0.write(&length.to_le_bytes());
-        Some(hash.finish())
+        Some(collected.0.finish())
     }
 }
 
 impl std::fmt::Debug for Collected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Collected").field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Collected").finish_non_exhaustive()
     }
 }
 
@@ -91,7 +92,6 @@ impl Hasher for Collected {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.hash.0.write(bytes);
-        self.length = self.length.wrapping_add(bytes.len() as u64);
+        self.0.0.write(bytes);
     }
 }

@@ -252,35 +252,44 @@ impl std::error::Error for ResilienceError {}
 
 impl Classify for ResilienceError {
     fn kind(&self) -> ErrorKind {
+        // Apart from the others, which are read from a table then.
+        if let Self::Shared(error) = self {
+            return error.facts().failure.kind;
+        }
         match self {
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::Panicked | Self::Unauthorized => ErrorKind::Internal,
-            Self::Shared(error) => error.facts().failure.kind,
+            Self::Panicked | Self::Unauthorized | Self::Shared(_) => ErrorKind::Internal,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
+        if let Self::Shared(error) = self {
+            return error.facts().failure.retry_after;
+        }
         match self {
             Self::CircuitOpen { retry_after, .. } | Self::Overloaded { retry_after, .. } => *retry_after,
-            Self::Timeout { .. } | Self::Refused { .. } | Self::Cancelled | Self::Panicked | Self::Unauthorized => None,
-            Self::Shared(error) => error.facts().failure.retry_after,
+            Self::Timeout { .. }
+            | Self::Refused { .. }
+            | Self::Cancelled
+            | Self::Panicked
+            | Self::Unauthorized
+            | Self::Shared(_) => None,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
         }
     }
 
     fn was_not_performed(&self) -> bool {
-        match self {
-            Self::Refused { .. } | Self::Unauthorized => true,
-            Self::Shared(error) => error.facts().was_not_performed,
-            _ => false,
+        if let Self::Shared(error) = self {
+            return error.facts().was_not_performed;
         }
+        matches!(self, Self::Refused { .. } | Self::Unauthorized)
     }
 }
 
@@ -311,6 +320,9 @@ impl ResilienceError {
 
 impl ToolError for ResilienceError {
     fn code(&self) -> Cow<'static, str> {
+        if let Self::Shared(error) = self {
+            return error.code();
+        }
         Cow::Borrowed(match self {
             Self::Timeout { .. } => "TIMEOUT",
             Self::CircuitOpen { .. } => "CIRCUIT_OPEN",
@@ -319,8 +331,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::Disabled, .. } => "DISABLED",
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
-            Self::Panicked | Self::Unauthorized => "INTERNAL",
-            Self::Shared(error) => return error.code(),
+            Self::Panicked | Self::Unauthorized | Self::Shared(_) => "INTERNAL",
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
         })
@@ -353,11 +364,10 @@ impl ToolError for ResilienceError {
 
     // The same call is refused until an operator, the level or a change of the code changes that.
     fn retry_override(&self) -> Option<bool> {
-        match self {
-            Self::Refused { .. } | Self::Unauthorized => Some(false),
-            Self::Shared(error) => error.facts().failure.retry_override,
-            _ => None,
+        if let Self::Shared(error) = self {
+            return error.facts().failure.retry_override;
         }
+        matches!(self, Self::Refused { .. } | Self::Unauthorized).then_some(false)
     }
 
     fn is_retryable(&self) -> bool {
@@ -377,11 +387,10 @@ impl ToolError for ResilienceError {
 
     // What a switch refuses says nothing about a dependency, and neither does a call without the hook.
     fn trips_breaker(&self) -> bool {
-        match self {
-            Self::Refused { .. } | Self::Unauthorized => false,
-            Self::Shared(error) => error.facts().failure.trips_breaker,
-            other => other.kind().trips_breaker(),
+        if let Self::Shared(error) = self {
+            return error.facts().failure.trips_breaker;
         }
+        !matches!(self, Self::Refused { .. } | Self::Unauthorized) && self.kind().trips_breaker()
     }
 
     fn falls_back(&self) -> bool {
@@ -394,11 +403,10 @@ impl ToolError for ResilienceError {
     }
 
     fn severity(&self) -> Severity {
-        match self {
-            Self::Refused { .. } => Severity::Low,
-            Self::Shared(error) => error.facts().severity,
-            other => other.kind().severity(),
+        if let Self::Shared(error) = self {
+            return error.facts().severity;
         }
+        if matches!(self, Self::Refused { .. }) { Severity::Low } else { self.kind().severity() }
     }
 
     fn details(&self) -> Map<String, Value> {

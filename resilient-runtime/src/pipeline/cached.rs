@@ -28,9 +28,10 @@ impl AnswerKey {
     fn begin(principal: Option<&str>, scope: Scope) -> Option<KeyedHash> {
         let mut hash = KeyedHash::new();
         match (scope, principal) {
-            (Scope::Shared, _) => hash.part(b"shared"),
+            (Scope::Shared, _) => hash.tag(0),
+            (_, Some("")) => hash.tag(1),
             (_, Some(principal)) => {
-                hash.part(b"caller");
+                hash.tag(2);
                 hash.part(principal.as_bytes());
             }
             (_, None) => return None,
