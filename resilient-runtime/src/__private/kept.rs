@@ -11,17 +11,28 @@ use crate::cache::serialized;
 use crate::pipeline::ErrorSharing;
 
 /// A return type. Methods that are missing for it are looked up through `Deref`.
-pub struct Kept<R>(AnyKept<R>);
+pub struct Kept<R>(KeptResponse<R>);
+
+/// The responses of rmcp, which are not `Serialize`.
+pub struct KeptResponse<R>(AnyKept<R>);
 
 /// The fallback for all other types.
 pub struct AnyKept<R>(PhantomData<fn(R)>);
 
 impl<R> Kept<R> {
     /// The only value of this type.
-    pub const HERE: Self = Self(AnyKept(PhantomData));
+    pub const HERE: Self = Self(KeptResponse(AnyKept(PhantomData)));
 }
 
 impl<R> Deref for Kept<R> {
+    type Target = KeptResponse<R>;
+
+    fn deref(&self) -> &KeptResponse<R> {
+        &self.0
+    }
+}
+
+impl<R> Deref for KeptResponse<R> {
     type Target = AnyKept<R>;
 
     fn deref(&self) -> &AnyKept<R> {
@@ -58,5 +69,35 @@ impl<R: Fallible> AnyKept<R> {
     #[must_use]
     pub fn __errors(&self) -> ErrorSharing<R::Error> {
         ErrorSharing::NONE
+    }
+}
+
+#[cfg(feature = "rmcp")]
+mod responses {
+    use rmcp::model::{CallToolResponse, ReadResourceResponse};
+
+    use super::KeptResponse;
+    use crate::cache::serialized;
+
+    impl<E> KeptResponse<Result<CallToolResponse, E>> {
+        /// Returns what measures a response: the size of the JSON of its result. No other response is kept.
+        #[must_use]
+        pub fn __size(&self) -> fn(&CallToolResponse) -> u64 {
+            |response| match response {
+                CallToolResponse::Complete(result) => serialized(result),
+                response => size_of_val(response) as u64,
+            }
+        }
+    }
+
+    impl<E> KeptResponse<Result<ReadResourceResponse, E>> {
+        /// Returns what measures a response: the size of the JSON of its result. No other response is kept.
+        #[must_use]
+        pub fn __size(&self) -> fn(&ReadResourceResponse) -> u64 {
+            |response| match response {
+                ReadResourceResponse::Complete(result) => serialized(result),
+                response => size_of_val(response) as u64,
+            }
+        }
     }
 }

@@ -53,6 +53,8 @@ pub use refresh::{Refreshable, Refreshed, WithoutRequest, refreshable};
 #[cfg(feature = "rmcp")]
 pub use rmcp;
 
+#[cfg(all(feature = "cache", feature = "rmcp"))]
+pub use crate::mcp::canonical_parameters;
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
     Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ServedMethod, ToolFunctions, authorizing,

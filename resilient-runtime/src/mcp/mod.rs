@@ -38,6 +38,9 @@ pub use cached_router::{ToolFunctions, cached_router};
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
+#[cfg(feature = "cache")]
+#[doc(hidden)]
+pub use requests::canonical_parameters;
 #[doc(hidden)]
 pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incoming, parameters};
 #[doc(hidden)]
@@ -47,6 +50,6 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
-pub(crate) use results::{failure_of_result, meaning_of_response, meaning_of_result};
+pub(crate) use results::{failure_of_result, meaning_of_read, meaning_of_response, meaning_of_result};
 pub(crate) use transport::Transport;
 pub(crate) use wire::{error_data, tool_error};

@@ -1,6 +1,6 @@
 //! rmcp's result types as responses of a guarded function.
 
-use rmcp::model::{CallToolResponse, CallToolResult};
+use rmcp::model::{CallToolResponse, CallToolResult, ReadResourceResponse};
 
 use super::wire_error::WireError;
 use crate::answer::{Answer, Meaning};
@@ -15,6 +15,14 @@ pub(crate) fn meaning_of_response(response: &CallToolResponse) -> Meaning {
     match response {
         CallToolResponse::Complete(result) => meaning_of_result(result),
         // A question back to the client, a task, or a later addition of the protocol.
+        _ => Meaning::Unfinished,
+    }
+}
+
+pub(crate) fn meaning_of_read(response: &ReadResourceResponse) -> Meaning {
+    match response {
+        ReadResourceResponse::Complete(_) => Meaning::Good,
+        // A question back to the client, or a later addition of the protocol.
         _ => Meaning::Unfinished,
     }
 }

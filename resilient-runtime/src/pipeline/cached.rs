@@ -76,6 +76,18 @@ impl AnswerKey {
         Collected::hash_after(hash?, arguments).map(Self)
     }
 
+    /// Returns the key of the request that a method of a handler serves, from its parameters as canonical JSON. Returns
+    /// `None` if there are none.
+    #[cfg(feature = "rmcp")]
+    #[must_use]
+    pub fn of_parameters(site: &Site, parameters: Option<String>) -> Option<Self> {
+        let scope = site.policy().cache?.scope;
+        let context = CallContext::current();
+        let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
+        hash.part(parameters?.as_bytes());
+        Some(Self(hash.finish()))
+    }
+
     pub(super) const fn hash(self) -> u128 {
         self.0
     }

@@ -8,7 +8,7 @@ use super::argument::{Argument, copy, look};
 use crate::resilient::expand::span::{exactly, glue, moved};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::parse::value::FallbackStep;
-use crate::resilient::plan::Plan;
+use crate::resilient::plan::{Enforced, Plan};
 
 /// A chain of fallbacks and the code before it.
 pub(crate) struct Chain {
@@ -99,9 +99,14 @@ pub(crate) fn size(output: &Type, p: &TokenStream, at: Span) -> TokenStream {
     quote_spanned!(at=> #p::Kept::<#output>::HERE.__size())
 }
 
-/// Returns the key of the cached answer: the value of `cache(key = ..)`, else the raw arguments of a tool, else the
-/// arguments of the function.
+/// Returns the key of the cached answer: the parameters of a handler's request, else the value of `cache(key = ..)`,
+/// else the raw arguments of a tool, else the arguments of the function.
 pub(crate) fn answer_key(plan: &Plan, arguments: &[Argument<'_>], p: &TokenStream, at: Span) -> TokenStream {
+    if plan.enforced == Enforced::ByMethod
+        && let Some(Argument { name, .. }) = arguments.first()
+    {
+        return quote_spanned!(at=> #p::AnswerKey::of_parameters(__site, #p::canonical_parameters(&#name)));
+    }
     let add = if let Some(key) = &plan.cache_key {
         let look = look(arguments, glue(key));
         quote_spanned!(at=> #look __hash.add(&(#key));)

@@ -4,6 +4,7 @@ use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use resilient_policy::{CacheSettings, Settings as _};
 use syn::Meta;
 
 use crate::parse::list;
@@ -72,7 +73,15 @@ pub(super) fn of_method(attribute: &syn::Attribute, method: &Method, errors: &mu
         let name = list::name_of(&entry);
         let message = match method.kind {
             Kind::Request | Kind::CallTool if OF_METHOD.contains(&&*name) => continue,
-            Kind::Request if name == "cache" && method.is("read_resource") => continue,
+            Kind::Request if name == "cache" && method.is("read_resource") => {
+                is_allowed &= of_cache(&entry, errors);
+                continue;
+            }
+            Kind::Request if name == "cache" => {
+                "`cache` has no meaning for this request: of the methods of a handler, only `read_resource` may answer \
+                 from a cache; remove the key"
+                    .to_owned()
+            }
             Kind::Request | Kind::CallTool => format!(
                 "`{name}` has no meaning for a request; above a method of a handler stand `timeout`, `retry`, `breaker`, \
                  `rate_limit`, `bulkhead`, `idempotent` and `retry_unsafe`"
@@ -85,4 +94,36 @@ pub(super) fn of_method(attribute: &syn::Attribute, method: &Method, errors: &mu
     }
     let args = args::parse(written, errors);
     if is_allowed { args } else { Args { reported: Some(proc_macro2::Span::call_site()), ..Args::default() } }
+}
+
+/// Rejects the parts of a `cache` that a method cannot have. Returns whether there are none.
+fn of_cache(cache: &Meta, errors: &mut Accumulator) -> bool {
+    let Meta::List(list) = cache else { return true };
+    let known: Vec<_> = CacheSettings::names(false).into_iter().chain(["key"]).collect();
+    // The parser of all keys reports parts that cannot be read.
+    let mut unreadable = Error::accumulator();
+    let parts = list::entries(list.tokens.clone(), &known, None, &mut unreadable);
+    let is_complete = unreadable.finish().is_ok();
+    let mut is_allowed = true;
+    for part in &parts {
+        let message = match &*list::name_of(part) {
+            "key" => "the key of this cache is the parameters of the request, all of them; remove `key`",
+            "stale_if_error" => {
+                "`stale_if_error` needs `fallback = cached`, which methods of a handler do not have; remove it"
+            }
+            "stale_while_revalidate" => {
+                "a refresh has no request, which the method takes as its argument; remove `stale_while_revalidate`, or \
+                 call a function that has the key itself"
+            }
+            _ => continue,
+        };
+        is_allowed = false;
+        errors.push(Error::custom(message).with_span(part.path()));
+    }
+    if is_allowed && is_complete && !parts.iter().any(|part| part.path().is_ident("fresh")) {
+        is_allowed = false;
+        let message = "nothing reads this cache; add `fresh` in the brackets, or remove `cache`";
+        errors.push(Error::custom(message).with_span(cache.path()));
+    }
+    is_allowed
 }

@@ -6,6 +6,8 @@ use rmcp::{ErrorData, RoleServer};
 use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "cache")]
+use super::super::arguments;
 use super::super::authorize::{Authorize, Unauthorized, authorize};
 use super::super::hook_timeout::HookTimeout;
 use super::super::wire;
@@ -36,6 +38,15 @@ pub fn parameters(written: &impl Serialize) -> JsonObject {
         Some(Ok(Value::Object(parameters))) => parameters,
         _ => JsonObject::new(),
     }
+}
+
+/// Returns the parameters of a request as canonical JSON, which identifies a kept answer. `_meta` is not a part of it: a
+/// token for progress or a trace changes no answer.
+#[cfg(feature = "cache")]
+pub fn canonical_parameters(written: &impl Serialize) -> Option<String> {
+    let Value::Object(mut parameters) = catch_panic(|| serde_json::to_value(written))?.ok()? else { return None };
+    parameters.remove("_meta");
+    Some(arguments::canonical(Some(&parameters)))
 }
 
 impl Incoming {
@@ -99,6 +110,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[cfg(feature = "cache")]
+    #[test]
+    fn the_key_of_an_answer_has_all_parameters_but_not_the_meta() {
+        let mut request = ReadResourceRequestParams::new("x:y");
+        request.meta = Some(rmcp::model::RequestMetaObject::new());
+        assert_eq!(canonical_parameters(&request).as_deref(), Some(r#"{"uri":"x:y"}"#));
+        request.request_state = Some("z".into());
+        assert_eq!(canonical_parameters(&request).as_deref(), Some(r#"{"requestState":"z","uri":"x:y"}"#));
+        assert_eq!(canonical_parameters(&None::<PaginatedRequestParams>), None);
+    }
 
     #[test]
     fn the_parameters_are_an_object_in_any_case() {

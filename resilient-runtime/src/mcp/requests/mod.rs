@@ -17,6 +17,8 @@ use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 
+#[cfg(feature = "cache")]
+pub use authorize::canonical_parameters;
 pub use authorize::{Unserved, parameters};
 pub use response::Response;
 pub use serve::Incoming;

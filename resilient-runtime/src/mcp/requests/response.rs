@@ -85,9 +85,9 @@ impl Response for ReadResourceResponse {
     }
 }
 
-/// Discloses only what the client could not know otherwise: warnings, and that an answer was kept.
+/// Discloses only what the client could not know otherwise: warnings, and that the answer is a kept one.
 fn disclose(meta: &mut Option<MetaObject>, Disclosed { context, report }: &Disclosed<'_>) {
-    if report.degraded.is_some() || !report.warnings.is_empty() {
+    if report.degraded.is_some() || report.kept.is_some() || !report.warnings.is_empty() {
         let facts = wire::call_facts(context, report);
         meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
     }

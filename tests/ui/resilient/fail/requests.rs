@@ -2,7 +2,8 @@ use std::fmt;
 
 use resilient_runtime::resilient;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ReadResourceRequestParams, ReadResourceResponse, ServerConfig,
+    CallToolRequestParams, CallToolResponse, ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -51,6 +52,51 @@ impl ServerHandler for Methods {
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         Err(ErrorData::invalid_request("none", None))
+    }
+}
+
+type Read = Result<ReadResourceResponse, ErrorData>;
+
+struct Keyed;
+
+#[resilient]
+impl ServerHandler for Keyed {
+    // rule 76
+    #[resilient(cache(fresh = "30s", key = request.uri))]
+    async fn read_resource(&self, request: ReadResourceRequestParams, _: RequestContext<RoleServer>) -> Read {
+        Err(ErrorData::resource_not_found(request.uri, None))
+    }
+
+    // rule 76
+    #[resilient(cache(fresh = "30s"))]
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::default())
+    }
+}
+
+struct Stale;
+
+#[resilient]
+impl ServerHandler for Stale {
+    // rule 76: 2 mistakes
+    #[resilient(cache(fresh = "30s", stale_while_revalidate = "5m", stale_if_error = "1h"))]
+    async fn read_resource(&self, request: ReadResourceRequestParams, _: RequestContext<RoleServer>) -> Read {
+        Err(ErrorData::resource_not_found(request.uri, None))
+    }
+}
+
+struct Unread;
+
+#[resilient]
+impl ServerHandler for Unread {
+    // rule 76
+    #[resilient(cache(max = 7))]
+    async fn read_resource(&self, request: ReadResourceRequestParams, _: RequestContext<RoleServer>) -> Read {
+        Err(ErrorData::resource_not_found(request.uri, None))
     }
 }
 
