@@ -67,6 +67,7 @@ fn poll<R: Answer>(
 }
 
 /// Returns the answer of a call whose attempts have ended. If the result rejects the answer, it stays in `kept`.
+#[inline]
 pub(super) fn answer<R: Answer>(call: &Call<'_>, last: &mut Option<R>, result: &AttemptResult) -> R {
     let refused = |error: ResilienceError| {
         // The conversion into the function's error may read the report.
