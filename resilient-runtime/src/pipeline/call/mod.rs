@@ -190,8 +190,10 @@ impl<'a> Call<'a> {
         match this.caller.counted {
             CountedAs::Call | CountedAs::Part => this.binding.statistics.call_started(),
             CountedAs::RefusedByGate => self.as_mut().take_refusal(),
+            CountedAs::Hook => {}
             // A refresh is known as one once it has begun.
-            _ => {}
+            #[cfg(feature = "cache")]
+            CountedAs::Nowhere => {}
         }
         if telemetry::is_enabled() {
             self.log_start();
