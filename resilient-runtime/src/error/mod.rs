@@ -217,6 +217,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    #[inline]
     pub(crate) fn of<E: ToolError + ?Sized>(error: &E) -> Self {
         Self {
             kind: error.kind(),

@@ -67,6 +67,8 @@ fn poll<R: Answer>(
 }
 
 /// Returns the answer of a call whose attempts have ended. If the result rejects the answer, it stays in `kept`.
+#[expect(clippy::inline_always, reason = "part of every call, and a few instructions in the usual case")]
+#[inline(always)]
 pub(super) fn answer<R: Answer>(call: &Call<'_>, last: &mut Option<R>, result: &AttemptResult) -> R {
     let refused = |error: ResilienceError| {
         // The conversion into the function's error may read the report.

@@ -36,6 +36,7 @@ impl<const N: usize> Sharded<N> {
     }
 
     /// Adds to a counter. Does nothing if the index is out of range.
+    #[inline]
     pub(crate) fn add(&self, index: usize, amount: u64) {
         self.mine().add(index, amount);
     }

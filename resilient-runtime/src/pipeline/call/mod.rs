@@ -192,9 +192,10 @@ impl<'a> Call<'a> {
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
         match this.caller.counted {
-            CountedAs::Hook => {}
             CountedAs::Call | CountedAs::Part => this.binding.statistics.call_started(),
             CountedAs::RefusedByGate => self.as_mut().take_refusal(),
+            CountedAs::Hook => {}
+            // A refresh is known as one once it has begun.
             #[cfg(feature = "cache")]
             CountedAs::Nowhere => {}
         }
