@@ -72,6 +72,12 @@ use proc_macro::TokenStream;
 /// `async`, the `timeout`; of the other keys of the block it inherits `feature` and `authorize` alone. A tool that is not
 /// `async` has only the hook, the `feature` and `authorize`.
 ///
+/// Above `impl ServerHandler`, every request of the server is answered. The keys of the block are then `timeout` (30 s
+/// unless written), `rate_limit`, `bulkhead`, `authorize` and `crate`, those of a method `timeout`, `retry`, `breaker`,
+/// `rate_limit`, `bulkhead`, `idempotent` and `retry_unsafe`, and on `read_resource` also `cache(fresh ..)`, without `key`,
+/// `stale_if_error` and `stale_while_revalidate`. A `#[prompt_router]` block takes the attribute like a `#[tool_router]`
+/// block.
+///
 /// A fallback function has the signature `async fn(the parameters.., &E) -> Result<T, E>`; a path `Self::f` in a
 /// method gets `self` first. Its timeout is the smaller of the call's timeout and 5 s.
 ///

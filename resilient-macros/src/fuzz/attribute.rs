@@ -143,6 +143,40 @@ const RIGHT_TOO: &[&str] = &[
     "__inherited(retry = 1, timeout = \"9s\")",
 ];
 
+/// Keys that are valid above a handler.
+const RIGHT_FOR_HANDLER: &[&str] = &[
+    "timeout = \"30s\"",
+    "rate_limit(rate = \"100/1s\", key = caller)",
+    "bulkhead(max = 20, name = \"all\")",
+    "authorize = Self::f",
+    "crate = ::renamed",
+];
+
+/// Keys that are valid above a method of a handler.
+const RIGHT_FOR_METHOD: &[&str] = &[
+    "timeout = none",
+    "retry(max = 2, on(internal))",
+    "breaker(failures = 1, key = request.uri)",
+    "rate_limit = none",
+    "bulkhead = 5",
+    "idempotent",
+    "retry_unsafe = \"why not\"",
+    "cache(fresh = \"30s\", max = 7, max_bytes = \"1MiB\", scope = shared)",
+    "cache(fresh = \"30s\", key = request.uri)",
+    "cache(stale_while_revalidate = \"30s\", stale_if_error = \"1h\")",
+    "cache()",
+];
+
+/// Keys above a handler: usually such as have a meaning there.
+pub(super) fn of_handler() -> BoxedStrategy<Tokens> {
+    prop_oneof![6 => some_of(RIGHT_FOR_HANDLER, 3), 2 => attribute()].boxed()
+}
+
+/// Keys above a method of a handler: usually such as have a meaning there.
+pub(super) fn of_method() -> BoxedStrategy<Tokens> {
+    prop_oneof![6 => some_of(RIGHT_FOR_METHOD, 3), 2 => attribute()].boxed()
+}
+
 pub(super) fn attribute() -> BoxedStrategy<Tokens> {
     let also = (some_of(RIGHT, 3), entry(&KEYS, VALUES)).prop_map(|(right, also)| joined([right, also]));
     prop_oneof![

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use quote::quote;
 
-use super::attribute::attribute;
+use super::attribute::{attribute, of_method};
 use super::tokens::{Tokens, in_group, joined, maybe, mostly, one_of, some_of, soup, soups, tokens};
 
 pub(super) fn function() -> BoxedStrategy<Tokens> {
@@ -140,6 +140,80 @@ pub(super) fn block() -> BoxedStrategy<Tokens> {
     let behind = prop_oneof![15 => Just(tokens("")), 1 => soup()];
     (header, vec(member, 0..4).prop_map(joined), behind)
         .prop_map(|((attrs, header), members, behind)| Tokens(quote!(#attrs #header { #members } #behind)))
+        .boxed()
+}
+
+/// A method of a handler.
+fn method() -> BoxedStrategy<Tokens> {
+    let own = maybe(of_method().prop_map(|list| Tokens(quote!(#[resilient(#list)]))));
+    let attrs = mostly(&["", "#[doc = \"z\"]", "#[cfg(all())]"], &["#[resilient]", "#[resilient = 1]", "#[tool]"]);
+    let of_request = (
+        mostly(&["async fn", "fn"], &["unsafe fn", "const fn", "async"]),
+        mostly(
+            &["read_resource", "list_resources", "get_prompt", "complete", "call_tool", "set_level", "r#initialize"],
+            &["helper", "get_info", "on_initialized", "listen", "fn"],
+        ),
+        mostly(
+            &[
+                "(&self, request: Req, context: RequestContext<RoleServer>)",
+                "(&self, Req { uri, .. }: Req, _: RequestContext<RoleServer>)",
+                "(&self, _: Option<Req>, _context: RequestContext<RoleServer>)",
+                "(&self, #[allow(unused)] mut request: Req, (a, b): Context)",
+            ],
+            &[
+                "()",
+                "(&self)",
+                "(&self, a: A, b: B, c: C)",
+                "(self: Arc<Self>, a: A, b: B)",
+                "(a: A, b: B)",
+                "(&self, a",
+            ],
+        ),
+        mostly(
+            &[
+                "-> Result<Res, ErrorData>",
+                "-> Result<ReadResourceResponse, rmcp::ErrorData>",
+                "-> impl Future<Output = Result<Res, ErrorData>> + Send + '_",
+                "-> Pin<Box<dyn Future<Output = Result<Res, ErrorData>> + Send + '_>>",
+                "-> std::future::Ready<Result<Res, ErrorData>>",
+            ],
+            &["", "-> ()", "-> Self", "-> _"],
+        ),
+    );
+    let of_request = of_request.prop_map(|(a, b, c, d)| joined([a, b, c, d]));
+    let others = one_of(&[
+        "async fn on_initialized(&self, context: NotificationContext<RoleServer>)",
+        "async fn on_progress(&self, progress: Param, _: NotificationContext<RoleServer>)",
+        "async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData>",
+        "async fn ping(&self, _: RequestContext<RoleServer>) -> Result<(), ErrorData>",
+        "fn get_info(&self) -> ServerConfig",
+    ]);
+    let head = prop_oneof![4 => of_request, 1 => others];
+    let body = mostly(&["{ Ok(f(request).await?) }", "{ todo!() }", "{}"], &["{ let x = }", ";", "{ a b c ~ }"]);
+    (attrs, own, head, body).prop_map(|(attrs, own, head, body)| joined([attrs, own, head, body])).boxed()
+}
+
+/// A handler: `impl ServerHandler`, with rmcp's macros or without.
+pub(super) fn handler() -> BoxedStrategy<Tokens> {
+    let attrs = mostly(
+        &["", "#[tool_handler]", "#[prompt_handler] #[rmcp::tool_handler(router = self.router)]", "#[allow(unused)]"],
+        &["#[tool_handler(router)]", "#[resilient]", "#[tool_router]"],
+    );
+    let header = mostly(
+        &[
+            "impl ServerHandler for S",
+            "impl<T: Copy> rmcp::ServerHandler for S<T> where T: Send",
+            "impl ServerHandler for &S",
+        ],
+        &["impl Other for S", "impl ServerHandler for", "unsafe impl ServerHandler for S", "impl !ServerHandler for S"],
+    );
+    let member = prop_oneof![
+        9 => method(),
+        1 => one_of(&["const X: u8 = 1;", "type T = u8;", "x!();", "fn helper(&self) {}"]),
+        1 => function(),
+    ];
+    (attrs, header, vec(member, 0..4).prop_map(joined))
+        .prop_map(|(attrs, header, members)| Tokens(quote!(#attrs #header { #members })))
         .boxed()
 }
 

@@ -12,9 +12,9 @@ use quote::{ToTokens, quote};
 use crate::project::Project;
 use crate::resilient::parse::function::OpaqueFn;
 use crate::{mcp_error, resilient};
-use attribute::{attribute, file};
+use attribute::{attribute, file, of_handler};
 use errors::errors;
-use items::{block, function, other};
+use items::{block, function, handler, other};
 use tokens::soups;
 
 fn is_a_message(expanded: TokenStream) -> bool {
@@ -74,7 +74,13 @@ fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStrea
         Err(why) => return Err(TestCaseError::fail(format!("{why}: {expanded}"))),
     };
     for item in file.items {
-        let syn::Item::Impl(block) = item else { continue };
+        let syn::Item::Impl(mut block) = item else { continue };
+        // Above rmcp's macros, the attribute inserts itself below them.
+        if let Some(at) = block.attrs.iter().position(|attr| is_ours(attr.path()))
+            && let syn::Meta::List(list) = block.attrs.remove(at).meta
+        {
+            check_attribute(project, &list.tokens, &block.to_token_stream())?;
+        }
         for member in block.items {
             let syn::ImplItem::Fn(mut function) = member else { continue };
             let Some(at) = function.attrs.iter().position(|attr| attr.path().is_ident("resilient")) else { continue };
@@ -85,6 +91,11 @@ fn check_attribute(project: &Project, attribute: &TokenStream, item: &TokenStrea
         }
     }
     Ok(())
+}
+
+/// Whether this is the path of the attribute.
+fn is_ours(path: &syn::Path) -> bool {
+    path.segments.last().is_some_and(|last| last.ident == "resilient")
 }
 
 fn check_derive(input: &TokenStream) -> Result<(), TestCaseError> {
@@ -134,6 +145,16 @@ proptest! {
     #[test]
     fn any_keys_on_any_block_give_items_or_a_message(attribute in attribute(), item in block()) {
         check_attribute(&Project::default(), &attribute.0, &item.0)?;
+    }
+
+    #[test]
+    fn any_keys_on_any_handler_and_its_methods_give_items_or_a_message(
+        attribute in of_handler(),
+        file in file(),
+        item in handler(),
+    ) {
+        check_attribute(&Project::default(), &attribute.0, &item.0)?;
+        check_attribute(&Project::read(file), &attribute.0, &item.0)?;
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! names in the code and words of closed lists; nothing that a client sends becomes a label value.
 //!
 //! The series with the prefix `resilient_` count every call, including those of a tool's function by another function.
-//! Only requests of clients count as operations.
+//! Only requests of clients count as operations. The series of an MCP method that a handler serves itself appear when its
+//! first request begins.
 //!
 //! | name | labels |
 //! |---|---|
-//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (the name that clients use; empty for all tools that do not exist), `error_type` (empty without an error), by the OpenTelemetry conventions for MCP |
+//! | `mcp_server_operation_duration_seconds` | `mcp_method_name`, `gen_ai_tool_name` (the name that clients use; empty for all tools that do not exist), `error_type` (empty without an error), by the OpenTelemetry conventions for MCP; also requests and notifications that a handler with `#[resilient]` serves itself, with an empty `gen_ai_tool_name` |
 //! | `resilient_calls_total` | `tool`, `outcome` |
-//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; also counts errors that a fallback replaced and errors of cancelled calls |
+//! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; also counts errors that a fallback replaced, errors of cancelled calls, and errors of other requests, whose `tool` is the MCP method |
 //! | `resilient_attempt_duration_seconds` | `breaker`, or `tool` if there is no breaker, and `outcome` |
 //! | `resilient_retries_total`, `resilient_retries_suppressed_total` | `tool`, `kind`; `tool`, `reason` |
 //! | `resilient_breaker_state` | `breaker`: 0 closed, 1 half-open, 2 open or isolated |

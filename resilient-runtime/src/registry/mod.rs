@@ -211,17 +211,20 @@ impl Registry {
         self.unknown_tools.record(took);
     }
 
-    /// Returns the most recent errors of tools, newest first: at most 100 per tool and 1,000 in total. Rejections by
-    /// breakers and limits are not included, since they would soon displace everything else.
+    /// Returns the most recent errors of tools and of the requests that a handler serves itself, newest first: at most
+    /// 100 per tool or MCP method and 1,000 in total. Rejections by breakers and limits are not included, since they
+    /// would soon displace everything else.
     #[must_use]
     pub fn recent_errors(&self) -> Vec<RecentError> {
         self.recent.read()
     }
 
-    /// Returns all errors of tools so far, grouped by tool and code; the group with the most recent error is first.
+    /// Returns all errors of tools and of the requests that a handler serves itself so far, grouped by tool or MCP method
+    /// and by code; the group with the most recent error is first.
     #[must_use]
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
-        ErrorGroup::of(&self.tools())
+        let requests = self.requests().into_iter().map(|(method, read)| (method.into(), read));
+        ErrorGroup::of(&self.tools().into_iter().chain(requests).collect::<Vec<_>>())
     }
 
     /// Returns the status of each check in the most recent health report.

@@ -1,4 +1,4 @@
-//! The most recent errors of tools: what the client received, and the id under which the log has the details.
+//! The most recent errors of tools and of other requests: what the client received, and the id under which the log has the details.
 //!
 //! Rejections by a breaker, bulkhead or rate limit are counted but not kept here: during an outage they would
 //! displace everything else.
@@ -17,7 +17,7 @@ use crate::identity::{CorrelationId, Principal};
 const MOST_OF_ONE: usize = 100;
 const MOST: usize = 1_000;
 
-/// An error that a call of a tool ended with.
+/// An error that a call of a tool, or another request, ended with.
 ///
 /// ```
 /// use resilient_runtime::Registry;
@@ -33,7 +33,7 @@ pub struct RecentError {
     pub at: SystemTime,
     /// The id of the call. The log has the details under this id, including those that clients must not see.
     pub correlation_id: CorrelationId,
-    /// The name of the tool.
+    /// The name of the tool, or the MCP method of another request, such as `resources/read`.
     pub tool: Arc<str>,
     /// The code of the error, or `_OTHER`.
     pub code: Arc<str>,
@@ -47,7 +47,7 @@ pub struct RecentError {
     pub principal: Option<Principal>,
 }
 
-/// The errors of one tool that have the same code.
+/// The errors of one tool, or of one MCP method, that have the same code.
 ///
 /// ```
 /// use resilient_runtime::Registry;
@@ -59,7 +59,7 @@ pub struct RecentError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorGroup {
-    /// The name of the tool.
+    /// The name of the tool, or the MCP method of another request.
     pub tool: Arc<str>,
     /// The code of the errors, or `_OTHER`.
     pub code: Arc<str>,

@@ -6,7 +6,7 @@ use crate::clock::unix_millis;
 use crate::registry::Registry;
 use crate::statistics::{ErrorGroup, RecentError};
 
-/// Errors of the tools of this server.
+/// Errors of the tools of this server, and of its other requests.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 pub(crate) struct Errors {
@@ -16,11 +16,11 @@ pub(crate) struct Errors {
     errors: Vec<ErrorEntry>,
 }
 
-/// The errors of one tool with one code.
+/// The errors of one tool or MCP method with one code.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 struct Group {
-    /// The name of the tool.
+    /// The name of the tool, or the MCP method of another request.
     tool: String,
     /// The code of the errors.
     code: String,
@@ -42,7 +42,7 @@ struct ErrorEntry {
     at_unix_ms: u64,
     /// The correlation id, under which the log contains the rest.
     correlation_id: String,
-    /// The name of the tool.
+    /// The name of the tool, or the MCP method of another request.
     tool: String,
     /// The code of the error.
     code: String,

@@ -7,6 +7,7 @@ mod http;
 mod listeners;
 mod log_args;
 mod logging;
+mod methods;
 mod metrics;
 mod operator;
 mod otel;

@@ -15,6 +15,7 @@ use rmcp::{tool, tool_router};
 use serde_json::json;
 
 use super::{Ask, DURATION, obey};
+use crate::methods::{NOTIFICATIONS, REQUESTS, send_each};
 
 /// The durations of operations, by their attributes: how many there are, and the edges.
 type Durations = BTreeMap<BTreeMap<String, String>, (u64, Vec<f64>)>;
@@ -144,6 +145,30 @@ async fn durations_of_operations_are_measured_by_the_conventions() {
     }
     let shown = format!("{:?}", metrics.collect());
     assert!(!shown.contains(PRIVATE) && !shown.contains("unknown 1"), "{shown}");
+}
+
+/// In a separate process, because other tests send requests too.
+#[tokio::test(start_paused = true)]
+async fn the_duration_of_every_method_is_measured() {
+    if ran_in_a_child() {
+        return;
+    }
+    let metrics = Metrics::install();
+    send_each().await;
+    let durations = metrics.durations();
+    for method in REQUESTS.iter().chain(NOTIFICATIONS) {
+        let of_method: Vec<_> =
+            durations.iter().filter(|(attributes, _)| attributes["mcp.method.name"] == **method).collect();
+        let [(attributes, (1, _))] = &of_method[..] else { panic!("{method}: {of_method:?} in {durations:#?}") };
+        assert!(!attributes.contains_key("gen_ai.tool.name"), "{method}: {attributes:?}");
+        // What is not found is the caller's fault.
+        assert!(!attributes.contains_key("error.type"), "{method}: {attributes:?}");
+        let is_missing = REQUESTS.contains(method) && *method != "initialize";
+        let status = attributes.get("rpc.response.status_code").map(String::as_str);
+        assert_eq!(status, is_missing.then_some("-32002"), "{method}");
+        let is_request = REQUESTS.contains(method);
+        assert_eq!(attributes.contains_key("network.transport"), is_request, "{method}: {attributes:?}");
+    }
 }
 
 /// In a separate process, because it compares all series of the process.

@@ -4,6 +4,7 @@ mod authorize;
 mod by_hand;
 mod policies;
 mod prompts;
+mod reads;
 
 use std::future::pending;
 use std::sync::Arc;
