@@ -43,7 +43,7 @@
 //! | feature | default | adds | depends on |
 //! |---|---|---|---|
 //! | `rmcp` | yes | tools: the hook around each call, results with `isError` and `_meta`, a cached router | rmcp with its features `server` and `macros` |
-//! | `cache` | yes | `fallback = cached` | moka |
+//! | `cache` | yes | `fallback = cached` | `quick_cache` |
 //! | `config` | yes | `Resilience::from_env()` | toml, which the macros also need |
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |

@@ -9,12 +9,14 @@ mod tests;
 mod waits;
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use resilient_policy::CacheSettings;
 
 use crate::clock::Moment;
@@ -26,8 +28,11 @@ pub(crate) use landing::{Landed, Landing, Reported};
 pub(crate) use size::serialized;
 pub(crate) use waits::Wait;
 
-/// A limit for the lifetime of entries: moka panics at more than a thousand years.
-const LONGEST_AGE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// The sum of all weights must not overflow.
+const MAX_CAPACITY: u64 = 1 << 60;
+
+/// The shortest time between two searches for entries that are too old.
+const SHORTEST_SWEEP: Duration = Duration::from_secs(1);
 
 /// The share of `fresh` that is random, so that answers that were computed together do not expire together.
 const JITTER: f64 = 0.1;
@@ -40,17 +45,22 @@ pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
 pub(crate) struct Answers(Arc<Store>);
 
 struct Store {
-    entries: Cache<u128, Arc<Entry>, BuildHasherDefault<KeyIsHash>>,
+    entries: Cache<u128, Arc<Entry>, Weights, BuildHasherDefault<KeyIsHash>, DropLater>,
     settings: CacheSettings,
     statistics: Arc<ToolStatistics>,
     generation: Arc<Generation>,
     flights: Arc<Flights>,
+    /// The age above which nothing serves an entry.
+    longest: Duration,
+    created: Moment,
+    /// When entries that are too old were last removed, in microseconds since the store was created.
+    swept_us: AtomicU64,
 }
 
 /// A kept answer.
 struct Entry {
-    /// Empty once the entry is evicted. Moka frees an entry later than it evicts it, and answers may be large.
-    answer: Mutex<Option<Shared>>,
+    /// `None` only while the entry is dropped.
+    answer: Option<Shared>,
     at: Moment,
     /// The age up to which it is fresh.
     fresh: Duration,
@@ -58,6 +68,16 @@ struct Entry {
     generation: u64,
     bytes: u64,
     warnings: Box<[String]>,
+    statistics: Arc<ToolStatistics>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        bytes(&self.statistics, |counts| counts.bytes.fetch_sub(self.bytes, Ordering::Relaxed));
+        let answer = self.answer.take();
+        // The destructor of an answer is the user's code.
+        crate::panics::catch_panic(|| drop(answer));
+    }
 }
 
 /// An answer to keep.
@@ -71,13 +91,17 @@ pub(crate) struct NewAnswer {
 
 /// A kept answer that was found.
 pub(crate) struct Kept {
-    pub(crate) answer: Shared,
     pub(crate) age: Duration,
     pub(crate) freshness: Freshness,
     entry: Arc<Entry>,
 }
 
 impl Kept {
+    /// Returns the answer.
+    pub(crate) fn answer(&self) -> Option<&Shared> {
+        self.entry.answer.as_ref()
+    }
+
     /// Returns the warnings for the client that belong to the answer.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.entry.warnings
@@ -103,26 +127,19 @@ impl Answers {
         statistics: Arc<ToolStatistics>,
         generation: Arc<Generation>,
     ) -> Self {
-        let weights = Weights::new(settings);
-        let counted = Arc::clone(&statistics);
-        counted.has_cache(settings.fresh.is_some());
+        statistics.has_cache(settings.fresh.is_some());
         let longest = settings.longest_without_error().filter(|_| !serves_errors);
         let longest = longest.unwrap_or_else(|| settings.longest_stale_if_error());
-        // Moka's expiry uses the wall clock and only frees memory. The age on the Tokio clock, which the rest of the
-        // call uses, decides what is served.
-        let entries = Cache::builder()
-            .max_capacity(weights.capacity.into())
-            .weigher(move |_, entry: &Arc<Entry>| weights.weight(entry.bytes))
-            .time_to_live(longest.min(LONGEST_AGE))
-            .eviction_listener(move |_, entry: Arc<Entry>, _| {
-                let answer = entry.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if answer.is_some() {
-                    bytes(&counted, |counts| counts.bytes.fetch_sub(entry.bytes, Ordering::Relaxed));
-                }
-                crate::panics::catch_panic(|| drop(answer));
-            })
-            .build_with_hasher(BuildHasherDefault::default());
-        Self(Arc::new(Store { entries, settings, statistics, generation, flights: Arc::default() }))
+        Self(Arc::new(Store {
+            entries: Weights::new(settings).cache(),
+            settings,
+            statistics,
+            generation,
+            flights: Arc::default(),
+            longest,
+            created: Moment::now(),
+            swept_us: AtomicU64::new(0),
+        }))
     }
 
     pub(crate) fn flights(&self) -> &Arc<Flights> {
@@ -150,17 +167,41 @@ impl Answers {
         }
         let fresh = self.0.settings.fresh.unwrap_or_default();
         let fresh = fresh.mul_f64(1.0 - JITTER * fastrand::f64());
-        let answer = Mutex::new(Some(answer));
-        let entry = Entry { answer, at: Moment::now(), fresh, generation, bytes: size, warnings };
         bytes(&self.0.statistics, |counts| counts.bytes.fetch_add(size, Ordering::Relaxed));
+        let statistics = Arc::clone(&self.0.statistics);
+        let at = Moment::now();
+        let entry = Entry { answer: Some(answer), at, fresh, generation, bytes: size, warnings, statistics };
         self.0.entries.insert(key, Arc::new(entry));
-        self.0.entries.run_pending_tasks();
+        self.sweep(at);
+    }
+
+    /// Removes the entries that nothing serves any more, at most once in the longest age.
+    fn sweep(&self, now: Moment) {
+        let Store { swept_us, longest, .. } = &*self.0;
+        let (age, last) = (now.micros_since(self.0.created), swept_us.load(Ordering::Relaxed));
+        let interval = u64::try_from((*longest).max(SHORTEST_SWEEP).as_micros()).unwrap_or(u64::MAX);
+        let is_due = age.saturating_sub(last) >= interval;
+        if !is_due || swept_us.compare_exchange(last, age, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let removed = RefCell::new(Vec::new());
+        let generation = self.generation();
+        self.0.entries.retain(|_, entry| {
+            let is_served = entry.generation == generation && now.since(entry.at) <= *longest;
+            if !is_served {
+                // Their destructors run outside the lock.
+                removed.borrow_mut().push(Arc::clone(entry));
+            }
+            is_served
+        });
     }
 
     /// Returns the kept answer of this key, unless a write has invalidated it.
     pub(crate) fn find(&self, key: u128, now: Moment) -> Option<Kept> {
         let entry = self.0.entries.get(&key)?;
-        if entry.generation != self.generation() {
+        let generation = self.generation();
+        if entry.generation != generation {
+            let _ = self.0.entries.remove_if(&key, |entry| entry.generation != generation);
             return None;
         }
         let age = now.since(entry.at);
@@ -171,8 +212,7 @@ impl Answers {
         } else {
             Freshness::Old
         };
-        let answer = entry.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        Some(Kept { answer, age, freshness, entry })
+        Some(Kept { age, freshness, entry })
     }
 
     /// Returns the kept answer of this key, if a fallback may serve it.
@@ -182,8 +222,7 @@ impl Answers {
     }
 
     pub(crate) fn remove(&self, key: u128) {
-        self.0.entries.invalidate(&key);
-        self.0.entries.run_pending_tasks();
+        self.0.entries.remove(&key);
     }
 }
 
@@ -193,26 +232,60 @@ fn bytes(statistics: &ToolStatistics, change: impl FnOnce(&CacheStatistics) -> u
     }
 }
 
-/// The weights of entries. Moka has one capacity, and the settings have two: entries and bytes. The smallest weight is
-/// such that as many entries as allowed use up the capacity, and the largest that all bytes do.
+/// The weights of entries. The cache has one capacity, and the settings have two: entries and bytes. The smallest weight
+/// is such that no more entries than allowed use up all bytes.
 #[derive(Debug, Clone, Copy)]
 struct Weights {
-    least: u32,
-    capacity: u32,
-    max_bytes: u64,
+    least: u64,
+    capacity: u64,
+    max: u32,
 }
 
 impl Weights {
     fn new(settings: CacheSettings) -> Self {
-        let most = settings.max.max(1);
-        // Bytes are rounded up to a part of an equal share.
-        let least = (u32::MAX / most).min(1_024);
-        Self { least, capacity: most * least, max_bytes: settings.max_bytes.max(1) }
+        let capacity = settings.max_bytes.clamp(1, MAX_CAPACITY);
+        let max = settings.max.max(1);
+        Self { least: capacity.div_ceil(max.into()), capacity, max }
     }
 
-    fn weight(self, bytes: u64) -> u32 {
-        let weight = (u128::from(bytes) * u128::from(self.capacity)).div_ceil(self.max_bytes.into());
-        u32::try_from(weight).unwrap_or(u32::MAX).max(self.least)
+    fn of(self, bytes: u64) -> u64 {
+        bytes.max(self.least)
+    }
+
+    /// Creates a cache in one part, so that one entry may use all of the capacity.
+    fn cache(self) -> Cache<u128, Arc<Entry>, Self, BuildHasherDefault<KeyIsHash>, DropLater> {
+        let mut options = OptionsBuilder::new();
+        // An entry may have at most the weight that is reserved for entries in use.
+        options.shards(1).hot_allocation(1.0).weight_capacity(self.capacity);
+        options.estimated_items_capacity(usize::try_from(self.max).unwrap_or(usize::MAX).min(1_024));
+        let hasher = BuildHasherDefault::default();
+        match options.build() {
+            Ok(options) => Cache::with_options(options, self, hasher, DropLater),
+            // Unreachable: all options that have no default are set.
+            Err(_) => Cache::with(1_024, self.capacity, self, hasher, DropLater),
+        }
+    }
+}
+
+impl Weighter<u128, Arc<Entry>> for Weights {
+    fn weight(&self, _: &u128, entry: &Arc<Entry>) -> u64 {
+        self.of(entry.bytes)
+    }
+}
+
+/// Drops evicted entries once the cache is unlocked: the destructor of an answer is the user's code.
+#[derive(Clone)]
+struct DropLater;
+
+impl Lifecycle<u128, Arc<Entry>> for DropLater {
+    type RequestState = Vec<Arc<Entry>>;
+
+    fn begin_request(&self) -> Vec<Arc<Entry>> {
+        Vec::new()
+    }
+
+    fn on_evict(&self, evicted: &mut Vec<Arc<Entry>>, _: u128, entry: Arc<Entry>) {
+        evicted.push(entry);
     }
 }
 

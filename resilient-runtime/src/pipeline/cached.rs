@@ -171,7 +171,7 @@ where
     ) -> Poll<Option<G>> {
         let found = self.with_answers(Answers::find_for_error).flatten();
         let copied = found.and_then(|kept| {
-            let good = kept.answer.downcast_ref::<G>()?;
+            let good = kept.answer()?.downcast_ref::<G>()?;
             Some((catch_panic(|| (self.copy)(good))?, kept.age))
         });
         Poll::Ready(copied.map(|(good, age)| {

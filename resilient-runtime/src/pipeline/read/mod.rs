@@ -140,7 +140,7 @@ where
         if kept.freshness == Freshness::Old {
             return None;
         }
-        let good = kept.answer.downcast_ref::<G>()?;
+        let good = kept.answer()?.downcast_ref::<G>()?;
         catch_panic(|| (self.copy)(good))
     }
 
@@ -277,9 +277,11 @@ where
         };
         call.count_cache(CacheResult::Hit);
         call.report_kept(kept.age, kept.warnings());
-        if !lead.ends_alone() {
+        if !lead.ends_alone()
+            && let Some(answer) = kept.answer()
+        {
             let reported = call.reported(self.warnings_before);
-            lead.land(Landing { landed: Landed::Value(Arc::clone(&kept.answer), Meaning::Good), reported });
+            lead.land(Landing { landed: Landed::Value(Arc::clone(answer), Meaning::Good), reported });
         }
         *body.last_answer() = Some(R::close(Ok(good)));
         Err(AttemptResult::Answered(Meaning::Good))
