@@ -160,14 +160,7 @@ fn method() -> BoxedStrategy<Tokens> {
                 "(&self, _: Option<Req>, _context: RequestContext<RoleServer>)",
                 "(&self, #[allow(unused)] mut request: Req, (a, b): Context)",
             ],
-            &[
-                "()",
-                "(&self)",
-                "(&self, a: A, b: B, c: C)",
-                "(self: Arc<Self>, a: A, b: B)",
-                "(a: A, b: B)",
-                "(&self, a",
-            ],
+            &["()", "(&self)", "(&self, a: A, b: B, c: C)", "(self: Arc<Self>, a: A, b: B)", "(a: A, b: B)"],
         ),
         mostly(
             &[

@@ -1,5 +1,7 @@
 //! A handler that defines every method, and the durations of its operations.
 
+#![expect(deprecated, reason = "clients of older versions of the protocol still send these requests")]
+
 use resilient_runtime::export::prometheus;
 use resilient_runtime::resilient;
 use resilient_tests::alone::ran_in_a_child;
