@@ -82,6 +82,7 @@ mod responses {
     impl<E> KeptResponse<Result<CallToolResponse, E>> {
         /// Returns what measures a response: the size of the JSON of its result. No other response is kept.
         #[must_use]
+        #[expect(clippy::unused_self, reason = "called as a method, so that the most specific one is found")]
         pub fn __size(&self) -> fn(&CallToolResponse) -> u64 {
             |response| match response {
                 CallToolResponse::Complete(result) => serialized(result),
@@ -93,6 +94,7 @@ mod responses {
     impl<E> KeptResponse<Result<ReadResourceResponse, E>> {
         /// Returns what measures a response: the size of the JSON of its result. No other response is kept.
         #[must_use]
+        #[expect(clippy::unused_self, reason = "called as a method, so that the most specific one is found")]
         pub fn __size(&self) -> fn(&ReadResourceResponse) -> u64 {
             |response| match response {
                 ReadResourceResponse::Complete(result) => serialized(result),
