@@ -37,7 +37,7 @@ impl Credential {
 
     /// The token in a file.
     pub(super) fn in_file(file: PathBuf) -> io::Result<Self> {
-        let token = Token(parse(fs::read_to_string(&file)?)?);
+        let token = Token(parse(&fs::read_to_string(&file)?)?);
         Ok(Self { token: Mutex::new(token), file: Some(file) })
     }
 
@@ -77,7 +77,7 @@ impl Credential {
 }
 
 /// The content of the file without the newline that editors add.
-fn parse(content: String) -> io::Result<String> {
+fn parse(content: &str) -> io::Result<String> {
     let secret = content.trim();
     if secret.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));
