@@ -6,7 +6,7 @@ use std::fmt::Display;
 use resilient_runtime::{ResilienceError, resilient};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
-    JsonObject, PaginatedRequestParams, ListResourcesResult, ReadResourceRequestParams, ReadResourceResponse,
+    JsonObject, ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
     ReadResourceResult, ResourceContents, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
