@@ -61,7 +61,7 @@ impl Credential {
             return true;
         }
         let Some(file) = &self.file else { return false };
-        match tokio::fs::read_to_string(file).await.and_then(parse) {
+        match tokio::fs::read_to_string(file).await.and_then(|content| parse(&content)) {
             Ok(secret) if secret != refused.0 => {
                 *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Token(secret);
                 tracing::info!(event = "token.renewed");

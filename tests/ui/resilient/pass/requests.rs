@@ -6,8 +6,7 @@ use std::fmt::Display;
 use resilient_runtime::{ResilienceError, resilient};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
-    JsonObject, ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, ResourceContents, ServerConfig,
+    JsonObject, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router};
@@ -58,15 +57,6 @@ impl<T: Clone + Send + Sync + Display + 'static> ServerHandler for Server<T> {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let contents = ResourceContents::text(self.value.to_string(), request.uri);
         Ok(ReadResourceResult::new(vec![contents]).into())
-    }
-
-    #[allow(clippy::manual_async_fn, reason = "as rmcp declares it")]
-    fn list_resources(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> impl Future<Output = Result<ListResourcesResult, ErrorData>> + Send + '_ {
-        async { Ok(ListResourcesResult::default()) }
     }
 
     async fn on_initialized(&self, _: NotificationContext<RoleServer>) {}
