@@ -10,7 +10,7 @@ use crate::error::{ResilienceError, SharedError};
 /// What a leader shares with its followers.
 pub(crate) struct Landing {
     pub(crate) landed: Landed,
-    pub(crate) told: Told,
+    pub(crate) reported: Reported,
 }
 
 /// The answer of a leader.
@@ -29,7 +29,7 @@ pub(crate) enum Landed {
 
 /// What the report of the leader's call has for its client, besides the answer.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Reported {
     pub(crate) warnings: Box<[String]>,
     pub(crate) degraded: Option<Degraded>,
     pub(crate) retry_after: Option<Duration>,

@@ -22,7 +22,7 @@ use crate::statistics::{CacheStatistics, ToolStatistics};
 
 pub(crate) use flight::{Flights, Followed, Follower, Joined, Lead};
 pub(crate) use generation::{Generation, Generations};
-pub(crate) use landing::{Landed, Landing, Told};
+pub(crate) use landing::{Landed, Landing, Reported};
 pub(crate) use size::serialized;
 pub(crate) use waits::Wait;
 

@@ -107,7 +107,7 @@ fn the_place_of_a_leader_is_never_lost() {
     drop(newcomer);
     let Poll::Ready(Followed::Leads(mut second)) = second.poll(&mut b) else { panic!("it leads") };
     assert!(!second.ends_alone());
-    second.land(Landing { landed: Landed::Refused(crate::ResilienceError::Panicked), told: Told::default() });
+    second.land(Landing { landed: Landed::Refused(crate::ResilienceError::Panicked), reported: Reported::default() });
     assert_eq!(counts()[2], 1);
     assert!(matches!(third.poll(&mut c), Poll::Ready(Followed::Landed(_))));
     drop(lead(&flights));
@@ -122,7 +122,7 @@ fn followers_begin_again_if_a_run_is_dissolved() {
     leader.dissolve();
     assert!(matches!(follower.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Followed::Again)));
     let value: Shared = Arc::new(1);
-    lead(&flights).land(Landing { landed: Landed::Value(value, Meaning::Good), told: Told::default() });
+    lead(&flights).land(Landing { landed: Landed::Value(value, Meaning::Good), reported: Reported::default() });
     drop(follower);
     drop(lead(&flights));
 }

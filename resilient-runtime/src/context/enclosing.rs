@@ -5,16 +5,20 @@
 //! permit, the outer call would wait for the inner one and the inner one for the outer one. Therefore the attempt lends
 //! its permits: to one inner call at a time, until the attempt of that call ends.
 
+mod loan;
+
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::Waker;
 
 use resilient_policy::{ErrorKind, KindSet};
 
 use crate::breaker::{Breaker, Signal, Ticket};
 use crate::bulkhead::Bulkhead;
+use loan::Lent;
+pub(crate) use loan::{Lender, Lending, Loan};
 
 /// The permits of a running attempt that other calls may have to wait for: of a probe, of a bulkhead.
 ///
@@ -80,34 +84,6 @@ struct Shared {
     running: i32,
     /// The bulkhead permit of an attempt that ended while it was lent.
     slot: Option<Box<dyn Any + Send + Sync>>,
-}
-
-/// The kinds of permits that an attempt can lend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lent {
-    Permit,
-    Slot,
-}
-
-/// A lent permit of an enclosing attempt. It is returned on drop.
-pub(crate) struct Loan {
-    of: Arc<EnclosingAttempt>,
-    what: Lent,
-}
-
-/// The response of the enclosing attempts to a request for a loan.
-pub(crate) enum Lending {
-    /// No enclosing attempt holds such a permit.
-    Nothing,
-    Granted(Loan, Option<Ticket>),
-    /// Another inner call has the permit at present.
-    Taken(Lender),
-}
-
-/// The attempt whose loan a call waits for.
-pub(crate) struct Lender {
-    of: Arc<EnclosingAttempt>,
-    what: Lent,
 }
 
 impl EnclosingAttempt {
@@ -323,79 +299,5 @@ impl fmt::Debug for EnclosingAttempt {
 impl Shared {
     const fn only_waits(&self) -> bool {
         !self.has_ended && self.queued > 0 && self.running == 0
-    }
-}
-
-impl Lent {
-    fn count(self, shared: &mut Shared) -> &mut u32 {
-        match self {
-            Self::Permit => &mut shared.permits_lent,
-            Self::Slot => &mut shared.slots_lent,
-        }
-    }
-}
-
-impl Lender {
-    fn take(&self, even_if_lent: bool) -> Option<Loan> {
-        let mut shared = self.of.lock();
-        if shared.has_ended {
-            return None;
-        }
-        let lent = self.what.count(&mut shared);
-        if *lent > 0 && !even_if_lent {
-            return None;
-        }
-        *lent += 1;
-        Some(Loan { of: Arc::clone(&self.of), what: self.what })
-    }
-
-    fn ticket(&self) -> Option<Ticket> {
-        self.of.held.probe.map(Ticket::lent).filter(|_| self.what == Lent::Permit)
-    }
-
-    /// Waits until a new request may succeed: the loan was returned, or the lending attempt has ended.
-    pub(crate) fn poll_return(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_free(&mut self.of.lock(), cx)
-    }
-
-    /// Waits for the loan. Returns `None` if the lending attempt has ended.
-    pub(crate) fn poll_loan(&self, cx: &mut Context<'_>) -> Poll<Option<Loan>> {
-        let mut shared = self.of.lock();
-        ready!(self.poll_free(&mut shared, cx));
-        if shared.has_ended {
-            return Poll::Ready(None);
-        }
-        *self.what.count(&mut shared) += 1;
-        Poll::Ready(Some(Loan { of: Arc::clone(&self.of), what: self.what }))
-    }
-
-    fn poll_free(&self, shared: &mut Shared, cx: &mut Context<'_>) -> Poll<()> {
-        if shared.has_ended || *self.what.count(shared) == 0 {
-            return Poll::Ready(());
-        }
-        if !shared.waiting.iter().any(|known| known.will_wake(cx.waker())) {
-            shared.waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        let (waiting, freed) = {
-            let mut shared = self.of.lock();
-            let lent = self.what.count(&mut shared);
-            *lent = lent.saturating_sub(1);
-            let freed = if shared.slots_lent == 0 { shared.slot.take() } else { None };
-            (std::mem::take(&mut shared.waiting), freed)
-        };
-        drop(freed);
-        waiting.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl fmt::Debug for Loan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loan").field("what", &self.what).finish_non_exhaustive()
     }
 }

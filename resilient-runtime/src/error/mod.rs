@@ -1,6 +1,7 @@
 //! Tool errors: a kind, a code, a text for the model, and details for programs and the log.
 
 mod catalog;
+mod causes;
 mod classified;
 mod refusal;
 mod refused;
@@ -15,10 +16,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use catalog::CatalogEntry;
+pub use causes::{CircuitState, LimitKind, TimeoutScope};
 pub(crate) use classified::ClassifiedAnswer;
 pub(crate) use refusal::Refusal;
 pub use refused::RefusalReason;
-pub use resilience::{CircuitState, LimitKind, ResilienceError, TimeoutScope};
+pub use resilience::ResilienceError;
 pub use resilient_policy::{Fault, Severity};
 pub use shared::SharedError;
 pub(crate) use text::{log_chain, public_text};

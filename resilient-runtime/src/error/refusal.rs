@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use resilient_policy::Level;
 
+use super::causes::LimitKind;
 use super::refused::RefusalReason;
-use super::resilience::{LimitKind, ResilienceError};
+use super::resilience::ResilienceError;
 use crate::outcomes::Rejected;
 
 /// Why the gate refuses a call.

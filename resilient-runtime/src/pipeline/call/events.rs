@@ -1,16 +1,19 @@
-//! The events of a guarded call: its failure, its retries, its rejection, its fallback.
+//! The events of a guarded call: its start, its failure, its retries, its rejection, its fallback.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Source};
 
+use super::nested::CountedAs;
 use super::{AttemptResult, Call};
 use crate::answer::{Failed, Meaning};
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
 use crate::error::{ClassifiedAnswer, LimitKind, ToolError};
+use crate::gate;
 use crate::outcomes::Suppressed;
-use crate::telemetry::{ErrorFacts, log_error, record_recent};
+use crate::telemetry::{self, ErrorFacts, log_error, record_recent};
 
 /// Counts the error of a call, keeps its public part, and logs all of it.
 pub(crate) fn call_failed(call: &Call<'_>, error: &dyn ToolError) {
@@ -66,4 +69,34 @@ pub(crate) fn fallback_used(
 
 pub(crate) fn fallback_failed(tool: &str, context: Option<&CallContext>, error: &str) {
     tracing::error!(event = "fallback.failed", tool, correlation_id = id(context), error);
+}
+
+impl Call<'_> {
+    /// Begins the span, and logs the start of the call.
+    #[cold]
+    pub(super) fn log_start(self: Pin<&mut Self>) {
+        let this = self.project();
+        let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
+        let Some(context) = this.context else { return };
+        let is_hook = this.caller.counted == CountedAs::Hook;
+        if gate::is_active()
+            && this.site.tool().is_some()
+            && !context.request().is_some_and(|request| request.is_of_hook())
+        {
+            this.site.warn_once(
+                "this tool runs without the hook, so no switch and no level reaches it; add `#[resilient]` above \
+                 `#[tool_router]`, or wrap the router with `mcp::instrument`",
+            );
+        }
+        let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
+        if !is_hook {
+            *this.span = telemetry::call_span(this.site.name(), context);
+        }
+        if let Some(arguments) = arguments {
+            hook_span.as_ref().unwrap_or(this.span).record("arguments", &*arguments);
+        }
+        if !is_hook {
+            telemetry::call_started(this.span, this.site.name(), Some(context));
+        }
+    }
 }

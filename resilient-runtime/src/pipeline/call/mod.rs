@@ -50,7 +50,6 @@ use crate::binding::BindingRef;
 use crate::clock::{self, Moment};
 use crate::context::{self, CallContext};
 use crate::error::{Refusal, ResilienceError};
-use crate::gate;
 use crate::panics::catch_panic;
 use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{RecentErrors, ToolStatistics};
@@ -201,34 +200,6 @@ impl<'a> Call<'a> {
         }
         if telemetry::is_enabled() {
             self.log_start();
-        }
-    }
-
-    /// Begins the span, and logs the start of the call.
-    #[cold]
-    fn log_start(self: Pin<&mut Self>) {
-        let this = self.project();
-        let arguments = this.details.as_mut().and_then(|details| details.arguments.take());
-        let Some(context) = this.context else { return };
-        let is_hook = this.caller.counted == CountedAs::Hook;
-        if gate::is_active()
-            && this.site.tool().is_some()
-            && !context.request().is_some_and(|request| request.is_of_hook())
-        {
-            this.site.warn_once(
-                "this tool runs without the hook, so no switch and no level reaches it; add `#[resilient]` above \
-                 `#[tool_router]`, or wrap the router with `mcp::instrument`",
-            );
-        }
-        let hook_span = context.request().filter(|_| is_hook).and_then(|request| request.span().clone());
-        if !is_hook {
-            *this.span = telemetry::call_span(this.site.name(), context);
-        }
-        if let Some(arguments) = arguments {
-            hook_span.as_ref().unwrap_or(this.span).record("arguments", &*arguments);
-        }
-        if !is_hook {
-            telemetry::call_started(this.span, this.site.name(), Some(context));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 use super::nested::CountedAs;
 use super::result::AttemptResult;
 use super::{Call, State};
-use crate::cache::{Answers, Told};
+use crate::cache::{Answers, Reported};
 use crate::clock::{self, Moment};
 use crate::context::{Activity, CallContext, EnclosingAttempt};
 use crate::error::{Refusal, SharedError};
@@ -115,13 +115,13 @@ impl Call<'_> {
 
     /// Returns what the report has for the client besides the answer: the warnings after the first `before`, and the
     /// rest.
-    pub(in crate::pipeline) fn told(&self, before: usize) -> Told {
-        let Some(request) = self.context.as_ref().and_then(CallContext::request) else { return Told::default() };
+    pub(in crate::pipeline) fn reported(&self, before: usize) -> Reported {
+        let Some(request) = self.context.as_ref().and_then(CallContext::request) else { return Reported::default() };
         let is_hooked = self.is_counted_by_hook();
         let report = request.report();
         // An attempt that is repeated clears the warnings.
         let warnings = report.warnings.get(before..).unwrap_or(&report.warnings);
-        Told {
+        Reported {
             warnings: warnings.into(),
             degraded: report.degraded.clone(),
             retry_after: report.retry_after.filter(|_| is_hooked),
@@ -130,23 +130,23 @@ impl Call<'_> {
     }
 
     /// Adds to the report what the report of another call had.
-    pub(in crate::pipeline) fn tell(&self, told: &Told) {
+    pub(in crate::pipeline) fn report_shared(&self, reported: &Reported) {
         if let Some(context) = &self.context {
-            for warning in &told.warnings {
+            for warning in &reported.warnings {
                 context.warn(warning);
             }
         }
-        if let Some(degraded) = &told.degraded {
+        if let Some(degraded) = &reported.degraded {
             self.degrade(degraded.clone());
         }
         if let Some(request) = self.hook_request() {
             let mut report = request.report();
-            (report.retry_after, report.reason) = (told.retry_after, told.reason);
+            (report.retry_after, report.reason) = (reported.retry_after, reported.reason);
         }
     }
 
     /// Leaves the error of the leader in the report, for the hook.
-    pub(in crate::pipeline) fn tell_error(&self, error: &SharedError) {
+    pub(in crate::pipeline) fn report_error(&self, error: &SharedError) {
         if let Some(request) = self.hook_request() {
             request.report().shared = Some(error.clone());
         }

@@ -10,30 +10,27 @@
 //!
 //! Only these functions run this code; the others pay nothing for it.
 
+mod guarded;
+mod landing;
 mod refresh;
 mod sharing;
 
-use std::future::poll_fn;
 use std::mem::replace;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use resilient_policy::ErrorKind;
-
-use super::before::Renewed;
-use super::body::{Attempts, StoresAnswer};
+use super::AnswerKey;
+use super::body::StoresAnswer;
 use super::call::{AttemptResult, Call, Layer, Tree};
-use super::fallback::{self, Sides, Step, is_degraded};
-use super::guarded::{answer, finish};
-use super::{AnswerKey, Special};
-use crate::answer::{Failed, Fallible, Meaning};
-use crate::cache::{Followed, Follower, Freshness, Joined, Kept, Landed, Landing, Lead, NewAnswer, Shared, Wait};
-use crate::context;
-use crate::error::{Refusal, RefusalReason, ResilienceError, SharedError, TimeoutScope, ToolError};
+use super::fallback::Sides;
+use crate::answer::{Fallible, Meaning};
+use crate::cache::{Followed, Follower, Freshness, Joined, Kept, Landed, Landing, Lead, Wait};
+use crate::error::{Refusal, RefusalReason, ToolError};
 use crate::outcomes::CacheResult;
 use crate::panics::catch_panic;
 use crate::site::Site;
+pub use guarded::{once_read, repeat_read, repeat_read_before};
 pub use refresh::Refresh;
 use refresh::Ticket;
 pub use sharing::ErrorSharing;
@@ -281,8 +278,8 @@ where
         call.count_cache(CacheResult::Hit);
         call.report_kept(kept.age, kept.warnings());
         if !lead.ends_alone() {
-            let told = call.told(self.warnings_before);
-            lead.land(Landing { landed: Landed::Value(Arc::clone(&kept.answer), Meaning::Good), told });
+            let reported = call.reported(self.warnings_before);
+            lead.land(Landing { landed: Landed::Value(Arc::clone(&kept.answer), Meaning::Good), reported });
         }
         *body.last_answer() = Some(R::close(Ok(good)));
         Err(AttemptResult::Answered(Meaning::Good))
@@ -302,202 +299,10 @@ where
             call.count_cache(CacheResult::Miss);
         }
     }
-
-    /// Keeps the answer of a run, and shares it with the followers.
-    fn settle<R>(&self, lead: Option<Lead>, call: &Call<'_>, result: &AttemptResult, answer: Option<&R>)
-    where
-        R: Fallible<Good = G, Error = E>,
-    {
-        let Some(key) = self.key else { return };
-        let landed = match (result, answer.map(R::view)) {
-            (AttemptResult::Answered(meaning), Some(Ok(good))) => {
-                let kept = matches!(meaning, Meaning::Good).then(|| self.keep(key, call, good)).flatten();
-                let Some(lead) = lead.and_then(has_followers) else { return };
-                let landed = match (meaning, kept) {
-                    (Meaning::Unfinished, _) => Some(Landed::Nothing),
-                    (meaning, Some(kept)) => Some(Landed::Value(kept, *meaning)),
-                    (meaning, None) => self.shared(good).map(|good| Landed::Value(good, *meaning)),
-                };
-                (lead, landed)
-            }
-            (AttemptResult::Answered(meaning @ Meaning::Failed(Failed(failure))), Some(Err(error))) => {
-                if failure.kind == ErrorKind::NotFound
-                    && let Some(answers) = call.answers()
-                {
-                    answers.remove(key);
-                }
-                if is_of_the_leader(call, failure.kind) {
-                    return;
-                }
-                let Some(lead) = lead.and_then(has_followers) else { return };
-                let shared = catch_panic(|| match self.errors.share(error) {
-                    Some(shared) => Landed::Error(shared, *meaning),
-                    None => Landed::Described(SharedError::of(error)),
-                });
-                (lead, shared)
-            }
-            (AttemptResult::Refused(error), _) if call.attempts() > 0 && is_of_the_run(error) => {
-                let Some(lead) = lead.and_then(has_followers) else { return };
-                (lead, Some(Landed::Refused(error.clone())))
-            }
-            // The deadline and the cancellation are the leader's alone, and so is a rejection: a follower leads.
-            _ => return,
-        };
-        if let (lead, Some(landed)) = landed {
-            lead.land(Landing { landed, told: call.told(self.warnings_before) });
-        }
-    }
-
-    /// Keeps a good answer. Returns the copy.
-    fn keep(&self, key: u128, call: &Call<'_>, good: &G) -> Option<Shared> {
-        let answers = call.answers()?;
-        // An answer that is based on a stale answer is stale too.
-        if is_degraded(call) || answers.generation() != self.generation {
-            return None;
-        }
-        let bytes = catch_panic(|| (self.size)(good))?;
-        if !answers.fits(bytes) {
-            answers.remove(key);
-            return None;
-        }
-        let answer = self.shared(good)?;
-        let warnings = call.told(self.warnings_before).warnings;
-        let new = NewAnswer { answer: Arc::clone(&answer), bytes, generation: self.generation, warnings };
-        answers.insert(key, new);
-        Some(answer)
-    }
-
-    fn shared(&self, good: &G) -> Option<Shared> {
-        catch_panic(|| Arc::new((self.copy)(good)) as Shared)
-    }
-
-    /// Takes the answer of the leader. Returns `None` if this call cannot use it.
-    fn take<R>(&self, landing: &Landing, call: &Call<'_>, last: &mut Option<R>) -> Option<AttemptResult>
-    where
-        R: Fallible<Good = G, Error = E>,
-    {
-        let result = match &landing.landed {
-            Landed::Value(value, meaning) => {
-                let good = value.downcast_ref::<G>()?;
-                *last = Some(R::close(Ok(catch_panic(|| (self.copy)(good))?)));
-                AttemptResult::Answered(*meaning)
-            }
-            Landed::Error(error, meaning) => {
-                *last = Some(R::close(Err(catch_panic(|| self.errors.take(error))??)));
-                AttemptResult::Answered(*meaning)
-            }
-            Landed::Described(error) => {
-                call.tell_error(error);
-                AttemptResult::Refused(ResilienceError::Shared(error.clone()))
-            }
-            Landed::Refused(error) => AttemptResult::Refused(error.clone()),
-            Landed::Nothing => return None,
-        };
-        call.tell(&landing.told);
-        Some(result)
-    }
 }
 
 impl<G, E> std::fmt::Debug for Read<G, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Read").field("generation", &self.generation).finish_non_exhaustive()
     }
-}
-
-/// Ends a run without followers.
-fn has_followers(mut lead: Lead) -> Option<Lead> {
-    if lead.ends_alone() { None } else { Some(lead) }
-}
-
-/// Returns whether an error of this kind may come from the leader's own cancellation or deadline.
-fn is_of_the_leader(call: &Call<'_>, kind: ErrorKind) -> bool {
-    kind == ErrorKind::Cancelled || call.is_given_up() || (kind == ErrorKind::Timeout && call.is_past_deadline())
-}
-
-/// Returns whether the pipeline ended a run for a reason that is not the leader's own.
-fn is_of_the_run(error: &ResilienceError) -> bool {
-    match error {
-        ResilienceError::Timeout { scope, .. } => *scope == TimeoutScope::Attempt,
-        ResilienceError::CircuitOpen { .. }
-        | ResilienceError::Overloaded { .. }
-        | ResilienceError::Refused { .. }
-        | ResilienceError::Cancelled => false,
-        _ => true,
-    }
-}
-
-/// Guards a function with `cache(fresh ..)` that runs once.
-pub async fn once_read<R>(
-    call: Pin<&mut Call<'_>>,
-    body: impl Future<Output = R>,
-    special: Special<R>,
-    read: Read<R::Good, R::Error>,
-    chain: impl Step<R::Good, R::Error>,
-) -> R
-where
-    R: Fallible,
-    R::Good: Send + Sync + 'static,
-{
-    let attempts = pin!(Attempts::new(|_| None, Some(body), special));
-    run(call, attempts, read, chain).await
-}
-
-/// Guards a function with `cache(fresh ..)` that may run again.
-pub async fn repeat_read<R, F>(
-    call: Pin<&mut Call<'_>>,
-    make: impl FnMut(bool) -> Option<F>,
-    special: Special<R>,
-    read: Read<R::Good, R::Error>,
-    chain: impl Step<R::Good, R::Error>,
-) -> R
-where
-    R: Fallible,
-    R::Good: Send + Sync + 'static,
-    F: Future<Output = R>,
-{
-    let attempts = pin!(Attempts::new(make, None, special));
-    run(call, attempts, read, chain).await
-}
-
-/// Like [`repeat_read`], with a function that runs before each retry. Its error is the answer of the call.
-pub async fn repeat_read_before<R, F, P>(
-    call: Pin<&mut Call<'_>>,
-    make: impl FnMut(bool) -> Option<F>,
-    special: Special<R>,
-    before: impl FnMut(Arc<R::Error>) -> P,
-    read: Read<R::Good, R::Error>,
-    chain: impl Step<R::Good, R::Error>,
-) -> R
-where
-    R: Fallible,
-    R::Good: Send + Sync + 'static,
-    F: Future<Output = R>,
-    P: Future<Output = Result<(), R::Error>>,
-{
-    let attempts = pin!(Renewed::new(Attempts::new(make, None, special), before));
-    run(call, attempts, read, chain).await
-}
-
-async fn run<R>(
-    mut call: Pin<&mut Call<'_>>,
-    mut body: Pin<&mut impl StoresAnswer<R>>,
-    mut read: Read<R::Good, R::Error>,
-    chain: impl Step<R::Good, R::Error>,
-) -> R
-where
-    R: Fallible,
-    R::Good: Send + Sync + 'static,
-{
-    let result = poll_fn(|cx| read.poll(cx, call.as_mut(), body.as_mut())).await;
-    let is_refresh = read.is_refresh;
-    drop(read);
-    context::within(call.passed_context(), async {
-        let answer = answer(&call, body.last_answer(), &result);
-        if is_refresh {
-            finish(call, &result, &answer);
-            return answer;
-        }
-        fallback::finish(call, result, answer, chain).await
-    })
-    .await
 }
