@@ -101,13 +101,13 @@ impl EnclosingAttempt {
         Arc::new(Self { held: Held::default(), flight, shared: Mutex::new(shared) })
     }
 
-    /// Returns the runs that the attempts around a call lead, or `None` if one of them has a bulkhead permit: what it
-    /// follows may need that permit.
+    /// Returns the runs that the attempts around a call lead, or `None` if one of them has a permit of a bulkhead or a
+    /// probe: what it follows may need that permit.
     #[cfg(feature = "cache")]
     pub(crate) fn flights(self: &Arc<Self>) -> Option<Vec<u64>> {
         let mut flights = Vec::new();
         for attempt in self.chain().filter(|attempt| !attempt.lock().has_ended) {
-            if attempt.held.bulkhead != 0 {
+            if attempt.held.keeps_others_waiting() {
                 return None;
             }
             if attempt.flight != 0 {

@@ -23,6 +23,20 @@ where
         R: Fallible<Good = G, Error = E>,
     {
         let Some(key) = self.key else { return };
+        // What a body answers to the cancellation by the client, or to the end of the call's own time, is for this call
+        // alone: a follower leads.
+        let is_own = match result {
+            AttemptResult::Answered(Meaning::Failed(Failed(failure))) => is_of_the_leader(call, failure.kind),
+            _ => call.is_given_up(),
+        };
+        if is_own {
+            return;
+        }
+        if result.is_missing()
+            && let Some(answers) = call.answers()
+        {
+            answers.remove(key);
+        }
         let landed = match (result, answer.map(R::view)) {
             (AttemptResult::Answered(meaning), Some(Ok(good))) => {
                 let kept = matches!(meaning, Meaning::Good).then(|| self.keep(key, call, good)).flatten();
@@ -34,15 +48,7 @@ where
                 };
                 (lead, landed)
             }
-            (AttemptResult::Answered(meaning @ Meaning::Failed(Failed(failure))), Some(Err(error))) => {
-                if failure.kind == ErrorKind::NotFound
-                    && let Some(answers) = call.answers()
-                {
-                    answers.remove(key);
-                }
-                if is_of_the_leader(call, failure.kind) {
-                    return;
-                }
+            (AttemptResult::Answered(meaning @ Meaning::Failed(_)), Some(Err(error))) => {
                 let Some(lead) = lead.and_then(has_followers) else { return };
                 let shared = catch_panic(|| match self.errors.share(error) {
                     Some(shared) => Landed::Error(shared, *meaning),
