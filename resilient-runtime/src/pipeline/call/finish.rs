@@ -281,6 +281,9 @@ impl Call<'_> {
         self.as_mut().project().state.advance(State::Done);
         if self.caller.counted >= CountedAs::Hook {
             self.report(outcome, fault);
+            if self.is_refresh() && telemetry::is_enabled() {
+                self.log_end(outcome, now.since(self.started));
+            }
         } else {
             let statistics = &self.binding.statistics;
             if outcome == Outcome::Ok && !self.is_part() {

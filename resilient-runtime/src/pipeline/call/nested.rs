@@ -169,6 +169,18 @@ impl Call<'_> {
         self.caller.counted == CountedAs::Hook
     }
 
+    /// Returns whether the call refreshes a kept answer of a tool.
+    pub(super) fn is_refresh_of_tool(&self) -> bool {
+        self.is_refresh() && self.site.tool().is_some()
+    }
+
+    pub(super) const fn is_refresh(&self) -> bool {
+        #[cfg(feature = "cache")]
+        return matches!(self.caller.counted, CountedAs::Nowhere);
+        #[cfg(not(feature = "cache"))]
+        return false;
+    }
+
     pub(super) fn is_part(&self) -> bool {
         self.caller.counted == CountedAs::Part
     }
