@@ -6,6 +6,8 @@
 //! its permits: to one inner call at a time, until the attempt of that call ends.
 
 mod loan;
+#[cfg(feature = "cache")]
+mod records;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,8 +19,12 @@ use resilient_policy::{ErrorKind, KindSet};
 
 use crate::breaker::{Breaker, Signal, Ticket};
 use crate::bulkhead::Bulkhead;
+#[cfg(feature = "cache")]
+use crate::clock::Moment;
 use loan::Lent;
 pub(crate) use loan::{Lender, Lending, Loan};
+#[cfg(feature = "cache")]
+pub(crate) use records::Records;
 
 /// The permits of a running attempt that other calls may have to wait for: of a probe, of a bulkhead.
 ///
@@ -78,6 +84,12 @@ struct Shared {
     queued_past_deadline: bool,
     /// The kinds of errors that inner calls returned after more than one attempt.
     retried: KindSet,
+    /// The answer of a fallback of an inner call. If there are several, the oldest.
+    #[cfg(feature = "cache")]
+    degraded: Option<super::Degraded>,
+    /// When a retry of an inner call was due that its deadline did not allow, and that deadline.
+    #[cfg(feature = "cache")]
+    cut: Option<(Moment, Moment)>,
     /// The numbers of inner calls that wait for a permit, and of inner attempts that run. An inner attempt counts as
     /// waiting if everything inside it waits.
     queued: i32,

@@ -230,6 +230,8 @@ impl Call<'_> {
     pub(super) fn reject_by_deadline(self: Pin<&mut Self>) -> AttemptResult {
         if self.last.is_some() {
             self.report_no_retry(Suppressed::Deadline.as_str(), None);
+            #[cfg(feature = "cache")]
+            self.cut_retry(Moment::now());
         }
         if let Some(enclosing) = self.enclosing() {
             enclosing.queued_past_deadline();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use resilient_policy::ErrorKind;
 
-use super::Read;
+use super::{Leading, Read};
 use crate::answer::{Failed, Fallible, Meaning};
 use crate::cache::{Landed, Landing, Lead, NewAnswer, Shared};
 use crate::error::{ResilienceError, SharedError, TimeoutScope, ToolError};
@@ -18,8 +18,13 @@ where
     E: ToolError,
 {
     /// Keeps the answer of a run, and shares it with the followers.
-    pub(super) fn settle<R>(&self, lead: Option<Lead>, call: &Call<'_>, result: &AttemptResult, answer: Option<&R>)
-    where
+    pub(super) fn settle<R>(
+        &self,
+        leading: Option<Leading>,
+        call: &Call<'_>,
+        result: &AttemptResult,
+        answer: Option<&R>,
+    ) where
         R: Fallible<Good = G, Error = E>,
     {
         let Some(key) = self.key else { return };
@@ -37,6 +42,7 @@ where
         {
             answers.remove(key);
         }
+        let (lead, layer) = leading.map_or((None, None), |leading| (Some(leading.lead), leading.layer));
         let landed = match (result, answer.map(R::view)) {
             (AttemptResult::Answered(meaning), Some(Ok(good))) => {
                 let kept = matches!(meaning, Meaning::Good).then(|| self.keep(key, call, good)).flatten();
@@ -64,7 +70,8 @@ where
             _ => return,
         };
         if let (lead, Some(landed)) = landed {
-            lead.land(Landing { landed, reported: call.reported(self.warnings_before) });
+            let records = call.records(layer.as_ref(), result);
+            lead.land(Landing { landed, reported: call.reported(self.warnings_before), records });
         }
     }
 
@@ -114,6 +121,7 @@ where
             Landed::Nothing => return None,
         };
         call.report_shared(&landing.reported);
+        call.inherit(&landing.records);
         Some(result)
     }
 }
