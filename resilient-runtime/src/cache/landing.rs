@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::Shared;
 use crate::answer::Meaning;
-use crate::context::Degraded;
+use crate::context::Records;
 use crate::error::{ResilienceError, SharedError};
 
 /// What a leader shares with its followers.
 pub(crate) struct Landing {
     pub(crate) landed: Landed,
     pub(crate) reported: Reported,
+    pub(crate) records: Records,
 }
 
 /// The answer of a leader.
@@ -31,7 +32,8 @@ pub(crate) enum Landed {
 #[derive(Default)]
 pub(crate) struct Reported {
     pub(crate) warnings: Box<[String]>,
-    pub(crate) degraded: Option<Degraded>,
+    /// The age of the answer, if it is a kept one.
+    pub(crate) kept: Option<Duration>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) reason: Option<&'static str>,
 }

@@ -6,6 +6,8 @@
 //! its permits: to one inner call at a time, until the attempt of that call ends.
 
 mod loan;
+#[cfg(feature = "cache")]
+mod records;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,8 +19,12 @@ use resilient_policy::{ErrorKind, KindSet};
 
 use crate::breaker::{Breaker, Signal, Ticket};
 use crate::bulkhead::Bulkhead;
+#[cfg(feature = "cache")]
+use crate::clock::Moment;
 use loan::Lent;
 pub(crate) use loan::{Lender, Lending, Loan};
+#[cfg(feature = "cache")]
+pub(crate) use records::Records;
 
 /// The permits of a running attempt that other calls may have to wait for: of a probe, of a bulkhead.
 ///
@@ -78,6 +84,12 @@ struct Shared {
     queued_past_deadline: bool,
     /// The kinds of errors that inner calls returned after more than one attempt.
     retried: KindSet,
+    /// The answer of a fallback of an inner call. If there are several, the oldest.
+    #[cfg(feature = "cache")]
+    degraded: Option<super::Degraded>,
+    /// When a retry of an inner call was due that its deadline did not allow, and that deadline.
+    #[cfg(feature = "cache")]
+    cut: Option<(Moment, Moment)>,
     /// The numbers of inner calls that wait for a permit, and of inner attempts that run. An inner attempt counts as
     /// waiting if everything inside it waits.
     queued: i32,
@@ -101,13 +113,13 @@ impl EnclosingAttempt {
         Arc::new(Self { held: Held::default(), flight, shared: Mutex::new(shared) })
     }
 
-    /// Returns the runs that the attempts around a call lead, or `None` if one of them has a bulkhead permit: what it
-    /// follows may need that permit.
+    /// Returns the runs that the attempts around a call lead, or `None` if one of them has a permit of a bulkhead or a
+    /// probe: what it follows may need that permit.
     #[cfg(feature = "cache")]
     pub(crate) fn flights(self: &Arc<Self>) -> Option<Vec<u64>> {
         let mut flights = Vec::new();
         for attempt in self.chain().filter(|attempt| !attempt.lock().has_ended) {
-            if attempt.held.bulkhead != 0 {
+            if attempt.held.keeps_others_waiting() {
                 return None;
             }
             if attempt.flight != 0 {

@@ -20,6 +20,8 @@ use crate::clock::Moment;
 use crate::identity::{CorrelationId, Principal};
 
 pub(crate) use activity::Activity;
+#[cfg(feature = "cache")]
+pub(crate) use enclosing::Records;
 pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
 #[cfg(feature = "rmcp")]
 pub(crate) use progress::Progress;

@@ -186,6 +186,15 @@ pub(crate) struct Degraded {
     pub(crate) reason: &'static str,
 }
 
+impl Degraded {
+    /// Sets `known` to this response, unless that one is older.
+    pub(crate) fn keep_oldest(&self, known: &mut Option<Self>) {
+        if known.as_ref().is_none_or(|known| known.age < self.age) {
+            *known = Some(self.clone());
+        }
+    }
+}
+
 /// A failure of the pipeline and the `ErrorData` that it was converted to.
 #[cfg(feature = "rmcp")]
 #[derive(Debug)]

@@ -370,7 +370,7 @@ pub(crate) async fn finish<R: Fallible>(
     } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
         call.statistics().fell_back(source);
         events::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
-        call.degrade(Degraded { source, age, reason: result.reason().unwrap_or(kind.as_str()) });
+        call.degrade(&Degraded { source, age, reason: result.reason().unwrap_or(kind.as_str()) });
         call.as_mut().finish_degraded(&result);
     } else {
         if let Some(request) = call.hook_request() {

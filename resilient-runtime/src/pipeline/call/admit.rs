@@ -186,7 +186,7 @@ impl Call<'_> {
     /// not apply: the call is one of them.
     #[cold]
     pub(super) fn ask_gate_again(self: Pin<&mut Self>) -> Result<(), AttemptResult> {
-        if !gate::is_active() || !self.is_counted_by_hook() {
+        if !gate::is_active() || !(self.is_counted_by_hook() || self.is_refresh_of_tool()) {
             return Ok(());
         }
         let refusal = Registry::here(|registry| registry.gate().refusal(&self.site.gated()));
@@ -230,6 +230,8 @@ impl Call<'_> {
     pub(super) fn reject_by_deadline(self: Pin<&mut Self>) -> AttemptResult {
         if self.last.is_some() {
             self.report_no_retry(Suppressed::Deadline.as_str(), None);
+            #[cfg(feature = "cache")]
+            self.cut_retry(Moment::now());
         }
         if let Some(enclosing) = self.enclosing() {
             enclosing.queued_past_deadline();

@@ -74,6 +74,8 @@ impl Call<'_> {
             && let Some(last) = this.last.take()
         {
             self.report_no_retry(Suppressed::Deadline.as_str(), None);
+            #[cfg(feature = "cache")]
+            self.cut_retry(now);
             return Err(last);
         }
         self.ask_gate_again()

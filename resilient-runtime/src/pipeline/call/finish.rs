@@ -166,11 +166,12 @@ impl Call<'_> {
             AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.excuse.is_some() => Signal::Neutral,
             AttemptResult::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
             // An attempt without its own limit had the whole timeout, unless the deadline is the caller's or the
-            // attempt had to wait before it began.
+            // attempt had to wait before it began: for a permit, for a slot, or for the run of another call.
             AttemptResult::Refused(ResilienceError::Timeout { .. })
                 if self.binding.policy().attempt_limit().is_none()
                     && self.deadline >= self.own_deadline()
-                    && !attempt.has_waited =>
+                    && !attempt.has_waited
+                    && !self.caller.has_followed =>
             {
                 Signal::Failure
             }
@@ -241,6 +242,10 @@ impl Call<'_> {
     /// Reports that a retryable error is not retried.
     fn suppress_retry(&self, kind: ErrorKind, delay: Duration, reason: Suppressed, retry_after: Option<Duration>) {
         self.binding.statistics.retry_suppressed(reason);
+        #[cfg(feature = "cache")]
+        if reason == Suppressed::Deadline {
+            self.cut_retry(Moment::now().after(delay));
+        }
         events::retry_suppressed(self, kind, delay, reason);
         self.report_no_retry(reason.as_str(), retry_after);
     }
@@ -283,6 +288,9 @@ impl Call<'_> {
         self.as_mut().project().state.advance(State::Done);
         if self.caller.counted >= CountedAs::Hook {
             self.report(outcome, fault);
+            if self.is_refresh() && telemetry::is_enabled() {
+                self.log_end(outcome, now.since(self.started));
+            }
         } else {
             let statistics = &self.binding.statistics;
             if outcome == Outcome::Ok && !self.is_part() {
@@ -307,12 +315,13 @@ impl Call<'_> {
 
     /// Reports to the client that a fallback answered, including the fallback of a function that the tool called. If
     /// there are several, the report has the oldest answer.
-    pub(crate) fn degrade(&self, degraded: Degraded) {
+    pub(crate) fn degrade(&self, degraded: &Degraded) {
         if let Some(request) = self.context.as_ref().and_then(CallContext::request) {
-            let mut report = request.report();
-            if report.degraded.as_ref().is_none_or(|known| known.age < degraded.age) {
-                report.degraded = Some(degraded);
-            }
+            degraded.keep_oldest(&mut request.report().degraded);
+        }
+        #[cfg(feature = "cache")]
+        if let Some(enclosing) = self.enclosing() {
+            enclosing.degraded(degraded);
         }
     }
 

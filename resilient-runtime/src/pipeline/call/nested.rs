@@ -27,6 +27,8 @@ pub(super) struct Caller {
     pub(super) is_nested: bool,
     /// Whether the context was passed as an argument, so that it is not the current one.
     pub(super) passes_context: bool,
+    /// Whether the call has waited for the run of another call before its first attempt.
+    pub(super) has_followed: bool,
 }
 
 /// Who counts the call, and as what.
@@ -49,8 +51,13 @@ pub(super) enum CountedAs {
 
 impl Caller {
     /// No guarded function and no hook.
-    pub(super) const NONE: Self =
-        Self { deadline: Moment::LAST, counted: CountedAs::Call, is_nested: false, passes_context: false };
+    pub(super) const NONE: Self = Self {
+        deadline: Moment::LAST,
+        counted: CountedAs::Call,
+        is_nested: false,
+        passes_context: false,
+        has_followed: false,
+    };
 
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
@@ -68,6 +75,7 @@ impl Caller {
             },
             is_nested: context.enclosing().is_some(),
             passes_context: false,
+            has_followed: false,
         }
     }
 }
@@ -167,6 +175,18 @@ impl Call<'_> {
 
     pub(super) fn is_counted_by_hook(&self) -> bool {
         self.caller.counted == CountedAs::Hook
+    }
+
+    /// Returns whether the call refreshes a kept answer of a tool.
+    pub(super) fn is_refresh_of_tool(&self) -> bool {
+        self.is_refresh() && self.site.tool().is_some()
+    }
+
+    pub(super) const fn is_refresh(&self) -> bool {
+        #[cfg(feature = "cache")]
+        return matches!(self.caller.counted, CountedAs::Nowhere);
+        #[cfg(not(feature = "cache"))]
+        return false;
     }
 
     pub(super) fn is_part(&self) -> bool {

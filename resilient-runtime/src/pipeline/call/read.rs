@@ -11,9 +11,11 @@ use tokio::time::sleep_until;
 use super::nested::CountedAs;
 use super::result::AttemptResult;
 use super::{Call, State};
+use crate::answer::Meaning;
+use crate::breaker::Signal;
 use crate::cache::{Answers, Reported};
 use crate::clock::{self, Moment};
-use crate::context::{Activity, CallContext, EnclosingAttempt};
+use crate::context::{Activity, CallContext, EnclosingAttempt, Records};
 use crate::error::{Refusal, SharedError};
 use crate::outcomes::{CacheResult, Outcome};
 
@@ -114,19 +116,56 @@ impl Call<'_> {
     }
 
     /// Returns what the report has for the client besides the answer: the warnings after the first `before`, and the
-    /// rest.
+    /// rest. Of a call inside a request it has nothing: the report is about everything in the request.
     pub(in crate::pipeline) fn reported(&self, before: usize) -> Reported {
-        let Some(request) = self.context.as_ref().and_then(CallContext::request) else { return Reported::default() };
-        let is_hooked = self.is_counted_by_hook();
+        let is_outermost = self.is_counted_by_hook() || self.is_refresh();
+        let request = self.context.as_ref().and_then(CallContext::request).filter(|_| is_outermost);
+        let Some(request) = request else { return Reported::default() };
         let report = request.report();
         // An attempt that is repeated clears the warnings.
         let warnings = report.warnings.get(before..).unwrap_or(&report.warnings);
-        Reported {
-            warnings: warnings.into(),
-            degraded: report.degraded.clone(),
-            retry_after: report.retry_after.filter(|_| is_hooked),
-            reason: report.reason.filter(|_| is_hooked),
+        Reported { warnings: warnings.into(), kept: None, retry_after: report.retry_after, reason: report.reason }
+    }
+
+    /// Returns what the run has recorded that ends with this result.
+    pub(in crate::pipeline) fn records(&self, layer: Option<&Layer>, result: &AttemptResult) -> Records {
+        let Some(Layer { layer, .. }) = layer else { return Records::default() };
+        let is_good = matches!(result, AttemptResult::Answered(Meaning::Good));
+        // The usual case of a good answer is not recorded otherwise.
+        if let Some(breaker) = self.breaker.as_deref().filter(|_| is_good) {
+            layer.recorded(breaker, Signal::Success);
         }
+        if let Some(kind) = result.kind().filter(|_| self.attempts > 1) {
+            layer.retried(kind);
+        }
+        let mut records = layer.records(self.deadline);
+        records.cut.take_if(|_| is_good);
+        records
+    }
+
+    /// Leaves the records of a shared run to the calls around this one.
+    pub(in crate::pipeline) fn inherit(&self, records: &Records) {
+        if let Some(enclosing) = self.enclosing() {
+            enclosing.inherit(records);
+        }
+        if let Some(degraded) = &records.degraded {
+            self.degrade(degraded);
+        }
+        if let Some(due) = records.cut {
+            self.cut_retry(due);
+        }
+    }
+
+    /// Records that a retry is due at a time that the deadline does not allow.
+    pub(super) fn cut_retry(&self, due: Moment) {
+        if let Some(enclosing) = self.enclosing() {
+            enclosing.cut(due, self.deadline);
+        }
+    }
+
+    /// Returns whether the deadline leaves time for a retry that is due then.
+    pub(in crate::pipeline) fn allows_retry(&self, due: Moment) -> bool {
+        due < self.deadline
     }
 
     /// Adds to the report what the report of another call had.
@@ -136,12 +175,10 @@ impl Call<'_> {
                 context.warn(warning);
             }
         }
-        if let Some(degraded) = &reported.degraded {
-            self.degrade(degraded.clone());
-        }
         if let Some(request) = self.hook_request() {
             let mut report = request.report();
             (report.retry_after, report.reason) = (reported.retry_after, reported.reason);
+            report.kept = reported.kept;
         }
     }
 
@@ -187,6 +224,7 @@ impl Call<'_> {
     pub(in crate::pipeline) fn resumes(mut self: Pin<&mut Self>) -> Result<(), AttemptResult> {
         let mut this = self.as_mut().project();
         this.timer.set(None);
+        this.caller.has_followed = true;
         let now = Moment::now();
         this.state.advance(State::Admitting(now));
         if now >= *this.deadline {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use resilient_policy::ErrorKind;
 
-use super::Read;
+use super::{Leading, Read};
 use crate::answer::{Failed, Fallible, Meaning};
 use crate::cache::{Landed, Landing, Lead, NewAnswer, Shared};
 use crate::error::{ResilienceError, SharedError, TimeoutScope, ToolError};
@@ -18,11 +18,31 @@ where
     E: ToolError,
 {
     /// Keeps the answer of a run, and shares it with the followers.
-    pub(super) fn settle<R>(&self, lead: Option<Lead>, call: &Call<'_>, result: &AttemptResult, answer: Option<&R>)
-    where
+    pub(super) fn settle<R>(
+        &self,
+        leading: Option<Leading>,
+        call: &Call<'_>,
+        result: &AttemptResult,
+        answer: Option<&R>,
+    ) where
         R: Fallible<Good = G, Error = E>,
     {
         let Some(key) = self.key else { return };
+        // What a body answers to the cancellation by the client, or to the end of the call's own time, is for this call
+        // alone: a follower leads.
+        let is_own = match result {
+            AttemptResult::Answered(Meaning::Failed(Failed(failure))) => is_of_the_leader(call, failure.kind),
+            _ => call.is_given_up(),
+        };
+        if is_own {
+            return;
+        }
+        if result.is_missing()
+            && let Some(answers) = call.answers()
+        {
+            answers.remove(key);
+        }
+        let (lead, layer) = leading.map_or((None, None), |leading| (Some(leading.lead), leading.layer));
         let landed = match (result, answer.map(R::view)) {
             (AttemptResult::Answered(meaning), Some(Ok(good))) => {
                 let kept = matches!(meaning, Meaning::Good).then(|| self.keep(key, call, good)).flatten();
@@ -34,15 +54,7 @@ where
                 };
                 (lead, landed)
             }
-            (AttemptResult::Answered(meaning @ Meaning::Failed(Failed(failure))), Some(Err(error))) => {
-                if failure.kind == ErrorKind::NotFound
-                    && let Some(answers) = call.answers()
-                {
-                    answers.remove(key);
-                }
-                if is_of_the_leader(call, failure.kind) {
-                    return;
-                }
+            (AttemptResult::Answered(meaning @ Meaning::Failed(_)), Some(Err(error))) => {
                 let Some(lead) = lead.and_then(has_followers) else { return };
                 let shared = catch_panic(|| match self.errors.share(error) {
                     Some(shared) => Landed::Error(shared, *meaning),
@@ -58,7 +70,8 @@ where
             _ => return,
         };
         if let (lead, Some(landed)) = landed {
-            lead.land(Landing { landed, reported: call.reported(self.warnings_before) });
+            let records = call.records(layer.as_ref(), result);
+            lead.land(Landing { landed, reported: call.reported(self.warnings_before), records });
         }
     }
 
@@ -108,6 +121,7 @@ where
             Landed::Nothing => return None,
         };
         call.report_shared(&landing.reported);
+        call.inherit(&landing.records);
         Some(result)
     }
 }

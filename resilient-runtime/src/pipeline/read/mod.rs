@@ -25,7 +25,8 @@ use super::body::StoresAnswer;
 use super::call::{AttemptResult, Call, Layer, Tree};
 use super::fallback::Sides;
 use crate::answer::{Fallible, Meaning};
-use crate::cache::{Followed, Follower, Freshness, Joined, Kept, Landed, Landing, Lead, Wait};
+use crate::cache::{Followed, Follower, Freshness, Joined, Kept, Landed, Landing, Lead, Reported, Wait};
+use crate::context::Records;
 use crate::error::{Refusal, RefusalReason, ToolError};
 use crate::outcomes::CacheResult;
 use crate::panics::catch_panic;
@@ -66,7 +67,7 @@ enum Stage {
 /// The run that a call leads.
 struct Leading {
     lead: Lead,
-    _layer: Option<Layer>,
+    layer: Option<Layer>,
     /// The right of a refresh to run.
     _ticket: Option<refresh::Permit>,
 }
@@ -159,7 +160,7 @@ where
                 Stage::Leads(_) | Stage::Alone => {
                     let result = ready!(call.as_mut().drive(cx, body.as_mut()));
                     let leading = match replace(&mut self.stage, Stage::Alone) {
-                        Stage::Leads(leading) => Some(leading.lead),
+                        Stage::Leads(leading) => Some(leading),
                         _ => None,
                     };
                     self.settle(leading, &call, &result, body.as_mut().last_answer().as_ref());
@@ -234,6 +235,12 @@ where
         R: Fallible<Good = G, Error = E>,
     {
         match followed {
+            // The leader had no time for another attempt, and this call has.
+            Followed::Landed(landing) if landing.records.cut.is_some_and(|due| call.allows_retry(due)) => {
+                drop(landing);
+                call.resumes()?;
+                Ok(Stage::New)
+            }
             Followed::Landed(landing) => {
                 if let Some(result) = self.take(&landing, &call, body.last_answer()) {
                     call.count_cache(CacheResult::Shared);
@@ -280,8 +287,10 @@ where
         if !lead.ends_alone()
             && let Some(answer) = kept.answer()
         {
-            let reported = call.reported(self.warnings_before);
-            lead.land(Landing { landed: Landed::Value(Arc::clone(answer), Meaning::Good), reported });
+            let landed = Landed::Value(Arc::clone(answer), Meaning::Good);
+            let warnings = kept.warnings().into();
+            let reported = Reported { warnings, kept: Some(kept.age), ..Reported::default() };
+            lead.land(Landing { landed, reported, records: Records::default() });
         }
         *body.last_answer() = Some(R::close(Ok(good)));
         Err(AttemptResult::Answered(Meaning::Good))
@@ -292,7 +301,7 @@ where
         self.generation = lead.generation();
         self.warnings_before = call.warnings();
         let layer = call.lead(lead.id());
-        Stage::Leads(Leading { lead, _layer: layer, _ticket: permit })
+        Stage::Leads(Leading { lead, layer, _ticket: permit })
     }
 
     /// Counts the call as a miss, once.

@@ -30,6 +30,32 @@ async fn hurried(upstream: &Upstream) -> Result<String, Error> {
     read(upstream).await
 }
 
+/// A read with a breaker, without a limit for its attempts.
+#[resilient(cache(fresh = "10s", key = 1), breaker(failures = 1), timeout = "30s", name = "deadlines.counted")]
+async fn counted(upstream: &Upstream) -> Result<String, Error> {
+    upstream.request(1).await
+}
+
+#[resilient(timeout = "20s", name = "deadlines.counted_in_hurry")]
+async fn counted_in_hurry(upstream: &Upstream) -> Result<String, Error> {
+    counted(upstream).await
+}
+
+#[resilient(
+    cache(fresh = "10s", key = 1),
+    retry(max = 1, base = "1s", jitter = off, budget = none),
+    timeout = "3s",
+    name = "deadlines.retried"
+)]
+async fn retried(upstream: &Upstream) -> Result<String, Error> {
+    upstream.request(1).await
+}
+
+#[resilient(timeout = "1500ms", name = "deadlines.retried_in_hurry")]
+async fn retried_in_hurry(upstream: &Upstream) -> Result<String, Error> {
+    retried(upstream).await
+}
+
 /// Returns the result of a call that begins after this time, and when it ended, both from the start of the test.
 async fn after<T>(delay: Duration, start: Instant, call: impl Future<Output = T>) -> (T, Duration) {
     sleep_until(start + delay).await;
@@ -112,4 +138,40 @@ async fn the_end_of_an_attempt_is_an_error_of_the_service_and_is_shared() {
         assert_eq!(timeout(&result), Some(TimeoutScope::Attempt), "{result:?}");
     }
     assert_eq!((start.elapsed(), upstream.requests()), (2 * S, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_after_the_wait_for_a_leader_says_nothing_about_the_service() {
+    let (registry, upstream, start) = (Arc::new(Registry::new()), Upstream::default(), Instant::now());
+    upstream.does(Does::Hang);
+    let calls = async {
+        tokio::join!(after(Duration::ZERO, start, counted_in_hurry(&upstream)), after(S, start, counted(&upstream)))
+    };
+    let (_, (follower, ended)) = registry.clone().scope(Box::pin(calls)).await;
+    assert_eq!((timeout(&follower), ended), (Some(TimeoutScope::Call), 31 * S), "11 s of 30 are left for the body");
+    let failures = || registry.breaker("deadlines.counted").expect("bound").snapshot().failures;
+    assert_eq!((upstream.requests(), failures()), (2, 0));
+    assert!(registry.clone().scope(counted(&upstream)).await.is_err());
+    assert_eq!((upstream.requests(), failures()), (3, 1), "a call with all of its time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_its_leader_had_no_time_to_retry_is_for_those_without_time_as_well() {
+    let (registry, upstream, start) = (Arc::new(Registry::new()), Upstream::default(), Instant::now());
+    upstream.does(Does::Fail(Error::Down));
+    let recovers = async {
+        sleep(S / 2).await;
+        upstream.does(Does::Answer);
+    };
+    let calls = async {
+        tokio::join!(
+            after(Duration::ZERO, start, retried_in_hurry(&upstream)),
+            after(S / 5, start, retried_in_hurry(&upstream)),
+            after(S / 5, start, retried(&upstream)),
+            recovers,
+        )
+    };
+    let (leader, hurried, patient, ()) = registry.clone().scope(Box::pin(calls)).await;
+    assert_eq!((&leader, &hurried), (&(Err(Error::Down), S), &leader));
+    assert_eq!((patient, upstream.requests()), ((Ok(answer(1, 2)), 2 * S), 2));
 }

@@ -14,6 +14,7 @@ mod principals;
 mod refresh;
 mod refresh_rules;
 mod series;
+mod shared_failures;
 mod single_flight;
 mod switches;
 mod upstream;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use resilient_runtime::{Registry, ResilienceError, resilient};
+use resilient_runtime::{ErrorKind, Registry, ResilienceError, resilient};
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult};
 use tokio::time::sleep;
@@ -77,4 +77,29 @@ async fn nothing_is_an_answer_and_is_kept() {
         assert_eq!(registry.clone().scope(nothing(&runs)).await, Ok(()));
     }
     assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
+
+const fn gone(run: &u32) -> Option<ErrorKind> {
+    if *run == 2 { Some(ErrorKind::NotFound) } else { None }
+}
+
+#[resilient(
+    cache(fresh = "1s", stale_while_revalidate = "1h", key = 1), classify = gone, name = "not_kept.classified"
+)]
+async fn classified(runs: Arc<AtomicU32>) -> Result<u32, ResilienceError> {
+    Ok(runs.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_classify_calls_missing_removes_the_kept_one() {
+    let runs = Arc::new(AtomicU32::new(0));
+    let read = || classified(Arc::clone(&runs));
+    let reads = async {
+        assert_eq!(read().await, Ok(1));
+        sleep(2 * TAKES).await;
+        assert_eq!(read().await, Ok(1), "stale: its refresh finds out");
+        sleep(TAKES / 100).await;
+        assert_eq!(read().await, Ok(3));
+    };
+    Arc::new(Registry::new()).scope(reads).await;
 }

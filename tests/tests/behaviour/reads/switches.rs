@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::upstream::{TAKES, Upstream, answer, settle};
+use super::upstream::{Does, TAKES, Upstream, answer, settle};
 use crate::error::Error;
 
 /// Ages at which an answer is fresh, stale, and only a fallback.
@@ -45,6 +45,16 @@ impl Server {
     #[resilient(cache(fresh = "10s", stale_while_revalidate = "60s"))]
     #[tool(annotations(read_only_hint = true))]
     async fn switched_read(&self, Parameters(Ask { number }): Parameters<Ask>) -> Result<String, Error> {
+        self.upstream.request(number).await
+    }
+
+    /// Its refresh may wait for a retry.
+    #[resilient(
+        cache(fresh = "10s", stale_while_revalidate = "60s"),
+        retry(max = 1, base = "5s", jitter = off, budget = none)
+    )]
+    #[tool(annotations(read_only_hint = true))]
+    async fn switched_retry(&self, Parameters(Ask { number }): Parameters<Ask>) -> Result<String, Error> {
         self.upstream.request(number).await
     }
 
@@ -157,4 +167,19 @@ async fn beyond_the_limit_on_calls_in_flight_what_is_kept_answers_without_a_refr
     assert_eq!(text(&running.await.expect("no panic")), answer(3, 2));
     let read = server.registry.tool("switched_fallback").expect("bound");
     assert_eq!((read.rejected(Rejected::Concurrency), read.outcome(Outcome::Rejected), read.attempts), (1, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_waits_for_its_retry_ends_once_its_tool_is_off() {
+    let server = Server::default();
+    let client = connect(server.clone()).await;
+    assert_eq!(text(&ask(&client, "switched_retry").await), answer(1, 1));
+    sleep(STALE).await;
+    server.upstream.does(Does::Fail(Error::Down));
+    assert_eq!(text(&ask(&client, "switched_retry").await), answer(1, 1));
+    sleep(2 * TAKES).await;
+    assert_eq!(server.upstream.requests(), 2);
+    server.registry.gate().switch_tool("switched_retry", false).expect("known");
+    sleep(10 * TAKES).await;
+    assert_eq!(server.upstream.requests(), 2, "no retry");
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use resilient_runtime::{Registry, resilient};
 use tokio::time::{Instant, sleep};
 
-use super::upstream::{TAKES, Upstream, answer};
+use super::upstream::{Does, TAKES, Upstream, answer};
 use crate::error::Error;
 
 #[resilient(cache(fresh = "10s", key = 1), timeout = "30s", name = "waits.itself")]
@@ -67,4 +67,47 @@ async fn reads_with_different_keys_share_the_read_within_them() {
     let answers = registry.scope(join_all((0..20).map(|call| outer(&upstream, call % 5)))).await;
     assert_eq!(answers, vec![Ok(answer(1, 1)); 20]);
     assert_eq!((upstream.requests(), started.elapsed()), (1, TAKES));
+}
+
+/// A probe with two calls of one read inside it.
+#[resilient(breaker(name = "waits.shop", failures = 1, open = "1s", probes = 1), timeout = "30s", name = "waits.probe")]
+async fn probe(upstream: &Upstream) -> Result<String, Error> {
+    let late = async {
+        sleep(TAKES / 200).await;
+        of_shop(upstream).await
+    };
+    let (sibling, late) = tokio::join!(sibling(upstream), late);
+    sibling.and(late)
+}
+
+#[resilient(
+    breaker(name = "waits.shop", failures = 1, open = "1s", probes = 1),
+    timeout = "30s",
+    name = "waits.sibling"
+)]
+async fn sibling(upstream: &Upstream) -> Result<String, Error> {
+    sleep(TAKES / 100).await;
+    of_shop(upstream).await
+}
+
+#[resilient(
+    cache(fresh = "10s", key = 1),
+    breaker(name = "waits.shop", failures = 1, open = "1s", probes = 1),
+    timeout = "30s",
+    name = "waits.of_shop"
+)]
+async fn of_shop(upstream: &Upstream) -> Result<String, Error> {
+    upstream.request(1).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_inside_an_attempt_with_the_permit_of_a_probe_waits_for_no_other_read() {
+    let (registry, upstream) = (Arc::new(Registry::new()), Upstream::default());
+    upstream.does(Does::Fail(Error::Down));
+    assert_eq!(registry.clone().scope(of_shop(&upstream)).await, Err(Error::Down));
+    upstream.does(Does::Answer);
+    sleep(2 * TAKES).await;
+    let started = Instant::now();
+    assert!(registry.scope(probe(&upstream)).await.is_ok());
+    assert!(started.elapsed() < 5 * TAKES, "{:?}", started.elapsed());
 }

@@ -61,3 +61,19 @@ async fn a_client_that_cancels_while_it_waits_for_another_call_ends_its_own_alon
     assert_eq!((read.outcome(Outcome::Cancelled), read.in_flight), (1, 1));
     assert_eq!((text(&leader.await.expect("no panic")).as_str(), shop.runs()), ("7 by run 1", 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_the_cancellation_is_neither_kept_nor_shared() {
+    let (_shop, client) = Shop::connected().await;
+    let ask = ClientRequest::CallToolRequest(Request::new(request("gives_up", &json!({}))));
+    let leader = client.send_cancellable_request(ask, PeerRequestOptions::no_options()).await.expect("sent");
+    sleep(TAKES / 4).await;
+    let follower = {
+        let client = Arc::clone(&client);
+        tokio::spawn(async move { call(&client, "gives_up", &json!({})).await })
+    };
+    sleep(TAKES / 4).await;
+    leader.cancel(None).await.expect("cancelled");
+    assert_eq!(text(&follower.await.expect("no panic")), "whole");
+    assert_eq!(text(&call(&client, "gives_up", &json!({})).await), "whole");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::{Registry, resilient};
+use resilient_runtime::{CallContext, Registry, resilient};
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{call, connect};
 use resilient_tests::wire::{CALL, meta, text};
@@ -58,6 +58,16 @@ impl Book {
             pages.push(self.book_keyed(Parameters(Page { page })).await?);
         }
         Ok(pages.join(", "))
+    }
+
+    /// Calls a read, and warns of something else meanwhile.
+    #[tool(annotations(read_only_hint = true))]
+    async fn book_noted(&self, Parameters(page): Parameters<Page>) -> Result<String, Failure> {
+        let warns = async {
+            sleep(TAKES / 2).await;
+            CallContext::current().expect("a context").warn("of the caller");
+        };
+        tokio::join!(self.book_keyed(Parameters(page)), warns).0
     }
 
     /// Calls itself for the pages before.
@@ -122,4 +132,13 @@ async fn a_read_that_calls_itself_does_not_wait_for_itself() {
     assert_eq!((text(&until).as_str(), started.elapsed()), ("<1><2><3>", 3 * TAKES));
     assert_eq!(text(&call(&client, "book_until", &json!({ "page": 3 })).await), "<1><2><3>");
     assert_eq!(started.elapsed(), 3 * TAKES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_keeps_no_warnings_of_the_tool_that_calls_it() {
+    let client = connect(Book::default()).await;
+    let noted = call(&client, "book_noted", &json!({ "page": 1 })).await;
+    assert_eq!((text(&noted).as_str(), &meta(&noted, CALL)["warnings"]), ("<1>", &json!(["of the caller"])));
+    let kept = meta(&call(&client, "book_keyed", &json!({ "page": 1 })).await, CALL);
+    assert_eq!((&kept["source"], &kept["warnings"]), (&json!("cache"), &Value::Null));
 }

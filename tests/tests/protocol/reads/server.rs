@@ -83,7 +83,7 @@ impl Shop {
     }
 
     /// Warns of each of its answers.
-    #[resilient(cache(fresh = "10s", key = ask.key))]
+    #[resilient(cache(fresh = "10s", stale_while_revalidate = "60s", key = ask.key))]
     #[tool(annotations(read_only_hint = true))]
     async fn warns(&self, Parameters(ask): Parameters<Ask>) -> Result<String, Failure> {
         let run = self.ask(ask).await;
@@ -105,6 +105,16 @@ impl Shop {
         match self.ask(ask).await {
             Ok(text) => Ok(CallToolResult::success(vec![ContentBlock::text(text)])),
             Err(_) => Err(ErrorData::invalid_params("mine", None)),
+        }
+    }
+
+    /// Answers early if its client cancels the call.
+    #[resilient(cache(fresh = "10s"))]
+    #[tool(annotations(read_only_hint = true))]
+    async fn gives_up(&self, context: RequestContext<RoleServer>) -> Result<String, Failure> {
+        tokio::select! {
+            () = context.ct.cancelled() => Ok("given up".into()),
+            () = sleep(TAKES) => Ok("whole".into()),
         }
     }
 

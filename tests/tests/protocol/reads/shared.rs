@@ -7,7 +7,7 @@ use resilient_tests::wire::{CALL, ERROR, error, meta, text};
 use rmcp::ServiceError;
 use rmcp::model::CallToolResult;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::server::{Shop, TAKES};
 
@@ -97,6 +97,11 @@ async fn an_answer_of_another_call_has_no_attempts_and_its_warnings() {
     let hit = call(&client, "warns", &json!({ "key": 7 })).await;
     let of_hit = meta(&hit, CALL);
     assert_eq!((&of_hit["source"], &of_hit["warnings"]), (&json!("cache"), &json!(["the list was cut"])));
+    for expected in ["7 by run 1", "7 by run 2"] {
+        sleep(20 * TAKES).await;
+        let hit = call(&client, "warns", &json!({ "key": 7 })).await;
+        assert_eq!((text(&hit).as_str(), &meta(&hit, CALL)["warnings"]), (expected, &json!(["the list was cut"])));
+    }
 }
 
 #[tokio::test(start_paused = true)]
