@@ -58,7 +58,7 @@ pub use crate::mcp::canonical_parameters;
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
     Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ServedMethod, ToolFunctions, authorizing,
-    cached_router as shared, incoming as request, parameters, routed, unauthorized,
+    cached_router as shared, incoming as request, parameters, routed, subscribed, unauthorized,
 };
 
 /// The result of the function that runs before each retry.

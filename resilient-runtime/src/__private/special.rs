@@ -36,10 +36,10 @@ impl<R> AnyAnswer<R> {
 
 #[cfg(feature = "rmcp")]
 mod results {
-    use rmcp::model::{CallToolResponse, CallToolResult, ReadResourceResponse};
+    use rmcp::model::{CallToolResponse, CallToolResult, GetPromptResponse, ReadResourceResponse};
 
     use super::Special;
-    use crate::mcp::{meaning_of_read, meaning_of_response, meaning_of_result};
+    use crate::mcp::{meaning_of_prompt, meaning_of_read, meaning_of_response, meaning_of_result};
     use crate::pipeline;
 
     #[cfg(feature = "testing")]
@@ -83,11 +83,21 @@ mod results {
             }
         }
     }
+
     impl<E> Special<Result<ReadResourceResponse, E>> {
         /// Returns how to read such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<ReadResourceResponse, E>> {
             let read = |answer: &Result<ReadResourceResponse, E>| answer.as_ref().ok().map(meaning_of_read);
+            pipeline::Special { read, ..pipeline::Special::NONE }
+        }
+    }
+
+    impl<E> Special<Result<GetPromptResponse, E>> {
+        /// Returns how to read such a response.
+        #[must_use]
+        pub fn __look(&self) -> pipeline::Special<Result<GetPromptResponse, E>> {
+            let read = |answer: &Result<GetPromptResponse, E>| answer.as_ref().ok().map(meaning_of_prompt);
             pipeline::Special { read, ..pipeline::Special::NONE }
         }
     }

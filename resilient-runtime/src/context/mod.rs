@@ -4,6 +4,7 @@
 //! unless you wrap the future with [`CallContext::instrument`].
 
 mod activity;
+mod authorized;
 mod enclosing;
 mod headers;
 #[cfg(feature = "rmcp")]
@@ -20,6 +21,9 @@ use crate::clock::Moment;
 use crate::identity::{CorrelationId, Principal};
 
 pub(crate) use activity::Activity;
+pub(crate) use authorized::Authorized;
+#[cfg(feature = "rmcp")]
+pub(crate) use authorized::ServerId;
 #[cfg(feature = "cache")]
 pub(crate) use enclosing::Records;
 pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
@@ -275,6 +279,14 @@ impl CallContext {
 
     pub(crate) fn set_deadline(&mut self, deadline: Moment) {
         self.deadline = deadline;
+    }
+
+    /// Sets the deadline, unless there is an earlier one. Returns the one before.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn limit(&mut self, end: Moment) -> Moment {
+        let before = self.deadline;
+        self.deadline = before.min(end);
+        before
     }
 }
 

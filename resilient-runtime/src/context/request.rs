@@ -10,7 +10,7 @@ use resilient_policy::{Effect, Fault, Source};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use crate::clock::Moment;
+use super::Authorized;
 use crate::error::{Refusal, SharedError};
 use crate::identity::Principal;
 use crate::outcomes::Outcome;
@@ -36,9 +36,8 @@ pub(crate) struct Request {
     /// The arguments as canonical JSON, if the tool caches responses.
     pub(crate) arguments: Option<String>,
     pub(crate) cancellation: CancellationToken,
-    /// When the call began that the functions of `authorize` have let through. The guarded function measures its timeout
-    /// from then.
-    pub(crate) authorized: OnceLock<Moment>,
+    /// Set once the functions of `authorize` have let the request through.
+    pub(crate) authorized: OnceLock<Authorized>,
     /// Where to send progress, if the client wants to know it.
     #[cfg(feature = "rmcp")]
     pub(crate) progress: Option<super::Progress>,
@@ -67,7 +66,7 @@ impl Request {
             arguments: None,
             cancellation: CancellationToken::new(),
             // The call that began the refresh was authorized.
-            authorized: Moment::now().into(),
+            authorized: Authorized::without_request().into(),
             #[cfg(feature = "rmcp")]
             progress: None,
             span: Mutex::default(),

@@ -13,7 +13,7 @@ use rmcp::service::RequestContext;
 
 use super::hook_timeout::HookTimeout;
 use crate::answer::Answer;
-use crate::context::CallContext;
+use crate::context::{Authorized, CallContext};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
 use crate::outcomes::Outcome;
 use crate::site::Site;
@@ -50,6 +50,11 @@ impl<E: ToolError + Send + 'static> Authorization for Result<(), E> {
     fn __denial(self) -> Option<Box<dyn ToolError + Send>> {
         self.err().map(|error| Box::new(error) as Denial)
     }
+}
+
+/// Returns the addresses of functions, which identify them.
+pub(super) fn addresses<S>(by: &[Authorize<S>]) -> impl Iterator<Item = usize> {
+    by.iter().map(|authorize| (*authorize as *const ()).addr())
 }
 
 /// Wraps the future of the user's function.
@@ -114,12 +119,16 @@ pub(super) async fn authorize<S: Sync>(
     Ok(())
 }
 
-/// Ends a call of a guarded function whose tool has the key `authorize`, unless the hook has authorized the call.
+/// Ends a call of a guarded function whose tool has the key `authorize`, unless the hook has authorized the call. What a
+/// handler has authorized is no call of a tool.
 #[must_use]
 pub fn unauthorized<R: Answer>(site: &Site) -> Option<R> {
     let context = CallContext::current();
-    let is_authorized =
-        context.as_ref().and_then(CallContext::request).is_some_and(|request| request.authorized.get().is_some());
+    let is_authorized = context
+        .as_ref()
+        .and_then(CallContext::request)
+        .and_then(|request| request.authorized.get())
+        .is_some_and(Authorized::is_of_tool);
     if is_authorized {
         return None;
     }

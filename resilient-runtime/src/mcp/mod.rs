@@ -42,7 +42,7 @@ pub use operator::operator_tools;
 #[doc(hidden)]
 pub use requests::canonical_parameters;
 #[doc(hidden)]
-pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incoming, parameters};
+pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incoming, parameters, subscribed};
 #[doc(hidden)]
 pub use routed::{Routed, routed};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
@@ -50,6 +50,8 @@ pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
-pub(crate) use results::{failure_of_result, meaning_of_read, meaning_of_response, meaning_of_result};
+pub(crate) use results::{
+    failure_of_result, meaning_of_prompt, meaning_of_read, meaning_of_response, meaning_of_result,
+};
 pub(crate) use transport::Transport;
 pub(crate) use wire::{error_data, tool_error};

@@ -1,6 +1,6 @@
 //! rmcp's result types as responses of a guarded function.
 
-use rmcp::model::{CallToolResponse, CallToolResult, ReadResourceResponse};
+use rmcp::model::{CallToolResponse, CallToolResult, GetPromptResponse, ReadResourceResponse};
 
 use super::wire_error::WireError;
 use crate::answer::{Answer, Meaning};
@@ -22,6 +22,14 @@ pub(crate) fn meaning_of_response(response: &CallToolResponse) -> Meaning {
 pub(crate) fn meaning_of_read(response: &ReadResourceResponse) -> Meaning {
     match response {
         ReadResourceResponse::Complete(_) => Meaning::Good,
+        // A question back to the client, or a later addition of the protocol.
+        _ => Meaning::Unfinished,
+    }
+}
+
+pub(crate) fn meaning_of_prompt(response: &GetPromptResponse) -> Meaning {
+    match response {
+        GetPromptResponse::Complete(_) => Meaning::Good,
         // A question back to the client, or a later addition of the protocol.
         _ => Meaning::Unfinished,
     }

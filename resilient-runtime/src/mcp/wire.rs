@@ -313,3 +313,8 @@ fn bounded(details: Map<String, Value>) -> Map<String, Value> {
     }
     redact::object(details).into_iter().map(|(key, value)| (public_text(&key), clean(value))).collect()
 }
+
+/// Returns the response if even building the error response panicked.
+pub(super) fn internal() -> ErrorData {
+    ErrorData::internal_error("this server made a mistake", None)
+}

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::duration;
 use crate::clock::Moment;
-use crate::context::{self, CallContext, Request};
+use crate::context::{self, Authorized, CallContext, Request};
 use crate::identity::{CorrelationId, Principal};
 
 /// A caller of guarded functions in a test, like a client whose request the hook received. See
@@ -114,7 +114,7 @@ impl Caller {
             principal: self.principal.clone(),
             arguments: None,
             cancellation: self.cancellation.clone(),
-            authorized: Moment::now().into(),
+            authorized: Authorized::without_request().into(),
             #[cfg(feature = "rmcp")]
             progress: None,
             span: Mutex::default(),

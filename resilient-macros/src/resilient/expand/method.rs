@@ -17,7 +17,7 @@ use crate::resilient::plan::{Enforced, Plan};
 
 /// Returns the method, with its timeout, which the runtime enforces unless the method is a guarded function itself.
 pub(crate) fn method(
-    plan: &Plan,
+    mut plan: Plan,
     method: &Method,
     (timeout, enforced): (Option<Duration>, Enforced),
     function: &OpaqueFn,
@@ -29,7 +29,7 @@ pub(crate) fn method(
     let arguments = Argument::all(function);
     let Some(context) = arguments.last() else { return function.to_token_stream() };
     let (context, first) = (&context.name, arguments.first().map(|first| &first.name));
-    let record = record(plan, method, (timeout, enforced), &p, at);
+    let record = record(&plan, method, (timeout, enforced), &p, at);
     let called = if method.kind == Kind::CallTool {
         quote_spanned!(at=> ::core::option::Option::Some(&#first))
     } else {
@@ -40,15 +40,19 @@ pub(crate) fn method(
         Kind::Request | Kind::CallTool | Kind::Subscription => quote_spanned!(at=> serve),
     };
     let is_guarded = enforced == Enforced::ByMethod;
+    let authorized = authorized(&plan, method, function, (first, context), &p);
+    if authorized.is_some() {
+        // It precedes the guarded function, which need not look for it.
+        plan.authorized.clear();
+    }
     let work = if is_guarded {
-        let Some(Guarded { block, .. }) = guarded(plan, function, project, true) else {
+        let Some(Guarded { block, .. }) = guarded(&plan, function, project, true) else {
             return function.to_token_stream();
         };
         quote_spanned!(at=> async move { #block })
     } else {
         unguarded(function, &arguments, at)
     };
-    let authorized = authorized(plan, function, (first, context), &p);
     let served = quote_spanned!(at=>
         let __incoming = #p::request(&__RESILIENT_METHOD, &#context, #called);
         #authorized
@@ -118,6 +122,7 @@ fn unguarded(function: &OpaqueFn, arguments: &[Argument<'_>], at: Span) -> Token
 /// Returns the call of the function that authorizes the request. rustc reports mistakes in it at the path.
 fn authorized(
     plan: &Plan,
+    method: &Method,
     function: &OpaqueFn,
     (first, context): (Option<&Ident>, &Ident),
     p: &TokenStream,
@@ -127,11 +132,18 @@ fn authorized(
     let p = exactly(p.clone(), at);
     // `self` is only visible with the hygiene of the user's receiver.
     let receiver = moved(receiver.self_token.to_token_stream(), at);
+    let (parameters, request) = if method.kind == Kind::Subscription {
+        (quote_spanned!(at=> #p::subscribed(&#context)), quote_spanned!(at=> #context.request_context()))
+    } else if method.is("on_custom_request") {
+        (quote_spanned!(at=> #p::parameters(&#first.params)), quote_spanned!(at=> &#context))
+    } else {
+        (quote_spanned!(at=> #p::parameters(&#first)), quote_spanned!(at=> &#context))
+    };
     Some(quote_spanned!(at=>
-        let __parameters = #p::parameters(&#first);
+        let __parameters = #parameters;
         let __authorizes: #p::Authorize<Self> =
             |__server, __request, __parameters| #p::authorizing(#path(__server, __request, __parameters));
-        let __incoming = match __incoming.authorize(#receiver, &#context, &__parameters, __authorizes).await {
+        let __incoming = match __incoming.authorize(#receiver, #request, &__parameters, __authorizes).await {
             ::core::result::Result::Ok(__incoming) => __incoming,
             ::core::result::Result::Err(__unserved) => return __unserved.response(),
         };

@@ -69,7 +69,7 @@ pub(super) fn wrap(
         plan.guards.timeout = Some(timeout.unwrap_or(Duration::MAX));
     }
     let enforced = if is_guarded { Enforced::ByMethod } else { Enforced::ByHook };
-    Some(expand::method(&plan, method, (timeout, enforced), &function, project))
+    Some(expand::method(plan, method, (timeout, enforced), &function, project))
 }
 
 /// Returns the keys that the method has from its block: only methods that serve requests with a timeout have any.

@@ -71,7 +71,8 @@ impl Method {
 
     /// Returns whether the key `authorize` of a block is about it: the requests that follow the handshake.
     pub(crate) fn is_authorized(&self) -> bool {
-        self.kind == Kind::Request && !["ping", "initialize", "discover"].contains(&self.name)
+        matches!(self.kind, Kind::Request | Kind::Subscription)
+            && !["ping", "initialize", "discover"].contains(&self.name)
     }
 
     pub(crate) fn is(&self, name: &str) -> bool {

@@ -18,11 +18,11 @@ use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
 use rmcp::service::RequestContext;
 
 use super::Handled;
-use super::authorize::{Authorize, Within as _};
+use super::authorize::{Authorize, Within as _, addresses};
 use super::explain::Explain;
 use super::gated::GatedTool;
 use super::hook_timeout::HookTimeout;
-use crate::context::{CallContext, Claim, Request};
+use crate::context::{CallContext, Claim, Request, ServerId};
 use crate::error::{Refusal, RefusalReason};
 use crate::gate::{self, InFlight};
 use crate::site::Site;
@@ -69,15 +69,19 @@ impl Hook {
         self.serve_admitted(inner, call, Admitted)
     }
 
-    /// Serves a call after functions have authorized it. An outer hook has run the same functions already, if it serves
-    /// the call.
+    /// Serves a call after functions have authorized it, unless an outer hook that serves the call has run the same
+    /// functions for the same server.
     pub(super) fn serve_authorized<S: Send + Sync + 'static>(
         self: Arc<Self>,
         inner: Arc<DynCallToolHandler<S>>,
         call: ToolCallContext<'_, S>,
         by: Arc<Authorizers<S>>,
     ) -> Handling<'_> {
-        if self.outer(&call.request_context).is_some_and(|outer| outer.authorized.get().is_some()) {
+        let is_covered = self.outer(&call.request_context).is_some_and(|outer| {
+            let authorized = outer.authorized.get();
+            authorized.is_some_and(|authorized| authorized.covers(ServerId::of(call.service), addresses(&by.by)))
+        });
+        if is_covered {
             return inner(call);
         }
         let hook = Arc::clone(&self);
@@ -236,10 +240,7 @@ impl<S: Send + Sync + 'static> Decision<S> for Authorized<S> {
         let is_limited = own.is_some();
         let mut limit = own.unwrap_or_else(|| by.site.map_or_else(HookTimeout::usual, HookTimeout::of));
         served.authorize(&by.by, call, &mut limit).await?;
-        let limit = is_limited.then(|| {
-            served.inherits(limit.end());
-            limit
-        });
+        let limit = is_limited.then_some(limit);
         let gated = hook.gated.as_ref().filter(|_| gate::is_active());
         match gated.map_or(Ok(None), GatedTool::admit) {
             Ok(in_flight) => Ok((limit, in_flight)),

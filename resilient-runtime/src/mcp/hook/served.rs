@@ -13,7 +13,7 @@ use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::authorize::{Authorize, Unauthorized, Within, authorize};
+use super::super::authorize::{Authorize, Unauthorized, Within, addresses, authorize};
 use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
 use super::super::explain::{self, ArgumentsCopy};
 use super::super::hook_timeout::HookTimeout;
@@ -23,7 +23,7 @@ use super::super::{Handled, Operation, Transport, arguments, pipeline_error, req
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
 use crate::clock::Moment;
-use crate::context::{self, CallContext, Request};
+use crate::context::{self, Authorized, CallContext, Request, ServerId};
 use crate::error::{Refusal, ResilienceError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
 use crate::outcomes::Outcome;
@@ -144,7 +144,7 @@ impl<'h> ServedCall<'h> {
                 let error = self.about_arguments(&error);
                 self.failed(&error);
                 self.fault = Some(Fault::Caller);
-                self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
+                self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
             }
             Err(error) if !claimed => {
                 self.failed(&error);
@@ -222,7 +222,7 @@ impl<'h> ServedCall<'h> {
         self.failed(&error);
         telemetry::failed(&self.span, &self.hook.name, &error, (self.started.elapsed(), 1), self.context.as_ref());
         self.count(Outcome::Timeout, ErrorType::of_outcome(Outcome::Timeout), None);
-        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
+        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
     }
 
     /// Answers that the gate refuses the call. Nothing has run.
@@ -240,11 +240,11 @@ impl<'h> ServedCall<'h> {
         telemetry::refused(&self.hook.name, refusal, self.context.as_ref());
         self.failed(&error);
         self.count(Outcome::Rejected, ErrorType::of_outcome(Outcome::Rejected), None);
-        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(internal()))
+        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
     }
 
     /// Runs the functions that authorize the call. The calls inside them inherit the end of `limit` as their deadline.
-    pub(super) async fn authorize<S: Sync>(
+    pub(super) async fn authorize<S: Sync + 'static>(
         &mut self,
         by: &[Authorize<S>],
         call: &ToolCallContext<'_, S>,
@@ -252,23 +252,23 @@ impl<'h> ServedCall<'h> {
     ) -> Result<(), Handled> {
         let none = JsonObject::new();
         let facts = (call.service, &call.request_context, call.arguments.as_ref().unwrap_or(&none));
-        let began = Moment::of(self.started);
-        self.inherits(limit.end());
+        let outer = self.inherits(limit.end());
         match authorize(by, facts, limit, self).await {
             Ok(()) => {
-                self.inherits(Moment::LAST);
-                let _ = self.request.authorized.set(began);
+                if let (Some(context), Some(outer)) = (&mut self.context, outer) {
+                    context.set_deadline(outer);
+                }
+                let (began, server) = (Moment::of(self.started), ServerId::of(call.service));
+                let _ = self.request.authorized.set(Authorized::of_tool(began, server, addresses(by)));
                 Ok(())
             }
             Err(unauthorized) => Err(self.unauthorized(&unauthorized)),
         }
     }
 
-    /// Sets the deadline of the calls inside.
-    pub(super) fn inherits(&mut self, end: Moment) {
-        if let Some(context) = &mut self.context {
-            context.set_deadline(end);
-        }
+    /// Limits the deadline of the calls inside. Returns the one before.
+    fn inherits(&mut self, end: Moment) -> Option<Moment> {
+        self.context.as_mut().map(|context| context.limit(end))
     }
 
     /// Answers that the call is not authorized. The tool has not run.
@@ -294,7 +294,7 @@ impl<'h> ServedCall<'h> {
             self.statistics.failed(&facts.code, facts.kind, facts.severity);
             telemetry::unauthorized(&self.span, &self.hook.name, self.context.as_ref(), (&facts, error));
         }
-        let answered = self.within(|| wire::tool_error(error)).unwrap_or_else(|| Err(internal()));
+        let answered = self.within(|| wire::tool_error(error)).unwrap_or_else(|| Err(wire::internal()));
         let of_code = answered.as_ref().err().map(|error| ErrorType::of_code(error.code.0));
         let error_type = of_code.unwrap_or_else(|| ErrorType::of_outcome(outcome));
         self.count(outcome, error_type, answered.as_ref().err());
@@ -305,7 +305,7 @@ impl<'h> ServedCall<'h> {
         self.fault = Some(Fault::Server);
         self.failed(&ResilienceError::Panicked);
         self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
-        self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(internal()))
+        self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(wire::internal()))
     }
 
     /// Counts and logs an error that no guarded function reported.
@@ -390,9 +390,4 @@ impl Drop for ServedCall<'_> {
         let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
         self.count(outcome, ErrorType::of_outcome(outcome), None);
     }
-}
-
-/// Returns the response if even building the error response panicked.
-fn internal() -> ErrorData {
-    ErrorData::internal_error("this server made a mistake", None)
 }

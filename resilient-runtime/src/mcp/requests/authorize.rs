@@ -1,7 +1,7 @@
 //! The function that authorizes the requests of a handler, before a method serves them.
 
-use rmcp::model::JsonObject;
-use rmcp::service::RequestContext;
+use rmcp::model::{JsonObject, SubscriptionsListenRequestParams};
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +13,7 @@ use super::super::hook_timeout::HookTimeout;
 use super::super::wire;
 use super::serve::{Incoming, internal};
 use crate::clock::Moment;
+use crate::context::{Authorized, ServerId};
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
 use crate::statistics::ErrorType;
@@ -32,12 +33,17 @@ impl Unserved {
     }
 }
 
-/// Returns the parameters of a request as an object, which is empty if there are none.
+/// Returns the parameters of a request, or an empty object if they are no object.
 pub fn parameters(written: &impl Serialize) -> JsonObject {
     match catch_panic(|| serde_json::to_value(written)) {
         Some(Ok(Value::Object(parameters))) => parameters,
         _ => JsonObject::new(),
     }
+}
+
+/// Returns the parameters of the request that a subscription answers.
+pub fn subscribed(subscription: &SubscriptionContext) -> JsonObject {
+    parameters(&SubscriptionsListenRequestParams::new(subscription.requested().clone()))
 }
 
 /// Returns the parameters of a request as canonical JSON, which identifies a kept answer. `_meta` is not a part of it: a
@@ -54,28 +60,37 @@ impl Incoming {
     ///
     /// # Errors
     /// Returns the response if the request is not authorized.
-    pub async fn authorize<S: Sync>(
+    pub async fn authorize<S: Sync + 'static>(
         mut self,
         server: &S,
         request: &RequestContext<RoleServer>,
         parameters: &JsonObject,
         by: Authorize<S>,
     ) -> Result<Self, Unserved> {
-        // A part of a request that the hook or another method has authorized.
-        if self.is_part() {
+        let server_id = ServerId::of(server);
+        // A part of a request that the functions of this server have authorized.
+        if self.request.authorized.get().is_some_and(|authorized| authorized.is_by(server_id)) {
             return Ok(self);
         }
         let limit = self.limit.take();
         let is_limited = limit.is_some();
         let mut limit = limit
             .unwrap_or_else(|| self.method.authorized_within.map_or_else(HookTimeout::usual, HookTimeout::lasting));
+        let outer = self.context.as_mut().map(|context| context.limit(limit.end()));
         let decided = authorize(&[by], (server, request, parameters), &mut limit, &mut self).await;
+        if let (Some(context), Some(outer)) = (&mut self.context, outer) {
+            context.set_deadline(outer);
+        }
         if is_limited {
             self.limit = Some(limit);
         }
         match decided {
             Ok(()) => {
-                let _ = self.request.authorized.set(Moment::of(self.started));
+                // What authorizes a part says nothing about the other parts, which have other parameters.
+                if !self.is_part() {
+                    let authorized = Authorized::of_handler(Moment::of(self.started), server_id);
+                    let _ = self.request.authorized.set(authorized);
+                }
                 Ok(self)
             }
             Err(unauthorized) => Err(self.unauthorized(&unauthorized)),
@@ -84,7 +99,7 @@ impl Incoming {
 
     /// Answers that the request is not authorized. The method has not run.
     fn unauthorized(mut self, Unauthorized { error, outcome }: &Unauthorized) -> Unserved {
-        {
+        if !self.is_part() {
             let mut report = self.request.report();
             report.outcome = Some(*outcome);
             report.never_ran = true;
@@ -128,6 +143,7 @@ mod tests {
         assert_eq!(shown(parameters(&ReadResourceRequestParams::new("x:y"))), json!({ "uri": "x:y" }));
         assert_eq!(shown(parameters(&None::<PaginatedRequestParams>)), json!({}));
         let custom = CustomRequest::new("x/y", Some(json!({ "z": 1 })));
-        assert_eq!(shown(parameters(&custom)), json!({ "method": "x/y", "params": { "z": 1 } }));
+        assert_eq!(shown(parameters(&custom.params)), json!({ "z": 1 }));
+        assert_eq!(shown(parameters(&Some(json!([1])))), json!({}));
     }
 }

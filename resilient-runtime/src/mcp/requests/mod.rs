@@ -19,7 +19,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 
 #[cfg(feature = "cache")]
 pub use authorize::canonical_parameters;
-pub use authorize::{Unserved, parameters};
+pub use authorize::{Unserved, parameters, subscribed};
 pub use response::Response;
 pub use serve::Incoming;
 

@@ -111,8 +111,7 @@ impl Incoming {
     fn begin(&mut self) {
         let limit = self.method.timeout.map(HookTimeout::lasting);
         if let (Some(limit), Some(context)) = (&limit, &mut self.context) {
-            let end = context.ends().map_or(limit.end(), |end| end.min(limit.end()));
-            context.set_deadline(end);
+            context.limit(limit.end());
         }
         self.limit = limit;
     }

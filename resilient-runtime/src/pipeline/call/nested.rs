@@ -152,11 +152,11 @@ impl Call<'_> {
         let caller = request.or_else(CallContext::current);
         let context = caller.map_or_else(CallContext::root, CallContext::inside);
         *this.caller = Caller { passes_context, ..Caller::of(&context, this.site, this.binding) };
-        if let Some(began) = context.request().and_then(|request| request.authorized.get())
+        if let Some(authorized) = context.request().and_then(|request| request.authorized.get())
             && matches!(this.caller.counted, CountedAs::Hook | CountedAs::RefusedByGate)
         {
             // The time of the authorization is part of the call's.
-            (*this.started, *this.deadline) = (*began, began.after(this.binding.timeout));
+            (*this.started, *this.deadline) = (authorized.began, authorized.began.after(this.binding.timeout));
         }
         *this.deadline = this.caller.deadline.min(*this.deadline);
         *this.context = Some(context);

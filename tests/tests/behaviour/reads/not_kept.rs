@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use resilient_runtime::{ErrorKind, Registry, ResilienceError, resilient};
 use rmcp::ErrorData;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult};
+use rmcp::model::{
+    CallToolResponse, CallToolResult, ContentBlock, GetPromptResponse, GetPromptResult, InputRequiredResult,
+    ReadResourceResponse, ReadResourceResult,
+};
 use tokio::time::sleep;
 
 use super::upstream::TAKES;
@@ -102,4 +105,34 @@ async fn an_answer_that_classify_calls_missing_removes_the_kept_one() {
         assert_eq!(read().await, Ok(3));
     };
     Arc::new(Registry::new()).scope(reads).await;
+}
+
+/// Has a question to the client in its first run, as a method that reads a resource.
+#[resilient(cache(fresh = "10s", key = 1), name = "not_kept.resource")]
+async fn resource(runs: &AtomicU32) -> Result<ReadResourceResponse, ErrorData> {
+    match runs.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(InputRequiredResult::from_request_state("state").into()),
+        _ => Ok(ReadResourceResult::new(Vec::new()).into()),
+    }
+}
+
+/// Has a question to the client in its first run, as a prompt.
+#[resilient(cache(fresh = "10s", key = 1), name = "not_kept.prompt")]
+async fn prompt(runs: &AtomicU32) -> Result<GetPromptResponse, ErrorData> {
+    match runs.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(InputRequiredResult::from_request_state("state").into()),
+        _ => Ok(GetPromptResult::new(Vec::new()).into()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_of_a_resource_or_a_prompt_is_not_kept() {
+    let (registry, resources, prompts) = (Arc::new(Registry::new()), AtomicU32::new(0), AtomicU32::new(0));
+    for run in 0..3 {
+        let read = registry.clone().scope(resource(&resources)).await;
+        assert_eq!(matches!(read, Ok(ReadResourceResponse::InputRequired(_))), run == 0, "{read:?}");
+        let got = registry.clone().scope(prompt(&prompts)).await;
+        assert_eq!(matches!(got, Ok(GetPromptResponse::InputRequired(_))), run == 0, "{got:?}");
+    }
+    assert_eq!((resources.load(Ordering::Relaxed), prompts.load(Ordering::Relaxed)), (2, 2), "an answer is kept");
 }

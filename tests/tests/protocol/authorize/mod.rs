@@ -1,5 +1,6 @@
 //! The key `authorize`: what a client reads that may not call a tool, and what is counted.
 
+mod gateway;
 mod limits;
 mod unhooked;
 

@@ -1,6 +1,7 @@
 //! Requests that a handler serves itself, as a client sees them: each one is answered.
 
 mod authorize;
+mod authorize_parts;
 mod by_hand;
 mod policies;
 mod prompts;
