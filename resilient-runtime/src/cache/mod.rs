@@ -14,6 +14,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use resilient_policy::CacheSettings;
 
@@ -111,6 +113,8 @@ impl Answers {
         // Moka's expiry uses the wall clock and only frees memory. The age on the Tokio clock, which the rest of the
         // call uses, decides what is served.
         let entries = Cache::builder()
+            // A new answer is always kept. Moka's default policy rejects the keys that it has seen less often.
+            .eviction_policy(EvictionPolicy::lru())
             .max_capacity(weights.capacity.into())
             .weigher(move |_, entry: &Arc<Entry>| weights.weight(entry.bytes))
             .time_to_live(longest.min(LONGEST_AGE))
@@ -161,6 +165,7 @@ impl Answers {
     pub(crate) fn find(&self, key: u128, now: Moment) -> Option<Kept> {
         let entry = self.0.entries.get(&key)?;
         if entry.generation != self.generation() {
+            self.remove_outdated(key);
             return None;
         }
         let age = now.since(entry.at);
@@ -181,10 +186,25 @@ impl Answers {
         (kept.age <= self.0.settings.longest_stale_if_error()).then_some(kept)
     }
 
+    /// Removes the answer of this key, unless it is of the current generation.
+    #[cold]
+    fn remove_outdated(&self, key: u128) {
+        self.0.entries.entry(key).and_compute_with(|entry| match entry {
+            Some(entry) if entry.value().generation != self.generation() => Op::Remove,
+            _ => Op::Nop,
+        });
+        self.0.entries.run_pending_tasks();
+    }
+
     pub(crate) fn remove(&self, key: u128) {
         self.0.entries.invalidate(&key);
         self.0.entries.run_pending_tasks();
     }
+}
+
+/// Returns the size of the warnings that belong to an answer.
+pub(crate) fn size_of_warnings(warnings: &[String]) -> u64 {
+    warnings.iter().map(|warning| (size_of::<String>() + warning.len()) as u64).sum()
 }
 
 fn bytes(statistics: &ToolStatistics, change: impl FnOnce(&CacheStatistics) -> u64) {

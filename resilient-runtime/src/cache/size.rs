@@ -8,7 +8,8 @@ use serde::ser::{self, Serialize, Serializer};
 const OWNER: usize = size_of::<String>();
 
 /// Returns the approximate size of a value in bytes: what it owns, and the value itself. A text counts as its length,
-/// without a look at its characters.
+/// without a look at its characters, and an element of a list or a map with the memory of its type: a null among dynamic
+/// values is as large as any of them.
 pub(crate) fn serialized<T: Serialize>(value: &T) -> u64 {
     let mut counted = Count(0);
     // What was counted before an error is a lower bound.
@@ -22,6 +23,16 @@ struct Count(u64);
 impl Count {
     fn add(&mut self, bytes: usize) {
         self.0 = self.0.saturating_add(bytes as u64);
+    }
+
+    /// Counts an element of a list or a map, which its owner holds in one piece.
+    fn element<T: ?Sized + Serialize>(&mut self, element: &T) -> fmt::Result {
+        let (before, inline) = (self.0, size_of_val(element));
+        element.serialize(&mut *self)?;
+        // What is serialized has the owner of a text or a list in it already.
+        self.add(inline.saturating_sub(OWNER));
+        self.0 = self.0.max(before.saturating_add(inline as u64));
+        Ok(())
     }
 
     /// Begins a text or a list.
@@ -66,8 +77,20 @@ macro_rules! parts {
     };
 }
 
+impl ser::SerializeSeq for &mut Count {
+    type Ok = ();
+    type Error = fmt::Error;
+
+    fn serialize_element<T: ?Sized + Serialize>(&mut self, element: &T) -> fmt::Result {
+        self.element(element)
+    }
+
+    fn end(self) -> fmt::Result {
+        Ok(())
+    }
+}
+
 parts! {
-    SerializeSeq: serialize_element(),
     SerializeTuple: serialize_element(),
     SerializeTupleStruct: serialize_field(),
     SerializeTupleVariant: serialize_field(),
@@ -80,11 +103,11 @@ impl ser::SerializeMap for &mut Count {
     type Error = fmt::Error;
 
     fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> fmt::Result {
-        key.serialize(&mut **self)
+        self.element(key)
     }
 
     fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> fmt::Result {
-        value.serialize(&mut **self)
+        self.element(value)
     }
 
     fn end(self) -> fmt::Result {
@@ -204,6 +227,20 @@ mod tests {
         assert!(serialized(&json!({ "a name": [text.clone(), { "another": 1 }] })) >= 3_000);
         assert!(serialized(&BTreeMap::from([(vec![1_u8, 2], Some(&text))])) >= 3_000);
         assert!(serialized(&std::net::Ipv4Addr::LOCALHOST) >= 9, "by its text");
+    }
+
+    #[test]
+    fn each_dynamic_value_counts_at_least_with_its_memory() {
+        use serde_json::Value;
+        for value in [Value::Null, json!(true), json!(7), json!(""), json!([])] {
+            let all = vec![value.clone(); 1_000];
+            assert!(serialized(&all) >= (1_000 * size_of::<Value>()) as u64, "{value}");
+            assert!(serialized(&Value::Array(all)) >= (1_000 * size_of::<Value>()) as u64, "{value}");
+            let members: BTreeMap<_, _> = (0..1_000_u32).map(|key| (key, value.clone())).collect();
+            assert!(serialized(&members) >= (1_000 * (4 + size_of::<Value>())) as u64, "{value}");
+        }
+        assert!(serialized(&vec![None::<[u64; 8]>; 100]) >= 6_400);
+        assert_eq!(serialized(&vec![1_u64; 100]), (800 + 2 * OWNER) as u64, "a number is its own memory");
     }
 
     #[test]
