@@ -119,10 +119,8 @@ impl Call<'_> {
         let Some(request) = self.context.as_ref().and_then(CallContext::request) else { return Reported::default() };
         let is_hooked = self.is_counted_by_hook();
         let report = request.report();
-        // An attempt that is repeated clears the warnings.
-        let warnings = report.warnings.get(before..).unwrap_or(&report.warnings);
         Reported {
-            warnings: warnings.into(),
+            warnings: report.warnings_after(before),
             degraded: report.degraded.clone(),
             retry_after: report.retry_after.filter(|_| is_hooked),
             reason: report.reason.filter(|_| is_hooked),

@@ -1,6 +1,8 @@
 //! The key `authorize`: what a client reads that may not call a tool, and what is counted.
 
 mod limits;
+mod refreshed;
+mod requested;
 mod unhooked;
 
 use std::sync::Arc;
