@@ -74,7 +74,9 @@ impl<R> AnyKept<R> {
 
 #[cfg(feature = "rmcp")]
 mod responses {
+    use rmcp::handler::server::wrapper::Json;
     use rmcp::model::{CallToolResponse, ReadResourceResponse};
+    use serde::Serialize;
 
     use super::KeptResponse;
     use crate::cache::serialized;
@@ -88,6 +90,14 @@ mod responses {
                 CallToolResponse::Complete(result) => serialized(result),
                 response => size_of_val(response) as u64,
             }
+        }
+    }
+
+    impl<T: Serialize, E> KeptResponse<Result<Json<T>, E>> {
+        /// Returns what measures a structured result: the size of its JSON.
+        #[must_use]
+        pub fn __size(&self) -> fn(&Json<T>) -> u64 {
+            |Json(structured)| serialized(structured)
         }
     }
 

@@ -45,6 +45,9 @@ impl Drop for Generations {
     fn drop(&mut self) {
         if self.has_begun.load(Ordering::SeqCst) {
             self.raise();
+            // A read of one tool that began after its generation was raised may have used an answer of another tool
+            // whose generation was not raised yet.
+            self.raise();
         }
     }
 }

@@ -199,9 +199,8 @@ impl Answers {
     /// Returns the kept answer of this key, unless a write has invalidated it.
     pub(crate) fn find(&self, key: u128, now: Moment) -> Option<Kept> {
         let entry = self.0.entries.get(&key)?;
-        let generation = self.generation();
-        if entry.generation != generation {
-            let _ = self.0.entries.remove_if(&key, |entry| entry.generation != generation);
+        if entry.generation != self.generation() {
+            let _ = self.0.entries.remove_if(&key, |entry| entry.generation != self.generation());
             return None;
         }
         let age = now.since(entry.at);
@@ -224,6 +223,11 @@ impl Answers {
     pub(crate) fn remove(&self, key: u128) {
         self.0.entries.remove(&key);
     }
+}
+
+/// Returns the size of the warnings that belong to an answer.
+pub(crate) fn size_of_warnings(warnings: &[String]) -> u64 {
+    warnings.iter().map(|warning| (size_of::<String>() + warning.len()) as u64).sum()
 }
 
 fn bytes(statistics: &ToolStatistics, change: impl FnOnce(&CacheStatistics) -> u64) {

@@ -4,8 +4,9 @@ use std::fmt::{self, Display, Write as _};
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// What a text or a list uses besides its contents.
-const OWNER: usize = size_of::<String>();
+/// What a text or a list uses besides its contents, and what a null or a scalar uses that may be a dynamic value: Serde
+/// does not show the type of an element.
+const DYNAMIC: usize = size_of::<serde_json::Value>();
 
 /// Returns the approximate size of a value in bytes: what it owns, and the value itself. A text counts as its length,
 /// without a look at its characters.
@@ -26,7 +27,7 @@ impl Count {
 
     /// Begins a text or a list.
     fn begin(&mut self) -> &mut Self {
-        self.add(OWNER);
+        self.add(DYNAMIC);
         self
     }
 }
@@ -40,9 +41,9 @@ impl fmt::Write for Count {
 
 /// The methods for types that always have the same size.
 macro_rules! fixed {
-    ($($method:ident: $ty:ty),+) => {
+    ($($method:ident: $ty:ty = $size:expr),+) => {
         $(fn $method(self, _: $ty) -> fmt::Result {
-            self.add(size_of::<$ty>());
+            self.add($size);
             Ok(())
         })+
     };
@@ -104,13 +105,24 @@ impl Serializer for &mut Count {
     type SerializeStructVariant = Self;
 
     fixed! {
-        serialize_bool: bool, serialize_char: char, serialize_f32: f32, serialize_f64: f64,
-        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128
+        serialize_bool: bool = DYNAMIC,
+        serialize_i64: i64 = DYNAMIC,
+        serialize_u64: u64 = DYNAMIC,
+        serialize_f64: f64 = DYNAMIC,
+        serialize_char: char = size_of::<char>(),
+        serialize_f32: f32 = size_of::<f32>(),
+        serialize_i8: i8 = size_of::<i8>(),
+        serialize_i16: i16 = size_of::<i16>(),
+        serialize_i32: i32 = size_of::<i32>(),
+        serialize_i128: i128 = size_of::<i128>(),
+        serialize_u8: u8 = size_of::<u8>(),
+        serialize_u16: u16 = size_of::<u16>(),
+        serialize_u32: u32 = size_of::<u32>(),
+        serialize_u128: u128 = size_of::<u128>()
     }
 
     fn serialize_str(self, text: &str) -> fmt::Result {
-        self.add(OWNER + text.len());
+        self.add(DYNAMIC + text.len());
         Ok(())
     }
 
@@ -119,11 +131,12 @@ impl Serializer for &mut Count {
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> fmt::Result {
-        self.add(OWNER + bytes.len());
+        self.add(DYNAMIC + bytes.len());
         Ok(())
     }
 
     fn serialize_none(self) -> fmt::Result {
+        self.add(DYNAMIC);
         Ok(())
     }
 
@@ -132,6 +145,7 @@ impl Serializer for &mut Count {
     }
 
     fn serialize_unit(self) -> fmt::Result {
+        self.add(DYNAMIC);
         Ok(())
     }
 
@@ -198,12 +212,26 @@ mod tests {
     #[test]
     fn what_a_value_owns_counts_at_least_with_its_length() {
         let text = "é\n".repeat(1_000);
-        assert_eq!(serialized(&text), (text.len() + 2 * OWNER) as u64);
+        assert_eq!(serialized(&text), (text.len() + DYNAMIC + size_of::<String>()) as u64);
         assert!(serialized(&vec![1_u64; 100]) >= 800);
         assert!(serialized(&vec![text.clone(), text.clone()]) >= 6_000);
         assert!(serialized(&json!({ "a name": [text.clone(), { "another": 1 }] })) >= 3_000);
         assert!(serialized(&BTreeMap::from([(vec![1_u8, 2], Some(&text))])) >= 3_000);
         assert!(serialized(&std::net::Ipv4Addr::LOCALHOST) >= 9, "by its text");
+    }
+
+    #[test]
+    fn each_dynamic_value_counts_at_least_with_its_memory() {
+        use serde_json::Value;
+        for value in [Value::Null, json!(true), json!(7), json!(""), json!([])] {
+            let all = vec![value.clone(); 1_000];
+            assert!(serialized(&all) >= (1_000 * size_of::<Value>()) as u64, "{value}");
+            assert!(serialized(&Value::Array(all)) >= (1_000 * size_of::<Value>()) as u64, "{value}");
+            let members: BTreeMap<_, _> = (0..1_000_u32).map(|key| (key, value.clone())).collect();
+            assert!(serialized(&members) >= (1_000 * (4 + size_of::<Value>())) as u64, "{value}");
+        }
+        assert!(serialized(&vec![None::<u64>; 100]) >= 1_600);
+        assert!(serialized(&vec![1_u8; 1_000]) < 1_100, "no dynamic value has this type");
     }
 
     #[test]

@@ -39,6 +39,40 @@ fn memory_is_bounded_at_once_by_bytes_and_by_entries() {
 }
 
 #[test]
+fn a_new_answer_is_kept_even_if_all_others_are_read_often() {
+    let (kept, ..) = answers(CacheSettings::new().max(4));
+    (0..4).for_each(|key| insert(&kept, key, 1));
+    for key in 4..40 {
+        for _ in 0..50 {
+            (0..key).for_each(|old| drop(kept.find(old, Moment::now())));
+        }
+        insert(&kept, key, 1);
+        assert!(kept.find(key, Moment::now()).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn an_outdated_answer_that_is_found_uses_no_memory() {
+    let (kept, statistics, generation) = answers(CacheSettings::new());
+    insert(&kept, 1, 8);
+    insert(&kept, 2, 8);
+    generation.raise();
+    insert(&kept, 2, 8);
+    assert!(kept.find(1, Moment::now()).is_none() && kept.find(2, Moment::now()).is_some());
+    assert_eq!(size(&statistics), 8);
+}
+
+#[test]
+fn the_end_of_a_write_raises_all_generations_again_after_the_last_one() {
+    let of: [Arc<Generation>; 2] = Default::default();
+    let write = Generations::new(Arc::from(of.clone()));
+    write.begin();
+    assert_eq!(of.each_ref().map(|generation| generation.current()), [1, 1]);
+    drop(write);
+    assert_eq!(of.each_ref().map(|generation| generation.current()), [3, 3]);
+}
+
+#[test]
 fn weights_fill_the_capacity_with_all_entries_or_all_bytes() {
     for (max, max_bytes) in [(1, 1_024), (1_024, 64 << 20), (u32::MAX, u64::MAX), (3, 1 << 50), (1 << 20, 1_024)] {
         let weights = Weights::new(CacheSettings::new().max(max).max_bytes(max_bytes));

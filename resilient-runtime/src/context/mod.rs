@@ -29,9 +29,11 @@ pub(crate) use enclosing::Records;
 pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
 #[cfg(feature = "rmcp")]
 pub(crate) use progress::Progress;
-pub(crate) use request::{Claim, Degraded, Request};
 #[cfg(feature = "rmcp")]
-pub(crate) use request::{Converted, Report};
+pub(crate) use request::Converted;
+#[cfg(any(feature = "cache", feature = "rmcp"))]
+pub(crate) use request::Report;
+pub(crate) use request::{Claim, Degraded, Request};
 pub(crate) use scope::{enter, is_inside_a_call, within};
 
 /// The context of a call. It is cheap to clone and the same for everything that runs within one attempt.
@@ -75,10 +77,10 @@ impl CallContext {
         Self::new(CorrelationId::random(), None)
     }
 
-    /// Creates the context of a call that no client waits for, on behalf of this principal.
+    /// Creates the context of a call that no client waits for, on behalf of the principal of this request.
     #[cfg(feature = "cache")]
-    pub(crate) fn unrequested(principal: Option<Principal>) -> Self {
-        Self::new(CorrelationId::random(), Some(Arc::new(Request::of_refresh(principal))))
+    pub(crate) fn unrequested(outer: &Request) -> Self {
+        Self::new(CorrelationId::random(), Some(Arc::new(Request::of_refresh(outer))))
     }
 
     /// Creates the context of a request that the hook received.

@@ -27,6 +27,9 @@ pub(crate) struct Request {
     pub(crate) is_of_handler: bool,
     /// Whether a hook inside the handler serves and counts the request.
     pub(crate) is_taken_over: AtomicBool,
+    /// Whether the request answers what an earlier response asked its client for. Its answer depends on more than the
+    /// arguments.
+    pub(crate) is_follow_up: AtomicBool,
     /// The statistics in which the hook counts the request.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) traceparent: Option<String>,
@@ -50,23 +53,24 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Creates the request of a refresh, for which no client waits.
+    /// Creates the request of a refresh that a call in `outer` begins, and for which no client waits.
     #[cfg(feature = "cache")]
-    pub(crate) fn of_refresh(principal: Option<Principal>) -> Self {
+    pub(crate) fn of_refresh(outer: &Self) -> Self {
         Self {
             id: String::new(),
             tool: "".into(),
             is_hooked: false,
             is_of_handler: false,
             is_taken_over: AtomicBool::new(false),
+            is_follow_up: AtomicBool::new(false),
             statistics: None,
             traceparent: None,
             tracestate: None,
-            principal,
+            principal: outer.principal.clone(),
             arguments: None,
             cancellation: CancellationToken::new(),
-            // The call that began the refresh was authorized.
-            authorized: Authorized::without_request().into(),
+            // The refresh may call what the call that began it may call.
+            authorized: outer.authorized.clone(),
             #[cfg(feature = "rmcp")]
             progress: None,
             span: Mutex::default(),
@@ -110,6 +114,17 @@ impl Request {
     #[cfg(feature = "rmcp")]
     pub(crate) fn is_taken_over(&self) -> bool {
         self.is_taken_over.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether the request answers what an earlier response asked its client for.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn follows_up(&self, is_follow_up: bool) {
+        self.is_follow_up.store(is_follow_up, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn is_follow_up(&self) -> bool {
+        self.is_follow_up.load(Ordering::Relaxed)
     }
 
     /// Sets the span of the hook, once it has its parent.
@@ -158,6 +173,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Returns the warnings after the first `before`. An attempt that is repeated clears the warnings.
+    #[cfg(feature = "cache")]
+    pub(crate) fn warnings_after(&self, before: usize) -> Box<[String]> {
+        self.warnings.get(before..).unwrap_or(&self.warnings).into()
+    }
+
     /// Returns whether a guarded function has claimed the request.
     #[cfg(feature = "rmcp")]
     pub(crate) fn is_claimed(&self) -> bool {

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use resilient_policy::{Scope, Source};
 
 use super::fallback::{Chance, Sides, Step};
-use crate::cache::{Answers, NewAnswer};
-use crate::context::{self, CallContext, Claim, Request};
+use crate::cache::{Answers, NewAnswer, size_of_warnings};
+use crate::context::{self, CallContext, Claim, Report, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::panics::catch_panic;
@@ -40,7 +40,7 @@ impl AnswerKey {
     }
 
     /// Returns the key of the running request, from its raw arguments as canonical JSON. A call by another function has
-    /// other arguments, and no key.
+    /// other arguments, and no key. Neither has a request that answers what an earlier response asked for.
     #[must_use]
     pub fn of_request(site: &Site) -> Option<Self> {
         let scope = site.policy().cache?.scope;
@@ -50,20 +50,27 @@ impl AnswerKey {
             return None;
         };
         let is_requested = site.tool() == Some(&*request.tool) && !matches!(request.report().claim, Claim::Claimed);
-        let arguments = request.arguments.as_deref().filter(|_| is_requested)?;
+        let arguments = request.arguments.as_deref().filter(|_| is_requested && !request.is_follow_up())?;
         let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
         hash.part(arguments.as_bytes());
         Some(Self(hash.finish()))
     }
 
-    /// Returns the key of a plain function's arguments. Without a request, the process is the only principal.
+    /// Returns the key of a plain function's arguments, or of the values that a tool names. Without a request, the process
+    /// is the only principal.
     #[must_use]
     pub fn of_arguments(site: &Site, arguments: impl FnOnce(&mut Collected)) -> Option<Self> {
         let scope = site.policy().cache?.scope;
         let context = if context::is_inside_a_call() { CallContext::current() } else { None };
-        if site.tool().is_some() && hooked(context.as_ref()).is_none() {
-            warn_unhooked(site);
-            return None;
+        if site.tool().is_some() {
+            match hooked(context.as_ref()) {
+                Some(request) if request.is_follow_up() => return None,
+                Some(_) => {}
+                None => {
+                    warn_unhooked(site);
+                    return None;
+                }
+            }
         }
         let hash = match &context {
             Some(context) if context.request().is_some() => {
@@ -117,23 +124,34 @@ pub struct Cached<'a, G> {
     copy: fn(&G) -> G,
     /// The size of an answer. `None` if the call itself stores its answer.
     measure: Option<fn(&G) -> u64>,
+    /// The number of warnings in the report before the call.
+    warnings_before: usize,
+}
+
+/// Returns the report of the request that is served, if there is one.
+fn within_report<T>(look: impl FnOnce(&Report) -> T) -> Option<T> {
+    if !context::is_inside_a_call() {
+        return None;
+    }
+    CallContext::current()?.request().map(|request| look(&request.report()))
 }
 
 impl<'a, G> Cached<'a, G> {
     /// Stores and serves answers under this key; `copy` copies an answer, and `size` returns its size.
-    pub const fn new<R, E>(
+    pub fn new<R, E>(
         _: Sides<R, G, E>,
         site: &'a Site,
         key: Option<AnswerKey>,
         measure: fn(&G) -> u64,
         copy: fn(&G) -> G,
     ) -> Self {
-        Self { site, key, copy, measure: Some(measure) }
+        let warnings_before = within_report(|report| report.warnings.len()).unwrap_or_default();
+        Self { site, key, copy, measure: Some(measure), warnings_before }
     }
 
     /// Serves answers under this key. The call itself stores them.
     pub const fn stored<R, E>(_: Sides<R, G, E>, site: &'a Site, key: Option<AnswerKey>, copy: fn(&G) -> G) -> Self {
-        Self { site, key, copy, measure: None }
+        Self { site, key, copy, measure: None, warnings_before: 0 }
     }
 
     fn with_answers<T>(&self, use_answers: impl FnOnce(&Answers, u128) -> T) -> Option<T> {
@@ -149,12 +167,13 @@ where
     fn keep(&self, good: &G) {
         let Some(measure) = self.measure else { return };
         self.with_answers(|answers, key| {
-            let bytes = measure(good);
+            let warnings = within_report(|report| report.warnings_after(self.warnings_before)).unwrap_or_default();
+            let bytes = measure(good).saturating_add(size_of_warnings(&warnings));
             if !answers.fits(bytes) {
                 return answers.remove(key);
             }
             // No write invalidates the answers of a function without `fresh`.
-            let (generation, warnings) = (answers.generation(), Box::default());
+            let generation = answers.generation();
             answers.insert(key, NewAnswer { answer: Arc::new((self.copy)(good)), bytes, generation, warnings });
         });
     }
@@ -172,10 +191,11 @@ where
         let found = self.with_answers(Answers::find_for_error).flatten();
         let copied = found.and_then(|kept| {
             let good = kept.answer()?.downcast_ref::<G>()?;
-            Some((catch_panic(|| (self.copy)(good))?, kept.age))
+            Some((catch_panic(|| (self.copy)(good))?, kept))
         });
-        Poll::Ready(copied.map(|(good, age)| {
-            chance.served = Some((Source::Cache, Some(age)));
+        Poll::Ready(copied.map(|(good, kept)| {
+            chance.served = Some((Source::Cache, Some(kept.age)));
+            chance.warn(kept.warnings());
             good
         }))
     }

@@ -271,6 +271,14 @@ impl<E> Chance<E> {
         Limit { until: self.until, context, cancellation: self.cancellation.clone() }
     }
 
+    /// Adds the warnings of a kept answer.
+    #[cfg(feature = "cache")]
+    pub(super) fn warn(&self, warnings: &[String]) {
+        if let Some(context) = &self.context {
+            warnings.iter().for_each(|warning| context.warn(warning));
+        }
+    }
+
     fn failed(&mut self, error: &E) {
         let error = (self.as_mcp_error)(error);
         catch_panic(|| {

@@ -108,6 +108,7 @@ impl Caller {
             is_hooked: false,
             is_of_handler: false,
             is_taken_over: std::sync::atomic::AtomicBool::new(false),
+            is_follow_up: std::sync::atomic::AtomicBool::new(false),
             statistics: None,
             traceparent: None,
             tracestate: None,

@@ -10,7 +10,7 @@ use darling::error::Accumulator;
 
 use super::parse::args::Args;
 use super::parse::function::OpaqueFn;
-use super::plan::Plan;
+use super::plan::{Enforced, Plan};
 use crate::project::Project;
 
 /// Checks all rules of a guarded function.
@@ -24,6 +24,9 @@ pub(crate) fn function(plan: &Plan, args: &Args, function: &OpaqueFn, project: &
     }
     if plan.guards.retry.is_some() {
         shape::repeatable(function, errors);
+    }
+    if plan.reads_first() && plan.cache_key.is_none() && !plan.is_tool && plan.enforced != Enforced::ByMethod {
+        shape::has_key(function, args, errors);
     }
     if let Some(before) = args.before() {
         shape::has_error(function, before.span, errors);

@@ -3,10 +3,11 @@
 use darling::Error;
 use darling::error::Accumulator;
 use proc_macro2::{Span, TokenStream};
+use resilient_policy::Override;
 use syn::{Attribute, GenericArgument, PathArguments, Type, TypeParamBound, TypePath};
 
 use crate::parse::list;
-use crate::resilient::parse::args::{self, Property};
+use crate::resilient::parse::args::{self, Args, Property};
 use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::tool::{self, Tool};
 
@@ -116,6 +117,21 @@ pub(crate) fn repeatable(function: &OpaqueFn, errors: &mut Accumulator) {
         let message = format!("`retry` may call the body again, and {why}, {REFUSE}");
         errors.push(Error::custom(message).with_span(&argument.ty));
     }
+}
+
+/// Rejects a cache without `key` on a function whose answers may depend on more than its arguments.
+pub(crate) fn has_key(function: &OpaqueFn, args: &Args, errors: &mut Accumulator) {
+    let Some(cache) = args.cache.as_ref().and_then(Override::value) else { return };
+    let generics = &function.sig.generics;
+    let missing = if function.sig.receiver().is_some() {
+        "`self` is"
+    } else if generics.params.len() > generics.lifetimes().count() {
+        "a type parameter is"
+    } else {
+        return;
+    };
+    let message = format!("{missing} not part of the key; say what tells answers apart with `key = ..`");
+    errors.push(Error::custom(message).with_span(&cache.span));
 }
 
 /// Rejects `before` on a function whose failures are no errors, which the function before a retry could see.

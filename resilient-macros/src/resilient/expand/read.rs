@@ -1,6 +1,6 @@
 //! Generates the look for a kept answer before the body runs, and the refresh of one.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{GenericParam, Ident, Receiver, ReceiverKind, Type};
 
@@ -69,7 +69,9 @@ impl Refresh {
         let p = &exactly(p.clone(), at);
         let sig = &function.sig;
         let name = &sig.ident;
-        let owner = format_ident!("__resilient_{}_refresh", syn::ext::IdentExt::unraw(name), span = at);
+        // In the `impl` of a trait rustc shows this name, at the key.
+        let owner = syn::ext::IdentExt::unraw(name);
+        let owner = format_ident!("__stale_while_revalidate_of_{}_needs_an_impl_without_trait", owner, span = at);
         let within = is_method(plan, function).then(|| quote_spanned!(at=> Self::));
         let (generics, bounds) = (&sig.generics.params, &sig.generics.where_clause);
         let generics = (!generics.is_empty()).then(|| quote!(<#generics>));
@@ -133,15 +135,31 @@ fn owned_receiver(receiver: &Receiver, at: Span) -> (TokenStream, bool) {
 
 /// Returns whether the function is one of a type: it has a receiver, is a tool of a block, or names `Self`.
 fn is_method(plan: &Plan, function: &OpaqueFn) -> bool {
-    let names_self = || names_self(function.sig.to_token_stream()) || names_self(function.body.stream());
+    let names_self = || names_self(function.sig.to_token_stream(), &[]) || names_self(function.body.stream(), ITEMS);
     function.sig.receiver().is_some() || plan.site_fn.is_some() || names_self()
 }
 
-fn names_self(tokens: TokenStream) -> bool {
+/// The words that begin an item with another `Self`.
+const ITEMS: &[&str] = &["impl", "trait", "struct", "enum"];
+
+/// Returns whether these tokens name `Self` outside of items that begin with one of these words.
+fn names_self(tokens: TokenStream, items: &[&str]) -> bool {
+    let mut is_in_item = false;
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "Self",
-        TokenTree::Group(group) => names_self(group.stream()),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        TokenTree::Group(group) if is_in_item => {
+            is_in_item = group.delimiter() != Delimiter::Brace;
+            false
+        }
+        TokenTree::Group(group) => names_self(group.stream(), items),
+        TokenTree::Ident(word) => {
+            is_in_item |= items.iter().any(|item| word == item);
+            !is_in_item && word == "Self"
+        }
+        TokenTree::Punct(mark) => {
+            is_in_item &= mark.as_char() != ';';
+            false
+        }
+        TokenTree::Literal(_) => false,
     })
 }
 

@@ -62,6 +62,7 @@ impl<'h> ServedCall<'h> {
             arguments,
             request::Server::Hook(Arc::clone(&statistics)),
         );
+        request.follows_up(call.input_responses.is_some() || call.request_state.is_some());
         statistics.call_started();
         let mut served = Self {
             hook,

@@ -47,10 +47,14 @@ pub fn subscribed(subscription: &SubscriptionContext) -> JsonObject {
 }
 
 /// Returns the parameters of a request as canonical JSON, which identifies a kept answer. `_meta` is not a part of it: a
-/// token for progress or a trace changes no answer.
+/// token for progress or a trace changes no answer. Returns `None` if the request answers what an earlier response asked
+/// for.
 #[cfg(feature = "cache")]
 pub fn canonical_parameters(written: &impl Serialize) -> Option<String> {
     let Value::Object(mut parameters) = catch_panic(|| serde_json::to_value(written))?.ok()? else { return None };
+    if parameters.contains_key("inputResponses") || parameters.contains_key("requestState") {
+        return None;
+    }
     parameters.remove("_meta");
     Some(arguments::canonical(Some(&parameters)))
 }
@@ -121,7 +125,7 @@ impl Incoming {
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::{CustomRequest, PaginatedRequestParams, ReadResourceRequestParams};
+    use rmcp::model::{CustomRequest, InputResponses, PaginatedRequestParams, ReadResourceRequestParams};
     use serde_json::json;
 
     use super::*;
@@ -132,8 +136,13 @@ mod tests {
         let mut request = ReadResourceRequestParams::new("x:y");
         request.meta = Some(rmcp::model::RequestMetaObject::new());
         assert_eq!(canonical_parameters(&request).as_deref(), Some(r#"{"uri":"x:y"}"#));
-        request.request_state = Some("z".into());
-        assert_eq!(canonical_parameters(&request).as_deref(), Some(r#"{"requestState":"z","uri":"x:y"}"#));
+        let follow_up = |change: fn(&mut ReadResourceRequestParams)| {
+            let mut request = request.clone();
+            change(&mut request);
+            canonical_parameters(&request)
+        };
+        assert_eq!(follow_up(|request| request.request_state = Some("z".into())), None);
+        assert_eq!(follow_up(|request| request.input_responses = Some(InputResponses::default())), None);
         assert_eq!(canonical_parameters(&None::<PaginatedRequestParams>), None);
     }
 

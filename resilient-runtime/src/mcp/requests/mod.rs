@@ -141,6 +141,9 @@ pub fn incoming(
     }
     let arguments = called.map(|called| arguments::canonical(called.arguments.as_ref()));
     let facts = received.facts(called.map_or("", |called| &called.name), method.effect, arguments);
+    let follows_up =
+        |called: &CallToolRequestParams| called.input_responses.is_some() || called.request_state.is_some();
+    facts.request.follows_up(called.is_some_and(follows_up));
     Incoming::new(method, facts, request)
 }
 

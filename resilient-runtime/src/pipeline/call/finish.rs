@@ -165,11 +165,12 @@ impl Call<'_> {
             AttemptResult::Answered(Meaning::Failed(Failed(failure))) if failure.trips_breaker => Signal::Failure,
             AttemptResult::Refused(ResilienceError::Timeout { .. }) if attempt.excuse.is_some() => Signal::Neutral,
             AttemptResult::Refused(ResilienceError::Timeout { scope: TimeoutScope::Attempt, .. }) => Signal::Failure,
-            // An attempt without its own limit had the whole timeout, unless the deadline is the caller's or the
-            // attempt had to wait before it began: for a permit, for a slot, or for the run of another call.
+            // An attempt without its own limit had the whole timeout, unless the deadline is the caller's, the arguments
+            // requested a shorter one, or the attempt had to wait before it began: for a permit, for a slot, or for the
+            // run of another call.
             AttemptResult::Refused(ResilienceError::Timeout { .. })
                 if self.binding.policy().attempt_limit().is_none()
-                    && self.deadline >= self.own_deadline()
+                    && self.deadline >= self.started.after(self.binding.timeout)
                     && !attempt.has_waited
                     && !self.caller.has_followed =>
             {
@@ -177,13 +178,6 @@ impl Call<'_> {
             }
             AttemptResult::Answered(_) | AttemptResult::Refused(_) => Signal::Neutral,
         }
-    }
-
-    /// When its own timeout ends: that of its policy, or a shorter one that its arguments request.
-    fn own_deadline(&self) -> Moment {
-        let of_policy = self.started.after(self.binding.timeout);
-        let limit = self.details.as_ref().and_then(|details| details.limit);
-        limit.map_or(of_policy, |limit| self.started.after(limit).min(of_policy))
     }
 
     /// The backoff before the next attempt. `None` if there is none.

@@ -157,6 +157,9 @@ impl Call<'_> {
         {
             // The time of the authorization is part of the call's.
             (*this.started, *this.deadline) = (authorized.began, authorized.began.after(this.binding.timeout));
+            if let Some(limit) = this.details.as_ref().and_then(|details| details.limit) {
+                *this.deadline = authorized.began.after(limit).min(*this.deadline);
+            }
         }
         *this.deadline = this.caller.deadline.min(*this.deadline);
         *this.context = Some(context);

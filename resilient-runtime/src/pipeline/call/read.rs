@@ -123,8 +123,8 @@ impl Call<'_> {
         let Some(request) = request else { return Reported::default() };
         let report = request.report();
         // An attempt that is repeated clears the warnings.
-        let warnings = report.warnings.get(before..).unwrap_or(&report.warnings);
-        Reported { warnings: warnings.into(), kept: None, retry_after: report.retry_after, reason: report.reason }
+        let warnings = report.warnings_after(before);
+        Reported { warnings, kept: None, retry_after: report.retry_after, reason: report.reason }
     }
 
     /// Returns what the run has recorded that ends with this result.

@@ -6,7 +6,7 @@ use resilient_policy::ErrorKind;
 
 use super::{Leading, Read};
 use crate::answer::{Failed, Fallible, Meaning};
-use crate::cache::{Landed, Landing, Lead, NewAnswer, Shared};
+use crate::cache::{Landed, Landing, Lead, NewAnswer, Shared, size_of_warnings};
 use crate::error::{ResilienceError, SharedError, TimeoutScope, ToolError};
 use crate::panics::catch_panic;
 use crate::pipeline::call::{AttemptResult, Call};
@@ -82,13 +82,13 @@ where
         if is_degraded(call) || answers.generation() != self.generation {
             return None;
         }
-        let bytes = catch_panic(|| (self.size)(good))?;
+        let warnings = call.reported(self.warnings_before).warnings;
+        let bytes = catch_panic(|| (self.size)(good))?.saturating_add(size_of_warnings(&warnings));
         if !answers.fits(bytes) {
             answers.remove(key);
             return None;
         }
         let answer = self.shared(good)?;
-        let warnings = call.reported(self.warnings_before).warnings;
         let new = NewAnswer { answer: Arc::clone(&answer), bytes, generation: self.generation, warnings };
         answers.insert(key, new);
         Some(answer)

@@ -94,7 +94,7 @@ impl Refresh {
         };
         Some(Self {
             ticket: Ticket { site: std::ptr::from_ref(site).addr(), key, lead, permit },
-            context: request.map(|request| CallContext::unrequested(request.principal.clone())),
+            context: request.map(|request| CallContext::unrequested(request)),
             registry: Registry::scoped(),
             span,
             runtime,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use resilient_runtime::breaker::BreakerState::Open;
+use resilient_runtime::breaker::BreakerState::{Closed, Open};
 use resilient_runtime::error::TimeoutScope;
 use resilient_runtime::testing::{self, Lab};
 use resilient_runtime::{Outcome, ResilienceError, resilient};
@@ -90,9 +90,16 @@ async fn opens(wait: Option<Duration>) -> Result<u32, ResilienceError> {
 }
 
 #[test]
-fn a_service_that_does_not_keep_to_the_requested_time_counts_as_failing() {
+fn a_limit_that_a_client_requests_says_nothing_about_the_service_and_max_does() {
     testing::run(async |lab| {
-        lab.timed(opens(Some(Duration::from_secs(10)))).await.assert_took("11s");
+        for wait in [1, 10, 50] {
+            let limit = Duration::from_secs(wait) + Duration::from_millis(100 * wait);
+            let call = lab.timed(opens(Some(Duration::from_secs(wait)))).await;
+            assert!(call.took.saturating_sub(limit) <= Duration::from_millis(1), "{:?} of {limit:?}", call.took);
+            let breaker = lab.breaker("requested-opens");
+            assert_eq!((breaker.state, breaker.failures), (Closed, 0), "{wait}");
+        }
+        lab.timed(opens(Some(Duration::from_secs(90)))).await.assert_took("60s");
         assert_eq!(lab.breaker("requested-opens").state, Open);
     });
 }

@@ -138,3 +138,17 @@ async fn an_answer_that_cannot_be_serialized_is_served() {
         assert!(answered.contains_key(&vec![1, 2]));
     }
 }
+
+#[resilient(cache(fresh = "1h", max_bytes = "2KiB", key = 1), name = "bounds.json")]
+async fn json(upstream: &Upstream) -> Result<rmcp::Json<String>, Error> {
+    upstream.request(1).await.map(|_| rmcp::Json("x".repeat(4_096)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_structured_answer_counts_with_what_it_owns() {
+    let (registry, upstream) = (Arc::new(Registry::new()), Upstream::default());
+    for requests in 1..4 {
+        assert!(registry.clone().scope(json(&upstream)).await.is_ok());
+        assert_eq!(upstream.requests(), requests, "4 KiB do not fit into 2 KiB");
+    }
+}

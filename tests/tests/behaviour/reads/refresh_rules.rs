@@ -30,6 +30,28 @@ async fn gone(upstream: Arc<Upstream>, number: u32) -> Result<String, Error> {
     upstream.request(number).await
 }
 
+/// Has an item in its body with another `Self`.
+#[resilient(cache(fresh = "10s", stale_while_revalidate = "1h", key = number), name = "rules.items")]
+async fn with_items(number: u32) -> Result<u32, Error> {
+    struct Sum(u32, Option<Box<Self>>);
+    impl Sum {
+        const fn of(number: u32) -> Self {
+            Self(number, None)
+        }
+    }
+    let Sum(sum, rest) = Sum::of(number);
+    Ok(sum + rest.map_or(0, |rest| rest.0))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_with_items_in_its_body_is_refreshed() {
+    let registry = Arc::new(Registry::new());
+    for _ in 0..3 {
+        assert_eq!(registry.clone().scope(with_items(7)).await, Ok(7));
+        sleep(STALE).await;
+    }
+}
+
 /// Its refresh calls another read of the same service.
 #[resilient(cache(fresh = "10s", stale_while_revalidate = "1h", key = number), name = "rules.outer")]
 async fn outer(upstream: Arc<Upstream>, number: u32) -> Result<String, Error> {

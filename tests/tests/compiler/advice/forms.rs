@@ -9,6 +9,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "expected 0 to 100 %, found *",
             "expected 1 to * results, found 0",
             "expected 1 to *, found *",
+            "* not part of the key; say what tells answers apart with `key = ..`",
             "expected a finite number of at least 1",
             "expected a number from 1 to 10",
             "expected a number from 1 to 1023",

@@ -2,6 +2,8 @@
 
 mod gateway;
 mod limits;
+mod refreshed;
+mod requested;
 mod unhooked;
 
 use std::sync::Arc;

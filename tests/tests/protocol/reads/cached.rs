@@ -104,3 +104,29 @@ async fn an_error_names_the_attempt_and_the_next_call_runs_the_body() {
         assert_eq!((error(&failed)["attempts"].as_u64(), shop.runs()), (Some(1), runs));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_warnings_of_an_answer_are_those_of_its_fallback() {
+    let (shop, client) = Shop::connected().await;
+    for tool in ["warns_for_errors", "warns_for_all"] {
+        shop.down.store(false, Ordering::Relaxed);
+        assert_eq!(meta(&call(&client, tool, &json!({})).await, CALL)["warnings"], json!(["the list was cut"]));
+        shop.down.store(true, Ordering::Relaxed);
+        sleep(Duration::from_secs(20)).await;
+        let (_, call) = answered(&call(&client, tool, &json!({})).await);
+        assert_eq!((&call["degraded"], &call["warnings"]), (&json!(true), &json!(["the list was cut"])), "{tool}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_answers_what_was_asked_reads_no_kept_answer_and_leaves_none() {
+    let (_shop, client) = Shop::connected().await;
+    for tool in ["follows_up", "follows_up_by_key"] {
+        for state in ["a", "b", "", "c", "", "a"] {
+            let mut request = request(tool, &json!({}));
+            request.request_state = Some(state).filter(|state| !state.is_empty()).map(Into::into);
+            let result = client.call_tool(request).await.expect("an answer");
+            assert_eq!(answered(&result).0, state, "{tool}");
+        }
+    }
+}

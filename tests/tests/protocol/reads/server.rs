@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use resilient_runtime::{CallContext, McpError, Registry, ResilienceError, resilient};
 use resilient_tests::in_process::{Client, authenticate, connect};
-use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::handler::server::tool::{RequestState, ToolCallContext};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock};
 use rmcp::service::RequestContext;
@@ -91,6 +91,36 @@ impl Shop {
         run
     }
 
+    /// Warns of its answers, and keeps them for errors alone.
+    #[resilient(fallback = cached)]
+    #[tool(annotations(read_only_hint = true))]
+    async fn warns_for_errors(&self) -> Result<String, Failure> {
+        self.warn()
+    }
+
+    /// Warns of its answers, and keeps them.
+    #[resilient(fallback = cached, cache(fresh = "10s"))]
+    #[tool(annotations(read_only_hint = true))]
+    async fn warns_for_all(&self) -> Result<String, Failure> {
+        self.warn()
+    }
+
+    /// Depends on more than its arguments.
+    #[resilient(cache(fresh = "10s"))]
+    #[tool(annotations(read_only_hint = true))]
+    async fn follows_up(&self, RequestState(state): RequestState) -> Result<String, Failure> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        Ok(state.unwrap_or_default())
+    }
+
+    /// Depends on more than its key.
+    #[resilient(cache(fresh = "10s", key = 1))]
+    #[tool(annotations(read_only_hint = true))]
+    async fn follows_up_by_key(&self, RequestState(state): RequestState) -> Result<String, Failure> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        Ok(state.unwrap_or_default())
+    }
+
     /// Has an error that keeps nothing of the framework's errors.
     #[resilient(cache(fresh = "10s", key = ask.key))]
     #[tool(annotations(read_only_hint = true))]
@@ -135,6 +165,14 @@ impl Shop {
             return Err(Failure::TooFast { item: ask.key, wait: Duration::from_secs(7) });
         }
         Ok(format!("{} by run {run}", ask.key))
+    }
+
+    fn warn(&self) -> Result<String, Failure> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(Failure::TooFast { item: 7, wait: Duration::from_secs(7) });
+        }
+        CallContext::current().expect("a context").warn("the list was cut");
+        Ok("half of it".into())
     }
 
     pub(super) fn runs(&self) -> u32 {

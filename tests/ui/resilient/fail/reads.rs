@@ -226,6 +226,27 @@ impl Prompts {
     }
 }
 
+struct Tenant(u32);
+
+impl Tenant {
+    // rule 67, `self` may change the answer
+    #[resilient(cache(fresh = "30s"))]
+    async fn number(&self) -> Result<u32, ResilienceError> {
+        Ok(self.0)
+    }
+
+    #[resilient(cache(fresh = "30s", key = self.0))]
+    async fn zero(&self) -> Result<u32, ResilienceError> {
+        Ok(0)
+    }
+}
+
+// rule 67, the type may change the answer
+#[resilient(cache(fresh = "30s"))]
+async fn name<T>() -> Result<String, ResilienceError> {
+    Ok(std::any::type_name::<T>().into())
+}
+
 fn main() {
     let _ = (Server::tool_router(), Block::tool_router(), Writes::tool_router(), Prompts::prompt_router());
 }
