@@ -88,8 +88,11 @@ mod results {
         /// Returns how to read such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<ReadResourceResponse, E>> {
-            let read = |answer: &Result<ReadResourceResponse, E>| answer.as_ref().ok().map(meaning_of_read);
-            pipeline::Special { read, ..pipeline::Special::NONE }
+            pipeline::Special {
+                read: |answer| answer.as_ref().ok().map(meaning_of_read),
+                #[cfg(feature = "testing")]
+                own_error: |_| None,
+            }
         }
     }
 
@@ -97,8 +100,11 @@ mod results {
         /// Returns how to read such a response.
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<GetPromptResponse, E>> {
-            let read = |answer: &Result<GetPromptResponse, E>| answer.as_ref().ok().map(meaning_of_prompt);
-            pipeline::Special { read, ..pipeline::Special::NONE }
+            pipeline::Special {
+                read: |answer| answer.as_ref().ok().map(meaning_of_prompt),
+                #[cfg(feature = "testing")]
+                own_error: |_| None,
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ pub fn parameters(written: &impl Serialize) -> JsonObject {
 }
 
 /// Returns the parameters of the request that a subscription answers.
+#[must_use]
 pub fn subscribed(subscription: &SubscriptionContext) -> JsonObject {
     parameters(&SubscriptionsListenRequestParams::new(subscription.requested().clone()))
 }
