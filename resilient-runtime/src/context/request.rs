@@ -41,7 +41,7 @@ pub(crate) struct Request {
     pub(crate) authorized: OnceLock<Moment>,
     /// Where to send progress, if the client wants to know it.
     #[cfg(feature = "rmcp")]
-    pub(crate) progress: Option<super::Progress>,
+    pub(crate) progress: Option<Arc<super::Progress>>,
     /// The span of the hook while the call runs. A context that is kept for longer does not keep the span open.
     pub(crate) span: Mutex<Option<Span>>,
     /// The position of that span in its trace, which is kept.
@@ -152,6 +152,8 @@ pub(crate) struct Report {
     pub(crate) fallback_error: Option<String>,
     /// The statistics in which the call is counted, if not under the name of its route.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
+    /// Whether these are the statistics of a tool that a handler calls without its hook.
+    pub(crate) is_of_tool: bool,
     pub(crate) warnings: Vec<String>,
     /// The framework's errors that became JSON-RPC errors within this request.
     #[cfg(feature = "rmcp")]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
-use rmcp::model::CallToolRequestParams;
+use rmcp::model::{CallToolRequestParams, JsonObject};
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 
 #[cfg(feature = "cache")]
@@ -135,12 +135,29 @@ pub fn incoming(
     received: &impl Received,
     called: Option<&CallToolRequestParams>,
 ) -> Incoming {
+    begin(method, received, called.map(|called| (&*called.name, called.arguments.as_ref())))
+}
+
+/// Begins to serve the call of a tool whose route has no hook.
+pub(super) fn incoming_call(
+    method: &'static ServedMethod,
+    request: &RequestContext<RoleServer>,
+    called: (&str, Option<&JsonObject>),
+) -> Incoming {
+    begin(method, request, Some(called))
+}
+
+fn begin(
+    method: &'static ServedMethod,
+    received: &impl Received,
+    called: Option<(&str, Option<&JsonObject>)>,
+) -> Incoming {
     let request = received.request();
     if let Some(part) = request.and_then(enclosing).and_then(|outer| Incoming::part(method, outer)) {
         return part;
     }
-    let arguments = called.map(|called| arguments::canonical(called.arguments.as_ref()));
-    let facts = received.facts(called.map_or("", |called| &called.name), method.effect, arguments);
+    let arguments = called.map(|(_, arguments)| arguments::canonical(arguments));
+    let facts = received.facts(called.map_or("", |(tool, _)| tool), method.effect, arguments);
     Incoming::new(method, facts, request)
 }
 

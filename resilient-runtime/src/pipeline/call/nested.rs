@@ -55,7 +55,10 @@ impl Caller {
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
         let is_inner = context.attempt() > 0;
-        let claimed = context.request().filter(|_| !is_inner).and_then(|request| request.claim(site, binding));
+        let claimed = context.request().filter(|_| !is_inner).and_then(|request| {
+            let is_method = site.is_method() && request.is_of_handler && !context.is_of_part();
+            request.claim(site, binding, is_method)
+        });
         let is_requested = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
         let is_requested = context.request().is_none_or(|request| is_requested(&request.tool));
         let is_part = site.tool().is_some() && (is_inner || !is_requested);
@@ -73,12 +76,12 @@ impl Caller {
 }
 
 impl context::Request {
-    /// Claims the request for this function, if the function is the requested tool or the method of the handler, and no
-    /// other has claimed it.
-    fn claim(&self, site: &Site, binding: &Binding) -> Option<CountedAs> {
+    /// Claims the request for this function, if the function is the requested tool or the method of the handler that
+    /// serves the request, and no other has claimed it.
+    fn claim(&self, site: &Site, binding: &Binding, is_method: bool) -> Option<CountedAs> {
         let mut report = self.report();
-        let is_requested = site.tool() == Some(&*self.tool) || self.is_of_handler && site.is_method();
-        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && is_requested;
+        let is_tool = site.tool() == Some(&*self.tool);
+        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && (is_tool || is_method);
         // A method that reads by the protocol does so whatever it calls.
         let reads = report.effect == Effect::ReadOnly && !report.has_run;
         if self.is_of_handler && !claims && !reads {
@@ -91,6 +94,7 @@ impl context::Request {
                 // The handler counts the call under the name of the function.
                 binding.statistics.call_started();
                 report.statistics = Some(Arc::clone(&binding.statistics));
+                report.is_of_tool = is_tool;
             }
             // If the route has another name than the tool, the call is counted under the tool's.
             if let Some(hook) = &self.statistics
