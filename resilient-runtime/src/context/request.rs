@@ -152,8 +152,6 @@ pub(crate) struct Report {
     pub(crate) fallback_error: Option<String>,
     /// The statistics in which the call is counted, if not under the name of its route.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
-    /// Whether these are the statistics of a tool that a handler calls without its hook.
-    pub(crate) is_of_tool: bool,
     pub(crate) warnings: Vec<String>,
     /// The framework's errors that became JSON-RPC errors within this request.
     #[cfg(feature = "rmcp")]
@@ -162,9 +160,8 @@ pub(crate) struct Report {
 
 impl Report {
     /// Returns whether a guarded function has claimed the request.
-    #[cfg(feature = "rmcp")]
     pub(crate) fn is_claimed(&self) -> bool {
-        matches!(self.claim, Claim::Claimed)
+        matches!(self.claim, Claim::Claimed | Claim::ByMethod)
     }
 }
 
@@ -176,8 +173,10 @@ pub(crate) enum Claim {
     Open,
     /// The gate refuses the call, and the function that claims it applies that.
     Refused(Refusal),
-    /// A function has claimed it.
+    /// The function of the tool has claimed it.
     Claimed,
+    /// The method of the handler has claimed it.
+    ByMethod,
 }
 
 /// A response that a fallback gave, and the reason.

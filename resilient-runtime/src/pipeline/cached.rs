@@ -11,7 +11,7 @@ use resilient_policy::{Scope, Source};
 
 use super::fallback::{Chance, Sides, Step};
 use crate::cache::{Answers, NewAnswer};
-use crate::context::{self, CallContext, Claim, Request};
+use crate::context::{self, CallContext, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::panics::catch_panic;
@@ -49,7 +49,7 @@ impl AnswerKey {
             warn_unhooked(site);
             return None;
         };
-        let is_requested = site.tool() == Some(&*request.tool) && !matches!(request.report().claim, Claim::Claimed);
+        let is_requested = site.tool() == Some(&*request.tool) && !request.report().is_claimed();
         let arguments = request.arguments.as_deref().filter(|_| is_requested)?;
         let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
         hash.part(arguments.as_bytes());

@@ -18,7 +18,7 @@ use super::super::{Operation, Transport, pipeline_error, span, wire};
 use super::response::Disclosed;
 use super::{Facts, Response, ServedMethod, events};
 use crate::classify::Classify as _;
-use crate::context::{self, CallContext, Request};
+use crate::context::{self, CallContext, Claim, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
@@ -291,7 +291,7 @@ impl Incoming {
         let elapsed = self.started.elapsed();
         let (of_function, fault, is_tool) = {
             let report = self.request.report();
-            (report.statistics.clone(), report.fault, report.is_of_tool)
+            (report.statistics.clone(), report.fault, matches!(report.claim, Claim::Claimed))
         };
         let fault = fault.or_else(|| answered.map(|error| error.kind().fault()));
         let mut counted = None;

@@ -81,7 +81,7 @@ impl context::Request {
     fn claim(&self, site: &Site, binding: &Binding, is_method: bool) -> Option<CountedAs> {
         let mut report = self.report();
         let is_tool = site.tool() == Some(&*self.tool);
-        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && (is_tool || is_method);
+        let claims = self.is_hooked && !report.is_claimed() && (is_tool || is_method);
         // A method that reads by the protocol does so whatever it calls.
         let reads = report.effect == Effect::ReadOnly && !report.has_run;
         if self.is_of_handler && !claims && !reads {
@@ -94,7 +94,6 @@ impl context::Request {
                 // The handler counts the call under the name of the function.
                 binding.statistics.call_started();
                 report.statistics = Some(Arc::clone(&binding.statistics));
-                report.is_of_tool = is_tool;
             }
             // If the route has another name than the tool, the call is counted under the tool's.
             if let Some(hook) = &self.statistics
@@ -110,7 +109,7 @@ impl context::Request {
             if matches!(report.claim, Claim::Refused(_)) {
                 return CountedAs::RefusedByGate;
             }
-            report.claim = Claim::Claimed;
+            report.claim = if is_tool { Claim::Claimed } else { Claim::ByMethod };
             CountedAs::Hook
         })
     }
@@ -119,7 +118,7 @@ impl context::Request {
     fn claim_refused(&self) -> Option<Refusal> {
         match std::mem::replace(&mut self.report().claim, Claim::Claimed) {
             Claim::Refused(refusal) => Some(refusal),
-            Claim::Open | Claim::Claimed => None,
+            Claim::Open | Claim::Claimed | Claim::ByMethod => None,
         }
     }
 }

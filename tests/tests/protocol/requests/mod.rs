@@ -2,6 +2,7 @@
 
 mod authorize;
 mod by_hand;
+mod nested;
 mod policies;
 mod prompts;
 
