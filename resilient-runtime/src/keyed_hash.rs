@@ -40,8 +40,7 @@ impl KeyedHash {
     message = "`{Self}` cannot tell one call from another",
     label = "expected something that is `Hash`",
     note = "derive `Hash` for it, or write something of it that has it, such as an id or a text",
-    note = "for `fallback = cached` on a function that is no tool: say what tells its calls apart with \
-            `cache(key = ..)`"
+    note = "for the cache of a function that is no tool: select what identifies an answer with `cache(key = ..)`"
 )]
 pub trait PartitionKey {
     /// Adds the bytes of the value.

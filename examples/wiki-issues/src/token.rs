@@ -37,7 +37,7 @@ impl Credential {
 
     /// The token in a file.
     pub(super) fn in_file(file: PathBuf) -> io::Result<Self> {
-        let token = Token(parse(fs::read_to_string(&file)?)?);
+        let token = Token(parse(&fs::read_to_string(&file)?)?);
         Ok(Self { token: Mutex::new(token), file: Some(file) })
     }
 
@@ -61,7 +61,7 @@ impl Credential {
             return true;
         }
         let Some(file) = &self.file else { return false };
-        match tokio::fs::read_to_string(file).await.and_then(parse) {
+        match tokio::fs::read_to_string(file).await.and_then(|content| parse(&content)) {
             Ok(secret) if secret != refused.0 => {
                 *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Token(secret);
                 tracing::info!(event = "token.renewed");
@@ -77,7 +77,7 @@ impl Credential {
 }
 
 /// The content of the file without the newline that editors add.
-fn parse(content: String) -> io::Result<String> {
+fn parse(content: &str) -> io::Result<String> {
     let secret = content.trim();
     if secret.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));

@@ -79,7 +79,9 @@ impl Authorized {
 /// Rejects the key on a block with prompts, which would be served without it.
 pub(super) fn check_prompts(args: &Args, block: &OpaqueImpl, errors: &mut Accumulator) {
     let is_prompt = |function: &OpaqueFn| function.attrs.iter().any(|attr| tool::last_is(attr, "prompt"));
-    if let Some(path) = args.authorize.as_ref().filter(|_| block.functions().any(is_prompt)) {
+    // A block of prompts alone is rejected for all keys of the hook.
+    let has_tools = block.attrs.iter().any(|attr| tool::last_is(attr, "tool_router"));
+    if let Some(path) = args.authorize.as_ref().filter(|_| has_tools && block.functions().any(is_prompt)) {
         let message =
             "`authorize` needs the hook, which the prompts of this block do not have; move them to another block";
         errors.push(Error::custom(message).with_span(path));

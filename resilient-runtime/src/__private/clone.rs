@@ -59,7 +59,7 @@ impl<T> NeededAgain<'_, T> {
     #[must_use]
     pub fn __copy(&self) -> T
     where
-        T: Clone, // a retry or a fallback needs it again: derive `Clone`, or write `retry = none`, or drop the fallback
+        T: Clone, // a retry, fallback or cache needs a copy: derive `Clone`, or write `retry = none`, or drop the key
     {
         self.0.clone()
     }
@@ -80,7 +80,7 @@ mod extractors {
                 #[must_use]
                 pub fn __copy(&self) -> $extractor$(<$t>)?
                 $(where
-                    $t: Clone, // a retry or a fallback needs it again: derive `Clone`, or write `retry = none`
+                    $t: Clone, // a retry, fallback or cache needs a copy: derive `Clone`, or write `retry = none`
                 )?
                 {
                     $extractor(self.0.0.0.clone())

@@ -6,7 +6,6 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use crate::answer::Fallible;
 use crate::cache::serialized;
 use crate::pipeline::ErrorSharing;
 
@@ -56,18 +55,19 @@ impl<T, E: Clone + Send + Sync + 'static> Kept<Result<T, E>> {
     }
 }
 
-impl<R: Fallible> AnyKept<R> {
+// Without a bound: a return type that carries no error is reported where its fallback is.
+impl<R> AnyKept<R> {
     /// Returns what measures an answer: the size of the value itself.
     #[expect(clippy::unused_self, reason = "found by method resolution")]
     #[must_use]
-    pub fn __size(&self) -> fn(&R::Good) -> u64 {
+    pub fn __size<T>(&self) -> fn(&T) -> u64 {
         |good| size_of_val(good) as u64
     }
 
     /// Returns how errors are shared: by their properties.
     #[expect(clippy::unused_self, reason = "found by method resolution")]
     #[must_use]
-    pub fn __errors(&self) -> ErrorSharing<R::Error> {
+    pub fn __errors<E>(&self) -> ErrorSharing<E> {
         ErrorSharing::NONE
     }
 }

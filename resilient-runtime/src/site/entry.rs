@@ -1,4 +1,4 @@
-//! What a call of a function brings with it: its partition keys, its request, its limit and the arguments to log.
+//! A call before it starts: its partition keys, its request, its limit and the arguments to log.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use resilient_policy::{Declarable, Override, harmful_retry};
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::tool::Tool;
-use crate::resilient::plan::Plan;
+use crate::resilient::plan::{Enforced, Plan};
 
 /// Rejects retries of a function that is not known to be harmless, unless `retry_unsafe` gives a reason.
 pub(crate) fn check(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut Accumulator) {
@@ -27,7 +27,8 @@ pub(crate) fn check(plan: &Plan, args: &Args, function: &OpaqueFn, errors: &mut 
     }
     let tool = Tool::find(&function.attrs);
     let declarable = Declarable {
-        read_only: tool.as_ref().is_none_or(|tool| !tool.denies_reading()),
+        // A method of a handler cannot have `read_only`.
+        read_only: plan.enforced != Enforced::ByMethod && tool.as_ref().is_none_or(|tool| !tool.denies_reading()),
         idempotent: tool.is_none_or(|tool| tool.idempotent != Some(false)),
         by_annotations: plan.is_tool,
     };

@@ -1,4 +1,4 @@
-//! What a run leaves behind: the answer that is kept, and the result that its followers take.
+//! The result of a run: the answer that the cache keeps, and the landing that the followers take.
 
 use std::sync::Arc;
 

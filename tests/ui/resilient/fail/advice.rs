@@ -68,8 +68,8 @@ async fn nameless(shown: impl ToString) -> Result<String, ResilienceError> {
     Ok(shown.to_string())
 }
 
-// rule 9, above prompts
-#[resilient]
+// rule 69, on a block of prompts
+#[resilient(authorize = Self::check)]
 #[prompt_router]
 impl Server {
     #[prompt]

@@ -58,7 +58,7 @@ impl Differing {
     }
 }
 
-// rule 9, keys above a handler: 2 mistakes
+// rule 76, a key of tools above a handler
 struct Handler;
 
 #[resilient]

@@ -58,6 +58,18 @@ async fn suffix() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
+// rule 62, no size
+#[resilient(cache(fresh = "30s", max_bytes = 64apples))]
+async fn apples() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
+// rule 4, a word in place of a size
+#[resilient(cache(fresh = "30s", max_bytes = true))]
+async fn word() -> Result<u32, ResilienceError> {
+    Ok(1)
+}
+
 // rule 67, nothing is stale before it was fresh
 #[resilient(fallback = cached, cache(stale_while_revalidate = "5m"))]
 async fn never_fresh() -> Result<u32, ResilienceError> {

@@ -20,6 +20,17 @@ struct Limit;
 #[resilient(rate_limit(rate = "1/1s", key = request.uri))]
 impl ServerHandler for Limit {}
 
+struct Listens;
+
+#[resilient]
+impl ServerHandler for Listens {
+    // rule 76
+    #[resilient(timeout = "5s")]
+    async fn listen(&self, _: rmcp::service::SubscriptionContext) -> Result<(), ErrorData> {
+        Ok(())
+    }
+}
+
 struct Methods;
 
 #[resilient]
