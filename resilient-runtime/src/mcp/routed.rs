@@ -56,7 +56,7 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
             return self.0.call(call).await;
         }
         let tool = (call.name(), call.arguments.as_ref());
-        let incoming = requests::incoming_call(&UNHOOKED, &call.request_context, tool);
+        let incoming = requests::begin(&UNHOOKED, &call.request_context, Some(tool));
         incoming.serve(self.0.call(call)).await
     }
 }

@@ -138,16 +138,8 @@ pub fn incoming(
     begin(method, received, called.map(|called| (&*called.name, called.arguments.as_ref())))
 }
 
-/// Begins to serve the call of a tool whose route has no hook.
-pub(super) fn incoming_call(
-    method: &'static ServedMethod,
-    request: &RequestContext<RoleServer>,
-    called: (&str, Option<&JsonObject>),
-) -> Incoming {
-    begin(method, request, Some(called))
-}
-
-fn begin(
+/// Begins to serve a request, with the name and the arguments of the tool if it is a tool call.
+pub(super) fn begin(
     method: &'static ServedMethod,
     received: &impl Received,
     called: Option<(&str, Option<&JsonObject>)>,
