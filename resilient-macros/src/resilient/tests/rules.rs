@@ -248,7 +248,7 @@ fn methods_of_a_macro_below_a_condition_are_wrapped_after_it() {
         ),
     );
     let shown = expanded.to_string();
-    assert!(shown.contains("(__below_handlers call_tool timeout = \"5s\")"), "{shown}");
+    assert!(shown.contains("(__below_handlers (call_tool) timeout = \"5s\")"), "{shown}");
     assert!(shown.find("cfg_attr") < shown.find("__below_handlers"), "{shown}");
 }
 
