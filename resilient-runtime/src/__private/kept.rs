@@ -96,6 +96,7 @@ mod responses {
     impl<T: Serialize, E> KeptResponse<Result<Json<T>, E>> {
         /// Returns what measures a structured result: the size of its JSON.
         #[must_use]
+        #[expect(clippy::unused_self, reason = "called as a method, so that the most specific one is found")]
         pub fn __size(&self) -> fn(&Json<T>) -> u64 {
             |Json(structured)| serialized(structured)
         }

@@ -146,7 +146,8 @@ impl Flights {
             drop(removed);
             return;
         }
-        let next = state.followers.values_mut().find_map(Option::take);
+        // The newest has the most time left.
+        let next = state.followers.values_mut().rev().find_map(Option::take);
         drop(state);
         drop(flights);
         if let Some(next) = next {

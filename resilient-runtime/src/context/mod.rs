@@ -61,6 +61,8 @@ pub struct CallContext {
     is_running: bool,
     /// Whether `enclosing` is the running attempt, rather than the attempt around this call.
     is_shared: bool,
+    /// Whether a method of the handler that another method called runs in it, whose function claims no request.
+    is_of_part: bool,
     /// The deadline, or [`Moment::LAST`] if there is none.
     deadline: Moment,
     request: Option<Arc<Request>>,
@@ -94,6 +96,7 @@ impl CallContext {
             attempt: 0,
             is_running: false,
             is_shared: false,
+            is_of_part: false,
             deadline: Moment::LAST,
             request,
             held: Held::default(),
@@ -120,6 +123,16 @@ impl CallContext {
     #[cfg(feature = "rmcp")]
     pub(crate) fn taken_over(self, request: Arc<Request>) -> Self {
         Self { attempt: 0, request: Some(request), ..self.inside() }
+    }
+
+    /// Returns the context in which a method serves a part of a request that another method serves.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn of_part(self) -> Self {
+        Self { is_of_part: true, ..self }
+    }
+
+    pub(crate) const fn is_of_part(&self) -> bool {
+        self.is_of_part
     }
 
     /// Returns the attempt around this call, if another guarded function made it.
@@ -245,8 +258,8 @@ impl CallContext {
     #[cfg(feature = "rmcp")]
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
         let Some(request) = self.request() else { return };
-        if let Some(sender) = request.progress.as_ref().filter(|_| !request.is_hooked || request.is_running()) {
-            sender.send(progress, total, message).await;
+        if let Some(sender) = &request.progress {
+            sender.send((progress, total, message), || !request.is_hooked || request.is_running()).await;
         }
     }
 

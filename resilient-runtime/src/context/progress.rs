@@ -24,10 +24,14 @@ impl Progress {
         Some(Self { peer: request.peer.clone(), token, highest: Mutex::new(f64::NEG_INFINITY) })
     }
 
-    /// Sends a notification, unless its value is not above the highest so far.
-    pub(super) async fn send(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
+    /// Sends a notification, unless its value is not above the highest so far, or the call ends before it is sent.
+    pub(super) async fn send(
+        &self,
+        (progress, total, message): (f64, Option<f64>, Option<&str>),
+        is_running: impl Fn() -> bool,
+    ) {
         let mut highest = self.highest.lock().await;
-        if !progress.is_finite() || progress <= *highest {
+        if !progress.is_finite() || progress <= *highest || !is_running() {
             return;
         }
         *highest = progress;

@@ -43,7 +43,7 @@ pub(crate) struct Request {
     pub(crate) authorized: OnceLock<Authorized>,
     /// Where to send progress, if the client wants to know it.
     #[cfg(feature = "rmcp")]
-    pub(crate) progress: Option<super::Progress>,
+    pub(crate) progress: Option<Arc<super::Progress>>,
     /// The span of the hook while the call runs. A context that is kept for longer does not keep the span open.
     pub(crate) span: Mutex<Option<Span>>,
     /// The position of that span in its trace, which is kept.
@@ -180,9 +180,8 @@ impl Report {
     }
 
     /// Returns whether a guarded function has claimed the request.
-    #[cfg(feature = "rmcp")]
     pub(crate) fn is_claimed(&self) -> bool {
-        matches!(self.claim, Claim::Claimed)
+        matches!(self.claim, Claim::Claimed | Claim::ByMethod)
     }
 }
 
@@ -194,8 +193,10 @@ pub(crate) enum Claim {
     Open,
     /// The gate refuses the call, and the function that claims it applies that.
     Refused(Refusal),
-    /// A function has claimed it.
+    /// The function of the tool has claimed it.
     Claimed,
+    /// The method of the handler has claimed it.
+    ByMethod,
 }
 
 /// A response that a fallback gave, and the reason.

@@ -112,8 +112,11 @@ pub(super) async fn authorize<S: Sync>(
             None => Poll::Ready(Err(panicked())),
         })
         .await;
-        // Dropping the future may panic too.
-        call.within(|| drop(running)).ok_or_else(panicked)?;
+        // Dropping the future, and an error that is not the answer, may panic too.
+        if call.within(|| drop(running)).is_none() {
+            call.within(|| drop(decided));
+            return Err(panicked());
+        }
         decided?;
     }
     Ok(())

@@ -39,6 +39,8 @@ pub(crate) fn context(
     let tracestate = request.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
     let (correlation_id, source) = correlation(request, traceparent.as_deref());
     let outer = handled(request);
+    // The values of one request increase, whatever serves it.
+    let progress = outer.as_ref().and_then(|outer| outer.request()?.progress.clone());
     let request = Arc::new(Request {
         id: request.id.to_string(),
         tool,
@@ -53,7 +55,7 @@ pub(crate) fn context(
         arguments,
         cancellation: request.ct.clone(),
         authorized: OnceLock::new(),
-        progress: Progress::of(request),
+        progress: progress.or_else(|| Progress::of(request).map(Arc::new)),
         span: Mutex::default(),
         #[cfg(feature = "otel")]
         place: OnceLock::new(),

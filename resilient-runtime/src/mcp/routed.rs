@@ -1,4 +1,4 @@
-//! A router that responds like rmcp's, and also records calls of tools that do not exist.
+//! A router that responds like rmcp's, and also serves the calls that no hook serves.
 
 use std::ops::Deref;
 
@@ -9,12 +9,17 @@ use rmcp::model::CallToolResponse;
 use tokio::time::Instant;
 
 use super::operation::TOOLS_CALL;
-use super::{Operation, Transport, request, span};
+use super::requests::{self, Called, ServedMethod};
+use super::{Operation, Transport, request, routes, span};
+use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::telemetry;
 
+/// The calls of tools whose routes have no hook.
+static UNHOOKED: ServedMethod = ServedMethod::new(TOOLS_CALL);
+
 /// The router that `#[tool_handler]` receives. Calls of missing or disabled tools reach no route and so no hook; this
-/// type records them.
+/// type records them. It serves calls of routes without the hook as a handler does.
 #[derive(Debug)]
 pub struct Routed<'r, S>(&'r ToolRouter<S>);
 
@@ -38,12 +43,25 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
     /// # Errors
     /// Returns the router's errors.
     pub async fn call(&self, call: ToolCallContext<'_, S>) -> Result<CallToolResponse, ErrorData> {
-        let unknown = (!self.0.has_route(call.name())).then(|| Unknown::new(&call));
-        let answered = self.0.call(call).await;
-        if let (Some(unknown), Err(error)) = (unknown, &answered) {
-            unknown.ended(error);
+        if !self.0.has_route(call.name()) {
+            // Subscribers are foreign code and may panic.
+            let unknown = catch_panic(|| Unknown::new(&call));
+            let answered = self.0.call(call).await;
+            if let (Some(unknown), Err(error)) = (unknown, &answered) {
+                catch_panic(|| unknown.ended(error));
+            }
+            return answered;
         }
-        answered
+        if self.0.map.get(call.name()).is_some_and(routes::is_hooked) {
+            return self.0.call(call).await;
+        }
+        let called = Called {
+            tool: call.name(),
+            arguments: call.arguments.as_ref(),
+            follows_up: call.input_responses.is_some() || call.request_state.is_some(),
+        };
+        let incoming = requests::begin(&UNHOOKED, &call.request_context, Some(called));
+        incoming.serve(self.0.call(call)).await
     }
 }
 

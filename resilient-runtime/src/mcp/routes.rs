@@ -55,7 +55,6 @@ impl Drop for Remembered {
 }
 
 /// Returns whether the code of a route is the hook.
-#[cfg(feature = "config")]
 pub(super) fn is_hooked<S>(route: &ToolRoute<S>) -> bool {
     routes().contains_key(&address(route))
 }

@@ -11,7 +11,7 @@ use resilient_policy::{Scope, Source};
 
 use super::fallback::{Chance, Sides, Step};
 use crate::cache::{Answers, NewAnswer, size_of_warnings};
-use crate::context::{self, CallContext, Claim, Report, Request};
+use crate::context::{self, CallContext, Report, Request};
 use crate::identity::Principal;
 use crate::keyed_hash::{Collected, KeyedHash};
 use crate::panics::catch_panic;
@@ -49,7 +49,7 @@ impl AnswerKey {
             warn_unhooked(site);
             return None;
         };
-        let is_requested = site.tool() == Some(&*request.tool) && !matches!(request.report().claim, Claim::Claimed);
+        let is_requested = site.tool() == Some(&*request.tool) && !request.report().is_claimed();
         let arguments = request.arguments.as_deref().filter(|_| is_requested && !request.is_follow_up())?;
         let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
         hash.part(arguments.as_bytes());
@@ -128,12 +128,15 @@ pub struct Cached<'a, G> {
     warnings_before: usize,
 }
 
-/// Returns the report of the request that is served, if there is one.
-fn within_report<T>(look: impl FnOnce(&Report) -> T) -> Option<T> {
+/// Looks at the report of the request that the function serves. The report of a request for another tool has the warnings
+/// of other functions.
+fn within_report<T>(site: &Site, look: impl FnOnce(&Report) -> T) -> Option<T> {
     if !context::is_inside_a_call() {
         return None;
     }
-    CallContext::current()?.request().map(|request| look(&request.report()))
+    let context = CallContext::current()?;
+    let request = context.request().filter(|request| site.tool() == Some(&*request.tool))?;
+    Some(look(&request.report()))
 }
 
 impl<'a, G> Cached<'a, G> {
@@ -145,7 +148,7 @@ impl<'a, G> Cached<'a, G> {
         measure: fn(&G) -> u64,
         copy: fn(&G) -> G,
     ) -> Self {
-        let warnings_before = within_report(|report| report.warnings.len()).unwrap_or_default();
+        let warnings_before = within_report(site, |report| report.warnings.len()).unwrap_or_default();
         Self { site, key, copy, measure: Some(measure), warnings_before }
     }
 
@@ -167,7 +170,8 @@ where
     fn keep(&self, good: &G) {
         let Some(measure) = self.measure else { return };
         self.with_answers(|answers, key| {
-            let warnings = within_report(|report| report.warnings_after(self.warnings_before)).unwrap_or_default();
+            let warnings =
+                within_report(self.site, |report| report.warnings_after(self.warnings_before)).unwrap_or_default();
             let bytes = measure(good).saturating_add(size_of_warnings(&warnings));
             if !answers.fits(bytes) {
                 return answers.remove(key);

@@ -275,7 +275,9 @@ impl<E> Chance<E> {
     #[cfg(feature = "cache")]
     pub(super) fn warn(&self, warnings: &[String]) {
         if let Some(context) = &self.context {
-            warnings.iter().for_each(|warning| context.warn(warning));
+            for warning in warnings {
+                context.warn(warning);
+            }
         }
     }
 

@@ -54,7 +54,7 @@ static IS_DOWN: AtomicBool = AtomicBool::new(true);
 /// The index in [`PLACES`] at which the layer panics.
 static PANICS_AT: AtomicU8 = AtomicU8::new(u8::MAX);
 
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 10] = [
     "new span",
     "enter",
     "exit",
@@ -64,6 +64,7 @@ const PLACES: [&str; 9] = [
     "record",
     "breaker.transition to closed",
     "breaker.transition to half_open",
+    "close",
 ];
 
 fn at(place: &str) {
@@ -90,6 +91,12 @@ impl<S: Subscriber> Layer<S> for Panics {
         // A panic while a guard is dropped by another panic would abort the process.
         if !std::thread::panicking() {
             at("exit");
+        }
+    }
+
+    fn on_close(&self, _: Id, _: Context<'_, S>) {
+        if !std::thread::panicking() {
+            at("close");
         }
     }
 

@@ -37,6 +37,11 @@ pub(super) fn of_block(written: TokenStream, errors: &mut Accumulator) -> Args {
             "`key` looks at one method's parameters; write the limit in the `#[resilient(..)]` above that method";
         errors.push(Error::custom(message).with_span(key));
     }
+    if let Some(from) = all.timeout_from() {
+        let message =
+            "`from` looks at one method's parameters; write the timeout in the `#[resilient(..)]` above that method";
+        errors.push(Error::custom(message).with_span(&from.span));
+    }
     args::parse_silently(valid(written))
 }
 
@@ -47,7 +52,8 @@ pub(super) fn valid(written: TokenStream) -> TokenStream {
         let tokens = entry.to_token_stream();
         let is_valid = args::silently(|errors| {
             let read = args::parse(tokens.clone(), errors);
-            !read.is_incomplete && read.limits().all(|limit| limit.key.is_none())
+            let is_of_one_method = read.timeout_from().is_some() || read.limits().any(|limit| limit.key.is_some());
+            !read.is_incomplete && !is_of_one_method
         });
         if is_valid && OF_BLOCK.contains(&&*list::name_of(&entry)) {
             let comma = (!valid.is_empty()).then(|| quote!(,));
@@ -72,6 +78,9 @@ pub(super) fn of_method(attribute: &syn::Attribute, method: &Method, errors: &mu
     for entry in args::entries(written.clone()) {
         let name = list::name_of(&entry);
         let message = match method.kind {
+            Kind::CallTool if name == "retry" || name == "retry_unsafe" => format!(
+                "`{name}` on `call_tool` would run the tools again beside their own retries; write it above the tools"
+            ),
             Kind::Request | Kind::CallTool if OF_METHOD.contains(&&*name) => continue,
             Kind::Request if name == "cache" && method.is("read_resource") => {
                 is_allowed &= of_cache(&entry, errors);

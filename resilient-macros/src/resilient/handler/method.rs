@@ -85,7 +85,8 @@ fn inherited(block: &Args, method: &Method) -> Args {
 fn is_guarded(plan: &Plan) -> bool {
     let guards = &plan.guards;
     let is_limited = guards.bulkhead.is_some() || guards.rate_limit.is_some();
-    is_limited || guards.retry.is_some() || guards.breaker.is_some() || plan.cache.is_some()
+    let needs_parameters = plan.timeout_from.is_some();
+    is_limited || needs_parameters || guards.retry.is_some() || guards.breaker.is_some() || plan.cache.is_some()
 }
 
 /// Returns the function without its own attribute.

@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::{compile_errors, messages, messages_with};
 use crate::project::Project;
-use crate::resilient::expand_in;
+use crate::resilient::{expand, expand_in};
 
 #[test]
 fn what_could_not_be_read_is_reported_and_nothing_is_held_to_the_rest() {
@@ -230,6 +230,29 @@ fn a_handler_takes_the_keys_of_requests_alone() {
 }
 
 #[test]
+fn a_timeout_from_parameters_goes_above_one_method() {
+    let item = quote!(
+        impl ServerHandler for Server {}
+    );
+    let messages = messages(quote!(timeout(max = "5s", from = wait(&request))), item);
+    assert!(matches!(&*messages, [one] if one.contains("`from` looks at one method's parameters")), "{messages:?}");
+}
+
+#[test]
+fn methods_of_a_macro_below_a_condition_are_wrapped_after_it() {
+    let expanded = expand(
+        quote!(timeout = "5s"),
+        &quote!(
+            #[cfg_attr(all(), tool_handler(router = Self::tools()))]
+            impl ServerHandler for Server {}
+        ),
+    );
+    let shown = expanded.to_string();
+    assert!(shown.contains("(__below_handlers (call_tool) timeout = \"5s\")"), "{shown}");
+    assert!(shown.find("cfg_attr") < shown.find("__below_handlers"), "{shown}");
+}
+
+#[test]
 fn a_method_of_a_handler_takes_the_keys_of_its_kind() {
     let handler = |method: TokenStream| quote!(impl ServerHandler for Server { #method });
     let read = quote!(
@@ -239,6 +262,11 @@ fn a_method_of_a_handler_takes_the_keys_of_its_kind() {
     );
     let call = quote!(
         async fn call_tool(&self, _: P, _: C) -> Result<R, E> {
+            todo!()
+        }
+    );
+    let custom = quote!(
+        async fn on_custom_request(&self, _: P, _: C) -> Result<R, E> {
             todo!()
         }
     );
@@ -260,7 +288,8 @@ fn a_method_of_a_handler_takes_the_keys_of_its_kind() {
         (quote!(cache(max = 3)), &call, Some("`cache` has no meaning for a request")),
         (quote!(timeout = "5s"), &notified, Some("`timeout` has no meaning for a notification")),
         (quote!(), &info, Some("`get_info` serves no request")),
-        (quote!(retry = 1), &call, Some("`retry` may run `call_tool` again")),
+        (quote!(retry = 1), &custom, Some("`retry` may run `on_custom_request` again")),
+        (quote!(retry = 1, idempotent), &call, Some("`retry` on `call_tool` would run the tools again")),
     ] {
         let messages = messages(quote!(), handler(quote!(#[resilient(#keys)] #method)));
         match expected {

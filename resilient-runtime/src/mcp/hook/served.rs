@@ -1,5 +1,6 @@
 //! A call that the hook serves, from its context to its count.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -263,7 +264,7 @@ impl<'h> ServedCall<'h> {
                 let _ = self.request.authorized.set(Authorized::of_tool(began, server, addresses(by)));
                 Ok(())
             }
-            Err(unauthorized) => Err(self.unauthorized(&unauthorized)),
+            Err(unauthorized) => Err(self.unauthorized(unauthorized)),
         }
     }
 
@@ -273,9 +274,7 @@ impl<'h> ServedCall<'h> {
     }
 
     /// Answers that the call is not authorized. The tool has not run.
-    fn unauthorized(&mut self, unauthorized: &Unauthorized) -> Handled {
-        let Unauthorized { error, outcome } = unauthorized;
-        let (outcome, error) = (*outcome, &**error);
+    fn unauthorized(&mut self, Unauthorized { error, outcome }: Unauthorized) -> Handled {
         {
             let mut report = self.request.report();
             report.outcome = Some(outcome);
@@ -291,11 +290,13 @@ impl<'h> ServedCall<'h> {
             self.fault = Some(Fault::Server);
         }
         if outcome != Outcome::Cancelled {
-            let facts = telemetry::ErrorFacts::of(error);
+            let facts = telemetry::ErrorFacts::of(&*error);
             self.statistics.failed(&facts.code, facts.kind, facts.severity);
-            telemetry::unauthorized(&self.span, &self.hook.name, self.context.as_ref(), (&facts, error));
+            telemetry::unauthorized(&self.span, &self.hook.name, self.context.as_ref(), (&facts, &*error));
         }
-        let answered = self.within(|| wire::tool_error(error)).unwrap_or_else(|| Err(wire::internal()));
+        let answered = self.within(|| wire::tool_error(&*error)).unwrap_or_else(|| Err(wire::internal()));
+        // The error is the user's, and dropping it may panic.
+        self.within(|| drop(error));
         let of_code = answered.as_ref().err().map(|error| ErrorType::of_code(error.code.0));
         let error_type = of_code.unwrap_or_else(|| ErrorType::of_outcome(outcome));
         self.count(outcome, error_type, answered.as_ref().err());
@@ -328,7 +329,7 @@ impl<'h> ServedCall<'h> {
 
     /// Counts the end of the call, once. `answered` is the JSON-RPC error of the response, if it is one.
     fn count(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
-        if std::mem::replace(&mut self.counted, true) {
+        if mem::replace(&mut self.counted, true) {
             return;
         }
         let (claimed, caches_responses, statistics, of_function, attempts) = {
@@ -385,10 +386,11 @@ impl Within for ServedCall<'_> {
 
 impl Drop for ServedCall<'_> {
     fn drop(&mut self) {
-        if self.counted {
-            return;
+        if !self.counted {
+            let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
+            self.count(outcome, ErrorType::of_outcome(outcome), None);
         }
-        let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
-        self.count(outcome, ErrorType::of_outcome(outcome), None);
+        // Closing the span runs foreign code, which may panic.
+        catch_panic(|| drop(mem::replace(&mut self.span, Span::none())));
     }
 }

@@ -98,28 +98,30 @@ impl Incoming {
                 }
                 Ok(self)
             }
-            Err(unauthorized) => Err(self.unauthorized(&unauthorized)),
+            Err(unauthorized) => Err(self.unauthorized(unauthorized)),
         }
     }
 
     /// Answers that the request is not authorized. The method has not run.
-    fn unauthorized(mut self, Unauthorized { error, outcome }: &Unauthorized) -> Unserved {
+    fn unauthorized(mut self, Unauthorized { error, outcome }: Unauthorized) -> Unserved {
         if !self.is_part() {
             let mut report = self.request.report();
-            report.outcome = Some(*outcome);
+            report.outcome = Some(outcome);
             report.never_ran = true;
         }
-        if *outcome != Outcome::Cancelled {
-            let facts = telemetry::ErrorFacts::of(&**error);
+        if outcome != Outcome::Cancelled {
+            let facts = telemetry::ErrorFacts::of(&*error);
             self.count_error(&facts);
-            telemetry::unauthorized(&self.span, self.method.name, self.context.as_ref(), (&facts, &**error));
+            telemetry::unauthorized(&self.span, self.method.name, self.context.as_ref(), (&facts, &*error));
         }
-        let answered = self.within_call(|| wire::error_data(&**error)).unwrap_or_else(internal);
+        let answered = self.within_call(|| wire::error_data(&*error)).unwrap_or_else(internal);
+        // The error is the user's, and dropping it may panic.
+        self.within_call(|| drop(error));
         let kind = match outcome {
-            Outcome::Timeout | Outcome::Cancelled => ErrorType::of_outcome(*outcome),
+            Outcome::Timeout | Outcome::Cancelled => ErrorType::of_outcome(outcome),
             _ => ErrorType::of_code(answered.code.0),
         };
-        self.end(*outcome, kind, Some(&answered));
+        self.end(outcome, kind, Some(&answered));
         Unserved(answered)
     }
 }

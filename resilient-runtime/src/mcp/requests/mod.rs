@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use resilient_policy::Effect;
 use rmcp::RoleServer;
-use rmcp::model::CallToolRequestParams;
+use rmcp::model::{CallToolRequestParams, JsonObject};
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 
 #[cfg(feature = "cache")]
@@ -135,15 +135,32 @@ pub fn incoming(
     received: &impl Received,
     called: Option<&CallToolRequestParams>,
 ) -> Incoming {
+    let called = called.map(|called| Called {
+        tool: &called.name,
+        arguments: called.arguments.as_ref(),
+        follows_up: called.input_responses.is_some() || called.request_state.is_some(),
+    });
+    begin(method, received, called)
+}
+
+/// A tool call, as its request has it.
+pub(super) struct Called<'a> {
+    pub(super) tool: &'a str,
+    pub(super) arguments: Option<&'a JsonObject>,
+    /// Whether it answers a question of an earlier call.
+    pub(super) follows_up: bool,
+}
+
+/// Begins to serve a request, which may be a tool call.
+pub(super) fn begin(method: &'static ServedMethod, received: &impl Received, called: Option<Called<'_>>) -> Incoming {
     let request = received.request();
     if let Some(part) = request.and_then(enclosing).and_then(|outer| Incoming::part(method, outer)) {
         return part;
     }
-    let arguments = called.map(|called| arguments::canonical(called.arguments.as_ref()));
-    let facts = received.facts(called.map_or("", |called| &called.name), method.effect, arguments);
-    let follows_up =
-        |called: &CallToolRequestParams| called.input_responses.is_some() || called.request_state.is_some();
-    facts.request.follows_up(called.is_some_and(follows_up));
+    let arguments = called.as_ref().map(|called| arguments::canonical(called.arguments));
+    let tool = called.as_ref().map_or("", |called| called.tool);
+    let facts = received.facts(tool, method.effect, arguments);
+    facts.request.follows_up(called.is_some_and(|called| called.follows_up));
     Incoming::new(method, facts, request)
 }
 

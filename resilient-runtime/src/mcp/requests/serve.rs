@@ -1,6 +1,7 @@
 //! A request or notification that a handler's method serves, from its context to its count.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,12 +14,11 @@ use tracing::Span;
 
 use super::super::authorize::Within;
 use super::super::hook_timeout::HookTimeout;
-use super::super::operation::TOOLS_CALL;
 use super::super::{Operation, Transport, pipeline_error, span, wire};
 use super::response::Disclosed;
 use super::{Facts, Response, ServedMethod, events};
 use crate::classify::Classify as _;
-use crate::context::{self, CallContext, Request};
+use crate::context::{self, CallContext, Claim, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
@@ -91,6 +91,7 @@ impl Incoming {
 
     /// A method that serves a part of a request, which the hook or another method serves and counts.
     pub(super) fn part(method: &'static ServedMethod, outer: CallContext) -> Option<Self> {
+        let outer = outer.of_part();
         let request = Arc::clone(outer.request()?);
         let mut incoming = Self {
             method,
@@ -200,7 +201,9 @@ impl Incoming {
         if outcome != Outcome::Cancelled {
             self.log(error, false);
         }
-        self.request.report().outcome.get_or_insert(outcome);
+        if !self.is_part() {
+            self.request.report().outcome.get_or_insert(outcome);
+        }
         let made = self.within_call(|| T::failed(error)).unwrap_or_else(|| Err(internal()));
         let kind = match (outcome, &made) {
             (Outcome::Panic, Err(error)) => ErrorType::of_code(error.code.0),
@@ -263,14 +266,15 @@ impl Incoming {
         made.flatten().ok_or(error)
     }
 
-    /// Logs and counts an error that no guarded function has logged.
+    /// Logs and counts an error that no guarded function has logged. That of a part is only logged.
     fn log(&self, error: &dyn ToolError, is_logged: bool) {
-        let Some(context) = self.context.as_ref().filter(|_| !self.is_part()) else { return };
+        let Some(context) = &self.context else { return };
         let facts = telemetry::ErrorFacts::of(error);
-        let Some(code) = self.count_error(&facts) else { return };
+        let code = self.count_error(&facts);
         if !is_logged {
             events::failed(&self.span, (self.method.name, self.started.elapsed()), context, (&facts, error));
         }
+        let Some(code) = code else { return };
         let (recent, attempts) = (Registry::here(Registry::recent), self.request.report().attempts);
         telemetry::record_recent(&recent, self.method.name.into(), code, (&facts, error), attempts, context);
     }
@@ -284,12 +288,11 @@ impl Incoming {
     pub(super) fn end(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
         let Some(statistics) = self.statistics.take() else { return };
         let elapsed = self.started.elapsed();
-        let (of_function, fault) = {
+        let (of_function, fault, is_tool) = {
             let report = self.request.report();
-            (report.statistics.clone(), report.fault)
+            (report.statistics.clone(), report.fault, matches!(report.claim, Claim::Claimed))
         };
         let fault = fault.or_else(|| answered.map(|error| error.kind().fault()));
-        let is_tool = self.method.name == TOOLS_CALL && of_function.is_some();
         let mut counted = None;
         if let Some(of_function) = &of_function {
             counted = of_function.call_ended(outcome, fault, error, Some(elapsed));
@@ -338,6 +341,8 @@ impl Within for Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.end(Outcome::Cancelled, ErrorType::of_outcome(Outcome::Cancelled), None);
+        // Closing the span runs foreign code, which may panic.
+        catch_panic(|| drop(mem::replace(&mut self.span, Span::none())));
     }
 }
 

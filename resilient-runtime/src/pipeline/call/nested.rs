@@ -62,7 +62,10 @@ impl Caller {
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
         let is_inner = context.attempt() > 0;
-        let claimed = context.request().filter(|_| !is_inner).and_then(|request| request.claim(site, binding));
+        let claimed = context.request().filter(|_| !is_inner).and_then(|request| {
+            let is_method = site.is_method() && request.is_of_handler && !context.is_of_part();
+            request.claim(site, binding, is_method)
+        });
         let is_requested = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
         let is_requested = context.request().is_none_or(|request| is_requested(&request.tool));
         let is_part = site.tool().is_some() && (is_inner || !is_requested);
@@ -81,12 +84,12 @@ impl Caller {
 }
 
 impl context::Request {
-    /// Claims the request for this function, if the function is the requested tool or the method of the handler, and no
-    /// other has claimed it.
-    fn claim(&self, site: &Site, binding: &Binding) -> Option<CountedAs> {
+    /// Claims the request for this function, if the function is the requested tool or the method of the handler that
+    /// serves the request, and no other has claimed it.
+    fn claim(&self, site: &Site, binding: &Binding, is_method: bool) -> Option<CountedAs> {
         let mut report = self.report();
-        let is_requested = site.tool() == Some(&*self.tool) || self.is_of_handler && site.is_method();
-        let claims = self.is_hooked && !matches!(report.claim, Claim::Claimed) && is_requested;
+        let is_tool = site.tool() == Some(&*self.tool);
+        let claims = self.is_hooked && !report.is_claimed() && (is_tool || is_method);
         // A method that reads by the protocol does so whatever it calls.
         let reads = report.effect == Effect::ReadOnly && !report.has_run;
         if self.is_of_handler && !claims && !reads {
@@ -114,7 +117,7 @@ impl context::Request {
             if matches!(report.claim, Claim::Refused(_)) {
                 return CountedAs::RefusedByGate;
             }
-            report.claim = Claim::Claimed;
+            report.claim = if is_tool { Claim::Claimed } else { Claim::ByMethod };
             CountedAs::Hook
         })
     }
@@ -123,7 +126,7 @@ impl context::Request {
     fn claim_refused(&self) -> Option<Refusal> {
         match std::mem::replace(&mut self.report().claim, Claim::Claimed) {
             Claim::Refused(refusal) => Some(refusal),
-            Claim::Open | Claim::Claimed => None,
+            Claim::Open | Claim::Claimed | Claim::ByMethod => None,
         }
     }
 }

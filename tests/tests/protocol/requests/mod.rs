@@ -3,6 +3,7 @@
 mod authorize;
 mod authorize_parts;
 mod by_hand;
+mod nested;
 mod policies;
 mod prompts;
 mod reads;

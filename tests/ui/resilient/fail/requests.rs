@@ -55,7 +55,7 @@ impl ServerHandler for Methods {
     #[resilient(timeout = "5s")]
     async fn on_initialized(&self, _: NotificationContext<RoleServer>) {}
 
-    // rule 33
+    // rule 76
     #[resilient(retry = 2)]
     async fn call_tool(
         &self,
