@@ -19,6 +19,7 @@ pub(crate) struct Authorized {
 #[derive(Debug, Clone)]
 pub(super) enum By {
     /// None: no request came from a client.
+    #[cfg(feature = "testing")]
     Nothing,
     /// Those of a tool.
     Tool(ServerId, Box<[usize]>),
@@ -40,7 +41,7 @@ impl ServerId {
 
 impl Authorized {
     /// A call that begins now and that no client has requested.
-    #[cfg(any(feature = "cache", feature = "testing"))]
+    #[cfg(feature = "testing")]
     pub(crate) fn without_request() -> Self {
         Self {
             began: Moment::now(),

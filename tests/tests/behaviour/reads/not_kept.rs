@@ -82,6 +82,7 @@ async fn nothing_is_an_answer_and_is_kept() {
     assert_eq!(runs.load(Ordering::Relaxed), 1);
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "`classify` takes the answer by reference")]
 const fn gone(run: &u32) -> Option<ErrorKind> {
     if *run == 2 { Some(ErrorKind::NotFound) } else { None }
 }

@@ -64,5 +64,5 @@ impl<T: Clone + Send + Sync + Display + 'static> ServerHandler for Server<T> {
 
 fn main() {
     let server = Server { router: Server::tool_router(), value: 1 };
-    assert_eq!(server.clone().router.map.len(), 1);
+    assert_eq!(server.router.map.len(), 1);
 }
