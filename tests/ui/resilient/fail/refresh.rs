@@ -26,7 +26,7 @@ struct Borrows<'a>(PhantomData<&'a str>);
 
 impl<'a> Borrows<'a> {
     // rule 67, a receiver that borrows
-    #[resilient(cache(fresh = "30s", stale_while_revalidate = "5m"))]
+    #[resilient(cache(fresh = "30s", stale_while_revalidate = "5m", key = 1))]
     async fn list(&self) -> Result<String, ResilienceError> {
         Ok(String::new())
     }

@@ -1,6 +1,6 @@
 //! `#[resilient]` above `impl ServerHandler`: a where clause, a const parameter, methods that return futures, and
 //! attributes of methods.
-#![deny(warnings, clippy::pedantic, missing_docs, unused)]
+#![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
 
 use std::fmt::Debug;
 
@@ -72,6 +72,6 @@ where
 
 fn main() {
     let server = Server { values: [1] };
-    assert_eq!(server.clone().values.len(), 1);
+    assert_eq!(server.values.len(), 1);
     let _ = server.get_info();
 }
