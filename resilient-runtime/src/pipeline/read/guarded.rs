@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::Read;
 use crate::answer::Fallible;
 use crate::context;
+use crate::panics::catch_panic;
 use crate::pipeline::Special;
 use crate::pipeline::before::Renewed;
-use crate::pipeline::body::{Attempts, StoresAnswer};
+use crate::pipeline::body::{Attempts, Body, StoresAnswer};
 use crate::pipeline::call::Call;
 use crate::pipeline::fallback::{self, Step};
 use crate::pipeline::guarded::{answer, finish};
@@ -66,19 +67,33 @@ where
     run(call, attempts, read, chain).await
 }
 
+/// A read and its body. A call that is dropped drops its body first: a follower that takes the place of the leader must
+/// not run the body beside it.
+struct Reading<'b, B: Body, G, E> {
+    body: Pin<&'b mut B>,
+    read: Read<G, E>,
+}
+
+impl<B: Body, G, E> Drop for Reading<'_, B, G, E> {
+    fn drop(&mut self) {
+        catch_panic(|| self.body.as_mut().abandon());
+    }
+}
+
 async fn run<R>(
     mut call: Pin<&mut Call<'_>>,
     mut body: Pin<&mut impl StoresAnswer<R>>,
-    mut read: Read<R::Good, R::Error>,
+    read: Read<R::Good, R::Error>,
     chain: impl Step<R::Good, R::Error>,
 ) -> R
 where
     R: Fallible,
     R::Good: Send + Sync + 'static,
 {
-    let result = poll_fn(|cx| read.poll(cx, call.as_mut(), body.as_mut())).await;
     let is_refresh = read.is_refresh;
-    drop(read);
+    let mut reading = Reading { body: body.as_mut(), read };
+    let result = poll_fn(|cx| reading.read.poll(cx, call.as_mut(), reading.body.as_mut())).await;
+    drop(reading);
     context::within(call.passed_context(), async {
         let answer = answer(&call, body.last_answer(), &result);
         if is_refresh {
