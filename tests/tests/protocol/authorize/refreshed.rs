@@ -30,7 +30,7 @@ impl Notes {
 }
 
 #[resilient]
-#[tool_router(router = notes)]
+#[tool_router(router = notes_router)]
 impl Notes {
     /// Needs an authorized request.
     #[resilient(authorize = Self::check)]
@@ -61,7 +61,7 @@ impl ServerHandler for Notes {
         mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         authenticate(&mut context);
-        self.registry.clone().scope(Self::notes().call(ToolCallContext::new(self, request, context))).await
+        self.registry.clone().scope(Self::notes_router().call(ToolCallContext::new(self, request, context))).await
     }
 }
 

@@ -240,9 +240,9 @@ async fn an_authorized_tool_keeps_the_deadline_of_the_method_around_it() {
 async fn a_subscription_is_authorized() {
     let (server_side, client_side) = tokio::io::duplex(1 << 16);
     let server = Shelf::default();
-    let served = server.clone();
+    let shelf = server.clone();
     tokio::spawn(async move {
-        let running = rmcp::ServiceExt::serve(served, server_side).await.expect("a client");
+        let running = Box::pin(rmcp::ServiceExt::serve(shelf, server_side)).await.expect("a client");
         running.waiting().await.expect("no panic");
     });
     let mode = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };

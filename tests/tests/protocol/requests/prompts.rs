@@ -41,6 +41,7 @@ impl Prompting {
 
     /// Panics outside of a guarded function.
     #[prompt]
+    #[expect(clippy::unused_self, reason = "a prompt of the block")]
     fn panics(&self) -> Vec<PromptMessage> {
         panic!("private")
     }
