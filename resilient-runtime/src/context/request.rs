@@ -1,6 +1,8 @@
 //! A request as the hook received it, and the report from the guarded function to the hook.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+#[cfg(any(feature = "rmcp", feature = "cache"))]
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 

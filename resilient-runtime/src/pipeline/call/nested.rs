@@ -188,11 +188,8 @@ impl Call<'_> {
         self.is_refresh() && self.site.tool().is_some()
     }
 
-    pub(super) const fn is_refresh(&self) -> bool {
-        #[cfg(feature = "cache")]
-        return matches!(self.caller.counted, CountedAs::Nowhere);
-        #[cfg(not(feature = "cache"))]
-        return false;
+    pub(super) fn is_refresh(&self) -> bool {
+        self.caller.counted > CountedAs::RefusedByGate
     }
 
     pub(super) fn is_part(&self) -> bool {
