@@ -10,8 +10,8 @@
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
-//!   → cancellation → fallback → cache → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
-//!   → panic barrier → body
+//!   → cancellation → authorize → fallback → gate → cache → rate limit → timeout → retry → breaker → bulkhead
+//!   → attempt timeout → panic barrier → body
 //! ```
 //!
 //! An *attempt* is one run of the body, a *call* everything that happens for one request of a tool.

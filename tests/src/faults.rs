@@ -1,6 +1,6 @@
 //! A server whose tools fail in every way that a tool can.
 
-#![allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
+#![allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
 
 use std::process::ExitCode;
 use std::time::Duration;

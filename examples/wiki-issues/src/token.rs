@@ -55,7 +55,7 @@ impl Credential {
     }
 
     /// Replaces a refused token by another one, and returns whether there is one. Several calls may do so at the same
-    /// time: each only compares with the token of its own request.
+    /// time: each compares with the token that its request used.
     pub(super) async fn renew(&self, refused: &Token) -> bool {
         if self.token() != *refused {
             return true;

@@ -39,7 +39,7 @@ pub(crate) fn context(
     let tracestate = request.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
     let (correlation_id, source) = correlation(request, traceparent.as_deref());
     let outer = handled(request);
-    // The values of one request increase, whatever serves it.
+    // A handler and a hook inside it send the progress of one request, whose values must increase.
     let progress = outer.as_ref().and_then(|outer| outer.request()?.progress.clone());
     let request = Arc::new(Request {
         id: request.id.to_string(),

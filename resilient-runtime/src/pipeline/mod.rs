@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! hook: context, statistics, outer panic barrier
-//!   → cancellation → fallback → cache → rate limit → timeout → retry → breaker → bulkhead → attempt timeout
-//!   → panic barrier → body
+//!   → cancellation → authorize → fallback → gate → cache → rate limit → timeout → retry → breaker → bulkhead
+//!   → attempt timeout → panic barrier → body
 //! ```
 //!
+//! - **`authorize`** and the **gate** are the hook's. A function with fallbacks applies the refusal of the gate, since a kept answer
+//!   or a value may be served then.
 //! - The **cache** serves a fresh answer, or the answer of a call with the same key that is under way, in place of
 //!   everything below it.
 //! - The **rate limit** counts calls, not attempts: it is checked once, before everything else, and never waits.

@@ -3,7 +3,7 @@
 //! Run them alone (`cargo test -p resilient-plain`): together with other packages of the workspace, the runtime is
 //! built with their features.
 
-#![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
+#![allow(clippy::unused_async, reason = "a fallback has to be an async function")]
 
 #[path = "../../tests/behaviour/breaker.rs"]
 mod breaker;

@@ -1,6 +1,6 @@
 //! A process that logs with `init()`. The first argument selects the case. It ends by printing a word to stdout.
 
-#![expect(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
+#![expect(clippy::unused_async, reason = "a fallback has to be an async function")]
 
 use std::fmt;
 use std::panic::catch_unwind;

@@ -1,7 +1,7 @@
 //! The behaviour of annotated functions: the policies in paused time, random histories against a model, the limits of
 //! values, and the feature `testing`.
 
-#![allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
+#![allow(clippy::unused_async, reason = "a fallback has to be an async function")]
 
 mod breaker;
 mod breaker_model;

@@ -1,7 +1,7 @@
 //! Tools that respond as existing rmcp servers do, with `ErrorData` and `CallToolResult`, respond the same with
 //! `#[resilient]`: the additions are under the keys of this crate.
 
-#![allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
+#![allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
 
 use resilient_runtime::resilient;
 use resilient_tests::in_process::{Client, connect};

@@ -60,7 +60,7 @@ async fn flaky() -> Result<&'static str, Failure> {
     Err(Failure::Down)
 }
 
-#[allow(clippy::unused_async, reason = "a fallback is an async function, whatever it does")]
+#[allow(clippy::unused_async, reason = "a fallback has to be an async function")]
 async fn substitute(_: &Failure) -> Result<&'static str, Failure> {
     Ok("instead")
 }

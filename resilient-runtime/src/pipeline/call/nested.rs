@@ -90,7 +90,7 @@ impl context::Request {
         let mut report = self.report();
         let is_tool = site.tool() == Some(&*self.tool);
         let claims = self.is_hooked && !report.is_claimed() && (is_tool || is_method);
-        // A method that reads by the protocol does so whatever it calls.
+        // By the protocol, some methods only read, even if they call a function that writes.
         let reads = report.effect == Effect::ReadOnly && !report.has_run;
         if self.is_of_handler && !claims && !reads {
             // What the functions inside a handler may have changed holds for the request.

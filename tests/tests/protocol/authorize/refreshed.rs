@@ -1,6 +1,6 @@
 //! What the refresh of a kept answer may call.
 
-#![allow(clippy::unused_self, clippy::unused_async, reason = "a check is an async method, whatever it does")]
+#![allow(clippy::unused_self, clippy::unused_async, reason = "a check has to be an async method")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,6 @@
 //! The time that the arguments of an authorized call request.
 
-#![allow(clippy::unused_self, reason = "a check is a method, whatever it does")]
+#![allow(clippy::unused_self, reason = "a check has to be a method")]
 
 use std::time::Duration;
 

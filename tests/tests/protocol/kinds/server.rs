@@ -79,7 +79,7 @@ pub(super) struct Server {
 
 #[resilient(timeout = "10s")]
 #[tool_router(router = tools)]
-#[allow(clippy::unused_self, clippy::unused_async, reason = "a tool is an async method, whatever it does")]
+#[allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
 impl Server {
     /// Fails with the requested kind.
     #[tool(annotations(read_only_hint = true))]
@@ -139,7 +139,7 @@ impl Server {
 }
 
 #[prompt_router]
-#[allow(clippy::unused_self, clippy::unused_async, reason = "a prompt is an async method, whatever it does")]
+#[allow(clippy::unused_self, clippy::unused_async, reason = "a prompt has to be an async method")]
 impl Server {
     /// Fails as a prompt: no response type can report the failure.
     #[resilient(timeout = "10s")]

@@ -26,7 +26,7 @@ fn failed(result: &CallToolResult) -> (u64, String, Value) {
     (attempts, text(result).replace(&id, "ID"), error)
 }
 
-/// Asserts that one caller ran the body, and that all see the same error but for the attempts. Returns the error.
+/// Asserts that one caller ran the body, and that all see the same error, apart from the attempts. Returns the error.
 fn the_same(results: &[CallToolResult], tool: &str) -> (String, Value) {
     let failed: Vec<_> = results.iter().map(failed).collect();
     let attempts: u64 = failed.iter().map(|failed| failed.0).sum();
