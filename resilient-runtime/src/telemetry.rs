@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use resilient_policy::{ErrorKind, Severity};
-use tracing::Span;
+use tracing::{Level, Span};
 
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, id};
@@ -16,8 +16,31 @@ use crate::statistics::{RecentError, RecentErrors};
 
 /// Returns whether a subscriber may be interested in the spans of calls.
 pub(crate) fn spans_are_enabled() -> bool {
-    tracing::span_enabled!(tracing::Level::INFO)
+    tracing::span_enabled!(Level::INFO)
 }
+
+/// Returns the level at which an error of this severity is logged.
+pub(crate) const fn level_of(severity: Severity) -> Level {
+    match severity {
+        Severity::Low => Level::INFO,
+        Severity::Medium => Level::WARN,
+        _ => Level::ERROR,
+    }
+}
+
+/// Emits an event at a level that is not a constant.
+macro_rules! emit_at {
+    ($level:expr, $($fields:tt)*) => {
+        match $level {
+            ::tracing::Level::DEBUG => ::tracing::debug!($($fields)*),
+            ::tracing::Level::INFO => ::tracing::info!($($fields)*),
+            ::tracing::Level::WARN => ::tracing::warn!($($fields)*),
+            _ => ::tracing::error!($($fields)*),
+        }
+    };
+}
+#[cfg(feature = "rmcp")]
+pub(crate) use emit_at;
 
 /// Returns whether a subscriber may be interested in the events of calls that succeed.
 pub(crate) fn is_enabled() -> bool {
@@ -101,23 +124,15 @@ pub(crate) fn unauthorized(
     catch_panic(|| {
         let correlation_id = id(context);
         let _entered = span.enter();
-        macro_rules! emit {
-            ($level:ident) => {
-                tracing::$level!(
-                    event = "authorization.refused",
-                    tool,
-                    code = &*facts.code,
-                    kind = facts.kind.as_str(),
-                    correlation_id,
-                    error = log_chain(&error),
-                )
-            };
-        }
-        match facts.severity {
-            Severity::Low => emit!(info),
-            Severity::Medium => emit!(warn),
-            _ => emit!(error),
-        }
+        emit_at!(
+            level_of(facts.severity),
+            event = "authorization.refused",
+            tool,
+            code = &*facts.code,
+            kind = facts.kind.as_str(),
+            correlation_id,
+            error = log_chain(&error),
+        );
     });
 }
 
@@ -132,28 +147,20 @@ pub(crate) fn log_error(
         let duration_ms = saturating_millis(elapsed);
         let correlation_id = id(context);
         let _entered = span.enter();
-        macro_rules! emit {
-            ($level:ident) => {
-                tracing::$level!(
-                    event = "tool.error",
-                    tool,
-                    code = &*facts.code,
-                    kind = facts.kind.as_str(),
-                    severity = facts.severity.as_str(),
-                    duration_ms,
-                    attempts,
-                    correlation_id,
-                    error = log_chain(&error),
-                )
-            };
-        }
-        match facts.severity {
-            // An open breaker or a full limit rejects every call.
-            _ if facts.is_rejection => emit!(debug),
-            Severity::Low => emit!(info),
-            Severity::Medium => emit!(warn),
-            _ => emit!(error),
-        }
+        // An open breaker or a full limit rejects every call.
+        let level = if facts.is_rejection { Level::DEBUG } else { level_of(facts.severity) };
+        emit_at!(
+            level,
+            event = "tool.error",
+            tool,
+            code = &*facts.code,
+            kind = facts.kind.as_str(),
+            severity = facts.severity.as_str(),
+            duration_ms,
+            attempts,
+            correlation_id,
+            error = log_chain(&error),
+        );
     });
 }
 
@@ -217,21 +224,13 @@ pub(crate) fn converted(error: &dyn ToolError) {
         let context = CallContext::current();
         let correlation_id = id(context.as_ref());
         let (code, kind) = (error.code(), error.kind().as_str());
-        macro_rules! emit {
-            ($level:ident) => {
-                tracing::$level!(
-                    event = "error.converted",
-                    code = &*code,
-                    kind,
-                    correlation_id,
-                    error = log_chain(&error)
-                )
-            };
-        }
-        match error.severity() {
-            Severity::Low => emit!(info),
-            Severity::Medium => emit!(warn),
-            _ => emit!(error),
-        }
+        emit_at!(
+            level_of(error.severity()),
+            event = "error.converted",
+            code = &*code,
+            kind,
+            correlation_id,
+            error = log_chain(&error)
+        );
     });
 }

@@ -2,6 +2,7 @@
 
 pub mod alone;
 pub mod child;
+pub mod dice;
 pub mod failure;
 pub mod faults;
 pub mod fixture;

@@ -3,12 +3,13 @@
 
 use darling::Error;
 use darling::error::Accumulator;
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, ExprPath, Meta};
+use syn::{Attribute, ExprPath};
 
 use crate::krate::Krate;
+use crate::parse::attribute_mentions;
 use crate::resilient::expand::span::{exactly, glue};
 use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::block::OpaqueImpl;
@@ -35,7 +36,7 @@ impl Authorized {
         let p = &quote!(#krate::__private);
         if let Some(path) = of_block {
             let name = authorized.add(path, router, p);
-            // For every route of the block, whatever its name is.
+            // A route may have another name than its function, so this is for every route of the block.
             authorized.statements.extend(quote!(__all.authorize_all(Self::#name);));
         }
         for function in block.functions() {
@@ -111,19 +112,8 @@ fn route_name(tool: &Tool, function: &OpaqueFn) -> String {
 
 /// Returns whether an attribute of the tool other than `#[resilient]` may have the key.
 pub(super) fn may_be_unseen(function: &OpaqueFn) -> bool {
-    let mentions = |attr: &Attribute| match &attr.meta {
-        Meta::List(list) => is_mentioned(list.tokens.clone()),
-        Meta::Path(_) | Meta::NameValue(_) => false,
-    };
+    let mentions = |attr: &Attribute| attribute_mentions(attr, &["authorize"]);
     function.attrs.iter().any(|attr| !tool::last_is(attr, "resilient") && !tool::is_tool(attr) && mentions(attr))
-}
-
-fn is_mentioned(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "authorize",
-        TokenTree::Group(group) => is_mentioned(group.stream()),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }
 
 /// Returns the path in the tool's own attribute.

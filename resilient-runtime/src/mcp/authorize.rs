@@ -10,12 +10,14 @@ use std::task::Poll;
 use rmcp::RoleServer;
 use rmcp::model::JsonObject;
 use rmcp::service::RequestContext;
+use tracing::Span;
 
 use super::hook_timeout::HookTimeout;
 use crate::answer::Answer;
-use crate::context::{Authorized, CallContext};
+use crate::context::{self, Authorized, CallContext};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
 use crate::outcomes::Outcome;
+use crate::panics::catch_panic;
 use crate::site::Site;
 
 /// A function that decides whether a request may be served: the user's function, in the form in which the expansion
@@ -75,10 +77,22 @@ impl Unauthorized {
     }
 }
 
-/// What runs a piece of user code within the context and the span of a request, behind the panic barrier.
+/// A request that runs user code within its context and span, behind the outer panic barrier.
 pub(super) trait Within {
+    /// Returns the span and the context of the request.
+    fn surroundings(&mut self) -> (&Span, &mut Option<CallContext>);
+
     /// Returns `None` if the code panics.
-    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T>;
+    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
+        let (span, context) = self.surroundings();
+        // The inner barrier catches panics within the span, the outer one those of the span itself.
+        let ended = catch_panic(|| {
+            let _span = span.enter();
+            let _context = context::enter(context);
+            catch_panic(run)
+        });
+        ended.flatten()
+    }
 }
 
 /// Runs functions that authorize a request, one after another, until one of them refuses it.

@@ -17,7 +17,7 @@ use syn::Meta;
 
 use super::with_errors;
 use crate::krate::Krate;
-use crate::parse::list;
+use crate::parse::{attribute_mentions, list, mentions};
 use crate::project::Project;
 use crate::resilient::check::shape;
 use crate::resilient::parse::args::{self, Args};
@@ -43,8 +43,9 @@ pub(super) fn below(krate: &Krate, keys: &TokenStream, has_call_tool: bool) -> T
 /// Expands the attribute above an impl block of a trait.
 pub(super) fn expand(written: &TokenStream, mut block: OpaqueImpl, project: &Project) -> darling::Result<TokenStream> {
     let is_of_rmcp = |attr: &Attribute| tool::last_is(attr, "tool_handler") || tool::last_is(attr, "prompt_handler");
-    let is_unseen =
-        |attr: &Attribute| tool::last_is(attr, "cfg_attr") && mentions(attr, &["tool_handler", "prompt_handler"]);
+    let is_unseen = |attr: &Attribute| {
+        tool::last_is(attr, "cfg_attr") && attribute_mentions(attr, &["tool_handler", "prompt_handler"])
+    };
     let last = block.attrs.iter().rposition(|attr| is_of_rmcp(attr) || is_unseen(attr));
     let is_handler =
         block.trait_.as_ref().and_then(|(trait_, _)| last_name(trait_)).is_some_and(|it| it == "ServerHandler");
@@ -70,7 +71,7 @@ pub(super) fn expand(written: &TokenStream, mut block: OpaqueImpl, project: &Pro
     }
     // Below a condition, rmcp's macro has a router that this macro cannot replace, so its `call_tool` is wrapped.
     let is_conditional =
-        block.attrs.iter().any(|attr| tool::last_is(attr, "cfg_attr") && mentions(attr, &["tool_handler"]));
+        block.attrs.iter().any(|attr| tool::last_is(attr, "cfg_attr") && attribute_mentions(attr, &["tool_handler"]));
     let has_call_tool = is_conditional || block.functions().any(|function| function.sig.ident == "call_tool");
     let below = below(&krate, &keys::valid(written.clone()), has_call_tool);
     block.attrs.insert(last + 1, syn::parse_quote!(#below));
@@ -124,8 +125,9 @@ fn share_router(attribute: &mut Attribute, krate: &Krate, errors: &mut Accumulat
         }
         _ => true,
     });
-    // A router that belongs to a value is built once already, and only the value knows it.
-    let router = if mentions_self(router.clone()) {
+    // A router that belongs to a value is built once already, and only the value knows it. A text may contain `self` as
+    // well, without a use of the value.
+    let router = if mentions(router.clone(), &["self"]) {
         quote!(#krate::__private::routed(&(#router)))
     } else {
         let label = router.to_string();
@@ -135,22 +137,4 @@ fn share_router(attribute: &mut Attribute, krate: &Krate, errors: &mut Accumulat
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #entries)*)]);
-}
-
-/// Returns whether one of these words is among the tokens of an attribute.
-fn mentions(attribute: &Attribute, words: &[&str]) -> bool {
-    attribute.meta.require_list().is_ok_and(|list| mentions_any(list.tokens.clone(), words))
-}
-
-/// Returns whether `self` is among the tokens. A text may contain it as well, without a use of the value.
-fn mentions_self(tokens: TokenStream) -> bool {
-    mentions_any(tokens, &["self"])
-}
-
-fn mentions_any(tokens: TokenStream, words: &[&str]) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => words.iter().any(|known| word == known),
-        TokenTree::Group(group) => mentions_any(group.stream(), words),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }

@@ -19,12 +19,13 @@ use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_argument
 use super::super::explain::{self, ArgumentsCopy};
 use super::super::hook_timeout::HookTimeout;
 use super::super::operation::TOOLS_CALL;
+use super::super::requests::Response;
 use super::super::wire_error::WireError;
 use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
 use crate::clock::Moment;
-use crate::context::{self, Authorized, CallContext, Request, ServerId};
+use crate::context::{Authorized, CallContext, Request, ServerId};
 use crate::error::{Refusal, ResilienceError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
 use crate::outcomes::Outcome;
@@ -125,11 +126,7 @@ impl<'h> ServedCall<'h> {
     /// Answers with the error of the call whose run this call has shared, as the client of that call reads it: the type
     /// of the tool's own error may show less.
     fn with_shared_error(&mut self, answered: Handled) -> Handled {
-        let failed = match &answered {
-            Ok(CallToolResponse::Complete(result)) => result.is_error == Some(true),
-            Ok(_) => false,
-            Err(_) => true,
-        };
+        let failed = answered.as_ref().map_or(true, Response::is_failure);
         let Some(shared) = self.request.report().shared.take().filter(|_| failed) else { return answered };
         self.within(|| wire::tool_error(&ResilienceError::Shared(shared))).unwrap_or(answered)
     }
@@ -163,11 +160,7 @@ impl<'h> ServedCall<'h> {
             }
             other => other,
         };
-        let failed = match &answered {
-            Ok(CallToolResponse::Complete(result)) => result.is_error == Some(true),
-            Ok(_) => false,
-            Err(_) => true,
-        };
+        let failed = answered.as_ref().map_or(true, Response::is_failure);
         let outcome = match reported {
             // A good answer that could not be serialized is a failure.
             Some(Outcome::Ok | Outcome::Fallback) if failed => {
@@ -371,16 +364,8 @@ impl<'h> ServedCall<'h> {
 }
 
 impl Within for ServedCall<'_> {
-    /// Runs a part of the call within its context and span, behind the outer panic barrier.
-    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
-        let (span, context) = (&self.span, &mut self.context);
-        // The inner barrier catches panics within the span, the outer one those of the span itself.
-        let ended = catch_panic(|| {
-            let _span = span.enter();
-            let _context = context::enter(context);
-            catch_panic(run)
-        });
-        ended.flatten()
+    fn surroundings(&mut self) -> (&Span, &mut Option<CallContext>) {
+        (&self.span, &mut self.context)
     }
 }
 

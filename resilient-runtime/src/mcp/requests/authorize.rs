@@ -8,10 +8,10 @@ use serde_json::Value;
 
 #[cfg(feature = "cache")]
 use super::super::arguments;
-use super::super::authorize::{Authorize, Unauthorized, authorize};
+use super::super::authorize::{Authorize, Unauthorized, Within as _, authorize};
 use super::super::hook_timeout::HookTimeout;
 use super::super::wire;
-use super::serve::{Incoming, internal};
+use super::serve::Incoming;
 use crate::clock::Moment;
 use crate::context::{Authorized, ServerId};
 use crate::outcomes::Outcome;
@@ -114,9 +114,9 @@ impl Incoming {
             self.count_error(&facts);
             telemetry::unauthorized(&self.span, self.method.name, self.context.as_ref(), (&facts, &*error));
         }
-        let answered = self.within_call(|| wire::error_data(&*error)).unwrap_or_else(internal);
+        let answered = self.within(|| wire::error_data(&*error)).unwrap_or_else(wire::internal);
         // The error is the user's, and dropping it may panic.
-        self.within_call(|| drop(error));
+        self.within(|| drop(error));
         let kind = match outcome {
             Outcome::Timeout | Outcome::Cancelled => ErrorType::of_outcome(outcome),
             _ => ErrorType::of_code(answered.code.0),

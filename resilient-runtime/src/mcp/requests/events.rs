@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use resilient_policy::Severity;
 use tracing::Span;
 
 use crate::clock::saturating_millis;
@@ -10,7 +9,7 @@ use crate::context::{CallContext, id};
 use crate::error::{ToolError, log_chain};
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
-use crate::telemetry::ErrorFacts;
+use crate::telemetry::{ErrorFacts, emit_at, level_of};
 
 /// Emits the event for the start of a request, at debug level.
 pub(super) fn started(span: &Span, method: &str, context: &CallContext) {
@@ -44,24 +43,16 @@ pub(super) fn failed(
     catch_panic(|| {
         let (duration_ms, correlation_id) = (saturating_millis(elapsed), id(Some(context)));
         let _entered = span.enter();
-        macro_rules! emit {
-            ($level:ident) => {
-                tracing::$level!(
-                    event = "request.error",
-                    method,
-                    code = &*facts.code,
-                    kind = facts.kind.as_str(),
-                    severity = facts.severity.as_str(),
-                    duration_ms,
-                    correlation_id,
-                    error = log_chain(&error),
-                )
-            };
-        }
-        match facts.severity {
-            Severity::Low => emit!(info),
-            Severity::Medium => emit!(warn),
-            _ => emit!(error),
-        }
+        emit_at!(
+            level_of(facts.severity),
+            event = "request.error",
+            method,
+            code = &*facts.code,
+            kind = facts.kind.as_str(),
+            severity = facts.severity.as_str(),
+            duration_ms,
+            correlation_id,
+            error = log_chain(&error),
+        );
     });
 }

@@ -18,7 +18,7 @@ use super::super::{Operation, Transport, pipeline_error, span, wire};
 use super::response::Disclosed;
 use super::{Facts, Response, ServedMethod, events};
 use crate::classify::Classify as _;
-use crate::context::{self, CallContext, Claim, Request};
+use crate::context::{CallContext, Claim, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
@@ -58,17 +58,7 @@ impl Incoming {
         let Facts { context, request, source } = facts;
         let statistics = Registry::here(|registry| registry.request_statistics(method.name));
         statistics.call_started();
-        let mut incoming = Self {
-            method,
-            request,
-            context: Some(context),
-            span: Span::none(),
-            transport: None,
-            limit: None,
-            cancelled: None,
-            started: Instant::now(),
-            statistics: Some(statistics),
-        };
+        let mut incoming = Self::unlimited(method, request, context, Some(statistics));
         // Subscribers are foreign code and may panic. From here on, the request is counted in any case.
         catch_panic(|| {
             let Some(context) = &incoming.context else { return };
@@ -93,19 +83,29 @@ impl Incoming {
     pub(super) fn part(method: &'static ServedMethod, outer: CallContext) -> Option<Self> {
         let outer = outer.of_part();
         let request = Arc::clone(outer.request()?);
-        let mut incoming = Self {
+        let mut incoming = Self::unlimited(method, request, outer, None);
+        incoming.begin();
+        Some(incoming)
+    }
+
+    /// Creates the call without a span and before its timeout begins.
+    fn unlimited(
+        method: &'static ServedMethod,
+        request: Arc<Request>,
+        context: CallContext,
+        statistics: Option<Arc<ToolStatistics>>,
+    ) -> Self {
+        Self {
             method,
             request,
-            context: Some(outer),
+            context: Some(context),
             span: Span::none(),
             transport: None,
             limit: None,
             cancelled: None,
             started: Instant::now(),
-            statistics: None,
-        };
-        incoming.begin();
-        Some(incoming)
+            statistics,
+        }
     }
 
     /// Begins the timeout, which calls inside inherit as their deadline.
@@ -156,8 +156,7 @@ impl Incoming {
     async fn run<T>(&mut self, method: impl Future<Output = T>) -> Ended<T> {
         let mut method = pin!(Some(method));
         let ended = poll_fn(|cx| {
-            let polled =
-                self.within_call(|| method.as_mut().as_pin_mut().map_or(Poll::Pending, |method| method.poll(cx)));
+            let polled = self.within(|| method.as_mut().as_pin_mut().map_or(Poll::Pending, |method| method.poll(cx)));
             match polled {
                 Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
                 Some(Poll::Pending) => self.poll_limits(cx),
@@ -166,7 +165,7 @@ impl Incoming {
         })
         .await;
         // Dropping the method may panic too.
-        self.within_call(|| method.set(None));
+        self.within(|| method.set(None));
         ended
     }
 
@@ -186,11 +185,6 @@ impl Incoming {
         }
     }
 
-    /// Runs a part of the request within its context and span.
-    pub(super) fn within_call<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
-        Within::within(self, run)
-    }
-
     /// Returns whether the hook or another method counts the request.
     pub(super) const fn is_part(&self) -> bool {
         self.statistics.is_none()
@@ -204,7 +198,7 @@ impl Incoming {
         if !self.is_part() {
             self.request.report().outcome.get_or_insert(outcome);
         }
-        let made = self.within_call(|| T::failed(error)).unwrap_or_else(|| Err(internal()));
+        let made = self.within(|| T::failed(error)).unwrap_or_else(|| Err(wire::internal()));
         let kind = match (outcome, &made) {
             (Outcome::Panic, Err(error)) => ErrorType::of_code(error.code.0),
             _ => ErrorType::of_outcome(outcome),
@@ -261,8 +255,7 @@ impl Incoming {
     fn with_pipeline_errors_as_results<T: Response>(&mut self, answered: Result<T, ErrorData>) -> Result<T, ErrorData> {
         let Err(error) = answered else { return answered };
         let request = Arc::clone(&self.request);
-        let made =
-            self.within_call(|| pipeline_error::original_of(&error, &request).and_then(|own| T::failed(&own).ok()));
+        let made = self.within(|| pipeline_error::original_of(&error, &request).and_then(|own| T::failed(&own).ok()));
         made.flatten().ok_or(error)
     }
 
@@ -325,16 +318,8 @@ impl Incoming {
 }
 
 impl Within for Incoming {
-    /// Runs a part of the request within its context and span, behind the outer panic barrier.
-    fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
-        let (span, context) = (&self.span, &mut self.context);
-        // The inner barrier catches panics within the span, the outer one those of the span itself.
-        let ended = catch_panic(|| {
-            let _span = span.enter();
-            let _context = context::enter(context);
-            catch_panic(run)
-        });
-        ended.flatten()
+    fn surroundings(&mut self) -> (&Span, &mut Option<CallContext>) {
+        (&self.span, &mut self.context)
     }
 }
 
@@ -349,9 +334,4 @@ impl Drop for Incoming {
 /// The error type of a panic.
 const fn internal_type() -> ErrorType {
     ErrorType::Code(-32603)
-}
-
-/// Returns the response if even building the error response panicked.
-pub(super) fn internal() -> ErrorData {
-    ErrorData::internal_error("this server made a mistake", None)
 }

@@ -120,12 +120,13 @@ where
             return None;
         }
         let kept = call.answers()?.find(key, call.started())?;
-        let good = self.copied(&kept)?;
         let result = match kept.freshness {
             Freshness::Fresh => CacheResult::Hit,
             Freshness::Stale => CacheResult::Stale,
+            // Only a fallback may serve it.
             Freshness::Old => return None,
         };
+        let good = self.copied(&kept)?;
         if result == CacheResult::Stale && refusal.is_none() {
             let generation = call.answers()?.generation();
             // Copying the arguments may panic.
@@ -136,11 +137,8 @@ where
         Some(R::close(Ok(good)))
     }
 
-    /// Copies a kept answer, unless only a fallback may serve it.
+    /// Copies a kept answer.
     fn copied(&self, kept: &Kept) -> Option<G> {
-        if kept.freshness == Freshness::Old {
-            return None;
-        }
         let good = kept.answer()?.downcast_ref::<G>()?;
         catch_panic(|| (self.copy)(good))
     }

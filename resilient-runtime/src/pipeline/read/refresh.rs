@@ -6,11 +6,11 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{Instrument, Span};
 
 use crate::cache::Lead;
@@ -24,23 +24,10 @@ use crate::telemetry;
 /// The maximum number of refreshes that run in the process.
 const MOST: usize = 16;
 
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
+static PERMITS: Semaphore = Semaphore::const_new(MOST);
 
 /// The right to run a refresh.
-pub(super) struct Permit;
-
-impl Permit {
-    fn take() -> Option<Self> {
-        let more = |running| (running < MOST).then_some(running + 1);
-        RUNNING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self)
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+pub(super) type Permit = SemaphorePermit<'static>;
 
 /// What a refresh computes.
 pub(super) struct Ticket {
@@ -81,7 +68,7 @@ impl Refresh {
         if call.is_rejected_by_breaker() || is_refused(site) {
             return None;
         }
-        let permit = Permit::take()?;
+        let permit = PERMITS.try_acquire().ok()?;
         let lead = call.answers()?.flights().try_lead((key, generation))?;
         let request = call.context().and_then(CallContext::request);
         let span = if telemetry::spans_are_enabled() {

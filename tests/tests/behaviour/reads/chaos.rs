@@ -23,11 +23,8 @@ const FRESH: Duration = Duration::from_millis(4);
 const NAMES: [&str; 2] = ["reads.cloned", "reads.shared"];
 
 /// Returns a pseudorandom number that is the same in each run.
-fn dice(salt: u64, number: u64) -> u64 {
-    let mut z = SEED ^ salt.wrapping_mul(0xD1B5_4A32_D192_ED03) ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+const fn dice(salt: u64, number: u64) -> u64 {
+    resilient_tests::dice::dice(SEED, salt, number)
 }
 
 /// An error that followers get as it is.

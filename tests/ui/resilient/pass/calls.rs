@@ -1,6 +1,6 @@
 //! `classify`, `timeout(max, from)` and `retry(before)` on functions of all shapes.
 #![deny(warnings, clippy::pedantic, clippy::nursery, missing_docs, unused)]
-#![allow(clippy::unused_async, reason = "a function before a retry is async, whatever it does")]
+#![allow(clippy::unused_async, reason = "a function before a retry has to be async")]
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "`classify` reads its value by reference")]
 
 use std::borrow::Cow;
