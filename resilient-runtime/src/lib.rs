@@ -44,6 +44,7 @@
 //! | `cache` | yes | `fallback = cached` | moka |
 //! | `config` | yes | `Resilience::from_env()` | toml, which the macros also need |
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
+//! | `deferred` | | the module `deferred`: what a store of deferred writes implements | getrandom |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
@@ -75,6 +76,8 @@ mod cache;
 pub mod classify;
 mod clock;
 pub mod context;
+#[cfg(feature = "deferred")]
+pub mod deferred;
 pub mod error;
 #[cfg(feature = "prometheus")]
 pub mod export;

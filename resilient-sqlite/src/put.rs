@@ -1,0 +1,99 @@
+//! How a write is accepted, and withdrawn if its caller leaves.
+
+use std::sync::Arc;
+
+use resilient_runtime::deferred::{Bounds, NewEntry, Put, Receipt, StoreError, StoreErrorKind, StoreSecret};
+use rusqlite::Connection;
+use tokio::runtime::Handle;
+
+use crate::error::Fault;
+use crate::link::{Shared, run, run_on};
+use crate::queries::{by_key, by_receipt, bytes, found, live, release_key, share, withdraw};
+use crate::rows::insert;
+
+/// Accepts a write. If the future is dropped, the entry is withdrawn.
+pub(crate) async fn put(
+    writer: &Shared,
+    secret: StoreSecret,
+    bounds: Bounds,
+    new: NewEntry,
+) -> Result<Put, StoreError> {
+    if new.arguments.len() > bounds.arguments {
+        let message = format!("the arguments have more than {} bytes", bounds.arguments);
+        return Err(StoreError::new(StoreErrorKind::TooLarge, message));
+    }
+    // Until here and while it waits for the link, there is nothing to withdraw.
+    let link = Arc::clone(writer).lock_owned().await;
+    let withdrawal = Withdrawal { link: Arc::clone(writer), runtime: Handle::current(), receipt: Some(new.receipt) };
+    let result = run_on(link, move |link, stop| link.write(stop, |it| accept(it, secret, bounds, new))).await;
+    withdrawal.disarm();
+    result
+}
+
+fn accept(connection: &Connection, secret: StoreSecret, bounds: Bounds, new: NewEntry) -> Result<Put, Fault> {
+    let now = new.now;
+    let entry = secret.seal(new);
+    if let Some(mut holder) = by_key(connection, entry.key_hash)? {
+        if holder.holds_key(now) {
+            share(connection, &mut holder)?;
+            return Ok(Put::Existing(found(holder, entry.arguments_hash)));
+        }
+        release_key(connection, &mut holder)?;
+    }
+    check_space(connection, bounds, entry.arguments.len() as u64)?;
+    insert(connection, &entry)?;
+    Ok(Put::Accepted(entry.summary))
+}
+
+/// Checks the bounds for an entry with this many bytes.
+pub(crate) fn check_space(connection: &Connection, bounds: Bounds, more: u64) -> Result<(), Fault> {
+    let full = |what: String| Err(Fault::Store(StoreErrorKind::Full, format!("the deferred writes are {what}")));
+    if live(connection)? >= bounds.entries {
+        return full(format!("as many as there may be: {}", bounds.entries));
+    }
+    if bytes(connection)?.saturating_add(more) > bounds.bytes {
+        return full(format!("as large as they may be: {} bytes", bounds.bytes));
+    }
+    Ok(())
+}
+
+/// Withdraws an entry when it is dropped, after the work that may store it: the link runs work in the order of arrival,
+/// and that work has the link already.
+struct Withdrawal {
+    link: Shared,
+    runtime: Handle,
+    receipt: Option<Receipt>,
+}
+
+impl Withdrawal {
+    fn disarm(mut self) {
+        self.receipt = None;
+    }
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        let Some(receipt) = self.receipt else { return };
+        let link = Arc::clone(&self.link);
+        self.runtime.spawn(async move {
+            let withdrawn = run(&link, move |link, stop| {
+                // Most were not stored, which needs no transaction.
+                match by_receipt(&link.connection, receipt)? {
+                    Some(_) => link.write(stop, |it| withdraw(it, receipt)),
+                    None => Ok(true),
+                }
+            });
+            match withdrawn.await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::debug!(receipt = receipt.short(), "a second call has the receipt; it stays valid")
+                }
+                Err(error) => tracing::warn!(
+                    receipt = receipt.short(),
+                    error = &error as &dyn std::error::Error,
+                    "a deferred write whose caller left could not be withdrawn; it will be delivered"
+                ),
+            }
+        });
+    }
+}
