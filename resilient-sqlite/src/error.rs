@@ -31,6 +31,12 @@ impl OpenError {
     pub const fn problem(&self) -> &OpenProblem {
         &self.problem
     }
+
+    /// Returns why the store could not be opened.
+    #[must_use]
+    pub fn into_problem(self) -> OpenProblem {
+        self.problem
+    }
 }
 
 /// Why a store could not be opened.

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Fault;
 use crate::link::{Shared, run, run_on};
-use crate::queries::{by_key, by_receipt, bytes, found, live, release_key, share, withdraw};
+use crate::queries::{by_key, by_receipt, bytes, found, has_live, release_key, share, withdraw};
 use crate::rows::insert;
 
 /// Accepts a write. If the future is dropped, the entry is withdrawn.
@@ -48,7 +48,7 @@ fn accept(connection: &Connection, secret: StoreSecret, bounds: Bounds, new: New
 /// Checks the bounds for an entry with this many bytes.
 pub(crate) fn check_space(connection: &Connection, bounds: Bounds, more: u64) -> Result<(), Fault> {
     let full = |what: String| Err(Fault::Store(StoreErrorKind::Full, format!("the deferred writes are {what}")));
-    if live(connection)? >= bounds.entries {
+    if has_live(connection, bounds.entries)? {
         return full(format!("as many as there may be: {}", bounds.entries));
     }
     if bytes(connection)?.saturating_add(more) > bounds.bytes {
