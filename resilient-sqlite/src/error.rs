@@ -51,7 +51,8 @@ pub enum OpenProblem {
     Folder(#[source] io::Error),
     /// Other users can write the folder, so that they could exchange the file.
     #[error(
-        "other users can write the folder (mode {mode:03o}, owner {owner}); use a folder of mode 700 that belongs to the server's user"
+        "other users can write the folder (mode {mode:03o}, owner {owner}); use a folder of mode 700 that belongs to \
+         the server's user"
     )]
     SharedFolder {
         /// The permissions of the folder.
@@ -61,7 +62,8 @@ pub enum OpenProblem {
     },
     /// Other users can read or write the file.
     #[error(
-        "other users can read or write the file (mode {mode:03o}, owner {owner}); it needs mode 600 and the server's user as its owner"
+        "other users can read or write the file (mode {mode:03o}, owner {owner}); it needs mode 600 and the server's \
+         user as its owner"
     )]
     SharedFile {
         /// The permissions of the file.

@@ -12,14 +12,14 @@
 //! # }
 //! ```
 //!
-//! Several processes can open one file: a stdio server is one process for each client. Use a file on a local disk; network
-//! file systems often have no reliable locks.
+//! Several processes can open one file: a stdio server is one process for each client. Use a file on a local disk;
+//! network file systems often have no reliable locks.
 //!
 //! # Durability
 //!
-//! The file is in WAL mode with `synchronous = FULL`: what the store has accepted is on disk, and survives a crash of the
-//! process and of the machine. Each change is one short transaction. Processes that write at the same time take turns, so
-//! that none starves.
+//! The file is in WAL mode with `synchronous = FULL`: what the store has accepted is on disk, and survives a crash of
+//! the process and of the machine. Each change is one short transaction. Processes that write at the same time take
+//! turns, so that none starves.
 //!
 //! # The file
 //!

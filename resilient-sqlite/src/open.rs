@@ -3,15 +3,16 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use resilient_runtime::deferred::{Bounds, StoreSecret};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{Class, Fault, OpenError, OpenProblem, classify};
+use crate::error::{Fault, OpenError, OpenProblem};
 use crate::link::{Link, Stop};
 use crate::queries::touch;
-use crate::schema::{MIGRATIONS, Version, migrate, secret};
+use crate::schema::{Format, MIGRATIONS, migrate, secret};
 use crate::turn::Turnstile;
 
 /// An open file: the connections for writing and for reading, and the secret of the store.
@@ -25,6 +26,9 @@ pub(crate) struct Opened {
 
 /// Opens a file, and creates it if it is missing. `vfs` is the name of SQLite's interface to the operating system.
 pub(crate) fn open(path: &Path, bounds: Bounds, vfs: Option<&str>) -> Result<Opened, OpenError> {
+    // Closing a file that was just created would release the locks of a connection that another thread opened since.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let error = |problem| OpenError::new(path, problem);
     let file = prepare(path).map_err(error)?;
     connect_all(file, bounds, vfs).map_err(error)
@@ -37,8 +41,8 @@ fn connect_all(path: PathBuf, bounds: Bounds, vfs: Option<&str>) -> Result<Opene
         Err(error) => return Err(from_io(error)),
     }
     let writer = connect(&path, vfs)?;
-    let version = writer.until_free(Version::read)?;
-    version.check(MIGRATIONS.len())?;
+    let format = writer.until_free(Format::read)?;
+    format.check(MIGRATIONS.len())?;
     // Readers and a writer do not block each other. The journal's mode is in the file; the rest is of the connection.
     let mode: String = writer.until_free(|it| it.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)))?;
     if !mode.eq_ignore_ascii_case("wal") {
@@ -73,30 +77,24 @@ fn connect(path: &Path, vfs: Option<&str>) -> Result<Link, OpenProblem> {
         None => Connection::open_with_flags(path, flags),
     };
     let connection = connection.map_err(Fault::from)?;
-    let settings = || -> Result<(), rusqlite::Error> {
-        connection.busy_timeout(Duration::ZERO)?;
-        // All statements of the store.
-        connection.set_prepared_statement_cache_capacity(64);
-        connection.execute_batch(
+    connection.busy_timeout(Duration::ZERO).map_err(Fault::from)?;
+    // All statements of the store.
+    connection.set_prepared_statement_cache_capacity(64);
+    let link = Link { connection, turnstile: Turnstile::open(path).map_err(from_io)? };
+    // Some of these read the file.
+    link.until_free(|it| {
+        it.execute_batch(
             "PRAGMA synchronous = FULL;
              PRAGMA fullfsync = ON;
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA secure_delete = ON;
+             PRAGMA temp_store = MEMORY;
              PRAGMA trusted_schema = OFF;
              PRAGMA cell_size_check = ON;
              PRAGMA journal_size_limit = 4194304;",
         )
-    };
-    // Some of these read the file.
-    loop {
-        match settings() {
-            Ok(()) => break,
-            Err(error) if classify(&error) == Class::Busy => std::thread::sleep(Duration::from_millis(1)),
-            Err(error) => return Err(Fault::from(error).into()),
-        }
-    }
-    let turnstile = Turnstile::open(path).map_err(from_io)?;
-    Ok(Link { connection, turnstile })
+    })?;
+    Ok(link)
 }
 
 /// Returns the maximum number of pages. It is larger than the bound for new entries, so that a full store can still end
@@ -131,7 +129,7 @@ fn prepare(path: &Path) -> Result<PathBuf, OpenProblem> {
     check_folder(&folder)?;
     let path = folder.join(name);
     match create_private(&path) {
-        Ok(_) => Ok(path),
+        Ok(created) => sync(&created, &folder).map(|()| path).map_err(from_io),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_file(&path).map(|()| path),
         Err(error) => Err(from_io(error)),
     }
@@ -144,6 +142,13 @@ fn create_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Writes the new file and its name to the disk.
+fn sync(created: &File, folder: &Path) -> io::Result<()> {
+    created.sync_all()?;
+    // Elsewhere, folders cannot be opened.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(unix)]

@@ -86,7 +86,7 @@ impl Drop for Withdrawal {
             match withdrawn.await {
                 Ok(true) => {}
                 Ok(false) => {
-                    tracing::debug!(receipt = receipt.short(), "a second call has the receipt; it stays valid")
+                    tracing::debug!(receipt = receipt.short(), "a second call has the receipt; it stays valid");
                 }
                 Err(error) => tracing::warn!(
                     receipt = receipt.short(),

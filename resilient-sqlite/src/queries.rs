@@ -227,7 +227,8 @@ pub(crate) fn recover(
     // Those that `Entry::recover` may change.
     let sql = "SELECT seq, receipt FROM entries WHERE seq > :after AND server = :server AND (live AND expires <= :now \
         OR expires > :now + max(ttl_ms, cap_ms) \
-        OR due > :now + CASE state WHEN 'waiting' THEN cap_ms WHEN 'running' THEN lease_ms ELSE max(ttl_ms, :dead) END) \
+        OR due > :now + CASE state WHEN 'waiting' THEN cap_ms WHEN 'running' THEN lease_ms \
+        ELSE max(ttl_ms, :dead) END) \
         ORDER BY seq LIMIT :limit";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(named_params! {
@@ -255,7 +256,8 @@ const OVER: &str = "live AND server = ?1 AND (state = 'running' AND due <= ?2 OR
 /// Returns whether there is anything to sweep.
 pub(crate) fn is_dusty(connection: &Connection, server: &str, now: Timestamp) -> Result<bool, Fault> {
     let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM entries WHERE {OVER}) OR EXISTS (SELECT 1 FROM entries WHERE NOT live AND due <= ?2)"
+        "SELECT EXISTS (SELECT 1 FROM entries WHERE {OVER}) \
+         OR EXISTS (SELECT 1 FROM entries WHERE NOT live AND due <= ?2)"
     );
     Ok(connection.prepare_cached(&sql)?.query_row(params![server, time(now)], |row| row.get(0))?)
 }

@@ -10,9 +10,9 @@ const APPLICATION: i64 = 0x7273_6c64;
 
 /// The statements that lead from each version to the next. Never change one that was released: add another.
 ///
-/// An entry has one row. `due` and `live` select what happens next (see `Summary::due`), so each question of a worker is
-/// one look into an index that has only the rows in question. `arguments` and `result` come last, because they may be on
-/// pages of their own, which are only read if needed.
+/// An entry has one row. `due` and `live` select what happens next (see `Summary::due`), so each question of a worker
+/// is one look into an index that has only the rows in question. `arguments` and `result` come last, because SQLite
+/// puts long texts on separate pages, which it only reads if needed.
 pub(crate) const MIGRATIONS: &[&str] = &["
     CREATE TABLE store (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -60,13 +60,13 @@ pub(crate) const MIGRATIONS: &[&str] = &["
 
 /// What a file says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Version {
+pub(crate) struct Format {
     application: i64,
     version: i64,
     tables: i64,
 }
 
-impl Version {
+impl Format {
     /// Reads it, without changing the file.
     pub(crate) fn read(connection: &Connection) -> Result<Self, rusqlite::Error> {
         let number = |sql| connection.query_row(sql, [], |row| row.get(0));
@@ -90,7 +90,7 @@ impl Version {
     }
 }
 
-/// Brings the tables to the latest version. Another process may have done it since [`Version::read`].
+/// Brings the tables to the latest version. Another process may have done it since [`Format::read`].
 pub(crate) fn migrate(transaction: &Transaction<'_>, migrations: &[&str]) -> Result<(), Fault> {
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
@@ -122,8 +122,8 @@ pub(crate) fn secret(transaction: &Transaction<'_>) -> Result<StoreSecret, Fault
 mod tests {
     use super::*;
 
-    fn version(connection: &Connection) -> Version {
-        Version::read(connection).expect("a version")
+    fn format(connection: &Connection) -> Format {
+        Format::read(connection).expect("a format")
     }
 
     fn migrated(connection: &Connection, migrations: &[&str]) -> Result<(), Fault> {
@@ -144,31 +144,31 @@ mod tests {
         migrated(&connection, &steps).expect("version 3");
         migrated(&connection, &steps).expect("nothing to do");
         let b: i64 = connection.query_row("SELECT b FROM t", [], |row| row.get(0)).expect("the row");
-        assert_eq!((b, version(&connection).version), (2, 3));
+        assert_eq!((b, format(&connection).version), (2, 3));
     }
 
     #[test]
     fn a_step_that_fails_changes_nothing() {
         let connection = Connection::open_in_memory().expect("a database");
         migrated(&connection, &["CREATE TABLE t (a INTEGER) STRICT"]).expect("version 1");
-        let before = version(&connection);
+        let before = format(&connection);
         let steps = ["", "ALTER TABLE t ADD COLUMN b INTEGER; CREATE TABLE u (a INTEGER) STRICT", "nonsense"];
         migrated(&connection, &steps).expect_err("nonsense");
-        assert_eq!(version(&connection), before);
+        assert_eq!(format(&connection), before);
     }
 
     #[test]
     fn newer_files_and_those_of_others_are_refused() {
         let connection = Connection::open_in_memory().expect("a database");
-        version(&connection).check(1).expect("an empty file");
+        format(&connection).check(1).expect("an empty file");
         migrated(&connection, MIGRATIONS).expect("the latest version");
-        version(&connection).check(MIGRATIONS.len()).expect("the latest version");
-        assert!(matches!(version(&connection).check(0), Err(OpenProblem::NewerVersion { found: 1, known: 0 })));
+        format(&connection).check(MIGRATIONS.len()).expect("the latest version");
+        assert!(matches!(format(&connection).check(0), Err(OpenProblem::NewerVersion { found: 1, known: 0 })));
         let other = Connection::open_in_memory().expect("a database");
         other.execute_batch("CREATE TABLE users (name)").expect("a table");
-        assert!(matches!(version(&other).check(1), Err(OpenProblem::OtherDatabase)));
+        assert!(matches!(format(&other).check(1), Err(OpenProblem::OtherDatabase)));
         let other = Connection::open_in_memory().expect("a database");
         other.execute_batch("PRAGMA user_version = 9").expect("a pragma");
-        assert!(matches!(version(&other).check(1), Err(OpenProblem::OtherDatabase)));
+        assert!(matches!(format(&other).check(1), Err(OpenProblem::OtherDatabase)));
     }
 }

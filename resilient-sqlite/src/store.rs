@@ -43,8 +43,8 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file at this path with the default [`Bounds`], and creates it if it is missing. Call it when the server
-    /// starts: it blocks the thread, for up to a few seconds if other processes open the file at the same time.
+    /// Opens the file at this path with the default [`Bounds`], and creates it if it is missing. Call it when the
+    /// server starts: it blocks the thread, for up to a few seconds if other processes open the file at the same time.
     ///
     /// # Errors
     /// If the file cannot be used; see [`OpenProblem`].
@@ -81,18 +81,18 @@ impl SqliteStore {
     }
 
     /// Runs work that writes, in one transaction.
-    fn write<'a, T: Send + 'static>(
-        &'a self,
+    fn write<T: Send + 'static>(
+        &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> StoreFuture<'a, T> {
+    ) -> StoreFuture<'_, T> {
         Box::pin(run(&self.writer, move |link, stop| link.write(stop, |it| work(it))))
     }
 
     /// Runs work that reads one state of the store.
-    fn read<'a, T: Send + 'static>(
-        &'a self,
+    fn read<T: Send + 'static>(
+        &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> StoreFuture<'a, T> {
+    ) -> StoreFuture<'_, T> {
         Box::pin(run(&self.reader, move |link, _| link.read(work)))
     }
 

@@ -1,7 +1,7 @@
 //! The turnstile before the write lock.
 //!
-//! SQLite's own lock is unfair: a process that writes in a loop takes it again before a waiting one looks. Whoever wants
-//! the write lock first passes the turnstile, a lock of a second file, and keeps it until it has the write lock. So a
+//! SQLite's own lock is unfair: a process that writes in a loop takes it again before a waiting one looks. A writer
+//! first passes the turnstile, a lock of a second file, and keeps it until it has the write lock. So a
 //! process that has just written queues behind the one that waits.
 
 use std::fs::File;

@@ -1,7 +1,7 @@
-//! What it costs to accept a deferred write: `put` of the SQLite store, beside a plain insert of the same row into the same
-//! tables with rusqlite, in the same transaction and with the same settings, which include the synchronisation with the
-//! disk. Both take turns in one process, with one writer and with eight: threads with a connection each for the plain
-//! insert, tasks that share the store.
+//! What it costs to accept a deferred write: `put` of the SQLite store, beside a plain insert of the same row into the
+//! same tables with rusqlite, in the same transaction and with the same settings, which include the synchronisation
+//! with the disk. Both take turns in one process, with one writer and with eight: threads with a connection each for
+//! the plain insert, tasks that share the store.
 //!
 //! `cargo bench -p resilient-bench --bench accept` prints writes per second, the ratio, and the median and the 99th
 //! percentile of one write, and writes `target/accept.json`.
@@ -24,7 +24,10 @@ const ROUNDS: usize = 31;
 const WRITES: usize = 64;
 
 /// The arguments of each write.
-const ARGUMENTS: &str = r#"{"amount":1250,"currency":"EUR","customer":"4711","idempotency_key":"7f2c1d9e-0b7a-4a52-9d2e-6f1f0f5f3a11","note":"two of the blue ones, and one of the others, as we discussed on the phone this morning"}"#;
+const ARGUMENTS: &str = concat!(
+    r#"{"amount":1250,"currency":"EUR","customer":"4711","idempotency_key":"7f2c1d9e-0b7a-4a52-9d2e-6f1f0f5f3a11","#,
+    r#""note":"two of the blue ones, and one of the others, as we discussed on the phone this morning"}"#
+);
 
 fn now() -> Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
@@ -110,9 +113,10 @@ fn insert_one(connection: &Connection) -> Result<(), rusqlite::Error> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     transaction
         .prepare_cached(
-            "INSERT INTO entries (receipt, server, tool, tries, base_ms, cap_ms, ttl_ms, on_exhausted, created, expires, \
-             state, live, due, tries_used, interrupted, cancel_requested, last_code, ended, fence, lease_ms, holds_key, \
-             shared, final_try, principal_hash, key_hash, arguments_hash, correlation_id, principal, result, arguments) \
+            "INSERT INTO entries (receipt, server, tool, tries, base_ms, cap_ms, ttl_ms, on_exhausted, created, \
+             expires, state, live, due, tries_used, interrupted, cancel_requested, last_code, ended, fence, lease_ms, \
+             holds_key, shared, final_try, principal_hash, key_hash, arguments_hash, correlation_id, principal, \
+             result, arguments) \
              VALUES (?1, 'server', 'create_order', 8, 30000, 1800000, 86400000, 'dead_letter', ?2, ?2 + 86400000, \
              'waiting', 1, ?2 + 30000, 0, 0, 0, NULL, NULL, 0, 0, 1, 0, 0, ?1, ?1, ?1, ?3, 'user 4711', NULL, ?4)",
         )?
@@ -173,7 +177,8 @@ fn measure(writers: usize) -> Vec<Value> {
             let (p50, p99) = percentiles(turns);
             println!("{writers:<10}{way:<16}{a_second:>12.0}{ratio:>10.2}{p50:>12.0}{p99:>12.0}");
             json!({
-                "writers": writers, "way": way, "writes_a_second": a_second, "to_plain": ratio, "p50_us": p50, "p99_us": p99,
+                "writers": writers, "way": way, "writes_a_second": a_second, "to_plain": ratio,
+                "p50_us": p50, "p99_us": p99,
             })
         })
         .collect()

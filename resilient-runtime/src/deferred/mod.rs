@@ -1,13 +1,13 @@
 //! Deferred writes: what a store of them implements.
 //!
-//! A write whose dependency is down can be stored, and delivered later. A [`DeferredStore`] keeps such writes: each is an
-//! [`Entry`] with a [`Receipt`], which the caller gets. The crate `resilient-sqlite` has a store in an SQLite file;
+//! A write whose dependency is down can be stored, and delivered later. A [`DeferredStore`] keeps such writes: each is
+//! an [`Entry`] with a [`Receipt`], which the caller gets. The crate `resilient-sqlite` has a store in an SQLite file;
 //! implement the trait for another database.
 //!
-//! An entry waits until it is due. A worker claims it for one try, with a lease, and reports the end of the try with the
-//! token of the claim. If the worker's process dies, the lease ends and another worker claims the entry: its older token
-//! is void then. A write is therefore delivered at least once, and the key of the write, which is also an argument of
-//! the tool, lets the upstream recognise a repeated delivery.
+//! An entry waits until it is due. A worker claims it for one try, with a lease, and reports the end of the try with
+//! the token of the claim. If the worker's process dies, the lease ends and another worker claims the entry: its older
+//! token is void then. A write is therefore delivered at least once, and the key of the write, which is also an
+//! argument of the tool, lets the upstream recognise a repeated delivery.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -55,9 +55,9 @@
 //!
 //! # What is stored
 //!
-//! The arguments and the principal of a write are stored in clear text, because the delivery needs them. They are erased
-//! when the entry ends; only dead letters keep them, for [`DEAD_LETTERS_KEPT`]. Keys are stored as hashes under a
-//! [`StoreSecret`]. Results of at most [`MOST_RESULT_BYTES`] are kept until the end of the write's time to live.
+//! The arguments and the principal of a write are stored in clear text, because the delivery needs them. They are
+//! erased when the entry ends; only dead letters keep them, for [`DEAD_LETTERS_KEPT`]. Keys are stored as hashes under
+//! a [`StoreSecret`]. Results of at most [`MOST_RESULT_BYTES`] are kept until the end of the write's time to live.
 
 mod entry;
 mod error;

@@ -9,8 +9,8 @@ use super::entry::{Control, Entry, NewEntry, Scope, State, Summary};
 use super::error::StoreError;
 use super::receipt::random;
 
-/// The secret of a store: the key of all hashes in it. It is created with the store and stored in it, so that the hashes
-/// survive restarts, and those of two stores cannot be compared.
+/// The secret of a store: the key of all hashes in it. It is created with the store and stored in it, so that the
+/// hashes survive restarts, and those of two stores cannot be compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct StoreSecret([u8; 16]);
 

@@ -64,7 +64,8 @@ pub trait DeferredStore: Send + Sync + fmt::Debug + 'static {
     /// due too, unless no try or time is left; then they end.
     fn claim<'a>(&'a self, claim: &'a Claim) -> StoreFuture<'a, Claims>;
 
-    /// Extends a lease, until `now` and `lease`. Returns the end of the lease, or `None` if the token is not the latest.
+    /// Extends a lease, until `now` and `lease`. Returns the end of the lease, or `None` if the token is not the
+    /// latest.
     fn renew(&self, token: ClaimToken, lease: Duration, now: Timestamp) -> StoreFuture<'_, Option<Timestamp>>;
 
     /// Ends an entry as delivered. A result of more than

@@ -67,13 +67,15 @@ async fn fill(file: &Path) {
     let _ = store.claim(&claim).await;
 }
 
+/// A user without rights.
+const NOBODY: u32 = 65_534;
+
 #[test]
 fn a_read_only_folder_is_refused() {
     if let Some(file) = file_of_child() {
         let error = SqliteStore::open(&file).expect_err("it cannot be written");
         return report(if matches!(error.problem(), OpenProblem::ReadOnly) { "read-only" } else { "another error" });
     }
-    const NOBODY: u32 = 65_534;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("deferred.db");
     drop(SqliteStore::open(&file).expect("a store"));
@@ -97,9 +99,7 @@ fn a_read_only_folder_is_refused() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("permissions");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).expect("permissions");
     chown(folder.path(), Some(NOBODY), None).expect("an owner");
-    for name in ["deferred.db-turn"] {
-        chown(folder.path().join(name), Some(NOBODY), None).expect("an owner");
-    }
+    chown(folder.path().join("deferred.db-turn"), Some(NOBODY), None).expect("an owner");
     let reports = Running::start(command_behind("setpriv", &user, &executable, &file)).end();
     assert_eq!(reports, ["read-only"]);
 }

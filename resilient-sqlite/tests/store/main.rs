@@ -1,5 +1,5 @@
-//! The SQLite store: the suite that every store must pass, files that cannot be used, several processes on one file, and
-//! processes that are killed while they write.
+//! The SQLite store: the suite that every store must pass, files that cannot be used, several processes on one file,
+//! and processes that are killed while they write.
 
 #![forbid(unsafe_code)]
 

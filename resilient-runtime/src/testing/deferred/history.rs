@@ -16,9 +16,9 @@ const TOOLS: [&str; 2] = ["write", "other"];
 const BOUNDS: Bounds = Bounds { entries: 12, arguments: 1_000, bytes: 64 * 1024 * 1024 };
 
 /// Runs a random history of `steps` calls on two clients of a store, and compares each result with that of a
-/// [`MemoryStore`]: writes, claims by two workers, leases that end, late calls with old tokens, cancellations, and clocks
-/// that move forwards and backwards. One seed is always the same history. `open` returns two clients of a new, empty
-/// store with these bounds.
+/// [`MemoryStore`]: writes, claims by two workers, leases that end, late calls with old tokens, cancellations, and
+/// clocks that move forwards and backwards. One seed is always the same history. `open` returns two clients of a new,
+/// empty store with these bounds.
 ///
 /// # Panics
 /// At the first difference, with the seed and the calls so far.

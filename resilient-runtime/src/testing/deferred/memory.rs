@@ -224,7 +224,9 @@ impl DeferredStore for MemoryStore {
                 }
                 released.push(other);
             }
-            released.into_iter().for_each(|other| other.control.holds_key = false);
+            for other in released {
+                other.control.holds_key = false;
+            }
             let dead = entries.values_mut().find(|it| it.summary.receipt == receipt);
             let waits = dead.is_some_and(|dead| dead.retry(now));
             Ok(if waits { Retried::Waits } else { Retried::NotDead })
