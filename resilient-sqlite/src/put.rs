@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Fault;
 use crate::link::{Shared, run, run_on};
-use crate::queries::{by_key, by_receipt, bytes, found, has_live, release_key, share, withdraw};
+use crate::queries::{by_key, by_receipt, exceeds, found, has_live, release_key, share, withdraw};
 use crate::rows::insert;
 
 /// Accepts a write. If the future is dropped, the entry is withdrawn.
@@ -51,7 +51,7 @@ pub(crate) fn check_space(connection: &Connection, bounds: Bounds, more: u64) ->
     if has_live(connection, bounds.entries)? {
         return full(format!("as many as there may be: {}", bounds.entries));
     }
-    if bytes(connection)?.saturating_add(more) > bounds.bytes {
+    if exceeds(connection, bounds.bytes.saturating_sub(more))? {
         return full(format!("as large as they may be: {} bytes", bounds.bytes));
     }
     Ok(())

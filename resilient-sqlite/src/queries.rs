@@ -207,14 +207,19 @@ pub(crate) fn has_live(connection: &Connection, entries: u64) -> Result<bool, Fa
     Ok(most >= entries && number("SELECT count(*) FROM entries WHERE live")? >= entries)
 }
 
-/// The bytes of the file that are in use.
-pub(crate) fn bytes(connection: &Connection) -> Result<u64, Fault> {
+/// Returns whether the file uses more than this many bytes.
+pub(crate) fn exceeds(connection: &Connection, bytes: u64) -> Result<bool, Fault> {
     let number = |sql| -> Result<u64, Fault> {
         let number: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         Ok(u64::try_from(number).unwrap_or_default())
     };
-    let used = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
-    Ok(used.saturating_mul(number("PRAGMA page_size")?))
+    let page = number("PRAGMA page_size")?;
+    let pages = number("PRAGMA page_count")?;
+    if pages.saturating_mul(page) <= bytes {
+        return Ok(false);
+    }
+    let used = pages.saturating_sub(number("PRAGMA freelist_count")?);
+    Ok(used.saturating_mul(page) > bytes)
 }
 
 /// Adapts up to [`AT_ONCE`] entries after a position. Returns how many changed, and the next position, if there is one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use resilient_runtime::deferred::{Control, DeliveryPolicy, Entry, OnExhausted, Receipt, State, Summary, Timestamp};
 use rusqlite::types::Null;
-use rusqlite::{Connection, Row, ToSql, named_params};
+use rusqlite::{Connection, Row, ToSql, named_params, params};
 
 use crate::error::Fault;
 
@@ -24,34 +24,34 @@ pub(crate) fn insert(connection: &Connection, entry: &Entry) -> Result<(), Fault
         expires, state, live, due, tries_used, interrupted, cancel_requested, last_code, ended, fence, lease_ms, \
         holds_key, shared, final_try, principal_hash, key_hash, arguments_hash, correlation_id, principal, result, \
         arguments) \
-        VALUES (:receipt, :server, :tool, :tries, :base_ms, :cap_ms, :ttl_ms, :on_exhausted, :created, :expires, \
-        :state, :live, :due, 0, 0, 0, NULL, NULL, 0, 0, :holds_key, :shared, :final_try, :principal_hash, :key_hash, \
-        :arguments_hash, :correlation_id, :principal, NULL, :arguments)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, NULL, NULL, 0, 0, ?14, ?15, ?16, ?17, \
+        ?18, ?19, ?20, ?21, NULL, ?22)";
     let Entry { summary, control, .. } = entry;
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":receipt": summary.receipt.bits().to_be_bytes(),
-        ":server": summary.server,
-        ":tool": summary.tool,
-        ":tries": summary.policy.tries,
-        ":base_ms": millis(summary.policy.base),
-        ":cap_ms": millis(summary.policy.cap),
-        ":ttl_ms": millis(summary.policy.ttl),
-        ":on_exhausted": summary.policy.on_exhausted.as_str(),
-        ":created": time(summary.created),
-        ":expires": time(summary.expires),
-        ":state": summary.state.as_str(),
-        ":live": summary.state.is_live(),
-        ":due": time(summary.due),
-        ":holds_key": control.holds_key,
-        ":shared": control.shared,
-        ":final_try": control.final_try,
-        ":principal_hash": entry.principal_hash.to_be_bytes(),
-        ":key_hash": entry.key_hash.to_be_bytes(),
-        ":arguments_hash": entry.arguments_hash.to_be_bytes(),
-        ":correlation_id": entry.correlation_id,
-        ":principal": entry.principal,
-        ":arguments": entry.arguments,
-    })?;
+    // By number, because SQLite looks for each name in a list.
+    connection.prepare_cached(sql)?.execute(params![
+        summary.receipt.bits().to_be_bytes(),
+        summary.server,
+        summary.tool,
+        summary.policy.tries,
+        millis(summary.policy.base),
+        millis(summary.policy.cap),
+        millis(summary.policy.ttl),
+        summary.policy.on_exhausted.as_str(),
+        time(summary.created),
+        time(summary.expires),
+        summary.state.as_str(),
+        summary.state.is_live(),
+        time(summary.due),
+        control.holds_key,
+        control.shared,
+        control.final_try,
+        entry.principal_hash.to_be_bytes(),
+        entry.key_hash.to_be_bytes(),
+        entry.arguments_hash.to_be_bytes(),
+        entry.correlation_id,
+        entry.principal,
+        entry.arguments,
+    ])?;
     Ok(())
 }
 
