@@ -4,9 +4,11 @@
 //! the plain insert, tasks that share the store.
 //!
 //! `cargo bench -p resilient-bench --bench accept` prints writes per second, the ratio, and the median and the 99th
-//! percentile of one write, and writes `target/accept.json`.
+//! percentile of one write, and writes `target/accept.json`. An async server cannot insert on the threads that serve
+//! others, so the same insert through `spawn_blocking` is measured too.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
 
@@ -34,38 +36,58 @@ fn now() -> Timestamp {
     Timestamp::from_millis(u64::try_from(now.as_millis()).expect("a time"))
 }
 
+/// A connection of one writer.
+type Client = Arc<Mutex<Connection>>;
+
 /// The latencies of one turn of writes, and its whole duration.
 struct Turn {
     took: Duration,
     writes: Vec<Duration>,
 }
 
-/// Accepts writes with the store.
-fn accept(runtime: &Runtime, store: &SqliteStore, writers: usize) -> Turn {
+/// Lets tasks write one after another, each with one of these clients.
+fn write_in_tasks<C, F>(runtime: &Runtime, clients: Vec<C>, write_one: impl Fn(C) -> F + Copy + Send + 'static) -> Turn
+where
+    C: Clone + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
     let started = Instant::now();
+    let each = WRITES / clients.len();
     let writes = runtime.block_on(async {
-        let tasks: Vec<_> = (0..writers)
-            .map(|_| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    let mut writes = Vec::new();
-                    for _ in 0..WRITES / writers {
-                        let started = Instant::now();
-                        let put = store.put(write()).await;
-                        assert!(matches!(put, Ok(Put::Accepted(_))), "{put:?}");
-                        writes.push(started.elapsed());
-                    }
-                    writes
-                })
+        let tasks = clients.into_iter().map(|client| {
+            tokio::spawn(async move {
+                let mut writes = Vec::new();
+                for _ in 0..each {
+                    let started = Instant::now();
+                    write_one(client.clone()).await;
+                    writes.push(started.elapsed());
+                }
+                writes
             })
-            .collect();
+        });
         let mut writes = Vec::new();
-        for task in tasks {
+        for task in tasks.collect::<Vec<_>>() {
             writes.extend(task.await.expect("no panic"));
         }
         writes
     });
     Turn { took: started.elapsed(), writes }
+}
+
+/// Accepts writes with the store.
+fn accept(runtime: &Runtime, store: &SqliteStore, writers: usize) -> Turn {
+    write_in_tasks(runtime, vec![store.clone(); writers], |store| async move {
+        let put = store.put(write()).await;
+        assert!(matches!(put, Ok(Put::Accepted(_))), "{put:?}");
+    })
+}
+
+/// Inserts the same rows without the store, as an async server must: not on the threads that serve others.
+fn insert_in_tasks(runtime: &Runtime, connections: &[Client]) -> Turn {
+    write_in_tasks(runtime, connections.to_vec(), |connection| async move {
+        let inserted = tokio::task::spawn_blocking(move || insert_one(&connection.lock().expect("no panic")));
+        inserted.await.expect("no panic").expect("the row is new");
+    })
 }
 
 fn write() -> NewEntry {
@@ -82,8 +104,8 @@ fn write() -> NewEntry {
     NewEntry { receipt, scope, arguments: ARGUMENTS.into(), correlation_id, policy, due, now }
 }
 
-/// Inserts the same rows without the store.
-fn insert(connections: &[std::sync::Mutex<Connection>]) -> Turn {
+/// Inserts the same rows without the store and without a runtime.
+fn insert(connections: &[Client]) -> Turn {
     let started = Instant::now();
     let writes = thread::scope(|scope| {
         let threads: Vec<_> = connections
@@ -152,30 +174,31 @@ fn measure(writers: usize) -> Vec<Value> {
     let bounds = Bounds::default();
     let store = SqliteStore::with_bounds(&ours, bounds).expect("a store");
     drop(SqliteStore::with_bounds(&theirs, bounds).expect("the same tables"));
-    let connections: Vec<_> = (0..writers).map(|_| std::sync::Mutex::new(plain(&theirs))).collect();
+    let connections: Vec<Client> = (0..writers).map(|_| Arc::new(Mutex::new(plain(&theirs)))).collect();
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-    // Statements are prepared and threads started.
-    accept(&runtime, &store, writers);
-    insert(&connections);
-    let (mut accepted, mut inserted) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        if round % 2 == 0 {
-            accepted.push(accept(&runtime, &store, writers));
-            inserted.push(insert(&connections));
-        } else {
-            inserted.push(insert(&connections));
-            accepted.push(accept(&runtime, &store, writers));
+    let mut ways: [(&str, Box<dyn Fn() -> Turn>, Vec<Turn>); 3] = [
+        ("plain insert", Box::new(|| insert(&connections)), Vec::new()),
+        ("the same in tasks", Box::new(|| insert_in_tasks(&runtime, &connections)), Vec::new()),
+        ("put", Box::new(|| accept(&runtime, &store, writers)), Vec::new()),
+    ];
+    for round in 0..=ROUNDS {
+        for place in 0..ways.len() {
+            // The order rotates, so that no way always follows the same other one.
+            let (_, run, turns) = &mut ways[(place + round) % 3];
+            let turn = run();
+            // In the first round, statements are prepared and threads started.
+            turns.extend((round > 0).then_some(turn));
         }
     }
-    let ratios = accepted.iter().zip(&inserted).map(|(a, b)| a.took.as_secs_f64() / b.took.as_secs_f64());
-    let ratio = median(ratios.collect());
-    [("plain insert", &inserted, 1.0), ("put", &accepted, ratio)]
-        .into_iter()
-        .map(|(way, turns, ratio)| {
+    let took = |turns: &[Turn]| turns.iter().map(|turn| turn.took.as_secs_f64()).collect::<Vec<_>>();
+    let plain = took(&ways[0].2);
+    ways.iter()
+        .map(|(way, _, turns)| {
+            let ratio = median(took(turns).iter().zip(&plain).map(|(took, plain)| took / plain).collect());
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-            let a_second = WRITES as f64 / median(turns.iter().map(|turn| turn.took.as_secs_f64()).collect());
+            let a_second = WRITES as f64 / median(took(turns));
             let (p50, p99) = percentiles(turns);
-            println!("{writers:<10}{way:<16}{a_second:>12.0}{ratio:>10.2}{p50:>12.0}{p99:>12.0}");
+            println!("{writers:<10}{way:<20}{a_second:>12.0}{ratio:>10.2}{p50:>12.0}{p99:>12.0}");
             json!({
                 "writers": writers, "way": way, "writes_a_second": a_second, "to_plain": ratio,
                 "p50_us": p50, "p99_us": p99,
@@ -186,7 +209,7 @@ fn measure(writers: usize) -> Vec<Value> {
 
 fn main() {
     demand_a_servers_clock();
-    println!("{:<10}{:<16}{:>12}{:>10}{:>12}{:>12}", "writers", "", "writes/s", "/ plain", "p50 µs", "p99 µs");
+    println!("{:<10}{:<20}{:>12}{:>10}{:>12}{:>12}", "writers", "", "writes/s", "/ plain", "p50 µs", "p99 µs");
     let rows: Vec<Value> = [1, 8].into_iter().flat_map(measure).collect();
     let file = target().join("accept.json");
     fs::write(&file, format!("{:#}\n", Value::Array(rows))).expect("the results can be written");
