@@ -20,6 +20,25 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Link {
     pub(crate) connection: Connection,
     pub(crate) turnstile: Turnstile,
+    pub(crate) pages: Pages,
+}
+
+/// The maximum number of pages of the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pages {
+    /// For new entries.
+    pub(crate) most: u64,
+    /// For everything else, so that a full store can still end what it has.
+    pub(crate) with_reserve: u64,
+}
+
+/// The pages that a transaction may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// Those for new entries.
+    New,
+    /// Those and the reserve.
+    Reserve,
 }
 
 /// A link that tasks share.
@@ -75,10 +94,15 @@ impl Link {
     /// Runs work in a transaction that may write, and commits it if the work succeeds.
     pub(crate) fn write<T>(
         &self,
+        space: Space,
         stop: &Stop,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let started = Instant::now();
+        let _reserve = match space {
+            Space::New => None,
+            Space::Reserve => Some(Reserve::open(self)?),
+        };
         let turn = wait(started, stop, || self.turnstile.pass())?;
         let begin = || match Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate) {
             Ok(transaction) => Ok(Some(transaction)),
@@ -90,6 +114,13 @@ impl Link {
         let result = work(&transaction)?;
         transaction.commit()?;
         Ok(result)
+    }
+
+    /// Limits the pages that the next transactions may use.
+    pub(crate) fn limit(&self, pages: u64) -> Result<(), Fault> {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        let _: i64 = self.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+        Ok(())
     }
 
     /// Runs work that only reads, and that sees one state of the store.
@@ -108,6 +139,24 @@ impl Link {
             Err(error) if classify(&error) == Class::Busy => Ok(None),
             Err(error) => Err(error.into()),
         })
+    }
+}
+
+/// Opens the reserve for one transaction.
+struct Reserve<'a>(&'a Link);
+
+impl<'a> Reserve<'a> {
+    fn open(link: &'a Link) -> Result<Self, Fault> {
+        let reserve = Self(link);
+        link.limit(link.pages.with_reserve)?;
+        Ok(reserve)
+    }
+}
+
+impl Drop for Reserve<'_> {
+    fn drop(&mut self) {
+        // If it fails, the file may be larger until the next time.
+        let _ = self.0.limit(self.0.pages.most);
     }
 }
 

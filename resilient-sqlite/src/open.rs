@@ -10,7 +10,7 @@ use resilient_runtime::deferred::{Bounds, StoreSecret};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, OpenError, OpenProblem};
-use crate::link::{Link, Stop};
+use crate::link::{Link, Pages, Space, Stop};
 use crate::queries::touch;
 use crate::schema::{Format, MIGRATIONS, migrate, secret};
 use crate::turn::Turnstile;
@@ -40,7 +40,7 @@ fn connect_all(path: PathBuf, bounds: Bounds, vfs: Option<&str>) -> Result<Opene
         Ok(false) => return Err(OpenProblem::NoLocks),
         Err(error) => return Err(from_io(error)),
     }
-    let writer = connect(&path, vfs)?;
+    let mut writer = connect(&path, vfs)?;
     let format = writer.until_free(Format::read)?;
     format.check(MIGRATIONS.len())?;
     // Readers and a writer do not block each other. The journal's mode is in the file; the rest is of the connection.
@@ -49,15 +49,14 @@ fn connect_all(path: PathBuf, bounds: Bounds, vfs: Option<&str>) -> Result<Opene
         // SQLite found no shared memory or no locks.
         return Err(OpenProblem::NoLocks);
     }
-    let pages = most_pages(&writer.connection, bounds).map_err(Fault::from)?;
-    let secret = writer.write(&Stop::default(), |it| {
+    writer.pages = pages(&writer.connection, bounds).map_err(Fault::from)?;
+    let secret = writer.write(Space::Reserve, &Stop::default(), |it| {
         migrate(it, MIGRATIONS)?;
         let secret = secret(it)?;
         // SQLite opens a file read-only if it cannot open it otherwise. This write shows it.
         touch(it)?;
         Ok(secret)
     })?;
-    writer.connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(Fault::from)?;
     let found: String = writer.until_free(|it| it.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
     if found != "ok" {
         return Err(OpenProblem::Corrupt(found));
@@ -80,7 +79,8 @@ fn connect(path: &Path, vfs: Option<&str>) -> Result<Link, OpenProblem> {
     connection.busy_timeout(Duration::ZERO).map_err(Fault::from)?;
     // All statements of the store.
     connection.set_prepared_statement_cache_capacity(64);
-    let link = Link { connection, turnstile: Turnstile::open(path).map_err(from_io)? };
+    let unlimited = Pages { most: 0xffff_fffe, with_reserve: 0xffff_fffe };
+    let link = Link { connection, turnstile: Turnstile::open(path).map_err(from_io)?, pages: unlimited };
     // Some of these read the file.
     link.until_free(|it| {
         it.execute_batch(
@@ -97,14 +97,14 @@ fn connect(path: &Path, vfs: Option<&str>) -> Result<Link, OpenProblem> {
     Ok(link)
 }
 
-/// Returns the maximum number of pages. It is larger than the bound for new entries, so that a full store can still end
-/// what it has.
-fn most_pages(connection: &Connection, bounds: Bounds) -> Result<u64, rusqlite::Error> {
+/// Returns the maximum number of pages for these bounds.
+fn pages(connection: &Connection, bounds: Bounds) -> Result<Pages, rusqlite::Error> {
     let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let page = u64::try_from(page).unwrap_or(4_096).max(512);
-    let most = bounds.bytes.saturating_add(bounds.bytes / 8).saturating_add(256 * 1024);
-    // SQLite's own maximum.
-    Ok((most / page).min(0xffff_fffe))
+    // Up to SQLite's own maximum.
+    let pages = |bytes: u64| (bytes / page).clamp(1, 0xffff_fffe);
+    let reserve = (bounds.bytes / 8).saturating_add(256 * 1024);
+    Ok(Pages { most: pages(bounds.bytes), with_reserve: pages(bounds.bytes.saturating_add(reserve)) })
 }
 
 fn from_io(error: io::Error) -> OpenProblem {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tokio::runtime::Handle;
 
 use crate::error::Fault;
-use crate::link::{Shared, run, run_on};
+use crate::link::{Shared, Space, run, run_on};
 use crate::queries::{by_key, by_receipt, exceeds, found, has_live, release_key, share, withdraw};
 use crate::rows::insert;
 
@@ -25,7 +25,8 @@ pub(crate) async fn put(
     // Until here and while it waits for the link, there is nothing to withdraw.
     let link = Arc::clone(writer).lock_owned().await;
     let withdrawal = Withdrawal { link: Arc::clone(writer), runtime: Handle::current(), receipt: Some(new.receipt) };
-    let result = run_on(link, move |link, stop| link.write(stop, |it| accept(it, secret, bounds, new))).await;
+    let result =
+        run_on(link, move |link, stop| link.write(Space::New, stop, |it| accept(it, secret, bounds, new))).await;
     withdrawal.disarm();
     result
 }
@@ -33,26 +34,45 @@ pub(crate) async fn put(
 fn accept(connection: &Connection, secret: StoreSecret, bounds: Bounds, new: NewEntry) -> Result<Put, Fault> {
     let now = new.now;
     let entry = secret.seal(new);
-    if let Some(mut holder) = by_key(connection, entry.key_hash)? {
+    // Mostly the key is new, and there is nothing to look up before.
+    if let Err(fault) = insert(connection, &entry) {
+        if !is_duplicate(&fault) {
+            return Err(fault);
+        }
+        let Some(mut holder) = by_key(connection, entry.key_hash)? else { return Err(fault) };
         if holder.holds_key(now) {
             share(connection, &mut holder)?;
             return Ok(Put::Existing(found(holder, entry.arguments_hash)));
         }
         release_key(connection, &mut holder)?;
+        insert(connection, &entry)?;
     }
-    check_space(connection, bounds, entry.arguments.len() as u64)?;
-    insert(connection, &entry)?;
+    // Rows are numbered from 1, so a low number needs no count. The size is limited by SQLite.
+    let number = u64::try_from(connection.last_insert_rowid()).unwrap_or(u64::MAX);
+    let with_it = bounds.entries.saturating_add(1);
+    if number >= with_it && has_live(connection, with_it)? {
+        return Err(too_many(bounds));
+    }
     Ok(Put::Accepted(entry.summary))
 }
 
-/// Checks the bounds for an entry with this many bytes.
-pub(crate) fn check_space(connection: &Connection, bounds: Bounds, more: u64) -> Result<(), Fault> {
-    let full = |what: String| Err(Fault::Store(StoreErrorKind::Full, format!("the deferred writes are {what}")));
+fn is_duplicate(fault: &Fault) -> bool {
+    let Fault::Sqlite(error) = fault else { return false };
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}
+
+fn too_many(bounds: Bounds) -> Fault {
+    Fault::Store(StoreErrorKind::Full, format!("there are as many deferred writes as there may be: {}", bounds.entries))
+}
+
+/// Checks whether there is space for another entry.
+pub(crate) fn check_space(connection: &Connection, bounds: Bounds) -> Result<(), Fault> {
     if has_live(connection, bounds.entries)? {
-        return full(format!("as many as there may be: {}", bounds.entries));
+        return Err(too_many(bounds));
     }
-    if exceeds(connection, bounds.bytes.saturating_sub(more))? {
-        return full(format!("as large as they may be: {} bytes", bounds.bytes));
+    if exceeds(connection, bounds.bytes)? {
+        let message = format!("the deferred writes are as large as they may be: {} bytes", bounds.bytes);
+        return Err(Fault::Store(StoreErrorKind::Full, message));
     }
     Ok(())
 }
@@ -79,7 +99,7 @@ impl Drop for Withdrawal {
             let withdrawn = run(&link, move |link, stop| {
                 // Most were not stored, which needs no transaction.
                 match by_receipt(&link.connection, receipt)? {
-                    Some(_) => link.write(stop, |it| withdraw(it, receipt)),
+                    Some(_) => link.write(Space::Reserve, stop, |it| withdraw(it, receipt)),
                     None => Ok(true),
                 }
             });

@@ -12,7 +12,7 @@ use resilient_runtime::deferred::{
 use tokio::sync::Mutex;
 
 use crate::error::{Class, Fault, OpenError, OpenProblem};
-use crate::link::{Link, Shared, Stop, run};
+use crate::link::{Link, Shared, Space, Stop, run};
 use crate::open::{Opened, open};
 use crate::put::{check_space, put};
 use crate::queries::{
@@ -85,7 +85,7 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, Fault> + Send + 'static,
     ) -> StoreFuture<'_, T> {
-        Box::pin(run(&self.writer, move |link, stop| link.write(stop, |it| work(it))))
+        Box::pin(run(&self.writer, move |link, stop| link.write(Space::Reserve, stop, |it| work(it))))
     }
 
     /// Runs work that reads one state of the store.
@@ -117,7 +117,7 @@ impl SqliteStore {
         transition: impl Fn(&mut Entry, Option<String>) -> bool + Send + 'static,
     ) -> StoreFuture<'_, Option<Summary>> {
         let attempt = move |link: &Link, stop: &Stop, result: Option<String>| {
-            link.write(stop, |it| {
+            link.write(Space::Reserve, stop, |it| {
                 let changed = change(it, token.receipt, |entry| transition(entry, result).then_some(()))?;
                 Ok(changed.map(|((), summary)| summary))
             })
@@ -258,7 +258,7 @@ impl DeferredStore for SqliteStore {
     fn check(&self) -> StoreFuture<'_, ()> {
         let bounds = self.bounds;
         self.write(move |it| {
-            check_space(it, bounds, 0)?;
+            check_space(it, bounds)?;
             touch(it)
         })
     }
