@@ -39,6 +39,9 @@ fn now() -> Timestamp {
 /// A connection of one writer.
 type Client = Arc<Mutex<Connection>>;
 
+/// A way to write: its name, one turn of it, and the turns so far.
+type Way<'a> = (&'static str, Box<dyn Fn() -> Turn + 'a>, Vec<Turn>);
+
 /// The latencies of one turn of writes, and its whole duration.
 struct Turn {
     took: Duration,
@@ -176,7 +179,7 @@ fn measure(writers: usize) -> Vec<Value> {
     drop(SqliteStore::with_bounds(&theirs, bounds).expect("the same tables"));
     let connections: Vec<Client> = (0..writers).map(|_| Arc::new(Mutex::new(plain(&theirs)))).collect();
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let mut ways: [(&str, Box<dyn Fn() -> Turn>, Vec<Turn>); 3] = [
+    let mut ways: [Way<'_>; 3] = [
         ("plain insert", Box::new(|| insert(&connections)), Vec::new()),
         ("the same in tasks", Box::new(|| insert_in_tasks(&runtime, &connections)), Vec::new()),
         ("put", Box::new(|| accept(&runtime, &store, writers)), Vec::new()),
