@@ -46,6 +46,7 @@
 //! | `cache` | yes | `fallback = cached` | `quick_cache` |
 //! | `config` | yes | `Resilience::from_env()` | toml, which the macros also need |
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
+//! | `deferred` | | the module `deferred`: what a store of deferred writes implements | getrandom |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
@@ -77,6 +78,8 @@ mod cache;
 pub mod classify;
 mod clock;
 pub mod context;
+#[cfg(feature = "deferred")]
+pub mod deferred;
 pub mod error;
 #[cfg(feature = "prometheus")]
 pub mod export;

@@ -52,6 +52,8 @@ mod breaker;
 mod caller;
 mod calls;
 mod chaos;
+#[cfg(feature = "deferred")]
+pub mod deferred;
 mod fault;
 mod lab;
 mod names;

@@ -20,6 +20,7 @@ const RUNTIME: Layers = &[
             "bulkhead",
             "cache",
             "context",
+            "deferred",
             "gate",
             "keyed_hash",
             "log_fields",

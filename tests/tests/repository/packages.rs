@@ -41,7 +41,7 @@ fn sources(package: &Path, folder: &Path, found: &mut Vec<String>) {
 
 #[test]
 fn a_package_holds_its_sources_a_readme_both_licences_and_nothing_else() {
-    for name in ["resilient-policy", "resilient-macros", "resilient-runtime"] {
+    for name in ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite"] {
         let folder = repository().join(name);
         let mut expected: Vec<String> = OF_ALL.map(String::from).into();
         sources(&folder, &folder.join("src"), &mut expected);
@@ -72,7 +72,7 @@ fn the_guide_is_in_the_package_page_by_page() {
 
 #[test]
 fn what_the_crates_share_is_what_the_repository_has() {
-    for name in ["resilient-policy", "resilient-macros", "resilient-runtime"] {
+    for name in ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite"] {
         for file in OF_ALL {
             let text =
                 |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
