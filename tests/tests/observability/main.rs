@@ -13,3 +13,4 @@ mod operator;
 mod otel;
 mod recent_errors;
 mod series;
+mod subscriptions;
