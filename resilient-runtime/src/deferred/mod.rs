@@ -61,6 +61,7 @@
 
 mod entry;
 mod error;
+pub(crate) mod last_counts;
 mod policy;
 mod receipt;
 mod secret;
