@@ -59,6 +59,10 @@
 //! erased when the entry ends; only dead letters keep them, for [`DEAD_LETTERS_KEPT`]. Keys are stored as hashes under
 //! a [`StoreSecret`]. Results of at most [`MOST_RESULT_BYTES`] are kept until the end of the write's time to live.
 
+mod accepted;
+mod clock;
+mod deferral;
+mod delivery;
 mod entry;
 mod error;
 mod policy;
@@ -68,6 +72,11 @@ mod store;
 mod time;
 mod transitions;
 
+pub(crate) use accepted::{Accepted, DeferredAnswer, Unanswered};
+pub use clock::WallClock;
+pub(crate) use deferral::{Deferral, is_used};
+pub use delivery::DeliveryInfo;
+pub(crate) use delivery::{Delivery, Tried};
 pub use entry::{ClaimToken, Control, Entry, NewEntry, Scope, State, Summary};
 pub use error::{StoreError, StoreErrorKind};
 pub use policy::{Bounds, DeliveryPolicy, OnExhausted};
