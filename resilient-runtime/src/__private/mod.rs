@@ -37,8 +37,8 @@ pub use clone::{Arg, NeededAgain, Next, Slot};
 pub use defer_key::{DeferKey, defer_key};
 pub use derive::*;
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
-    Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, DeferredSettings, Effect, ErrorKind,
+    Jitter, KindSet, OnExhausted, Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
 pub use special::Special;
 
