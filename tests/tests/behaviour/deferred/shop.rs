@@ -76,7 +76,7 @@ impl From<ResilienceError> for Panicky {
 #[tool_router(server_handler)]
 impl Shop {
     /// Orders an article.
-    #[resilient(breaker(name = "deferring shop", failures = 3), fallback = deferred, deferred(key = req.key))]
+    #[resilient(breaker(name = "deferring_shop", failures = 3), fallback = deferred, deferred(key = req.key))]
     #[tool]
     async fn order(&self, Parameters(req): Parameters<Order>) -> Result<String, Failure> {
         self.serve().await.map(|id| format!("order {id} of {}", req.article))
