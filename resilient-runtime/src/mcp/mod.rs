@@ -1,10 +1,14 @@
 //! The integration with rmcp: the hook around every route, the wire form of errors, and routers that are built once.
 
+#[cfg(feature = "deferred")]
+mod accepted;
 mod annotations;
 mod arguments;
 mod authorize;
 mod bad_arguments;
 mod cached_router;
+#[cfg(feature = "deferred")]
+mod delivery;
 mod error_data;
 mod explain;
 mod gated;
@@ -20,8 +24,12 @@ mod results;
 mod routed;
 mod routes;
 mod span;
+#[cfg(feature = "deferred")]
+mod tasks;
 mod tool_meta;
 mod transport;
+#[cfg(feature = "deferred")]
+mod tried;
 mod wire;
 mod wire_error;
 
@@ -47,6 +55,8 @@ pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incomin
 pub use routed::{Routed, routed};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
+#[cfg(feature = "deferred")]
+pub(crate) use delivery::{Server, ServerFactory, Worker};
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;
