@@ -63,7 +63,7 @@ impl Worker {
         Self { deferral, factory, server, registry: registry.cloned(), groups, recovered, deliveries }
     }
 
-    /// Delivers until `stop` is cancelled. Then deliveries that run are finished by their own tasks.
+    /// Delivers until `stop` is cancelled. Deliveries that run then are finished.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let ended = tokio::spawn(Arc::clone(&self).work(stop.clone())).await;
