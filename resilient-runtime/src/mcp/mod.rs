@@ -13,6 +13,8 @@ mod hook_timeout;
 mod hooked;
 mod operation;
 mod operator;
+#[cfg(feature = "deferred")]
+mod own_writes;
 mod pipeline_error;
 pub(crate) mod request;
 mod requests;
@@ -20,6 +22,9 @@ mod results;
 mod routed;
 mod routes;
 mod span;
+#[cfg(feature = "deferred")]
+#[doc(hidden)]
+pub mod tasks;
 mod tool_meta;
 mod transport;
 mod wire;

@@ -27,7 +27,7 @@ use argument::{Argument, looks, slots};
 use before::before;
 use chain::chain;
 use documented::documented;
-pub(crate) use method::method;
+pub(crate) use method::{Served, method};
 use method::rename;
 use read::reading;
 use site::site;

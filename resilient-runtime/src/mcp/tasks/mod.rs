@@ -1,0 +1,81 @@
+//! Deferred writes as tasks of the protocol: the methods of a handler, and how the hook learns that it has them.
+
+mod task;
+
+use rmcp::model::{
+    CancelTaskParams, CreateTaskResult, GetTaskParams, GetTaskResult, JsonObject, ServerConfig, TASKS_EXTENSION_ID,
+    UpdateTaskParams,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+
+use super::own_writes::{NoWrite, OwnWrites};
+use super::wire;
+use crate::deferred::{Entry, Receipt};
+use crate::registry::Registry;
+
+pub(super) use task::{Kept, kept, message, written};
+
+/// In the extensions of a tool call: the handler that passed it on answers for tasks too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ThroughHandler;
+
+/// Marks a tool call that came through a handler with the methods for tasks.
+#[must_use]
+pub fn through_handler(mut context: RequestContext<RoleServer>) -> RequestContext<RoleServer> {
+    context.extensions.insert(ThroughHandler);
+    context
+}
+
+/// Adds the tasks extension to the description of a server that has a store.
+#[must_use]
+pub fn advertised(mut config: ServerConfig) -> ServerConfig {
+    if Registry::here(|registry| registry.deferral().is_some()) {
+        let extensions = config.capabilities.extensions.get_or_insert_default();
+        extensions.entry(TASKS_EXTENSION_ID.to_owned()).or_insert_with(JsonObject::new);
+    }
+    config
+}
+
+/// Answers `tasks/get` for a deferred write. Returns `None` for any other task.
+pub async fn get_task(
+    request: &GetTaskParams,
+    context: &RequestContext<RoleServer>,
+) -> Option<Result<GetTaskResult, ErrorData>> {
+    let writes = of_ours(&request.task_id, context)?;
+    let found = writes.get(&request.task_id).await;
+    Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(refused))
+}
+
+/// Answers `tasks/update` for a deferred write, which asks for no input: what the client sends is ignored. Returns
+/// `None` for any other task.
+pub async fn update_task(
+    request: &UpdateTaskParams,
+    context: &RequestContext<RoleServer>,
+) -> Option<Result<(), ErrorData>> {
+    let writes = of_ours(&request.task_id, context)?;
+    Some(writes.get(&request.task_id).await.map(drop).map_err(refused))
+}
+
+/// Answers `tasks/cancel` for a deferred write: it ends now, or after the running try unless that succeeds. Returns
+/// `None` for any other task.
+pub async fn cancel_task(
+    request: &CancelTaskParams,
+    context: &RequestContext<RoleServer>,
+) -> Option<Result<(), ErrorData>> {
+    let writes = of_ours(&request.task_id, context)?;
+    Some(writes.cancel(&request.task_id).await.map(drop).map_err(refused))
+}
+
+/// Returns the writes of the caller, if the task is a deferred write and there is a store.
+fn of_ours(task: &str, context: &RequestContext<RoleServer>) -> Option<OwnWrites> {
+    task.starts_with(Receipt::PREFIX).then(|| OwnWrites::of(context)).flatten()
+}
+
+/// Returns the protocol's error: a task that does not exist is an invalid parameter.
+fn refused(error: NoWrite) -> ErrorData {
+    match error {
+        NoWrite::NoStore | NoWrite::Unknown => ErrorData::invalid_params(error.to_string(), None),
+        NoWrite::Store(_) => wire::error_data(&error),
+    }
+}
