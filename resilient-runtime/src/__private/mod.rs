@@ -55,13 +55,13 @@ pub use rmcp;
 
 #[cfg(all(feature = "cache", feature = "rmcp"))]
 pub use crate::mcp::canonical_parameters;
+#[cfg(feature = "deferred")]
+pub use crate::mcp::tasks;
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
     Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ServedMethod, ToolFunctions, authorizing,
     cached_router as shared, incoming as request, parameters, routed, subscribed, unauthorized,
 };
-#[cfg(feature = "deferred")]
-pub use crate::mcp::tasks;
 
 /// The result of the function that runs before each retry.
 pub type Renewed<R> = Result<(), <R as Fallible>::Error>;

@@ -7,30 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_policy::ErrorKind;
-use rmcp::RoleServer;
-use rmcp::service::RequestContext;
 
 use crate::classify::Classify;
-use crate::deferred::{Cancellation, Deferral, Entry, Receipt, StoreError, StoreErrorKind, StoreFuture, Timestamp, Viewer};
+use crate::context::CallContext;
+use crate::deferred::{
+    Cancellation, Deferral, Entry, Receipt, StoreError, StoreErrorKind, StoreFuture, Timestamp, Viewer,
+};
 use crate::error::ToolError;
 use crate::registry::Registry;
+use crate::statistics::DeferredResult;
 
 /// How long a store may take to answer.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// The deferred writes that the caller of a request may see.
+/// The deferred writes that the caller of the current request may see.
 pub(super) struct OwnWrites {
     deferral: Arc<Deferral>,
-    /// `None` for a caller without a durable identity, who has none.
+    /// `None` for a caller who is not the same one after a restart, and has none.
     viewer: Option<Viewer>,
 }
 
 impl OwnWrites {
-    /// Returns those of the caller, if the server has a store.
-    pub(super) fn of(context: &RequestContext<RoleServer>) -> Option<Self> {
+    /// Returns those of the caller, if the server has a store. Call it within the context of the request.
+    pub(super) fn of_caller() -> Option<Self> {
         let deferral = Registry::here(Registry::deferral)?;
-        let principal = super::request::durable_principal(&context.extensions, &context.peer);
-        let viewer = principal.map(|principal| Viewer::Caller { server: deferral.server.clone(), principal });
+        let context = CallContext::current();
+        let owner = context.as_ref().and_then(CallContext::request).and_then(|request| request.owner());
+        let viewer = owner.map(|principal| Viewer::Caller { server: deferral.server.clone(), principal });
         Some(Self { deferral, viewer })
     }
 
@@ -51,7 +54,7 @@ impl OwnWrites {
         let cancelled = cancelled.ok_or(NoWrite::Unknown)?;
         let entry = within(self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)?;
         if cancelled == Cancellation::Cancelled {
-            self.deferral.statistics.count(&entry.summary.tool, "cancelled");
+            self.deferral.statistics.count(&entry.summary.tool, DeferredResult::Cancelled);
         }
         Ok((cancelled, entry))
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::operation::TOOLS_CALL;
 use super::requests::{self, Called, ServedMethod};
 #[cfg(feature = "deferred")]
-use super::tasks::ThroughHandler;
+use super::tasks;
 use super::{Operation, Transport, request, routes, span};
 use crate::panics::catch_panic;
 use crate::registry::Registry;
@@ -56,7 +56,13 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
     /// Returns the router's errors.
     pub async fn call(&self, call: ToolCallContext<'_, S>) -> Result<CallToolResponse, ErrorData> {
         #[cfg(feature = "deferred")]
-        let call = self.marked(call);
+        let call = {
+            let mut call = call;
+            if self.has_tasks {
+                tasks::mark(&mut call.request_context, |tool| self.router.has_route(tool));
+            }
+            call
+        };
         if !self.router.has_route(call.name()) {
             // Subscribers are foreign code and may panic.
             let unknown = catch_panic(|| Unknown::new(&call));
@@ -76,14 +82,6 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
         };
         let incoming = requests::begin(&UNHOOKED, &call.request_context, Some(called));
         incoming.serve(self.router.call(call)).await
-    }
-
-    #[cfg(feature = "deferred")]
-    fn marked<'s>(&self, mut call: ToolCallContext<'s, S>) -> ToolCallContext<'s, S> {
-        if self.has_tasks {
-            call.request_context.extensions.insert(ThroughHandler);
-        }
-        call
     }
 }
 

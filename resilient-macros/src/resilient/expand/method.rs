@@ -58,7 +58,8 @@ pub(crate) fn method(mut plan: Plan, served: &Served<'_>, function: &OpaqueFn, p
     } else {
         unguarded(function, &arguments, at)
     };
-    let (marked, work) = if has_tasks { of_tasks(method, (first, context), work, &p, at) } else { (None, work) };
+    let work = if has_tasks { of_tasks(method, first, work, &p, at) } else { work };
+    let marked = if has_tasks { marked(method, function, context, &p, at) } else { None };
     let served = quote_spanned!(at=>
         #marked
         let __incoming = #p::request(&__RESILIENT_METHOD, &#context, #called);
@@ -77,29 +78,28 @@ pub(crate) fn method(mut plan: Plan, served: &Served<'_>, function: &OpaqueFn, p
     quote!(#(#attrs)* #vis #sig #block)
 }
 
-/// Returns the statement that marks tool calls whose client can poll a task, and the work of a method for tasks, which
-/// the runtime does for deferred writes.
-fn of_tasks(
-    method: &Method,
-    (first, context): (Option<&Ident>, &Ident),
-    work: TokenStream,
-    p: &TokenStream,
-    at: Span,
-) -> (Option<TokenStream>, TokenStream) {
-    if method.kind == Kind::CallTool {
-        let marked = quote_spanned!(at=> #p::with_deferred! { let #context = #p::tasks::through_handler(#context); });
-        return (Some(marked), work);
-    }
-    let Some(of_runtime) = method.of_tasks(at) else { return (None, work) };
-    let work = quote_spanned!(at=> async move {
+/// Returns the statement that marks a tool call, since its client can poll a task.
+fn marked(method: &Method, function: &OpaqueFn, context: &Ident, p: &TokenStream, at: Span) -> Option<TokenStream> {
+    let receiver = function.sig.receiver().filter(|_| method.kind == Kind::CallTool)?;
+    let receiver = moved(receiver.self_token.to_token_stream(), at);
+    Some(quote_spanned!(at=> #p::with_deferred! {
+        let #context = #p::tasks::through_handler(#context, |__name| {
+            #p::rmcp::ServerHandler::get_tool(#receiver, __name).is_some()
+        });
+    }))
+}
+
+/// Returns the work of a method for tasks: the runtime does it for deferred writes.
+fn of_tasks(method: &Method, first: Option<&Ident>, work: TokenStream, p: &TokenStream, at: Span) -> TokenStream {
+    let Some(of_runtime) = method.of_tasks(at) else { return work };
+    quote_spanned!(at=> async move {
         #p::with_deferred! {
-            if let ::core::option::Option::Some(__answered) = #p::tasks::#of_runtime(&#first, &#context).await {
+            if let ::core::option::Option::Some(__answered) = #p::tasks::#of_runtime(&#first).await {
                 return __answered;
             }
         }
         (#work).await
-    });
-    (None, work)
+    })
 }
 
 /// Returns the record of the method.

@@ -11,11 +11,11 @@ use syn::ext::IdentExt;
 
 use super::keys;
 use crate::project::Project;
+use crate::resilient::expand::Served;
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::method::{Kind, Method};
 use crate::resilient::parse::tool;
-use crate::resilient::expand::Served;
 use crate::resilient::plan::{self, Enforced, Plan};
 use crate::resilient::{check, expand};
 

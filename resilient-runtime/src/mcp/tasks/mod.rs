@@ -11,20 +11,41 @@ use rmcp::{ErrorData, RoleServer};
 
 use super::own_writes::{NoWrite, OwnWrites};
 use super::wire;
-use crate::deferred::{Entry, Receipt};
+use crate::deferred::{self, Accepted, Receipt};
 use crate::registry::Registry;
 
 pub(super) use task::{Kept, kept, message, written};
 
-/// In the extensions of a tool call: the handler that passed it on answers for tasks too.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ThroughHandler;
+/// The name of the tool with which a client without tasks asks for the state of a deferred write.
+pub(super) const STATUS_TOOL: &str = "deferred_status";
 
-/// Marks a tool call that came through a handler with the methods for tasks.
+/// A handler of this crate serves the request, so that the client can poll the task. In the extensions of a tool call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ThroughHandler {
+    /// Whether the server has the tool `deferred_status`.
+    pub(crate) has_status_tool: bool,
+}
+
+/// Marks a tool call that came through a handler with the methods for tasks, if there can be any.
+pub(super) fn mark(context: &mut RequestContext<RoleServer>, has_tool: impl FnOnce(&'static str) -> bool) {
+    if deferred::is_used() {
+        context.extensions.insert(ThroughHandler { has_status_tool: has_tool(STATUS_TOOL) });
+    }
+}
+
+/// Marks a tool call that came through a method with the methods for tasks beside it.
 #[must_use]
-pub fn through_handler(mut context: RequestContext<RoleServer>) -> RequestContext<RoleServer> {
-    context.extensions.insert(ThroughHandler);
+pub fn through_handler(
+    mut context: RequestContext<RoleServer>,
+    has_tool: impl FnOnce(&'static str) -> bool,
+) -> RequestContext<RoleServer> {
+    mark(&mut context, has_tool);
     context
+}
+
+/// Returns the result of a call that was accepted, for a client that knows tasks.
+pub(crate) fn created(accepted: &Accepted) -> CreateTaskResult {
+    CreateTaskResult::new(task::task(&accepted.summary, accepted.now))
 }
 
 /// Adds the tasks extension to the description of a server that has a store.
@@ -38,38 +59,29 @@ pub fn advertised(mut config: ServerConfig) -> ServerConfig {
 }
 
 /// Answers `tasks/get` for a deferred write. Returns `None` for any other task.
-pub async fn get_task(
-    request: &GetTaskParams,
-    context: &RequestContext<RoleServer>,
-) -> Option<Result<GetTaskResult, ErrorData>> {
-    let writes = of_ours(&request.task_id, context)?;
+pub async fn get_task(request: &GetTaskParams) -> Option<Result<GetTaskResult, ErrorData>> {
+    let writes = of_ours(&request.task_id)?;
     let found = writes.get(&request.task_id).await;
     Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(refused))
 }
 
 /// Answers `tasks/update` for a deferred write, which asks for no input: what the client sends is ignored. Returns
 /// `None` for any other task.
-pub async fn update_task(
-    request: &UpdateTaskParams,
-    context: &RequestContext<RoleServer>,
-) -> Option<Result<(), ErrorData>> {
-    let writes = of_ours(&request.task_id, context)?;
+pub async fn update_task(request: &UpdateTaskParams) -> Option<Result<(), ErrorData>> {
+    let writes = of_ours(&request.task_id)?;
     Some(writes.get(&request.task_id).await.map(drop).map_err(refused))
 }
 
 /// Answers `tasks/cancel` for a deferred write: it ends now, or after the running try unless that succeeds. Returns
 /// `None` for any other task.
-pub async fn cancel_task(
-    request: &CancelTaskParams,
-    context: &RequestContext<RoleServer>,
-) -> Option<Result<(), ErrorData>> {
-    let writes = of_ours(&request.task_id, context)?;
+pub async fn cancel_task(request: &CancelTaskParams) -> Option<Result<(), ErrorData>> {
+    let writes = of_ours(&request.task_id)?;
     Some(writes.cancel(&request.task_id).await.map(drop).map_err(refused))
 }
 
 /// Returns the writes of the caller, if the task is a deferred write and there is a store.
-fn of_ours(task: &str, context: &RequestContext<RoleServer>) -> Option<OwnWrites> {
-    task.starts_with(Receipt::PREFIX).then(|| OwnWrites::of(context)).flatten()
+fn of_ours(task: &str) -> Option<OwnWrites> {
+    task.starts_with(Receipt::PREFIX).then(OwnWrites::of_caller).flatten()
 }
 
 /// Returns the protocol's error: a task that does not exist is an invalid parameter.
