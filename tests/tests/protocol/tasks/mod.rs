@@ -3,8 +3,9 @@
 mod store;
 mod tools;
 
-use resilient_runtime::{ResilienceError, mcp, resilient};
+use resilient_runtime::{CallContext, ResilienceError, mcp, resilient};
 use resilient_tests::alone::ran_in_a_child;
+use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{authenticate, serve};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
@@ -33,6 +34,14 @@ impl Shop {
     async fn count(&self) -> Result<String, ResilienceError> {
         let done = || Box::pin(async { Ok(CallToolResult::success(Vec::new())) });
         Ok(self.tasks.spawn(TaskOptions::default(), move |_| done()).task_id)
+    }
+
+    /// Books a room. Its upstream is down until the delivery.
+    #[resilient(fallback = deferred)]
+    #[tool(annotations(read_only_hint = false, idempotent_hint = true))]
+    async fn book(&self) -> Result<String, Failure> {
+        let delivery = CallContext::current().and_then(|context| context.delivery());
+        delivery.map(|_| "room 7".to_owned()).ok_or(Failure::Down)
     }
 }
 
