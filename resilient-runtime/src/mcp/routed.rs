@@ -26,6 +26,7 @@ static UNHOOKED: ServedMethod = ServedMethod::new(TOOLS_CALL);
 pub struct Routed<'r, S> {
     router: &'r ToolRouter<S>,
     /// Whether the handler answers for the tasks of deferred writes.
+    #[cfg_attr(not(feature = "deferred"), expect(dead_code, reason = "only what is deferred becomes a task"))]
     has_tasks: bool,
 }
 
