@@ -33,7 +33,7 @@ pub struct Routed<'r, S> {
 /// Wraps a router for `#[tool_handler]`.
 #[must_use]
 pub fn routed<S>(router: &ToolRouter<S>) -> Routed<'_, S> {
-    Routed { router, has_tasks: cfg!(feature = "deferred") }
+    Routed { router, has_tasks: true }
 }
 
 impl<S> Deref for Routed<'_, S> {
