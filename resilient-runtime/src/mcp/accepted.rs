@@ -11,15 +11,12 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Map, Value, json};
 
-use super::tasks::ThroughHandler;
+use super::tasks::{STATUS_TOOL, ThroughHandler};
 use super::{Handled, tasks, wire};
 use crate::clock::saturating_millis;
 use crate::deferred::{Accepted, Receipt, State};
 use crate::error::{ResilienceError, ToolError};
 use crate::{CallContext, Classify};
-
-/// The tool with which a client asks for its deferred calls.
-pub(super) const STATUS_TOOL: &str = "deferred_status";
 
 /// What the hook knows of a tool that defers its calls.
 #[derive(Debug, Clone, Copy, Default)]
