@@ -134,6 +134,7 @@ fn fallback_answer(source: Source, policy: &Policy) -> String {
         }
         Source::Function => "a fallback function's".into(),
         Source::Value => "a fixed one".into(),
+        Source::Deferred => "a receipt, and the write is delivered later".into(),
     }
 }
 

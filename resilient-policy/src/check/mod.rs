@@ -47,6 +47,9 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
     if let Some(cache) = &policy.cache {
         cache.problems(&mut found);
     }
+    if let Some(deferred) = &policy.deferred {
+        deferred.problems(&mut found);
+    }
     found
 }
 

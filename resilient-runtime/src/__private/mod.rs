@@ -33,8 +33,8 @@ pub use classify::{ToolResult, failure_of_result};
 pub use clone::{Arg, NeededAgain, Next, Slot};
 pub use derive::*;
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
-    Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, DeferredSettings, Effect, ErrorKind,
+    Jitter, KindSet, OnExhausted, Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
 pub use special::Special;
 
