@@ -4,7 +4,6 @@ mod held;
 mod http;
 mod upstream;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -79,7 +78,7 @@ pub struct Records {
 impl Records {
     /// Writes a record.
     #[resilient(
-        timeout = "400ms",
+        timeout = "1s",
         breaker(name = "records", failures = 20, open = "200ms"),
         fallback = deferred,
         deferred(tries = 100, base = "100ms", cap = "1s", ttl = "1h", key = record.key)
@@ -106,7 +105,7 @@ impl Records {
     /// Returns the metrics of the process.
     #[tool(annotations(read_only_hint = true))]
     async fn metrics(&self) -> Result<String, RecordError> {
-        Ok(export::prometheus::Format::default().global_text())
+        Ok(export::prometheus::global_text())
     }
 }
 

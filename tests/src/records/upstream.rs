@@ -81,14 +81,10 @@ impl Upstream {
         format!("{}/", self.serving.origin())
     }
 
-    /// Sets how it treats requests from now on.
-    pub fn set(&self, mode: Mode) {
-        lock(&self.book).mode = mode;
-    }
-
-    /// The number of requests so far.
-    #[must_use]
-    pub fn requests(&self) -> u64 {
+    /// Sets how it treats requests from now on, and returns the number of requests so far.
+    pub fn set(&self, mode: Mode) -> u64 {
+        let mut book = lock(&self.book);
+        book.mode = mode;
         *self.requests.borrow()
     }
 
@@ -131,9 +127,9 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, Json(record): 
             Mode::Up | Mode::HangsAfterEffect => book.fulfil(key, record),
             Mode::Down | Mode::Hangs => StatusCode::SERVICE_UNAVAILABLE,
         };
+        shared.requests.send_modify(|requests| *requests += 1);
         (mode, status)
     };
-    shared.requests.send_modify(|requests| *requests += 1);
     if matches!(mode, Mode::Hangs | Mode::HangsAfterEffect) {
         pending::<()>().await;
     }
