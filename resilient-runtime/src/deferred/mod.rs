@@ -59,7 +59,11 @@
 //! erased when the entry ends; only dead letters keep them, for [`DEAD_LETTERS_KEPT`]. Keys are stored as hashes under
 //! a [`StoreSecret`]. Results of at most [`MOST_RESULT_BYTES`] are kept until the end of the write's time to live.
 
+mod accepted;
 mod bounds;
+mod clock;
+mod deferral;
+mod delivery;
 mod entry;
 mod error;
 mod receipt;
@@ -68,7 +72,12 @@ mod store;
 mod time;
 mod transitions;
 
+pub(crate) use accepted::{Accepted, DeferredAnswer, Unanswered};
 pub use bounds::Bounds;
+pub use clock::WallClock;
+pub(crate) use deferral::{Deferral, is_used};
+pub use delivery::DeliveryInfo;
+pub(crate) use delivery::{Delivery, Tried};
 pub use entry::{ClaimToken, Control, Entry, NewEntry, Scope, State, Summary};
 pub use error::{StoreError, StoreErrorKind};
 pub use receipt::{NotAReceipt, Receipt};
