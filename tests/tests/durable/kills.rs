@@ -10,6 +10,7 @@ use resilient_tests::child::Server;
 use resilient_tests::dice::dice;
 use resilient_tests::records::{Mode, Record, Upstream};
 use resilient_tests::wire::text;
+use rmcp::model::CallToolResult;
 use tokio::time::{sleep, timeout};
 
 use crate::{Place, arguments, counted, counts, receipt, record};
@@ -49,27 +50,30 @@ fn next_record(shared: &Shared, number: &AtomicU64) -> Record {
     record(&format!("key-{}", number.fetch_add(1, Ordering::Relaxed)))
 }
 
+impl Known {
+    /// Learns the answer to a write.
+    fn learn(&mut self, record: Record, answer: &CallToolResult) {
+        if let Some(receipt) = receipt(answer) {
+            let before = self.accepted.insert(record.key.clone(), receipt);
+            assert!(before.is_none_or(|before| before == receipt), "two receipts for {record:?}");
+        } else if answer.is_error == Some(true) {
+            assert!(!text(answer).contains("ACCEPTED"), "{answer:?}");
+            self.failed += 1;
+        } else {
+            assert_eq!(text(answer), format!("written: {}", record.key));
+            self.direct.push(record.key);
+        }
+    }
+}
+
 /// Sends one write after another until the server is killed.
 async fn call(server: Arc<Server>, shared: Shared, number: Arc<AtomicU64>) {
     loop {
         let record = next_record(&shared, &number);
-        let answer = server.call("write", arguments(&record)).await;
-        let mut known = shared.lock().expect("no panic");
-        let Ok(answer) = answer else {
-            known.unanswered.push(record);
-            return;
-        };
-        if let Some(receipt) = receipt(&answer) {
-            let before = known.accepted.insert(record.key.clone(), receipt);
-            assert!(before.is_none_or(|before| before == receipt), "two receipts for {record:?}");
-        } else if answer.is_error == Some(true) {
-            assert!(!text(&answer).contains("ACCEPTED"), "{answer:?}");
-            known.failed += 1;
-        } else {
-            assert_eq!(text(&answer), format!("written: {}", record.key));
-            known.direct.push(record.key);
+        match server.call("write", arguments(&record)).await {
+            Ok(answer) => shared.lock().expect("no panic").learn(record, &answer),
+            Err(_) => return shared.lock().expect("no panic").unanswered.push(record),
         }
-        drop(known);
         // Each server has time for its deliveries.
         sleep(Duration::from_millis(10)).await;
     }
@@ -139,7 +143,7 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
 
     let all = store.list(&Filter { limit: usize::MAX, ..Filter::default() }).await.expect("the store works");
     let all: BTreeMap<Receipt, Summary> = all.into_iter().map(|summary| (summary.receipt, summary)).collect();
-    let known = shared.lock().expect("no panic");
+    let known = std::mem::take(&mut *shared.lock().expect("no panic"));
     let seen = upstream.seen();
     let mut by_text: BTreeMap<&str, u32> = BTreeMap::new();
     for seen in seen.values() {
