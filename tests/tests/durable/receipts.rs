@@ -4,13 +4,14 @@ use resilient_runtime::deferred::Receipt;
 use resilient_tests::child::{PATIENCE, Process};
 use resilient_tests::faults::provide_tls;
 use resilient_tests::in_process::{Client, request};
+use resilient_tests::loopback;
 use resilient_tests::records::{Mode, Record, Upstream};
 use resilient_tests::wire::text;
 use rmcp::ServiceExt as _;
 use rmcp::model::CallToolResult;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::{Place, SERVER, accept, arguments, assert_written_once, delivered, receipt, record, write};
@@ -38,32 +39,38 @@ async fn over_stdio_a_receipt_is_known_after_a_restart() {
 }
 
 /// A server over HTTP.
-struct OverHttp {
+pub(crate) struct OverHttp {
     process: Process,
-    url: String,
+    origin: String,
 }
 
 impl OverHttp {
-    async fn start(place: &Place, upstream: &Upstream) -> Self {
+    pub(crate) async fn start(place: &Place, upstream: &Upstream) -> Self {
         let url = upstream.url();
         let arguments = ["records", place.path(), url.as_str(), "http"];
         let (process, _, _) = Process::start(SERVER, &arguments).expect("the server starts");
         let line = process.wait_for_log(|line| line.starts_with("address: ")).await.expect("an address");
-        let url = format!("{}/mcp", line.trim_start_matches("address: "));
-        Self { process, url }
+        Self { process, origin: line.trim_start_matches("address: ").to_owned() }
     }
 
     /// Connects a client with an access token.
-    async fn connect(&self, token: &str) -> Client {
+    pub(crate) async fn connect(&self, token: &str) -> Client {
         provide_tls();
-        let config = StreamableHttpClientTransportConfig::with_uri(&*self.url).auth_header(token);
-        let http = resilient_tests::loopback::client().build().expect("a client");
+        let config = StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp", self.origin)).auth_header(token);
+        let http = loopback::client().build().expect("a client");
         let transport = StreamableHttpClientTransport::with_client(http, config);
         timeout(PATIENCE, ().serve(transport)).await.expect("in time").expect("a session")
     }
+
+    /// Requests a route for orchestrators, and returns the status and the body.
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        let http = loopback::client().timeout(PATIENCE).build().expect("a client");
+        let response = http.get(format!("{}{path}", self.origin)).send().await.expect("a response");
+        (response.status().as_u16(), response.json().await.expect("JSON"))
+    }
 }
 
-async fn call(client: &Client, tool: &'static str, arguments: &serde_json::Value) -> CallToolResult {
+pub(crate) async fn call(client: &Client, tool: &'static str, arguments: &Value) -> CallToolResult {
     timeout(PATIENCE, client.call_tool(request(tool, arguments))).await.expect("in time").expect("an answer")
 }
 

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
+use crate::receipts::{OverHttp, call};
 use crate::{Place, SERVER, accept, arguments, assert_written_once, block, counts, delivered, receipt, record, write};
 
 /// The longest time of an answer: 1 s for the call, and as much for the store.
@@ -197,6 +198,21 @@ async fn a_blocked_file_delays_an_answer_by_at_most_5_s_and_nothing_of_it_remain
     upstream.set(Mode::Up);
     delivered(&store, receipt).await;
     assert_written_once(&upstream, &record("a"));
+}
+
+#[tokio::test]
+async fn a_server_whose_file_is_blocked_is_not_ready() {
+    let (place, upstream) = (Place::new(), down().await);
+    let server = OverHttp::start(&place, &upstream).await;
+    let client = server.connect("ann.token").await;
+    let blocked = block(&place.file);
+    let answer = call(&client, "write", &arguments(&record("a"))).await;
+    assert_not_accepted(&answer);
+    let (status, report) = server.get("/readyz").await;
+    assert_eq!((status, &report["failing_checks"]), (503, &json!(["deferred"])), "{report}");
+    let (status, report) = server.get("/livez").await;
+    assert_eq!(status, 200, "{report}");
+    drop(blocked);
 }
 
 #[cfg(unix)]
