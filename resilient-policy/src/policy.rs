@@ -100,7 +100,7 @@ impl Policy {
     /// The longest timeout that is allowed.
     pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The longest time that a fallback function may take.
+    /// The longest time that a fallback function, or storing a write, may take.
     pub const LONGEST_FALLBACK: Duration = Duration::from_secs(5);
 
     /// The attempt timeout that `retry` implies, unless half the timeout is shorter.
@@ -213,7 +213,7 @@ impl Policy {
         }
     }
 
-    /// Returns the limit of a fallback function: the smaller of the timeout and 5 s.
+    /// Returns the limit of a fallback function, and of storing a write: the smaller of the timeout and 5 s.
     #[must_use]
     pub fn fallback_limit(&self) -> Duration {
         self.timeout.min(Self::LONGEST_FALLBACK)

@@ -66,7 +66,7 @@ mod deferral;
 mod delivery;
 mod entry;
 mod error;
-pub(crate) mod last_counts;
+mod last_counts;
 mod receipt;
 mod secret;
 mod store;
@@ -81,6 +81,7 @@ pub use delivery::DeliveryInfo;
 pub(crate) use delivery::{Delivery, Tried};
 pub use entry::{ClaimToken, Control, Entry, NewEntry, Scope, State, Summary};
 pub use error::{StoreError, StoreErrorKind};
+pub(crate) use last_counts::LastCounts;
 pub use receipt::{NotAReceipt, Receipt};
 pub use secret::StoreSecret;
 pub use store::{

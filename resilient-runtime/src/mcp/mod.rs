@@ -1,10 +1,14 @@
 //! The integration with rmcp: the hook around every route, the wire form of errors, and routers that are built once.
 
+#[cfg(feature = "deferred")]
+mod accepted;
 mod annotations;
 mod arguments;
 mod authorize;
 mod bad_arguments;
 mod cached_router;
+#[cfg(feature = "deferred")]
+mod deferred_tools;
 #[cfg(feature = "deferred")]
 mod delivery;
 mod error_data;
@@ -29,6 +33,8 @@ mod span;
 pub mod tasks;
 mod tool_meta;
 mod transport;
+#[cfg(feature = "deferred")]
+mod tried;
 mod wire;
 mod wire_error;
 
@@ -42,6 +48,8 @@ pub use cached_router::instrument;
 pub(crate) use cached_router::known;
 #[doc(hidden)]
 pub use cached_router::{ToolFunctions, cached_router};
+#[cfg(feature = "deferred")]
+pub use deferred_tools::deferred_tools;
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;
