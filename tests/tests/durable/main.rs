@@ -13,7 +13,7 @@ use resilient_runtime::deferred::{Counts, DeferredStore, Receipt, State, Summary
 use resilient_sqlite::SqliteStore;
 use resilient_tests::child::{PATIENCE, Server};
 use resilient_tests::records::{NAME, Record, Upstream};
-use resilient_tests::wire::{CALL, ERROR, meta, text};
+use resilient_tests::wire::{CALL, meta, text};
 use rmcp::model::CallToolResult;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -65,11 +65,10 @@ async fn write(server: &Server, record: &Record) -> CallToolResult {
 
 /// Returns the receipt of an answer that accepts a write for later.
 fn receipt(answer: &CallToolResult) -> Option<Receipt> {
-    let members = [CALL, ERROR].map(|key| meta(answer, key)["deferred"]["receipt"].clone());
-    let receipt = members.iter().find_map(Value::as_str)?;
     let text = text(answer);
-    assert!(text.starts_with(&format!("ACCEPTED_FOR_LATER {receipt}")), "{text}");
-    Some(receipt.parse().expect("a receipt"))
+    let found = text.strip_prefix("ACCEPTED_FOR_LATER ")?.split(':').next()?;
+    assert_eq!(meta(answer, CALL)["deferred"]["receipt"], found, "{answer:?}");
+    Some(found.parse().expect("a receipt"))
 }
 
 /// Writes, and returns the receipt.

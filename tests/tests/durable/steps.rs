@@ -17,9 +17,8 @@ async fn serve_until(place: &Place, upstream: &Upstream, step: Step) -> Server {
     place.serve(upstream, &[(HOLD, step.as_str())]).await
 }
 
-/// Sends a write to a server that does not answer it, and kills the server once it has reached a step.
-async fn killed_while_accepting(place: &Place, upstream: &Upstream, step: Step) {
-    let server = serve_until(place, upstream, step).await;
+/// Sends a write that the server does not answer, and kills the server once it has reached the step.
+async fn killed_while_accepting(server: &Server, step: Step) {
     let sent = record("a");
     let (answer, ()) = tokio::join!(server.call("write", arguments(&sent)), async {
         let line = format!("step: {}", step.as_str());
@@ -34,8 +33,9 @@ async fn killed_before_the_commit_nothing_is_accepted_and_the_key_is_free() {
     let (place, upstream) = (Place::new(), upstream(Mode::Down).await);
     let store = place.open();
     let other = place.serve(&upstream, &[]).await;
+    let first = serve_until(&place, &upstream, Step::Putting).await;
     let blocked = block(&place.file);
-    killed_while_accepting(&place, &upstream, Step::Putting).await;
+    killed_while_accepting(&first, Step::Putting).await;
     drop(blocked);
     let counted = counts(&store).await;
     assert_eq!(State::ALL.iter().map(|state| counted.of(*state)).sum::<u64>(), 0, "{counted:?}");
@@ -50,7 +50,7 @@ async fn killed_after_the_commit_and_before_the_answer_the_entry_is_delivered_an
     let (place, upstream) = (Place::new(), upstream(Mode::Down).await);
     let store = place.open();
     let other = place.serve(&upstream, &[]).await;
-    killed_while_accepting(&place, &upstream, Step::Put).await;
+    killed_while_accepting(&serve_until(&place, &upstream, Step::Put).await, Step::Put).await;
     let counted = counts(&store).await;
     assert_eq!(counted.waiting + counted.running, 1, "{counted:?}");
     let receipt = accept(&other, &record("a")).await;

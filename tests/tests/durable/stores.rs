@@ -36,13 +36,15 @@ async fn write_in_time(server: &Server, record: &Record) -> CallToolResult {
     answer
 }
 
-/// Asserts that this is the ordinary error of the tool, which says that nothing was accepted.
-fn assert_not_accepted(answer: &CallToolResult) {
+/// Asserts that this is the ordinary error of the tool, which says that nothing was accepted for one of these reasons.
+fn assert_not_accepted(answer: &CallToolResult, reasons: &[&str]) {
     assert_eq!((answer.is_error, receipt(answer)), (Some(true), None), "{answer:?}");
     let error = meta(answer, ERROR);
     assert!(["unavailable", "circuit_open", "timeout"].iter().any(|kind| error["kind"] == *kind), "{answer:?}");
-    assert_eq!(error["details"]["deferred"], "not_accepted", "{answer:?}");
-    assert!(!text(answer).contains("ACCEPTED"), "{answer:?}");
+    let deferred = &error["details"]["deferred"];
+    assert_eq!(deferred["accepted"], false, "{answer:?}");
+    assert!(reasons.iter().any(|reason| deferred["reason"] == *reason), "{answer:?}");
+    assert!(text(answer).contains(" It was not accepted for later."), "{answer:?}");
 }
 
 /// The check of the store in a report that is made now.
@@ -80,7 +82,7 @@ async fn fill(server: &Server, bytes: usize) -> Vec<(Record, Receipt)> {
         match receipt(&answer) {
             Some(receipt) => accepted.push((record, receipt)),
             None => {
-                assert_not_accepted(&answer);
+                assert_not_accepted(&answer, &["full"]);
                 assert!(accepted.len() > 3, "{} accepted", accepted.len());
                 return accepted;
             }
@@ -148,7 +150,8 @@ async fn a_corrupt_file_accepts_nothing_and_the_server_does_not_start_with_it() 
     open.write_all(&vec![0xa5; bytes - 4_096]).expect("a write");
     other.execute_batch("PRAGMA user_version = 1").expect("a change");
     for number in 0..5 {
-        assert_not_accepted(&write_in_time(&server, &record(&format!("after-{number}"))).await);
+        let answer = write_in_time(&server, &record(&format!("after-{number}"))).await;
+        assert_not_accepted(&answer, &["corrupt"]);
     }
     wait_for_health(&server, |status| status != "pass").await;
     drop(other);
@@ -173,11 +176,11 @@ async fn a_blocked_file_delays_an_answer_by_at_most_5_s_and_nothing_of_it_remain
     let store = place.open();
     let blocked = block(&place.file);
     // The limit of the call is shorter than that of the store.
-    assert_not_accepted(&write_in_time(&server, &record("a")).await);
+    assert_not_accepted(&write_in_time(&server, &record("a")).await, &["timeout"]);
     // And here it is longer.
     let started = Instant::now();
     let answer = server.call("write_slowly", arguments(&record("b"))).await.expect("an answer");
-    assert_not_accepted(&answer);
+    assert_not_accepted(&answer, &["timeout", "busy"]);
     let took = started.elapsed();
     assert!((Duration::from_secs(4)..Duration::from_secs(8)).contains(&took), "{took:?}");
     wait_for_health(&server, |status| status != "pass").await;
@@ -207,7 +210,7 @@ async fn a_server_whose_file_is_blocked_is_not_ready() {
     let client = server.connect("ann.token").await;
     let blocked = block(&place.file);
     let answer = call(&client, "write", &arguments(&record("a"))).await;
-    assert_not_accepted(&answer);
+    assert_not_accepted(&answer, &["timeout"]);
     let (status, report) = server.get("/readyz").await;
     assert_eq!((status, &report["failing_checks"]), (503, &json!(["deferred"])), "{report}");
     let (status, report) = server.get("/livez").await;
