@@ -51,7 +51,7 @@ impl Drop for Apalis {
     }
 }
 
-/// Builds the program, which is a workspace of its own.
+/// Builds the program, whose package is not a member of the workspace.
 fn build() -> Result<std::path::PathBuf, String> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/apalis/Cargo.toml");
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
