@@ -192,7 +192,7 @@ fn percentiles(turns: &[Turn]) -> (f64, f64) {
     (writes[writes.len() / 2], writes[writes.len() * 99 / 100])
 }
 
-/// Measures both ways with this number of writers.
+/// Measures all ways with this number of writers.
 fn measure(shared: &Shared, writers: usize) -> Vec<Value> {
     let path = |name: &str| shared.folder.path().join(format!("{name}-{writers}.db"));
     let (ours, theirs) = (path("store"), path("plain"));
