@@ -2,8 +2,8 @@
 //
 // node deferred.js CLIENT SERVER [ARGUMENT...]
 //
-// CLIENT is `sdk`, the client of the first generation, which knows only the protocol with `initialize`, or `client`, that
-// of the second. The server is `orders`. Prints one JSON object: for each step the result, or `{"raised": text}`.
+// CLIENT is `sdk`, the first generation of clients, which only speaks protocols with `initialize`, or `client`, the second.
+// The server is `orders`. Prints one JSON object: for each step the result, or `{"raised": text}`.
 // `deferred.py` takes the same steps.
 
 import * as client from "@modelcontextprotocol/client";

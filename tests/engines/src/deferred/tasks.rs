@@ -1,17 +1,17 @@
 //! The fixtures of the conformance suite that fit deferred writes, over HTTP.
 //!
-//! | scenario | here |
+//! | scenario | does it fit? |
 //! |---|---|
-//! | `tasks-lifecycle` | fits |
-//! | `tasks-capability-negotiation` | fits |
-//! | `tasks-wire-fields` | fits |
-//! | `tasks-request-state-removal` | fits |
-//! | `tasks-request-headers` | fits |
-//! | `tasks-dispatch-and-envelope` | fits: its `confirm_delete` may end without a question |
-//! | `tasks-status-notifications` | has no check: the suite skips it for every server |
-//! | `tasks-mrtr-input` | does not fit: `confirm_delete` and `multi_input` ask the user during the task, and a delivery has no caller to ask |
-//! | `tasks-mrtr-composition` | does not fit: a task gets the answers of an earlier round, and an entry stores only the arguments |
-//! | `tasks-required-task-error` | does not fit: `failing_job` rejects clients without tasks, and a deferred write answers them with a receipt |
+//! | `tasks-lifecycle` | yes |
+//! | `tasks-capability-negotiation` | yes |
+//! | `tasks-wire-fields` | yes |
+//! | `tasks-request-state-removal` | yes |
+//! | `tasks-request-headers` | yes |
+//! | `tasks-dispatch-and-envelope` | yes: its `confirm_delete` may end without a question |
+//! | `tasks-mrtr-input` | no: its tasks ask the user, and a delivery has no caller to ask |
+//! | `tasks-mrtr-composition` | no: its task uses the answers of an earlier round; an entry stores only arguments |
+//! | `tasks-required-task-error` | no: a client without tasks is rejected; a deferred write gives it a receipt |
+//! | `tasks-status-notifications` | it has no check: the suite skips it for every server |
 
 use std::{error::Error, time::Duration};
 
