@@ -15,6 +15,8 @@ mod hook_timeout;
 mod hooked;
 mod operation;
 mod operator;
+#[cfg(feature = "deferred")]
+mod own_writes;
 mod pipeline_error;
 pub(crate) mod request;
 mod requests;
@@ -23,7 +25,8 @@ mod routed;
 mod routes;
 mod span;
 #[cfg(feature = "deferred")]
-mod tasks;
+#[doc(hidden)]
+pub mod tasks;
 mod tool_meta;
 mod transport;
 mod wire;
