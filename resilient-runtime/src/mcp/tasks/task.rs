@@ -123,3 +123,6 @@ pub(in crate::mcp) fn written(at: Timestamp) -> String {
     let seconds = rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(at.millis()));
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), at.millis() % 1000)
 }
+
+#[cfg(test)]
+mod tests;
