@@ -66,7 +66,7 @@ mod deferral;
 mod delivery;
 mod entry;
 mod error;
-pub(crate) mod last_counts;
+mod last_counts;
 mod receipt;
 mod secret;
 mod store;

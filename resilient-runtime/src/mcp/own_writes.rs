@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use resilient_policy::ErrorKind;
@@ -16,6 +17,7 @@ use crate::deferred::{
 use crate::error::ToolError;
 use crate::registry::Registry;
 use crate::statistics::DeferredResult;
+use crate::telemetry;
 
 /// How long a store may take to answer.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -44,15 +46,15 @@ impl OwnWrites {
     /// Returns the entry with this receipt.
     pub(super) async fn get(&self, receipt: &str) -> Result<Entry, NoWrite> {
         let (receipt, viewer) = self.find(receipt)?;
-        within(self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)
+        within("get", self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)
     }
 
     /// Cancels the entry with this receipt, and returns it as it is then.
     pub(super) async fn cancel(&self, receipt: &str) -> Result<(Cancellation, Entry), NoWrite> {
         let (receipt, viewer) = self.find(receipt)?;
-        let cancelled = within(self.deferral.store.cancel(receipt, viewer, self.now())).await?;
+        let cancelled = within("cancel", self.deferral.store.cancel(receipt, viewer, self.now())).await?;
         let cancelled = cancelled.ok_or(NoWrite::Unknown)?;
-        let entry = within(self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)?;
+        let entry = within("get", self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)?;
         if cancelled == Cancellation::Cancelled {
             self.deferral.statistics.count(&entry.summary.tool, DeferredResult::Cancelled);
         }
@@ -65,16 +67,18 @@ impl OwnWrites {
     }
 }
 
-/// Waits for a store that may hang.
-async fn within<T>(answer: StoreFuture<'_, T>) -> Result<T, NoWrite> {
-    let failed = |error: &StoreError| {
-        tracing::warn!(error = %error, "the store of deferred writes failed");
+/// Waits for a store that may hang. Logs the first of several failures.
+async fn within<T>(operation: &'static str, answer: StoreFuture<'_, T>) -> Result<T, NoWrite> {
+    static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+    let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
+    let answered = tokio::time::timeout(LONGEST, answer).await.unwrap_or_else(late);
+    let had_failed = HAS_FAILED.swap(answered.is_err(), Ordering::Relaxed);
+    answered.map_err(|error| {
+        if !had_failed {
+            telemetry::deferred::store_failed(operation, &error);
+        }
         NoWrite::Store(error.kind())
-    };
-    match tokio::time::timeout(LONGEST, answer).await {
-        Ok(answered) => answered.map_err(|error| failed(&error)),
-        Err(_) => Err(NoWrite::Store(StoreErrorKind::Busy)),
-    }
+    })
 }
 
 /// Why there is no entry to show.

@@ -26,15 +26,15 @@ pub(crate) struct Served<'a> {
 }
 
 /// Returns the method, with its timeout.
-pub(crate) fn method(mut plan: Plan, served: &Served<'_>, function: &OpaqueFn, project: &Project) -> TokenStream {
-    let Served { method, enforced, has_tasks, .. } = *served;
+pub(crate) fn method(mut plan: Plan, way: &Served<'_>, function: &OpaqueFn, project: &Project) -> TokenStream {
+    let Served { method, enforced, has_tasks, .. } = *way;
     let at = glue(&function.sig.ident);
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
     let Some(context) = arguments.last() else { return function.to_token_stream() };
     let (context, first) = (&context.name, arguments.first().map(|first| &first.name));
-    let record = record(&plan, served, &p, at);
+    let record = record(&plan, way, &p, at);
     let called = if method.kind == Kind::CallTool {
         quote_spanned!(at=> ::core::option::Option::Some(&#first))
     } else {
@@ -103,8 +103,8 @@ fn of_tasks(method: &Method, first: Option<&Ident>, work: TokenStream, p: &Token
 }
 
 /// Returns the record of the method.
-fn record(plan: &Plan, served: &Served<'_>, p: &TokenStream, at: Span) -> TokenStream {
-    let Served { method, timeout, enforced, .. } = *served;
+fn record(plan: &Plan, way: &Served<'_>, p: &TokenStream, at: Span) -> TokenStream {
+    let Served { method, timeout, enforced, .. } = *way;
     let serves = method.serves;
     let effect = (plan.effect != Effect::Unknown).then(|| {
         let effect = policy::variant(p, "Effect", &format!("{:?}", plan.effect));

@@ -101,7 +101,7 @@ fn wrapped(
     let project = project.of_handler();
     let krate = args.krate.clone().unwrap_or_default();
     let has_tasks = tasks::can_be_added(&block);
-    let mut wrap = |function: &OpaqueFn| {
+    let mut wrap = |function: &OpaqueFn, has_tasks: bool| {
         if has_tasks && tasks::is_info(function) {
             return Some(tasks::advertised(function, &krate));
         }
@@ -113,12 +113,15 @@ fn wrapped(
         if function.sig.ident == "call_tool" && !has_call_tool {
             continue;
         }
-        if let Some(wrapped) = wrap(function) {
+        if let Some(wrapped) = wrap(function, has_tasks) {
             *member = Member::Other(wrapped);
         }
     }
     if !missing.is_empty() {
-        let missing = missing.iter().map(|function| wrap(function).unwrap_or_else(|| function.to_token_stream()));
+        // They answer for deferred writes in their bodies, so that the keys of the block apply.
+        let missing = missing
+            .iter()
+            .map(|function| wrap(function, tasks::is_info(function)).unwrap_or_else(|| function.to_token_stream()));
         block.members.push(Member::Other(quote!(#krate::__private::with_deferred! { #(#missing)* })));
     }
     block.into_token_stream()

@@ -1,7 +1,7 @@
 //! The methods for the tasks extension: with a store of deferred writes, a client polls and cancels them as tasks.
 //!
-//! The methods that the block lacks are added, with the answer of rmcp's defaults. The feature of the runtime decides
-//! whether they are compiled. The runtime answers for deferred writes, and the method for all other tasks.
+//! The runtime answers for deferred writes, and the block's own method for all other tasks. The methods that the block
+//! lacks are added, and answer for other tasks like rmcp's defaults. They are compiled if the runtime has the feature.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -22,9 +22,9 @@ pub(super) fn can_be_added(block: &OpaqueImpl) -> bool {
     !block.members.iter().any(calls_a_macro)
 }
 
-/// Returns the methods that the block lacks. They answer like the defaults of the trait.
+/// Returns the methods that the block lacks.
 pub(super) fn missing(block: &OpaqueImpl, krate: &Krate) -> Vec<OpaqueFn> {
-    let rmcp = quote!(#krate::__private::rmcp);
+    let (p, rmcp) = (quote!(#krate::__private), quote!(#krate::__private::rmcp));
     let of_tasks = [
         (quote!(get_task), quote!(GetTaskParams), quote!(#rmcp::model::GetTaskResult), quote!(GetTaskMethod)),
         (quote!(update_task), quote!(UpdateTaskParams), quote!(()), quote!(UpdateTaskMethod)),
@@ -34,10 +34,15 @@ pub(super) fn missing(block: &OpaqueImpl, krate: &Krate) -> Vec<OpaqueFn> {
         parse_quote! {
             async fn #name(
                 &self,
-                _request: #rmcp::model::#parameters,
+                request: #rmcp::model::#parameters,
                 _context: #rmcp::service::RequestContext<#rmcp::RoleServer>,
             ) -> ::core::result::Result<#result, #rmcp::ErrorData> {
-                ::core::result::Result::Err(#rmcp::ErrorData::method_not_found::<#rmcp::model::#method>())
+                match #p::tasks::#name(&request).await {
+                    ::core::option::Option::Some(answered) => answered,
+                    ::core::option::Option::None => {
+                        ::core::result::Result::Err(#rmcp::ErrorData::method_not_found::<#rmcp::model::#method>())
+                    }
+                }
             }
         }
     });

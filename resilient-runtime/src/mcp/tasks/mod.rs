@@ -14,7 +14,7 @@ use super::wire;
 use crate::deferred::{self, Accepted, Receipt};
 use crate::registry::Registry;
 
-pub(super) use task::{Kept, kept, message, written};
+pub(super) use task::{Kept, kept, message};
 
 /// The name of the tool with which a client without tasks asks for the state of a deferred write.
 pub(super) const STATUS_TOOL: &str = "deferred_status";

@@ -119,7 +119,7 @@ pub(in crate::mcp) fn kept(entry: &Entry) -> Option<Kept> {
 }
 
 /// Formats a time as in ISO 8601, in milliseconds.
-pub(in crate::mcp) fn written(at: Timestamp) -> String {
+fn written(at: Timestamp) -> String {
     let seconds = rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(at.millis()));
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), at.millis() % 1000)
 }

@@ -3,8 +3,9 @@
 mod store;
 mod tools;
 
-use resilient_runtime::{ResilienceError, mcp, resilient};
+use resilient_runtime::{CallContext, ResilienceError, mcp, resilient};
 use resilient_tests::alone::ran_in_a_child;
+use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{authenticate, serve};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
@@ -33,6 +34,14 @@ impl Shop {
     async fn count(&self) -> Result<String, ResilienceError> {
         let done = || Box::pin(async { Ok(CallToolResult::success(Vec::new())) });
         Ok(self.tasks.spawn(TaskOptions::default(), move |_| done()).task_id)
+    }
+
+    /// Books a room. Its upstream is down until the delivery.
+    #[resilient(fallback = deferred)]
+    #[tool(annotations(read_only_hint = false, idempotent_hint = true))]
+    async fn book(&self) -> Result<String, Failure> {
+        let delivery = CallContext::current().and_then(|context| context.delivery());
+        delivery.map(|_| "room 7".to_owned()).ok_or(Failure::Down)
     }
 }
 
@@ -148,6 +157,27 @@ impl ServerHandler for OwnTasks {
     }
 }
 
+macro_rules! own_tasks {
+    () => {
+        fn get_info(&self) -> ServerConfig {
+            ServerConfig::new(ServerCapabilities::builder().enable_tasks().build())
+        }
+
+        async fn get_task(&self, request: GetTaskParams, _: Requested) -> Result<GetTaskResult, McpError> {
+            Err(McpError::invalid_request(request.task_id, None))
+        }
+    };
+}
+
+/// Has methods that the attribute cannot see.
+#[derive(Debug, Clone)]
+struct Unseen;
+
+#[resilient]
+impl ServerHandler for Unseen {
+    own_tasks!();
+}
+
 /// In a separate process, because others set a store for the whole process.
 #[tokio::test]
 async fn without_a_store_a_handler_is_as_before() {
@@ -159,6 +189,8 @@ async fn without_a_store_a_handler_is_as_before() {
     for id in ["rsl-00000000000000000000000000000007", "other"] {
         let client = connect(Shop::default()).await;
         assert_eq!(refused(client.get_task(GetTaskParams::new(id)).await), ErrorCode::METHOD_NOT_FOUND);
+        let client = connect(Unseen).await;
+        assert_eq!(refused(client.get_task(GetTaskParams::new(id)).await), ErrorCode::INVALID_REQUEST);
         let client = connect(OwnTasks).await;
         assert_eq!(refused(client.get_task(GetTaskParams::new(id)).await), ErrorCode::INVALID_REQUEST);
         let update = UpdateTaskParams::new(id, InputResponses::default());

@@ -9,6 +9,7 @@ use resilient_runtime::deferred::{
 };
 use resilient_runtime::startup::Handle;
 use resilient_runtime::testing::deferred::MemoryStore;
+use resilient_tests::wire::text;
 use rmcp::model::{RequestMetaObject, TaskPayload, TaskStatus};
 use serde_json::{Value, json};
 
@@ -207,4 +208,33 @@ async fn the_task_manager_of_rmcp_stands_beside_deferred_writes() {
     assert_eq!(shop.status("ann", deferred).await, TaskStatus::Working);
     assert_eq!(refused(shop.get("ann", "nope").await), ErrorCode::INVALID_PARAMS);
     assert_eq!(refused(shop.update("ann", &own).await), ErrorCode::METHOD_NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deferred_call_is_a_task_that_a_client_polls_to_its_end() {
+    if ran_in_a_child() {
+        return;
+    }
+    let shop = Filled::new().await;
+    let mut book = CallToolRequestParams::new("book");
+    book.meta = Some(of("ann"));
+    let CallToolResponse::Task(created) = shop.client.call_tool_once(book.clone()).await.expect("an answer") else {
+        panic!("not a task");
+    };
+    let (id, status) = (created.task.task_id, created.task.status);
+    assert!(id.starts_with(Receipt::PREFIX) && status == TaskStatus::Working, "{id} {status:?}");
+    let task = loop {
+        let task = shop.get("ann", &id).await.expect("a task").task;
+        let Some(wait) = task.task.poll_interval_ms.filter(|_| task.status() == TaskStatus::Working) else {
+            break task;
+        };
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    };
+    let TaskPayload::Completed { result } = task.payload else { panic!("{task:?}") };
+    assert_eq!(result["content"][0]["text"], "room 7", "{result:?}");
+    // A client that knows no tasks gets a text, which names the tool that it can call.
+    let client = ().serve(serve(Authenticated::default())).await.expect("a server");
+    book.meta = Some(of("bob"));
+    let text = text(&client.call_tool(book).await.expect("an answer"));
+    assert!(text.starts_with("ACCEPTED_FOR_LATER rsl-") && text.contains("`deferred_status`"), "{text}");
 }
