@@ -38,6 +38,24 @@ pub enum DeferredResult {
 }
 
 impl DeferredResult {
+    /// All results.
+    pub const ALL: &'static [Self] = &[
+        Self::Accepted,
+        Self::Existing,
+        Self::Ended,
+        Self::Conflict,
+        Self::Refused,
+        Self::Unchecked,
+        Self::Done,
+        Self::Retried,
+        Self::Postponed,
+        Self::Interrupted,
+        Self::Dead,
+        Self::Cancelled,
+        Self::Discarded,
+        Self::Expired,
+    ];
+
     /// Returns the word used in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -72,6 +90,7 @@ impl DeferredStatistics {
     }
 
     /// Returns the counts, sorted by tool.
+    #[cfg(any(feature = "otel", feature = "prometheus", feature = "testing"))]
     pub(crate) fn all(&self) -> Vec<(Arc<str>, DeferredResult, u64)> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.iter().map(|((tool, result), count)| (Arc::clone(tool), *result, *count)).collect()
