@@ -30,7 +30,7 @@ async fn assert_deferred(mut client: Command, protocols: &[&str]) {
     assert_eq!(receipt(&steps["again"], false), of_order);
     let conflict = steps["conflict"]["text"].as_str().unwrap();
     assert_eq!(steps["conflict"]["isError"], json!(true), "{conflict}");
-    assert!(conflict.starts_with("CONFLICT") && conflict.contains(of_order), "{conflict}");
+    assert!(conflict.starts_with("KEY_CONFLICT") && conflict.contains(of_order), "{conflict}");
     // From a tool with an output schema, clients refuse a result without `structuredContent`, unless it is an error.
     assert_ne!(receipt(&steps["with_schema"], true), of_order);
     let of_address = receipt(&steps["soon"], true);
