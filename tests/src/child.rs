@@ -23,7 +23,7 @@ pub type Recorded = Arc<Mutex<Vec<u8>>>;
 
 /// A child process whose log is recorded.
 pub struct Process {
-    child: Child,
+    child: Mutex<Child>,
     log: watch::Receiver<Vec<String>>,
 }
 
@@ -68,7 +68,7 @@ impl Process {
             // A test may read the log after its end.
             lines.closed().await;
         });
-        Ok((Self { child, log }, stdin, stdout))
+        Ok((Self { child: Mutex::new(child), log }, stdin, stdout))
     }
 
     /// The log so far, line by line.
@@ -91,12 +91,21 @@ impl Process {
         lines.into_iter().find(|line| fits(line)).ok_or_else(|| io::Error::other("the line is gone"))
     }
 
+    /// Kills the process with SIGKILL, without waiting for its end.
+    ///
+    /// # Errors
+    /// If it has ended before.
+    pub fn kill(&self) -> io::Result<()> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).start_kill()
+    }
+
     /// Waits for the process to exit.
     ///
     /// # Errors
     /// If it does not exit in time.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.map_err(io::Error::other)?
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tokio::time::timeout(PATIENCE, child.wait()).await.map_err(io::Error::other)?
     }
 }
 

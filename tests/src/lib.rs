@@ -12,5 +12,6 @@ pub mod logs;
 pub mod loopback;
 pub mod markdown;
 pub mod receiver;
+pub mod records;
 pub mod scrape;
 pub mod wire;

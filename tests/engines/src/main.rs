@@ -1,5 +1,6 @@
-//! The servers that the clients in other languages start: every example by its name, `own-errors` and `requests`.
+//! The servers that the clients in other languages start: every example by its name, and the ones in the modules here.
 
+mod deferred;
 mod own_errors;
 mod requests;
 
@@ -8,14 +9,14 @@ use std::{env, process::ExitCode};
 fn main() -> ExitCode {
     let mut args = env::args_os().skip(1);
     let server = args.next().and_then(|name| name.into_string().ok()).unwrap_or_default();
-    if server == "own-errors" {
-        return own_errors::main();
-    }
-    if server == "requests" {
-        return requests::main();
+    match &*server {
+        "own-errors" => return own_errors::main(),
+        "requests" => return requests::main(),
+        "orders" | "tasks" | "tasks-beside" => return deferred::main(&server, args),
+        _ => {}
     }
     resilient_example_tests::run(&server, args).unwrap_or_else(|| {
-        eprintln!("expected the name of an example, `own-errors` or `requests`");
+        eprintln!("expected the name of an example, `own-errors`, `requests`, `orders`, `tasks` or `tasks-beside`");
         ExitCode::FAILURE
     })
 }

@@ -1,6 +1,6 @@
-//! `http-server --demo` on a free port.
+//! A server on a free port, `http-server --demo` unless another one is named.
 
-use std::process::Stdio;
+use std::{ffi::OsStr, process::Stdio};
 
 use reqwest::{Client, header};
 use resilient_tests::loopback;
@@ -23,8 +23,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::of(["http-server", "--demo", "--bind", "127.0.0.1:0"]).await
+    }
+
+    /// Starts the server of these arguments, which writes its address to stderr.
+    pub(crate) async fn of(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         let mut command = Command::new(SERVERS);
-        command.args(["http-server", "--demo", "--bind", "127.0.0.1:0"]).env_remove("RUST_LOG").kill_on_drop(true);
+        command.args(args).env_remove("RUST_LOG").kill_on_drop(true);
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = async {

@@ -2,10 +2,13 @@
 //! a tool is missing.
 
 mod answers;
+mod conformance;
+mod deferred;
 mod http_server;
 mod metrics;
 mod requests;
 mod schemas;
+mod tasks;
 
 use std::{
     path::{Path, PathBuf},
@@ -29,14 +32,25 @@ fn script(path: &str) -> PathBuf {
 
 /// Returns a command that runs a script in Python, with the packages of `python/requirements.txt`.
 fn python(path: &str) -> Command {
-    let mut command = Command::new(script("../../target/engines/python/bin/python"));
+    python_with("requirements", path)
+}
+
+/// Returns a command that runs a script in Python, with the packages of `python/tasks.txt`.
+fn python_with_tasks(path: &str) -> Command {
+    python_with("tasks", path)
+}
+
+fn python_with(packages: &str, path: &str) -> Command {
+    let mut command = Command::new(script(&format!("../../target/engines/{packages}/bin/python")));
     command.arg(script(path));
     command
 }
 
-/// Returns a command that runs a script in Node.js, with the packages of `typescript/package-lock.json`.
+/// Returns a command that runs a script in Node.js, with the packages of `typescript/package-lock.json`. One of them is
+/// this Node.js.
 fn node(path: &str) -> Command {
-    let mut command = Command::new("node");
+    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let mut command = Command::new(script(&format!("typescript/node_modules/node-linux-{processor}/bin/node")));
     command.arg(script(path));
     command
 }

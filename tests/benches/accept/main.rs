@@ -1,12 +1,23 @@
 //! What it costs to accept a deferred write: `put` of the SQLite store, beside a plain insert of the same row into the
 //! same tables with rusqlite, in the same transaction and with the same settings, which include the synchronisation
-//! with the disk. Both take turns in one process, with one writer and with eight: threads with a connection each for
+//! with the disk. All ways take turns in one run, with one writer and with eight: threads with a connection each for
 //! the plain insert, tasks that share the store.
 //!
 //! `cargo bench -p resilient-bench --bench accept` prints writes per second, the ratio, and the median and the 99th
 //! percentile of one write, and writes `target/accept.json`. An async server cannot insert on the threads that serve
 //! others, so the same insert through `spawn_blocking` is measured too.
+//!
+//! Two rows are of whole calls: from the client's request to the answer, which has the receipt, and beside it the same
+//! call without a store, whose answer is the tool's error. Client and server are in this process.
+//!
+//! The last row is of apalis-sqlite, which stores a task with the same arguments and an idempotency key, synchronised
+//! with the disk as well. It runs in a child process, whose package is not part of the workspace:
+//! `tests/benches/apalis/Cargo.toml` says why. If that cannot be built, as without a network, the row is missing.
 
+mod apalis;
+mod tool;
+
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +28,11 @@ use resilient_runtime::deferred::{Bounds, DeferredSettings, DeferredStore, NewEn
 use resilient_sqlite::SqliteStore;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+use apalis::Apalis;
+use tool::Server;
 
 /// The number of turns of each way.
 const ROUNDS: usize = 31;
@@ -41,6 +56,14 @@ type Client = Arc<Mutex<Connection>>;
 
 /// A way to write: its name, one turn of it, and the turns so far.
 type Way<'a> = (&'static str, Box<dyn Fn() -> Turn + 'a>, Vec<Turn>);
+
+/// What all measurements share: a process has one server with deferred writes.
+struct Shared {
+    folder: TempDir,
+    runtime: Runtime,
+    server: Server,
+    apalis: Option<RefCell<Apalis>>,
+}
 
 /// The latencies of one turn of writes, and its whole duration.
 struct Turn {
@@ -169,25 +192,30 @@ fn percentiles(turns: &[Turn]) -> (f64, f64) {
     (writes[writes.len() / 2], writes[writes.len() * 99 / 100])
 }
 
-/// Measures both ways with this number of writers.
-fn measure(writers: usize) -> Vec<Value> {
-    // On the disk of the build, since a file system in memory has nothing to synchronise.
-    let folder = tempfile::tempdir_in(target()).expect("a folder");
-    let (ours, theirs) = (folder.path().join("store.db"), folder.path().join("plain.db"));
+/// Measures all ways with this number of writers.
+fn measure(shared: &Shared, writers: usize) -> Vec<Value> {
+    let path = |name: &str| shared.folder.path().join(format!("{name}-{writers}.db"));
+    let (ours, theirs) = (path("store"), path("plain"));
     let bounds = Bounds::default();
     let store = SqliteStore::with_bounds(&ours, bounds).expect("a store");
     drop(SqliteStore::with_bounds(&theirs, bounds).expect("the same tables"));
     let connections: Vec<Client> = (0..writers).map(|_| Arc::new(Mutex::new(plain(&theirs)))).collect();
-    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let mut ways: [Way<'_>; 3] = [
+    let Shared { runtime, server, apalis, .. } = shared;
+    let mut ways: Vec<Way<'_>> = vec![
         ("plain insert", Box::new(|| insert(&connections)), Vec::new()),
-        ("the same in tasks", Box::new(|| insert_in_tasks(&runtime, &connections)), Vec::new()),
-        ("put", Box::new(|| accept(&runtime, &store, writers)), Vec::new()),
+        ("the same in tasks", Box::new(|| insert_in_tasks(runtime, &connections)), Vec::new()),
+        ("put", Box::new(|| accept(runtime, &store, writers)), Vec::new()),
+        ("a call, accepted", Box::new(|| server.turn(runtime, "create_order", writers)), Vec::new()),
+        ("a call, its error", Box::new(|| server.turn(runtime, "try_order", writers)), Vec::new()),
     ];
+    if let Some(apalis) = apalis {
+        ways.push(("apalis-sqlite", Box::new(|| apalis.borrow_mut().turn(writers)), Vec::new()));
+    }
+    let number = ways.len();
     for round in 0..=ROUNDS {
-        for place in 0..ways.len() {
+        for place in 0..number {
             // The order rotates, so that no way always follows the same other one.
-            let (_, run, turns) = &mut ways[(place + round) % 3];
+            let (_, run, turns) = &mut ways[(place + round) % number];
             let turn = run();
             // In the first round, statements are prepared and threads started.
             turns.extend((round > 0).then_some(turn));
@@ -212,8 +240,17 @@ fn measure(writers: usize) -> Vec<Value> {
 
 fn main() {
     demand_a_servers_clock();
+    // On the disk of the build, since a file system in memory has nothing to synchronise.
+    let folder = tempfile::tempdir_in(target()).expect("a folder");
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let server = Server::start(&runtime, folder.path());
+    let apalis = Apalis::start(folder.path());
+    if let Err(why) = &apalis {
+        println!("no row of apalis-sqlite: {why}\n");
+    }
+    let shared = Shared { folder, runtime, server, apalis: apalis.ok().map(RefCell::new) };
     println!("{:<10}{:<20}{:>12}{:>10}{:>12}{:>12}", "writers", "", "writes/s", "/ plain", "p50 µs", "p99 µs");
-    let rows: Vec<Value> = [1, 8].into_iter().flat_map(measure).collect();
+    let rows: Vec<Value> = [1, 8].into_iter().flat_map(|writers| measure(&shared, writers)).collect();
     let file = target().join("accept.json");
     fs::write(&file, format!("{:#}\n", Value::Array(rows))).expect("the results can be written");
     println!("\nwritten to {}", file.display());
