@@ -22,44 +22,44 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-pub const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
-pub struct Order {
-    pub key: String,
+pub(crate) struct Order {
+    pub(crate) key: String,
 }
 
 /// What the shop depends on, and what it has seen.
 #[derive(Debug, Default)]
-pub struct Upstream {
-    pub is_down: AtomicBool,
+pub(crate) struct Upstream {
+    pub(crate) is_down: AtomicBool,
     /// The milliseconds that a request takes.
-    pub takes: AtomicU64,
+    pub(crate) takes: AtomicU64,
     /// The bodies that have begun.
-    pub runs: AtomicU32,
+    pub(crate) runs: AtomicU32,
     /// The keys of the orders that were placed, each with its time.
-    pub placed: Mutex<Vec<(String, Instant)>>,
+    pub(crate) placed: Mutex<Vec<(String, Instant)>>,
     /// What the bodies have seen of their deliveries.
-    pub seen: Mutex<Vec<Option<DeliveryInfo>>>,
-    pub fallbacks: AtomicU32,
+    pub(crate) seen: Mutex<Vec<Option<DeliveryInfo>>>,
+    pub(crate) fallbacks: AtomicU32,
     /// Whether the handler passes no call on.
-    pub is_stuck: AtomicBool,
+    pub(crate) is_stuck: AtomicBool,
     /// The user whose calls are refused.
-    pub banned: Mutex<Option<String>>,
+    pub(crate) banned: Mutex<Option<String>>,
     running: AtomicU32,
-    pub most_at_once: AtomicU32,
+    pub(crate) most_at_once: AtomicU32,
 }
 
 impl Upstream {
-    pub fn down(&self, is_down: bool) {
+    pub(crate) fn down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::Relaxed);
     }
 
-    pub fn runs(&self) -> u32 {
+    pub(crate) fn runs(&self) -> u32 {
         self.runs.load(Ordering::Relaxed)
     }
 
-    pub fn placed(&self) -> Vec<String> {
+    pub(crate) fn placed(&self) -> Vec<String> {
         self.placed.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
     }
 
@@ -83,15 +83,15 @@ impl Upstream {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Shop {
-    pub upstream: Arc<Upstream>,
+pub(crate) struct Shop {
+    pub(crate) upstream: Arc<Upstream>,
 }
 
 /// A caller who may not order.
 #[derive(Debug, thiserror::Error, McpError)]
 #[error("banned")]
 #[mcp(kind = permission_denied)]
-pub struct Banned;
+pub(crate) struct Banned;
 
 impl Shop {
     async fn check(&self, _: &RequestContext<RoleServer>, _: &JsonObject) -> Result<(), Banned> {
@@ -144,7 +144,7 @@ impl ServerHandler for Shop {}
 
 /// Authenticates each call by the member `user` of its `_meta`.
 #[derive(Debug, Clone, Default)]
-pub struct Authenticated(pub Shop);
+pub(crate) struct Authenticated(pub(crate) Shop);
 
 impl ServerHandler for Authenticated {
     fn get_info(&self) -> ServerConfig {
@@ -165,16 +165,16 @@ impl ServerHandler for Authenticated {
 }
 
 /// A served shop with a worker.
-pub struct Served {
-    pub shop: Shop,
-    pub store: MemoryStore,
-    pub handle: Handle,
-    pub client: Client,
-    pub clock: WallClock,
+pub(crate) struct Served {
+    pub(crate) shop: Shop,
+    pub(crate) store: MemoryStore,
+    pub(crate) handle: Handle,
+    pub(crate) client: Client,
+    pub(crate) clock: WallClock,
 }
 
 /// Starts a worker for the shop in a registry.
-pub fn start(shop: &Shop, store: impl DeferredStore, clock: WallClock, registry: &Arc<Registry>) -> Handle {
+pub(crate) fn start(shop: &Shop, store: impl DeferredStore, clock: WallClock, registry: &Arc<Registry>) -> Handle {
     let server = Authenticated(shop.clone());
     let settings = Resilience::from_variables([]).tools(Shop::tool_router);
     let settings = settings.deferred(store, move || server.clone()).deferred_clock(clock);
@@ -182,12 +182,12 @@ pub fn start(shop: &Shop, store: impl DeferredStore, clock: WallClock, registry:
 }
 
 /// Serves the shop and starts its worker.
-pub async fn serve(lab: &Lab) -> Served {
+pub(crate) async fn serve(lab: &Lab) -> Served {
     serve_with(lab, MemoryStore::default(), |store| store, WallClock::new()).await
 }
 
 /// Serves the shop and starts its worker under a clock, with a store around one in memory.
-pub async fn serve_with<S: DeferredStore>(
+pub(crate) async fn serve_with<S: DeferredStore>(
     lab: &Lab,
     store: MemoryStore,
     around: impl FnOnce(MemoryStore) -> S,
@@ -200,12 +200,12 @@ pub async fn serve_with<S: DeferredStore>(
 }
 
 impl Served {
-    pub fn upstream(&self) -> &Upstream {
+    pub(crate) fn upstream(&self) -> &Upstream {
         &self.shop.upstream
     }
 
     /// Stores an order of `ann` without a call.
-    pub async fn put(&self, tool: &str, arguments: &str, due_in: Duration) -> Receipt {
+    pub(crate) async fn put(&self, tool: &str, arguments: &str, due_in: Duration) -> Receipt {
         let (receipt, now) = (Receipt::random().unwrap(), self.clock.now());
         let (server, tool) = ("shop".to_owned(), tool.to_owned());
         let scope = Scope { server, tool, principal: "p:ann".into(), key: arguments.to_owned() };
@@ -217,35 +217,35 @@ impl Served {
     }
 
     /// Calls a tool for the user `ann`.
-    pub async fn call(&self, tool: &'static str, key: &str) -> CallToolResult {
+    pub(crate) async fn call(&self, tool: &'static str, key: &str) -> CallToolResult {
         self.call_for("ann", tool, key).await
     }
 
-    pub async fn call_for(&self, user: &str, tool: &'static str, key: &str) -> CallToolResult {
+    pub(crate) async fn call_for(&self, user: &str, tool: &'static str, key: &str) -> CallToolResult {
         let request = with_meta(request(tool, &json!({ "key": key })), &[("user", user)]);
         self.client.call_tool(request).await.unwrap()
     }
 
     /// Calls a tool whose call is deferred, and returns the receipt.
-    pub async fn defer(&self, tool: &'static str, key: &str) -> Receipt {
+    pub(crate) async fn defer(&self, tool: &'static str, key: &str) -> Receipt {
         receipt(&self.call(tool, key).await)
     }
 
-    pub async fn entry(&self, receipt: Receipt) -> Entry {
+    pub(crate) async fn entry(&self, receipt: Receipt) -> Entry {
         entry(&self.store, receipt).await
     }
 
     /// Waits until an entry has ended.
-    pub async fn ended(&self, receipt: Receipt) -> Entry {
+    pub(crate) async fn ended(&self, receipt: Receipt) -> Entry {
         ended(&self.store, receipt).await
     }
 }
 
-pub async fn entry(store: &MemoryStore, receipt: Receipt) -> Entry {
+pub(crate) async fn entry(store: &MemoryStore, receipt: Receipt) -> Entry {
     store.get(receipt, &Viewer::Operator).await.unwrap().expect("the entry")
 }
 
-pub async fn ended(store: &MemoryStore, receipt: Receipt) -> Entry {
+pub(crate) async fn ended(store: &MemoryStore, receipt: Receipt) -> Entry {
     loop {
         let entry = entry(store, receipt).await;
         if !entry.summary.state.is_live() {
@@ -256,19 +256,19 @@ pub async fn ended(store: &MemoryStore, receipt: Receipt) -> Entry {
 }
 
 /// The receipt in the answer of a deferred call.
-pub fn receipt(answer: &CallToolResult) -> Receipt {
+pub(crate) fn receipt(answer: &CallToolResult) -> Receipt {
     let call = meta(answer, CALL);
     let Some(receipt) = call["deferred"]["receipt"].as_str() else { panic!("not deferred: {answer:?}") };
     receipt.parse().unwrap()
 }
 
 /// The number of entries in each state.
-pub async fn count(store: &MemoryStore, state: State) -> u64 {
+pub(crate) async fn count(store: &MemoryStore, state: State) -> u64 {
     store.counts(None).await.unwrap().of(state)
 }
 
 /// The text of a kept result.
-pub fn kept_text(entry: &Entry) -> String {
+pub(crate) fn kept_text(entry: &Entry) -> String {
     let kept: Value = serde_json::from_str(entry.result.as_deref().unwrap_or("null")).unwrap();
     kept["content"][0]["text"].as_str().unwrap_or_default().to_owned()
 }
