@@ -29,11 +29,12 @@ struct Shop {
 #[resilient]
 #[tool_router]
 impl Shop {
-    /// Begins a task of the server's own.
+    /// Begins a task of the server.
     #[tool(annotations(read_only_hint = true))]
     async fn count(&self) -> Result<String, ResilienceError> {
-        let done = || Box::pin(async { Ok(CallToolResult::success(Vec::new())) });
-        Ok(self.tasks.spawn(TaskOptions::default(), move |_| done()).task_id)
+        let task =
+            self.tasks.spawn(TaskOptions::default(), |_| Box::pin(async { Ok(CallToolResult::success(Vec::new())) }));
+        Ok(task.task_id)
     }
 
     /// Books a room. Its upstream is down until the delivery.
@@ -114,7 +115,7 @@ fn refused<T: std::fmt::Debug>(answered: Result<T, ServiceError>) -> ErrorCode {
     }
 }
 
-/// A handler whose methods are all of rmcp's making.
+/// A handler with the methods that rmcp generates.
 #[derive(Debug, Clone)]
 struct Plain;
 
