@@ -22,8 +22,11 @@ pub(super) fn can_be_added(block: &OpaqueImpl) -> bool {
     !block.members.iter().any(calls_a_macro)
 }
 
-/// Returns the methods that the block lacks.
+/// Returns the methods that the block lacks. If it has some of them, it has tasks that the runtime does not know.
 pub(super) fn missing(block: &OpaqueImpl, krate: &Krate) -> Vec<OpaqueFn> {
+    let is_of_tasks =
+        |name: &syn::Ident| ["get_task", "update_task", "cancel_task"].iter().any(|method| name == method);
+    let has_tasks = block.functions().any(|function| is_of_tasks(&function.sig.ident));
     let (p, rmcp) = (quote!(#krate::__private), quote!(#krate::__private::rmcp));
     let of_tasks = [
         (quote!(get_task), quote!(GetTaskParams), quote!(#rmcp::model::GetTaskResult), quote!(GetTaskMethod)),
@@ -31,6 +34,12 @@ pub(super) fn missing(block: &OpaqueImpl, krate: &Krate) -> Vec<OpaqueFn> {
         (quote!(cancel_task), quote!(CancelTaskParams), quote!(()), quote!(CancelTaskMethod)),
     ];
     let of_tasks = of_tasks.map(|(name, parameters, result, method)| {
+        let method = quote!(#rmcp::model::#method);
+        let refused = if has_tasks {
+            quote!(#rmcp::ErrorData::method_not_found::<#method>())
+        } else {
+            quote!(#p::tasks::unknown::<#method>())
+        };
         parse_quote! {
             async fn #name(
                 &self,
@@ -39,9 +48,7 @@ pub(super) fn missing(block: &OpaqueImpl, krate: &Krate) -> Vec<OpaqueFn> {
             ) -> ::core::result::Result<#result, #rmcp::ErrorData> {
                 match #p::tasks::#name(&request).await {
                     ::core::option::Option::Some(answered) => answered,
-                    ::core::option::Option::None => {
-                        ::core::result::Result::Err(#rmcp::ErrorData::method_not_found::<#rmcp::model::#method>())
-                    }
+                    ::core::option::Option::None => ::core::result::Result::Err(#refused),
                 }
             }
         }

@@ -3,8 +3,8 @@
 mod task;
 
 use rmcp::model::{
-    CancelTaskParams, CreateTaskResult, GetTaskParams, GetTaskResult, JsonObject, ServerConfig, TASKS_EXTENSION_ID,
-    UpdateTaskParams,
+    CancelTaskParams, ConstString, CreateTaskResult, GetTaskParams, GetTaskResult, JsonObject, ServerConfig,
+    TASKS_EXTENSION_ID, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -51,7 +51,7 @@ pub(crate) fn created(accepted: &Accepted) -> CreateTaskResult {
 /// Adds the tasks extension to the description of a server that has a store.
 #[must_use]
 pub fn advertised(mut config: ServerConfig) -> ServerConfig {
-    if Registry::here(|registry| registry.deferral().is_some()) {
+    if has_store() {
         let extensions = config.capabilities.extensions.get_or_insert_default();
         extensions.entry(TASKS_EXTENSION_ID.to_owned()).or_insert_with(JsonObject::new);
     }
@@ -77,6 +77,16 @@ pub async fn update_task(request: &UpdateTaskParams) -> Option<Result<(), ErrorD
 pub async fn cancel_task(request: &CancelTaskParams) -> Option<Result<(), ErrorData>> {
     let writes = of_ours(&request.task_id)?;
     Some(writes.cancel(&request.task_id).await.map(drop).map_err(refused))
+}
+
+/// Returns the error for a task that is no deferred write, on a server without other tasks.
+#[must_use]
+pub fn unknown<M: ConstString>() -> ErrorData {
+    if has_store() { refused(NoWrite::Unknown) } else { ErrorData::method_not_found::<M>() }
+}
+
+fn has_store() -> bool {
+    Registry::here(|registry| registry.deferral().is_some())
 }
 
 /// Returns the writes of the caller, if the task is a deferred write and there is a store.
