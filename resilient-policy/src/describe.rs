@@ -1,10 +1,13 @@
 //! Describes a policy in words, for the documentation of its function. A sentence joins the main parts of a key; the
 //! phrases of the other parts are declared with them and follow it.
 
+use std::time::Duration;
+
 use crate::breaker::BreakerSettings;
 use crate::bytes::format_bytes;
 use crate::cache::CacheSettings;
-use crate::check::{latest_answer, longest_answer};
+use crate::check::{fallback_time, latest_answer, longest_answer};
+use crate::deferred::DeferredSettings;
 use crate::duration::format_duration;
 use crate::form::Form;
 use crate::kind::{ErrorKind, KindSet};
@@ -12,7 +15,7 @@ use crate::policy::{Beside, Policy, Source};
 use crate::retry::Retry;
 use crate::scalar::format_share;
 use crate::schema::{Part, Settings};
-use crate::setting::{Jitter, Rate, Setting, Window};
+use crate::setting::{Jitter, OnExhausted, Rate, Setting, Window};
 
 const fn each(keyed: bool) -> &'static str {
     if keyed { " for each key" } else { "" }
@@ -56,10 +59,9 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
 /// Describes the maximum time to an answer.
 fn answer(policy: &Policy) -> String {
     let (longest, latest) = (longest_answer(policy), latest_answer(policy));
-    let fallback = if policy.fallback.contains(&Source::Function) {
-        format!(", {} of which are for the fallback", format_duration(policy.fallback_limit()))
-    } else {
-        String::new()
+    let fallback = match fallback_time(policy) {
+        Duration::ZERO => String::new(),
+        time => format!(", {} of which are for the fallback", format_duration(time)),
     };
     let requested = if policy.retry.is_some() && latest > longest {
         format!("; within {} where a service says `Retry-After`", format_duration(latest))
@@ -134,7 +136,29 @@ fn fallback_answer(source: Source, policy: &Policy) -> String {
         }
         Source::Function => "a fallback function's".into(),
         Source::Value => "a fixed one".into(),
+        Source::Deferred => {
+            let delivered = policy.deferred.as_ref().map(delivered).unwrap_or_default();
+            format!("a receipt, and the write is delivered later{delivered}")
+        }
     }
+}
+
+/// Describes how a deferred write is delivered.
+fn delivered(settings: &DeferredSettings) -> String {
+    let DeferredSettings { tries, base, ttl, on_exhausted, .. } = *settings;
+    let most = if tries == 1 { "1 try".into() } else { format!("up to {tries} tries") };
+    let longest = settings.schedule().last().unwrap_or(base);
+    let delays = match (tries, format_duration(base), format_duration(longest)) {
+        (1, base, _) => format!("after {base}"),
+        (_, base, longest) if base == longest => format!("{base} apart"),
+        (_, base, longest) => format!("{base} to {longest} apart"),
+    };
+    let end = match on_exhausted {
+        OnExhausted::DeadLetter => "then it is a dead letter",
+        OnExhausted::Discard => "then it is given up",
+        OnExhausted::Notify => "then it is a dead letter, and the operator gets an alert",
+    };
+    format!(": {most}, {delays} or down to half of that, within {}, {end}", format_duration(ttl))
 }
 
 /// Returns the phrases of the parts, in their order. A part without a value, such as `none`, `false` or 0, has none.
@@ -157,8 +181,6 @@ fn plural(count: u32, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{BreakerUse, BulkheadSettings, BulkheadUse, Keyed, RateLimitSettings, RateLimitUse};
 
@@ -192,6 +214,25 @@ mod tests {
             describe(&policy, &Beside { fallback: policy.fallback, ..Beside::default() })[1..],
             [format!("{fresh}; {stale}; {bounds}"), "without a good answer: the last good one, up to 90m old".into()]
         );
+    }
+
+    #[test]
+    fn the_delivery_of_a_deferred_write_is_described() {
+        let described = |settings| {
+            let policy = Policy::new().fallback(&[Source::Deferred]).deferred(settings);
+            describe(&policy, &Beside { fallback: policy.fallback, ..Beside::default() })
+        };
+        let settings = DeferredSettings::new();
+        assert_eq!(
+            described(settings),
+            [
+                "answers within 35s, 5s of which are for the fallback",
+                "without a good answer: a receipt, and the write is delivered later: up to 8 tries, 30s to 30m apart or \
+                 down to half of that, within 24h, then it is a dead letter",
+            ]
+        );
+        let once = described(settings.tries(1).on_exhausted(OnExhausted::Discard));
+        assert!(once[1].ends_with("1 try, after 30s or down to half of that, within 24h, then it is given up"));
     }
 
     #[test]

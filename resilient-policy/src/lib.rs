@@ -22,6 +22,7 @@ mod cache;
 mod case;
 mod check;
 mod code;
+mod deferred;
 mod describe;
 mod duration;
 mod effect;
@@ -55,6 +56,7 @@ pub use check::{
     check_slow_in_time, check_values, harmful_retry, latest_answer, longest_answer,
 };
 pub use code::{check_code, check_protocol_code};
+pub use deferred::{DeferredSettings, check_deferred_parts};
 pub use describe::describe;
 pub use duration::{corrected_duration, format_duration, parse_duration};
 pub use effect::Effect;
@@ -76,7 +78,7 @@ pub use retry::Retry;
 pub use scalar::{format_share, parse_flag};
 pub use schema::{Override, Part, Parts, Settings, Written};
 pub use secret::is_secret_name;
-pub use setting::{Jitter, Rate, Scope, Setting, SettingType, Window, Word, parse_rate};
+pub use setting::{Jitter, OnExhausted, Rate, Scope, Setting, SettingType, Window, Word, parse_rate};
 pub use suggest::{nearest, one_of};
 #[cfg(feature = "file")]
 pub use tune::{For, tune, tune_breaker};

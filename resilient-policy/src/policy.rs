@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::breaker::{BreakerSettings, BreakerUse};
 use crate::bulkhead::{BulkheadSettings, BulkheadUse};
 use crate::cache::CacheSettings;
+use crate::deferred::DeferredSettings;
 use crate::effect::Effect;
 use crate::form::Form;
 use crate::rate_limit::{RateLimitSettings, RateLimitUse};
@@ -29,11 +30,13 @@ pub enum Source {
     Function,
     /// A fixed value.
     Value,
+    /// A receipt: the write is stored, and delivered later.
+    Deferred,
 }
 
 impl Source {
     /// All sources.
-    pub const ALL: &'static [Self] = &[Self::Cache, Self::Function, Self::Value];
+    pub const ALL: &'static [Self] = &[Self::Cache, Self::Function, Self::Value, Self::Deferred];
 
     /// Returns the name used in answers, logs and metrics.
     #[must_use]
@@ -42,6 +45,7 @@ impl Source {
             Self::Cache => "cache",
             Self::Function => "function",
             Self::Value => "value",
+            Self::Deferred => "deferred",
         }
     }
 }
@@ -80,6 +84,8 @@ pub struct Policy {
     pub fallback: &'static [Source],
     /// The settings of the cache from which a fallback serves.
     pub cache: Option<CacheSettings>,
+    /// How a deferred write is delivered. Default not deferred.
+    pub deferred: Option<DeferredSettings>,
     /// The effect of running the function again.
     pub effect: Effect,
     /// Whether a function runs before each retry, which only `retry(.., before = path)` of the attribute can declare.
@@ -94,7 +100,7 @@ impl Policy {
     /// The longest timeout that is allowed.
     pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The longest time that a fallback function may take.
+    /// The longest time that a fallback function, or storing a write, may take.
     pub const LONGEST_FALLBACK: Duration = Duration::from_secs(5);
 
     /// The attempt timeout that `retry` implies, unless half the timeout is shorter.
@@ -112,6 +118,7 @@ impl Policy {
             rate_limit: None,
             fallback: &[],
             cache: None,
+            deferred: None,
             effect: Effect::Unknown,
             has_before: false,
         }
@@ -173,6 +180,13 @@ impl Policy {
         self
     }
 
+    /// Sets how a deferred write is delivered.
+    #[must_use]
+    pub const fn deferred(mut self, deferred: DeferredSettings) -> Self {
+        self.deferred = Some(deferred);
+        self
+    }
+
     /// Sets the effect of running the function again.
     #[must_use]
     pub const fn effect(mut self, effect: Effect) -> Self {
@@ -199,7 +213,7 @@ impl Policy {
         }
     }
 
-    /// Returns the limit of a fallback function: the smaller of the timeout and 5 s.
+    /// Returns the limit of a fallback function, and of storing a write: the smaller of the timeout and 5 s.
     #[must_use]
     pub fn fallback_limit(&self) -> Duration {
         self.timeout.min(Self::LONGEST_FALLBACK)
@@ -256,7 +270,8 @@ fn form_of(name: &str) -> Option<Form> {
             .or_else(|| of::<Retry>(name))
             .or_else(|| of::<BulkheadSettings>(name))
             .or_else(|| of::<RateLimitSettings>(name))
-            .or_else(|| of::<CacheSettings>(name)),
+            .or_else(|| of::<CacheSettings>(name))
+            .or_else(|| of::<DeferredSettings>(name)),
     }
 }
 

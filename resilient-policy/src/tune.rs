@@ -73,6 +73,12 @@ pub fn tune(policy: &mut Policy, compiled: &Policy, table: &Table, functions: Fo
         (Some(Override::None), _) => policy.cache = None,
         (None, _) => {}
     }
+    match (&table.deferred, compiled.deferred) {
+        (Some(_), None) => missing("deferred"),
+        (Some(Override::Is(named)), Some(deferred)) => policy.deferred.get_or_insert(deferred).apply(&named.parts),
+        (Some(Override::None), _) => policy.deferred = None,
+        (None, _) => {}
+    }
     match (&table.breaker, compiled.breaker) {
         (Some(_), None) => missing("breaker"),
         (Some(Override::None), Some(_)) => policy.breaker = None,

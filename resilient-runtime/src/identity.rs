@@ -96,6 +96,14 @@ impl CorrelationId {
     }
 }
 
+#[cfg(feature = "deferred")]
+impl CorrelationId {
+    /// Returns the id of a call whose id was stored as text.
+    pub(crate) fn stored(text: &str) -> Self {
+        Self(Repr::Text(text.into()))
+    }
+}
+
 impl fmt::Display for CorrelationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -148,6 +156,29 @@ impl fmt::Debug for Principal {
         // Debug output must not reveal the user.
         f.write_str("Principal(..)")
     }
+}
+
+/// Where the principal of a request comes from.
+#[cfg(feature = "rmcp")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PrincipalSource {
+    /// It is not known.
+    Unknown,
+    /// The application has set it.
+    Application,
+    /// The `Authorization` header, which changes with each new token.
+    Credentials,
+    /// The only client of a process without HTTP.
+    Local,
+}
+
+/// Returns the user of the operating system, as a store stores it.
+#[cfg(feature = "deferred")]
+pub(crate) fn local_owner() -> String {
+    #[cfg(target_os = "linux")]
+    return format!("u:{}", rustix::process::getuid().as_raw());
+    #[cfg(not(target_os = "linux"))]
+    return "u:local".to_owned();
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@
 //! | `cache` | yes | `fallback = cached` | `quick_cache` |
 //! | `config` | yes | `Resilience::from_env()` | toml, which the macros also need |
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
-//! | `deferred` | | the module `deferred`: what a store of deferred writes implements | getrandom |
+//! | `deferred` | | `fallback = deferred`, and the module `deferred`: what a store of deferred writes implements; enables `config` and `rmcp` | getrandom |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
@@ -105,8 +105,8 @@ mod pipeline;
 /// What a function is guarded by: its policy, and the settings that the policy is made of.
 pub mod policy {
     pub use resilient_policy::{
-        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, Jitter, KindSet, Policy,
-        Problem, Rate, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, DeferredSettings, Effect, Jitter,
+        KindSet, OnExhausted, Policy, Problem, Rate, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
     };
 }
 #[cfg(feature = "rate-limit")]

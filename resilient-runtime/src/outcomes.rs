@@ -8,7 +8,7 @@ use serde::Serialize;
 /// use resilient_runtime::Outcome;
 ///
 /// let words: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
-/// assert_eq!(words, ["ok", "fallback", "error", "rejected", "timeout", "cancelled", "panic"]);
+/// assert_eq!(words, ["ok", "fallback", "error", "rejected", "timeout", "cancelled", "panic", "deferred"]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -27,12 +27,22 @@ pub enum Outcome {
     Cancelled,
     /// The function panicked.
     Panic,
+    /// The call was not performed: it was stored and is delivered later, or a stored call with its key answered it.
+    Deferred,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: &'static [Self] =
-        &[Self::Ok, Self::Fallback, Self::Error, Self::Rejected, Self::Timeout, Self::Cancelled, Self::Panic];
+    pub const ALL: &'static [Self] = &[
+        Self::Ok,
+        Self::Fallback,
+        Self::Error,
+        Self::Rejected,
+        Self::Timeout,
+        Self::Cancelled,
+        Self::Panic,
+        Self::Deferred,
+    ];
 
     /// Returns the word used in logs and metrics.
     #[must_use]
@@ -45,6 +55,7 @@ impl Outcome {
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
             Self::Panic => "panic",
+            Self::Deferred => "deferred",
         }
     }
 }

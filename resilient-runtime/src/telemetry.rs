@@ -1,5 +1,8 @@
 //! The span of a call and its events, which have fixed names.
 
+#[cfg(feature = "deferred")]
+pub(crate) mod deferred;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use resilient_runtime::deferred::{Control, DeliveryPolicy, Entry, OnExhausted, Receipt, State, Summary, Timestamp};
+use resilient_runtime::deferred::{Control, DeferredSettings, Entry, OnExhausted, Receipt, State, Summary, Timestamp};
 use rusqlite::types::Null;
 use rusqlite::{Connection, Row, ToSql, named_params, params};
 
@@ -96,13 +96,12 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<Summary, Fault> {
         receipt: Receipt::from_bits(bits(row, 0)?),
         server: row.get(1)?,
         tool: row.get(2)?,
-        policy: DeliveryPolicy {
-            tries: row.get(3)?,
-            base: duration(row, 4)?,
-            cap: duration(row, 5)?,
-            ttl: duration(row, 6)?,
-            on_exhausted: OnExhausted::from_word(word(7)?).ok_or(Fault::Row("an unknown `on_exhausted`"))?,
-        },
+        policy: DeferredSettings::new()
+            .tries(row.get(3)?)
+            .base(duration(row, 4)?)
+            .cap(duration(row, 5)?)
+            .ttl(duration(row, 6)?)
+            .on_exhausted(OnExhausted::from_word(word(7)?).ok_or(Fault::Row("an unknown `on_exhausted`"))?),
         created: timestamp(row, 8)?,
         expires: timestamp(row, 9)?,
         state: State::from_word(word(10)?).ok_or(Fault::Row("an unknown `state`"))?,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
 
 use resilient_bench::{demand_a_servers_clock, target};
-use resilient_runtime::deferred::{Bounds, DeferredStore, DeliveryPolicy, NewEntry, Put, Receipt, Scope, Timestamp};
+use resilient_runtime::deferred::{Bounds, DeferredSettings, DeferredStore, NewEntry, Put, Receipt, Scope, Timestamp};
 use resilient_sqlite::SqliteStore;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ fn write() -> NewEntry {
         principal: "user 4711".into(),
         key: receipt.to_string(),
     };
-    let (policy, now) = (DeliveryPolicy::default(), now());
+    let (policy, now) = (DeferredSettings::new(), now());
     let due = now.after(policy.base);
     let correlation_id = format!("{:032x}", receipt.bits());
     NewEntry { receipt, scope, arguments: ARGUMENTS.into(), correlation_id, policy, due, now }

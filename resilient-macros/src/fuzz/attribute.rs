@@ -6,7 +6,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use resilient_policy::{BreakerSettings, BulkheadSettings, CacheSettings, RateLimitSettings, Retry, Settings as _};
+use resilient_policy::{
+    BreakerSettings, BulkheadSettings, CacheSettings, DeferredSettings, RateLimitSettings, Retry, Settings as _,
+};
 
 use super::tokens::{Tokens, entry, joined, list, some_of, soups};
 use crate::resilient::parse::args;
@@ -20,6 +22,7 @@ static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         BulkheadSettings::names(false),
         RateLimitSettings::names(false),
         CacheSettings::names(false),
+        DeferredSettings::names(false),
     ];
     [args::KEYS, &parts.concat(), OTHERS].concat()
 });
@@ -66,6 +69,9 @@ const VALUES: &[&str] = &[
     "\"a b\"",
     "none",
     "cached",
+    "deferred",
+    "dead_letter",
+    "notify",
     "caller",
     "shared",
     "equal",
@@ -80,6 +86,8 @@ const VALUES: &[&str] = &[
     "<T as U>::f",
     "f::<u8>",
     "[cached, f]",
+    "[f, deferred]",
+    "[deferred, cached]",
     "[]",
     "[\"exports\", \"exports\", none]",
     "[value(1), cached]",
@@ -130,6 +138,8 @@ const RIGHT_TOO: &[&str] = &[
     "rate_limit(rate = \"1/1s\", burst = 2, key = caller, max_keys = 9)",
     "fallback = Self::f",
     "cache(fresh = \"30s\", stale_while_revalidate = \"5m\", max_bytes = \"64MiB\")",
+    "fallback = deferred",
+    "deferred(tries = 3, base = \"1s\", cap = \"4s\", ttl = \"1h\", key = id, on_exhausted = notify)",
     "invalidates = [\"f\", \"mine\"]",
     "idempotent",
     "feature = [\"exports\", \"slow\"]",
@@ -218,6 +228,7 @@ const LINES: &[&str] = &[
     "bulkhead = 7",
     "rate_limit = \"5/1m\"",
     "cache = { stale_if_error = \"1s\" }",
+    "deferred = { tries = 9, cap = \"2m\" }",
     "cache = { fresh = \"1s\", max_bytes = \"1MiB\" }",
     "failures = 3",
     "rate = 0.5",

@@ -17,6 +17,7 @@ pub use breaker::{
     check_breaker, check_breaker_for, check_name_at, check_names, check_same_breaker, check_slow_in_time,
 };
 pub use repeat::{Declarable, harmful_retry};
+pub(crate) use time::fallback_time;
 pub use time::{latest_answer, longest_answer};
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
@@ -47,6 +48,9 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
     if let Some(cache) = &policy.cache {
         cache.problems(&mut found);
     }
+    if let Some(deferred) = &policy.deferred {
+        deferred.problems(&mut found);
+    }
     found
 }
 
@@ -64,6 +68,7 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
 pub fn check(policy: &Policy) -> Vec<Problem> {
     let mut found = check_values(policy);
     found.extend(cache_is_read(policy));
+    found.extend(deferred_has_its_fallback(policy));
     found.extend(credentials_are_renewed(policy));
     // If a value is invalid, a rule between values would report the same mistake again.
     if found.is_empty() {
@@ -101,12 +106,18 @@ fn cache_is_read(policy: &Policy) -> Option<Problem> {
     }
 }
 
+fn deferred_has_its_fallback(policy: &Policy) -> Option<Problem> {
+    let message = "nothing is deferred; add `fallback = deferred`, or remove `deferred`";
+    let is_idle = policy.deferred.is_some() && !policy.fallback.contains(&Source::Deferred);
+    is_idle.then(|| Problem::new("deferred", message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, KindSet, RateLimitSettings,
-        RateLimitUse, Retry, Window,
+        BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, DeferredSettings, KindSet,
+        RateLimitSettings, RateLimitUse, Retry, Window,
     };
 
     #[expect(clippy::large_types_passed_by_value, reason = "each test writes its policy inline")]
@@ -133,7 +144,8 @@ mod tests {
             .breaker(BreakerUse::with("", BreakerSettings::new().failures(0).open(s(0)).probes(0).successes(0)))
             .bulkhead(BulkheadUse::new(BulkheadSettings::new(0).wait(s(1))).named(""))
             .rate_limit(RateLimitUse::new(RateLimitSettings::new(0, s(0)).burst(0)).named(""))
-            .cache(CacheSettings::new().max(0).stale_if_error(s(0)));
+            .cache(CacheSettings::new().max(0).stale_if_error(s(0)))
+            .deferred(DeferredSettings::new().tries(0).base(s(0)));
         assert_eq!(
             paths(policy),
             [
@@ -156,7 +168,10 @@ mod tests {
                 "rate_limit.name",
                 "cache.stale_if_error",
                 "cache.max",
-                "cache"
+                "deferred.tries",
+                "deferred.base",
+                "cache",
+                "deferred"
             ]
         );
     }
@@ -249,6 +264,8 @@ mod tests {
         assert_eq!(longest_answer(&quick), s(5));
         assert_eq!(longest_answer(&quick.fallback(&[Source::Cache, Source::Function])), s(10));
         assert_eq!(latest_answer(&quick.fallback(&[Source::Cache, Source::Function])), s(35));
+        assert_eq!(longest_answer(&quick.fallback(&[Source::Deferred])), s(10));
+        assert_eq!(latest_answer(&quick.fallback(&[Source::Function, Source::Deferred])), s(40));
         let queue = |settings: BulkheadSettings| quick.bulkhead(BulkheadUse::new(settings));
         assert_eq!(longest_answer(&queue(BulkheadSettings::new(1))), s(5));
         assert_eq!(longest_answer(&queue(BulkheadSettings::new(1).queue(1).wait(s(3)))), s(11));

@@ -66,7 +66,7 @@ pub(super) fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
 
 /// Returns the maximum time from the start of a call to its answer, if no dependency asks for longer delays.
 ///
-/// This is the time of the guarded part and, after it, the limit of a fallback function. The guarded part takes at most
+/// This is the time of the guarded part and, after it, the limits of a fallback function and of storing a write. The guarded part takes at most
 /// the timeout, or the sum of all attempts, their waits in the queue and the longest delays between them if that is
 /// less.
 ///
@@ -92,7 +92,7 @@ pub fn longest_answer(policy: &Policy) -> Duration {
 }
 
 /// Returns the time after which every call has an answer, regardless of the delay that a dependency requests:
-/// the timeout and, after it, the limit of a fallback function.
+/// the timeout and, after it, the limits of a fallback function and of storing a write.
 ///
 /// ```
 /// use std::time::Duration;
@@ -106,6 +106,8 @@ pub fn latest_answer(policy: &Policy) -> Duration {
     policy.timeout.saturating_add(fallback_time(policy))
 }
 
-fn fallback_time(policy: &Policy) -> Duration {
-    if policy.fallback.contains(&Source::Function) { policy.fallback_limit() } else { Duration::ZERO }
+/// Returns the maximum time of all fallbacks together. A cached answer and a value take none.
+pub(crate) fn fallback_time(policy: &Policy) -> Duration {
+    let limited = [Source::Function, Source::Deferred].into_iter().filter(|source| policy.fallback.contains(source));
+    limited.fold(Duration::ZERO, |time, _| time.saturating_add(policy.fallback_limit()))
 }

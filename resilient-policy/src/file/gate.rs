@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::sync::Arc;
 
-use super::table::{count, flag};
+use super::values::{count, flag};
 use super::{Entry, FileProblem, Reader, SourceLocation, entries_of, of_variable};
 use crate::level::{GateSettings, Level, LevelEffect, Levels};
 use crate::name::check_name;

@@ -23,12 +23,14 @@
 mod gate;
 mod table;
 mod toml;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::table::{ENABLED, flag};
+use self::table::ENABLED;
 use self::toml::Lines;
+use self::values::flag;
 use crate::name::check_name;
 use crate::node::{Mistake, Node, Syntax, Value};
 use crate::problem::Problem;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::values::{duration, flag, name};
 use super::{Entry, FileProblem, Reader, SourceLocation, entries_of, of_variable};
 use crate::breaker::{BreakerSettings, check_breaker_parts};
 use crate::bulkhead::{BulkheadSettings, BulkheadUse};
 use crate::cache::{CacheSettings, check_cache_parts};
 use crate::check::{check, check_breaker};
-use crate::form::{Form, is_none};
-use crate::name::check_name;
+use crate::deferred::{DeferredSettings, check_deferred_parts};
+use crate::form::is_none;
 use crate::node::{Syntax, Value};
 use crate::policy::{Policy, Source};
 use crate::problem::Problem;
@@ -18,7 +19,8 @@ use crate::retry::Retry;
 use crate::schema::{Override, Parts, Settings};
 use crate::setting::{Setting, Window};
 
-const KEYS: &[&str] = &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache"];
+const KEYS: &[&str] =
+    &["timeout", "attempt_timeout", "retry", "breaker", "bulkhead", "rate_limit", "cache", "deferred"];
 /// The key that switches a tool, a feature or a breaker off.
 pub(super) const ENABLED: &str = "enabled";
 
@@ -80,6 +82,8 @@ pub struct Table {
     pub rate_limit: Option<Override<Named>>,
     /// See [`Policy::cache`].
     pub cache: Option<Override<Named>>,
+    /// See [`Policy::deferred`].
+    pub deferred: Option<Override<Named>>,
     /// The location of each key.
     pub places: SourceLocations,
     /// The location of the table's header, if the table was written.
@@ -112,7 +116,8 @@ impl Table {
     /// Returns the table without the locations.
     pub(super) fn without_places(&self) -> Self {
         let mut table = Self { places: SourceLocations::default(), place: None, ..self.clone() };
-        for named in [&mut table.retry, &mut table.bulkhead, &mut table.rate_limit, &mut table.cache] {
+        let Self { retry, bulkhead, rate_limit, cache, deferred, .. } = &mut table;
+        for named in [retry, bulkhead, rate_limit, cache, deferred] {
             if let Some(Override::Is(named)) = named {
                 named.parts.forget_places();
             }
@@ -156,6 +161,9 @@ impl Table {
                         or_none(entry, |entry| settings::<RateLimitSettings>(entry, &mut reader, places));
                 }
                 "cache" => table.cache = or_none(entry, |entry| settings::<CacheSettings>(entry, &mut reader, places)),
+                "deferred" => {
+                    table.deferred = or_none(entry, |entry| settings::<DeferredSettings>(entry, &mut reader, places));
+                }
                 _ => table.breaker = or_none(entry, |entry| breaker(entry, &mut reader)),
             }
         }
@@ -170,12 +178,7 @@ impl Table {
         policy.attempt_timeout = value(self.attempt_timeout.as_ref()).copied();
         policy.retry = value(self.retry.as_ref()).map(|Named { parts, .. }| {
             let mut retry = Retry::of(parts);
-            if !whole && !parts.has("cap") {
-                retry.cap = retry.cap.max(retry.base);
-            }
-            if !whole && !parts.has("base") {
-                retry.base = retry.base.min(retry.cap);
-            }
+            complete(parts, &mut retry.base, &mut retry.cap, whole);
             retry
         });
         policy.bulkhead = value(self.bulkhead.as_ref()).map(|Named { parts, .. }| {
@@ -200,7 +203,13 @@ impl Table {
             }
             settings
         });
-        policy.fallback = &[Source::Cache];
+        policy.deferred = value(self.deferred.as_ref()).map(|Named { parts, .. }| {
+            found.extend(check_deferred_parts(parts).into_iter().filter(|_| whole));
+            let mut settings = DeferredSettings::of(parts);
+            complete(parts, &mut settings.base, &mut settings.cap, whole);
+            settings
+        });
+        policy.fallback = &[Source::Cache, Source::Deferred];
         found.extend(check(&policy));
         found.into_iter().map(|problem| FileProblem::of(&problem, &self.places, place, under)).collect()
     }
@@ -295,6 +304,15 @@ fn first_is_missing<S: Settings>(parts: &Parts<SourceLocation>) -> Option<Proble
     (!is_there).then(|| Problem::new(S::KEY, format!("expected {needed}: `{} = {{ {example} }}`", S::KEY)))
 }
 
+/// Fits the default of `base` or `cap` to the other one, if the code may set it.
+fn complete(parts: &Parts<SourceLocation>, base: &mut Duration, cap: &mut Duration, whole: bool) {
+    if !whole && !parts.has("cap") {
+        *cap = (*cap).max(*base);
+    } else if !whole && !parts.has("base") {
+        *base = (*base).min(*cap);
+    }
+}
+
 fn value<T>(given: Option<&Override<T>>) -> Option<&T> {
     given.and_then(Override::value)
 }
@@ -304,42 +322,6 @@ fn or_none<T>(entry: &Entry, read: impl FnOnce(&Entry) -> Option<T>) -> Option<O
         Ok(true) => Some(Override::None),
         _ => read(entry).map(Override::Is),
     }
-}
-
-fn duration(entry: &Entry, reader: &mut Reader<'_>) -> Option<Duration> {
-    match reader.value(entry, Form::DURATION)? {
-        Setting::Duration(duration) => Some(duration),
-        _ => None,
-    }
-}
-
-pub(super) fn flag(entry: &Entry, reader: &mut Reader<'_>) -> Option<bool> {
-    match reader.value(entry, Form::Flag)? {
-        Setting::Flag(flag) => Some(flag),
-        _ => None,
-    }
-}
-
-/// Reads an integer that is at least `least`.
-pub(super) fn count(entry: &Entry, reader: &mut Reader<'_>, least: u32) -> Option<u32> {
-    let form = Form::Count(least, u32::MAX);
-    let value = reader.value(entry, form)?;
-    if let Some(message) = form.out_of_range(&value) {
-        reader.problem(entry, message);
-        return None;
-    }
-    match value {
-        Setting::Count(count) => Some(count),
-        _ => None,
-    }
-}
-
-fn name(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
-    let (Value::Text(name) | Value::Variable(name)) = &entry.value.value else {
-        reader.problem(entry, "expected a text in quotes");
-        return None;
-    };
-    check_name(name).map_err(|why| reader.problem(entry, why)).ok().map(|()| name.clone())
 }
 
 fn breaker(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
@@ -358,9 +340,9 @@ fn settings<S: Settings>(entry: &Entry, reader: &mut Reader<'_>, places: &mut So
         return Some(Named { parts, name: None });
     }
     let mut defaults = S::PARTS.iter().map(|part| (part.name, (part.get)(&S::defaults())));
-    let (first, default) = defaults.find(|(_, default)| *default != Setting::None)?;
-    let example = format!("{} = {{ {first} = \"{default}\" }}", S::KEY);
-    let entries = entries_of(reader, entry, &format!("settings in a table: `{example}`"))?;
+    let example = defaults.find(|(_, default)| matches!(default, Setting::Duration(_)));
+    let example = example.map(|(name, default)| format!(": `{} = {{ {name} = \"{default}\" }}`", S::KEY));
+    let entries = entries_of(reader, entry, &format!("settings in a table{}", example.unwrap_or_default()))?;
     let mut named = Named::default();
     let inner = reader.under_key(S::KEY);
     let under = std::mem::replace(&mut reader.under, inner);

@@ -219,6 +219,29 @@ impl ErrorKind {
         )
     }
 
+    /// Returns whether a write that fails in this way may be stored and delivered later: its dependency, or this server,
+    /// could not serve it at the moment.
+    ///
+    /// ```
+    /// use resilient_runtime::ErrorKind;
+    ///
+    /// assert!(ErrorKind::CircuitOpen.may_be_deferred());
+    /// assert!(!ErrorKind::Conflict.may_be_deferred());
+    /// ```
+    #[must_use]
+    pub const fn may_be_deferred(self) -> bool {
+        matches!(
+            self,
+            Self::ReadOnly
+                | Self::Overloaded
+                | Self::CircuitOpen
+                | Self::RateLimited
+                | Self::Timeout
+                | Self::Connection
+                | Self::Unavailable
+        )
+    }
+
     /// Returns whether the client may read the error's own `Display` text.
     #[must_use]
     pub const fn is_public(self) -> bool {

@@ -12,7 +12,7 @@ use crate::duration::format_duration;
 use crate::kind::KindSet;
 pub use rate::{Rate, parse_rate};
 pub use window::Window;
-pub use word::{Jitter, Scope, Word};
+pub use word::{Jitter, OnExhausted, Scope, Word};
 
 /// The value of one part, of any type.
 #[derive(Debug, Clone, Copy, PartialEq)]

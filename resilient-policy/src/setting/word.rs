@@ -53,6 +53,41 @@ pub enum Scope {
     Shared,
 }
 
+/// What happens to a deferred write whose tries or time are used up, or whose failure is final.
+///
+/// ```
+/// use resilient_runtime::policy::OnExhausted;
+///
+/// assert_eq!(OnExhausted::default().as_str(), "dead_letter");
+/// assert_eq!(OnExhausted::from_word("notify"), Some(OnExhausted::Notify));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OnExhausted {
+    /// It becomes a dead letter, which an operator can retry or discard.
+    #[default]
+    DeadLetter,
+    /// Its arguments are erased.
+    Discard,
+    /// It becomes a dead letter, and the operator gets an alert.
+    Notify,
+}
+
+impl OnExhausted {
+    /// Returns the word used in attributes, files and stores.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.word().word
+    }
+
+    /// Returns the value of a word of [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        let word = Self::WORDS.iter().find(|known| known.word == word)?;
+        Self::from_setting(&Setting::Word(*word))
+    }
+}
+
 macro_rules! word_types {
     ($($type:ident { $($word:literal = $variant:ident),* })*) => {
         $(impl $type {
@@ -60,15 +95,19 @@ macro_rules! word_types {
             pub(crate) const WORDS: &'static [Word] = &[
                 $(Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }),*
             ];
+
+            const fn word(self) -> Word {
+                match self {
+                    $(Self::$variant => {
+                        Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }
+                    })*
+                }
+            }
         }
 
         impl SettingType for $type {
             fn to_setting(self) -> Setting {
-                Setting::Word(match self {
-                    $(Self::$variant => {
-                        Word { word: $word, type_name: stringify!($type), variant: stringify!($variant) }
-                    })*
-                })
+                Setting::Word(self.word())
             }
 
             fn from_setting(setting: &Setting) -> Option<Self> {
@@ -83,6 +122,7 @@ macro_rules! word_types {
 
 word_types! {
     Jitter { "off" = Off, "equal" = Equal, "full" = Full }
+    OnExhausted { "dead_letter" = DeadLetter, "discard" = Discard, "notify" = Notify }
     Scope { "caller" = Caller, "shared" = Shared }
     Severity { "low" = Low, "medium" = Medium, "high" = High, "critical" = Critical }
 }

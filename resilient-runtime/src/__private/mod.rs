@@ -3,6 +3,8 @@
 
 mod classify;
 mod clone;
+#[cfg(feature = "deferred")]
+mod defer_key;
 mod derive;
 #[cfg(feature = "cache")]
 mod kept;
@@ -31,10 +33,12 @@ pub use classify::{Classifiable, failure_of};
 #[cfg(feature = "rmcp")]
 pub use classify::{ToolResult, failure_of_result};
 pub use clone::{Arg, NeededAgain, Next, Slot};
+#[cfg(feature = "deferred")]
+pub use defer_key::{DeferKey, defer_key};
 pub use derive::*;
 pub use resilient_policy::{
-    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, Effect, ErrorKind, Jitter, KindSet,
-    Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
+    BreakerSettings, BreakerUse, BulkheadSettings, BulkheadUse, CacheSettings, DeferredSettings, Effect, ErrorKind,
+    Jitter, KindSet, OnExhausted, Policy, RateLimitSettings, RateLimitUse, Retry, Scope, Source, Window,
 };
 pub use special::Special;
 

@@ -215,6 +215,13 @@ impl CallContext {
         self.request.as_ref().and_then(|request| request.traceparent.as_deref())
     }
 
+    /// Returns which deferred write the call delivers, if it is a delivery. See [`deferred`](crate::deferred).
+    #[cfg(feature = "deferred")]
+    #[must_use]
+    pub fn delivery(&self) -> Option<crate::deferred::DeliveryInfo> {
+        self.request.as_ref()?.delivery.as_ref().map(|delivery| delivery.info())
+    }
+
     /// Adds a warning for the client, sent in the `_meta` of the result: for example, that a list was cut. At most 16
     /// warnings per call are sent, each cut at 1,000 characters. Without the hook, this does nothing.
     pub fn warn(&self, warning: impl AsRef<str>) {

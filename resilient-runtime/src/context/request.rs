@@ -13,8 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::Authorized;
+#[cfg(feature = "deferred")]
+use crate::deferred::{DeferredAnswer, Delivery};
 use crate::error::{Refusal, SharedError};
 use crate::identity::Principal;
+#[cfg(feature = "deferred")]
+use crate::identity::PrincipalSource;
 use crate::outcomes::Outcome;
 use crate::statistics::ToolStatistics;
 
@@ -38,7 +42,13 @@ pub(crate) struct Request {
     /// The `tracestate` of the request, if it is valid.
     pub(crate) tracestate: Option<String>,
     pub(crate) principal: Option<Principal>,
-    /// The arguments as canonical JSON, if the tool caches responses.
+    /// Where the principal comes from.
+    #[cfg(feature = "deferred")]
+    pub(crate) principal_source: PrincipalSource,
+    /// The delivery of a deferred write that the request is, if it is one.
+    #[cfg(feature = "deferred")]
+    pub(crate) delivery: Option<Arc<Delivery>>,
+    /// The arguments as canonical JSON, if the tool needs them: it caches responses, or defers its writes.
     pub(crate) arguments: Option<String>,
     pub(crate) cancellation: CancellationToken,
     /// Set once the functions of `authorize` have let the request through.
@@ -69,6 +79,10 @@ impl Request {
             traceparent: None,
             tracestate: None,
             principal: outer.principal.clone(),
+            #[cfg(feature = "deferred")]
+            principal_source: outer.principal_source,
+            #[cfg(feature = "deferred")]
+            delivery: None,
             arguments: None,
             cancellation: CancellationToken::new(),
             // The refresh may call what the call that began it may call.
@@ -99,6 +113,17 @@ impl Request {
     /// Returns whether the hook serves the request, which asks the gate.
     pub(crate) fn is_of_hook(&self) -> bool {
         self.is_hooked && !self.is_of_handler
+    }
+
+    /// Returns the caller as a store stores it, if it is the same caller after a restart: the principal that the
+    /// application has set, or without HTTP the user of the operating system.
+    #[cfg(feature = "deferred")]
+    pub(crate) fn owner(&self) -> Option<String> {
+        match (self.principal_source, &self.principal) {
+            (PrincipalSource::Application, Some(principal)) => Some(format!("p:{}", principal.as_str())),
+            (PrincipalSource::Local, Some(_)) => Some(crate::identity::local_owner()),
+            _ => None,
+        }
     }
 
     /// Returns whether this is the request with that id, and a handler serves it.
@@ -144,8 +169,8 @@ impl Request {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) claim: Claim,
-    /// Whether that function caches responses.
-    pub(crate) caches_responses: bool,
+    /// Whether that function needs the arguments of the request.
+    pub(crate) needs_arguments: bool,
     pub(crate) outcome: Option<Outcome>,
     /// The party at fault for a failure, if known.
     pub(crate) fault: Option<Fault>,
@@ -166,6 +191,12 @@ pub(crate) struct Report {
     pub(crate) shared: Option<SharedError>,
     /// The public text of the error of a fallback that failed as well.
     pub(crate) fallback_error: Option<String>,
+    /// What the call is answered with because it is not performed now.
+    #[cfg(feature = "deferred")]
+    pub(crate) deferred: Option<Box<DeferredAnswer>>,
+    /// Why a call that failed was not stored to be delivered later, although its tool defers such calls.
+    #[cfg(feature = "deferred")]
+    pub(crate) not_accepted: Option<&'static str>,
     /// The statistics in which the call is counted, if not under the name of its route.
     pub(crate) statistics: Option<Arc<ToolStatistics>>,
     pub(crate) warnings: Vec<String>,

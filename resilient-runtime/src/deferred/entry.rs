@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::policy::DeliveryPolicy;
+use resilient_policy::DeferredSettings;
+
 use super::receipt::Receipt;
 use super::time::Timestamp;
 
@@ -100,7 +101,7 @@ pub struct NewEntry {
     /// The correlation id of the call that was deferred.
     pub correlation_id: String,
     /// How it is delivered.
-    pub policy: DeliveryPolicy,
+    pub policy: DeferredSettings,
     /// The earliest time of the first try.
     pub due: Timestamp,
     /// The current time.
@@ -124,7 +125,7 @@ pub struct Summary {
     /// The name of the tool.
     pub tool: String,
     /// How it is delivered.
-    pub policy: DeliveryPolicy,
+    pub policy: DeferredSettings,
     /// When it was accepted.
     pub created: Timestamp,
     /// When its time to live ends: no try begins later, and its key is free again.

@@ -17,7 +17,7 @@
 //! use std::time::Duration;
 //!
 //! use resilient_runtime::deferred::{
-//!     Claim, ClaimedTool, DeferredStore, DeliveryPolicy, NewEntry, Put, Receipt, Scope, Timestamp,
+//!     Claim, ClaimedTool, DeferredSettings, DeferredStore, NewEntry, Put, Receipt, Scope, Timestamp,
 //! };
 //! use resilient_runtime::testing::deferred::MemoryStore;
 //!
@@ -34,7 +34,7 @@
 //!     },
 //!     arguments: r#"{"article":7}"#.into(),
 //!     correlation_id: "0af7651916cd43dd8448eb211c80319c".into(),
-//!     policy: DeliveryPolicy::default(),
+//!     policy: DeferredSettings::new(),
 //!     due,
 //!     now,
 //! };
@@ -59,18 +59,29 @@
 //! erased when the entry ends; only dead letters keep them, for [`DEAD_LETTERS_KEPT`]. Keys are stored as hashes under
 //! a [`StoreSecret`]. Results of at most [`MOST_RESULT_BYTES`] are kept until the end of the write's time to live.
 
+mod accepted;
+mod bounds;
+mod clock;
+mod deferral;
+mod delivery;
 mod entry;
 mod error;
-mod policy;
+mod last_counts;
 mod receipt;
 mod secret;
 mod store;
 mod time;
 mod transitions;
 
+pub(crate) use accepted::{Accepted, DeferredAnswer, Unanswered};
+pub use bounds::Bounds;
+pub use clock::WallClock;
+pub(crate) use deferral::{Deferral, is_used};
+pub use delivery::DeliveryInfo;
+pub(crate) use delivery::{Delivery, Tried};
 pub use entry::{ClaimToken, Control, Entry, NewEntry, Scope, State, Summary};
 pub use error::{StoreError, StoreErrorKind};
-pub use policy::{Bounds, DeliveryPolicy, OnExhausted};
+pub(crate) use last_counts::LastCounts;
 pub use receipt::{NotAReceipt, Receipt};
 pub use secret::StoreSecret;
 pub use store::{
@@ -79,3 +90,5 @@ pub use store::{
 };
 pub use time::Timestamp;
 pub use transitions::{DEAD_LETTERS_KEPT, MOST_RESULT_BYTES};
+
+pub use resilient_policy::{DeferredSettings, OnExhausted};

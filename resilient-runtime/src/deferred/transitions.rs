@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use resilient_policy::OnExhausted;
+
 use super::entry::{ClaimToken, Entry, State};
-use super::policy::OnExhausted;
 use super::store::{Cancellation, Failure, NextTry};
 use super::time::Timestamp;
 
@@ -233,8 +234,8 @@ impl Entry {
 
     fn exhaust(&mut self, now: Timestamp) {
         match self.summary.policy.on_exhausted {
-            OnExhausted::DeadLetter | OnExhausted::Notify => self.end(State::Dead, now),
             OnExhausted::Discard => self.end(State::Discarded, now),
+            _ => self.end(State::Dead, now),
         }
     }
 

@@ -72,7 +72,7 @@ pub(super) fn cause(level: Option<Level>, since: SystemTime, now: SystemTime) ->
 }
 
 /// Formats a time as in RFC 3339, in seconds.
-pub(super) fn rfc3339(at: SystemTime) -> String {
+pub(crate) fn rfc3339(at: SystemTime) -> String {
     let (date, time) = in_utc(at);
     format!("{date}T{time}Z")
 }

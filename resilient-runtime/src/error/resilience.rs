@@ -93,6 +93,12 @@ pub enum ResilienceError {
     /// The function did not run, because nothing has authorized the call: its tool has the key `authorize`, which the hook
     /// applies, and it was called without the hook.
     Unauthorized,
+    /// The function has no answer, but the call was stored and is delivered later, or a stored call with its key
+    /// answers it: for a tool with `fallback = deferred`. The client receives the receipt.
+    Deferred,
+    /// The function did not run, because a stored call with the same idempotency key has other arguments: for a tool
+    /// with `fallback = deferred`. The client receives the receipt of that call.
+    KeyConflict,
     /// The function ran once for several concurrent calls, for another one than this, and returned this error. Only for
     /// error types that are not `Clone`: the others are shared themselves.
     Shared(SharedError),
@@ -138,6 +144,8 @@ impl fmt::Display for ResilienceError {
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::Panicked => f.write_str("the function panicked"),
             Self::Unauthorized => f.write_str("the hook, which applies `authorize`, did not serve the call"),
+            Self::Deferred => f.write_str("the call was stored, to be delivered later"),
+            Self::KeyConflict => f.write_str("a stored call with this key has other arguments"),
             Self::Shared(error) => f.write_str(error.text()),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
@@ -159,6 +167,8 @@ impl Classify for ResilienceError {
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
+            Self::Deferred => ErrorKind::Unavailable,
+            Self::KeyConflict => ErrorKind::Conflict,
             Self::Panicked | Self::Unauthorized | Self::Shared(_) => ErrorKind::Internal,
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => *kind,
@@ -176,6 +186,8 @@ impl Classify for ResilienceError {
             | Self::Cancelled
             | Self::Panicked
             | Self::Unauthorized
+            | Self::Deferred
+            | Self::KeyConflict
             | Self::Shared(_) => None,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
@@ -186,7 +198,7 @@ impl Classify for ResilienceError {
         if let Self::Shared(error) = self {
             return error.facts().was_not_performed;
         }
-        matches!(self, Self::Refused { .. } | Self::Unauthorized)
+        self.is_final()
     }
 }
 
@@ -204,6 +216,12 @@ impl ResilienceError {
     #[cfg(feature = "rmcp")]
     pub(crate) const fn is_of_gate(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::Overloaded { limit: LimitKind::Concurrency, .. })
+    }
+
+    /// Returns whether the function has not run, and the same call ends in the same way until something changes that
+    /// is not the dependency.
+    const fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Unauthorized | Self::Deferred | Self::KeyConflict)
     }
 
     /// Returns the level, if it refuses the call.
@@ -228,6 +246,8 @@ impl ToolError for ResilienceError {
             Self::Refused { reason: RefusalReason::Disabled, .. } => "DISABLED",
             Self::Refused { reason: RefusalReason::CacheOnly, .. } => "CACHE_ONLY",
             Self::Cancelled => "CANCELLED",
+            Self::Deferred => "ACCEPTED_FOR_LATER",
+            Self::KeyConflict => "KEY_CONFLICT",
             Self::Panicked | Self::Unauthorized | Self::Shared(_) => "INTERNAL",
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
@@ -253,18 +273,20 @@ impl ToolError for ResilienceError {
             | Self::Cancelled
             | Self::Panicked
             | Self::Unauthorized => self.kind().public_sentence().into(),
+            Self::Deferred => "it is not done yet; this server does it later".into(),
+            Self::KeyConflict => "an earlier call with this key has other arguments".into(),
             Self::Shared(error) => error.text().into(),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
         }
     }
 
-    // The same call is refused until an operator, the level or a change of the code changes that.
+    // The same call is refused until an operator, the level, a change of the code or a delivery changes that.
     fn retry_override(&self) -> Option<bool> {
         if let Self::Shared(error) = self {
             return error.facts().failure.retry_override;
         }
-        matches!(self, Self::Refused { .. } | Self::Unauthorized).then_some(false)
+        self.is_final().then_some(false)
     }
 
     fn is_retryable(&self) -> bool {
@@ -278,22 +300,24 @@ impl ToolError for ResilienceError {
         Some(Cow::Borrowed(match self {
             Self::Shared(error) => return error.facts().hint.as_deref().map(Cow::Borrowed),
             Self::Refused { reason, cache_only, .. } => reason.advice(*cache_only),
+            Self::Deferred => "Do not send it again.",
+            Self::KeyConflict => "Use another key for another call.",
             other => other.kind().default_hint(),
         }))
     }
 
-    // What a switch refuses says nothing about a dependency, and neither does a call without the hook.
+    // What a switch refuses says nothing about a dependency, and neither does a call without the hook or a stored one.
     fn trips_breaker(&self) -> bool {
         if let Self::Shared(error) = self {
             return error.facts().failure.trips_breaker;
         }
-        !matches!(self, Self::Refused { .. } | Self::Unauthorized) && self.kind().trips_breaker()
+        !self.is_final() && self.kind().trips_breaker()
     }
 
     fn falls_back(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
-            Self::Unauthorized => false,
+            Self::Unauthorized | Self::Deferred | Self::KeyConflict => false,
             Self::Shared(error) => error.facts().failure.falls_back,
             other => other.kind().falls_back(),
         }
@@ -303,7 +327,7 @@ impl ToolError for ResilienceError {
         if let Self::Shared(error) = self {
             return error.facts().severity;
         }
-        if matches!(self, Self::Refused { .. }) { Severity::Low } else { self.kind().severity() }
+        if matches!(self, Self::Refused { .. } | Self::Deferred) { Severity::Low } else { self.kind().severity() }
     }
 
     fn details(&self) -> Map<String, Value> {
@@ -332,7 +356,7 @@ impl ToolError for ResilienceError {
                 details.insert("since".into(), json!(rfc3339(*since)));
             }
             Self::Shared(error) => return error.facts().details.clone(),
-            Self::Cancelled | Self::Panicked | Self::Unauthorized => {}
+            Self::Cancelled | Self::Panicked | Self::Unauthorized | Self::Deferred | Self::KeyConflict => {}
             #[cfg(feature = "testing")]
             Self::Injected { .. } => {}
         }

@@ -42,7 +42,8 @@ impl Sample {
         for (tool, read) in registry.tools() {
             if !OPERATOR_TOOLS.contains(&&*tool) {
                 // A rejection protects the server; it says nothing about the tool.
-                let not_run = read.outcome(Outcome::Cancelled) + read.outcome(Outcome::Rejected);
+                let not_run = [Outcome::Cancelled, Outcome::Rejected, Outcome::Deferred];
+                let not_run: u64 = not_run.into_iter().map(|outcome| read.outcome(outcome)).sum();
                 calls += read.calls().saturating_sub(not_run).saturating_sub(read.excused);
                 failures += read.failures();
             }

@@ -20,6 +20,8 @@ mod results;
 mod routed;
 mod routes;
 mod span;
+#[cfg(feature = "deferred")]
+mod tasks;
 mod tool_meta;
 mod transport;
 mod wire;

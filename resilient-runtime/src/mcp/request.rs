@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::wire;
 use crate::context::{self, CallContext, Progress, Report, Request};
-use crate::identity::{CorrelationId, CorrelationSource, Principal};
+#[cfg(feature = "deferred")]
+use crate::deferred::{self, Delivery};
+use crate::identity::{CorrelationId, CorrelationSource, Principal, PrincipalSource};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
 use crate::statistics::ToolStatistics;
@@ -37,6 +39,10 @@ pub(crate) fn context(
 ) -> (CallContext, Arc<Request>, CorrelationSource) {
     let traceparent = request.meta.get_traceparent().map(ToOwned::to_owned);
     let tracestate = request.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
+    #[cfg(feature = "deferred")]
+    let delivery = delivery(&request.extensions);
+    #[cfg_attr(not(feature = "deferred"), expect(unused_variables, reason = "only what is deferred needs the source"))]
+    let (principal, principal_source) = principal(&request.extensions, &request.peer);
     let (correlation_id, source) = correlation(request, traceparent.as_deref());
     let outer = handled(request);
     // A handler and a hook inside it send the progress of one request, whose values must increase.
@@ -50,7 +56,11 @@ pub(crate) fn context(
         is_follow_up: AtomicBool::new(false),
         traceparent,
         tracestate,
-        principal: principal(&request.extensions, &request.peer),
+        principal,
+        #[cfg(feature = "deferred")]
+        principal_source,
+        #[cfg(feature = "deferred")]
+        delivery,
         statistics: if let Server::Hook(statistics) = server { Some(statistics) } else { None },
         arguments,
         cancellation: request.ct.clone(),
@@ -71,6 +81,12 @@ pub(crate) fn context(
     (context, request, source)
 }
 
+/// Returns the delivery that a request is. Only a worker of this process puts one into the extensions.
+#[cfg(feature = "deferred")]
+fn delivery(extensions: &Extensions) -> Option<Arc<Delivery>> {
+    if deferred::is_used() { extensions.get::<Arc<Delivery>>().cloned() } else { None }
+}
+
 /// Returns the current context, if the handler serves this request in it.
 pub(crate) fn handled(request: &RequestContext<RoleServer>) -> Option<CallContext> {
     if !context::is_inside_a_call() {
@@ -85,6 +101,8 @@ pub(crate) fn of_notification(notification: &NotificationContext<RoleServer>) ->
     let field = |name: &str| notification.meta.0.0.get(name).and_then(|text| text.as_str());
     let traceparent = field("traceparent").map(ToOwned::to_owned);
     let sent = traceparent.as_deref().and_then(CorrelationId::from_traceparent);
+    #[cfg_attr(not(feature = "deferred"), expect(unused_variables, reason = "only what is deferred needs the source"))]
+    let (principal, principal_source) = principal(&notification.extensions, &notification.peer);
     let request = Arc::new(Request {
         id: String::new(),
         tool: Arc::from(""),
@@ -94,7 +112,11 @@ pub(crate) fn of_notification(notification: &NotificationContext<RoleServer>) ->
         is_follow_up: AtomicBool::new(false),
         tracestate: field("tracestate").and_then(trace::state).map(ToOwned::to_owned),
         traceparent,
-        principal: principal(&notification.extensions, &notification.peer),
+        principal,
+        #[cfg(feature = "deferred")]
+        principal_source,
+        #[cfg(feature = "deferred")]
+        delivery: None,
         statistics: None,
         arguments: None,
         cancellation: CancellationToken::new(),
@@ -114,6 +136,10 @@ pub(super) fn correlation(
     request: &RequestContext<RoleServer>,
     traceparent: Option<&str>,
 ) -> (CorrelationId, CorrelationSource) {
+    #[cfg(feature = "deferred")]
+    if let Some(delivery) = delivery(&request.extensions) {
+        return (CorrelationId::stored(&delivery.correlation_id), CorrelationSource::Generated);
+    }
     let sent = traceparent.and_then(CorrelationId::from_traceparent);
     if let Some(id) = sent.or_else(|| enclosing_trace(request)) {
         return (id, CorrelationSource::Trace);
@@ -143,30 +169,42 @@ fn note_several() {
 }
 
 /// Returns whose data a request is about: the principal that the application sets, else over HTTP the authenticated
-/// caller, else, without HTTP, the only client of this process.
-fn principal(extensions: &Extensions, peer: &Peer<RoleServer>) -> Option<Principal> {
+/// caller, else, without HTTP, the only client of this process. A delivery has the principal of the deferred call.
+fn principal(extensions: &Extensions, peer: &Peer<RoleServer>) -> (Option<Principal>, PrincipalSource) {
+    #[cfg(feature = "deferred")]
+    if let Some(delivery) = delivery(extensions) {
+        return match delivery.principal.strip_prefix("p:") {
+            Some(name) => (Some(Principal::new(name)), PrincipalSource::Application),
+            None => (Some(local()), PrincipalSource::Local),
+        };
+    }
     #[cfg(feature = "testing")]
     if let Some(pretended) = Registry::here(|registry| registry.callers.pretended()) {
         note_several();
-        return Some(pretended);
+        return (Some(pretended), PrincipalSource::Application);
     }
     let parts = extensions.get::<http::request::Parts>();
     let explicit = extensions.get::<Principal>();
     if let Some(principal) = explicit.or_else(|| parts?.extensions.get::<Principal>()) {
         note_several();
-        return Some(principal.clone());
+        return (Some(principal.clone()), PrincipalSource::Application);
     }
-    let Some(parts) = parts else { return the_only_client(peer) };
+    let Some(parts) = parts else {
+        let is_known = Registry::here(|registry| registry.callers.is_the_only_client(peer.peer_info()));
+        return if is_known { (Some(local()), PrincipalSource::Local) } else { (None, PrincipalSource::Unknown) };
+    };
     note_several();
-    let authorization = parts.headers.get(http::header::AUTHORIZATION)?;
+    let Some(authorization) = parts.headers.get(http::header::AUTHORIZATION) else {
+        return (None, PrincipalSource::Unknown);
+    };
     let mut hash = KeyedHash::new();
     hash.part(b"authorization");
     hash.part(authorization.as_bytes());
-    Some(Principal::new(format!("{:032x}", hash.finish())))
+    (Some(Principal::new(format!("{:032x}", hash.finish()))), PrincipalSource::Credentials)
 }
 
 /// Returns the principal of a process that has one client, as over stdio.
-fn the_only_client(peer: &Peer<RoleServer>) -> Option<Principal> {
+fn local() -> Principal {
     static LOCAL: LazyLock<Principal> = LazyLock::new(|| Principal::new("local"));
-    Registry::here(|registry| registry.callers.is_the_only_client(peer.peer_info())).then(|| LOCAL.clone())
+    LOCAL.clone()
 }

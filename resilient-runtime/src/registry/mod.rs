@@ -44,6 +44,8 @@ use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, Bre
 use crate::bulkhead::Bulkheads;
 #[cfg(feature = "cache")]
 use crate::cache::Generation;
+#[cfg(feature = "deferred")]
+use crate::deferred::Deferral;
 use crate::gate::Gate;
 use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
@@ -93,6 +95,9 @@ pub struct Registry {
     pub(crate) admin_refusals: AdminRefusals,
     #[cfg(feature = "testing")]
     pub(crate) chaos: injection::Injector,
+    /// Where its tools defer their writes to.
+    #[cfg(feature = "deferred")]
+    deferral: OnceLock<Arc<Deferral>>,
     /// Durations of calls of tools that do not exist.
     unknown_tools: Histogram,
     /// The settings of the operator.
@@ -237,6 +242,18 @@ impl Registry {
     #[must_use]
     pub const fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Returns where the tools of this registry defer their writes to, if there is a store.
+    #[cfg(feature = "deferred")]
+    pub(crate) fn deferral(&self) -> Option<Arc<Deferral>> {
+        self.deferral.get().cloned()
+    }
+
+    /// Sets where the tools of this registry defer their writes to. Returns whether it was not set before.
+    #[cfg(feature = "deferred")]
+    pub(crate) fn set_deferral(&self, deferral: Arc<Deferral>) -> bool {
+        self.deferral.set(deferral).is_ok()
     }
 
     pub(crate) fn note_health(&self, checks: impl Iterator<Item = (String, CheckStatus)>) {

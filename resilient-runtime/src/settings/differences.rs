@@ -76,6 +76,7 @@ pub(crate) fn of_policies(function: &str, from: &Policy, to: &Policy) -> Vec<Set
     found.parts(from.retry.as_ref(), to.retry.as_ref());
     found.parts(from.bulkhead.as_ref().map(|it| &it.settings), to.bulkhead.as_ref().map(|it| &it.settings));
     found.parts(from.rate_limit.as_ref().map(|it| &it.settings), to.rate_limit.as_ref().map(|it| &it.settings));
+    found.parts(from.deferred.as_ref(), to.deferred.as_ref());
     found.changes
 }
 

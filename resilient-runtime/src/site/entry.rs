@@ -28,6 +28,19 @@ pub(crate) struct EntryDetails {
     pub(crate) arguments: Option<Box<str>>,
     /// The timeout that the arguments request, which the timeout of the policy bounds.
     pub(crate) limit: Option<Duration>,
+    /// How the call is identified if it is deferred, for a function that defers its calls.
+    #[cfg(feature = "deferred")]
+    pub(crate) deferred_by: Option<DeferredBy>,
+}
+
+/// What identifies a deferred call among those of its caller.
+#[cfg(feature = "deferred")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DeferredBy {
+    /// Its arguments.
+    Arguments,
+    /// The value of `deferred(key = ..)`. Without a value, the call is not deferred.
+    Key(Option<String>),
 }
 
 /// The hashes of the partition keys of a call.
@@ -84,6 +97,22 @@ impl Entry<'_> {
         if let Some(requested) = catch_panic(|| requested().requested()).flatten() {
             self.details().limit = Some(limit_for(requested));
         }
+        self
+    }
+
+    /// Lets the call be deferred. Its arguments identify it.
+    #[cfg(feature = "deferred")]
+    #[must_use]
+    pub fn deferred(mut self) -> Self {
+        self.details().deferred_by = Some(DeferredBy::Arguments);
+        self
+    }
+
+    /// Lets the call be deferred. The key identifies it; without one, or if `key` panics, the call is not deferred.
+    #[cfg(feature = "deferred")]
+    #[must_use]
+    pub fn deferred_by(mut self, key: impl FnOnce() -> Option<String>) -> Self {
+        self.details().deferred_by = Some(DeferredBy::Key(catch_panic(key).flatten()));
         self
     }
 

@@ -40,7 +40,7 @@ impl ErrorType {
     /// Returns the type for an operation that ended without a JSON-RPC error, or `None` if the outcome is no error.
     pub(crate) const fn of_outcome(outcome: Outcome) -> Option<Self> {
         match outcome {
-            Outcome::Ok | Outcome::Fallback => None,
+            Outcome::Ok | Outcome::Fallback | Outcome::Deferred => None,
             Outcome::Timeout => Some(Self::Timeout),
             Outcome::Cancelled => Some(Self::Cancelled),
             Outcome::Error | Outcome::Rejected | Outcome::Panic => Some(Self::ToolError),

@@ -7,6 +7,8 @@
 mod attempts;
 mod cache;
 mod cache_line;
+#[cfg(feature = "deferred")]
+mod deferred;
 mod failures;
 mod histogram;
 mod recent;
@@ -20,6 +22,10 @@ pub(crate) use attempts::{AttemptStatistics, BreakerRecord};
 pub use cache::CacheSnapshot;
 #[cfg(feature = "cache")]
 pub(crate) use cache::CacheStatistics;
+#[cfg(feature = "deferred")]
+pub use deferred::DeferredResult;
+#[cfg(feature = "deferred")]
+pub(crate) use deferred::DeferredStatistics;
 pub use failures::{ErrorCount, ErrorType};
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;

@@ -144,10 +144,10 @@ impl ToolStatistics {
         counted
     }
 
-    /// Counts consecutive failures. A caller's mistake, a cancelled call and a rejected call say nothing about the
-    /// tool and are skipped.
+    /// Counts consecutive failures. A caller's mistake, and a cancelled, rejected or deferred call say nothing about
+    /// the tool and are skipped.
     fn note_health(&self, outcome: Outcome, fault: Option<Fault>) {
-        if matches!(outcome, Outcome::Cancelled | Outcome::Rejected)
+        if matches!(outcome, Outcome::Cancelled | Outcome::Rejected | Outcome::Deferred)
             || matches!(fault, Some(Fault::Caller | Fault::None))
         {
             return;
@@ -289,8 +289,8 @@ pub struct ToolSnapshot {
     pub good_durations: HistogramSnapshot,
     /// Durations of the calls that ended with an error, by the type of the error.
     pub failed_durations: Vec<(ErrorType, HistogramSnapshot)>,
-    /// The number of consecutive failures. A call that a fallback answered counts as a failure. A caller's mistake, a
-    /// cancelled call and a rejected call neither count nor reset the number.
+    /// The number of consecutive failures. A call that a fallback answered counts as a failure. A caller's mistake,
+    /// and a cancelled, rejected or deferred call neither count nor reset the number.
     pub consecutive_failures: u32,
     /// The time of the last failure, in milliseconds of [`Moment`]; 0 if there was none.
     pub(crate) last_failure_ms: u64,
@@ -347,7 +347,7 @@ impl ToolSnapshot {
     }
 
     /// Returns the number of calls that ran and failed, by an error, a timeout or a panic. Not included are callers'
-    /// mistakes, cancelled and rejected calls, and calls that the tool or a fallback answered.
+    /// mistakes, cancelled, rejected and deferred calls, and calls that the tool or a fallback answered.
     #[must_use]
     pub fn failures(&self) -> u64 {
         let failed = self.outcomes.iter().filter(|(outcome, _)| is_failure(*outcome));

@@ -113,6 +113,10 @@ impl Caller {
             traceparent: None,
             tracestate: None,
             principal: self.principal.clone(),
+            #[cfg(feature = "deferred")]
+            principal_source: crate::identity::PrincipalSource::Unknown,
+            #[cfg(feature = "deferred")]
+            delivery: None,
             arguments: None,
             cancellation: self.cancellation.clone(),
             authorized: Authorized::without_request().into(),

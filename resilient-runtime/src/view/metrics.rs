@@ -91,7 +91,7 @@ impl ToolMetrics {
     #[expect(clippy::cast_precision_loss, reason = "per cent")]
     fn new(name: &str, read: &ToolSnapshot) -> Self {
         let calls = read.calls();
-        let ran = calls.saturating_sub(read.outcome(Outcome::Rejected));
+        let ran = calls.saturating_sub(read.outcome(Outcome::Rejected) + read.outcome(Outcome::Deferred));
         Self {
             name: name.into(),
             calls,

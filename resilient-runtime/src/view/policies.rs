@@ -40,6 +40,8 @@ struct PolicyEntry {
     fallback: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<Parts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deferred: Option<Parts>,
 }
 
 /// The parts of a key, by name.
@@ -73,6 +75,7 @@ impl From<&PolicyDescriptor> for PolicyEntry {
             rate_limit: policy.rate_limit.map(|limit| named(limit.name, parts(&limit.settings))),
             fallback: policy.fallback.iter().map(|source| source.as_str()).collect(),
             cache: policy.cache.as_ref().map(parts),
+            deferred: policy.deferred.as_ref().map(parts),
         }
     }
 }

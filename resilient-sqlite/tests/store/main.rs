@@ -12,7 +12,7 @@ mod limits;
 
 use std::time::{Duration, SystemTime};
 
-use resilient_runtime::deferred::{DeliveryPolicy, NewEntry, Receipt, Scope, Timestamp};
+use resilient_runtime::deferred::{DeferredSettings, NewEntry, Receipt, Scope, Timestamp};
 
 fn now() -> Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
@@ -28,7 +28,7 @@ fn write() -> NewEntry {
         principal: "caller".into(),
         key: format!("key of {receipt}"),
     };
-    let policy = DeliveryPolicy { ttl: Duration::from_secs(3_600), ..DeliveryPolicy::default() };
+    let policy = DeferredSettings::new().ttl(Duration::from_secs(3_600));
     let arguments = format!(r#"{{"text":"{}"}}"#, "x".repeat(400));
     NewEntry { receipt, scope, arguments, correlation_id: "c".into(), policy, due: now(), now: now() }
 }

@@ -56,7 +56,7 @@ const POLICY: Layers = &[
     ("values", &["effect", "kind", "level", "node", "setting"]),
     ("forms", &["form"]),
     ("schema", &["reader", "schema"]),
-    ("keys", &["breaker", "bulkhead", "cache", "rate_limit", "retry"]),
+    ("keys", &["breaker", "bulkhead", "cache", "deferred", "rate_limit", "retry"]),
     ("policy", &["policy"]),
     ("rules", &["check"]),
     ("uses", &["describe", "file", "tune"]),

@@ -1,5 +1,6 @@
 //! Checks the rules of a plan, and reports each mistake at its token.
 
+mod deferred;
 pub(crate) mod invalidates;
 pub(crate) mod parameters;
 pub(crate) mod policy;
@@ -21,6 +22,7 @@ pub(crate) fn function(plan: &Plan, args: &Args, function: &OpaqueFn, project: &
     let is_known = args.reported.is_none() && !args.may_say_more && !inherits_more && !project.is_wrong();
     if is_known && !plan.is_contradicted {
         repeat::check(plan, args, function, errors);
+        deferred::check(plan, function, errors);
     }
     if plan.guards.retry.is_some() {
         shape::repeatable(function, errors);

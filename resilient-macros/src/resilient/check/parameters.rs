@@ -39,6 +39,14 @@ pub(crate) fn check(function: &OpaqueFn, args: &Args, keys: &[(&str, Expr)], err
                        anybody; expected an expression of the parameters";
         errors.push(Error::custom(message).with_span(key));
     }
+    if let Some(key) = args.deferred.as_ref().and_then(Override::value).and_then(|deferred| deferred.key.as_ref()) {
+        by_reference("key", key, &bindings, errors);
+        if mentioned(key, &bindings).next().is_none() {
+            let message = "this key is the same for all arguments, and a second write would be taken for the first; \
+                           expected an expression of the parameters";
+            errors.push(Error::custom(message).with_span(key));
+        }
+    }
     if let Some(from) = args.timeout_from() {
         by_reference("from", &from.value, &bindings, errors);
     }

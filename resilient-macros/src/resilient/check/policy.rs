@@ -8,8 +8,8 @@ use darling::error::Accumulator;
 use proc_macro2::Span;
 use resilient_policy::{
     Beside, BreakerSettings, BreakerUse, Override, Policy, Problem, Settings, Source, check, check_breaker_for,
-    check_breaker_parts, check_cache_parts, check_name, check_names, check_same_breaker, check_slow_in_time,
-    check_values,
+    check_breaker_parts, check_cache_parts, check_deferred_parts, check_name, check_names, check_same_breaker,
+    check_slow_in_time, check_values,
 };
 
 use crate::project::{NAME, Project};
@@ -39,6 +39,9 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     }
     if let Some(cache) = args.cache.as_ref().and_then(Override::value).filter(|_| !is_incomplete) {
         problems.extend(check_cache_parts(&cache.parts, policy.fallback.contains(&Source::Cache)));
+    }
+    if let Some(deferred) = args.deferred.as_ref().and_then(Override::value).filter(|_| plan.defers().is_some()) {
+        problems.extend(check_deferred_parts(&deferred.parts));
     }
     problems.extend(rules(&policy, is_incomplete));
     if !is_incomplete && check_values(&policy).is_empty() {

@@ -75,6 +75,7 @@ pub(crate) fn chain(
                 ))
             }
             FallbackStep::Value(expr) => quote_spanned!(at=> #p::Value::new(__sides, move || #expr)),
+            FallbackStep::Deferred(_) => quote_spanned!(at=> #p::Deferred::new(__sides)),
         };
         steps.push((at, tokens));
     }

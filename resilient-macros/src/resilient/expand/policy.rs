@@ -35,6 +35,7 @@ pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
         ("rate_limit", guards.rate_limit.as_ref().map(|rate_limit| self::rate_limit(rate_limit, p))),
         ("fallback", (!plan.fallback.is_empty()).then(|| quote!(&[#(#fallback),*]))),
         ("cache", plan.cache.as_ref().map(|cache| settings(cache, p))),
+        ("deferred", plan.deferred.as_ref().map(|deferred| settings(deferred, p))),
         ("effect", (plan.effect != Effect::Unknown).then(|| variant(p, "Effect", &format!("{:?}", plan.effect)))),
     ];
     let calls = calls.into_iter().filter_map(|(name, value)| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use darling::error::Accumulator;
 use darling::{Error, FromMeta};
 use proc_macro2::{Span, TokenStream};
-use resilient_policy::{BulkheadSettings, CacheSettings, Override, RateLimitSettings, Retry};
+use resilient_policy::{BulkheadSettings, CacheSettings, DeferredSettings, Override, RateLimitSettings, Retry};
 use syn::{Expr, ExprPath, Meta, Path};
 
 use crate::krate::Krate;
@@ -31,7 +31,7 @@ pub(crate) enum Property {
     NeedsAnError,
     /// It only makes sense for one tool, so that an impl block cannot have it.
     OneToolOnly,
-    /// It declares the effect of the function.
+    /// It declares the effect of the function, or that a repetition of its calls is recognized.
     SaysEffect,
     /// Only the hook of a tool can apply it.
     NeedsHook,
@@ -82,6 +82,7 @@ keys! {
     "rate_limit" rate_limit: Override<SettingsArgs> = or_none(settings::<RateLimitSettings>), NeedsAnError;
     "fallback" fallback: Override<Vec<FallbackStep>> = or_none(fallback), NeedsAnError, OneToolOnly, SaysEffect;
     "cache" cache: Override<SettingsArgs> = or_none(settings::<CacheSettings>), NeedsAnError, OneToolOnly, SaysEffect;
+    "deferred" deferred: Override<SettingsArgs> = or_none(settings::<DeferredSettings>), NeedsAnError, OneToolOnly, SaysEffect;
     "invalidates" invalidates: Vec<At<String>> = invalidates, NeedsAnError, OneToolOnly;
     "classify" classify: Override<Path> = or_none(function), NeedsAnError, OneToolOnly;
     "read_only" read_only: Span = word, OneToolOnly, SaysEffect;

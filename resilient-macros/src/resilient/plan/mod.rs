@@ -9,8 +9,8 @@ use darling::error::Accumulator;
 use proc_macro2::Span;
 use quote::format_ident;
 use resilient_policy::{
-    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, Effect, File, Named, Override, Policy,
-    RateLimitSettings, RateLimitUse, Retry, Settings, Source,
+    BreakerSettings, BulkheadSettings, BulkheadUse, CacheSettings, DeferredSettings, Effect, File, Named, Override,
+    Policy, RateLimitSettings, RateLimitUse, Retry, Settings, Source,
 };
 use syn::{Expr, ExprPath, Ident, Path};
 
@@ -32,6 +32,10 @@ pub(crate) struct Plan {
     pub(crate) fallback: Vec<FallbackStep>,
     pub(crate) cache: Option<CacheSettings>,
     pub(crate) cache_key: Option<Expr>,
+    /// How a deferred write is delivered.
+    pub(crate) deferred: Option<DeferredSettings>,
+    /// The expression of the parameters that identifies a deferred write.
+    pub(crate) deferred_key: Option<Expr>,
     /// The tools whose cached answers a call invalidates.
     pub(crate) invalidates: Vec<String>,
     /// The expression of the parameters that requests a limit.
@@ -62,6 +66,21 @@ pub(crate) struct Plan {
     pub(crate) authorized: Vec<ExprPath>,
     pub(crate) enforced: Enforced,
 }
+
+/// The fallbacks on which rules depend.
+const RULED: [Source; 3] = [Source::Cache, Source::Function, Source::Deferred];
+
+/// The sets of these fallbacks.
+const SETS: &[&[Source]] = &[
+    &[],
+    &[Source::Cache],
+    &[Source::Function],
+    &[Source::Deferred],
+    &[Source::Cache, Source::Function],
+    &[Source::Cache, Source::Deferred],
+    &[Source::Function, Source::Deferred],
+    &RULED,
+];
 
 /// Where the policy is enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +155,8 @@ pub(crate) fn plan(
         fallback: Vec::new(),
         cache: None,
         cache_key: None,
+        deferred: None,
+        deferred_key: None,
         invalidates: args.invalidates.iter().flatten().map(|tool| tool.value.clone()).collect(),
         timeout_from: None,
         before: None,
@@ -178,6 +199,17 @@ impl Plan {
             Some(found) if is_cached || matches!(found, Found::Written(_)) => Some(self.guards.settings(&found).1),
             _ => is_cached.then(CacheSettings::new),
         };
+        self.deferred_key = args.deferred.as_ref().and_then(Override::value).and_then(|deferred| deferred.key.clone());
+        let is_deferred = self.falls_back_on(Source::Deferred);
+        self.deferred = match layers.find(|args| &args.deferred, |table| &table.deferred) {
+            Some(found) if is_deferred || matches!(found, Found::Written(_)) => Some(self.guards.settings(&found).1),
+            _ => is_deferred.then(DeferredSettings::new),
+        };
+    }
+
+    /// Returns the location of `deferred` among the fallbacks.
+    pub(crate) fn defers(&self) -> Option<Span> {
+        self.fallback.iter().find(|step| step.source() == Source::Deferred).map(FallbackStep::span)
     }
 
     /// Returns whether a call looks for a kept answer before it runs the body.
@@ -198,14 +230,11 @@ impl Plan {
     pub(crate) fn policy(&self) -> Policy {
         let mut policy = self.guards.policy().effect(self.effect);
         policy.cache = self.cache;
+        policy.deferred = self.deferred;
         policy.has_before = self.before.is_some();
-        // The rules do not depend on the order of fallbacks.
-        policy.fallback = match (self.falls_back_on(Source::Cache), self.falls_back_on(Source::Function)) {
-            (true, true) => &[Source::Cache, Source::Function],
-            (true, false) => &[Source::Cache],
-            (false, true) => &[Source::Function],
-            (false, false) => &[],
-        };
+        // The rules depend neither on the order of fallbacks nor on a value.
+        let is_same = |set: &&&[Source]| RULED.iter().all(|source| set.contains(source) == self.falls_back_on(*source));
+        policy.fallback = SETS.iter().find(is_same).copied().unwrap_or_default();
         policy
     }
 }

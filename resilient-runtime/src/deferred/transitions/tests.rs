@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::deferred::{DeliveryPolicy, NewEntry, Receipt, Scope, StoreSecret};
+use crate::deferred::{DeferredSettings, NewEntry, Receipt, Scope, StoreSecret};
 
 const LEASE: Duration = Duration::from_secs(20);
 
@@ -9,7 +9,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
 }
 
-fn entry(policy: DeliveryPolicy) -> Entry {
+fn entry(policy: DeferredSettings) -> Entry {
     let scope = Scope { server: "s".into(), tool: "t".into(), principal: "p".into(), key: "k".into() };
     StoreSecret::from_bytes([1; 16]).seal(NewEntry {
         receipt: Receipt::from_bits(1),
@@ -28,7 +28,7 @@ fn failure(due: u64) -> Failure {
 
 #[test]
 fn the_default_schedule_ends_with_eight_tries_or_after_a_day() {
-    let mut entry = entry(DeliveryPolicy::default());
+    let mut entry = entry(DeferredSettings::new());
     let mut now = at(0);
     let mut starts = Vec::new();
     while entry.summary.state.is_live() {
@@ -46,7 +46,7 @@ fn the_default_schedule_ends_with_eight_tries_or_after_a_day() {
 
 #[test]
 fn a_claim_needs_a_due_entry_and_makes_older_tokens_void() {
-    let mut entry = entry(DeliveryPolicy::default());
+    let mut entry = entry(DeferredSettings::new());
     entry.summary.due = at(5);
     assert_eq!(entry.claim(LEASE, at(4)), None);
     let old = entry.claim(LEASE, at(5)).expect("it is due");
@@ -64,13 +64,7 @@ fn a_claim_needs_a_due_entry_and_makes_older_tokens_void() {
 
 #[test]
 fn times_at_the_end_of_time_do_not_overflow() {
-    let policy = DeliveryPolicy {
-        tries: u32::MAX,
-        base: Duration::MAX,
-        cap: Duration::MAX,
-        ttl: Duration::MAX,
-        ..DeliveryPolicy::default()
-    };
+    let policy = DeferredSettings::new().tries(u32::MAX).base(Duration::MAX).cap(Duration::MAX).ttl(Duration::MAX);
     assert_eq!(policy.delay(u32::MAX, 0.999), Duration::MAX.min(policy.delay(u32::MAX, 0.999)));
     let mut entry = entry(policy);
     entry.summary.tries_used = u32::MAX - 1;
@@ -85,7 +79,7 @@ fn times_at_the_end_of_time_do_not_overflow() {
 
 #[test]
 fn a_code_is_cut_between_characters() {
-    let mut entry = entry(DeliveryPolicy::default());
+    let mut entry = entry(DeferredSettings::new());
     let token = entry.claim(LEASE, at(0)).expect("it is due");
     assert!(entry.fail(token, Failure { code: "é".repeat(50), ..failure(5) }, at(0)));
     assert_eq!(entry.summary.last_code, Some("é".repeat(32)));
@@ -96,7 +90,7 @@ fn a_code_is_cut_between_characters() {
 
 #[test]
 fn debug_shows_neither_arguments_nor_principal_nor_key() {
-    let entry = entry(DeliveryPolicy::default());
+    let entry = entry(DeferredSettings::new());
     let shown = format!("{entry:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("principal"), "{shown}");
     assert!(!shown.contains(&entry.key_hash.to_string()), "{shown}");
@@ -104,7 +98,7 @@ fn debug_shows_neither_arguments_nor_principal_nor_key() {
 
 #[test]
 fn an_entry_that_ended_has_no_arguments_unless_it_can_be_retried() {
-    let mut done = entry(DeliveryPolicy::default());
+    let mut done = entry(DeferredSettings::new());
     let mut dead = done.clone();
     let token = done.claim(LEASE, at(0)).expect("it is due");
     assert!(done.complete(token, None, at(0)));

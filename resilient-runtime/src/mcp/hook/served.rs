@@ -325,14 +325,14 @@ impl<'h> ServedCall<'h> {
         if mem::replace(&mut self.counted, true) {
             return;
         }
-        let (claimed, caches_responses, statistics, of_function, attempts) = {
+        let (claimed, needs_arguments, statistics, of_function, attempts) = {
             let report = self.request.report();
-            (report.is_claimed(), report.caches_responses, report.statistics.clone(), report.fault, report.attempts)
+            (report.is_claimed(), report.needs_arguments, report.statistics.clone(), report.fault, report.attempts)
         };
         // A call that was rejected for its arguments never reached the function, so it says nothing about the function.
         let learned = &self.hook.learned;
         if claimed {
-            let now_known = CLAIMED | if caches_responses { 0 } else { NEEDS_NO_ARGUMENTS };
+            let now_known = CLAIMED | if needs_arguments { 0 } else { NEEDS_NO_ARGUMENTS };
             if learned.load(Ordering::Relaxed) != now_known {
                 learned.store(now_known, Ordering::Relaxed);
                 if let Some(site) = self.hook.gated.as_ref().and_then(|gated| gated.applied_by) {

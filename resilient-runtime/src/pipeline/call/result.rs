@@ -40,7 +40,10 @@ impl AttemptResult {
             ) => Outcome::Rejected,
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
-            Self::Refused(ResilienceError::Unauthorized | ResilienceError::Shared(_)) => Outcome::Error,
+            Self::Refused(
+                ResilienceError::Unauthorized | ResilienceError::KeyConflict | ResilienceError::Shared(_),
+            ) => Outcome::Error,
+            Self::Refused(ResilienceError::Deferred) => Outcome::Deferred,
             #[cfg(feature = "testing")]
             Self::Refused(ResilienceError::Injected { .. }) => Outcome::Error,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Clients, LEASE, accept, at, claim, claim_of, claim_one, failure, get, write};
-use crate::deferred::{DeferredStore, DeliveryPolicy, NewEntry, NextTry, Receipt, State};
+use crate::deferred::{DeferredSettings, DeferredStore, NewEntry, NextTry, Receipt, State};
 
 pub(super) async fn only_due_entries_of_known_tools_are_claimed(Clients { first, second }: &Clients) {
     for (number, due) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
@@ -95,7 +95,7 @@ pub(super) async fn an_old_token_changes_nothing(Clients { first, second }: &Cli
 }
 
 pub(super) async fn a_try_whose_process_died_counts(Clients { first, second }: &Clients) {
-    let policy = DeliveryPolicy { tries: 2, ..DeliveryPolicy::default() };
+    let policy = DeferredSettings::new().tries(2);
     accept(&**first, NewEntry { policy, ..write(1, "a") }).await;
     claim_one(&**first, at(0)).await;
     let entry = claim_one(&**second, at(20)).await;

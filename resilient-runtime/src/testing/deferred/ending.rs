@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Clients, accept, at, caller, claim, claim_one, failure, get, kill, write};
 use crate::deferred::{
-    Cancellation, DEAD_LETTERS_KEPT, DeliveryPolicy, MOST_RESULT_BYTES, NewEntry, NextTry, OnExhausted, Receipt, State,
-    Timestamp, Viewer,
+    Cancellation, DEAD_LETTERS_KEPT, DeferredSettings, MOST_RESULT_BYTES, NewEntry, NextTry, OnExhausted, Receipt,
+    State, Timestamp, Viewer,
 };
 
 pub(super) async fn results_are_kept(Clients { first, second }: &Clients) {
@@ -32,7 +32,7 @@ pub(super) async fn used_up_tries_end_an_entry(Clients { first, second }: &Clien
         (1, OnExhausted::Notify, State::Dead),
         (2, OnExhausted::Discard, State::Discarded),
     ] {
-        let policy = DeliveryPolicy { tries: 2, on_exhausted, ..DeliveryPolicy::default() };
+        let policy = DeferredSettings::new().tries(2).on_exhausted(on_exhausted);
         let new = NewEntry { policy, ..write(number, &number.to_string()) };
         accept(&**first, new.clone()).await;
         for (round, state) in [(0, State::Waiting), (1, state)] {
@@ -57,7 +57,7 @@ pub(super) async fn used_up_tries_end_an_entry(Clients { first, second }: &Clien
     let failed = second.fail(entry.token(), failure("timeout", after), at(0)).await.expect("the store works");
     assert_eq!(failed.expect("the latest token").state, State::Dead);
     // An entry that waits until the end of its time to live has a code too.
-    let policy = DeliveryPolicy { ttl: Duration::from_secs(60), ..DeliveryPolicy::default() };
+    let policy = DeferredSettings::new().ttl(Duration::from_secs(60));
     accept(&**first, NewEntry { policy, ..write(5, "5") }).await;
     let claims = claim(&**second, 1, at(60)).await;
     assert!(claims.entries.is_empty(), "its time is over");
@@ -116,10 +116,7 @@ pub(super) async fn nothing_is_kept_for_ever(Clients { first, second }: &Clients
     assert_eq!(second.sweep("elsewhere", at(DEAD_LETTERS_KEPT.as_secs())).await.expect("the store works").removed, 1);
     assert_eq!(first.get(dead, &Viewer::Operator).await.expect("the store works"), None);
     // A caller who polls learns an end just before the end of the time to live.
-    let late = NewEntry {
-        policy: DeliveryPolicy { ttl: Duration::from_secs(10), ..DeliveryPolicy::default() },
-        ..write(4, "late")
-    };
+    let late = NewEntry { policy: DeferredSettings::new().ttl(Duration::from_secs(10)), ..write(4, "late") };
     accept(&**first, late).await;
     let entry = claim_one(&**first, at(9)).await;
     first.complete(entry.token(), None, at(12)).await.expect("the store works").expect("the latest token");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Clients, LEASE, MemoryStore, START, caller, claim_of, failure, write};
 use crate::deferred::{
-    Bounds, ClaimToken, Claims, DeferredStore, DeliveryPolicy, Entry, Filter, Found, NewEntry, NextTry, OnExhausted,
+    Bounds, ClaimToken, Claims, DeferredSettings, DeferredStore, Entry, Filter, Found, NewEntry, NextTry, OnExhausted,
     Put, Receipt, State, StoreError, StoreErrorKind, Timestamp, Viewer,
 };
 
@@ -114,7 +114,8 @@ impl History {
         let on_exhausted = if random.bool() { OnExhausted::DeadLetter } else { OnExhausted::Discard };
         let (base, cap) = (Duration::from_secs(5), Duration::from_secs(60));
         let ttl = Duration::from_secs(random.u64(60..900));
-        new.policy = DeliveryPolicy { tries: random.u32(1..4), base, cap, ttl, on_exhausted };
+        new.policy =
+            DeferredSettings::new().tries(random.u32(1..4)).base(base).cap(cap).ttl(ttl).on_exhausted(on_exhausted);
         new.now = self.now;
         new.due = self.now.after(Duration::from_secs(random.u64(0..20)));
         new

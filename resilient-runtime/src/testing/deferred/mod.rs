@@ -33,8 +33,8 @@ pub use history::check_history;
 pub use memory::MemoryStore;
 
 use crate::deferred::{
-    Bounds, Claim, ClaimedTool, Claims, DeferredStore, DeliveryPolicy, Entry, Failure, NewEntry, NextTry, Put, Receipt,
-    Scope, State, Summary, Timestamp, Viewer,
+    Bounds, Claim, ClaimedTool, Claims, DeferredSettings, DeferredStore, Entry, Failure, NewEntry, NextTry, Put,
+    Receipt, Scope, State, Summary, Timestamp, Viewer,
 };
 
 /// Two clients of one store, for example two connections to one file.
@@ -91,7 +91,7 @@ fn write(number: u128, key: &str) -> NewEntry {
         scope: Scope { server: "server".into(), tool: "write".into(), principal: "caller".into(), key: key.into() },
         arguments: format!(r#"{{"key":"{key}"}}"#),
         correlation_id: format!("{number:032x}"),
-        policy: DeliveryPolicy::default(),
+        policy: DeferredSettings::new(),
         due: START,
         now: START,
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Clients, accept, at, claim, claim_one, failure, get, write};
-use crate::deferred::{DeliveryPolicy, Entry, NewEntry, NextTry, Receipt, State};
+use crate::deferred::{DeferredSettings, Entry, NewEntry, NextTry, Receipt, State};
 
 const DAY: u64 = 24 * 60 * 60;
 const CAP: u64 = 30 * 60;
@@ -32,7 +32,7 @@ pub(super) async fn what_seems_over_gets_one_more_try(Clients { first, second }:
     let now = at(2 * DAY);
     let after = |seconds| now.after(Duration::from_secs(seconds));
     for number in 0..4 {
-        let policy = DeliveryPolicy { tries: 5, ..DeliveryPolicy::default() };
+        let policy = DeferredSettings::new().tries(5);
         accept(&**first, NewEntry { policy, ..write(number, &number.to_string()) }).await;
     }
     let running = claim_one(&**first, at(0)).await;
