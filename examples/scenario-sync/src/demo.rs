@@ -39,7 +39,15 @@ struct Records {
     done: HashMap<String, Scenario>,
     /// Keys that have caused an outage.
     outages: HashSet<String>,
-    down_until: Option<Instant>,
+    down: Down,
+}
+
+/// When the service is down.
+enum Down {
+    Never,
+    Until(Instant),
+    /// For changes of this scenario.
+    For(u64),
 }
 
 struct Record {
@@ -76,7 +84,7 @@ impl Service {
             record(2, "Invoices", 60),
             record(3, "Clean up the archive", 1_440),
         ]);
-        let records = Records { scenarios, done: HashMap::new(), outages: HashSet::new(), down_until: None };
+        let records = Records { scenarios, done: HashMap::new(), outages: HashSet::new(), down: Down::Never };
         let service = Self(Arc::new(Mutex::new(records)));
         service.edit(2, &Fields { name: Some("Send invoices".to_owned()), ..Fields::default() });
         service.edit(2, &Fields { interval_minutes: Some(30), ..Fields::default() });
@@ -94,12 +102,17 @@ impl Service {
 
     /// Takes the service down: it responds to every request with 503.
     pub fn go_down(&self, time: Duration) {
-        self.records().down_until = Some(Instant::now() + time);
+        self.records().down = Down::Until(Instant::now() + time);
+    }
+
+    /// Takes the part of the service down that changes this scenario.
+    pub fn go_down_for(&self, id: u64) {
+        self.records().down = Down::For(id);
     }
 
     /// Ends an outage.
     pub fn come_back(&self) {
-        self.records().down_until = None;
+        self.records().down = Down::Never;
     }
 
     /// Changes a scenario as another client of the service would.
@@ -143,9 +156,13 @@ async fn misbehave(State(service): State<Service>, request: Request, next: Next)
         if let Some((key, time)) = outage(key(request.headers()))
             && records.outages.insert(key.to_owned())
         {
-            records.down_until = Some(Instant::now() + time);
+            records.down = Down::Until(Instant::now() + time);
         }
-        records.down_until.is_some_and(|end| Instant::now() < end)
+        match records.down {
+            Down::Never => false,
+            Down::Until(end) => Instant::now() < end,
+            Down::For(id) => request.uri().path().ends_with(&format!("/{id}")),
+        }
     };
     if is_down {
         return (StatusCode::SERVICE_UNAVAILABLE, "node 7 must-never-be-seen").into_response();
