@@ -12,6 +12,8 @@ use resilient_policy::{Effect, Policy};
 use crate::binding::Binding;
 use crate::breaker::Breaker;
 use crate::gate::Gated;
+#[cfg(feature = "deferred")]
+pub(crate) use entry::DeferredBy;
 pub use entry::Entry;
 pub(crate) use entry::EntryDetails;
 

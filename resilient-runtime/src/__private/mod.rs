@@ -5,6 +5,8 @@ mod classify;
 mod clone;
 #[cfg(feature = "deferred")]
 mod defer_key;
+#[cfg(feature = "deferred")]
+mod delivered;
 mod derive;
 #[cfg(feature = "cache")]
 mod kept;
@@ -50,6 +52,8 @@ pub use {serde, serde_json};
 
 #[cfg(feature = "cache")]
 pub use crate::pipeline::{AnswerKey, Cached, ErrorSharing, Read, Refresh, once_read, repeat_read, repeat_read_before};
+#[cfg(feature = "deferred")]
+pub use delivered::Delivered;
 #[cfg(feature = "cache")]
 pub use kept::Kept;
 #[cfg(feature = "cache")]
@@ -99,6 +103,30 @@ macro_rules! __with_rmcp {
 }
 
 pub use crate::__with_rmcp as with_rmcp;
+
+/// Expands to a call that may be deferred, if the runtime has the feature `deferred`.
+#[cfg(feature = "deferred")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __deferred {
+    ($entry:expr, $($defers:tt)*) => {
+        $entry $($defers)*
+    };
+}
+
+/// Expands to an error with advice, since the runtime does not have the feature `deferred`.
+#[cfg(not(feature = "deferred"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __deferred {
+    ($($tokens:tt)*) => {
+        ::core::compile_error!(
+            "`deferred` needs the feature `deferred` of `resilient-runtime`; add it in Cargo.toml, or remove the key"
+        )
+    };
+}
+
+pub use crate::__deferred as deferred;
 
 /// Expands to its input if the runtime has the feature `rate-limit`.
 #[cfg(feature = "rate-limit")]

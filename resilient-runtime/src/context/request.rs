@@ -149,7 +149,7 @@ impl Request {
         self.is_follow_up.store(is_follow_up, Ordering::Relaxed);
     }
 
-    #[cfg(feature = "cache")]
+    #[cfg(any(feature = "cache", feature = "deferred"))]
     pub(crate) fn is_follow_up(&self) -> bool {
         self.is_follow_up.load(Ordering::Relaxed)
     }

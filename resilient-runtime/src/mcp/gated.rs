@@ -24,6 +24,14 @@ pub(super) enum RouteSite {
 }
 
 impl RouteSite {
+    /// Returns the record of a function with the name of the route.
+    pub(super) const fn known(self) -> Option<&'static Site> {
+        match self {
+            Self::Certain(site) | Self::ByName(site) => Some(site),
+            Self::Unknown => None,
+        }
+    }
+
     /// Returns the record of the function that the route is certain to be.
     pub(super) const fn certain(self) -> Option<&'static Site> {
         match self {
@@ -51,10 +59,7 @@ impl GatedTool {
     pub(super) fn new(tool: &Tool, site: RouteSite) -> Self {
         let annotated = annotations::effect(tool.annotations.as_ref());
         let certain = site.certain();
-        let known = match site {
-            RouteSite::Certain(site) | RouteSite::ByName(site) => Some(site),
-            RouteSite::Unknown => None,
-        };
+        let known = site.known();
         let of_function = known.map_or(Effect::Unknown, |site| site.policy().effect);
         let effect = match (site, of_function) {
             // By its name alone, it only reads if the route and the function both say so.

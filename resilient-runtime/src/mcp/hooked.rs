@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicU8;
 use resilient_policy::Effect;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
+#[cfg(feature = "deferred")]
+use super::accepted::{DeferringTool, STATUS_TOOL};
 use super::annotations;
 use super::authorize::Authorize;
 use super::explain::Explain;
@@ -28,6 +30,8 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
     gate: &Gate,
 ) -> ToolRouter<S> {
     let mut off = Vec::new();
+    #[cfg(feature = "deferred")]
+    let has_status_tool = router.has_route(STATUS_TOOL);
     for route in router.map.values_mut() {
         let tool: Arc<str> = route.attr.name.as_ref().into();
         let site = site_of(&tool);
@@ -53,6 +57,11 @@ pub(super) fn hooked<S: Send + Sync + 'static>(
                 None | Some(Effect::Unknown) => annotations::effect(route.attr.annotations.as_ref()),
                 Some(said) => said,
             },
+            #[cfg(feature = "deferred")]
+            deferring: route_site
+                .known()
+                .filter(|site| site.policy().deferred.is_some())
+                .map(|_| DeferringTool { has_output_schema: route.attr.output_schema.is_some(), has_status_tool }),
             limited: site.filter(|site| site.is_limited_by_hook()),
             learned: AtomicU8::new(0),
             explained: explained(&tool),

@@ -1,5 +1,7 @@
 //! The integration with rmcp: the hook around every route, the wire form of errors, and routers that are built once.
 
+#[cfg(feature = "deferred")]
+mod accepted;
 mod annotations;
 mod arguments;
 mod authorize;
@@ -24,6 +26,8 @@ mod span;
 mod tasks;
 mod tool_meta;
 mod transport;
+#[cfg(feature = "deferred")]
+mod tried;
 mod wire;
 mod wire_error;
 

@@ -1,5 +1,7 @@
 //! Fallbacks: a chain of steps that are tried in turn after the attempts have failed.
 
+mod finish;
+
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -9,15 +11,15 @@ use pin_project_lite::pin_project;
 use resilient_policy::Source;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use super::Special;
-use super::call::{AttemptResult, Call, Substitutes, events};
-use crate::answer::{Fallible, Meaning};
+pub(super) use finish::{finish, is_degraded};
+
+use super::call::{Call, Substitutes, events};
+use crate::answer::Fallible;
 use crate::clock::{self, Moment};
-use crate::context::{self, CallContext, Degraded};
-use crate::error::{ResilienceError, ToolError, public_text};
-use crate::outcomes::Outcome;
+use crate::context::{self, CallContext};
+use crate::error::{ToolError, public_text};
 use crate::panics::catch_panic;
 
 /// One step of a chain, or a whole chain.
@@ -326,72 +328,4 @@ impl Limit {
         catch_panic(|| running.set(None));
         ended?.ok()?
     }
-}
-
-/// Ends a call that has a chain: stores a good answer, and tries the chain instead of an error.
-pub(crate) async fn finish<R: Fallible>(
-    mut call: Pin<&mut Call<'_>>,
-    result: AttemptResult,
-    answer: R,
-    chain: impl Step<R::Good, R::Error>,
-) -> R {
-    let kind = result.falls_back();
-    let error = match answer.open() {
-        Ok(good) => {
-            // An answer that is based on a stale answer is stale too.
-            if matches!(result, AttemptResult::Answered(Meaning::Good)) && !is_degraded(&call) {
-                catch_panic(|| chain.keep(&good));
-            }
-            if result.is_missing() {
-                catch_panic(|| chain.forget());
-            }
-            events::answer_failed(&call, &result);
-            call.finish(&result);
-            return R::close(Ok(good));
-        }
-        Err(error) => error,
-    };
-    if result.outcome() != Outcome::Cancelled {
-        events::call_failed(&call, &error);
-    }
-    let Some(kind) = kind else {
-        if result.is_missing() {
-            catch_panic(|| chain.forget());
-        }
-        call.finish(&result);
-        return R::close(Err(error));
-    };
-    call.as_mut().continues();
-    let mut chance = Chance::of(&call, result.substitutes(), |error| error);
-    let span = call.span().clone();
-    let (mut chain, mut error) = (pin!(chain), Some(error));
-    let good = poll_fn(|cx| chain.as_mut().poll_serve(cx, &mut chance, &mut error)).instrument(span).await;
-    let served = match (good, error) {
-        (Some(good), _) => Ok(good),
-        (None, Some(error)) => Err(error),
-        // Unreachable: a step without an answer sets the error again.
-        (None, None) => {
-            call.finish(&result);
-            return R::refused(ResilienceError::Panicked);
-        }
-    };
-    if chance.cancelled {
-        call.end(Outcome::Cancelled, None);
-    } else if let (Ok(_), Some((source, age))) = (&served, chance.served) {
-        call.statistics().fell_back(source);
-        events::fallback_used(chance.tool, chance.context.as_ref(), source, kind, age);
-        call.degrade(&Degraded { source, age, reason: result.reason().unwrap_or(kind.as_str()) });
-        call.as_mut().finish_degraded(&result);
-    } else {
-        if let Some(request) = call.hook_request() {
-            request.report().fallback_error = chance.public_error.take();
-        }
-        call.finish(&result);
-    }
-    R::close(served)
-}
-
-/// Returns whether a fallback has answered anything in this request.
-pub(super) fn is_degraded(call: &Call<'_>) -> bool {
-    call.context().and_then(CallContext::request).is_some_and(|request| request.report().degraded.is_some())
 }

@@ -31,6 +31,8 @@ mod breaker;
 #[cfg(feature = "cache")]
 mod cached;
 mod call;
+#[cfg(feature = "deferred")]
+mod deferring;
 mod fallback;
 mod guarded;
 #[cfg(feature = "cache")]
@@ -56,6 +58,8 @@ use crate::answer::{Answer, Fallible};
 use crate::context;
 use before::Renewed;
 use body::{Attempts, StoresAnswer};
+#[cfg(feature = "deferred")]
+use deferring::Deferrable;
 use guarded::{Guarded, answer};
 
 /// Guards a function that runs once.
@@ -131,6 +135,14 @@ async fn or<R: Fallible>(
     chain: impl Step<R::Good, R::Error>,
 ) -> R {
     call.as_mut().begin();
+    #[cfg(feature = "deferred")]
+    if let Some(deferrable) = Deferrable::of(&call) {
+        // Boxed, so that the calls of other functions are not large enough for it.
+        let found = Box::pin(async move { deferrable.find().await }).await;
+        if let Some(answer) = found {
+            return context::within(call.passed_context(), async { deferring::answered(call, answer) }).await;
+        }
+    }
     let result = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
     context::within(call.passed_context(), async {
         let answer = answer(&call, body.last_answer(), &result);

@@ -75,7 +75,8 @@ pub(crate) fn chain(
                 ))
             }
             FallbackStep::Value(expr) => quote_spanned!(at=> #p::Value::new(__sides, move || #expr)),
-            FallbackStep::Deferred(_) => quote_spanned!(at=> #p::Deferred::new(__sides)),
+            // The pipeline defers the call after the chain.
+            FallbackStep::Deferred(_) => continue,
         };
         steps.push((at, tokens));
     }

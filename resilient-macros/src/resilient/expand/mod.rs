@@ -6,6 +6,7 @@
 mod argument;
 mod before;
 mod chain;
+mod deferred;
 mod documented;
 mod method;
 mod policy;
@@ -26,6 +27,7 @@ pub(crate) use argument::log_args;
 use argument::{Argument, looks, slots};
 use before::before;
 use chain::chain;
+use deferred::deferrable;
 use documented::documented;
 pub(crate) use method::method;
 use method::rename;
@@ -90,6 +92,7 @@ fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> 
     let named = named
         || is_repeated
         || looks.is_some()
+        || plan.deferred_key.is_some()
         || chain.as_ref().is_some_and(|chain| chain.needs_arguments)
         || reading.as_ref().is_some_and(|reading| reading.needs_arguments);
     let rebind = arguments.iter().filter(|_| named).map(|argument| argument.rebind(is_repeated));
@@ -141,12 +144,13 @@ fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> 
             }
         )
     });
+    let entry = deferrable(plan, &arguments, quote_spanned!(at=> __site.entry() #looks #request), &p, at);
     // Evaluate the expressions before the arguments move into their slots.
     let block = quote_spanned!(at=>
         #watched #site #unauthorized #writes #copies
         let __special = #special;
         #sides
-        let #mutable __call = #p::pin!(#p::Call::new(__site.entry() #looks #request));
+        let #mutable __call = #p::pin!(#p::Call::new(#entry));
         #look
         #late_copies
         #keep

@@ -18,6 +18,8 @@ use rmcp::handler::server::tool::{DynCallToolHandler, ToolCallContext};
 use rmcp::service::RequestContext;
 
 use super::Handled;
+#[cfg(feature = "deferred")]
+use super::accepted::DeferringTool;
 use super::authorize::{Authorize, Within as _, addresses};
 use super::explain::Explain;
 use super::gated::GatedTool;
@@ -38,6 +40,9 @@ pub(super) struct Hook {
     pub(super) name: Arc<str>,
     pub(super) statistics: Arc<ToolStatistics>,
     pub(super) effect: Effect,
+    /// What the answer of a deferred call depends on, if the tool defers its calls.
+    #[cfg(feature = "deferred")]
+    pub(super) deferring: Option<DeferringTool>,
     /// The record of the tool, if the hook enforces its timeout.
     pub(super) limited: Option<&'static Site>,
     /// What the calls so far have shown of the tool: [`NEEDS_NO_ARGUMENTS`], [`CLAIMED`]. Its record keeps the second for
@@ -149,6 +154,11 @@ impl Hook {
     /// before.
     fn is_applied_by_function(&self, refusal: Refusal) -> bool {
         self.gated.as_ref().and_then(|gated| gated.applied_by).is_some_and(|site| {
+            if site.policy().deferred.is_some() {
+                // Only a tool of a block defers its calls, so that it claims each request of its route. From the first
+                // call on, since the store may have the calls of an earlier process.
+                return !matches!(refusal, Refusal::Switched { reason: RefusalReason::Disabled, .. });
+            }
             let serves = |source: &Source| match refusal {
                 Refusal::Switched { reason: RefusalReason::CacheOnly, .. } => *source == Source::Cache,
                 Refusal::Switched { .. } => false,

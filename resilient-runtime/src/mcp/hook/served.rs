@@ -1,5 +1,9 @@
 //! A call that the hook serves, from its context to its count.
 
+mod authorized;
+#[cfg(feature = "deferred")]
+mod deferred;
+
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,12 +13,14 @@ use resilient_policy::Fault;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::{CallToolResponse, JsonObject};
+use rmcp::model::CallToolResponse;
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::authorize::{Authorize, Unauthorized, Within, addresses, authorize};
+#[cfg(feature = "deferred")]
+use super::super::accepted::Recipient;
+use super::super::authorize::Within;
 use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
 use super::super::explain::{self, ArgumentsCopy};
 use super::super::hook_timeout::HookTimeout;
@@ -25,8 +31,8 @@ use super::super::{Handled, Operation, Transport, arguments, pipeline_error, req
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
 use crate::clock::Moment;
-use crate::context::{Authorized, CallContext, Request, ServerId};
-use crate::error::{Refusal, ResilienceError, TimeoutScope, ToolError};
+use crate::context::{CallContext, Request};
+use crate::error::{Refusal, ResilienceError, SharedError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
 use crate::outcomes::Outcome;
 use crate::panics::catch_panic;
@@ -48,7 +54,11 @@ pub(super) struct ServedCall<'h> {
     started: Instant,
     /// The fault of a failure that the hook itself knows of.
     fault: Option<Fault>,
-    counted: bool,
+    /// The outcome, once the call is counted.
+    counted: Option<Outcome>,
+    /// What the answer of a deferred call depends on, if the tool defers its calls.
+    #[cfg(feature = "deferred")]
+    recipient: Option<Recipient>,
 }
 
 impl<'h> ServedCall<'h> {
@@ -76,7 +86,9 @@ impl<'h> ServedCall<'h> {
             arguments: None,
             started: Instant::now(),
             fault: None,
-            counted: false,
+            counted: None,
+            #[cfg(feature = "deferred")]
+            recipient: hook.deferring.map(|tool| Recipient::of(&call.request_context, tool)),
         };
         // Subscribers are foreign code and may panic. From here on, the call is counted in any case.
         catch_panic(|| served.begin_span(&call.request_context, source));
@@ -125,14 +137,29 @@ impl<'h> ServedCall<'h> {
 
     /// Answers with the error of the call whose run this call has shared, as the client of that call reads it: the type
     /// of the tool's own error may show less.
-    fn with_shared_error(&mut self, answered: Handled) -> Handled {
+    fn with_shared_error(&mut self, answered: Handled, shared: Option<SharedError>) -> Handled {
         let failed = answered.as_ref().map_or(true, Response::is_failure);
-        let Some(shared) = self.request.report().shared.take().filter(|_| failed) else { return answered };
+        let Some(shared) = shared.filter(|_| failed) else { return answered };
         self.within(|| wire::tool_error(&ResilienceError::Shared(shared))).unwrap_or(answered)
     }
 
     pub(super) fn answered(mut self, answered: Handled) -> Handled {
-        let answered = self.with_shared_error(answered);
+        let shared = {
+            let mut report = self.request.report();
+            #[cfg(feature = "deferred")]
+            if let Some(deferred) = report.deferred.take() {
+                drop(report);
+                return self.deferred(*deferred);
+            }
+            report.shared.take()
+        };
+        let answered = self.answered_by_tool(answered, shared);
+        self.note_delivery(&answered);
+        answered
+    }
+
+    fn answered_by_tool(&mut self, answered: Handled, shared: Option<SharedError>) -> Handled {
+        let answered = self.with_shared_error(answered, shared);
         let answered = self.with_pipeline_errors_as_results(answered);
         let (claimed, reported) = {
             let report = self.request.report();
@@ -217,7 +244,7 @@ impl<'h> ServedCall<'h> {
         self.failed(&error);
         telemetry::failed(&self.span, &self.hook.name, &error, (self.started.elapsed(), 1), self.context.as_ref());
         self.count(Outcome::Timeout, ErrorType::of_outcome(Outcome::Timeout), None);
-        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
+        self.error(&error)
     }
 
     /// Answers that the gate refuses the call. Nothing has run.
@@ -235,30 +262,7 @@ impl<'h> ServedCall<'h> {
         telemetry::refused(&self.hook.name, refusal, self.context.as_ref());
         self.failed(&error);
         self.count(Outcome::Rejected, ErrorType::of_outcome(Outcome::Rejected), None);
-        self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
-    }
-
-    /// Runs the functions that authorize the call. The calls inside them inherit the end of `limit` as their deadline.
-    pub(super) async fn authorize<S: Sync + 'static>(
-        &mut self,
-        by: &[Authorize<S>],
-        call: &ToolCallContext<'_, S>,
-        limit: &mut HookTimeout,
-    ) -> Result<(), Handled> {
-        let none = JsonObject::new();
-        let facts = (call.service, &call.request_context, call.arguments.as_ref().unwrap_or(&none));
-        let outer = self.inherits(limit.end());
-        match authorize(by, facts, limit, self).await {
-            Ok(()) => {
-                if let (Some(context), Some(outer)) = (&mut self.context, outer) {
-                    context.set_deadline(outer);
-                }
-                let (began, server) = (Moment::of(self.started), ServerId::of(call.service));
-                let _ = self.request.authorized.set(Authorized::of_tool(began, server, addresses(by)));
-                Ok(())
-            }
-            Err(unauthorized) => Err(self.unauthorized(unauthorized)),
-        }
+        self.error(&error)
     }
 
     /// Limits the deadline of the calls inside. Returns the one before.
@@ -266,42 +270,28 @@ impl<'h> ServedCall<'h> {
         self.context.as_mut().map(|context| context.limit(end))
     }
 
-    /// Answers that the call is not authorized. The tool has not run.
-    fn unauthorized(&mut self, Unauthorized { error, outcome }: Unauthorized) -> Handled {
-        {
-            let mut report = self.request.report();
-            report.outcome = Some(outcome);
-            report.never_ran = true;
-            if let Some(gated) = &self.hook.gated {
-                report.effect = gated.effect;
-            }
-        }
-        if outcome == Outcome::Timeout {
-            self.statistics.timed_out(TimeoutScope::Call);
-        }
-        if outcome != Outcome::Rejected {
-            self.fault = Some(Fault::Server);
-        }
-        if outcome != Outcome::Cancelled {
-            let facts = telemetry::ErrorFacts::of(&*error);
-            self.statistics.failed(&facts.code, facts.kind, facts.severity);
-            telemetry::unauthorized(&self.span, &self.hook.name, self.context.as_ref(), (&facts, &*error));
-        }
-        let answered = self.within(|| wire::tool_error(&*error)).unwrap_or_else(|| Err(wire::internal()));
-        // The error is the user's, and dropping it may panic.
-        self.within(|| drop(error));
-        let of_code = answered.as_ref().err().map(|error| ErrorType::of_code(error.code.0));
-        let error_type = of_code.unwrap_or_else(|| ErrorType::of_outcome(outcome));
-        self.count(outcome, error_type, answered.as_ref().err());
-        answered
-    }
-
     pub(super) fn panicked(&mut self) -> Handled {
+        // The conversion of the pipeline's error may have panicked after the call was accepted.
+        #[cfg(feature = "deferred")]
+        if let Some(answered) = self.take_deferred() {
+            return answered;
+        }
         self.fault = Some(Fault::Server);
         self.failed(&ResilienceError::Panicked);
         self.count(Outcome::Panic, ErrorType::of_outcome(Outcome::Panic), None);
-        self.within(|| wire::tool_error(&ResilienceError::Panicked)).unwrap_or_else(|| Err(wire::internal()))
+        self.error(&ResilienceError::Panicked)
     }
+
+    /// Answers with an error of the framework, after the call was counted.
+    fn error(&mut self, error: &ResilienceError) -> Handled {
+        let answered = self.within(|| wire::tool_error(error)).unwrap_or_else(|| Err(wire::internal()));
+        self.note_delivery(&answered);
+        answered
+    }
+
+    /// Without the feature, no request is a delivery.
+    #[cfg(not(feature = "deferred"))]
+    fn note_delivery(&self, _: &Handled) {}
 
     /// Counts and logs an error that no guarded function reported.
     fn failed(&self, error: &dyn ToolError) {
@@ -322,7 +312,7 @@ impl<'h> ServedCall<'h> {
 
     /// Counts the end of the call, once. `answered` is the JSON-RPC error of the response, if it is one.
     fn count(&mut self, outcome: Outcome, error: Option<ErrorType>, answered: Option<&ErrorData>) {
-        if mem::replace(&mut self.counted, true) {
+        if self.counted.replace(outcome).is_some() {
             return;
         }
         let (claimed, needs_arguments, statistics, of_function, attempts) = {
@@ -371,7 +361,9 @@ impl Within for ServedCall<'_> {
 
 impl Drop for ServedCall<'_> {
     fn drop(&mut self) {
-        if !self.counted {
+        #[cfg(feature = "deferred")]
+        self.withdraw_deferred();
+        if self.counted.is_none() {
             let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
             self.count(outcome, ErrorType::of_outcome(outcome), None);
         }

@@ -13,6 +13,8 @@
 mod admit;
 mod attempt;
 mod before;
+#[cfg(feature = "deferred")]
+mod deferred;
 pub(super) mod events;
 mod finish;
 #[cfg(feature = "testing")]

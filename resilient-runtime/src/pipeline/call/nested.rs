@@ -111,7 +111,7 @@ impl context::Request {
                 binding.statistics.call_started();
                 report.statistics = Some(Arc::clone(&binding.statistics));
             }
-            report.needs_arguments = site.policy().cache.is_some();
+            report.needs_arguments = site.policy().cache.is_some() || site.policy().deferred.is_some();
             report.effect = site.policy().effect;
             report.has_run = true;
             if matches!(report.claim, Claim::Refused(_)) {

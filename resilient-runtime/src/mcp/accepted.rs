@@ -1,0 +1,205 @@
+//! The answer of a call that is not performed now: its receipt, or the end of an earlier call with its key.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use resilient_policy::{ErrorKind, format_duration};
+use rmcp::RoleServer;
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
+use rmcp::service::RequestContext;
+use serde_json::{Map, Value, json};
+
+use super::tasks::ThroughHandler;
+use super::{Handled, tasks, wire};
+use crate::clock::saturating_millis;
+use crate::deferred::{Accepted, Receipt, State};
+use crate::error::{ResilienceError, ToolError};
+use crate::{CallContext, Classify};
+
+/// The tool with which a client asks for its deferred calls.
+pub(super) const STATUS_TOOL: &str = "deferred_status";
+
+/// What the answer depends on: the tool and the client.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Recipient {
+    /// The client knows tasks, and can ask this server for one.
+    takes_tasks: bool,
+    /// The client can call [`STATUS_TOOL`].
+    has_status_tool: bool,
+    /// The server runs as long as its client does.
+    is_local: bool,
+    /// Whether the tool has an output schema. Clients then refuse a result without structured content, unless it is an
+    /// error.
+    has_output_schema: bool,
+}
+
+impl Recipient {
+    pub(super) fn of(request: &RequestContext<RoleServer>, tool: DeferringTool) -> Self {
+        let through = request.extensions.get::<ThroughHandler>();
+        let declares_tasks = || request.client_capabilities().is_some_and(|known| known.supports_tasks());
+        Self {
+            takes_tasks: through.is_some() && declares_tasks(),
+            has_status_tool: tool.has_status_tool || through.is_some_and(|through| through.has_status_tool),
+            is_local: request.extensions.get::<http::request::Parts>().is_none(),
+            has_output_schema: tool.has_output_schema,
+        }
+    }
+
+    /// Returns the answer for a call that was accepted.
+    pub(super) fn accepted(self, accepted: &Accepted, context: &CallContext) -> Handled {
+        let mut facts = facts(context);
+        facts.insert("deferred".into(), receipt_facts(accepted));
+        if self.takes_tasks {
+            let mut created = tasks::created(accepted);
+            created.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+            return Ok(created.into());
+        }
+        Ok(self.result(self.text_of(accepted), facts, self.has_output_schema, context).into())
+    }
+
+    fn text_of(self, accepted: &Accepted) -> String {
+        let mut text = format!("ACCEPTED_FOR_LATER {}: not done yet; do not send it again; ", accepted.receipt());
+        if self.is_local {
+            text.push_str("while this server runs, it is tried ");
+        } else {
+            text.push_str("this server tries it ");
+        }
+        let (left, expires) = (accepted.summary.tries_left(), in_words(accepted.expires()));
+        match accepted.next_attempt() {
+            Duration::ZERO => text.push_str("now"),
+            wait => {
+                let _ = write!(text, "in {}", in_words(wait));
+            }
+        }
+        let times = if left == 1 { "once".into() } else { format!("up to {left} times") };
+        let _ = write!(text, ", {times} within {expires}.");
+        if self.has_status_tool {
+            let _ = write!(text, " `{STATUS_TOOL}` with this receipt shows whether it is done.");
+        }
+        text
+    }
+
+    /// Returns the answer for a call whose key an ended call has: its kept result, or how it ended.
+    pub(super) fn ended(
+        self,
+        (receipt, state): (Receipt, State),
+        kept: Option<&str>,
+        context: &CallContext,
+    ) -> Handled {
+        let mut facts = facts(context);
+        facts.insert("deferred".into(), json!({ "receipt": receipt.to_string(), "state": state.as_str() }));
+        let is_done = state == State::Done;
+        let kept = kept.and_then(|kept| serde_json::from_str::<CallToolResult>(kept).ok());
+        if let Some(mut result) = kept {
+            if !is_done {
+                let note = format!(
+                    "Note: this is how the call {receipt} ended, which could not be done. Do not send it again; the \
+                     operator of this server can."
+                );
+                result.content.push(ContentBlock::text(note));
+            }
+            result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+            return Ok(result.into());
+        }
+        let text = if is_done {
+            format!(
+                "DONE {receipt}: an earlier call with this key was done; its result was not kept; do not send it again."
+            )
+        } else {
+            format!(
+                "NOT_DONE {receipt}: an earlier call with this key could not be done; do not send it again; the \
+                 operator of this server can."
+            )
+        };
+        Ok(self.result(text, facts, !is_done || self.has_output_schema, context).into())
+    }
+
+    fn result(self, mut text: String, facts: JsonObject, is_error: bool, context: &CallContext) -> CallToolResult {
+        let _ = write!(text, " (correlation id {})", context.correlation_id());
+        let content = vec![ContentBlock::text(text)];
+        let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+        result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+        result
+    }
+}
+
+/// What the hook knows of a tool that defers its calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DeferringTool {
+    pub(super) has_output_schema: bool,
+    /// Whether the router of the hook has the tool [`STATUS_TOOL`].
+    pub(super) has_status_tool: bool,
+}
+
+fn facts(context: &CallContext) -> Map<String, Value> {
+    let mut facts = Map::new();
+    facts.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
+    facts.insert("performed".into(), json!(false));
+    facts
+}
+
+fn receipt_facts(accepted: &Accepted) -> Value {
+    json!({
+        "receipt": accepted.receipt().to_string(),
+        "next_attempt_ms": saturating_millis(accepted.next_attempt()),
+        "tries_left": accepted.summary.tries_left(),
+        "expires_ms": saturating_millis(accepted.expires()),
+    })
+}
+
+/// Formats a duration in whole seconds, or in whole minutes or hours from a few of them on.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    let unit = match seconds {
+        0..600 => 1,
+        600..36_000 => 60,
+        _ => 3_600,
+    };
+    format_duration(Duration::from_secs(seconds.div_ceil(unit) * unit))
+}
+
+/// The error of a call whose key a stored call with other arguments has.
+#[derive(Debug)]
+pub(super) struct Conflict(pub(super) Receipt);
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", ResilienceError::KeyConflict, self.0)
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+impl Classify for Conflict {
+    fn kind(&self) -> ErrorKind {
+        ResilienceError::KeyConflict.kind()
+    }
+
+    fn was_not_performed(&self) -> bool {
+        true
+    }
+}
+
+impl ToolError for Conflict {
+    fn code(&self) -> Cow<'static, str> {
+        ResilienceError::KeyConflict.code()
+    }
+
+    fn public_message(&self) -> Cow<'_, str> {
+        format!("the call {} has the same key and other arguments", self.0).into()
+    }
+
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("Use another key for another call.".into())
+    }
+
+    fn details(&self) -> Map<String, Value> {
+        Map::from_iter([("receipt".into(), json!(self.0.to_string())), ("performed".into(), json!(false))])
+    }
+
+    fn retry_override(&self) -> Option<bool> {
+        Some(false)
+    }
+}

@@ -1,0 +1,92 @@
+//! The acceptance of a call that has failed: it is stored before its client gets the receipt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Accepted, AttemptResult, Deferrable, DeferredAnswer, DeferredResult, Place, Unanswered, retry_after};
+use crate::context::CallContext;
+use crate::deferred::{NewEntry, Put, Receipt, StoreError};
+use crate::telemetry;
+
+/// How long the store may take, unless the timeout of the call is shorter.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The end of an acceptance.
+pub(in crate::pipeline) enum Acceptance {
+    /// The call is answered with this.
+    Answered(DeferredAnswer),
+    /// It is not stored. The call ends with its own error.
+    Refused,
+    /// The client has cancelled the call, and the store withdraws the entry.
+    Cancelled,
+}
+
+impl Deferrable {
+    /// Stores the call, or finds that an entry holds its key by now.
+    pub(in crate::pipeline) async fn accept(
+        &self,
+        result: &AttemptResult,
+        context: Option<&CallContext>,
+    ) -> Acceptance {
+        let (place, entry) = match self.entry(result, context) {
+            Ok(entry) => entry,
+            Err(reason) => return self.refuse(reason, None),
+        };
+        let deferral = &place.deferral;
+        let now = entry.now;
+        let putting = timeout(LIMIT.min(self.timeout), deferral.store.put(entry));
+        let Some(ended) = self.request.cancellation.run_until_cancelled(putting).await else {
+            return Acceptance::Cancelled;
+        };
+        match ended {
+            Ok(Ok(Put::Accepted(summary))) => {
+                let unanswered = Unanswered::new(Arc::clone(deferral), summary.receipt);
+                self.count(deferral, DeferredResult::Accepted);
+                let correlation_id = context.map(|context| context.correlation_id().to_string()).unwrap_or_default();
+                telemetry::deferred::accepted(&summary, now, &correlation_id);
+                deferral.wake.notify_one();
+                let accepted = Accepted { summary, now: deferral.clock.now(), existed: false };
+                Acceptance::Answered(DeferredAnswer::Accepted(accepted, Some(unanswered)))
+            }
+            Ok(Ok(Put::Existing(found))) => Acceptance::Answered(self.answer_of(deferral, found)),
+            Ok(Err(error)) => self.refuse(error.kind().as_str(), Some(&error)),
+            Err(_) => self.refuse("timeout", None),
+        }
+    }
+
+    /// Returns the entry to store, with its first time of delivery.
+    fn entry(&self, result: &AttemptResult, context: Option<&CallContext>) -> Result<(&Place, NewEntry), &'static str> {
+        let place = self.stored_in.as_ref().map_err(|reason| *reason)?;
+        let receipt = Receipt::random().map_err(|error| error.kind().as_str())?;
+        let now = place.deferral.clock.now();
+        // A dependency that asks for time gets it, up to the longest delay.
+        let requested = retry_after(result).unwrap_or_default().min(self.settings.cap);
+        let delay = self.settings.delay(0, fastrand::f64()).max(requested);
+        let entry = NewEntry {
+            receipt,
+            scope: place.scope.clone(),
+            arguments: self.request.arguments.clone().ok_or("no_arguments")?,
+            correlation_id: context.map(|context| context.correlation_id().to_string()).unwrap_or_default(),
+            policy: self.settings,
+            due: now.after(delay),
+            now,
+        };
+        Ok((place, entry))
+    }
+
+    /// Reports that the call is not stored, and why.
+    fn refuse(&self, reason: &'static str, error: Option<&StoreError>) -> Acceptance {
+        self.request.report().not_accepted = Some(reason);
+        let tool = &*self.request.tool;
+        let error = error.map(ToString::to_string);
+        tracing::warn!(event = "deferred.refused", tool, reason, error);
+        if let Ok(place) = &self.stored_in {
+            self.count(&place.deferral, DeferredResult::Refused);
+        } else if let Some(deferral) = crate::registry::Registry::here(crate::registry::Registry::deferral) {
+            self.count(&deferral, DeferredResult::Refused);
+        }
+        Acceptance::Refused
+    }
+}
