@@ -7,6 +7,8 @@ mod arguments;
 mod authorize;
 mod bad_arguments;
 mod cached_router;
+#[cfg(feature = "deferred")]
+mod delivery;
 mod error_data;
 mod explain;
 mod gated;
@@ -53,6 +55,8 @@ pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incomin
 pub use routed::{Routed, routed};
 pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
+#[cfg(feature = "deferred")]
+pub(crate) use delivery::{Server, ServerFactory, Worker};
 pub(crate) use operation::Operation;
 #[cfg(feature = "testing")]
 pub(crate) use results::own_error;

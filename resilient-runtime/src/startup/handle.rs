@@ -67,8 +67,8 @@ const SETTLED_AFTER: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Handle {
     registry: Option<Arc<Registry>>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: TaskTracker,
 }
 
 impl Handle {
@@ -162,10 +162,10 @@ impl Handle {
         tokio::task::spawn_blocking(move || run(&handle)).await.ok()
     }
 
-    /// Stops the tasks that reload the settings and the one that makes the level follow the health, and waits until a
-    /// running reload has ended. No other task starts afterwards, for any clone of the handle; [`reload`](Self::reload)
-    /// still works. Dropping the future stops the waiting only: a file system that does not answer keeps a reload waiting,
-    /// so put a timeout around this.
+    /// Stops the tasks that reload the settings, the one that makes the level follow the health, and the one that delivers
+    /// deferred writes. Waits until a running reload and the running deliveries have ended. No other task starts
+    /// afterwards, for any clone of the handle; [`reload`](Self::reload) still works. Dropping the future stops the
+    /// waiting only: a file system that does not answer keeps a reload waiting, so put a timeout around this.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.close();

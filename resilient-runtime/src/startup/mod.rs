@@ -1,5 +1,7 @@
 //! Settings of an operator: what changes without a rebuild, at the start and while the server runs.
 
+#[cfg(feature = "deferred")]
+mod deferred;
 mod handle;
 mod level;
 mod reload;
@@ -82,6 +84,9 @@ pub struct Resilience {
     unread: Vec<(String, String)>,
     parts: Vec<Part>,
     health: Option<Arc<Health>>,
+    /// The store of deferred writes, and the server that delivers them.
+    #[cfg(feature = "deferred")]
+    deferring: Option<deferred::Deferring>,
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
     admin_token: Option<TokenSetting>,
@@ -117,6 +122,8 @@ impl Resilience {
             unread,
             parts: Vec::new(),
             health: None,
+            #[cfg(feature = "deferred")]
+            deferring: None,
         }
     }
 
@@ -161,6 +168,38 @@ impl Resilience {
     /// ```
     pub fn health(mut self, health: &Arc<Health>) -> Self {
         self.health = Some(Arc::clone(health));
+        self
+    }
+
+    /// Sets the store of deferred writes, which tools with `fallback = deferred` need, and the server that delivers them.
+    ///
+    /// [`start`](Self::start) calls `server` once and serves its value in memory, without a client: a delivery passes
+    /// `authorize`, the switches, the limits and the breaker like any call, but no fallback. The server must have a name,
+    /// because the store keeps the writes of each server by its name. The routers of all tools that defer writes have to
+    /// be added with [`tools`](Self::tools), and [`start`](Self::start) has to be called in a Tokio runtime.
+    ///
+    /// The worker runs until the runtime ends, or until [`Handle::shutdown`], which also waits for the deliveries that
+    /// run. It delivers at most 4 writes at a time for each breaker, and one while the breaker is half-open.
+    #[cfg(feature = "deferred")]
+    pub fn deferred<S>(
+        mut self,
+        store: impl crate::deferred::DeferredStore,
+        server: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: rmcp::Service<rmcp::RoleServer>,
+    {
+        let server = crate::mcp::ServerFactory::new(server);
+        self.deferring = Some(deferred::Deferring { store: Arc::new(store), server, clock: None });
+        self
+    }
+
+    /// Sets the wall clock of deferred writes. Call it after [`deferred`](Self::deferred).
+    #[cfg(all(feature = "deferred", feature = "testing"))]
+    pub fn deferred_clock(mut self, clock: crate::deferred::WallClock) -> Self {
+        if let Some(deferring) = &mut self.deferring {
+            deferring.clock = Some(clock);
+        }
         self
     }
 
@@ -218,14 +257,19 @@ impl Resilience {
             Ok(holding) => holding,
             // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
-                return InvalidSettings::of(problems, is_changed.then_some(why).into_iter().collect())
-                    .map_or(Ok(handle), Err);
+                #[cfg_attr(not(feature = "deferred"), expect(unused_mut, reason = "nothing else is checked"))]
+                let mut others: Vec<_> = is_changed.then_some(why).into_iter().collect();
+                #[cfg(feature = "deferred")]
+                let ready = deferred::check(self.deferring, own, &declared(parts), &mut others);
+                let invalid = InvalidSettings::of(problems, others);
+                #[cfg(feature = "deferred")]
+                if let Some(ready) = ready.filter(|_| invalid.is_none()) {
+                    ready.start(own, &handle);
+                }
+                return invalid.map_or(Ok(handle), Err);
             }
         };
-        let mut known = DeclaredNames::default();
-        for part in parts {
-            known.add(part());
-        }
+        let known = declared(parts);
         // Routers are built for the registry of the process, so a separate one does not know their tools yet.
         registry.declare_tools(&known);
         for site in &known.sites {
@@ -244,12 +288,18 @@ impl Resilience {
         names.check(&known, &overrides, &mut problems);
         names.collisions(&mut others);
         let follows_health = level::check(registry, &overrides, &known, health.as_deref(), &mut problems);
+        #[cfg(feature = "deferred")]
+        let ready = deferred::check(self.deferring, own, &known, &mut others);
         match InvalidSettings::of(problems, others) {
             None => {
                 let (path, content) = file.unzip();
                 registry.set_source(Source::new(path, known, content));
                 if let Some(health) = health.filter(|_| follows_health) {
                     level::follow(health, own, &handle);
+                }
+                #[cfg(feature = "deferred")]
+                if let Some(ready) = ready {
+                    ready.start(own, &handle);
                 }
                 Ok(handle)
             }
@@ -259,6 +309,15 @@ impl Resilience {
             }
         }
     }
+}
+
+/// Finds the guarded functions, which builds their routers.
+fn declared(parts: Vec<Part>) -> DeclaredNames {
+    let mut known = DeclaredNames::default();
+    for part in parts {
+        known.add(part());
+    }
+    known
 }
 
 impl fmt::Debug for Resilience {
