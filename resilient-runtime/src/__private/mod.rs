@@ -63,6 +63,8 @@ pub use rmcp;
 
 #[cfg(all(feature = "cache", feature = "rmcp"))]
 pub use crate::mcp::canonical_parameters;
+#[cfg(feature = "deferred")]
+pub use crate::mcp::tasks;
 #[cfg(feature = "rmcp")]
 pub use crate::mcp::{
     Authorization, Authorize, Authorizing, Explain, Explained, Explanations, ServedMethod, ToolFunctions, authorizing,
@@ -103,6 +105,46 @@ macro_rules! __with_rmcp {
 }
 
 pub use crate::__with_rmcp as with_rmcp;
+
+/// Expands to its input if the runtime has the feature `deferred`, and to nothing otherwise.
+#[cfg(feature = "deferred")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_deferred {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+/// Expands to its input if the runtime has the feature `deferred`, and to nothing otherwise.
+#[cfg(not(feature = "deferred"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_deferred {
+    ($($tokens:tt)*) => {};
+}
+
+pub use crate::__with_deferred as with_deferred;
+
+/// Expands to the description of a server, with the tasks extension if there is a store of deferred writes.
+#[cfg(feature = "deferred")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __server_info {
+    ($described:expr) => {
+        $crate::__private::tasks::advertised($described)
+    };
+}
+
+/// Expands to the description of a server.
+#[cfg(not(feature = "deferred"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __server_info {
+    ($described:expr) => {
+        $described
+    };
+}
+
+pub use crate::__server_info as server_info;
 
 /// Expands to a call that may be deferred, if the runtime has the feature `deferred`.
 #[cfg(feature = "deferred")]

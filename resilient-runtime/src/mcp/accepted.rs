@@ -11,15 +11,12 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use rmcp::service::RequestContext;
 use serde_json::{Map, Value, json};
 
-use super::tasks::ThroughHandler;
+use super::tasks::{STATUS_TOOL, ThroughHandler};
 use super::{Handled, tasks, wire};
 use crate::clock::saturating_millis;
 use crate::deferred::{Accepted, Receipt, State};
 use crate::error::{ResilienceError, ToolError};
 use crate::{CallContext, Classify};
-
-/// The tool with which a client asks for its deferred calls.
-pub(super) const STATUS_TOOL: &str = "deferred_status";
 
 /// What the answer depends on: the tool and the client.
 #[derive(Debug, Clone, Copy, Default)]

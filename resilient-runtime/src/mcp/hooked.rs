@@ -7,7 +7,7 @@ use resilient_policy::Effect;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 
 #[cfg(feature = "deferred")]
-use super::accepted::{DeferringTool, STATUS_TOOL};
+use super::accepted::DeferringTool;
 use super::annotations;
 use super::authorize::Authorize;
 use super::explain::Explain;
@@ -15,6 +15,8 @@ use super::gated::{GatedTool, RouteSite};
 use super::hook::{Authorizers, Hook};
 use super::operator::schemas;
 use super::routes::Remembered;
+#[cfg(feature = "deferred")]
+use super::tasks::STATUS_TOOL;
 use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::site::Site;

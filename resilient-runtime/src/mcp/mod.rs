@@ -8,6 +8,8 @@ mod authorize;
 mod bad_arguments;
 mod cached_router;
 #[cfg(feature = "deferred")]
+mod deferred_tools;
+#[cfg(feature = "deferred")]
 mod delivery;
 mod error_data;
 mod explain;
@@ -17,6 +19,8 @@ mod hook_timeout;
 mod hooked;
 mod operation;
 mod operator;
+#[cfg(feature = "deferred")]
+mod own_writes;
 mod pipeline_error;
 pub(crate) mod request;
 mod requests;
@@ -25,7 +29,8 @@ mod routed;
 mod routes;
 mod span;
 #[cfg(feature = "deferred")]
-mod tasks;
+#[doc(hidden)]
+pub mod tasks;
 mod tool_meta;
 mod transport;
 #[cfg(feature = "deferred")]
@@ -43,6 +48,8 @@ pub use cached_router::instrument;
 pub(crate) use cached_router::known;
 #[doc(hidden)]
 pub use cached_router::{ToolFunctions, cached_router};
+#[cfg(feature = "deferred")]
+pub use deferred_tools::deferred_tools;
 #[doc(hidden)]
 pub use explain::{Explain, Explained, Explanations, Misfit};
 pub use operator::operator_tools;

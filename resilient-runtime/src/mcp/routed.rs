@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 use super::operation::TOOLS_CALL;
 use super::requests::{self, Called, ServedMethod};
+#[cfg(feature = "deferred")]
+use super::tasks;
 use super::{Operation, Transport, request, routes, span};
 use crate::panics::catch_panic;
 use crate::registry::Registry;
@@ -21,39 +23,57 @@ static UNHOOKED: ServedMethod = ServedMethod::new(TOOLS_CALL);
 /// The router that `#[tool_handler]` receives. Calls of missing or disabled tools reach no route and so no hook; this
 /// type records them. It serves calls of routes without the hook as a handler does.
 #[derive(Debug)]
-pub struct Routed<'r, S>(&'r ToolRouter<S>);
+pub struct Routed<'r, S> {
+    router: &'r ToolRouter<S>,
+    /// Whether the handler answers for the tasks of deferred writes.
+    has_tasks: bool,
+}
 
 /// Wraps a router for `#[tool_handler]`.
 #[must_use]
 pub fn routed<S>(router: &ToolRouter<S>) -> Routed<'_, S> {
-    Routed(router)
+    Routed { router, has_tasks: cfg!(feature = "deferred") }
 }
 
 impl<S> Deref for Routed<'_, S> {
     type Target = ToolRouter<S>;
 
     fn deref(&self) -> &ToolRouter<S> {
-        self.0
+        self.router
     }
 }
 
 impl<S: Send + Sync + 'static> Routed<'_, S> {
+    /// Declares that the handler may not answer for the tasks of deferred writes.
+    #[must_use]
+    pub fn without_tasks(self) -> Self {
+        Self { has_tasks: false, ..self }
+    }
+
     /// Calls the tool and returns the router's response.
     ///
     /// # Errors
     /// Returns the router's errors.
     pub async fn call(&self, call: ToolCallContext<'_, S>) -> Result<CallToolResponse, ErrorData> {
-        if !self.0.has_route(call.name()) {
+        #[cfg(feature = "deferred")]
+        let call = {
+            let mut call = call;
+            if self.has_tasks {
+                tasks::mark(&mut call.request_context, |tool| self.router.has_route(tool));
+            }
+            call
+        };
+        if !self.router.has_route(call.name()) {
             // Subscribers are foreign code and may panic.
             let unknown = catch_panic(|| Unknown::new(&call));
-            let answered = self.0.call(call).await;
+            let answered = self.router.call(call).await;
             if let (Some(unknown), Err(error)) = (unknown, &answered) {
                 catch_panic(|| unknown.ended(error));
             }
             return answered;
         }
-        if self.0.map.get(call.name()).is_some_and(routes::is_hooked) {
-            return self.0.call(call).await;
+        if self.router.map.get(call.name()).is_some_and(routes::is_hooked) {
+            return self.router.call(call).await;
         }
         let called = Called {
             tool: call.name(),
@@ -61,7 +81,7 @@ impl<S: Send + Sync + 'static> Routed<'_, S> {
             follows_up: call.input_responses.is_some() || call.request_state.is_some(),
         };
         let incoming = requests::begin(&UNHOOKED, &call.request_context, Some(called));
-        incoming.serve(self.0.call(call)).await
+        incoming.serve(self.router.call(call)).await
     }
 }
 

@@ -16,6 +16,7 @@ mod progress;
 mod reads;
 mod requests;
 mod stdio;
+mod tasks;
 mod unchanged;
 mod unguarded;
 mod unhooked;

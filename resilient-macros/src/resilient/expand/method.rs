@@ -15,21 +15,26 @@ use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::method::{Kind, Method};
 use crate::resilient::plan::{Enforced, Plan};
 
-/// Returns the method, with its timeout, which the runtime enforces unless the method is a guarded function itself.
-pub(crate) fn method(
-    mut plan: Plan,
-    method: &Method,
-    (timeout, enforced): (Option<Duration>, Enforced),
-    function: &OpaqueFn,
-    project: &Project,
-) -> TokenStream {
+/// A method of a handler, as it is served.
+pub(crate) struct Served<'a> {
+    pub(crate) method: &'a Method,
+    /// The runtime enforces the timeout, unless the method is a guarded function itself.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) enforced: Enforced,
+    /// Whether the handler answers for the tasks of deferred writes.
+    pub(crate) has_tasks: bool,
+}
+
+/// Returns the method, with its timeout.
+pub(crate) fn method(mut plan: Plan, way: &Served<'_>, function: &OpaqueFn, project: &Project) -> TokenStream {
+    let Served { method, enforced, has_tasks, .. } = *way;
     let at = glue(&function.sig.ident);
     let krate = &plan.krate;
     let p = exactly(quote!(#krate::__private), at);
     let arguments = Argument::all(function);
     let Some(context) = arguments.last() else { return function.to_token_stream() };
     let (context, first) = (&context.name, arguments.first().map(|first| &first.name));
-    let record = record(&plan, method, (timeout, enforced), &p, at);
+    let record = record(&plan, way, &p, at);
     let called = if method.kind == Kind::CallTool {
         quote_spanned!(at=> ::core::option::Option::Some(&#first))
     } else {
@@ -53,7 +58,10 @@ pub(crate) fn method(
     } else {
         unguarded(function, &arguments, at)
     };
+    let work = if has_tasks { of_tasks(method, first, work, &p, at) } else { work };
+    let marked = if has_tasks { marked(method, function, context, &p, at) } else { None };
     let served = quote_spanned!(at=>
+        #marked
         let __incoming = #p::request(&__RESILIENT_METHOD, &#context, #called);
         #authorized
         __incoming.#serve(#work).await
@@ -70,14 +78,33 @@ pub(crate) fn method(
     quote!(#(#attrs)* #vis #sig #block)
 }
 
+/// Returns the statement that marks a tool call, since its client can poll a task.
+fn marked(method: &Method, function: &OpaqueFn, context: &Ident, p: &TokenStream, at: Span) -> Option<TokenStream> {
+    let receiver = function.sig.receiver().filter(|_| method.kind == Kind::CallTool)?;
+    let receiver = moved(receiver.self_token.to_token_stream(), at);
+    Some(quote_spanned!(at=> #p::with_deferred! {
+        let #context = #p::tasks::through_handler(#context, |__name| {
+            #p::rmcp::ServerHandler::get_tool(#receiver, __name).is_some()
+        });
+    }))
+}
+
+/// Returns the work of a method for tasks: the runtime does it for deferred writes.
+fn of_tasks(method: &Method, first: Option<&Ident>, work: TokenStream, p: &TokenStream, at: Span) -> TokenStream {
+    let Some(of_runtime) = method.of_tasks(at) else { return work };
+    quote_spanned!(at=> async move {
+        #p::with_deferred! {
+            if let ::core::option::Option::Some(__answered) = #p::tasks::#of_runtime(&#first).await {
+                return __answered;
+            }
+        }
+        (#work).await
+    })
+}
+
 /// Returns the record of the method.
-fn record(
-    plan: &Plan,
-    method: &Method,
-    (timeout, enforced): (Option<Duration>, Enforced),
-    p: &TokenStream,
-    at: Span,
-) -> TokenStream {
+fn record(plan: &Plan, way: &Served<'_>, p: &TokenStream, at: Span) -> TokenStream {
+    let Served { method, timeout, enforced, .. } = *way;
     let serves = method.serves;
     let effect = (plan.effect != Effect::Unknown).then(|| {
         let effect = policy::variant(p, "Effect", &format!("{:?}", plan.effect));

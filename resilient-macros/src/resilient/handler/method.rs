@@ -11,6 +11,7 @@ use syn::ext::IdentExt;
 
 use super::keys;
 use crate::project::Project;
+use crate::resilient::expand::Served;
 use crate::resilient::parse::args::Args;
 use crate::resilient::parse::function::OpaqueFn;
 use crate::resilient::parse::method::{Kind, Method};
@@ -18,10 +19,12 @@ use crate::resilient::parse::tool;
 use crate::resilient::plan::{self, Enforced, Plan};
 use crate::resilient::{check, expand};
 
-/// Returns the wrapped method, or `None` if nothing wraps it.
+/// Returns the wrapped method, or `None` if nothing wraps it. `has_tasks` says whether the block has the methods for the
+/// tasks of deferred writes.
 pub(super) fn wrap(
     block: &Args,
     function: &OpaqueFn,
+    has_tasks: bool,
     project: &Project,
     errors: &mut Accumulator,
 ) -> Option<TokenStream> {
@@ -69,7 +72,8 @@ pub(super) fn wrap(
         plan.guards.timeout = Some(timeout.unwrap_or(Duration::MAX));
     }
     let enforced = if is_guarded { Enforced::ByMethod } else { Enforced::ByHook };
-    Some(expand::method(plan, method, (timeout, enforced), &function, project))
+    let served = Served { method, timeout, enforced, has_tasks };
+    Some(expand::method(plan, &served, &function, project))
 }
 
 /// Returns the keys that the method has from its block: only methods that serve requests with a timeout have any.

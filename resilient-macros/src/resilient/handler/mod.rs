@@ -6,6 +6,7 @@
 
 mod keys;
 mod method;
+mod tasks;
 
 use darling::Error;
 use darling::ast::NestedMeta;
@@ -22,7 +23,7 @@ use crate::project::Project;
 use crate::resilient::check::shape;
 use crate::resilient::parse::args::{self, Args};
 use crate::resilient::parse::block::{Member, OpaqueImpl};
-use crate::resilient::parse::function::last_name;
+use crate::resilient::parse::function::{OpaqueFn, last_name};
 use crate::resilient::parse::tool;
 
 /// The first token of the attribute that this macro inserts below rmcp's macros. Users do not write it.
@@ -66,8 +67,9 @@ pub(super) fn expand(written: &TokenStream, mut block: OpaqueImpl, project: &Pro
         return Ok(with_errors(&wrapped, errors));
     };
     let krate = args.krate.clone().unwrap_or_default();
+    let has_tasks = tasks::can_be_added(&block);
     if let Some(attribute) = block.attrs.iter_mut().find(|attr| tool::last_is(attr, "tool_handler")) {
-        share_router(attribute, &krate, &mut errors);
+        share_router(attribute, has_tasks, &krate, &mut errors);
     }
     // Below a condition, rmcp's macro has a router that this macro cannot replace, so its `call_tool` is wrapped.
     let is_conditional =
@@ -88,7 +90,7 @@ pub(super) fn expand_below(written: TokenStream, block: OpaqueImpl, project: &Pr
     with_errors(&wrapped, errors)
 }
 
-/// Returns the block with its methods wrapped.
+/// Returns the block with its methods wrapped, and with those for the tasks of deferred writes.
 fn wrapped(
     args: &Args,
     mut block: OpaqueImpl,
@@ -97,20 +99,36 @@ fn wrapped(
     errors: &mut Accumulator,
 ) -> TokenStream {
     let project = project.of_handler();
+    let krate = args.krate.clone().unwrap_or_default();
+    let has_tasks = tasks::can_be_added(&block);
+    let mut wrap = |function: &OpaqueFn, has_tasks: bool| {
+        if has_tasks && tasks::is_info(function) {
+            return Some(tasks::advertised(function, &krate));
+        }
+        method::wrap(args, function, has_tasks, &project, errors)
+    };
+    let missing = if has_tasks { tasks::missing(&block, &krate) } else { Vec::new() };
     for member in &mut block.members {
         let Member::Function(function) = member else { continue };
         if function.sig.ident == "call_tool" && !has_call_tool {
             continue;
         }
-        if let Some(wrapped) = method::wrap(args, function, &project, errors) {
+        if let Some(wrapped) = wrap(function, has_tasks) {
             *member = Member::Other(wrapped);
         }
+    }
+    if !missing.is_empty() {
+        // They answer for deferred writes in their bodies, so that the keys of the block apply.
+        let missing = missing
+            .iter()
+            .map(|function| wrap(function, tasks::is_info(function)).unwrap_or_else(|| function.to_token_stream()));
+        block.members.push(Member::Other(quote!(#krate::__private::with_deferred! { #(#missing)* })));
     }
     block.into_token_stream()
 }
 
 /// Replaces the router of `#[tool_handler]` by one that is built once and that records calls of unknown tools.
-fn share_router(attribute: &mut Attribute, krate: &Krate, errors: &mut Accumulator) {
+fn share_router(attribute: &mut Attribute, has_tasks: bool, krate: &Krate, errors: &mut Accumulator) {
     let mut found = Error::accumulator();
     let mut entries = list::of_rmcp(&attribute.meta, &["router"], &mut found);
     if let Err(mistakes) = found.finish() {
@@ -127,13 +145,14 @@ fn share_router(attribute: &mut Attribute, krate: &Krate, errors: &mut Accumulat
     });
     // A router that belongs to a value is built once already, and only the value knows it. A text may contain `self` as
     // well, without a use of the value.
+    let without_tasks = (!has_tasks).then(|| quote!(.without_tasks()));
     let router = if mentions(router.clone(), &["self"]) {
-        quote!(#krate::__private::routed(&(#router)))
+        quote!(#krate::__private::routed(&(#router)) #without_tasks)
     } else {
         let label = router.to_string();
         quote!(#krate::__private::routed(#krate::__private::shared(
             #label, || #router, &[], &[], ::core::option::Option::None, |_| (),
-        )))
+        )) #without_tasks)
     };
     let path = attribute.path();
     *attribute = syn::parse_quote!(#[#path(router = #router #(, #entries)*)]);

@@ -1,5 +1,7 @@
 //! The methods of rmcp's `ServerHandler` that serve requests and notifications.
 
+use proc_macro2::{Ident, Span};
+
 /// A method of `ServerHandler`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Method {
@@ -73,6 +75,11 @@ impl Method {
     pub(crate) fn is_authorized(&self) -> bool {
         matches!(self.kind, Kind::Request | Kind::Subscription)
             && !["ping", "initialize", "discover"].contains(&self.name)
+    }
+
+    /// Returns the name of a method for tasks, which the runtime's function for deferred writes has too.
+    pub(crate) fn of_tasks(&self, at: Span) -> Option<Ident> {
+        self.serves.starts_with("tasks/").then(|| Ident::new(self.name, at))
     }
 
     pub(crate) fn is(&self, name: &str) -> bool {

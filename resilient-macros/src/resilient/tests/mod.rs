@@ -6,6 +6,7 @@ mod places;
 mod reads;
 mod rules;
 mod switches;
+mod tasks;
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,34 +1,93 @@
-//! Deferred writes as tasks of the tasks extension (SEP-2663).
+//! Deferred writes as tasks of the protocol: the methods of a handler, and how the hook learns that it has them.
 
-use std::time::{Duration, SystemTime};
+mod task;
 
-use rmcp::model::{CreateTaskResult, Task, TaskStatus};
+use rmcp::model::{
+    CancelTaskParams, CreateTaskResult, GetTaskParams, GetTaskResult, JsonObject, ServerConfig, TASKS_EXTENSION_ID,
+    UpdateTaskParams,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
 
-use crate::clock::saturating_millis;
-use crate::deferred::{Accepted, Timestamp};
+use super::own_writes::{NoWrite, OwnWrites};
+use super::wire;
+use crate::deferred::{self, Accepted, Receipt};
+use crate::registry::Registry;
 
-/// The shortest interval between two polls that a client is asked for.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) use task::{Kept, kept, message};
 
-/// A handler of this crate serves the request, so that the client can ask it for the task. The handler puts it into the
-/// extensions of the request.
+/// The name of the tool with which a client without tasks asks for the state of a deferred write.
+pub(super) const STATUS_TOOL: &str = "deferred_status";
+
+/// A handler of this crate serves the request, so that the client can poll the task. In the extensions of a tool call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ThroughHandler {
-    /// Whether the router of the handler has the tool `deferred_status`.
+    /// Whether the server has the tool `deferred_status`.
     pub(crate) has_status_tool: bool,
+}
+
+/// Marks a tool call that came through a handler with the methods for tasks, if there can be any.
+pub(super) fn mark(context: &mut RequestContext<RoleServer>, has_tool: impl FnOnce(&'static str) -> bool) {
+    if deferred::is_used() {
+        context.extensions.insert(ThroughHandler { has_status_tool: has_tool(STATUS_TOOL) });
+    }
+}
+
+/// Marks a tool call that came through a method with the methods for tasks beside it.
+#[must_use]
+pub fn through_handler(
+    mut context: RequestContext<RoleServer>,
+    has_tool: impl FnOnce(&'static str) -> bool,
+) -> RequestContext<RoleServer> {
+    mark(&mut context, has_tool);
+    context
 }
 
 /// Returns the result of a call that was accepted, for a client that knows tasks.
 pub(crate) fn created(accepted: &Accepted) -> CreateTaskResult {
-    let (created, now) = (rfc3339(accepted.summary.created), rfc3339(accepted.now));
-    let interval = accepted.next_attempt().max(SHORTEST_INTERVAL);
-    let task = Task::new(accepted.receipt().to_string(), TaskStatus::Working, created, now)
-        .with_ttl_ms(saturating_millis(accepted.expires()))
-        .with_poll_interval_ms(saturating_millis(interval));
-    CreateTaskResult::new(task)
+    CreateTaskResult::new(task::task(&accepted.summary, accepted.now))
 }
 
-/// Formats a time as in RFC 3339.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
-    crate::error::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(at.millis()))
+/// Adds the tasks extension to the description of a server that has a store.
+#[must_use]
+pub fn advertised(mut config: ServerConfig) -> ServerConfig {
+    if Registry::here(|registry| registry.deferral().is_some()) {
+        let extensions = config.capabilities.extensions.get_or_insert_default();
+        extensions.entry(TASKS_EXTENSION_ID.to_owned()).or_insert_with(JsonObject::new);
+    }
+    config
+}
+
+/// Answers `tasks/get` for a deferred write. Returns `None` for any other task.
+pub async fn get_task(request: &GetTaskParams) -> Option<Result<GetTaskResult, ErrorData>> {
+    let writes = of_ours(&request.task_id)?;
+    let found = writes.get(&request.task_id).await;
+    Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(refused))
+}
+
+/// Answers `tasks/update` for a deferred write, which asks for no input: what the client sends is ignored. Returns
+/// `None` for any other task.
+pub async fn update_task(request: &UpdateTaskParams) -> Option<Result<(), ErrorData>> {
+    let writes = of_ours(&request.task_id)?;
+    Some(writes.get(&request.task_id).await.map(drop).map_err(refused))
+}
+
+/// Answers `tasks/cancel` for a deferred write: it ends now, or after the running try unless that succeeds. Returns
+/// `None` for any other task.
+pub async fn cancel_task(request: &CancelTaskParams) -> Option<Result<(), ErrorData>> {
+    let writes = of_ours(&request.task_id)?;
+    Some(writes.cancel(&request.task_id).await.map(drop).map_err(refused))
+}
+
+/// Returns the writes of the caller, if the task is a deferred write and there is a store.
+fn of_ours(task: &str) -> Option<OwnWrites> {
+    task.starts_with(Receipt::PREFIX).then(OwnWrites::of_caller).flatten()
+}
+
+/// Returns the protocol's error: a task that does not exist is an invalid parameter.
+fn refused(error: NoWrite) -> ErrorData {
+    match error {
+        NoWrite::NoStore | NoWrite::Unknown => ErrorData::invalid_params(error.to_string(), None),
+        NoWrite::Store(_) => wire::error_data(&error),
+    }
 }
