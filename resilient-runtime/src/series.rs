@@ -1,6 +1,9 @@
 //! The series that the exporters publish for tools, functions and breakers: names (without the suffixes that
 //! Prometheus adds), help texts, and how to read the values.
 
+#[cfg(feature = "deferred")]
+pub(crate) mod deferred;
+
 use crate::breaker::BreakerState;
 use crate::gate::Level;
 use crate::registry::Registry;
@@ -110,6 +113,7 @@ pub(crate) fn levels(registry: &Registry) -> impl Iterator<Item = (&'static str,
     let held = registry.gate().level();
     Level::ALL.iter().map(move |level| (level.as_str(), u64::from(*level == held)))
 }
+
 #[cfg(feature = "http")]
 pub(crate) const ADMIN_REFUSED: &str = "Requests that the routes for operators refused, and why";
 

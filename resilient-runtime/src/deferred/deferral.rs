@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 use super::clock::WallClock;
-use super::store::DeferredStore;
+use super::error::StoreError;
+use super::last_counts::LastCounts;
+use super::store::{Counts, DeferredStore};
+use super::time::Timestamp;
 use crate::statistics::DeferredStatistics;
 
 /// Whether a registry has a store. Until then, a request is not searched for a delivery.
@@ -27,11 +30,33 @@ pub(crate) struct Deferral {
     /// Notified when a write was accepted.
     pub(crate) wake: Notify,
     pub(crate) statistics: DeferredStatistics,
+    /// The entries of this server as they were counted last.
+    pub(crate) last_counts: LastCounts,
 }
 
 impl Deferral {
     pub(crate) fn new(store: Arc<dyn DeferredStore>, server: String, clock: WallClock) -> Self {
         IS_USED.store(true, Ordering::Relaxed);
-        Self { store, server, clock, wake: Notify::new(), statistics: DeferredStatistics::default() }
+        Self {
+            store,
+            server,
+            clock,
+            wake: Notify::new(),
+            statistics: DeferredStatistics::default(),
+            last_counts: LastCounts::default(),
+        }
+    }
+
+    /// Takes newer counts of the entries of this server, which exporters show until the next ones.
+    pub(crate) fn observed(&self, counts: Counts, at: Timestamp) {
+        self.last_counts.set(counts, at);
+    }
+
+    /// Counts the entries of this server, and keeps the counts for exporters.
+    pub(crate) async fn sample(&self) -> Result<Counts, StoreError> {
+        let at = self.clock.now();
+        let counts = self.store.counts(Some(&self.server)).await?;
+        self.observed(counts, at);
+        Ok(counts)
     }
 }

@@ -81,7 +81,6 @@ pub use delivery::DeliveryInfo;
 pub(crate) use delivery::{Delivery, Tried};
 pub use entry::{ClaimToken, Control, Entry, NewEntry, Scope, State, Summary};
 pub use error::{StoreError, StoreErrorKind};
-pub(crate) use last_counts::LastCounts;
 pub use receipt::{NotAReceipt, Receipt};
 pub use secret::StoreSecret;
 pub use store::{

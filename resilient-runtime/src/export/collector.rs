@@ -69,6 +69,8 @@ impl Collector for Statistics {
         family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
         let levels = series::levels(registry).map(|(level, holds)| (vec![("level", level)], Sample::Value(holds)));
         family(&mut to, "resilient_level", series::LEVEL, MetricType::Gauge, levels)?;
+        #[cfg(feature = "deferred")]
+        deferred(&mut to, registry)?;
         #[cfg(feature = "http")]
         {
             let refused = registry.admin_refusals.read();
@@ -175,6 +177,23 @@ fn breakers(to: &mut DescriptorEncoder<'_>, all: &BTreeMap<&'static str, Breaker
     family(to, "resilient_breaker_rejected", series::BREAKER_REJECTED, MetricType::Counter, rejected)?;
     let stale = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.stale)));
     family(to, "resilient_breaker_stale", series::STALE, MetricType::Counter, stale)
+}
+
+#[cfg(feature = "deferred")]
+fn deferred(to: &mut DescriptorEncoder<'_>, registry: &Registry) -> fmt::Result {
+    let results = series::deferred::results(registry);
+    let counts = results
+        .iter()
+        .map(|(tool, result, count)| (vec![("tool", &**tool), ("result", result.as_str())], Sample::Count(*count)));
+    family(to, series::deferred::RESULTS.0, series::deferred::RESULTS.1, MetricType::Counter, counts)?;
+    let entries = series::deferred::entries(registry);
+    let entries = entries.into_iter().map(|(state, count)| (vec![("state", state)], Sample::Value(count)));
+    family(to, series::deferred::ENTRIES.0, series::deferred::ENTRIES.1, MetricType::Gauge, entries)?;
+    for ((name, help), read) in series::deferred::AGES {
+        let age = read(registry).into_iter().map(|seconds| (Vec::new(), Sample::Value(seconds)));
+        family(to, name, help, MetricType::Gauge, age)?;
+    }
+    Ok(())
 }
 
 enum Sample<'a> {

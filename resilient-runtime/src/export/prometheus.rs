@@ -27,11 +27,18 @@
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |
 //! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
 //! | `resilient_level` | `level`: 1 for the level that holds, 0 for the others |
+//! | `resilient_deferred_total` | `tool`, `result`: `accepted`, `done`, `retried`, `dead` and others; once there is a store of deferred writes |
+//! | `resilient_deferred_entries` | `state`; `resilient_deferred_oldest_seconds`, without labels, is the age of the oldest entry that waits or runs |
+//! | `resilient_deferred_counted_seconds` | none; the age of the last count of the store, which the two above show |
 //! | `resilient_admin_refused_total` | `reason`; requests that the routes for operators refused, once there are such routes |
 //! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!
 //! For a guarded function that is not a tool, the label `tool` is `fn` and its name. The breakers of one name's
 //! partition keys share one series: its state is that of the worst breaker, and its counts are sums.
+//!
+//! Processes that share a store of deferred writes all report all of its entries for their server. Use the maximum of
+//! `resilient_deferred_entries`, not the sum. They are counted every few seconds in the background, so that no export
+//! waits for the store.
 
 use std::sync::Arc;
 

@@ -27,6 +27,9 @@
 //!   ready-made tools for operators do not count. If no report was made for longer than five minutes, the rate is
 //!   measured since the last report before that, or since the start: see [`Health::watch`]. It is not critical, because
 //!   a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
+//! * `deferred`, which is critical, present if [`Resilience::start`](crate::Resilience::start) has set a store of deferred
+//!   writes: fails if the store cannot accept a write, because another replica could. Warns if there are dead letters of
+//!   tools with `on_exhausted = notify`;
 //! * `memory`, which is critical: warns from 80 % and fails from 95 % of the process's memory limit. Present only if a
 //!   control group sets a limit;
 //! * `cpu`: warns from 90 % and fails from 95 % of the CPU time that the process may use: the quota of its control
@@ -42,6 +45,8 @@
 mod builtin;
 mod check;
 mod cpu;
+#[cfg(feature = "deferred")]
+mod deferred;
 mod disk;
 mod groups;
 mod level;
@@ -137,6 +142,8 @@ impl Health {
             disk: ".".into(),
             sampler: Arc::default(),
             past: Arc::default(),
+            #[cfg(feature = "deferred")]
+            deferred: Arc::default(),
         };
         Self { watched, is_draining: AtomicBool::new(false), runs: Arc::default() }
     }

@@ -1,5 +1,6 @@
 //! What a [`Health`](super::Health) monitors, and how a report is computed from it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::check::{CheckResult, HealthCheck};
+#[cfg(feature = "deferred")]
+use super::deferred::{self, DeferredCheck};
 use super::memory::memory;
 use super::rate::{ErrorRate, Sample};
 use super::report::{CheckReport, HealthReport, HealthStatus, Summary, ToolHealth};
@@ -33,6 +36,9 @@ pub(super) struct Watched {
     pub(super) sampler: Arc<OnceLock<Option<Sampler>>>,
     /// State that is kept between reports.
     pub(super) past: Arc<Mutex<Past>>,
+    /// The check of the store of deferred writes.
+    #[cfg(feature = "deferred")]
+    pub(super) deferred: DeferredCheck,
 }
 
 #[derive(Default)]
@@ -69,10 +75,22 @@ impl Watched {
         self.checks.iter().any(|check| check.name == name)
     }
 
+    /// Returns the checks that run as tasks: those that were added, and that of the store of deferred writes.
+    fn asynchronous(&self) -> Cow<'_, [Arc<HealthCheck>]> {
+        #[cfg(feature = "deferred")]
+        if !self.is_own(deferred::NAME)
+            && let Some(check) = deferred::check(self.registry(), &self.deferred)
+        {
+            return self.checks.iter().cloned().chain([check]).collect();
+        }
+        Cow::Borrowed(&self.checks)
+    }
+
     /// Runs all checks and computes a report.
     pub(super) async fn report(&self) -> HealthReport {
-        let results = run::all(&self.checks).await;
-        let own = self.checks.iter().zip(results).map(|(check, (result, took))| Checked {
+        let checks = self.asynchronous();
+        let results = run::all(&checks).await;
+        let own = checks.iter().zip(results).map(|(check, (result, took))| Checked {
             name: check.name.clone(),
             critical: check.is_critical,
             result,

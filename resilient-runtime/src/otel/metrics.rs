@@ -19,7 +19,7 @@ static DURATIONS: RwLock<Vec<Histogram<f64>>> = RwLock::new(Vec::new());
 /// once per meter provider: each further call would count everything twice. It does not change the global provider.
 ///
 /// The SDK exports at most 2,000 series of an instrument, unless a view sets another limit, and adds up the others in
-/// one series with `otel.metric.overflow`. `resilient_calls` has seven series per tool, so with more than 280 tools
+/// one series with `otel.metric.overflow`. `resilient_calls` has eight series per tool, so with more than 250 tools
 /// give the provider a view with a higher limit, as [`init`](crate::logging::init) does with 20,000:
 ///
 /// ```

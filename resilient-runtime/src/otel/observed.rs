@@ -54,6 +54,35 @@ const ADMIN_REFUSED: (&str, &str, Read) = ("resilient_admin_refused", series::AD
     }
 });
 
+/// Installs the instruments of deferred writes. Their values are those of the last count of the store.
+#[cfg(feature = "deferred")]
+fn install_deferred(meter: &Meter) {
+    use crate::series::deferred;
+
+    let read = |to: &dyn AsyncInstrument<u64>| {
+        for (tool, result, count) in deferred::results(Registry::global()) {
+            to.observe(count, &attributes([("tool", &*tool), ("result", result.as_str())]));
+        }
+    };
+    let (name, help) = deferred::RESULTS;
+    meter.u64_observable_counter(name).with_description(help).with_callback(read).build();
+    let read = |to: &dyn AsyncInstrument<u64>| {
+        for (state, count) in deferred::entries(Registry::global()) {
+            to.observe(count, &attributes([("state", state)]));
+        }
+    };
+    let (name, help) = deferred::ENTRIES;
+    meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();
+    for ((name, help), age) in deferred::AGES {
+        let read = move |to: &dyn AsyncInstrument<u64>| {
+            if let Some(seconds) = age(Registry::global()) {
+                to.observe(seconds, &[]);
+            }
+        };
+        meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();
+    }
+}
+
 pub(super) fn install(meter: &Meter) {
     for &(name, help, counts) in series::COUNTERS {
         let read = move |to: &dyn AsyncInstrument<u64>| {
@@ -79,6 +108,8 @@ pub(super) fn install(meter: &Meter) {
         };
         meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();
     }
+    #[cfg(feature = "deferred")]
+    install_deferred(meter);
     let observe = |read: Read| {
         move |to: &dyn AsyncInstrument<u64>| read(&mut |labels, value| to.observe(value, &attributes(labels)))
     };

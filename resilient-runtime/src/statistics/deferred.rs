@@ -38,6 +38,24 @@ pub enum DeferredResult {
 }
 
 impl DeferredResult {
+    /// All results.
+    pub const ALL: &'static [Self] = &[
+        Self::Accepted,
+        Self::Existing,
+        Self::Ended,
+        Self::Conflict,
+        Self::Refused,
+        Self::Unchecked,
+        Self::Done,
+        Self::Retried,
+        Self::Postponed,
+        Self::Interrupted,
+        Self::Dead,
+        Self::Cancelled,
+        Self::Discarded,
+        Self::Expired,
+    ];
+
     /// Returns the word used in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,6 +1,8 @@
 //! JSON views for operators. Numbers have their unit in the name of the field.
 
 mod breakers;
+#[cfg(all(feature = "deferred", feature = "http"))]
+mod deferred;
 mod errors;
 #[cfg(feature = "rmcp")]
 mod metrics;
@@ -8,6 +10,8 @@ mod metrics;
 mod policies;
 
 pub(crate) use breakers::Breakers;
+#[cfg(all(feature = "deferred", feature = "http"))]
+pub(crate) use deferred::{DeferredEntry, DeferredWrites};
 pub(crate) use errors::Errors;
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;

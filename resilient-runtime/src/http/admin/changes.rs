@@ -26,20 +26,20 @@ const AUTOMATIC: &str = "automatic";
 
 /// Where a form leads back to, seen from a route of one part and from a route of two.
 const STATUS: &str = "status";
-const STATUS_ABOVE: &str = "../status";
+pub(super) const STATUS_ABOVE: &str = "../status";
 
 /// One change, for the log.
-struct Change {
-    what: String,
+pub(super) struct Change {
+    pub(super) what: String,
     /// The state before, if it has a word.
-    from: Option<&'static str>,
-    to: &'static str,
+    pub(super) from: Option<&'static str>,
+    pub(super) to: &'static str,
     /// Whether anything is different now.
-    is_difference: bool,
+    pub(super) is_difference: bool,
 }
 
 /// The name in a path, unless it is not UTF-8.
-type Name = Result<Path<String>, PathRejection>;
+pub(super) type Name = Result<Path<String>, PathRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -200,7 +200,7 @@ impl Shared {
     }
 
     /// Logs a change and answers with the new state, or leads a form back to `status`.
-    fn respond(
+    pub(super) fn respond(
         &self,
         change: Result<(Change, impl Serialize), Refusal>,
         by: Option<&str>,
@@ -229,7 +229,7 @@ fn refused(what: &'static str) -> impl FnOnce(GateError) -> Refusal {
     }
 }
 
-fn unknown(what: &'static str, meant: Option<&str>) -> Refusal {
+pub(super) fn unknown(what: &'static str, meant: Option<&str>) -> Refusal {
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
     let text = format!("there is no {what} of this name{meant}");
     Refusal::new(AdminRefusal::Unknown, StatusCode::NOT_FOUND, text)

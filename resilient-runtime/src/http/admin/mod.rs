@@ -3,6 +3,8 @@
 mod access;
 mod body;
 mod changes;
+#[cfg(feature = "deferred")]
+mod deferred;
 mod hosts;
 mod reads;
 mod refusal;
@@ -42,18 +44,20 @@ use hosts::AllowedHosts;
 /// | `GET /errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms` |
 /// | `GET /breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent before the first transition), `retry_after_ms` (absent if the breaker does not reject, or for no set time), its counters, and its last 20 `transitions`, newest first |
 /// | `GET /policies` | `policies`, the effective policy of each known function, with values as in files and variables |
+/// | `GET /deferred?state=STATE&after=ID&limit=N` | with the feature `deferred`: the `server` whose deferred writes these are, their `counts` by state, and `entries`, those that were accepted first come first: `id` (the first characters of the receipt), `tool`, `state`, `accepted_unix_ms`, `next_attempt_unix_ms`, `expires_unix_ms`, `tries`, `tries_left`, `interrupted` (tries whose process died or hung), `last_code`, `ended_unix_ms`. Arguments, callers and results are not shown |
 /// | `POST /level` | `{"level": "degraded"}`, a level or `automatic`, which returns to the settings or the health |
 /// | `POST /features/{name}`, `POST /tools/{name}` | `{"enabled": false}` |
 /// | `POST /breakers/{name}` | `{"action": "open"}`: for one period; `close`; or `isolate`: until `close` or `open` |
+/// | `POST /deferred/{id}` | `{"action": "retry"}`: a dead letter waits again, with all tries and a new time to live; `discard`: it is erased. `id` is that of `GET /deferred`, or the receipt |
 /// | `POST /reload` | reads the settings again; only after [`settings`](Self::settings) |
 ///
-/// Without `tool`, `/errors` returns the errors of all tools; `limit` is 1 to 1,000, by default 100. Any other query
-/// gets status 400. The callers are not shown. The breakers of one name's partition keys are one entry: the state is
+/// Without `tool`, `/errors` returns the errors of all tools; without `state`, `/deferred` returns the entries in all
+/// states, and `after` begins the next page. `limit` is 1 to 1,000, by default 100. Any other query gets status 400. The callers are not shown. The breakers of one name's partition keys are one entry: the state is
 /// that of the worst key, counts and transitions are those of all keys, and `keys` is the number of keys in each state.
 /// The keys themselves are not shown. `POST /breakers/{name}` changes the breaker for calls without a key; isolating it
 /// rejects the calls of every key.
 ///
-/// All routes use the registry of `health`, and run no checks.
+/// All routes use the registry of `health`, and run no checks. Only those for deferred writes access the store.
 ///
 /// # Changes
 ///
@@ -66,11 +70,12 @@ use hosts::AllowedHosts;
 /// |---|---|
 /// | 200 | the new state; after a form 303 to `status` |
 /// | 400, 415 | the body is not as expected; the answer says what is |
-/// | 404 | there is no level, feature, tool or breaker of that name; with the name that was probably meant |
+/// | 404 | there is no level, feature, tool, breaker or deferred write of that name; with the name that was probably meant |
 /// | 408, 413 | the body did not arrive within 5 s, or has more than 4 KiB |
-/// | 409 | a setting at start forbids the change |
+/// | 409 | a setting at start forbids the change; the deferred write is not a dead letter, its key is taken, or several have this id |
 /// | 422 | the new settings have problems, which the answer lists; nothing has changed |
-/// | 500 | the reload ended without a result; the log says why |
+/// | 500 | the change ended without a result; the log says why |
+/// | 503 | the store of deferred writes failed or did not answer within 10 s. In the latter case the change may still happen; then it has its event |
 ///
 /// Each change is an event `admin.changed` with `what`, `from`, `to` and `by`. There is none if everything is as it was.
 ///
@@ -198,6 +203,10 @@ impl Admin {
             .route("/errors", get(reads::errors))
             .route("/breakers", get(reads::breakers))
             .route("/policies", get(reads::policies));
+        #[cfg(feature = "deferred")]
+        {
+            router = router.route("/deferred", get(deferred::list));
+        }
         let registry = shared.registry();
         registry.has_unchanging_admin.fetch_or(matches!(shared.token(), Token::Unset), Ordering::Relaxed);
         if matches!(shared.token(), Token::Is(_)) {
@@ -208,6 +217,10 @@ impl Admin {
                 .route("/features/{name}", post(changes::feature))
                 .route("/tools/{name}", post(changes::tool))
                 .route("/breakers/{name}", post(changes::breaker));
+            #[cfg(feature = "deferred")]
+            {
+                router = router.route("/deferred/{id}", post(deferred::change));
+            }
             if shared.reload.is_some() {
                 router = router.route("/reload", post(changes::reload));
             }

@@ -16,8 +16,8 @@ use crate::view::{Breakers, Errors, Policies};
 
 /// The number of errors that are shown if the query sets no `limit`. The highest limit is the number of errors that are
 /// stored.
-const LIMIT: usize = 100;
-const HIGHEST_LIMIT: usize = 1_000;
+pub(super) const LIMIT: usize = 100;
+pub(super) const HIGHEST_LIMIT: usize = 1_000;
 
 pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
     now(StatusCode::OK, shared.registry().gate.state())
