@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod connections;
+mod deferred;
 mod operators;
 mod server;
 mod stopping;
