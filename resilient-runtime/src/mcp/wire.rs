@@ -114,6 +114,9 @@ impl Rendered {
         if says_unchanged {
             text.push_str(" Nothing was changed.");
         }
+        if call.not_accepted.is_some() {
+            text.push_str(" It was not accepted for later.");
+        }
         if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
             let _ = write!(text, " Do not retry before {}.", in_seconds(wait));
         }
@@ -128,6 +131,9 @@ impl Rendered {
         let mut details = error.details();
         if says_unchanged || (is_of_gate && rejected) {
             details.insert("performed".into(), json!(false));
+        }
+        if let Some(reason) = call.not_accepted {
+            details.insert("deferred".into(), json!({ "accepted": false, "reason": reason }));
         }
         if let Some(second) = &call.fallback_error {
             details.insert("fallback_error".into(), json!(second));
@@ -170,6 +176,8 @@ struct CallFacts<'a> {
     retry_after: Option<Duration>,
     reason: Option<&'static str>,
     fallback_error: Option<String>,
+    /// Why the call was not stored, if it could have been deferred.
+    not_accepted: Option<&'static str>,
 }
 
 impl<'a> CallFacts<'a> {
@@ -184,6 +192,7 @@ impl<'a> CallFacts<'a> {
             retry_after: None,
             reason: None,
             fallback_error: None,
+            not_accepted: None,
         };
         let Some(request) = context.and_then(CallContext::request) else { return nothing };
         let report = request.report();
@@ -199,6 +208,8 @@ impl<'a> CallFacts<'a> {
             retry_after: report.retry_after,
             reason: report.reason,
             fallback_error: report.fallback_error.clone(),
+            #[cfg(feature = "deferred")]
+            not_accepted: report.not_accepted,
             ..nothing
         }
     }

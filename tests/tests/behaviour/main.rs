@@ -10,6 +10,7 @@ mod bulkhead;
 mod calls;
 mod cancellation;
 mod chaos;
+mod deferred;
 mod error;
 mod extremes;
 mod fallback;

@@ -33,9 +33,34 @@ pub use history::check_history;
 pub use memory::MemoryStore;
 
 use crate::deferred::{
-    Bounds, Claim, ClaimedTool, Claims, DeferredSettings, DeferredStore, Entry, Failure, NewEntry, NextTry, Put,
-    Receipt, Scope, State, Summary, Timestamp, Viewer,
+    Bounds, Claim, ClaimedTool, Claims, Deferral, DeferredSettings, DeferredStore, Entry, Failure, NewEntry, NextTry,
+    Put, Receipt, Scope, State, Summary, Timestamp, Viewer, WallClock,
 };
+use crate::registry::Registry;
+use crate::statistics::DeferredResult;
+
+/// Lets the tools of a registry defer their calls to a store, in the name of this server. Nothing delivers them: for tests
+/// of what a client receives. Does nothing if the registry has a store.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use resilient_runtime::Registry;
+/// use resilient_runtime::testing::deferred::{MemoryStore, defer_to};
+///
+/// defer_to(&Registry::new(), Arc::new(MemoryStore::default()), "shop");
+/// ```
+pub fn defer_to(registry: &Registry, store: Arc<dyn DeferredStore>, server: &str) {
+    let deferral = Deferral::new(store, server.to_owned(), WallClock::new());
+    registry.set_deferral(Arc::new(deferral));
+}
+
+/// Returns how often each thing happened to the deferred calls of a tool of this registry.
+#[must_use]
+pub fn counted(registry: &Registry, tool: &str) -> Vec<(DeferredResult, u64)> {
+    let all = registry.deferral().map(|deferral| deferral.statistics.all()).unwrap_or_default();
+    all.into_iter().filter(|(name, ..)| **name == *tool).map(|(_, result, count)| (result, count)).collect()
+}
 
 /// Two clients of one store, for example two connections to one file.
 #[derive(Debug, Clone)]
