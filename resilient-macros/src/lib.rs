@@ -52,8 +52,9 @@ use proc_macro::TokenStream;
 /// | `breaker` | `"name"`, the path of a `static Breaker`, or `breaker(name, failures, open, probes, successes, key, max_keys)`, or with `rate = 0.5`, `window = 100` or `"60s"`, `min_calls`, `slow = "2s"`, `slow_rate` instead of `failures` | no breaker; 5 failures in a row, open 60 s, 1 probe at a time, 2 successes close; with `rate` the last 100 results, from 20 on |
 /// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", name, key, max_keys)` | any number; without `queue` no call waits for a permit; without `wait` a call waits for its remaining time |
 /// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name)` | any number; a burst of the number of calls in the rate |
-/// | `fallback` | `cached`, `path::to::function`, `value(expr)`, or a list of these, tried in order | none |
+/// | `fallback` | `cached`, `path::to::function`, `value(expr)`, `deferred`, or a list of these, tried in order | none |
 /// | `cache` | `cache(fresh = "30s", stale_while_revalidate, stale_if_error, max, max_bytes = "64MiB", key, scope = caller\|shared)`, with `fresh` or for `fallback = cached` | with `fallback = cached`: no `fresh`, 1 h after an error; 1,024 answers, 64 MiB, per caller |
+/// | `deferred` | `deferred(tries = 8, base = "30s", cap = "30m", ttl = "24h", key = req.id, on_exhausted = dead_letter\|discard\|notify)`, for `fallback = deferred` on a tool that writes | 8 tries, 30 s to 30 min apart, within 24 h, then a dead letter; the arguments of an idempotent tool are the key |
 /// | `invalidates` | `"list"`, or `["list", "search"]`, on a tool that writes: the tools of the block whose cached answers a call makes outdated | none |
 /// | `classify` | `path::to::function`, or `tool_error` for a `CallToolResult`: which good answers are failures | an `Ok` is good |
 /// | `read_only`, `idempotent` | alone: what repeating the function does, if no annotation declares it | from `#[tool(annotations(..))]` |
@@ -90,8 +91,9 @@ use proc_macro::TokenStream;
 /// A bulkhead or a rate limit rejects a call with `ResilienceError::Overloaded`. Only the fallbacks `cached` and
 /// `value(..)` answer such a call. A rate limit never waits. Limits on a block apply per tool; limits with the same
 /// `name` are shared. With `key = expr` each value of the expression has a separate limit. The expression takes the
-/// parameters by reference, is evaluated once, before the first attempt, and is `Hash`. `rate_limit` needs the
-/// runtime's feature `rate-limit`.
+/// parameters by reference, is evaluated once, before the first attempt, and is `Hash`; that of `deferred` is
+/// `Serialize`, and a call whose key is `None` is not deferred. `rate_limit` needs the runtime's feature `rate-limit`, and
+/// `fallback = deferred` the feature `deferred`.
 ///
 /// The arguments of `log_args` are formatted with `Display` into the span of the call, masked and cut, only if
 /// a subscriber records the span. `plain(req.session)` shows a value that has the name of a secret but is not one.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use resilient_policy::Source;
 use tokio::runtime::Handle as Runtime;
 
 use super::Handle;
@@ -77,7 +78,7 @@ pub(super) fn check(
     problems: &mut Vec<String>,
 ) -> Option<Ready> {
     let is_served = |site: &&Site| site.tool().is_some_and(|tool| known.tools.iter().any(|known| known == tool));
-    let defers = |site: &&Site| site.policy().deferred.is_some();
+    let defers = |site: &&Site| site.policy().fallback.contains(&Source::Deferred);
     let tools: Vec<_> = known.sites.iter().copied().filter(|site| defers(site) && is_served(site)).collect();
     let Some(deferring) = deferring else {
         problems.extend(tools.iter().map(|site| {

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "`quote!` makes values")]
 
 mod authorize;
+mod deferred;
 mod places;
 mod reads;
 mod rules;
@@ -369,7 +370,10 @@ fn a_slip_between_two_entries_is_reported_at_its_token() {
         (quote!(retry(max = 1) timeout = "1s", read_only), "expected `,` before this"),
         (quote!(timeout =), "expected a value after this `=`"),
         (quote!(, timeout = "1s"), "expected a key before this `,`"),
-        (quote!(fallback = <S>::f), "expected `cached`, a function's path, `value(expr)`, or a list of these"),
+        (
+            quote!(fallback = <S>::f),
+            "expected `cached`, a function's path, `value(expr)`, `deferred`, or a list of these",
+        ),
     ] {
         assert_eq!(messages(attribute.clone(), item.clone()), [said], "{attribute}");
     }

@@ -210,7 +210,7 @@ fn mistakes_are_reported_where_they_are() {
          with `RESILIENT_READ_ONLY`",
         "f.toml:17:16: `tool.x.enabeld`: unknown key `enabeld`; did you mean `enabled`?",
         "f.toml:18:17: `default.enabled`: unknown key `enabled`; expected one of `timeout`, `attempt_timeout`, `retry`, \
-         `breaker`, `bulkhead`, `rate_limit`, `cache`",
+         `breaker`, `bulkhead`, `rate_limit`, `cache`, `deferred`",
         "f.toml:19:29: `feature.a.enabled`: expected `true` or `false`",
         "f.toml:20:33: `feature.a.description`: expected a text in quotes",
         "f.toml:21:19: `feature.a.descripton`: unknown key `descripton`; did you mean `description`?",

@@ -28,7 +28,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
     (
         "any value of the type, of which the message shows one",
         &[
-            "expected `cached`, a function's path, `value(expr)`, or a list of these",
+            "expected `cached`, a function's path, `value(expr)`, `deferred`, or a list of these",
             "expected a duration such as `\"30s\"`, found *",
             "expected a name: `breaker = \"make\"`*",
             "expected a share such as `\"20%\"`, or `none`",
@@ -120,6 +120,8 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "`failures` counts failures in a row, `rate` takes their share; remove one of them",
             "`*` says that the tool only reads, `retry_unsafe` that it writes; remove one",
             "the answers of a prompt are not cached, *; remove `cache`",
+            "`deferred` stores a write and delivers it later, *; remove it",
+            "`deferred` is for writes, and this tool only reads: *; remove it",
             "only a tool that writes makes cached answers outdated, and this one only reads; remove `invalidates`",
             "no tool of this block is called `*`; expected one with `cache(fresh = ..)`, or remove `invalidates`",
             "`hint` has no meaning beside `transparent`: the field answers everything; remove it",
@@ -146,6 +148,9 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "nobody waits where the queue has no places; set `queue` to how many may wait, or remove `wait`",
             "`stale_while_revalidate` begins where `fresh` ends; add `fresh`, or remove `stale_while_revalidate`",
             "nothing reads this cache; add `fallback = cached`, or `fresh` in the brackets, or remove `cache`",
+            "nothing is deferred; add `fallback = deferred`, or remove `deferred`",
+            "`deferred` delivers at least once, *: *name what identifies a call in its arguments with `deferred(key = ..)`",
+            "the last try would begin after the time to live: *; expected a longer `ttl`, or fewer `tries`",
             "only `fallback = cached` serves an answer after an error; add it, or remove `stale_if_error`",
             "`*` serves no cached answer before its body runs; add `cache(fresh = \"30s\")` to it, or remove its name here",
             "an error of kind `unauthenticated` fails again *; renew them in *, or remove the kind",
@@ -162,6 +167,8 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
     (
         "a key or an attribute moves to another place",
         &[
+            "`deferred` delivers a write through the router of its server, *; remove it, or write it above the `#[tool]` *",
+            "`deferred` stands last: *; move it to the end of the list, or remove the others after it",
             "`*` needs the hook, which only tools have; remove the key, or write it above the `#[tool]` that it is about",
             "`*` needs the hook, and this tool has none; place `#[resilient]` above the `#[tool_router]` of its block",
             "`*` is about one tool; write it in the `#[resilient(..)]` above that tool",

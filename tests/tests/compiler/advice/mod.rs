@@ -90,7 +90,7 @@ edition = "2024"
 autobins = false
 
 [dependencies]
-resilient-runtime = {{ path = "{}", features = ["reqwest"] }}
+resilient-runtime = {{ path = "{}", features = ["deferred", "reqwest"] }}
 reqwest = {{ version = "*", default-features = false }}
 rmcp = {{ version = "*", default-features = false, features = ["macros", "server"] }}
 schemars = "*"
@@ -98,6 +98,7 @@ serde = {{ version = "*", features = ["derive"] }}
 serde_json = "*"
 thiserror = "*"
 tokio = {{ version = "*", features = ["time"] }}
+tokio-util = "*"
 "#,
         runtime.display()
     );

@@ -1,0 +1,86 @@
+//! A wall clock that is wrong by a day, before or after a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resilient_runtime::deferred::{State, WallClock};
+use resilient_runtime::testing::deferred::MemoryStore;
+use resilient_runtime::{Registry, testing};
+use resilient_tests::in_process::connect;
+use tokio::time::{Instant, sleep};
+
+use super::shop::{Authenticated, Served, Shop, ended, start};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const CAP: Duration = Duration::from_secs(30 * 60);
+
+/// Deliveries do not begin to the millisecond.
+const LATE: Duration = Duration::from_secs(10);
+
+/// Accepts ten orders under one clock, restarts under a clock that differs by a day, and returns when each was placed
+/// after the restart.
+fn restarted(days_before: u32, days_after: u32) -> Vec<Duration> {
+    testing::run(async |lab| {
+        let (shop, store) = (Shop::default(), MemoryStore::default());
+        let base = resilient_runtime::deferred::Timestamp::from_millis(1_796_000_000_000);
+        let first = WallClock::starting_at(base.after(DAY * days_before));
+        let handle = start(&shop, store.clone(), Some(first), lab.registry());
+        let client = connect(Authenticated(shop.clone())).await;
+        let served = Served { upstream: Arc::clone(&shop.upstream), store: store.clone(), handle, client };
+        served.upstream.down(true);
+        let mut receipts = Vec::new();
+        for number in 0..10 {
+            receipts.push(served.defer("order", &format!("k{number}")).await);
+        }
+        // Until some have later times.
+        sleep(Duration::from_secs(20 * 60)).await;
+        served.handle.shutdown().await;
+
+        let (again, registry) = (Instant::now(), Arc::new(Registry::new()));
+        shop.upstream.down(false);
+        let second = WallClock::starting_at(base.after(DAY * days_after));
+        let handle = start(&shop, store.clone(), Some(second), &registry);
+        for receipt in receipts {
+            assert_eq!(ended(&store, receipt).await.summary.state, State::Done);
+        }
+        handle.shutdown().await;
+        let placed = shop.upstream.placed.lock().unwrap();
+        assert_eq!(placed.len(), 10, "each once");
+        placed.iter().map(|(_, at)| at.duration_since(again)).collect()
+    })
+}
+
+#[test]
+fn a_restart_under_a_clock_that_is_a_day_ahead_loses_nothing_and_delivers_by_the_cap() {
+    assert!(restarted(0, 1).iter().all(|after| *after <= CAP + LATE));
+    assert!(restarted(0, 30).iter().all(|after| *after <= CAP + LATE));
+}
+
+#[test]
+fn a_restart_under_a_clock_that_is_a_day_behind_loses_nothing_and_delivers_by_the_cap() {
+    assert!(restarted(1, 0).iter().all(|after| *after <= CAP + LATE));
+    assert!(restarted(30, 0).iter().all(|after| *after <= CAP + LATE));
+}
+
+#[test]
+fn while_a_worker_runs_no_delivery_is_early_or_late() {
+    testing::run(async |lab| {
+        let served = super::shop::serve(lab).await;
+        served.upstream.down(true);
+        let mut due = Vec::new();
+        let began = Instant::now();
+        for number in 0..4 {
+            let receipt = served.defer("order_elsewhere", &format!("k{number}")).await;
+            let entry = served.entry(receipt).await;
+            due.push((entry.summary.due.since(entry.summary.created), format!("k{number}")));
+        }
+        served.upstream.down(false);
+        sleep(Duration::from_secs(60)).await;
+        let placed = served.upstream.placed.lock().unwrap();
+        for (delay, key) in due {
+            let (_, at) = placed.iter().find(|(placed, _)| *placed == key).expect("placed");
+            let after = at.duration_since(began);
+            assert!(after >= delay && after <= delay + Duration::from_secs(6), "{after:?} instead of {delay:?}");
+        }
+    });
+}

@@ -1,0 +1,9 @@
+//! The delivery of deferred writes, in paused time: what a worker claims, tries, postpones and ends.
+
+mod clock;
+mod end;
+mod outage;
+mod shop;
+mod start;
+mod stores;
+mod untouched;

@@ -1,0 +1,245 @@
+//! A shop whose upstream can be down, and a store in memory.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use resilient_runtime::deferred::{DeferredStore, DeliveryInfo, Entry, Receipt, State, Viewer, WallClock};
+use resilient_runtime::startup::Handle;
+use resilient_runtime::testing::Lab;
+use resilient_runtime::testing::deferred::MemoryStore;
+use resilient_runtime::{CallContext, McpError, Registry, Resilience, resilient};
+use resilient_tests::failure::Failure;
+use resilient_tests::in_process::{Client, authenticate, connect, request, with_meta};
+use resilient_tests::wire::{CALL, meta};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, ServerConfig};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+pub struct Order {
+    pub key: String,
+}
+
+/// What the shop depends on, and what it has seen.
+#[derive(Debug, Default)]
+pub struct Upstream {
+    pub is_down: AtomicBool,
+    /// The milliseconds that a request takes.
+    pub takes: AtomicU64,
+    /// The bodies that have begun.
+    pub runs: AtomicU32,
+    /// The keys of the orders that were placed, each with its time.
+    pub placed: Mutex<Vec<(String, Instant)>>,
+    /// What the bodies have seen of their deliveries.
+    pub seen: Mutex<Vec<Option<DeliveryInfo>>>,
+    pub fallbacks: AtomicU32,
+    /// Whether the handler passes no call on.
+    pub is_stuck: AtomicBool,
+    /// The user whose calls are refused.
+    pub banned: Mutex<Option<String>>,
+    running: AtomicU32,
+    pub most_at_once: AtomicU32,
+}
+
+impl Upstream {
+    pub fn down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+
+    pub fn runs(&self) -> u32 {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    pub fn placed(&self) -> Vec<String> {
+        self.placed.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    async fn place(&self, order: Order) -> Result<String, Failure> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let now = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_at_once.fetch_max(now, Ordering::Relaxed);
+        self.seen.lock().unwrap().push(CallContext::current().and_then(|call| call.delivery()));
+        sleep(Duration::from_millis(self.takes.load(Ordering::Relaxed))).await;
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(Failure::Down);
+        }
+        if order.key.starts_with("missing") {
+            return Err(Failure::Missing);
+        }
+        assert!(!order.key.starts_with("bug"), "a bug");
+        self.placed.lock().unwrap().push((order.key.clone(), Instant::now()));
+        Ok(format!("placed {}", order.key))
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Shop {
+    pub upstream: Arc<Upstream>,
+}
+
+/// A caller who may not order.
+#[derive(Debug, thiserror::Error, McpError)]
+#[error("banned")]
+#[mcp(kind = permission_denied)]
+pub struct Banned;
+
+impl Shop {
+    async fn check(&self, _: &RequestContext<RoleServer>, _: &JsonObject) -> Result<(), Banned> {
+        let user = CallContext::current().and_then(|call| call.principal().map(|user| user.as_str().to_owned()));
+        if *self.upstream.banned.lock().unwrap() == user { Err(Banned) } else { Ok(()) }
+    }
+
+    async fn instead(&self, _: Parameters<Order>, error: &Failure) -> Result<String, Failure> {
+        self.upstream.fallbacks.fetch_add(1, Ordering::Relaxed);
+        let _ = error;
+        Err(Failure::Down)
+    }
+}
+
+#[resilient(timeout = "5s", breaker = "orders")]
+#[tool_router]
+impl Shop {
+    /// Places an order.
+    #[resilient(fallback = deferred, deferred(key = order.key))]
+    #[tool]
+    async fn order(&self, Parameters(order): Parameters<Order>) -> Result<String, Failure> {
+        self.upstream.place(order).await
+    }
+
+    /// Places an order, if the caller may.
+    #[resilient(fallback = deferred, deferred(key = order.key), authorize = Self::check)]
+    #[tool]
+    async fn order_checked(&self, Parameters(order): Parameters<Order>) -> Result<String, Failure> {
+        self.upstream.place(order).await
+    }
+
+    /// Places an order elsewhere if the shop is down, and later if that is down too. Has no breaker.
+    #[resilient(breaker = none, fallback = [Self::instead, deferred], deferred(key = order.key, tries = 2))]
+    #[tool]
+    async fn order_elsewhere(&self, Parameters(order): Parameters<Order>) -> Result<String, Failure> {
+        self.upstream.place(order).await
+    }
+
+    /// Reads, with the last good answer as a fallback. Has no breaker.
+    #[resilient(breaker = none, fallback = cached)]
+    #[tool(annotations(read_only_hint = true))]
+    async fn list(&self) -> Result<String, Failure> {
+        if self.upstream.is_down.load(Ordering::Relaxed) { Err(Failure::Down) } else { Ok("tea".into()) }
+    }
+}
+
+#[resilient]
+#[tool_handler(name = "shop")]
+impl ServerHandler for Shop {}
+
+/// Authenticates each call by the member `user` of its `_meta`.
+#[derive(Debug, Clone, Default)]
+pub struct Authenticated(pub Shop);
+
+impl ServerHandler for Authenticated {
+    fn get_info(&self) -> ServerConfig {
+        self.0.get_info()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        mut context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if self.0.upstream.is_stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        authenticate(&mut context);
+        self.0.call_tool(request, context).await
+    }
+}
+
+/// A served shop with a worker.
+pub struct Served {
+    pub upstream: Arc<Upstream>,
+    pub store: MemoryStore,
+    pub handle: Handle,
+    pub client: Client,
+}
+
+/// Starts a worker for the shop in a registry.
+pub fn start(shop: &Shop, store: impl DeferredStore, clock: Option<WallClock>, registry: &Arc<Registry>) -> Handle {
+    let server = Authenticated(shop.clone());
+    let settings = Resilience::from_variables([]).tools(Shop::tool_router);
+    let settings = settings.deferred(store, move || server.clone());
+    let settings = if let Some(clock) = clock { settings.deferred_clock(clock) } else { settings };
+    settings.start_with(registry).unwrap()
+}
+
+/// Serves the shop and starts its worker.
+pub async fn serve(lab: &Lab) -> Served {
+    let (shop, store) = (Shop::default(), MemoryStore::default());
+    let handle = start(&shop, store.clone(), None, lab.registry());
+    let client = connect(Authenticated(shop.clone())).await;
+    Served { upstream: shop.upstream, store, handle, client }
+}
+
+impl Served {
+    /// Calls a tool for the user `ann`.
+    pub async fn call(&self, tool: &'static str, key: &str) -> CallToolResult {
+        self.call_for("ann", tool, key).await
+    }
+
+    pub async fn call_for(&self, user: &str, tool: &'static str, key: &str) -> CallToolResult {
+        let request = with_meta(request(tool, &json!({ "key": key })), &[("user", user)]);
+        self.client.call_tool(request).await.unwrap()
+    }
+
+    /// Calls a tool whose call is deferred, and returns the receipt.
+    pub async fn defer(&self, tool: &'static str, key: &str) -> Receipt {
+        receipt(&self.call(tool, key).await)
+    }
+
+    pub async fn entry(&self, receipt: Receipt) -> Entry {
+        entry(&self.store, receipt).await
+    }
+
+    /// Waits until an entry has ended.
+    pub async fn ended(&self, receipt: Receipt) -> Entry {
+        ended(&self.store, receipt).await
+    }
+}
+
+pub async fn entry(store: &MemoryStore, receipt: Receipt) -> Entry {
+    store.get(receipt, &Viewer::Operator).await.unwrap().expect("the entry")
+}
+
+pub async fn ended(store: &MemoryStore, receipt: Receipt) -> Entry {
+    loop {
+        let entry = entry(store, receipt).await;
+        if !entry.summary.state.is_live() {
+            return entry;
+        }
+        sleep(SECOND).await;
+    }
+}
+
+/// The receipt in the answer of a deferred call.
+pub fn receipt(answer: &CallToolResult) -> Receipt {
+    let call = meta(answer, CALL);
+    let Some(receipt) = call["deferred"]["receipt"].as_str() else { panic!("not deferred: {answer:?}") };
+    receipt.parse().unwrap()
+}
+
+/// The number of entries in each state.
+pub async fn count(store: &MemoryStore, state: State) -> u64 {
+    store.counts(None).await.unwrap().of(state)
+}
+
+/// The text of a kept result.
+pub fn kept_text(entry: &Entry) -> String {
+    let kept: Value = serde_json::from_str(entry.result.as_deref().unwrap_or("null")).unwrap();
+    kept["content"][0]["text"].as_str().unwrap_or_default().to_owned()
+}
