@@ -58,18 +58,19 @@ impl Deferrable {
 
     /// Returns the entry to store, with its first time of delivery.
     fn entry(&self, result: &AttemptResult, context: Option<&CallContext>) -> Result<(&Place, NewEntry), &'static str> {
+        let settings = self.settings.ok_or("disabled")?;
         let place = self.stored_in.as_ref().map_err(|reason| *reason)?;
         let receipt = Receipt::random().map_err(|error| error.kind().as_str())?;
         let now = place.deferral.clock.now();
         // A dependency that asks for time gets it, up to the longest delay.
-        let requested = retry_after(result).unwrap_or_default().min(self.settings.cap);
-        let delay = self.settings.delay(0, fastrand::f64()).max(requested);
+        let requested = retry_after(result).unwrap_or_default().min(settings.cap);
+        let delay = settings.delay(0, fastrand::f64()).max(requested);
         let entry = NewEntry {
             receipt,
             scope: place.scope.clone(),
             arguments: self.request.arguments.clone().ok_or("no_arguments")?,
             correlation_id: context.map(|context| context.correlation_id().to_string()).unwrap_or_default(),
-            policy: self.settings,
+            policy: settings,
             due: now.after(delay),
             now,
         };

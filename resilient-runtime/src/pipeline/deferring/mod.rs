@@ -28,7 +28,8 @@ use crate::statistics::DeferredResult;
 /// A call of a function that defers its calls, and answers a request.
 pub(super) struct Deferrable {
     request: Arc<Request>,
-    settings: DeferredSettings,
+    /// `None` if the settings at start switch it off.
+    settings: Option<DeferredSettings>,
     timeout: Duration,
     /// The place where it can be stored, or the word for why it cannot.
     stored_in: Result<Place, &'static str>,
@@ -64,7 +65,7 @@ impl Deferrable {
         }
         let policy = call.policy();
         Some(Box::new(Self {
-            settings: policy.deferred.unwrap_or_default(),
+            settings: policy.deferred,
             timeout: policy.timeout,
             stored_in: Place::of(request, by),
             request: Arc::clone(request),
