@@ -157,6 +157,27 @@ impl ServerHandler for OwnTasks {
     }
 }
 
+macro_rules! own_tasks {
+    () => {
+        fn get_info(&self) -> ServerConfig {
+            ServerConfig::new(ServerCapabilities::builder().enable_tasks().build())
+        }
+
+        async fn get_task(&self, request: GetTaskParams, _: Requested) -> Result<GetTaskResult, McpError> {
+            Err(McpError::invalid_request(request.task_id, None))
+        }
+    };
+}
+
+/// Has methods that the attribute cannot see.
+#[derive(Debug, Clone)]
+struct Unseen;
+
+#[resilient]
+impl ServerHandler for Unseen {
+    own_tasks!();
+}
+
 /// In a separate process, because others set a store for the whole process.
 #[tokio::test]
 async fn without_a_store_a_handler_is_as_before() {
@@ -168,6 +189,8 @@ async fn without_a_store_a_handler_is_as_before() {
     for id in ["rsl-00000000000000000000000000000007", "other"] {
         let client = connect(Shop::default()).await;
         assert_eq!(refused(client.get_task(GetTaskParams::new(id)).await), ErrorCode::METHOD_NOT_FOUND);
+        let client = connect(Unseen).await;
+        assert_eq!(refused(client.get_task(GetTaskParams::new(id)).await), ErrorCode::INVALID_REQUEST);
         let client = connect(OwnTasks).await;
         assert_eq!(refused(client.get_task(GetTaskParams::new(id)).await), ErrorCode::INVALID_REQUEST);
         let update = UpdateTaskParams::new(id, InputResponses::default());
