@@ -189,9 +189,9 @@ fn deferred(to: &mut DescriptorEncoder<'_>, registry: &Registry) -> fmt::Result 
     let entries = series::deferred::entries(registry);
     let entries = entries.into_iter().map(|(state, count)| (vec![("state", state)], Sample::Value(count)));
     family(to, series::deferred::ENTRIES.0, series::deferred::ENTRIES.1, MetricType::Gauge, entries)?;
-    for ((name, help), read) in series::deferred::AGES {
-        let age = read(registry).into_iter().map(|seconds| (Vec::new(), Sample::Value(seconds)));
-        family(to, name, help, MetricType::Gauge, age)?;
+    for ((name, help), read) in series::deferred::GAUGES {
+        let value = read(registry).into_iter().map(|value| (Vec::new(), Sample::Value(value)));
+        family(to, name, help, MetricType::Gauge, value)?;
     }
     Ok(())
 }

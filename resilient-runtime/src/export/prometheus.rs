@@ -29,7 +29,8 @@
 //! | `resilient_level` | `level`: 1 for the level that holds, 0 for the others |
 //! | `resilient_deferred_total` | `tool`, `result`: `accepted`, `done`, `retried`, `dead` and others; once there is a store of deferred writes |
 //! | `resilient_deferred_entries` | `state`; `resilient_deferred_oldest_seconds`, without labels, is the age of the oldest entry that waits or runs |
-//! | `resilient_deferred_counted_seconds` | none; the age of the last count of the store, which the two above show |
+//! | `resilient_deferred_interrupted_tries` | none; tries of these entries whose process died or hung |
+//! | `resilient_deferred_counted_seconds` | none; the age of the last count of the store, which the three above show |
 //! | `resilient_admin_refused_total` | `reason`; requests that the routes for operators refused, once there are such routes |
 //! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!

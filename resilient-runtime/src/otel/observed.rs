@@ -73,10 +73,10 @@ fn install_deferred(meter: &Meter) {
     };
     let (name, help) = deferred::ENTRIES;
     meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();
-    for ((name, help), age) in deferred::AGES {
+    for ((name, help), value) in deferred::GAUGES {
         let read = move |to: &dyn AsyncInstrument<u64>| {
-            if let Some(seconds) = age(Registry::global()) {
-                to.observe(seconds, &[]);
+            if let Some(value) = value(Registry::global()) {
+                to.observe(value, &[]);
             }
         };
         meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();

@@ -16,8 +16,15 @@ pub(crate) const RESULTS: Series = ("resilient_deferred", "What happened to the 
 pub(crate) const ENTRIES: Series =
     ("resilient_deferred_entries", "Deferred writes of this server in its store, by state, as they were counted last");
 
-/// Gauges without labels, in whole seconds.
-pub(crate) const AGES: [(Series, fn(&Registry) -> Option<u64>); 2] = [
+/// Gauges without labels.
+pub(crate) const GAUGES: [(Series, fn(&Registry) -> Option<u64>); 3] = [
+    (
+        (
+            "resilient_deferred_interrupted_tries",
+            "Tries of the deferred writes in the store whose process died or hung, as they were counted last",
+        ),
+        |registry| last(registry).map(|(counts, ..)| counts.interrupted),
+    ),
     (
         ("resilient_deferred_oldest_seconds", "The age of the oldest deferred write that waits or runs, 0 without one"),
         |registry| {

@@ -1,6 +1,7 @@
 //! The data for operators: metrics, traces, logs, health, recent errors, and the tools and routes that show them.
 
 mod cardinality;
+mod deferred;
 mod gate;
 mod health;
 mod http;

@@ -111,6 +111,7 @@ impl Worker {
             let swept = store.sweep(server, clock.now()).await.map_err(|error| ("sweep", error))?;
             looks.swept = Some(Instant::now());
             swept.ended.iter().for_each(|entry| self.ended(entry, None));
+            self.deferral.sample().await.map_err(|error| ("count", error))?;
         }
         let mut wait = USUAL;
         for (index, group) in self.groups.iter().enumerate() {

@@ -301,6 +301,7 @@ async fn the_series_show_the_last_counts_and_their_age() {
         "resilient_deferred_entries{state=\"dead\"} 0",
         "resilient_deferred_oldest_seconds 70",
         "resilient_deferred_counted_seconds 60",
+        "resilient_deferred_interrupted_tries 0",
         "resilient_deferred_total{tool=\"order\",result=\"accepted\"} 1",
         "resilient_deferred_total{tool=\"order\",result=\"unchecked\"} 0",
     ] {
