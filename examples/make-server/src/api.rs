@@ -86,7 +86,7 @@ impl MakeApi {
     pub async fn run(&self, id: u64, key: Option<&RunKey>) -> Result<Execution, MakeError> {
         let request = self.client.post(self.url(&format!("/scenarios/{id}/run")));
         let body = match key {
-            Some(key) => json!({ "responsive": false, "data": { "idempotency_key": key.as_str() } }),
+            Some(key) => json!({ "responsive": false, "data": { "idempotency_key": key } }),
             None => json!({ "responsive": false }),
         };
         self.send(request.json(&body)).await.map_err(|error| no_such_scenario(error, id))

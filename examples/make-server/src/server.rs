@@ -10,9 +10,7 @@ use rmcp::{
 use super::{
     api::MakeApi,
     error::MakeError,
-    types::{
-        Connections, Execution, GetScenario, ListConnections, ListScenarios, RunKey, RunScenario, Scenario, Scenarios,
-    },
+    types::{Connections, Execution, GetScenario, ListConnections, ListScenarios, RunScenario, Scenario, Scenarios},
 };
 
 /// Make for MCP clients.
@@ -69,7 +67,7 @@ impl MakeServer {
     // gets the key, because a run may be started twice: a timeout does not show whether Make has started it.
     #[resilient(
         fallback = deferred,
-        deferred(tries = 6, ttl = "1h", key = idempotency_key.as_ref().map(RunKey::as_str))
+        deferred(tries = 6, ttl = "1h", key = idempotency_key)
     )]
     #[tool(annotations(
         title = "Run a scenario",

@@ -41,7 +41,7 @@ impl ScenarioSync {
     #[resilient(
         retry(max = 1, base = "200ms"),
         fallback = deferred,
-        deferred(key = sync.request_id.as_str())
+        deferred(key = sync.request_id)
     )]
     #[tool(annotations(
         title = "Synchronise scenarios",

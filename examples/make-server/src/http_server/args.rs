@@ -31,9 +31,9 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--use
   healthcheck   check whether a running server is ready: exit code 0 if so, else 1, within 3 s
   --url URL     which one; default http://127.0.0.1:8000/readyz
 
-On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 16 s:
-the longest duration of a call (8 s), 2 s to send responses, 2 s to close connections, 3 s for the
-last export, 1 s to log it. A second signal ends the server at once. SIGHUP reads the file of
+On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 21 s:
+the longest duration of a call (8 s, and 5 s to accept it for later), 2 s to send responses, 2 s to
+close connections, 3 s for the last export, 1 s to log it. A second signal ends the server at once. SIGHUP reads the file of
 RESILIENT_CONFIG again, as does a change of its content within 10 s.
 
 Environment:

@@ -178,7 +178,7 @@ async fn a_request_without_an_end_does_not_keep_it_alive() {
     assert!(told.starts_with(b"HTTP/1.1 100 Continue"), "its body is being waited for");
     server.signal("INT");
     let stopping = server.logged("patience_ms").await;
-    assert_eq!((&stopping["signal"], &stopping["patience_ms"]), (&json!("SIGINT"), &json!(3_000)));
+    assert_eq!((&stopping["signal"], &stopping["patience_ms"]), (&json!("SIGINT"), &json!(4_000)));
     let (status, log, _) = server.ended().await;
     assert_eq!(status.code(), Some(0));
     assert!(log.iter().any(|line| line.contains("server.abandoned")), "{log:#?}");
