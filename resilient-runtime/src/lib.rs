@@ -18,6 +18,7 @@
 //!
 //! - The cache, with `fresh`, serves a fresh answer, or that of a call with the same key that is under way, in place of
 //!   everything below it.
+//! - A tool with `fallback = deferred` searches its store before the gate, and answers with what it finds there.
 //! - The rate limit counts calls and never waits.
 //! - The timeout covers queueing, all attempts and the delays between them.
 //! - The breaker admits and records each attempt separately. Each attempt takes a permit of the bulkhead, for which

@@ -8,6 +8,8 @@
 //!
 //! - **`authorize`** and the **gate** are the hook's. A function with fallbacks applies the refusal of the gate, since a kept answer
 //!   or a value may be served then.
+//! - A function that **defers** its calls searches its store for a call with the same key before the refusal of the gate
+//!   is applied. A stored call answers in place of everything below it.
 //! - The **cache** serves a fresh answer, or the answer of a call with the same key that is under way, in place of
 //!   everything below it.
 //! - The **rate limit** counts calls, not attempts: it is checked once, before everything else, and never waits.
@@ -23,7 +25,8 @@
 //!   permits and is a separate outcome: no retry, no fallback.
 //! - The function **before** a retry runs after the backoff and before the attempt requests its permits, within the
 //!   timeout. Its error is the final one.
-//! - A **fallback** receives the final error, and runs outside the breaker and the timeout, with its own limit.
+//! - A **fallback** receives the final error, and runs outside the breaker and the timeout, with its own limit. None
+//!   runs at the delivery of a deferred call.
 
 mod before;
 mod body;

@@ -90,6 +90,7 @@ impl DeferredStatistics {
     }
 
     /// Returns the counts, sorted by tool.
+    #[cfg(any(feature = "otel", feature = "prometheus", feature = "testing"))]
     pub(crate) fn all(&self) -> Vec<(Arc<str>, DeferredResult, u64)> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.iter().map(|((tool, result), count)| (Arc::clone(tool), *result, *count)).collect()

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::deferred::{State, WallClock};
+use resilient_runtime::deferred::{State, Timestamp, WallClock};
 use resilient_runtime::testing::deferred::MemoryStore;
 use resilient_runtime::{Registry, testing};
-use resilient_tests::in_process::connect;
 use tokio::time::{Instant, sleep};
 
-use super::shop::{Authenticated, Served, Shop, ended, start};
+use super::shop::{ended, serve, serve_with, start};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CAP: Duration = Duration::from_secs(30 * 60);
@@ -21,13 +20,11 @@ const LATE: Duration = Duration::from_secs(10);
 /// after the restart.
 fn restarted(days_before: u32, days_after: u32) -> Vec<Duration> {
     testing::run(async |lab| {
-        let (shop, store) = (Shop::default(), MemoryStore::default());
-        let base = resilient_runtime::deferred::Timestamp::from_millis(1_796_000_000_000);
+        let base = Timestamp::from_millis(1_796_000_000_000);
         let first = WallClock::starting_at(base.after(DAY * days_before));
-        let handle = start(&shop, store.clone(), Some(first), lab.registry());
-        let client = connect(Authenticated(shop.clone())).await;
-        let served = Served { upstream: Arc::clone(&shop.upstream), store: store.clone(), handle, client };
-        served.upstream.down(true);
+        let served = serve_with(lab, MemoryStore::default(), |store| store, first).await;
+        let (shop, store) = (&served.shop, &served.store);
+        served.upstream().down(true);
         let mut receipts = Vec::new();
         for number in 0..10 {
             receipts.push(served.defer("order", &format!("k{number}")).await);
@@ -39,9 +36,9 @@ fn restarted(days_before: u32, days_after: u32) -> Vec<Duration> {
         let (again, registry) = (Instant::now(), Arc::new(Registry::new()));
         shop.upstream.down(false);
         let second = WallClock::starting_at(base.after(DAY * days_after));
-        let handle = start(&shop, store.clone(), Some(second), &registry);
+        let handle = start(shop, store.clone(), second, &registry);
         for receipt in receipts {
-            assert_eq!(ended(&store, receipt).await.summary.state, State::Done);
+            assert_eq!(ended(store, receipt).await.summary.state, State::Done);
         }
         handle.shutdown().await;
         let placed = shop.upstream.placed.lock().unwrap();
@@ -65,8 +62,8 @@ fn a_restart_under_a_clock_that_is_a_day_behind_loses_nothing_and_delivers_by_th
 #[test]
 fn while_a_worker_runs_no_delivery_is_early_or_late() {
     testing::run(async |lab| {
-        let served = super::shop::serve(lab).await;
-        served.upstream.down(true);
+        let served = serve(lab).await;
+        served.upstream().down(true);
         let mut due = Vec::new();
         let began = Instant::now();
         for number in 0..4 {
@@ -74,9 +71,9 @@ fn while_a_worker_runs_no_delivery_is_early_or_late() {
             let entry = served.entry(receipt).await;
             due.push((entry.summary.due.since(entry.summary.created), format!("k{number}")));
         }
-        served.upstream.down(false);
+        served.upstream().down(false);
         sleep(Duration::from_secs(60)).await;
-        let placed = served.upstream.placed.lock().unwrap();
+        let placed = served.upstream().placed.lock().unwrap();
         for (delay, key) in due {
             let (_, at) = placed.iter().find(|(placed, _)| *placed == key).expect("placed");
             let after = at.duration_since(began);

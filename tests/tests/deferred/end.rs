@@ -3,10 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use resilient_runtime::deferred::{
-    Cancellation, DeferredStore as _, NewEntry, Receipt, Scope, State, Timestamp, Viewer,
-};
-use resilient_runtime::policy::DeferredSettings;
+use resilient_runtime::deferred::{Cancellation, DeferredStore as _, State, Viewer};
 use resilient_runtime::testing;
 use resilient_tests::wire::text;
 use tokio::time::sleep;
@@ -17,19 +14,19 @@ use super::shop::{SECOND, kept_text, serve};
 fn a_delivery_keeps_the_result_of_the_tool_for_a_call_with_the_same_key() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let receipt = served.defer("order", "k").await;
-        served.upstream.down(false);
+        served.upstream().down(false);
         let entry = served.ended(receipt).await;
         assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Done, 1));
         assert_eq!(kept_text(&entry), "placed k");
-        let seen = served.upstream.seen.lock().unwrap().clone();
+        let seen = served.upstream().seen.lock().unwrap().clone();
         assert_eq!(
             seen.iter().map(|it| it.map(|it| (it.receipt, it.attempt))).collect::<Vec<_>>(),
             [None, Some((receipt, 1))]
         );
         assert_eq!(text(&served.call("order", "k").await), "placed k");
-        assert_eq!(served.upstream.placed(), ["k"]);
+        assert_eq!(served.upstream().placed(), ["k"]);
     });
 }
 
@@ -37,11 +34,11 @@ fn a_delivery_keeps_the_result_of_the_tool_for_a_call_with_the_same_key() {
 fn a_callers_mistake_and_a_panic_are_dead_letters_after_one_try() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let missing = served.defer("order", "missing").await;
         let bug = served.defer("order", "bug").await;
-        served.upstream.down(false);
-        for (receipt, code) in [(missing, "MISSING"), (bug, "INTERNAL_ERROR")] {
+        served.upstream().down(false);
+        for (receipt, code) in [(missing, "MISSING"), (bug, "INTERNAL")] {
             let entry = served.ended(receipt).await;
             assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Dead, 1));
             assert_eq!(entry.summary.last_code.as_deref(), Some(code));
@@ -54,13 +51,13 @@ fn a_callers_mistake_and_a_panic_are_dead_letters_after_one_try() {
 fn tries_that_are_used_up_make_a_dead_letter() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let receipt = served.defer("order_elsewhere", "k").await;
         let entry = served.ended(receipt).await;
         assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Dead, 2));
         assert_eq!(entry.summary.last_code.as_deref(), Some("DOWN"));
         // The fallback ran for the call, and for no delivery.
-        assert_eq!((served.upstream.runs(), served.upstream.fallbacks.load(Ordering::Relaxed)), (3, 1));
+        assert_eq!((served.upstream().runs(), served.upstream().fallbacks.load(Ordering::Relaxed)), (3, 1));
     });
 }
 
@@ -68,16 +65,16 @@ fn tries_that_are_used_up_make_a_dead_letter() {
 fn a_delivery_is_authorized_for_the_caller_of_then() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let ann = served.defer("order_checked", "of ann").await;
         let bob = super::shop::receipt(&served.call_for("bob", "order_checked", "of bob").await);
-        *served.upstream.banned.lock().unwrap() = Some("ann".into());
-        served.upstream.down(false);
+        *served.upstream().banned.lock().unwrap() = Some("ann".into());
+        served.upstream().down(false);
         let ann = served.ended(ann).await;
         assert_eq!((ann.summary.state, ann.summary.tries_used), (State::Dead, 1));
         assert_eq!(ann.summary.last_code.as_deref(), Some("BANNED"));
         assert_eq!(served.ended(bob).await.summary.state, State::Done);
-        assert_eq!(served.upstream.placed(), ["of bob"]);
+        assert_eq!(served.upstream().placed(), ["of bob"]);
     });
 }
 
@@ -85,9 +82,9 @@ fn a_delivery_is_authorized_for_the_caller_of_then() {
 fn a_switch_postpones_and_uses_up_no_try() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let receipt = served.defer("order", "k").await;
-        served.upstream.down(false);
+        served.upstream().down(false);
         lab.registry().gate().switch_tool("order", false).unwrap();
         sleep(Duration::from_secs(3_600)).await;
         let entry = served.entry(receipt).await;
@@ -95,7 +92,7 @@ fn a_switch_postpones_and_uses_up_no_try() {
         lab.registry().gate().switch_tool("order", true).unwrap();
         sleep(Duration::from_secs(20)).await;
         assert_eq!(served.entry(receipt).await.summary.state, State::Done);
-        assert_eq!(served.upstream.runs(), 2);
+        assert_eq!(served.upstream().runs(), 2);
     });
 }
 
@@ -103,9 +100,9 @@ fn a_switch_postpones_and_uses_up_no_try() {
 fn an_open_breaker_postpones_and_uses_up_no_try() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let receipt = served.defer("order", "k").await;
-        served.upstream.down(false);
+        served.upstream().down(false);
         lab.registry().breaker("orders").unwrap().isolate();
         sleep(Duration::from_secs(3_600)).await;
         let entry = served.entry(receipt).await;
@@ -120,14 +117,13 @@ fn an_open_breaker_postpones_and_uses_up_no_try() {
 fn an_entry_that_is_cancelled_during_a_try_ends_after_it_unless_that_succeeds() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
-        served.upstream.takes.store(2_000, Ordering::Relaxed);
+        served.upstream().down(true);
+        served.upstream().takes.store(2_000, Ordering::Relaxed);
         let receipt = served.defer("order", "k").await;
         while served.entry(receipt).await.summary.state != State::Running {
             sleep(SECOND / 2).await;
         }
-        let now = Timestamp::default();
-        let cancelled = served.store.cancel(receipt, &Viewer::Operator, now).await.unwrap();
+        let cancelled = served.store.cancel(receipt, &Viewer::Operator, served.clock.now()).await.unwrap();
         assert_eq!(cancelled, Some(Cancellation::AfterTry));
         assert_eq!(served.ended(receipt).await.summary.state, State::Cancelled);
     });
@@ -137,20 +133,9 @@ fn an_entry_that_is_cancelled_during_a_try_ends_after_it_unless_that_succeeds() 
 fn arguments_that_no_longer_fit_are_a_dead_letter_and_an_unknown_tool_waits() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        let put = async |tool: &str, arguments: &str| {
-            let now = resilient_runtime::deferred::WallClock::new().now();
-            let receipt = Receipt::random().unwrap();
-            let scope =
-                Scope { server: "shop".into(), tool: tool.into(), principal: "p:ann".into(), key: arguments.into() };
-            let policy = DeferredSettings::new();
-            let (arguments, correlation_id) = (arguments.to_owned(), "c".to_owned());
-            let entry = NewEntry { receipt, scope, arguments, correlation_id, policy, due: now, now };
-            let _ = served.store.put(entry).await.unwrap();
-            receipt
-        };
-        let misfit = put("order", r#"{"id":1}"#).await;
-        let unreadable = put("order", "[").await;
-        let of_later_version = put("order_by_post", r#"{"key":"k"}"#).await;
+        let misfit = served.put("order", r#"{"id":1}"#, SECOND).await;
+        let unreadable = served.put("order", "[", SECOND).await;
+        let of_later_version = served.put("order_by_post", r#"{"key":"k"}"#, SECOND).await;
         sleep(Duration::from_secs(60)).await;
         for receipt in [misfit, unreadable] {
             let entry = served.entry(receipt).await;
@@ -158,7 +143,7 @@ fn arguments_that_no_longer_fit_are_a_dead_letter_and_an_unknown_tool_waits() {
         }
         let entry = served.entry(of_later_version).await;
         assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Waiting, 0));
-        assert_eq!(served.upstream.runs(), 0);
+        assert_eq!(served.upstream().runs(), 0);
     });
 }
 
@@ -166,15 +151,15 @@ fn arguments_that_no_longer_fit_are_a_dead_letter_and_an_unknown_tool_waits() {
 fn a_handler_that_does_not_answer_uses_up_the_try_after_the_longest_answer_and_a_quarter() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let receipt = served.defer("order", "k").await;
-        served.upstream.down(false);
-        served.upstream.is_stuck.store(true, Ordering::Relaxed);
+        served.upstream().down(false);
+        served.upstream().is_stuck.store(true, Ordering::Relaxed);
         sleep(Duration::from_secs(40)).await;
         let entry = served.entry(receipt).await;
         assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Waiting, 1));
         assert_eq!((entry.summary.last_code.as_deref(), entry.summary.interrupted), (Some("no_answer"), 0));
-        served.upstream.is_stuck.store(false, Ordering::Relaxed);
+        served.upstream().is_stuck.store(false, Ordering::Relaxed);
         assert_eq!(served.ended(receipt).await.summary.state, State::Done);
     });
 }
@@ -183,16 +168,14 @@ fn a_handler_that_does_not_answer_uses_up_the_try_after_the_longest_answer_and_a
 fn a_shutdown_waits_for_the_running_delivery_and_claims_nothing_more() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        served.upstream.down(true);
+        served.upstream().down(true);
         let first = served.defer("order", "first").await;
-        served.upstream.down(false);
-        served.upstream.takes.store(3_000, Ordering::Relaxed);
+        served.upstream().down(false);
+        served.upstream().takes.store(3_000, Ordering::Relaxed);
         while served.entry(first).await.summary.state != State::Running {
             sleep(SECOND / 2).await;
         }
-        served.upstream.down(true);
-        let second = served.defer("order_elsewhere", "second").await;
-        served.upstream.down(false);
+        let second = served.put("order_elsewhere", r#"{"key":"second"}"#, SECOND * 2).await;
         served.handle.shutdown().await;
         assert_eq!(served.entry(first).await.summary.state, State::Done);
         sleep(Duration::from_secs(3_600)).await;

@@ -21,7 +21,7 @@ const AT_ONCE: u32 = 4;
 fn after_an_outage_of_an_hour_10_000_deferred_calls_are_delivered_once_and_without_a_storm() {
     testing::run(async |lab| {
         let served = serve(lab).await;
-        let upstream = &served.upstream;
+        let upstream = served.upstream();
         upstream.takes.store(20, Ordering::Relaxed);
         upstream.down(true);
         let began = Instant::now();
@@ -48,7 +48,7 @@ fn after_an_outage_of_an_hour_10_000_deferred_calls_are_delivered_once_and_witho
         while count(&served.store, State::Done).await < 10_000 {
             sleep(SECOND).await;
         }
-        assert_eq!(lab.breaker("orders").state(), BreakerState::Closed);
+        assert_eq!(lab.breaker("orders").state, BreakerState::Closed);
         let placed = upstream.placed.lock().unwrap();
         let keys: BTreeSet<_> = placed.iter().map(|(key, _)| key).collect();
         assert_eq!((placed.len(), keys.len()), (CALLS, CALLS), "each order is placed once");

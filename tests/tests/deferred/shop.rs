@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use resilient_runtime::deferred::{DeferredStore, DeliveryInfo, Entry, Receipt, State, Viewer, WallClock};
+use resilient_runtime::deferred::{
+    DeferredStore, DeliveryInfo, Entry, NewEntry, Put, Receipt, Scope, State, Viewer, WallClock,
+};
+use resilient_runtime::policy::DeferredSettings;
 use resilient_runtime::startup::Handle;
 use resilient_runtime::testing::Lab;
 use resilient_runtime::testing::deferred::MemoryStore;
@@ -104,7 +107,7 @@ impl Shop {
 }
 
 #[resilient(timeout = "5s", breaker = "orders")]
-#[tool_router]
+#[tool_router(vis = "pub")]
 impl Shop {
     /// Places an order.
     #[resilient(fallback = deferred, deferred(key = order.key))]
@@ -163,30 +166,56 @@ impl ServerHandler for Authenticated {
 
 /// A served shop with a worker.
 pub struct Served {
-    pub upstream: Arc<Upstream>,
+    pub shop: Shop,
     pub store: MemoryStore,
     pub handle: Handle,
     pub client: Client,
+    pub clock: WallClock,
 }
 
 /// Starts a worker for the shop in a registry.
-pub fn start(shop: &Shop, store: impl DeferredStore, clock: Option<WallClock>, registry: &Arc<Registry>) -> Handle {
+pub fn start(shop: &Shop, store: impl DeferredStore, clock: WallClock, registry: &Arc<Registry>) -> Handle {
     let server = Authenticated(shop.clone());
     let settings = Resilience::from_variables([]).tools(Shop::tool_router);
-    let settings = settings.deferred(store, move || server.clone());
-    let settings = if let Some(clock) = clock { settings.deferred_clock(clock) } else { settings };
+    let settings = settings.deferred(store, move || server.clone()).deferred_clock(clock);
     settings.start_with(registry).unwrap()
 }
 
 /// Serves the shop and starts its worker.
 pub async fn serve(lab: &Lab) -> Served {
-    let (shop, store) = (Shop::default(), MemoryStore::default());
-    let handle = start(&shop, store.clone(), None, lab.registry());
+    serve_with(lab, MemoryStore::default(), |store| store, WallClock::new()).await
+}
+
+/// Serves the shop and starts its worker under a clock, with a store around one in memory.
+pub async fn serve_with<S: DeferredStore>(
+    lab: &Lab,
+    store: MemoryStore,
+    around: impl FnOnce(MemoryStore) -> S,
+    clock: WallClock,
+) -> Served {
+    let shop = Shop::default();
+    let handle = start(&shop, around(store.clone()), clock, lab.registry());
     let client = connect(Authenticated(shop.clone())).await;
-    Served { upstream: shop.upstream, store, handle, client }
+    Served { shop, store, handle, client, clock }
 }
 
 impl Served {
+    pub fn upstream(&self) -> &Upstream {
+        &self.shop.upstream
+    }
+
+    /// Stores an order of `ann` without a call.
+    pub async fn put(&self, tool: &str, arguments: &str, due_in: Duration) -> Receipt {
+        let (receipt, now) = (Receipt::random().unwrap(), self.clock.now());
+        let (server, tool) = ("shop".to_owned(), tool.to_owned());
+        let scope = Scope { server, tool, principal: "p:ann".into(), key: arguments.to_owned() };
+        let (arguments, correlation_id) = (arguments.to_owned(), "c".to_owned());
+        let (policy, due) = (DeferredSettings::new(), now.after(due_in));
+        let entry = NewEntry { receipt, scope, arguments, correlation_id, policy, due, now };
+        assert!(matches!(self.store.put(entry).await, Ok(Put::Accepted(_))));
+        receipt
+    }
+
     /// Calls a tool for the user `ann`.
     pub async fn call(&self, tool: &'static str, key: &str) -> CallToolResult {
         self.call_for("ann", tool, key).await

@@ -7,13 +7,13 @@ use std::time::Duration;
 use resilient_runtime::deferred::{
     Cancellation, Claim, ClaimToken, Claims, Counts, DeferredStore, Entry, Failure, Filter, Found, NewEntry, Put,
     Receipt, Retried, Scope, State, StoreError, StoreErrorKind, StoreFuture, Summary, Swept, Timestamp, Viewer,
+    WallClock,
 };
 use resilient_runtime::testing;
 use resilient_runtime::testing::deferred::MemoryStore;
-use resilient_tests::in_process::connect;
 use tokio::time::sleep;
 
-use super::shop::{Authenticated, Served, Shop, start};
+use super::shop::serve_with;
 
 /// A store whose next calls for the worker fail or panic.
 #[derive(Debug, Clone, Default)]
@@ -120,17 +120,15 @@ impl DeferredStore for Flaky {
 /// Defers an order, breaks the store in this way for the worker, and returns how the order ends.
 fn broken(break_it: impl FnOnce(&Flaky)) -> (Entry, Vec<String>) {
     testing::run(async |lab| {
-        let (shop, flaky) = (Shop::default(), Flaky::default());
-        let handle = start(&shop, flaky.clone(), None, lab.registry());
-        let client = connect(Authenticated(shop.clone())).await;
-        let served = Served { upstream: Arc::clone(&shop.upstream), store: flaky.store.clone(), handle, client };
-        served.upstream.down(true);
+        let flaky = Flaky::default();
+        let served = serve_with(lab, flaky.store.clone(), |_| flaky.clone(), WallClock::new()).await;
+        served.upstream().down(true);
         let receipt = served.defer("order", "k").await;
-        served.upstream.down(false);
+        served.upstream().down(false);
         break_it(&flaky);
         let entry = served.ended(receipt).await;
         sleep(Duration::from_secs(60)).await;
-        (entry, served.upstream.placed())
+        (entry, served.upstream().placed())
     })
 }
 

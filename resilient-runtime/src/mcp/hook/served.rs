@@ -361,9 +361,9 @@ impl Within for ServedCall<'_> {
 
 impl Drop for ServedCall<'_> {
     fn drop(&mut self) {
-        #[cfg(feature = "deferred")]
-        self.withdraw_deferred();
         if self.counted.is_none() {
+            #[cfg(feature = "deferred")]
+            self.withdraw_deferred();
             let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
             self.count(outcome, ErrorType::of_outcome(outcome), None);
         }

@@ -13,9 +13,9 @@ impl Call<'_> {
         self.details.as_ref()?.deferred_by.as_ref()
     }
 
-    /// Returns the request that the call answers.
+    /// Returns the request of a hook that the call answers.
     pub(in crate::pipeline) fn answered_request(&self) -> Option<&Arc<Request>> {
-        self.context.as_ref().and_then(CallContext::request).filter(|_| self.is_counted_by_hook())
+        self.context.as_ref().and_then(CallContext::request).filter(|_| self.is_counted_by_hook() && self.is_hooked())
     }
 
     /// Returns whether a hook serves the request in which the call runs.

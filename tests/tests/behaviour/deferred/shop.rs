@@ -19,7 +19,7 @@ use rmcp::{tool, tool_router};
 
 /// What the service does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Service {
+pub(super) enum Service {
     #[default]
     Up,
     Down,
@@ -30,7 +30,7 @@ pub enum Service {
 
 /// The shop. Its clones share the service.
 #[derive(Debug, Clone, Default)]
-pub struct Shop {
+pub(super) struct Shop {
     service: Arc<Mutex<Service>>,
     ran: Arc<AtomicU32>,
 }
@@ -76,7 +76,7 @@ impl From<ResilienceError> for Panicky {
 #[tool_router(server_handler)]
 impl Shop {
     /// Orders an article.
-    #[resilient(breaker(name = "deferring shop", failures = 3), fallback = deferred, deferred(key = req.key))]
+    #[resilient(breaker(name = "deferring_shop", failures = 3), fallback = deferred, deferred(key = req.key))]
     #[tool]
     async fn order(&self, Parameters(req): Parameters<Order>) -> Result<String, Failure> {
         self.serve().await.map(|id| format!("order {id} of {}", req.article))
@@ -121,17 +121,17 @@ impl Shop {
 }
 
 impl Shop {
-    pub fn turn(&self, service: Service) {
+    pub(super) fn turn(&self, service: Service) {
         *self.service.lock().expect("no panic") = service;
     }
 
     /// Returns how often a body has run.
-    pub fn ran(&self) -> u32 {
+    pub(super) fn ran(&self) -> u32 {
         self.ran.load(Ordering::Relaxed)
     }
 
     /// Calls a tool's function without a route.
-    pub async fn alone(&self) -> Result<String, Failure> {
+    pub(super) async fn alone(&self) -> Result<String, Failure> {
         self.set(Parameters(Order { key: None, article: 1 })).await
     }
 
@@ -149,14 +149,14 @@ impl Shop {
 }
 
 /// A shop in a lab, with its store, and a client of it.
-pub struct Fixture {
-    pub shop: Shop,
-    pub store: Faulty,
-    pub client: Client,
+pub(super) struct Fixture {
+    pub(super) shop: Shop,
+    pub(super) store: Faulty,
+    pub(super) client: Client,
 }
 
 /// Serves a shop that is down, to a client with a lasting principal.
-pub async fn down(lab: &Lab) -> Fixture {
+pub(super) async fn down(lab: &Lab) -> Fixture {
     let (shop, store) = (Shop::default(), Faulty::default());
     defer_to(lab.registry(), Arc::new(store.clone()), "shop");
     lab.set_principal(Some("user 4711"));
@@ -167,7 +167,7 @@ pub async fn down(lab: &Lab) -> Fixture {
 
 /// What a store does instead of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     Fails(StoreErrorKind),
     /// It is slower by this time.
     Takes(Duration),
@@ -176,10 +176,10 @@ pub enum Fault {
 
 /// A store in memory whose methods `put` and `find` can fail.
 #[derive(Clone, Default)]
-pub struct Faulty {
-    pub inner: MemoryStore,
-    pub put: Arc<Mutex<Option<Fault>>>,
-    pub find: Arc<Mutex<Option<Fault>>>,
+pub(super) struct Faulty {
+    pub(super) inner: MemoryStore,
+    pub(super) put: Arc<Mutex<Option<Fault>>>,
+    pub(super) find: Arc<Mutex<Option<Fault>>>,
 }
 
 impl fmt::Debug for Faulty {
@@ -201,12 +201,12 @@ async fn apply(fault: Option<Fault>) -> Result<(), StoreError> {
 }
 
 impl Faulty {
-    pub async fn counts(&self) -> Counts {
+    pub(super) async fn counts(&self) -> Counts {
         self.inner.counts(None).await.expect("a store in memory")
     }
 
     /// Returns the only entry.
-    pub async fn entry(&self) -> Entry {
+    pub(super) async fn entry(&self) -> Entry {
         let all = self.inner.list(&Filter::default()).await.expect("a store in memory");
         let [only] = &*all else { panic!("{all:?}") };
         self.inner.get(only.receipt, &Viewer::Operator).await.expect("a store in memory").expect("an entry")
