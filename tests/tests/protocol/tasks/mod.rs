@@ -32,8 +32,9 @@ impl Shop {
     /// Begins a task of the server's own.
     #[tool(annotations(read_only_hint = true))]
     async fn count(&self) -> Result<String, ResilienceError> {
-        let done = || Box::pin(async { Ok(CallToolResult::success(Vec::new())) });
-        Ok(self.tasks.spawn(TaskOptions::default(), move |_| done()).task_id)
+        let task =
+            self.tasks.spawn(TaskOptions::default(), |_| Box::pin(async { Ok(CallToolResult::success(Vec::new())) }));
+        Ok(task.task_id)
     }
 
     /// Books a room. Its upstream is down until the delivery.

@@ -36,8 +36,8 @@ impl Filled {
         Self { client: connect(server).await, store, _running }
     }
 
-    /// Stores a write of this user, which is due after this delay.
-    pub(super) async fn defer(&self, user: &str, key: &str, delay: Duration) -> Receipt {
+    /// Stores a write of this user, which is due after this delay. Returns its receipt.
+    pub(super) async fn defer(&self, user: &str, key: &str, delay: Duration) -> String {
         let (receipt, now) = (Receipt::random().expect("random bits"), now());
         let write = NewEntry {
             receipt,
@@ -54,7 +54,7 @@ impl Filled {
             now,
         };
         assert!(matches!(self.store.put(write).await.expect("stored"), Put::Accepted(_)));
-        receipt
+        receipt.to_string()
     }
 
     /// Claims the only due write for a try.
@@ -74,25 +74,25 @@ impl Filled {
         assert!(self.store.fail(token, failure, now()).await.expect("failed").is_some());
     }
 
-    async fn get(&self, user: &str, id: impl ToString) -> Result<GetTaskResult, ServiceError> {
-        let mut request = GetTaskParams::new(id.to_string());
+    async fn get(&self, user: &str, id: &str) -> Result<GetTaskResult, ServiceError> {
+        let mut request = GetTaskParams::new(id);
         request.meta = Some(of(user));
         self.client.get_task(request).await
     }
 
-    async fn cancel(&self, user: &str, id: impl ToString) -> Result<(), ServiceError> {
-        let mut request = CancelTaskParams::new(id.to_string());
+    async fn cancel(&self, user: &str, id: &str) -> Result<(), ServiceError> {
+        let mut request = CancelTaskParams::new(id);
         request.meta = Some(of(user));
         self.client.cancel_task(request).await
     }
 
-    async fn update(&self, user: &str, id: impl ToString) -> Result<(), ServiceError> {
-        let mut request = UpdateTaskParams::new(id.to_string(), InputResponses::default());
+    async fn update(&self, user: &str, id: &str) -> Result<(), ServiceError> {
+        let mut request = UpdateTaskParams::new(id, InputResponses::default());
         request.meta = Some(of(user));
         self.client.update_task(request).await
     }
 
-    async fn status(&self, user: &str, id: impl ToString) -> TaskStatus {
+    async fn status(&self, user: &str, id: &str) -> TaskStatus {
         self.get(user, id).await.expect("a task").task.status()
     }
 }
@@ -115,25 +115,23 @@ async fn a_caller_polls_its_write_and_no_other_caller_can() {
     let shop = Filled::new().await;
     assert!(shop.client.peer_info().expect("a server").capabilities.supports_tasks());
     let receipt = shop.defer("ann", "1", LATER).await;
-    let task = shop.get("ann", receipt).await.expect("a task").task.task;
-    assert_eq!((&*task.task_id, task.status), (&*receipt.to_string(), TaskStatus::Working));
+    let task = shop.get("ann", &receipt).await.expect("a task").task.task;
+    assert_eq!((task.task_id, task.status), (receipt.clone(), TaskStatus::Working));
     assert_eq!(task.ttl_ms, Some(24 * 60 * 60 * 1000));
     let poll = task.poll_interval_ms.expect("an interval");
     assert!((1_000..=30_000).contains(&poll), "{poll}");
-    shop.update("ann", receipt).await.expect("acknowledged");
-    for (user, id) in
-        [("bob", receipt.to_string()), ("ann", "rsl-7".into()), ("ann", Receipt::from_bits(7).to_string())]
-    {
+    shop.update("ann", &receipt).await.expect("acknowledged");
+    for (user, id) in [("bob", receipt.clone()), ("ann", "rsl-7".into()), ("ann", Receipt::from_bits(7).to_string())] {
         assert_eq!(refused(shop.get(user, &id).await), ErrorCode::INVALID_PARAMS, "{user} {id}");
         assert_eq!(refused(shop.update(user, &id).await), ErrorCode::INVALID_PARAMS, "{user} {id}");
         assert_eq!(refused(shop.cancel(user, &id).await), ErrorCode::INVALID_PARAMS, "{user} {id}");
     }
     // A caller that is not authenticated.
-    assert_eq!(refused(shop.client.get_task(GetTaskParams::new(receipt.to_string())).await), ErrorCode::INVALID_PARAMS);
-    assert_eq!(shop.status("ann", receipt).await, TaskStatus::Working);
+    assert_eq!(refused(shop.client.get_task(GetTaskParams::new(receipt.clone())).await), ErrorCode::INVALID_PARAMS);
+    assert_eq!(shop.status("ann", &receipt).await, TaskStatus::Working);
     // A client that has not declared the extension gets the error of the protocol.
     let without = ().serve(serve(Authenticated::default())).await.expect("a server");
-    assert_eq!(refused(without.get_task(GetTaskParams::new(receipt.to_string())).await).0, -32021);
+    assert_eq!(refused(without.get_task(GetTaskParams::new(receipt.clone())).await).0, -32021);
 }
 
 #[tokio::test]
@@ -147,9 +145,9 @@ async fn a_task_ends_as_its_delivery_does() {
     let error = json!({ "code": -33001, "message": "no such order" });
     let receipt = shop.defer("ann", "done", Duration::ZERO).await;
     let token = shop.claim().await;
-    assert_eq!(shop.status("ann", receipt).await, TaskStatus::Working);
+    assert_eq!(shop.status("ann", &receipt).await, TaskStatus::Working);
     shop.complete(token, &good).await;
-    let ended = shop.get("ann", receipt).await.expect("a task").task.payload;
+    let ended = shop.get("ann", &receipt).await.expect("a task").task.payload;
     assert_eq!(ended, TaskPayload::Completed { result: good.as_object().expect("an object").clone() });
     for (key, result) in [("dead", &bad), ("of the protocol", &error)] {
         let receipt = shop.defer("ann", key, Duration::ZERO).await;
@@ -160,7 +158,7 @@ async fn a_task_ends_as_its_delivery_does() {
             "dead" => TaskPayload::Completed { result: object },
             _ => TaskPayload::Failed { error: object },
         };
-        assert_eq!(shop.get("ann", receipt).await.expect("a task").task.payload, expected);
+        assert_eq!(shop.get("ann", &receipt).await.expect("a task").task.payload, expected);
     }
 }
 
@@ -172,23 +170,23 @@ async fn a_cancelled_write_ends_at_once_or_after_its_try_unless_that_succeeds() 
     let shop = Filled::new().await;
     let (good, bad) = (json!({ "content": [] }), json!({ "content": [], "isError": true }));
     let waiting = shop.defer("ann", "waiting", LATER).await;
-    shop.cancel("ann", waiting).await.expect("acknowledged");
-    assert_eq!(shop.status("ann", waiting).await, TaskStatus::Cancelled);
+    shop.cancel("ann", &waiting).await.expect("acknowledged");
+    assert_eq!(shop.status("ann", &waiting).await, TaskStatus::Cancelled);
     for succeeds in [false, true] {
         let running = shop.defer("ann", &succeeds.to_string(), Duration::ZERO).await;
         let token = shop.claim().await;
-        shop.cancel("ann", running).await.expect("acknowledged");
-        assert_eq!(shop.status("ann", running).await, TaskStatus::Working);
+        shop.cancel("ann", &running).await.expect("acknowledged");
+        assert_eq!(shop.status("ann", &running).await, TaskStatus::Working);
         if succeeds {
             shop.complete(token, &good).await;
         } else {
             shop.fail(token, &bad, NextTry::At(now().after(LATER))).await;
         }
         let expected = if succeeds { TaskStatus::Completed } else { TaskStatus::Cancelled };
-        assert_eq!(shop.status("ann", running).await, expected);
+        assert_eq!(shop.status("ann", &running).await, expected);
         // A second time, it changes nothing.
-        shop.cancel("ann", running).await.expect("acknowledged");
-        assert_eq!(shop.status("ann", running).await, expected);
+        shop.cancel("ann", &running).await.expect("acknowledged");
+        assert_eq!(shop.status("ann", &running).await, expected);
     }
 }
 
@@ -205,7 +203,7 @@ async fn the_task_manager_of_rmcp_stands_beside_deferred_writes() {
     let own = answer.content[0].as_text().expect("a text").text.clone();
     assert!(matches!(shop.status("ann", &own).await, TaskStatus::Working | TaskStatus::Completed));
     shop.cancel("ann", &own).await.expect("acknowledged");
-    assert_eq!(shop.status("ann", deferred).await, TaskStatus::Working);
+    assert_eq!(shop.status("ann", &deferred).await, TaskStatus::Working);
     assert_eq!(refused(shop.get("ann", "nope").await), ErrorCode::INVALID_PARAMS);
     assert_eq!(refused(shop.update("ann", &own).await), ErrorCode::METHOD_NOT_FOUND);
 }
