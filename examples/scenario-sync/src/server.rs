@@ -73,7 +73,7 @@ impl ScenarioSync {
     name = "scenario-sync",
     router = Self::tools(),
     instructions = "Call list_scenarios for the versions before you change something. When an answer begins with ACCEPTED_FOR_LATER, \
-                    nothing was changed yet, and this server sends the changes later: do not send them again, tell the user, and ask \
+                    the changes are not made yet, and this server makes them later: do not send them again, tell the user, and ask \
                     deferred_status later."
 )]
 impl ServerHandler for ScenarioSync {}
