@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, format_duration};
-use rmcp::RoleServer;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
 use serde_json::{Map, Value, json};
 
 use super::tasks::{STATUS_TOOL, ThroughHandler};
@@ -18,29 +18,35 @@ use crate::deferred::{Accepted, Receipt, State};
 use crate::error::{ResilienceError, ToolError};
 use crate::{CallContext, Classify};
 
+/// What the hook knows of a tool that defers its calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DeferringTool {
+    /// Whether the tool has an output schema. Clients then refuse a result without structured content, unless it is an
+    /// error.
+    pub(super) has_output_schema: bool,
+    /// Whether the router has the tool [`STATUS_TOOL`].
+    pub(super) has_status_tool: bool,
+}
+
 /// What the answer depends on: the tool and the client.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Recipient {
+    tool: DeferringTool,
     /// The client knows tasks, and can ask this server for one.
     takes_tasks: bool,
-    /// The client can call [`STATUS_TOOL`].
-    has_status_tool: bool,
     /// The server runs as long as its client does.
     is_local: bool,
-    /// Whether the tool has an output schema. Clients then refuse a result without structured content, unless it is an
-    /// error.
-    has_output_schema: bool,
 }
 
 impl Recipient {
-    pub(super) fn of(request: &RequestContext<RoleServer>, tool: DeferringTool) -> Self {
+    pub(super) fn of(request: &RequestContext<RoleServer>, mut tool: DeferringTool) -> Self {
         let through = request.extensions.get::<ThroughHandler>();
         let declares_tasks = || request.client_capabilities().is_some_and(|known| known.supports_tasks());
+        tool.has_status_tool |= through.is_some_and(|through| through.has_status_tool);
         Self {
+            tool,
             takes_tasks: through.is_some() && declares_tasks(),
-            has_status_tool: tool.has_status_tool || through.is_some_and(|through| through.has_status_tool),
             is_local: request.extensions.get::<http::request::Parts>().is_none(),
-            has_output_schema: tool.has_output_schema,
         }
     }
 
@@ -53,7 +59,7 @@ impl Recipient {
             created.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
             return Ok(created.into());
         }
-        Ok(self.result(self.text_of(accepted), facts, self.has_output_schema, context).into())
+        Ok(result(self.text_of(accepted), facts, self.tool.has_output_schema, context).into())
     }
 
     fn text_of(self, accepted: &Accepted) -> String {
@@ -72,7 +78,7 @@ impl Recipient {
         }
         let times = if left == 1 { "once".into() } else { format!("up to {left} times") };
         let _ = write!(text, ", {times} within {expires}.");
-        if self.has_status_tool {
+        if self.tool.has_status_tool {
             let _ = write!(text, " `{STATUS_TOOL}` with this receipt shows whether it is done.");
         }
         text
@@ -88,6 +94,9 @@ impl Recipient {
         let mut facts = facts(context);
         facts.insert("deferred".into(), json!({ "receipt": receipt.to_string(), "state": state.as_str() }));
         let is_done = state == State::Done;
+        if let Some(error) = kept.and_then(|kept| serde_json::from_str::<ErrorData>(kept).ok()) {
+            return Err(error);
+        }
         let kept = kept.and_then(|kept| serde_json::from_str::<CallToolResult>(kept).ok());
         if let Some(mut result) = kept {
             if !is_done {
@@ -110,24 +119,16 @@ impl Recipient {
                  operator of this server can."
             )
         };
-        Ok(self.result(text, facts, !is_done || self.has_output_schema, context).into())
-    }
-
-    fn result(self, mut text: String, facts: JsonObject, is_error: bool, context: &CallContext) -> CallToolResult {
-        let _ = write!(text, " (correlation id {})", context.correlation_id());
-        let content = vec![ContentBlock::text(text)];
-        let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
-        result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
-        result
+        Ok(result(text, facts, !is_done || self.tool.has_output_schema, context).into())
     }
 }
 
-/// What the hook knows of a tool that defers its calls.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct DeferringTool {
-    pub(super) has_output_schema: bool,
-    /// Whether the router of the hook has the tool [`STATUS_TOOL`].
-    pub(super) has_status_tool: bool,
+fn result(mut text: String, facts: JsonObject, is_error: bool, context: &CallContext) -> CallToolResult {
+    let _ = write!(text, " (correlation id {})", context.correlation_id());
+    let content = vec![ContentBlock::text(text)];
+    let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+    result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+    result
 }
 
 fn facts(context: &CallContext) -> Map<String, Value> {

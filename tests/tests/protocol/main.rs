@@ -5,6 +5,7 @@ mod arguments;
 mod authorize;
 mod classified;
 mod classify;
+mod deferred;
 mod gate;
 mod gate_keys;
 mod hook;

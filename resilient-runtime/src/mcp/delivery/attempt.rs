@@ -19,6 +19,7 @@ use crate::deferred::{
     ClaimToken, Delivery, Entry, Failure, MOST_RESULT_BYTES, NextTry, State, StoreError, Summary, Tried,
 };
 use crate::error::ToolError as _;
+use crate::identity::Principal;
 use crate::mcp::wire_error::WireError;
 use crate::outcomes::Outcome;
 use crate::statistics::DeferredResult;
@@ -99,6 +100,10 @@ impl Worker {
         let Entry { summary, principal, correlation_id, .. } = entry;
         let delivery = Arc::new(Delivery::new(summary.receipt, summary.tries_used, principal, correlation_id));
         let mut request = CallToolRequest::new(CallToolRequestParams::new(summary.tool).with_arguments(arguments));
+        // Where an application puts it, and where its `authorize` looks for it.
+        if let Some(name) = delivery.principal.strip_prefix("p:") {
+            request.extensions.insert(Principal::new(name));
+        }
         request.extensions.insert(Arc::clone(&delivery));
         let Some(call) = server.call_tool(request) else { return Ended::without_server() };
         let response = self.wait(call, token, lease).await;

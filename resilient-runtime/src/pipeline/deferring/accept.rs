@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::{Accepted, AttemptResult, Deferrable, DeferredAnswer, DeferredResult, Place, Unanswered, retry_after};
 use crate::context::CallContext;
 use crate::deferred::{NewEntry, Put, Receipt, StoreError};
+use crate::registry::Registry;
 use crate::telemetry;
 
 /// How long the store may take, unless the timeout of the call is shorter.
@@ -83,9 +84,7 @@ impl Deferrable {
         let tool = &*self.request.tool;
         let error = error.map(ToString::to_string);
         tracing::warn!(event = "deferred.refused", tool, reason, error);
-        if let Ok(place) = &self.stored_in {
-            self.count(&place.deferral, DeferredResult::Refused);
-        } else if let Some(deferral) = crate::registry::Registry::here(crate::registry::Registry::deferral) {
+        if let Some(deferral) = Registry::here(Registry::deferral) {
             self.count(&deferral, DeferredResult::Refused);
         }
         Acceptance::Refused

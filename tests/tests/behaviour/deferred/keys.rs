@@ -8,8 +8,9 @@ use resilient_runtime::deferred::{
 use resilient_runtime::statistics::DeferredResult;
 use resilient_runtime::testing::deferred::counted;
 use resilient_runtime::{Outcome, testing};
-use resilient_tests::in_process::call;
+use resilient_tests::in_process::{call, request};
 use resilient_tests::wire::{CALL, error, meta, text};
+use rmcp::ServiceError;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -138,6 +139,20 @@ fn a_result_that_was_not_kept_and_a_dead_letter_are_described() {
         assert!(text(&answer).starts_with(&format!("NOT_DONE {}: ", entry.summary.receipt)), "{}", text(&answer));
         assert_eq!(answer.is_error, Some(true));
         assert_eq!(meta(&answer, CALL)["deferred"]["state"], "dead");
+    });
+}
+
+#[test]
+fn the_json_rpc_error_of_a_dead_letter_is_the_answer() {
+    testing::run(async |lab| {
+        let its = down(lab).await;
+        call(&its.client, "order", &json!({ "key": "a" })).await;
+        let (entry, now) = claim(&its).await;
+        let result = Some(json!({ "code": -33001, "message": "no such shop" }).to_string());
+        let failure = Failed { code: "-33001".into(), result, next: NextTry::Never };
+        its.store.inner.fail(entry.token(), failure, now).await.expect("a store in memory");
+        let answer = its.client.call_tool(request("order", &json!({ "key": "a" }))).await;
+        assert!(matches!(answer, Err(ServiceError::McpError(error)) if error.code.0 == -33001));
     });
 }
 
