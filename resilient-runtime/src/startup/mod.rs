@@ -180,6 +180,35 @@ impl Resilience {
     ///
     /// The worker runs until the runtime ends, or until [`Handle::shutdown`], which also waits for the deliveries that
     /// run. It delivers at most 4 writes at a time for each breaker, and one while the breaker is half-open.
+    ///
+    /// ```
+    /// use resilient_runtime::deferred::DeferredStore;
+    /// use resilient_runtime::startup::{Handle, InvalidSettings};
+    /// use resilient_runtime::{Resilience, ResilienceError, resilient};
+    /// use rmcp::{ServerHandler, tool, tool_handler, tool_router};
+    ///
+    /// #[derive(Clone)]
+    /// struct Orders;
+    ///
+    /// #[resilient]
+    /// #[tool_router]
+    /// impl Orders {
+    ///     /// Cancels all orders.
+    ///     #[resilient(fallback = deferred)]
+    ///     #[tool(annotations(idempotent_hint = true))]
+    ///     async fn cancel_all(&self) -> Result<String, ResilienceError> {
+    ///         Ok("cancelled".into())
+    ///     }
+    /// }
+    ///
+    /// #[resilient]
+    /// #[tool_handler(name = "orders")]
+    /// impl ServerHandler for Orders {}
+    ///
+    /// fn start(store: impl DeferredStore, server: Orders) -> Result<Handle, InvalidSettings> {
+    ///     Resilience::from_env().tools(Orders::tool_router).deferred(store, move || server.clone()).start()
+    /// }
+    /// ```
     #[cfg(feature = "deferred")]
     pub fn deferred<S>(
         mut self,

@@ -72,7 +72,7 @@ impl Next {
     }
 }
 
-/// Returns whether a further try would fail in the same way, until someone changes the write or the server.
+/// Returns whether a further try would fail in the same way, unless the write or the server changes.
 fn is_final(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unauthenticated) || matches!(kind.fault(), Fault::Caller | Fault::Server)
 }

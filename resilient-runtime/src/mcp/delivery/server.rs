@@ -58,7 +58,7 @@ fn client() -> ClientConfig {
     ClientConfig::new(ClientCapabilities::default(), name).with_protocol_version(ProtocolVersion::LATEST)
 }
 
-/// A server whose requests run in a registry. rmcp serves each request in a task of its own, which is in no scope.
+/// A server whose requests run in a registry. rmcp serves each request in a separate task, outside of any scope.
 struct Scoped<S> {
     service: S,
     registry: Option<Arc<Registry>>,

@@ -1,5 +1,7 @@
 //! The loop that claims due writes and starts their deliveries.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::groups::{Group, Room};
 use super::server::{Server, ServerFactory};
-use crate::deferred::{Claim, Deferral, Entry, State, StoreError, Summary};
+use crate::deferred::{Claim, Deferral, Entry, Receipt, State, StoreError, Summary};
 use crate::registry::Registry;
 use crate::site::Site;
 use crate::statistics::DeferredResult;
@@ -27,6 +29,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// The time between two sweeps.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// The maximum number of entries whose interrupted tries are remembered.
+const MOST_INTERRUPTED: usize = 1_000;
+
 /// The time after which a worker that panicked runs again.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
 
@@ -37,6 +42,8 @@ pub(crate) struct Worker {
     server: Mutex<Option<Arc<Server>>>,
     registry: Option<Arc<Registry>>,
     groups: Vec<Group>,
+    /// Whether the times in the store are those of this process's clock.
+    recovered: AtomicBool,
     /// The running deliveries.
     deliveries: TaskTracker,
 }
@@ -52,10 +59,11 @@ impl Worker {
     ) -> Self {
         let groups = Group::of(tools, registry);
         let server = Mutex::new(Some(Arc::new(server)));
-        Self { deferral, factory, server, registry: registry.cloned(), groups, deliveries }
+        let recovered = AtomicBool::new(false);
+        Self { deferral, factory, server, registry: registry.cloned(), groups, recovered, deliveries }
     }
 
-    /// Delivers until `stop` is cancelled. Then deliveries that run are finished by their own tasks.
+    /// Delivers until `stop` is cancelled. Deliveries that run then are finished.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let ended = tokio::spawn(Arc::clone(&self).work(stop.clone())).await;
@@ -103,9 +111,9 @@ impl Worker {
     /// time until the next look.
     async fn look(self: &Arc<Self>, looks: &mut Looks) -> Result<Duration, (&'static str, StoreError)> {
         let Deferral { store, server, clock, .. } = &*self.deferral;
-        if !looks.recovered {
+        if !self.recovered.load(Ordering::Relaxed) {
             store.recover(server, clock.now()).await.map_err(|error| ("recover", error))?;
-            looks.recovered = true;
+            self.recovered.store(true, Ordering::Relaxed);
         }
         if looks.swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
             let swept = store.sweep(server, clock.now()).await.map_err(|error| ("sweep", error))?;
@@ -129,6 +137,7 @@ impl Worker {
             claims.ended.iter().for_each(|entry| self.ended(entry, None));
             let is_full = claims.entries.len() == limit;
             for entry in claims.entries {
+                self.count_interrupted(&entry.summary, looks);
                 let lease = claim.tools.iter().find(|tool| tool.name == entry.summary.tool).map(|tool| tool.lease);
                 self.start(index, entry, lease.unwrap_or(USUAL));
             }
@@ -164,6 +173,20 @@ impl Worker {
         server.clone()
     }
 
+    /// Counts the tries of an entry whose process died or hung, each once.
+    fn count_interrupted(&self, entry: &Summary, looks: &mut Looks) {
+        if entry.interrupted == 0 {
+            return;
+        }
+        if looks.interrupted.len() >= MOST_INTERRUPTED {
+            looks.interrupted.clear();
+        }
+        let known = looks.interrupted.insert(entry.receipt, entry.interrupted).unwrap_or_default();
+        for _ in known..entry.interrupted {
+            self.deferral.statistics.count(&entry.tool, DeferredResult::Interrupted);
+        }
+    }
+
     /// Counts and logs the end of an entry that ended outside of a try.
     fn ended(&self, entry: &Summary, correlation_id: Option<&str>) {
         let result = match entry.state {
@@ -181,8 +204,9 @@ impl Worker {
 /// What the loop remembers between two looks.
 #[derive(Default)]
 struct Looks {
-    recovered: bool,
     swept: Option<Instant>,
+    /// The interrupted tries that were counted, by entry.
+    interrupted: HashMap<Receipt, u32>,
     /// The number of failures in a row.
     failures: u32,
 }
