@@ -26,13 +26,14 @@ static UNHOOKED: ServedMethod = ServedMethod::new(TOOLS_CALL);
 pub struct Routed<'r, S> {
     router: &'r ToolRouter<S>,
     /// Whether the handler answers for the tasks of deferred writes.
+    #[cfg_attr(not(feature = "deferred"), expect(dead_code, reason = "only what is deferred becomes a task"))]
     has_tasks: bool,
 }
 
 /// Wraps a router for `#[tool_handler]`.
 #[must_use]
 pub fn routed<S>(router: &ToolRouter<S>) -> Routed<'_, S> {
-    Routed { router, has_tasks: cfg!(feature = "deferred") }
+    Routed { router, has_tasks: true }
 }
 
 impl<S> Deref for Routed<'_, S> {

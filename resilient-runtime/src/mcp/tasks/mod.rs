@@ -65,7 +65,7 @@ pub async fn get_task(request: &GetTaskParams) -> Option<Result<GetTaskResult, E
     Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(refused))
 }
 
-/// Answers `tasks/update` for a deferred write, which asks for no input: what the client sends is ignored. Returns
+/// Answers `tasks/update` for a deferred write, which needs no input: what the client sends is ignored. Returns
 /// `None` for any other task.
 pub async fn update_task(request: &UpdateTaskParams) -> Option<Result<(), ErrorData>> {
     let writes = of_ours(&request.task_id)?;

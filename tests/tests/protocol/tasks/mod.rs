@@ -29,7 +29,7 @@ struct Shop {
 #[resilient]
 #[tool_router]
 impl Shop {
-    /// Begins a task of the server's own.
+    /// Begins a task of the server.
     #[tool(annotations(read_only_hint = true))]
     async fn count(&self) -> Result<String, ResilienceError> {
         let task =
@@ -115,7 +115,7 @@ fn refused<T: std::fmt::Debug>(answered: Result<T, ServiceError>) -> ErrorCode {
     }
 }
 
-/// A handler whose methods are all of rmcp's making.
+/// A handler with the methods that rmcp generates.
 #[derive(Debug, Clone)]
 struct Plain;
 

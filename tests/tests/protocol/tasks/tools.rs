@@ -17,7 +17,7 @@ impl Filled {
         self.client.call_tool(request).await.expect("an answer")
     }
 
-    /// The structured answer, after a look whether it fits the schema of the tool.
+    /// The structured answer, which has to fit the schema of the tool.
     async fn answer(&self, tool: &'static str, receipt: &str) -> Value {
         let answer = self.ask("ann", tool, receipt).await.structured_content.expect("a structured answer");
         let schema = Shop::tools().get(tool).and_then(|tool| tool.output_schema.clone()).expect("a schema");
