@@ -33,9 +33,10 @@
 //! Start with [`guide::first_tool`] for a tool from nothing, or with [`guide::adopting`] for an existing server.
 //! [`guide::keys`] lists every key with its units, defaults and limits, [`guide::errors`] describes errors on the
 //! wire, [`guide::settings`] the sources of settings and what an operator can change, [`guide::observing`] what an
-//! operator sees. [`guide::testing`] tests policies, [`guide::performance`] measures their cost,
-//! [`guide::migrating`] replaces retry loops, tower's layers and `FastMCP`'s middleware, and
-//! [`guide::alternatives`] compares this crate with others. To guard a future that is not a function, use a [`Guard`].
+//! operator sees. [`guide::deferring`] says when to accept writes for later. [`guide::testing`] tests policies,
+//! [`guide::performance`] measures their cost, [`guide::migrating`] replaces retry loops, tower's layers and
+//! `FastMCP`'s middleware, and [`guide::alternatives`] compares this crate with others. To guard a future that is not a
+//! function, use a [`Guard`].
 //!
 //! # Requirements
 //!

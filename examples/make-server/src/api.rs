@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     error::MakeError,
     settings::Settings,
-    types::{Connections, Execution, Scenario, Scenarios},
+    types::{Connections, Execution, RunKey, Scenario, Scenarios},
 };
 use crate::{http, upstream::PANIC_HEADER};
 
@@ -76,15 +76,20 @@ impl MakeApi {
         Ok(scenario)
     }
 
-    /// `POST /scenarios/{id}/run`, without waiting for the run to end.
+    /// `POST /scenarios/{id}/run`, without waiting for the run to end. Make starts a separate run for each request: the
+    /// key becomes the scenario's input `idempotency_key`, with which the scenario can recognise a repeated run.
     ///
     /// # Errors
     ///
     /// [`MakeError::NoSuchScenario`], or as for [`MakeApi::scenarios`].
     /// Without a response the scenario may run nevertheless.
-    pub async fn run(&self, id: u64) -> Result<Execution, MakeError> {
+    pub async fn run(&self, id: u64, key: Option<&RunKey>) -> Result<Execution, MakeError> {
         let request = self.client.post(self.url(&format!("/scenarios/{id}/run")));
-        self.send(request.json(&json!({ "responsive": false }))).await.map_err(|error| no_such_scenario(error, id))
+        let body = match key {
+            Some(key) => json!({ "responsive": false, "data": { "idempotency_key": key } }),
+            None => json!({ "responsive": false }),
+        };
+        self.send(request.json(&body)).await.map_err(|error| no_such_scenario(error, id))
     }
 
     /// `GET /connections`.

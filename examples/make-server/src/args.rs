@@ -21,6 +21,9 @@ Environment:
                   all policies
   MAKE_API_TOKEN  the token of your Make account (required without --demo)
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
+  RESILIENT_DEFERRED_PATH
+                  the file of runs that are started later, because Make could not start them; in a folder
+                  that only this user can write (required without --demo)
   RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
   OTEL_EXPORTER_OTLP_ENDPOINT
                   where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other

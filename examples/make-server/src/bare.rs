@@ -45,9 +45,9 @@ impl BareServer {
     #[tool(annotations(read_only_hint = false, idempotent_hint = false))]
     async fn run_scenario(
         &self,
-        Parameters(RunScenario { id }): Parameters<RunScenario>,
+        Parameters(RunScenario { id, idempotency_key }): Parameters<RunScenario>,
     ) -> Result<Json<Execution>, String> {
-        self.api.run(id).await.map(Json).map_err(|error| error.to_string())
+        self.api.run(id, idempotency_key.as_ref()).await.map(Json).map_err(|error| error.to_string())
     }
 
     /// List the connections of a team.

@@ -34,6 +34,7 @@ mod schema;
 pub mod server;
 pub mod settings;
 mod stdio;
+mod store;
 pub mod types;
 pub mod upstream;
 
@@ -61,8 +62,24 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves over stdio until the client disconnects.
 async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     let signals = Signals::listen()?;
-    // Before anything else, so that every guarded tool runs under these settings.
-    let running = match Resilience::from_env().tools(MakeServer::tool_router).start() {
+    let settings = match Settings::unless_demo(mode.demo) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
+    };
+    let (settings, _upstream) = or_demo(settings).await?;
+    let api = MakeApi::new(&settings)?;
+    if mode.bare {
+        return stdio::serve(BareServer::new(api), signals).await;
+    }
+    let (store, _folder) = match store::open(mode.demo) {
+        Ok(opened) => opened,
+        Err(error) => return Ok(log_failure(NAME, error.as_ref(), USAGE)),
+    };
+    let server = MakeServer::new(api);
+    let for_deliveries = server.clone();
+    // Before the first request, so that every guarded tool runs under these settings.
+    let settings = Resilience::from_env().tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
+    let running = match settings.start() {
         Ok(running) => running,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
@@ -70,17 +87,7 @@ async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     if mode.reload_on_hangup {
         running.reload_on_hangup()?;
     }
-    let settings = match Settings::unless_demo(mode.demo) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
-    };
-    let (settings, _upstream) = or_demo(settings).await?;
-    let api = MakeApi::new(&settings)?;
-    let ended = if mode.bare {
-        stdio::serve(BareServer::new(api), signals).await
-    } else {
-        stdio::serve(MakeServer::new(api), signals).await
-    };
+    let ended = stdio::serve(server, signals).await;
     // A file system that does not answer keeps a reload waiting.
     let _ = tokio::time::timeout(PATIENCE, running.shutdown()).await;
     ended

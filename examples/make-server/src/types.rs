@@ -37,6 +37,29 @@ pub struct GetScenario {
 pub struct RunScenario {
     /// The scenario's id, as `list_scenarios` gives it. The scenario must be active.
     pub id: u64,
+    /// A new id for this run, such as a UUID. With it, a run that Make cannot start now is started within the next hour. If
+    /// you ask for the same run again, send the same id.
+    #[serde(default)]
+    pub idempotency_key: Option<RunKey>,
+}
+
+/// The idempotency key of a run: 1 to 64 letters, digits, `-` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+pub struct RunKey(#[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_-]+$"))] String);
+
+// A run that is accepted for later does not reach the body of the tool, so the key is checked before.
+impl TryFrom<String> for RunKey {
+    type Error = String;
+
+    fn try_from(key: String) -> Result<Self, String> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if (1..=64).contains(&key.len()) && key.bytes().all(fits) {
+            Ok(Self(key))
+        } else {
+            Err("expected 1 to 64 letters, digits, `-` or `_`".to_owned())
+        }
+    }
 }
 
 /// Arguments of `list_connections`.
@@ -198,6 +221,17 @@ mod tests {
         assert_eq!(connection.account_type, None);
         let execution: Execution = serde_json::from_value(json!({ "executionId": "9c48" })).unwrap();
         assert_eq!(execution.status, None);
+    }
+
+    #[test]
+    fn the_key_of_a_run_is_optional_and_short() {
+        let read = |arguments| serde_json::from_value::<RunScenario>(arguments);
+        assert_eq!(read(json!({ "id": 1 })).unwrap().idempotency_key, None);
+        let key = read(json!({ "id": 1, "idempotency_key": "a-1_B" })).unwrap().idempotency_key;
+        assert_eq!(serde_json::to_value(key).unwrap(), "a-1_B");
+        for wrong in ["", "a b", "é", &"a".repeat(65)] {
+            assert!(read(json!({ "id": 1, "idempotency_key": wrong })).is_err(), "{wrong}");
+        }
     }
 
     #[test]

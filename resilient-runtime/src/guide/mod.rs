@@ -7,6 +7,7 @@
 //! | [`adopting`] | an existing server, one tool at a time |
 //! | [`keys`] | each key with an example, its units, defaults and limits, and what does not compile |
 //! | [`caching`] | reads that are answered from a cache, what is shared with which callers, and when not to cache |
+//! | [`deferring`] | writes that are accepted while their service is down, what *at least once* means, what is stored |
 //! | [`requests`] | resources, prompts, completions and lists: every request of a server |
 //! | [`cancellation`] | what a body that can be dropped must ensure, and what cannot be interrupted |
 //! | [`errors`] | what an error's kind decides, what the client reads, what stays in the log |
@@ -36,6 +37,12 @@ pub mod keys {
 
 pub mod caching {
     #![doc = include_str!("caching.md")]
+}
+
+// The examples need the features, the page does not.
+#[cfg(any(not(doctest), all(feature = "deferred", feature = "testing")))]
+pub mod deferring {
+    #![doc = include_str!("deferring.md")]
 }
 
 pub mod requests {

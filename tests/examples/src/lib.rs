@@ -11,6 +11,7 @@ pub fn run(server: &str, args: impl IntoIterator<Item = OsString>) -> Option<Exi
         "http-server" => make_server::http_server::main_from(args),
         "make-server" => make_server::main_from(args),
         "quickstart" => quickstart::main_from(args),
+        "scenario-sync" => scenario_sync::main_from(args),
         "search-server" => search_server::main_from(args),
         "wiki-issues" => wiki_issues::main_from(args),
         _ => return None,

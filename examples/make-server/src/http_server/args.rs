@@ -5,10 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
+use axum::http::HeaderName;
+
 pub(super) const HELP: &str = "\
 http-server: Make.com for MCP clients, over HTTP
 
-Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
+Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--user-header NAME]
        http-server healthcheck [--url URL]
 
   --bind ADDR   where to listen; default 127.0.0.1:8000, port 0 for any that is free.
@@ -19,6 +21,9 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
   --admin ADDR  a loopback address for /status, /errors, /breakers and /policies; with
                 RESILIENT_ADMIN_TOKEN also for POST /level, /tools/NAME, /features/NAME,
                 /breakers/NAME and /reload; default: they are not served
+  --user-header NAME
+                the header in which the proxy passes the authenticated user, such as X-Forwarded-User; the
+                proxy must remove it from requests of clients. Only runs of known users are started later
   --demo        use an embedded simulation of Make (no account needed)
   --version     print the version
   --help        print this
@@ -26,9 +31,9 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR]
   healthcheck   check whether a running server is ready: exit code 0 if so, else 1, within 3 s
   --url URL     which one; default http://127.0.0.1:8000/readyz
 
-On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 16 s:
-the longest duration of a call (8 s), 2 s to send responses, 2 s to close connections, 3 s for the
-last export, 1 s to log it. A second signal ends the server at once. SIGHUP reads the file of
+On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 21 s:
+the longest duration of a call (8 s, and 5 s to accept it for later), 2 s to send responses, 2 s to
+close connections, 3 s for the last export, 1 s to log it. A second signal ends the server at once. SIGHUP reads the file of
 RESILIENT_CONFIG again, as does a change of its content within 10 s.
 
 Environment:
@@ -42,6 +47,9 @@ Environment:
   MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope
                   organizations:read, /healthz shows whether Make accepts it
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
+  RESILIENT_DEFERRED_PATH
+                  the file of runs that are started later, because Make could not start them; in a folder
+                  that only this user can write (required without --demo)
   RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
   OTEL_EXPORTER_OTLP_ENDPOINT
                   where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
@@ -66,6 +74,7 @@ pub(super) struct Options {
     pub(super) bind: SocketAddr,
     pub(super) admin: Option<SocketAddr>,
     pub(super) hosts: Vec<String>,
+    pub(super) user_header: Option<HeaderName>,
     pub(super) demo: bool,
 }
 
@@ -78,6 +87,8 @@ pub(super) enum Wrong {
     NoValue(String),
     #[error("`{flag}` is `{value}`, expected an address and a port, for example `127.0.0.1:8000`")]
     Address { flag: &'static str, value: String },
+    #[error("`--user-header` is `{0}`, which is no name of a header")]
+    Header(String),
     #[error("`--admin` is `{0}`, expected a loopback address, because its routes are only for operators")]
     Public(SocketAddr),
 }
@@ -87,7 +98,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     if args.next_if(|arg| arg == "healthcheck").is_some() {
         return healthcheck(args);
     }
-    let mut options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), demo: false };
+    let mut options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), user_header: None, demo: false };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--demo" => options.demo = true,
@@ -99,6 +110,10 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
                     return Err(Wrong::Public(admin));
                 }
                 options.admin = Some(admin);
+            }
+            "--user-header" => {
+                let name = value(&arg, &mut args)?;
+                options.user_header = Some(name.parse().map_err(|_| Wrong::Header(name))?);
             }
             "--help" | "-h" => return Ok(Command::Help),
             "--version" | "-V" => return Ok(Command::Version),
@@ -138,16 +153,19 @@ mod tests {
 
     #[test]
     fn flags() {
-        let options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), demo: false };
+        let options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), user_header: None, demo: false };
         assert_eq!(parsed(&[]).unwrap(), Command::Serve(options.clone()));
         let said = ["--demo", "--bind", "0.0.0.0:80", "--admin", "[::1]:81", "--host", "a.example", "--host", "b"];
         let expected = Options {
             bind: "0.0.0.0:80".parse().unwrap(),
             admin: Some("[::1]:81".parse().unwrap()),
             hosts: vec!["a.example".to_owned(), "b".to_owned()],
+            user_header: None,
             demo: true,
         };
         assert_eq!(parsed(&said).unwrap(), Command::Serve(expected));
+        let expected = Options { user_header: Some(HeaderName::from_static("x-forwarded-user")), ..options };
+        assert_eq!(parsed(&["--user-header", "X-Forwarded-User"]).unwrap(), Command::Serve(expected));
         assert_eq!(parsed(&["--demo", "--help"]).unwrap(), Command::Help);
     }
 
@@ -167,6 +185,7 @@ mod tests {
             (&["--bind", "--demo"], "`--bind` needs a value"),
             (&["--bind", "8000"], "`8000`"),
             (&["--admin", "0.0.0.0:9000"], "loopback"),
+            (&["--user-header", "a b"], "`a b`"),
             (&["--demo", "healthcheck"], "`healthcheck`"),
         ] {
             let error = parsed(args).unwrap_err().to_string();

@@ -26,6 +26,7 @@ use crate::{
     process::{Signals, USAGE, block_on, fail, log_failure, print, start},
     server::MakeServer,
     settings::Settings,
+    store,
     upstream::no_delay,
 };
 
@@ -33,6 +34,7 @@ mod args;
 mod check;
 mod gate;
 mod healthcheck;
+mod user;
 
 /// The prefix of its error messages.
 const NAME: &str = "http-server";
@@ -81,8 +83,14 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let (settings, _upstream) = or_demo(settings).await?;
     let api = MakeApi::new(&settings)?;
     let health = Arc::new(Health::new().check(check::make(api.clone())));
+    let (store, _folder) = match store::open(options.demo) {
+        Ok(opened) => opened,
+        Err(error) => return Ok(log_failure(NAME, error.as_ref(), USAGE)),
+    };
+    let for_deliveries = MakeServer::new(api.clone());
+    let deferring = Resilience::from_env().tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
     // Before any router is built, so that tools that are switched off are not listed.
-    let reloading = match Resilience::from_env().tools(MakeServer::tool_router).health(&health).start() {
+    let reloading = match deferring.health(&health).start() {
         Ok(running) => running,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
@@ -102,8 +110,11 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         Arc::new(LocalSessionManager::default()),
         config(address, options.hosts).with_cancellation_token(end.clone()),
     );
-    let app = Router::new()
-        .route_service("/mcp", mcp)
+    let mut app = Router::new().route_service("/mcp", mcp);
+    if let Some(header) = options.user_header {
+        app = app.layer(from_fn_with_state(header, user::identify));
+    }
+    let app = app
         .layer(from_fn_with_state(gate.clone(), gate::pass))
         // Outside of the gate, so that readiness is available during shutdown.
         .merge(http::router(Arc::clone(&health)))

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Shared, data,
@@ -54,9 +54,11 @@ async fn get_scenario(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) ->
     }
 }
 
-async fn run_scenario(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Response {
+/// The scenarios of the demo recognise a repeated run by their input `idempotency_key`.
+async fn run_scenario(State(shared): State<Arc<Shared>>, Path(id): Path<u64>, body: Option<Json<Value>>) -> Response {
+    let key = body.as_ref().and_then(|Json(body)| body["data"]["idempotency_key"].as_str());
     if data::exists(id) {
-        Json(json!({ "executionId": shared.ledger.executed(id) })).into_response()
+        Json(json!({ "executionId": shared.ledger.executed(id, key) })).into_response()
     } else {
         refusal(StatusCode::NOT_FOUND, "Scenario not found.")
     }

@@ -50,6 +50,8 @@ struct Book {
     in_flight: u64,
     phases: BTreeMap<Phase, Counts>,
     executions: BTreeMap<String, u64>,
+    /// The execution of each scenario and key.
+    keys: BTreeMap<(u64, String), String>,
 }
 
 /// One recorded request.
@@ -61,7 +63,8 @@ pub(super) struct Entry {
 
 impl Ledger {
     pub(super) fn new(phase: Phase) -> Self {
-        let book = Book { phase, revision: 0, in_flight: 0, phases: BTreeMap::new(), executions: BTreeMap::new() };
+        let (phases, executions, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let book = Book { phase, revision: 0, in_flight: 0, phases, executions, keys };
         Self { book: Mutex::new(book) }
     }
 
@@ -100,12 +103,19 @@ impl Ledger {
         book.phases.entry(entry.phase).or_default().abandoned += 1;
     }
 
-    /// Records an executed run. The id proves the execution to the client.
-    pub(super) fn executed(&self, scenario: u64) -> String {
+    /// Records an executed run, unless one with the same key was executed. The id proves the execution to the client.
+    pub(super) fn executed(&self, scenario: u64, key: Option<&str>) -> String {
         let mut book = self.book();
+        let key = key.map(|key| (scenario, key.to_owned()));
+        if let Some(known) = key.as_ref().and_then(|key| book.keys.get(key)) {
+            return known.clone();
+        }
         let number = u64::try_from(book.executions.len()).unwrap_or(u64::MAX);
         let id = super::data::execution_id(scenario, number);
         book.executions.insert(id.clone(), scenario);
+        if let Some(key) = key {
+            book.keys.insert(key, id.clone());
+        }
         id
     }
 

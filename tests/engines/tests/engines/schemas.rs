@@ -9,8 +9,9 @@ async fn the_typescript_client_and_ajv_compile_the_schemas_of_every_example_with
     for (server, tools) in [
         ("api-debugger", 1),
         ("auditor", 2),
-        ("make-server", 4),
+        ("make-server", 6),
         ("quickstart", 8),
+        ("scenario-sync", 4),
         ("search-server", 1),
         ("wiki-issues", 8),
     ] {
@@ -28,6 +29,6 @@ async fn the_typescript_client_and_ajv_compile_the_schemas_over_http_without_a_c
     let mut client = node("typescript/schemas.js");
     client.arg(format!("{}/mcp", server.origin));
     let seen = json(client).await;
-    assert_eq!(seen["tools"].as_array().map(Vec::len), Some(4), "{seen}");
+    assert_eq!(seen["tools"].as_array().map(Vec::len), Some(6), "{seen}");
     assert_eq!(seen["complaints"], json!([]));
 }

@@ -27,7 +27,7 @@ async fn the_four_routes() {
     let scenario = api.scenario(105).await.unwrap();
     assert_eq!((scenario.team_id, scenario.is_active), (Some(1), Some(true)));
     assert_eq!(scenario, listed[1]);
-    assert_eq!(api.run(105).await.unwrap().execution_id.len(), 32);
+    assert_eq!(api.run(105, None).await.unwrap().execution_id.len(), 32);
     assert_eq!(api.connections(1).await.unwrap().connections.len(), 3);
 }
 
@@ -35,7 +35,7 @@ async fn the_four_routes() {
 async fn an_id_that_does_not_exist() {
     let (_upstream, api) = api(Phase::Healthy, DEMO_TOKEN).await;
     assert!(matches!(api.scenario(999).await, Err(MakeError::NoSuchScenario { id: 999 })));
-    assert!(matches!(api.run(999).await, Err(MakeError::NoSuchScenario { id: 999 })));
+    assert!(matches!(api.run(999, None).await, Err(MakeError::NoSuchScenario { id: 999 })));
 }
 
 #[tokio::test]

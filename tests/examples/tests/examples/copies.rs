@@ -15,10 +15,10 @@ use serde_json::Value;
 
 /// Files that examples repeat, because an example cannot depend on a crate that is not published. Tests of such a file
 /// are in one copy only.
-const REPEATED: [&str; 6] = ["embedded.rs", "http.rs", "process.rs", "program.rs", "schema.rs", "stdio.rs"];
+const REPEATED: [&str; 7] = ["embedded.rs", "http.rs", "process.rs", "program.rs", "schema.rs", "stdio.rs", "store.rs"];
 
-/// The dependency of every example that a copy has to replace.
-const RUNTIME: &str = "\"../../resilient-runtime\"";
+/// The dependencies that a copy has to replace. Every example has the first.
+const LIBRARIES: [&str; 2] = ["resilient-runtime", "resilient-sqlite"];
 
 /// The folders under `examples`, with their names.
 fn examples() -> Vec<(String, PathBuf)> {
@@ -51,15 +51,20 @@ fn copy(folder: &Path, below: &str, to: &Fixture) {
 
 #[test]
 fn every_example_builds_when_its_folder_is_copied_alone() {
-    let runtime = format!("{:?}", repository().join("resilient-runtime").to_str().unwrap());
     for (name, folder) in examples() {
         // In the folder for temporary files, so that no parent is a workspace.
         let alone = std::env::temp_dir().join(format!("resilient-example-{name}-{}", std::process::id()));
         let fixture = Fixture::empty(alone);
         copy(&folder, "", &fixture);
-        let manifest = read(&folder.join("Cargo.toml"));
-        assert_eq!(manifest.matches(RUNTIME).count(), 1, "{name}");
-        fixture.write("Cargo.toml", &manifest.replace(RUNTIME, &runtime));
+        let mut manifest = read(&folder.join("Cargo.toml"));
+        for library in LIBRARIES {
+            let path = format!("path = \"../../{library}\"");
+            assert_eq!(manifest.matches(&path).count(), manifest.matches(&format!("\n{library} = ")).count(), "{name}");
+            let there = repository().join(library);
+            manifest = manifest.replace(&path, &format!("path = {:?}", there.to_str().unwrap()));
+        }
+        assert!(!manifest.contains("../"), "{name}: another path");
+        fixture.write("Cargo.toml", &manifest);
         let output = fixture.cargo(&["check", "--all-targets"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !said.contains("warning"), "{name}: {said}");
@@ -97,9 +102,13 @@ fn manifests_of_examples_have_the_versions_and_lints_of_the_workspace() {
         for key in ["version", "edition", "rust_version", "license"] {
             assert_eq!(package[key], runtime[key], "{name}: {key}");
         }
-        let on_runtime = package["dependencies"].as_array().unwrap().iter().find(|it| it["path"].is_string()).unwrap();
+        let ours: Vec<_> =
+            package["dependencies"].as_array().unwrap().iter().filter(|it| it["path"].is_string()).collect();
+        assert!(ours.iter().any(|it| it["name"] == "resilient-runtime"), "{name}");
         let expected = format!("^{}", runtime["version"].as_str().unwrap());
-        assert_eq!(on_runtime["req"], expected, "{name}");
+        for library in ours {
+            assert_eq!(library["req"], expected, "{name}: {library}");
+        }
         assert!(read(&folder.join("Cargo.toml")).ends_with(&lints), "{name} has other lints than the workspace");
     }
 }

@@ -13,7 +13,8 @@ use crate::common::command;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const SERVERS: [&str; 6] = ["make-server", "quickstart", "api-debugger", "auditor", "search-server", "wiki-issues"];
+const SERVERS: [&str; 7] =
+    ["make-server", "quickstart", "api-debugger", "auditor", "scenario-sync", "search-server", "wiki-issues"];
 
 /// An initialised server whose client is this test.
 struct Raw {

@@ -10,6 +10,7 @@ mod http_server;
 mod make_server;
 mod quickstart;
 mod retry_after;
+mod scenario_sync;
 mod search_server;
 mod tools;
 mod upstream;

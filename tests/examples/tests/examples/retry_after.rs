@@ -21,6 +21,7 @@ use rmcp::{
     transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Child,
@@ -38,6 +39,8 @@ const API: &str = "api-debugger";
 /// An upstream that responds to its first request with 503 and `Retry-After`, and to all others with success.
 struct Upstream {
     embedded: loopback::Upstream,
+    /// Where the servers store deferred writes.
+    folder: TempDir,
     arrivals: Arc<Mutex<Vec<Instant>>>,
 }
 
@@ -63,11 +66,17 @@ impl Upstream {
         let health = get(async || Json(json!({ "organizations": [] })));
         let embedded =
             loopback::Upstream::start(Router::new().route("/organizations", health).fallback(answer)).await.unwrap();
-        Self { embedded, arrivals }
+        Self { embedded, folder: tempfile::tempdir().unwrap(), arrivals }
     }
 
     fn origin(&self) -> String {
         self.embedded.origin()
+    }
+
+    /// The environment of `make-server` and `http-server`.
+    fn make(&self) -> [(&'static str, String); 3] {
+        let deferred = self.folder.path().join("deferred.db").display().to_string();
+        [("MAKE_API_TOKEN", "t".to_owned()), ("MAKE_BASE_URL", self.origin()), ("RESILIENT_DEFERRED_PATH", deferred)]
     }
 
     /// The time between the first request and the second. There must be no third.
@@ -83,13 +92,14 @@ impl Upstream {
 }
 
 async fn make(upstream: &Upstream) -> Client {
-    connect(MAKE, &[], &[("MAKE_API_TOKEN", "t"), ("MAKE_BASE_URL", &upstream.origin())]).await
+    let env = upstream.make();
+    connect(MAKE, &[], &env.each_ref().map(|(name, value)| (*name, value.as_str()))).await
 }
 
 /// The same tools over HTTP. Dropping the second value kills the process.
 async fn http(upstream: &Upstream) -> (Client, Child) {
     let mut command = tokio::process::Command::from(command(HTTP));
-    command.args(["--bind", "127.0.0.1:0"]).env("MAKE_API_TOKEN", "t").env("MAKE_BASE_URL", upstream.origin());
+    command.args(["--bind", "127.0.0.1:0"]).envs(upstream.make());
     let mut process = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
     let origin = loop {

@@ -5,13 +5,14 @@ use rmcp::model::Tool;
 use serde_json::Value;
 
 /// Every server over stdio, and the bare build.
-const SERVERS: [(&str, &str, &[&str]); 7] = [
+const SERVERS: [(&str, &str, &[&str]); 8] = [
     ("api-debugger", "api-debugger", &["--demo"]),
     ("auditor", "auditor", &["--demo"]),
     // `http-server` has the same tools.
     ("make-server", "make-server", &["--demo"]),
     ("make-server --bare", "make-server", &["--demo", "--bare"]),
     ("quickstart", "quickstart", &["--demo"]),
+    ("scenario-sync", "scenario-sync", &["--demo"]),
     ("search-server", "search-server", &["--demo"]),
     ("wiki-issues", "wiki-issues", &["--demo"]),
 ];

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod connections;
+mod deferred;
 mod operators;
 mod server;
 mod stopping;
@@ -31,7 +32,9 @@ async fn clients_with_and_without_sessions_call_the_tools_and_the_metrics_count_
         let mut tools = client.list_all_tools().await.unwrap();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-        assert_eq!(names, ["get_scenario", "list_connections", "list_scenarios", "run_scenario"]);
+        let deferred = ["deferred_cancel", "deferred_status"];
+        let ours = ["get_scenario", "list_connections", "list_scenarios", "run_scenario"];
+        assert_eq!(names, [&deferred[..], &ours].concat());
         let answer = call(&client, "list_scenarios", json!({ "team_id": 3, "limit": 2 })).await.unwrap();
         assert_eq!(answer.structured_content.unwrap()["scenarios"][0]["name"], "Scenario 6 of team 3", "{era:?}");
         let answer = call(&client, "get_scenario", json!({ "id": 999 })).await.unwrap();
@@ -175,7 +178,7 @@ async fn a_request_without_an_end_does_not_keep_it_alive() {
     assert!(told.starts_with(b"HTTP/1.1 100 Continue"), "its body is being waited for");
     server.signal("INT");
     let stopping = server.logged("patience_ms").await;
-    assert_eq!((&stopping["signal"], &stopping["patience_ms"]), (&json!("SIGINT"), &json!(3_000)));
+    assert_eq!((&stopping["signal"], &stopping["patience_ms"]), (&json!("SIGINT"), &json!(4_000)));
     let (status, log, _) = server.ended().await;
     assert_eq!(status.code(), Some(0));
     assert!(log.iter().any(|line| line.contains("server.abandoned")), "{log:#?}");

@@ -35,7 +35,7 @@ async fn an_operator_sets_the_level_and_reloads_the_settings() {
 
     operate(&server, "/level", Some(json!({ "level": "emergency" }))).await;
     let client = server.client(Era::Session, None).await;
-    assert_eq!(client.list_all_tools().await.unwrap().len(), 4, "a level leaves the list as it is");
+    assert_eq!(client.list_all_tools().await.unwrap().len(), 6, "a level leaves the list as it is");
     let refused = call(&client, "run_scenario", json!({ "id": 101 })).await.unwrap();
     let error = &refused.meta.unwrap().0["io.crates.resilient-runtime/error"];
     let details = &error["details"];
