@@ -157,7 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{BreakerTable, BreakerUse, Retry};
+    use crate::{BreakerTable, BreakerUse, DeferredSettings, OnExhausted, Retry};
 
     fn table(keys: &str, value: &str) -> Table {
         let keys: Vec<String> = keys.split('.').map(ToOwned::to_owned).collect();
@@ -194,9 +194,14 @@ mod tests {
 
     #[test]
     fn nothing_is_added_to_one_function_and_many_take_what_they_have() {
-        for (keys, value) in
-            [("retry", "2"), ("attempt_timeout", "2s"), ("breaker", "make"), ("bulkhead", "3"), ("rate_limit", "1/1s")]
-        {
+        for (keys, value) in [
+            ("retry", "2"),
+            ("attempt_timeout", "2s"),
+            ("breaker", "make"),
+            ("bulkhead", "3"),
+            ("rate_limit", "1/1s"),
+            ("deferred", "none"),
+        ] {
             let mut policy = Policy::new();
             let paths: Vec<_> = tune(&mut policy, &Policy::new(), &table(keys, value), For::OneFunction)
                 .iter()
@@ -205,6 +210,21 @@ mod tests {
             assert_eq!(paths, [keys]);
             assert_eq!(tune(&mut policy, &Policy::new(), &table(keys, value), For::Many), []);
             assert_eq!(policy, Policy::new());
+        }
+    }
+
+    #[test]
+    fn the_delivery_of_deferred_writes_is_tuned_part_by_part_and_switched_off() {
+        let settings = DeferredSettings::new().tries(3);
+        let compiled = Policy::new().fallback(&[Source::Deferred]).deferred(settings);
+        let mut policy = compiled;
+        for (keys, value, expected) in [
+            ("deferred.ttl", "2h", Some(settings.ttl(Duration::from_secs(7_200)))),
+            ("deferred", "none", None),
+            ("deferred.on_exhausted", "discard", Some(settings.on_exhausted(OnExhausted::Discard))),
+        ] {
+            assert_eq!(tune(&mut policy, &compiled, &table(keys, value), For::OneFunction), [], "{keys}");
+            assert_eq!(policy.deferred, expected);
         }
     }
 

@@ -25,14 +25,14 @@ pub(crate) fn deferrable(
     });
     let checks: TokenStream = checks.collect();
     let entry = if checks.is_empty() { entry } else { quote_spanned!(at=> { #checks #entry }) };
-    let defers = match &plan.deferred_key {
-        Some(key) => {
+    let defers = plan.deferred_key.as_ref().map_or_else(
+        || quote!(.deferred()),
+        |key| {
             let at = glue(key);
             let (p, look) = (exactly(p.clone(), at), look(arguments, at));
             quote_spanned!(at=> .deferred_by(|| { #look #p::defer_key(&(#key)) }))
-        }
-        None => quote!(.deferred()),
-    };
+        },
+    );
     let at = glue(&written);
     let p = exactly(p.clone(), at);
     quote_spanned!(at=> #p::deferred!(#entry, #defers))

@@ -33,12 +33,6 @@ async fn free() -> Result<u32, ResilienceError> {
     Ok(1)
 }
 
-// rule 64
-#[resilient(fallback = "deferred", idempotent)]
-async fn quoted() -> Result<u32, ResilienceError> {
-    Ok(1)
-}
-
 struct Prompts;
 
 #[prompt_router]
@@ -116,15 +110,19 @@ impl Asks {
         Ok(session)
     }
 
+    // rule 11
+    /// Writes.
+    #[resilient(deferred(tries = 3))]
+    #[tool(annotations(idempotent_hint = true))]
+    async fn no_error(&self) -> String {
+        String::new()
+    }
+
     // rule 72, the id of the request, and a token: 2 mistakes
     /// Writes.
     #[resilient(fallback = deferred)]
     #[tool(annotations(idempotent_hint = true))]
-    async fn id(
-        &self,
-        id: RequestId,
-        token: tokio_util::sync::CancellationToken,
-    ) -> Result<String, ResilienceError> {
+    async fn id(&self, id: RequestId, token: tokio_util::sync::CancellationToken) -> Result<String, ResilienceError> {
         Ok(format!("{:?} {token:?}", id.0))
     }
 }
@@ -259,12 +257,12 @@ impl Keys {
         Ok(order.article)
     }
 
-    // rule 11
+    // rule 64
     /// Writes.
-    #[resilient(deferred(tries = 3))]
+    #[resilient(fallback = "deferred")]
     #[tool(annotations(idempotent_hint = true))]
-    async fn no_error(&self) -> String {
-        String::new()
+    async fn quoted(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
     }
 }
 
