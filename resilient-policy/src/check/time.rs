@@ -66,9 +66,9 @@ pub(super) fn last_retry_can_start(policy: &Policy, found: &mut Vec<Problem>) {
 
 /// Returns the maximum time from the start of a call to its answer, if no dependency asks for longer delays.
 ///
-/// This is the time of the guarded part and, after it, the limits of a fallback function and of storing a write. The guarded part takes at most
-/// the timeout, or the sum of all attempts, their waits in the queue and the longest delays between them if that is
-/// less.
+/// This is the time of the guarded part and, after it, the limits of a fallback function and of storing a write. The
+/// guarded part takes at most the timeout, or the sum of all attempts, their waits in the queue and the longest delays
+/// between them if that is less.
 ///
 /// ```
 /// use std::time::Duration;

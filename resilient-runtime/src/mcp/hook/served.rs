@@ -291,6 +291,7 @@ impl<'h> ServedCall<'h> {
 
     /// Without the feature, no request is a delivery.
     #[cfg(not(feature = "deferred"))]
+    #[expect(clippy::unused_self, reason = "with the feature, it reads the request")]
     fn note_delivery(&self, _: &Handled) {}
 
     /// Counts and logs an error that no guarded function reported.

@@ -103,7 +103,7 @@ fn the_first_try_waits_until_the_breaker_may_admit_it() {
 }
 
 #[test]
-fn read_only_mode_and_the_limit_of_a_level_are_stored_from_the_first_call_on() {
+fn calls_in_read_only_mode_are_stored_from_the_first_call_on() {
     testing::run(async |lab| {
         let its = down(lab).await;
         its.shop.turn(Service::Up);

@@ -27,7 +27,7 @@ fn a_receipt_says_that_nothing_is_done_yet_when_it_is_tried_and_how_often() {
             text(&answer),
             format!(
                 "ACCEPTED_FOR_LATER {receipt}: not done yet; do not send it again; this server tries it in {seconds}s, \
-                 up to 8 times within 1d. (correlation id {id})"
+                 up to 8 times within 24h. (correlation id {id})"
             )
         );
         assert_eq!(meta(&answer, ERROR), json!(null));
@@ -49,7 +49,7 @@ fn the_receipt_of_a_tool_with_an_output_schema_is_an_error_because_it_has_no_str
         let (client, _) = serve(lab, Down::new(HTTP)).await;
         let answer = call(&client, "write_typed", &json!({ "request_id": "1" })).await;
         assert_eq!((answer.is_error, answer.structured_content.as_ref()), (Some(true), None));
-        assert!(text(&answer).contains(", once within 1d."), "{}", text(&answer));
+        assert!(text(&answer).contains(", once within 24h."), "{}", text(&answer));
         assert_eq!(meta(&answer, CALL)["deferred"]["tries_left"], 1);
         let answer = call(&client, "write_text", &json!({ "request_id": "1" })).await;
         assert_eq!(answer.is_error, Some(false));
