@@ -16,8 +16,11 @@ pub(crate) const RESULTS: Series = ("resilient_deferred", "What happened to the 
 pub(crate) const ENTRIES: Series =
     ("resilient_deferred_entries", "Deferred writes of this server in its store, by state, as they were counted last");
 
+/// Reads a value, if it is known.
+type Value = fn(&Registry) -> Option<u64>;
+
 /// Gauges without labels.
-pub(crate) const GAUGES: [(Series, fn(&Registry) -> Option<u64>); 3] = [
+pub(crate) const GAUGES: [(Series, Value); 3] = [
     (
         (
             "resilient_deferred_interrupted_tries",

@@ -31,14 +31,14 @@ pub(crate) fn accepted(entry: &Summary, now: Timestamp, correlation_id: &str) {
 /// entry after the try, `code` that of its failure. A failure has the level warn.
 pub(crate) fn attempted(
     entry: &Summary,
-    (attempt, took): (u32, Duration),
+    (attempt, duration): (u32, Duration),
     code: Option<&str>,
     now: Timestamp,
     correlation_id: &str,
 ) {
     let (tool, receipt, state) = (&*entry.tool, entry.receipt.short(), entry.state.as_str());
     let next_attempt_ms = entry.next_try().map(|at| saturating_millis(at.since(now)));
-    let (tries_left, duration_ms) = (entry.tries_left(), saturating_millis(took));
+    let (tries_left, duration_ms) = (entry.tries_left(), saturating_millis(duration));
     let level = if code.is_some() { tracing::Level::WARN } else { tracing::Level::INFO };
     catch_panic(|| {
         emit_at!(

@@ -198,6 +198,7 @@ struct Broken(Option<StoreErrorKind>);
 
 macro_rules! broken {
     ($($name:ident($($argument:ident: $is:ty),*) -> $out:ty;)*) => {
+        #[allow(clippy::elidable_lifetime_names, reason = "some methods need the lifetime")]
         impl DeferredStore for Broken {
             $(fn $name<'a>(&'a self, $($argument: $is),*) -> StoreFuture<'a, $out> {
                 $(let _ = $argument;)*
