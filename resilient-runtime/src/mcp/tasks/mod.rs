@@ -62,21 +62,21 @@ pub fn advertised(mut config: ServerConfig) -> ServerConfig {
 pub async fn get_task(request: &GetTaskParams) -> Option<Result<GetTaskResult, ErrorData>> {
     let writes = of_ours(&request.task_id)?;
     let found = writes.get(&request.task_id).await;
-    Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(refused))
+    Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(|error| refused(&error)))
 }
 
 /// Answers `tasks/update` for a deferred write, which needs no input: what the client sends is ignored. Returns
 /// `None` for any other task.
 pub async fn update_task(request: &UpdateTaskParams) -> Option<Result<(), ErrorData>> {
     let writes = of_ours(&request.task_id)?;
-    Some(writes.get(&request.task_id).await.map(drop).map_err(refused))
+    Some(writes.get(&request.task_id).await.map(drop).map_err(|error| refused(&error)))
 }
 
 /// Answers `tasks/cancel` for a deferred write: it ends now, or after the running try unless that succeeds. Returns
 /// `None` for any other task.
 pub async fn cancel_task(request: &CancelTaskParams) -> Option<Result<(), ErrorData>> {
     let writes = of_ours(&request.task_id)?;
-    Some(writes.cancel(&request.task_id).await.map(drop).map_err(refused))
+    Some(writes.cancel(&request.task_id).await.map(drop).map_err(|error| refused(&error)))
 }
 
 /// Returns the error for a task that is no deferred write, on a server without other tasks.
@@ -95,9 +95,9 @@ fn of_ours(task: &str) -> Option<OwnWrites> {
 }
 
 /// Returns the protocol's error: a task that does not exist is an invalid parameter.
-fn refused(error: NoWrite) -> ErrorData {
+fn refused(error: &NoWrite) -> ErrorData {
     match error {
         NoWrite::NoStore | NoWrite::Unknown => ErrorData::invalid_params(error.to_string(), None),
-        NoWrite::Store(_) => wire::error_data(&error),
+        NoWrite::Store(_) => wire::error_data(error),
     }
 }

@@ -32,8 +32,7 @@ impl Filled {
         let (store, server) = (MemoryStore::default(), Authenticated::default());
         let of_worker = server.clone();
         let start = Resilience::from_env().tools(Shop::tools).deferred(store.clone(), move || of_worker.clone());
-        let _running = start.start().expect("a valid set-up");
-        Self { client: connect(server).await, store, _running }
+        Self { _running: start.start().expect("a valid set-up"), client: connect(server).await, store }
     }
 
     /// Stores a write of this user, which is due after this delay. Returns its receipt.
