@@ -27,6 +27,7 @@ impl<T> Deref for Delivered<T> {
 
 impl Argument {
     /// Accepts the argument.
+    #[expect(clippy::unused_self, reason = "a method, so that those of `Delivered` have precedence over it")]
     pub const fn __without_caller(&self) {}
 }
 

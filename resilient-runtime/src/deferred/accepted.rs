@@ -15,8 +15,6 @@ pub(crate) struct Accepted {
     pub(crate) summary: Summary,
     /// The time at which the call learned this.
     pub(crate) now: Timestamp,
-    /// Whether an earlier call stored it.
-    pub(crate) existed: bool,
 }
 
 impl Accepted {
@@ -40,7 +38,7 @@ impl Accepted {
 #[derive(Debug)]
 pub(crate) enum DeferredAnswer {
     /// The write waits for its delivery.
-    Accepted(Accepted, Option<Unanswered>),
+    Accepted(Box<Accepted>, Option<Unanswered>),
     /// The write of an earlier call with the same key and arguments has ended.
     Ended {
         receipt: Receipt,

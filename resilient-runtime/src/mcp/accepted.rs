@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, format_duration};
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, JsonObject};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Map, Value, json};
@@ -51,15 +51,15 @@ impl Recipient {
     }
 
     /// Returns the answer for a call that was accepted.
-    pub(super) fn accepted(self, accepted: &Accepted, context: &CallContext) -> Handled {
+    pub(super) fn accepted(self, accepted: &Accepted, context: &CallContext) -> CallToolResponse {
         let mut facts = facts(context);
         facts.insert("deferred".into(), receipt_facts(accepted));
         if self.takes_tasks {
             let mut created = tasks::created(accepted);
             created.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
-            return Ok(created.into());
+            return created.into();
         }
-        Ok(result(self.text_of(accepted), facts, self.tool.has_output_schema, context).into())
+        result(self.text_of(accepted), facts, self.tool.has_output_schema, context).into()
     }
 
     fn text_of(self, accepted: &Accepted) -> String {
@@ -125,8 +125,8 @@ impl Recipient {
 
 fn result(mut text: String, facts: JsonObject, is_error: bool, context: &CallContext) -> CallToolResult {
     let _ = write!(text, " (correlation id {})", context.correlation_id());
-    let content = vec![ContentBlock::text(text)];
-    let mut result = if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+    let blocks = vec![ContentBlock::text(text)];
+    let mut result = if is_error { CallToolResult::error(blocks) } else { CallToolResult::success(blocks) };
     result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
     result
 }

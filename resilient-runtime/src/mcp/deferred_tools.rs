@@ -61,7 +61,7 @@ const CANCEL_TOOL: &str = "deferred_cancel";
 pub fn deferred_tools<S: Send + Sync + 'static>() -> ToolRouter<S> {
     static SCHEMAS: OnceLock<[Schemas; 2]> = OnceLock::new();
     let [of_status, of_cancel] =
-        SCHEMAS.get_or_init(|| [schemas::of::<OfReceipt, DeferredStatus>(), schemas::of::<OfReceipt, Cancelled>()]);
+        SCHEMAS.get_or_init(|| [schemas::of::<OfReceipt, DeferredStatus>(), schemas::of::<OfReceipt, CancelReport>()]);
     let mut router = ToolRouter::new();
     router.add_route(ToolRoute::new(
         tool(
@@ -162,7 +162,7 @@ impl DeferredStatus {
 /// How a deferred write was cancelled.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
-struct Cancelled {
+struct CancelReport {
     receipt: String,
     /// The tool that was called.
     tool: String,
@@ -181,7 +181,7 @@ async fn status(receipt: &str) -> Result<DeferredStatus, NoWrite> {
     Ok(DeferredStatus::of(&entry, writes.now()))
 }
 
-async fn cancel(receipt: &str) -> Result<Cancelled, NoWrite> {
+async fn cancel(receipt: &str) -> Result<CancelReport, NoWrite> {
     let writes = OwnWrites::of_caller().ok_or(NoWrite::NoStore)?;
     let (cancellation, entry) = writes.cancel(receipt).await?;
     let summary = &entry.summary;
@@ -190,7 +190,7 @@ async fn cancel(receipt: &str) -> Result<Cancelled, NoWrite> {
         Cancellation::Ended(_) => format!("not cancelled, because it had ended: {}", tasks::message(summary)),
         Cancellation::Cancelled | Cancellation::AfterTry => tasks::message(summary),
     };
-    Ok(Cancelled {
+    Ok(CancelReport {
         receipt: summary.receipt.to_string(),
         tool: summary.tool.clone(),
         state: summary.state.as_str(),

@@ -3,8 +3,8 @@
 mod task;
 
 use rmcp::model::{
-    CancelTaskParams, ConstString, CreateTaskResult, GetTaskParams, GetTaskResult, JsonObject, ServerConfig,
-    TASKS_EXTENSION_ID, UpdateTaskParams,
+    CancelTaskParams, ConstString, CreateTaskResult, GetTaskParams, GetTaskResult, ServerConfig, TASKS_EXTENSION_ID,
+    UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -53,7 +53,7 @@ pub(crate) fn created(accepted: &Accepted) -> CreateTaskResult {
 pub fn advertised(mut config: ServerConfig) -> ServerConfig {
     if has_store() {
         let extensions = config.capabilities.extensions.get_or_insert_default();
-        extensions.entry(TASKS_EXTENSION_ID.to_owned()).or_insert_with(JsonObject::new);
+        extensions.entry(TASKS_EXTENSION_ID.to_owned()).or_default();
     }
     config
 }
@@ -82,7 +82,7 @@ pub async fn cancel_task(request: &CancelTaskParams) -> Option<Result<(), ErrorD
 /// Returns the error for a task that is no deferred write, on a server without other tasks.
 #[must_use]
 pub fn unknown<M: ConstString>() -> ErrorData {
-    if has_store() { refused(NoWrite::Unknown) } else { ErrorData::method_not_found::<M>() }
+    if has_store() { refused(&NoWrite::Unknown) } else { ErrorData::method_not_found::<M>() }
 }
 
 fn has_store() -> bool {

@@ -48,8 +48,8 @@ impl Deferrable {
                 let correlation_id = context.map(|context| context.correlation_id().to_string()).unwrap_or_default();
                 telemetry::deferred::accepted(&summary, now, &correlation_id);
                 deferral.wake.notify_one();
-                let accepted = Accepted { summary, now: deferral.clock.now(), existed: false };
-                Acceptance::Answered(DeferredAnswer::Accepted(accepted, Some(unanswered)))
+                let accepted = Accepted { summary, now: deferral.clock.now() };
+                Acceptance::Answered(DeferredAnswer::Accepted(Box::new(accepted), Some(unanswered)))
             }
             Ok(Ok(Put::Existing(found))) => Acceptance::Answered(self.answer_of(deferral, found)),
             Ok(Err(error)) => self.refuse(error.kind().as_str(), Some(&error)),

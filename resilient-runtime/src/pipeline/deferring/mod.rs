@@ -83,8 +83,8 @@ impl Deferrable {
         let (result, answer) = match state {
             _ if !same_arguments => (DeferredResult::Conflict, DeferredAnswer::Conflict(receipt)),
             State::Waiting | State::Running => {
-                let accepted = Accepted { summary: entry.summary, now: deferral.clock.now(), existed: true };
-                (DeferredResult::Existing, DeferredAnswer::Accepted(accepted, None))
+                let accepted = Accepted { summary: entry.summary, now: deferral.clock.now() };
+                (DeferredResult::Existing, DeferredAnswer::Accepted(Box::new(accepted), None))
             }
             _ => (DeferredResult::Ended, DeferredAnswer::Ended { receipt, state, result: entry.result }),
         };

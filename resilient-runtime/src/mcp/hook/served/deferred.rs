@@ -16,10 +16,10 @@ impl ServedCall<'_> {
         let (answered, outcome) = match answer {
             // rmcp no longer sends the response: the entry is withdrawn.
             DeferredAnswer::Accepted(accepted, Some(_unanswered)) if self.request.cancellation.is_cancelled() => {
-                (recipient.accepted(&accepted, &context), Outcome::Cancelled)
+                (Ok(recipient.accepted(&accepted, &context)), Outcome::Cancelled)
             }
             DeferredAnswer::Accepted(accepted, unanswered) => {
-                let answered = recipient.accepted(&accepted, &context);
+                let answered = Ok(recipient.accepted(&accepted, &context));
                 if let Some(unanswered) = unanswered {
                     unanswered.answered();
                 }
