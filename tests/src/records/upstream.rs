@@ -82,6 +82,7 @@ impl Upstream {
     }
 
     /// Sets how it treats requests from now on, and returns the number of requests so far.
+    #[must_use]
     pub fn set(&self, mode: Mode) -> u64 {
         let mut book = lock(&self.book);
         book.mode = mode;
