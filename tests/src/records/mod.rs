@@ -1,5 +1,7 @@
 //! A server whose writes are deferred while their upstream is down, with a store in a file.
 
+#![allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
+
 mod held;
 mod http;
 mod upstream;

@@ -81,24 +81,26 @@ impl Upstream {
         format!("{}/", self.serving.origin())
     }
 
-    /// Sets how it treats requests from now on, and returns the number of requests so far.
-    #[must_use]
-    pub fn set(&self, mode: Mode) -> u64 {
-        let mut book = lock(&self.book);
-        book.mode = mode;
-        *self.requests.borrow()
+    /// Sets how it treats requests from now on.
+    pub fn set(&self, mode: Mode) {
+        lock(&self.book).mode = mode;
     }
 
-    /// Waits until it has received more requests than these.
+    /// Sets how it treats requests from now on, and waits for the next one.
     ///
     /// # Errors
-    /// If there are none in time.
-    pub async fn wait_for_more_than(&self, requests: u64) -> io::Result<()> {
-        let mut seen = self.requests.clone();
-        let more = seen.wait_for(|now| *now > requests);
+    /// If there is none in time.
+    pub async fn set_until_request(&self, mode: Mode) -> io::Result<()> {
+        let mut requests = self.requests.clone();
+        let before = {
+            let mut book = lock(&self.book);
+            book.mode = mode;
+            *requests.borrow()
+        };
+        let more = requests.wait_for(|now| *now > before);
         match timeout(PATIENCE, more).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(io::Error::other(format!("no request after {requests}"))),
+            _ => Err(io::Error::other(format!("no request after {before}"))),
         }
     }
 

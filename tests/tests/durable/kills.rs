@@ -144,17 +144,17 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
     let all = store.list(&Filter { limit: usize::MAX, ..Filter::default() }).await.expect("the store works");
     let all: BTreeMap<Receipt, Summary> = all.into_iter().map(|summary| (summary.receipt, summary)).collect();
     let known = std::mem::take(&mut *shared.lock().expect("no panic"));
-    let seen = upstream.seen();
+    let book = upstream.seen();
     let mut by_text: BTreeMap<&str, u32> = BTreeMap::new();
-    for seen in seen.values() {
-        *by_text.entry(&seen.record.text).or_default() += seen.effects;
+    for written in book.values() {
+        *by_text.entry(&written.record.text).or_default() += written.effects;
     }
     for (key, receipt) in &known.accepted {
         let entry = all.get(receipt).unwrap_or_else(|| panic!("seed {seed}: the entry of {key} is lost"));
         assert_eq!(entry.state, State::Done, "seed {seed}: {key}: {entry:?}");
         let effects = by_text.get(&*record(key).text).copied().unwrap_or_default();
         assert_eq!(effects, 1, "seed {seed}: the effects of {key}");
-        assert_eq!(seen[key].record, record(key), "seed {seed}");
+        assert_eq!(book[key].record, record(key), "seed {seed}");
     }
     for (text, effects) in &by_text {
         assert_eq!(*effects, 1, "seed {seed}: the effects of {text:?}");
@@ -173,7 +173,7 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
     for survivor in &survivors {
         reported += counted(survivor, "interrupted").await;
     }
-    let repeated: u32 = seen.values().map(|seen| seen.repeated).sum();
+    let repeated: u32 = book.values().map(|written| written.repeated).sum();
     eprintln!(
         "{KILLS} kills in {killing:.1?}, seed {seed}: {} accepted, {} entries, {} done at once, {} failed, {} sent \
          again after a kill; {tries} tries, {interrupted} interrupted, of which the last servers reported {reported}; \
@@ -185,7 +185,7 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
         known.again,
         rest.waiting,
         rest.running,
-        seen.len(),
+        book.len(),
     );
     assert!(known.accepted.len() > 200 && interrupted > 10 && repeated > 10, "seed {seed}: too little happened");
 }

@@ -71,28 +71,25 @@ async fn killed_while_delivering(hold: Option<Step>, mode: Mode) -> (Upstream, u
         None => place.serve(&upstream, &[]).await,
     };
     let receipt = accept(&first, &record("a")).await;
-    let requests = upstream.set(mode);
     match hold {
         Some(step) => {
+            upstream.set(mode);
             let line = format!("step: {}", step.as_str());
             first.process().wait_for_log(|logged| logged == line).await.expect("the step");
         }
-        None => upstream.wait_for_more_than(requests).await.expect("a try"),
+        None => upstream.set_until_request(mode).await.expect("a try"),
     }
     let before = summary(&store, receipt).await.expect("the entry");
-    let (other, killed) = match hold {
+    let other = if hold.is_some() {
         // The step lasts until the process is killed.
-        Some(_) => {
-            let other = place.serve(&upstream, &[]).await;
-            (other, first.process().kill())
-        }
-        None => {
-            let killed = first.process().kill();
-            upstream.set(Mode::Up);
-            (place.serve(&upstream, &[]).await, killed)
-        }
+        let other = place.serve(&upstream, &[]).await;
+        first.process().kill().expect("a running process");
+        other
+    } else {
+        first.process().kill().expect("a running process");
+        upstream.set(Mode::Up);
+        place.serve(&upstream, &[]).await
     };
-    killed.expect("a running process");
     let after = delivered(&store, receipt).await;
     let answer = write(&other, &record("a")).await;
     assert_eq!((text(&answer).as_str(), super::receipt(&answer)), ("written: a", None), "the kept result");

@@ -67,26 +67,22 @@ async fn wait_for_health(server: &Server, fits: impl Fn(&Value) -> bool) -> Valu
             sleep(Duration::from_millis(50)).await;
         }
     });
-    match found.await {
-        Ok(check) => check,
-        Err(_) => panic!("{}", health_of_store(server).await),
-    }
+    let Ok(check) = found.await else { panic!("{}", health_of_store(server).await) };
+    check
 }
 
-/// Writes until the store is full, and returns the accepted records and their number of bytes.
+/// Writes until the store is full, and returns the accepted records with their receipts.
 async fn fill(server: &Server, bytes: usize) -> Vec<(Record, Receipt)> {
     let mut accepted = Vec::new();
     for number in 0..2_000 {
         let record = large(&format!("key-{number}"), bytes);
         let answer = write_in_time(server, &record).await;
-        match receipt(&answer) {
-            Some(receipt) => accepted.push((record, receipt)),
-            None => {
-                assert_not_accepted(&answer, &["full", "unavailable"]);
-                assert!(accepted.len() > 3, "{} accepted", accepted.len());
-                return accepted;
-            }
-        }
+        let Some(receipt) = receipt(&answer) else {
+            assert_not_accepted(&answer, &["full", "unavailable"]);
+            assert!(accepted.len() > 3, "{} accepted", accepted.len());
+            return accepted;
+        };
+        accepted.push((record, receipt));
     }
     panic!("the store is never full")
 }
