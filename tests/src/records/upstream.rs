@@ -97,8 +97,8 @@ impl Upstream {
             book.mode = mode;
             *requests.borrow()
         };
-        let more = requests.wait_for(|now| *now > before);
-        match timeout(PATIENCE, more).await {
+        let next = requests.wait_for(|now| *now > before);
+        match timeout(PATIENCE, next).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(io::Error::other(format!("no request after {before}"))),
         }
