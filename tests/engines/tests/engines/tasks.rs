@@ -1,4 +1,4 @@
-//! Deferred writes as tasks, with a client of PyPI that implements the extension.
+//! Deferred writes as tasks, with a client in Python that implements the extension.
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
