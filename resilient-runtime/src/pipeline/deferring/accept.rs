@@ -61,6 +61,9 @@ impl Deferrable {
     fn entry(&self, result: &AttemptResult, context: Option<&CallContext>) -> Result<(&Place, NewEntry), &'static str> {
         let settings = self.settings.ok_or("disabled")?;
         let place = self.stored_in.as_ref().map_err(|reason| *reason)?;
+        if !place.deferral.delivers(&self.request.tool) {
+            return Err("unknown_tool");
+        }
         let receipt = Receipt::random().map_err(|error| error.kind().as_str())?;
         let now = place.deferral.clock.now();
         // A dependency that asks for time gets it, up to the longest delay.

@@ -64,10 +64,17 @@ impl Deferrable {
             return None;
         }
         let policy = call.policy();
+        let stored_in = Place::of(request, by);
+        if stored_in.as_ref().is_ok_and(|place| !place.deferral.delivers(&request.tool)) {
+            call.site().warn_once(
+                "nothing would deliver the calls of this tool, so `fallback = deferred` stores none; pass the router \
+                 that has it to `Resilience::tools`, too",
+            );
+        }
         Some(Box::new(Self {
             settings: policy.deferred,
             timeout: policy.timeout,
-            stored_in: Place::of(request, by),
+            stored_in,
             request: Arc::clone(request),
         }))
     }
@@ -96,9 +103,8 @@ impl Deferrable {
 impl Place {
     fn of(request: &Request, by: &DeferredBy) -> Result<Self, &'static str> {
         let deferral = Registry::here(Registry::deferral).ok_or("no_store")?;
-        if request.is_follow_up() {
-            return Err("follow_up");
-        }
+        // Members of the request that answer what a tool requested mean nothing here: no function that defers its calls
+        // takes them. So they cannot avoid the check of the key either.
         let arguments = request.arguments.as_ref().ok_or("no_arguments")?;
         let principal = request.owner().ok_or("no_principal")?;
         let key = match by {
