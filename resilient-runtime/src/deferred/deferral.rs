@@ -32,6 +32,8 @@ pub(crate) struct Deferral {
     pub(crate) statistics: DeferredStatistics,
     /// The entries of this server as they were counted last.
     pub(crate) last_counts: LastCounts,
+    /// The tools that a worker delivers. `None`: all, in tests without a worker.
+    delivered: Option<Vec<&'static str>>,
 }
 
 impl Deferral {
@@ -44,7 +46,19 @@ impl Deferral {
             wake: Notify::new(),
             statistics: DeferredStatistics::default(),
             last_counts: LastCounts::default(),
+            delivered: None,
         }
+    }
+
+    /// Accepts only writes of these tools: a worker claims no others.
+    pub(crate) fn delivering(mut self, tools: Vec<&'static str>) -> Self {
+        self.delivered = Some(tools);
+        self
+    }
+
+    /// Returns whether a worker delivers the writes of this tool.
+    pub(crate) fn delivers(&self, tool: &str) -> bool {
+        self.delivered.as_ref().is_none_or(|delivered| delivered.contains(&tool))
     }
 
     /// Takes newer counts of the entries of this server, which exporters show until the next ones.

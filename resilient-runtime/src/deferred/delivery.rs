@@ -21,7 +21,7 @@ pub(crate) struct Delivery {
     pub(crate) correlation_id: String,
     tried: Mutex<Option<Tried>>,
     /// The error with which the pipeline ended the call, before the function's own type converted it.
-    failed: Mutex<Option<(ErrorKind, Option<Duration>)>>,
+    failed: Mutex<Option<(ErrorKind, Option<Duration>, bool)>>,
 }
 
 /// How the call of a delivery ended. The hook sets it.
@@ -36,6 +36,8 @@ pub(crate) struct Tried {
     pub(crate) retry_after: Option<Duration>,
     /// Whether the body may have run.
     pub(crate) ran: bool,
+    /// Whether a limit refused the call that says nothing about calls of other callers or keys.
+    pub(crate) is_of_some_calls: bool,
 }
 
 impl Delivery {
@@ -48,16 +50,17 @@ impl Delivery {
         DeliveryInfo { receipt: self.receipt, attempt: self.attempt }
     }
 
-    /// Sets the error with which the pipeline ended the call.
-    pub(crate) fn failed(&self, kind: ErrorKind, retry_after: Option<Duration>) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, retry_after));
+    /// Sets the error with which the pipeline ended the call, and [`Tried::is_of_some_calls`].
+    pub(crate) fn failed(&self, kind: ErrorKind, retry_after: Option<Duration>, is_of_some_calls: bool) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, retry_after, is_of_some_calls));
     }
 
     /// Sets how the call ended. What the pipeline knows of its error has precedence over what the answer shows.
     pub(crate) fn ended(&self, mut tried: Tried) {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((kind, retry_after)) = failed.filter(|_| tried.outcome != Outcome::Ok) {
+        if let Some((kind, retry_after, is_of_some_calls)) = failed.filter(|_| tried.outcome != Outcome::Ok) {
             tried.kind = Some(kind);
+            tried.is_of_some_calls = is_of_some_calls;
             tried.retry_after = tried.retry_after.max(retry_after);
         }
         *self.tried.lock().unwrap_or_else(PoisonError::into_inner) = Some(tried);

@@ -18,6 +18,10 @@ use crate::deferred::{Accepted, Receipt, State};
 use crate::error::{ResilienceError, ToolError};
 use crate::{CallContext, Classify};
 
+/// What a model has to know of a call that was given up.
+const MAY_BE_DONE: &str = "It may have taken effect: check before you repeat it, which needs another key; the operator of \
+                           this server can also repeat it.";
+
 /// What the hook knows of a tool that defers its calls.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct DeferringTool {
@@ -52,7 +56,7 @@ impl Recipient {
 
     /// Returns the answer for a call that was accepted.
     pub(super) fn accepted(self, accepted: &Accepted, context: &CallContext) -> CallToolResponse {
-        let mut facts = facts(context);
+        let mut facts = facts(context, Some(false));
         facts.insert("deferred".into(), receipt_facts(accepted));
         if self.takes_tasks {
             let mut created = tasks::created(accepted);
@@ -64,20 +68,24 @@ impl Recipient {
 
     fn text_of(self, accepted: &Accepted) -> String {
         let mut text = format!("ACCEPTED_FOR_LATER {}: not done yet; do not send it again; ", accepted.receipt());
-        if self.is_local {
-            text.push_str("while this server runs, it is tried ");
-        } else {
-            text.push_str("this server tries it ");
-        }
         let (left, expires) = (accepted.summary.tries_left(), in_words(accepted.expires()));
-        match accepted.next_attempt() {
-            Duration::ZERO => text.push_str("now"),
-            wait => {
-                let _ = write!(text, "in {}", in_words(wait));
-            }
-        }
         let times = if left == 1 { "once".into() } else { format!("up to {left} times") };
-        let _ = write!(text, ", {times} within {expires}.");
+        if accepted.summary.state == State::Running {
+            text.push_str("it is being tried now");
+            if left > 0 && !accepted.summary.cancel_requested {
+                let _ = write!(text, ", and if that fails, {times} more within {expires}");
+            }
+            text.push('.');
+        } else {
+            text.push_str(if self.is_local { "while this server runs, it is tried " } else { "this server tries it " });
+            match accepted.next_attempt() {
+                Duration::ZERO => text.push_str("now"),
+                wait => {
+                    let _ = write!(text, "in {}", in_words(wait));
+                }
+            }
+            let _ = write!(text, ", {times} within {expires}.");
+        }
         if self.tool.has_status_tool {
             let _ = write!(text, " `{STATUS_TOOL}` with this receipt shows whether it is done.");
         }
@@ -91,9 +99,10 @@ impl Recipient {
         kept: Option<&str>,
         context: &CallContext,
     ) -> Handled {
-        let mut facts = facts(context);
-        facts.insert("deferred".into(), json!({ "receipt": receipt.to_string(), "state": state.as_str() }));
         let is_done = state == State::Done;
+        // A try of a dead letter may have taken effect.
+        let mut facts = facts(context, is_done.then_some(true));
+        facts.insert("deferred".into(), json!({ "receipt": receipt.to_string(), "state": state.as_str() }));
         if let Some(error) = kept.and_then(|kept| serde_json::from_str::<ErrorData>(kept).ok()) {
             return Err(error);
         }
@@ -101,8 +110,7 @@ impl Recipient {
         if let Some(mut result) = kept {
             if !is_done {
                 let note = format!(
-                    "Note: this is how the call {receipt} ended, which could not be done. Do not send it again; the \
-                     operator of this server can."
+                    "Note: this is how the last try of the call {receipt} ended, which was given up. {MAY_BE_DONE}"
                 );
                 result.content.push(ContentBlock::text(note));
             }
@@ -114,10 +122,7 @@ impl Recipient {
                 "DONE {receipt}: an earlier call with this key was done; its result was not kept; do not send it again."
             )
         } else {
-            format!(
-                "NOT_DONE {receipt}: an earlier call with this key could not be done; do not send it again; the \
-                 operator of this server can."
-            )
+            format!("GIVEN_UP {receipt}: an earlier call with this key was given up. {MAY_BE_DONE}")
         };
         Ok(result(text, facts, !is_done || self.tool.has_output_schema, context).into())
     }
@@ -131,10 +136,11 @@ fn result(mut text: String, facts: JsonObject, is_error: bool, context: &CallCon
     result
 }
 
-fn facts(context: &CallContext) -> Map<String, Value> {
+/// Returns the facts about a call. `performed`: whether it took effect, if that is known.
+fn facts(context: &CallContext, performed: Option<bool>) -> Map<String, Value> {
     let mut facts = Map::new();
     facts.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
-    facts.insert("performed".into(), json!(false));
+    facts.extend(performed.map(|performed| ("performed".into(), json!(performed))));
     facts
 }
 

@@ -29,5 +29,6 @@ pub(super) fn tried(answered: &Handled, outcome: Outcome, ran: bool) -> Tried {
             .and_then(Value::as_u64)
             .map(Duration::from_millis),
         ran,
+        is_of_some_calls: false,
     }
 }

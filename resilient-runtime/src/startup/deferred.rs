@@ -99,7 +99,9 @@ impl Ready {
     pub(super) fn start(self, own: Option<&Arc<Registry>>, handle: &Handle) {
         let Self { deferring: Deferring { store, server: factory, clock }, server, tools } = self;
         let clock = clock.unwrap_or_else(WallClock::new);
-        let deferral = Arc::new(Deferral::new(store, server.name.clone(), clock));
+        let deferral = Deferral::new(store, server.name.clone(), clock);
+        let known = tools.iter().filter_map(|site| site.tool()).collect();
+        let deferral = Arc::new(deferral.delivering(known));
         if !registry(own).set_deferral(Arc::clone(&deferral)) {
             return;
         }

@@ -176,7 +176,8 @@ impl Resilience {
     /// [`start`](Self::start) calls `server` once and serves its value in memory, without a client: a delivery passes
     /// `authorize`, the switches, the limits and the breaker like any call, but no fallback. The server must have a name,
     /// because the store keeps the writes of each server by its name. The routers of all tools that defer writes have to
-    /// be added with [`tools`](Self::tools), and [`start`](Self::start) has to be called in a Tokio runtime.
+    /// be added with [`tools`](Self::tools): the calls of other tools are not accepted, because nothing would deliver them.
+    /// Call [`start`](Self::start) in a Tokio runtime.
     ///
     /// The worker runs until the runtime ends, or until [`Handle::shutdown`], which also waits for the deliveries that
     /// run. It delivers at most 4 writes at a time for each breaker, and one while the breaker is half-open.

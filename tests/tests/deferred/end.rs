@@ -73,6 +73,10 @@ fn a_delivery_is_authorized_for_the_caller_of_then() {
         let ann = served.ended(ann).await;
         assert_eq!((ann.summary.state, ann.summary.tries_used), (State::Dead, 1));
         assert_eq!(ann.summary.last_code.as_deref(), Some("BANNED"));
+        // The call itself may have taken effect.
+        let kept = ann.result.as_deref().unwrap_or_default();
+        assert!(kept.contains("BANNED") && !kept.contains("performed"), "{kept}");
+        assert!(!kept.contains("Nothing was changed"), "{kept}");
         assert_eq!(served.ended(bob).await.summary.state, State::Done);
         assert_eq!(served.upstream().placed(), ["of bob"]);
     });

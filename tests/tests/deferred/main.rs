@@ -2,7 +2,9 @@
 
 mod clock;
 mod end;
+mod limits;
 mod outage;
+mod routers;
 mod shop;
 mod start;
 mod stores;

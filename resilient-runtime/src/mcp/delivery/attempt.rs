@@ -59,13 +59,15 @@ impl Worker {
     /// time, calls `pause` with it.
     pub(super) async fn deliver(&self, entry: Entry, lease: Duration, pause: impl FnOnce(&str, Duration)) {
         let (token, settings, tries_used) = (entry.token(), entry.summary.policy, entry.summary.tries_used);
+        let expires = entry.summary.expires;
         let (tool, correlation_id) = (entry.summary.tool.clone(), entry.correlation_id.clone());
         let started = Instant::now();
         let ended = match self.server() {
             Some(server) => self.attempt(entry, lease, &server).await,
             None => Ended::without_server(),
         };
-        let next = Next::after(ended.failed, &settings, tries_used, fastrand::f64());
+        let left = expires.since(self.deferral.clock.now());
+        let next = Next::after(ended.failed, (&settings, tries_used), left, fastrand::f64());
         if let Next::Postpone { delay, whole_tool: true } = next {
             pause(&tool, delay);
         }
@@ -204,7 +206,8 @@ fn read(response: Option<Response>, tried: Option<Tried>) -> Ended {
         };
         kind = tried.kind.or(by_outcome);
         code = tried.code.or(code);
-        failed = Failed { kind, retry_after: tried.retry_after, ran: tried.ran };
+        let Tried { retry_after, ran, is_of_some_calls, .. } = tried;
+        failed = Failed { kind, retry_after, ran, is_of_some_calls };
     }
     let code = code.unwrap_or_else(|| kind.map_or("error", ErrorKind::as_str).to_owned());
     Ended { failed: Some(failed), code: Some(code), result }

@@ -22,12 +22,14 @@ pub(super) struct Failed {
     pub(super) retry_after: Option<Duration>,
     /// Whether the body may have run.
     pub(super) ran: bool,
+    /// Whether a limit refused the call that says nothing about calls of other callers or keys.
+    pub(super) is_of_some_calls: bool,
 }
 
 impl Failed {
     /// A failure of which at most the kind is known.
     pub(super) const fn of(kind: Option<ErrorKind>) -> Self {
-        Self { kind, retry_after: None, ran: true }
+        Self { kind, retry_after: None, ran: true, is_of_some_calls: false }
     }
 }
 
@@ -50,18 +52,28 @@ pub(super) enum Next {
 }
 
 impl Next {
-    /// Decides about an entry after a try, which has succeeded if `failed` is `None`. `tries_used` includes that try,
-    /// `random` is in `0.0..1.0`.
-    pub(super) fn after(failed: Option<Failed>, settings: &DeferredSettings, tries_used: u32, random: f64) -> Self {
-        let Some(Failed { kind, retry_after, ran }) = failed else { return Self::Complete };
-        let capped = |delay: Duration| delay.min(settings.cap.max(SHORTEST));
-        let postpone = |usual: Duration, whole_tool| Self::Postpone {
-            delay: capped(retry_after.unwrap_or(usual).max(SHORTEST)),
-            whole_tool,
+    /// Decides about an entry after a try, which has succeeded if `failed` is `None`. The number of tries includes that
+    /// try. `left` is the time until the entry expires, `random` is in `0.0..1.0`.
+    pub(super) fn after(
+        failed: Option<Failed>,
+        (settings, tries_used): (&DeferredSettings, u32),
+        left: Duration,
+        random: f64,
+    ) -> Self {
+        let Some(Failed { kind, retry_after, ran, is_of_some_calls }) = failed else { return Self::Complete };
+        // A requested delay that is longer than the entry's time would waste the tries that are left.
+        let capped = |delay: Duration| {
+            let delay = delay.min(settings.cap);
+            let cut = if delay < left { delay } else { left / 2 };
+            cut.max(SHORTEST)
         };
+        let postpone =
+            |usual: Duration, whole_tool| Self::Postpone { delay: capped(retry_after.unwrap_or(usual)), whole_tool };
         match kind {
             Some(ErrorKind::ReadOnly | ErrorKind::Disabled) if !ran => return postpone(SWITCHED_OFF, true),
-            Some(ErrorKind::Overloaded | ErrorKind::RateLimited) if !ran => return postpone(LIMITED, true),
+            Some(ErrorKind::Overloaded | ErrorKind::RateLimited) if !ran => {
+                return postpone(LIMITED, !is_of_some_calls);
+            }
             // An open breaker of one partition key says nothing about other keys.
             Some(ErrorKind::CircuitOpen | ErrorKind::Cancelled) if !ran => return postpone(LIMITED, false),
             Some(kind) if is_final(kind) => return Self::Never,
@@ -88,7 +100,7 @@ mod tests {
     }
 
     fn next(failed: Failed) -> Next {
-        Next::after(Some(failed), &SETTINGS, 1, 1.0)
+        Next::after(Some(failed), (&SETTINGS, 1), SETTINGS.ttl, 1.0)
     }
 
     #[test]
@@ -98,7 +110,7 @@ mod tests {
             assert_eq!(is_again, !is_final(kind), "{kind}");
         }
         assert_eq!(next(Failed::of(None)), Next::Again(Duration::from_secs(60)));
-        assert_eq!(Next::after(None, &SETTINGS, 1, 1.0), Next::Complete);
+        assert_eq!(Next::after(None, (&SETTINGS, 1), SETTINGS.ttl, 1.0), Next::Complete);
     }
 
     #[test]
@@ -123,6 +135,8 @@ mod tests {
         }
         for kind in [ErrorKind::Overloaded, ErrorKind::RateLimited] {
             assert_eq!(next(failed(kind, false)), Next::Postpone { delay: LIMITED, whole_tool: true });
+            let of_one_caller = Failed { is_of_some_calls: true, ..failed(kind, false) };
+            assert_eq!(next(of_one_caller), Next::Postpone { delay: LIMITED, whole_tool: false });
         }
         let nine = Duration::from_secs(9);
         let open = Failed { retry_after: Some(nine), ..failed(ErrorKind::CircuitOpen, false) };
@@ -140,5 +154,14 @@ mod tests {
         assert_eq!(limited(5), Next::Again(Duration::from_secs(60)));
         assert_eq!(limited(600), Next::Again(Duration::from_secs(600)));
         assert_eq!(limited(86_400), Next::Again(SETTINGS.cap));
+    }
+
+    #[test]
+    fn a_requested_delay_does_not_outlive_the_entry() {
+        let (left, later) = (Duration::from_secs(1_140), Some(Duration::from_secs(1_800)));
+        let next = |failed| Next::after(Some(failed), (&SETTINGS, 1), left, 1.0);
+        let limited = |ran| Failed { retry_after: later, ..failed(ErrorKind::RateLimited, ran) };
+        assert_eq!(next(limited(true)), Next::Again(left / 2));
+        assert_eq!(next(limited(false)), Next::Postpone { delay: left / 2, whole_tool: true });
     }
 }

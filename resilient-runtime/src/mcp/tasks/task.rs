@@ -68,7 +68,9 @@ pub(in crate::mcp) fn message(summary: &Summary) -> String {
         }
         State::Running => format!("attempt {tries_used} of {tries} is running"),
         State::Done => format!("done by attempt {tries_used} of {tries}"),
-        State::Dead | State::Discarded => format!("given up after {tries_used} of {tries} attempts{last}"),
+        State::Dead | State::Discarded => format!(
+            "given up after {tries_used} of {tries} attempts{last}; it may have taken effect, so check before repeating it"
+        ),
         State::Cancelled => format!("cancelled after {tries_used} of {tries} attempts{last}"),
     }
 }

@@ -23,6 +23,13 @@ impl Call<'_> {
         self.context.as_ref().and_then(CallContext::request).is_some_and(|request| request.is_of_hook())
     }
 
+    /// Returns whether a limit of the function depends on the caller or on a key.
+    pub(in crate::pipeline) fn has_keyed_limits(&self) -> bool {
+        let keys = self.details.as_ref().and_then(|details| details.keys.as_ref());
+        keys.is_some_and(|keys| keys.bulkhead.is_some() || keys.rate_limit.is_some())
+            || self.policy().rate_limit.is_some_and(|limit| limit.by_caller)
+    }
+
     /// Returns the request in which the call runs, if that is a delivery.
     pub(in crate::pipeline) fn delivery(&self) -> Option<&Request> {
         let request = self.context.as_ref().and_then(CallContext::request);

@@ -1,13 +1,16 @@
 //! The acceptance of a call that has failed: it is stored before its client gets the receipt.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::{Accepted, AttemptResult, Deferrable, DeferredAnswer, DeferredResult, Place, Unanswered, retry_after};
 use crate::context::CallContext;
-use crate::deferred::{NewEntry, Put, Receipt, StoreError};
+use crate::deferred::{NewEntry, Put, Receipt, StoreError, StoreErrorKind};
+use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::telemetry;
 
@@ -37,7 +40,14 @@ impl Deferrable {
         };
         let deferral = &place.deferral;
         let now = entry.now;
-        let putting = timeout(LIMIT.min(self.timeout), deferral.store.put(entry));
+        // A store is foreign code, and may panic.
+        let panicked = || Err(StoreError::new(StoreErrorKind::Unavailable, "the store panicked"));
+        let mut putting = catch_panic(|| deferral.store.put(entry));
+        let putting = poll_fn(|cx| {
+            let polled = putting.as_mut().and_then(|putting| catch_panic(|| putting.as_mut().poll(cx)));
+            polled.unwrap_or_else(|| Poll::Ready(panicked()))
+        });
+        let putting = timeout(LIMIT.min(self.timeout), putting);
         let Some(ended) = self.request.cancellation.run_until_cancelled(putting).await else {
             return Acceptance::Cancelled;
         };
@@ -61,11 +71,17 @@ impl Deferrable {
     fn entry(&self, result: &AttemptResult, context: Option<&CallContext>) -> Result<(&Place, NewEntry), &'static str> {
         let settings = self.settings.ok_or("disabled")?;
         let place = self.stored_in.as_ref().map_err(|reason| *reason)?;
+        if !place.deferral.delivers(&self.request.tool) {
+            return Err("unknown_tool");
+        }
         let receipt = Receipt::random().map_err(|error| error.kind().as_str())?;
         let now = place.deferral.clock.now();
         // A dependency that asks for time gets it, up to the longest delay.
         let requested = retry_after(result).unwrap_or_default().min(settings.cap);
         let delay = settings.delay(0, fastrand::f64()).max(requested);
+        if delay >= settings.ttl {
+            return Err("expires_before");
+        }
         let entry = NewEntry {
             receipt,
             scope: place.scope.clone(),
@@ -83,7 +99,7 @@ impl Deferrable {
         self.request.report().not_accepted = Some(reason);
         let tool = &*self.request.tool;
         let error = error.map(ToString::to_string);
-        tracing::warn!(event = "deferred.refused", tool, reason, error);
+        catch_panic(|| tracing::warn!(event = "deferred.refused", tool, reason, error));
         if let Some(deferral) = Registry::here(Registry::deferral) {
             self.count(&deferral, DeferredResult::Refused);
         }

@@ -19,7 +19,7 @@ use super::call::{AttemptResult, Call, events};
 use crate::answer::{Failed, Fallible, Meaning};
 use crate::context::Request;
 use crate::deferred::{Accepted, Deferral, DeferredAnswer, Found, Scope, State, Unanswered};
-use crate::error::{Failure, RefusalReason, ResilienceError};
+use crate::error::{Failure, LimitKind, RefusalReason, ResilienceError};
 use crate::outcomes::Outcome;
 use crate::registry::Registry;
 use crate::site::DeferredBy;
@@ -64,10 +64,17 @@ impl Deferrable {
             return None;
         }
         let policy = call.policy();
+        let stored_in = Place::of(request, by);
+        if stored_in.as_ref().is_ok_and(|place| !place.deferral.delivers(&request.tool)) {
+            call.site().warn_once(
+                "nothing would deliver the calls of this tool, so `fallback = deferred` stores none; pass the router \
+                 that has it to `Resilience::tools`, too",
+            );
+        }
         Some(Box::new(Self {
             settings: policy.deferred,
             timeout: policy.timeout,
-            stored_in: Place::of(request, by),
+            stored_in,
             request: Arc::clone(request),
         }))
     }
@@ -96,9 +103,8 @@ impl Deferrable {
 impl Place {
     fn of(request: &Request, by: &DeferredBy) -> Result<Self, &'static str> {
         let deferral = Registry::here(Registry::deferral).ok_or("no_store")?;
-        if request.is_follow_up() {
-            return Err("follow_up");
-        }
+        // Members of the request that answer what a tool requested mean nothing here: no function that defers its calls
+        // takes them. So they cannot avoid the check of the key either.
         let arguments = request.arguments.as_ref().ok_or("no_arguments")?;
         let principal = request.owner().ok_or("no_principal")?;
         let key = match by {
@@ -146,7 +152,7 @@ pub(super) fn following(call: &Call<'_>, result: &AttemptResult) -> Following {
     if let Some(request) = call.delivery() {
         let own = call.answered_request().and(request.delivery.as_ref());
         if let (Some(delivery), Some(kind)) = (own, result.kind()) {
-            delivery.failed(kind, retry_after(result));
+            delivery.failed(kind, retry_after(result), is_of_some_calls(call, result));
         }
         return Following { kind: None, deferrable: None };
     }
@@ -160,6 +166,12 @@ fn may_be_deferred(result: &AttemptResult) -> bool {
         matches!(result, AttemptResult::Refused(ResilienceError::Refused { reason: RefusalReason::ReadOnly, .. }));
     let falls_back = is_read_only || result.falls_back().is_some();
     falls_back && result.kind().is_some_and(ErrorKind::may_be_deferred)
+}
+
+/// Returns whether a limit of this server refused the call that says nothing about calls of other callers or keys.
+fn is_of_some_calls(call: &Call<'_>, result: &AttemptResult) -> bool {
+    let AttemptResult::Refused(ResilienceError::Overloaded { limit, .. }) = result else { return false };
+    *limit != LimitKind::Concurrency && call.has_keyed_limits()
 }
 
 /// Returns the delay that the error requests.

@@ -121,6 +121,19 @@ fn calls_in_read_only_mode_are_stored_from_the_first_call_on() {
 }
 
 #[test]
+fn a_call_whose_dependency_requests_more_time_than_the_write_has_is_not_stored() {
+    testing::run(async |lab| {
+        let its = down(lab).await;
+        let later = error(&call(&its.client, "order_soon", &json!({ "article": 1_800 })).await);
+        assert_eq!(later["details"]["deferred"], json!({ "accepted": false, "reason": "expires_before" }));
+        assert_eq!(later["retry_after_ms"], 1_800_000);
+        let sooner = call(&its.client, "order_soon", &json!({ "article": 600 })).await;
+        assert_eq!(meta(&sooner, CALL)["deferred"]["next_attempt_ms"], 600_000);
+        assert_eq!(its.store.counts().await.waiting, 1);
+    });
+}
+
+#[test]
 fn a_tool_that_is_switched_off_stores_nothing() {
     testing::run(async |lab| {
         let its = down(lab).await;

@@ -41,6 +41,18 @@ fn if_the_store_does_not_accept_a_call_it_ends_in_time_with_its_own_error() {
 }
 
 #[test]
+fn a_store_that_panics_accepts_nothing_and_the_call_ends_with_its_own_error() {
+    testing::run(async |lab| {
+        let its = down(lab).await;
+        *its.store.put.lock().expect("no panic") = Some(Fault::Panics);
+        let facts = error(&call(&its.client, "set", &json!({})).await);
+        assert_eq!(facts["kind"], "unavailable");
+        assert_eq!(facts["details"]["deferred"], json!({ "accepted": false, "reason": "unavailable" }));
+        assert_eq!(counted(lab.registry(), "set"), [(DeferredResult::Refused, 1)]);
+    });
+}
+
+#[test]
 fn a_store_that_hangs_delays_the_answer_by_the_timeout_at_most() {
     testing::run(async |lab| {
         let its = down(lab).await;

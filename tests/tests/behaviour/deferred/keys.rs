@@ -43,13 +43,19 @@ fn while_an_entry_waits_or_runs_a_call_with_its_key_never_runs() {
             assert_eq!(meta(&again, CALL)["deferred"]["receipt"], *receipt);
             assert_eq!(again.is_error, Some(false));
         }
+        let mut answers = request("order", &json!({ "key": "a", "article": 7 }));
+        answers.request_state = Some("state".into());
+        let answers = its.client.call_tool(answers).await.expect("an answer");
+        assert_eq!(meta(&answers, CALL)["deferred"]["receipt"], *receipt, "no member of the request avoids the check");
         claim(&its).await;
         let during = call(&its.client, "order", &json!({ "key": "a", "article": 7 })).await;
         assert_eq!(meta(&during, CALL)["deferred"]["receipt"], *receipt);
         assert_eq!(meta(&during, CALL)["deferred"]["next_attempt_ms"], 0);
+        let tried = "; it is being tried now, and if that fails, up to 7 times more within 24h.";
+        assert!(text(&during).contains(tried), "{}", text(&during));
         assert_eq!(its.shop.ran(), ran);
-        assert_eq!(counted(lab.registry(), "order"), [(DeferredResult::Accepted, 1), (DeferredResult::Existing, 4)]);
-        lab.calls("order").assert_outcomes([(Outcome::Deferred, 5)]);
+        assert_eq!(counted(lab.registry(), "order"), [(DeferredResult::Accepted, 1), (DeferredResult::Existing, 5)]);
+        lab.calls("order").assert_outcomes([(Outcome::Deferred, 6)]);
         let other = call(&its.client, "order", &json!({ "key": "b", "article": 7 })).await;
         assert_eq!(text(&other), format!("order {} of 7", ran + 1));
     });
@@ -127,19 +133,30 @@ fn a_result_that_was_not_kept_and_a_dead_letter_are_described() {
         its.store.inner.complete(entry.token(), None, now).await.expect("a store in memory");
         let answer = call(&its.client, "order", &json!({ "key": "a" })).await;
         assert!(text(&answer).starts_with(&format!("DONE {}: ", entry.summary.receipt)), "{}", text(&answer));
-        assert_eq!(answer.is_error, Some(false));
+        assert_eq!((answer.is_error, &meta(&answer, CALL)["performed"]), (Some(false), &json!(true)));
     });
-    testing::run(async |lab| {
-        let its = down(lab).await;
-        call(&its.client, "order", &json!({ "key": "a" })).await;
-        let (entry, now) = claim(&its).await;
-        let failure = Failed { code: "SHOP_FULL".into(), result: None, next: NextTry::Never };
-        its.store.inner.fail(entry.token(), failure, now).await.expect("a store in memory");
-        let answer = call(&its.client, "order", &json!({ "key": "a" })).await;
-        assert!(text(&answer).starts_with(&format!("NOT_DONE {}: ", entry.summary.receipt)), "{}", text(&answer));
-        assert_eq!(answer.is_error, Some(true));
-        assert_eq!(meta(&answer, CALL)["deferred"]["state"], "dead");
-    });
+    let kept = json!({ "content": [{ "type": "text", "text": "SHOP_FULL" }], "isError": true });
+    for result in [None, Some(kept.to_string())] {
+        testing::run(async |lab| {
+            let its = down(lab).await;
+            call(&its.client, "order", &json!({ "key": "a" })).await;
+            let (entry, now) = claim(&its).await;
+            let is_kept = result.is_some();
+            let failure = Failed { code: "SHOP_FULL".into(), result, next: NextTry::Never };
+            its.store.inner.fail(entry.token(), failure, now).await.expect("a store in memory");
+            let answer = call(&its.client, "order", &json!({ "key": "a" })).await;
+            let begins = if is_kept { "SHOP_FULL".into() } else { format!("GIVEN_UP {}: ", entry.summary.receipt) };
+            assert!(text(&answer).starts_with(&begins), "{}", text(&answer));
+            assert!(
+                text(&answer).contains("It may have taken effect: check before you repeat it"),
+                "{}",
+                text(&answer)
+            );
+            assert_eq!(answer.is_error, Some(true));
+            let facts = meta(&answer, CALL);
+            assert_eq!((&facts["deferred"]["state"], &facts["performed"]), (&json!("dead"), &json!(null)));
+        });
+    }
 }
 
 #[test]

@@ -72,6 +72,20 @@ impl From<ResilienceError> for Panicky {
     }
 }
 
+/// An error that requests a delay.
+#[derive(Debug, thiserror::Error, McpError)]
+enum Limited {
+    #[error("limited")]
+    #[mcp(kind = rate_limited)]
+    Until {
+        #[mcp(retry_after)]
+        wait: Option<Duration>,
+    },
+    #[error(transparent)]
+    #[mcp(transparent)]
+    Resilience(#[from] ResilienceError),
+}
+
 #[resilient(timeout = "2s")]
 #[tool_router(server_handler)]
 impl Shop {
@@ -110,6 +124,13 @@ impl Shop {
     #[tool]
     async fn order_panicky(&self) -> Result<String, Panicky> {
         self.serve().await.map(|_| "done".into()).map_err(|_| Panicky)
+    }
+
+    /// Orders soon or never.
+    #[resilient(fallback = deferred, deferred(tries = 3, ttl = "20m"), idempotent)]
+    #[tool]
+    async fn order_soon(&self, Parameters(req): Parameters<Order>) -> Result<String, Limited> {
+        Err(Limited::Until { wait: Some(Duration::from_secs(req.article.into())) })
     }
 
     /// Orders once at a time.
@@ -172,6 +193,7 @@ pub(super) enum Fault {
     /// It is slower by this time.
     Takes(Duration),
     Hangs,
+    Panics,
 }
 
 /// A store in memory whose methods `put` and `find` can fail.
@@ -196,6 +218,7 @@ async fn apply(fault: Option<Fault>) -> Result<(), StoreError> {
             tokio::time::sleep(time).await;
             Ok(())
         }
+        Some(Fault::Panics) => panic!("a store that panics"),
         Some(Fault::Hangs) => std::future::pending().await,
     }
 }
