@@ -87,7 +87,7 @@ async fn a_store_that_accepts_nothing_more_fails_its_check() {
         assert_eq!(error.kind(), StoreErrorKind::Full, "{length}");
         // What has ended leaves space.
         let tools = vec![ClaimedTool { name: "write".into(), lease: std::time::Duration::from_secs(60) }];
-        let claim = Claim { server: "server".into(), tools, limit: 60, now: now() };
+        let claim = Claim { server: "server".into(), tools, limit: 200, now: now() };
         for entry in store.claim(&claim).await.expect("the store works").entries {
             store.complete(entry.token(), None, now()).await.expect("the store works").expect("the latest token");
         }
