@@ -196,12 +196,13 @@ pub(super) enum Fault {
     Panics,
 }
 
-/// A store in memory whose methods `put` and `find` can fail.
+/// A store in memory whose methods `put`, `find` and `share` can fail.
 #[derive(Clone, Default)]
 pub(super) struct Faulty {
     pub(super) inner: MemoryStore,
     pub(super) put: Arc<Mutex<Option<Fault>>>,
     pub(super) find: Arc<Mutex<Option<Fault>>>,
+    pub(super) share: Arc<Mutex<Option<Fault>>>,
 }
 
 impl fmt::Debug for Faulty {
@@ -250,6 +251,14 @@ impl DeferredStore for Faulty {
         Box::pin(async move {
             apply(fault).await?;
             self.inner.find(scope, arguments, now).await
+        })
+    }
+
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
+        let fault = *self.share.lock().expect("no panic");
+        Box::pin(async move {
+            apply(fault).await?;
+            self.inner.share(scope, arguments, now).await
         })
     }
 
