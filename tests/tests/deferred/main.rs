@@ -2,6 +2,7 @@
 
 mod clock;
 mod end;
+mod handler;
 mod outage;
 mod shop;
 mod start;
