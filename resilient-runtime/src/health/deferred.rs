@@ -11,8 +11,8 @@ use crate::registry::Registry;
 /// The name of the check.
 pub(super) const NAME: &str = "deferred";
 
-/// The maximum number of dead letters that are searched for one that asks for an alert.
-const SEARCHED: usize = 1_000;
+/// The number of dead letters that are read from the store at once.
+const PAGE: usize = 1_000;
 
 /// The check, which exists once the registry has a store.
 pub(super) type DeferredCheck = Arc<OnceLock<Arc<HealthCheck>>>;
@@ -56,12 +56,19 @@ async fn look(deferral: &Deferral) -> Result<CheckResult, StoreError> {
     Ok(result.details(shown(counts)))
 }
 
-/// Returns the number of dead letters whose tools ask for an alert.
+/// Returns the number of dead letters with `on_exhausted = notify`.
 async fn alerts(deferral: &Deferral) -> Result<usize, StoreError> {
     let server = Some(deferral.server.clone());
-    let filter = Filter { server, state: Some(State::Dead), after: None, limit: SEARCHED };
-    let dead = deferral.store.list(&filter).await?;
-    Ok(dead.iter().filter(|entry| entry.policy.on_exhausted == OnExhausted::Notify).count())
+    let mut filter = Filter { server, state: Some(State::Dead), after: None, limit: PAGE };
+    let mut alerts = 0;
+    loop {
+        let page = deferral.store.list(&filter).await?;
+        alerts += page.iter().filter(|entry| entry.policy.on_exhausted == OnExhausted::Notify).count();
+        if page.len() < PAGE {
+            return Ok(alerts);
+        }
+        filter.after = page.last().map(|entry| entry.receipt);
+    }
 }
 
 fn dead_letters(count: u64) -> String {

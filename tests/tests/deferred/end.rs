@@ -64,6 +64,29 @@ fn tries_that_are_used_up_make_a_dead_letter() {
 }
 
 #[test]
+fn a_good_answer_that_classify_calls_a_failure_is_one() {
+    testing::run(async |lab| {
+        let served = serve(lab).await;
+        served.upstream().down(true);
+        let busy = served.defer("order_over_http", "busy").await;
+        let unknown = served.defer("order_over_http", "unknown").await;
+        let good = served.defer("order_over_http", "k").await;
+        served.upstream().down(false);
+        for (receipt, tries, code) in [(busy, 2, "unavailable"), (unknown, 1, "not_found")] {
+            let entry = served.ended(receipt).await;
+            assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Dead, tries));
+            assert_eq!(entry.summary.last_code.as_deref(), Some(code));
+            assert!(entry.result.is_some_and(|result| result.contains(r#""isError":true"#)));
+        }
+        let entry = served.ended(good).await;
+        assert_eq!(entry.summary.state, State::Done);
+        assert!(entry.result.is_some_and(|result| result.contains(r#""isError":false"#)));
+        let again = served.call("order_over_http", "busy").await;
+        assert_eq!(again.is_error, Some(true));
+    });
+}
+
+#[test]
 fn a_delivery_is_authorized_for_the_caller_of_then() {
     testing::run(async |lab| {
         let served = serve(lab).await;

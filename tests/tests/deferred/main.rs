@@ -2,6 +2,7 @@
 
 mod clock;
 mod end;
+mod handler;
 mod limits;
 mod outage;
 mod routers;

@@ -11,11 +11,11 @@ use resilient_runtime::policy::DeferredSettings;
 use resilient_runtime::startup::Handle;
 use resilient_runtime::testing::Lab;
 use resilient_runtime::testing::deferred::MemoryStore;
-use resilient_runtime::{CallContext, McpError, Registry, Resilience, resilient};
+use resilient_runtime::{CallContext, ErrorKind, McpError, Registry, Resilience, resilient};
 use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{Client, authenticate, connect, request, with_meta};
 use resilient_tests::wire::{CALL, meta};
-use rmcp::handler::server::wrapper::Parameters;
+use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, ServerConfig};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router};
@@ -27,6 +27,23 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 pub(crate) struct Order {
     pub(crate) key: String,
+}
+
+/// What the upstream answers with the status 200.
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+pub(crate) struct Answer {
+    status: String,
+}
+
+impl Answer {
+    /// Returns the kind of a failure in the answer.
+    fn kind(answer: &Json<Self>) -> Option<ErrorKind> {
+        match &*answer.0.status {
+            "placed busy" => Some(ErrorKind::Unavailable),
+            "placed unknown" => Some(ErrorKind::NotFound),
+            _ => None,
+        }
+    }
 }
 
 /// What the shop depends on, and what it has seen.
@@ -128,6 +145,13 @@ impl Shop {
     #[tool]
     async fn order_elsewhere(&self, Parameters(order): Parameters<Order>) -> Result<String, Failure> {
         self.upstream.place(order).await
+    }
+
+    /// Places an order at an upstream whose answers may contain failures. Has no breaker.
+    #[resilient(breaker = none, classify = Answer::kind, fallback = deferred, deferred(key = order.key, tries = 2))]
+    #[tool]
+    async fn order_over_http(&self, Parameters(order): Parameters<Order>) -> Result<Json<Answer>, Failure> {
+        self.upstream.place(order).await.map(|status| Json(Answer { status }))
     }
 
     /// Reads, with the last good answer as a fallback. Has no breaker.

@@ -21,7 +21,7 @@ fn problems(settings: Resilience) -> Vec<String> {
 #[test]
 fn a_tool_that_defers_without_a_store_is_an_error_that_names_the_tool() {
     let problems = problems(Resilience::from_variables([]));
-    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert_eq!(problems.len(), 4, "{problems:?}");
     let expected = "the tool `order` has `fallback = deferred`, and there is no store; set one with \
                     `Resilience::deferred(store, || server.clone())`";
     assert!(problems.iter().any(|problem| problem.contains("shop.rs:") && problem.ends_with(expected)), "{problems:?}");

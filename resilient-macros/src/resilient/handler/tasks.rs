@@ -5,28 +5,41 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::parse_quote;
+use syn::{Attribute, parse_quote};
 
 use crate::krate::Krate;
+use crate::parse::attribute_mentions;
 use crate::resilient::expand::span::{glue, group_like};
 use crate::resilient::parse::block::{Member, OpaqueImpl};
 use crate::resilient::parse::function::{OpaqueFn, is_nameless};
 use crate::resilient::parse::tool;
 
-/// Returns whether the block shows all of its methods. A macro within it may define any of them.
+/// The methods for tasks.
+const OF_TASKS: [&str; 3] = ["get_task", "update_task", "cancel_task"];
+
+/// Returns whether the block shows which methods it has. A macro within it may define any of them, and a method below a
+/// `cfg` may not exist.
 pub(super) fn can_be_added(block: &OpaqueImpl) -> bool {
     let calls_a_macro = |member: &Member| match member {
         Member::Function(_) => false,
         Member::Other(tokens) => tokens.clone().into_iter().any(|token| token.to_string() == "!"),
     };
-    !block.members.iter().any(calls_a_macro)
+    let is_conditional = |function: &OpaqueFn| {
+        let is_cfg = |attr: &Attribute| {
+            tool::last_is(attr, "cfg") || tool::last_is(attr, "cfg_attr") && attribute_mentions(attr, &["cfg"])
+        };
+        (is_of_tasks(function) || function.sig.ident == "get_info") && function.attrs.iter().any(is_cfg)
+    };
+    !block.members.iter().any(calls_a_macro) && !block.functions().any(is_conditional)
+}
+
+fn is_of_tasks(function: &OpaqueFn) -> bool {
+    OF_TASKS.iter().any(|method| function.sig.ident == method)
 }
 
 /// Returns the methods that the block lacks. If it has some of them, it has tasks that the runtime does not know.
 pub(super) fn missing(block: &OpaqueImpl, krate: &Krate) -> Vec<OpaqueFn> {
-    let is_of_tasks =
-        |name: &syn::Ident| ["get_task", "update_task", "cancel_task"].iter().any(|method| name == method);
-    let has_tasks = block.functions().any(|function| is_of_tasks(&function.sig.ident));
+    let has_tasks = block.functions().any(is_of_tasks);
     let (p, rmcp) = (quote!(#krate::__private), quote!(#krate::__private::rmcp));
     let of_tasks = [
         (quote!(get_task), quote!(GetTaskParams), quote!(#rmcp::model::GetTaskResult), quote!(GetTaskMethod)),

@@ -48,3 +48,35 @@ fn a_block_with_a_macro_within_gets_no_methods() {
     let above = pretty(quote!(), quote!(#[tool_handler] impl ServerHandler for Server { #unseen }));
     assert!(above.contains("without_tasks"), "{above}");
 }
+
+#[test]
+fn a_block_whose_methods_for_tasks_may_not_exist_gets_no_methods() {
+    let unseen = [
+        quote!(
+            #[cfg(feature = "tasks")]
+            fn get_info(&self) -> ServerConfig {
+                ServerConfig::new(capabilities())
+            }
+        ),
+        quote!(
+            #[cfg_attr(feature = "tasks", cfg(unix))]
+            async fn get_task(&self, _: A, _: B) -> C {
+                c().await
+            }
+        ),
+    ];
+    for unseen in unseen {
+        let expanded = below(unseen.clone());
+        assert!(!expanded.contains("with_deferred") && !expanded.contains("server_info"), "{expanded}");
+        let above = pretty(quote!(), quote!(#[tool_handler] impl ServerHandler for Server { #unseen }));
+        assert!(above.contains("without_tasks"), "{above}");
+    }
+    // Conditions of other methods and other conditional attributes change nothing.
+    let seen = below(quote! {
+        #[cfg(unix)]
+        fn on_progress(&self) {}
+        #[cfg_attr(unix, allow(unused))]
+        fn get_info(&self) -> ServerConfig { ServerConfig::new(capabilities()) }
+    });
+    assert!(seen.contains("with_deferred") && seen.contains("server_info"), "{seen}");
+}

@@ -193,8 +193,11 @@ fn read(response: Option<Response>, tried: Option<Tried>) -> Ended {
     let (result, failure) = match response {
         // The server ended, or did not answer in time.
         None => return Ended::failed("no_answer", None),
-        Some(Ok(ServerResult::CallToolResult(result))) => {
-            let failure = (result.is_error == Some(true)).then(|| {
+        Some(Ok(ServerResult::CallToolResult(mut result))) => {
+            let is_failure = result.is_error == Some(true) || tried.as_ref().is_some_and(is_classified_as_failure);
+            let failure = is_failure.then(|| {
+                // The kept result is returned as it is, without the outcome.
+                result.is_error = Some(true);
                 let error = WireError::of_result(&result);
                 (error.as_ref().map(Classify::kind), error.map(|error| error.code().into_owned()))
             });
@@ -224,4 +227,9 @@ fn read(response: Option<Response>, tried: Option<Tried>) -> Ended {
     }
     let code = code.unwrap_or_else(|| kind.map_or("error", ErrorKind::as_str).to_owned());
     Ended { failed: Some(failed), code: Some(code), result }
+}
+
+/// Returns whether the tool's `classify` called a good answer a failure. An answer that came after a cancellation is good.
+fn is_classified_as_failure(tried: &Tried) -> bool {
+    !matches!(tried.outcome, Outcome::Ok | Outcome::Fallback | Outcome::Cancelled)
 }

@@ -12,6 +12,7 @@ use rmcp::{ErrorData, RoleServer};
 use super::own_writes::{NoWrite, OwnWrites};
 use super::wire;
 use crate::deferred::{self, Accepted, Receipt};
+use crate::panics::catch_panic;
 use crate::registry::Registry;
 
 pub(super) use task::{Kept, kept, message};
@@ -39,7 +40,8 @@ pub fn through_handler(
     mut context: RequestContext<RoleServer>,
     has_tool: impl FnOnce(&'static str) -> bool,
 ) -> RequestContext<RoleServer> {
-    mark(&mut context, has_tool);
+    // The handler's own `get_tool`, before the barrier for panics of its request.
+    mark(&mut context, |tool| catch_panic(|| has_tool(tool)).unwrap_or_default());
     context
 }
 

@@ -31,6 +31,11 @@ pub(in crate::pipeline) async fn finish<R: Fallible>(
             if result.is_missing() {
                 catch_panic(|| chain.forget());
             }
+            #[cfg(feature = "deferred")]
+            if call.delivery().is_some() && result.kind().is_some() {
+                // Nothing follows, but the worker learns the kind: the answer itself does not show it.
+                deferring::following(&call, &result);
+            }
             events::answer_failed(&call, &result);
             call.finish(&result);
             return R::close(Ok(good));

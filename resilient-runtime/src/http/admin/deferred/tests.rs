@@ -33,10 +33,14 @@ fn operators(store: impl DeferredStore) -> (Arc<Deferral>, Arc<Registry>, Router
     (deferral, registry, router)
 }
 
-/// Accepts a write of the tool `order`.
+/// Accepts a write of the tool `order`, with `on_exhausted = notify`.
 async fn accept(deferral: &Deferral, server: &str, receipt: u128, key: &str) {
+    accept_with(deferral, server, receipt, key, OnExhausted::Notify).await;
+}
+
+async fn accept_with(deferral: &Deferral, server: &str, receipt: u128, key: &str, on_exhausted: OnExhausted) {
     let now = deferral.clock.now();
-    let policy = DeferredSettings::new().on_exhausted(OnExhausted::Notify);
+    let policy = DeferredSettings::new().on_exhausted(on_exhausted);
     let scope = Scope { server: server.into(), tool: "order".into(), principal: PRIVATE.into(), key: key.into() };
     let new = NewEntry {
         receipt: Receipt::from_bits(receipt),
@@ -309,4 +313,19 @@ async fn the_series_show_the_last_counts_and_their_age() {
     ] {
         assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_asks_for_an_alert_is_found_behind_many_that_do_not() {
+    let (deferral, registry, _) = operators(MemoryStore::default());
+    for number in 0..1_000 {
+        accept_with(&deferral, "shop", number, &number.to_string(), OnExhausted::DeadLetter).await;
+        kill(&deferral).await;
+    }
+    accept(&deferral, "shop", 1_000, "last").await;
+    kill(&deferral).await;
+    let report = Health::of(&registry).report_now().await;
+    let found = report.checks.into_iter().find(|check| check.name == "deferred").expect("the check");
+    let message = "0 to deliver, 1001 dead letters, of which 1 with `on_exhausted = notify`";
+    assert_eq!((found.status, &*found.message), (CheckStatus::Warn, message));
 }
