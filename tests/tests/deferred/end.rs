@@ -62,7 +62,7 @@ fn tries_that_are_used_up_make_a_dead_letter() {
 }
 
 #[test]
-fn a_delivery_is_authorized_for_the_caller_of_then() {
+fn a_delivery_is_authorized_for_the_caller_of_the_write() {
     testing::run(async |lab| {
         let served = serve(lab).await;
         served.upstream().down(true);
