@@ -19,6 +19,7 @@ struct Generated;
 
 #[resilient]
 #[tool_router(server_handler)]
+#[allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
 impl Generated {
     #[resilient(fallback = deferred)]
     #[tool(annotations(idempotent_hint = true))]
