@@ -37,8 +37,8 @@ pub struct GetScenario {
 pub struct RunScenario {
     /// The scenario's id, as `list_scenarios` gives it. The scenario must be active.
     pub id: u64,
-    /// A new id for this run, such as a UUID. With it, a run that Make cannot start now is started within the next hour. If
-    /// you ask for the same run again, send the same id.
+    /// A new id for this run, such as a UUID. With it, a run that Make cannot start now is tried for up to an hour. If you
+    /// ask for the same run again, send the same id.
     #[serde(default)]
     pub idempotency_key: Option<RunKey>,
 }

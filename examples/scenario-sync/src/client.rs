@@ -5,7 +5,9 @@
 //! | `GET /scenarios` | 200: [`Scenarios`] |
 //! | `PATCH /scenarios/{id}` with `version` and `set`, and an `Idempotency-Key` | 200: the [`Scenario`]; 404; 422: a value is not allowed; 409: it has another version: [`Changed`] |
 //!
-//! A repeated `PATCH` with the key of one that succeeded changes nothing and has the same response.
+//! A repeated `PATCH` with the key of one that succeeded changes nothing and has the same response. The service forgets
+//! the key of a `PATCH` that it rejects: after a conflict, the same key comes with another version and fewer values. A
+//! service that keeps these keys too, and rejects them with another body, needs another way to recognise a change.
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,

@@ -46,7 +46,13 @@ async fn synchronise_one(
     for _ in 0..MOST_ROUNDS {
         let (scenario, changed) = match api.patch(id, version, &set, key).await? {
             Patched::Done(scenario) => {
-                if is_conflict {
+                // What an earlier attempt has merged has this key, so the service repeats that response instead of
+                // reporting the conflict.
+                if !is_conflict {
+                    kept = set.differing_from(&scenario);
+                    set = set.without(&kept);
+                }
+                if is_conflict || !kept.is_empty() {
                     result.conflicts.push(Conflict { id, written: set.names(), kept, scenario: scenario.clone() });
                 }
                 result.successful.push(scenario);

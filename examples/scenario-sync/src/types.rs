@@ -102,6 +102,17 @@ impl Fields {
         Field::ALL.into_iter().zip(values).filter(|(_, has_value)| *has_value).map(|(field, _)| field).collect()
     }
 
+    /// The names of the fields that have another value in the scenario.
+    #[must_use]
+    pub fn differing_from(&self, scenario: &Scenario) -> Vec<Field> {
+        let differ = [
+            self.name.as_ref().is_some_and(|name| *name != scenario.name),
+            self.enabled.is_some_and(|enabled| enabled != scenario.enabled),
+            self.interval_minutes.is_some_and(|minutes| minutes != scenario.interval_minutes),
+        ];
+        Field::ALL.into_iter().zip(differ).filter(|(_, differs)| *differs).map(|(field, _)| field).collect()
+    }
+
     /// The same values without those of the given fields.
     #[must_use]
     pub fn without(mut self, fields: &[Field]) -> Self {
@@ -192,8 +203,8 @@ pub enum Reason {
     ChangedTooOften,
 }
 
-/// A change of a scenario that was changed at the service as well. A conflict that an earlier attempt of the same
-/// synchronisation has resolved is not listed.
+/// A change of a scenario that was changed at the service as well. A conflict is not listed if an earlier attempt of the
+/// same synchronisation has resolved it by writing all fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(transform = plain_numbers)]
 pub struct Conflict {

@@ -60,7 +60,8 @@ impl Deferring {
         if server.name.is_empty() || server.name == UNNAMED {
             problems.push(format!(
                 "the server is called `{}`, as any server without a name, and a store keeps the writes of each server \
-                 by its name; name it, as in `#[tool_handler(name = \"orders\")]`",
+                 by its name; name it, as in `#[tool_handler(name = \"orders\")] impl ServerHandler for Orders {{}}`, \
+                 which you write instead of `server_handler` in `#[tool_router(server_handler)]`",
                 server.name
             ));
             return None;

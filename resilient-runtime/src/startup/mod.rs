@@ -175,8 +175,9 @@ impl Resilience {
     ///
     /// [`start`](Self::start) calls `server` once and serves its value in memory, without a client: a delivery passes
     /// `authorize`, the switches, the limits and the breaker like any call, but no fallback. The server must have a name,
-    /// because the store keeps the writes of each server by its name. The routers of all tools that defer writes have to
-    /// be added with [`tools`](Self::tools): the calls of other tools are not accepted, because nothing would deliver them.
+    /// because the store keeps the writes of each server by its name: write `#[tool_handler(name = "orders")]` instead of
+    /// `#[tool_router(server_handler)]`, which cannot set one. The routers of all tools that defer writes have to be
+    /// added with [`tools`](Self::tools): the calls of other tools are not accepted, because nothing would deliver them.
     /// Call [`start`](Self::start) in a Tokio runtime.
     ///
     /// The worker runs until the runtime ends, or until [`Handle::shutdown`], which also waits for the deliveries that
@@ -186,7 +187,13 @@ impl Resilience {
     /// use resilient_runtime::deferred::DeferredStore;
     /// use resilient_runtime::startup::{Handle, InvalidSettings};
     /// use resilient_runtime::{Resilience, ResilienceError, resilient};
-    /// use rmcp::{ServerHandler, tool, tool_handler, tool_router};
+    /// use rmcp::handler::server::wrapper::Parameters;
+    /// use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Cancel {
+    ///     order_id: u64,
+    /// }
     ///
     /// #[derive(Clone)]
     /// struct Orders;
@@ -194,11 +201,11 @@ impl Resilience {
     /// #[resilient]
     /// #[tool_router]
     /// impl Orders {
-    ///     /// Cancels all orders.
+    ///     /// Cancels an order.
     ///     #[resilient(fallback = deferred)]
     ///     #[tool(annotations(idempotent_hint = true))]
-    ///     async fn cancel_all(&self) -> Result<String, ResilienceError> {
-    ///         Ok("cancelled".into())
+    ///     async fn cancel(&self, Parameters(cancel): Parameters<Cancel>) -> Result<String, ResilienceError> {
+    ///         Ok(format!("cancelled {}", cancel.order_id))
     ///     }
     /// }
     ///

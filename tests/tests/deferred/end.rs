@@ -87,7 +87,7 @@ fn a_good_answer_that_classify_calls_a_failure_is_one() {
 }
 
 #[test]
-fn a_delivery_is_authorized_for_the_caller_of_then() {
+fn a_delivery_is_authorized_for_the_caller_of_the_write() {
     testing::run(async |lab| {
         let served = serve(lab).await;
         served.upstream().down(true);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use resilient_runtime::testing::deferred::MemoryStore;
-use resilient_runtime::{Registry, Resilience};
-use rmcp::ServerHandler;
+use resilient_runtime::{Registry, Resilience, ResilienceError, resilient};
+use rmcp::{ServerHandler, tool, tool_router};
 
 use super::shop::Shop;
 
@@ -12,6 +12,21 @@ use super::shop::Shop;
 struct Unnamed;
 
 impl ServerHandler for Unnamed {}
+
+/// A server whose handler is generated, which cannot be named.
+#[derive(Debug, Clone)]
+struct Generated;
+
+#[resilient]
+#[tool_router(server_handler)]
+#[allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
+impl Generated {
+    #[resilient(fallback = deferred)]
+    #[tool(annotations(idempotent_hint = true))]
+    async fn generated(&self) -> Result<String, ResilienceError> {
+        Ok("done".to_owned())
+    }
+}
 
 fn problems(settings: Resilience) -> Vec<String> {
     let registry = Arc::new(Registry::new());
@@ -38,6 +53,15 @@ async fn a_server_without_a_name_cannot_defer() {
     let problems = problems(Resilience::from_variables([]).deferred(MemoryStore::default(), || Unnamed));
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("the server is called `rmcp`, as any server without a name"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_server_with_a_generated_handler_reads_what_to_write_instead() {
+    let problems = problems(Resilience::from_variables([]).deferred(MemoryStore::default(), || Generated));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let expected = "name it, as in `#[tool_handler(name = \"orders\")] impl ServerHandler for Orders {}`, which you write \
+                    instead of `server_handler` in `#[tool_router(server_handler)]`";
+    assert!(problems[0].ends_with(expected), "{problems:?}");
 }
 
 #[tokio::test]

@@ -18,9 +18,9 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--use
                 below: put an authenticating proxy in front. It must pass `Authorization` on, which
                 distinguishes clients
   --host NAME   a name by which clients may call this server, besides localhost and the address itself
-  --admin ADDR  a loopback address for /status, /errors, /breakers and /policies; with
+  --admin ADDR  a loopback address for /status, /errors, /breakers, /policies and /deferred; with
                 RESILIENT_ADMIN_TOKEN also for POST /level, /tools/NAME, /features/NAME,
-                /breakers/NAME and /reload; default: they are not served
+                /breakers/NAME, /deferred/ID and /reload; default: they are not served
   --user-header NAME
                 the header in which the proxy passes the authenticated user, such as X-Forwarded-User; the
                 proxy must remove it from requests of clients. Only runs of known users are started later

@@ -52,7 +52,7 @@ fn only_a_write_whose_repetition_can_be_recognized_is_deferred() {
         ),
         (quote!(fallback = deferred), quote!(read_only_hint = true), "`deferred` is for writes"),
         (quote!(fallback = [cached, deferred]), quote!(), "`deferred` is for writes"),
-        (quote!(fallback = [deferred, cached]), quote!(), "`deferred` stands last"),
+        (quote!(fallback = [deferred, cached]), quote!(), "`deferred` is not the last fallback"),
         (quote!(fallback = deferred, deferred(key = "a")), quote!(), "this key is the same for all arguments"),
         (quote!(deferred(tries = 3)), idempotent.clone(), "nothing is deferred"),
         (quote!(fallback = deferred, deferred(tries = 2, cap = "5m")), idempotent.clone(), "no delay reaches the cap"),

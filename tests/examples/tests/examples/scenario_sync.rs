@@ -16,8 +16,9 @@ use crate::common::{call, command, connect};
 
 const SERVER: &str = "scenario-sync";
 
-/// Deliveries within milliseconds, and a breaker that does not delay them for long.
-const QUICK: [(&str, &str); 4] = [
+/// Deliveries within milliseconds, more than a slow machine uses up, and a breaker that does not delay them for long.
+const QUICK: [(&str, &str); 5] = [
+    ("RESILIENT__TOOL__SYNC_SCENARIOS__DEFERRED__TRIES", "50"),
     ("RESILIENT__TOOL__SYNC_SCENARIOS__DEFERRED__BASE", "200ms"),
     ("RESILIENT__TOOL__SYNC_SCENARIOS__DEFERRED__CAP", "400ms"),
     ("RESILIENT__BREAKER__SCENARIOS__OPEN", "200ms"),
@@ -204,6 +205,27 @@ async fn an_outage_in_the_middle_makes_no_change_twice() {
         let scenario = fixture.service.scenario(id).unwrap();
         assert_eq!((scenario.version, scenario.enabled), (2, false), "{id}");
     }
+}
+
+#[tokio::test]
+async fn an_outage_in_the_middle_hides_no_conflict() {
+    let fixture = Fixture::start().await;
+    let client = fixture.connect().await;
+    let changes = json!([
+        { "id": 2, "version": 1, "set": { "name": "Bills", "enabled": false } },
+        { "id": 3, "version": 1, "set": { "enabled": false } },
+    ]);
+    fixture.service.go_down_for(3);
+    let arguments = json!({ "request_id": "e", "on_conflict": "merge", "changes": changes });
+    let receipt = receipt(&sync(&client, arguments).await);
+    assert!(!fixture.service.scenario(2).unwrap().enabled, "the first change was merged");
+    fixture.service.come_back();
+    let ended = ended(&client, &receipt).await;
+    let [conflict] = ended["result"]["structuredContent"]["conflicts"].as_array().unwrap().as_slice() else {
+        panic!("{ended}")
+    };
+    assert_eq!((&conflict["id"], &conflict["scenario"]["name"]), (&json!(2), &json!("Send invoices")));
+    assert_eq!((&conflict["written"], &conflict["kept"]), (&json!(["enabled"]), &json!(["name"])));
 }
 
 #[tokio::test]

@@ -168,7 +168,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
         "a key or an attribute moves to another place",
         &[
             "`deferred` delivers a write through the router of its server, *; remove it, or write it above the `#[tool]` *",
-            "`deferred` stands last: *; move it to the end of the list, or remove the others after it",
+            "`deferred` is not the last fallback: *; move it to the end of the list, or remove the others after it",
             "`*` needs the hook, which only tools have; remove the key, or write it above the `#[tool]` that it is about",
             "`*` needs the hook, and this tool has none; place `#[resilient]` above the `#[tool_router]` of its block",
             "`*` is about one tool; write it in the `#[resilient(..)]` above that tool",

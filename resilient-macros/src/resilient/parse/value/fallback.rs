@@ -58,8 +58,8 @@ pub(crate) fn fallback(entry: &Meta) -> darling::Result<Vec<FallbackStep>> {
     for step in &steps {
         let is_cached = step.source() == Source::Cache;
         if let Some(deferred) = deferred.take() {
-            let message = "`deferred` stands last: the write is stored, and nothing after it runs; move it to the \
-                           end of the list, or remove the others after it";
+            let message = "`deferred` is not the last fallback: the write is stored, and nothing after it runs; move it \
+                           to the end of the list, or remove the others after it";
             errors.push(Error::custom(message).with_span(&deferred));
         } else if has_value {
             errors.push(Error::custom("nothing after `value(..)` is ever asked").with_span(&step.span()));
