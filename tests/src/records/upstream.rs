@@ -81,9 +81,14 @@ impl Upstream {
         format!("{}/", self.serving.origin())
     }
 
+    /// Sets how it treats requests from now on.
+    pub fn set(&self, mode: Mode) {
+        lock(&self.book).mode = mode;
+    }
+
     /// Sets how it treats requests from now on, and returns the number of requests so far.
     #[must_use]
-    pub fn set(&self, mode: Mode) -> u64 {
+    pub fn set_and_count(&self, mode: Mode) -> u64 {
         let mut book = lock(&self.book);
         book.mode = mode;
         *self.requests.borrow()

@@ -71,7 +71,7 @@ async fn killed_while_delivering(hold: Option<Step>, mode: Mode) -> (Upstream, u
         None => place.serve(&upstream, &[]).await,
     };
     let receipt = accept(&first, &record("a")).await;
-    let requests = upstream.set(mode);
+    let requests = upstream.set_and_count(mode);
     match hold {
         Some(step) => {
             let line = format!("step: {}", step.as_str());
@@ -80,19 +80,17 @@ async fn killed_while_delivering(hold: Option<Step>, mode: Mode) -> (Upstream, u
         None => upstream.wait_for_more_than(requests).await.expect("a try"),
     }
     let before = summary(&store, receipt).await.expect("the entry");
-    let (other, killed) = match hold {
+    let kill = || first.process().kill().expect("a running process");
+    let other = if hold.is_some() {
         // The step lasts until the process is killed.
-        Some(_) => {
-            let other = place.serve(&upstream, &[]).await;
-            (other, first.process().kill())
-        }
-        None => {
-            let killed = first.process().kill();
-            upstream.set(Mode::Up);
-            (place.serve(&upstream, &[]).await, killed)
-        }
+        let other = place.serve(&upstream, &[]).await;
+        kill();
+        other
+    } else {
+        kill();
+        upstream.set(Mode::Up);
+        place.serve(&upstream, &[]).await
     };
-    killed.expect("a running process");
     let after = delivered(&store, receipt).await;
     let answer = write(&other, &record("a")).await;
     assert_eq!((text(&answer).as_str(), super::receipt(&answer)), ("written: a", None), "the kept result");

@@ -57,7 +57,7 @@ impl Server {
     /// Start a scenario.
     #[resilient(fallback = [deferred], deferred(tries = 3), idempotent)]
     #[tool]
-    async fn start(&self, #[cfg(all())] Parameters(run): Parameters<Run>) -> Result<String, ResilienceError> {
+    async fn start(&self, #[cfg(not(any()))] Parameters(run): Parameters<Run>) -> Result<String, ResilienceError> {
         Ok(run.scenario.to_string())
     }
 }
