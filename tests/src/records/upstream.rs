@@ -86,24 +86,21 @@ impl Upstream {
         lock(&self.book).mode = mode;
     }
 
-    /// Sets how it treats requests from now on, and returns the number of requests so far.
-    #[must_use]
-    pub fn set_and_count(&self, mode: Mode) -> u64 {
-        let mut book = lock(&self.book);
-        book.mode = mode;
-        *self.requests.borrow()
-    }
-
-    /// Waits until it has received more requests than these.
+    /// Sets how it treats requests from now on, and waits for the next one.
     ///
     /// # Errors
-    /// If there are none in time.
-    pub async fn wait_for_more_than(&self, requests: u64) -> io::Result<()> {
-        let mut seen = self.requests.clone();
-        let more = seen.wait_for(|now| *now > requests);
-        match timeout(PATIENCE, more).await {
+    /// If there is none in time.
+    pub async fn set_until_request(&self, mode: Mode) -> io::Result<()> {
+        let mut requests = self.requests.clone();
+        let before = {
+            let mut book = lock(&self.book);
+            book.mode = mode;
+            *requests.borrow()
+        };
+        let next = requests.wait_for(|now| *now > before);
+        match timeout(PATIENCE, next).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(io::Error::other(format!("no request after {requests}"))),
+            _ => Err(io::Error::other(format!("no request after {before}"))),
         }
     }
 

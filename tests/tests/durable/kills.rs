@@ -163,17 +163,17 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
     let all = store.list(&Filter { limit: usize::MAX, ..Filter::default() }).await.expect("the store works");
     let all: BTreeMap<Receipt, Summary> = all.into_iter().map(|summary| (summary.receipt, summary)).collect();
     let known = std::mem::take(&mut *shared.lock().expect("no panic"));
-    let by_key = upstream.seen();
+    let book = upstream.seen();
     let mut by_text: BTreeMap<&str, u32> = BTreeMap::new();
-    for of_key in by_key.values() {
-        *by_text.entry(&of_key.record.text).or_default() += of_key.effects;
+    for written in book.values() {
+        *by_text.entry(&written.record.text).or_default() += written.effects;
     }
     for (key, receipt) in &known.accepted {
         let entry = all.get(receipt).unwrap_or_else(|| panic!("seed {seed}: the entry of {key} is lost"));
         assert_eq!(entry.state, State::Done, "seed {seed}: {key}: {entry:?}");
         let effects = by_text.get(&*record(key).text).copied().unwrap_or_default();
         assert_eq!(effects, 1, "seed {seed}: the effects of {key}");
-        assert_eq!(by_key[key].record, record(key), "seed {seed}");
+        assert_eq!(book[key].record, record(key), "seed {seed}");
     }
     for (text, effects) in &by_text {
         assert_eq!(*effects, 1, "seed {seed}: the effects of {text:?}");
@@ -203,7 +203,7 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
         known.again,
         rest.waiting,
         rest.running,
-        by_key.len(),
+        book.len(),
         repeated(&upstream),
     );
     *shared.lock().expect("no panic") = known;

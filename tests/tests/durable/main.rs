@@ -97,8 +97,8 @@ async fn delivered(store: &SqliteStore, receipt: Receipt) -> Summary {
             sleep(Duration::from_millis(20)).await;
         }
     });
-    let Ok(done) = found.await else { panic!("not delivered: {:?}", summary(store, receipt).await) };
-    done
+    let Ok(summary) = found.await else { panic!("not delivered: {:?}", summary(store, receipt).await) };
+    summary
 }
 
 /// Asserts that the upstream wrote the record once, although it may have received it several times. Returns the number

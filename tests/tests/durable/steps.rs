@@ -71,23 +71,22 @@ async fn killed_while_delivering(hold: Option<Step>, mode: Mode) -> (Upstream, u
         None => place.serve(&upstream, &[]).await,
     };
     let receipt = accept(&first, &record("a")).await;
-    let requests = upstream.set_and_count(mode);
     match hold {
         Some(step) => {
+            upstream.set(mode);
             let line = format!("step: {}", step.as_str());
             first.process().wait_for_log(|logged| logged == line).await.expect("the step");
         }
-        None => upstream.wait_for_more_than(requests).await.expect("a try"),
+        None => upstream.set_until_request(mode).await.expect("a try"),
     }
     let before = summary(&store, receipt).await.expect("the entry");
-    let kill = || first.process().kill().expect("a running process");
     let other = if hold.is_some() {
         // The step lasts until the process is killed.
         let other = place.serve(&upstream, &[]).await;
-        kill();
+        first.process().kill().expect("a running process");
         other
     } else {
-        kill();
+        first.process().kill().expect("a running process");
         upstream.set(Mode::Up);
         place.serve(&upstream, &[]).await
     };
