@@ -83,15 +83,11 @@ async fn call(server: Arc<Server>, shared: Shared, number: Arc<AtomicU64>) {
     }
 }
 
-/// The number of requests that the upstream recognised.
-fn repeated(upstream: &Upstream) -> u32 {
-    upstream.seen().values().map(|seen| seen.repeated).sum()
-}
-
-/// Whether enough has happened for the test to mean something.
+/// Whether as much has happened as the test asserts at its end.
 async fn is_enough(store: &SqliteStore, upstream: &Upstream, shared: &Shared) -> bool {
     let accepted = shared.lock().expect("no panic").accepted.len();
-    accepted > 200 && counts(store).await.interrupted > 10 && repeated(upstream) > 10
+    let repeated: u32 = upstream.seen().values().map(|written| written.repeated).sum();
+    accepted > 200 && counts(store).await.interrupted > 10 && repeated > 10
 }
 
 /// Starts servers one after another, and kills each at a random instant. Returns their number.
@@ -192,10 +188,11 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
     for survivor in &survivors {
         reported += counted(survivor, "interrupted").await;
     }
+    let repeated: u32 = book.values().map(|written| written.repeated).sum();
     eprintln!(
         "{killed} kills in {killing:.1?}, seed {seed}: {} accepted, {} entries, {} done at once, {} failed, {} sent \
          again after a kill; {tries} tries, {interrupted} interrupted, of which the last servers reported {reported}; \
-         {} waiting and {} running after the last kill; {} effects, {} repeated requests without effect",
+         {} waiting and {} running after the last kill; {} effects, {repeated} repeated requests without effect",
         known.accepted.len(),
         all.len(),
         known.direct.len(),
@@ -204,8 +201,6 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
         rest.waiting,
         rest.running,
         book.len(),
-        repeated(&upstream),
     );
-    *shared.lock().expect("no panic") = known;
-    assert!(is_enough(&store, &upstream, &shared).await, "seed {seed}: too little happened");
+    assert!(known.accepted.len() > 200 && interrupted > 10 && repeated > 10, "seed {seed}: too little happened");
 }
