@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Fault;
 use crate::link::{Shared, Space, run, run_on};
-use crate::queries::{by_key, by_receipt, exceeds, found, has_live, release_key, share, withdraw};
+use crate::queries::{by_key, by_receipt, found, has_live, has_space, release_key, share, withdraw};
 use crate::rows::insert;
 
 /// Accepts a write. If the future is dropped, the entry is withdrawn.
@@ -70,7 +70,7 @@ pub(crate) fn check_space(connection: &Connection, bounds: Bounds) -> Result<(),
     if has_live(connection, bounds.entries)? {
         return Err(too_many(bounds));
     }
-    if exceeds(connection, bounds.bytes)? {
+    if !has_space(connection, bounds.bytes)? {
         let message = format!("the deferred writes are as large as they may be: {} bytes", bounds.bytes);
         return Err(Fault::Store(StoreErrorKind::Full, message));
     }

@@ -20,6 +20,9 @@ fn limit(entries: usize) -> i64 {
     i64::try_from(entries).unwrap_or(i64::MAX)
 }
 
+/// The number of pages that a new entry may need: for its row, for arguments that need another one, and one for each index.
+const PAGES_OF_ENTRY: u64 = 6;
+
 /// Returns the entries that a condition selects.
 fn entries(connection: &Connection, condition: &str, params: impl Params) -> Result<Vec<Entry>, Fault> {
     let mut statement = connection.prepare_cached(&format!("SELECT {ENTRY} FROM entries WHERE {condition}"))?;
@@ -207,19 +210,15 @@ pub(crate) fn has_live(connection: &Connection, entries: u64) -> Result<bool, Fa
     Ok(most >= entries && number("SELECT count(*) FROM entries WHERE live")? >= entries)
 }
 
-/// Returns whether the file uses more than this many bytes.
-pub(crate) fn exceeds(connection: &Connection, bytes: u64) -> Result<bool, Fault> {
+/// Returns whether a new entry of ordinary size has space within this many bytes.
+pub(crate) fn has_space(connection: &Connection, bytes: u64) -> Result<bool, Fault> {
     let number = |sql| -> Result<u64, Fault> {
         let number: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         Ok(u64::try_from(number).unwrap_or_default())
     };
-    let page = number("PRAGMA page_size")?;
-    let pages = number("PRAGMA page_count")?;
-    if pages.saturating_mul(page) <= bytes {
-        return Ok(false);
-    }
-    let used = pages.saturating_sub(number("PRAGMA freelist_count")?);
-    Ok(used.saturating_mul(page) > bytes)
+    let most = bytes / number("PRAGMA page_size")?.max(1);
+    let rest = most.saturating_sub(number("PRAGMA page_count")?);
+    Ok(rest >= PAGES_OF_ENTRY || rest + number("PRAGMA freelist_count")? >= PAGES_OF_ENTRY)
 }
 
 /// Adapts up to [`AT_ONCE`] entries after a position. Returns how many changed, and the next position, if there is one.

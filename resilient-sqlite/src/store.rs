@@ -141,20 +141,20 @@ impl DeferredStore for SqliteStore {
     fn find<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
         let key = self.secret.key_hash(scope);
         Box::pin(async move {
-            let holder = self.read(move |it| by_key(it, key)).await?;
-            let holder = match holder.filter(|entry| entry.holds_key(now)) {
-                Some(entry) if entry.is_withdrawable() => {
-                    // It may have been withdrawn since, and another one accepted.
-                    let shared = self.write(move |it| {
-                        let mut holder = by_key(it, key)?.filter(|entry| entry.holds_key(now));
-                        holder.as_mut().map(|entry| share(it, entry)).transpose()?;
-                        Ok(holder)
-                    });
-                    shared.await?
-                }
-                holder => holder,
-            };
+            let holder = self.read(move |it| by_key(it, key)).await?.filter(|entry| entry.holds_key(now));
             Ok(holder.map(|entry| found(entry, self.secret.arguments_hash(arguments))))
+        })
+    }
+
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
+        let key = self.secret.key_hash(scope);
+        Box::pin(async move {
+            let shared = self.write(move |it| {
+                let mut holder = by_key(it, key)?.filter(|entry| entry.holds_key(now));
+                holder.as_mut().map(|entry| share(it, entry)).transpose()?;
+                Ok(holder)
+            });
+            Ok(shared.await?.map(|entry| found(entry, self.secret.arguments_hash(arguments))))
         })
     }
 

@@ -8,6 +8,7 @@ use super::deferral::Deferral;
 use super::entry::{State, Summary};
 use super::receipt::Receipt;
 use super::time::Timestamp;
+use crate::panics::catch_panic;
 
 /// A write that the store has accepted, from this call or from an earlier one with the same key.
 #[derive(Debug, Clone)]
@@ -74,7 +75,14 @@ impl Drop for Unanswered {
         // Without a runtime, as while the process ends, the entry remains: better delivered than lost.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let _ = deferral.store.withdraw(receipt).await;
+                if let Err(error) = deferral.store.withdraw(receipt).await {
+                    // It will be delivered, although its caller has left.
+                    let (receipt, kind) = (receipt.short(), error.kind().as_str());
+                    let operation = "withdraw";
+                    catch_panic(|| {
+                        tracing::error!(event = "deferred.store_failed", operation, receipt, kind, error = %error);
+                    });
+                }
             });
         }
     }

@@ -1,7 +1,7 @@
 //! The store of a registry, and what its users share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -27,6 +27,10 @@ pub(crate) struct Deferral {
     /// The name of the server, which each of its entries has.
     pub(crate) server: String,
     pub(crate) clock: WallClock,
+    /// Whether the last search for a key failed, which is logged once.
+    pub(crate) search_failed: AtomicBool,
+    /// Why the last call was not accepted, which is logged once.
+    last_refusal: Mutex<Option<&'static str>>,
     /// Notified when a write was accepted.
     pub(crate) wake: Notify,
     pub(crate) statistics: DeferredStatistics,
@@ -41,10 +45,18 @@ impl Deferral {
             store,
             server,
             clock,
+            search_failed: AtomicBool::new(false),
+            last_refusal: Mutex::default(),
             wake: Notify::new(),
             statistics: DeferredStatistics::default(),
             last_counts: LastCounts::default(),
         }
+    }
+
+    /// Takes why a call was not accepted; `None` for one that was. Returns whether the call before ended differently.
+    pub(crate) fn refused(&self, reason: Option<&'static str>) -> bool {
+        let mut last = self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *last, reason) != reason
     }
 
     /// Takes newer counts of the entries of this server, which exporters show until the next ones.

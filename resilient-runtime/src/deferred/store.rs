@@ -51,11 +51,16 @@ pub trait DeferredStore: Send + Sync + fmt::Debug + 'static {
     /// received the receipt, if a try has begun or if the store does not have it.
     fn withdraw(&self, receipt: Receipt) -> StoreFuture<'_, bool>;
 
-    /// Returns the entry that holds a key, if there is one. From then on the entry cannot be withdrawn.
+    /// Returns the entry that holds a key, if there is one.
     ///
-    /// This is one indexed read, which other clients do not delay; only for a waiting entry that is found for the
-    /// first time does it also write.
+    /// This is one indexed read, which other clients do not delay.
     fn find<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>>;
+
+    /// Returns the entry that holds a key, if there is one, which cannot be withdrawn from then on.
+    ///
+    /// A second caller may receive the receipt of an entry that [can be withdrawn](Entry::is_withdrawable) only after
+    /// this.
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>>;
 
     /// Returns the entry of a receipt, if the viewer may see it.
     fn get<'a>(&'a self, receipt: Receipt, viewer: &'a Viewer) -> StoreFuture<'a, Option<Entry>>;
@@ -109,7 +114,8 @@ pub trait DeferredStore: Send + Sync + fmt::Debug + 'static {
     /// one more try. Returns the number of entries that changed.
     fn recover<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, u64>;
 
-    /// Ends a server's entries without a try or time left, and removes ended entries of all servers that need not be
+    /// Ends a server's entries without a try or time left, except those that were never claimed, which
+    /// [get one more try](Entry::settle), and removes ended entries of all servers that need not be
     /// kept any longer. A call handles a few hundred entries; call it every few seconds.
     fn sweep<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, Swept>;
 

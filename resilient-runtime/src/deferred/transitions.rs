@@ -49,6 +49,9 @@ impl Entry {
     }
 
     /// Ends a try whose lease is over, and an entry without a try or time left. Returns whether anything changed.
+    ///
+    /// An entry that was never claimed gets one more try instead, until the cap from now: the clock that accepted it may
+    /// be another one, and without a try time is no proof that its time to live is over.
     pub fn settle(&mut self, now: Timestamp) -> bool {
         let mut changed = false;
         if self.summary.state == State::Running && self.summary.due <= now {
@@ -59,8 +62,12 @@ impl Entry {
             changed = true;
         }
         if self.summary.state == State::Waiting && self.summary.expires <= now {
-            self.summary.last_code.get_or_insert_with(|| EXPIRED.to_owned());
-            self.exhaust(now);
+            if self.control.fence == 0 && !self.control.final_try {
+                self.grant_final_try(now);
+            } else {
+                self.summary.last_code.get_or_insert_with(|| EXPIRED.to_owned());
+                self.exhaust(now);
+            }
             changed = true;
         }
         changed
@@ -172,9 +179,7 @@ impl Entry {
             State::Waiting => {
                 self.summary.due = self.summary.due.min(latest);
                 if self.summary.expires <= now {
-                    self.control.final_try = true;
-                    self.summary.due = self.summary.due.min(now);
-                    self.summary.expires = latest;
+                    self.grant_final_try(now);
                 }
             }
             State::Running => {
@@ -230,6 +235,13 @@ impl Entry {
             summary.state = State::Waiting;
             summary.due = due;
         }
+    }
+
+    /// Lets an entry whose time to live seems over be tried once more, until the cap from now.
+    fn grant_final_try(&mut self, now: Timestamp) {
+        self.control.final_try = true;
+        self.summary.due = self.summary.due.min(now);
+        self.summary.expires = now.after(self.summary.policy.cap);
     }
 
     fn exhaust(&mut self, now: Timestamp) {

@@ -52,9 +52,15 @@ impl OwnWrites {
     /// Cancels the entry with this receipt, and returns it as it is then.
     pub(super) async fn cancel(&self, receipt: &str) -> Result<(Cancellation, Entry), NoWrite> {
         let (receipt, viewer) = self.find(receipt)?;
+        let mut before = within("get", self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)?;
         let cancelled = within("cancel", self.deferral.store.cancel(receipt, viewer, self.now())).await?;
         let cancelled = cancelled.ok_or(NoWrite::Unknown)?;
-        let entry = within("get", self.deferral.store.get(receipt, viewer)).await?.ok_or(NoWrite::Unknown)?;
+        // What is done is not an error for the caller, even if the store fails now.
+        let after = within("get", self.deferral.store.get(receipt, viewer)).await;
+        let entry = match after.and_then(|entry| entry.ok_or(NoWrite::Unknown)) {
+            Err(_) if before.cancel(self.now()) == cancelled => before,
+            after => after?,
+        };
         if cancelled == Cancellation::Cancelled {
             self.deferral.statistics.count(&entry.summary.tool, DeferredResult::Cancelled);
         }

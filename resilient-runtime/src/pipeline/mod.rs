@@ -142,8 +142,14 @@ async fn or<R: Fallible>(
     if let Some(deferrable) = Deferrable::of(&call) {
         // Boxed, so that the calls of other functions are not large enough for it.
         let found = Box::pin(async move { deferrable.find().await }).await;
-        if let Some(answer) = found {
-            return context::within(call.passed_context(), async { deferring::answered(call, answer) }).await;
+        if let Some(found) = found {
+            return context::within(call.passed_context(), async {
+                match found {
+                    Ok(answer) => deferring::answered(call, answer),
+                    Err(error) => deferring::unanswered(call, error),
+                }
+            })
+            .await;
         }
     }
     let result = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;

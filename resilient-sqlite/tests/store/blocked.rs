@@ -25,7 +25,6 @@ async fn a_blocked_file_delays_no_question_and_an_error_says_that_nothing_was_ac
     let store = SqliteStore::open(&file).expect("a store");
     let known = write();
     assert!(matches!(store.put(known.clone()).await, Ok(Put::Accepted(_))));
-    store.find(&known.scope, &known.arguments, now()).await.expect("the store works").expect("the key");
     let other = block(&file);
 
     let put = write();

@@ -7,7 +7,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-use resilient_runtime::deferred::{Claim, ClaimedTool, DeferredStore, NewEntry, Put, Receipt, Viewer};
+use resilient_runtime::deferred::{
+    Bounds, Claim, ClaimedTool, DeferredStore, NewEntry, Put, Receipt, StoreErrorKind, Viewer,
+};
 use resilient_sqlite::{OpenProblem, SqliteStore};
 
 use crate::child::{Running, command_behind, file_of_child, report};
@@ -65,6 +67,34 @@ async fn fill(file: &Path) {
     let claim = Claim { server: "server".into(), tools, limit: 1, now: now() };
     // It works or it fails, and it does not hang.
     let _ = store.claim(&claim).await;
+}
+
+#[tokio::test]
+async fn a_store_that_accepts_nothing_more_fails_its_check() {
+    for length in [100, 1_500, 5_000] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bounds = Bounds { bytes: 200_000, ..Bounds::default() };
+        let store = SqliteStore::with_bounds(folder.path().join("deferred.db"), bounds).expect("a store");
+        store.check().await.expect("there is space");
+        let error = loop {
+            match store.put(NewEntry { arguments: "x".repeat(length), ..write() }).await {
+                Ok(put) => assert!(matches!(put, Put::Accepted(_)), "{put:?}"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), StoreErrorKind::Full);
+        let error = store.check().await.expect_err("it is full");
+        assert_eq!(error.kind(), StoreErrorKind::Full, "{length}");
+        // What has ended leaves space.
+        let tools = vec![ClaimedTool { name: "write".into(), lease: std::time::Duration::from_secs(60) }];
+        let claim = Claim { server: "server".into(), tools, limit: 200, now: now() };
+        for entry in store.claim(&claim).await.expect("the store works").entries {
+            store.complete(entry.token(), None, now()).await.expect("the store works").expect("the latest token");
+        }
+        let later = now().after(std::time::Duration::from_secs(24 * 3_600));
+        assert!(store.sweep("server", later).await.expect("the store works").removed > 0);
+        store.check().await.expect("there is space again");
+    }
 }
 
 /// A user without rights.

@@ -87,6 +87,10 @@ impl DeferredStore for HeldStore {
         self.store.find(scope, arguments, now)
     }
 
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
+        self.store.share(scope, arguments, now)
+    }
+
     fn get<'a>(&'a self, receipt: Receipt, viewer: &'a Viewer) -> StoreFuture<'a, Option<Entry>> {
         self.store.get(receipt, viewer)
     }

@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use resilient_runtime::deferred::{Cancellation, DeferredStore as _, State, Viewer};
+use resilient_runtime::deferred::{Cancellation, Claim, ClaimedTool, DeferredStore as _, State, Viewer};
+use resilient_runtime::statistics::DeferredResult;
 use resilient_runtime::testing;
+use resilient_runtime::testing::deferred::counted;
 use resilient_tests::wire::text;
 use tokio::time::sleep;
 
@@ -180,5 +182,50 @@ fn a_shutdown_waits_for_the_running_delivery_and_claims_nothing_more() {
         assert_eq!(served.entry(first).await.summary.state, State::Done);
         sleep(Duration::from_secs(3_600)).await;
         assert_eq!(served.entry(second).await.summary.state, State::Waiting);
+    });
+}
+
+#[test]
+fn a_try_ends_when_it_learns_that_another_worker_has_its_entry() {
+    testing::run(async |lab| {
+        let served = serve(lab).await;
+        served.upstream().down(true);
+        let receipt = served.defer("order", "k").await;
+        served.upstream().down(false);
+        // Longer than half a lease, at which the lease is renewed.
+        served.upstream().takes.store(25_000, Ordering::Relaxed);
+        while served.entry(receipt).await.summary.state != State::Running {
+            sleep(SECOND / 2).await;
+        }
+        // The clock of the other worker's process is ahead.
+        let lease = Duration::from_secs(120);
+        let tools = vec![ClaimedTool { name: "order".into(), lease }];
+        let claim = Claim { server: "shop".into(), tools, limit: 1, now: served.clock.now().after(lease) };
+        assert_eq!(served.store.claim(&claim).await.unwrap().entries.len(), 1);
+        sleep(Duration::from_secs(60)).await;
+        assert!(served.upstream().placed().is_empty(), "{:?}", served.upstream().placed());
+        let summary = served.entry(receipt).await.summary;
+        assert_eq!((summary.state, summary.tries_used, summary.interrupted), (State::Running, 2, 1));
+    });
+}
+
+#[test]
+fn interrupted_tries_are_counted_even_if_the_last_one_ended_the_entry() {
+    testing::run(async |lab| {
+        let served = serve(lab).await;
+        let hour = Duration::from_secs(3_600);
+        let receipt = served.put("order", r#"{"key":"k"}"#, hour).await;
+        // Another worker is killed during each of its tries.
+        let tools = vec![ClaimedTool { name: "order".into(), lease: SECOND }];
+        for killed in 0..8 {
+            let now = served.clock.now().after(hour + SECOND * (2 * killed));
+            let claim = Claim { server: "shop".into(), tools: tools.clone(), limit: 1, now };
+            assert_eq!(served.store.claim(&claim).await.unwrap().entries.len(), 1);
+        }
+        let entry = served.ended(receipt).await;
+        assert_eq!((entry.summary.state, entry.summary.interrupted), (State::Dead, 8));
+        sleep(SECOND).await;
+        let counts = counted(lab.registry(), "order");
+        assert_eq!(counts, [(DeferredResult::Interrupted, 8), (DeferredResult::Dead, 1)]);
     });
 }

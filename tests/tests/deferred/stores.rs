@@ -9,8 +9,9 @@ use resilient_runtime::deferred::{
     Receipt, Retried, Scope, State, StoreError, StoreErrorKind, StoreFuture, Summary, Swept, Timestamp, Viewer,
     WallClock,
 };
+use resilient_runtime::statistics::DeferredResult;
 use resilient_runtime::testing;
-use resilient_runtime::testing::deferred::MemoryStore;
+use resilient_runtime::testing::deferred::{MemoryStore, counted};
 use tokio::time::sleep;
 
 use super::shop::serve_with;
@@ -21,17 +22,22 @@ struct Flaky {
     store: MemoryStore,
     failures: Arc<AtomicU32>,
     panics: Arc<AtomicU32>,
+    /// Completions that are written, and whose answer is lost.
+    lost: Arc<AtomicU32>,
+}
+
+/// Takes one of the faults that are left.
+fn takes(left: &AtomicU32) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
 impl Flaky {
     fn next(&self) -> Result<(), StoreError> {
-        let takes =
-            |left: &AtomicU32| left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        assert!(takes(&self.panics).is_err(), "a store that panics");
-        match takes(&self.failures) {
-            Ok(_) => Err(StoreError::new(StoreErrorKind::Unavailable, "the disk is gone")),
-            Err(_) => Ok(()),
+        assert!(!takes(&self.panics), "a store that panics");
+        if takes(&self.failures) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the disk is gone"));
         }
+        Ok(())
     }
 
     fn run<'a, T: 'a>(&'a self, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
@@ -55,6 +61,10 @@ impl DeferredStore for Flaky {
         self.store.find(scope, arguments, now)
     }
 
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
+        self.store.share(scope, arguments, now)
+    }
+
     fn get<'a>(&'a self, receipt: Receipt, viewer: &'a Viewer) -> StoreFuture<'a, Option<Entry>> {
         self.store.get(receipt, viewer)
     }
@@ -68,7 +78,10 @@ impl DeferredStore for Flaky {
     }
 
     fn complete(&self, token: ClaimToken, result: Option<String>, now: Timestamp) -> StoreFuture<'_, Option<Summary>> {
-        self.run(self.store.complete(token, result, now))
+        self.run(Box::pin(async move {
+            let completed = self.store.complete(token, result, now).await;
+            if takes(&self.lost) { Err(StoreError::new(StoreErrorKind::Unavailable, "no answer")) } else { completed }
+        }))
     }
 
     fn fail(&self, token: ClaimToken, failure: Failure, now: Timestamp) -> StoreFuture<'_, Option<Summary>> {
@@ -144,4 +157,20 @@ fn a_worker_survives_a_store_that_panics() {
     let (entry, placed) = broken(|flaky| flaky.panics.store(5, Ordering::Relaxed));
     assert_eq!((entry.summary.state, entry.summary.tries_used), (State::Done, 1));
     assert_eq!(placed, ["k"]);
+}
+
+#[test]
+fn a_delivery_is_counted_even_if_the_answer_of_the_store_is_lost() {
+    testing::run(async |lab| {
+        let flaky = Flaky::default();
+        let served = serve_with(lab, flaky.store.clone(), |_| flaky.clone(), WallClock::new()).await;
+        served.upstream().down(true);
+        let receipt = served.defer("order", "k").await;
+        served.upstream().down(false);
+        flaky.lost.store(1, Ordering::Relaxed);
+        assert_eq!(served.ended(receipt).await.summary.state, State::Done);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(served.upstream().placed(), ["k"]);
+        assert!(counted(lab.registry(), "order").contains(&(DeferredResult::Done, 1)));
+    });
 }

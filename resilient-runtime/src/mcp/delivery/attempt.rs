@@ -16,7 +16,7 @@ use super::server::Server;
 use super::worker::Worker;
 use crate::Classify;
 use crate::deferred::{
-    ClaimToken, Delivery, Entry, Failure, MOST_RESULT_BYTES, NextTry, State, StoreError, Summary, Tried,
+    ClaimToken, Delivery, Entry, Failure, MOST_RESULT_BYTES, NextTry, State, StoreError, Summary, Tried, Viewer,
 };
 use crate::error::ToolError as _;
 use crate::identity::Principal;
@@ -111,10 +111,10 @@ impl Worker {
     }
 
     /// Waits for the response, at most as long as the lease, which is renewed at its half. Returns `None` if there is no
-    /// response.
+    /// response, or if another worker has the entry by now: then this try ends, so that two do not run at once.
     async fn wait(&self, call: PendingCall, token: ClaimToken, lease: Duration) -> Option<Response> {
         let (mut call, mut cut, mut half) = (pin!(call), pin!(sleep(lease)), pin!(sleep(lease / 2)));
-        let mut renewing: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
+        let mut renewing: Option<Pin<Box<dyn Future<Output = bool> + Send + '_>>> = None;
         poll_fn(|cx| {
             if let Poll::Ready(response) = call.as_mut().poll(cx) {
                 return Poll::Ready(response);
@@ -125,18 +125,22 @@ impl Worker {
                 renewing = Some(Box::pin(self.renew(token, lease)));
             }
             if let Some(run) = &mut renewing
-                && run.as_mut().poll(cx).is_ready()
+                && let Poll::Ready(is_held) = run.as_mut().poll(cx)
             {
                 renewing = None;
+                if !is_held {
+                    return Poll::Ready(None);
+                }
             }
             cut.as_mut().poll(cx).map(|()| None)
         })
         .await
     }
 
-    async fn renew(&self, token: ClaimToken, lease: Duration) {
-        // Without a renewal the lease ends, and the entry is tried once more.
-        let _ = self.deferral.store.renew(token, lease, self.deferral.clock.now()).await;
+    /// Renews the lease. Returns whether this try still has the entry, as far as it knows.
+    async fn renew(&self, token: ClaimToken, lease: Duration) -> bool {
+        // If the store fails, the lease ends, and the entry is tried once more.
+        !matches!(self.deferral.store.renew(token, lease, self.deferral.clock.now()).await, Ok(None))
     }
 
     /// Reports the end of a try to the store, again if the store fails. Returns the entry as it is now, or `None` if the
@@ -146,6 +150,8 @@ impl Worker {
         let mut delay = BETWEEN_REPORTS.0;
         loop {
             let error = match self.report_once(token, next, &ended).await {
+                // The first report may have been written although it failed.
+                Ok(None) if delay > BETWEEN_REPORTS.0 => return self.completed(token).await,
                 Ok(summary) => return summary,
                 Err(error) => error,
             };
@@ -158,6 +164,13 @@ impl Worker {
             sleep(delay).await;
             delay = delay.saturating_mul(2).min(BETWEEN_REPORTS.1);
         }
+    }
+
+    /// Returns the entry if this try has ended it as delivered.
+    async fn completed(&self, token: ClaimToken) -> Option<Summary> {
+        let entry = self.deferral.store.get(token.receipt, &Viewer::Operator).await.ok().flatten();
+        let completed = entry.filter(|entry| entry.token() == token && entry.summary.state == State::Done);
+        completed.map(|entry| entry.summary)
     }
 
     async fn report_once(&self, token: ClaimToken, next: Next, ended: &Ended) -> Result<Option<Summary>, StoreError> {

@@ -118,7 +118,7 @@ impl Worker {
         if looks.swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
             let swept = store.sweep(server, clock.now()).await.map_err(|error| ("sweep", error))?;
             looks.swept = Some(Instant::now());
-            swept.ended.iter().for_each(|entry| self.ended(entry, None));
+            swept.ended.iter().for_each(|entry| self.ended(entry, looks));
             self.deferral.sample().await.map_err(|error| ("count", error))?;
         }
         let mut wait = USUAL;
@@ -134,7 +134,7 @@ impl Worker {
             let now = clock.now();
             let claim = Claim { server: server.clone(), tools, limit, now };
             let claims = store.claim(&claim).await.map_err(|error| ("claim", error))?;
-            claims.ended.iter().for_each(|entry| self.ended(entry, None));
+            claims.ended.iter().for_each(|entry| self.ended(entry, looks));
             let is_full = claims.entries.len() == limit;
             for entry in claims.entries {
                 self.count_interrupted(&entry.summary, looks);
@@ -188,7 +188,9 @@ impl Worker {
     }
 
     /// Counts and logs the end of an entry that ended outside of a try.
-    fn ended(&self, entry: &Summary, correlation_id: Option<&str>) {
+    fn ended(&self, entry: &Summary, looks: &mut Looks) {
+        // Its last try may have been interrupted.
+        self.count_interrupted(entry, looks);
         let result = match entry.state {
             State::Dead | State::Discarded if entry.tries_used == 0 => DeferredResult::Expired,
             State::Dead => DeferredResult::Dead,
@@ -197,7 +199,7 @@ impl Worker {
             _ => return,
         };
         self.deferral.statistics.count(&entry.tool, result);
-        telemetry::deferred::ended(entry, correlation_id);
+        telemetry::deferred::ended(entry, None);
     }
 }
 

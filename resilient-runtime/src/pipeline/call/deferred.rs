@@ -23,6 +23,12 @@ impl Call<'_> {
         self.context.as_ref().and_then(CallContext::request).is_some_and(|request| request.is_of_hook())
     }
 
+    /// Returns whether a hook serves a route with another name than that of this tool, and no guarded call makes this
+    /// one.
+    pub(in crate::pipeline) fn is_of_other_route(&self) -> bool {
+        self.is_hooked() && self.is_part() && !self.caller.is_nested
+    }
+
     /// Returns the request in which the call runs, if that is a delivery.
     pub(in crate::pipeline) fn delivery(&self) -> Option<&Request> {
         let request = self.context.as_ref().and_then(CallContext::request);

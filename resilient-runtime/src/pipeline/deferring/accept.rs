@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::telemetry;
 
 /// How long the store may take, unless the timeout of the call is shorter.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// The end of an acceptance.
 pub(in crate::pipeline) enum Acceptance {
@@ -44,6 +44,7 @@ impl Deferrable {
         match ended {
             Ok(Ok(Put::Accepted(summary))) => {
                 let unanswered = Unanswered::new(Arc::clone(deferral), summary.receipt);
+                deferral.refused(None);
                 self.count(deferral, DeferredResult::Accepted);
                 let correlation_id = context.map(|context| context.correlation_id().to_string()).unwrap_or_default();
                 telemetry::deferred::accepted(&summary, now, &correlation_id);
@@ -83,8 +84,12 @@ impl Deferrable {
         self.request.report().not_accepted = Some(reason);
         let tool = &*self.request.tool;
         let error = error.map(ToString::to_string);
-        tracing::warn!(event = "deferred.refused", tool, reason, error);
-        if let Some(deferral) = Registry::here(Registry::deferral) {
+        let deferral = Registry::here(Registry::deferral);
+        // Once, because all calls may be refused for the same reason.
+        if deferral.as_ref().is_none_or(|deferral| deferral.refused(Some(reason))) {
+            tracing::warn!(event = "deferred.refused", tool, reason, error);
+        }
+        if let Some(deferral) = deferral {
             self.count(&deferral, DeferredResult::Refused);
         }
         Acceptance::Refused

@@ -1,32 +1,75 @@
 //! The search for a write with the key of a call, before the call runs.
 
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Deferrable;
-use crate::deferred::DeferredAnswer;
+use super::{Deferrable, accept};
+use crate::deferred::{Deferral, DeferredAnswer, Found, StoreFuture};
+use crate::error::{ResilienceError, TimeoutScope};
+use crate::panics::catch_panic;
 use crate::statistics::DeferredResult;
 
 /// How long the search may take. If the store does not answer in time, the call runs.
 const LIMIT: Duration = Duration::from_millis(50);
 
 impl Deferrable {
-    /// Returns the answer that a stored write with the key of the call gives. While one waits, the call does not run.
-    pub(in crate::pipeline) async fn find(&self) -> Option<DeferredAnswer> {
+    /// Returns the answer that a stored write with the key of the call gives, or the error with which the call ends. While
+    /// one waits, the call does not run.
+    pub(in crate::pipeline) async fn find(&self) -> Option<Result<DeferredAnswer, ResilienceError>> {
         let place = self.stored_in.as_ref().ok()?;
         let arguments = self.request.arguments.as_deref()?;
         let deferral = &place.deferral;
-        let finding = deferral.store.find(&place.scope, arguments, deferral.clock.now());
-        match timeout(LIMIT, finding).await {
-            Ok(Ok(found)) => found.map(|found| self.answer_of(deferral, found)),
-            unanswered => {
-                let error = unanswered.ok().and_then(Result::err);
-                let error = error.as_ref().map_or("no answer in time".into(), ToString::to_string);
-                tracing::warn!(event = "deferred.unchecked", tool = &*self.request.tool, error);
-                self.count(deferral, DeferredResult::Unchecked);
-                None
+        let now = deferral.clock.now();
+        let found = match ask(LIMIT, || deferral.store.find(&place.scope, arguments, now)).await {
+            Ok(found) => {
+                deferral.search_failed.store(false, Ordering::Relaxed);
+                found?
             }
+            Err(error) => {
+                self.unchecked(deferral, &error);
+                return None;
+            }
+        };
+        if !found.entry.is_withdrawable() {
+            return Some(Ok(self.answer_of(deferral, found)));
+        }
+        // Its first caller may leave, and the entry with it. Then this call would have a receipt of nothing.
+        let limit = accept::LIMIT.min(self.timeout);
+        let sharing = ask(limit, || deferral.store.share(&place.scope, arguments, now));
+        match self.request.cancellation.run_until_cancelled(sharing).await {
+            Some(Ok(shared)) => shared.map(|shared: Found| Ok(self.answer_of(deferral, shared))),
+            Some(Err(error)) => {
+                let tool = &*self.request.tool;
+                catch_panic(|| tracing::warn!(event = "deferred.refused", tool, reason = "busy", error));
+                self.count(deferral, DeferredResult::Refused);
+                Some(Err(ResilienceError::Timeout { scope: TimeoutScope::Call, limit }))
+            }
+            None => Some(Err(ResilienceError::Cancelled)),
         }
     }
+
+    /// Reports that the call runs without knowing whether its key waits.
+    fn unchecked(&self, deferral: &Deferral, error: &str) {
+        // Once until it works again: all calls may fail.
+        if !deferral.search_failed.swap(true, Ordering::Relaxed) {
+            let tool = &*self.request.tool;
+            catch_panic(|| tracing::warn!(event = "deferred.unchecked", tool, error));
+        }
+        self.count(deferral, DeferredResult::Unchecked);
+    }
+}
+
+/// Waits for a store, which may hang or panic. An error is the text for the log.
+async fn ask<'a, T>(limit: Duration, asking: impl FnOnce() -> StoreFuture<'a, T>) -> Result<T, String> {
+    let panicked = || "the store panicked".to_owned();
+    let mut answer = catch_panic(asking).ok_or_else(panicked)?;
+    let answer = poll_fn(|cx| match catch_panic(|| answer.as_mut().poll(cx)) {
+        Some(answer) => answer.map_err(|error| error.to_string()),
+        None => Poll::Ready(Err(panicked())),
+    });
+    timeout(limit, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }

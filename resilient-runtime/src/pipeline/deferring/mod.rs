@@ -57,6 +57,11 @@ impl Deferrable {
                     "this tool runs without the hook, so `fallback = deferred` stores nothing; add `#[resilient]` \
                      above `#[tool_router]`, or wrap the router with `mcp::instrument`",
                 );
+            } else if call.is_of_other_route() {
+                call.site().warn_once(
+                    "this tool is not called by its name, because its route has another one or another tool calls it, so \
+                     `fallback = deferred` stores nothing",
+                );
             }
             return None;
         };
@@ -130,6 +135,19 @@ pub(super) fn answered<R: Fallible>(call: Pin<&mut Call<'_>>, answer: DeferredAn
         events::call_failed(&call, error);
     }
     call.end(outcome, fault);
+    answer
+}
+
+/// Ends a call that did not run because a write with its key waits, although it does not get the receipt: the store
+/// failed after it was found, or the client cancelled the call.
+pub(super) fn unanswered<R: Fallible>(call: Pin<&mut Call<'_>>, error: ResilienceError) -> R {
+    let outcome = if error == ResilienceError::Cancelled { Outcome::Cancelled } else { Outcome::Timeout };
+    call.report(outcome, None);
+    let answer = R::refused(error);
+    if let Some(error) = answer.error() {
+        events::call_failed(&call, error);
+    }
+    call.end(outcome, None);
     answer
 }
 

@@ -84,7 +84,8 @@ pub(super) async fn a_write_can_be_withdrawn_until_it_is_shared(Clients { first,
     let withdraw = async |number: u128| first.withdraw(Receipt::from_bits(number)).await.expect("the store works");
     let new = write(1, "a");
     accept(&**first, new.clone()).await;
-    assert!(withdraw(1).await);
+    second.find(&new.scope, &new.arguments, at(0)).await.expect("the store works").expect("the key");
+    assert!(withdraw(1).await, "a search only reads");
     assert!(!withdraw(1).await, "it is gone");
     assert_eq!(second.find(&new.scope, &new.arguments, at(0)).await.expect("the store works"), None);
     // A receipt that a second call has stays valid.
@@ -93,7 +94,11 @@ pub(super) async fn a_write_can_be_withdrawn_until_it_is_shared(Clients { first,
     assert!(!withdraw(1).await);
     let other = write(3, "b");
     accept(&**first, other.clone()).await;
-    second.find(&other.scope, &other.arguments, at(0)).await.expect("the store works").expect("the key");
+    let found = second.find(&other.scope, &other.arguments, at(0)).await.expect("the store works").expect("the key");
+    assert!(found.entry.is_withdrawable());
+    let shared = second.share(&other.scope, &other.arguments, at(0)).await.expect("the store works").expect("the key");
+    assert!(shared.same_arguments && !shared.entry.is_withdrawable(), "{shared:?}");
+    assert_eq!(second.share(&write(9, "none").scope, "", at(0)).await.expect("the store works"), None);
     assert!(!withdraw(3).await);
     // What was tried cannot be withdrawn.
     accept(&**first, NewEntry { due: at(5), ..write(4, "c") }).await;

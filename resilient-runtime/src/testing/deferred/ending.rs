@@ -59,6 +59,8 @@ pub(super) async fn used_up_tries_end_an_entry(Clients { first, second }: &Clien
     // An entry that waits until the end of its time to live has a code too.
     let policy = DeferredSettings::new().ttl(Duration::from_secs(60));
     accept(&**first, NewEntry { policy, ..write(5, "5") }).await;
+    let entry = claim_one(&**second, at(0)).await;
+    second.postpone(entry.token(), at(60), at(0)).await.expect("the store works").expect("the latest token");
     let claims = claim(&**second, 1, at(60)).await;
     assert!(claims.entries.is_empty(), "its time is over");
     assert_eq!(claims.ended.len(), 1);

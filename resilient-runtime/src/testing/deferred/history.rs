@@ -76,9 +76,13 @@ impl History {
         match self.random.u8(0..100) {
             0..25 => self.put().await,
             25..28 => drop(both!(self, |store| store.withdraw(receipt))),
-            28..33 => {
+            28..31 => {
                 let NewEntry { scope, arguments, .. } = self.new_entry();
                 both!(self, |store| store.find(&scope, &arguments, now));
+            }
+            31..33 => {
+                let NewEntry { scope, arguments, .. } = self.new_entry();
+                both!(self, |store| store.share(&scope, &arguments, now));
             }
             33..36 => drop(both!(self, |store| store.get(receipt, &caller()))),
             36..56 => {

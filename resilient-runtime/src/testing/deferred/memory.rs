@@ -140,6 +140,14 @@ impl DeferredStore for MemoryStore {
 
     fn find<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
         self.run(move |store, entries| {
+            let key = store.secret.key_hash(scope);
+            let holder = entries.values().find(|it| it.key_hash == key && it.holds_key(now));
+            Ok(holder.map(|entry| found(entry, store.secret.arguments_hash(arguments))))
+        })
+    }
+
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
+        self.run(move |store, entries| {
             let holder = holder(entries, store.secret.key_hash(scope), now);
             Ok(holder.map(|entry| found(entry, store.secret.arguments_hash(arguments))))
         })

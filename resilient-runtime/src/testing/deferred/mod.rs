@@ -96,6 +96,7 @@ pub async fn check_store(open: impl AsyncFn(Bounds) -> Clients) {
     operating::entries_are_counted(&open(bounds).await).await;
     times::a_start_adapts_times_to_its_clock(&open(bounds).await).await;
     times::what_seems_over_gets_one_more_try(&open(bounds).await).await;
+    times::what_was_never_claimed_does_not_end_by_time_alone(&open(bounds).await).await;
 }
 
 /// The time at which every part of the suite begins: in November 2026.

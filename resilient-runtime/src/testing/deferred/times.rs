@@ -63,3 +63,30 @@ pub(super) async fn what_seems_over_gets_one_more_try(Clients { first, second }:
     let swept = second.sweep("server", after(CAP)).await.expect("the store works");
     assert!(swept.ended.iter().any(|it| it.receipt == Receipt::from_bits(1)), "{swept:?}");
 }
+
+/// The clock of the process that accepted the entries is far behind, and that process still runs.
+pub(super) async fn what_was_never_claimed_does_not_end_by_time_alone(Clients { first, second }: &Clients) {
+    let now = at(2 * DAY);
+    let policy = DeferredSettings::new().tries(5);
+    for number in 0..3 {
+        accept(&**first, NewEntry { policy, due: at(60), ..write(number, &number.to_string()) }).await;
+    }
+    let swept = second.sweep("server", now).await.expect("the store works");
+    assert!(swept.ended.is_empty(), "{swept:?}");
+    // It is tried once more, without a sweep before as well.
+    accept(&**first, NewEntry { policy, ..write(3, "3") }).await;
+    let claims = claim(&**second, 2, now).await;
+    assert_eq!((claims.entries.len(), claims.ended.len()), (2, 0), "{claims:?}");
+    for (entry, next) in claims.entries.iter().zip([None, Some(NextTry::At(now.after(Duration::from_secs(60))))]) {
+        let ended = match next {
+            None => second.complete(entry.token(), None, now).await,
+            Some(next) => second.fail(entry.token(), failure("timeout", next), now).await,
+        };
+        let expected = if next.is_none() { State::Done } else { State::Dead };
+        assert_eq!(ended.expect("the store works").expect("the latest token").state, expected);
+    }
+    // Without any try, it waits for the length of the cap.
+    let late = now.after(Duration::from_secs(CAP));
+    let swept = second.sweep("server", late).await.expect("the store works");
+    assert_eq!(swept.ended.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Dead; 2], "{swept:?}");
+}

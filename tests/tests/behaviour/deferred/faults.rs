@@ -53,15 +53,45 @@ fn a_store_that_hangs_delays_the_answer_by_the_timeout_at_most() {
 
 #[test]
 fn if_the_store_does_not_answer_within_50_ms_the_call_runs_and_is_counted_as_unchecked() {
-    for fault in [Fault::Hangs, Fault::Takes(Duration::from_secs(1)), Fault::Fails(StoreErrorKind::Busy)] {
+    let late = Fault::Takes(Duration::from_secs(1));
+    for fault in [Fault::Hangs, late, Fault::Fails(StoreErrorKind::Busy), Fault::Panics] {
         testing::run(async |lab| {
             let its = down(lab).await;
             its.shop.turn(Service::Up);
             *its.store.find.lock().expect("no panic") = Some(fault);
             let answer = lab.timed(call(&its.client, "set", &json!({}))).await;
             assert_eq!(text(&answer.answer), "set");
-            answer.assert_took(if matches!(fault, Fault::Fails(_)) { "0s" } else { "50ms" });
+            answer.assert_took(if matches!(fault, Fault::Fails(_) | Fault::Panics) { "0s" } else { "50ms" });
             assert_eq!(counted(lab.registry(), "set"), [(DeferredResult::Unchecked, 1)]);
+        });
+    }
+}
+
+#[test]
+fn a_call_whose_key_waits_does_not_run_even_if_the_store_cannot_be_written() {
+    for fault in [Fault::Hangs, Fault::Takes(Duration::from_secs(1)), Fault::Fails(StoreErrorKind::Busy), Fault::Panics]
+    {
+        testing::run(async |lab| {
+            let its = down(lab).await;
+            let receipt = text(&call(&its.client, "set", &json!({})).await);
+            its.shop.turn(Service::Up);
+            let ran = its.shop.ran();
+            *its.store.share.lock().expect("no panic") = Some(fault);
+            let answer = lab.timed(call(&its.client, "set", &json!({}))).await;
+            assert_eq!(its.shop.ran(), ran, "{fault:?}");
+            if let Fault::Takes(_) = fault {
+                answer.assert_took("1s");
+                assert!(text(&answer.answer).starts_with("ACCEPTED_FOR_LATER"));
+                return;
+            }
+            answer.assert_took(if fault == Fault::Hangs { "2s" } else { "0s" });
+            let facts = error(&answer.answer);
+            assert_eq!((&facts["kind"], &facts["retryable"]), (&json!("timeout"), &json!(true)), "{fault:?}");
+            // Once the store works again, the receipt is that of the first call.
+            *its.store.share.lock().expect("no panic") = None;
+            let again = text(&call(&its.client, "set", &json!({})).await);
+            assert_eq!(again.split(':').next(), receipt.split(':').next());
+            assert_eq!(its.shop.ran(), ran);
         });
     }
 }

@@ -172,14 +172,16 @@ pub(super) enum Fault {
     /// It is slower by this time.
     Takes(Duration),
     Hangs,
+    Panics,
 }
 
-/// A store in memory whose methods `put` and `find` can fail.
+/// A store in memory whose methods `put`, `find` and `share` can fail.
 #[derive(Clone, Default)]
 pub(super) struct Faulty {
     pub(super) inner: MemoryStore,
     pub(super) put: Arc<Mutex<Option<Fault>>>,
     pub(super) find: Arc<Mutex<Option<Fault>>>,
+    pub(super) share: Arc<Mutex<Option<Fault>>>,
 }
 
 impl fmt::Debug for Faulty {
@@ -196,6 +198,7 @@ async fn apply(fault: Option<Fault>) -> Result<(), StoreError> {
             tokio::time::sleep(time).await;
             Ok(())
         }
+        Some(Fault::Panics) => panic!("a store that panics"),
         Some(Fault::Hangs) => std::future::pending().await,
     }
 }
@@ -227,6 +230,14 @@ impl DeferredStore for Faulty {
         Box::pin(async move {
             apply(fault).await?;
             self.inner.find(scope, arguments, now).await
+        })
+    }
+
+    fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
+        let fault = *self.share.lock().expect("no panic");
+        Box::pin(async move {
+            apply(fault).await?;
+            self.inner.share(scope, arguments, now).await
         })
     }
 

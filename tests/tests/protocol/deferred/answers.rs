@@ -70,22 +70,44 @@ fn a_receipt_names_the_status_tool_only_if_the_router_has_it() {
     });
 }
 
+/// Counts the lines of the log that say that a tool stores nothing.
+async fn lines_about_tools_that_store_nothing(run: impl AsyncFnOnce()) -> usize {
+    let lines = JsonLines::default();
+    let writer = {
+        let lines = lines.clone();
+        move || lines.clone()
+    };
+    let layer = tracing_subscriber::fmt::layer().json().with_writer(writer);
+    let _listening = listen(tracing_subscriber::registry().with(layer));
+    run().await;
+    let said = |line: &serde_json::Value| line["fields"]["message"].to_string().contains("stores nothing");
+    lines.take().iter().filter(|line| said(line)).count()
+}
+
 #[test]
 fn a_tool_without_the_hook_says_once_in_the_log_that_it_stores_nothing() {
     testing::run(async |lab| {
         defer_to(lab.registry(), Arc::new(MemoryStore::default()), "down");
-        let lines = JsonLines::default();
-        let writer = {
-            let lines = lines.clone();
-            move || lines.clone()
-        };
-        let layer = tracing_subscriber::fmt::layer().json().with_writer(writer);
-        let _listening = listen(tracing_subscriber::registry().with(layer));
         let server = Down::new(Via::Stdio);
-        for _ in 0..3 {
-            assert!(server.direct().await.is_err());
-        }
-        let said = |line: &serde_json::Value| line["fields"]["message"].to_string().contains("stores nothing");
-        assert_eq!(lines.take().iter().filter(|line| said(line)).count(), 1);
+        let said = lines_about_tools_that_store_nothing(async || {
+            for _ in 0..3 {
+                assert!(server.direct().await.is_err());
+            }
+        });
+        assert_eq!(said.await, 1);
+    });
+}
+
+#[test]
+fn a_tool_whose_route_has_another_name_says_once_in_the_log_that_it_stores_nothing() {
+    testing::run(async |lab| {
+        let (client, _) = serve(lab, Down::renamed(HTTP)).await;
+        let said = lines_about_tools_that_store_nothing(async || {
+            for _ in 0..3 {
+                let answer = call(&client, "write", &json!({ "request_id": "1" })).await;
+                assert!(!text(&answer).contains("ACCEPTED_FOR_LATER"), "{}", text(&answer));
+            }
+        });
+        assert_eq!(said.await, 1);
     });
 }

@@ -77,6 +77,15 @@ impl Down {
         Self { via, router: Arc::new(resilient_runtime::mcp::instrument(Self::block() + Self::status())) }
     }
 
+    /// A server whose route `write` calls `write_text`.
+    pub(super) fn renamed(via: Via) -> Self {
+        let mut router = Self::block();
+        let mut route = router.map.remove("write_text").expect("the tool");
+        route.attr.name = "write".into();
+        router.add_route(route);
+        Self { via, router: Arc::new(router) }
+    }
+
     /// Calls a tool's function without a route.
     pub(super) async fn direct(&self) -> Result<String, Failure> {
         self.write_text(Parameters(Write { request_id: Some("1".into()) })).await

@@ -217,6 +217,7 @@ broken! {
     put(entry: NewEntry) -> Put;
     withdraw(receipt: Receipt) -> bool;
     find(scope: &'a Scope, arguments: &'a str, now: Timestamp) -> Option<Found>;
+    share(scope: &'a Scope, arguments: &'a str, now: Timestamp) -> Option<Found>;
     get(receipt: Receipt, viewer: &'a Viewer) -> Option<Entry>;
     claim(claim: &'a Claim) -> Claims;
     renew(token: ClaimToken, lease: Duration, now: Timestamp) -> Option<Timestamp>;
