@@ -3,8 +3,8 @@
 python tasks.py URL
 python tasks.py SERVER [ARGUMENT...]
 
-`set_address` is called as every tool is: the client polls the task until it has the result. `set_address` with another
-city becomes a task that is cancelled. Prints one JSON object.
+`set_address` is called as every tool is: the client polls the task until it has the result. `book_room`, whose first try
+is much later, becomes a task that is cancelled. Prints one JSON object.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def main():
     async with fastmcp.Client(server) as client:
         await client.list_tools()
         result = await client.call_tool("set_address", {"order": 7, "city": "Bergen"})
-        task = await call_tool_task(client, "set_address", {"order": 7, "city": "Oslo"})
+        task = await call_tool_task(client, "book_room", {"request_id": "booking 1", "name": "Ada"})
         waiting = await task.status()
         await task.cancel()
         cancelled = await task.wait(timeout=20)

@@ -15,7 +15,11 @@ const [generation, command, ...args] = process.argv.slice(2);
 const [{ Client }, { StdioClientTransport }] =
   generation === "sdk" ? [sdk, sdk_stdio] : [client, client_stdio];
 const session = new Client({ name: "deferred", version: "0" }, { versionNegotiation: { mode: "auto" } });
-await session.connect(new StdioClientTransport({ command, args, stderr: "ignore" }));
+const transport = new StdioClientTransport({ command, args, stderr: "ignore" });
+// The first generation reports the protocol only to its transport.
+let negotiated = "unknown";
+transport.setProtocolVersion = (version) => (negotiated = version);
+await session.connect(transport);
 // The clients check results against the schemas that they have seen.
 await session.listTools();
 
@@ -36,7 +40,7 @@ const of_order = { receipt: receipt(accepted) };
 const address = { order: 7, city: "Bergen" };
 const soon = await call("set_address", address);
 const steps = {
-  protocol: session.getNegotiatedProtocolVersion?.() ?? "unknown",
+  protocol: session.getNegotiatedProtocolVersion?.() ?? negotiated,
   accepted,
   again: await call("create_order", order),
   conflict: await call("create_order", { ...order, article: "milk" }),

@@ -1,4 +1,4 @@
-//! A wall clock that is wrong by a day, before or after a restart.
+//! A wall clock that is wrong by a day: before or after a restart, or in one of two processes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use resilient_runtime::testing::deferred::MemoryStore;
 use resilient_runtime::{Registry, testing};
 use tokio::time::{Instant, sleep};
 
-use super::shop::{ended, serve, serve_with, start};
+use super::shop::{ended, serve_with, start};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CAP: Duration = Duration::from_secs(30 * 60);
@@ -59,25 +59,53 @@ fn a_restart_under_a_clock_that_is_a_day_behind_loses_nothing_and_delivers_by_th
     assert!(restarted(30, 0).iter().all(|after| *after <= CAP + LATE));
 }
 
-#[test]
-fn while_a_worker_runs_no_delivery_is_early_or_late() {
+/// Accepts orders under one clock while another worker, whose clock differs, has the same store. Returns for each order the
+/// delay of its first try under the clock that accepted it, and after what time it was placed.
+fn with_two_workers(days_accepting: u32, days_other: u32) -> Vec<(Duration, Duration)> {
     testing::run(async |lab| {
-        let served = serve(lab).await;
+        let base = Timestamp::from_millis(1_796_000_000_000);
+        let accepting = WallClock::starting_at(base.after(DAY * days_accepting));
+        let served = serve_with(lab, MemoryStore::default(), |store| store, accepting).await;
+        let other = WallClock::starting_at(base.after(DAY * days_other));
+        let other = start(&served.shop, served.store.clone(), other, &Arc::new(Registry::new()));
         served.upstream().down(true);
-        let mut due = Vec::new();
-        let began = Instant::now();
+        let (began, mut orders) = (Instant::now(), Vec::new());
         for number in 0..4 {
-            let receipt = served.defer("order_elsewhere", &format!("k{number}")).await;
+            let key = format!("k{number}");
+            let receipt = served.defer("order_elsewhere", &key).await;
             let entry = served.entry(receipt).await;
-            due.push((entry.summary.due.since(entry.summary.created), format!("k{number}")));
+            orders.push((key, receipt, entry.summary.due.since(entry.summary.created)));
         }
         served.upstream().down(false);
-        sleep(Duration::from_secs(60)).await;
-        let placed = served.upstream().placed.lock().unwrap();
-        for (delay, key) in due {
-            let (_, at) = placed.iter().find(|(placed, _)| *placed == key).expect("placed");
-            let after = at.duration_since(began);
-            assert!(after >= delay && after <= delay + Duration::from_secs(6), "{after:?} instead of {delay:?}");
+        for (key, receipt, _) in &orders {
+            let entry = served.ended(*receipt).await;
+            assert_eq!(entry.summary.state, State::Done, "{key}: {:?}", entry.summary);
         }
-    });
+        other.shutdown().await;
+        let placed = served.upstream().placed.lock().unwrap();
+        assert_eq!(placed.len(), orders.len(), "each once");
+        let placed_after = |key: &str| {
+            let (_, at) = placed.iter().find(|(placed, _)| placed == key).expect("placed");
+            at.duration_since(began)
+        };
+        orders.iter().map(|(key, _, delay)| (*delay, placed_after(key))).collect()
+    })
+}
+
+#[test]
+fn beside_a_worker_whose_clock_is_behind_no_delivery_is_early_or_late() {
+    for days in [0, 1, 30] {
+        for (delay, after) in with_two_workers(days, 0) {
+            assert!(after >= delay && after <= delay + LATE, "{days} days: {after:?} instead of {delay:?}");
+        }
+    }
+}
+
+#[test]
+fn beside_a_worker_whose_clock_is_ahead_no_accepted_write_is_lost_or_late() {
+    for days in [1, 30] {
+        for (delay, after) in with_two_workers(0, days) {
+            assert!(after <= delay + LATE, "{days} days: {after:?} instead of {delay:?}");
+        }
+    }
 }

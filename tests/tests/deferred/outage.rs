@@ -61,7 +61,7 @@ fn after_an_outage_of_an_hour_10_000_deferred_calls_are_delivered_once_and_witho
         let most = rates.iter().max().copied().unwrap_or_default();
         // 4 at a time of 20 ms each could be 200 a second.
         assert!(most <= 100, "{most} deliveries in one second");
-        println!(
+        eprintln!(
             "{probes} runs while the upstream was down, {direct} of them by calls with a waiting key; then {CALLS} \
              deliveries in {} s, {most} at most in one second, the first after {} ms",
             rates.len(),

@@ -111,11 +111,13 @@ pub(crate) struct Shop {
 pub(crate) struct Banned;
 
 impl Shop {
+    #[allow(clippy::unused_async, reason = "it has to be")]
     async fn check(&self, _: &RequestContext<RoleServer>, _: &JsonObject) -> Result<(), Banned> {
         let user = CallContext::current().and_then(|call| call.principal().map(|user| user.as_str().to_owned()));
         if *self.upstream.banned.lock().unwrap() == user { Err(Banned) } else { Ok(()) }
     }
 
+    #[allow(clippy::unused_async, reason = "it has to be")]
     async fn instead(&self, _: Parameters<Order>, error: &Failure) -> Result<String, Failure> {
         self.upstream.fallbacks.fetch_add(1, Ordering::Relaxed);
         let _ = error;

@@ -16,8 +16,9 @@ use tokio::time::{sleep, timeout};
 use crate::receipts::{OverHttp, call};
 use crate::{Place, SERVER, accept, arguments, assert_written_once, block, counts, delivered, receipt, record, write};
 
-/// The longest time of an answer: 1 s for the call, and as much for the store.
-const LIMIT: Duration = Duration::from_millis(2_500);
+/// The longest time of an answer: 1 s for the call, as much for the store, and the rest for a busy machine. It is shorter
+/// than the 5 s that the store waits for others.
+const LIMIT: Duration = Duration::from_millis(4_500);
 
 async fn down() -> Upstream {
     Upstream::start(Mode::Down).await.expect("a port")
@@ -58,7 +59,7 @@ async fn health_of_store(server: &Server) -> Value {
 
 /// Waits until the check of the store has this result.
 async fn wait_for_health(server: &Server, fits: impl Fn(&Value) -> bool) -> Value {
-    let found = timeout(Duration::from_secs(10), async {
+    let found = timeout(PATIENCE, async {
         loop {
             let check = health_of_store(server).await;
             if fits(&check["status"]) {
@@ -178,11 +179,12 @@ async fn a_blocked_file_delays_an_answer_by_at_most_5_s_and_nothing_of_it_remain
     let answer = server.call("write_slowly", arguments(&record("b"))).await.expect("an answer");
     assert_not_accepted(&answer, &["timeout", "busy"]);
     let took = started.elapsed();
-    assert!((Duration::from_secs(4)..Duration::from_secs(8)).contains(&took), "{took:?}");
+    // And not the 20 s of the call.
+    assert!((Duration::from_secs(4)..Duration::from_secs(15)).contains(&took), "{took:?}");
     wait_for_health(&server, |status| status != "pass").await;
     // Other tools are not delayed, and neither is a write whose upstream is up.
     upstream.set(Mode::Up);
-    timeout(Duration::from_secs(2), async {
+    timeout(PATIENCE, async {
         while text(&write(&server, &record("c")).await) != "written: c" {
             sleep(Duration::from_millis(50)).await;
         }

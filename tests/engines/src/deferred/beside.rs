@@ -55,6 +55,13 @@ struct Address {
     city: String,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Guest {
+    /// The same id books at most once.
+    request_id: String,
+    name: String,
+}
+
 #[resilient(timeout = "5s")]
 #[tool_router]
 impl Beside {
@@ -64,6 +71,14 @@ impl Beside {
     async fn set_address(&self, Parameters(address): Parameters<Address>) -> Result<rmcp::Json<Address>, Failure> {
         upstream()?;
         Ok(rmcp::Json(address))
+    }
+
+    /// Books a room. Its first try is 15 s later or more, so that a client on a busy machine can cancel it before.
+    #[resilient(fallback = deferred, deferred(key = guest.request_id))]
+    #[tool]
+    async fn book_room(&self, Parameters(guest): Parameters<Guest>) -> Result<String, Failure> {
+        upstream()?;
+        Ok(format!("booked for {}", guest.name))
     }
 }
 

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use resilient_runtime::{CallContext, McpError, ResilienceError};
 use resilient_sqlite::SqliteStore;
@@ -20,6 +21,10 @@ enum Failure {
     #[error("the upstream is down")]
     #[mcp(kind = unavailable)]
     Down,
+    /// Deferred, with a first try after this time.
+    #[error("the upstream is busy")]
+    #[mcp(kind = unavailable)]
+    Busy(#[mcp(retry_after)] Duration),
     /// The end of a delivery: a result with `isError`.
     #[error("the upstream refuses this")]
     #[mcp(kind = failed_precondition)]

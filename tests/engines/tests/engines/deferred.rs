@@ -48,7 +48,7 @@ async fn assert_deferred(mut client: Command, protocols: &[&str]) {
 
 #[tokio::test]
 async fn the_typescript_clients_read_receipts_and_use_the_tools_for_them() {
-    for (client, protocol) in [("sdk", "unknown"), ("client", "2026-07-28")] {
+    for (client, protocol) in [("sdk", "2025-11-25"), ("client", "2026-07-28")] {
         let mut command = node("typescript/deferred.js");
         command.arg(client);
         assert_deferred(command, &[protocol]).await;
