@@ -94,10 +94,14 @@ impl Rendered {
         // A call that was rejected, or whose timeout elapsed while it was queued.
         // The refusal of a call within another one does not show what that one has changed.
         let is_refused = matches!(own, Some(ResilienceError::Refused { is_nested: false, .. }));
+        #[cfg(feature = "deferred")]
+        let is_delivery = call.context.and_then(CallContext::request).is_some_and(|request| request.delivery.is_some());
+        #[cfg(not(feature = "deferred"))]
+        let is_delivery = false;
         // That of a delivery does not show what the call itself or an earlier try has changed.
         let rejected = call.attempts == 0
             && call.has_ended
-            && !call.is_delivery
+            && !is_delivery
             && (is_refused
                 || call.never_ran
                 || matches!(kind, ErrorKind::CircuitOpen | ErrorKind::Overloaded | ErrorKind::Timeout));
@@ -180,8 +184,6 @@ struct CallFacts<'a> {
     fallback_error: Option<String>,
     /// Why the call was not stored, if it could have been deferred.
     not_accepted: Option<&'static str>,
-    /// Whether the call is a try of a deferred write.
-    is_delivery: bool,
 }
 
 impl<'a> CallFacts<'a> {
@@ -197,7 +199,6 @@ impl<'a> CallFacts<'a> {
             reason: None,
             fallback_error: None,
             not_accepted: None,
-            is_delivery: false,
         };
         let Some(request) = context.and_then(CallContext::request) else { return nothing };
         let report = request.report();
@@ -215,8 +216,6 @@ impl<'a> CallFacts<'a> {
             fallback_error: report.fallback_error.clone(),
             #[cfg(feature = "deferred")]
             not_accepted: report.not_accepted,
-            #[cfg(feature = "deferred")]
-            is_delivery: request.delivery.is_some(),
             ..nothing
         }
     }
