@@ -367,7 +367,8 @@ fn breakers_agree(registry: &Registry) {
 
 /// Asserts that every failure occurred, because otherwise the test proves nothing about it.
 fn went_wrong_in_every_way(registry: &Registry, seen: &Seen) {
-    for &outcome in Outcome::ALL {
+    // None of its functions defers its calls.
+    for outcome in Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Deferred) {
         let count: u64 = seen.iter().filter(|((_, each), _)| *each == outcome).map(|(_, count)| count).sum();
         assert!(count > 100, "{outcome:?}: {count}");
     }
