@@ -8,7 +8,6 @@ use super::deferral::Deferral;
 use super::entry::{State, Summary};
 use super::receipt::Receipt;
 use super::time::Timestamp;
-use crate::panics::catch_panic;
 
 /// A write that the store has accepted, from this call or from an earlier one with the same key.
 #[derive(Debug, Clone)]
@@ -76,12 +75,10 @@ impl Drop for Unanswered {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = deferral.store.withdraw(receipt).await {
-                    // It will be delivered, although its caller has left.
+                    // It will be delivered, although its caller has left. A subscriber that panics ends this task alone.
                     let (receipt, kind) = (receipt.short(), error.kind().as_str());
                     let operation = "withdraw";
-                    catch_panic(|| {
-                        tracing::error!(event = "deferred.store_failed", operation, receipt, kind, error = %error);
-                    });
+                    tracing::error!(event = "deferred.store_failed", operation, receipt, kind, error = %error);
                 }
             });
         }

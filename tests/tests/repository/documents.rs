@@ -159,7 +159,10 @@ fn commands_name_programs_and_packages_that_are_there() {
                     let known = match pair[0] {
                         "-p" | "--package" => packages.iter().any(|name| name == pair[1]),
                         "--bin" => programs.iter().any(|name| name == pair[1]),
-                        "--bench" => benches.iter().any(|name| name == pair[1]),
+                        "--bench" => {
+                            let folder = repository().join("tests/benches").join(pair[1]);
+                            benches.iter().any(|name| name == pair[1]) || folder.join("main.rs").is_file()
+                        }
                         "--test" => {
                             let engines = words.contains(&"resilient-engines");
                             let tests = repository().join(if engines { "tests/engines/tests" } else { "tests/tests" });

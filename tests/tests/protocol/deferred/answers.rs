@@ -99,9 +99,9 @@ fn a_tool_without_the_hook_says_once_in_the_log_that_it_stores_nothing() {
 }
 
 #[test]
-fn a_tool_whose_route_has_another_name_says_once_in_the_log_that_it_stores_nothing() {
+fn a_function_that_another_tool_calls_says_once_in_the_log_that_it_stores_nothing() {
     testing::run(async |lab| {
-        let (client, _) = serve(lab, Down::renamed(HTTP)).await;
+        let (client, _) = serve(lab, Down::with_other_tool(HTTP)).await;
         let said = lines_about_tools_that_store_nothing(async || {
             for _ in 0..3 {
                 let answer = call(&client, "write", &json!({ "request_id": "1" })).await;

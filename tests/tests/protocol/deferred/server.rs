@@ -68,6 +68,17 @@ impl Down {
     }
 }
 
+#[resilient]
+#[tool_router(router = other)]
+impl Down {
+    /// Writes through the function of another tool.
+    #[resilient(skip)]
+    #[tool]
+    async fn write(&self, request: Parameters<Write>) -> Result<Json<Written>, Failure> {
+        self.write_typed(request).await
+    }
+}
+
 impl Down {
     pub(super) fn new(via: Via) -> Self {
         Self { via, router: Arc::new(Self::block()) }
@@ -77,13 +88,9 @@ impl Down {
         Self { via, router: Arc::new(resilient_runtime::mcp::instrument(Self::block() + Self::status())) }
     }
 
-    /// A server whose route `write` calls `write_text`.
-    pub(super) fn renamed(via: Via) -> Self {
-        let mut router = Self::block();
-        let mut route = router.map.remove("write_text").expect("the tool");
-        route.attr.name = "write".into();
-        router.add_route(route);
-        Self { via, router: Arc::new(router) }
+    /// A server with another tool, which calls `write_typed`: a tool says once in a process that it stores nothing.
+    pub(super) fn with_other_tool(via: Via) -> Self {
+        Self { via, router: Arc::new(Self::block() + Self::other()) }
     }
 
     /// Calls a tool's function without a route.
