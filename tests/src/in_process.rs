@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use resilient_runtime::identity::Principal;
-use rmcp::model::{CallToolRequestParams, CallToolResult, RequestMetaObject};
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, RequestMetaObject};
 use rmcp::service::{RequestContext, RoleClient, RunningService};
-use rmcp::{RoleServer, ServerHandler, ServiceExt};
+use rmcp::{ClientLifecycleMode, ClientServiceExt as _, RoleServer, ServerHandler, ServiceExt};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 
@@ -32,6 +32,15 @@ pub fn serve<S: ServerHandler>(server: S) -> DuplexStream {
 /// If the server does not answer the initialization.
 pub async fn connect<S: ServerHandler>(server: S) -> Client {
     ().serve(serve(server)).await.expect("a server")
+}
+
+/// Serves, and is a client of the newest protocol, which has no session but subscriptions.
+///
+/// # Panics
+/// If the server does not answer.
+pub async fn connect_without_session<S: ServerHandler>(server: S) -> Client {
+    let mode = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
+    ().serve_with_lifecycle(serve(server), mode).await.expect("a server")
 }
 
 /// A call of this tool, with the members of this object.

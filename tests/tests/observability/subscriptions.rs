@@ -5,9 +5,9 @@ use std::time::Duration;
 use resilient_runtime::export::prometheus;
 use resilient_runtime::resilient;
 use resilient_tests::alone::ran_in_a_child;
-use resilient_tests::in_process::serve;
-use rmcp::model::{ProtocolVersion, SubscriptionFilter};
-use rmcp::service::{ClientLifecycleMode, ClientServiceExt, SubscriptionContext};
+use resilient_tests::in_process::connect_without_session;
+use rmcp::model::SubscriptionFilter;
+use rmcp::service::SubscriptionContext;
 use rmcp::{ErrorData, ServerHandler};
 
 #[derive(Debug, Clone, Default)]
@@ -31,8 +31,7 @@ async fn prometheus_has_the_duration_of_a_subscription_that_has_ended() {
     if ran_in_a_child() {
         return;
     }
-    let mode = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
-    let client = ().serve_with_lifecycle(serve(Listens), mode).await.expect("a server");
+    let client = connect_without_session(Listens).await;
     let filter = SubscriptionFilter::builder().tools_list_changed().build();
     let mut subscription = client.listen(filter).await.expect("accepted");
     assert!(subscription.next().await.expect("ends gracefully").is_none());

@@ -188,6 +188,7 @@ impl Call<'_> {
         self.is_refresh() && self.site.tool().is_some()
     }
 
+    /// Returns whether the call refreshes a kept answer: only `Nowhere`, which the feature `cache` adds, is greater.
     pub(super) fn is_refresh(&self) -> bool {
         self.caller.counted > CountedAs::RefusedByGate
     }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use resilient_runtime::{CallContext, McpError, ResilienceError, resilient};
-use resilient_tests::in_process::{Client, call, connect, request};
+use resilient_tests::in_process::{Client, call, connect, connect_without_session, request};
 use resilient_tests::wire::text;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, CustomRequest, CustomResult, JsonObject,
-    ListResourcesResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
-use rmcp::{ClientLifecycleMode, ClientServiceExt as _, ErrorData, RoleServer, ServerHandler, tool, tool_router};
+use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
 use serde_json::json;
 
 use super::refused;
@@ -238,15 +238,8 @@ async fn an_authorized_tool_keeps_the_deadline_of_the_method_around_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_is_authorized() {
-    let (server_side, client_side) = tokio::io::duplex(1 << 16);
     let server = Shelf::default();
-    let shelf = server.clone();
-    tokio::spawn(async move {
-        let running = Box::pin(rmcp::ServiceExt::serve(shelf, server_side)).await.expect("a client");
-        running.waiting().await.expect("no panic");
-    });
-    let mode = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
-    let client = ().serve_with_lifecycle(client_side, mode).await.expect("a server");
+    let client = connect_without_session(server.clone()).await;
     let mut subscription =
         client.listen(SubscriptionFilter::builder().tools_list_changed().build()).await.expect("acknowledged");
     let ended = subscription.next().await;

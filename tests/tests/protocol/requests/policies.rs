@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use resilient_runtime::{Registry, resilient};
-use resilient_tests::in_process::connect;
+use resilient_tests::in_process::{connect, connect_without_session};
 use rmcp::model::{
-    ClientRequest, CustomRequest, CustomResult, ListResourcesResult, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    ClientRequest, CustomRequest, CustomResult, ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
-use rmcp::{ClientLifecycleMode, ClientServiceExt as _, ErrorData as McpError, RoleServer, ServerHandler};
+use rmcp::{ErrorData as McpError, RoleServer, ServerHandler};
 
 use super::refused;
 
@@ -107,13 +106,7 @@ async fn a_breaker_of_a_method_opens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_lives_longer_than_the_timeout() {
-    let (server_side, client_side) = tokio::io::duplex(1 << 16);
-    tokio::spawn(async move {
-        let running = rmcp::ServiceExt::serve(Guarded::default(), server_side).await.expect("a client");
-        running.waiting().await.expect("no panic");
-    });
-    let mode = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
-    let client = ().serve_with_lifecycle(client_side, mode).await.expect("a server");
+    let client = connect_without_session(Guarded::default()).await;
     let mut subscription =
         client.listen(SubscriptionFilter::builder().tools_list_changed().build()).await.expect("accepted");
     let began = tokio::time::Instant::now();
