@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Special;
-pub(super) use finish::{finish, is_degraded};
+pub(super) use finish::finish;
+#[cfg(feature = "cache")]
+pub(super) use finish::is_degraded;
 
 use super::call::{Call, Substitutes, events};
 use crate::answer::Fallible;
