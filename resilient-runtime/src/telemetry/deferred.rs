@@ -59,7 +59,7 @@ pub(crate) fn attempted(
 }
 
 /// Emits the event for the end of an entry, if it has ended: `deferred.done` or `deferred.dead`. A dead letter has the
-/// level error if its tool asks for an alert. A cancelled entry has no event: the request that cancelled it has one.
+/// level error if its tool has `on_exhausted = notify`. A cancelled entry has no event: the request that cancelled it has one.
 pub(crate) fn ended(entry: &Summary, correlation_id: Option<&str>) {
     let (tool, receipt, state) = (&*entry.tool, entry.receipt.short(), entry.state.as_str());
     let (tries, interrupted, code) = (entry.tries_used, entry.interrupted, entry.last_code.as_deref());

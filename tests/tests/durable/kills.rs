@@ -14,7 +14,7 @@ use resilient_tests::wire::text;
 use rmcp::model::CallToolResult;
 use tokio::time::{sleep, timeout};
 
-use crate::{Place, arguments, counted, counts, receipt, record};
+use crate::{StoreFile, arguments, counted, counts, receipt, record};
 
 /// The number of servers that are killed, at least.
 const KILLS: u64 = 200;
@@ -91,14 +91,20 @@ async fn is_enough(store: &SqliteStore, upstream: &Upstream, shared: &Shared) ->
 }
 
 /// Starts servers one after another, and kills each at a random instant. Returns their number.
-async fn kill_one_after_another(place: &Place, upstream: &Upstream, shared: &Shared, seed: u64, slot: u64) -> u64 {
+async fn kill_one_after_another(
+    store_file: &StoreFile,
+    upstream: &Upstream,
+    shared: &Shared,
+    seed: u64,
+    slot: u64,
+) -> u64 {
     let number = Arc::new(AtomicU64::new(slot << 32));
-    let store = place.open();
+    let store = store_file.open();
     for round in 0..MOST_KILLS / SERVERS {
         if round >= KILLS / SERVERS && is_enough(&store, upstream, shared).await {
             return round;
         }
-        let server = Arc::new(place.serve(upstream, &[]).await);
+        let server = Arc::new(store_file.serve(upstream, &[]).await);
         let callers =
             (0..CALLERS).map(|_| tokio::spawn(call(Arc::clone(&server), Arc::clone(shared), Arc::clone(&number))));
         let callers: Vec<_> = callers.collect();
@@ -130,14 +136,14 @@ async fn change(upstream: &Upstream, seed: u64) {
 async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_repeats_an_effect() {
     let seed = u64::from(std::process::id());
     let started = Instant::now();
-    let (place, upstream) = (Place::new(), Upstream::start(Mode::Down).await.expect("a port"));
+    let (store_file, upstream) = (StoreFile::new(), Upstream::start(Mode::Down).await.expect("a port"));
     let shared = Shared::default();
-    let store = place.open();
+    let store = store_file.open();
     let killed = tokio::select! {
         (first, second) = async {
             tokio::join!(
-                kill_one_after_another(&place, &upstream, &shared, seed, 0),
-                kill_one_after_another(&place, &upstream, &shared, seed, 1),
+                kill_one_after_another(&store_file, &upstream, &shared, seed, 0),
+                kill_one_after_another(&store_file, &upstream, &shared, seed, 1),
             )
         } => first + second,
         () = change(&upstream, seed) => unreachable!("it has no end"),
@@ -146,7 +152,7 @@ async fn of_200_servers_that_are_killed_none_loses_an_accepted_write_and_none_re
 
     // Two further servers deliver the rest.
     upstream.set(Mode::Up);
-    let survivors = [place.serve(&upstream, &[]).await, place.serve(&upstream, &[]).await];
+    let survivors = [store_file.serve(&upstream, &[]).await, store_file.serve(&upstream, &[]).await];
     let rest = counts(&store).await;
     let settled = async {
         while counts(&store).await.waiting + counts(&store).await.running > 0 {

@@ -22,12 +22,12 @@ use tokio::time::{sleep, timeout};
 const SERVER: &str = env!("CARGO_BIN_EXE_server-under-test");
 
 /// A file for a store, in a folder of the test.
-struct Place {
+struct StoreFile {
     folder: TempDir,
     file: PathBuf,
 }
 
-impl Place {
+impl StoreFile {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("deferred.db");

@@ -14,15 +14,15 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::{Place, SERVER, accept, arguments, assert_written_once, delivered, receipt, record, write};
+use crate::{SERVER, StoreFile, accept, arguments, assert_written_once, delivered, receipt, record, write};
 
 #[tokio::test]
 async fn over_stdio_a_receipt_is_known_after_a_restart() {
-    let (place, upstream) = (Place::new(), Upstream::start(Mode::Down).await.expect("a port"));
-    let server = place.serve(&upstream, &[]).await;
+    let (store_file, upstream) = (StoreFile::new(), Upstream::start(Mode::Down).await.expect("a port"));
+    let server = store_file.serve(&upstream, &[]).await;
     let receipt = accept(&server, &record("a")).await;
     drop(server.hang_up().await.expect("the server ends"));
-    let server = place.serve(&upstream, &[]).await;
+    let server = store_file.serve(&upstream, &[]).await;
     let asked = json!({ "receipt": receipt.to_string() });
     let status = server.call("deferred_status", asked.clone()).await.expect("an answer");
     assert!(is_live(&status), "{status:?}");
@@ -32,7 +32,7 @@ async fn over_stdio_a_receipt_is_known_after_a_restart() {
     assert_eq!(conflict.is_error, Some(true), "{conflict:?}");
     assert!(text(&conflict).contains(&receipt.to_string()), "{conflict:?}");
     upstream.set(Mode::Up);
-    delivered(&place.open(), receipt).await;
+    delivered(&store_file.open(), receipt).await;
     assert_written_once(&upstream, &record("a"));
     let status = server.call("deferred_status", asked).await.expect("an answer");
     assert_eq!(shown(&status), (Some("done"), Some(true)), "{status:?}");
@@ -57,9 +57,9 @@ pub(crate) struct OverHttp {
 }
 
 impl OverHttp {
-    pub(crate) async fn start(place: &Place, upstream: &Upstream) -> Self {
+    pub(crate) async fn start(store_file: &StoreFile, upstream: &Upstream) -> Self {
         let url = upstream.url();
-        let arguments = ["records", place.path(), url.as_str(), "http"];
+        let arguments = ["records", store_file.path(), url.as_str(), "http"];
         let (process, _, _) = Process::start(SERVER, &arguments).expect("the server starts");
         let line = process.wait_for_log(|line| line.starts_with("address: ")).await.expect("an address");
         Self { process, origin: line.trim_start_matches("address: ").to_owned() }
@@ -92,15 +92,15 @@ async fn status(client: &Client, receipt: Receipt) -> CallToolResult {
 
 #[tokio::test]
 async fn over_http_a_receipt_belongs_to_the_user_and_not_to_the_token_or_the_process() {
-    let (place, upstream) = (Place::new(), Upstream::start(Mode::Down).await.expect("a port"));
-    let mut first = OverHttp::start(&place, &upstream).await;
+    let (store_file, upstream) = (StoreFile::new(), Upstream::start(Mode::Down).await.expect("a port"));
+    let mut first = OverHttp::start(&store_file, &upstream).await;
     let record = record("a");
     let answer = call(&first.connect("ann.first-token").await, "write", &arguments(&record)).await;
     let of_ann = receipt(&answer).unwrap_or_else(|| panic!("not accepted: {answer:?}"));
     first.process.kill().expect("a running process");
     first.process.ended().await.expect("its end");
 
-    let second = OverHttp::start(&place, &upstream).await;
+    let second = OverHttp::start(&store_file, &upstream).await;
     let (ann, ben) = (second.connect("ann.second-token").await, second.connect("ben.first-token").await);
     let of_own = status(&ann, of_ann).await;
     assert!(is_live(&of_own), "{of_own:?}");
@@ -128,7 +128,7 @@ async fn over_http_a_receipt_belongs_to_the_user_and_not_to_the_token_or_the_pro
     assert_ne!(cancelled.is_error, Some(true), "{cancelled:?}");
 
     upstream.set(Mode::Up);
-    delivered(&place.open(), of_ann).await;
+    delivered(&store_file.open(), of_ann).await;
     assert_written_once(&upstream, &record);
     let of_own = status(&ann, of_ann).await;
     assert_eq!(shown(&of_own), (Some("done"), Some(true)), "{of_own:?}");

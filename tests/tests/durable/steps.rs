@@ -6,15 +6,17 @@ use resilient_tests::records::{HOLD, Mode, Step, Upstream};
 
 use resilient_tests::wire::text;
 
-use crate::{Place, accept, arguments, assert_written_once, block, counted, counts, delivered, record, summary, write};
+use crate::{
+    StoreFile, accept, arguments, assert_written_once, block, counted, counts, delivered, record, summary, write,
+};
 
 async fn upstream(mode: Mode) -> Upstream {
     Upstream::start(mode).await.expect("a port")
 }
 
 /// Starts a server whose store stops at a step.
-async fn serve_until(place: &Place, upstream: &Upstream, step: Step) -> Server {
-    place.serve(upstream, &[(HOLD, step.as_str())]).await
+async fn serve_until(store_file: &StoreFile, upstream: &Upstream, step: Step) -> Server {
+    store_file.serve(upstream, &[(HOLD, step.as_str())]).await
 }
 
 /// Sends a write that the server does not answer, and kills the server once it has reached the step.
@@ -30,11 +32,11 @@ async fn killed_while_accepting(server: &Server, step: Step) {
 
 #[tokio::test]
 async fn killed_before_the_commit_nothing_is_accepted_and_the_key_is_free() {
-    let (place, upstream) = (Place::new(), upstream(Mode::Down).await);
-    let store = place.open();
-    let other = place.serve(&upstream, &[]).await;
-    let first = serve_until(&place, &upstream, Step::Putting).await;
-    let blocked = block(&place.file);
+    let (store_file, upstream) = (StoreFile::new(), upstream(Mode::Down).await);
+    let store = store_file.open();
+    let other = store_file.serve(&upstream, &[]).await;
+    let first = serve_until(&store_file, &upstream, Step::Putting).await;
+    let blocked = block(&store_file.file);
     killed_while_accepting(&first, Step::Putting).await;
     drop(blocked);
     let counted = counts(&store).await;
@@ -47,10 +49,10 @@ async fn killed_before_the_commit_nothing_is_accepted_and_the_key_is_free() {
 
 #[tokio::test]
 async fn killed_after_the_commit_and_before_the_answer_the_entry_is_delivered_and_a_second_call_gets_its_receipt() {
-    let (place, upstream) = (Place::new(), upstream(Mode::Down).await);
-    let store = place.open();
-    let other = place.serve(&upstream, &[]).await;
-    killed_while_accepting(&serve_until(&place, &upstream, Step::Put).await, Step::Put).await;
+    let (store_file, upstream) = (StoreFile::new(), upstream(Mode::Down).await);
+    let store = store_file.open();
+    let other = store_file.serve(&upstream, &[]).await;
+    killed_while_accepting(&serve_until(&store_file, &upstream, Step::Put).await, Step::Put).await;
     let counted = counts(&store).await;
     assert_eq!(counted.waiting + counted.running, 1, "{counted:?}");
     let receipt = accept(&other, &record("a")).await;
@@ -64,11 +66,11 @@ async fn killed_after_the_commit_and_before_the_answer_the_entry_is_delivered_an
 /// Lets a server accept a write and try to deliver it, and kills it there: at a step of the store, or while the upstream
 /// has the request. A second server takes over. Returns how many tries were used, and how many interrupted, from then on.
 async fn killed_while_delivering(hold: Option<Step>, mode: Mode) -> (Upstream, u32, u32) {
-    let (place, upstream) = (Place::new(), upstream(Mode::Down).await);
-    let store = place.open();
+    let (store_file, upstream) = (StoreFile::new(), upstream(Mode::Down).await);
+    let store = store_file.open();
     let first = match hold {
-        Some(step) => serve_until(&place, &upstream, step).await,
-        None => place.serve(&upstream, &[]).await,
+        Some(step) => serve_until(&store_file, &upstream, step).await,
+        None => store_file.serve(&upstream, &[]).await,
     };
     let receipt = accept(&first, &record("a")).await;
     match hold {
@@ -82,13 +84,13 @@ async fn killed_while_delivering(hold: Option<Step>, mode: Mode) -> (Upstream, u
     let before = summary(&store, receipt).await.expect("the entry");
     let other = if hold.is_some() {
         // The step lasts until the process is killed.
-        let other = place.serve(&upstream, &[]).await;
+        let other = store_file.serve(&upstream, &[]).await;
         first.process().kill().expect("a running process");
         other
     } else {
         first.process().kill().expect("a running process");
         upstream.set(Mode::Up);
-        place.serve(&upstream, &[]).await
+        store_file.serve(&upstream, &[]).await
     };
     let after = delivered(&store, receipt).await;
     let answer = write(&other, &record("a")).await;

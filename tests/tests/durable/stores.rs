@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::receipts::{OverHttp, call};
-use crate::{Place, SERVER, accept, arguments, assert_written_once, block, counts, delivered, receipt, record, write};
+use crate::{
+    SERVER, StoreFile, accept, arguments, assert_written_once, block, counts, delivered, receipt, record, write,
+};
 
 /// The longest time of an answer: 1 s for the call, as much for the store, and the rest for a busy machine. It is shorter
 /// than the 5 s that the store waits for others.
@@ -89,8 +91,8 @@ async fn fill(server: &Server, bytes: usize) -> Vec<(Record, Receipt)> {
 }
 
 /// Asserts that all accepted records are written once the upstream is back, and none of the others by the server itself.
-async fn assert_all_written(place: &Place, upstream: &Upstream, accepted: &[(Record, Receipt)]) {
-    let store = place.open();
+async fn assert_all_written(store_file: &StoreFile, upstream: &Upstream, accepted: &[(Record, Receipt)]) {
+    let store = store_file.open();
     upstream.set(Mode::Up);
     for (record, receipt) in accepted {
         delivered(&store, *receipt).await;
@@ -101,11 +103,11 @@ async fn assert_all_written(place: &Place, upstream: &Upstream, accepted: &[(Rec
 
 #[tokio::test]
 async fn a_full_store_accepts_nothing_and_delivers_what_it_has() {
-    let (place, upstream) = (Place::new(), down().await);
-    let server = place.serve(&upstream, &[(BYTES, "400000")]).await;
+    let (store_file, upstream) = (StoreFile::new(), down().await);
+    let server = store_file.serve(&upstream, &[(BYTES, "400000")]).await;
     let accepted = fill(&server, 20_000).await;
     wait_for_health(&server, |status| status != "pass").await;
-    assert_all_written(&place, &upstream, &accepted).await;
+    assert_all_written(&store_file, &upstream, &accepted).await;
     // Ended entries keep no arguments, so there is space again.
     upstream.set(Mode::Down);
     accept(&server, &large("another", 20_000)).await;
@@ -115,34 +117,34 @@ async fn a_full_store_accepts_nothing_and_delivers_what_it_has() {
 #[cfg(unix)]
 #[tokio::test]
 async fn past_a_limit_of_file_size_nothing_is_accepted_and_all_accepted_writes_are_there() {
-    let (place, upstream) = (Place::new(), down().await);
-    drop(place.open());
+    let (store_file, upstream) = (StoreFile::new(), down().await);
+    drop(store_file.open());
     let url = upstream.url();
     // The process gets an error instead of the signal, as on a full disk.
     let limited = r#"trap '' XFSZ; ulimit -f 400; exec "$0" "$@""#;
-    let arguments = ["-c", limited, SERVER, "records", place.path(), url.as_str()];
+    let arguments = ["-c", limited, SERVER, "records", store_file.path(), url.as_str()];
     let server = Server::start_with("bash", &arguments, &[]).await.expect("the server starts");
     let accepted = fill(&server, 20_000).await;
     wait_for_health(&server, |status| status != "pass").await;
     drop(server.hang_up().await.expect("the server ends"));
-    let server = place.serve(&upstream, &[]).await;
-    assert_all_written(&place, &upstream, &accepted).await;
+    let server = store_file.serve(&upstream, &[]).await;
+    assert_all_written(&store_file, &upstream, &accepted).await;
     drop(server);
 }
 
 #[tokio::test]
 async fn a_corrupt_file_accepts_nothing_and_the_server_does_not_start_with_it() {
-    let (place, upstream) = (Place::new(), down().await);
-    let server = place.serve(&upstream, &[]).await;
+    let (store_file, upstream) = (StoreFile::new(), down().await);
+    let server = store_file.serve(&upstream, &[]).await;
     for number in 0..40 {
         accept(&server, &large(&format!("key-{number}"), 1_000)).await;
     }
     // Every page but the first has other bytes, and the connections of the server notice that the file has changed.
-    let other = Connection::open(&place.file).expect("the file");
+    let other = Connection::open(&store_file.file).expect("the file");
     other.busy_timeout(Duration::from_secs(5)).expect("a limit");
     other.execute_batch("PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)").expect("a checkpoint");
-    let bytes = usize::try_from(fs::metadata(&place.file).expect("the file").len()).expect("a small file");
-    let mut open = File::options().write(true).open(&place.file).expect("the file");
+    let bytes = usize::try_from(fs::metadata(&store_file.file).expect("the file").len()).expect("a small file");
+    let mut open = File::options().write(true).open(&store_file.file).expect("the file");
     open.seek(SeekFrom::Start(4_096)).expect("a position");
     open.write_all(&vec![0xa5; bytes - 4_096]).expect("a write");
     other.execute_batch("PRAGMA user_version = 1").expect("a change");
@@ -153,13 +155,13 @@ async fn a_corrupt_file_accepts_nothing_and_the_server_does_not_start_with_it() 
     wait_for_health(&server, |status| status != "pass").await;
     drop(other);
     drop(server.hang_up().await.expect("the server ends"));
-    refused_start(&place, &upstream, "corrupt").await;
+    refused_start(&store_file, &upstream, "corrupt").await;
 }
 
 /// Asserts that a server does not start on the file, and says why.
-async fn refused_start(place: &Place, upstream: &Upstream, why: &str) {
+async fn refused_start(store_file: &StoreFile, upstream: &Upstream, why: &str) {
     let url = upstream.url();
-    let arguments = ["records", place.path(), url.as_str()];
+    let arguments = ["records", store_file.path(), url.as_str()];
     let (mut process, _stdin, _stdout) = Process::start(SERVER, &arguments).expect("a process");
     let status = process.ended().await.expect("its end");
     assert!(!status.success());
@@ -168,10 +170,10 @@ async fn refused_start(place: &Place, upstream: &Upstream, why: &str) {
 
 #[tokio::test]
 async fn a_blocked_file_delays_an_answer_by_at_most_5_s_and_nothing_of_it_remains() {
-    let (place, upstream) = (Place::new(), down().await);
-    let server = place.serve(&upstream, &[]).await;
-    let store = place.open();
-    let blocked = block(&place.file);
+    let (store_file, upstream) = (StoreFile::new(), down().await);
+    let server = store_file.serve(&upstream, &[]).await;
+    let store = store_file.open();
+    let blocked = block(&store_file.file);
     // The limit of the call is shorter than that of the store.
     assert_not_accepted(&write_in_time(&server, &record("a")).await, &["timeout"]);
     // And here it is longer.
@@ -203,10 +205,10 @@ async fn a_blocked_file_delays_an_answer_by_at_most_5_s_and_nothing_of_it_remain
 
 #[tokio::test]
 async fn a_server_whose_file_is_blocked_is_not_ready() {
-    let (place, upstream) = (Place::new(), down().await);
-    let server = OverHttp::start(&place, &upstream).await;
+    let (store_file, upstream) = (StoreFile::new(), down().await);
+    let server = OverHttp::start(&store_file, &upstream).await;
     let client = server.connect("ann.token").await;
-    let blocked = block(&place.file);
+    let blocked = block(&store_file.file);
     let answer = call(&client, "write", &arguments(&record("a"))).await;
     assert_not_accepted(&answer, &["timeout"]);
     let (status, report) = server.get("/readyz").await;
@@ -238,41 +240,41 @@ mod as_another_user {
 
     #[tokio::test]
     async fn in_a_folder_that_cannot_be_written_the_server_does_not_start() {
-        let (place, upstream) = (Place::new(), down().await);
+        let (store_file, upstream) = (StoreFile::new(), down().await);
         // The administrator can write everything, so another user tries, with an executable that it can read.
-        let executable = place.folder.path().join("server");
+        let executable = store_file.folder.path().join("server");
         fs::copy(SERVER, &executable).expect("a copy");
-        if chown(place.folder.path(), Some(NOBODY), None).is_err() {
+        if chown(store_file.folder.path(), Some(NOBODY), None).is_err() {
             return skip("only the administrator can start a process as another user");
         }
         if Command::new("setpriv").arg("--version").output().is_err() {
             return skip("`setpriv` is missing");
         }
-        set_mode(place.folder.path(), 0o755);
+        set_mode(store_file.folder.path(), 0o755);
         set_mode(&executable, 0o755);
         let url = upstream.url();
         let executable = executable.to_str().expect("a path in UTF-8");
-        let arguments = ["--reuid=65534", "--clear-groups", executable, "records", place.path(), url.as_str()];
+        let arguments = ["--reuid=65534", "--clear-groups", executable, "records", store_file.path(), url.as_str()];
         let server = Server::start_with("setpriv", &arguments, &[]).await.expect("the server starts");
         accept(&server, &record("a")).await;
         // The open files can still be written.
-        set_mode(place.folder.path(), 0o555);
+        set_mode(store_file.folder.path(), 0o555);
         let answer = write_in_time(&server, &record("b")).await;
         assert!(receipt(&answer).is_some(), "{answer:?}");
-        set_mode(place.folder.path(), 0o755);
+        set_mode(store_file.folder.path(), 0o755);
         drop(server.hang_up().await.expect("the server ends"));
         // The last connection removes the files of the journal, which could be written in any folder.
-        let last = Connection::open(&place.file).expect("the file");
+        let last = Connection::open(&store_file.file).expect("the file");
         last.query_row("SELECT count(*) FROM entries", [], |_| Ok(())).expect("a query");
         drop(last);
-        assert!(!place.folder.path().join("deferred.db-wal").exists());
-        set_mode(place.folder.path(), 0o555);
+        assert!(!store_file.folder.path().join("deferred.db-wal").exists());
+        set_mode(store_file.folder.path(), 0o555);
         let (mut process, _stdin, _stdout) = Process::start("setpriv", &arguments).expect("a process");
         let status = process.ended().await.expect("its end");
         assert!(!status.success());
         process.wait_for_log(|line| line.contains("read-only")).await.expect("why");
         // As soon as the folder can be written again, everything is there.
-        set_mode(place.folder.path(), 0o755);
+        set_mode(store_file.folder.path(), 0o755);
         upstream.set(Mode::Up);
         let server = Server::start_with("setpriv", &arguments, &[]).await.expect("the server starts");
         let written = timeout(PATIENCE, async {

@@ -17,13 +17,13 @@ use crate::site::Site;
 use crate::statistics::DeferredResult;
 use crate::telemetry;
 
-/// The longest time between two looks into the store, which other processes write to as well.
+/// The longest time between two polls of the store, which other processes write to as well.
 const USUAL: Duration = Duration::from_secs(5);
 
-/// The shortest time between two looks. With the number of deliveries at a time, it bounds their rate.
+/// The shortest time between two polls. With the number of deliveries at a time, it bounds their rate.
 const SHORTEST: Duration = Duration::from_millis(50);
 
-/// The longest time between two looks while the store fails.
+/// The longest time between two polls while the store fails.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The time between two sweeps.
@@ -81,20 +81,20 @@ impl Worker {
     }
 
     async fn work(self: Arc<Self>, stop: CancellationToken) {
-        let mut looks = Looks::default();
-        // Only stopped between two looks: a claim that is dropped would use up a try.
+        let mut polls = Polls::default();
+        // Only stopped between two polls: a claim that is dropped would use up a try.
         while !stop.is_cancelled() {
-            let wait = match self.look(&mut looks).await {
+            let wait = match self.poll(&mut polls).await {
                 Ok(wait) => {
-                    looks.failures = 0;
+                    polls.failures = 0;
                     wait.min(USUAL)
                 }
                 Err((operation, error)) => {
-                    if looks.failures == 0 {
+                    if polls.failures == 0 {
                         telemetry::deferred::store_failed(operation, &error);
                     }
-                    looks.failures = looks.failures.saturating_add(1);
-                    let delay = SHORTEST.saturating_mul(1 << looks.failures.min(16)).min(LONGEST_BACKOFF);
+                    polls.failures = polls.failures.saturating_add(1);
+                    let delay = SHORTEST.saturating_mul(1 << polls.failures.min(16)).min(LONGEST_BACKOFF);
                     let _ = stop.run_until_cancelled(sleep(delay)).await;
                     continue;
                 }
@@ -107,18 +107,18 @@ impl Worker {
         }
     }
 
-    /// Looks into the store once: sweeps it if it is time, claims due writes and starts their deliveries. Returns the
-    /// time until the next look.
-    async fn look(self: &Arc<Self>, looks: &mut Looks) -> Result<Duration, (&'static str, StoreError)> {
+    /// Polls the store once: sweeps it if it is time, claims due writes and starts their deliveries. Returns the time
+    /// until the next poll.
+    async fn poll(self: &Arc<Self>, polls: &mut Polls) -> Result<Duration, (&'static str, StoreError)> {
         let Deferral { store, server, clock, .. } = &*self.deferral;
         if !self.recovered.load(Ordering::Relaxed) {
             store.recover(server, clock.now()).await.map_err(|error| ("recover", error))?;
             self.recovered.store(true, Ordering::Relaxed);
         }
-        if looks.swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
+        if polls.swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
             let swept = store.sweep(server, clock.now()).await.map_err(|error| ("sweep", error))?;
-            looks.swept = Some(Instant::now());
-            swept.ended.iter().for_each(|entry| self.ended(entry, looks));
+            polls.swept = Some(Instant::now());
+            swept.ended.iter().for_each(|entry| self.ended(entry, polls));
             self.deferral.sample().await.map_err(|error| ("count", error))?;
         }
         let mut wait = USUAL;
@@ -134,10 +134,10 @@ impl Worker {
             let now = clock.now();
             let claim = Claim { server: server.clone(), tools, limit, now };
             let claims = store.claim(&claim).await.map_err(|error| ("claim", error))?;
-            claims.ended.iter().for_each(|entry| self.ended(entry, looks));
+            claims.ended.iter().for_each(|entry| self.ended(entry, polls));
             let is_full = claims.entries.len() == limit;
             for entry in claims.entries {
-                self.count_interrupted(&entry.summary, looks);
+                self.count_interrupted(&entry.summary, polls);
                 let lease = claim.tools.iter().find(|tool| tool.name == entry.summary.tool).map(|tool| tool.lease);
                 self.start(index, entry, lease.unwrap_or(USUAL));
             }
@@ -174,23 +174,23 @@ impl Worker {
     }
 
     /// Counts the tries of an entry whose process died or hung, each once.
-    fn count_interrupted(&self, entry: &Summary, looks: &mut Looks) {
+    fn count_interrupted(&self, entry: &Summary, polls: &mut Polls) {
         if entry.interrupted == 0 {
             return;
         }
-        if looks.interrupted.len() >= MOST_INTERRUPTED {
-            looks.interrupted.clear();
+        if polls.interrupted.len() >= MOST_INTERRUPTED {
+            polls.interrupted.clear();
         }
-        let known = looks.interrupted.insert(entry.receipt, entry.interrupted).unwrap_or_default();
+        let known = polls.interrupted.insert(entry.receipt, entry.interrupted).unwrap_or_default();
         for _ in known..entry.interrupted {
             self.deferral.statistics.count(&entry.tool, DeferredResult::Interrupted);
         }
     }
 
     /// Counts and logs the end of an entry that ended outside of a try.
-    fn ended(&self, entry: &Summary, looks: &mut Looks) {
+    fn ended(&self, entry: &Summary, polls: &mut Polls) {
         // Its last try may have been interrupted.
-        self.count_interrupted(entry, looks);
+        self.count_interrupted(entry, polls);
         let result = match entry.state {
             State::Dead | State::Discarded if entry.tries_used == 0 => DeferredResult::Expired,
             State::Dead => DeferredResult::Dead,
@@ -203,9 +203,9 @@ impl Worker {
     }
 }
 
-/// What the loop remembers between two looks.
+/// What the loop remembers between two polls.
 #[derive(Default)]
-struct Looks {
+struct Polls {
     swept: Option<Instant>,
     /// The interrupted tries that were counted, by entry.
     interrupted: HashMap<Receipt, u32>,

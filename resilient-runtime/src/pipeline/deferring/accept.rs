@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Accepted, AttemptResult, Deferrable, DeferredAnswer, DeferredResult, Place, Unanswered, retry_after};
+use super::{
+    Accepted, AttemptResult, Deferrable, DeferredAnswer, DeferredResult, ScopedStore, Unanswered, retry_after,
+};
 use crate::context::CallContext;
 use crate::deferred::{NewEntry, Put, Receipt, StoreError, StoreErrorKind};
 use crate::panics::catch_panic;
@@ -34,11 +36,11 @@ impl Deferrable {
         result: &AttemptResult,
         context: Option<&CallContext>,
     ) -> Acceptance {
-        let (place, entry) = match self.entry(result, context) {
+        let (stored_in, entry) = match self.entry(result, context) {
             Ok(entry) => entry,
             Err(reason) => return self.refuse(reason, None),
         };
-        let deferral = &place.deferral;
+        let deferral = &stored_in.deferral;
         let now = entry.now;
         // A store is foreign code, and may panic.
         let panicked = || Err(StoreError::new(StoreErrorKind::Unavailable, "the store panicked"));
@@ -69,14 +71,18 @@ impl Deferrable {
     }
 
     /// Returns the entry to store, with its first time of delivery.
-    fn entry(&self, result: &AttemptResult, context: Option<&CallContext>) -> Result<(&Place, NewEntry), &'static str> {
+    fn entry(
+        &self,
+        result: &AttemptResult,
+        context: Option<&CallContext>,
+    ) -> Result<(&ScopedStore, NewEntry), &'static str> {
         let settings = self.settings.ok_or("disabled")?;
-        let place = self.stored_in.as_ref().map_err(|reason| *reason)?;
-        if !place.deferral.delivers(&self.request.tool) {
+        let stored_in = self.stored_in.as_ref().map_err(|reason| *reason)?;
+        if !stored_in.deferral.delivers(&self.request.tool) {
             return Err("unknown_tool");
         }
         let receipt = Receipt::random().map_err(|error| error.kind().as_str())?;
-        let now = place.deferral.clock.now();
+        let now = stored_in.deferral.clock.now();
         // A dependency that asks for time gets it, up to the longest delay.
         let requested = retry_after(result).unwrap_or_default().min(settings.cap);
         let delay = settings.delay(0, fastrand::f64()).max(requested);
@@ -85,14 +91,14 @@ impl Deferrable {
         }
         let entry = NewEntry {
             receipt,
-            scope: place.scope.clone(),
+            scope: stored_in.scope.clone(),
             arguments: self.request.arguments.clone().ok_or("no_arguments")?,
             correlation_id: context.map(|context| context.correlation_id().to_string()).unwrap_or_default(),
             policy: settings,
             due: now.after(delay),
             now,
         };
-        Ok((place, entry))
+        Ok((stored_in, entry))
     }
 
     /// Reports that the call is not stored, and why.

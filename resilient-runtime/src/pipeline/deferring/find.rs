@@ -20,11 +20,11 @@ impl Deferrable {
     /// Returns the answer that a stored write with the key of the call gives, or the error with which the call ends. While
     /// one waits, the call does not run.
     pub(in crate::pipeline) async fn find(&self) -> Option<Result<DeferredAnswer, ResilienceError>> {
-        let place = self.stored_in.as_ref().ok()?;
+        let stored_in = self.stored_in.as_ref().ok()?;
         let arguments = self.request.arguments.as_deref()?;
-        let deferral = &place.deferral;
+        let deferral = &stored_in.deferral;
         let now = deferral.clock.now();
-        let found = match ask(LIMIT, || deferral.store.find(&place.scope, arguments, now)).await {
+        let found = match ask(LIMIT, || deferral.store.find(&stored_in.scope, arguments, now)).await {
             Ok(found) => {
                 deferral.search_failed.store(false, Ordering::Relaxed);
                 found?
@@ -39,7 +39,7 @@ impl Deferrable {
         }
         // Its first caller may leave, and the entry with it. Then this call would have a receipt of nothing.
         let limit = accept::LIMIT.min(self.timeout);
-        let sharing = ask(limit, || deferral.store.share(&place.scope, arguments, now));
+        let sharing = ask(limit, || deferral.store.share(&stored_in.scope, arguments, now));
         match self.request.cancellation.run_until_cancelled(sharing).await {
             Some(Ok(shared)) => shared.map(|shared: Found| Ok(self.answer_of(deferral, shared))),
             Some(Err(error)) => {

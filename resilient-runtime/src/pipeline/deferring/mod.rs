@@ -31,12 +31,12 @@ pub(super) struct Deferrable {
     /// `None` if the settings at start switch it off.
     settings: Option<DeferredSettings>,
     timeout: Duration,
-    /// The place where it can be stored, or the word for why it cannot.
-    stored_in: Result<Place, &'static str>,
+    /// The store and the scope in it, or the word for why it cannot be stored.
+    stored_in: Result<ScopedStore, &'static str>,
 }
 
-/// Where a call can be stored.
-struct Place {
+/// The store of deferred writes, and the scope of a call in it.
+struct ScopedStore {
     deferral: Arc<Deferral>,
     scope: Scope,
 }
@@ -69,8 +69,8 @@ impl Deferrable {
             return None;
         }
         let policy = call.policy();
-        let stored_in = Place::of(request, by);
-        if stored_in.as_ref().is_ok_and(|place| !place.deferral.delivers(&request.tool)) {
+        let stored_in = ScopedStore::of(request, by);
+        if stored_in.as_ref().is_ok_and(|store| !store.deferral.delivers(&request.tool)) {
             call.site().warn_once(
                 "nothing would deliver the calls of this tool, so `fallback = deferred` stores none; pass the router \
                  that has it to `Resilience::tools`, too",
@@ -105,7 +105,7 @@ impl Deferrable {
     }
 }
 
-impl Place {
+impl ScopedStore {
     fn of(request: &Request, by: &DeferredBy) -> Result<Self, &'static str> {
         let deferral = Registry::here(Registry::deferral).ok_or("no_store")?;
         // Members of the request that answer what a tool requested mean nothing here: no function that defers its calls
