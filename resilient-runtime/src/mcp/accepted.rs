@@ -104,15 +104,12 @@ impl Recipient {
         let mut facts = facts(context, is_done.then_some(true));
         facts.insert("deferred".into(), json!({ "receipt": receipt.to_string(), "state": state.as_str() }));
         if let Some(error) = kept.and_then(|kept| serde_json::from_str::<ErrorData>(kept).ok()) {
-            return Err(error);
+            return Err(given_up(error, receipt, facts));
         }
         let kept = kept.and_then(|kept| serde_json::from_str::<CallToolResult>(kept).ok());
         if let Some(mut result) = kept {
             if !is_done {
-                let note = format!(
-                    "Note: this is how the last try of the call {receipt} ended, which was given up. {MAY_BE_DONE}"
-                );
-                result.content.push(ContentBlock::text(note));
+                result.content.push(ContentBlock::text(note(receipt)));
             }
             result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
             return Ok(result.into());
@@ -126,6 +123,21 @@ impl Recipient {
         };
         Ok(result(text, facts, !is_done || self.tool.has_output_schema, context).into())
     }
+}
+
+/// Returns the JSON-RPC error of a dead letter, with the note at the end of its message. The facts are in its data, unless
+/// the tool gave data that is no object.
+fn given_up(mut error: ErrorData, receipt: Receipt, facts: JsonObject) -> ErrorData {
+    error.message = format!("{}\n{}", error.message, note(receipt)).into();
+    if let Value::Object(data) = error.data.get_or_insert_with(|| json!({})) {
+        data.insert(wire::CALL_META.into(), facts.into());
+    }
+    error
+}
+
+/// What a client reads beside the kept failure of a dead letter.
+fn note(receipt: Receipt) -> String {
+    format!("Note: this is how the last try of the call {receipt} ended, which was given up. {MAY_BE_DONE}")
 }
 
 fn result(mut text: String, facts: JsonObject, is_error: bool, context: &CallContext) -> CallToolResult {

@@ -10,8 +10,9 @@ use resilient_runtime::testing::deferred::counted;
 use resilient_runtime::{Outcome, testing};
 use resilient_tests::in_process::{call, request};
 use resilient_tests::wire::{CALL, error, meta, text};
-use rmcp::ServiceError;
-use serde_json::json;
+use rmcp::model::ErrorCode;
+use rmcp::{ErrorData, ServiceError};
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::shop::{Fixture, Service, down};
@@ -160,17 +161,34 @@ fn a_result_that_was_not_kept_and_a_dead_letter_are_described() {
 }
 
 #[test]
-fn the_json_rpc_error_of_a_dead_letter_is_the_answer() {
-    testing::run(async |lab| {
-        let its = down(lab).await;
-        call(&its.client, "order", &json!({ "key": "a" })).await;
-        let (entry, now) = claim(&its).await;
-        let result = Some(json!({ "code": -33001, "message": "no such shop" }).to_string());
-        let failure = Failed { code: "-33001".into(), result, next: NextTry::Never };
-        its.store.inner.fail(entry.token(), failure, now).await.expect("a store in memory");
-        let answer = its.client.call_tool(request("order", &json!({ "key": "a" }))).await;
-        assert!(matches!(answer, Err(ServiceError::McpError(error)) if error.code.0 == -33001));
-    });
+fn the_json_rpc_error_of_a_dead_letter_is_the_answer_with_its_receipt_and_a_note() {
+    for data in [None, Some(json!({ "shop": 7 })), Some(json!("shop 7"))] {
+        testing::run(async |lab| {
+            let its = down(lab).await;
+            call(&its.client, "order", &json!({ "key": "a" })).await;
+            let (entry, now) = claim(&its).await;
+            let kept = ErrorData::new(ErrorCode(-33_001), "no such shop", data.clone());
+            let result = Some(serde_json::to_string(&kept).expect("JSON"));
+            let failure = Failed { code: "-33001".into(), result, next: NextTry::Never };
+            its.store.inner.fail(entry.token(), failure, now).await.expect("a store in memory");
+            let answer = its.client.call_tool(request("order", &json!({ "key": "a" }))).await;
+            let Err(ServiceError::McpError(error)) = answer else { panic!("{answer:?}") };
+            assert_eq!(error.code.0, -33_001);
+            let receipt = entry.summary.receipt.to_string();
+            let begins = format!("no such shop\nNote: this is how the last try of the call {receipt} ended");
+            assert!(error.message.starts_with(&begins), "{}", error.message);
+            assert!(error.message.contains("check before you repeat it"), "{}", error.message);
+            let answered = error.data.expect("data");
+            if data.as_ref().is_some_and(Value::is_string) {
+                assert_eq!(Some(answered), data, "data of the tool that has no room for the facts");
+                return;
+            }
+            assert_eq!(answered.get("shop"), data.as_ref().and_then(|data| data.get("shop")));
+            let facts = &answered[CALL];
+            assert_eq!(facts["deferred"], json!({ "receipt": receipt, "state": "dead" }));
+            assert!(facts["correlation_id"].is_string() && facts["performed"].is_null(), "{facts}");
+        });
+    }
 }
 
 #[test]
