@@ -261,7 +261,7 @@ const OVER: &str = "live AND server = ?1 AND (state = 'running' AND due <= ?2 OR
 pub(crate) fn is_dusty(connection: &Connection, server: &str, now: Timestamp) -> Result<bool, Fault> {
     let sql = format!(
         "SELECT EXISTS (SELECT 1 FROM entries WHERE {OVER}) \
-         OR EXISTS (SELECT 1 FROM entries WHERE NOT live AND due <= ?2)"
+         OR EXISTS (SELECT 1 FROM entries WHERE NOT live AND server = ?1 AND due <= ?2)"
     );
     Ok(connection.prepare_cached(&sql)?.query_row(params![server, time(now)], |row| row.get(0))?)
 }
@@ -277,8 +277,8 @@ pub(crate) fn sweep(connection: &Connection, server: &str, now: Timestamp) -> Re
         }
     }
     let sql = "DELETE FROM entries WHERE seq IN \
-        (SELECT seq FROM entries WHERE NOT live AND due <= ?1 ORDER BY due, seq LIMIT ?2)";
-    let removed = connection.prepare_cached(sql)?.execute(params![time(now), limit(AT_ONCE)])?;
+        (SELECT seq FROM entries WHERE NOT live AND server = ?1 AND due <= ?2 ORDER BY due, seq LIMIT ?3)";
+    let removed = connection.prepare_cached(sql)?.execute(params![server, time(now), limit(AT_ONCE)])?;
     swept.removed = removed as u64;
     Ok(swept)
 }

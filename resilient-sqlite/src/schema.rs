@@ -10,8 +10,8 @@ const APPLICATION: i64 = 0x7273_6c64;
 
 /// The statements that lead from each version to the next. Never change one that was released: add another.
 ///
-/// An entry has one row. `due` and `live` select what happens next (see `Summary::due`), so each question of a worker
-/// is one look into an index that has only the rows in question. `arguments` and `result` come last, because SQLite
+/// An entry has one row. `due` and `live` select what happens next (see `Summary::due`), so each query of a worker
+/// reads one index that has only the rows in question. `arguments` and `result` come last, because SQLite
 /// puts long texts on separate pages, which it only reads if needed.
 pub(crate) const MIGRATIONS: &[&str] = &["
     CREATE TABLE store (
@@ -55,7 +55,7 @@ pub(crate) const MIGRATIONS: &[&str] = &["
     CREATE UNIQUE INDEX by_receipt ON entries (receipt);
     CREATE UNIQUE INDEX by_key ON entries (key_hash) WHERE holds_key;
     CREATE INDEX by_due ON entries (server, tool, due) WHERE live;
-    CREATE INDEX by_end ON entries (due) WHERE NOT live;
+    CREATE INDEX by_end ON entries (server, due) WHERE NOT live;
 "];
 
 /// What a file says about itself.

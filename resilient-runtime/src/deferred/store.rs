@@ -115,8 +115,9 @@ pub trait DeferredStore: Send + Sync + fmt::Debug + 'static {
     fn recover<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, u64>;
 
     /// Ends a server's entries without a try or time left, except those that were never claimed, which
-    /// [get one more try](Entry::settle), and removes ended entries of all servers that need not be
-    /// kept any longer. A call handles a few hundred entries; call it every few seconds.
+    /// [get one more try](Entry::settle), and removes its ended entries that need not be kept any longer. Entries of other
+    /// servers do not change, because their times are those of another clock. A call handles a few hundred entries; call
+    /// it every few seconds.
     fn sweep<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, Swept>;
 
     /// Writes something small, to learn whether the store could accept a write now, for health checks.

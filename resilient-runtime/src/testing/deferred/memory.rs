@@ -295,7 +295,7 @@ impl DeferredStore for MemoryStore {
             }
             let mut removable: Vec<_> = entries
                 .iter()
-                .filter(|(_, it)| it.is_removable(now))
+                .filter(|(_, it)| it.summary.server == server && it.is_removable(now))
                 .map(|(order, it)| (it.summary.due, *order))
                 .collect();
             removable.sort_unstable();
