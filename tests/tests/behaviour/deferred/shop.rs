@@ -16,6 +16,7 @@ use resilient_tests::failure::Failure;
 use resilient_tests::in_process::{Client, connect};
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::{tool, tool_router};
+use tokio_util::sync::CancellationToken;
 
 /// What the service does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -196,13 +197,19 @@ pub(super) enum Fault {
     Panics,
 }
 
-/// A store in memory whose methods `put`, `find` and `share` can fail.
+/// A store in memory some of whose methods can fail.
 #[derive(Clone, Default)]
 pub(super) struct Faulty {
     pub(super) inner: MemoryStore,
     pub(super) put: Arc<Mutex<Option<Fault>>>,
     pub(super) find: Arc<Mutex<Option<Fault>>>,
     pub(super) share: Arc<Mutex<Option<Fault>>>,
+    pub(super) withdraw: Arc<Mutex<Option<Fault>>>,
+    pub(super) get: Arc<Mutex<Option<Fault>>>,
+    /// The fault of `get` after the next cancellation.
+    pub(super) get_after_cancel: Arc<Mutex<Option<Fault>>>,
+    /// The request that its client cancels just when the next call is stored.
+    pub(super) leaving: Arc<Mutex<Option<CancellationToken>>>,
 }
 
 impl fmt::Debug for Faulty {
@@ -242,7 +249,11 @@ impl DeferredStore for Faulty {
         let fault = *self.put.lock().expect("no panic");
         Box::pin(async move {
             apply(fault).await?;
-            self.inner.put(entry).await
+            let put = self.inner.put(entry).await;
+            if let Some(request) = self.leaving.lock().expect("no panic").take() {
+                request.cancel();
+            }
+            put
         })
     }
 
@@ -263,11 +274,19 @@ impl DeferredStore for Faulty {
     }
 
     fn withdraw(&self, receipt: Receipt) -> StoreFuture<'_, bool> {
-        self.inner.withdraw(receipt)
+        let fault = *self.withdraw.lock().expect("no panic");
+        Box::pin(async move {
+            apply(fault).await?;
+            self.inner.withdraw(receipt).await
+        })
     }
 
     fn get<'a>(&'a self, receipt: Receipt, viewer: &'a Viewer) -> StoreFuture<'a, Option<Entry>> {
-        self.inner.get(receipt, viewer)
+        let fault = *self.get.lock().expect("no panic");
+        Box::pin(async move {
+            apply(fault).await?;
+            self.inner.get(receipt, viewer).await
+        })
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> StoreFuture<'a, Claims> {
@@ -296,7 +315,11 @@ impl DeferredStore for Faulty {
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> StoreFuture<'a, Option<Cancellation>> {
-        self.inner.cancel(receipt, viewer, now)
+        Box::pin(async move {
+            let cancelled = self.inner.cancel(receipt, viewer, now).await;
+            *self.get.lock().expect("no panic") = self.get_after_cancel.lock().expect("no panic").take();
+            cancelled
+        })
     }
 
     fn retry(&self, receipt: Receipt, now: Timestamp) -> StoreFuture<'_, Retried> {
