@@ -3,7 +3,7 @@
 use resilient_runtime::{ResilienceError, resilient};
 use rmcp::handler::server::tool::{Extension, RequestId};
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::PromptMessage;
+use rmcp::model::{PromptMessage, RequestMetaObject};
 use rmcp::service::{Peer, RequestContext};
 use rmcp::{ErrorData, RoleServer, prompt, prompt_router, tool, tool_router};
 
@@ -124,6 +124,14 @@ impl Asks {
     #[tool(annotations(idempotent_hint = true))]
     async fn id(&self, id: RequestId, token: tokio_util::sync::CancellationToken) -> Result<String, ResilienceError> {
         Ok(format!("{:?} {token:?}", id.0))
+    }
+
+    // rule 72, the `_meta` of the request
+    /// Writes.
+    #[resilient(fallback = deferred)]
+    #[tool(annotations(idempotent_hint = true))]
+    async fn meta(&self, meta: RequestMetaObject) -> Result<String, ResilienceError> {
+        Ok(format!("{meta:?}"))
     }
 }
 
