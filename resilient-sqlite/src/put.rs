@@ -70,7 +70,7 @@ pub(crate) fn check_space(connection: &Connection, bounds: Bounds) -> Result<(),
     if has_live(connection, bounds.entries)? {
         return Err(too_many(bounds));
     }
-    if !has_space(connection, bounds.bytes)? {
+    if !has_space(connection, bounds)? {
         let message = format!("the deferred writes are as large as they may be: {} bytes", bounds.bytes);
         return Err(Fault::Store(StoreErrorKind::Full, message));
     }

@@ -1,8 +1,8 @@
 //! What the store does within one transaction.
 
 use resilient_runtime::deferred::{
-    Claim, Claims, Counts, DEAD_LETTERS_KEPT, Entry, Filter, Found, Receipt, Retried, State, StoreSecret, Summary,
-    Swept, Timestamp, Viewer,
+    Bounds, Claim, Claims, Counts, DEAD_LETTERS_KEPT, Entry, Filter, Found, Receipt, Retried, State, StoreSecret,
+    Summary, Swept, Timestamp, Viewer,
 };
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
@@ -20,8 +20,8 @@ fn limit(entries: usize) -> i64 {
     i64::try_from(entries).unwrap_or(i64::MAX)
 }
 
-/// The number of pages that a new entry may need: for its row, for arguments that need another one, and one for each index.
-const PAGES_OF_ENTRY: u64 = 6;
+/// The number of pages that a new entry may need beside its arguments: for its row, and one for each index.
+const PAGES_OF_ENTRY: u64 = 5;
 
 /// Returns the entries that a condition selects.
 fn entries(connection: &Connection, condition: &str, params: impl Params) -> Result<Vec<Entry>, Fault> {
@@ -210,15 +210,19 @@ pub(crate) fn has_live(connection: &Connection, entries: u64) -> Result<bool, Fa
     Ok(most >= entries && number("SELECT count(*) FROM entries WHERE live")? >= entries)
 }
 
-/// Returns whether a new entry of ordinary size has space within this many bytes.
-pub(crate) fn has_space(connection: &Connection, bytes: u64) -> Result<bool, Fault> {
+/// Returns whether a new entry has space within this many bytes, with arguments of the longest length, but of no more than
+/// an eighth of the space.
+pub(crate) fn has_space(connection: &Connection, bounds: Bounds) -> Result<bool, Fault> {
     let number = |sql| -> Result<u64, Fault> {
         let number: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         Ok(u64::try_from(number).unwrap_or_default())
     };
-    let most = bytes / number("PRAGMA page_size")?.max(1);
+    let page = number("PRAGMA page_size")?.max(1);
+    let most = bounds.bytes / page;
+    let arguments = u64::try_from(bounds.arguments).unwrap_or(u64::MAX).div_ceil(page);
+    let needed = PAGES_OF_ENTRY + arguments.clamp(1, (most / 8).max(1));
     let rest = most.saturating_sub(number("PRAGMA page_count")?);
-    Ok(rest >= PAGES_OF_ENTRY || rest + number("PRAGMA freelist_count")? >= PAGES_OF_ENTRY)
+    Ok(rest >= needed || rest + number("PRAGMA freelist_count")? >= needed)
 }
 
 /// Adapts up to [`AT_ONCE`] entries after a position. Returns how many changed, and the next position, if there is one.
@@ -281,6 +285,26 @@ pub(crate) fn sweep(connection: &Connection, server: &str, now: Timestamp) -> Re
     let removed = connection.prepare_cached(sql)?.execute(params![server, time(now), limit(AT_ONCE)])?;
     swept.removed = removed as u64;
     Ok(swept)
+}
+
+/// The number of runs of the operating system whose start is kept: those of the machine, and of others that had the file.
+const MOST_RUNS: i64 = 16;
+
+/// Returns when the machine started in this run, if a process has said so.
+pub(crate) fn started(connection: &Connection, run: &str) -> Result<Option<Timestamp>, Fault> {
+    let sql = "SELECT started FROM machine_starts WHERE run = ?1";
+    let started = connection.prepare_cached(sql)?.query_row([run], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(started.map(|millis| Timestamp::from_millis(u64::try_from(millis).unwrap_or_default())))
+}
+
+/// Returns when the machine started in this run: the estimate, unless a process was faster.
+pub(crate) fn first_start(connection: &Connection, run: &str, estimate: Timestamp) -> Result<Timestamp, Fault> {
+    let sql = "INSERT INTO machine_starts (run, started) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    connection.prepare_cached(sql)?.execute(params![run, time(estimate)])?;
+    let sql = "DELETE FROM machine_starts WHERE rowid NOT IN \
+        (SELECT rowid FROM machine_starts ORDER BY rowid DESC LIMIT ?1)";
+    connection.prepare_cached(sql)?.execute([MOST_RUNS])?;
+    Ok(started(connection, run)?.unwrap_or(estimate))
 }
 
 /// Writes one row, as a check.

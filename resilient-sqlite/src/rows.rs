@@ -15,14 +15,14 @@ pub(crate) const SUMMARY: &str = "receipt, server, tool, tries, base_ms, cap_ms,
 /// The columns of [`entry`].
 pub(crate) const ENTRY: &str = "receipt, server, tool, tries, base_ms, cap_ms, ttl_ms, on_exhausted, created, \
     expires, state, due, tries_used, interrupted, cancel_requested, last_code, ended, \
-    fence, lease_ms, holds_key, shared, final_try, principal_hash, key_hash, arguments_hash, correlation_id, \
+    fence, lease_ms, holds_key, shared, extended, principal_hash, key_hash, arguments_hash, correlation_id, \
     principal, result, arguments";
 
 /// Inserts an entry.
 pub(crate) fn insert(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let sql = "INSERT INTO entries (receipt, server, tool, tries, base_ms, cap_ms, ttl_ms, on_exhausted, created, \
         expires, state, live, due, tries_used, interrupted, cancel_requested, last_code, ended, fence, lease_ms, \
-        holds_key, shared, final_try, principal_hash, key_hash, arguments_hash, correlation_id, principal, result, \
+        holds_key, shared, extended, principal_hash, key_hash, arguments_hash, correlation_id, principal, result, \
         arguments) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, 0, NULL, NULL, 0, 0, ?14, ?15, ?16, ?17, \
         ?18, ?19, ?20, ?21, NULL, ?22)";
@@ -44,7 +44,7 @@ pub(crate) fn insert(connection: &Connection, entry: &Entry) -> Result<(), Fault
         time(summary.due),
         control.holds_key,
         control.shared,
-        control.final_try,
+        control.extended,
         entry.principal_hash.to_be_bytes(),
         entry.key_hash.to_be_bytes(),
         entry.arguments_hash.to_be_bytes(),
@@ -60,7 +60,7 @@ pub(crate) fn save(connection: &Connection, entry: &Entry) -> Result<(), Fault> 
     let sql = "UPDATE entries SET expires = :expires, state = :state, live = :live, due = :due, \
         tries_used = :tries_used, interrupted = :interrupted, cancel_requested = :cancel_requested, \
         last_code = :last_code, ended = :ended, fence = :fence, lease_ms = :lease_ms, holds_key = :holds_key, \
-        shared = :shared, final_try = :final_try, result = :result, \
+        shared = :shared, extended = :extended, result = :result, \
         principal = CASE :erase WHEN 1 THEN '' ELSE principal END, \
         arguments = CASE :erase WHEN 1 THEN '' ELSE arguments END \
         WHERE receipt = :receipt";
@@ -81,7 +81,7 @@ pub(crate) fn save(connection: &Connection, entry: &Entry) -> Result<(), Fault> 
         ":lease_ms": millis(control.lease),
         ":holds_key": control.holds_key,
         ":shared": control.shared,
-        ":final_try": control.final_try,
+        ":extended": control.extended,
         ":result": entry.result,
         // Only an end erases them, and it always erases both.
         ":erase": entry.arguments.is_empty() && entry.principal.is_empty(),
@@ -123,7 +123,7 @@ pub(crate) fn entry(row: &Row<'_>) -> Result<Entry, Fault> {
             lease: duration(row, 18)?,
             holds_key: row.get(19)?,
             shared: row.get(20)?,
-            final_try: row.get(21)?,
+            extended: row.get(21)?,
         },
         principal_hash: bits(row, 22)?,
         key_hash: bits(row, 23)?,

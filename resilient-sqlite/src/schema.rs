@@ -19,6 +19,10 @@ pub(crate) const MIGRATIONS: &[&str] = &["
         secret BLOB NOT NULL,
         checks INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE machine_starts (
+        run TEXT PRIMARY KEY,
+        started INTEGER NOT NULL
+    ) STRICT;
     CREATE TABLE entries (
         seq INTEGER PRIMARY KEY,
         receipt BLOB NOT NULL,
@@ -43,7 +47,7 @@ pub(crate) const MIGRATIONS: &[&str] = &["
         lease_ms INTEGER NOT NULL,
         holds_key INTEGER NOT NULL,
         shared INTEGER NOT NULL,
-        final_try INTEGER NOT NULL,
+        extended INTEGER NOT NULL,
         principal_hash BLOB NOT NULL,
         key_hash BLOB NOT NULL,
         arguments_hash BLOB NOT NULL,

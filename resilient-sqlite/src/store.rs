@@ -16,8 +16,8 @@ use crate::link::{Link, Shared, Space, Stop, run};
 use crate::open::{Opened, open};
 use crate::put::{check_space, put};
 use crate::queries::{
-    by_key, by_receipt, change, claim, counts, found, is_dusty, list, may_see, next, recover, retry, share, sweep,
-    touch, withdraw,
+    by_key, by_receipt, change, claim, counts, first_start, found, is_dusty, list, may_see, next, recover, retry,
+    share, started, sweep, touch, withdraw,
 };
 
 /// The variable with the path of the file.
@@ -227,6 +227,17 @@ impl DeferredStore for SqliteStore {
     fn counts<'a>(&'a self, server: Option<&'a str>) -> StoreFuture<'a, Counts> {
         let server = server.map(ToOwned::to_owned);
         self.read(move |it| counts(it, server.as_deref()))
+    }
+
+    fn start_of_machine<'a>(&'a self, run: &'a str, estimate: Timestamp) -> StoreFuture<'a, Timestamp> {
+        Box::pin(async move {
+            let name = run.to_owned();
+            if let Some(started) = self.read(move |it| started(it, &name)).await? {
+                return Ok(started);
+            }
+            let name = run.to_owned();
+            self.write(move |it| first_start(it, &name, estimate)).await
+        })
     }
 
     fn recover<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, u64> {

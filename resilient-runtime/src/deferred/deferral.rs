@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::clock::WallClock;
+use super::clock::StoreClock;
 use super::error::StoreError;
 use super::last_counts::LastCounts;
 use super::store::{Counts, DeferredStore};
 use super::time::Timestamp;
+use crate::site::Site;
 use crate::statistics::DeferredStatistics;
 
 /// Whether a registry has a store. Until then, a request is not searched for a delivery.
@@ -26,7 +27,7 @@ pub(crate) struct Deferral {
     pub(crate) store: Arc<dyn DeferredStore>,
     /// The name of the server, which each of its entries has.
     pub(crate) server: String,
-    pub(crate) clock: WallClock,
+    pub(crate) clock: StoreClock,
     /// Whether the last search for a key failed, which is logged once.
     pub(crate) search_failed: AtomicBool,
     /// Why the last call was not accepted, which is logged once.
@@ -37,11 +38,11 @@ pub(crate) struct Deferral {
     /// The entries of this server as they were counted last.
     pub(crate) last_counts: LastCounts,
     /// The tools that a worker delivers. `None`: all, in tests without a worker.
-    delivered: Option<Vec<&'static str>>,
+    delivered: Option<Vec<&'static Site>>,
 }
 
 impl Deferral {
-    pub(crate) fn new(store: Arc<dyn DeferredStore>, server: String, clock: WallClock) -> Self {
+    pub(crate) fn new(store: Arc<dyn DeferredStore>, server: String, clock: StoreClock) -> Self {
         IS_USED.store(true, Ordering::Relaxed);
         Self {
             store,
@@ -57,14 +58,14 @@ impl Deferral {
     }
 
     /// Accepts only writes of these tools: a worker claims no others.
-    pub(crate) fn delivering(mut self, tools: Vec<&'static str>) -> Self {
+    pub(crate) fn delivering(mut self, tools: Vec<&'static Site>) -> Self {
         self.delivered = Some(tools);
         self
     }
 
-    /// Returns whether a worker delivers the writes of this tool.
-    pub(crate) fn delivers(&self, tool: &str) -> bool {
-        self.delivered.as_ref().is_none_or(|delivered| delivered.contains(&tool))
+    /// Returns whether a worker delivers the writes of this tool. Another server may have a tool of the same name.
+    pub(crate) fn delivers(&self, tool: &Site) -> bool {
+        self.delivered.as_ref().is_none_or(|delivered| delivered.iter().any(|known| std::ptr::eq(*known, tool)))
     }
 
     /// Takes why a call was not accepted; `None` for one that was. Returns whether the call before ended differently.

@@ -36,7 +36,7 @@ pub(crate) struct Tried {
     pub(crate) retry_after: Option<Duration>,
     /// Whether the body may have run.
     pub(crate) ran: bool,
-    /// Whether a limit refused the call that says nothing about calls of other callers or keys.
+    /// Whether a limit or `authorize` refused the call, which says nothing about calls of other callers or keys.
     pub(crate) is_of_some_calls: bool,
 }
 
@@ -58,6 +58,8 @@ impl Delivery {
     /// Sets how the call ended. What the pipeline knows of its error has precedence over what the answer shows.
     pub(crate) fn ended(&self, mut tried: Tried) {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // `authorize` refuses a caller, before the pipeline.
+        tried.is_of_some_calls = failed.is_none();
         if let Some((kind, retry_after, is_of_some_calls)) = failed.filter(|_| tried.outcome != Outcome::Ok) {
             tried.kind = Some(kind);
             tried.is_of_some_calls = is_of_some_calls;

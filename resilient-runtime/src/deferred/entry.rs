@@ -128,7 +128,8 @@ pub struct Summary {
     pub policy: DeferredSettings,
     /// When it was accepted.
     pub created: Timestamp,
-    /// When its time to live ends: no try begins later, and its key is free again.
+    /// When its time to live ends: no try begins later, and its key is free again. Extended once by the cap for an entry
+    /// that was never tried.
     pub expires: Timestamp,
     /// Where it is on its way.
     pub state: State,
@@ -205,8 +206,8 @@ pub struct Control {
     pub holds_key: bool,
     /// Whether a second call received this receipt, so that the first call can no longer withdraw the entry.
     pub shared: bool,
-    /// Whether the next try is the last, because the time to live seemed over at a start.
-    pub final_try: bool,
+    /// Whether the time to live was extended by the cap, because it seemed over at a start or before the first try.
+    pub extended: bool,
 }
 
 /// The right to report the end of one try. A later claim of the entry makes it void.

@@ -75,6 +75,7 @@ mod transitions;
 
 pub(crate) use accepted::{Accepted, DeferredAnswer, Unanswered};
 pub use bounds::Bounds;
+pub(crate) use clock::StoreClock;
 pub use clock::WallClock;
 pub(crate) use deferral::{Deferral, is_used};
 pub use delivery::DeliveryInfo;

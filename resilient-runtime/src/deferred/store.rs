@@ -106,16 +106,27 @@ pub trait DeferredStore: Send + Sync + fmt::Debug + 'static {
     /// Counts the entries of a server by state, or those of all servers.
     fn counts<'a>(&'a self, server: Option<&'a str>) -> StoreFuture<'a, Counts>;
 
+    /// Returns the time at which this machine started, on which all processes of the machine agree: the estimate of the
+    /// first that calls this in `run`, a name for this run of the operating system.
+    ///
+    /// The processes that share a store compare times with each other, and their clocks differ if the system's clock was
+    /// set between their starts. The default implementation returns the estimate, so that each process has its own clock:
+    /// right for a store whose clients are all in one process.
+    fn start_of_machine<'a>(&'a self, run: &'a str, estimate: Timestamp) -> StoreFuture<'a, Timestamp> {
+        let _ = run;
+        Box::pin(async move { Ok(estimate) })
+    }
+
     /// Adapts the times of a server's entries to the clock of a process that starts. Call it once, before the first
     /// [`claim`](Self::claim) and [`sweep`](Self::sweep).
     ///
     /// The wall clock may have been wrong then or may be wrong now. Entries that are due later than their cap from now
-    /// are due at the cap; leases end no later than their length from now; an entry whose time to live seems over gets
-    /// one more try. Returns the number of entries that changed.
+    /// are due at the cap; leases end no later than their length from now; an entry whose time to live seems over is
+    /// tried until the cap from now. Returns the number of entries that changed.
     fn recover<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, u64>;
 
-    /// Ends a server's entries without a try or time left, except those that were never claimed, which
-    /// [get one more try](Entry::settle), and removes its ended entries that need not be kept any longer. Entries of other
+    /// Ends a server's entries without a try or time left, except those that were never tried, whose
+    /// time is [extended](Entry::settle) once, and removes its ended entries that need not be kept any longer. Entries of other
     /// servers do not change, because their times are those of another clock. A call handles a few hundred entries; call
     /// it every few seconds.
     fn sweep<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, Swept>;

@@ -41,6 +41,12 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(crate::clock::saturating_millis(duration)))
     }
 
+    /// Returns the time before a duration, which counts in whole milliseconds.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(crate::clock::saturating_millis(duration)))
+    }
+
     /// Returns the duration since an earlier time, or zero if that is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -50,8 +50,8 @@ impl Entry {
 
     /// Ends a try whose lease is over, and an entry without a try or time left. Returns whether anything changed.
     ///
-    /// An entry that was never claimed gets one more try instead, until the cap from now: the clock that accepted it may
-    /// be another one, and without a try time is no proof that its time to live is over.
+    /// The time of an entry that was never tried is extended once instead, until the cap from now: the clock that accepted
+    /// it may be another one, or everything refused its tries.
     pub fn settle(&mut self, now: Timestamp) -> bool {
         let mut changed = false;
         if self.summary.state == State::Running && self.summary.due <= now {
@@ -62,8 +62,8 @@ impl Entry {
             changed = true;
         }
         if self.summary.state == State::Waiting && self.summary.expires <= now {
-            if self.control.fence == 0 && !self.control.final_try {
-                self.grant_final_try(now);
+            if self.summary.tries_used == 0 && !self.control.extended {
+                self.extend(now);
             } else {
                 self.summary.last_code.get_or_insert_with(|| EXPIRED.to_owned());
                 self.exhaust(now);
@@ -156,7 +156,7 @@ impl Entry {
         self.summary.ended = None;
         self.result = None;
         self.control.holds_key = true;
-        self.control.final_try = false;
+        self.control.extended = false;
         true
     }
 
@@ -172,14 +172,14 @@ impl Entry {
     /// Adapts the times of an entry to a clock that may differ from the one at acceptance. Returns whether anything
     /// changed. See [`DeferredStore::recover`](super::DeferredStore::recover).
     pub fn recover(&mut self, now: Timestamp) -> bool {
-        let before = (self.summary.due, self.summary.expires, self.control.final_try);
+        let before = (self.summary.due, self.summary.expires, self.control.extended);
         let policy = self.summary.policy;
         let latest = now.after(policy.cap);
         match self.summary.state {
             State::Waiting => {
                 self.summary.due = self.summary.due.min(latest);
                 if self.summary.expires <= now {
-                    self.grant_final_try(now);
+                    self.extend(now);
                 }
             }
             State::Running => {
@@ -191,7 +191,7 @@ impl Entry {
             _ => self.summary.due = self.summary.due.min(now.after(policy.ttl.max(DEAD_LETTERS_KEPT))),
         }
         self.summary.expires = self.summary.expires.min(now.after(policy.ttl.max(policy.cap)));
-        before != (self.summary.due, self.summary.expires, self.control.final_try)
+        before != (self.summary.due, self.summary.expires, self.control.extended)
     }
 
     /// Returns whether a new write with the same key has to be compared with this entry: a delivery is possible, or the
@@ -226,10 +226,10 @@ impl Entry {
 
     /// After a try that did not succeed: waits until `due`, unless tries or time are used up.
     fn try_again(&mut self, due: Timestamp, now: Timestamp) {
-        let Self { summary, control, .. } = self;
+        let summary = &mut self.summary;
         if summary.cancel_requested {
             self.end(State::Cancelled, now);
-        } else if control.final_try || summary.tries_used >= summary.policy.tries || summary.expires <= due.max(now) {
+        } else if summary.tries_used >= summary.policy.tries || summary.expires <= due.max(now) {
             self.exhaust(now);
         } else {
             summary.state = State::Waiting;
@@ -237,9 +237,9 @@ impl Entry {
         }
     }
 
-    /// Lets an entry whose time to live seems over be tried once more, until the cap from now.
-    fn grant_final_try(&mut self, now: Timestamp) {
-        self.control.final_try = true;
+    /// Lets an entry whose time to live seems over be tried now, and again until the cap from now.
+    fn extend(&mut self, now: Timestamp) {
+        self.control.extended = true;
         self.summary.due = self.summary.due.min(now);
         self.summary.expires = now.after(self.summary.policy.cap);
     }

@@ -99,6 +99,9 @@ pub enum ResilienceError {
     /// The function did not run, because a stored call with the same idempotency key has other arguments: for a tool
     /// with `fallback = deferred`. The client receives the receipt of that call.
     KeyConflict,
+    /// The function did not run, because a stored call has its idempotency key, and the store failed before the client
+    /// could receive its receipt: for a tool with `fallback = deferred`.
+    KeyUnknown,
     /// The function ran once for several concurrent calls, for another one than this, and returned this error. Only for
     /// error types that are not `Clone`: the others are shared themselves.
     Shared(SharedError),
@@ -146,6 +149,7 @@ impl fmt::Display for ResilienceError {
             Self::Unauthorized => f.write_str("the hook, which applies `authorize`, did not serve the call"),
             Self::Deferred => f.write_str("the call was stored, to be delivered later"),
             Self::KeyConflict => f.write_str("a stored call with this key has other arguments"),
+            Self::KeyUnknown => f.write_str("there is a stored call with this key, and its receipt could not be read"),
             Self::Shared(error) => f.write_str(error.text()),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => write!(f, "an injected fault of kind `{}`", kind.as_str()),
@@ -167,7 +171,7 @@ impl Classify for ResilienceError {
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::Refused { reason, .. } => reason.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::Deferred => ErrorKind::Unavailable,
+            Self::Deferred | Self::KeyUnknown => ErrorKind::Unavailable,
             Self::KeyConflict => ErrorKind::Conflict,
             Self::Panicked | Self::Unauthorized | Self::Shared(_) => ErrorKind::Internal,
             #[cfg(feature = "testing")]
@@ -188,6 +192,7 @@ impl Classify for ResilienceError {
             | Self::Unauthorized
             | Self::Deferred
             | Self::KeyConflict
+            | Self::KeyUnknown
             | Self::Shared(_) => None,
             #[cfg(feature = "testing")]
             Self::Injected { retry_after, .. } => *retry_after,
@@ -248,6 +253,7 @@ impl ToolError for ResilienceError {
             Self::Cancelled => "CANCELLED",
             Self::Deferred => "ACCEPTED_FOR_LATER",
             Self::KeyConflict => "KEY_CONFLICT",
+            Self::KeyUnknown => "KEY_UNKNOWN",
             Self::Panicked | Self::Unauthorized | Self::Shared(_) => "INTERNAL",
             #[cfg(feature = "testing")]
             Self::Injected { .. } => "INJECTED",
@@ -275,6 +281,7 @@ impl ToolError for ResilienceError {
             | Self::Unauthorized => self.kind().public_sentence().into(),
             Self::Deferred => "it is not done yet; this server does it later".into(),
             Self::KeyConflict => "an earlier call with this key has other arguments".into(),
+            Self::KeyUnknown => "an earlier call with this key was stored for later, or has been performed".into(),
             Self::Shared(error) => error.text().into(),
             #[cfg(feature = "testing")]
             Self::Injected { kind, .. } => kind.public_sentence().into(),
@@ -302,6 +309,7 @@ impl ToolError for ResilienceError {
             Self::Refused { reason, cache_only, .. } => reason.advice(*cache_only),
             Self::Deferred => "Do not send it again.",
             Self::KeyConflict => "Use another key for another call.",
+            Self::KeyUnknown => "To get its receipt, send the same call again later, with the same key and arguments.",
             other => other.kind().default_hint(),
         }))
     }
@@ -311,13 +319,13 @@ impl ToolError for ResilienceError {
         if let Self::Shared(error) = self {
             return error.facts().failure.trips_breaker;
         }
-        !self.is_final() && self.kind().trips_breaker()
+        !self.is_final() && !matches!(self, Self::KeyUnknown) && self.kind().trips_breaker()
     }
 
     fn falls_back(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => *reason == RefusalReason::CacheOnly,
-            Self::Unauthorized | Self::Deferred | Self::KeyConflict => false,
+            Self::Unauthorized | Self::Deferred | Self::KeyConflict | Self::KeyUnknown => false,
             Self::Shared(error) => error.facts().failure.falls_back,
             other => other.kind().falls_back(),
         }
@@ -356,7 +364,12 @@ impl ToolError for ResilienceError {
                 details.insert("since".into(), json!(rfc3339(*since)));
             }
             Self::Shared(error) => return error.facts().details.clone(),
-            Self::Cancelled | Self::Panicked | Self::Unauthorized | Self::Deferred | Self::KeyConflict => {}
+            Self::Cancelled
+            | Self::Panicked
+            | Self::Unauthorized
+            | Self::Deferred
+            | Self::KeyConflict
+            | Self::KeyUnknown => {}
             #[cfg(feature = "testing")]
             Self::Injected { .. } => {}
         }

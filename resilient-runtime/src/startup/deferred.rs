@@ -6,7 +6,7 @@ use resilient_policy::Source;
 use tokio::runtime::Handle as Runtime;
 
 use super::Handle;
-use crate::deferred::{Deferral, DeferredStore, WallClock};
+use crate::deferred::{Deferral, DeferredStore, StoreClock, WallClock};
 use crate::mcp::{Server, ServerFactory, Worker};
 use crate::registry::Registry;
 use crate::settings::DeclaredNames;
@@ -99,10 +99,9 @@ impl Ready {
     /// Starts the worker, which stops with the handle.
     pub(super) fn start(self, own: Option<&Arc<Registry>>, handle: &Handle) {
         let Self { deferring: Deferring { store, server: factory, clock }, server, tools } = self;
-        let clock = clock.unwrap_or_else(WallClock::new);
+        let clock = clock.map_or_else(StoreClock::of_this_machine, StoreClock::of);
         let deferral = Deferral::new(store, server.name.clone(), clock);
-        let known = tools.iter().filter_map(|site| site.tool()).collect();
-        let deferral = Arc::new(deferral.delivering(known));
+        let deferral = Arc::new(deferral.delivering(tools.clone()));
         if !registry(own).set_deferral(Arc::clone(&deferral)) {
             return;
         }

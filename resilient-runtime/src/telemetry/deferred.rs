@@ -28,10 +28,10 @@ pub(crate) fn accepted(entry: &Summary, now: Timestamp, correlation_id: &str) {
 }
 
 /// Emits the event for a try that has ended, and the event for the end of the entry if it was the last. `entry` is the
-/// entry after the try, `code` that of its failure. A failure has the level warn.
+/// entry after the try, `code` that of its failure. A failure has the level warn, or debug if the try was postponed.
 pub(crate) fn attempted(
     entry: &Summary,
-    (attempt, duration): (u32, Duration),
+    (attempt, duration, is_postponed): (u32, Duration, bool),
     code: Option<&str>,
     now: Timestamp,
     correlation_id: &str,
@@ -39,7 +39,12 @@ pub(crate) fn attempted(
     let (tool, receipt, state) = (&*entry.tool, entry.receipt.short(), entry.state.as_str());
     let next_attempt_ms = entry.next_try().map(|at| saturating_millis(at.since(now)));
     let (tries_left, duration_ms) = (entry.tries_left(), saturating_millis(duration));
-    let level = if code.is_some() { tracing::Level::WARN } else { tracing::Level::INFO };
+    let level = match code {
+        // Nothing was tried, and there may be many such entries.
+        Some(_) if is_postponed => tracing::Level::DEBUG,
+        Some(_) => tracing::Level::WARN,
+        None => tracing::Level::INFO,
+    };
     catch_panic(|| {
         emit_at!(
             level,

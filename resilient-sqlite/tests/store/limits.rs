@@ -71,9 +71,11 @@ async fn fill(file: &Path) {
 
 #[tokio::test]
 async fn a_store_that_accepts_nothing_more_fails_its_check() {
-    for length in [100, 1_500, 5_000] {
+    for (length, bytes) in
+        [(100, 200_000), (1_500, 200_000), (5_000, 200_000), (50_000, 4_000_000), (200_000, 4_000_000)]
+    {
         let folder = tempfile::tempdir().expect("a folder");
-        let bounds = Bounds { bytes: 200_000, ..Bounds::default() };
+        let bounds = Bounds { bytes, ..Bounds::default() };
         let store = SqliteStore::with_bounds(folder.path().join("deferred.db"), bounds).expect("a store");
         store.check().await.expect("there is space");
         let error = loop {

@@ -163,7 +163,7 @@ fn insert_one(connection: &Connection) -> Result<(), rusqlite::Error> {
         .prepare_cached(
             "INSERT INTO entries (receipt, server, tool, tries, base_ms, cap_ms, ttl_ms, on_exhausted, created, \
              expires, state, live, due, tries_used, interrupted, cancel_requested, last_code, ended, fence, lease_ms, \
-             holds_key, shared, final_try, principal_hash, key_hash, arguments_hash, correlation_id, principal, \
+             holds_key, shared, extended, principal_hash, key_hash, arguments_hash, correlation_id, principal, \
              result, arguments) \
              VALUES (?1, 'server', 'create_order', 8, 30000, 1800000, 86400000, 'dead_letter', ?2, ?2 + 86400000, \
              'waiting', 1, ?2 + 30000, 0, 0, 0, NULL, NULL, 0, 0, 1, 0, 0, ?1, ?1, ?1, ?3, 'user 4711', NULL, ?4)",

@@ -1,6 +1,7 @@
 //! A wall clock that is wrong by a day: before or after a restart, or in one of two processes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use resilient_runtime::deferred::{State, Timestamp, WallClock};
@@ -8,7 +9,7 @@ use resilient_runtime::testing::deferred::MemoryStore;
 use resilient_runtime::{Registry, testing};
 use tokio::time::{Instant, sleep};
 
-use super::shop::{ended, serve_with, start};
+use super::shop::{SECOND, ended, serve, serve_with, start};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CAP: Duration = Duration::from_secs(30 * 60);
@@ -57,6 +58,49 @@ fn a_restart_under_a_clock_that_is_a_day_ahead_loses_nothing_and_delivers_by_the
 fn a_restart_under_a_clock_that_is_a_day_behind_loses_nothing_and_delivers_by_the_cap() {
     assert!(restarted(1, 0).iter().all(|after| *after <= CAP + LATE));
     assert!(restarted(30, 0).iter().all(|after| *after <= CAP + LATE));
+}
+
+#[test]
+fn a_try_that_runs_during_a_suspension_of_the_machine_is_not_made_a_second_time() {
+    testing::run(async |lab| {
+        let served = serve(lab).await;
+        served.upstream().takes.store(4_000, Ordering::Relaxed);
+        let slow = served.put("order", r#"{"key":"slow"}"#, SECOND).await;
+        while served.upstream().runs() == 0 {
+            sleep(SECOND / 10).await;
+        }
+        served.upstream().takes.store(0, Ordering::Relaxed);
+        // The worker polls again for this one while the first still runs.
+        let quick = served.put("order", r#"{"key":"quick"}"#, SECOND / 2).await;
+        served.clock.suspend(8 * 60 * 60 * SECOND);
+        for receipt in [slow, quick] {
+            let entry = served.ended(receipt).await;
+            assert_eq!((entry.summary.state, entry.summary.interrupted), (State::Done, 0), "{:?}", entry.summary);
+        }
+        assert_eq!(served.upstream().runs(), 2, "each once");
+    });
+}
+
+#[test]
+fn beside_a_worker_whose_clock_is_ahead_an_outage_shorter_than_the_cap_loses_nothing() {
+    testing::run(async |lab| {
+        let base = Timestamp::from_millis(1_796_000_000_000);
+        let served = serve_with(lab, MemoryStore::default(), |store| store, WallClock::starting_at(base)).await;
+        let other = WallClock::starting_at(base.after(DAY * 2));
+        let other = start(&served.shop, served.store.clone(), other, &Arc::new(Registry::new()));
+        served.upstream().down(true);
+        let mut receipts = Vec::new();
+        for number in 0..4 {
+            receipts.push(served.defer("order", &format!("k{number}")).await);
+        }
+        sleep(CAP / 3).await;
+        served.upstream().down(false);
+        for receipt in receipts {
+            let entry = served.ended(receipt).await;
+            assert_eq!(entry.summary.state, State::Done, "{:?}", entry.summary);
+        }
+        other.shutdown().await;
+    });
 }
 
 /// Accepts orders under one clock while another worker, whose clock differs, has the same store. Returns for each order the

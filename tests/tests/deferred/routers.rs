@@ -38,6 +38,43 @@ impl Closed {
 #[tool_handler(name = "closed", router = Self::tool_router() + Self::more())]
 impl ServerHandler for Closed {}
 
+/// Another version of the server, with a tool of the same name.
+#[derive(Debug, Clone)]
+struct Newer;
+
+#[resilient]
+#[tool_router]
+impl Newer {
+    /// Sets what is known to the newer version.
+    #[resilient(fallback = deferred, idempotent)]
+    #[tool]
+    async fn set(&self) -> Result<String, Failure> {
+        Err(Failure::Down)
+    }
+}
+
+#[resilient]
+#[tool_handler(name = "newer")]
+impl ServerHandler for Newer {}
+
+#[test]
+fn the_worker_of_one_server_delivers_no_call_of_another_one_whose_tool_has_the_same_name() {
+    testing::run(async |lab| {
+        lab.set_principal(Some("ann"));
+        let store = MemoryStore::default();
+        let settings = Resilience::from_variables([]).tools(Closed::tool_router);
+        let settings = settings.deferred(store.clone(), || Closed).deferred_clock(WallClock::new());
+        let _handle = settings.start_with(lab.registry()).unwrap();
+        let (closed, newer) = (connect(Closed).await, connect(Newer).await);
+        let answer = call(&closed, "set", &json!({})).await;
+        assert!(text(&answer).starts_with("ACCEPTED_FOR_LATER"), "{}", text(&answer));
+        // It does not find the entry of the other server either.
+        let facts = error(&call(&newer, "set", &json!({})).await);
+        assert_eq!(facts["details"]["deferred"], json!({ "accepted": false, "reason": "unknown_tool" }));
+        assert_eq!(store.counts(None).await.unwrap().waiting, 1);
+    });
+}
+
 #[test]
 fn a_tool_that_no_worker_delivers_accepts_nothing() {
     testing::run(async |lab| {

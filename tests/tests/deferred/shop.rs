@@ -220,7 +220,7 @@ pub(crate) async fn serve_with<S: DeferredStore>(
     clock: WallClock,
 ) -> Served {
     let shop = Shop::default();
-    let handle = start(&shop, around(store.clone()), clock, lab.registry());
+    let handle = start(&shop, around(store.clone()), clock.clone(), lab.registry());
     let client = connect(Authenticated(shop.clone())).await;
     Served { shop, store, handle, client, clock }
 }

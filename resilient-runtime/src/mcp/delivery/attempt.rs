@@ -82,7 +82,7 @@ impl Worker {
                 _ => DeferredResult::Dead,
             };
             self.deferral.statistics.count(&summary.tool, result);
-            let facts = (tries_used, started.elapsed());
+            let facts = (tries_used, started.elapsed(), result == DeferredResult::Postponed);
             telemetry::deferred::attempted(
                 &summary,
                 facts,
@@ -108,7 +108,10 @@ impl Worker {
         }
         request.extensions.insert(Arc::clone(&delivery));
         let Some(call) = server.call_tool(request) else { return Ended::without_server() };
-        let response = self.wait(call, token, lease).await;
+        let response = {
+            let _running = self.leases.begin(token, lease);
+            self.wait(call, token, lease).await
+        };
         read(response, delivery.tried())
     }
 
@@ -153,7 +156,7 @@ impl Worker {
         loop {
             let error = match self.report_once(token, next, &ended).await {
                 // The first report may have been written although it failed.
-                Ok(None) if delay > BETWEEN_REPORTS.0 => return self.completed(token).await,
+                Ok(None) if delay > BETWEEN_REPORTS.0 => return self.reported(token).await,
                 Ok(summary) => return summary,
                 Err(error) => error,
             };
@@ -168,11 +171,11 @@ impl Worker {
         }
     }
 
-    /// Returns the entry if this try has ended it as delivered.
-    async fn completed(&self, token: ClaimToken) -> Option<Summary> {
+    /// Returns the entry if the end of this try was written.
+    async fn reported(&self, token: ClaimToken) -> Option<Summary> {
         let entry = self.deferral.store.get(token.receipt, &Viewer::Operator).await.ok().flatten();
-        let completed = entry.filter(|entry| entry.token() == token && entry.summary.state == State::Done);
-        completed.map(|entry| entry.summary)
+        let reported = entry.filter(|entry| entry.token() == token && entry.summary.state != State::Running);
+        reported.map(|entry| entry.summary)
     }
 
     async fn report_once(&self, token: ClaimToken, next: Next, ended: &Ended) -> Result<Option<Summary>, StoreError> {

@@ -7,6 +7,7 @@
 mod attempt;
 mod groups;
 mod in_memory;
+mod leases;
 mod schedule;
 mod server;
 mod worker;

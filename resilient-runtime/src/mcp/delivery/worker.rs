@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::groups::{Group, Room};
+use super::leases::{Leases, Suspensions};
 use super::server::{Server, ServerFactory};
 use crate::deferred::{Claim, Deferral, Entry, Receipt, State, StoreError, Summary};
 use crate::registry::Registry;
@@ -46,6 +47,7 @@ pub(crate) struct Worker {
     recovered: AtomicBool,
     /// The running deliveries.
     deliveries: TaskTracker,
+    pub(super) leases: Leases,
 }
 
 impl Worker {
@@ -60,7 +62,8 @@ impl Worker {
         let groups = Group::of(tools, registry);
         let server = Mutex::new(Some(Arc::new(server)));
         let recovered = AtomicBool::new(false);
-        Self { deferral, factory, server, registry: registry.cloned(), groups, recovered, deliveries }
+        let leases = Leases::default();
+        Self { deferral, factory, server, registry: registry.cloned(), groups, recovered, deliveries, leases }
     }
 
     /// Delivers until `stop` is cancelled. Deliveries that run then are finished.
@@ -111,6 +114,11 @@ impl Worker {
     /// until the next poll.
     async fn poll(self: &Arc<Self>, polls: &mut Polls) -> Result<Duration, (&'static str, StoreError)> {
         let Deferral { store, server, clock, .. } = &*self.deferral;
+        clock.agree(&**store).await.map_err(|error| ("agree", error))?;
+        if let Some(wait) = polls.suspensions.wait(clock.now()) {
+            self.leases.renew(store, clock.now()).await;
+            return Ok(wait);
+        }
         if !self.recovered.load(Ordering::Relaxed) {
             store.recover(server, clock.now()).await.map_err(|error| ("recover", error))?;
             self.recovered.store(true, Ordering::Relaxed);
@@ -206,6 +214,7 @@ impl Worker {
 /// What the loop remembers between two polls.
 #[derive(Default)]
 struct Polls {
+    suspensions: Suspensions,
     swept: Option<Instant>,
     /// The interrupted tries that were counted, by entry.
     interrupted: HashMap<Receipt, u32>,

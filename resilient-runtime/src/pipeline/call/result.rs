@@ -41,7 +41,10 @@ impl AttemptResult {
             Self::Refused(ResilienceError::Cancelled) => Outcome::Cancelled,
             Self::Refused(ResilienceError::Panicked) => Outcome::Panic,
             Self::Refused(
-                ResilienceError::Unauthorized | ResilienceError::KeyConflict | ResilienceError::Shared(_),
+                ResilienceError::Unauthorized
+                | ResilienceError::KeyConflict
+                | ResilienceError::KeyUnknown
+                | ResilienceError::Shared(_),
             ) => Outcome::Error,
             Self::Refused(ResilienceError::Deferred) => Outcome::Deferred,
             #[cfg(feature = "testing")]

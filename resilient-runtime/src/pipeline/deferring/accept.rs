@@ -1,6 +1,7 @@
 //! The acceptance of a call that has failed: it is stored before its client gets the receipt.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::{
     Accepted, AttemptResult, Deferrable, DeferredAnswer, DeferredResult, ScopedStore, Unanswered, retry_after,
 };
 use crate::context::CallContext;
-use crate::deferred::{NewEntry, Put, Receipt, StoreError, StoreErrorKind};
+use crate::deferred::{Deferral, NewEntry, Put, Receipt, StoreError, StoreErrorKind, Timestamp};
 use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::telemetry;
@@ -29,6 +30,20 @@ pub(in crate::pipeline) enum Acceptance {
     Cancelled,
 }
 
+/// Why a call is not stored.
+enum NotStored {
+    /// The store failed.
+    Store(StoreError),
+    /// The word for another reason.
+    Reason(&'static str),
+}
+
+impl From<StoreError> for NotStored {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl Deferrable {
     /// Stores the call, or finds that an entry holds its key by now.
     pub(in crate::pipeline) async fn accept(
@@ -36,25 +51,24 @@ impl Deferrable {
         result: &AttemptResult,
         context: Option<&CallContext>,
     ) -> Acceptance {
-        let (stored_in, entry) = match self.entry(result, context) {
-            Ok(entry) => entry,
+        let stored_in = match &self.stored_in {
+            Ok(stored_in) => stored_in,
             Err(reason) => return self.refuse(reason, None),
         };
         let deferral = &stored_in.deferral;
-        let now = entry.now;
+        let mut putting = pin!(self.put(stored_in, result, context));
         // A store is foreign code, and may panic.
-        let panicked = || Err(StoreError::new(StoreErrorKind::Unavailable, "the store panicked"));
-        let mut putting = catch_panic(|| deferral.store.put(entry));
+        let panicked = || StoreError::new(StoreErrorKind::Unavailable, "the store panicked").into();
         let putting = poll_fn(|cx| {
-            let polled = putting.as_mut().and_then(|putting| catch_panic(|| putting.as_mut().poll(cx)));
-            polled.unwrap_or_else(|| Poll::Ready(panicked()))
+            let polled = catch_panic(|| putting.as_mut().poll(cx));
+            polled.unwrap_or_else(|| Poll::Ready(Err(panicked())))
         });
         let putting = timeout(LIMIT.min(self.timeout), putting);
         let Some(ended) = self.request.cancellation.run_until_cancelled(putting).await else {
             return Acceptance::Cancelled;
         };
         match ended {
-            Ok(Ok(Put::Accepted(summary))) => {
+            Ok(Ok((Put::Accepted(summary), now))) => {
                 let unanswered = Unanswered::new(Arc::clone(deferral), summary.receipt);
                 deferral.refused(None);
                 self.count(deferral, DeferredResult::Accepted);
@@ -64,23 +78,35 @@ impl Deferrable {
                 let accepted = Accepted { summary, now: deferral.clock.now() };
                 Acceptance::Answered(DeferredAnswer::Accepted(Box::new(accepted), Some(unanswered)))
             }
-            Ok(Ok(Put::Existing(found))) => Acceptance::Answered(self.answer_of(deferral, found)),
-            Ok(Err(error)) => self.refuse(error.kind().as_str(), Some(&error)),
+            Ok(Ok((Put::Existing(found), _))) => Acceptance::Answered(self.answer_of(deferral, found)),
+            Ok(Err(NotStored::Store(error))) => self.refuse(error.kind().as_str(), Some(&error)),
+            Ok(Err(NotStored::Reason(reason))) => self.refuse(reason, None),
             Err(_) => self.refuse("timeout", None),
         }
+    }
+
+    /// Stores the call, once the clock is that of the other processes. Returns the time at which it was stored.
+    async fn put(
+        &self,
+        stored_in: &ScopedStore,
+        result: &AttemptResult,
+        context: Option<&CallContext>,
+    ) -> Result<(Put, Timestamp), NotStored> {
+        let Deferral { store, clock, .. } = &*stored_in.deferral;
+        clock.agree(&**store).await?;
+        let entry = self.entry(stored_in, result, context).map_err(NotStored::Reason)?;
+        let now = entry.now;
+        Ok((store.put(entry).await?, now))
     }
 
     /// Returns the entry to store, with its first time of delivery.
     fn entry(
         &self,
+        stored_in: &ScopedStore,
         result: &AttemptResult,
         context: Option<&CallContext>,
-    ) -> Result<(&ScopedStore, NewEntry), &'static str> {
+    ) -> Result<NewEntry, &'static str> {
         let settings = self.settings.ok_or("disabled")?;
-        let stored_in = self.stored_in.as_ref().map_err(|reason| *reason)?;
-        if !stored_in.deferral.delivers(&self.request.tool) {
-            return Err("unknown_tool");
-        }
         let receipt = Receipt::random().map_err(|error| error.kind().as_str())?;
         let now = stored_in.deferral.clock.now();
         // A dependency that asks for time gets it, up to the longest delay.
@@ -89,7 +115,7 @@ impl Deferrable {
         if delay >= settings.ttl {
             return Err("expires_before");
         }
-        let entry = NewEntry {
+        Ok(NewEntry {
             receipt,
             scope: stored_in.scope.clone(),
             arguments: self.request.arguments.clone().ok_or("no_arguments")?,
@@ -97,23 +123,26 @@ impl Deferrable {
             policy: settings,
             due: now.after(delay),
             now,
-        };
-        Ok((stored_in, entry))
+        })
     }
 
     /// Reports that the call is not stored, and why.
     fn refuse(&self, reason: &'static str, error: Option<&StoreError>) -> Acceptance {
         self.request.report().not_accepted = Some(reason);
-        let tool = &*self.request.tool;
         let error = error.map(ToString::to_string);
         let deferral = Registry::here(Registry::deferral);
-        // Once, because all calls may be refused for the same reason.
-        if deferral.as_ref().is_none_or(|deferral| deferral.refused(Some(reason))) {
-            catch_panic(|| tracing::warn!(event = "deferred.refused", tool, reason, error));
-        }
+        self.log_refusal(deferral.as_deref(), reason, error.as_deref());
         if let Some(deferral) = deferral {
             self.count(&deferral, DeferredResult::Refused);
         }
         Acceptance::Refused
+    }
+
+    /// Logs why a call is not stored, once, because all calls may be refused for the same reason.
+    pub(super) fn log_refusal(&self, deferral: Option<&Deferral>, reason: &'static str, error: Option<&str>) {
+        let tool = &*self.request.tool;
+        if deferral.is_none_or(|deferral| deferral.refused(Some(reason))) {
+            catch_panic(|| tracing::warn!(event = "deferred.refused", tool, reason, error));
+        }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Deferrable, accept};
 use crate::deferred::{Deferral, DeferredAnswer, Found, StoreFuture};
-use crate::error::{ResilienceError, TimeoutScope};
+use crate::error::ResilienceError;
 use crate::panics::catch_panic;
 use crate::statistics::DeferredResult;
 
@@ -43,10 +43,9 @@ impl Deferrable {
         match self.request.cancellation.run_until_cancelled(sharing).await {
             Some(Ok(shared)) => shared.map(|shared: Found| Ok(self.answer_of(deferral, shared))),
             Some(Err(error)) => {
-                let tool = &*self.request.tool;
-                catch_panic(|| tracing::warn!(event = "deferred.refused", tool, reason = "busy", error));
+                self.log_refusal(Some(deferral), "busy", Some(&error));
                 self.count(deferral, DeferredResult::Refused);
-                Some(Err(ResilienceError::Timeout { scope: TimeoutScope::Call, limit }))
+                Some(Err(ResilienceError::KeyUnknown))
             }
             None => Some(Err(ResilienceError::Cancelled)),
         }

@@ -25,6 +25,9 @@ use crate::registry::Registry;
 use crate::site::DeferredBy;
 use crate::statistics::DeferredResult;
 
+/// Why the calls of a tool are not stored that no worker delivers.
+const UNKNOWN_TOOL: &str = "unknown_tool";
+
 /// A call of a function that defers its calls, and answers a request.
 pub(super) struct Deferrable {
     request: Arc<Request>,
@@ -69,8 +72,8 @@ impl Deferrable {
             return None;
         }
         let policy = call.policy();
-        let stored_in = ScopedStore::of(request, by);
-        if stored_in.as_ref().is_ok_and(|store| !store.deferral.delivers(&request.tool)) {
+        let stored_in = ScopedStore::of(call, request, by);
+        if stored_in.as_ref().is_err_and(|reason| *reason == UNKNOWN_TOOL) {
             call.site().warn_once(
                 "nothing would deliver the calls of this tool, so `fallback = deferred` stores none; pass the router \
                  that has it to `Resilience::tools`, too",
@@ -106,8 +109,11 @@ impl Deferrable {
 }
 
 impl ScopedStore {
-    fn of(request: &Request, by: &DeferredBy) -> Result<Self, &'static str> {
+    fn of(call: &Call<'_>, request: &Request, by: &DeferredBy) -> Result<Self, &'static str> {
         let deferral = Registry::here(Registry::deferral).ok_or("no_store")?;
+        if !deferral.delivers(call.site()) {
+            return Err(UNKNOWN_TOOL);
+        }
         // Members of the request that answer what a tool requested mean nothing here: no function that defers its calls
         // takes them. So they cannot avoid the check of the key either.
         let arguments = request.arguments.as_ref().ok_or("no_arguments")?;
@@ -147,7 +153,7 @@ pub(super) fn answered<R: Fallible>(call: Pin<&mut Call<'_>>, answer: DeferredAn
 /// Ends a call that did not run because a write with its key waits, although it does not get the receipt: the store
 /// failed after it was found, or the client cancelled the call.
 pub(super) fn unanswered<R: Fallible>(call: Pin<&mut Call<'_>>, error: ResilienceError) -> R {
-    let outcome = if error == ResilienceError::Cancelled { Outcome::Cancelled } else { Outcome::Timeout };
+    let outcome = if error == ResilienceError::Cancelled { Outcome::Cancelled } else { Outcome::Error };
     call.report(outcome, None);
     let answer = R::refused(error);
     if let Some(error) = answer.error() {

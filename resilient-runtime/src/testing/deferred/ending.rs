@@ -61,7 +61,12 @@ pub(super) async fn used_up_tries_end_an_entry(Clients { first, second }: &Clien
     accept(&**first, NewEntry { policy, ..write(5, "5") }).await;
     let entry = claim_one(&**second, at(0)).await;
     second.postpone(entry.token(), at(60), at(0)).await.expect("the store works").expect("the latest token");
-    let claims = claim(&**second, 1, at(60)).await;
+    // Once, its time is extended by the cap, because it was never tried.
+    let entry = claim_one(&**second, at(60)).await;
+    let end = at(60).after(policy.cap);
+    assert_eq!(entry.summary.expires, end);
+    second.postpone(entry.token(), end, at(60)).await.expect("the store works").expect("the latest token");
+    let claims = claim(&**second, 1, end).await;
     assert!(claims.entries.is_empty(), "its time is over");
     assert_eq!(claims.ended.len(), 1);
     assert_eq!((claims.ended[0].state, claims.ended[0].last_code.as_deref()), (State::Dead, Some("expired")));

@@ -21,6 +21,8 @@ pub struct MemoryStore {
     secret: StoreSecret,
     /// By the order of their acceptance.
     entries: Arc<Mutex<BTreeMap<u64, Entry>>>,
+    /// When the machine started, by run of the operating system.
+    starts: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl Default for MemoryStore {
@@ -37,7 +39,7 @@ impl MemoryStore {
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let secret = StoreSecret::generate().unwrap_or_else(|error| panic!("{error}"));
-        Self { bounds, secret, entries: Arc::default() }
+        Self { bounds, secret, entries: Arc::default(), starts: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
@@ -274,6 +276,13 @@ impl DeferredStore for MemoryStore {
                 }
             }
             Ok(counts)
+        })
+    }
+
+    fn start_of_machine<'a>(&'a self, run: &'a str, estimate: Timestamp) -> StoreFuture<'a, Timestamp> {
+        Box::pin(async move {
+            let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(*starts.entry(run.to_owned()).or_insert(estimate))
         })
     }
 

@@ -34,7 +34,7 @@ pub use memory::MemoryStore;
 
 use crate::deferred::{
     Bounds, Claim, ClaimedTool, Claims, Deferral, DeferredSettings, DeferredStore, Entry, Failure, NewEntry, NextTry,
-    Put, Receipt, Scope, State, Summary, Timestamp, Viewer, WallClock,
+    Put, Receipt, Scope, State, StoreClock, Summary, Timestamp, Viewer, WallClock,
 };
 use crate::registry::Registry;
 use crate::statistics::DeferredResult;
@@ -51,7 +51,7 @@ use crate::statistics::DeferredResult;
 /// defer_to(&Registry::new(), Arc::new(MemoryStore::default()), "shop");
 /// ```
 pub fn defer_to(registry: &Registry, store: Arc<dyn DeferredStore>, server: &str) {
-    let deferral = Deferral::new(store, server.to_owned(), WallClock::new());
+    let deferral = Deferral::new(store, server.to_owned(), StoreClock::of(WallClock::new()));
     registry.set_deferral(Arc::new(deferral));
 }
 
@@ -95,8 +95,9 @@ pub async fn check_store(open: impl AsyncFn(Bounds) -> Clients) {
     operating::lists_have_pages(&open(bounds).await).await;
     operating::entries_are_counted(&open(bounds).await).await;
     times::a_start_adapts_times_to_its_clock(&open(bounds).await).await;
-    times::what_seems_over_gets_one_more_try(&open(bounds).await).await;
-    times::what_was_never_claimed_does_not_end_by_time_alone(&open(bounds).await).await;
+    times::what_seems_over_is_tried_until_the_cap(&open(bounds).await).await;
+    times::what_was_never_tried_does_not_end_by_time_alone(&open(bounds).await).await;
+    times::the_first_process_of_a_run_sets_the_start_of_the_machine(&open(bounds).await).await;
 }
 
 /// The time at which every part of the suite begins: in November 2026.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Clients, accept, at, claim, claim_one, failure, get, write};
-use crate::deferred::{DeferredSettings, Entry, NewEntry, NextTry, Receipt, State};
+use crate::deferred::{DeferredSettings, DeferredStore, Entry, NewEntry, NextTry, Receipt, State};
 
 const DAY: u64 = 24 * 60 * 60;
 const CAP: u64 = 30 * 60;
@@ -28,7 +28,7 @@ pub(super) async fn a_start_adapts_times_to_its_clock(Clients { first, second }:
 }
 
 /// The clock that accepted the entries was two days behind, or the server was stopped for two days.
-pub(super) async fn what_seems_over_gets_one_more_try(Clients { first, second }: &Clients) {
+pub(super) async fn what_seems_over_is_tried_until_the_cap(Clients { first, second }: &Clients) {
     let now = at(2 * DAY);
     let after = |seconds| now.after(Duration::from_secs(seconds));
     for number in 0..4 {
@@ -49,15 +49,16 @@ pub(super) async fn what_seems_over_gets_one_more_try(Clients { first, second }:
         let mut tokens = entries.iter().map(Entry::token);
         tokens.find(|token| token.receipt == Receipt::from_bits(number)).expect("it is due")
     });
-    // A postponed try is still to come, a failed one was the last.
+    // Tries that are left are made until the cap from now.
     let postponed = second.postpone(one, after(60), now).await.expect("the store works").expect("the latest token");
     assert_eq!(postponed.state, State::Waiting);
     let failed = second.fail(two, failure("timeout", NextTry::At(after(60))), now).await.expect("the store works");
-    assert_eq!(failed.expect("the latest token").state, State::Dead);
+    assert_eq!(failed.expect("the latest token").state, State::Waiting);
     let done = second.complete(three, None, now).await.expect("the store works").expect("the latest token");
     assert_eq!(done.state, State::Done);
-    let one = claim_one(&**second, after(60)).await;
-    assert_eq!(one.summary.receipt, Receipt::from_bits(1));
+    let entries = claim(&**second, 9, after(60)).await.entries;
+    assert_eq!(entries.len(), 2, "{entries:?}");
+    let one = entries.iter().find(|it| it.summary.receipt == Receipt::from_bits(1)).expect("it is due");
     // Without any try, it waits for the length of the cap.
     second.postpone(one.token(), after(CAP + 60), after(60)).await.expect("the store works");
     let swept = second.sweep("server", after(CAP)).await.expect("the store works");
@@ -65,7 +66,7 @@ pub(super) async fn what_seems_over_gets_one_more_try(Clients { first, second }:
 }
 
 /// The clock of the process that accepted the entries is far behind, and that process still runs.
-pub(super) async fn what_was_never_claimed_does_not_end_by_time_alone(Clients { first, second }: &Clients) {
+pub(super) async fn what_was_never_tried_does_not_end_by_time_alone(Clients { first, second }: &Clients) {
     let now = at(2 * DAY);
     let policy = DeferredSettings::new().tries(5);
     for number in 0..3 {
@@ -73,7 +74,7 @@ pub(super) async fn what_was_never_claimed_does_not_end_by_time_alone(Clients { 
     }
     let swept = second.sweep("server", now).await.expect("the store works");
     assert!(swept.ended.is_empty(), "{swept:?}");
-    // It is tried once more, without a sweep before as well.
+    // It is tried, without a sweep before as well, and until the cap again.
     accept(&**first, NewEntry { policy, ..write(3, "3") }).await;
     let claims = claim(&**second, 2, now).await;
     assert_eq!((claims.entries.len(), claims.ended.len()), (2, 0), "{claims:?}");
@@ -82,11 +83,30 @@ pub(super) async fn what_was_never_claimed_does_not_end_by_time_alone(Clients { 
             None => second.complete(entry.token(), None, now).await,
             Some(next) => second.fail(entry.token(), failure("timeout", next), now).await,
         };
-        let expected = if next.is_none() { State::Done } else { State::Dead };
+        let expected = if next.is_none() { State::Done } else { State::Waiting };
         assert_eq!(ended.expect("the store works").expect("the latest token").state, expected);
     }
+    // A claim that is given back is no try.
+    let refused = claim_one(&**second, now).await;
+    second.postpone(refused.token(), now.after(Duration::from_secs(CAP + 60)), now).await.expect("the store works");
     // Without any try, it waits for the length of the cap.
     let late = now.after(Duration::from_secs(CAP));
     let swept = second.sweep("server", late).await.expect("the store works");
-    assert_eq!(swept.ended.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Dead; 2], "{swept:?}");
+    assert_eq!(swept.ended.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Dead; 3], "{swept:?}");
+}
+
+/// The clock of the system was set between the starts of two processes.
+pub(super) async fn the_first_process_of_a_run_sets_the_start_of_the_machine(Clients { first, second }: &Clients) {
+    let started = async |store: &dyn DeferredStore, run: &str, estimate: u64| {
+        store.start_of_machine(run, at(estimate)).await.expect("the store works")
+    };
+    assert_eq!(started(&**first, "run", 5).await, at(5));
+    assert_eq!(started(&**second, "run", DAY).await, at(5));
+    assert_eq!(started(&**second, "another run", DAY).await, at(DAY));
+    assert_eq!(started(&**first, "run", 7).await, at(5));
+    // Those of old runs are not kept for ever, and the present one is.
+    for run in 0..100 {
+        started(&**first, &format!("later run {run}"), run).await;
+    }
+    assert_eq!(started(&**second, "later run 99", 7).await, at(99));
 }

@@ -101,7 +101,10 @@ fn a_call_whose_key_waits_does_not_run_even_if_the_store_cannot_be_written() {
             }
             answer.assert_took(if fault == Fault::Hangs { "2s" } else { "0s" });
             let facts = error(&answer.answer);
-            assert_eq!((&facts["kind"], &facts["retryable"]), (&json!("timeout"), &json!(true)), "{fault:?}");
+            assert_eq!((&facts["code"], &facts["kind"]), (&json!("KEY_UNKNOWN"), &json!("unavailable")), "{fault:?}");
+            assert_eq!(facts["retryable"], true, "{fault:?}");
+            assert_eq!(facts["details"].get("performed"), None, "{fault:?}");
+            assert!(!text(&answer.answer).contains("Nothing was changed"), "{}", text(&answer.answer));
             // Once the store works again, the receipt is that of the first call.
             *its.store.share.lock().expect("no panic") = None;
             let again = text(&call(&its.client, "set", &json!({})).await);

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::deferred::{
     Cancellation, Claim, ClaimToken, ClaimedTool, Claims, Counts, DeferredStore, Entry, Failure, Found, NewEntry,
-    NextTry, Put, Scope, StoreErrorKind, StoreFuture, Swept, Timestamp, WallClock,
+    NextTry, Put, Scope, StoreClock, StoreErrorKind, StoreFuture, Swept, Timestamp, WallClock,
 };
 use crate::export::prometheus;
 use crate::health::{CheckResult, CheckStatus, Health, HealthCheck, HealthStatus};
@@ -27,7 +27,7 @@ const PRIVATE: &str = "private-4711";
 fn operators(store: impl DeferredStore) -> (Arc<Deferral>, Arc<Registry>, Router) {
     let registry = Arc::new(Registry::new());
     let clock = WallClock::starting_at(Timestamp::from_millis(1_796_000_000_000));
-    let deferral = Arc::new(Deferral::new(Arc::new(store), "shop".into(), clock));
+    let deferral = Arc::new(Deferral::new(Arc::new(store), "shop".into(), StoreClock::of(clock)));
     assert!(registry.set_deferral(Arc::clone(&deferral)));
     let router = Admin::new(Arc::new(Health::of(&registry))).token(TOKEN).unwrap().router();
     (deferral, registry, router)
