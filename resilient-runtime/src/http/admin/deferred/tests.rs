@@ -266,7 +266,7 @@ async fn a_store_that_fails_or_hangs_gets_503_in_time_and_fails_the_check_and_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_check_passes_while_writes_wait_and_warns_of_dead_letters_that_ask_for_an_alert() {
+async fn the_check_passes_while_writes_wait_and_warns_of_dead_letters_with_notify() {
     let (deferral, registry, _) = operators(MemoryStore::default());
     let health = Health::of(&registry);
     let check = async || {
@@ -316,7 +316,7 @@ async fn the_series_show_the_last_counts_and_their_age() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_that_asks_for_an_alert_is_found_behind_many_that_do_not() {
+async fn a_dead_letter_with_notify_is_found_behind_many_without() {
     let (deferral, registry, _) = operators(MemoryStore::default());
     for number in 0..1_000 {
         accept_with(&deferral, "shop", number, &number.to_string(), OnExhausted::DeadLetter).await;
