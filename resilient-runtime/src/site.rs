@@ -213,6 +213,12 @@ impl Site {
         self.location
     }
 
+    /// Returns what distinguishes this function from all others of the process.
+    #[cfg(feature = "deferred")]
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Returns the policy as declared in the code. The effective policy is in the [`Binding`].
     #[must_use]
     pub const fn policy(&self) -> &Policy {

@@ -10,7 +10,6 @@ use super::error::StoreError;
 use super::last_counts::LastCounts;
 use super::store::{Counts, DeferredStore};
 use super::time::Timestamp;
-use crate::site::Site;
 use crate::statistics::DeferredStatistics;
 
 /// Whether a registry has a store. Until then, a request is not searched for a delivery.
@@ -37,8 +36,8 @@ pub(crate) struct Deferral {
     pub(crate) statistics: DeferredStatistics,
     /// The entries of this server as they were counted last.
     pub(crate) last_counts: LastCounts,
-    /// The tools that a worker delivers. `None`: all, in tests without a worker.
-    delivered: Option<Vec<&'static Site>>,
+    /// The functions of the tools that a worker delivers, by their addresses. `None`: all, in tests without a worker.
+    delivered: Option<Vec<usize>>,
 }
 
 impl Deferral {
@@ -58,14 +57,14 @@ impl Deferral {
     }
 
     /// Accepts only writes of these tools: a worker claims no others.
-    pub(crate) fn delivering(mut self, tools: Vec<&'static Site>) -> Self {
+    pub(crate) fn delivering(mut self, tools: Vec<usize>) -> Self {
         self.delivered = Some(tools);
         self
     }
 
     /// Returns whether a worker delivers the writes of this tool. Another server may have a tool of the same name.
-    pub(crate) fn delivers(&self, tool: &Site) -> bool {
-        self.delivered.as_ref().is_none_or(|delivered| delivered.iter().any(|known| std::ptr::eq(*known, tool)))
+    pub(crate) fn delivers(&self, tool: usize) -> bool {
+        self.delivered.as_ref().is_none_or(|delivered| delivered.contains(&tool))
     }
 
     /// Takes why a call was not accepted; `None` for one that was. Returns whether the call before ended differently.

@@ -101,7 +101,7 @@ impl Ready {
         let Self { deferring: Deferring { store, server: factory, clock }, server, tools } = self;
         let clock = clock.map_or_else(StoreClock::of_this_machine, StoreClock::of);
         let deferral = Deferral::new(store, server.name.clone(), clock);
-        let deferral = Arc::new(deferral.delivering(tools.clone()));
+        let deferral = Arc::new(deferral.delivering(tools.iter().map(|site| site.address()).collect()));
         if !registry(own).set_deferral(Arc::clone(&deferral)) {
             return;
         }

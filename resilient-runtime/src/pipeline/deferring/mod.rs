@@ -111,7 +111,7 @@ impl Deferrable {
 impl ScopedStore {
     fn of(call: &Call<'_>, request: &Request, by: &DeferredBy) -> Result<Self, &'static str> {
         let deferral = Registry::here(Registry::deferral).ok_or("no_store")?;
-        if !deferral.delivers(call.site()) {
+        if !deferral.delivers(call.site().address()) {
             return Err(UNKNOWN_TOOL);
         }
         // Members of the request that answer what a tool requested mean nothing here: no function that defers its calls
