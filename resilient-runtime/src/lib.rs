@@ -71,6 +71,8 @@ pub mod __private;
 #[cfg(feature = "http")]
 mod access_token;
 mod adjusted;
+#[cfg(any(feature = "prometheus", feature = "alerts"))]
+mod alerting;
 mod answer;
 mod binding;
 pub mod breaker;

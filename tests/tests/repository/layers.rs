@@ -36,6 +36,7 @@ const RUNTIME: Layers = &[
         "faces",
         &[
             "__private",
+            "alerting",
             "export",
             "guard",
             "health",

@@ -1,0 +1,3 @@
+//! Alerts: their rules, which hold for Prometheus and in this process.
+
+pub(crate) mod rules;
