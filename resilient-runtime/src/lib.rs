@@ -73,6 +73,8 @@ mod access_token;
 mod adjusted;
 #[cfg(any(feature = "prometheus", feature = "alerts"))]
 mod alerting;
+#[cfg(feature = "alerts")]
+pub mod alerts;
 mod answer;
 mod binding;
 pub mod breaker;

@@ -7,37 +7,11 @@ use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault};
 
+pub(crate) use super::severity::AlertSeverity;
 pub(crate) use table::RULES;
 
 /// The share of calls that the service level objective requires to succeed.
 pub(crate) const OBJECTIVE: f64 = 0.999;
-
-/// How urgent an alert is, by the time within which somebody has to act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum AlertSeverity {
-    /// Act within a day.
-    Low,
-    /// Act within an hour.
-    Medium,
-    /// Act within 15 minutes.
-    High,
-    /// Act within 5 minutes.
-    Critical,
-}
-
-impl AlertSeverity {
-    pub(crate) const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
-
-    /// Returns the value of the label `severity`.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 /// The rule of one alert.
 #[derive(Debug, Clone, Copy, PartialEq)]
