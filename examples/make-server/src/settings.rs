@@ -113,9 +113,11 @@ fn secret_of(name: &'static str, value: Option<String>, path: Option<String>) ->
         (Some(_), Some(_)) => Err(SettingsError::Twice(name)),
         (value, None) => Ok(value),
         (None, Some(path)) => match fs::read_to_string(&path) {
-            Ok(text) => Ok(non_blank(Some(text))),
-            Err(source) => Err(SettingsError::File { name, path, source }),
-        },
+            Ok(text) if text.trim().is_empty() => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            read => read,
+        }
+        .map(|text| non_blank(Some(text)))
+        .map_err(|source| SettingsError::File { name, path, source }),
     }
 }
 
@@ -160,7 +162,7 @@ mod tests {
         assert_eq!(read(Some(""), Some(&path)).unwrap().as_deref(), Some("from-a-file"));
         assert!(read(Some("a"), Some(&path)).unwrap_err().to_string().contains("TOKEN_FILE are both set"));
         fs::write(&file, "\n").unwrap();
-        assert_eq!(read(None, Some(&path)).unwrap(), None);
+        assert!(read(None, Some(&path)).is_err(), "an empty file is no secret");
         file.close().unwrap();
         assert!(read(None, Some(&path)).unwrap_err().to_string().contains(&path));
     }

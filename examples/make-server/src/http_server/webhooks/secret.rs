@@ -59,9 +59,8 @@ mod tests {
     #[test]
     fn only_the_secret_itself_is_accepted() {
         let secret = Secret::new(TEXT.to_owned()).unwrap();
-        let accepts = |sent: &str| {
-            secret.is_in(&HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(sent).unwrap())]))
-        };
+        let accepts =
+            |sent: &str| secret.is_in(&HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(sent).unwrap())]));
         assert!(accepts(&format!("Bearer {TEXT}")) && accepts(&format!("bearer {TEXT}")));
         for sent in ["", "Bearer", "Bearer ", TEXT, "Basic 0123456789abcdef", "Bearer 0123456789abcde"] {
             assert!(!accepts(sent), "{sent}");

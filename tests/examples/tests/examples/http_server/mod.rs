@@ -7,6 +7,8 @@ mod deferred;
 mod operators;
 mod server;
 mod stopping;
+mod systemd;
+mod webhooks;
 
 use std::time::Duration;
 
