@@ -96,7 +96,8 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         Err(error) => return Ok(log_failure(NAME, error.as_ref(), USAGE)),
     };
     let for_deliveries = MakeServer::new(api.clone());
-    let deferring = guarded(resilience).deferred(store, move || for_deliveries.clone());
+    let resilience = if webhook_secret.is_some() { resilience.guard(&webhooks::WORK) } else { resilience };
+    let deferring = resilience.tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
     // Before any router is built, so that tools that are switched off are not listed.
     let settings = match deferring.health(&health).alerts(alerts).start() {
         Ok(running) => running,
@@ -155,13 +156,9 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
 async fn known() -> Result<(), Box<dyn Error>> {
     let (store, _folder) = store::temporary()?;
     let server = nowhere()?;
-    guarded(settings::resilience()?).deferred(store, move || server.clone()).start()?;
+    let resilience = settings::resilience()?.guard(&webhooks::WORK).tools(MakeServer::tools);
+    resilience.deferred(store, move || server.clone()).start()?;
     Ok(())
-}
-
-/// Adds everything that is guarded.
-fn guarded(settings: Resilience) -> Resilience {
-    settings.tools(MakeServer::tools).guard(&webhooks::WORK)
 }
 
 /// All routes except those for operators.

@@ -5,7 +5,7 @@
 mod connections;
 mod deferred;
 mod operators;
-mod server;
+pub(crate) mod server;
 mod stopping;
 mod systemd;
 mod webhooks;

@@ -66,7 +66,10 @@ async fn an_event_is_taken_once_although_it_is_sent_twice() {
     let counted = r#"resilient_calls_total{tool="fn make_webhook",outcome="ok"}"#;
     assert_eq!(server.metric(counted).await, 2);
     let taken = server.logged("scenario").await;
-    assert_eq!((&taken["event"], &taken["scenario"], &taken["ended"]), (&json!("webhook.taken"), &json!(101), &json!("Error")));
+    assert_eq!(
+        (&taken["event"], &taken["scenario"], &taken["ended"]),
+        (&json!("webhook.taken"), &json!(101), &json!("Error"))
+    );
 }
 
 #[tokio::test]
@@ -92,10 +95,10 @@ async fn only_senders_with_the_secret_are_heard_and_their_events_have_to_be_righ
         let answer = send(&server, &wrong).await;
         assert_eq!((answer.refused(), answer.retry_after), ((expected, "WEBHOOK_REFUSED"), None), "{wrong}");
     }
-    let text = post(&server, &json!(null)).header("content-type", "text/plain");
-    assert_eq!(Answer::of(text).await.status, 415);
-    let cut_off = server.http.post(&url).bearer_auth(SECRET).header("content-type", "application/json").body("{");
-    assert_eq!(Answer::of(cut_off).await.status, 400);
+    for (kind, expected) in [("text/plain", 415), ("application/json; charset=utf-8", 400)] {
+        let cut_off = server.http.post(&url).bearer_auth(SECRET).header("content-type", kind).body("{");
+        assert_eq!(Answer::of(cut_off).await.status, expected, "{kind}");
+    }
     let unknown = send(&server, &json!({ "id": "e-1", "scenario_id": 999, "status": "error" })).await;
     assert_eq!((unknown.refused(), unknown.retry_after), ((422, "MAKE_NO_SUCH_SCENARIO"), None));
     assert_eq!(server.http.get(&url).send().await.unwrap().status().as_u16(), 405);
@@ -109,8 +112,7 @@ async fn only_senders_with_the_secret_are_heard_and_their_events_have_to_be_righ
 
 #[tokio::test]
 async fn an_event_that_may_be_taken_later_is_refused_with_429_or_503_and_with_a_delay() {
-    let settings = [("RESILIENT__TOOL__MAKE_WEBHOOK__TIMEOUT", "300ms"), ("RESILIENT__BREAKER__MAKE__OPEN", "3s")];
-    let server = server(&settings).await;
+    let server = server(&[("RESILIENT__BREAKER__MAKE__OPEN", "3s")]).await;
     // Six requests in ten are rejected.
     server.enter(Phase::RateLimited).await;
     let limited = async {
@@ -165,10 +167,7 @@ fn new_id() -> String {
 
 #[tokio::test]
 async fn a_sender_that_is_too_fast_is_slowed_down() {
-    let settings = [
-        ("RESILIENT__TOOL__MAKE_WEBHOOK__RATE_LIMIT__RATE", "1/10s"),
-        ("RESILIENT__TOOL__MAKE_WEBHOOK__RATE_LIMIT__BURST", "1"),
-    ];
+    let settings = [("RESILIENT__DEFAULT__RATE_LIMIT__RATE", "1/10s"), ("RESILIENT__DEFAULT__RATE_LIMIT__BURST", "1")];
     let server = server(&settings).await;
     assert_eq!(send(&server, &event("e-1")).await.status, 200);
     let answer = send(&server, &event("e-2")).await;
@@ -179,8 +178,7 @@ async fn a_sender_that_is_too_fast_is_slowed_down() {
 
 #[tokio::test]
 async fn an_event_that_is_being_taken_is_not_taken_by_a_second_request_and_given_up_with_the_first() {
-    let settings = [("RESILIENT__TOOL__MAKE_WEBHOOK__TIMEOUT", "1m")];
-    let server = server(&settings).await;
+    let server = server(&[]).await;
     server.enter(Phase::Hanging).await;
     let first = tokio::spawn(post(&server, &event("e-1")).send());
     server.until(BUSY, 1).await;
@@ -194,8 +192,7 @@ async fn an_event_that_is_being_taken_is_not_taken_by_a_second_request_and_given
 
 #[tokio::test]
 async fn a_server_that_stops_takes_no_events_and_the_one_that_runs_is_taken() {
-    let settings = [("RESILIENT__TOOL__MAKE_WEBHOOK__TIMEOUT", "20s")];
-    let server = server(&settings).await;
+    let server = server(&[]).await;
     server.enter(Phase::Slow).await;
     let running = tokio::spawn(post(&server, &event("e-1")).send());
     server.until(BUSY, 1).await;
