@@ -130,6 +130,14 @@ fn routes_and_inhibitions_name_alerts_that_exist() {
 }
 
 #[test]
+fn prometheus_scrapes_the_job_that_the_rules_are_about() {
+    let config = read("prometheus.yml");
+    let job = value(&config, "- job_name: ");
+    let rules = read("rules.yml");
+    assert!(rules.contains(&format!("up{{job=\"{job}\"}}")) || rules.contains(&format!("up{{job='{job}'}}")), "{job}");
+}
+
+#[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     let rules = read("rules.yml");
     let linked: BTreeSet<_> = rules
