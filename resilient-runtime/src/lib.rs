@@ -71,7 +71,7 @@ pub mod __private;
 #[cfg(feature = "http")]
 mod access_token;
 mod adjusted;
-#[cfg(feature = "alerts")]
+#[cfg(any(feature = "prometheus", feature = "alerts"))]
 mod alerting;
 #[cfg(feature = "alerts")]
 pub mod alerts;
@@ -103,6 +103,8 @@ mod log_fields;
 pub mod logging;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
+#[cfg(feature = "prometheus")]
+pub mod operations;
 #[cfg(feature = "otel")]
 pub mod otel;
 mod outcomes;
