@@ -14,6 +14,7 @@
 //! | [`settings`] | code, `resilient.toml` and variables, and their precedence |
 //! | [`observing`] | logs, metrics, health, tools for operators |
 //! | [`operating`] | switches, levels, new settings without a restart, the routes for operators |
+//! | [`pools`] | connection pools behind tools: sizes, timeouts, a health check |
 //! | [`testing`](mod@testing) | tests of your policies with a paused clock and injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |
 //! | [`migrating`] | from retry loops, tower's layers and `FastMCP`'s middleware |
@@ -67,6 +68,10 @@ pub mod observing {
 
 pub mod operating {
     #![doc = include_str!("operating.md")]
+}
+
+pub mod pools {
+    #![doc = include_str!("pools.md")]
 }
 
 // The examples need the feature, the page does not.
