@@ -256,9 +256,15 @@ impl Health {
         }
     }
 
-    /// Returns a report with the level that holds now, which may have changed since the checks ran.
+    /// Returns a report with the level that holds and the alerts that fire now, which may have changed since the checks
+    /// ran.
     fn at_present(&self, report: HealthReport) -> HealthReport {
-        HealthReport { level: self.registry().gate().level(), ..report }
+        HealthReport {
+            level: self.registry().gate().level(),
+            #[cfg(feature = "alerts")]
+            alerts: self.registry().alert_board().firing(),
+            ..report
+        }
     }
 
     /// Returns the token of the run in progress, or starts a run. The run is a separate task, so that it continues if

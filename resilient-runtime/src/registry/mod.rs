@@ -40,6 +40,8 @@ use policies::Described;
 
 #[cfg(feature = "http")]
 use crate::access_token::TokenSetting;
+#[cfg(feature = "alerts")]
+use crate::alerting::{Alert, AlertBoard};
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 #[cfg(feature = "cache")]
@@ -95,6 +97,8 @@ pub struct Registry {
     pub(crate) admin_refusals: AdminRefusals,
     #[cfg(feature = "testing")]
     pub(crate) chaos: injection::Injector,
+    #[cfg(feature = "alerts")]
+    alert_board: AlertBoard,
     /// Where its tools defer their writes to.
     #[cfg(feature = "deferred")]
     deferral: OnceLock<Arc<Deferral>>,
@@ -242,6 +246,39 @@ impl Registry {
     #[must_use]
     pub const fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Returns the alerts that are pending or fire: first those that fire, the most urgent first. Empty unless
+    /// [`Resilience::alerts`](crate::Resilience::alerts) evaluates them. There are at most 1,000.
+    ///
+    /// ```
+    /// use resilient_runtime::Registry;
+    ///
+    /// assert!(Registry::new().alerts().is_empty());
+    /// ```
+    #[cfg(feature = "alerts")]
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.alert_board.active()
+    }
+
+    /// Returns the last 100 alerts that began to fire or were resolved, newest first. An alert that fired and was
+    /// resolved is there twice.
+    ///
+    /// ```
+    /// use resilient_runtime::Registry;
+    ///
+    /// assert!(Registry::new().alert_history().is_empty());
+    /// ```
+    #[cfg(feature = "alerts")]
+    #[must_use]
+    pub fn alert_history(&self) -> Vec<Alert> {
+        self.alert_board.changes()
+    }
+
+    #[cfg(feature = "alerts")]
+    pub(crate) const fn alert_board(&self) -> &AlertBoard {
+        &self.alert_board
     }
 
     /// Returns where the tools of this registry defer their writes to, if there is a store.
