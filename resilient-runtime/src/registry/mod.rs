@@ -4,6 +4,7 @@ mod bind;
 mod callers;
 mod declared;
 mod diagnostics;
+mod errors;
 #[cfg(feature = "testing")]
 mod injection;
 mod instrumented;
@@ -57,9 +58,7 @@ use crate::settings::{EffectivePolicy, Overrides, Source};
 use crate::site::Location;
 #[cfg(feature = "http")]
 use crate::statistics::AdminRefusals;
-use crate::statistics::{
-    ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
-};
+use crate::statistics::{Histogram, HistogramSnapshot, RecentErrors, ToolSnapshot, ToolStatistics};
 
 /// The state that functions share. There is one registry per process, and tests can create separate ones.
 ///
@@ -218,22 +217,6 @@ impl Registry {
     #[cfg(feature = "rmcp")]
     pub(crate) fn unknown_tool(&self, took: std::time::Duration) {
         self.unknown_tools.record(took);
-    }
-
-    /// Returns the most recent errors of tools and of the requests that a handler serves itself, newest first: at most
-    /// 100 per tool or MCP method and 1,000 in total. Rejections by breakers and limits are not included, since they
-    /// would soon displace everything else.
-    #[must_use]
-    pub fn recent_errors(&self) -> Vec<RecentError> {
-        self.recent.read()
-    }
-
-    /// Returns all errors of tools and of the requests that a handler serves itself so far, grouped by tool or MCP method
-    /// and by code; the group with the most recent error is first.
-    #[must_use]
-    pub fn error_groups(&self) -> Vec<ErrorGroup> {
-        let requests = self.requests().into_iter().map(|(method, read)| (method.into(), read));
-        ErrorGroup::of(&self.tools().into_iter().chain(requests).collect::<Vec<_>>())
     }
 
     /// Returns the status of each check in the most recent health report.
