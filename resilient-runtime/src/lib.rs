@@ -71,7 +71,7 @@ pub mod __private;
 #[cfg(feature = "http")]
 mod access_token;
 mod adjusted;
-#[cfg(feature = "alerts")]
+#[cfg(any(feature = "prometheus", feature = "alerts"))]
 mod alerting;
 #[cfg(feature = "alerts")]
 pub mod alerts;

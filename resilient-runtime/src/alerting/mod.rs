@@ -6,6 +6,7 @@
 mod alert;
 #[cfg(feature = "alerts")]
 mod board;
+pub(crate) mod rules;
 mod severity;
 
 #[cfg(feature = "alerts")]

@@ -17,17 +17,20 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AlertSeverity {
-    /// Look at it when there is time.
+    /// Act within a day.
     Low,
-    /// Look at it during the day.
+    /// Act within an hour.
     Medium,
-    /// Look at it soon.
+    /// Act within 15 minutes.
     High,
-    /// Look at it now.
+    /// Act within 5 minutes.
     Critical,
 }
 
 impl AlertSeverity {
+    /// All severities, the most urgent first.
+    pub const ALL: &'static [Self] = &[Self::Critical, Self::High, Self::Medium, Self::Low];
+
     /// Returns the word used in labels, reports and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
