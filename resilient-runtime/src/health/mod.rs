@@ -68,6 +68,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use crate::outcomes::CheckStatus;
 pub use check::{Check, CheckResult, HealthCheck};
+#[cfg(all(feature = "prometheus", target_os = "linux"))]
+pub(crate) use memory::memory_limit;
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
 use crate::registry::Registry;
