@@ -166,5 +166,5 @@ pub(crate) fn fill(text: &str, value_of: impl Fn(&str) -> String) -> String {
 /// Returns the growth of the queues from which [`Condition::QueueGrowing`] holds, for so many places in all queues.
 /// `None` if nothing can wait.
 pub(crate) fn queue_growth(by: u64, places: u64) -> Option<u64> {
-    (places > 0).then(|| by.min(places / 2))
+    (places > 0).then(|| by.min(places.div_ceil(2)))
 }
