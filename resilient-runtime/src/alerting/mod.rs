@@ -16,5 +16,5 @@ pub use alert::{Alert, AlertState};
 #[cfg(feature = "alerts")]
 pub(crate) use board::AlertBoard;
 #[cfg(feature = "alerts")]
-pub(crate) use machine::{Change, ChangeKind, Finding, Labels, Machine, Step};
+pub(crate) use machine::{ChangeKind, Finding, Labels, Machine, Step};
 pub use severity::AlertSeverity;

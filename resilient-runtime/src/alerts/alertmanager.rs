@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::outbox::{Next, Outbox};
-use super::payload::{ServerLabels, of_alertmanager};
+use super::payload::{ServerIdentity, of_alertmanager};
 use crate::alerting::{Alert, AlertState, ChangeKind, Step};
 
 /// The interval in which alerts that fire are sent again. Alertmanager resolves those that are not.
@@ -18,7 +18,7 @@ const MOST_RESOLVED: usize = 1_000;
 
 /// The alerts that an Alertmanager has to know.
 pub(super) struct Current {
-    server: ServerLabels,
+    server: ServerIdentity,
     firing: Vec<Arc<Alert>>,
     /// Oldest first.
     resolved: VecDeque<Arc<Alert>>,
@@ -42,9 +42,16 @@ struct Sending {
 }
 
 impl Current {
-    pub(super) const fn new(server: ServerLabels) -> Self {
-        let (firing, resolved) = (Vec::new(), VecDeque::new());
-        Self { server, firing, resolved, fired: 0, is_new: false, sending: None, last: None }
+    pub(super) const fn new(server: ServerIdentity) -> Self {
+        Self {
+            server,
+            firing: Vec::new(),
+            resolved: VecDeque::new(),
+            fired: 0,
+            is_new: false,
+            sending: None,
+            last: None,
+        }
     }
 
     /// Ends a request. Returns the number of resolved alerts in it.

@@ -34,3 +34,6 @@ pub(super) trait Outbox: Send {
     /// Returns the number of changes that are not sent.
     fn unsent(&self) -> u64;
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,35 +15,46 @@ const FIRES_ANOTHER: Duration = Duration::from_secs(4 * 60);
 /// The end of an alert that fires, as webhooks of Alertmanager have it.
 const NO_END: &str = "0001-01-01T00:00:00Z";
 
-/// The labels of this server, which all alerts have.
-pub(super) type ServerLabels = Arc<BTreeMap<String, String>>;
+/// Where the runbooks are, in the repository of this crate.
+pub(super) const RUNBOOKS: &str = "deploy/runbooks/";
+
+/// What all alerts of this server have in common.
+pub(super) struct Identity {
+    pub(super) labels: BTreeMap<String, String>,
+    /// The URL of the folder with the runbooks, with a `/` at its end.
+    pub(super) runbooks: String,
+}
+
+pub(super) type ServerIdentity = Arc<Identity>;
 
 type Labels<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Returns all labels of an alert.
-fn labels<'a>(alert: &'a Alert, server: &'a ServerLabels) -> Labels<'a> {
-    let mut labels: Labels<'_> = server.iter().map(|(name, value)| (&**name, &**value)).collect();
+fn labels<'a>(alert: &'a Alert, server: &'a Identity) -> Labels<'a> {
+    let mut labels: Labels<'_> = server.labels.iter().map(|(name, value)| (&**name, &**value)).collect();
     labels.extend(alert.labels.iter().map(|(name, value)| (*name, &**value)));
     labels.extend([("alertname", alert.name), ("severity", alert.severity.as_str())]);
     labels
 }
 
-fn annotations(alert: &Alert) -> Labels<'_> {
+/// Returns the annotations of an alert, as the rules for Prometheus have them.
+fn annotations(alert: &Alert, server: &Identity) -> BTreeMap<&'static str, String> {
     let Alert { summary, description, runbook, .. } = alert;
-    [("summary", &**summary), ("description", description), ("runbook", runbook)].into()
+    let runbook = format!("{}{runbook}.md", server.runbooks);
+    [("summary", summary.clone()), ("description", description.clone()), ("runbook_url", runbook)].into()
 }
 
 /// Returns the body of `POST /api/v2/alerts`.
 pub(super) fn of_alertmanager<'a>(
     alerts: impl IntoIterator<Item = &'a Arc<Alert>>,
-    server: &ServerLabels,
+    server: &Identity,
     at: SystemTime,
 ) -> Value {
     let alerts = alerts.into_iter().map(|alert| {
         let ends = alert.ended.unwrap_or_else(|| at.max(alert.since) + FIRES_ANOTHER);
         json!({
             "labels": labels(alert, server),
-            "annotations": annotations(alert),
+            "annotations": annotations(alert, server),
             "startsAt": rfc3339(alert.since),
             "endsAt": rfc3339(ends),
         })
@@ -52,7 +63,7 @@ pub(super) fn of_alertmanager<'a>(
 }
 
 /// Returns the body of a webhook of Alertmanager, version 4, for the alerts of one name.
-pub(super) fn of_webhook(name: &str, alerts: &[Arc<Alert>], server: &ServerLabels) -> Value {
+pub(super) fn of_webhook(name: &str, alerts: &[Arc<Alert>], server: &Identity) -> Value {
     let fires = |alert: &Arc<Alert>| alert.state == AlertState::Firing;
     let status = |fires| if fires { "firing" } else { "resolved" };
     let shown: Vec<_> = alerts
@@ -63,7 +74,7 @@ pub(super) fn of_webhook(name: &str, alerts: &[Arc<Alert>], server: &ServerLabel
                 "status": status(fires(alert)),
                 "fingerprint": format!("{:016x}", fingerprint(&labels)),
                 "labels": labels,
-                "annotations": annotations(alert),
+                "annotations": annotations(alert, server),
                 "startsAt": rfc3339(alert.since),
                 "endsAt": alert.ended.map_or_else(|| NO_END.to_owned(), rfc3339),
                 "generatorURL": "",
@@ -78,14 +89,14 @@ pub(super) fn of_webhook(name: &str, alerts: &[Arc<Alert>], server: &ServerLabel
         "receiver": "resilient",
         "groupLabels": { "alertname": name },
         "commonLabels": common(alerts.iter().map(|alert| labels(alert, server))),
-        "commonAnnotations": common(alerts.iter().map(|alert| annotations(alert))),
+        "commonAnnotations": common(alerts.iter().map(|alert| annotations(alert, server))),
         "externalURL": "",
         "alerts": shown,
     })
 }
 
 /// Returns what all of them have.
-fn common<'a>(all: impl IntoIterator<Item = Labels<'a>>) -> Labels<'a> {
+fn common<K: Ord, V: PartialEq>(all: impl IntoIterator<Item = BTreeMap<K, V>>) -> BTreeMap<K, V> {
     let mut all = all.into_iter();
     let mut common = all.next().unwrap_or_default();
     for other in all {
@@ -99,9 +110,9 @@ fn common<'a>(all: impl IntoIterator<Item = Labels<'a>>) -> Labels<'a> {
 fn fingerprint(labels: &Labels<'_>) -> u64 {
     const SEPARATOR: u8 = 255;
     let bytes = labels.iter().flat_map(|(name, value)| [name.as_bytes(), &[SEPARATOR], value.as_bytes(), &[SEPARATOR]]);
-    bytes.flatten().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes
+        .flatten()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

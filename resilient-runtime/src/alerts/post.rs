@@ -41,10 +41,9 @@ impl Failure {
 
 /// Builds the client of all sinks. It follows no redirects: another host must not receive the alerts and the token.
 pub(super) fn client(builder: Option<ClientBuilder>) -> Result<Client, String> {
-    let build = || builder.unwrap_or_default().redirect(Policy::none()).build();
     // reqwest panics if it was built for TLS without a provider, and none is installed.
-    match catch_panic(build) {
-        Some(built) => built.map_err(|error| root(&error)),
+    match catch_panic(|| builder.unwrap_or_default().redirect(Policy::none()).build()) {
+        Some(client) => client.map_err(|error| root(&error)),
         None => Err("no TLS provider is installed; install one before the start".into()),
     }
 }
@@ -90,16 +89,16 @@ impl Post {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.read().await?);
         }
-        let response = request.send().await.map_err(|error| Failure {
-            is_temporary: !error.is_builder(),
-            text: root(&error.without_url()),
-        })?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Failure { is_temporary: !error.is_builder(), text: root(&error.without_url()) })?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
         }
-        let is_temporary = status.is_server_error()
-            || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        let is_temporary =
+            status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let text = match status {
             status if status.is_redirection() => format!("status {}, and redirects are not followed", status.as_u16()),
             status => format!("status {}", status.as_u16()),

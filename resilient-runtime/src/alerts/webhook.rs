@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::outbox::{Next, Outbox};
-use super::payload::{ServerLabels, of_webhook};
+use super::payload::{ServerIdentity, of_webhook};
 use crate::alerting::{Alert, AlertState, ChangeKind, Step};
 
 /// The maximum number of alerts in all notifications that wait. A single notification may have more.
@@ -15,7 +15,7 @@ const MOST: usize = 2_000;
 
 /// The notifications of a webhook that wait.
 pub(super) struct Notifications {
-    server: ServerLabels,
+    server: ServerIdentity,
     /// Oldest first.
     queue: VecDeque<Notification>,
     /// Whether the first one is being sent.
@@ -31,7 +31,7 @@ struct Notification {
 }
 
 impl Notifications {
-    pub(super) const fn new(server: ServerLabels) -> Self {
+    pub(super) const fn new(server: ServerIdentity) -> Self {
         Self { server, queue: VecDeque::new(), is_sending: false }
     }
 
@@ -43,9 +43,9 @@ impl Notifications {
 
 impl Outbox for Notifications {
     fn add(&mut self, step: &Step) -> u64 {
-        let mut changed: BTreeMap<_, (Vec<_>, u64)> = BTreeMap::new();
+        let mut by_name: BTreeMap<_, (Vec<_>, u64)> = BTreeMap::new();
         for change in &step.changes {
-            let (resolved, changes) = changed.entry(change.alert.name).or_default();
+            let (resolved, changes) = by_name.entry(change.alert.name).or_default();
             match change.kind {
                 ChangeKind::Fired => *changes += 1,
                 ChangeKind::Repeated => {}
@@ -55,7 +55,7 @@ impl Outbox for Notifications {
                 }
             }
         }
-        for (name, (resolved, changes)) in changed {
+        for (name, (resolved, changes)) in by_name {
             // A receiver that does not answer needs no repetition.
             if changes == 0 && self.queue.iter().any(|waiting| waiting.name == name) {
                 continue;

@@ -2,9 +2,34 @@
 
 use std::sync::Arc;
 
+use super::Resilience;
 use crate::alerts::{Alerts, Endpoint, Evaluation};
 use crate::registry::Registry;
 use crate::settings::{ALERT_WEBHOOK, ALERT_WEBHOOK_TOKEN_FILE, ALERTMANAGER_URL, AlertVariables};
+
+impl Resilience {
+    /// Sets the alerts that this process evaluates and sends. See [`Alerts`].
+    ///
+    /// Call [`start`](Self::start) in a Tokio runtime. The alerts end with the runtime, or with [`Handle::shutdown`](super::Handle::shutdown),
+    /// which sends what is not sent yet. If one of the variables with an endpoint is set, alerts are evaluated and sent to
+    /// it also without this.
+    ///
+    /// ```
+    /// use resilient_runtime::Resilience;
+    /// use resilient_runtime::alerts::Alerts;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let settings = Resilience::from_variables([]).alerts(Alerts::new().log()).start().unwrap();
+    /// // .. serve ..
+    /// settings.shutdown().await;
+    /// # }
+    /// ```
+    pub fn alerts(mut self, alerts: Alerts) -> Self {
+        self.alerts = Some(alerts);
+        self
+    }
+}
 
 /// Reports what is wrong with the alerts. Returns what evaluates them, if anything has to and nothing is wrong.
 pub(super) fn check(

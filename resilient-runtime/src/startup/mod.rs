@@ -244,38 +244,6 @@ impl Resilience {
         self
     }
 
-    /// Sets the wall clock of deferred writes. Call it after [`deferred`](Self::deferred).
-    #[cfg(all(feature = "deferred", feature = "testing"))]
-    pub fn deferred_clock(mut self, clock: crate::deferred::WallClock) -> Self {
-        if let Some(deferring) = &mut self.deferring {
-            deferring.clock = Some(clock);
-        }
-        self
-    }
-
-    /// Sets the alerts that this process evaluates and sends. See [`Alerts`](crate::alerts::Alerts).
-    ///
-    /// Call [`start`](Self::start) in a Tokio runtime. The alerts end with the runtime, or with [`Handle::shutdown`],
-    /// which sends what is not sent yet. If one of the variables with an endpoint is set, alerts are evaluated and sent to
-    /// it also without this.
-    ///
-    /// ```
-    /// use resilient_runtime::Resilience;
-    /// use resilient_runtime::alerts::Alerts;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let settings = Resilience::from_variables([]).alerts(Alerts::new().log()).start().unwrap();
-    /// // .. serve ..
-    /// settings.shutdown().await;
-    /// # }
-    /// ```
-    #[cfg(feature = "alerts")]
-    pub fn alerts(mut self, alerts: crate::alerts::Alerts) -> Self {
-        self.alerts = Some(alerts);
-        self
-    }
-
     /// Checks all settings and applies them to this process. The handle that it returns applies them again, if the file
     /// has changed; a server that does not reload its settings drops it.
     ///
@@ -315,15 +283,7 @@ impl Resilience {
         let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
         #[cfg(feature = "http")]
         if let Some(token) = self.admin_token {
-            // Even if the start is refused, so that the routes do not open for lack of it.
-            let _ = registry.admin_token.set(token);
-            if registry.has_unchanging_admin.load(Ordering::Relaxed) {
-                tracing::warn!(
-                    event = "config.warning",
-                    "a router for operators was built before its token was read, so it has no routes that change \
-                     anything; call `Resilience::start` before `Admin::router`"
-                );
-            }
+            set_admin_token(registry, token);
         }
         #[cfg(feature = "alerts")]
         let mut alert_problems = Vec::new();
@@ -402,6 +362,19 @@ impl Resilience {
                 Err(invalid)
             }
         }
+    }
+}
+
+/// Sets the token of the routes for operators, even if the start is refused, so that they do not open for lack of it.
+#[cfg(feature = "http")]
+fn set_admin_token(registry: &Registry, token: TokenSetting) {
+    let _ = registry.admin_token.set(token);
+    if registry.has_unchanging_admin.load(Ordering::Relaxed) {
+        tracing::warn!(
+            event = "config.warning",
+            "a router for operators was built before its token was read, so it has no routes that change anything; call \
+             `Resilience::start` before `Admin::router`"
+        );
     }
 }
 
