@@ -45,3 +45,6 @@ impl Registry {
         tools.chain(requests).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,42 @@ const fn step(moment: Moment) -> u64 {
 pub(super) fn add(to: &mut Hours, more: &Hours) {
     to.iter_mut().zip(more).for_each(|(hour, more)| *hour += more);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn minute(minutes: u64) -> Moment {
+        Moment::FIRST.after(Duration::from_secs(60 * minutes))
+    }
+
+    #[test]
+    fn an_error_is_in_the_last_hour_until_twelve_steps_have_begun_after_its_own() {
+        let mut day = LastDay::new(minute(3));
+        day.count(minute(4));
+        for (now, hour) in [(4, 23), (59, 23), (60, 22), (119, 22), (120, 21), (24 * 60 - 1, 0)] {
+            let mut hours = [0; HOURS];
+            hours[hour] = 1;
+            assert_eq!(day.hours(minute(now)), hours, "at {now} min");
+        }
+        assert_eq!(day.hours(minute(24 * 60)), [0; HOURS]);
+    }
+
+    #[test]
+    fn an_error_that_is_counted_after_a_later_one_is_not_lost() {
+        let mut day = LastDay::new(minute(14));
+        day.count(minute(15));
+        day.count(minute(14));
+        assert_eq!(day.hours(minute(14))[HOURS - 1], 2);
+    }
+
+    #[test]
+    fn the_number_of_errors_in_a_step_has_a_limit_instead_of_an_overflow() {
+        let mut day = LastDay::new(minute(0));
+        day.steps[STEPS - 1] = u32::MAX;
+        day.count(minute(0));
+        assert_eq!(day.hours(minute(0))[HOURS - 1], u64::from(u32::MAX));
+    }
+}

@@ -146,3 +146,36 @@ impl From<RecentError> for ErrorEntry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use resilient_policy::{ErrorKind, Severity};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_ten_most_frequent_errors_of_the_tool_have_trends() {
+        let registry = Registry::new();
+        for n in 1..=12 {
+            let fail = |tool: &str, code: &str| {
+                drop(registry.statistics(tool).failed(code, ErrorKind::Unavailable, Severity::Low));
+            };
+            (0..n).for_each(|_| fail("read", &format!("CODE_{n}")));
+            (0..20 + n).for_each(|_| fail("write", &format!("CODE_{n}")));
+        }
+        let shown = |tool| serde_json::to_value(Errors::of(&registry, tool, 0, |_| true)).expect("JSON");
+        let trends = |tool| shown(tool)["trends"].as_array().expect("trends").clone();
+        let counts = |tool| trends(tool).iter().map(|trend| trend["last_24_hours"].clone()).collect::<Vec<Value>>();
+        assert_eq!(json!(counts(None)), json!([32, 31, 30, 29, 28, 27, 26, 25, 24, 23]));
+        assert_eq!(json!(counts(Some("read"))), json!([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]));
+        let mut hours = [0; 24];
+        hours[23] = 9;
+        let ninth = json!({
+            "tool": "read", "code": "CODE_9", "kind": "unavailable", "trend": "steady",
+            "last_hour": 9, "hour_before": 0, "last_24_hours": 9, "hours": hours,
+        });
+        assert_eq!((&trends(Some("read"))[3], &trends(Some("read"))[2]["trend"]), (&ninth, &json!("rising")));
+        assert_eq!(shown(Some("unknown")), json!({ "groups": [], "trends": [], "errors": [] }));
+    }
+}

@@ -48,12 +48,34 @@ mod tests {
 
     use resilient_runtime::{Registry, resilient};
 
-    use super::Error;
+    use super::{Error, allocations};
 
     #[resilient(name = "sleeps", timeout = "40ms")]
     async fn sleeps(time: Duration) -> Result<(), Error> {
         tokio::time::sleep(time).await;
         Ok(())
+    }
+
+    #[resilient(name = "fails")]
+    async fn fails() -> Result<(), Error> {
+        Err(Error::Down)
+    }
+
+    #[resilient(name = "succeeds")]
+    async fn succeeds() -> Result<(), Error> {
+        Ok(())
+    }
+
+    #[test]
+    fn a_good_call_and_an_error_whose_code_is_known_are_counted_without_an_allocation() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let _ = (succeeds().await, fails().await);
+        });
+        // Other tests may allocate in the meantime, but not each time.
+        let fewest = |run: &dyn Fn()| (0..200).map(|_| allocations::count(run)).min();
+        assert_eq!(fewest(&|| assert!(runtime.block_on(succeeds()).is_ok())), Some(0));
+        assert_eq!(fewest(&|| assert!(runtime.block_on(fails()).is_err())), Some(0));
     }
 
     /// When built alone, this package has a clock that cannot be paused, unlike the other tests.

@@ -15,3 +15,4 @@ mod otel;
 mod recent_errors;
 mod series;
 mod subscriptions;
+mod trends;

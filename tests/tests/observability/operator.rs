@@ -75,6 +75,14 @@ fn the_schemas_of_the_ready_made_tools_have_no_formats_for_numbers() {
     }
 }
 
+#[test]
+fn clients_can_read_in_the_schema_of_recent_errors_how_trends_are_defined() {
+    let tools = mcp::operator_tools::<Shop>(&HEALTH).list_all();
+    let tool = tools.iter().find(|tool| tool.name == "recent_errors").expect("offered");
+    let schema = serde_json::to_string_pretty(&tool.output_schema).expect("JSON");
+    insta::assert_snapshot!("schema_of_recent_errors", schema);
+}
+
 /// In a separate process: the tools show all calls and breakers of a process.
 #[tokio::test(start_paused = true)]
 async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
@@ -161,11 +169,16 @@ async fn one_line_gives_a_server_tools_that_tell_how_it_does() {
         errors["groups"].as_array().expect("groups").iter().filter(|it| it["tool"] == "down").collect();
     let codes: Vec<_> = groups.iter().map(|group| (&group["code"], &group["count"])).collect();
     assert!(codes.contains(&(&json!("SHOP_DOWN"), &json!(2))) && codes.contains(&(&json!("CIRCUIT_OPEN"), &json!(1))));
+    let counts = |trend: &Value| (trend["trend"].clone(), trend["last_hour"].clone(), trend["last_24_hours"].clone());
+    let trends = errors["trends"].as_array().expect("trends").iter().filter(|it| it["tool"] == "down");
+    let trends: Vec<_> = trends.map(counts).collect();
+    assert_eq!(trends, [2, 1].map(|count| (json!("steady"), json!(count), json!(count))), "the most frequent is first");
     let own: Vec<_> = errors["errors"].as_array().expect("errors").iter().filter(|it| it["tool"] == "down").collect();
     assert_eq!(own.len(), 2);
     assert_eq!((&own[1]["correlation_id"], &own[1]["attempts"]), (&id, &json!(2)));
     assert_eq!(ask("recent_errors", json!({ "limit": 0 })).await["errors"], json!([]));
-    assert_eq!(ask("recent_errors", json!({ "tool": "fine" })).await["groups"], json!([]));
+    let fine = ask("recent_errors", json!({ "tool": "fine" })).await;
+    assert_eq!(fine, json!({ "groups": [], "trends": [], "errors": [] }));
 
     // They are ordinary tools: a wrong argument is the caller's fault. Their calls do not count towards the error rate.
     tokio::time::sleep(Duration::from_secs(1)).await;

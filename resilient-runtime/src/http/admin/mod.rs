@@ -41,7 +41,7 @@ use hosts::AllowedHosts;
 /// | route | body |
 /// |---|---|
 /// | `GET /status` | the level of service with its source, what is switched off and by whom, the calls in flight |
-/// | `GET /errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms` |
+/// | `GET /errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms`. `trends`, the ten most frequent groups of the last 24 hours: `trend` (`rising`, `falling` or `steady`, see [`Trend`](crate::statistics::Trend)), `last_hour`, `hour_before`, `last_24_hours`, and `hours`, 24 numbers of errors, the oldest first (see [`ErrorTrend`](crate::statistics::ErrorTrend)) |
 /// | `GET /breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent before the first transition), `retry_after_ms` (absent if the breaker does not reject, or for no set time), its counters, and its last 20 `transitions`, newest first |
 /// | `GET /policies` | `policies`, the effective policy of each known function, with values as in files and variables |
 /// | `GET /deferred?state=STATE&after=ID&limit=N` | with the feature `deferred`: the `server` whose deferred writes these are, their `counts` by state, and `entries`, those that were accepted first come first: `id` (the first characters of the receipt), `tool`, `state`, `accepted_unix_ms`, `next_attempt_unix_ms`, `expires_unix_ms`, `tries`, `tries_left`, `interrupted` (tries whose process died or hung), `last_code`, `ended_unix_ms`. Arguments, callers and results are not shown |
@@ -51,7 +51,7 @@ use hosts::AllowedHosts;
 /// | `POST /deferred/{id}` | `{"action": "retry"}`: a dead letter waits again, with all tries and a new time to live; `discard`: it is erased. `id` is that of `GET /deferred`, or the receipt |
 /// | `POST /reload` | reads the settings again; only after [`settings`](Self::settings) |
 ///
-/// Without `tool`, `/errors` returns the errors of all tools; without `state`, `/deferred` returns the entries in all
+/// Without `tool`, `/errors` returns the errors and trends of all tools; without `state`, `/deferred` returns the entries in all
 /// states, and `after` begins the next page. `limit` is 1 to 1,000, by default 100. Any other query gets status 400. The callers are not shown. The breakers of one name's partition keys are one entry: the state is
 /// that of the worst key, counts and transitions are those of all keys, and `keys` is the number of keys in each state.
 /// The keys themselves are not shown. `POST /breakers/{name}` changes the breaker for calls without a key; isolating it

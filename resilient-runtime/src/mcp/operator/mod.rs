@@ -27,7 +27,7 @@ use schemas::Schemas;
 /// | `health_check` | `include_details`, `force` | [`HealthReport`](crate::health::HealthReport): cached for 30 s, with `force` for 1 s |
 /// | `get_metrics` | `tool` | calls, outcomes, retries and durations of each tool, or of one |
 /// | `circuit_status` | | each breaker, with all its partition keys as one: state, remaining time, last transitions |
-/// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, and the last ones |
+/// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, the [trends](crate::statistics::Trend) of the ten most frequent, and the last ones |
 ///
 /// All of them are read-only, have the annotations for that, and have output schemas. They pass through the hook like
 /// other tools, and access only this process; `health_check` runs the checks of `health`.
@@ -109,7 +109,7 @@ pub fn operator_tools<S: Send + Sync + 'static>(health: &Arc<Health>) -> ToolRou
         read_only_tool(
             "recent_errors",
             "Recent errors",
-            "What has gone wrong lately: errors by tool and code, and the last ones of your own calls.",
+            "What has gone wrong lately: errors by tool and code, their trends, and the last ones of your own calls.",
             of_errors,
         ),
         move |Parameters(request): Parameters<RecentErrors>| {

@@ -153,12 +153,19 @@ async fn what_is_told_is_what_the_clients_saw_and_nothing_that_is_not_theirs() {
         "first_unix_ms": first_unix_ms, "last_unix_ms": last_unix_ms,
     });
     assert_eq!(*groups, [group]);
+    let trends = errors["trends"].as_array().expect("trends");
+    let hours: Vec<u64> = (0..24).map(|hour| if hour == 23 { 3 } else { 0 }).collect();
+    let trend = json!({
+        "tool": "http_critical", "code": "SHOP_DOWN", "kind": "unavailable", "trend": "steady",
+        "last_hour": 3, "hour_before": 0, "last_24_hours": 3, "hours": hours,
+    });
+    assert_eq!(*trends, [trend]);
     let (_, limited) = json_of(&admin, "/errors?tool=http_critical&limit=1").await;
     assert_eq!(limited["errors"], json!([newest]));
     let (_, all) = json_of(&admin, "/errors").await;
     assert!(all["errors"].as_array().is_some_and(|all| all.len() >= 9));
     let (_, none) = json_of(&admin, "/errors?tool=unknown").await;
-    assert_eq!(none, json!({ "errors": [], "groups": [] }));
+    assert_eq!(none, json!({ "errors": [], "groups": [], "trends": [] }));
 
     // The server knows the principal of the calls, and shows it in no response.
     let recent = Registry::global().recent_errors();
