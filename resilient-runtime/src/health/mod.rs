@@ -67,6 +67,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use crate::outcomes::CheckStatus;
+#[cfg(feature = "status-page")]
+pub(crate) use builtin::status_of_tool;
 pub use check::{Check, CheckResult, HealthCheck};
 #[cfg(all(feature = "prometheus", target_os = "linux"))]
 pub(crate) use memory::memory_limit;
@@ -316,6 +318,24 @@ impl Health {
     #[cfg(feature = "http")]
     pub(crate) fn own_registry(&self) -> Option<&Arc<Registry>> {
         self.watched.registry.as_ref()
+    }
+
+    /// Returns the version of the server, if it is set.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn own_version(&self) -> Option<&str> {
+        self.watched.version.as_deref()
+    }
+
+    /// Returns how long the server has been monitored.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn uptime(&self) -> Duration {
+        self.watched.started.elapsed()
+    }
+
+    /// Returns the last report, however old it is, without running any check.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn last_report(&self) -> Option<HealthReport> {
+        self.lock().report(|_, _| true)
     }
 
     /// Returns the registry whose statistics the reports are computed from.
