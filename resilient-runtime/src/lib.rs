@@ -33,7 +33,8 @@
 //! Start with [`guide::first_tool`] for a tool from nothing, or with [`guide::adopting`] for an existing server.
 //! [`guide::keys`] lists every key with its units, defaults and limits, [`guide::errors`] describes errors on the
 //! wire, [`guide::settings`] the sources of settings and what an operator can change, [`guide::observing`] what an
-//! operator sees. [`guide::deferring`] says when to accept writes for later. [`guide::testing`] tests policies,
+//! operator sees, [`guide::alerting`] what an operator is notified of, [`guide::operating`] how to run a server.
+//! [`guide::deferring`] says when to accept writes for later. [`guide::testing`] tests policies,
 //! [`guide::performance`] measures their cost, [`guide::migrating`] replaces retry loops, tower's layers and
 //! `FastMCP`'s middleware, and [`guide::alternatives`] compares this crate with others. To guard a future that is not a
 //! function, use a [`Guard`].
@@ -52,9 +53,10 @@
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
-//! | `prometheus` | | the module `export::prometheus`: metrics as text | prometheus-client, on Linux procfs |
+//! | `prometheus` | | the modules `export::prometheus`: metrics as text, and `operations`: rules for Prometheus and a dashboard for Grafana | prometheus-client, on Linux procfs |
 //! | `http` | | the module `http`: routes for axum; enables `prometheus` | axum 0.8 |
-//! | `status-page` | | the page `/status` of the routes for operators, as HTML; enables `http` | maud |
+//! | `status-page` | | the status page, for browsers at `/status` of the routes for operators; enables `http` | maud |
+//! | `alerts` | | the module `alerts`: alerts that the process sends to the log, webhooks and Alertmanager; enables `config` | reqwest 0.13 |
 //! | `otel` | | the module `otel`: spans and metrics; enables `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
 //! | `testing` | | the module `testing`, for dev-dependencies: a paused clock and injected faults | tokio's feature `test-util` |
 //!

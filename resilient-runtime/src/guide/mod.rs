@@ -12,8 +12,10 @@
 //! | [`cancellation`] | what a body that can be dropped must ensure, and what cannot be interrupted |
 //! | [`errors`] | what an error's kind decides, what the client reads, what stays in the log |
 //! | [`settings`] | code, `resilient.toml` and variables, and their precedence |
-//! | [`observing`] | logs, metrics, health, tools for operators |
-//! | [`operating`] | switches, levels, new settings without a restart, the routes for operators |
+//! | [`observing`] | logs, metrics, health, tools for operators, the status page |
+//! | [`alerting`] | alerts in the process and with Prometheus, trends of errors, objectives and how to measure them |
+//! | [`operating`] | switches, levels, new settings without a restart, services and containers, a production checklist |
+//! | [`pools`] | connection pools behind tools: sizes, timeouts, a health check |
 //! | [`testing`](mod@testing) | tests of your policies with a paused clock and injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |
 //! | [`migrating`] | from retry loops, tower's layers and `FastMCP`'s middleware |
@@ -65,8 +67,18 @@ pub mod observing {
     #![doc = include_str!("observing.md")]
 }
 
+// The examples need the feature, the page does not.
+#[cfg(any(not(doctest), feature = "alerts"))]
+pub mod alerting {
+    #![doc = include_str!("alerting.md")]
+}
+
 pub mod operating {
     #![doc = include_str!("operating.md")]
+}
+
+pub mod pools {
+    #![doc = include_str!("pools.md")]
 }
 
 // The examples need the feature, the page does not.

@@ -7,7 +7,7 @@ use resilient_tests::fixture::repository;
 use resilient_tests::markdown::{Block, codes, parse, section};
 
 /// Languages of blocks that are not Rust, and that are only checked for their syntax, if at all.
-const OTHERS: [&str; 6] = ["console", "json", "jsonl", "python", "text", "toml"];
+const OTHERS: [&str; 8] = ["console", "json", "jsonl", "promql", "python", "text", "toml", "yaml"];
 
 /// Text that only Rust code contains.
 const RUST: [&str; 6] = ["#[", "fn ", "let ", "impl ", "use ", "::new("];
@@ -30,10 +30,10 @@ impl Page {
     }
 }
 
-/// The pages at the root, those of the examples, and those that the documentation includes.
+/// The pages at the root, those of `deploy` and of the examples, and those that the documentation includes.
 fn pages() -> Vec<Page> {
     let mut paths = vec![];
-    for folder in ["examples", "resilient-policy/src", "resilient-macros/src", "resilient-runtime/src"] {
+    for folder in ["deploy", "examples", "resilient-policy/src", "resilient-macros/src", "resilient-runtime/src"] {
         collect(&repository().join(folder), "md", &mut paths);
     }
     assert!(paths.len() > 5, "{paths:?}");

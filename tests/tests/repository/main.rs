@@ -1,5 +1,5 @@
-//! The contents of the repository besides code: its pages and their language, the steps of the README, the packages for
-//! crates.io and their public API.
+//! The contents of the repository besides code: its pages and their language, the steps of the README, the runbooks, the
+//! packages for crates.io and their public API.
 
 mod documents;
 mod five_steps;
@@ -7,3 +7,4 @@ mod language;
 mod layers;
 mod packages;
 mod public_api;
+mod runbooks;
