@@ -2,10 +2,14 @@
 //! a tool is missing.
 
 mod answers;
+mod browser;
 mod conformance;
 mod deferred;
 mod http_server;
 mod metrics;
+mod monitoring;
+mod page;
+mod program;
 mod requests;
 mod schemas;
 mod tasks;
