@@ -1,9 +1,9 @@
 //! Chromium without a window, controlled by `WebDriver`.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use reqwest::{Client, Method};
+use reqwest::Client;
 use resilient_tests::loopback;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -44,34 +44,21 @@ impl Browser {
         let options = json!({ "debuggerAddress": chromium.address });
         let capabilities = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
         let sessions = format!("{}/session", driver.origin());
-        let mut browser =
-            Self { http, session: sessions, _driver: driver, _chromium: chromium, _profile: profile };
+        let mut browser = Self { http, session: sessions, _driver: driver, _chromium: chromium, _profile: profile };
         let wanted = json!({ "capabilities": { "alwaysMatch": capabilities } });
-        let session = browser.send(Method::POST, "", wanted).await;
+        let session = browser.post("", wanted).await;
         browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await;
         browser
     }
 
     /// Sends a command and returns its value.
-    async fn send(&self, method: Method, path: &str, body: Value) -> Value {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.session));
-        if method == Method::POST {
-            request = request.json(&body);
-        }
-        let response = request.send().await.unwrap();
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let response = self.http.post(format!("{}{path}", self.session)).json(&body).send().await.unwrap();
         let success = response.status().is_success();
         let mut answer: Value = response.json().await.unwrap();
-        assert!(success, "{method} {path} {body}: {answer:#}");
+        assert!(success, "{path}: {answer:#}");
         answer["value"].take()
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Value {
-        self.send(Method::POST, path, body).await
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        self.send(Method::GET, path, Value::Null).await
     }
 
     /// Sends a command of the `DevTools` protocol.
@@ -150,9 +137,12 @@ impl Browser {
 
     /// Writes a picture of the whole page to `target/engines/screenshots`.
     pub(crate) async fn picture(&self, name: &str) {
-        let picture = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let size = self.devtools("Page.getLayoutMetrics", json!({})).await["cssContentSize"].take();
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let how = json!({ "captureBeyondViewport": true, "clip": clip });
+        let picture = self.devtools("Page.captureScreenshot", how).await;
         let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
-        let folder: PathBuf = script("../../target/engines/screenshots");
+        let folder = script("../../target/engines/screenshots");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
