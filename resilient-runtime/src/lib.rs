@@ -71,6 +71,10 @@ pub mod __private;
 #[cfg(feature = "http")]
 mod access_token;
 mod adjusted;
+#[cfg(any(feature = "prometheus", feature = "alerts"))]
+mod alerting;
+#[cfg(feature = "alerts")]
+pub mod alerts;
 mod answer;
 mod binding;
 pub mod breaker;

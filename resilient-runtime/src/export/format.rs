@@ -87,6 +87,14 @@ impl Format {
     }
 }
 
+/// Returns the quality that the value of an `Accept` header gives to a media type, in thousandths, and whether it names
+/// the type.
+#[cfg(feature = "status-page")]
+pub(crate) fn accepted_quality(accept: &str, main: &str, sub: &str) -> (u16, bool) {
+    let ranges: Vec<_> = accept.split(',').filter_map(Range::parse).collect();
+    quality(&ranges, main, sub, "")
+}
+
 /// One media range of an `Accept` header.
 struct Range<'a> {
     main: &'a str,

@@ -5,3 +5,6 @@ mod format;
 #[cfg(target_os = "linux")]
 mod process;
 pub mod prometheus;
+
+#[cfg(feature = "status-page")]
+pub(crate) use format::accepted_quality;

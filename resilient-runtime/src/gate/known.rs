@@ -28,7 +28,8 @@ pub(super) fn add(tool: &Gated<'_>) {
     known.tools.extend(names);
 }
 
-pub(super) fn tools() -> BTreeSet<String> {
+/// Returns the names of the tools: those of their routes and of their policies.
+pub(crate) fn tools() -> BTreeSet<String> {
     known().tools.clone()
 }
 

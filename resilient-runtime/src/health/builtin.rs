@@ -64,21 +64,21 @@ const fn of_failures(in_a_row: u32) -> HealthStatus {
     }
 }
 
-pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> Vec<ToolHealth> {
-    let now = Moment::now().millis();
-    let status = |read: &ToolSnapshot| {
-        let quiet = Duration::from_millis(now.saturating_sub(read.last_failure_ms));
-        match of_failures(read.consecutive_failures) {
-            // A fallback answered the model; or the tool received no calls for a while, without which it cannot
-            // recover.
-            HealthStatus::Unhealthy if read.last_outcome == Some(Outcome::Fallback) || quiet > TRIED_AGAIN_AFTER => {
-                HealthStatus::Degraded
-            }
-            status => status,
+/// Returns the health of a tool at present.
+pub(crate) fn status_of_tool(read: &ToolSnapshot) -> HealthStatus {
+    let quiet = Duration::from_millis(Moment::now().millis().saturating_sub(read.last_failure_ms));
+    match of_failures(read.consecutive_failures) {
+        // A fallback answered the model; or the tool received no calls for a while, without which it cannot recover.
+        HealthStatus::Unhealthy if read.last_outcome == Some(Outcome::Fallback) || quiet > TRIED_AGAIN_AFTER => {
+            HealthStatus::Degraded
         }
-    };
+        status => status,
+    }
+}
+
+pub(super) fn tool_health(registry: &Registry, critical: &BTreeSet<String>) -> Vec<ToolHealth> {
     let health = registry.tools().into_iter().map(|(tool, read)| ToolHealth {
-        status: status(&read),
+        status: status_of_tool(&read),
         critical: critical.iter().any(|name| read.is_called(name, &tool)),
         consecutive_failures: read.consecutive_failures,
         last_error: read.errors.iter().max_by_key(|error| error.last).map(LastError::from),

@@ -67,6 +67,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use crate::outcomes::CheckStatus;
+#[cfg(feature = "status-page")]
+pub(crate) use builtin::status_of_tool;
 pub use check::{Check, CheckResult, HealthCheck};
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
@@ -256,9 +258,15 @@ impl Health {
         }
     }
 
-    /// Returns a report with the level that holds now, which may have changed since the checks ran.
+    /// Returns a report with the level that holds and the alerts that fire now, which may have changed since the checks
+    /// ran.
     fn at_present(&self, report: HealthReport) -> HealthReport {
-        HealthReport { level: self.registry().gate().level(), ..report }
+        HealthReport {
+            level: self.registry().gate().level(),
+            #[cfg(feature = "alerts")]
+            alerts: self.registry().alert_board().firing(),
+            ..report
+        }
     }
 
     /// Returns the token of the run in progress, or starts a run. The run is a separate task, so that it continues if
@@ -306,6 +314,24 @@ impl Health {
     #[cfg(feature = "http")]
     pub(crate) fn own_registry(&self) -> Option<&Arc<Registry>> {
         self.watched.registry.as_ref()
+    }
+
+    /// Returns the version of the server, if it is set.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn own_version(&self) -> Option<&str> {
+        self.watched.version.as_deref()
+    }
+
+    /// Returns how long the server has been monitored.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn uptime(&self) -> Duration {
+        self.watched.started.elapsed()
+    }
+
+    /// Returns the last report, however old it is, without running any check.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn last_report(&self) -> Option<HealthReport> {
+        self.lock().report(|_, _| true)
     }
 
     /// Returns the registry whose statistics the reports are computed from.

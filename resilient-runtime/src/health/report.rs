@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+#[cfg(feature = "alerts")]
+use crate::alerting::Alert;
 use crate::gate::Level;
 use crate::outcomes::CheckStatus;
 use crate::statistics::ErrorCount;
@@ -88,6 +90,10 @@ pub struct HealthReport {
     pub tools: Vec<ToolHealth>,
     /// The health of each dependency that has a breaker.
     pub breakers: Vec<BreakerHealth>,
+    /// The alerts that fired when the report was returned, the most urgent first. See [`alerts`](crate::alerts).
+    #[cfg(feature = "alerts")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
 }
 
 impl HealthReport {

@@ -129,6 +129,8 @@ impl Watched {
             checks,
             tools,
             breakers,
+            #[cfg(feature = "alerts")]
+            alerts: registry.alert_board().firing(),
         }
     }
 }

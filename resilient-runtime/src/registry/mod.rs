@@ -4,6 +4,7 @@ mod bind;
 mod callers;
 mod declared;
 mod diagnostics;
+mod errors;
 #[cfg(feature = "testing")]
 mod injection;
 mod instrumented;
@@ -40,6 +41,8 @@ use policies::Described;
 
 #[cfg(feature = "http")]
 use crate::access_token::TokenSetting;
+#[cfg(feature = "alerts")]
+use crate::alerting::{Alert, AlertBoard};
 use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, BreakerState, KeyedBreakers};
 use crate::bulkhead::Bulkheads;
 #[cfg(feature = "cache")]
@@ -55,9 +58,7 @@ use crate::settings::{EffectivePolicy, Overrides, Source};
 use crate::site::Location;
 #[cfg(feature = "http")]
 use crate::statistics::AdminRefusals;
-use crate::statistics::{
-    ErrorGroup, Histogram, HistogramSnapshot, RecentError, RecentErrors, ToolSnapshot, ToolStatistics,
-};
+use crate::statistics::{Histogram, HistogramSnapshot, RecentErrors, ToolSnapshot, ToolStatistics};
 
 /// The state that functions share. There is one registry per process, and tests can create separate ones.
 ///
@@ -95,6 +96,8 @@ pub struct Registry {
     pub(crate) admin_refusals: AdminRefusals,
     #[cfg(feature = "testing")]
     pub(crate) chaos: injection::Injector,
+    #[cfg(feature = "alerts")]
+    alert_board: AlertBoard,
     /// Where its tools defer their writes to.
     #[cfg(feature = "deferred")]
     deferral: OnceLock<Arc<Deferral>>,
@@ -216,22 +219,6 @@ impl Registry {
         self.unknown_tools.record(took);
     }
 
-    /// Returns the most recent errors of tools and of the requests that a handler serves itself, newest first: at most
-    /// 100 per tool or MCP method and 1,000 in total. Rejections by breakers and limits are not included, since they
-    /// would soon displace everything else.
-    #[must_use]
-    pub fn recent_errors(&self) -> Vec<RecentError> {
-        self.recent.read()
-    }
-
-    /// Returns all errors of tools and of the requests that a handler serves itself so far, grouped by tool or MCP method
-    /// and by code; the group with the most recent error is first.
-    #[must_use]
-    pub fn error_groups(&self) -> Vec<ErrorGroup> {
-        let requests = self.requests().into_iter().map(|(method, read)| (method.into(), read));
-        ErrorGroup::of(&self.tools().into_iter().chain(requests).collect::<Vec<_>>())
-    }
-
     /// Returns the status of each check in the most recent health report.
     #[must_use]
     pub fn health_statuses(&self) -> BTreeMap<String, CheckStatus> {
@@ -242,6 +229,39 @@ impl Registry {
     #[must_use]
     pub const fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Returns the alerts that are pending or fire: first those that fire, the most urgent first. Empty unless
+    /// [`Resilience::alerts`](crate::Resilience::alerts) evaluates them. There are at most 1,000.
+    ///
+    /// ```
+    /// use resilient_runtime::Registry;
+    ///
+    /// assert!(Registry::new().alerts().is_empty());
+    /// ```
+    #[cfg(feature = "alerts")]
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.alert_board.active()
+    }
+
+    /// Returns the last 100 alerts that began to fire or were resolved, newest first. An alert that fired and was
+    /// resolved is there twice.
+    ///
+    /// ```
+    /// use resilient_runtime::Registry;
+    ///
+    /// assert!(Registry::new().alert_history().is_empty());
+    /// ```
+    #[cfg(feature = "alerts")]
+    #[must_use]
+    pub fn alert_history(&self) -> Vec<Alert> {
+        self.alert_board.changes()
+    }
+
+    #[cfg(feature = "alerts")]
+    pub(crate) const fn alert_board(&self) -> &AlertBoard {
+        &self.alert_board
     }
 
     /// Returns where the tools of this registry defer their writes to, if there is a store.

@@ -87,6 +87,9 @@ pub struct Resilience {
     /// The store of deferred writes, and the server that delivers them.
     #[cfg(feature = "deferred")]
     deferring: Option<deferred::Deferring>,
+    /// The alerts that the process evaluates.
+    #[cfg(feature = "alerts")]
+    alerts: Option<crate::alerts::Alerts>,
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
     admin_token: Option<TokenSetting>,
@@ -124,6 +127,8 @@ impl Resilience {
             health: None,
             #[cfg(feature = "deferred")]
             deferring: None,
+            #[cfg(feature = "alerts")]
+            alerts: None,
         }
     }
 
@@ -237,6 +242,14 @@ impl Resilience {
         if let Some(deferring) = &mut self.deferring {
             deferring.clock = Some(clock);
         }
+        self
+    }
+
+    /// Sets the alerts that this process evaluates and sends. Call [`start`](Self::start) in a Tokio runtime. They end
+    /// with the runtime, or with [`Handle::shutdown`], which sends what is not sent yet.
+    #[cfg(feature = "alerts")]
+    pub fn alerts(mut self, alerts: crate::alerts::Alerts) -> Self {
+        self.alerts = Some(alerts);
         self
     }
 

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use resilient_policy::{ErrorKind, Severity};
 
 use super::histogram::{Histogram, HistogramSnapshot};
+use super::last_day::{Hours, LastDay, add};
+use crate::clock::Moment;
 use crate::outcomes::Outcome;
 
 /// The maximum number of codes, or of types, that are counted separately per tool.
@@ -106,8 +108,14 @@ pub(super) struct Failures(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    errors: Vec<ErrorCount>,
+    errors: Vec<CountedError>,
     durations: Vec<(ErrorType, Arc<Histogram>)>,
+}
+
+/// The errors with one code, kind and severity.
+struct CountedError {
+    count: ErrorCount,
+    last_day: Box<LastDay>,
 }
 
 impl Failures {
@@ -117,26 +125,45 @@ impl Failures {
 
     /// Counts an error and returns the code that it is counted under.
     pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
-        let (code, now) = (label(code), SystemTime::now());
+        let (code, at, now) = (label(code), SystemTime::now(), Moment::now());
         let mut inner = self.lock();
-        let is =
-            |known: &ErrorCount, code: &str| &*known.code == code && known.kind == kind && known.severity == severity;
+        let is = |known: &CountedError, code: &str| {
+            let known = &known.count;
+            &*known.code == code && known.kind == kind && known.severity == severity
+        };
         let errors = &mut inner.errors;
         // Codes made up at run time can fill the list. After that, there is one `OTHER` per kind and severity.
         let code = if errors.len() < MOST || errors.iter().any(|known| is(known, code)) { code } else { OTHER };
-        if let Some(known) = errors.iter_mut().find(|known| is(known, code)) {
+        if let Some(CountedError { count: known, last_day }) = errors.iter_mut().find(|known| is(known, code)) {
             known.count += 1;
             // The wall clock can go backwards.
-            (known.first, known.last) = (known.first.min(now), known.last.max(now));
+            (known.first, known.last) = (known.first.min(at), known.last.max(at));
+            last_day.count(now);
             return Arc::clone(&known.code);
         }
         let code: Arc<str> = code.into();
-        errors.push(ErrorCount { code: Arc::clone(&code), kind, severity, count: 1, first: now, last: now });
+        let count = ErrorCount { code: Arc::clone(&code), kind, severity, count: 1, first: at, last: at };
+        let mut last_day = Box::new(LastDay::new(now));
+        last_day.count(now);
+        errors.push(CountedError { count, last_day });
         code
     }
 
     pub(super) fn errors(&self) -> Vec<ErrorCount> {
-        self.lock().errors.clone()
+        self.lock().errors.iter().map(|error| error.count.clone()).collect()
+    }
+
+    /// Returns the errors, and those of the last 24 hours by hour.
+    pub(super) fn by_hour(&self, now: Moment) -> Vec<(ErrorCount, Hours)> {
+        let inner = self.lock();
+        inner.errors.iter().map(|error| (error.count.clone(), error.last_day.hours(now))).collect()
+    }
+
+    /// Returns the number of all errors in each of the last 24 hours.
+    pub(super) fn hours(&self, now: Moment) -> Hours {
+        let mut hours = Hours::default();
+        self.lock().errors.iter().for_each(|error| add(&mut hours, &error.last_day.hours(now)));
+        hours
     }
 
     /// Returns the histogram for operations that failed like this, and the type that they are counted under.

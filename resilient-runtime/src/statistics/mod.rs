@@ -10,7 +10,9 @@ mod cache_line;
 #[cfg(feature = "deferred")]
 mod deferred;
 mod failures;
+mod groups;
 mod histogram;
+mod last_day;
 mod recent;
 #[cfg(feature = "http")]
 mod refused;
@@ -27,10 +29,11 @@ pub use deferred::DeferredResult;
 #[cfg(feature = "deferred")]
 pub(crate) use deferred::DeferredStatistics;
 pub use failures::{ErrorCount, ErrorType};
+pub use groups::{ErrorGroup, ErrorTrend, Trend};
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
+pub use recent::RecentError;
 pub(crate) use recent::RecentErrors;
-pub use recent::{ErrorGroup, RecentError};
 #[cfg(feature = "http")]
 pub(crate) use refused::{AdminRefusal, AdminRefusals};
 pub use tool::ToolSnapshot;

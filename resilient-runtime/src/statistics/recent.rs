@@ -9,8 +9,6 @@ use std::time::SystemTime;
 
 use resilient_policy::ErrorKind;
 
-use super::failures::ErrorCount;
-use super::tool::ToolSnapshot;
 use crate::identity::{CorrelationId, Principal};
 
 /// The maximum number of errors that are kept per tool, and in total.
@@ -45,67 +43,6 @@ pub struct RecentError {
     pub attempts: u32,
     /// The principal that made the call, if known.
     pub principal: Option<Principal>,
-}
-
-/// The errors of one tool, or of one MCP method, that have the same code.
-///
-/// ```
-/// use resilient_runtime::Registry;
-///
-/// for group in Registry::global().error_groups() {
-///     eprintln!("{} times {} of {}", group.count, group.code, group.tool);
-/// }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ErrorGroup {
-    /// The name of the tool, or the MCP method of another request.
-    pub tool: Arc<str>,
-    /// The code of the errors, or `_OTHER`.
-    pub code: Arc<str>,
-    /// The kind of the last error.
-    pub kind: ErrorKind,
-    /// The number of errors.
-    pub count: u64,
-    /// The time of the first error.
-    pub first: SystemTime,
-    /// The time of the last error.
-    pub last: SystemTime,
-}
-
-impl ErrorGroup {
-    /// Groups the errors that each tool has counted; the group with the most recent error is first.
-    pub(crate) fn of(tools: &[(Arc<str>, ToolSnapshot)]) -> Vec<Self> {
-        let mut groups: Vec<Self> = Vec::new();
-        for (tool, read) in tools {
-            let begin = groups.len();
-            for error in &read.errors {
-                let known = groups.iter_mut().skip(begin).find(|group| group.code == error.code);
-                let Some(known) = known else {
-                    groups.push(Self::new(tool, error));
-                    continue;
-                };
-                if error.last >= known.last {
-                    (known.kind, known.last) = (error.kind, error.last);
-                }
-                known.first = known.first.min(error.first);
-                known.count += error.count;
-            }
-        }
-        groups.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| (&a.tool, &a.code).cmp(&(&b.tool, &b.code))));
-        groups
-    }
-
-    fn new(tool: &Arc<str>, error: &ErrorCount) -> Self {
-        Self {
-            tool: Arc::clone(tool),
-            code: Arc::clone(&error.code),
-            kind: error.kind,
-            count: error.count,
-            first: error.first,
-            last: error.last,
-        }
-    }
 }
 
 /// The most recent errors of all tools of a registry.

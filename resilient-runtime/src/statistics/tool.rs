@@ -10,6 +10,7 @@ use super::attempts::{AttemptSnapshot, AttemptStatistics};
 use super::cache::{CacheSnapshot, CacheStatistics};
 use super::failures::{ErrorCount, ErrorType, Failures};
 use super::histogram::{self, HistogramSnapshot};
+use super::last_day::Hours;
 use super::sharded::Sharded;
 use crate::clock::{Moment, saturating_micros};
 use crate::error::TimeoutScope;
@@ -171,6 +172,16 @@ impl ToolStatistics {
     /// Counts an error of a call and returns the code that it is counted under.
     pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
         self.failures.count(code, kind, severity)
+    }
+
+    /// Returns the errors of each code, kind and severity, and those of the last 24 hours by hour.
+    pub(super) fn errors_by_hour(&self, now: Moment) -> Vec<(ErrorCount, Hours)> {
+        self.failures.by_hour(now)
+    }
+
+    /// Returns the number of errors in each of the last 24 hours, the oldest first.
+    pub(crate) fn hours(&self) -> Hours {
+        self.failures.hours(Moment::now())
     }
 
     pub(crate) fn attempt_started(&self) {

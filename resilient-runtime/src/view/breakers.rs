@@ -16,64 +16,64 @@ const TRANSITIONS: usize = 20;
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
 pub(crate) struct Breakers {
     /// One entry for each breaker name.
-    breakers: Vec<BreakerEntry>,
+    pub(crate) breakers: Vec<BreakerEntry>,
 }
 
 /// The circuit breaker of one name, or all breakers of its partition keys with their counts added up.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct BreakerEntry {
+pub(crate) struct BreakerEntry {
     /// The name of the breaker, usually of the dependency it protects.
-    breaker: &'static str,
+    pub(crate) breaker: &'static str,
     /// `closed`: calls are admitted. `open`: calls are rejected. `half_open`: a few calls probe whether the dependency
     /// has recovered. `isolated`: calls are rejected until an operator changes the state. With several partition keys,
     /// the state of the worst one.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// The remaining time for which calls are rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
     /// The number of failures in a row, while the breaker is closed.
-    consecutive_failures: u32,
+    pub(crate) consecutive_failures: u32,
     /// The contents of the breaker's window, while it is closed and has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    window: Option<Window>,
+    pub(crate) window: Option<Window>,
     /// When the last transition to the current state occurred, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    since_unix_ms: Option<u64>,
+    pub(crate) since_unix_ms: Option<u64>,
     /// The number of partition keys in each state, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    keys: Option<KeyStates>,
+    pub(crate) keys: Option<KeyStates>,
     /// The number of running probes.
-    probes: u32,
+    pub(crate) probes: u32,
     /// The number of results that were successes.
-    successes: u64,
+    pub(crate) successes: u64,
     /// The number of results that were failures.
-    failures: u64,
+    pub(crate) failures: u64,
     /// The number of neutral results, which say nothing about the dependency.
-    neutral: u64,
+    pub(crate) neutral: u64,
     /// The number of rejected calls.
-    rejected: u64,
+    pub(crate) rejected: u64,
     /// The number of results that arrived too late to count.
-    stale: u64,
+    pub(crate) stale: u64,
     /// When the last failure occurred.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_failure_unix_ms: Option<u64>,
+    pub(crate) last_failure_unix_ms: Option<u64>,
     /// The last transitions, newest first.
-    transitions: Vec<TransitionEntry>,
+    pub(crate) transitions: Vec<TransitionEntry>,
 }
 
 /// The number of partition keys in each state.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct KeyStates {
+pub(crate) struct KeyStates {
     /// Calls are admitted.
-    closed: usize,
+    pub(crate) closed: usize,
     /// A few calls are probes, or the next call will be one.
-    half_open: usize,
+    pub(crate) half_open: usize,
     /// Calls are rejected.
-    open: usize,
+    pub(crate) open: usize,
     /// Calls are rejected until an operator changes the state.
-    isolated: usize,
+    pub(crate) isolated: usize,
 }
 
 /// The results that the breaker bases its decision on.
@@ -91,15 +91,15 @@ struct Window {
 /// One transition of a breaker.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
-struct TransitionEntry {
+pub(crate) struct TransitionEntry {
     /// The state before.
-    from: &'static str,
+    pub(crate) from: &'static str,
     /// The state after.
-    to: &'static str,
+    pub(crate) to: &'static str,
     /// The reason for the transition.
-    reason: &'static str,
+    pub(crate) reason: &'static str,
     /// When it occurred.
-    at_unix_ms: u64,
+    pub(crate) at_unix_ms: u64,
 }
 
 impl Breakers {

@@ -10,55 +10,55 @@ use crate::redact;
 #[derive(Debug, Serialize)]
 pub(crate) struct DeferredWrites {
     /// The name under which the server stores its writes.
-    server: String,
-    counts: DeferredCounts,
+    pub(crate) server: String,
+    pub(crate) counts: DeferredCounts,
     /// The entries, those that were accepted first come first.
-    entries: Vec<DeferredEntry>,
+    pub(crate) entries: Vec<DeferredEntry>,
 }
 
 /// The number of entries of the server.
 #[derive(Debug, Serialize)]
-struct DeferredCounts {
-    waiting: u64,
-    running: u64,
-    done: u64,
-    dead: u64,
-    cancelled: u64,
-    discarded: u64,
+pub(crate) struct DeferredCounts {
+    pub(crate) waiting: u64,
+    pub(crate) running: u64,
+    pub(crate) done: u64,
+    pub(crate) dead: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) discarded: u64,
     /// The number of tries of these entries whose process died or hung.
-    interrupted: u64,
+    pub(crate) interrupted: u64,
     /// When the oldest entry that waits or runs was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    oldest_unix_ms: Option<u64>,
+    pub(crate) oldest_unix_ms: Option<u64>,
 }
 
 /// One deferred write.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeferredEntry {
     /// The first characters of the receipt.
-    id: String,
-    tool: String,
-    state: &'static str,
-    accepted_unix_ms: u64,
+    pub(crate) id: String,
+    pub(crate) tool: String,
+    pub(crate) state: &'static str,
+    pub(crate) accepted_unix_ms: u64,
     /// The end of its time to live.
-    expires_unix_ms: u64,
+    pub(crate) expires_unix_ms: u64,
     /// The earliest time of the next try, while it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_attempt_unix_ms: Option<u64>,
+    pub(crate) next_attempt_unix_ms: Option<u64>,
     /// The number of tries that began.
-    tries: u32,
-    tries_left: u32,
+    pub(crate) tries: u32,
+    pub(crate) tries_left: u32,
     /// The number of tries whose process died or hung.
-    interrupted: u32,
+    pub(crate) interrupted: u32,
     /// The code of the last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_code: Option<String>,
+    pub(crate) last_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended_unix_ms: Option<u64>,
+    pub(crate) ended_unix_ms: Option<u64>,
     /// Whether it is cancelled after the current try, unless that succeeds.
-    cancel_requested: bool,
+    pub(crate) cancel_requested: bool,
     /// What happens without a try or time left.
-    on_exhausted: &'static str,
+    pub(crate) on_exhausted: &'static str,
 }
 
 impl DeferredWrites {

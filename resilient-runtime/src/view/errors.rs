@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use crate::clock::unix_millis;
 use crate::registry::Registry;
-use crate::statistics::{ErrorGroup, RecentError};
+use crate::statistics::{ErrorGroup, ErrorTrend, RecentError};
+
+/// The maximum number of trends in a response.
+const MOST_TRENDS: usize = 10;
 
 /// Errors of the tools of this server, and of its other requests.
 #[derive(Debug, Serialize)]
@@ -12,6 +15,9 @@ use crate::statistics::{ErrorGroup, RecentError};
 pub(crate) struct Errors {
     /// All errors since the start, by tool and code; the group with the latest error comes first.
     groups: Vec<Group>,
+    /// How the numbers of errors change: the ten most frequent errors of the last 24 hours, by tool and code; the one
+    /// that occurred most often comes first.
+    trends: Vec<TrendEntry>,
     /// The last errors, newest first.
     errors: Vec<ErrorEntry>,
 }
@@ -32,6 +38,30 @@ struct Group {
     first_unix_ms: u64,
     /// When the last error occurred.
     last_unix_ms: u64,
+}
+
+/// The errors of one tool or MCP method with one code, in the last 24 hours.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+struct TrendEntry {
+    /// The name of the tool, or the MCP method of another request.
+    tool: String,
+    /// The code of the errors.
+    code: String,
+    /// The kind of the last error.
+    kind: &'static str,
+    /// `rising`: at least 10 errors in the last hour, and more than 1.5 times as many as in the hour before. `falling`:
+    /// at least 10 errors in the hour before, and in the last hour less than half as many. Otherwise `steady`.
+    trend: &'static str,
+    /// The number of errors in the last hour, which is 55 to 60 minutes long, because the hours move on in steps of
+    /// five minutes.
+    last_hour: u64,
+    /// The number of errors in the hour before the last.
+    hour_before: u64,
+    /// The number of errors in the last 24 hours.
+    last_24_hours: u64,
+    /// The number of errors in each of the last 24 hours, the oldest first.
+    hours: [u64; 24],
 }
 
 /// One error.
@@ -55,8 +85,8 @@ struct ErrorEntry {
 }
 
 impl Errors {
-    /// Returns the errors of one tool or of all: all groups, and at most `most` single errors that `may_be_shown`
-    /// accepts.
+    /// Returns the errors of one tool or of all: all groups, the trends of the most frequent ones, and at most `most`
+    /// single errors that `may_be_shown` accepts.
     pub(crate) fn of(
         registry: &Registry,
         tool: Option<&str>,
@@ -65,9 +95,11 @@ impl Errors {
     ) -> Self {
         let is_requested = |name: &str| tool.is_none_or(|tool| tool == name);
         let groups = registry.error_groups().into_iter().filter(|group| is_requested(&group.tool));
+        let trends = registry.error_trends().into_iter().filter(|trend| is_requested(&trend.tool));
         let errors = registry.recent_errors().into_iter().filter(|error| is_requested(&error.tool));
         Self {
             groups: groups.map(Group::from).collect(),
+            trends: trends.take(MOST_TRENDS).map(TrendEntry::from).collect(),
             errors: errors.filter(may_be_shown).take(most).map(ErrorEntry::from).collect(),
         }
     }
@@ -82,6 +114,21 @@ impl From<ErrorGroup> for Group {
             count: group.count,
             first_unix_ms: unix_millis(group.first),
             last_unix_ms: unix_millis(group.last),
+        }
+    }
+}
+
+impl From<ErrorTrend> for TrendEntry {
+    fn from(trend: ErrorTrend) -> Self {
+        Self {
+            tool: trend.tool.to_string(),
+            code: trend.code.to_string(),
+            kind: trend.kind.as_str(),
+            trend: trend.trend.as_str(),
+            last_hour: trend.last_hour,
+            hour_before: trend.hour_before,
+            last_24_hours: trend.last_24_hours,
+            hours: trend.hours,
         }
     }
 }

@@ -9,9 +9,13 @@ mod metrics;
 #[cfg(feature = "http")]
 mod policies;
 
+#[cfg(feature = "status-page")]
+pub(crate) use breakers::BreakerEntry;
 pub(crate) use breakers::Breakers;
 #[cfg(all(feature = "deferred", feature = "http"))]
 pub(crate) use deferred::{DeferredEntry, DeferredWrites};
+#[cfg(all(feature = "deferred", feature = "status-page"))]
+pub(crate) use deferred::DeferredCounts;
 pub(crate) use errors::Errors;
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;

@@ -16,6 +16,7 @@ const RUNTIME: Layers = &[
         "mechanisms",
         &[
             "access_token",
+            "alerting",
             "breaker",
             "bulkhead",
             "cache",
@@ -36,6 +37,7 @@ const RUNTIME: Layers = &[
         "faces",
         &[
             "__private",
+            "alerts",
             "export",
             "guard",
             "health",

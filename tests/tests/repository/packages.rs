@@ -13,7 +13,7 @@ const OF_CARGO: [&str; 4] = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml",
 const OF_ALL: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
 /// The sources, and the pages and expectations that they include.
-const OF_SOURCES: [&str; 3] = ["rs", "md", "snap"];
+const OF_SOURCES: [&str; 4] = ["rs", "md", "snap", "css"];
 
 fn packaged(package: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))

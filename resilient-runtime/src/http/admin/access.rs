@@ -16,6 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
 use super::body::Fields;
+#[cfg(feature = "status-page")]
+use super::page::Reader;
 use super::refusal::Refusal;
 use super::{Shared, Token};
 use crate::access_token::AccessToken;
@@ -44,12 +46,19 @@ fn is_token(name: &str) -> bool {
 
 /// Admits or refuses a request, and completes the headers of the response.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    #[cfg(feature = "status-page")]
+    let reader = Reader::of(&request);
     let mut response = match shared.admit(request).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.respond(shared.registry()),
     };
+    #[cfg(feature = "status-page")]
+    if let Some(reader) = reader {
+        response = reader.show(response);
+    }
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, value);
+        // The status page has a style, which its policy admits.
+        response.headers_mut().entry(name).or_insert(value);
     }
     response
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::body::Fields;
-use super::refusal::{Refusal, record};
+use super::refusal::{Refusal, record, respond};
 use crate::gate::{Gate, GateError, GateState, SwitchedOff};
 use crate::http::now;
 use crate::panics::catch_panic;
@@ -22,7 +22,7 @@ use crate::statistics::AdminRefusal;
 use crate::view::Breakers;
 
 /// The word that returns the level to the settings or to the health.
-const AUTOMATIC: &str = "automatic";
+pub(super) const AUTOMATIC: &str = "automatic";
 
 /// Where a form leads back to, seen from a route of one part and from a route of two.
 const STATUS: &str = "status";
@@ -161,11 +161,14 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>, Extension(fields):
         }
         Ok(Err(problems)) => {
             record(shared.registry(), AdminRefusal::Settings, by.as_deref());
-            now(StatusCode::UNPROCESSABLE_ENTITY, problems)
+            let texts = problems["problems"].as_array().into_iter().flatten();
+            let texts = texts.filter_map(|problem| problem.as_str().map(str::to_owned)).collect();
+            respond(StatusCode::UNPROCESSABLE_ENTITY, &problems, texts)
         }
         Err(_) => {
             record(shared.registry(), AdminRefusal::Internal, by.as_deref());
-            now(StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": "the settings could not be reloaded" }))
+            let text = "the settings could not be reloaded";
+            respond(StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": text }), vec![text.to_owned()])
         }
     }
 }

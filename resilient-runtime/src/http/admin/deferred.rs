@@ -46,6 +46,13 @@ pub(super) async fn list(
     }
 }
 
+/// Returns the counts, and at most `limit` dead letters; or why there are none.
+#[cfg(feature = "status-page")]
+pub(super) async fn dead_letters(shared: &Shared, limit: usize) -> Result<DeferredWrites, String> {
+    let query = DeferredQuery { state: Some(EntryState::Dead.as_str().into()), after: None, limit: Some(limit) };
+    read(shared, Some(query)).await.map_err(|refusal| refusal.text.into_owned())
+}
+
 async fn read(shared: &Shared, query: Option<DeferredQuery>) -> Result<DeferredWrites, Refusal> {
     let deferral = shared.deferral()?;
     let mut filter = query.and_then(|query| filter(&deferral, &query).map(|filter| (filter, query.after)));

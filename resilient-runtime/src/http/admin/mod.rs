@@ -6,6 +6,8 @@ mod changes;
 #[cfg(feature = "deferred")]
 mod deferred;
 mod hosts;
+#[cfg(feature = "status-page")]
+mod page;
 mod reads;
 mod refusal;
 #[cfg(test)]
@@ -132,6 +134,8 @@ struct Shared {
     token: Option<AccessToken>,
     wrong_tokens: Mutex<WrongTokens>,
     reload: Option<Reload>,
+    /// Whether there are routes that change something.
+    has_changes: bool,
 }
 
 impl Admin {
@@ -197,9 +201,16 @@ impl Admin {
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let Self { health, hosts, token, reload } = self;
         health.registry().admin_refusals.begin();
-        let shared = Arc::new(Shared { health, hosts, token, reload, wrong_tokens: Mutex::default() });
+        let wrong_tokens = Mutex::default();
+        let mut shared = Shared { health, hosts, token, reload, wrong_tokens, has_changes: false };
+        shared.has_changes = matches!(shared.token(), Token::Is(_));
+        let shared = Arc::new(shared);
+        #[cfg(feature = "status-page")]
+        let status = get(page::status);
+        #[cfg(not(feature = "status-page"))]
+        let status = get(reads::status);
         let mut router = Router::new()
-            .route("/status", get(reads::status))
+            .route("/status", status)
             .route("/errors", get(reads::errors))
             .route("/breakers", get(reads::breakers))
             .route("/policies", get(reads::policies));
@@ -209,7 +220,7 @@ impl Admin {
         }
         let registry = shared.registry();
         registry.has_unchanging_admin.fetch_or(matches!(shared.token(), Token::Unset), Ordering::Relaxed);
-        if matches!(shared.token(), Token::Is(_)) {
+        if shared.has_changes {
             // From now on the level can change at any time, so calls in flight are counted.
             registry.gate.activate();
             router = router

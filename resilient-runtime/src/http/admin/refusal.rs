@@ -3,11 +3,18 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+#[cfg(feature = "status-page")]
+use axum::Extension;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+#[cfg(feature = "status-page")]
+use axum::response::IntoResponse as _;
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::json;
 
+#[cfg(feature = "status-page")]
+use super::page::Problem;
 use crate::http::now;
 use crate::panics::catch_panic;
 use crate::registry::Registry;
@@ -17,7 +24,7 @@ use crate::statistics::AdminRefusal;
 pub(super) struct Refusal {
     pub(super) reason: AdminRefusal,
     pub(super) status: StatusCode,
-    text: Cow<'static, str>,
+    pub(super) text: Cow<'static, str>,
     headers: Vec<(axum::http::HeaderName, HeaderValue)>,
 }
 
@@ -61,12 +68,22 @@ impl Refusal {
     pub(super) fn respond(self, registry: &Registry) -> Response {
         let Self { reason, status, text, headers } = self;
         record(registry, reason, None);
-        let mut response = now(status, json!({ "error": text }));
+        let mut response = respond(status, json!({ "error": text }), vec![text.into_owned()]);
         for (name, value) in headers {
             response.headers_mut().append(name, value);
         }
         response
     }
+}
+
+/// Builds a response that says what is wrong: with this body, or with these texts if a person reads it.
+pub(super) fn respond(status: StatusCode, body: impl Serialize, texts: Vec<String>) -> Response {
+    let response = now(status, body);
+    #[cfg(feature = "status-page")]
+    let response = (Extension(Problem(texts)), response).into_response();
+    #[cfg(not(feature = "status-page"))]
+    drop(texts);
+    response
 }
 
 /// Counts and logs a refusal, with who claims to have sent the request.

@@ -1,0 +1,137 @@
+//! The head of the page: which server this is, how it is, and when the page was made.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use super::text::{name, visible};
+use super::time::{ago, coarse, exact};
+use super::{Page, REFRESH};
+use crate::gate::GateState;
+use crate::health::{Health, HealthReport, HealthStatus};
+use crate::outcomes::CheckStatus;
+
+/// What is known of the server as a whole.
+pub(super) struct Facts {
+    server: String,
+    version: Option<String>,
+    uptime: Duration,
+    level: &'static str,
+    is_draining: bool,
+    /// The last report, if there is one. The page runs no checks.
+    health: Option<HealthReport>,
+}
+
+impl Facts {
+    pub(super) fn of(page: &Page<'_>, health: &Health, state: &GateState) -> Self {
+        Self {
+            server: server(page),
+            version: health.own_version().map(str::to_owned),
+            uptime: health.uptime(),
+            level: state.level.as_str(),
+            is_draining: health.is_draining(),
+            health: health.last_report(),
+        }
+    }
+
+    /// Returns the title of the page, which begins with the status, because tabs of a browser are narrow.
+    pub(super) fn title(&self) -> String {
+        let status = self.health.as_ref().map_or_else(String::new, |health| {
+            let (_, symbol) = look(health.status);
+            format!("{symbol} {} – ", health.status.as_str())
+        });
+        format!("{status}{} – status", visible(&self.server))
+    }
+}
+
+/// Returns the name under which the server stores deferred writes, or else the name of its program.
+fn server(page: &Page<'_>) -> String {
+    #[cfg(feature = "deferred")]
+    if let Some(deferral) = page.registry.deferral() {
+        return deferral.server.clone();
+    }
+    let _ = page;
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(std::path::Path::file_stem);
+    program.map_or_else(|| "MCP server".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Returns the class and the symbol of a status. Neither is its only sign.
+pub(super) const fn look(status: HealthStatus) -> (&'static str, &'static str) {
+    match status {
+        HealthStatus::Healthy => ("good", "✔"),
+        HealthStatus::Degraded => ("warn", "▲"),
+        HealthStatus::Unhealthy => ("bad", "✖"),
+    }
+}
+
+/// Renders a word with a class and a symbol that only support it.
+pub(super) fn word((class, symbol): (&str, &str), word: &str) -> Markup {
+    html! { span class=(class) { span aria-hidden="true" { (symbol) " " } (word) } }
+}
+
+pub(super) fn header(page: &Page<'_>, facts: &Facts, has_changes: bool) -> Markup {
+    html! {
+        header {
+            h1 { (name(&facts.server)) @if let Some(version) = &facts.version { " " small { (name(version)) } } }
+            dl {
+                div { dt { "Health" } dd { (health(page, facts)) } }
+                div { dt { "Level" } dd { (word(level_look(facts.level), facts.level)) } }
+                div { dt { "Up for" } dd { (coarse(facts.uptime)) } }
+                div { dt { "Rendered" } dd { (exact(page.now)) } }
+            }
+            p {
+                @if page.is_still {
+                    "This page does not reload itself. "
+                    a href="status" { "Back to the page that does" }
+                    @if !has_changes { ". Nothing can be changed here, because no token is set" }
+                } @else {
+                    "Reloads itself every " (REFRESH) " s. "
+                    a href="?edit=1" { @if has_changes { "Make changes" } @else { "Stop that" } }
+                }
+                "."
+            }
+            nav aria-label="Sections" {
+                ul {
+                    @for (id, title) in sections(page) { li { a href={ "#" (id) } { (title) } } }
+                }
+            }
+        }
+    }
+}
+
+fn sections(page: &Page<'_>) -> Vec<(&'static str, &'static str)> {
+    let mut sections = vec![("level", "Level"), ("tools", "Tools"), ("breakers", "Breakers")];
+    #[cfg(feature = "deferred")]
+    if page.registry.deferral().is_some() {
+        sections.push(("deferred", "Deferred writes"));
+    }
+    let _ = page;
+    sections.push(("errors", "Errors"));
+    sections
+}
+
+pub(super) fn level_look(level: &str) -> (&'static str, &'static str) {
+    if level == "normal" { ("good", "✔") } else { ("warn", "▲") }
+}
+
+fn health(page: &Page<'_>, facts: &Facts) -> Markup {
+    let Some(report) = &facts.health else { return html! { "no report was made yet" } };
+    let failing = report.checks.iter().filter(|check| check.status != CheckStatus::Pass);
+    html! {
+        (word(look(report.status), report.status.as_str()))
+        @if facts.is_draining { ", stopping" }
+        ", " (ago(report.at, page.now))
+        @for check in failing {
+            br; (name(&check.name)) ": " (check_word(check.status)) ", " (name(&check.message))
+        }
+    }
+}
+
+const fn check_word(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Pass => "passes",
+        CheckStatus::Warn => "warns",
+        CheckStatus::Fail => "fails",
+    }
+}
