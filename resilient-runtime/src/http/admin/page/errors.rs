@@ -68,7 +68,7 @@ fn table(errors: &[RecentError]) -> Markup {
                                 br;
                                 span.dim {
                                     (error.attempts) @if error.attempts == 1 { " attempt" } @else { " attempts" }
-                                    ", id " (name(error.correlation_id.as_str()))
+                                    ", id " (name(&error.correlation_id.to_string()))
                                 }
                             }
                         }

@@ -22,7 +22,7 @@ pub(super) fn section(page: &Page<'_>, state: &GateState) -> Markup {
                 div {
                     dt { "Level" }
                     dd {
-                        (word(level_look(state.level), state.level.as_str())) ", by " (source(state.level_source))
+                        (word(level_look(state.level.as_str()), state.level.as_str())) ", by " (source(state.level_source))
                         ", since " (ago(state.level_since, page.now))
                     }
                 }
