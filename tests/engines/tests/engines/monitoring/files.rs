@@ -27,7 +27,7 @@ async fn assert_good(program: &str, args: &[&str], file: &str) -> String {
 
 #[tokio::test]
 async fn promtool_accepts_the_rules_and_their_tests_and_the_configuration() {
-    let text = assert_good("promtool", &["check", "rules", "--lint=all", "--lint-fatal"], "rules.yml").await;
+    let text = assert_good("promtool", &["check", "rules", "--lint-fatal"], "rules.yml").await;
     assert!(text.contains("SUCCESS"), "{text}");
     assert_good("promtool", &["test", "rules"], "rules.test.yml").await;
     assert_good("promtool", &["check", "config", "--syntax-only"], "prometheus.yml").await;
@@ -80,13 +80,12 @@ async fn systemd_accepts_the_unit() {
     *start = format!("ExecStart={SERVERS} {arguments}");
     fs::write(&file, lines.join("\n")).unwrap();
     let (success, text) = check("systemd-analyze", &["verify", "--man=no"], &file).await;
-    assert!(success && !text.contains("http-server.service"), "{text}");
+    assert!(success && !text.contains("http-server"), "{text}");
     for setting in ["Type=notify", "RestartSec=1", "StartLimitBurst=5", "StartLimitIntervalSec=60", "MemoryMax=512M"] {
         assert!(lines.iter().any(|line| line == setting), "no {setting} in {unit}");
     }
 
-    lines.push("WatchdogSec=soon".to_owned());
-    fs::write(&file, lines.join("\n")).unwrap();
-    let (success, text) = check("systemd-analyze", &["verify", "--man=no"], &file).await;
-    assert!(!success || text.contains("WatchdogSec"), "{text}");
+    fs::write(&file, lines.join("\n").replace("RestartSec=1", "RestartSec=soon")).unwrap();
+    let (_, text) = check("systemd-analyze", &["verify", "--man=no"], &file).await;
+    assert!(text.contains("RestartSec"), "{text}");
 }

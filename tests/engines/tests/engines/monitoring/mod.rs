@@ -4,6 +4,7 @@ mod alertmanager;
 mod expression;
 mod files;
 mod idle;
+mod image;
 mod outage;
 mod prometheus;
 mod receiver;
