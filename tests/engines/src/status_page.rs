@@ -1,6 +1,6 @@
 //! A server with any number of tools, and its status page.
 //!
-//! Each tool fails with the text of its argument, or returns it if `fails` is false.
+//! The tool `fail` fails with the text of its argument; the others do nothing.
 
 use std::{error::Error, ffi::OsString, process::ExitCode, sync::Arc, time::Instant};
 
