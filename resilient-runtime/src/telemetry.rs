@@ -207,14 +207,19 @@ pub(crate) fn record_recent(
     if facts.is_rejection {
         return;
     }
-    let text = |error: &dyn ToolError| public_text(&error.public_message());
+    let text = |error: &dyn ToolError| {
+        let whole = error.public_message();
+        (public_text(&whole), whole.chars().count())
+    };
+    let (text, length) = catch_panic(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked));
     recent.record(RecentError {
         at: SystemTime::now(),
         correlation_id: context.correlation_id().clone(),
         tool,
         code,
         kind: facts.kind,
-        text: catch_panic(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked)),
+        text,
+        length,
         attempts,
         principal: context.principal().cloned(),
     });

@@ -39,6 +39,8 @@ pub struct RecentError {
     pub kind: ErrorKind,
     /// The error text that the client received.
     pub text: String,
+    /// The number of characters of that text before it was cut.
+    pub(crate) length: usize,
     /// The number of times the body was run.
     pub attempts: u32,
     /// The principal that made the call, if known.
@@ -97,6 +99,7 @@ mod tests {
             code: code.into(),
             kind: ErrorKind::Internal,
             text: String::new(),
+            length: 0,
             attempts: 1,
             principal: None,
         }

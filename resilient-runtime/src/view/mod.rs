@@ -12,10 +12,10 @@ mod policies;
 #[cfg(feature = "status-page")]
 pub(crate) use breakers::BreakerEntry;
 pub(crate) use breakers::Breakers;
-#[cfg(all(feature = "deferred", feature = "http"))]
-pub(crate) use deferred::{DeferredEntry, DeferredWrites};
 #[cfg(all(feature = "deferred", feature = "status-page"))]
 pub(crate) use deferred::DeferredCounts;
+#[cfg(all(feature = "deferred", feature = "http"))]
+pub(crate) use deferred::{DeferredEntry, DeferredWrites};
 pub(crate) use errors::Errors;
 #[cfg(feature = "rmcp")]
 pub(crate) use metrics::Metrics;

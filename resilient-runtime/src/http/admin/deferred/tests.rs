@@ -329,3 +329,53 @@ async fn a_dead_letter_that_asks_for_an_alert_is_found_behind_many_that_do_not()
     let message = "0 to deliver, 1001 dead letters, of which 1 with `on_exhausted = notify`";
     assert_eq!((found.status, &*found.message), (CheckStatus::Warn, message));
 }
+
+#[cfg(feature = "status-page")]
+async fn page(router: &Router) -> String {
+    let request = Request::get("/status?edit=1").header("host", "localhost").header("accept", "text/html");
+    let request = request.header("authorization", format!("Bearer {TOKEN}")).body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let page = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(!page.contains(PRIVATE) && page.ends_with("</html>"), "{page}");
+    page
+}
+
+#[cfg(feature = "status-page")]
+#[tokio::test(start_paused = true)]
+async fn the_page_shows_counts_and_dead_letters_with_their_forms() {
+    let (deferral, _, router) = operators(MemoryStore::default());
+    assert!(page(&router).await.contains("No dead letters"));
+    accept(&deferral, "shop", receipt(1, 5), "a").await;
+    kill(&deferral).await;
+    accept(&deferral, "shop", receipt(2, 5), "b").await;
+    let page = page(&router).await;
+    for expected in [
+        "<dt>Waiting</dt><dd>1</dd>",
+        "<dt>Dead letters</dt><dd>1</dd>",
+        "<bdi>rsl-00000001</bdi>",
+        "<bdi>SHOP_DOWN</bdi>",
+        "formaction=\"deferred/rsl-00000001\" name=\"action\" value=\"retry\"",
+        "formaction=\"deferred/rsl-00000001\" name=\"action\" value=\"discard\"",
+    ] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    assert!(!page.contains("rsl-00000002"));
+}
+
+#[cfg(feature = "status-page")]
+#[tokio::test(start_paused = true)]
+async fn the_page_is_there_in_time_even_if_the_store_fails_or_hangs() {
+    for (store, problem) in [
+        (Broken(Some(StoreErrorKind::Full)), "the store of deferred writes failed: full."),
+        (Broken(None), "the store of deferred writes did not answer within 2 s."),
+    ] {
+        let (deferral, _, router) = operators(store);
+        let begun = tokio::time::Instant::now();
+        assert!(page(&router).await.contains(problem));
+        assert!(begun.elapsed() <= Duration::from_secs(2));
+        deferral.observed(Counts { waiting: 3, ..Counts::default() }, deferral.clock.now());
+        let page = page(&router).await;
+        assert!(page.contains(problem) && page.contains("<dt>Waiting</dt><dd>3</dd>"), "{page}");
+    }
+}

@@ -7,18 +7,20 @@ use maud::{Markup, html};
 use super::Page;
 use super::text::{long, name, visible};
 use super::time::exact;
-use crate::statistics::RecentError;
+use super::trends;
+use crate::statistics::{ErrorTrend, RecentError};
 
 /// The maximum number of errors that are shown.
 const MOST: usize = 100;
 
-pub(super) fn section(page: &Page<'_>) -> Markup {
+pub(super) fn section(page: &Page<'_>, trends: &[ErrorTrend]) -> Markup {
     let mut errors = page.registry.recent_errors();
     let tools: BTreeSet<_> = errors.iter().map(|error| error.tool.clone()).collect();
     errors.retain(|error| page.tool.is_none_or(|tool| tool == &*error.tool));
     html! {
         section #errors aria-labelledby="errors-h" {
             h2 #errors-h { "Errors" }
+            (trends::table(trends))
             (filter(page, tools.iter().map(|tool| &**tool)))
             @if errors.is_empty() { p { "No error logs found" } } @else {
                 (table(&errors))
@@ -64,7 +66,7 @@ fn table(errors: &[RecentError]) -> Markup {
                             td { (name(&error.tool)) }
                             td { (name(&error.code)) br; span.dim { (error.kind.as_str()) } }
                             td {
-                                span.text { (long(&error.text, 0)) }
+                                span.text { (long(&error.text, error.length)) }
                                 br;
                                 span.dim {
                                     (error.attempts) @if error.attempts == 1 { " attempt" } @else { " attempts" }

@@ -101,7 +101,10 @@ pub(super) fn header(page: &Page<'_>, facts: &Facts, has_changes: bool) -> Marku
 }
 
 fn sections(page: &Page<'_>) -> Vec<(&'static str, &'static str)> {
-    let mut sections = vec![("level", "Level"), ("tools", "Tools"), ("breakers", "Breakers")];
+    let mut sections = Vec::new();
+    #[cfg(feature = "alerts")]
+    sections.push(("alerts", "Alerts"));
+    sections.extend([("level", "Level"), ("tools", "Tools"), ("breakers", "Breakers")]);
     #[cfg(feature = "deferred")]
     if page.registry.deferral().is_some() {
         sections.push(("deferred", "Deferred writes"));

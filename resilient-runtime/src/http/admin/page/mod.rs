@@ -3,6 +3,8 @@
 //! It is rendered here, without a script, and contains only what the other routes show: no arguments, callers or secrets.
 //! The page reloads itself, which would clear what someone types. The forms are therefore on `?edit=1`, which does not.
 
+#[cfg(feature = "alerts")]
+mod alerts;
 mod breakers;
 mod changes;
 #[cfg(feature = "deferred")]
@@ -11,12 +13,14 @@ mod errors;
 mod head;
 mod level;
 mod problem;
+mod spark;
 mod style;
 #[cfg(test)]
 mod tests;
 mod text;
 mod time;
 mod tools;
+mod trends;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -100,21 +104,26 @@ async fn show(shared: &Shared, query: &PageQuery) -> Response {
         has_forms: query.edit.is_some() && shared.has_changes,
         tool: query.tool.as_deref().filter(|tool| !tool.is_empty()),
     };
-    let state = page.registry.gate.state();
+    let (state, trends) = (page.registry.gate.state(), page.registry.error_trends());
     let facts = Facts::of(&page, &shared.health, &state);
     #[cfg(feature = "deferred")]
     let deferred = found.map_or_else(|| html! {}, |found| found.section(&page));
     #[cfg(not(feature = "deferred"))]
     let deferred = html! {};
+    #[cfg(feature = "alerts")]
+    let alerts = alerts::section(&page);
+    #[cfg(not(feature = "alerts"))]
+    let alerts = html! {};
     let body = html! {
         (head::header(&page, &facts, shared.has_changes))
         main {
             @if page.has_forms { (changes::bar(shared.reload.is_some())) }
+            (alerts)
             (level::section(&page, &state))
-            (tools::section(&page, &state))
+            (tools::section(&page, &state, &trends))
             (breakers::section(&page))
             (deferred)
-            (errors::section(&page))
+            (errors::section(&page, &trends))
         }
     };
     respond(StatusCode::OK, document(&facts.title(), !page.is_still, &body))

@@ -90,9 +90,6 @@ mod tests {
         assert_eq!(text(now), exact_time);
         assert!(text(now - Duration::from_secs(90)).contains(">1 min 30 s ago<"));
         assert!(text(now + Duration::from_secs(5)).contains(">in 5 s<"));
-        assert_eq!(
-            exact(now).into_string(),
-            "<time datetime=\"2026-11-29T12:03:07Z\">2026-11-29 12:03:07 UTC</time>"
-        );
+        assert_eq!(exact(now).into_string(), "<time datetime=\"2026-11-29T12:03:07Z\">2026-11-29 12:03:07 UTC</time>");
     }
 }

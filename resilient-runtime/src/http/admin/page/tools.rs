@@ -10,12 +10,13 @@ use maud::{Markup, html};
 use super::Page;
 use super::head::{look, word};
 use super::level::{by, change};
+use super::spark::{self, Hours};
 use super::text::name;
 use super::time::{ago, short};
 use crate::gate::{GateState, SwitchedBy, known};
 use crate::health::{HealthStatus, status_of_tool};
 use crate::outcomes::Outcome;
-use crate::statistics::ToolSnapshot;
+use crate::statistics::{ErrorTrend, ToolSnapshot};
 
 struct Row {
     tool: Arc<str>,
@@ -24,10 +25,12 @@ struct Row {
     off: Option<SwitchedBy>,
     /// The name by which the gate knows the tool, if it does.
     switch: Option<Arc<str>>,
+    /// Its errors in the last 24 hours.
+    hours: Hours,
 }
 
-pub(super) fn section(page: &Page<'_>, state: &GateState) -> Markup {
-    let rows = rows(page, state);
+pub(super) fn section(page: &Page<'_>, state: &GateState, trends: &[ErrorTrend]) -> Markup {
+    let rows = rows(page, state, trends);
     let count = |status| rows.iter().filter(|row| row.status == status).count();
     html! {
         section #tools aria-labelledby="tools-h" {
@@ -50,8 +53,13 @@ pub(super) fn section(page: &Page<'_>, state: &GateState) -> Markup {
 }
 
 /// Returns the tools, the worst ones first.
-fn rows(page: &Page<'_>, state: &GateState) -> Vec<Row> {
+fn rows(page: &Page<'_>, state: &GateState, trends: &[ErrorTrend]) -> Vec<Row> {
     let off: HashMap<&str, SwitchedBy> = state.tools_off.iter().map(|off| (&*off.name, off.by)).collect();
+    let mut hours: HashMap<&str, Hours> = HashMap::new();
+    for trend in trends {
+        let of_tool = hours.entry(&trend.tool).or_default();
+        of_tool.iter_mut().zip(trend.hours).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+    }
     let known = if page.has_forms { known::tools() } else { BTreeSet::new() };
     let row = |(tool, read): (Arc<str>, ToolSnapshot)| {
         let names = [read.served_as.clone(), Some(Arc::clone(&tool))];
@@ -60,6 +68,7 @@ fn rows(page: &Page<'_>, state: &GateState) -> Vec<Row> {
             status: status_of_tool(&read),
             off: names().find_map(|name| off.get(&**name).copied()),
             switch: names().find(|name| known.contains(&***name)).cloned(),
+            hours: hours.get(&*tool).copied().unwrap_or_default(),
             tool,
             read,
         }
@@ -76,7 +85,7 @@ fn table(page: &Page<'_>, rows: &[Row]) -> Markup {
             table {
                 thead {
                     tr {
-                        @for column in ["Tool", "Status", "Calls", "Errors", "p50", "p95", "In flight", "Last error"] {
+                        @for column in ["Tool", "Status", "Calls", "Errors", "p50", "p95", "In flight", "Last error", "Errors in 24 h"] {
                             th scope="col" { (column) }
                         }
                         @if page.has_forms { th scope="col" { "Change" } }
@@ -88,7 +97,7 @@ fn table(page: &Page<'_>, rows: &[Row]) -> Markup {
     }
 }
 
-fn render(page: &Page<'_>, Row { tool, read, status, off, switch }: &Row) -> Markup {
+fn render(page: &Page<'_>, Row { tool, read, status, off, switch, hours }: &Row) -> Markup {
     let durations = read.durations();
     let has_durations = durations.count() > 0;
     let quantile = |share| if has_durations { short(durations.quantile(share)) } else { "–".to_owned() };
@@ -113,6 +122,7 @@ fn render(page: &Page<'_>, Row { tool, read, status, off, switch }: &Row) -> Mar
                     None => "No errors",
                 }
             }
+            td.n { (spark::errors(hours)) }
             @if page.has_forms {
                 td { @if let Some(switch) = switch { (change("tools", switch, *off)) } @else { "–" } }
             }
