@@ -128,7 +128,7 @@ impl Suppressed {
     }
 }
 
-/// The guard or the switch that rejected an attempt or a call.
+/// What rejected an attempt or a call: a guard, a switch, or a function that authorizes.
 ///
 /// ```
 /// assert_eq!(resilient_runtime::statistics::Rejected::RateLimit.as_str(), "rate_limit");
@@ -150,10 +150,12 @@ pub enum Rejected {
     CacheOnly,
     /// As many calls were in flight as the level admits.
     Concurrency,
+    /// A function of `authorize` refused the request.
+    Unauthorized,
 }
 
 impl Rejected {
-    /// All guards that reject.
+    /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::Breaker,
         Self::Bulkhead,
@@ -162,6 +164,7 @@ impl Rejected {
         Self::Disabled,
         Self::CacheOnly,
         Self::Concurrency,
+        Self::Unauthorized,
     ];
 
     /// Returns the word used in metrics.
@@ -175,6 +178,7 @@ impl Rejected {
             Self::Disabled => "disabled",
             Self::CacheOnly => "cache_only",
             Self::Concurrency => "concurrency",
+            Self::Unauthorized => "unauthorized",
         }
     }
 }

@@ -1,11 +1,13 @@
-//! The series that the exporters publish for tools, functions and breakers: names (without the suffixes that
-//! Prometheus adds), help texts, and how to read the values.
+//! The series that the exporters publish for tools, functions and breakers: help texts, and how to read the values. Their
+//! names are in [`names`].
 
 #[cfg(feature = "deferred")]
 pub(crate) mod deferred;
+pub(crate) mod names;
 
-use crate::breaker::BreakerState;
+use crate::breaker::{BreakerSeries, BreakerState};
 use crate::gate::Level;
+use crate::outcomes::Rejected;
 use crate::registry::Registry;
 use crate::statistics::{ErrorCount, ToolSnapshot};
 
@@ -53,36 +55,36 @@ impl NamedStatistics {
 /// Reads the counts of a tool or function, each with its labels.
 pub(crate) type Counts = fn(&ToolSnapshot) -> Vec<(Labels<'_>, u64)>;
 
-/// The counter of errors, by code.
-pub(crate) const ERRORS: &str = "resilient_errors";
-
 pub(crate) const COUNTERS: &[(&str, &str, Counts)] = &[
-    ("resilient_calls", "Calls that ended, by how", |read| {
+    (names::CALLS.name, "Calls that ended, by how", |read| {
         read.outcomes.iter().map(|(is, count)| (vec![("outcome", is.as_str())], *count)).collect()
     }),
     (
-        ERRORS,
+        names::ERRORS.name,
         "Errors of guarded functions, by code, whether or not something else answered or the client gave up",
         |read| read.errors.iter().map(|error| (of_error(error), error.count)).collect(),
     ),
-    ("resilient_retries", "Attempts after the first, by the kind of the error before", |read| {
+    (names::EXCUSED.name, "Calls that ran and ended with an error that is a mistake of the caller", |read| {
+        vec![(Vec::new(), read.excused)]
+    }),
+    (names::RETRIES.name, "Attempts after the first, by the kind of the error before", |read| {
         let retried = read.retries_after.iter().filter(|(kind, count)| kind.is_retryable() || *count > 0);
         retried.map(|(kind, count)| (vec![("kind", kind.as_str())], *count)).collect()
     }),
-    ("resilient_retries_suppressed", "Retries that were not made, and why", |read| {
+    (names::RETRIES_SUPPRESSED.name, "Retries that were not made, and why", |read| {
         read.suppressed.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
     }),
-    ("resilient_fallbacks", "Calls that something else answered, and what", |read| {
+    (names::FALLBACKS.name, "Calls that something else answered, and what", |read| {
         read.fallbacks.iter().map(|(is, count)| (vec![("source", is.as_str())], *count)).collect()
     }),
-    ("resilient_cache", "Calls of functions that look for a kept answer first, and what there was", |read| {
+    (names::CACHE.name, "Calls of functions that look for a kept answer first, and what there was", |read| {
         let results = read.cache.iter().flat_map(|cache| &cache.results);
         results.map(|(is, count)| (vec![("result", is.as_str())], *count)).collect()
     }),
-    ("resilient_timeouts", "Limits of time that were reached", |read| {
+    (names::TIMEOUTS.name, "Limits of time that were reached", |read| {
         read.timeouts.iter().map(|(is, count)| (vec![("scope", is.as_str())], *count)).collect()
     }),
-    ("resilient_rejected", "Attempts and calls that were not let run, and by what", |read| {
+    (names::REJECTED.name, "Attempts and calls that were not let run, and by what", |read| {
         read.rejected.iter().map(|(is, count)| (vec![("reason", is.as_str())], *count)).collect()
     }),
 ];
@@ -95,14 +97,15 @@ fn of_error(error: &ErrorCount) -> Labels<'_> {
 pub(crate) type Count = fn(&ToolSnapshot) -> Option<u64>;
 
 pub(crate) const GAUGES: &[(&str, &str, Count)] = &[
-    ("resilient_in_flight", "Calls that are running", |read| Some(read.in_flight)),
-    ("resilient_waiting", "Calls that wait for a slot of a bulkhead", |read| Some(read.waiting)),
-    ("resilient_cache_bytes", "The size of the kept answers", |read| read.cache.as_ref().map(|cache| cache.bytes)),
+    (names::IN_FLIGHT.name, "Calls that are running", |read| Some(read.in_flight)),
+    (names::WAITING.name, "Calls that wait for a slot of a bulkhead", |read| Some(read.waiting)),
+    (names::CACHE_BYTES.name, "The size of the kept answers", |read| read.cache.as_ref().map(|cache| cache.bytes)),
 ];
 
 pub(crate) const STATE: &str = "Where the breaker stands: 0 closed, 1 half-open, 2 open or isolated by hand";
 pub(crate) const TRANSITIONS: &str = "How often the breaker has moved";
 pub(crate) const BREAKER_REJECTED: &str = "Calls that the breaker did not let through";
+pub(crate) const RESULTS: &str = "Results of attempts, by what they were for the breaker";
 pub(crate) const STALE: &str = "Results that came after the breaker had moved on";
 pub(crate) const HEALTH: &str = "What the last health report said of the check: 0 pass, 1 warn, 2 fail";
 
@@ -112,6 +115,23 @@ pub(crate) const LEVEL: &str = "The level of service that holds: 1 for that leve
 pub(crate) fn levels(registry: &Registry) -> impl Iterator<Item = (&'static str, u64)> {
     let held = registry.gate().level();
     Level::ALL.iter().map(move |level| (level.as_str(), u64::from(*level == held)))
+}
+
+/// Reads `resilient_breaker_results`.
+pub(crate) fn results(breaker: &BreakerSeries) -> [(&'static str, u64); 3] {
+    [("success", breaker.successes), ("failure", breaker.failures), ("neutral", breaker.neutral)]
+}
+
+/// Returns the counts of a request of a handler, of those that a table in [`COUNTERS`] has for tools.
+pub(crate) fn of_request<'a>(name: &str, counts: Counts, read: &'a ToolSnapshot) -> Vec<(Labels<'a>, u64)> {
+    match name {
+        _ if name == names::ERRORS.name => counts(read),
+        // The other guards are only on tools and functions.
+        _ if name == names::REJECTED.name => {
+            vec![(vec![("reason", Rejected::Unauthorized.as_str())], read.rejected(Rejected::Unauthorized))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(feature = "http")]

@@ -5,6 +5,8 @@ mod table;
 
 use std::time::Duration;
 
+use resilient_policy::{ErrorKind, Fault};
+
 pub(crate) use super::severity::AlertSeverity;
 pub(crate) use table::RULES;
 
@@ -30,6 +32,32 @@ pub(crate) struct AlertRule {
     pub(crate) runbook: &'static str,
 }
 
+impl AlertRule {
+    /// Returns the window within which a call must have ended, with any outcome, so that the condition holds. It is half
+    /// of [`hold`](Self::hold), but at least a minute: a server that has been idle since an outage begins no alert, and
+    /// ends those that it has. `None` if the condition does not depend on calls. For [`Condition::BreakerOpen`], attempts
+    /// under the breaker count, and attempts that it rejected.
+    pub(crate) fn traffic(&self) -> Option<Duration> {
+        let is_of_calls = match self.condition {
+            Condition::Down
+            | Condition::Memory { .. }
+            | Condition::QueueGrowing { .. }
+            | Condition::DeadLetters
+            | Condition::LevelNotNormal
+            | Condition::AccessRefused { .. } => false,
+            Condition::ErrorRatio { .. }
+            | Condition::DependencyErrorRatio { .. }
+            | Condition::ErrorsPerHour { .. }
+            | Condition::SlowP95 { .. }
+            | Condition::SlowP99 { .. }
+            | Condition::SlowerThanYesterday { .. }
+            | Condition::BreakerOpen { .. }
+            | Condition::BurnRate { .. } => true,
+        };
+        is_of_calls.then(|| (self.hold / 2).max(Duration::from_secs(60)))
+    }
+}
+
 /// The condition of a rule.
 ///
 /// *Calls* are the calls of tools. A server without tools counts those of its guarded functions. A call *fails* with the
@@ -45,7 +73,7 @@ pub(crate) enum Condition {
     /// The share of failures among the results that a breaker counted as a success or failure, by breaker, if there are
     /// at least so many.
     DependencyErrorRatio { above: f64, window: Duration, at_least: u64 },
-    /// The errors within an hour, by tool and code, without callers' mistakes and without those of severity `low`.
+    /// The errors within an hour, by tool and code, of the kinds of [`is_counted`].
     ErrorsPerHour { above: u64 },
     /// The 95th percentile of the duration of a tool's calls as a share of its timeout, if there are so many calls.
     SlowP95 { share_of_timeout: f64, window: Duration, at_least: u64 },
@@ -54,9 +82,9 @@ pub(crate) enum Condition {
     /// The 95th percentile of a tool, compared with that of a day before, if there are so many calls in both windows.
     /// Needs more history than a process keeps.
     SlowerThanYesterday { factor: f64, window: Duration, at_least: u64 },
-    /// A breaker is open, or half-open and opened again after a failed probe within the window `reopened`; and attempts
-    /// were made or rejected within the window `traffic`. Breakers of partition keys count as one.
-    BreakerOpen { traffic: Duration, reopened: Duration },
+    /// A breaker is open, or it is half-open and opened again after a failed probe within this window. If its open period
+    /// is over, it is half-open. Breakers of partition keys count as one. It needs traffic, see [`AlertRule::traffic`].
+    BreakerOpen { reopened: Duration },
     /// The resident memory as a share of the limit of the control group.
     Memory { above: f64 },
     /// The number of calls that wait for a permit of a bulkhead grew by more than `by` within the window, or by more
@@ -112,10 +140,15 @@ impl Condition {
             Self::DependencyErrorRatio { .. } | Self::BreakerOpen { .. } => &["breaker"],
             Self::ErrorsPerHour { .. } => &["tool", "code"],
             Self::SlowP95 { .. } | Self::SlowerThanYesterday { .. } => &["tool"],
-            Self::LevelNotNormal => &["level"],
             _ => &[],
         }
     }
+}
+
+/// Returns whether [`Condition::ErrorsPerHour`] counts errors of this kind: not mistakes of callers, cancelled calls, and
+/// what guards and switches refuse as they should.
+pub(crate) fn is_counted(kind: ErrorKind) -> bool {
+    matches!(kind.fault(), Fault::Operator | Fault::Upstream | Fault::Server) && kind != ErrorKind::Disabled
 }
 
 /// Replaces the placeholders of a summary or description: `{value}`, and a label in braces such as `{tool}`.
@@ -133,5 +166,5 @@ pub(crate) fn fill(text: &str, value_of: impl Fn(&str) -> String) -> String {
 /// Returns the growth of the queues from which [`Condition::QueueGrowing`] holds, for so many places in all queues.
 /// `None` if nothing can wait.
 pub(crate) fn queue_growth(by: u64, places: u64) -> Option<u64> {
-    (places > 0).then(|| by.min(places / 2))
+    (places > 0).then(|| by.min(places.div_ceil(2)))
 }

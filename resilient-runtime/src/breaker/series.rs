@@ -18,8 +18,15 @@ use crate::statistics::{AttemptSnapshot, BreakerRecord};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerSeries {
-    /// The worst state of any of the breakers. Breakers of a key whose open period is over are ignored.
+    /// The worst state of any of the breakers. A breaker whose open period is over counts as half-open, because it
+    /// rejects no call. Such a breaker of a key is ignored.
     pub state: BreakerState,
+    /// The number of results that were successes.
+    pub successes: u64,
+    /// The number of results that were failures.
+    pub failures: u64,
+    /// The number of neutral results, which say nothing about the dependency.
+    pub neutral: u64,
     /// The number of rejected calls.
     pub rejected: u64,
     /// The number of results that arrived too late to matter.
@@ -46,14 +53,16 @@ impl BreakerSeries {
         let counted = other.series();
         self.count(&counted);
         // The next call would probe, but there may never be another call with that key.
-        let is_over = counted.state == State::Open && !other.rejects_after(Duration::ZERO);
-        if !is_over && Self::rank(counted.state) > Self::rank(self.state) {
+        if !other.is_over() && Self::rank(counted.state) > Self::rank(self.state) {
             self.state = counted.state;
         }
     }
 
     /// Adds the counters of another series, but not its state.
     pub(crate) fn count(&mut self, other: &Self) {
+        self.successes += other.successes;
+        self.failures += other.failures;
+        self.neutral += other.neutral;
         self.rejected += other.rejected;
         self.stale += other.stale;
         self.attempts.add(&other.attempts);
@@ -64,10 +73,18 @@ impl BreakerSeries {
 }
 
 impl Breaker {
+    /// Returns whether the breaker is open and its open period is over, so that the next call probes, if there is one.
+    fn is_over(&self) -> bool {
+        self.state() == State::Open && !self.rejects_after(Duration::ZERO)
+    }
+
     /// Returns the counters of this breaker.
     pub(crate) fn series(&self) -> BreakerSeries {
         BreakerSeries {
-            state: self.state(),
+            state: if self.is_over() { State::HalfOpen } else { self.state() },
+            successes: self.attempts.count(BreakerRecord::Success),
+            failures: self.attempts.count(BreakerRecord::Failure),
+            neutral: self.attempts.count(BreakerRecord::Neutral),
             rejected: self.attempts.count(BreakerRecord::Rejected),
             stale: self.attempts.count(BreakerRecord::Stale),
             transitions: self.history.counts(),

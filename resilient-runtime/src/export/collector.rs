@@ -12,7 +12,7 @@ use prometheus_client::metrics::MetricType;
 
 use crate::breaker::BreakerSeries;
 use crate::registry::Registry;
-use crate::series::{self, Labels, NamedStatistics};
+use crate::series::{self, Labels, NamedStatistics, names};
 use crate::statistics::{HistogramSnapshot, ToolSnapshot};
 
 /// A collector for your own `prometheus_client` registry.
@@ -66,16 +66,16 @@ impl Collector for Statistics {
         breakers(&mut to, &breaker_series)?;
         let checks = registry.health_statuses();
         let statuses = checks.iter().map(|(name, status)| (vec![("check", &**name)], Sample::Value(*status as u64)));
-        family(&mut to, "resilient_health_status", series::HEALTH, MetricType::Gauge, statuses)?;
+        family(&mut to, names::HEALTH_STATUS.name, series::HEALTH, MetricType::Gauge, statuses)?;
         let levels = series::levels(registry).map(|(level, holds)| (vec![("level", level)], Sample::Value(holds)));
-        family(&mut to, "resilient_level", series::LEVEL, MetricType::Gauge, levels)?;
+        family(&mut to, names::LEVEL.name, series::LEVEL, MetricType::Gauge, levels)?;
         #[cfg(feature = "deferred")]
         deferred(&mut to, registry)?;
         #[cfg(feature = "http")]
         {
             let refused = registry.admin_refusals.read();
             let refused = refused.map(|(reason, count)| (vec![("reason", reason.as_str())], Sample::Count(count)));
-            family(&mut to, "resilient_admin_refused", series::ADMIN_REFUSED, MetricType::Counter, refused)?;
+            family(&mut to, names::ADMIN_REFUSED.name, series::ADMIN_REFUSED, MetricType::Counter, refused)?;
         }
         #[cfg(target_os = "linux")]
         super::process::encode(&mut to)?;
@@ -117,7 +117,7 @@ fn operations(to: &mut DescriptorEncoder<'_>, tools: &[NamedStatistics], registr
         (labels, Sample::Durations(read))
     });
     let help = "Duration of MCP operations as observed by this server";
-    family(to, "mcp_server_operation_duration_seconds", help, MetricType::Histogram, samples)
+    family(to, names::OPERATION_DURATION.name, help, MetricType::Histogram, samples)
 }
 
 /// Returns the durations of operations by error type. The first are those without an error.
@@ -128,9 +128,10 @@ fn by_error(read: &ToolSnapshot) -> impl Iterator<Item = (Cow<'static, str>, &Hi
 
 fn calls(to: &mut DescriptorEncoder<'_>, all: &[NamedStatistics], requests: &[NamedStatistics]) -> fmt::Result {
     for (name, help, counts) in series::COUNTERS {
-        let requests = requests.iter().filter(|_| *name == series::ERRORS);
-        let samples = all.iter().chain(requests).flat_map(|each| {
-            counts(&each.read).into_iter().map(|(labels, count)| {
+        let of_requests = requests.iter().map(|each| (each, series::of_request(name, *counts, &each.read)));
+        let of_all = all.iter().map(|each| (each, counts(&each.read))).chain(of_requests);
+        let samples = of_all.flat_map(|(each, counted)| {
+            counted.into_iter().map(|(labels, count)| {
                 let labels = std::iter::once(("tool", &*each.name)).chain(labels).collect();
                 (labels, Sample::Count(count))
             })
@@ -159,24 +160,29 @@ fn attempts(
         })
     });
     let help = "Duration of attempts, by how they ended";
-    family(to, "resilient_attempt_duration_seconds", help, MetricType::Histogram, samples)
+    family(to, names::ATTEMPT_DURATION.name, help, MetricType::Histogram, samples)
 }
 
 fn breakers(to: &mut DescriptorEncoder<'_>, all: &BTreeMap<&'static str, BreakerSeries>) -> fmt::Result {
     let states =
         all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Value(series::number(breaker.state))));
-    family(to, "resilient_breaker_state", series::STATE, MetricType::Gauge, states)?;
+    family(to, names::BREAKER_STATE.name, series::STATE, MetricType::Gauge, states)?;
     let moves = all.iter().flat_map(|(name, breaker)| {
         breaker.transitions.iter().map(move |((from, to), count)| {
             let labels = vec![("breaker", *name), ("from", from.as_str()), ("to", to.as_str())];
             (labels, Sample::Count(*count))
         })
     });
-    family(to, "resilient_breaker_transitions", series::TRANSITIONS, MetricType::Counter, moves)?;
+    family(to, names::BREAKER_TRANSITIONS.name, series::TRANSITIONS, MetricType::Counter, moves)?;
+    let results = all.iter().flat_map(|(name, breaker)| {
+        let labels = |result| vec![("breaker", *name), ("result", result)];
+        series::results(breaker).map(|(result, count)| (labels(result), Sample::Count(count)))
+    });
+    family(to, names::BREAKER_RESULTS.name, series::RESULTS, MetricType::Counter, results)?;
     let rejected = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.rejected)));
-    family(to, "resilient_breaker_rejected", series::BREAKER_REJECTED, MetricType::Counter, rejected)?;
+    family(to, names::BREAKER_REJECTED.name, series::BREAKER_REJECTED, MetricType::Counter, rejected)?;
     let stale = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.stale)));
-    family(to, "resilient_breaker_stale", series::STALE, MetricType::Counter, stale)
+    family(to, names::BREAKER_STALE.name, series::STALE, MetricType::Counter, stale)
 }
 
 #[cfg(feature = "deferred")]

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use procfs::Current as _;
 use procfs::process::{LimitValue, Process};
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+
+use crate::health;
+use crate::series::names;
 
 pub(super) fn encode(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
     // Values that the system does not report are left out.
@@ -13,25 +17,33 @@ pub(super) fn encode(to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         #[expect(clippy::cast_precision_loss, reason = "seconds of processor time")]
         let seconds = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second().max(1) as f64;
         let help = "Processor time that this process has used";
-        let mut metric = to.encode_descriptor("process_cpu_seconds", help, None, MetricType::Counter)?;
+        let mut metric = to.encode_descriptor(names::PROCESS_CPU.name, help, None, MetricType::Counter)?;
         metric.encode_counter::<NoLabelSet, f64, f64>(&seconds, None)?;
         let resident = stat.rss.saturating_mul(procfs::page_size());
-        gauge(to, "process_resident_memory_bytes", "Memory that is resident", resident)?;
-        gauge(to, "process_virtual_memory_bytes", "Memory that is mapped", stat.vsize)?;
-        gauge(to, "process_threads", "Threads", u64::try_from(stat.num_threads).unwrap_or(0))?;
+        gauge(to, names::PROCESS_RESIDENT.name, "Memory that is resident", resident)?;
+        gauge(to, names::PROCESS_VIRTUAL.name, "Memory that is mapped", stat.vsize)?;
+        gauge(to, names::PROCESS_THREADS.name, "Threads", u64::try_from(stat.num_threads).unwrap_or(0))?;
         if let Some(started) = started(stat.starttime) {
-            gauge(to, "process_start_time_seconds", "When this process began, in seconds since 1970", started)?;
+            gauge(to, names::PROCESS_START.name, "When this process began, in seconds since 1970", started)?;
         }
     }
+    if let Some(limit) = memory_limit() {
+        gauge(to, names::MEMORY_LIMIT.name, "Memory that this process may have, or that the machine has", limit)?;
+    }
     if let Ok(open) = process.fd_count() {
-        gauge(to, "process_open_fds", "Descriptors that are open", u64::try_from(open).unwrap_or(u64::MAX))?;
+        gauge(to, names::PROCESS_OPEN_FDS.name, "Descriptors that are open", u64::try_from(open).unwrap_or(u64::MAX))?;
     }
     if let Ok(limits) = process.limits()
         && let LimitValue::Value(most) = limits.max_open_files.soft_limit
     {
-        gauge(to, "process_max_fds", "Descriptors that may be open", most)?;
+        gauge(to, names::PROCESS_MAX_FDS.name, "Descriptors that may be open", most)?;
     }
     Ok(())
+}
+
+/// Returns the limit of the control groups in bytes, or the memory of the machine if there is none.
+fn memory_limit() -> Option<u64> {
+    health::memory_limit().or_else(|| procfs::Meminfo::current().ok().map(|machine| machine.mem_total))
 }
 
 /// Converts clock ticks since boot to seconds since 1970.

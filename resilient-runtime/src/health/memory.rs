@@ -15,6 +15,12 @@ pub(super) fn memory() -> Option<CheckResult> {
     Some(of(resident()?, limit(Path::new("/"))?))
 }
 
+/// Returns the limit of the memory of this process in bytes. `None` if no limit is set or the system does not report one.
+#[cfg(all(feature = "prometheus", target_os = "linux"))]
+pub(crate) fn memory_limit() -> Option<u64> {
+    limit(Path::new("/"))
+}
+
 fn of(resident: u64, limit: u64) -> CheckResult {
     let per_cent = resident.saturating_mul(100) / limit.max(1);
     let message = format!("{per_cent} % of the memory that this process may have");

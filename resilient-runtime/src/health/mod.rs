@@ -70,6 +70,8 @@ pub use crate::outcomes::CheckStatus;
 #[cfg(feature = "status-page")]
 pub(crate) use builtin::status_of_tool;
 pub use check::{Check, CheckResult, HealthCheck};
+#[cfg(all(feature = "prometheus", target_os = "linux"))]
+pub(crate) use memory::memory_limit;
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
 use crate::registry::Registry;

@@ -4,25 +4,32 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::registry::Registry;
-use crate::series::{self, Labels, NamedStatistics};
+use crate::series::{self, Labels, NamedStatistics, names};
 
 /// Reads values and their labels from the registry for an instrument.
 type Read = fn(&mut dyn FnMut(Labels<'_>, u64));
 
-const COUNTERS: [(&str, &str, Read); 3] = [
-    ("resilient_breaker_transitions", series::TRANSITIONS, |show| {
+const COUNTERS: [(&str, &str, Read); 4] = [
+    (names::BREAKER_TRANSITIONS.name, series::TRANSITIONS, |show| {
         for (name, breaker) in Registry::global().breaker_series() {
             for ((from, to), count) in &breaker.transitions {
                 show(vec![("breaker", name), ("from", from.as_str()), ("to", to.as_str())], *count);
             }
         }
     }),
-    ("resilient_breaker_rejected", series::BREAKER_REJECTED, |show| {
+    (names::BREAKER_RESULTS.name, series::RESULTS, |show| {
+        for (name, breaker) in Registry::global().breaker_series() {
+            for (result, count) in series::results(&breaker) {
+                show(vec![("breaker", name), ("result", result)], count);
+            }
+        }
+    }),
+    (names::BREAKER_REJECTED.name, series::BREAKER_REJECTED, |show| {
         for (name, breaker) in Registry::global().breaker_series() {
             show(vec![("breaker", name)], breaker.rejected);
         }
     }),
-    ("resilient_breaker_stale", series::STALE, |show| {
+    (names::BREAKER_STALE.name, series::STALE, |show| {
         for (name, breaker) in Registry::global().breaker_series() {
             show(vec![("breaker", name)], breaker.stale);
         }
@@ -30,17 +37,17 @@ const COUNTERS: [(&str, &str, Read); 3] = [
 ];
 
 const GAUGES: [(&str, &str, Read); 3] = [
-    ("resilient_breaker_state", series::STATE, |show| {
+    (names::BREAKER_STATE.name, series::STATE, |show| {
         for (name, breaker) in Registry::global().breaker_series() {
             show(vec![("breaker", name)], series::number(breaker.state));
         }
     }),
-    ("resilient_health_status", series::HEALTH, |show| {
+    (names::HEALTH_STATUS.name, series::HEALTH, |show| {
         for (name, status) in Registry::global().health_statuses() {
             show(vec![("check", &name)], status as u64);
         }
     }),
-    ("resilient_level", series::LEVEL, |show| {
+    (names::LEVEL.name, series::LEVEL, |show| {
         for (level, holds) in series::levels(Registry::global()) {
             show(vec![("level", level)], holds);
         }
@@ -48,7 +55,7 @@ const GAUGES: [(&str, &str, Read); 3] = [
 ];
 
 #[cfg(feature = "http")]
-const ADMIN_REFUSED: (&str, &str, Read) = ("resilient_admin_refused", series::ADMIN_REFUSED, |show| {
+const ADMIN_REFUSED: (&str, &str, Read) = (names::ADMIN_REFUSED.name, series::ADMIN_REFUSED, |show| {
     for (reason, count) in Registry::global().admin_refusals.read() {
         show(vec![("reason", reason.as_str())], count);
     }
@@ -86,14 +93,16 @@ fn install_deferred(meter: &Meter) {
 pub(super) fn install(meter: &Meter) {
     for &(name, help, counts) in series::COUNTERS {
         let read = move |to: &dyn AsyncInstrument<u64>| {
-            let mut all = NamedStatistics::all(Registry::global());
-            if name == series::ERRORS {
-                all.extend(NamedStatistics::requests(Registry::global()));
-            }
-            for each in all {
-                for (labels, count) in counts(&each.read) {
+            let show = |each: &NamedStatistics, counted: Vec<(Labels<'_>, u64)>| {
+                for (labels, count) in counted {
                     to.observe(count, &attributes(std::iter::once(("tool", &*each.name)).chain(labels)));
                 }
+            };
+            for each in NamedStatistics::all(Registry::global()) {
+                show(&each, counts(&each.read));
+            }
+            for each in NamedStatistics::requests(Registry::global()) {
+                show(&each, series::of_request(name, counts, &each.read));
             }
         };
         meter.u64_observable_counter(name).with_description(help).with_callback(read).build();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use resilient_policy::Source;
 
+use super::names;
 use crate::deferred::{Counts, State, Timestamp};
 use crate::registry::Registry;
 use crate::statistics::DeferredResult;
@@ -12,9 +13,9 @@ use crate::statistics::DeferredResult;
 /// A name and a help text.
 type Series = (&'static str, &'static str);
 
-pub(crate) const RESULTS: Series = ("resilient_deferred", "What happened to the deferred writes of a tool");
+pub(crate) const RESULTS: Series = (names::DEFERRED.name, "What happened to the deferred writes of a tool");
 pub(crate) const ENTRIES: Series =
-    ("resilient_deferred_entries", "Deferred writes of this server in its store, by state, as they were counted last");
+    (names::DEFERRED_ENTRIES.name, "Deferred writes of this server in its store, by state, as they were counted last");
 
 /// Reads a value, if it is known.
 type Value = fn(&Registry) -> Option<u64>;
@@ -23,22 +24,21 @@ type Value = fn(&Registry) -> Option<u64>;
 pub(crate) const GAUGES: [(Series, Value); 3] = [
     (
         (
-            "resilient_deferred_interrupted_tries",
+            names::DEFERRED_INTERRUPTED_TRIES.name,
             "Tries of the deferred writes in the store whose process died or hung, as they were counted last",
         ),
         |registry| last(registry).map(|(counts, ..)| counts.interrupted),
     ),
     (
-        ("resilient_deferred_oldest_seconds", "The age of the oldest deferred write that waits or runs, 0 without one"),
+        (names::DEFERRED_OLDEST.name, "The age of the oldest deferred write that waits or runs, 0 without one"),
         |registry| {
             let (counts, _, now) = last(registry)?;
             Some(counts.oldest.map_or(0, |oldest| now.since(oldest).as_secs()))
         },
     ),
-    (
-        ("resilient_deferred_counted_seconds", "The time since the deferred writes in the store were counted last"),
-        |registry| last(registry).map(|(_, at, now)| now.since(at).as_secs()),
-    ),
+    ((names::DEFERRED_COUNTED.name, "The time since the deferred writes in the store were counted last"), |registry| {
+        last(registry).map(|(_, at, now)| now.since(at).as_secs())
+    }),
 ];
 
 /// Returns the last counts, their time and the current time.

@@ -71,7 +71,7 @@ pub(crate) const RULES: &[AlertRule] = &[
     AlertRule {
         name: "ResilientErrorsCritical",
         severity: Critical,
-        hold: minutes(1),
+        hold: minutes(5),
         repeat: hours(1),
         condition: Condition::ErrorsPerHour { above: 100 },
         summary: "{value} errors {code} of {tool} within an hour",
@@ -82,7 +82,7 @@ pub(crate) const RULES: &[AlertRule] = &[
     AlertRule {
         name: "ResilientErrorsHigh",
         severity: High,
-        hold: minutes(1),
+        hold: minutes(10),
         repeat: hours(3),
         condition: Condition::ErrorsPerHour { above: 50 },
         summary: "{value} errors {code} of {tool} within an hour",
@@ -93,7 +93,7 @@ pub(crate) const RULES: &[AlertRule] = &[
     AlertRule {
         name: "ResilientErrorsMedium",
         severity: Medium,
-        hold: minutes(1),
+        hold: minutes(30),
         repeat: hours(6),
         condition: Condition::ErrorsPerHour { above: 10 },
         summary: "{value} errors {code} of {tool} within an hour",
@@ -137,7 +137,7 @@ pub(crate) const RULES: &[AlertRule] = &[
         severity: High,
         hold: minutes(1),
         repeat: minutes(5),
-        condition: Condition::BreakerOpen { traffic: minutes(1), reopened: minutes(5) },
+        condition: Condition::BreakerOpen { reopened: minutes(5) },
         summary: "The breaker {breaker} is open",
         description: "The breaker {breaker} has been open for a minute, and calls need it. It rejects them until a probe \
                       succeeds.",
@@ -182,7 +182,7 @@ pub(crate) const RULES: &[AlertRule] = &[
         hold: minutes(10),
         repeat: hours(1),
         condition: Condition::LevelNotNormal,
-        summary: "The level of service is {level}",
+        summary: "The level of service is not normal",
         description: "The level of service has not been normal for 10 minutes. Some tools may be off, or answer from the \
                       cache alone.",
         runbook: "level-not-normal",

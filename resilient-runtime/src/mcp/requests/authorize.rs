@@ -109,6 +109,9 @@ impl Incoming {
             report.outcome = Some(outcome);
             report.never_ran = true;
         }
+        if outcome == Outcome::Rejected {
+            self.count_unauthorized();
+        }
         if outcome != Outcome::Cancelled {
             let facts = telemetry::ErrorFacts::of(&*error);
             self.count_error(&facts);

@@ -20,7 +20,7 @@ use super::{Facts, Response, ServedMethod, events};
 use crate::classify::Classify as _;
 use crate::context::{CallContext, Claim, Request};
 use crate::error::{ResilienceError, TimeoutScope, ToolError};
-use crate::outcomes::Outcome;
+use crate::outcomes::{Outcome, Rejected};
 use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::statistics::{ErrorType, ToolStatistics};
@@ -275,6 +275,13 @@ impl Incoming {
     /// Counts an error, and returns the code that it is counted under.
     pub(super) fn count_error(&self, facts: &telemetry::ErrorFacts) -> Option<Arc<str>> {
         self.statistics.as_ref().map(|statistics| statistics.failed(&facts.code, facts.kind, facts.severity))
+    }
+
+    /// Counts a request that a function refused to authorize.
+    pub(super) fn count_unauthorized(&self) {
+        if let Some(statistics) = &self.statistics {
+            statistics.rejected(Rejected::Unauthorized);
+        }
     }
 
     /// Counts the end of the request, once. `answered` is the JSON-RPC error of the response, if it is one.

@@ -11,7 +11,7 @@ use crate::error::TimeoutScope;
 use crate::mcp::authorize::{Authorize, Unauthorized, Within as _, addresses, authorize};
 use crate::mcp::hook_timeout::HookTimeout;
 use crate::mcp::{Handled, wire};
-use crate::outcomes::Outcome;
+use crate::outcomes::{Outcome, Rejected};
 use crate::statistics::ErrorType;
 use crate::telemetry;
 
@@ -52,7 +52,9 @@ impl ServedCall<'_> {
         if outcome == Outcome::Timeout {
             self.statistics.timed_out(TimeoutScope::Call);
         }
-        if outcome != Outcome::Rejected {
+        if outcome == Outcome::Rejected {
+            self.statistics.rejected(Rejected::Unauthorized);
+        } else {
             self.fault = Some(Fault::Server);
         }
         if outcome != Outcome::Cancelled {
