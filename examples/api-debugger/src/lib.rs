@@ -16,6 +16,7 @@ mod client;
 mod demo;
 pub mod error;
 mod hosts;
+mod operations;
 mod process;
 mod program;
 mod request;
@@ -30,10 +31,14 @@ const PROGRAM: Program = Program {
 api-debugger: sends HTTP requests for MCP clients, over stdio
 
 Usage: api-debugger [--demo]
+       api-debugger rules | dashboard
 
   --demo     http://api.test and http://legacy.test are an embedded upstream; https is not available
   --version  print the version
   --help     print this
+
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
 
 Environment:
   API_DEBUGGER_HOSTS  the allowed hosts, separated by commas: `api.example.com` for its ports 80 and

@@ -12,6 +12,7 @@ use crate::program::Program;
 mod demo;
 pub mod error;
 mod nesting;
+mod operations;
 mod patterns;
 mod process;
 mod program;
@@ -30,10 +31,14 @@ const PROGRAM: Program = Program {
 auditor: audits of Rust code for MCP clients, over stdio
 
 Usage: auditor [--demo]
+       auditor rules | dashboard
 
   --demo     audit a small sample project instead
   --version  print the version
   --help     print this
+
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
 
 Environment:
   AUDITOR_ROOT  the directory below which projects are read; default: the current one

@@ -1,11 +1,14 @@
 //! The flags of `make-server`. They are too few for a parser library.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+use crate::operations::Printed;
 
 pub(super) const HELP: &str = "\
 make-server: Make.com for MCP clients, over stdio
 
 Usage: make-server [--demo] [--bare] [--reload-on-hangup]
+       make-server rules | dashboard
 
   --demo     use an embedded simulation of Make (no account needed)
   --bare     the same tools without #[resilient], for comparison
@@ -15,11 +18,15 @@ Usage: make-server [--demo] [--bare] [--reload-on-hangup]
   --version  print the version
   --help     print this
 
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
+
 Environment:
   RESILIENT_READ_ONLY, RESILIENT__TOOL__RUN_SCENARIO__ENABLED=false, RESILIENT__LEVEL=minimal, ..
                   what is switched off; RESILIENT_CONFIG names a file with the same settings and
                   all policies
-  MAKE_API_TOKEN  the token of your Make account (required without --demo)
+  MAKE_API_TOKEN  the token of your Make account (required without --demo); MAKE_API_TOKEN_FILE is a file
+                  with it
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
   RESILIENT_DEFERRED_PATH
                   the file of runs that are started later, because Make could not start them; in a folder
@@ -34,6 +41,7 @@ Environment:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Serve(Mode),
+    Print(Printed),
     Help,
     Version,
 }
@@ -50,6 +58,10 @@ pub struct Mode {
 }
 
 pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UnknownFlag> {
+    let mut args = args.into_iter().peekable();
+    if let Some(printed) = args.peek().and_then(|arg| Printed::parse(arg.to_str()?)) {
+        return args.nth(1).map_or(Ok(Command::Print(printed)), |arg| Err(UnknownFlag::new(&arg)));
+    }
     let mut mode = Mode::default();
     for arg in args {
         match arg.to_str() {
@@ -58,7 +70,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
             Some("--reload-on-hangup") if cfg!(unix) => mode.reload_on_hangup = true,
             Some("--help" | "-h") => return Ok(Command::Help),
             Some("--version" | "-V") => return Ok(Command::Version),
-            _ => return Err(UnknownFlag(arg.to_string_lossy().into_owned())),
+            _ => return Err(UnknownFlag::new(&arg)),
         }
     }
     Ok(Command::Serve(mode))
@@ -66,8 +78,16 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
 
 /// An unknown flag.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown argument `{0}`, expected `--demo`, `--bare`, `--reload-on-hangup`, `--version` or `--help`")]
+#[error(
+    "unknown argument `{0}`, expected `--demo`, `--bare`, `--reload-on-hangup`, `rules`, `dashboard`, `--version` or `--help`"
+)]
 pub(super) struct UnknownFlag(String);
+
+impl UnknownFlag {
+    fn new(arg: &OsStr) -> Self {
+        Self(arg.to_string_lossy().into_owned())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +105,9 @@ mod tests {
             assert_eq!(parsed(&["--bare", "--demo", "--reload-on-hangup"]).unwrap(), Command::Serve(all));
         }
         assert_eq!(parsed(&["--demo", "--help"]).unwrap(), Command::Help);
+        assert_eq!(parsed(&["rules"]).unwrap(), Command::Print(Printed::Rules));
+        assert_eq!(parsed(&["dashboard"]).unwrap(), Command::Print(Printed::Dashboard));
+        assert!(parsed(&["rules", "--demo"]).is_err() && parsed(&["--demo", "rules"]).is_err());
         assert!(parsed(&["--dmeo"]).unwrap_err().to_string().contains("`--dmeo`"));
         assert!(parsed(&["demo"]).is_err());
     }

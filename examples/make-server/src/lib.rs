@@ -29,6 +29,7 @@ pub mod demo;
 pub mod error;
 mod http;
 pub mod http_server;
+mod operations;
 mod process;
 mod schema;
 pub mod server;
@@ -51,12 +52,26 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Help) => print(io::stdout(), HELP.trim_end(), 0),
         Ok(Command::Version) => print(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
         Err(error) => fail(NAME, &error, USAGE),
+        Ok(Command::Print(printed)) => printed.print(NAME, known),
         Ok(Command::Serve(mode)) => {
             // The exporter of traces is an HTTP client too.
             install_tls_provider();
             start(NAME, async move || serve(mode).await)
         }
     }
+}
+
+/// Makes the tools known, with the settings of the environment. Nothing is called or delivered: the store is a new one.
+async fn known() -> Result<(), Box<dyn Error>> {
+    let (store, _folder) = store::temporary()?;
+    let server = nowhere()?;
+    Resilience::from_env().tools(MakeServer::tools).deferred(store, move || server.clone()).start()?;
+    Ok(())
+}
+
+/// A server that calls nothing.
+pub(crate) fn nowhere() -> Result<MakeServer, Box<dyn Error>> {
+    Ok(MakeServer::new(MakeApi::new(&Settings::for_demo("http://127.0.0.1:9", DEMO_TOKEN)?)?))
 }
 
 /// Serves over stdio until the client disconnects.

@@ -1,6 +1,6 @@
 //! The settings, from the environment, validated before the server starts.
 
-use std::env;
+use std::{env, fs, io};
 
 use reqwest::{Url, header::HeaderValue};
 
@@ -18,13 +18,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads `MAKE_API_TOKEN` and `MAKE_BASE_URL`.
+    /// Reads `MAKE_API_TOKEN`, or the file that `MAKE_API_TOKEN_FILE` names, and `MAKE_BASE_URL`.
     ///
     /// # Errors
     ///
     /// If the token is missing, or one of the two is invalid.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_values(variable("MAKE_API_TOKEN"), variable("MAKE_BASE_URL"))
+        Self::from_values(secret("MAKE_API_TOKEN")?, variable("MAKE_BASE_URL"))
     }
 
     /// Reads the environment, except for the demo.
@@ -54,7 +54,7 @@ pub enum SettingsError {
     /// The token is missing.
     #[error(
         "MAKE_API_TOKEN is not set. Create a token in Make (profile, API access, with the scopes scenarios:read, scenarios:run and \
-         connections:read) and put it into the environment of this server; `--demo` needs none"
+         connections:read) and put it into the environment of this server, or its path into MAKE_API_TOKEN_FILE; `--demo` needs none"
     )]
     NoToken,
     /// It is not a valid header value.
@@ -63,6 +63,22 @@ pub enum SettingsError {
     /// The base URL is invalid, or would send the token unencrypted.
     #[error("MAKE_BASE_URL is `{0}`, expected the `https` address of your zone's API, for example `{EU_ZONE}`")]
     Address(String),
+    /// A secret is set twice.
+    #[error("{0} and {0}_FILE are both set, expected one of them")]
+    Twice(&'static str),
+    /// The file with a secret cannot be read.
+    #[error("{name}_FILE is `{path}`, which cannot be read")]
+    File {
+        /// The variable that the file replaces.
+        name: &'static str,
+        /// The path of the file.
+        path: String,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
+    /// The secret of webhooks is too easy to guess, or cannot be sent in a header.
+    #[error("MAKE_WEBHOOK_SECRET is no secret, expected at least 16 visible ASCII characters")]
+    WebhookSecret,
 }
 
 /// A token that `{:?}` does not print: its header is marked as sensitive.
@@ -84,6 +100,25 @@ impl Token {
 
 fn base_url(text: &str) -> Result<Url, SettingsError> {
     http::secure_url(text).map_err(SettingsError::Address)
+}
+
+/// The value of a variable, or of the file that the variable with `_FILE` behind its name names: container engines and
+/// systemd pass secrets as files, because others can read the environment of a process.
+pub(crate) fn secret(name: &'static str) -> Result<Option<String>, SettingsError> {
+    secret_of(name, variable(name), variable(&format!("{name}_FILE")))
+}
+
+fn secret_of(name: &'static str, value: Option<String>, path: Option<String>) -> Result<Option<String>, SettingsError> {
+    match (non_blank(value), non_blank(path)) {
+        (Some(_), Some(_)) => Err(SettingsError::Twice(name)),
+        (value, None) => Ok(value),
+        (None, Some(path)) => match fs::read_to_string(&path) {
+            Ok(text) if text.trim().is_empty() => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            read => read,
+        }
+        .map(|text| non_blank(Some(text)))
+        .map_err(|source| SettingsError::File { name, path, source }),
+    }
 }
 
 /// The value of an environment variable. Invalid Unicode is replaced, not ignored, so that validation reports it.
@@ -112,6 +147,24 @@ mod tests {
         }
         assert_eq!(read(Some(" abc\n"), None).unwrap().token.header(), "Token abc");
         assert!(matches!(read(Some("a\nb"), None), Err(SettingsError::Token)));
+    }
+
+    #[test]
+    fn a_secret_is_read_from_the_variable_or_from_the_file_but_not_from_both() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, " from-a-file\n").unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let read = |value: Option<&str>, path: Option<&str>| {
+            secret_of("TOKEN", value.map(str::to_owned), path.map(str::to_owned))
+        };
+        assert_eq!(read(None, None).unwrap(), None);
+        assert_eq!(read(Some(" a "), Some("")).unwrap().as_deref(), Some("a"));
+        assert_eq!(read(Some(""), Some(&path)).unwrap().as_deref(), Some("from-a-file"));
+        assert!(read(Some("a"), Some(&path)).unwrap_err().to_string().contains("TOKEN_FILE are both set"));
+        fs::write(&file, "\n").unwrap();
+        assert!(read(None, Some(&path)).is_err(), "an empty file is no secret");
+        file.close().unwrap();
+        assert!(read(None, Some(&path)).unwrap_err().to_string().contains(&path));
     }
 
     #[test]

@@ -14,8 +14,14 @@ pub(crate) fn open(demo: bool) -> Result<(SqliteStore, Option<TempDir>), Box<dyn
     if !demo || env::var_os(PATH).is_some_and(|path| !path.is_empty()) {
         return Ok((SqliteStore::from_env()?, None));
     }
+    let (store, folder) = temporary()?;
+    Ok((store, Some(folder)))
+}
+
+/// Creates a store in a temporary folder, which is deleted with the second value.
+pub(crate) fn temporary() -> Result<(SqliteStore, TempDir), Box<dyn Error>> {
     let folder = private_folder()?;
-    Ok((SqliteStore::open(folder.path().join("deferred.db"))?, Some(folder)))
+    Ok((SqliteStore::open(folder.path().join("deferred.db"))?, folder))
 }
 
 /// Creates a folder that other users can neither read nor write, as the store requires.

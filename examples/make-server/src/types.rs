@@ -43,10 +43,18 @@ pub struct RunScenario {
     pub idempotency_key: Option<RunKey>,
 }
 
-/// The idempotency key of a run: 1 to 64 letters, digits, `-` and `_`.
+/// The idempotency key of a run or of an event: 1 to 64 letters, digits, `-` and `_`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct RunKey(#[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_-]+$"))] String);
+
+impl RunKey {
+    /// The key itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 // A run that is accepted for later does not reach the body of the tool, so the key is checked before.
 impl TryFrom<String> for RunKey {

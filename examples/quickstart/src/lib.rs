@@ -11,6 +11,7 @@ use crate::{embedded::Embedded, program::Program};
 
 mod demo;
 mod embedded;
+mod operations;
 mod process;
 mod program;
 mod schema;
@@ -23,10 +24,14 @@ const PROGRAM: Program = Program {
 quickstart: a book shop for MCP clients, over stdio; most keys of #[resilient] once
 
 Usage: quickstart [--demo]
+       quickstart rules | dashboard
 
   --demo     has no effect: the shop is embedded in any case, and fails by a script
   --version  print the version
   --help     print this
+
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
 
 The id selects what fails: nothing for 1, some requests for 2 and 3. Order 4 succeeds after the 3 s
 that the shop requests; for order 5 it requests 2 minutes, and no call waits that long.

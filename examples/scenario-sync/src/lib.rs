@@ -13,6 +13,7 @@ use self::{client::ScenarioApi, server::ScenarioSync, settings::Settings};
 use crate::{
     demo::Service,
     embedded::Embedded,
+    operations::Printed,
     process::{Signals, USAGE, fail, log_failure, print, start},
 };
 
@@ -21,6 +22,7 @@ pub mod demo;
 mod embedded;
 pub mod error;
 mod http;
+mod operations;
 mod process;
 mod schema;
 pub mod server;
@@ -33,16 +35,23 @@ pub mod types;
 /// The prefix of its error messages.
 const NAME: &str = "scenario-sync";
 
+/// A base URL for a client that sends nothing.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
 const HELP: &str = "\
 scenario-sync: changes of scenarios for MCP clients, over stdio. While the service is down, changes are stored, and
 made later
 
 Usage: scenario-sync [--demo]
+       scenario-sync rules | dashboard
 
   --demo     use an embedded simulation of the service (no account needed). A synchronisation with an id such as
              `outage-20s-1` takes it down for 20 s
   --version  print the version
   --help     print this
+
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
 
 Environment:
   SCENARIOS_API_TOKEN      the token of your account (required without --demo)
@@ -60,16 +69,32 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs `scenario-sync` with the arguments after the program's name.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter().peekable();
+    let printed = args.peek().and_then(|arg| Printed::parse(arg.to_str()?));
+    if printed.is_some() {
+        args.next();
+    }
     let mut demo = false;
     for arg in args {
         match arg.to_str() {
-            Some("--demo") => demo = true,
+            Some("--demo") if printed.is_none() => demo = true,
             Some("--help" | "-h") => return print(io::stdout(), HELP.trim_end(), 0),
             Some("--version" | "-V") => return print(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
             _ => return fail(NAME, &UnknownArgument(arg.to_string_lossy().into_owned()), USAGE),
         }
     }
-    start(NAME, async move || serve(demo).await)
+    match printed {
+        Some(printed) => printed.print(NAME, known),
+        None => start(NAME, async move || serve(demo).await),
+    }
+}
+
+/// Makes the tools known, with the settings of the environment. Nothing is called or delivered: the store is a new one.
+async fn known() -> Result<(), Box<dyn Error>> {
+    let (store, _folder) = store::temporary()?;
+    let server = ScenarioSync::new(ScenarioApi::new(&Settings::for_demo(NOWHERE)?)?);
+    Resilience::from_env().tools(ScenarioSync::tools).deferred(store, move || server.clone()).start()?;
+    Ok(())
 }
 
 /// What the server needs. Dropping the last two stops the demo's service and deletes its folder.
@@ -114,5 +139,5 @@ async fn serve(demo: bool) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("unknown argument `{0}`, expected `--demo`, `--version` or `--help`")]
+#[error("unknown argument `{0}`, expected `--demo`, `rules`, `dashboard`, `--version` or `--help`")]
 struct UnknownArgument(String);

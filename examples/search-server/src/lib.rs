@@ -14,6 +14,7 @@ mod embedded;
 pub mod engines;
 pub mod error;
 mod http;
+mod operations;
 mod process;
 mod program;
 mod schema;
@@ -28,11 +29,15 @@ const PROGRAM: Program = Program {
 search-server: web search for MCP clients, over stdio
 
 Usage: search-server [--demo]
+       search-server rules | dashboard
 
   --demo     search a small embedded library instead (no account needed). There a query with the word `tavily:503` makes
              the first engine respond with that status, and one with `searxng:503` the second
   --version  print the version
   --help     print this
+
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
 
 Environment:
   TAVILY_API_KEY    the key of your Tavily account (required without --demo)

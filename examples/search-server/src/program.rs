@@ -6,6 +6,7 @@ use resilient_runtime::Resilience;
 use rmcp::ServerHandler;
 
 use crate::{
+    operations::Printed,
     process::{Signals, USAGE, fail, log_failure, print, start},
     stdio,
 };
@@ -20,7 +21,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Parses the arguments (without the program's name), then serves until the client disconnects.
+    /// Parses the arguments (without the program's name), then serves until the client disconnects, or prints what a
+    /// subcommand requests.
     ///
     /// `server` creates the server; with `true` it uses the embedded upstream. An error of it means that the server is
     /// not configured: the exit code is 2, as for a wrong argument or setting.
@@ -30,14 +32,22 @@ impl Program {
         settings: Resilience,
         server: impl AsyncFnOnce(bool) -> Result<S, Box<dyn Error>>,
     ) -> ExitCode {
+        let mut args = args.into_iter().peekable();
+        let printed = args.peek().and_then(|arg| Printed::parse(arg.to_str()?));
+        if printed.is_some() {
+            args.next();
+        }
         let mut demo = false;
         for arg in args {
             match arg.to_str() {
-                Some("--demo") => demo = true,
+                Some("--demo") if printed.is_none() => demo = true,
                 Some("--help" | "-h") => return print(io::stdout(), self.help.trim_end(), 0),
                 Some("--version" | "-V") => return print(io::stdout(), env!("CARGO_PKG_VERSION"), 0),
                 _ => return fail(self.name, &UnknownArgument(arg.to_string_lossy().into_owned()), USAGE),
             }
+        }
+        if let Some(printed) = printed {
+            return printed.print(self.name, async move || settings.start().map(drop).map_err(Into::into));
         }
         start(self.name, async move || {
             let signals = Signals::listen()?;
@@ -54,5 +64,5 @@ impl Program {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("unknown argument `{0}`, expected `--demo`, `--version` or `--help`")]
+#[error("unknown argument `{0}`, expected `--demo`, `rules`, `dashboard`, `--version` or `--help`")]
 struct UnknownArgument(String);

@@ -22,6 +22,7 @@ mod error;
 mod http;
 mod issues;
 mod jira;
+mod operations;
 mod process;
 mod program;
 mod schema;
@@ -37,11 +38,15 @@ const HELP: &str = "\
 wiki-issues: Confluence and Jira for MCP clients, over stdio
 
 Usage: wiki-issues [--demo]
+       wiki-issues rules | dashboard
 
   --demo     use an embedded simulation of both (no account needed). The response to a request
              with a number from 400 to 599 has that status: get_issue DEMO-503
   --version  print the version
   --help     print this
+
+  rules      print the rules of the alerts, for Prometheus
+  dashboard  print a dashboard of the metrics, for Grafana
 
 Environment:
   ATLASSIAN_BASE_URL   your site, for example https://example.atlassian.net

@@ -7,14 +7,17 @@ use std::{
 
 use axum::http::HeaderName;
 
+use crate::operations::Printed;
+
 pub(super) const HELP: &str = "\
 http-server: Make.com for MCP clients, over HTTP
 
 Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--user-header NAME]
        http-server healthcheck [--url URL]
+       http-server rules | dashboard
 
   --bind ADDR   where to listen; default 127.0.0.1:8000, port 0 for any that is free.
-                /mcp, /livez, /readyz, /healthz, /metrics. Everyone who can reach /mcp uses the token
+                /mcp, /livez, /readyz, /healthz, /metrics, /webhooks/make. Everyone who can reach /mcp uses the token
                 below: put an authenticating proxy in front. It must pass `Authorization` on, which
                 distinguishes clients
   --host NAME   a name by which clients may call this server, besides localhost and the address itself
@@ -30,6 +33,8 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--use
 
   healthcheck   check whether a running server is ready: exit code 0 if so, else 1, within 3 s
   --url URL     which one; default http://127.0.0.1:8000/readyz
+  rules         print the rules of the alerts, for Prometheus
+  dashboard     print a dashboard of the metrics, for Grafana
 
 On SIGTERM and SIGINT the server rejects new calls, completes running ones, then ends. Allow 21 s:
 the longest duration of a call (8 s, and 5 s to accept it for later), 2 s to send responses, 2 s to
@@ -46,6 +51,18 @@ Environment:
                   change things too
   MAKE_API_TOKEN  the token of your Make account (required without --demo); with the scope
                   organizations:read, /healthz shows whether Make accepts it
+  MAKE_WEBHOOK_SECRET
+                  the secret with which scenarios report to POST /webhooks/make, as bearer token, at least
+                  16 characters; default: the route is not served
+  RESILIENT_ADMIN_TOKEN_FILE, MAKE_API_TOKEN_FILE, MAKE_WEBHOOK_SECRET_FILE, ALERT_WEBHOOK_URL_FILE
+                  files with these secrets
+  ALERT_WEBHOOK_URL, ALERTMANAGER_URL
+                  where alerts are sent to if no Prometheus scrapes this server, in addition to the log;
+                  ALERT_WEBHOOK_TOKEN_FILE is a file with the bearer token for the webhook
+  ALERT_INSTANCE  the label `instance` of these alerts; default: the address of --bind
+  NOTIFY_SOCKET, WATCHDOG_USEC
+                  set by systemd: where the server reports that it is ready, that it stops, and that it does
+                  not hang
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
   RESILIENT_DEFERRED_PATH
                   the file of runs that are started later, because Make could not start them; in a folder
@@ -64,6 +81,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8000/readyz";
 pub(super) enum Command {
     Serve(Options),
     Healthcheck { url: String },
+    Print(Printed),
     Help,
     Version,
 }
@@ -97,6 +115,9 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     let mut args = args.into_iter().map(|arg| arg.to_string_lossy().into_owned()).peekable();
     if args.next_if(|arg| arg == "healthcheck").is_some() {
         return healthcheck(args);
+    }
+    if let Some(printed) = args.peek().and_then(|arg| Printed::parse(arg)) {
+        return args.nth(1).map_or(Ok(Command::Print(printed)), |arg| Err(Wrong::Unknown(arg)));
     }
     let mut options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), user_header: None, demo: false };
     while let Some(arg) = args.next() {
@@ -175,6 +196,13 @@ mod tests {
         let told = parsed(&["healthcheck", "--url", "http://x/readyz"]).unwrap();
         assert_eq!(told, Command::Healthcheck { url: "http://x/readyz".to_owned() });
         assert!(parsed(&["healthcheck", "--demo"]).is_err());
+    }
+
+    #[test]
+    fn what_is_printed_has_no_options() {
+        assert_eq!(parsed(&["rules"]).unwrap(), Command::Print(Printed::Rules));
+        assert_eq!(parsed(&["dashboard"]).unwrap(), Command::Print(Printed::Dashboard));
+        assert!(parsed(&["rules", "--demo"]).is_err());
     }
 
     #[test]

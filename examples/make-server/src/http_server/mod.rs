@@ -11,6 +11,7 @@ use rmcp::transport::streamable_http_server::{
 use tokio::{
     net::TcpListener,
     select,
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -18,23 +19,29 @@ use tokio_util::sync::CancellationToken;
 use self::{
     args::{Command, HELP, Options, parse},
     gate::Gate,
+    settings::Settings,
+    webhooks::Secret,
 };
 use crate::{
     api::MakeApi,
     http::install_tls_provider,
-    or_demo,
+    nowhere, or_demo,
     process::{Signals, USAGE, block_on, fail, log_failure, print, start},
     server::MakeServer,
-    settings::Settings,
     store,
     upstream::no_delay,
 };
 
+mod alerting;
 mod args;
 mod check;
 mod gate;
 mod healthcheck;
+mod settings;
+#[cfg(unix)]
+mod systemd;
 mod user;
+mod webhooks;
 
 /// The prefix of its error messages.
 const NAME: &str = "http-server";
@@ -64,6 +71,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             })
         })
         .unwrap_or_else(|error| fail(NAME, error.as_ref(), 1)),
+        Ok(Command::Print(printed)) => printed.print(NAME, known),
         Ok(Command::Serve(options)) => {
             // The exporter of traces is an HTTP client too.
             install_tls_provider();
@@ -76,49 +84,37 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves until a signal arrives.
 async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
-    let settings = match Settings::unless_demo(options.demo) {
+    let Settings { make, webhook_secret, alerts, resilience } = match Settings::read(&options) {
         Ok(settings) => settings,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
-    let (settings, _upstream) = or_demo(settings).await?;
-    let api = MakeApi::new(&settings)?;
+    let (make, _upstream) = or_demo(make).await?;
+    let api = MakeApi::new(&make)?;
     let health = Arc::new(Health::new().check(check::make(api.clone())));
     let (store, _folder) = match store::open(options.demo) {
         Ok(opened) => opened,
         Err(error) => return Ok(log_failure(NAME, error.as_ref(), USAGE)),
     };
     let for_deliveries = MakeServer::new(api.clone());
-    let deferring = Resilience::from_env().tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
+    let resilience = if webhook_secret.is_some() { resilience.guard(&webhooks::WORK) } else { resilience };
+    let deferring = resilience.tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
     // Before any router is built, so that tools that are switched off are not listed.
-    let reloading = match deferring.health(&health).start() {
+    let settings = match deferring.health(&health).alerts(alerts).start() {
         Ok(running) => running,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
     #[cfg(unix)]
-    reloading.reload_on_hangup()?;
-    reloading.reload_every(RELOAD_EVERY)?;
+    settings.reload_on_hangup()?;
+    settings.reload_every(RELOAD_EVERY)?;
 
     let listener = TcpListener::bind(options.bind).await?;
     let address = listener.local_addr()?;
     let admin = match options.admin {
-        Some(admin) => Some(serve_admin(admin, Arc::clone(&health), &reloading).await?),
+        Some(admin) => Some(serve_admin(admin, Arc::clone(&health), &settings).await?),
         None => None,
     };
     let (gate, end) = (Gate::default(), CancellationToken::new());
-    let mcp = StreamableHttpService::new(
-        move || Ok(MakeServer::new(api.clone())),
-        Arc::new(LocalSessionManager::default()),
-        config(address, options.hosts).with_cancellation_token(end.clone()),
-    );
-    let mut app = Router::new().route_service("/mcp", mcp);
-    if let Some(header) = options.user_header {
-        app = app.layer(from_fn_with_state(header, user::identify));
-    }
-    let app = app
-        .layer(from_fn_with_state(gate.clone(), gate::pass))
-        // Outside of the gate, so that readiness is available during shutdown.
-        .merge(http::router(Arc::clone(&health)))
-        .layer(from_fn_with_state(gate.clone(), gate::close_connection));
+    let app = app(address, options, api, webhook_secret, &health, &gate, &end);
     let serving = axum::serve(listener.tap_io(no_delay), app).with_graceful_shutdown(end.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     let watching = tokio::spawn({
@@ -131,34 +127,87 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     let admin = admin.map(|admin| format!("http://{admin}"));
     tracing::info!(event = "server.start", address = format!("http://{address}"), admin);
+    #[cfg(unix)]
+    {
+        systemd::ready(address);
+        tokio::spawn(systemd::watchdog(address));
+    }
 
     let signal = signals.next().await;
+    #[cfg(unix)]
+    systemd::stopping(gate.inside());
     let patience = longest_answer() + MARGIN;
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(event = "server.stopping", signal, requests = gate.inside(), calls = running(), patience_ms);
     health.drain();
     gate.close();
-    let stopped = async {
-        if timeout(patience, all_answered(&gate)).await.is_err() {
-            tracing::warn!(event = "server.abandoned", requests = gate.inside(), calls = running());
-        }
-        // Clients that have not received `Connection: close` yet receive it with a 503.
-        let _ = timeout(MARGIN / 2, gate.quiet(QUIET)).await;
-        // Ends sessions and their streams, then connections.
-        end.cancel();
-        let _ = timeout(MARGIN / 2, serving).await;
-        // A file system that does not answer keeps a reload waiting.
-        let _ = timeout(MARGIN / 2, reloading.shutdown()).await;
-        tracing::info!(event = "server.stopped");
-    };
     select! {
-        () = stopped => {}
+        () = stop(&gate, patience, &end, serving, settings) => tracing::info!(event = "server.stopped"),
         signal = signals.next() => {
             tracing::warn!(event = "server.aborted", signal, requests = gate.inside(), calls = running());
         }
     }
     watching.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes everything that is guarded known, with the settings of the environment. Nothing is called or delivered: the store
+/// is a new one.
+async fn known() -> Result<(), Box<dyn Error>> {
+    let (store, _folder) = store::temporary()?;
+    let server = nowhere()?;
+    let resilience = settings::resilience()?.guard(&webhooks::WORK).tools(MakeServer::tools);
+    resilience.deferred(store, move || server.clone()).start()?;
+    Ok(())
+}
+
+/// All routes except those for operators.
+fn app(
+    address: SocketAddr,
+    options: Options,
+    api: MakeApi,
+    webhook_secret: Option<Secret>,
+    health: &Arc<Health>,
+    gate: &Gate,
+    end: &CancellationToken,
+) -> Router {
+    let for_clients = api.clone();
+    let mcp = StreamableHttpService::new(
+        move || Ok(MakeServer::new(for_clients.clone())),
+        Arc::new(LocalSessionManager::default()),
+        config(address, options.hosts).with_cancellation_token(end.clone()),
+    );
+    let mut app = Router::new().route_service("/mcp", mcp);
+    if let Some(header) = options.user_header {
+        app = app.layer(from_fn_with_state(header, user::identify));
+    }
+    if let Some(secret) = webhook_secret {
+        app = app.merge(webhooks::router(api, secret));
+    }
+    app.layer(from_fn_with_state(gate.clone(), gate::pass))
+        // Outside of the gate, so that readiness is available during shutdown.
+        .merge(http::router(Arc::clone(health)))
+        .layer(from_fn_with_state(gate.clone(), gate::close_connection))
+}
+
+/// Waits for the running calls, then ends sessions, connections and background tasks.
+async fn stop(
+    gate: &Gate,
+    patience: Duration,
+    end: &CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+    settings: Handle,
+) {
+    if timeout(patience, all_answered(gate)).await.is_err() {
+        tracing::warn!(event = "server.abandoned", requests = gate.inside(), calls = running());
+    }
+    // Clients that have not received `Connection: close` yet receive it with a 503.
+    let _ = timeout(MARGIN / 2, gate.quiet(QUIET)).await;
+    // Ends sessions and their streams, then connections.
+    end.cancel();
+    let _ = timeout(MARGIN / 2, serving).await;
+    // A file system that does not answer keeps a reload waiting.
+    let _ = timeout(MARGIN / 2, settings.shutdown()).await;
 }
 
 /// Waits until no request and no call is running. The call of a session continues after its client has lost the

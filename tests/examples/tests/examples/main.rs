@@ -5,6 +5,7 @@ mod api_debugger;
 mod auditor;
 mod common;
 mod copies;
+mod deploy;
 mod ends;
 mod http_server;
 mod make_server;

@@ -5,8 +5,10 @@
 mod connections;
 mod deferred;
 mod operators;
-mod server;
+pub(crate) mod server;
 mod stopping;
+mod systemd;
+mod webhooks;
 
 use std::time::Duration;
 

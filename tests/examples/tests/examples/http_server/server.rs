@@ -66,6 +66,7 @@ impl Server {
             .args(arguments)
             .env_remove("RUST_LOG")
             .env_remove("LOG_LEVEL")
+            .env_remove("NOTIFY_SOCKET")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -196,8 +197,12 @@ impl Server {
         if session.is_empty() { post } else { post.header("mcp-session-id", session) }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it runs");
+        let id = self.id();
         let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
         assert!(sent.success());
     }
