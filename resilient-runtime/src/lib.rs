@@ -54,6 +54,7 @@
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
 //! | `prometheus` | | the module `export::prometheus`: metrics as text | prometheus-client, on Linux procfs |
 //! | `http` | | the module `http`: routes for axum; enables `prometheus` | axum 0.8 |
+//! | `status-page` | | the page `/status` of the routes for operators, as HTML; enables `http` | maud |
 //! | `otel` | | the module `otel`: spans and metrics; enables `logging` | opentelemetry 0.33, tracing-opentelemetry, reqwest |
 //! | `testing` | | the module `testing`, for dev-dependencies: a paused clock and injected faults | tokio's feature `test-util` |
 //!

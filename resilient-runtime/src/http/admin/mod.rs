@@ -43,6 +43,7 @@ use hosts::AllowedHosts;
 /// | route | body |
 /// |---|---|
 /// | `GET /status` | the level of service with its source, what is switched off and by whom, the calls in flight |
+/// | `GET /status?tool=NAME&edit=1`, if `Accept` prefers `text/html` | with the feature `status-page`: the [status page](#status-page) |
 /// | `GET /errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms` |
 /// | `GET /breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent before the first transition), `retry_after_ms` (absent if the breaker does not reject, or for no set time), its counters, and its last 20 `transitions`, newest first |
 /// | `GET /policies` | `policies`, the effective policy of each known function, with values as in files and variables |
@@ -59,7 +60,23 @@ use hosts::AllowedHosts;
 /// The keys themselves are not shown. `POST /breakers/{name}` changes the breaker for calls without a key; isolating it
 /// rejects the calls of every key.
 ///
-/// All routes use the registry of `health`, and run no checks. Only those for deferred writes access the store.
+/// All routes use the registry of `health`, and run no checks. Only those for deferred writes and the status page
+/// access the store.
+///
+/// # Status page
+///
+/// With the feature `status-page`, a browser that opens `/status` gets a page instead of JSON: the health of the last
+/// report, the level and the switches, the tools with their errors by hour, the breakers, the deferred writes, the
+/// alerts that this process evaluates (feature `alerts`), and the last errors. `tool` restricts the list of errors to
+/// one tool. The page has no script and loads nothing else; it is readable on a phone, in light and dark, and without
+/// colors. It reloads itself every 30 s.
+///
+/// `edit=1` returns the page with a form for changes, if a token is set. That page does not reload itself, because this
+/// would clear what you have typed. Enter the token once, then press the button of the change. Afterwards the browser
+/// is at `status` again. If a form is refused, the answer is a page that says why.
+///
+/// For 1,000 tools the page has less than 1 MB and is rendered in less than 100 ms. It waits at most 2 s for the store
+/// of deferred writes; then it says that the store did not answer, and shows the last counts.
 ///
 /// # Changes
 ///
@@ -101,7 +118,7 @@ use hosts::AllowedHosts;
 ///
 /// Each request that a route refuses is an event `admin.refused` with `reason`, and counts in
 /// `resilient_admin_refused_total{reason}`. No response and no event contains the token. All responses of the routes
-/// forbid caching, scripts, frames and content sniffing. Other paths are not checked: they get the 404 of the application
+/// forbid caching, scripts, frames and content sniffing; only the status page may have its own style. Other paths are not checked: they get the 404 of the application
 /// that the router is part of. A wrong method is checked and gets 405, without an event.
 ///
 /// ```

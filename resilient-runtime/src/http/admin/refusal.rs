@@ -13,8 +13,6 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
 
-#[cfg(feature = "status-page")]
-use super::page::Problem;
 use crate::http::now;
 use crate::panics::catch_panic;
 use crate::registry::Registry;
@@ -75,6 +73,11 @@ impl Refusal {
         response
     }
 }
+
+/// What is wrong with a request, as one or more sentences: an extension of the response, for the page that shows it.
+#[cfg(feature = "status-page")]
+#[derive(Debug, Clone)]
+pub(super) struct Problem(pub(super) Vec<String>);
 
 /// Builds a response that says what is wrong: with this body, or with these texts if a person reads it.
 pub(super) fn respond(status: StatusCode, body: impl Serialize, texts: Vec<String>) -> Response {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::head::word;
 use super::text::name;
-use super::time::ago;
+use super::time::{ago, lasting};
 use crate::alerting::{Alert, AlertSeverity, AlertState};
 
 /// The maximum number of alerts that are shown, and of changes.
@@ -17,7 +17,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     html! {
         section #alerts aria-labelledby="alerts-h" {
             h2 #alerts-h { "Alerts" }
-            @if alerts.is_empty() { p { "No alert fires or is pending" } } @else { (table(page, "Now", &alerts, MOST)) }
+            @if alerts.is_empty() { p { "No alert of this process fires or is pending" } } @else { (table(page, "Now", &alerts, MOST)) }
             @if alerts.len() > MOST { p { "And " (alerts.len() - MOST) " more." } }
             @if !changes.is_empty() { (table(page, "Last changes, newest first", &changes, MOST_CHANGES)) }
         }
@@ -45,8 +45,11 @@ fn row(page: &Page<'_>, alert: &Alert) -> Markup {
         tr {
             th scope="row" { (name(alert.name)) }
             td {
-                (word(look(alert), alert.state.as_str())) ", since " (ago(alert.since, page.now))
-                @if let Some(ended) = alert.ended { ", until " (ago(ended, page.now)) }
+                (word(look(alert), alert.state.as_str()))
+                @match alert.ended {
+                    Some(ended) => { " " (ago(ended, page.now)) ", fired " (lasting(alert.since, ended)) }
+                    None => { ", " (lasting(alert.since, page.now)) }
+                }
             }
             td { (alert.severity.as_str()) }
             td {
@@ -61,11 +64,11 @@ fn row(page: &Page<'_>, alert: &Alert) -> Markup {
     }
 }
 
-fn look(alert: &Alert) -> (&'static str, &'static str) {
+fn look(alert: &Alert) -> &'static str {
     match alert.state {
-        AlertState::Firing if alert.severity >= AlertSeverity::High => ("bad", "✖"),
-        AlertState::Firing => ("warn", "▲"),
-        AlertState::Pending => ("dim", "○"),
-        AlertState::Resolved => ("good", "✔"),
+        AlertState::Firing if alert.severity >= AlertSeverity::High => "bad",
+        AlertState::Firing => "warn",
+        AlertState::Pending => "off",
+        AlertState::Resolved => "good",
     }
 }

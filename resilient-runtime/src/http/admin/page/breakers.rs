@@ -47,8 +47,8 @@ fn row(page: &Page<'_>, breaker: &BreakerEntry) -> Markup {
             td { (state(breaker)) }
             td { @match breaker.since_unix_ms { Some(at) => (ago(of_unix_millis(at), page.now)), None => "the start" } }
             td { (next_probe(breaker)) }
-            td.n { (breaker.consecutive_failures) }
-            td.n { (breaker.rejected) }
+            td { (breaker.consecutive_failures) }
+            td { (breaker.rejected) }
             td {
                 @if breaker.transitions.is_empty() { "none" }
                 @for (index, moved) in breaker.transitions.iter().take(TRANSITIONS).enumerate() {
@@ -59,8 +59,8 @@ fn row(page: &Page<'_>, breaker: &BreakerEntry) -> Markup {
             }
             @if page.has_forms {
                 td.buttons {
-                    @for action in ["open", "close", "isolate"] {
-                        (button(&route("breakers", breaker.breaker), Some(("action", action)), action, breaker.breaker))
+                    @for (action, label) in [("open", "Open"), ("close", "Close"), ("isolate", "Isolate")] {
+                        (button(&route("breakers", breaker.breaker), Some(("action", action)), label, breaker.breaker))
                     }
                 }
             }
@@ -83,10 +83,10 @@ fn keys(breaker: &BreakerEntry) -> Markup {
 
 fn state(breaker: &BreakerEntry) -> Markup {
     let look = match breaker.state {
-        "closed" => ("good", "✔"),
-        "half_open" => ("warn", "▲"),
-        "open" if is_over(breaker) => ("warn", "▲"),
-        _ => ("bad", "✖"),
+        "closed" => "good",
+        "half_open" => "warn",
+        "open" if is_over(breaker) => "warn",
+        _ => "bad",
     };
     word(look, &spaced(if is_over(breaker) { "half_open" } else { breaker.state }))
 }

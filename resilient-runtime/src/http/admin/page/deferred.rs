@@ -46,7 +46,7 @@ impl Found {
                 @match self {
                     Self::Writes(writes) => { (counts(page, &writes.counts)) (letters(page, writes)) }
                     Self::Nothing(problem, before) => {
-                        p { (word(("bad", "✖"), "No answer")) ": " (visible(problem)) "." }
+                        p { (word("bad", "No answer")) ": " (visible(problem)) "." }
                         @if let Some((before, at)) = before {
                             p { "Counted " (ago(of_unix_millis(*at), page.now)) ":" }
                             (counts(page, before))
@@ -110,7 +110,7 @@ fn row(page: &Page<'_>, entry: &DeferredEntry) -> Markup {
             td { (name(&entry.tool)) }
             td { (ago(of_unix_millis(entry.accepted_unix_ms), page.now)) }
             td { @if let Some(at) = entry.ended_unix_ms { (ago(of_unix_millis(at), page.now)) } @else { "–" } }
-            td.n { (entry.tries) }
+            td { (entry.tries) }
             td { @if let Some(code) = &entry.last_code { (name(code)) } @else { "–" } }
             @if page.has_forms {
                 td.buttons {

@@ -1,6 +1,7 @@
 //! The last errors, of all tools or of one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use maud::{Markup, html};
 
@@ -10,18 +11,18 @@ use super::time::exact;
 use super::trends;
 use crate::statistics::{ErrorTrend, RecentError};
 
-/// The maximum number of errors that are shown.
+/// The maximum number of errors that are shown, and of tools to choose from.
 const MOST: usize = 100;
 
 pub(super) fn section(page: &Page<'_>, trends: &[ErrorTrend]) -> Markup {
     let mut errors = page.registry.recent_errors();
-    let tools: BTreeSet<_> = errors.iter().map(|error| error.tool.clone()).collect();
+    let tools = last_tools(&errors);
     errors.retain(|error| page.tool.is_none_or(|tool| tool == &*error.tool));
     html! {
         section #errors aria-labelledby="errors-h" {
             h2 #errors-h { "Errors" }
             (trends::table(trends))
-            (filter(page, tools.iter().map(|tool| &**tool)))
+            (filter(page, &tools))
             @if errors.is_empty() { p { "No error logs found" } } @else {
                 (table(&errors))
                 @if errors.len() > MOST { p { "The last " (MOST) " of " (errors.len()) " that are kept." } }
@@ -30,10 +31,16 @@ pub(super) fn section(page: &Page<'_>, trends: &[ErrorTrend]) -> Markup {
     }
 }
 
+/// Returns the tools of the last errors.
+fn last_tools(errors: &[RecentError]) -> Vec<Arc<str>> {
+    let mut known = HashSet::new();
+    let tools = errors.iter().filter(|error| known.insert(&*error.tool)).map(|error| Arc::clone(&error.tool));
+    tools.take(MOST).collect()
+}
+
 /// Renders the choice of the tool. It is a form that changes nothing.
-fn filter<'a>(page: &'a Page<'_>, tools: impl Iterator<Item = &'a str>) -> Markup {
-    let mut tools: BTreeSet<_> = tools.collect();
-    tools.extend(page.tool);
+fn filter(page: &Page<'_>, tools: &[Arc<str>]) -> Markup {
+    let tools: BTreeSet<&str> = tools.iter().map(|tool| &**tool).chain(page.tool).collect();
     html! {
         form method="get" action="#errors" {
             @if page.is_still { input type="hidden" name="edit" value="1"; }
@@ -52,7 +59,7 @@ fn filter<'a>(page: &'a Page<'_>, tools: impl Iterator<Item = &'a str>) -> Marku
 fn table(errors: &[RecentError]) -> Markup {
     html! {
         div.scroll {
-            table {
+            table.log {
                 caption { "Error log, newest first" }
                 thead {
                     tr {

@@ -37,7 +37,11 @@ impl Facts {
     /// Returns the title of the page, which begins with the status, because tabs of a browser are narrow.
     pub(super) fn title(&self) -> String {
         let status = self.health.as_ref().map_or_else(String::new, |health| {
-            let (_, symbol) = look(health.status);
+            let symbol = match health.status {
+                HealthStatus::Healthy => '✔',
+                HealthStatus::Degraded => '▲',
+                HealthStatus::Unhealthy => '✖',
+            };
             format!("{symbol} {} – ", health.status.as_str())
         });
         format!("{status}{} – status", visible(&self.server))
@@ -56,18 +60,18 @@ fn server(page: &Page<'_>) -> String {
     program.map_or_else(|| "MCP server".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Returns the class and the symbol of a status. Neither is its only sign.
-pub(super) const fn look(status: HealthStatus) -> (&'static str, &'static str) {
+/// Returns the class of a status.
+pub(super) const fn look(status: HealthStatus) -> &'static str {
     match status {
-        HealthStatus::Healthy => ("good", "✔"),
-        HealthStatus::Degraded => ("warn", "▲"),
-        HealthStatus::Unhealthy => ("bad", "✖"),
+        HealthStatus::Healthy => "good",
+        HealthStatus::Degraded => "warn",
+        HealthStatus::Unhealthy => "bad",
     }
 }
 
-/// Renders a word with a class and a symbol that only support it.
-pub(super) fn word((class, symbol): (&str, &str), word: &str) -> Markup {
-    html! { span class=(class) { span aria-hidden="true" { (symbol) " " } (word) } }
+/// Renders a word. The style adds a color and a symbol for the class, which support the word and do not replace it.
+pub(super) fn word(class: &str, word: &str) -> Markup {
+    html! { span class=(class) { (word) } }
 }
 
 pub(super) fn header(page: &Page<'_>, facts: &Facts, has_changes: bool) -> Markup {
@@ -114,8 +118,8 @@ fn sections(page: &Page<'_>) -> Vec<(&'static str, &'static str)> {
     sections
 }
 
-pub(super) fn level_look(level: &str) -> (&'static str, &'static str) {
-    if level == "normal" { ("good", "✔") } else { ("warn", "▲") }
+pub(super) fn level_look(level: &str) -> &'static str {
+    if level == "normal" { "good" } else { "warn" }
 }
 
 fn health(page: &Page<'_>, facts: &Facts) -> Markup {

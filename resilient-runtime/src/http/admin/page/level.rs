@@ -8,7 +8,7 @@ use super::Page;
 use super::changes::{button, route};
 use super::head::{level_look, word};
 use super::text::name;
-use super::time::ago;
+use super::time::lasting;
 use crate::gate::{GateState, LevelSource, SwitchedBy, SwitchedOff};
 
 /// The maximum number of tools in the list of those that are off. The table has the rest.
@@ -23,7 +23,7 @@ pub(super) fn section(page: &Page<'_>, state: &GateState) -> Markup {
                     dt { "Level" }
                     dd {
                         (word(level_look(state.level.as_str()), state.level.as_str())) ", by " (source(state.level_source))
-                        ", since " (ago(state.level_since, page.now))
+                        ", " (lasting(state.level_since, page.now))
                     }
                 }
                 div { dt { "Writes" } dd { (writes(page, state)) } }
@@ -43,7 +43,7 @@ pub(super) fn section(page: &Page<'_>, state: &GateState) -> Markup {
 fn writes(page: &Page<'_>, state: &GateState) -> Markup {
     html! {
         @match &state.read_only {
-            Some(off) => { (word(("warn", "▲"), "off")) ", by " (by(off.by)) ", since " (ago(off.since, page.now)) }
+            Some(off) => { (word("warn", "off")) ", by " (by(off.by)) ", " (lasting(off.since, page.now)) }
             None => "on",
         }
     }
@@ -54,7 +54,7 @@ fn tools(page: &Page<'_>, off: &[SwitchedOff]) -> Markup {
         @if off.is_empty() { "none" }
         @for (index, tool) in off.iter().take(MOST).enumerate() {
             @if index > 0 { br; }
-            (name(&tool.name)) ", by " (by(tool.by)) ", since " (ago(tool.since, page.now))
+            (name(&tool.name)) ", by " (by(tool.by)) ", " (lasting(tool.since, page.now))
         }
         @if off.len() > MOST { br; "and " (off.len() - MOST) " more" }
     }
@@ -100,8 +100,8 @@ fn features(page: &Page<'_>, state: &GateState) -> Markup {
 fn switch(page: &Page<'_>, off: Option<&SwitchedOff>) -> Markup {
     html! {
         @match off {
-            Some(off) => { (word(("dim", "○"), "off")) ", by " (by(off.by)) ", since " (ago(off.since, page.now)) }
-            None => (word(("good", "✔"), "on")),
+            Some(off) => { (word("off", "off")) ", by " (by(off.by)) ", " (lasting(off.since, page.now)) }
+            None => (word("good", "on")),
         }
     }
 }

@@ -41,7 +41,7 @@ use crate::registry::Registry;
 use crate::statistics::AdminRefusal;
 
 use head::Facts;
-pub(super) use problem::{Problem, Reader};
+pub(super) use problem::Reader;
 
 /// The interval in seconds at which a browser loads the page again.
 const REFRESH: u8 = 30;

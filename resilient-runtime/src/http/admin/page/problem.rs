@@ -8,12 +8,10 @@ use axum::response::Response;
 use maud::html;
 
 use super::super::body::Fields;
+use super::super::refusal::Problem;
+use super::head::word;
 use super::text::name;
 use super::{document, prefers_page, respond};
-
-/// What is wrong with a request, as one or more sentences. An extension of the response.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Problem(pub(in super::super) Vec<String>);
 
 /// A person who reads the response in a browser, after a form or the address of the status page.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +35,7 @@ impl Reader {
         let reason = status.canonical_reason().unwrap_or("Error");
         let body = html! {
             main.problem {
-                h1 { span.bad aria-hidden="true" { "✖ " } (reason) }
+                h1 { (word("bad", reason)) }
                 @for problem in &problems { p { (name(problem)) } }
                 p { "The status of this answer is " (status.as_u16()) "." }
                 p { a href=(self.status) { "Back to the status" } " · " a href={ (self.status) "?edit=1" } { "Back to the changes" } }

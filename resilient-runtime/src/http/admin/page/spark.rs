@@ -14,27 +14,25 @@ pub(super) type Hours = [u64; 24];
 /// Renders a number of errors and, if there are any, when they were. The number says the same to those who see no image.
 pub(super) fn errors(hours: &Hours) -> Markup {
     let all: u64 = hours.iter().fold(0, |all, hour| all.saturating_add(*hour));
-    html! { (all) @if all > 0 { " " (line(hours)) } }
+    html! { @if all > 0 { (line(hours)) " " } (all) }
 }
 
 fn line(hours: &Hours) -> Markup {
     let highest = hours.iter().copied().max().unwrap_or(0).max(1);
-    let mut path = String::with_capacity(256);
-    let mut skipped = STEP / 2;
+    let mut path = format!("M{} {HEIGHT}", STEP / 2);
+    let (mut right, mut down) = (0, 0);
     for hour in hours {
         if *hour > 0 {
             // At least 1, and no overflow for any count.
             let height = (u128::from(*hour) * u128::from(HEIGHT)).div_ceil(u128::from(highest));
             // Writing to a `String` cannot fail.
-            let _ = write!(path, "m{skipped} 0v-{height}m0 {height}");
-            skipped = 0;
+            let _ = write!(path, "m{right} {down}v-{height}");
+            (right, down) = (0, height);
         }
-        skipped += STEP;
+        right += STEP;
     }
     html! {
-        svg.spark viewBox={ "0 0 " (24 * STEP) " " (HEIGHT) } aria-hidden="true" {
-            path d={ "M0 " (HEIGHT) (path) };
-        }
+        svg.spark viewBox={ "0 0 " (24 * STEP) " " (HEIGHT) } aria-hidden="true" { path d=(path) {} }
     }
 }
 
@@ -49,10 +47,10 @@ mod tests {
         (hours[0], hours[3], hours[23]) = (1, 8, 4);
         assert_eq!(
             errors(&hours).into_string(),
-            "13 <svg class=\"spark\" viewBox=\"0 0 96 16\" aria-hidden=\"true\">\
-             <path d=\"M0 16m2 0v-2m0 2m12 0v-16m0 16m80 0v-8m0 8\"></path></svg>"
+            "<svg class=\"spark\" viewBox=\"0 0 96 16\" aria-hidden=\"true\">\
+             <path d=\"M2 16m0 0v-2m12 2v-16m80 16v-8\"></path></svg> 13"
         );
         let most = errors(&[u64::MAX; 24]).into_string();
-        assert!(most.starts_with(&u64::MAX.to_string()) && most.contains("v-16"), "{most}");
+        assert!(most.ends_with(&format!(" {}", u64::MAX)) && most.contains("v-16"), "{most}");
     }
 }

@@ -9,16 +9,21 @@ const LONGEST: usize = 500;
 
 /// Renders a short text, whose direction of writing does not affect what follows.
 pub(super) fn name(text: &str) -> Markup {
-    html! { bdi { (visible(text)) } }
+    isolated(&visible(text))
 }
 
 /// Renders a text of any length, which had `length` characters before it was cut for the first time.
 pub(super) fn long(text: &str, length: usize) -> Markup {
     let length = length.max(text.chars().count());
-    match text.char_indices().nth(LONGEST) {
-        None => html! { bdi { (visible(text)) } @if length > LONGEST { (whole(length)) } },
-        Some((end, _)) => html! { bdi { (visible(text.get(..end).unwrap_or(text))) "…" } (whole(length)) },
+    let shown = visible(text);
+    match shown.char_indices().nth(LONGEST) {
+        None => html! { (isolated(&shown)) @if length > LONGEST { (whole(length)) } },
+        Some((end, _)) => html! { (isolated(shown.get(..end).unwrap_or(&shown))) "…" (whole(length)) },
     }
+}
+
+fn isolated(text: &str) -> Markup {
+    html! { @if text.is_ascii() { (text) } @else { bdi { (text) } } }
 }
 
 fn whole(length: usize) -> Markup {
@@ -69,9 +74,9 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_its_length_is_said() {
-        assert_eq!(long("short", 0).into_string(), "<bdi>short</bdi>");
+        assert_eq!(long("short", 0).into_string(), "short");
         let cut = long(&"é".repeat(501), 10_000).into_string();
-        assert_eq!(cut, format!("<bdi>{}…</bdi> <span class=\"dim\">(10000 characters)</span>", "é".repeat(500)));
+        assert_eq!(cut, format!("<bdi>{}</bdi>… <span class=\"dim\">(10000 characters)</span>", "é".repeat(500)));
         assert!(long(&"é".repeat(600), 0).into_string().contains("(600 characters)"));
     }
 }

@@ -11,7 +11,12 @@ pub(super) fn ago(at: SystemTime, now: SystemTime) -> Markup {
     let exact = rfc3339(at);
     let past = now.duration_since(at).map(|past| format!("{} ago", coarse(past)));
     let text = past.unwrap_or_else(|ahead| format!("in {}", coarse(ahead.duration())));
-    html! { time datetime=(exact) title=(exact) { (text) } }
+    html! { time datetime=(exact) { (text) } }
+}
+
+/// Renders for how long something has been so.
+pub(super) fn lasting(since: SystemTime, now: SystemTime) -> Markup {
+    html! { "for " time datetime=(rfc3339(since)) { (coarse(now.duration_since(since).unwrap_or_default())) } }
 }
 
 /// Renders a time in UTC, to be compared with a log.
@@ -86,9 +91,11 @@ mod tests {
     fn a_time_is_said_by_its_distance_even_after_the_clock_went_back() {
         let now = UNIX_EPOCH + Duration::from_secs(1_795_953_787);
         let text = |at| ago(at, now).into_string();
-        let exact_time = "<time datetime=\"2026-11-29T12:03:07Z\" title=\"2026-11-29T12:03:07Z\">0 s ago</time>";
+        let exact_time = "<time datetime=\"2026-11-29T12:03:07Z\">0 s ago</time>";
         assert_eq!(text(now), exact_time);
         assert!(text(now - Duration::from_secs(90)).contains(">1 min 30 s ago<"));
+        assert!(lasting(now - Duration::from_secs(90), now).into_string().ends_with(">1 min 30 s</time>"));
+        assert!(lasting(now + Duration::from_secs(5), now).into_string().ends_with(">0 s</time>"));
         assert!(text(now + Duration::from_secs(5)).contains(">in 5 s<"));
         assert_eq!(exact(now).into_string(), "<time datetime=\"2026-11-29T12:03:07Z\">2026-11-29 12:03:07 UTC</time>");
     }

@@ -108,21 +108,21 @@ fn render(page: &Page<'_>, Row { tool, read, status, off, switch, hours }: &Row)
                 @if let Some(served_as) = &read.served_as { br; span.dim { "called " (name(served_as)) } }
             }
             td {
-                @if let Some(off) = off { (word(("dim", "○"), "off")) " by " (by(*off)) ", " }
+                @if let Some(off) = off { (word("off", "off")) " by " (by(*off)) ", " }
                 (word(look(*status), status.as_str()))
             }
-            td.n { (read.calls()) }
-            td.n { (errors(read)) }
-            td.n { (quantile(0.5)) }
-            td.n { (quantile(0.95)) }
-            td.n { (read.in_flight) }
+            td { (read.calls()) }
+            td { (errors(read)) }
+            td { (quantile(0.5)) }
+            td { (quantile(0.95)) }
+            td { (read.in_flight) }
             td {
                 @match read.errors.iter().max_by_key(|error| error.last) {
                     Some(last) => { (name(&last.code)) ", " (ago(last.last, page.now)) }
                     None => "No errors",
                 }
             }
-            td.n { (spark::errors(hours)) }
+            td { @if page.is_still { (hours.iter().sum::<u64>()) } @else { (spark::errors(hours)) } }
             @if page.has_forms {
                 td { @if let Some(switch) = switch { (change("tools", switch, *off)) } @else { "–" } }
             }

@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
+use super::head::word;
 use super::spark::errors;
 use super::text::name;
-use crate::statistics::{ErrorTrend, Trend};
+use crate::statistics::ErrorTrend;
 
 /// The number of groups that are shown.
 const MOST: usize = 10;
@@ -13,7 +14,7 @@ pub(super) fn table(trends: &[ErrorTrend]) -> Markup {
     html! {
         @if trends.is_empty() { p { "No errors in the last 24 hours" } } @else {
             div.scroll {
-                table {
+                table.trends {
                     caption { "Most frequent errors of the last 24 hours" }
                     thead {
                         tr {
@@ -35,19 +36,10 @@ fn row(trend: &ErrorTrend) -> Markup {
         tr {
             th scope="row" { (name(&trend.tool)) }
             td { (name(&trend.code)) " " span.dim { (trend.kind.as_str()) } }
-            td { (direction(trend.trend)) }
-            td.n { (trend.last_hour) }
-            td.n { (trend.hour_before) }
-            td.n { (errors(&trend.hours)) }
+            td { (word(trend.trend.as_str(), trend.trend.as_str())) }
+            td { (trend.last_hour) }
+            td { (trend.hour_before) }
+            td { (errors(&trend.hours)) }
         }
     }
-}
-
-fn direction(trend: Trend) -> Markup {
-    let (class, arrow) = match trend {
-        Trend::Rising => ("bad", "↑"),
-        Trend::Falling => ("good", "↓"),
-        Trend::Steady => ("dim", "→"),
-    };
-    super::head::word((class, arrow), trend.as_str())
 }

@@ -46,8 +46,12 @@ impl Server {
 
     pub(super) fn with(configure: impl FnOnce(Admin) -> Admin) -> Self {
         let registry = Arc::new(Registry::new());
-        let router = configure(Admin::new(Arc::new(Health::of(&registry)))).router();
-        Self { registry, router }
+        let admin = configure(Admin::new(Arc::new(Health::of(&registry))));
+        Self::over(registry, admin)
+    }
+
+    pub(super) fn over(registry: Arc<Registry>, admin: Admin) -> Self {
+        Self { registry, router: admin.router() }
     }
 
     /// Adds a tool that can be turned off.
