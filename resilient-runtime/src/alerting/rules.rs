@@ -133,16 +133,6 @@ impl Condition {
             | Self::AccessRefused { .. } => Unit::Count,
         }
     }
-
-    /// Returns the labels of its alerts, besides those of the server.
-    pub(crate) const fn labels(&self) -> &'static [&'static str] {
-        match self {
-            Self::DependencyErrorRatio { .. } | Self::BreakerOpen { .. } => &["breaker"],
-            Self::ErrorsPerHour { .. } => &["tool", "code"],
-            Self::SlowP95 { .. } | Self::SlowerThanYesterday { .. } => &["tool"],
-            _ => &[],
-        }
-    }
 }
 
 /// Returns whether [`Condition::ErrorsPerHour`] counts errors of this kind: not mistakes of callers, cancelled calls, and
