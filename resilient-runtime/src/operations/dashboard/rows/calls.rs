@@ -89,7 +89,7 @@ pub(super) fn errors() -> Vec<Panel> {
     let within_hour = errors_within_hour("tool, code", &[SERVERS]);
     vec![
         Panel::new("Most frequent errors, last hour", View::Table, "none", "The ten codes with the most errors.")
-            .show(format!("topk(10, {within_hour})"), "{{tool}} {{code}}"),
+            .show(format!("topk(10, {within_hour})"), "errors"),
         Panel::new("Errors within an hour", View::Lines, "none", "By tool and code. Compare hours to see a trend.")
             .show(within_hour, "{{tool}} {{code}}")
             .limits(10.0, 100.0),
