@@ -72,6 +72,8 @@ pub(crate) use builtin::status_of_tool;
 pub use check::{Check, CheckResult, HealthCheck};
 #[cfg(all(feature = "prometheus", target_os = "linux"))]
 pub(crate) use memory::memory_limit;
+#[cfg(feature = "alerts")]
+pub(crate) use memory::memory_share;
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
 use crate::registry::Registry;

@@ -86,6 +86,7 @@ series! {
     HEALTH_STATUS = gauge "resilient_health_status";
     LEVEL = gauge "resilient_level";
     ADMIN_REFUSED = counter "resilient_admin_refused";
+    ALERTS_LOST = counter "resilient_alerts_lost";
     DEFERRED = counter "resilient_deferred";
     DEFERRED_ENTRIES = gauge "resilient_deferred_entries";
     DEFERRED_INTERRUPTED_TRIES = gauge "resilient_deferred_interrupted_tries";
