@@ -15,6 +15,9 @@ use super::{prometheus::Prometheus, traffic::Traffic};
 /// Longer than the conditions of alerts that page have to hold.
 const OBSERVED: Duration = Duration::from_secs(150);
 
+/// How long clients call while the breaker is open.
+const OUTAGE: Duration = Duration::from_secs(5);
+
 #[tokio::test]
 async fn an_idle_server_after_a_short_outage_fires_no_alert_that_pages() {
     let server = Arc::new(Server::start().await);
@@ -26,6 +29,7 @@ async fn an_idle_server_after_a_short_outage_fires_no_alert_that_pages() {
     while prometheus.series(is_open).await == 0 {
         sleep(Duration::from_millis(200)).await;
     }
+    sleep(OUTAGE).await;
     drop(traffic);
 
     let ended = Instant::now();
