@@ -34,9 +34,9 @@ pub(crate) struct AlertRule {
 
 impl AlertRule {
     /// Returns the window within which a call must have ended, with any outcome, so that the condition holds. It is half
-    /// of [`hold`](Self::hold), but at least 45 s, which are three scrapes: a server that has been idle since an outage begins no alert, and
-    /// ends those that it has. `None` if the condition does not depend on calls. For [`Condition::BreakerOpen`], attempts
-    /// under the breaker count, and attempts that it rejected.
+    /// of [`hold`](Self::hold), but at least 45 s, which are three scrapes: a server that has been idle since an outage
+    /// begins no alert, and ends those that it has. `None` if the condition does not depend on calls. For
+    /// [`Condition::BreakerOpen`], attempts under the breaker count, and attempts that it rejected.
     pub(crate) fn traffic(&self) -> Option<Duration> {
         let is_of_calls = match self.condition {
             Condition::Down
