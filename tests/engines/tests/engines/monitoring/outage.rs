@@ -8,7 +8,11 @@ use std::{
 
 use tokio::time::sleep;
 
-use crate::http_server::Server;
+use crate::{
+    browser::Browser,
+    http_server::Server,
+    page::{TOKEN, assert_clean, open},
+};
 
 use super::{
     alertmanager::Alertmanager,
@@ -36,7 +40,7 @@ const BREAKER_OPEN: &str = "ResilientBreakerOpen";
 async fn an_outage_fires_the_same_alerts_in_prometheus_and_in_the_process_and_its_end_resolves_them() {
     let (by_prometheus, by_process) = (Receiver::start().await, Receiver::start().await);
     let url = by_process.url();
-    let environment = [("ALERT_WEBHOOK_URL", &*url), ("RESILIENT_ADMIN_TOKEN", "only-operators-know-it")];
+    let environment = [("ALERT_WEBHOOK_URL", &*url), ("RESILIENT_ADMIN_TOKEN", TOKEN)];
     let server = Arc::new(Server::start_with(&["--admin", "127.0.0.1:0"], &environment).await);
     let alertmanager = Alertmanager::start(&by_prometheus.url()).await;
     let target = server.origin.trim_start_matches("http://");
@@ -53,6 +57,7 @@ async fn an_outage_fires_the_same_alerts_in_prometheus_and_in_the_process_and_it
         }
     }
     assert_every_expression_has_series(&prometheus).await;
+    assert_page_has_alert(&server).await;
 
     server.enter("recovery").await;
     for receiver in [&by_prometheus, &by_process] {
@@ -72,6 +77,17 @@ async fn an_outage_fires_the_same_alerts_in_prometheus_and_in_the_process_and_it
         let apart = own[alert].max(*at) - own[alert].min(*at);
         assert!(apart <= EVALUATION + DELAY, "{alert:?}: {apart:?}");
     }
+}
+
+async fn assert_page_has_alert(server: &Server) {
+    let browser = Browser::start().await;
+    browser.resize(1200, 900).await;
+    open(&browser, server, "/status").await;
+    browser.picture("alerts").await;
+    assert_clean(&browser, "alerts").await;
+    assert_eq!(browser.barriers().await, Vec::<String>::new());
+    let text = browser.text().await;
+    assert!(text.contains(BREAKER_OPEN) && text.contains("firing"), "{text}");
 }
 
 async fn assert_every_expression_has_series(prometheus: &Prometheus) {

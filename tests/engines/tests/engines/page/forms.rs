@@ -2,12 +2,11 @@
 
 use crate::{browser::Browser, http_server::Server};
 
-use super::TOKEN;
+use super::{TOKEN, open};
 
 /// Opens the page with forms, and presses a button with this token.
 async fn press(browser: &Browser, server: &Server, token: &str, button: &str) {
-    let with_token = server.admin().replace("http://", &format!("http://operator:{TOKEN}@"));
-    browser.open(&format!("{with_token}/status?edit=1")).await;
+    open(browser, server, "/status?edit=1").await;
     // A browser does not send the form without a token; others might.
     browser.run("document.querySelector('#changes').noValidate = true").await;
     if !token.is_empty() {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{browser::Browser, http_server::Server};
 
-use super::{TOKEN, assert_clean, html, mistakes};
+use super::{TOKEN, assert_clean, html, mistakes, open};
 
 /// A way to look at the page: its name, the width, and media features.
 type Look = (&'static str, u32, &'static [(&'static str, &'static str)]);
@@ -40,13 +40,12 @@ async fn troubled() -> Server {
 async fn the_page_is_valid_and_accessible_in_every_look_without_a_complaint() {
     let server = troubled().await;
     let browser = Browser::start().await;
-    let with_token = server.admin().replace("http://", &format!("http://operator:{TOKEN}@"));
     for (page, path) in [("status", "/status"), ("changes", "/status?edit=1"), ("refused", "/status?edit=2")] {
         if page != "refused" {
             let text = html(&server, path).await.text().await.unwrap();
             assert_eq!(mistakes(&text).await, Vec::<String>::new(), "{path}");
         }
-        browser.open(&format!("{with_token}{path}")).await;
+        open(&browser, &server, path).await;
         for (look, width, features) in LOOKS {
             let which = format!("{page}-{look}");
             browser.resize(width, 900).await;
