@@ -34,9 +34,9 @@ pub(crate) struct AlertRule {
 
 impl AlertRule {
     /// Returns the window within which a call must have ended, with any outcome, so that the condition holds. It is half
-    /// of [`hold`](Self::hold), but at least a minute: a server that has been idle since an outage begins no alert, and
-    /// ends those that it has. `None` if the condition does not depend on calls. For [`Condition::BreakerOpen`], attempts
-    /// under the breaker count, and attempts that it rejected.
+    /// of [`hold`](Self::hold), but at least 45 s, which are three scrapes: a server that has been idle since an outage
+    /// begins no alert, and ends those that it has. `None` if the condition does not depend on calls. For
+    /// [`Condition::BreakerOpen`], attempts under the breaker count, and attempts that it rejected.
     pub(crate) fn traffic(&self) -> Option<Duration> {
         let is_of_calls = match self.condition {
             Condition::Down
@@ -54,7 +54,7 @@ impl AlertRule {
             | Condition::BreakerOpen { .. }
             | Condition::BurnRate { .. } => true,
         };
-        is_of_calls.then(|| (self.hold / 2).max(Duration::from_secs(60)))
+        is_of_calls.then(|| (self.hold / 2).max(Duration::from_secs(45)))
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn alerts_about_calls_need_traffic_for_half_of_the_time_that_they_hold() {
         let traffic = |name: &str| RULES.iter().find(|rule| rule.name == name).and_then(AlertRule::traffic);
-        assert_eq!(traffic("ResilientBreakerOpen"), Some(Duration::from_secs(60)));
+        assert_eq!(traffic("ResilientBreakerOpen"), Some(Duration::from_secs(45)));
         assert_eq!(traffic("ResilientErrorsCritical"), Some(Duration::from_secs(150)));
         assert_eq!(traffic("ResilientMemoryHigh"), None);
     }

@@ -45,8 +45,8 @@
 //!
 //! A call *fails* with the outcome `error`, `timeout` or `panic`, unless the error is the caller's mistake; calls that were
 //! rejected, cancelled or deferred are left out. Burn rates need at least 10 failed calls in the longer window. An alert
-//! about calls also needs a call within half of its `for`, at least within a minute: an idle server alerts nobody about an
-//! outage that is over. Therefore scrape at least every 30 seconds, better every 15.
+//! about calls also needs a call within half of its `for`, at least within 45 s: an idle server alerts nobody about an
+//! outage that is over. Therefore scrape at least every 20 seconds, better every 15.
 //!
 //! Percentiles are estimated within the buckets of the OpenTelemetry conventions, of which the upper ones are at 1, 2, 5,
 //! 10, 30 and 60 s.

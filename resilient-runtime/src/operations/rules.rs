@@ -15,7 +15,7 @@ const RUNBOOKS: &str = "deploy/runbooks/";
 
 const COMMENT: &str =
     "Rules for Prometheus, generated from the policies of the server. Do not edit them: generate them again.
-Scrape the server every 15 s; at more than 30 s, alerts that need traffic do not fire.";
+Scrape the server every 15 s; at more than 20 s, alerts that need traffic do not fire.";
 
 /// Alert rules and recording rules for Prometheus, as a YAML file.
 ///

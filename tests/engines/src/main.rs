@@ -3,6 +3,7 @@
 mod deferred;
 mod own_errors;
 mod requests;
+mod status_page;
 
 use std::{env, process::ExitCode};
 
@@ -12,11 +13,14 @@ fn main() -> ExitCode {
     match &*server {
         "own-errors" => return own_errors::main(),
         "requests" => return requests::main(),
+        "status-page" => return status_page::main(args),
         "orders" | "tasks" | "tasks-beside" => return deferred::main(&server, args),
         _ => {}
     }
     resilient_example_tests::run(&server, args).unwrap_or_else(|| {
-        eprintln!("expected the name of an example, `own-errors`, `requests`, `orders`, `tasks` or `tasks-beside`");
+        eprintln!(
+            "expected an example or `own-errors`, `requests`, `status-page`, `orders`, `tasks` or `tasks-beside`"
+        );
         ExitCode::FAILURE
     })
 }

@@ -15,40 +15,69 @@ use crate::{PATIENCE, SERVERS};
 
 /// The process, which is killed on drop.
 pub(crate) struct Server {
-    http: Client,
+    pub(crate) http: Client,
     /// `http://127.0.0.1:PORT`.
     pub(crate) origin: String,
+    /// The base URL of the routes for operators, if they have another address.
+    admin: Option<String>,
+    /// The base URL of the demo's upstream, if the server has one.
+    upstream: Option<String>,
     _process: Child,
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        Self::of(["http-server", "--demo", "--bind", "127.0.0.1:0"]).await
+        Self::start_with(&[], &[]).await
+    }
+
+    /// Starts `http-server --demo` with more arguments and variables.
+    pub(crate) async fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let demo = ["http-server", "--demo", "--bind", "127.0.0.1:0"];
+        Self::in_environment(demo.iter().chain(arguments), environment).await
     }
 
     /// Starts the server of these arguments, which writes its address to stderr.
     pub(crate) async fn of(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        Self::in_environment(args, &[]).await
+    }
+
+    async fn in_environment(args: impl IntoIterator<Item = impl AsRef<OsStr>>, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(SERVERS);
-        command.args(args).env_remove("RUST_LOG").kill_on_drop(true);
+        command.args(args).env_remove("RUST_LOG").envs(environment.iter().copied()).kill_on_drop(true);
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = async {
+        let mut upstream = None;
+        let started = async {
             while let Some(line) = log.next_line().await.unwrap() {
-                let line: Value = serde_json::from_str(&line).unwrap();
-                if let Some(address) = line["address"].as_str() {
-                    return address.to_owned();
+                let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+                let text = |field: &str| line[field].as_str().map(str::to_owned);
+                upstream = upstream.or_else(|| text("upstream"));
+                if let Some(address) = text("address") {
+                    return (address, text("admin"), upstream);
                 }
             }
             panic!("it ended")
         };
-        let origin = timeout(PATIENCE, address).await.expect("an address");
+        let (origin, admin, upstream) = timeout(PATIENCE, started).await.expect("an address");
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         let http = loopback::client().timeout(PATIENCE).build().unwrap();
-        Self { http, origin, _process: process }
+        Self { http, origin, admin, upstream, _process: process }
+    }
+
+    /// The base URL of the routes for operators.
+    pub(crate) fn admin(&self) -> &str {
+        self.admin.as_deref().unwrap_or(&self.origin)
+    }
+
+    /// Makes the demo's upstream behave as in this phase.
+    pub(crate) async fn enter(&self, phase: &str) {
+        let upstream = self.upstream.as_deref().expect("the server of the demo");
+        let request = self.http.post(format!("{upstream}/demo/phase/{phase}"));
+        request.send().await.unwrap().error_for_status().unwrap();
     }
 
     /// Calls a tool with a single request, without a session.
-    async fn call(&self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
         let params = json!({ "name": tool, "arguments": arguments, "_meta": {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "0" },

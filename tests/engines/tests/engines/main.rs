@@ -2,10 +2,14 @@
 //! a tool is missing.
 
 mod answers;
+mod browser;
 mod conformance;
 mod deferred;
 mod http_server;
 mod metrics;
+mod monitoring;
+mod page;
+mod program;
 mod requests;
 mod schemas;
 mod tasks;
@@ -56,13 +60,18 @@ fn node(path: &str) -> Command {
 }
 
 /// Runs a program with this input, and returns whether it succeeded and what it printed to stdout and stderr.
-async fn run(mut command: Command, input: &str) -> (bool, String, String) {
+async fn run(command: Command, input: &str) -> (bool, String, String) {
+    run_within(PATIENCE, command, input).await
+}
+
+/// Runs a program as [`run`] does, for at most this time.
+async fn run_within(patience: Duration, mut command: Command, input: &str) -> (bool, String, String) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let started = command.spawn();
     let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}; run tests/engines/install"));
     let mut stdin = child.stdin.take().unwrap();
     let write = async move { stdin.write_all(input.as_bytes()).await };
-    let ended = timeout(PATIENCE, async { tokio::join!(write, child.wait_with_output()) }).await;
+    let ended = timeout(patience, async { tokio::join!(write, child.wait_with_output()) }).await;
     let (written, output) = ended.unwrap_or_else(|_| panic!("{command:?} does not end"));
     let output = output.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
