@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-/// The type of an argument of a delivery. It has a method for each extractor of a request, and derefs to [`Argument`]
+/// The type of an argument of a delivery. It has a method for each extractor of a request, and derefs to `Argument`
 /// for all other types.
 #[derive(Debug)]
 pub struct Delivered<T>(PhantomData<T>);
