@@ -103,6 +103,8 @@ mod log_fields;
 pub mod logging;
 #[cfg(feature = "rmcp")]
 pub mod mcp;
+#[cfg(feature = "prometheus")]
+pub mod operations;
 #[cfg(feature = "otel")]
 pub mod otel;
 mod outcomes;

@@ -44,6 +44,7 @@ const RUNTIME: Layers = &[
             "http",
             "logging",
             "mcp",
+            "operations",
             "otel",
             "series",
             "startup",
