@@ -134,6 +134,9 @@ pub(crate) fn of_request<'a>(name: &str, counts: Counts, read: &'a ToolSnapshot)
     }
 }
 
+#[cfg(feature = "alerts")]
+pub(crate) const ALERTS_LOST: &str = "Alerts that began to fire or were resolved and did not reach a sink, by its kind";
+
 #[cfg(feature = "http")]
 pub(crate) const ADMIN_REFUSED: &str = "Requests that the routes for operators refused, and why";
 

@@ -62,6 +62,8 @@ pub struct Alert {
     pub labels: BTreeMap<&'static str, String>,
     /// What is wrong, in one line.
     pub summary: String,
+    /// What it means and where to look.
+    pub description: String,
     /// The state of the alert.
     pub state: AlertState,
     /// When it began to be pending, or to fire if it fires or did.

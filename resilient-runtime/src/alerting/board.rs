@@ -1,7 +1,7 @@
 //! The alerts of one registry: those that are pending or fire, the last changes, and what no sink received.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::alert::{Alert, AlertState};
@@ -16,6 +16,9 @@ const SINKS: [&str; 2] = ["alertmanager", "webhook"];
 #[derive(Debug, Default)]
 pub(crate) struct AlertBoard {
     alerts: Mutex<Known>,
+    /// Whether something evaluates the rules.
+    is_evaluated: AtomicBool,
+    was_evaluated: AtomicBool,
     lost: [AtomicU64; SINKS.len()],
 }
 
@@ -58,16 +61,30 @@ impl AlertBoard {
         }
     }
 
-    /// Counts alerts that a sink did not deliver.
+    /// Begins to evaluate the rules. Returns `false` if something else already evaluates them.
+    pub(crate) fn begin(&self) -> bool {
+        self.was_evaluated.store(true, Ordering::Relaxed);
+        !self.is_evaluated.swap(true, Ordering::Relaxed)
+    }
+
+    /// Ends to evaluate the rules: what is pending or fires is no longer known.
+    pub(crate) fn end(&self) {
+        self.lock().active.clear();
+        self.is_evaluated.store(false, Ordering::Relaxed);
+    }
+
+    /// Counts changes that a sink did not deliver.
     pub(crate) fn count_lost(&self, sink: &'static str, count: u64) {
         if let Some((_, lost)) = SINKS.iter().zip(&self.lost).find(|(known, _)| **known == sink) {
             lost.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// Reads how many alerts each kind of sink did not deliver.
+    /// Reads how many changes each kind of sink did not deliver, or nothing if nothing has evaluated the rules.
     pub(crate) fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        SINKS.into_iter().zip(&self.lost).map(|(sink, lost)| (sink, lost.load(Ordering::Relaxed)))
+        let was_evaluated = self.was_evaluated.load(Ordering::Relaxed);
+        let all = SINKS.into_iter().zip(&self.lost);
+        all.filter(move |_| was_evaluated).map(|(sink, lost)| (sink, lost.load(Ordering::Relaxed)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -6,6 +6,8 @@
 mod alert;
 #[cfg(feature = "alerts")]
 mod board;
+#[cfg(feature = "alerts")]
+mod machine;
 pub(crate) mod rules;
 mod severity;
 
@@ -13,4 +15,7 @@ mod severity;
 pub use alert::{Alert, AlertState};
 #[cfg(feature = "alerts")]
 pub(crate) use board::AlertBoard;
+#[cfg(feature = "alerts")]
+pub(crate) use machine::{ChangeKind, Finding, Labels, Machine, Step};
+#[cfg(feature = "alerts")]
 pub use severity::AlertSeverity;

@@ -1,13 +1,72 @@
 //! Alerts that the process evaluates and sends itself, for servers that no Prometheus scrapes.
+//!
+//! Every 15 s, the conditions of the rules are evaluated over the [`statistics`](crate::statistics) of the last hour. An
+//! alert is *pending* while its condition holds, *fires* once the condition has held for as long as its rule requires, and
+//! is *resolved* when the condition no longer holds. A pending alert whose condition ends has not fired, and no sink
+//! receives it.
+//!
+//! The rules are those that the module `operations` generates for Prometheus (feature `prometheus`), with the same names,
+//! thresholds, windows and texts, but without those that need more than an hour of history or another process:
+//! `ResilientServerDown`, `ResilientSlowerThanYesterday`, `ResilientBurnRateMedium` and `ResilientBurnRateSlow`. If the
+//! process pauses for more than a minute, conditions that were pending begin again.
+//!
+//! # Sinks
+//!
+//! | sink | receives | again, while it fires |
+//! |---|---|---|
+//! | [`log`](Alerts::log) | the events `alert.firing` and `alert.resolved` | |
+//! | [`webhook`](Alerts::webhook) | `POST` with the JSON body of Alertmanager's webhooks, version 4, which contains all alerts of one name | after the time that the rule says: 5 minutes to 12 hours |
+//! | [`alertmanager`](Alerts::alertmanager) | `POST /api/v2/alerts` | every minute |
+//!
+//! Silences, inhibitions, grouping and escalation are Alertmanager's: send there if you need them.
+//!
+//! No call ever waits for a sink. Each sink has a task and a queue: up to 2,000 alerts in the notifications for a webhook,
+//! and for an Alertmanager what fires and up to 1,000 resolved alerts. A request has a deadline of 10 s. If it fails, or is
+//! answered with 408, 429 or 5xx, it is tried again after 1 s, 2 s and so on up to a minute, each up to a half shorter at
+//! random. Any other answer is final. Redirects are not followed. A receiver may get a notification twice, and notifications
+//! of a webhook arrive in their order.
+//!
+//! The first failure of several is logged as `alert.sink_failed`, the next success as `alert.sink_recovered`. Changes for
+//! which there is no room, which the receiver refuses, or which are not sent within 5 s when the server stops, are logged
+//! as `alert.lost` and counted in `resilient_alerts_lost_total` by `sink`. What fires is not lost for an Alertmanager,
+//! because it is sent again.
+//!
+//! # Contents
+//!
+//! Alerts contain names from the code (tools, breakers, codes of errors) and numbers, and nothing that a client has sent.
+//! Sent alerts also have the labels of [`Alerts::label`]. Without a label `instance`, they have one with the name of the host
+//! and the id of the process, so that Alertmanager keeps the alerts of several processes apart.
+//!
+//! There are at most 1,000 alerts at a time; further conditions wait and are logged as `alert.limited`. The history of at
+//! most 1,000 tools, 1,000 breakers and 1,000 pairs of tool and code is kept.
+//!
+//! # Who else shows them
+//!
+//! [`Registry::alerts`](crate::Registry::alerts) returns what is pending and fires,
+//! [`Registry::alert_history`](crate::Registry::alert_history) the last 100 changes. What fires is in health reports, and so
+//! in the response of the tool `health_check` and of `/healthz`. It does not change the status of the report.
 
+mod alertmanager;
+mod conditions;
+mod counter;
 mod endpoint;
+mod evaluation;
+mod history;
+mod outbox;
+mod payload;
+mod post;
+mod sample;
+mod sink;
+mod start;
+mod webhook;
 
 use std::fmt;
 
 pub use crate::alerting::{Alert, AlertSeverity, AlertState};
 pub use endpoint::Endpoint;
+pub(crate) use evaluation::Evaluation;
 
-/// Alerts that the process evaluates and sends itself.
+/// Alerts that the process evaluates and sends itself. See the [module](self).
 ///
 /// ```no_run
 /// # #[tokio::main]
@@ -25,11 +84,13 @@ pub use endpoint::Endpoint;
 #[derive(Default)]
 #[must_use = "alerts are evaluated once `Resilience::start` has them"]
 pub struct Alerts {
-    pub(crate) log: bool,
-    pub(crate) webhooks: Vec<Endpoint>,
-    pub(crate) alertmanagers: Vec<Endpoint>,
-    pub(crate) labels: Vec<(String, String)>,
-    pub(crate) client: Option<reqwest::ClientBuilder>,
+    log: bool,
+    /// Each with the place where it was set.
+    webhooks: Vec<(&'static str, Endpoint)>,
+    alertmanagers: Vec<(&'static str, Endpoint)>,
+    labels: Vec<(String, String)>,
+    runbooks: Option<String>,
+    client: Option<reqwest::ClientBuilder>,
 }
 
 impl Alerts {
@@ -39,31 +100,52 @@ impl Alerts {
         Self::default()
     }
 
-    /// Logs each alert that begins to fire, as the event `alert.firing`, and each that is resolved, as `alert.resolved`.
+    /// Logs each alert that begins to fire, as the event `alert.firing` at the level error, and each that is resolved, as
+    /// `alert.resolved` at the level info.
     pub fn log(mut self) -> Self {
         self.log = true;
         self
     }
 
-    /// Sends alerts to a webhook: a `POST` with the JSON body of Alertmanager's webhooks, version 4.
+    /// Sends alerts to a webhook: a `POST` with the JSON body of Alertmanager's webhooks, version 4. A receiver for
+    /// Alertmanager also works here.
+    ///
+    /// HTTPS needs a feature of `reqwest` for TLS in your `Cargo.toml`.
     pub fn webhook(mut self, endpoint: impl Into<Endpoint>) -> Self {
-        self.webhooks.push(endpoint.into());
+        self.add_webhook("`Alerts::webhook`", endpoint.into());
         self
     }
 
-    /// Sends alerts to an Alertmanager: a `POST` to the path `/api/v2/alerts` below this URL.
+    /// Sends alerts to an Alertmanager of version 0.16 or later: a `POST` to the path `/api/v2/alerts` below this URL.
+    ///
+    /// HTTPS needs a feature of `reqwest` for TLS in your `Cargo.toml`.
     pub fn alertmanager(mut self, endpoint: impl Into<Endpoint>) -> Self {
-        self.alertmanagers.push(endpoint.into());
+        self.add_alertmanager("`Alerts::alertmanager`", endpoint.into());
         self
     }
 
-    /// Adds a label to every alert that is sent, such as `job` or `instance`.
+    /// Adds a label to every alert that is sent, such as `job`. A later value for the same name replaces an earlier one.
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the HTTP client that sends the alerts, with your TLS settings and proxies.
+    /// Sets the URL of the folder with the runbooks, of which the annotation `runbook_url` is a page: `breaker-open.md` for
+    /// `ResilientBreakerOpen`. Default `deploy/runbooks/`, the folder with the runbooks in the repository of this crate.
+    pub fn runbooks(mut self, url: impl Into<String>) -> Self {
+        self.runbooks = Some(url.into());
+        self
+    }
+
+    /// Sets the HTTP client that sends the alerts, with your proxies and settings for TLS. It is built without redirects.
+    ///
+    /// ```
+    /// use resilient_runtime::alerts::Alerts;
+    ///
+    /// let client = reqwest::Client::builder().no_proxy().user_agent("orders");
+    /// let alerts = Alerts::new().alertmanager("http://127.0.0.1:9093").client(client);
+    /// # drop(alerts);
+    /// ```
     pub fn client(mut self, client: reqwest::ClientBuilder) -> Self {
         self.client = Some(client);
         self

@@ -77,6 +77,11 @@ impl Collector for Statistics {
             let refused = refused.map(|(reason, count)| (vec![("reason", reason.as_str())], Sample::Count(count)));
             family(&mut to, names::ADMIN_REFUSED.name, series::ADMIN_REFUSED, MetricType::Counter, refused)?;
         }
+        #[cfg(feature = "alerts")]
+        {
+            let lost = registry.alert_board().lost().map(|(sink, lost)| (vec![("sink", sink)], Sample::Count(lost)));
+            family(&mut to, names::ALERTS_LOST.name, series::ALERTS_LOST, MetricType::Counter, lost)?;
+        }
         #[cfg(target_os = "linux")]
         super::process::encode(&mut to)?;
         Ok(())

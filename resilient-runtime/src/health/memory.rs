@@ -21,6 +21,16 @@ pub(crate) fn memory_limit() -> Option<u64> {
     limit(Path::new("/"))
 }
 
+/// Returns the resident memory as a share of the limit, or of the memory of the machine if no limit is set. `None` if the
+/// system does not report them.
+#[cfg(feature = "alerts")]
+pub(crate) fn memory_share() -> Option<f64> {
+    let limit = limit(Path::new("/")).or_else(|| kib_of("/proc/meminfo", "MemTotal:"))?;
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    let share = resident()? as f64 / limit.max(1) as f64;
+    Some(share)
+}
+
 fn of(resident: u64, limit: u64) -> CheckResult {
     let per_cent = resident.saturating_mul(100) / limit.max(1);
     let message = format!("{per_cent} % of the memory that this process may have");
@@ -30,8 +40,13 @@ fn of(resident: u64, limit: u64) -> CheckResult {
 
 /// Returns the resident memory of this process in bytes, as reported by Linux.
 fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kib_of("/proc/self/status", "VmRSS:")
+}
+
+/// Reads a size in KiB, and returns it in bytes.
+fn kib_of(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1_024)
 }

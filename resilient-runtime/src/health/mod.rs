@@ -70,6 +70,8 @@ pub use crate::outcomes::CheckStatus;
 pub use check::{Check, CheckResult, HealthCheck};
 #[cfg(all(feature = "prometheus", target_os = "linux"))]
 pub(crate) use memory::memory_limit;
+#[cfg(feature = "alerts")]
+pub(crate) use memory::memory_share;
 pub use report::{BreakerHealth, CheckReport, HealthReport, HealthStatus, LastError, Summary, ToolHealth};
 
 use crate::registry::Registry;

@@ -61,6 +61,13 @@ const ADMIN_REFUSED: (&str, &str, Read) = (names::ADMIN_REFUSED.name, series::AD
     }
 });
 
+#[cfg(feature = "alerts")]
+const ALERTS_LOST: (&str, &str, Read) = (names::ALERTS_LOST.name, series::ALERTS_LOST, |show| {
+    for (sink, lost) in Registry::global().alert_board().lost() {
+        show(vec![("sink", sink)], lost);
+    }
+});
+
 /// Installs the instruments of deferred writes. Their values are those of the last count of the store.
 #[cfg(feature = "deferred")]
 fn install_deferred(meter: &Meter) {
@@ -125,6 +132,8 @@ pub(super) fn install(meter: &Meter) {
     let counters = COUNTERS.into_iter();
     #[cfg(feature = "http")]
     let counters = counters.chain([ADMIN_REFUSED]);
+    #[cfg(feature = "alerts")]
+    let counters = counters.chain([ALERTS_LOST]);
     for (name, help, read) in counters {
         meter.u64_observable_counter(name).with_description(help).with_callback(observe(read)).build();
     }

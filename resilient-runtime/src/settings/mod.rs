@@ -14,4 +14,6 @@ pub(crate) use gate::{DeclaredTools, gate_tables};
 pub(crate) use names::{DeclaredNames, Names};
 pub(crate) use overrides::{EffectivePolicy, Overrides};
 pub(crate) use source::{Content, Source, parse, read};
-pub(crate) use variables::Variables;
+#[cfg(feature = "alerts")]
+pub(crate) use variables::{ALERT_WEBHOOK, ALERT_WEBHOOK_TOKEN_FILE, ALERTMANAGER_URL};
+pub(crate) use variables::{AlertVariables, Variables};

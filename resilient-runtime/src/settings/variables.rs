@@ -17,8 +17,22 @@ const DISABLED: &str = "RESILIENT_DISABLED";
 const READ_ONLY: &str = "RESILIENT_READ_ONLY";
 /// The variable with the token that the routes for operators require.
 const ADMIN_TOKEN: &str = "RESILIENT_ADMIN_TOKEN";
+/// The variables with the endpoints of alerts, and with the token of the webhook.
+pub(crate) const ALERT_WEBHOOK: &str = "RESILIENT_ALERT_WEBHOOK";
+const ALERT_WEBHOOK_TOKEN: &str = "RESILIENT_ALERT_WEBHOOK_TOKEN";
+pub(crate) const ALERT_WEBHOOK_TOKEN_FILE: &str = "RESILIENT_ALERT_WEBHOOK_TOKEN_FILE";
+pub(crate) const ALERTMANAGER_URL: &str = "RESILIENT_ALERTMANAGER_URL";
 /// The variables that set one thing alone, without `RESILIENT_`.
-const ALONE: [&str; 4] = ["CONFIG", "DISABLED", "READ_ONLY", "ADMIN_TOKEN"];
+const ALONE: [&str; 8] = [
+    "CONFIG",
+    "DISABLED",
+    "READ_ONLY",
+    "ADMIN_TOKEN",
+    "ALERT_WEBHOOK",
+    "ALERT_WEBHOOK_TOKEN",
+    "ALERT_WEBHOOK_TOKEN_FILE",
+    "ALERTMANAGER_URL",
+];
 
 /// The relevant variables of an environment.
 #[derive(Debug, Default)]
@@ -31,8 +45,43 @@ pub(crate) struct Variables {
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
     pub(crate) admin_token: Option<TokenSetting>,
+    /// The endpoints of alerts.
+    pub(crate) alerts: AlertVariables,
     /// Variables that are ignored, each with the name that was probably meant.
     pub(crate) unread: Vec<(String, String)>,
+}
+
+/// The variables of alerts. An empty value counts as unset.
+#[derive(Default)]
+pub(crate) struct AlertVariables {
+    pub(crate) webhook: Option<String>,
+    pub(crate) webhook_token: Option<String>,
+    pub(crate) webhook_token_file: Option<String>,
+    pub(crate) alertmanager: Option<String>,
+}
+
+impl AlertVariables {
+    /// Warns that they have no effect in this program.
+    #[cfg(not(feature = "alerts"))]
+    pub(crate) fn warn(&self) {
+        let Self { webhook, webhook_token: _, webhook_token_file: _, alertmanager } = self;
+        for (variable, _) in
+            [(ALERT_WEBHOOK, webhook), (ALERTMANAGER_URL, alertmanager)].into_iter().filter(|(_, set)| set.is_some())
+        {
+            tracing::warn!(
+                event = "config.warning",
+                variable,
+                "this program is built without the feature `alerts`, so it sends no alerts"
+            );
+        }
+    }
+}
+
+impl std::fmt::Debug for AlertVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Tokens, and URLs that may contain one.
+        f.debug_struct("AlertVariables").finish_non_exhaustive()
+    }
 }
 
 impl Variables {
@@ -62,7 +111,7 @@ impl Variables {
                 continue;
             };
             match name.as_str() {
-                CONFIG => read.config = Some(value).filter(|path| !path.is_empty()),
+                CONFIG => read.config = is_set(value),
                 DISABLED => switch(&value).map_or_else(problem, |switch| read.disabled = switch.unwrap_or_default()),
                 READ_ONLY => switch(&value).map_or_else(problem, |switch| {
                     read.gate.tables.read_only = switch.map(|value| Located { value, place: place() });
@@ -75,6 +124,10 @@ impl Variables {
                 // Without the routes nothing requires the token.
                 #[cfg(not(feature = "http"))]
                 ADMIN_TOKEN => {}
+                ALERT_WEBHOOK => read.alerts.webhook = is_set(value),
+                ALERT_WEBHOOK_TOKEN => read.alerts.webhook_token = is_set(value),
+                ALERT_WEBHOOK_TOKEN_FILE => read.alerts.webhook_token_file = is_set(value),
+                ALERTMANAGER_URL => read.alerts.alertmanager = is_set(value),
                 _ => read.one_setting(&name, value, problems),
             }
         }
@@ -111,6 +164,10 @@ impl Variables {
             _ => self.all.push(variable),
         }
     }
+}
+
+fn is_set(value: String) -> Option<String> {
+    Some(value).filter(|value| !value.is_empty())
 }
 
 /// Reads the value of a switch. An empty value counts as unset.

@@ -6,6 +6,8 @@ use resilient_policy::Source;
 use tokio::runtime::Handle as Runtime;
 
 use super::Handle;
+#[cfg(feature = "testing")]
+use super::Resilience;
 use crate::deferred::{Deferral, DeferredStore, WallClock};
 use crate::mcp::{Server, ServerFactory, Worker};
 use crate::registry::Registry;
@@ -20,6 +22,17 @@ pub(super) struct Deferring {
     pub(super) store: Arc<dyn DeferredStore>,
     pub(super) server: ServerFactory,
     pub(super) clock: Option<WallClock>,
+}
+
+#[cfg(feature = "testing")]
+impl Resilience {
+    /// Sets the wall clock of deferred writes. Call it after [`deferred`](Self::deferred).
+    pub fn deferred_clock(mut self, clock: WallClock) -> Self {
+        if let Some(deferring) = &mut self.deferring {
+            deferring.clock = Some(clock);
+        }
+        self
+    }
 }
 
 /// A worker that can start.

@@ -162,8 +162,9 @@ impl Handle {
         tokio::task::spawn_blocking(move || run(&handle)).await.ok()
     }
 
-    /// Stops the tasks that reload the settings, the one that makes the level follow the health, and the one that delivers
-    /// deferred writes. Waits until a running reload and the running deliveries have ended. No other task starts
+    /// Stops the tasks that reload the settings, the one that makes the level follow the health, the one that delivers
+    /// deferred writes, and those of alerts. Waits until a running reload and the running deliveries have ended, and up to
+    /// 5 s for sinks to accept the alerts that are not sent yet. No other task starts
     /// afterwards, for any clone of the handle; [`reload`](Self::reload) still works. Dropping the future stops the
     /// waiting only: a file system that does not answer keeps a reload waiting, so put a timeout around this.
     pub async fn shutdown(&self) {

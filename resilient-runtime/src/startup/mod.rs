@@ -1,5 +1,7 @@
 //! Settings of an operator: what changes without a rebuild, at the start and while the server runs.
 
+#[cfg(feature = "alerts")]
+mod alerts;
 #[cfg(feature = "deferred")]
 mod deferred;
 mod handle;
@@ -25,7 +27,7 @@ use crate::binding::BindingRef;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::registry::Registry;
-use crate::settings::{Content, DeclaredNames, Names, Overrides, Source, Variables, parse, read};
+use crate::settings::{AlertVariables, Content, DeclaredNames, Names, Overrides, Source, Variables, parse, read};
 
 /// The settings of a server at start-up, read from the environment.
 ///
@@ -42,6 +44,9 @@ use crate::settings::{Content, DeclaredNames, Names, Overrides, Source, Variable
 /// | `RESILIENT__LEVEL__NAME__KEY` | sets what a level takes away: `RESILIENT__LEVEL__MINIMAL__CONCURRENCY=10`, `.._CACHE_ONLY`, `.._READ_ONLY`, `.._DISABLE=exports,search` |
 /// | `RESILIENT__LEVEL__AUTOMATIC` | `true` makes the level follow the health of the server, which [`health`](Self::health) passes |
 /// | `RESILIENT_ADMIN_TOKEN` | the token that the routes for operators require (feature `http`): at least 16 visible ASCII characters |
+/// | `RESILIENT_ALERT_WEBHOOK` | the URL of a webhook that alerts are sent to (feature `alerts`), besides those of [`alerts`](Self::alerts) |
+/// | `RESILIENT_ALERT_WEBHOOK_TOKEN`, `RESILIENT_ALERT_WEBHOOK_TOKEN_FILE` | the bearer token of this webhook, or the file that contains it |
+/// | `RESILIENT_ALERTMANAGER_URL` | the URL of an Alertmanager that alerts are sent to, such as `http://127.0.0.1:9093` |
 /// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
 /// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
 ///
@@ -90,6 +95,7 @@ pub struct Resilience {
     /// The alerts that the process evaluates.
     #[cfg(feature = "alerts")]
     alerts: Option<crate::alerts::Alerts>,
+    alert_variables: AlertVariables,
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
     admin_token: Option<TokenSetting>,
@@ -109,6 +115,7 @@ impl Resilience {
         let mut problems = Vec::new();
         let mut variables = Variables::read(variables, &mut problems);
         let unread = std::mem::take(&mut variables.unread);
+        let alert_variables = std::mem::take(&mut variables.alerts);
         let file = variables.config.take().map(|path| {
             let content = read(&path);
             (path, content)
@@ -129,6 +136,7 @@ impl Resilience {
             deferring: None,
             #[cfg(feature = "alerts")]
             alerts: None,
+            alert_variables,
         }
     }
 
@@ -236,23 +244,6 @@ impl Resilience {
         self
     }
 
-    /// Sets the wall clock of deferred writes. Call it after [`deferred`](Self::deferred).
-    #[cfg(all(feature = "deferred", feature = "testing"))]
-    pub fn deferred_clock(mut self, clock: crate::deferred::WallClock) -> Self {
-        if let Some(deferring) = &mut self.deferring {
-            deferring.clock = Some(clock);
-        }
-        self
-    }
-
-    /// Sets the alerts that this process evaluates and sends. Call [`start`](Self::start) in a Tokio runtime. They end
-    /// with the runtime, or with [`Handle::shutdown`], which sends what is not sent yet.
-    #[cfg(feature = "alerts")]
-    pub fn alerts(mut self, alerts: crate::alerts::Alerts) -> Self {
-        self.alerts = Some(alerts);
-        self
-    }
-
     /// Checks all settings and applies them to this process. The handle that it returns applies them again, if the file
     /// has changed; a server that does not reload its settings drops it.
     ///
@@ -292,29 +283,36 @@ impl Resilience {
         let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
         #[cfg(feature = "http")]
         if let Some(token) = self.admin_token {
-            // Even if the start is refused, so that the routes do not open for lack of it.
-            let _ = registry.admin_token.set(token);
-            if registry.has_unchanging_admin.load(Ordering::Relaxed) {
-                tracing::warn!(
-                    event = "config.warning",
-                    "a router for operators was built before its token was read, so it has no routes that change \
-                     anything; call `Resilience::start` before `Admin::router`"
-                );
-            }
+            set_admin_token(registry, token);
         }
+        #[cfg(feature = "alerts")]
+        let mut alert_problems = Vec::new();
+        #[cfg(feature = "alerts")]
+        let alerts = alerts::check(self.alerts, self.alert_variables, own, &mut alert_problems);
+        #[cfg(not(feature = "alerts"))]
+        self.alert_variables.warn();
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
             // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
-                #[cfg_attr(not(feature = "deferred"), expect(unused_mut, reason = "nothing else is checked"))]
+                #[cfg_attr(
+                    not(any(feature = "alerts", feature = "deferred")),
+                    expect(unused_mut, reason = "nothing else is checked")
+                )]
                 let mut others: Vec<_> = is_changed.then_some(why).into_iter().collect();
                 #[cfg(feature = "deferred")]
                 let ready = deferred::check(self.deferring, own, &declared(parts), &mut others);
+                #[cfg(feature = "alerts")]
+                others.extend(alert_problems);
                 let invalid = InvalidSettings::of(problems, others);
                 #[cfg(feature = "deferred")]
                 if let Some(ready) = ready.filter(|_| invalid.is_none()) {
                     ready.start(own, &handle);
+                }
+                #[cfg(feature = "alerts")]
+                if let Some(alerts) = alerts.filter(|_| invalid.is_none()) {
+                    alerts.start(&handle.tasks, &handle.stop);
                 }
                 return invalid.map_or(Ok(handle), Err);
             }
@@ -340,6 +338,8 @@ impl Resilience {
         let follows_health = level::check(registry, &overrides, &known, health.as_deref(), &mut problems);
         #[cfg(feature = "deferred")]
         let ready = deferred::check(self.deferring, own, &known, &mut others);
+        #[cfg(feature = "alerts")]
+        others.extend(alert_problems);
         match InvalidSettings::of(problems, others) {
             None => {
                 let (path, content) = file.unzip();
@@ -351,6 +351,10 @@ impl Resilience {
                 if let Some(ready) = ready {
                     ready.start(own, &handle);
                 }
+                #[cfg(feature = "alerts")]
+                if let Some(alerts) = alerts {
+                    alerts.start(&handle.tasks, &handle.stop);
+                }
                 Ok(handle)
             }
             Some(invalid) => {
@@ -358,6 +362,19 @@ impl Resilience {
                 Err(invalid)
             }
         }
+    }
+}
+
+/// Sets the token of the routes for operators, even if the start is refused, so that they do not open for lack of it.
+#[cfg(feature = "http")]
+fn set_admin_token(registry: &Registry, token: TokenSetting) {
+    let _ = registry.admin_token.set(token);
+    if registry.has_unchanging_admin.load(Ordering::Relaxed) {
+        tracing::warn!(
+            event = "config.warning",
+            "a router for operators was built before its token was read, so it has no routes that change anything; call \
+             `Resilience::start` before `Admin::router`"
+        );
     }
 }
 
