@@ -150,7 +150,7 @@ pub enum Rejected {
     CacheOnly,
     /// As many calls were in flight as the level admits.
     Concurrency,
-    /// A function of `authorize` refused the request.
+    /// A function of `authorize` refused the request, for want of permission.
     Unauthorized,
 }
 

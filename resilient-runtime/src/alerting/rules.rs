@@ -133,16 +133,6 @@ impl Condition {
             | Self::AccessRefused { .. } => Unit::Count,
         }
     }
-
-    /// Returns the labels of its alerts, besides those of the server.
-    pub(crate) const fn labels(&self) -> &'static [&'static str] {
-        match self {
-            Self::DependencyErrorRatio { .. } | Self::BreakerOpen { .. } => &["breaker"],
-            Self::ErrorsPerHour { .. } => &["tool", "code"],
-            Self::SlowP95 { .. } | Self::SlowerThanYesterday { .. } => &["tool"],
-            _ => &[],
-        }
-    }
 }
 
 /// Returns whether [`Condition::ErrorsPerHour`] counts errors of this kind: not mistakes of callers, cancelled calls, and
@@ -167,4 +157,41 @@ pub(crate) fn fill(text: &str, value_of: impl Fn(&str) -> String) -> String {
 /// `None` if nothing can wait.
 pub(crate) fn queue_growth(by: u64, places: u64) -> Option<u64> {
     (places > 0).then(|| by.min(places.div_ceil(2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_and_other_text_stays() {
+        let filled = fill("{value} of {tool}: {", |name| format!("<{name}>"));
+        assert_eq!(filled, "<value> of <tool>: {");
+    }
+
+    #[test]
+    fn names_and_runbooks_are_unique() {
+        let mut names: Vec<_> = RULES.iter().flat_map(|rule| [rule.name, rule.runbook]).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!((names.len(), all), (2 * RULES.len(), 38));
+        assert!(RULES.iter().all(|rule| rule.name.starts_with("Resilient") && rule.repeat >= rule.hold));
+    }
+
+    #[test]
+    fn alerts_about_calls_need_traffic_for_half_of_the_time_that_they_hold() {
+        let traffic = |name: &str| RULES.iter().find(|rule| rule.name == name).and_then(AlertRule::traffic);
+        assert_eq!(traffic("ResilientBreakerOpen"), Some(Duration::from_secs(60)));
+        assert_eq!(traffic("ResilientErrorsCritical"), Some(Duration::from_secs(150)));
+        assert_eq!(traffic("ResilientMemoryHigh"), None);
+    }
+
+    #[test]
+    fn a_queue_grows_by_half_of_its_places() {
+        assert_eq!(
+            [(100, 0), (100, 3), (100, 1_000)].map(|(by, places)| queue_growth(by, places)),
+            [None, Some(2), Some(100)]
+        );
+    }
 }

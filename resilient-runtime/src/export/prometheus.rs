@@ -15,15 +15,17 @@
 //! | `resilient_calls_total` | `tool`, `outcome` |
 //! | `resilient_errors_total` | `tool`, `code`, `kind`, `severity`; also counts errors that a fallback replaced, errors of cancelled calls, and errors of other requests, whose `tool` is the MCP method |
 //! | `resilient_attempt_duration_seconds` | `breaker`, or `tool` if there is no breaker, and `outcome` |
+//! | `resilient_excused_total` | `tool`; calls that `resilient_calls_total` counts as `error`, although the error is a mistake of the caller |
 //! | `resilient_retries_total`, `resilient_retries_suppressed_total` | `tool`, `kind`; `tool`, `reason` |
-//! | `resilient_breaker_state` | `breaker`: 0 closed, 1 half-open, 2 open or isolated |
+//! | `resilient_breaker_state` | `breaker`: 0 closed, 1 half-open, 2 open or isolated; an open breaker whose open period is over is half-open, because the next call probes |
 //! | `resilient_breaker_transitions_total` | `breaker`, `from`, `to` |
+//! | `resilient_breaker_results_total` | `breaker`, `result`: `success`, `failure`, `neutral` |
 //! | `resilient_breaker_rejected_total`, `resilient_breaker_stale_total` | `breaker` |
 //! | `resilient_fallbacks_total` | `tool`, `source` |
 //! | `resilient_cache_total` | `tool`, `result`, for functions with `cache(fresh ..)` |
 //! | `resilient_cache_bytes` | `tool`, for functions with a cache |
 //! | `resilient_timeouts_total` | `tool`, `scope` |
-//! | `resilient_rejected_total` | `tool`, `reason` |
+//! | `resilient_rejected_total` | `tool`, `reason`; `unauthorized` also for other requests, whose `tool` is the MCP method |
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |
 //! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
 //! | `resilient_level` | `level`: 1 for the level that holds, 0 for the others |
@@ -33,10 +35,13 @@
 //! | `resilient_deferred_counted_seconds` | none; the age of the last count of the store, which the three above show |
 //! | `resilient_admin_refused_total` | `reason`; requests that the routes for operators refused, once there are such routes |
 //! | `resilient_alerts_lost_total` | `sink`; changes of alerts that did not reach a sink, once the process evaluates [`alerts`](crate::alerts) |
+//! | `resilient_memory_limit_bytes` | none; the limit of the control groups of this process, or the memory of the machine, on Linux |
 //! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!
 //! For a guarded function that is not a tool, the label `tool` is `fn` and its name. The breakers of one name's
 //! partition keys share one series: its state is that of the worst breaker, and its counts are sums.
+//!
+//! [`operations`](crate::operations) generates alert rules and a dashboard for these series.
 //!
 //! Processes that share a store of deferred writes all report all of its entries for their server. Use the maximum of
 //! `resilient_deferred_entries`, not the sum. They are counted every few seconds in the background, so that no export

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use resilient_policy::{ErrorKind, Fault};
 use rmcp::RoleServer;
 use rmcp::model::JsonObject;
 use rmcp::service::RequestContext;
@@ -75,6 +76,11 @@ impl Unauthorized {
     fn own(error: ResilienceError, outcome: Outcome) -> Self {
         Self { error: Box::new(error), outcome }
     }
+}
+
+/// Returns whether an error of this kind says that the request may not be served, and not that the decision failed.
+pub(super) fn is_refusal(kind: ErrorKind) -> bool {
+    matches!(kind.fault(), Fault::Caller | Fault::Operator)
 }
 
 /// A request that runs user code within its context and span, behind the outer panic barrier.

@@ -96,6 +96,18 @@ pub(super) fn error_ratio(by: &str, matchers: &[&str], window: &str) -> String {
     format!("{} / ({} > 0)", failed(by, matchers, window), ran(by, matchers, window))
 }
 
+/// Errors within an hour, as a sum by these labels. What a code counted before its first scrape has no increase, so a
+/// series that did not exist in the hour before counts as a whole.
+pub(super) fn errors_within_hour(by: &str, matchers: &[&str]) -> String {
+    let errors = select(names::ERRORS, matchers);
+    format!(
+        "sum by ({by}) (
+  ({errors} unless last_over_time({errors}[1h] offset 1h))
+  or increase({errors}[1h])
+)"
+    )
+}
+
 pub(super) fn sum_of_increase(by: &str, series: Series, matchers: &[&str], window: &str) -> String {
     format!("sum by ({by}) (increase({}[{window}]))", select(series, matchers))
 }

@@ -132,6 +132,7 @@ async fn the_numbers_are_those_that_the_client_saw() {
     assert_eq!(of("resilient_in_flight{tool=ask}"), 0.0);
     if cfg!(target_os = "linux") {
         assert!(of("process_resident_memory_bytes{}") > 1e6 && of("process_open_fds{}") > 2.0);
+        assert!(of("resilient_memory_limit_bytes{}") > of("process_resident_memory_bytes{}"));
         assert!(of("process_max_fds{}") >= of("process_open_fds{}") && of("process_threads{}") >= 1.0);
         assert!(of("process_cpu_seconds{}") > 0.0 && of("process_virtual_memory_bytes{}") > 1e6);
         let age = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs_f64();

@@ -91,6 +91,30 @@ async fn an_open_breaker_counts_what_it_rejects_and_what_comes_too_late() {
     assert_eq!(read.of("resilient_calls{outcome=rejected,tool=fn breaks}"), 3.0);
     assert_eq!(read.of("resilient_calls{outcome=error,tool=fn breaks}"), 2.0);
     assert_eq!(read.of("resilient_attempt_duration_seconds_count{breaker=broken,outcome=error,tool=}"), 2.0);
+    assert_eq!(read.moved("resilient_breaker_results"), [("{breaker=broken,result=failure}", 2.0)]);
+    sleep(Duration::from_secs(3_601)).await;
+    let later = Counted::now(&registry);
+    assert_eq!(later.of("resilient_breaker_state{breaker=broken}"), 1.0, "the next call probes");
+}
+
+#[resilient(name = "mistaken", breaker = "neutral")]
+async fn mistaken(failure: Failure) -> Result<(), Failure> {
+    Err(failure)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mistakes_of_callers_are_counted_apart_and_are_neutral() {
+    let registry = Arc::new(Registry::new());
+    let read = Counted::during(&registry, async {
+        for failure in [Failure::Missing, Failure::Missing, Failure::Down] {
+            assert!(mistaken(failure).await.is_err());
+        }
+    })
+    .await;
+    assert_eq!(read.moved("resilient_calls"), [("{outcome=error,tool=fn mistaken}", 3.0)]);
+    assert_eq!(read.of("resilient_excused{tool=fn mistaken}"), 2.0);
+    let results = [("{breaker=neutral,result=failure}", 1.0), ("{breaker=neutral,result=neutral}", 2.0)];
+    assert_eq!(read.moved("resilient_breaker_results"), results);
 }
 
 #[tokio::test(start_paused = true)]

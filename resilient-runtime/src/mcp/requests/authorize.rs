@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[cfg(feature = "cache")]
 use super::super::arguments;
-use super::super::authorize::{Authorize, Unauthorized, Within as _, authorize};
+use super::super::authorize::{Authorize, Unauthorized, Within as _, authorize, is_refusal};
 use super::super::hook_timeout::HookTimeout;
 use super::super::wire;
 use super::serve::Incoming;
@@ -109,12 +109,12 @@ impl Incoming {
             report.outcome = Some(outcome);
             report.never_ran = true;
         }
-        if outcome == Outcome::Rejected {
-            self.count_unauthorized();
-        }
         if outcome != Outcome::Cancelled {
             let facts = telemetry::ErrorFacts::of(&*error);
             self.count_error(&facts);
+            if outcome == Outcome::Rejected && is_refusal(facts.kind) {
+                self.count_unauthorized();
+            }
             telemetry::unauthorized(&self.span, self.method.name, self.context.as_ref(), (&facts, &*error));
         }
         let answered = self.within(|| wire::error_data(&*error)).unwrap_or_else(wire::internal);

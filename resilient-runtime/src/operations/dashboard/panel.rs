@@ -5,15 +5,9 @@ use serde_json::{Value, json};
 /// The width of a dashboard, in units of Grafana's grid.
 const WIDTH: u64 = 24;
 
-/// The data source that a variable selects.
-pub(super) struct DataSource;
-
-pub(super) const SOURCE: DataSource = DataSource;
-
-impl DataSource {
-    pub(super) fn as_value(&self) -> Value {
-        json!({ "type": "prometheus", "uid": "${datasource}" })
-    }
+/// Returns the data source that the variable selects.
+pub(super) fn source() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
 /// What a panel shows its values as.
@@ -101,12 +95,40 @@ impl Panel {
             "title": self.title,
             "description": self.help,
             "gridPos": { "x": x, "y": y, "w": self.size.0, "h": self.size.1 },
-            "datasource": SOURCE.as_value(),
+            "datasource": source(),
             "targets": targets,
-            "fieldConfig": { "defaults": self.field(), "overrides": [] },
+            "fieldConfig": { "defaults": self.field(), "overrides": self.overrides() },
             "options": options,
-            "transformations": if matches!(self.view, View::Table) { json!([{ "id": "merge", "options": {} }]) } else { json!([]) },
+            "transformations": self.transformations(),
         })
+    }
+
+    /// Shows the columns of shares as per cent.
+    fn overrides(&self) -> Vec<Value> {
+        let shares =
+            self.targets.iter().filter(|(_, name)| matches!(self.view, View::Table) && name.ends_with("share"));
+        let per_cent = |(_, name): &(String, &str)| {
+            json!({
+                "matcher": { "id": "byName", "options": name },
+                "properties": [{ "id": "unit", "value": "percentunit" }],
+            })
+        };
+        shares.map(per_cent).collect()
+    }
+
+    /// Joins the values of a table in one row for each combination of labels, and names its columns.
+    fn transformations(&self) -> Value {
+        if !matches!(self.view, View::Table) {
+            return json!([]);
+        }
+        let names: serde_json::Map<_, _> = match &*self.targets {
+            [(_, name)] => [("Value".to_owned(), json!(name))].into_iter().collect(),
+            all => all.iter().zip('A'..).map(|((_, name), id)| (format!("Value #{id}"), json!(name))).collect(),
+        };
+        json!([
+            { "id": "merge", "options": {} },
+            { "id": "organize", "options": { "excludeByName": { "Time": true }, "renameByName": names } },
+        ])
     }
 
     fn target(&self, expression: &str, legend: &str, id: char) -> Value {
@@ -118,7 +140,7 @@ impl Panel {
         };
         json!({
             "refId": id.to_string(),
-            "datasource": SOURCE.as_value(),
+            "datasource": source(),
             "editorMode": "code",
             "expr": expression,
             "legendFormat": legend,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use resilient_policy::ErrorKind;
 
-use super::super::expressions::{duration, number, one_of, operations, percentile, select, sum_of_increase, words};
+use super::super::expressions::{
+    duration, errors_within_hour, number, one_of, operations, percentile, select, sum_of_increase, words,
+};
 use super::Server;
 use super::records::{error_ratio_within, failed_within, operations_within, p95_within, ran_within};
 use crate::alerting::rules::{AlertRule, Condition, OBJECTIVE, is_counted, queue_growth};
@@ -25,7 +27,11 @@ pub(super) fn expression(rule: &AlertRule, server: &Server) -> Option<String> {
             format!("{} >= {at_least}", select(ran_within(window), &[job])),
         ],
         Condition::DependencyErrorRatio { above, window, at_least } => dependency(job, above, window, at_least),
-        Condition::ErrorsPerHour { above } => vec![errors_per_hour(job, above)],
+        Condition::ErrorsPerHour { above } => {
+            let kinds = ErrorKind::ALL.iter().filter(|kind| is_counted(**kind)).map(|kind| kind.as_str());
+            let errors = errors_within_hour("job, tool, code", &[job, &words("kind", "=~", kinds)]);
+            vec![format!("{errors} > {above}")]
+        }
         Condition::SlowP95 { share_of_timeout, window, at_least } => slow(server, share_of_timeout, window, at_least)?,
         Condition::SlowP99 { above, window, at_least } => {
             let within = duration(window);
@@ -108,19 +114,6 @@ fn dependency(job: &str, above: f64, window: Duration, at_least: u64) -> Vec<Str
     };
     let (failed, all) = (results(&["failure"]), results(&["success", "failure"]));
     vec![format!("{failed} / {all} > {}", number(above)), format!("{all} >= {at_least}")]
-}
-
-/// The errors within an hour. What a code counted before its first scrape has no increase, so a series that did not exist
-/// in the hour before counts as a whole.
-fn errors_per_hour(job: &str, above: u64) -> String {
-    let kinds = ErrorKind::ALL.iter().filter(|kind| is_counted(**kind)).map(|kind| kind.as_str());
-    let errors = select(names::ERRORS, &[job, &words("kind", "=~", kinds)]);
-    format!(
-        "sum by (job, tool, code) (
-  ({errors} unless last_over_time({errors}[1h] offset 1h))
-  or increase({errors}[1h])
-) > {above}"
-    )
 }
 
 /// The percentiles of tools, each compared with a share of its own timeout.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use resilient_runtime::gate::Level;
+use resilient_runtime::statistics::Rejected;
 use resilient_runtime::{CallContext, Outcome, Registry, resilient};
 use resilient_tests::alone::ran_in_a_child;
 use resilient_tests::failure::Failure;
@@ -93,6 +94,7 @@ async fn a_refused_call_is_in_the_errors_and_the_log_and_counts_for_nothing_else
     assert_eq!(call(&client, "counted_write", &[]).await.is_error, Some(false), "neither breaker nor limit is touched");
     let counted = Registry::global().tool("counted_write").expect("counted");
     assert_eq!((counted.outcome(Outcome::Rejected), counted.outcome(Outcome::Ok)), (3, 1));
+    assert_eq!(counted.rejected(Rejected::Unauthorized), 0, "the decision failed");
     assert_eq!((counted.attempts, counted.failures(), counted.consecutive_failures), (1, 0, 0));
     let errors: Vec<_> = counted.errors.iter().map(|error| (&*error.code, error.count)).collect();
     assert_eq!(errors, [("WIKI_PROVIDER_DOWN", 3)]);
@@ -100,6 +102,9 @@ async fn a_refused_call_is_in_the_errors_and_the_log_and_counts_for_nothing_else
     assert_eq!(refused.len(), 3);
     assert!(refused[0].contains("WIKI_PROVIDER_DOWN") && refused[0].contains("counted_write"), "{}", refused[0]);
     assert!(!events.seen().iter().any(|event| event.contains("tool.error")));
+    assert_eq!(error(&call(&client, "counted_write", &[("token", "old")]).await)["code"], "WIKI_EXPIRED");
+    let counted = Registry::global().tool("counted_write").expect("counted");
+    assert_eq!((counted.rejected(Rejected::Unauthorized), counted.outcome(Outcome::Rejected)), (1, 4));
 }
 
 #[tokio::test(start_paused = true)]

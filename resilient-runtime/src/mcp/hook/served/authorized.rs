@@ -8,7 +8,7 @@ use super::ServedCall;
 use crate::clock::Moment;
 use crate::context::{Authorized, ServerId};
 use crate::error::TimeoutScope;
-use crate::mcp::authorize::{Authorize, Unauthorized, Within as _, addresses, authorize};
+use crate::mcp::authorize::{Authorize, Unauthorized, Within as _, addresses, authorize, is_refusal};
 use crate::mcp::hook_timeout::HookTimeout;
 use crate::mcp::{Handled, wire};
 use crate::outcomes::{Outcome, Rejected};
@@ -52,14 +52,15 @@ impl ServedCall<'_> {
         if outcome == Outcome::Timeout {
             self.statistics.timed_out(TimeoutScope::Call);
         }
-        if outcome == Outcome::Rejected {
-            self.statistics.rejected(Rejected::Unauthorized);
-        } else {
+        if outcome != Outcome::Rejected {
             self.fault = Some(Fault::Server);
         }
         if outcome != Outcome::Cancelled {
             let facts = telemetry::ErrorFacts::of(&*error);
             self.statistics.failed(&facts.code, facts.kind, facts.severity);
+            if outcome == Outcome::Rejected && is_refusal(facts.kind) {
+                self.statistics.rejected(Rejected::Unauthorized);
+            }
             telemetry::unauthorized(&self.span, &self.hook.name, self.context.as_ref(), (&facts, &*error));
         }
         let answered = self.within(|| wire::tool_error(&*error)).unwrap_or_else(|| Err(wire::internal()));

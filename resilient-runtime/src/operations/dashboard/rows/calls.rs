@@ -3,14 +3,17 @@
 use super::super::panel::{Panel, View};
 use super::{RATE, SERVERS, STATES, TOOLS};
 use crate::operations::expressions::{
-    error_ratio, number, one_of, operations, percentile, ran, select, sum_of_increase, sum_of_rate, words,
+    error_ratio, errors_within_hour, number, one_of, operations, percentile, ran, select, sum_of_increase, sum_of_rate,
+    words,
 };
 use crate::operations::policies::Policies;
 use crate::series::names::{self, Series};
 
 const TOOL: &str = "tool";
 const BREAKER: &str = "breaker";
-/// The variable of tools, for the series that call the label by the name of the conventions.
+/// The label of tools by the conventions, as the series of durations have it.
+const CLIENT_TOOL: &str = "gen_ai_tool_name";
+/// The variable of tools, for these series.
 const CLIENT_TOOLS: &str = r#"gen_ai_tool_name=~"$tool""#;
 
 pub(super) fn tools() -> Vec<Panel> {
@@ -83,12 +86,12 @@ pub(super) fn breakers() -> Vec<Panel> {
 }
 
 pub(super) fn errors() -> Vec<Panel> {
-    let errors = |by: &str, window: &str| sum_of_increase(by, names::ERRORS, &[SERVERS], window);
+    let within_hour = errors_within_hour("tool, code", &[SERVERS]);
     vec![
         Panel::new("Most frequent errors, last hour", View::Table, "none", "The ten codes with the most errors.")
-            .show(format!("topk(10, {})", errors("tool, code", "1h")), "{{tool}} {{code}}"),
+            .show(format!("topk(10, {within_hour})"), "errors"),
         Panel::new("Errors within an hour", View::Lines, "none", "By tool and code. Compare hours to see a trend.")
-            .show(errors("tool, code", "1h"), "{{tool}} {{code}}")
+            .show(within_hour, "{{tool}} {{code}}")
             .limits(10.0, 100.0),
         Panel::new("Errors by kind", View::Stacked, "reqps", "Whether or not something else answered.")
             .show(sum_of_rate("kind", names::ERRORS, &[SERVERS], RATE), "{{kind}}"),
@@ -102,13 +105,13 @@ pub(super) fn latency(policies: &Policies) -> Vec<Panel> {
     let buckets = select(names::OPERATION_DURATION, &[SERVERS, CLIENT_TOOLS]);
     let mut panels = vec![
         Panel::new("p95 by tool", View::Lines, "s", "95 of 100 calls of clients were faster.")
-            .show(percentile(0.95, TOOL, &matchers, RATE), "{{tool}}"),
+            .show(percentile(0.95, CLIENT_TOOL, &matchers, RATE), "{{gen_ai_tool_name}}"),
         Panel::new("p50 by tool", View::Lines, "s", "Half of the calls of clients were faster.")
-            .show(percentile(0.5, TOOL, &matchers, RATE), "{{tool}}"),
+            .show(percentile(0.5, CLIENT_TOOL, &matchers, RATE), "{{gen_ai_tool_name}}"),
         Panel::new("Durations", View::Heatmap, "s", "How many calls took how long.")
             .show(format!("sum by (le) (increase({buckets}[{RATE}]))"), "{{le}}"),
         Panel::new("Calls of clients", View::Stacked, "none", "Calls of each tool within 5 minutes.")
-            .show(operations(TOOL, &matchers, "5m"), "{{tool}}"),
+            .show(operations(CLIENT_TOOL, &matchers, "5m"), "{{gen_ai_tool_name}}"),
         Panel::new("p95 by method", View::Lines, "s", "Of all MCP methods that the server observes.").show(
             format!(
                 "histogram_quantile(0.95, sum by (mcp_method_name, le) (rate({}[{RATE}])))",
@@ -118,7 +121,7 @@ pub(super) fn latency(policies: &Policies) -> Vec<Panel> {
         ),
     ];
     let shares = policies.timeouts.iter().map(|(timeout, tools)| {
-        let percentile = percentile(0.95, TOOL, &[SERVERS, &one_of("gen_ai_tool_name", tools)], "5m");
+        let percentile = percentile(0.95, CLIENT_TOOL, &[SERVERS, &one_of(CLIENT_TOOL, tools)], "5m");
         format!("{percentile} / {}", number(timeout.as_secs_f64()))
     });
     let shares: Vec<_> = shares.collect();
@@ -129,7 +132,7 @@ pub(super) fn latency(policies: &Policies) -> Vec<Panel> {
             "percentunit",
             "From 80 % on, an alert fires: if the tool becomes slower, calls fail.",
         );
-        panels.push(panel.show(shares.join("\nor "), "{{tool}}").limits(0.5, 0.8));
+        panels.push(panel.show(shares.join("\nor "), "{{gen_ai_tool_name}}").limits(0.5, 0.8));
     }
     panels
 }

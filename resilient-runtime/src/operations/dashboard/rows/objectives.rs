@@ -10,7 +10,8 @@ const JOB: &str = "job";
 
 pub(super) fn overview(calls: &str) -> Vec<Panel> {
     let matchers = [SERVERS, calls];
-    let up = select("up", &[SERVERS]);
+    let known = select(names::LEVEL, &[SERVERS, r#"level="normal""#]);
+    let up = format!("{} and on (job, instance) last_over_time({known}[1d])", select("up", &[SERVERS]));
     let state = select(names::BREAKER_STATE, &[SERVERS]);
     let level = select(names::LEVEL, &[SERVERS]);
     vec![
