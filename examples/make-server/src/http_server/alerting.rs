@@ -6,8 +6,8 @@ use resilient_runtime::alerts::{Alerts, Endpoint};
 
 use crate::settings::{SettingsError, secret};
 
-/// The job under which Prometheus scrapes the server, as the printed rules name it.
-const JOB: &str = "mcp-server";
+/// The job under which Prometheus scrapes the server: `job_name` in its configuration.
+const JOB: &str = "make-server";
 
 /// Returns alerts that are logged, and sent to what the variables name. The labels are those that Prometheus adds, so that
 /// an Alertmanager that receives an alert from both sends it once.

@@ -4,7 +4,7 @@
 use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt};
-use resilient_runtime::{Registry, Resilience, health::Health, http, startup::Handle};
+use resilient_runtime::{Registry, health::Health, http, startup::Handle};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
