@@ -12,6 +12,7 @@ const MOST_TRENDS: usize = 10;
 /// Errors of the tools of this server, and of its other requests.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "rmcp", derive(rmcp::schemars::JsonSchema), schemars(crate = "rmcp::schemars"))]
+#[expect(clippy::struct_field_names, reason = "the field is called so in responses")]
 pub(crate) struct Errors {
     /// All errors since the start, by tool and code; the group with the latest error comes first.
     groups: Vec<Group>,
