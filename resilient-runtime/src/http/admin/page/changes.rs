@@ -12,12 +12,12 @@ pub(super) fn bar(can_reload: bool) -> Markup {
             // The Enter key presses the first button of a form. This one does nothing.
             button disabled hidden { "Enter" }
             div {
-                label for="token" { "Token" }
-                input #token type="password" name="token" required autocomplete="current-password";
-            }
-            div {
                 label for="by" { "Your name, for the log" }
                 input #by type="text" name="by" maxlength="64" autocomplete="username";
+            }
+            div {
+                label for="token" { "Token" }
+                input #token type="password" name="token" required autocomplete="current-password";
             }
             @if can_reload { (button("reload", None, "Reload the settings", "")) }
         }

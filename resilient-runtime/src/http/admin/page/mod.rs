@@ -1,7 +1,8 @@
 //! The status page: the answer of `GET /status` to a browser.
 //!
-//! It is rendered here, without a script, and contains only what the other routes show: no arguments, callers or secrets.
-//! The page reloads itself, which would clear what someone types. The forms are therefore on `?edit=1`, which does not.
+//! It is rendered here, without a script, and contains only what the other routes show: no arguments, callers or
+//! secrets. The page reloads itself, which would clear what an operator types. The forms are therefore on `?edit=1`,
+//! which does not.
 
 #[cfg(feature = "alerts")]
 mod alerts;
