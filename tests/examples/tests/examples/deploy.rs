@@ -129,18 +129,36 @@ fn routes_and_inhibitions_name_alerts_that_exist() {
     }
 }
 
+/// A duration of the table of rules as Prometheus writes it: `minutes(5)`, `hours(12)`.
+fn duration(code: &str) -> String {
+    let (unit, number) = code.trim_end_matches(')').split_once('(').unwrap();
+    format!("{number}{}", &unit[..1])
+}
+
+/// The repeat interval of an alert with this severity, from the routes of Alertmanager.
+fn repeated(config: &str, alert: &str, severity: &str) -> String {
+    let (_, routes) = config.split_once("\nroute:").unwrap();
+    let (routes, _) = routes.split_once("\ninhibit_rules:").unwrap();
+    let (top, routes) = routes.split_once("\n  routes:").unwrap();
+    let of = |text: &str| text.split_once("repeat_interval: ").map(|(_, rest)| rest.lines().next().unwrap().to_owned());
+    let route = routes.split("\n    - ").find(|route| route.contains(&format!("[severity = {severity}]"))).unwrap();
+    let (own, nested) = route.split_once("      routes:").unwrap_or((route, ""));
+    let nested = nested.split("        - matchers: ").find(|route| words(route, "Resilient").contains(alert));
+    nested.and_then(of).or_else(|| of(own)).or_else(|| of(top)).unwrap()
+}
+
 #[test]
-fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
-    let rules = read("rules.yml");
-    let linked: BTreeSet<_> = rules
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("runbook_url: "))
-        .map(|url| url.trim_matches(['"', '\'']).rsplit('/').next().unwrap().to_owned())
-        .collect();
-    let written = fs::read_dir(folder().join("runbooks")).unwrap();
-    let written: BTreeSet<_> = written.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(linked, written.into_iter().filter(|name| name != "README.md").collect());
-    assert_eq!(linked.len(), alerts().len());
+fn an_alert_is_repeated_as_often_as_the_table_of_rules_says() {
+    let table = repository().join("resilient-runtime/src/alerting/rules/table.rs");
+    let table = fs::read_to_string(table).unwrap();
+    let config = read("alertmanager.yml");
+    let rules: Vec<_> = table.split("AlertRule {").filter(|rule| rule.contains("name: \"Resilient")).collect();
+    assert_eq!(rules.len(), alerts().len());
+    for rule in rules {
+        let field = |name: &str| value(rule, name).trim_end_matches(',').trim_matches('"');
+        let (alert, severity) = (field("name: "), field("severity: ").to_lowercase());
+        assert_eq!(repeated(&config, alert, &severity), duration(field("repeat: ")), "{alert}");
+    }
 }
 
 #[test]
