@@ -18,6 +18,7 @@ pub(crate) struct AlertBoard {
     alerts: Mutex<Known>,
     /// Whether something evaluates the rules.
     is_evaluated: AtomicBool,
+    was_evaluated: AtomicBool,
     lost: [AtomicU64; SINKS.len()],
 }
 
@@ -62,6 +63,7 @@ impl AlertBoard {
 
     /// Begins to evaluate the rules. Returns `false` if something else already evaluates them.
     pub(crate) fn begin(&self) -> bool {
+        self.was_evaluated.store(true, Ordering::Relaxed);
         !self.is_evaluated.swap(true, Ordering::Relaxed)
     }
 
@@ -78,14 +80,11 @@ impl AlertBoard {
         }
     }
 
-    /// Reads how many changes each kind of sink did not deliver, or nothing if nothing evaluates the rules.
+    /// Reads how many changes each kind of sink did not deliver, or nothing if nothing has evaluated the rules.
     pub(crate) fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let is_evaluated = self.is_evaluated.load(Ordering::Relaxed);
-        SINKS
-            .into_iter()
-            .filter(move |_| is_evaluated)
-            .zip(&self.lost)
-            .map(|(sink, lost)| (sink, lost.load(Ordering::Relaxed)))
+        let was_evaluated = self.was_evaluated.load(Ordering::Relaxed);
+        let all = SINKS.into_iter().zip(&self.lost);
+        all.filter(move |_| was_evaluated).map(|(sink, lost)| (sink, lost.load(Ordering::Relaxed)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -10,6 +10,9 @@ use resilient_policy::{ErrorKind, Fault};
 pub(crate) use super::severity::AlertSeverity;
 pub(crate) use table::RULES;
 
+/// Where the runbooks are in the repository of this crate.
+pub(crate) const RUNBOOKS: &str = "deploy/runbooks/";
+
 /// The share of calls that the service level objective requires to succeed.
 pub(crate) const OBJECTIVE: f64 = 0.999;
 

@@ -15,9 +15,6 @@ const FIRES_ANOTHER: Duration = Duration::from_secs(4 * 60);
 /// The end of an alert that fires, as webhooks of Alertmanager have it.
 const NO_END: &str = "0001-01-01T00:00:00Z";
 
-/// Where the runbooks are, in the repository of this crate.
-pub(super) const RUNBOOKS: &str = "deploy/runbooks/";
-
 /// What all alerts of this server have in common.
 pub(super) struct Identity {
     pub(super) labels: BTreeMap<String, String>,

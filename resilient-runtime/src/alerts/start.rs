@@ -7,11 +7,12 @@ use reqwest::Client;
 
 use super::alertmanager::Current;
 use super::evaluation::Evaluation;
-use super::payload::{Identity, RUNBOOKS, ServerIdentity};
+use super::payload::{Identity, ServerIdentity};
 use super::post::{Post, client};
 use super::sink::Sink;
 use super::webhook::Notifications;
 use super::{Alerts, Endpoint};
+use crate::alerting::rules::RUNBOOKS;
 use crate::registry::Registry;
 
 /// The labels that rules set.

@@ -34,8 +34,8 @@
 //! | `resilient_deferred_interrupted_tries` | none; tries of these entries whose process died or hung |
 //! | `resilient_deferred_counted_seconds` | none; the age of the last count of the store, which the three above show |
 //! | `resilient_admin_refused_total` | `reason`; requests that the routes for operators refused, once there are such routes |
-//! | `resilient_memory_limit_bytes` | none; the limit of the control groups of this process, or the memory of the machine, on Linux |
 //! | `resilient_alerts_lost_total` | `sink`; changes of alerts that did not reach a sink, once the process evaluates [`alerts`](crate::alerts) |
+//! | `resilient_memory_limit_bytes` | none; the limit of the control groups of this process, or the memory of the machine, on Linux |
 //! | `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds` | of this process, on Linux |
 //!
 //! For a guarded function that is not a tool, the label `tool` is `fn` and its name. The breakers of one name's

@@ -3,15 +3,12 @@
 mod condition;
 mod records;
 
-use crate::alerting::rules::{AlertRule, Condition, RULES, Unit, fill};
+use crate::alerting::rules::{AlertRule, Condition, RULES, RUNBOOKS, Unit, fill};
 use crate::registry::Registry;
 
 use super::expressions::{duration, quoted};
 use super::policies::Policies;
 use super::yaml::RulesFile;
-
-/// Where the runbooks are in the repository of this crate.
-const RUNBOOKS: &str = "deploy/runbooks/";
 
 const COMMENT: &str =
     "Rules for Prometheus, generated from the policies of the server. Do not edit them: generate them again.
