@@ -36,7 +36,7 @@ pub(crate) struct BreakerEntry {
     pub(crate) consecutive_failures: u32,
     /// The contents of the breaker's window, while it is closed and has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) window: Option<Window>,
+    window: Option<Window>,
     /// When the last transition to the current state occurred, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) since_unix_ms: Option<u64>,
@@ -46,18 +46,18 @@ pub(crate) struct BreakerEntry {
     /// The number of running probes.
     pub(crate) probes: u32,
     /// The number of results that were successes.
-    pub(crate) successes: u64,
+    successes: u64,
     /// The number of results that were failures.
-    pub(crate) failures: u64,
+    failures: u64,
     /// The number of neutral results, which say nothing about the dependency.
-    pub(crate) neutral: u64,
+    neutral: u64,
     /// The number of rejected calls.
     pub(crate) rejected: u64,
     /// The number of results that arrived too late to count.
-    pub(crate) stale: u64,
+    stale: u64,
     /// When the last failure occurred.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) last_failure_unix_ms: Option<u64>,
+    last_failure_unix_ms: Option<u64>,
     /// The last transitions, newest first.
     pub(crate) transitions: Vec<TransitionEntry>,
 }

@@ -17,7 +17,9 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     html! {
         section #alerts aria-labelledby="alerts-h" {
             h2 #alerts-h { "Alerts" }
-            @if alerts.is_empty() { p { "No alert of this process fires or is pending" } } @else { (table(page, "Now", &alerts, MOST)) }
+            @if alerts.is_empty() { p { "No alert of this process fires or is pending" } } @else {
+                (table(page, "Now", &alerts, MOST))
+            }
             @if alerts.len() > MOST { p { "And " (alerts.len() - MOST) " more." } }
             @if !changes.is_empty() { (table(page, "Last changes, newest first", &changes, MOST_CHANGES)) }
         }
@@ -31,7 +33,9 @@ fn table(page: &Page<'_>, caption: &str, alerts: &[Alert], most: usize) -> Marku
                 caption { (caption) }
                 thead {
                     tr {
-                        @for column in ["Alert", "State", "Severity", "About", "Summary"] { th scope="col" { (column) } }
+                        @for column in ["Alert", "State", "Severity", "About", "Summary"] {
+                            th scope="col" { (column) }
+                        }
                     }
                 }
                 tbody { @for alert in alerts.iter().take(most) { (row(page, alert)) } }

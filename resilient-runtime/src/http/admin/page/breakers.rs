@@ -9,6 +9,10 @@ use super::text::name;
 use super::time::{ago, coarse, of_unix_millis};
 use crate::view::{BreakerEntry, Breakers};
 
+/// The columns. The style has their names, too, for narrow pages.
+const COLUMNS: [&str; 7] =
+    ["Breaker", "State", "Since", "Next probe", "Failures in a row", "Rejected", "Last transitions"];
+
 /// The number of transitions that are shown.
 const TRANSITIONS: usize = 3;
 
@@ -28,9 +32,7 @@ fn table(page: &Page<'_>, breakers: &[BreakerEntry]) -> Markup {
             table {
                 thead {
                     tr {
-                        @for column in ["Breaker", "State", "Since", "Next probe", "Failures in a row", "Rejected", "Last transitions"] {
-                            th scope="col" { (column) }
-                        }
+                        @for column in COLUMNS { th scope="col" { (column) } }
                         @if page.has_forms { th scope="col" { "Change" } }
                     }
                 }

@@ -11,7 +11,6 @@ pub(super) fn bar(can_reload: bool) -> Markup {
         form #changes method="post" aria-label="Changes" {
             // The Enter key presses the first button of a form. This one does nothing.
             button disabled hidden { "Enter" }
-            // Before the token: browsers take the field in front of a password for the name of its user.
             div {
                 label for="by" { "Your name, for the log" }
                 input #by type="text" name="by" maxlength="64" autocomplete="username";

@@ -123,11 +123,11 @@ pub(super) fn level_look(level: &str) -> &'static str {
 }
 
 fn health(page: &Page<'_>, facts: &Facts) -> Markup {
-    let Some(report) = &facts.health else { return html! { "no report was made yet" } };
+    let stopping = html! { @if facts.is_draining { (word("warn", "stopping")) ", " } };
+    let Some(report) = &facts.health else { return html! { (stopping) "no report was made yet" } };
     let failing = report.checks.iter().filter(|check| check.status != CheckStatus::Pass);
     html! {
-        (word(look(report.status), report.status.as_str()))
-        @if facts.is_draining { ", stopping" }
+        (stopping) (word(look(report.status), report.status.as_str()))
         ", " (ago(report.at, page.now))
         @for check in failing {
             br; (name(&check.name)) ": " (check_word(check.status)) ", " (name(&check.message))

@@ -22,8 +22,8 @@ pub(super) fn section(page: &Page<'_>, state: &GateState) -> Markup {
                 div {
                     dt { "Level" }
                     dd {
-                        (word(level_look(state.level.as_str()), state.level.as_str())) ", by " (source(state.level_source))
-                        ", " (lasting(state.level_since, page.now))
+                        (word(level_look(state.level.as_str()), state.level.as_str()))
+                        ", by " (source(state.level_source)) ", " (lasting(state.level_since, page.now))
                     }
                 }
                 div { dt { "Writes" } dd { (writes(page, state)) } }
@@ -67,7 +67,9 @@ fn levels(state: &GateState) -> Markup {
             @for level in Level::ALL {
                 (button("level", Some(("level", level.as_str())), level.as_str(), ""))
             }
-            @if state.level_source == LevelSource::Admin { (button("level", Some(("level", AUTOMATIC)), AUTOMATIC, "")) }
+            @if state.level_source == LevelSource::Admin {
+                (button("level", Some(("level", AUTOMATIC)), AUTOMATIC, ""))
+            }
         }
     }
 }
@@ -78,7 +80,11 @@ fn features(page: &Page<'_>, state: &GateState) -> Markup {
             table #features {
                 caption { "Features" }
                 thead {
-                    tr { th scope="col" { "Feature" } th scope="col" { "State" } @if page.has_forms { th scope="col" { "Change" } } }
+                    tr {
+                        th scope="col" { "Feature" }
+                        th scope="col" { "State" }
+                        @if page.has_forms { th scope="col" { "Change" } }
+                    }
                 }
                 tbody {
                     @for feature in &state.features {

@@ -38,7 +38,11 @@ impl Reader {
                 h1 { (word("bad", reason)) }
                 @for problem in &problems { p { (name(problem)) } }
                 p { "The status of this answer is " (status.as_u16()) "." }
-                p { a href=(self.status) { "Back to the status" } " · " a href={ (self.status) "?edit=1" } { "Back to the changes" } }
+                p {
+                    a href=(self.status) { "Back to the status" }
+                    " · "
+                    a href={ (self.status) "?edit=1" } { "Back to the changes" }
+                }
             }
         };
         let (page, shown) = respond(status, document(reason, false, &body)).into_parts();

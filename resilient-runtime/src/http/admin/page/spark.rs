@@ -11,7 +11,7 @@ const HEIGHT: u64 = 16;
 /// The errors of 24 hours, the oldest first.
 pub(super) type Hours = [u64; 24];
 
-/// Renders a number of errors and, if there are any, when they were. The number says the same to those who see no image.
+/// Renders a number of errors and, if there are any, when they were.
 pub(super) fn errors(hours: &Hours) -> Markup {
     let all: u64 = hours.iter().fold(0, |all, hour| all.saturating_add(*hour));
     html! { @if all > 0 { (line(hours)) " " } (all) }

@@ -5,7 +5,7 @@ pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The content security policy of the page: that of all routes, with this style and an empty icon.
 pub(super) const POLICY: &str = concat!(
-    "default-src 'none'; style-src 'sha256-0Gc/++0lcuEp4DV1r1aRFT/6vf4OfKp5u9/0HVyTpAo='; img-src data:; ",
+    "default-src 'none'; style-src 'sha256-YqzobbuHq4rSFS0T4GEhrwwpZqvUIgknCivw86N48Jg='; img-src data:; ",
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 

@@ -18,6 +18,10 @@ use crate::health::{HealthStatus, status_of_tool};
 use crate::outcomes::Outcome;
 use crate::statistics::{ErrorTrend, ToolSnapshot};
 
+/// The columns. The style has their names, too, for narrow pages.
+const COLUMNS: [&str; 9] =
+    ["Tool", "Status", "Calls", "Errors", "p50", "p95", "In flight", "Last error", "Errors in 24 h"];
+
 struct Row {
     tool: Arc<str>,
     read: ToolSnapshot,
@@ -44,8 +48,8 @@ pub(super) fn section(page: &Page<'_>, state: &GateState, trends: &[ErrorTrend])
                 }
                 (table(page, &rows))
                 p.dim {
-                    "Since the start of the server. Errors are errors, timeouts and panics, as a share of all calls but those that "
-                    "were rejected, cancelled or deferred. p50 and p95 are estimates."
+                    "Since the start of the server. Errors are errors, timeouts and panics, as a share of all calls "
+                    "except those that were rejected, cancelled or deferred. p50 and p95 are estimates."
                 }
             }
         }
@@ -85,9 +89,7 @@ fn table(page: &Page<'_>, rows: &[Row]) -> Markup {
             table {
                 thead {
                     tr {
-                        @for column in ["Tool", "Status", "Calls", "Errors", "p50", "p95", "In flight", "Last error", "Errors in 24 h"] {
-                            th scope="col" { (column) }
-                        }
+                        @for column in COLUMNS { th scope="col" { (column) } }
                         @if page.has_forms { th scope="col" { "Change" } }
                     }
                 }
