@@ -17,4 +17,5 @@ pub use alert::{Alert, AlertState};
 pub(crate) use board::AlertBoard;
 #[cfg(feature = "alerts")]
 pub(crate) use machine::{ChangeKind, Finding, Labels, Machine, Step};
+#[cfg(feature = "alerts")]
 pub use severity::AlertSeverity;

@@ -29,6 +29,7 @@ pub enum AlertSeverity {
 
 impl AlertSeverity {
     /// All severities, the most urgent first.
+    #[cfg(feature = "alerts")]
     pub const ALL: &'static [Self] = &[Self::Critical, Self::High, Self::Medium, Self::Low];
 
     /// Returns the word used in labels, reports and logs.

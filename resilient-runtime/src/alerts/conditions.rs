@@ -88,7 +88,7 @@ impl View<'_> {
             }
             Condition::QueueGrowing { by, window } => {
                 let growth = history.queue_growth(now, window);
-                of_server(queue_growth(by, history.places).is_some_and(|by| growth > by), number(growth));
+                of_server(growth > queue_growth(by, history.places).unwrap_or(by), number(growth));
             }
             Condition::DeadLetters => of_server(history.dead > 0, number(history.dead)),
             Condition::LevelNotNormal => of_server(history.level != Level::Normal, 1.0),

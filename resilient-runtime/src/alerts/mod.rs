@@ -2,8 +2,8 @@
 //!
 //! Every 15 s, the conditions of the rules are evaluated over the [`statistics`](crate::statistics) of the last hour. An
 //! alert is *pending* while its condition holds, *fires* once the condition has held for as long as its rule requires, and
-//! is *resolved* when the condition no longer holds. A pending alert whose condition ends has never fired, and no sink
-//! hears of it.
+//! is *resolved* when the condition no longer holds. A pending alert whose condition ends has not fired, and no sink
+//! receives it.
 //!
 //! The rules are those that the module `operations` generates for Prometheus (feature `prometheus`), with the same names,
 //! thresholds, windows and texts, but without those that need more than an hour of history or another process:

@@ -54,12 +54,12 @@ impl fmt::Display for Series {
 }
 
 macro_rules! series {
-    ($($constant:ident = $form:ident $name:literal;)*) => {
-        $(pub(crate) const $constant: Series = Series::$form($name);)*
+    ($($(#[$attribute:meta])* $constant:ident = $form:ident $name:literal;)*) => {
+        $($(#[$attribute])* pub(crate) const $constant: Series = Series::$form($name);)*
 
         /// All series.
         #[cfg(test)]
-        pub(crate) const ALL: &[Series] = &[$($constant,)*];
+        pub(crate) const ALL: &[Series] = &[$($(#[$attribute])* $constant,)*];
     };
 }
 
@@ -86,6 +86,7 @@ series! {
     HEALTH_STATUS = gauge "resilient_health_status";
     LEVEL = gauge "resilient_level";
     ADMIN_REFUSED = counter "resilient_admin_refused";
+    #[cfg(feature = "alerts")]
     ALERTS_LOST = counter "resilient_alerts_lost";
     DEFERRED = counter "resilient_deferred";
     DEFERRED_ENTRIES = gauge "resilient_deferred_entries";

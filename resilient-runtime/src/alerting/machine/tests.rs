@@ -105,7 +105,7 @@ fn alerts_of_one_name_are_repeated_together_after_the_time_of_their_rule() {
             sent.push((n, change.kind, change.alert.labels["breaker"].clone()));
         }
     }
-    // Every 5 minutes after the last notification, which the second alert has begun anew at 9.
+    // Every 5 minutes after the last notification, which the second alert restarts at 9.
     let (shop, bank) = ("shop".to_owned(), "bank".to_owned());
     let both = |n| [(n, ChangeKind::Repeated, bank.clone()), (n, ChangeKind::Repeated, shop.clone())];
     let expected = [(5, ChangeKind::Fired, shop.clone()), (9, ChangeKind::Fired, bank.clone())];

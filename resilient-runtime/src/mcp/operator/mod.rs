@@ -24,7 +24,7 @@ use schemas::Schemas;
 ///
 /// | tool | arguments | response |
 /// |---|---|---|
-/// | `health_check` | `include_details`, `force` | [`HealthReport`](crate::health::HealthReport): cached for 30 s, with `force` for 1 s |
+/// | `health_check` | `include_details`, `force` | [`HealthReport`](crate::health::HealthReport): cached for 30 s, with `force` for 1 s; also the [`alerts`](crate::alerts) that fire |
 /// | `get_metrics` | `tool` | calls, outcomes, retries and durations of each tool, or of one |
 /// | `circuit_status` | | each breaker, with all its partition keys as one: state, remaining time, last transitions |
 /// | `recent_errors` | `tool`, `limit` (20, at most 100) | errors by tool and code, and the last ones |

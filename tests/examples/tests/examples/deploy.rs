@@ -226,9 +226,13 @@ mod metrics {
 
     #[tokio::test]
     async fn every_metric_that_deploy_names_is_exported() {
-        let server = Server::start(&[]).await;
+        let environment = [("RESILIENT_ADMIN_TOKEN", "only-operators-know-it")];
+        let server = Server::start_with(&["--admin", "127.0.0.1:0"], &environment).await;
         let client = server.client(Era::Session, None).await;
-        // A metric of errors exists once there is an error.
+        // The metrics of errors and of refused requests exist once there is one.
+        let errors = format!("{}/errors", server.admin.as_deref().unwrap());
+        let refused = server.http.get(errors).bearer_auth("another token").send().await.unwrap();
+        assert_eq!(refused.status().as_u16(), 401);
         let failed = call(&client, "get_scenario", json!({ "id": 999 })).await.unwrap();
         assert_eq!(failed.is_error, Some(true));
         call(&client, "list_scenarios", json!({ "team_id": 1 })).await.unwrap();
