@@ -40,7 +40,12 @@ const BREAKER_OPEN: &str = "ResilientBreakerOpen";
 async fn an_outage_fires_the_same_alerts_in_prometheus_and_in_the_process_and_its_end_resolves_them() {
     let (by_prometheus, by_process) = (Receiver::start().await, Receiver::start().await);
     let url = by_process.url();
-    let environment = [("ALERT_WEBHOOK_URL", &*url), ("RESILIENT_ADMIN_TOKEN", TOKEN)];
+    let environment = [
+        ("ALERT_WEBHOOK_URL", &*url),
+        ("RESILIENT_ADMIN_TOKEN", TOKEN),
+        // More probes fail, so that the alerts that need ten failed calls do not take longer than the others.
+        ("RESILIENT__BREAKER__MAKE__OPEN", "2s"),
+    ];
     let server = Arc::new(Server::start_with(&["--admin", "127.0.0.1:0"], &environment).await);
     let alertmanager = Alertmanager::start(&by_prometheus.url()).await;
     let target = server.origin.trim_start_matches("http://");
