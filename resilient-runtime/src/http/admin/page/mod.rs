@@ -91,6 +91,7 @@ pub(super) async fn status(
     response
 }
 
+#[cfg_attr(not(feature = "deferred"), expect(clippy::unused_async, reason = "only deferred writes are awaited"))]
 async fn show(shared: &Shared, query: &PageQuery) -> Response {
     #[cfg(feature = "deferred")]
     let found = deferred::Found::of(shared).await;
