@@ -45,7 +45,7 @@ fn variables() -> Vec<Value> {
         // All jobs are those of the variable: other programs have series of their processes too.
         let all = (name == "tool").then_some(".+");
         json!({
-            "name": name, "label": label, "type": "query", "datasource": panel::SOURCE.as_value(),
+            "name": name, "label": label, "type": "query", "datasource": panel::source(),
             "definition": query, "query": { "query": query, "refId": name }, "refresh": 2, "sort": 1, "hide": 0,
             "multi": true, "includeAll": true, "allValue": all, "regex": "", "options": [],
             "current": { "selected": true, "text": ["All"], "value": ["$__all"] },

@@ -5,15 +5,9 @@ use serde_json::{Value, json};
 /// The width of a dashboard, in units of Grafana's grid.
 const WIDTH: u64 = 24;
 
-/// The data source that a variable selects.
-pub(super) struct DataSource;
-
-pub(super) const SOURCE: DataSource = DataSource;
-
-impl DataSource {
-    pub(super) fn as_value(&self) -> Value {
-        json!({ "type": "prometheus", "uid": "${datasource}" })
-    }
+/// Returns the data source that the variable selects.
+pub(super) fn source() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
 /// What a panel shows its values as.
@@ -101,7 +95,7 @@ impl Panel {
             "title": self.title,
             "description": self.help,
             "gridPos": { "x": x, "y": y, "w": self.size.0, "h": self.size.1 },
-            "datasource": SOURCE.as_value(),
+            "datasource": source(),
             "targets": targets,
             "fieldConfig": { "defaults": self.field(), "overrides": self.overrides() },
             "options": options,
@@ -146,7 +140,7 @@ impl Panel {
         };
         json!({
             "refId": id.to_string(),
-            "datasource": SOURCE.as_value(),
+            "datasource": source(),
             "editorMode": "code",
             "expr": expression,
             "legendFormat": legend,
