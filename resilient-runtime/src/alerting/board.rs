@@ -67,6 +67,12 @@ impl AlertBoard {
         !self.is_evaluated.swap(true, Ordering::Relaxed)
     }
 
+    /// Returns whether something evaluates the rules.
+    #[cfg(feature = "status-page")]
+    pub(crate) fn is_evaluated(&self) -> bool {
+        self.is_evaluated.load(Ordering::Relaxed)
+    }
+
     /// Ends to evaluate the rules: what is pending or fires is no longer known.
     pub(crate) fn end(&self) {
         self.lock().active.clear();

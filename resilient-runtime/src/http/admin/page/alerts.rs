@@ -17,7 +17,9 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     html! {
         section #alerts aria-labelledby="alerts-h" {
             h2 #alerts-h { "Alerts" }
-            @if alerts.is_empty() { p { "No alert of this process fires or is pending" } } @else {
+            @if !page.registry.alert_board().is_evaluated() {
+                p { "This process does not evaluate alerts" }
+            } @else if alerts.is_empty() { p { "No alert of this process fires or is pending" } } @else {
                 (table(page, "Now", &alerts, MOST))
             }
             @if alerts.len() > MOST { p { "And " (alerts.len() - MOST) " more." } }
