@@ -1,6 +1,7 @@
 //! A second day of errors uses no more memory than the first. In a separate process, because it measures the memory of
 //! the process.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,12 +23,12 @@ async fn fails(n: u64) -> Result<u64, ShopError> {
     }
 }
 
-/// The anonymous memory of this process in KiB, such as its heap. Unlike `VmRSS` it is exact, and contains no pages of the
-/// executable.
-fn anonymous() -> u64 {
-    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").expect("the sizes");
-    let line = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("a line");
-    line.trim().strip_suffix(" kB").and_then(|kib| kib.parse().ok()).expect("a number")
+/// The anonymous memory of this process in KiB, such as its heap, if the system shows it. Unlike `VmRSS` it is exact, and
+/// contains no pages of the executable.
+fn anonymous() -> Option<u64> {
+    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// Functions and tools count with the same code; calls of functions take less time.
@@ -47,9 +48,13 @@ async fn a_second_day_of_errors_uses_no_more_memory_than_the_first() {
         }
     };
     minutes(24 * 60).await;
-    let before = anonymous();
+    let Some(before) = anonymous() else {
+        let why = "this system does not show its anonymous memory";
+        writeln!(std::io::stderr(), "\nSKIPPED: trends::memory: {why}").expect("stderr");
+        return;
+    };
     minutes(24 * 60).await;
-    let grown = anonymous().saturating_sub(before);
+    let grown = anonymous().expect("as before").saturating_sub(before);
     assert!(grown <= MOST_KIB, "{grown} KiB more than {before} KiB");
     let counted = registry.function("trends.memory").expect("counted");
     assert_eq!(counted.errors.iter().map(|error| error.count).sum::<u64>(), 2 * 24 * 60 * ERRORS_PER_MINUTE);
