@@ -19,7 +19,13 @@ use crate::view::{Breakers, Errors, Policies};
 pub(super) const LIMIT: usize = 100;
 pub(super) const HIGHEST_LIMIT: usize = 1_000;
 
+#[cfg(not(feature = "status-page"))]
 pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    state(&shared)
+}
+
+/// Answers with what is switched, as JSON.
+pub(super) fn state(shared: &Shared) -> Response {
     now(StatusCode::OK, shared.registry().gate.state())
 }
 

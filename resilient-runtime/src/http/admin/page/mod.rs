@@ -79,16 +79,13 @@ pub(super) async fn status(
     headers: HeaderMap,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Response {
-    let mut response = if prefers_page(&headers) {
-        match query.ok().filter(|Query(query)| query.is_expected()) {
-            Some(Query(query)) => show(&shared, &query).await,
-            None => {
-                let text = "expected `tool`, a tool's name, and `edit=1`, or neither";
-                Refusal::new(AdminRefusal::Query, StatusCode::BAD_REQUEST, text).respond(shared.registry())
-            }
-        }
+    let mut response = if !prefers_page(&headers) {
+        reads::state(&shared)
+    } else if let Some(Query(query)) = query.ok().filter(|Query(query)| query.is_expected()) {
+        show(&shared, &query).await
     } else {
-        reads::status(State(shared)).await
+        let text = "expected `tool`, a tool's name, and `edit=1`, or neither";
+        Refusal::new(AdminRefusal::Query, StatusCode::BAD_REQUEST, text).respond(shared.registry())
     };
     response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
     response

@@ -46,12 +46,8 @@ impl Server {
 
     pub(super) fn with(configure: impl FnOnce(Admin) -> Admin) -> Self {
         let registry = Arc::new(Registry::new());
-        let admin = configure(Admin::new(Arc::new(Health::of(&registry))));
-        Self::over(registry, admin)
-    }
-
-    pub(super) fn over(registry: Arc<Registry>, admin: Admin) -> Self {
-        Self { registry, router: admin.router() }
+        let router = configure(Admin::new(Arc::new(Health::of(&registry)))).router();
+        Self { registry, router }
     }
 
     /// Adds a tool that can be turned off.
