@@ -1,5 +1,8 @@
 //! How urgent an alert is.
 
+// Without the alerts in the process, only the rules for Prometheus name it.
+#![cfg_attr(not(feature = "alerts"), allow(unreachable_pub))]
+
 use serde::Serialize;
 
 /// How urgent an alert is: the label `severity`.
