@@ -54,7 +54,17 @@ async fn the_alerts_of_an_outage_fire_after_the_times_of_their_rules_and_are_res
 }
 
 /// In seconds since the start: pending, firing, resolved.
-const EXPECTED: [(&str, [u64; 3]); 0] = [];
+const EXPECTED: [(&str, [u64; 3]); 9] = [
+    ("ResilientBreakerOpen bank", [75, 135, 675]),
+    ("ResilientBurnRateFast", [75, 195, 960]),
+    ("ResilientDependencyErrorRatioHigh bank", [75, 255, 345]),
+    ("ResilientErrorRatioHigh", [75, 195, 945]),
+    ("ResilientErrorRatioRaised", [75, 675, 960]),
+    ("ResilientErrorsCritical DOWN fn list", [225, 525, 4110]),
+    ("ResilientErrorsHigh DOWN fn list", [150, 750, 4185]),
+    ("ResilientErrorsMedium DOWN fn list", [90, 1890, 4245]),
+    ("ResilientErrorsMedium DOWN fn pay", [255, 2055, 3945]),
+];
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_server_after_an_outage_alerts_nobody() {

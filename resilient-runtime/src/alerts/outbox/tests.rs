@@ -124,16 +124,16 @@ fn a_receiver_that_answers_hears_that_an_alert_still_fires() {
 #[test]
 fn the_notifications_of_a_webhook_are_bounded_and_what_is_dropped_is_counted() {
     let (mut outage, mut outbox) = (Outage::new(), Notifications::new(server()));
-    let (mut lost, mut changes) = (0, 0_u64);
+    let (mut dropped, mut changes) = (0, 0_u64);
     for n in 0..40 {
         let step = if n % 2 == 0 { outage.fire(0..500) } else { outage.step(0..0) };
         changes += u64::try_from(step.changes.len()).expect("a count");
-        lost += outbox.add(&step);
+        dropped += outbox.add(&step);
         // The first one is always being sent, and fails.
         assert!(body(&mut outbox, &outage).is_some());
         assert!(outbox.unsent() <= 2_000, "{n}: {}", outbox.unsent());
     }
-    assert_eq!((lost + outbox.unsent(), changes), (changes, 20_000));
+    assert_eq!((dropped + outbox.unsent(), changes), (changes, 20_000));
     let first = body(&mut outbox, &outage).expect("a notification");
     assert_eq!(text(&first, "/status"), "firing");
     let mut last = first;
