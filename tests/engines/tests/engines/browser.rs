@@ -1,13 +1,16 @@
 //! Chromium without a window, controlled by `WebDriver`.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Client;
 use resilient_tests::loopback;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
-use tokio::process::Command;
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
 
 use crate::{PATIENCE, program::Program, script};
 
@@ -52,13 +55,17 @@ impl Browser {
         browser
     }
 
-    /// Sends a command and returns its value.
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let response = self.http.post(format!("{}{path}", self.session)).json(&body).send().await.unwrap();
+    /// Sends a command and returns its value, or why it failed.
+    async fn request(&self, path: &str, body: &Value) -> Result<Value, Value> {
+        let response = self.http.post(format!("{}{path}", self.session)).json(body).send().await.unwrap();
         let success = response.status().is_success();
         let mut answer: Value = response.json().await.unwrap();
-        assert!(success, "{path}: {answer:#}");
-        answer["value"].take()
+        if success { Ok(answer["value"].take()) } else { Err(answer) }
+    }
+
+    /// Sends a command that succeeds, and returns its value.
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.request(path, &body).await.unwrap_or_else(|answer| panic!("{path}: {answer:#}"))
     }
 
     /// Sends a command of the `DevTools` protocol.
@@ -105,7 +112,22 @@ impl Browser {
         self.post(&format!("/element/{element}/value"), json!({ "text": text })).await;
     }
 
-    /// Clicks on an element, and waits until the page to which it leads is loaded.
+    /// Clicks on an element that leads to another page, and waits until that page is loaded.
+    pub(crate) async fn follow(&self, selector: &str) {
+        self.run("window.isLeft = true").await;
+        self.click(selector).await;
+        let script = "return window.isLeft === undefined && document.readyState === 'complete'";
+        let script = json!({ "script": script, "args": [] });
+        // A script fails if the page is left while it runs.
+        let loaded = async {
+            while self.request("/execute/sync", &script).await != Ok(Value::Bool(true)) {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, loaded).await.expect("another page");
+    }
+
+    /// Clicks on an element.
     pub(crate) async fn click(&self, selector: &str) {
         let element = self.element(selector).await;
         self.post(&format!("/element/{element}/click"), json!({})).await;
@@ -129,7 +151,8 @@ impl Browser {
             return axe.run(document, { runOnly: tags, rules, preload: false }).then((found) => {
                 const unsure = found.incomplete.filter((rule) => rule.id === 'color-contrast');
                 const show = (rule) => rule.nodes.map((node) => `${rule.id}: ${node.html}: ${node.failureSummary}`);
-                return { broken: [...found.violations, ...unsure].flatMap(show), passed: found.passes.map((rule) => rule.id) };
+                const passed = found.passes.map((rule) => rule.id);
+                return { broken: [...found.violations, ...unsure].flatMap(show), passed };
             });";
         let found = self.run(&format!("{axe};\n{check}")).await;
         let passed = found["passed"].as_array().unwrap();

@@ -59,13 +59,19 @@ pub(super) fn of_dashboard() -> Vec<(String, String)> {
 
 fn collect(value: &Value, title: &str, found: &mut Vec<(String, String)>) {
     match value {
-        Value::Array(values) => values.iter().for_each(|value| collect(value, title, found)),
+        Value::Array(values) => {
+            for value in values {
+                collect(value, title, found);
+            }
+        }
         Value::Object(fields) => {
             let title = fields.get("title").and_then(Value::as_str).unwrap_or(title);
             if let Some(expression) = fields.get("expr") {
                 found.push((title.to_owned(), expression.as_str().unwrap().to_owned()));
             }
-            fields.values().for_each(|value| collect(value, title, found));
+            for value in fields.values() {
+                collect(value, title, found);
+            }
         }
         _ => {}
     }

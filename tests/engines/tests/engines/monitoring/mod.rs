@@ -5,6 +5,7 @@ mod expression;
 mod files;
 mod idle;
 mod image;
+mod names;
 mod outage;
 mod prometheus;
 mod receiver;

@@ -52,7 +52,7 @@ async fn an_outage_fires_the_same_alerts_in_prometheus_and_in_the_process_and_it
     let prometheus = Prometheus::start(target, Some(alertmanager.address())).await;
 
     let traffic = Traffic::start(&server);
-    sleep(Duration::from_secs(10)).await;
+    sleep(Duration::from_secs(5)).await;
     assert_eq!(by_prometheus.received().len(), 0, "{:#?}", by_prometheus.received());
     server.enter("outage").await;
     // Their conditions have to hold for one minute, and for two.

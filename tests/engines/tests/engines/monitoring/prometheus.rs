@@ -25,8 +25,6 @@ pub(super) struct Rule {
     pub(super) name: String,
     pub(super) expression: String,
     pub(super) is_alert: bool,
-    /// The label `severity`.
-    pub(super) severity: String,
 }
 
 impl Prometheus {
@@ -73,12 +71,7 @@ impl Prometheus {
         let rule = |rule: &Value| {
             assert_eq!(rule["health"], "ok", "{rule}");
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            Rule {
-                name: text(&rule["name"]),
-                expression: text(&rule["query"]),
-                is_alert: rule["type"] == "alerting",
-                severity: text(&rule["labels"]["severity"]),
-            }
+            Rule { name: text(&rule["name"]), expression: text(&rule["query"]), is_alert: rule["type"] == "alerting" }
         };
         rules.map(rule).collect()
     }

@@ -13,7 +13,7 @@ async fn press(browser: &Browser, server: &Server, token: &str, button: &str) {
         browser.write("#token", token).await;
     }
     browser.write("#by", "on call").await;
-    browser.click(button).await;
+    browser.follow(button).await;
 }
 
 async fn metric(server: &Server, series: &str) -> Option<String> {
