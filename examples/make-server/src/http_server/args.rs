@@ -54,11 +54,11 @@ Environment:
   MAKE_WEBHOOK_SECRET
                   the secret with which scenarios report to POST /webhooks/make, as bearer token, at least
                   16 characters; default: the route is not served
-  RESILIENT_ADMIN_TOKEN_FILE, MAKE_API_TOKEN_FILE, MAKE_WEBHOOK_SECRET_FILE, ALERT_WEBHOOK_URL_FILE
+  RESILIENT_ADMIN_TOKEN_FILE, MAKE_API_TOKEN_FILE, MAKE_WEBHOOK_SECRET_FILE
                   files with these secrets
-  ALERT_WEBHOOK_URL, ALERTMANAGER_URL
+  RESILIENT_ALERT_WEBHOOK, RESILIENT_ALERTMANAGER_URL
                   where alerts are sent to if no Prometheus scrapes this server, in addition to the log;
-                  ALERT_WEBHOOK_TOKEN_FILE is a file with the bearer token for the webhook
+                  RESILIENT_ALERT_WEBHOOK_TOKEN_FILE is a file with the token for the webhook
   ALERT_INSTANCE  the label `instance` of these alerts; default: the address of --bind
   NOTIFY_SOCKET, WATCHDOG_USEC
                   set by systemd: where the server reports that it is ready, that it stops, and that it does

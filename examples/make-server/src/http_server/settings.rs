@@ -24,7 +24,7 @@ impl Settings {
         Ok(Self {
             make: settings::Settings::unless_demo(options.demo)?,
             webhook_secret: Secret::from_env()?,
-            alerts: alerting::from_env(options.bind)?,
+            alerts: alerting::from_env(options.bind),
             resilience: resilience()?,
         })
     }

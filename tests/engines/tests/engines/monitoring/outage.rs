@@ -41,7 +41,7 @@ async fn an_outage_fires_the_same_alerts_in_prometheus_and_in_the_process_and_it
     let (by_prometheus, by_process) = (Receiver::start().await, Receiver::start().await);
     let url = by_process.url();
     let environment = [
-        ("ALERT_WEBHOOK_URL", &*url),
+        ("RESILIENT_ALERT_WEBHOOK", &*url),
         ("RESILIENT_ADMIN_TOKEN", TOKEN),
         // More probes fail, so that the alerts that need ten failed calls do not take longer than the others.
         ("RESILIENT__BREAKER__MAKE__OPEN", "2s"),
