@@ -13,10 +13,11 @@ use crate::export::prometheus::Format;
 use crate::registry::Registry;
 use crate::series::names;
 
-/// A server with tools of two timeouts, one of which has a name that is no word.
+/// A server with tools of three timeouts. One tool has a name that is no word, one a timeout beyond all buckets.
 fn policies() -> Policies {
     let tools = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let timeouts = [(Duration::from_secs(8), tools(&["a.b", "c"])), (Duration::from_millis(2_500), tools(&["d"]))];
+    let timeouts = [(8_000, &["a.b", "c"][..]), (2_500, &["d"]), (375_000, &["endless"])];
+    let timeouts = timeouts.map(|(timeout, names)| (Duration::from_millis(timeout), tools(names)));
     Policies { timeouts: timeouts.into(), has_tools: true, queue_places: 31 }
 }
 
@@ -90,19 +91,20 @@ fn each_alert_of_the_table_is_a_rule_with_its_severity_and_runbook() {
 #[test]
 fn thresholds_come_from_the_policies() {
     let text = rules();
-    assert!(text.contains(r#"{job="shop",tool=~"a\\.b|c"} > 6.4"#), "{text}");
-    assert!(text.contains(r#"{job="shop",tool="d"} > 2"#), "{text}");
-    assert!(text.contains(r#"(resilient_waiting{job="shop"}))[10m:1m]) > 16"#), "{text}");
+    assert!(text.contains(r#"{job="shop",tool=~"a\\.b|c"}, 8) > 6.4"#), "{text}");
+    assert!(text.contains(r#"{job="shop",tool="d"}, 2.5) > 2"#), "{text}");
+    assert!(text.contains(r#"(resilient_waiting{job="shop"}))[10m:15s]) > 15"#), "{text}");
+    assert!(!text.contains("endless") && !dashboard::text(&policies()).contains("endless"), "{text}");
     let without = PrometheusRules::new().text_for(Policies::default());
     assert!(!without.contains("ResilientSlowP95") && !without.contains("tool!~"), "{without}");
-    assert!(without.contains("[10m:1m]) > 100"), "{without}");
+    assert!(without.contains("[10m:15s]) > 100"), "{without}");
 }
 
 #[test]
 fn without_a_job_the_rules_hold_for_all_jobs() {
     let text = PrometheusRules::new().text_for(policies());
     assert!(!text.contains("job=") && !text.contains("{,") && !text.contains("{}"), "{text}");
-    assert!(text.contains("up == 0 and on (job, instance) last_over_time(resilient_level"), "{text}");
+    assert!(text.contains("up == 0 and on (job, instance) (last_over_time(resilient_level"), "{text}");
     let odd = PrometheusRules::new().job("a\"b\\c").text_for(policies());
     assert!(odd.contains(r#"up{job="a\"b\\c"} == 0"#), "{odd}");
 }
