@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault};
 
-use crate::statistics::HistogramSnapshot;
-
 pub(crate) use super::severity::AlertSeverity;
 pub(crate) use table::RULES;
 
@@ -79,11 +77,11 @@ pub(crate) enum Condition {
     /// The share of failures among the results that a breaker counted as a success or failure, by breaker, if there are
     /// at least so many.
     DependencyErrorRatio { above: f64, window: Duration, at_least: u64 },
-    /// The errors within an hour, by tool and code, of the kinds of [`is_counted`], without [`UNCOUNTED_CODE`].
+    /// The errors within an hour, by tool and code, of the kinds of [`is_counted`], without refusals of switches.
     /// Functions count if the server has no tools: otherwise one failure would count for a function and for its tool.
     ErrorsPerHour { above: u64 },
     /// The 95th percentile of the duration of a tool's calls as a share of its timeout, if there are so many calls. It is
-    /// estimated within the buckets of the conventions, and at most the timeout. See [`slow_above`].
+    /// estimated within the buckets of the conventions, and at most the timeout.
     SlowP95 { share_of_timeout: f64, window: Duration, at_least: u64 },
     /// The 99th percentile of the duration of all tool calls of the server, if there are so many.
     SlowP99 { above: Duration, window: Duration, at_least: u64 },
@@ -149,18 +147,6 @@ pub(crate) fn is_counted(kind: ErrorKind) -> bool {
     matches!(kind.fault(), Fault::Operator | Fault::Upstream | Fault::Server) && kind != ErrorKind::Disabled
 }
 
-/// The code of calls that are refused because reads answer from the cache alone. Its kind is that of a service that is
-/// unavailable, which clients have to know. Other switches refuse with kinds that do not count.
-pub(crate) const UNCOUNTED_CODE: &str = "CACHE_ONLY";
-
-/// Returns the duration in seconds above which the 95th percentile of a tool with this timeout is too long. `None` if no
-/// estimate is above it, because it is beyond the last edge of the buckets.
-pub(crate) fn slow_above(timeout: Duration, share: f64) -> Option<f64> {
-    let above = timeout.as_secs_f64() * share;
-    let [.., last] = HistogramSnapshot::CONVENTIONAL;
-    (above < last.as_secs_f64()).then_some(above)
-}
-
 /// Replaces the placeholders of a summary or description: `{value}`, and a label in braces such as `{tool}`.
 pub(crate) fn fill(text: &str, value_of: impl Fn(&str) -> String) -> String {
     let mut filled = String::with_capacity(text.len());
@@ -182,8 +168,6 @@ pub(crate) fn queue_growth(by: u64, places: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Classify as _;
-    use crate::error::{RefusalReason, ResilienceError, ToolError as _};
 
     #[test]
     fn placeholders_are_filled_and_other_text_stays() {
@@ -207,23 +191,6 @@ mod tests {
         assert_eq!(traffic("ResilientBreakerOpen"), Some(Duration::from_secs(45)));
         assert_eq!(traffic("ResilientErrorsCritical"), Some(Duration::from_secs(150)));
         assert_eq!(traffic("ResilientMemoryHigh"), None);
-    }
-
-    #[test]
-    fn refusals_of_all_switches_are_not_counted() {
-        let since = std::time::SystemTime::now();
-        for reason in [RefusalReason::ReadOnly, RefusalReason::Disabled, RefusalReason::CacheOnly] {
-            let level = crate::gate::Level::Minimal;
-            let refused =
-                ResilienceError::Refused { reason, level, by_level: true, since, cache_only: true, is_nested: false };
-            assert!(!is_counted(refused.kind()) || refused.code() == UNCOUNTED_CODE, "{refused:?}");
-        }
-    }
-
-    #[test]
-    fn the_longest_timeouts_are_beyond_the_buckets() {
-        let above = |seconds| slow_above(Duration::from_secs(seconds), 0.8);
-        assert_eq!([above(10), above(374).map(f64::round), above(375)], [Some(8.0), Some(299.0), None]);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 mod condition;
 mod records;
 
+#[cfg(test)]
+pub(super) use condition::UNCOUNTED_CODE;
+
 use crate::alerting::rules::{AlertRule, Condition, RULES, RUNBOOKS, Unit, fill};
 use crate::registry::Registry;
 

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::policies::Policies;
+use super::policies::{Policies, slow_above};
+use super::rules::UNCOUNTED_CODE;
 use super::{PrometheusRules, dashboard};
-use crate::alerting::rules::RULES;
+use crate::Classify as _;
+use crate::alerting::rules::{RULES, is_counted};
+use crate::error::{RefusalReason, ResilienceError, ToolError as _};
 use crate::export::prometheus::Format;
 use crate::registry::Registry;
 use crate::series::names;
@@ -99,6 +102,24 @@ fn thresholds_come_from_the_policies() {
     let without = PrometheusRules::new().text_for(Policies::default());
     assert!(!without.contains("ResilientSlowP95") && !without.contains("tool!~"), "{without}");
     assert!(without.contains("[10m:15s]) > 100"), "{without}");
+}
+
+#[test]
+fn refusals_of_all_switches_are_not_counted() {
+    let since = std::time::SystemTime::now();
+    for reason in [RefusalReason::ReadOnly, RefusalReason::Disabled, RefusalReason::CacheOnly] {
+        let level = crate::gate::Level::Minimal;
+        let refused =
+            ResilienceError::Refused { reason, level, by_level: true, since, cache_only: true, is_nested: false };
+        assert!(!is_counted(refused.kind()) || refused.code() == UNCOUNTED_CODE, "{refused:?}");
+    }
+    assert!(rules().contains(r#",code!="CACHE_ONLY"}"#));
+}
+
+#[test]
+fn the_longest_timeouts_are_beyond_the_buckets() {
+    let above = |seconds| slow_above(Duration::from_secs(seconds), 0.8);
+    assert_eq!([above(10), above(374).map(f64::round), above(375)], [Some(8.0), Some(299.0), None]);
 }
 
 #[test]

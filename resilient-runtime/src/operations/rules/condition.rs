@@ -9,13 +9,18 @@ use super::super::expressions::{
 };
 use super::Server;
 use super::records::{error_ratio_within, failed_within, operations_within, p95_within, ran_within};
-use crate::alerting::rules::{AlertRule, Condition, OBJECTIVE, UNCOUNTED_CODE, is_counted, queue_growth, slow_above};
+use crate::alerting::rules::{AlertRule, Condition, OBJECTIVE, is_counted, queue_growth};
+use crate::operations::policies::slow_above;
 use crate::outcomes::Rejected;
 use crate::series::names;
 
 /// What identifies a process.
 const INSTANCE: &str = "job, instance";
 const BREAKER: &str = "job, instance, breaker";
+
+/// The code of calls that are refused because reads answer from the cache alone. Its kind is that of a service that is
+/// unavailable. Other switches refuse with kinds that do not count.
+pub(in crate::operations) const UNCOUNTED_CODE: &str = "CACHE_ONLY";
 
 /// Returns the expression of a rule, or `None` if this server cannot fulfil its condition.
 pub(super) fn expression(rule: &AlertRule, server: &Server) -> Option<String> {

@@ -2,12 +2,11 @@
 
 use super::super::panel::{Panel, View};
 use super::{RATE, SERVERS, STATES, TOOLS};
-use crate::alerting::rules::slow_above;
 use crate::operations::expressions::{
     error_ratio, errors_within_hour, number, one_of, operations, percentile, ran, select, sum_of_increase, sum_of_rate,
     words,
 };
-use crate::operations::policies::Policies;
+use crate::operations::policies::{Policies, slow_above};
 use crate::series::names::{self, Series};
 
 const TOOL: &str = "tool";
