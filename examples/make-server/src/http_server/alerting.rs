@@ -6,11 +6,11 @@ use resilient_runtime::alerts::{Alerts, Endpoint};
 
 use crate::settings::{SettingsError, secret};
 
-/// The name of the service in alerts, as Prometheus has it: `job_name` in its configuration.
+/// The job under which Prometheus scrapes the server: `job_name` in its configuration.
 const JOB: &str = "make-server";
 
-/// Returns alerts that are logged, and sent to what the variables name. If Prometheus alerts as well, name another receiver
-/// than its own: the labels of both differ, so that one receiver gets each alert twice.
+/// Returns alerts that are logged, and sent to what the variables name. The labels are those that Prometheus adds, so that
+/// an Alertmanager that receives an alert from both sends it once.
 pub(super) fn from_env(bind: SocketAddr) -> Result<Alerts, SettingsError> {
     let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let instance = text("ALERT_INSTANCE").unwrap_or_else(|| bind.to_string());
