@@ -37,8 +37,9 @@ pub(crate) struct AlertRule {
 
 impl AlertRule {
     /// Returns the window within which a call must have ended, with any outcome, so that the condition holds. It is half
-    /// of [`hold`](Self::hold), but at least 45 s, which are three scrapes: a server that has been idle since an outage
-    /// begins no alert, and ends those that it has. `None` if the condition does not depend on calls. For
+    /// of [`hold`](Self::hold), but at least 45 s, which are three scrapes. An alert of a server that becomes idle ends
+    /// after this window, and one that was pending may begin within it, but not later. With longer intervals between
+    /// scrapes the window is such an interval. `None` if the condition does not depend on calls. For
     /// [`Condition::BreakerOpen`], attempts under the breaker count, and attempts that it rejected.
     pub(crate) fn traffic(&self) -> Option<Duration> {
         let is_of_calls = match self.condition {
@@ -76,9 +77,11 @@ pub(crate) enum Condition {
     /// The share of failures among the results that a breaker counted as a success or failure, by breaker, if there are
     /// at least so many.
     DependencyErrorRatio { above: f64, window: Duration, at_least: u64 },
-    /// The errors within an hour, by tool and code, of the kinds of [`is_counted`].
+    /// The errors within an hour, by tool and code, of the kinds of [`is_counted`], without refusals of switches.
+    /// Functions count if the server has no tools: otherwise one failure would count for a function and for its tool.
     ErrorsPerHour { above: u64 },
-    /// The 95th percentile of the duration of a tool's calls as a share of its timeout, if there are so many calls.
+    /// The 95th percentile of the duration of a tool's calls as a share of its timeout, if there are so many calls. It is
+    /// estimated within the buckets of the conventions, and at most the timeout.
     SlowP95 { share_of_timeout: f64, window: Duration, at_least: u64 },
     /// The 99th percentile of the duration of all tool calls of the server, if there are so many.
     SlowP99 { above: Duration, window: Duration, at_least: u64 },
@@ -156,10 +159,10 @@ pub(crate) fn fill(text: &str, value_of: impl Fn(&str) -> String) -> String {
     filled + rest
 }
 
-/// Returns the growth of the queues from which [`Condition::QueueGrowing`] holds, for so many places in all queues.
+/// Returns the growth of the queues above which [`Condition::QueueGrowing`] holds, for so many places in all queues.
 /// `None` if nothing can wait.
 pub(crate) fn queue_growth(by: u64, places: u64) -> Option<u64> {
-    (places > 0).then(|| by.min(places.div_ceil(2)))
+    (places > 0).then(|| by.min(places / 2))
 }
 
 #[cfg(test)]
@@ -193,8 +196,8 @@ mod tests {
     #[test]
     fn a_queue_grows_by_half_of_its_places() {
         assert_eq!(
-            [(100, 0), (100, 3), (100, 1_000)].map(|(by, places)| queue_growth(by, places)),
-            [None, Some(2), Some(100)]
+            [(100, 0), (100, 1), (100, 2), (100, 3), (100, 1_000)].map(|(by, places)| queue_growth(by, places)),
+            [None, Some(0), Some(1), Some(1), Some(100)]
         );
     }
 }

@@ -96,13 +96,20 @@ pub(super) fn error_ratio(by: &str, matchers: &[&str], window: &str) -> String {
     format!("{} / ({} > 0)", failed(by, matchers, window), ran(by, matchers, window))
 }
 
-/// Errors within an hour, as a sum by these labels. What a code counted before its first scrape has no increase, so a
-/// series that did not exist in the hour before counts as a whole.
-pub(super) fn errors_within_hour(by: &str, matchers: &[&str]) -> String {
-    let errors = select(names::ERRORS, matchers);
+/// Errors within an hour, as a sum by these labels.
+///
+/// What a code counted before its first scrape has no increase. So a series that did not exist in the hour before counts
+/// as a whole, if the server was scraped in that hour or did not run yet. Otherwise its errors may be old.
+pub(super) fn errors_within_hour(by: &str, server: &str, matchers: &[&str]) -> String {
+    let errors = select(names::ERRORS, &[&[server], matchers].concat());
+    let known = select(names::LEVEL, &[server, r#"level="normal""#]);
+    let started = select(names::PROCESS_START, &[server]);
     format!(
         "sum by ({by}) (
-  ({errors} unless last_over_time({errors}[1h] offset 1h))
+  (
+    ({errors} unless last_over_time({errors}[1h] offset 1h))
+    and on (job, instance) (last_over_time({known}[1h] offset 1h) or {started} > time() - 3600)
+  ) > increase({errors}[1h])
   or increase({errors}[1h])
 )"
     )
@@ -110,6 +117,13 @@ pub(super) fn errors_within_hour(by: &str, matchers: &[&str]) -> String {
 
 pub(super) fn sum_of_increase(by: &str, series: Series, matchers: &[&str], window: &str) -> String {
     format!("sum by ({by}) (increase({}[{window}]))", select(series, matchers))
+}
+
+/// Holds if a counter rose within a window, or between its last two samples: a window that is shorter than the interval
+/// of scrapes has one sample, and no increase. The last samples of a process that has ended do not count.
+pub(super) fn rises(by: &str, series: Series, matchers: &[&str], window: &str) -> String {
+    let (counter, increase) = (select(series, matchers), sum_of_increase(by, series, matchers, window));
+    format!("{increase} > 0 or sum by ({by}) (irate({counter}[5m]) and {counter}) > 0")
 }
 
 pub(super) fn sum_of_rate(by: &str, series: Series, matchers: &[&str], window: &str) -> String {

@@ -35,7 +35,7 @@
 //! | `ResilientSlowerThanYesterday` | low | the 95th percentile of an hour is above 1.2 times that of a day before, of at least 100 calls each | 15 m | `tool` |
 //! | `ResilientBreakerOpen` | high | a breaker is open, and is asked | 1 m | `instance`, `breaker` |
 //! | `ResilientMemoryHigh` | medium | the process has more than 85 % of its memory limit | 5 m | `instance` |
-//! | `ResilientQueueGrowing` | medium | within 10 minutes, 100 more calls wait for a bulkhead, or half of the places in all queues if that is fewer | 5 m | `instance` |
+//! | `ResilientQueueGrowing` | medium | within 10 minutes, more than 100 more calls wait for a bulkhead, or more than half of the places in all queues if that is fewer | 5 m | `instance` |
 //! | `ResilientDeadLetters` | medium | deferred writes were given up | 1 m | |
 //! | `ResilientLevelNotNormal` | medium | the level of service is not `normal` | 10 m | `instance` |
 //! | `ResilientAccessRefused` | medium | more than 10 wrong tokens and refused authorizations within 10 minutes | 1 m | |
@@ -44,12 +44,17 @@
 //! | `ResilientBurnRateSlow` | low | at the same rate, for 3 d and 6 h | 30 m | |
 //!
 //! A call *fails* with the outcome `error`, `timeout` or `panic`, unless the error is the caller's mistake; calls that were
-//! rejected, cancelled or deferred are left out. Burn rates need at least 10 failed calls in the longer window. An alert
-//! about calls also needs a call within half of its `for`, at least within 45 s: an idle server alerts nobody about an
-//! outage that is over. Therefore scrape at least every 20 seconds, better every 15.
+//! rejected, cancelled or deferred are left out. Burn rates need at least 10 failed calls in the longer window. Errors by
+//! code are those for which the operator, the service behind or the server is responsible. Guarded functions count only
+//! on a server without tools.
+//!
+//! An alert about calls also needs a call within half of its `for`, at least within 45 s: an idle server begins no alert
+//! about an outage that is over, except within this time after its last call. Scrape every 15 seconds, or at least every
+//! two minutes: with less than two scrapes in 45 s, an alert needs a call between the last two scrapes.
 //!
 //! Percentiles are estimated within the buckets of the OpenTelemetry conventions, of which the upper ones are at 1, 2, 5,
-//! 10, 30 and 60 s.
+//! 10, 30, 60, 120 and 300 s. `ResilientSlowP95` therefore fires for a tool whose timeout is 8 s if 5 % of its calls take
+//! longer than 5 s, because such calls may take up to 10 s. There is no rule for tools whose timeout is 375 s or longer.
 
 mod dashboard;
 mod expressions;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use resilient_policy::{BulkheadUse, Policy};
 
 use crate::registry::Registry;
+use crate::statistics::HistogramSnapshot;
 
 /// The policies of a server, as far as thresholds depend on them.
 #[derive(Debug, Default)]
@@ -44,4 +45,12 @@ impl Policies {
         }
         Self { timeouts, has_tools: !tools.is_empty(), queue_places: queues.values().sum() }
     }
+}
+
+/// Returns the duration in seconds above which the 95th percentile of a tool with this timeout is too long. `None` if no
+/// estimate is above it, because it is beyond the last edge of the buckets.
+pub(super) fn slow_above(timeout: Duration, share: f64) -> Option<f64> {
+    let above = timeout.as_secs_f64() * share;
+    let [.., last] = HistogramSnapshot::CONVENTIONAL;
+    (above < last.as_secs_f64()).then_some(above)
 }

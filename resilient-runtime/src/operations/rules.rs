@@ -3,6 +3,9 @@
 mod condition;
 mod records;
 
+#[cfg(test)]
+pub(super) use condition::UNCOUNTED_CODE;
+
 use crate::alerting::rules::{AlertRule, Condition, RULES, RUNBOOKS, Unit, fill};
 use crate::registry::Registry;
 
@@ -12,7 +15,7 @@ use super::yaml::RulesFile;
 
 const COMMENT: &str =
     "Rules for Prometheus, generated from the policies of the server. Do not edit them: generate them again.
-Scrape the server every 15 s; at more than 20 s, alerts that need traffic do not fire.";
+Scrape the server every 15 s, or less often, but at least every 2 minutes.";
 
 /// Alert rules and recording rules for Prometheus, as a YAML file.
 ///
@@ -45,7 +48,7 @@ impl PrometheusRules {
     /// one Prometheus scrapes several servers that have tools of the same name with different timeouts.
     ///
     /// `ResilientServerDown` then fires also if the job has no target. Otherwise it is only about targets that were
-    /// scraped within the last day.
+    /// scraped within the day before they went down.
     #[must_use]
     pub fn job(mut self, job: impl Into<String>) -> Self {
         self.job = Some(job.into());

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::policies::Policies;
+use super::policies::{Policies, slow_above};
+use super::rules::UNCOUNTED_CODE;
 use super::{PrometheusRules, dashboard};
-use crate::alerting::rules::RULES;
+use crate::Classify as _;
+use crate::alerting::rules::{RULES, is_counted};
+use crate::error::{RefusalReason, ResilienceError, ToolError as _};
 use crate::export::prometheus::Format;
 use crate::registry::Registry;
 use crate::series::names;
 
-/// A server with tools of two timeouts, one of which has a name that is no word.
+/// A server with tools of three timeouts. One tool has a name that is no word, one a timeout beyond all buckets.
 fn policies() -> Policies {
     let tools = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let timeouts = [(Duration::from_secs(8), tools(&["a.b", "c"])), (Duration::from_millis(2_500), tools(&["d"]))];
+    let timeouts = [(8_000, &["a.b", "c"][..]), (2_500, &["d"]), (375_000, &["endless"])];
+    let timeouts = timeouts.map(|(timeout, names)| (Duration::from_millis(timeout), tools(names)));
     Policies { timeouts: timeouts.into(), has_tools: true, queue_places: 31 }
 }
 
@@ -51,8 +55,9 @@ fn rules_and_dashboard_name_only_series_that_are_exported() {
         let unknown: Vec<_> = named.iter().filter(|name| !exported.contains(**name)).collect();
         assert!(named.len() > 10 && unknown.is_empty(), "{unknown:?}");
     }
-    // Each series that is exported is shown, except for the results of caches that are read first.
-    let hidden = ["resilient_cache_total", "process_virtual_memory_bytes"];
+    // Each series that is exported is shown, except for the results of caches that are read first, and the alerts of the
+    // process, which are for servers without a dashboard.
+    let hidden = ["resilient_cache_total", "resilient_alerts_lost_total", "process_virtual_memory_bytes"];
     for series in names::ALL {
         let is_shown = series.samples().iter().any(|name| names_in(&expressions).contains(&**name));
         assert!(is_shown != hidden.contains(&&*series.to_string()), "{series}");
@@ -90,19 +95,38 @@ fn each_alert_of_the_table_is_a_rule_with_its_severity_and_runbook() {
 #[test]
 fn thresholds_come_from_the_policies() {
     let text = rules();
-    assert!(text.contains(r#"{job="shop",tool=~"a\\.b|c"} > 6.4"#), "{text}");
-    assert!(text.contains(r#"{job="shop",tool="d"} > 2"#), "{text}");
-    assert!(text.contains(r#"(resilient_waiting{job="shop"}))[10m:1m]) > 16"#), "{text}");
+    assert!(text.contains(r#"{job="shop",tool=~"a\\.b|c"}, 8) > 6.4"#), "{text}");
+    assert!(text.contains(r#"{job="shop",tool="d"}, 2.5) > 2"#), "{text}");
+    assert!(text.contains(r#"(resilient_waiting{job="shop"}))[10m:15s]) > 15"#), "{text}");
+    assert!(!text.contains("endless") && !dashboard::text(&policies()).contains("endless"), "{text}");
     let without = PrometheusRules::new().text_for(Policies::default());
     assert!(!without.contains("ResilientSlowP95") && !without.contains("tool!~"), "{without}");
-    assert!(without.contains("[10m:1m]) > 100"), "{without}");
+    assert!(without.contains("[10m:15s]) > 100"), "{without}");
+}
+
+#[test]
+fn refusals_of_all_switches_are_not_counted() {
+    let since = std::time::SystemTime::now();
+    for reason in [RefusalReason::ReadOnly, RefusalReason::Disabled, RefusalReason::CacheOnly] {
+        let level = crate::gate::Level::Minimal;
+        let refused =
+            ResilienceError::Refused { reason, level, by_level: true, since, cache_only: true, is_nested: false };
+        assert!(!is_counted(refused.kind()) || refused.code() == UNCOUNTED_CODE, "{refused:?}");
+    }
+    assert!(rules().contains(r#",code!="CACHE_ONLY"}"#));
+}
+
+#[test]
+fn the_longest_timeouts_are_beyond_the_buckets() {
+    let above = |seconds| slow_above(Duration::from_secs(seconds), 0.8);
+    assert_eq!([above(10), above(374).map(f64::round), above(375)], [Some(8.0), Some(299.0), None]);
 }
 
 #[test]
 fn without_a_job_the_rules_hold_for_all_jobs() {
     let text = PrometheusRules::new().text_for(policies());
     assert!(!text.contains("job=") && !text.contains("{,") && !text.contains("{}"), "{text}");
-    assert!(text.contains("up == 0 and on (job, instance) last_over_time(resilient_level"), "{text}");
+    assert!(text.contains("up == 0 and on (job, instance) (last_over_time(resilient_level"), "{text}");
     let odd = PrometheusRules::new().job("a\"b\\c").text_for(policies());
     assert!(odd.contains(r#"up{job="a\"b\\c"} == 0"#), "{odd}");
 }

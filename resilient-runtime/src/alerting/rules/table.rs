@@ -76,7 +76,8 @@ pub(crate) const RULES: &[AlertRule] = &[
         condition: Condition::ErrorsPerHour { above: 100 },
         summary: "{value} errors {code} of {tool} within an hour",
         description: "{tool} had more than 100 errors with the code {code} within an hour. The tool `recent_errors` and \
-                      the route `/errors` show the last ones and their trend.",
+                      the route `/errors` show the last ones of tools and requests and their trend, the log also those \
+                      of functions.",
         runbook: "errors-critical",
     },
     AlertRule {
@@ -87,7 +88,8 @@ pub(crate) const RULES: &[AlertRule] = &[
         condition: Condition::ErrorsPerHour { above: 50 },
         summary: "{value} errors {code} of {tool} within an hour",
         description: "{tool} had more than 50 errors with the code {code} within an hour. The tool `recent_errors` and \
-                      the route `/errors` show the last ones and their trend.",
+                      the route `/errors` show the last ones of tools and requests and their trend, the log also those \
+                      of functions.",
         runbook: "errors-high",
     },
     AlertRule {
@@ -98,7 +100,8 @@ pub(crate) const RULES: &[AlertRule] = &[
         condition: Condition::ErrorsPerHour { above: 10 },
         summary: "{value} errors {code} of {tool} within an hour",
         description: "{tool} had more than 10 errors with the code {code} within an hour. The tool `recent_errors` and \
-                      the route `/errors` show the last ones and their trend.",
+                      the route `/errors` show the last ones of tools and requests and their trend, the log also those \
+                      of functions.",
         runbook: "errors-medium",
     },
     AlertRule {
@@ -107,8 +110,9 @@ pub(crate) const RULES: &[AlertRule] = &[
         hold: minutes(5),
         repeat: minutes(10),
         condition: Condition::SlowP95 { share_of_timeout: 0.8, window: RECENT, at_least: FEWEST },
-        summary: "5 % of the calls of {tool} take {value} or longer",
-        description: "The 95th percentile of {tool} is above 80 % of its timeout. If it becomes slower, calls fail.",
+        summary: "5 % of the calls of {tool} take about {value} or longer",
+        description: "The 95th percentile of {tool}, estimated within coarse buckets, is above 80 % of its timeout. If \
+                      it becomes slower, calls fail.",
         runbook: "slow-p95",
     },
     AlertRule {

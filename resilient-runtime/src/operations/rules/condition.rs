@@ -5,11 +5,12 @@ use std::time::Duration;
 use resilient_policy::ErrorKind;
 
 use super::super::expressions::{
-    duration, errors_within_hour, number, one_of, operations, percentile, select, sum_of_increase, words,
+    duration, errors_within_hour, number, one_of, operations, percentile, rises, select, sum_of_increase, words,
 };
 use super::Server;
 use super::records::{error_ratio_within, failed_within, operations_within, p95_within, ran_within};
 use crate::alerting::rules::{AlertRule, Condition, OBJECTIVE, is_counted, queue_growth};
+use crate::operations::policies::slow_above;
 use crate::outcomes::Rejected;
 use crate::series::names;
 
@@ -17,11 +18,15 @@ use crate::series::names;
 const INSTANCE: &str = "job, instance";
 const BREAKER: &str = "job, instance, breaker";
 
+/// The code of calls that are refused because reads answer from the cache alone. Its kind is that of a service that is
+/// unavailable. Other switches refuse with kinds that do not count.
+pub(in crate::operations) const UNCOUNTED_CODE: &str = "CACHE_ONLY";
+
 /// Returns the expression of a rule, or `None` if this server cannot fulfil its condition.
 pub(super) fn expression(rule: &AlertRule, server: &Server) -> Option<String> {
     let job = &*server.job;
     let all = match rule.condition {
-        Condition::Down => vec![down(job)],
+        Condition::Down => vec![down(rule, job)],
         Condition::ErrorRatio { above, window, at_least } => vec![
             format!("{} > {}", select(error_ratio_within(window), &[job]), number(above)),
             format!("{} >= {at_least}", select(ran_within(window), &[job])),
@@ -29,7 +34,9 @@ pub(super) fn expression(rule: &AlertRule, server: &Server) -> Option<String> {
         Condition::DependencyErrorRatio { above, window, at_least } => dependency(job, above, window, at_least),
         Condition::ErrorsPerHour { above } => {
             let kinds = ErrorKind::ALL.iter().filter(|kind| is_counted(**kind)).map(|kind| kind.as_str());
-            let errors = errors_within_hour("job, tool, code", &[job, &words("kind", "=~", kinds)]);
+            let kinds = words("kind", "=~", kinds);
+            let codes = words("code", "!=", [UNCOUNTED_CODE]);
+            let errors = errors_within_hour("job, tool, code", job, &[server.calls, &kinds, &codes]);
             vec![format!("{errors} > {above}")]
         }
         Condition::SlowP95 { share_of_timeout, window, at_least } => slow(server, share_of_timeout, window, at_least)?,
@@ -57,7 +64,8 @@ pub(super) fn expression(rule: &AlertRule, server: &Server) -> Option<String> {
             // Without queues, one that comes later counts.
             let by = queue_growth(by, server.policies.queue_places).unwrap_or(by);
             let waiting = format!("sum by ({INSTANCE}) ({})", select(names::WAITING, &[job]));
-            vec![format!("delta(({waiting})[{}:1m]) > {by}", duration(window))]
+            // `delta` extrapolates by up to a step.
+            vec![format!("delta(({waiting})[{}:15s]) > {by}", duration(window))]
         }
         Condition::DeadLetters if !cfg!(feature = "deferred") => return None,
         Condition::DeadLetters => {
@@ -87,12 +95,13 @@ pub(super) fn expression(rule: &AlertRule, server: &Server) -> Option<String> {
 }
 
 /// A target that cannot be scraped, or a job without targets. `up` exists for the targets of all jobs, so without a name of
-/// the job it is only about those that had series of this crate.
-fn down(job: &str) -> String {
+/// the job it is only about those that had series of this crate within a day before they went down.
+fn down(rule: &AlertRule, job: &str) -> String {
     let up = select("up", &[job]);
     if job.is_empty() {
         let known = select(names::LEVEL, &[r#"level="normal""#]);
-        return format!("{up} == 0 and on ({INSTANCE}) last_over_time({known}[1d])");
+        let known = format!(r#"last_over_time({known}[1d]) or ALERTS{{alertname="{}"}}"#, rule.name);
+        return format!("{up} == 0 and on ({INSTANCE}) ({known})");
     }
     format!("{up} == 0 or absent({up})")
 }
@@ -100,11 +109,11 @@ fn down(job: &str) -> String {
 /// Requires calls within the window. See [`AlertRule::traffic`].
 fn traffic(condition: &Condition, job: &str, window: &str) -> String {
     if let Condition::BreakerOpen { .. } = condition {
-        let results = sum_of_increase(BREAKER, names::BREAKER_RESULTS, &[job], window);
-        let rejected = sum_of_increase(BREAKER, names::BREAKER_REJECTED, &[job], window);
-        return format!("and on ({BREAKER}) ({results} + {rejected}) > 0");
+        let [results, rejected] =
+            [names::BREAKER_RESULTS, names::BREAKER_REJECTED].map(|series| rises(BREAKER, series, &[job], window));
+        return format!("and on ({BREAKER}) (\n  {results}\n  or {rejected}\n)");
     }
-    format!("and on (job) {} > 0", sum_of_increase("job", names::CALLS, &[job], window))
+    format!("and on (job) ({})", rises("job", names::CALLS, &[job], window))
 }
 
 fn dependency(job: &str, above: f64, window: Duration, at_least: u64) -> Vec<String> {
@@ -116,11 +125,13 @@ fn dependency(job: &str, above: f64, window: Duration, at_least: u64) -> Vec<Str
     vec![format!("{failed} / {all} > {}", number(above)), format!("{all} >= {at_least}")]
 }
 
-/// The percentiles of tools, each compared with a share of its own timeout.
+/// The percentiles of tools, each compared with a share of its own timeout. An estimate within a bucket may be above the
+/// timeout, which no call is.
 fn slow(server: &Server, share: f64, window: Duration, at_least: u64) -> Option<Vec<String>> {
-    let of_timeout = server.policies.timeouts.iter().map(|(timeout, tools)| {
+    let of_timeout = server.policies.timeouts.iter().filter_map(|(timeout, tools)| {
+        let above = slow_above(*timeout, share)?;
         let percentile = select(p95_within(window), &[&server.job, &one_of("tool", tools)]);
-        format!("{percentile} > {}", number(timeout.as_secs_f64() * share))
+        Some(format!("clamp_max({percentile}, {}) > {}", number(timeout.as_secs_f64()), number(above)))
     });
     let any = of_timeout.collect::<Vec<_>>().join("\n  or ");
     let calls = select(operations_within(window), &[&server.job]);

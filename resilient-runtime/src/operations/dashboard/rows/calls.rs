@@ -6,7 +6,7 @@ use crate::operations::expressions::{
     error_ratio, errors_within_hour, number, one_of, operations, percentile, ran, select, sum_of_increase, sum_of_rate,
     words,
 };
-use crate::operations::policies::Policies;
+use crate::operations::policies::{Policies, slow_above};
 use crate::series::names::{self, Series};
 
 const TOOL: &str = "tool";
@@ -86,7 +86,7 @@ pub(super) fn breakers() -> Vec<Panel> {
 }
 
 pub(super) fn errors() -> Vec<Panel> {
-    let within_hour = errors_within_hour("tool, code", &[SERVERS]);
+    let within_hour = errors_within_hour("tool, code", SERVERS, &[]);
     vec![
         Panel::new("Most frequent errors, last hour", View::Table, "none", "The ten codes with the most errors.")
             .show(format!("topk(10, {within_hour})"), "errors"),
@@ -120,9 +120,11 @@ pub(super) fn latency(policies: &Policies) -> Vec<Panel> {
             "{{mcp_method_name}}",
         ),
     ];
-    let shares = policies.timeouts.iter().map(|(timeout, tools)| {
+    // Estimates that end below the timeout would show the wrong share.
+    let timeouts = policies.timeouts.iter().filter(|(timeout, _)| slow_above(**timeout, 0.8).is_some());
+    let shares = timeouts.map(|(timeout, tools)| {
         let percentile = percentile(0.95, CLIENT_TOOL, &[SERVERS, &one_of(CLIENT_TOOL, tools)], "5m");
-        format!("{percentile} / {}", number(timeout.as_secs_f64()))
+        format!("clamp_max({percentile} / {}, 1)", number(timeout.as_secs_f64()))
     });
     let shares: Vec<_> = shares.collect();
     if !shares.is_empty() {
@@ -130,7 +132,7 @@ pub(super) fn latency(policies: &Policies) -> Vec<Panel> {
             "p95 as a share of the timeout",
             View::Lines,
             "percentunit",
-            "From 80 % on, an alert fires: if the tool becomes slower, calls fail.",
+            "Above 80 % an alert fires: if the tool becomes slower, calls fail. Estimated within coarse buckets.",
         );
         panels.push(panel.show(shares.join("\nor "), "{{gen_ai_tool_name}}").limits(0.5, 0.8));
     }

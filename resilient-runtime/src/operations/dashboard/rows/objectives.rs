@@ -76,7 +76,8 @@ pub(super) fn objectives(calls: &str) -> Vec<Panel> {
             "Minutes with errors, of the last 15",
             View::Number,
             "m",
-            "Minutes in which more than 5 % of the calls failed. Objective: recovery in less than 15 minutes.",
+            "Minutes at which more than 5 % of the calls of the 5 minutes before had failed. Objective: recovery in less than 15 \
+             minutes.",
         )
         .show(format!("sum_over_time(({ratio} > bool 0.05)[15m:1m])"), "{{job}}")
         .limits(1.0, 15.0),
