@@ -243,8 +243,8 @@ proptest! {
                 let expected = if holds[index] {
                     let since = *began[index].get_or_insert(clock.elapsed);
                     match sent[index] {
-                        None if clock.elapsed - since >= rule.hold => Some(ChangeKind::Fired),
-                        Some(last) if clock.elapsed - last >= rule.repeat => Some(ChangeKind::Repeated),
+                        None if clock.elapsed.saturating_sub(since) >= rule.hold => Some(ChangeKind::Fired),
+                        Some(last) if clock.elapsed.saturating_sub(last) >= rule.repeat => Some(ChangeKind::Repeated),
                         _ => None,
                     }
                 } else {

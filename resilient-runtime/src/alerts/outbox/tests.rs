@@ -136,12 +136,12 @@ fn the_notifications_of_a_webhook_are_bounded_and_what_is_dropped_is_counted() {
     assert_eq!((lost + outbox.unsent(), changes), (changes, 20_000));
     let first = body(&mut outbox, &outage).expect("a notification");
     assert_eq!(text(&first, "/status"), "firing");
-    let mut last = first;
+    let mut newest = first;
     while let Some(next) = body(&mut outbox, &outage) {
-        last = next;
+        newest = next;
         outbox.sent(outage.now);
     }
-    assert_eq!(text(&last, "/status"), "resolved");
+    assert_eq!(text(&newest, "/status"), "resolved");
 }
 
 #[test]
