@@ -108,11 +108,13 @@ fn events_that_a_runbook_names_are_in_the_guide_or_of_the_example() {
         for (number, line) in parse(&text).1 {
             for code in codes(line) {
                 let is_event = code.split_once('.').is_some_and(|(of, what)| {
-                    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                    let is_word =
+                        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
                     is_word(of) && is_word(what) && !["yml", "toml", "json"].contains(&what)
                 });
                 if is_event {
-                    let known = guide.contains(&format!("`{code}`")) || example.contains(&format!("event = \"{code}\""));
+                    let known =
+                        guide.contains(&format!("`{code}`")) || example.contains(&format!("event = \"{code}\""));
                     assert!(known, "{file}:{number}: no event `{code}`");
                     seen += 1;
                 }
