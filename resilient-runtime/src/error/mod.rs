@@ -20,7 +20,7 @@ pub use causes::{CircuitState, LimitKind, TimeoutScope};
 pub(crate) use classified::ClassifiedAnswer;
 pub(crate) use refusal::Refusal;
 pub use refused::RefusalReason;
-#[cfg(any(feature = "deferred", feature = "status-page"))]
+#[cfg(any(feature = "alerts", feature = "deferred", feature = "status-page"))]
 pub(crate) use refused::rfc3339;
 pub use resilience::ResilienceError;
 pub use resilient_policy::{Fault, Severity};
