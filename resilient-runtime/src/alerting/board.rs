@@ -87,6 +87,7 @@ impl AlertBoard {
     }
 
     /// Reads how many changes each kind of sink did not deliver, or nothing if nothing has evaluated the rules.
+    #[cfg(any(feature = "otel", feature = "prometheus"))]
     pub(crate) fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let was_evaluated = self.was_evaluated.load(Ordering::Relaxed);
         let all = SINKS.into_iter().zip(&self.lost);

@@ -59,7 +59,7 @@ pub(crate) struct Step {
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
     tracked: BTreeMap<Key, Tracked>,
-    last: Option<Instant>,
+    last: Option<(Instant, SystemTime)>,
 }
 
 type Key = (&'static str, Labels);
@@ -79,7 +79,9 @@ impl Machine {
     /// conditions that hold then, the most important first.
     pub(crate) fn step(&mut self, now: Instant, at: SystemTime, found: Vec<Finding>) -> Step {
         let mut step = Step::default();
-        let is_gap = self.last.replace(now).is_some_and(|last| now.saturating_duration_since(last) > LONGEST_GAP);
+        let last = self.last.replace((now, at));
+        let is_gap = last.is_some_and(|(last, _)| now.saturating_duration_since(last) > LONGEST_GAP)
+            || is_suspended(last, (now, at));
         let found: Vec<_> = found.into_iter().filter(|finding| finding.value.is_finite()).collect();
         let held: BTreeSet<Key> = found.iter().map(|finding| (finding.rule.name, finding.labels.clone())).collect();
         // First, so that there is room for others.
@@ -122,6 +124,15 @@ impl Machine {
         step.active.extend(self.tracked.values().map(|tracked| Arc::clone(&tracked.alert)));
         step
     }
+}
+
+/// Returns whether the computer was suspended since the last evaluation. On some systems the monotonic clock stops then,
+/// so that the wall clock alone shows it. A wall clock that is set forward looks the same.
+pub(crate) fn is_suspended(last: Option<(Instant, SystemTime)>, (now, at): (Instant, SystemTime)) -> bool {
+    last.is_some_and(|(last, last_at)| {
+        let elapsed = at.duration_since(last_at).unwrap_or_default();
+        elapsed.saturating_sub(now.saturating_duration_since(last)) > LONGEST_GAP
+    })
 }
 
 impl Tracked {

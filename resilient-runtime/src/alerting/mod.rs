@@ -16,6 +16,6 @@ pub use alert::{Alert, AlertState};
 #[cfg(feature = "alerts")]
 pub(crate) use board::AlertBoard;
 #[cfg(feature = "alerts")]
-pub(crate) use machine::{ChangeKind, Finding, Labels, Machine, Step};
+pub(crate) use machine::{ChangeKind, Finding, Labels, Machine, Step, is_suspended};
 #[cfg(feature = "alerts")]
 pub use severity::AlertSeverity;

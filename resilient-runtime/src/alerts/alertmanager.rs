@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::outbox::{Next, Outbox};
+use super::outbox::{Next, Outbox, is_last};
 use super::payload::{ServerIdentity, of_alertmanager};
 use crate::alerting::{Alert, AlertState, ChangeKind, Step};
 
@@ -30,6 +30,8 @@ pub(super) struct Current {
     sending: Option<Sending>,
     /// When a request ended last.
     last: Option<Instant>,
+    /// The number of tries since then that failed.
+    failed: u32,
 }
 
 /// What a request contains.
@@ -51,12 +53,13 @@ impl Current {
             is_new: false,
             sending: None,
             last: None,
+            failed: 0,
         }
     }
 
     /// Ends a request. Returns the number of resolved alerts in it.
     fn end(&mut self, now: Instant) -> u64 {
-        self.last = Some(now);
+        (self.last, self.failed) = (Some(now), 0);
         let Some(Sending { resolved, fired }) = self.sending.take() else { return 0 };
         self.fired = self.fired.saturating_sub(fired);
         count(self.resolved.drain(..resolved.min(self.resolved.len())).len())
@@ -102,8 +105,8 @@ impl Outbox for Current {
     }
 
     /// What fires is not lost: it is sent again with the next request.
-    fn refused(&mut self, now: Instant) -> u64 {
-        self.end(now)
+    fn failed(&mut self, now: Instant, most_tries: Option<u32>) -> Option<u64> {
+        is_last(&mut self.failed, most_tries).then(|| self.end(now))
     }
 
     fn unsent(&self) -> u64 {

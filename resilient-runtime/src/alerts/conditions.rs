@@ -100,7 +100,8 @@ impl View<'_> {
                 for (name, tool) in &history.tools {
                     let Some(timeout) = tool.timeout else { continue };
                     let durations = tool.durations.within(now, window);
-                    let percentile = percentile(&durations, 0.95);
+                    // The estimate may be too long: a call is cut off at the timeout.
+                    let percentile = percentile(&durations, 0.95).min(timeout.as_secs_f64());
                     if count(&durations) >= at_least && percentile > timeout.as_secs_f64() * share_of_timeout {
                         add(vec![("tool", Arc::clone(name))], percentile);
                     }

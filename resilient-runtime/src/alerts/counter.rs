@@ -22,6 +22,34 @@ impl<const N: usize> Counter<N> {
         Self { last, added: VecDeque::new() }
     }
 
+    /// Forgets what is older than `longest`. Returns whether something is left.
+    pub(super) fn forget(&mut self, now: Instant, longest: Duration) -> bool {
+        while self.added.front().is_some_and(|(at, _)| !is_within(*at, now, longest)) {
+            self.added.pop_front();
+        }
+        if self.added.is_empty() {
+            self.added = VecDeque::new();
+        }
+        !self.added.is_empty()
+    }
+
+    /// Records the totals at an evaluation like [`record`](Self::record), but if nothing is kept yet and there is no
+    /// `room`, without what was added. Returns whether there was something to add and no room.
+    pub(super) fn record_if(&mut self, room: &mut usize, now: Instant, totals: [u64; N], longest: Duration) -> bool {
+        if !self.added.is_empty() {
+            self.record(now, totals, longest);
+            return false;
+        }
+        if *room == 0 {
+            let is_left_out = self.last.iter().zip(totals).any(|(last, total)| total > *last);
+            self.last = totals;
+            return is_left_out;
+        }
+        self.record(now, totals, longest);
+        *room -= usize::from(!self.added.is_empty());
+        false
+    }
+
     /// Records the totals at an evaluation, and forgets what is older than `longest`.
     pub(super) fn record(&mut self, now: Instant, totals: [u64; N], longest: Duration) {
         let mut added = [0; N];
@@ -29,9 +57,7 @@ impl<const N: usize> Counter<N> {
             *added = u32::try_from(total.saturating_sub(last)).unwrap_or(u32::MAX);
         }
         self.last = totals;
-        while self.added.front().is_some_and(|(at, _)| !is_within(*at, now, longest)) {
-            self.added.pop_front();
-        }
+        self.forget(now, longest);
         if added.iter().any(|count| *count > 0) {
             self.added.push_back((now, added));
         }

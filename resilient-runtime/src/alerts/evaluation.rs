@@ -11,7 +11,7 @@ use super::conditions;
 use super::history::History;
 use super::sample::Sample;
 use super::sink::Sink;
-use crate::alerting::{Alert, ChangeKind, Machine, Step};
+use crate::alerting::{Alert, ChangeKind, Machine, Step, is_suspended};
 use crate::panics::catch_panic;
 use crate::registry::Registry;
 
@@ -25,14 +25,15 @@ pub(crate) struct Evaluation {
     sinks: Vec<Arc<Sink>>,
     machine: Machine,
     history: History,
-    /// Whether too many conditions held at the last evaluation.
+    last: Option<(Instant, SystemTime)>,
+    /// Whether there were too many alerts or too much to remember at the last evaluation.
     is_limited: bool,
 }
 
 impl Evaluation {
     pub(super) fn new(registry: Option<Arc<Registry>>, is_logged: bool, sinks: Vec<Arc<Sink>>) -> Self {
         let (machine, history) = (Machine::default(), History::default());
-        Self { registry, is_logged, sinks, machine, history, is_limited: false }
+        Self { registry, is_logged, sinks, machine, history, last: None, is_limited: false }
     }
 
     /// Starts the tasks, which end with `stop`.
@@ -48,11 +49,18 @@ impl Evaluation {
         // After a pause of the process, one evaluation and not many.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            catch_panic(|| self.evaluate(Instant::now(), SystemTime::now()));
+            if catch_panic(|| self.evaluate(Instant::now(), SystemTime::now())).is_none() {
+                // What was shown before may be over.
+                self.registry().alert_board().set(Vec::new(), []);
+            }
         }
     }
 
     fn evaluate(&mut self, now: Instant, at: SystemTime) {
+        if is_suspended(self.last.replace((now, at)), (now, at)) {
+            // The windows would contain what happened before.
+            self.history = History::default();
+        }
         self.history.add(now, Sample::of(self.registry()));
         let step = self.machine.step(now, at, conditions::all(&self.history, now));
         let changes = step.changes.iter().filter(|change| change.kind != ChangeKind::Repeated);
@@ -67,10 +75,11 @@ impl Evaluation {
     }
 
     fn log(&mut self, step: &Step) {
-        let was_limited = std::mem::replace(&mut self.is_limited, step.left_out > 0);
+        let (left_out, is_full) = (step.left_out, self.history.is_full());
+        let was_limited = std::mem::replace(&mut self.is_limited, left_out > 0 || is_full);
         if self.is_limited && !was_limited {
-            let left_out = step.left_out;
-            catch_panic(|| tracing::error!(event = "alert.limited", left_out, "there are too many alerts"));
+            let what = if left_out > 0 { "there are too many alerts" } else { "there are too many names to evaluate" };
+            catch_panic(|| tracing::error!(event = "alert.limited", left_out, "{what}"));
         }
         for change in step.changes.iter().filter(|_| self.is_logged) {
             match change.kind {

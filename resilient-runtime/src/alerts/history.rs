@@ -16,8 +16,9 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// The longest window of durations, and of how many calls wait.
 const LONGEST_OF_DURATIONS: Duration = Duration::from_secs(10 * 60);
 
-/// The maximum number of tools, of breakers, and of pairs of a tool and a code whose history is kept. Further ones count
-/// for the server as a whole alone.
+/// The maximum number of tools, of breakers, and of pairs of a tool and a code whose history is kept at a time. Further
+/// ones count for the server as a whole alone, until one of these has had no calls for the longest window of its rules.
+/// The last totals of all of them are kept, like those in the statistics of the registry.
 const MOST: usize = 1_000;
 
 /// The samples of the last hour.
@@ -25,6 +26,7 @@ const MOST: usize = 1_000;
 pub(super) struct History {
     /// Whether there was a sample. What the first one counted is older than the history.
     has_begun: bool,
+    is_full: bool,
     calls: Option<Counter<3>>,
     durations: Option<Counter<BUCKETS>>,
     refused: Option<Counter<1>>,
@@ -63,15 +65,19 @@ impl History {
         record(&mut self.calls, now, calls, LONGEST);
         record(&mut self.refused, now, [refused], LONGEST);
         record(&mut self.durations, now, sum(tools.iter().map(|tool| tool.durations)), LONGEST_OF_DURATIONS);
+        let mut room = Room::of(self, now);
+        let mut left_out = false;
         for tool in tools {
-            self.add_tool(now, tool);
+            left_out |= self.add_tool(&mut room.tools, now, tool);
         }
         for (key, count) in errors {
-            self.add_errors(now, key, count);
+            left_out |= self.add_errors(&mut room.errors, now, key, count);
         }
         for breaker in &breakers {
-            self.add_breaker(now, breaker);
+            left_out |= self.add_breaker(&mut room.breakers, now, breaker);
         }
+        let has_room = room.tools > 0 && room.errors > 0 && room.breakers > 0;
+        self.is_full = left_out || (self.is_full && !has_room);
         self.waiting.push_back((now, waiting));
         while self.waiting.front().is_some_and(|(at, _)| !is_within(*at, now, LONGEST_OF_DURATIONS)) {
             self.waiting.pop_front();
@@ -79,35 +85,34 @@ impl History {
         self.has_begun = true;
     }
 
-    fn add_tool(&mut self, now: Instant, ToolSample { name, durations, timeout }: ToolSample) {
-        if self.tools.len() >= MOST && !self.tools.contains_key(&name) {
-            return;
-        }
+    /// Adds the sample of a tool. Returns whether there was no room for it.
+    fn add_tool(&mut self, room: &mut usize, now: Instant, sample: ToolSample) -> bool {
+        let ToolSample { name, durations, timeout } = sample;
         let first = if self.has_begun { [0; BUCKETS] } else { durations };
         let new = || ToolHistory { durations: Counter::from(first), timeout };
         let known = self.tools.entry(name).or_insert_with(new);
-        known.durations.record(now, durations, LONGEST_OF_DURATIONS);
         known.timeout = timeout;
+        known.durations.record_if(room, now, durations, LONGEST_OF_DURATIONS)
     }
 
-    fn add_errors(&mut self, now: Instant, key: (Arc<str>, Arc<str>), count: u64) {
-        if self.errors.len() >= MOST && !self.errors.contains_key(&key) {
-            return;
-        }
+    fn add_errors(&mut self, room: &mut usize, now: Instant, key: (Arc<str>, Arc<str>), count: u64) -> bool {
         let first = if self.has_begun { 0 } else { count };
-        self.errors.entry(key).or_insert_with(|| Counter::from([first])).record(now, [count], LONGEST);
+        let known = self.errors.entry(key).or_insert_with(|| Counter::from([first]));
+        known.record_if(room, now, [count], LONGEST)
     }
 
-    fn add_breaker(&mut self, now: Instant, sample: &BreakerSample) {
+    fn add_breaker(&mut self, room: &mut usize, now: Instant, sample: &BreakerSample) -> bool {
         let BreakerSample { name, state, counts } = *sample;
-        if self.breakers.len() >= MOST && !self.breakers.contains_key(name) {
-            return;
-        }
         let first = if self.has_begun { [0; 4] } else { counts };
         let known = self.breakers.entry(name);
         let known = known.or_insert_with(|| BreakerHistory { state, counts: Counter::from(first) });
         known.state = state;
-        known.counts.record(now, counts, LONGEST);
+        known.counts.record_if(room, now, counts, LONGEST)
+    }
+
+    /// Returns whether something is not evaluated, because the history of too many others is kept.
+    pub(super) const fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Returns how many calls ended, ran and failed within the window.
@@ -131,6 +136,29 @@ impl History {
         let first = self.waiting.iter().find(|(at, _)| is_within(*at, now, window));
         let (Some((_, first)), Some((_, last))) = (first, self.waiting.back()) else { return 0 };
         last.saturating_sub(*first)
+    }
+}
+
+/// How many more tools, pairs of a tool and a code, and breakers can be kept.
+struct Room {
+    tools: usize,
+    errors: usize,
+    breakers: usize,
+}
+
+impl Room {
+    /// Forgets what is too old, and counts the rest.
+    fn of(history: &mut History, now: Instant) -> Self {
+        let tools = history
+            .tools
+            .values_mut()
+            .filter_map(|tool| tool.durations.forget(now, LONGEST_OF_DURATIONS).then_some(()));
+        let tools = MOST.saturating_sub(tools.count());
+        let errors = history.errors.values_mut().filter_map(|errors| errors.forget(now, LONGEST).then_some(()));
+        let errors = MOST.saturating_sub(errors.count());
+        let breakers =
+            history.breakers.values_mut().filter_map(|breaker| breaker.counts.forget(now, LONGEST).then_some(()));
+        Self { tools, errors, breakers: MOST.saturating_sub(breakers.count()) }
     }
 }
 

@@ -8,7 +8,8 @@
 //! The rules are those that the module `operations` generates for Prometheus (feature `prometheus`), with the same names,
 //! thresholds, windows and texts, but without those that need more than an hour of history or another process:
 //! `ResilientServerDown`, `ResilientSlowerThanYesterday`, `ResilientBurnRateMedium` and `ResilientBurnRateSlow`. If the
-//! process pauses for more than a minute, conditions that were pending begin again.
+//! process pauses for more than a minute, conditions that were pending begin again. If the computer was suspended, or the
+//! wall clock was set forward by more than a minute, the history begins again too.
 //!
 //! # Sinks
 //!
@@ -20,16 +21,30 @@
 //!
 //! Silences, inhibitions, grouping and escalation are Alertmanager's: send there if you need them.
 //!
-//! No call ever waits for a sink. Each sink has a task and a queue: up to 2,000 alerts in the notifications for a webhook,
-//! and for an Alertmanager what fires and up to 1,000 resolved alerts. A request has a deadline of 10 s. If it fails, or is
-//! answered with 408, 429 or 5xx, it is tried again after 1 s, 2 s and so on up to a minute, each up to a half shorter at
-//! random. Any other answer is final. Redirects are not followed. A receiver may get a notification twice, and notifications
-//! of a webhook arrive in their order.
+//! No call ever waits for a sink. Each sink has a task, and holds what fires and up to 1,000 resolved alerts that were not
+//! sent. The body of a request is made when it is sent: after an outage of the receiver, a webhook receives one notification
+//! for each name, with what fires then and what was resolved meanwhile. A receiver may get a notification twice, and may
+//! receive that an alert is resolved without having received that it fires.
+//!
+//! A request has a deadline of 10 s. If it fails, it is tried again after 1 s, 2 s and so on up to a minute, each up to a
+//! half shorter at random. Other notifications of a webhook do not wait for one that fails. How often a request is tried
+//! depends on the response:
+//!
+//! | response | tries |
+//! |---|---|
+//! | none | until there is one |
+//! | 408, 429, 5xx | 60, which take 30 to 60 minutes if nothing else is sent |
+//! | 401, 403, 404 | 10, which take 2 to 5 minutes: a token or a route may be about to be replaced |
+//! | any other but 2xx | 1. Redirects are not followed |
 //!
 //! The first failure of several is logged as `alert.sink_failed`, the next success as `alert.sink_recovered`. Changes for
-//! which there is no room, which the receiver refuses, or which are not sent within 5 s when the server stops, are logged
-//! as `alert.lost` and counted in `resilient_alerts_lost_total` by `sink`. What fires is not lost for an Alertmanager,
-//! because it is sent again.
+//! which there is no room, which are given up after the last try, or which are not sent within 5 s when the server stops,
+//! are logged as `alert.lost` and counted in `resilient_alerts_lost_total` by `sink`. What fires is not lost for an
+//! Alertmanager, because it is sent again.
+//!
+//! When the server stops, what fires is not sent as resolved, because it is not known to be over. Alertmanager resolves it
+//! after 4 minutes. A receiver of a webhook that keeps incidents by fingerprint has to close those that are not repeated; a
+//! label `instance` that stays the same after a restart lets the next process repeat and resolve them.
 //!
 //! # Contents
 //!
@@ -37,8 +52,9 @@
 //! Sent alerts also have the labels of [`Alerts::label`]. Without a label `instance`, they have one with the name of the host
 //! and the id of the process, so that Alertmanager keeps the alerts of several processes apart.
 //!
-//! There are at most 1,000 alerts at a time; further conditions wait and are logged as `alert.limited`. The history of at
-//! most 1,000 tools, 1,000 breakers and 1,000 pairs of tool and code is kept.
+//! There are at most 1,000 alerts at a time; further conditions wait. The history of at most 1,000 tools, 1,000 breakers and
+//! 1,000 pairs of tool and code with errors is kept at a time; further ones are evaluated when others have been idle for an
+//! hour. Both limits are logged as `alert.limited` when they are reached.
 //!
 //! # Who else shows them
 //!

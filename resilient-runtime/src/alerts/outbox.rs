@@ -21,18 +21,25 @@ pub(super) trait Outbox: Send {
     /// Adds the result of an evaluation. Returns the number of changes that are lost, because there is no room for them.
     fn add(&mut self, step: &Step) -> u64;
 
-    /// Returns what to send next. It stays in the outbox until [`sent`](Self::sent) or [`refused`](Self::refused), so
-    /// that calling this again tries it again.
+    /// Returns what to send next. It stays in the outbox until [`sent`](Self::sent), or until [`failed`](Self::failed)
+    /// gives it up.
     fn next(&mut self, now: Instant, at: SystemTime) -> Next;
 
     /// Removes what was sent at this time.
     fn sent(&mut self, now: Instant);
 
-    /// Removes what the receiver does not accept. Returns the number of changes that are lost.
-    fn refused(&mut self, now: Instant) -> u64;
+    /// Counts a try that failed. After `most_tries`, what was sent is given up, and the number of changes that are lost is
+    /// returned. `None` if it is tried again.
+    fn failed(&mut self, now: Instant, most_tries: Option<u32>) -> Option<u64>;
 
     /// Returns the number of changes that are not sent.
     fn unsent(&self) -> u64;
+}
+
+/// Counts a try that failed, and returns whether it was the last one.
+pub(super) fn is_last(failed: &mut u32, most_tries: Option<u32>) -> bool {
+    *failed = failed.saturating_add(1);
+    most_tries.is_some_and(|most| *failed >= most)
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! One request that sends alerts.
 
 use std::error::Error as _;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, StatusCode, Url};
+use tokio::sync::Mutex;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::endpoint::{Endpoint, Token};
@@ -17,25 +21,38 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// The maximum size of a file with a token.
 const LONGEST_TOKEN: u64 = 16 * 1024;
 
+/// The number of tries of a request that the receiver cannot process: with the delays between them, 30 to 60 minutes.
+const MOST_TRIES: u32 = 60;
+
+/// The number of tries of a request that the receiver does not permit: with the delays between them, 2 to 5 minutes.
+const FEW_TRIES: u32 = 10;
+
 /// Sends bodies to one URL.
 pub(super) struct Post {
     client: Client,
     url: Url,
     token: Option<Token>,
+    /// The read of a token that has not ended yet. At most one thread waits for a file that cannot be read.
+    reading: Mutex<Option<JoinHandle<io::Result<String>>>>,
 }
 
 /// Why a request did not succeed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// Whether another try may succeed.
-    pub(super) is_temporary: bool,
+    /// The number of tries after which a request that fails like this is given up.
+    pub(super) most_tries: Option<u32>,
     /// What went wrong. It contains neither the URL nor the token.
     pub(super) text: String,
 }
 
 impl Failure {
     fn temporary(text: impl Into<String>) -> Self {
-        Self { is_temporary: true, text: text.into() }
+        Self { most_tries: None, text: text.into() }
+    }
+
+    /// Returns whether no other try can succeed.
+    pub(super) fn is_final(&self) -> bool {
+        self.most_tries == Some(1)
     }
 }
 
@@ -69,7 +86,7 @@ impl Post {
         {
             segments.pop_if_empty().extend(path);
         }
-        Ok(Self { client, url, token: endpoint.token })
+        Ok(Self { client, url, token: endpoint.token, reading: Mutex::new(None) })
     }
 
     /// Returns the scheme, host and port of the URL. The other parts may contain a secret.
@@ -86,44 +103,55 @@ impl Post {
     async fn send_in_time(&self, body: Vec<u8>) -> Result<(), Failure> {
         let json = HeaderValue::from_static("application/json");
         let mut request = self.client.post(self.url.clone()).header(CONTENT_TYPE, json).body(body);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token.read().await?);
+        match &self.token {
+            None => {}
+            Some(Token::Text(token)) => request = request.bearer_auth(token),
+            Some(Token::File(path)) => request = request.bearer_auth(self.read_token(path).await?),
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Failure { is_temporary: !error.is_builder(), text: root(&error.without_url()) })?;
+        let response = request.send().await.map_err(|error| Failure {
+            most_tries: error.is_builder().then_some(1),
+            text: root(&error.without_url()),
+        })?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
         }
-        let is_temporary =
-            status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let text = match status {
             status if status.is_redirection() => format!("status {}, and redirects are not followed", status.as_u16()),
             status => format!("status {}", status.as_u16()),
         };
-        Err(Failure { is_temporary, text })
+        Err(Failure { most_tries: Some(most_tries(status)), text })
     }
-}
 
-impl Token {
-    async fn read(&self) -> Result<String, Failure> {
-        let path = match self {
-            Self::Text(token) => return Ok(token.clone()),
-            Self::File(path) => path.clone(),
-        };
-        let read = tokio::task::spawn_blocking(move || {
-            use std::io::Read as _;
-
-            let mut text = String::new();
-            std::fs::File::open(path)?.take(LONGEST_TOKEN).read_to_string(&mut text)?;
-            std::io::Result::Ok(text)
-        });
-        match read.await {
+    async fn read_token(&self, path: &Path) -> Result<String, Failure> {
+        let mut reading = self.reading.lock().await;
+        let path = path.to_owned();
+        let read = reading.get_or_insert_with(|| spawn_blocking(|| read(path))).await;
+        *reading = None;
+        match read {
             Ok(Ok(text)) => Ok(text.trim().to_owned()),
             Ok(Err(error)) => Err(Failure::temporary(format!("the file with the token: {error}"))),
             Err(_) => Err(Failure::temporary("the runtime shuts down")),
         }
     }
+}
+
+/// Returns the number of tries after which a request that is answered with this status is given up.
+fn most_tries(status: StatusCode) -> u32 {
+    match status {
+        // The receiver may reject this body alone, so that it would be tried for ever.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => MOST_TRIES,
+        status if status.is_server_error() => MOST_TRIES,
+        // A token or a route may be about to be replaced.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => FEW_TRIES,
+        _ => 1,
+    }
+}
+
+fn read(path: PathBuf) -> io::Result<String> {
+    use io::Read as _;
+
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LONGEST_TOKEN).read_to_string(&mut text)?;
+    Ok(text)
 }

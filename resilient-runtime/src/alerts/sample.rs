@@ -17,7 +17,11 @@ use crate::statistics::{HistogramSnapshot, ToolSnapshot};
 /// The number of buckets of [`HistogramSnapshot::CONVENTIONAL`], with the one beyond the last edge.
 pub(super) const BUCKETS: usize = HistogramSnapshot::CONVENTIONAL.len() + 1;
 
-/// The numbers of errors of a kind that rules count, by tool, function or request, and by code.
+/// The code of calls that a switch refuses, although their kind is one that rules count.
+const CACHE_ONLY: &str = "CACHE_ONLY";
+
+/// The numbers of errors of a kind that rules count, by tool and request, or by function and request if
+/// there are no tools, and by code.
 type Errors = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
 /// The statistics of a registry at one moment. All counts are totals since its beginning.
@@ -71,7 +75,8 @@ impl Sample {
         for (name, read) in &tools {
             add_errors(&mut errors, name, read);
         }
-        for (name, read) in &functions {
+        // A tool that calls a function would alert twice.
+        for (name, read) in functions.iter().filter(|_| tools.is_empty()) {
             add_errors(&mut errors, &format!("fn {name}").into(), read);
         }
         for (method, read) in &requests {
@@ -104,7 +109,7 @@ fn ran(read: &ToolSnapshot) -> u64 {
 }
 
 fn add_errors(errors: &mut Errors, tool: &Arc<str>, read: &ToolSnapshot) {
-    for error in read.errors.iter().filter(|error| is_counted(error.kind)) {
+    for error in read.errors.iter().filter(|error| is_counted(error.kind) && *error.code != *CACHE_ONLY) {
         // Errors of several kinds may have one code.
         *errors.entry((Arc::clone(tool), Arc::clone(&error.code))).or_default() += error.count;
     }

@@ -60,10 +60,11 @@ impl Sink {
         let mut failures = 0;
         loop {
             match self.send_next().await {
-                Ok(is_accepted) => {
-                    if std::mem::take(&mut failures) > 0 && is_accepted {
-                        self.log_recovery();
-                    }
+                Ok(()) if std::mem::take(&mut failures) > 0 => self.log_recovery(),
+                Ok(()) => {}
+                Err(failure) if failure.is_final() => {
+                    self.log_failure(&failure);
+                    failures = 0;
                 }
                 Err(failure) => {
                     // Once, and not at every try.
@@ -77,7 +78,7 @@ impl Sink {
         }
     }
 
-    /// Sends each waiting request once, until one fails.
+    /// Sends the waiting requests, until one fails that could be tried again.
     async fn send_rest(&self) {
         while self.lock().unsent() > 0 {
             if let Next::Wait(_) = self.next() {
@@ -85,14 +86,15 @@ impl Sink {
             }
             if let Err(failure) = self.send_next().await {
                 self.log_failure(&failure);
-                return;
+                if !failure.is_final() {
+                    return;
+                }
             }
         }
     }
 
-    /// Waits for a request and sends it. Returns whether the receiver accepted it. An error is temporary, and the request
-    /// is still in the outbox.
-    async fn send_next(&self) -> Result<bool, Failure> {
+    /// Waits for a request and sends it. After an error the request is still in the outbox, unless this was its last try.
+    async fn send_next(&self) -> Result<(), Failure> {
         let body = loop {
             match self.next() {
                 Next::Send(body) => break body,
@@ -102,19 +104,16 @@ impl Sink {
                 }
             }
         };
-        match self.post.send(body.to_string().into_bytes()).await {
-            Ok(()) => {
-                self.lock().sent(Instant::now());
-                Ok(true)
-            }
-            Err(failure) if failure.is_temporary => Err(failure),
+        let result = self.post.send(body.to_string().into_bytes()).await;
+        let now = Instant::now();
+        match &result {
+            Ok(()) => self.lock().sent(now),
             Err(failure) => {
-                let lost = self.lock().refused(Instant::now());
-                self.log_failure(&failure);
-                self.count_lost(lost, "the receiver refused it");
-                Ok(false)
+                let lost = self.lock().failed(now, failure.most_tries);
+                self.count_lost(lost.unwrap_or_default(), "the receiver refused it");
             }
         }
+        result
     }
 
     fn next(&self) -> Next {

@@ -1,4 +1,5 @@
-//! The outbox of a webhook: notifications in the order of the evaluations.
+//! The outbox of a webhook: the names of alerts with changes that were not sent. The body of a notification is made when
+//! it is sent, and contains what fires then.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -6,94 +7,144 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::outbox::{Next, Outbox};
+use super::outbox::{Next, Outbox, is_last};
 use super::payload::{ServerIdentity, of_webhook};
 use crate::alerting::{Alert, AlertState, ChangeKind, Step};
 
-/// The maximum number of alerts in all notifications that wait. A single notification may have more.
-const MOST: usize = 2_000;
+/// The maximum number of resolved alerts that wait.
+const MOST_RESOLVED: usize = 1_000;
 
 /// The notifications of a webhook that wait.
 pub(super) struct Notifications {
     server: ServerIdentity,
-    /// Oldest first.
-    queue: VecDeque<Notification>,
-    /// Whether the first one is being sent.
-    is_sending: bool,
+    /// What fires, by name.
+    firing: BTreeMap<&'static str, Vec<Arc<Alert>>>,
+    waiting: BTreeMap<&'static str, Waiting>,
+    /// The keys of `waiting`, in the order in which they are sent.
+    order: VecDeque<&'static str>,
+    /// The notification that is being sent.
+    sending: Option<Sending>,
 }
 
-/// The alerts of one name, after some of them have changed.
-struct Notification {
-    name: &'static str,
-    alerts: Vec<Arc<Alert>>,
+/// The changes of the alerts of one name that were not sent.
+#[derive(Default)]
+struct Waiting {
+    /// The resolved alerts, by their labels.
+    resolved: BTreeMap<BTreeMap<&'static str, String>, Arc<Alert>>,
     /// The number of alerts that fired or were resolved.
+    changes: u64,
+    /// The number of tries that failed.
+    failed: u32,
+}
+
+struct Sending {
+    name: &'static str,
+    resolved: Vec<Arc<Alert>>,
     changes: u64,
 }
 
 impl Notifications {
     pub(super) const fn new(server: ServerIdentity) -> Self {
-        Self { server, queue: VecDeque::new(), is_sending: false }
+        Self { server, firing: BTreeMap::new(), waiting: BTreeMap::new(), order: VecDeque::new(), sending: None }
     }
 
-    fn take(&mut self) -> u64 {
-        self.is_sending = false;
-        self.queue.pop_front().map_or(0, |notification| notification.changes)
+    /// Adds a change. Returns `false` if there is no room for it.
+    fn add_change(&mut self, kind: ChangeKind, alert: &Arc<Alert>, resolved: &mut usize) -> bool {
+        let name = alert.name;
+        if !self.waiting.contains_key(name) {
+            self.order.push_back(name);
+        }
+        let waiting = self.waiting.entry(name).or_default();
+        match kind {
+            ChangeKind::Repeated => return true,
+            ChangeKind::Fired => *resolved -= usize::from(waiting.resolved.remove(&alert.labels).is_some()),
+            ChangeKind::Resolved => {
+                if *resolved >= MOST_RESOLVED {
+                    return false;
+                }
+                *resolved += 1;
+                waiting.resolved.insert(alert.labels.clone(), Arc::clone(alert));
+            }
+        }
+        waiting.changes += 1;
+        true
+    }
+
+    /// Removes the names of which nothing is left to show. Returns the number of changes that are lost.
+    fn remove_empty(&mut self) -> u64 {
+        let Self { waiting, order, firing, .. } = self;
+        let mut lost = 0;
+        order.retain(|name| {
+            let is_shown = firing.contains_key(name) || waiting.get(name).is_some_and(|name| !name.resolved.is_empty());
+            if !is_shown {
+                lost += waiting.remove(name).map_or(0, |waiting| waiting.changes);
+            }
+            is_shown
+        });
+        lost
+    }
+
+    /// Ends a notification. Returns the number of changes in it.
+    fn end(&mut self) -> u64 {
+        let Some(Sending { name, resolved, changes }) = self.sending.take() else { return 0 };
+        self.order.retain(|waiting| *waiting != name);
+        let Some(waiting) = self.waiting.get_mut(name) else { return 0 };
+        for alert in resolved {
+            // It may have fired again, and been resolved again.
+            if waiting.resolved.get(&alert.labels).is_some_and(|known| Arc::ptr_eq(known, &alert)) {
+                waiting.resolved.remove(&alert.labels);
+            }
+        }
+        waiting.failed = 0;
+        waiting.changes = waiting.changes.saturating_sub(changes);
+        if waiting.changes > 0 {
+            self.order.push_back(name);
+        } else {
+            self.waiting.remove(name);
+        }
+        changes
     }
 }
 
 impl Outbox for Notifications {
     fn add(&mut self, step: &Step) -> u64 {
-        let mut by_name: BTreeMap<_, (Vec<_>, u64)> = BTreeMap::new();
-        for change in &step.changes {
-            let (resolved, changes) = by_name.entry(change.alert.name).or_default();
-            match change.kind {
-                ChangeKind::Fired => *changes += 1,
-                ChangeKind::Repeated => {}
-                ChangeKind::Resolved => {
-                    *changes += 1;
-                    resolved.push(Arc::clone(&change.alert));
-                }
-            }
+        self.firing.clear();
+        for alert in step.active.iter().filter(|alert| alert.state == AlertState::Firing) {
+            self.firing.entry(alert.name).or_default().push(Arc::clone(alert));
         }
-        for (name, (resolved, changes)) in by_name {
-            // A receiver that does not answer needs no repetition.
-            if changes == 0 && self.queue.iter().any(|waiting| waiting.name == name) {
-                continue;
-            }
-            let fires = |alert: &&Arc<Alert>| alert.name == name && alert.state == AlertState::Firing;
-            let alerts = step.active.iter().filter(fires).cloned().chain(resolved).collect();
-            self.queue.push_back(Notification { name, alerts, changes });
-        }
-        let mut waiting: usize = self.queue.iter().map(|notification| notification.alerts.len()).sum();
+        let mut resolved = self.waiting.values().map(|waiting| waiting.resolved.len()).sum();
         let mut lost = 0;
-        let first = usize::from(self.is_sending);
-        while waiting > MOST && self.queue.len() > first + 1 {
-            let Some(oldest) = self.queue.remove(first) else { break };
-            waiting -= oldest.alerts.len();
-            lost += oldest.changes;
+        for change in &step.changes {
+            lost += u64::from(!self.add_change(change.kind, &change.alert, &mut resolved));
         }
-        lost
+        lost + self.remove_empty()
     }
 
     fn next(&mut self, _: Instant, _: SystemTime) -> Next {
-        match self.queue.front() {
-            Some(first) => {
-                self.is_sending = true;
-                Next::Send(of_webhook(first.name, &first.alerts, &self.server))
-            }
-            None => Next::Wait(None),
-        }
+        let Some(name) = self.order.front().copied() else { return Next::Wait(None) };
+        let Some(waiting) = self.waiting.get(name) else { return Next::Wait(None) };
+        let resolved: Vec<_> = waiting.resolved.values().cloned().collect();
+        let alerts: Vec<_> = self.firing.get(name).into_iter().flatten().chain(&resolved).cloned().collect();
+        self.sending = Some(Sending { name, resolved, changes: waiting.changes });
+        Next::Send(of_webhook(name, &alerts, &self.server))
     }
 
     fn sent(&mut self, _: Instant) {
-        self.take();
+        self.end();
     }
 
-    fn refused(&mut self, _: Instant) -> u64 {
-        self.take()
+    fn failed(&mut self, _: Instant, most_tries: Option<u32>) -> Option<u64> {
+        let name = self.sending.as_ref().map(|sending| sending.name)?;
+        // The other names do not wait for this one.
+        if let Some(at) = self.order.iter().position(|waiting| *waiting == name) {
+            self.order.remove(at);
+            self.order.push_back(name);
+        }
+        let waiting = self.waiting.get_mut(name)?;
+        is_last(&mut waiting.failed, most_tries).then(|| self.end())
     }
 
     fn unsent(&self) -> u64 {
-        self.queue.iter().map(|notification| notification.changes).sum()
+        self.waiting.values().map(|waiting| waiting.changes).sum()
     }
 }

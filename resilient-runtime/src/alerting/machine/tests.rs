@@ -128,6 +128,20 @@ fn a_pause_of_the_process_is_no_time_for_which_a_condition_has_held() {
 }
 
 #[test]
+fn a_suspended_computer_begins_pending_alerts_again_though_its_monotonic_clock_stood_still() {
+    let mut machine = Machine::default();
+    let (start, night) = (Instant::now(), Duration::from_secs(8 * 3_600));
+    machine.step(start, UNIX_EPOCH, vec![open("shop")]);
+    machine.step(start + STEP * 3, UNIX_EPOCH + STEP * 3, vec![open("shop")]);
+    let morning = UNIX_EPOCH + night;
+    for n in 4..8 {
+        let step = machine.step(start + STEP * n, morning + STEP * n, vec![open("shop")]);
+        assert_eq!((step.active[0].state, step.active[0].since), (AlertState::Pending, morning + STEP * 4));
+    }
+    assert_eq!(kinds(&machine.step(start + STEP * 8, morning + STEP * 8, vec![open("shop")])), [ChangeKind::Fired]);
+}
+
+#[test]
 fn a_wall_clock_that_goes_back_does_not_end_an_alert_before_it_began() {
     let mut machine = Machine::default();
     let (start, hour) = (Instant::now(), Duration::from_secs(3_600));

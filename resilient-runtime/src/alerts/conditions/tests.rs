@@ -260,7 +260,10 @@ fn the_history_of_many_tools_is_bounded() {
         let tools = names.iter().map(tool).collect();
         history.add(now, Sample { calls: [count; 3], tools, errors, ..Sample::default() });
     }
-    assert_eq!((history.tools.len(), history.errors.len()), (1_000, 1_000));
+    let used = |lengths: &mut dyn Iterator<Item = usize>| lengths.filter(|length| *length > 0).count();
+    assert_eq!(used(&mut history.errors.values().map(Counter::kept)), 1_000);
+    assert_eq!(used(&mut history.tools.values().map(|tool| tool.durations.kept())), 1_000);
+    assert!(history.is_full());
     let kept = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
     assert_eq!(kept(&mut history.errors.values().map(Counter::kept)), 240);
     assert_eq!(kept(&mut history.tools.values().map(|tool| tool.durations.kept())), 40);
@@ -268,4 +271,29 @@ fn the_history_of_many_tools_is_bounded() {
         all(&history, now).iter().filter(|finding| finding.rule.name == "ResilientErrorsCritical").count(),
         1_000
     );
+}
+
+#[test]
+fn codes_without_errors_for_an_hour_make_room_for_others() {
+    let (mut history, mut now) = (History::default(), Instant::now());
+    history.add(now, Sample::default());
+    let key = |n: u32| (Arc::from("list"), Arc::from(format!("CODE_{n:05}")));
+    let mut errors: BTreeMap<(Arc<str>, Arc<str>), u64> = (0..1_000).map(|n| (key(n), 20)).collect();
+    let add = |history: &mut History, now: Instant, errors: &BTreeMap<_, _>| {
+        history.add(now, Sample { errors: errors.clone(), ..Sample::default() });
+    };
+    now += STEP;
+    add(&mut history, now, &errors);
+    assert!(!history.is_full());
+    let late = key(20_000);
+    errors.insert(late.clone(), 20);
+    now += STEP;
+    add(&mut history, now, &errors);
+    assert_eq!((history.is_full(), history.errors[&late].kept()), (true, 0));
+    // An hour later there is room, and only what was added since then counts.
+    now += Duration::from_secs(3_600);
+    *errors.get_mut(&late).expect("the code") += 5;
+    add(&mut history, now, &errors);
+    assert_eq!((history.is_full(), history.errors[&late].within(now, Duration::from_secs(60))), (false, [5]));
+    assert_eq!(history.errors[&key(0)].kept(), 0);
 }

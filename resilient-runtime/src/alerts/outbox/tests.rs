@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::alerting::rules::RULES;
-use crate::alerting::{Finding, Machine};
+use crate::alerting::{Alert, Finding, Machine};
 use crate::alerts::alertmanager::Current;
 use crate::alerts::payload::{Identity, ServerIdentity};
 use crate::alerts::webhook::Notifications;
@@ -88,7 +88,7 @@ fn a_webhook_receives_the_body_of_version_4() {
 }
 
 #[test]
-fn what_is_not_sent_stays_in_its_order_and_repetitions_do_not_pile_up() {
+fn what_is_not_sent_is_replaced_by_what_fires_now_and_repetitions_do_not_pile_up() {
     let (mut outage, mut outbox) = (Outage::new(), Notifications::new(server()));
     outbox.add(&outage.fire(1..2));
     // Three hours, in which it would be repeated 36 times.
@@ -103,7 +103,8 @@ fn what_is_not_sent_stays_in_its_order_and_repetitions_do_not_pile_up() {
         statuses.push(text(&sent, "/status").to_owned());
         outbox.sent(outage.now);
     }
-    assert_eq!(statuses, ["firing", "resolved"]);
+    assert_eq!(statuses, ["resolved"]);
+    assert_eq!(outbox.unsent(), 0);
 }
 
 #[test]
@@ -124,34 +125,73 @@ fn a_receiver_that_answers_hears_that_an_alert_still_fires() {
 #[test]
 fn the_notifications_of_a_webhook_are_bounded_and_what_is_dropped_is_counted() {
     let (mut outage, mut outbox) = (Outage::new(), Notifications::new(server()));
-    let (mut dropped, mut changes) = (0, 0_u64);
-    for n in 0..40 {
-        let step = if n % 2 == 0 { outage.fire(0..500) } else { outage.step(0..0) };
+    let (mut lost, mut changes) = (0, 0_u64);
+    for n in 0..40_u32 {
+        let from = (n / 2) * 500;
+        let step = if n % 2 == 0 { outage.fire(from..from + 500) } else { outage.step(0..0) };
         changes += u64::try_from(step.changes.len()).expect("a count");
-        dropped += outbox.add(&step);
-        // The first one is always being sent, and fails.
-        assert!(body(&mut outbox, &outage).is_some());
-        assert!(outbox.unsent() <= 2_000, "{n}: {}", outbox.unsent());
+        lost += outbox.add(&step);
+        // Each try fails.
+        let sent = body(&mut outbox, &outage).expect("a notification");
+        assert!(sent["alerts"].as_array().is_some_and(|alerts| alerts.len() <= 1_500), "{n}");
+        assert_eq!(outbox.failed(outage.now, None), None);
     }
-    assert_eq!((dropped + outbox.unsent(), changes), (changes, 20_000));
-    let first = body(&mut outbox, &outage).expect("a notification");
-    assert_eq!(text(&first, "/status"), "firing");
-    let mut last = first;
-    while let Some(next) = body(&mut outbox, &outage) {
-        last = next;
-        outbox.sent(outage.now);
-    }
-    assert_eq!(text(&last, "/status"), "resolved");
+    assert_eq!((lost, lost + outbox.unsent(), changes), (9_000, changes, 20_000));
+    let newest = body(&mut outbox, &outage).expect("a notification");
+    assert_eq!((text(&newest, "/status"), newest["alerts"].as_array().map(Vec::len)), ("resolved", Some(1_000)));
+    outbox.sent(outage.now);
+    assert_eq!((body(&mut outbox, &outage), outbox.unsent()), (None, 0));
 }
 
 #[test]
 fn what_a_webhook_refuses_is_lost_and_the_next_one_follows() {
     let (mut outage, mut outbox) = (Outage::new(), Notifications::new(server()));
     outbox.add(&outage.fire(1..4));
-    outbox.add(&outage.step(0..0));
     assert!(body(&mut outbox, &outage).is_some());
-    assert_eq!((outbox.refused(outage.now), outbox.unsent()), (3, 3));
+    outbox.add(&outage.step(0..0));
+    assert_eq!((outbox.failed(outage.now, Some(1)), outbox.unsent()), (Some(3), 3));
     assert_eq!(text(&body(&mut outbox, &outage).expect("a notification"), "/status"), "resolved");
+}
+
+#[test]
+fn a_notification_that_always_fails_does_not_block_others_and_is_given_up() {
+    let (mut outage, mut outbox) = (Outage::new(), Notifications::new(server()));
+    let mut step = outage.fire(1..2);
+    // Something else fires.
+    let other = Arc::new(Alert { name: "ResilientMemoryHigh", ..Alert::clone(&step.active[0]) });
+    let mut change = step.changes[0].clone();
+    change.alert = Arc::clone(&other);
+    step.active.push(other);
+    step.changes.push(change);
+    outbox.add(&step);
+    let (mut tries, mut accepted, mut lost) = (0, 0, 0);
+    while let Some(sent) = body(&mut outbox, &outage) {
+        if text(&sent, "/groupLabels/alertname") == "ResilientMemoryHigh" {
+            accepted += 1;
+            assert_eq!(tries, 1);
+            outbox.sent(outage.now);
+        } else {
+            tries += 1;
+            lost += outbox.failed(outage.now, Some(60)).unwrap_or_default();
+        }
+    }
+    assert_eq!((tries, accepted, lost, outbox.unsent()), (60, 1, 1, 0));
+}
+
+#[test]
+fn an_alert_that_fires_again_before_it_was_sent_as_resolved_only_fires() {
+    let (mut outage, mut outbox) = (Outage::new(), Notifications::new(server()));
+    outbox.add(&outage.fire(1..2));
+    outbox.add(&outage.step(0..0));
+    outbox.add(&outage.fire(1..2));
+    let sent = body(&mut outbox, &outage).expect("a notification");
+    assert_eq!((text(&sent, "/status"), sent["alerts"].as_array().map(Vec::len)), ("firing", Some(1)));
+    // Resolved while the request runs: sent with the next one.
+    outbox.add(&outage.step(0..0));
+    outbox.sent(outage.now);
+    assert_eq!(text(&body(&mut outbox, &outage).expect("a notification"), "/status"), "resolved");
+    outbox.sent(outage.now);
+    assert_eq!((body(&mut outbox, &outage), outbox.unsent()), (None, 0));
 }
 
 #[test]
@@ -207,7 +247,7 @@ fn what_changes_while_a_request_runs_is_sent_with_the_next_one() {
     let next = body(&mut outbox, &outage).expect("a request");
     assert_eq!(next.as_array().map(Vec::len), Some(2));
     // Refused for good: what fires is sent again a minute later, what was resolved is lost.
-    assert_eq!(outbox.refused(outage.now), 1);
+    assert_eq!(outbox.failed(outage.now, Some(1)), Some(1));
     assert_eq!(body(&mut outbox, &outage), None);
 }
 
