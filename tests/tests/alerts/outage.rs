@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use resilient_runtime::Resilience;
 use resilient_runtime::alerts::{Alert, AlertState, Alerts};
+use resilient_runtime::gate::Level;
 use resilient_runtime::health::{Health, HealthStatus};
 use resilient_tests::alone::ran_in_a_child;
+use resilient_tests::gated::Gated;
+use resilient_tests::in_process::{call, connect};
 use resilient_tests::logs::{Events, listen};
+use resilient_tests::loopback;
+use resilient_tests::wire::error;
 use tokio::time::{advance, sleep};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -164,4 +170,22 @@ async fn alerts_end_with_the_handle_and_can_begin_again() {
     sleep(STEP * 10).await;
     let again = resilient_runtime::Resilience::from_variables([]).alerts(Alerts::new());
     again.start_with(&shop.registry).expect("they have ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_switch_refuses_is_no_error() {
+    let server = Gated::new();
+    let registry = server.registry();
+    let alerts = Alerts::new().client(loopback::client());
+    let _settings = Resilience::from_variables([]).alerts(alerts).start_with(&registry).expect("valid settings");
+    let client = connect(server).await;
+    registry.gate().set_level(Some(Level::Minimal)).expect("set");
+    sleep(STEP + Duration::from_secs(1)).await;
+    for _ in 0..150 {
+        let refused = error(&call(&client, "read", &serde_json::json!({})).await);
+        assert_eq!(refused["code"], "CACHE_ONLY");
+    }
+    sleep(STEP).await;
+    let names: Vec<_> = registry.alerts().iter().map(|alert| alert.name).collect();
+    assert_eq!(names, ["ResilientLevelNotNormal"]);
 }
