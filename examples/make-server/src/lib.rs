@@ -88,7 +88,7 @@ async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     }
     let (store, _folder) = match store::open(mode.demo) {
         Ok(opened) => opened,
-        Err(error) => return Ok(log_failure(NAME, error.as_ref(), USAGE)),
+        Err(error) => return Ok(log_failure(NAME, error.as_ref(), settings::exit_code_of_store(error.as_ref()))),
     };
     let server = MakeServer::new(api);
     let for_deliveries = server.clone();

@@ -1,10 +1,11 @@
 //! The settings, from the environment, validated before the server starts.
 
-use std::{env, fs, io};
+use std::{env, error::Error, fs, io};
 
 use reqwest::{Url, header::HeaderValue};
+use resilient_sqlite::{OpenError, OpenProblem};
 
-use crate::http;
+use crate::{http, process::USAGE};
 
 /// Make's EU zone, the default.
 const EU_ZONE: &str = "https://eu1.make.com/api/v2";
@@ -129,6 +130,16 @@ fn variable(name: &str) -> Option<String> {
 /// The trimmed value, unless it is blank.
 fn non_blank(value: Option<String>) -> Option<String> {
     value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Returns the exit code for a store that cannot be opened: 1 if the same start may succeed later, and that of wrong
+/// settings otherwise, after which systemd does not start the server again.
+pub(crate) fn exit_code_of_store(error: &(dyn Error + 'static)) -> u8 {
+    let may_pass = error.downcast_ref::<OpenError>().is_some_and(|error| {
+        use OpenProblem::{Busy, Full, Io, ReadOnly, Sqlite};
+        matches!(error.problem(), Busy | Full | Io(_) | ReadOnly | Sqlite(_))
+    });
+    if may_pass { 1 } else { USAGE }
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::registry::Registry;
 /// The time between two evaluations.
 const INTERVAL: Duration = Duration::from_secs(15);
 
+/// How late an evaluation may be and count as one at the time that it was planned for.
+const ON_TIME: Duration = Duration::from_secs(1);
+
 /// Evaluates the rules and gives the changes to the sinks.
 pub(crate) struct Evaluation {
     registry: Option<Arc<Registry>>,
@@ -48,8 +51,12 @@ impl Evaluation {
         let mut ticks = interval(INTERVAL);
         // After a pause of the process, one evaluation and not many.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if catch_panic(|| self.evaluate(Instant::now(), SystemTime::now())).is_none() {
+        while let Some(tick) = stop.run_until_cancelled(ticks.tick()).await {
+            let now = Instant::now();
+            // Timers fire a little late, each time differently: by their own times, a condition that held for eight
+            // intervals would often seem to have held for less than two minutes.
+            let time = if now.saturating_duration_since(tick) < ON_TIME { tick } else { now };
+            if catch_panic(|| self.evaluate(time, SystemTime::now())).is_none() {
                 // What was shown before may be over.
                 self.registry().alert_board().set(Vec::new(), []);
             }

@@ -28,6 +28,7 @@ use crate::{
     nowhere, or_demo,
     process::{Signals, USAGE, block_on, fail, log_failure, print, start},
     server::MakeServer,
+    settings::exit_code_of_store,
     store,
     upstream::no_delay,
 };
@@ -93,7 +94,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let health = Arc::new(Health::new().check(check::make(api.clone())));
     let (store, _folder) = match store::open(options.demo) {
         Ok(opened) => opened,
-        Err(error) => return Ok(log_failure(NAME, error.as_ref(), USAGE)),
+        Err(error) => return Ok(log_failure(NAME, error.as_ref(), exit_code_of_store(error.as_ref()))),
     };
     let for_deliveries = MakeServer::new(api.clone());
     let resilience = if webhook_secret.is_some() { resilience.guard(&webhooks::WORK) } else { resilience };

@@ -32,8 +32,8 @@ impl Settings {
 
 /// The policies and switches. The token of operators may be in a file as well.
 pub(super) fn resilience() -> Result<Resilience, SettingsError> {
-    let token = secret(ADMIN_TOKEN)?.filter(|_| env::var_os(ADMIN_TOKEN).is_none());
-    // The runtime would take the variable for a misspelled one.
-    let others = env::vars_os().filter(|(name, _)| name != "RESILIENT_ADMIN_TOKEN_FILE");
+    let token = secret(ADMIN_TOKEN)?;
+    // The runtime would take the second variable for a misspelled one.
+    let others = env::vars_os().filter(|(name, _)| name != ADMIN_TOKEN && name != "RESILIENT_ADMIN_TOKEN_FILE");
     Ok(Resilience::from_variables(others.chain(token.map(|token| (ADMIN_TOKEN.into(), token.into())))))
 }

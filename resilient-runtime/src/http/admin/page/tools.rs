@@ -48,8 +48,9 @@ pub(super) fn section(page: &Page<'_>, state: &GateState, trends: &[ErrorTrend])
                 }
                 (table(page, &rows))
                 p.dim {
-                    "Since the start of the server. Errors are errors, timeouts and panics, as a share of all calls "
-                    "except those that were rejected, cancelled or deferred. p50 and p95 are estimates."
+                    "Since the start of the server. Errors are errors, timeouts and panics without mistakes of callers, "
+                    "as a share of all calls except those that were rejected, cancelled or deferred. p50 and p95 are "
+                    "estimates."
                 }
             }
         }
@@ -143,7 +144,7 @@ fn errors_of(page: &Page<'_>, tool: &str) -> String {
 #[expect(clippy::cast_precision_loss, reason = "per cent")]
 fn errors(read: &ToolSnapshot) -> String {
     let sum = |outcomes: [Outcome; 3]| outcomes.into_iter().map(|outcome| read.outcome(outcome)).sum::<u64>();
-    let errors = sum([Outcome::Error, Outcome::Timeout, Outcome::Panic]);
+    let errors = read.failures();
     let ran = read.calls().saturating_sub(sum([Outcome::Rejected, Outcome::Cancelled, Outcome::Deferred]));
     if errors == 0 { "0".to_owned() } else { format!("{errors} ({:.1} %)", (errors * 100) as f64 / ran.max(1) as f64) }
 }
