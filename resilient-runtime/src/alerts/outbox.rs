@@ -36,10 +36,15 @@ pub(super) trait Outbox: Send {
     fn unsent(&self) -> u64;
 }
 
-/// Counts a try that failed, and returns whether it was the last one.
+/// Counts a try that failed, and returns whether it was the last one. A try without a response is not one of those: the
+/// receiver has not refused anything, and its refusals are counted from the next one on.
 pub(super) fn is_last(failed: &mut u32, most_tries: Option<u32>) -> bool {
+    let Some(most) = most_tries else {
+        *failed = 0;
+        return false;
+    };
     *failed = failed.saturating_add(1);
-    most_tries.is_some_and(|most| *failed >= most)
+    *failed >= most
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! A Prometheus that scrapes one server every second.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use reqwest::Client;
 use resilient_tests::loopback;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
-use tokio::process::Command;
+use tokio::{process::Command, time::sleep};
 
 use crate::{PATIENCE, program::Program};
 
@@ -28,7 +31,8 @@ pub(super) struct Rule {
 }
 
 impl Prometheus {
-    /// Starts it with `deploy/rules.yml`, under the name of the job that the rules and the dashboard expect.
+    /// Starts it with `deploy/rules.yml`, under the name of the job that the rules and the dashboard expect. Waits until it
+    /// has read the metrics: what was counted before has no increase.
     pub(super) async fn start(target: &str, alertmanager: Option<&str>) -> Self {
         let folder = tempdir().unwrap();
         let managers: Vec<_> = alertmanager.into_iter().collect();
@@ -47,7 +51,13 @@ impl Prometheus {
         command.arg("--web.listen-address=127.0.0.1:0");
         let program = Program::start(command, r#"msg="Listening on" address="#).await;
         let http = loopback::client().timeout(PATIENCE).build().unwrap();
-        Self { http, program, _folder: folder }
+        let prometheus = Self { http, program, _folder: folder };
+        let deadline = Instant::now() + PATIENCE;
+        while prometheus.series("resilient_calls_total").await == 0 {
+            assert!(Instant::now() < deadline, "Prometheus reads no metrics");
+            sleep(Duration::from_millis(100)).await;
+        }
+        prometheus
     }
 
     /// Requests a path of the API, and returns the data of the answer.
