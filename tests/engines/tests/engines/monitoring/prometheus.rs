@@ -53,11 +53,17 @@ impl Prometheus {
         let http = loopback::client().timeout(PATIENCE).build().unwrap();
         let prometheus = Self { http, program, _folder: folder };
         let deadline = Instant::now() + PATIENCE;
-        while prometheus.series("resilient_calls_total").await == 0 {
+        while !prometheus.is_ready().await || prometheus.series("resilient_calls_total").await == 0 {
             assert!(Instant::now() < deadline, "Prometheus reads no metrics");
             sleep(Duration::from_millis(100)).await;
         }
         prometheus
+    }
+
+    /// Returns whether it answers queries: not yet while it only listens.
+    async fn is_ready(&self) -> bool {
+        let answer = self.http.get(format!("{}/-/ready", self.program.origin())).send().await.unwrap();
+        answer.status().is_success()
     }
 
     /// Requests a path of the API, and returns the data of the answer.
