@@ -44,6 +44,9 @@ impl Outcome {
         Self::Deferred,
     ];
 
+    /// The outcomes of calls that did not run, or whose end says nothing about them.
+    pub(crate) const NOT_RUN: [Self; 3] = [Self::Rejected, Self::Cancelled, Self::Deferred];
+
     /// Returns the word used in logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -10,7 +10,7 @@ use crate::alerting::rules::is_counted;
 use crate::breaker::BreakerState;
 use crate::gate::Level;
 use crate::health;
-use crate::outcomes::{Outcome, Rejected};
+use crate::outcomes::Rejected;
 use crate::registry::Registry;
 use crate::statistics::{HistogramSnapshot, ToolSnapshot};
 
@@ -87,7 +87,7 @@ impl Sample {
         Self {
             calls: [
                 all().map(ToolSnapshot::calls).sum(),
-                counted.iter().map(|(_, read)| ran(read)).sum(),
+                counted.iter().map(|(_, read)| read.ran()).sum(),
                 counted.iter().map(|(_, read)| read.failures()).sum(),
             ],
             tools: ToolSample::all(&tools, &timeouts),
@@ -101,11 +101,6 @@ impl Sample {
             memory: health::memory_share(),
         }
     }
-}
-
-fn ran(read: &ToolSnapshot) -> u64 {
-    let not_run = [Outcome::Rejected, Outcome::Cancelled, Outcome::Deferred];
-    read.calls().saturating_sub(not_run.into_iter().map(|outcome| read.outcome(outcome)).sum())
 }
 
 fn add_errors(errors: &mut Errors, tool: &Arc<str>, read: &ToolSnapshot) {
@@ -123,24 +118,12 @@ impl ToolSample {
             let served_as = read.served_as.as_ref().filter(|name| names.insert(name));
             Self {
                 name: Arc::clone(served_as.unwrap_or(name)),
-                durations: conventional(&read.durations()),
+                durations: read.durations().conventional(),
                 timeout: timeouts.get(&**name).copied(),
             }
         });
         each.collect()
     }
-}
-
-/// Sums the buckets of the statistics into those of the conventions, which Prometheus reads.
-fn conventional(read: &HistogramSnapshot) -> [u64; BUCKETS] {
-    let mut buckets = [0; BUCKETS];
-    for (edge, count) in HistogramSnapshot::edges().chain([Duration::MAX]).zip(&read.buckets) {
-        let at = HistogramSnapshot::CONVENTIONAL.partition_point(|conventional| *conventional < edge);
-        if let Some(sum) = buckets.get_mut(at) {
-            *sum += count;
-        }
-    }
-    buckets
 }
 
 fn breakers(registry: &Registry) -> Vec<BreakerSample> {

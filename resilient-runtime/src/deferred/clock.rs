@@ -135,7 +135,7 @@ impl StoreClock {
         Self { own: WallClock::new(), run: current_run(), agreed: OnceLock::new() }
     }
 
-    /// This clock, whatever the clocks of other processes are.
+    /// This clock, which is not agreed on with other processes.
     pub(crate) const fn of(own: WallClock) -> Self {
         Self { own, run: None, agreed: OnceLock::new() }
     }

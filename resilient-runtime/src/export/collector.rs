@@ -240,16 +240,8 @@ fn family<'a>(
     Ok(())
 }
 
-/// Sums the buckets of the statistics into those of the conventions.
+/// Returns the buckets of the conventions, each with its upper edge.
 fn conventional(read: &HistogramSnapshot) -> Vec<(f64, u64)> {
-    let mut buckets: Vec<(f64, u64)> =
-        HistogramSnapshot::CONVENTIONAL.iter().map(|edge| (edge.as_secs_f64(), 0)).collect();
-    buckets.push((f64::INFINITY, 0));
-    for (edge, count) in HistogramSnapshot::edges().chain([Duration::MAX]).zip(&read.buckets) {
-        let at = HistogramSnapshot::CONVENTIONAL.partition_point(|conventional| *conventional < edge);
-        if let Some((_, sum)) = buckets.get_mut(at) {
-            *sum += count;
-        }
-    }
-    buckets
+    let edges = HistogramSnapshot::CONVENTIONAL.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
+    edges.zip(read.conventional()).collect()
 }

@@ -8,7 +8,6 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::check::CheckResult;
-use crate::outcomes::Outcome;
 use crate::registry::Registry;
 
 /// The time over which the rate is measured.
@@ -42,9 +41,7 @@ impl Sample {
         for (tool, read) in registry.tools() {
             if !OPERATOR_TOOLS.contains(&&*tool) {
                 // A rejection protects the server; it says nothing about the tool.
-                let not_run = [Outcome::Cancelled, Outcome::Rejected, Outcome::Deferred];
-                let not_run: u64 = not_run.into_iter().map(|outcome| read.outcome(outcome)).sum();
-                calls += read.calls().saturating_sub(not_run).saturating_sub(read.excused);
+                calls += read.ran().saturating_sub(read.excused);
                 failures += read.failures();
             }
         }

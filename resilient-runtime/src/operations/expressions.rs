@@ -78,8 +78,7 @@ pub(super) fn number(number: f64) -> String {
 
 /// Calls that ran, within a window, as a sum by these labels.
 pub(super) fn ran(by: &str, matchers: &[&str], window: &str) -> String {
-    let not_run =
-        words("outcome", "!~", [Outcome::Rejected, Outcome::Cancelled, Outcome::Deferred].map(Outcome::as_str));
+    let not_run = words("outcome", "!~", Outcome::NOT_RUN.map(Outcome::as_str));
     sum_of_increase(by, names::CALLS, &[matchers, &[&not_run]].concat(), window)
 }
 

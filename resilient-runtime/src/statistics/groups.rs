@@ -158,7 +158,7 @@ impl From<Grouped> for ErrorTrend {
     }
 }
 
-/// Groups the errors of each tool by code, whatever their kinds and severities.
+/// Groups the errors of each tool by code, over all kinds and severities.
 fn grouped(tools: &[(Arc<str>, Arc<ToolStatistics>)], now: Moment) -> Vec<Grouped> {
     let mut all: Vec<Grouped> = Vec::new();
     for (tool, statistics) in tools {

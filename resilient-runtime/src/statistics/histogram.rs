@@ -124,6 +124,19 @@ impl HistogramSnapshot {
         ]
     };
 
+    /// Returns the samples in the buckets of [`CONVENTIONAL`](Self::CONVENTIONAL), with those beyond its last edge.
+    #[cfg(any(feature = "alerts", feature = "prometheus"))]
+    pub(crate) fn conventional(&self) -> [u64; Self::CONVENTIONAL.len() + 1] {
+        let mut buckets = [0; Self::CONVENTIONAL.len() + 1];
+        for (edge, count) in Self::edges().chain([Duration::MAX]).zip(&self.buckets) {
+            let at = Self::CONVENTIONAL.partition_point(|conventional| *conventional < edge);
+            if let Some(sum) = buckets.get_mut(at) {
+                *sum += count;
+            }
+        }
+        buckets
+    }
+
     /// Returns a snapshot without samples.
     pub(super) fn empty() -> Self {
         Self { buckets: vec![0; BUCKETS], sum: Duration::ZERO }

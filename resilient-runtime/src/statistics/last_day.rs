@@ -1,4 +1,4 @@
-//! How many errors occurred in each of the last 24 hours: a fixed number of counters, whatever occurs.
+//! How many errors occurred in each of the last 24 hours: a fixed number of counters.
 
 use crate::clock::Moment;
 

@@ -357,6 +357,11 @@ impl ToolSnapshot {
         self.outcomes.iter().map(|(_, count)| count).sum()
     }
 
+    /// Returns the number of calls that ran.
+    pub(crate) fn ran(&self) -> u64 {
+        self.calls().saturating_sub(Outcome::NOT_RUN.into_iter().map(|outcome| self.outcome(outcome)).sum())
+    }
+
     /// Returns the number of calls that ran and failed, by an error, a timeout or a panic. Not included are callers'
     /// mistakes, cancelled, rejected and deferred calls, and calls that the tool or a fallback answered.
     #[must_use]

@@ -21,7 +21,7 @@ pub(crate) enum Mode {
     Redirect(String),
 }
 
-/// A request that arrived, whatever the answer was.
+/// A request that arrived, with any answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
     pub(crate) path: String,

@@ -15,7 +15,6 @@ use super::text::name;
 use super::time::{ago, short};
 use crate::gate::{GateState, SwitchedBy, known};
 use crate::health::{HealthStatus, status_of_tool};
-use crate::outcomes::Outcome;
 use crate::statistics::{ErrorTrend, ToolSnapshot};
 
 /// The columns. The style has their names, too, for narrow pages.
@@ -143,8 +142,6 @@ fn errors_of(page: &Page<'_>, tool: &str) -> String {
 /// Formats the number of errors and their share of the calls that ran, as the alerts measure it.
 #[expect(clippy::cast_precision_loss, reason = "per cent")]
 fn errors(read: &ToolSnapshot) -> String {
-    let sum = |outcomes: [Outcome; 3]| outcomes.into_iter().map(|outcome| read.outcome(outcome)).sum::<u64>();
-    let errors = read.failures();
-    let ran = read.calls().saturating_sub(sum([Outcome::Rejected, Outcome::Cancelled, Outcome::Deferred]));
+    let (errors, ran) = (read.failures(), read.ran());
     if errors == 0 { "0".to_owned() } else { format!("{errors} ({:.1} %)", (errors * 100) as f64 / ran.max(1) as f64) }
 }
