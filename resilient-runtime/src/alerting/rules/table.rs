@@ -199,7 +199,7 @@ pub(crate) const RULES: &[AlertRule] = &[
         condition: Condition::AccessRefused { above: 10, window: minutes(10) },
         summary: "{value} requests without permission within 10 minutes",
         description: "More than 10 requests within 10 minutes had a wrong token for the routes for operators, or were \
-                      refused by a function that authorizes. Somebody may be guessing, or a client has old credentials.",
+                      refused by a function that authorizes. A client may be guessing, or has old credentials.",
         runbook: "access-refused",
     },
     AlertRule {
