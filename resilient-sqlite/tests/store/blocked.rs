@@ -1,7 +1,10 @@
 //! Calls while another process blocks the file, and calls whose callers leave.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use resilient_runtime::deferred::{DeferredStore, Put, Receipt, StoreErrorKind, Viewer};
@@ -70,22 +73,44 @@ async fn a_write_waits_for_another_process() {
     assert!(started.elapsed() >= Duration::from_millis(400));
 }
 
+/// Polls a future at least once and drops it at an instant, more exactly than tokio's timer, which counts milliseconds.
+async fn poll_until<F: Future>(end: Instant, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if Instant::now() >= end => Poll::Ready(None),
+        Poll::Pending => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_whose_caller_left_is_withdrawn() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Arc::new(SqliteStore::open(folder.path().join("deferred.db")).expect("a store"));
     let mut accepted = Vec::new();
+    // What a write takes on this disk, so that callers leave at every moment of it on a fast one and on a slow one.
+    let started = Instant::now();
+    for _ in 0..20 {
+        let new = write();
+        accepted.push(new.receipt);
+        assert!(matches!(store.put(new).await, Ok(Put::Accepted(_))));
+    }
+    let write_takes = started.elapsed() / 20;
     let mut left: Vec<Receipt> = Vec::new();
-    for round in 0..300_u64 {
+    for round in 0..300 {
         let new = write();
         let receipt = new.receipt;
-        // From "before it began" to "after the commit".
-        match timeout(Duration::from_micros(round * 17 % 5_000), store.put(new)).await {
-            Ok(put) => {
+        // From the first poll to "after the commit".
+        match poll_until(Instant::now() + write_takes * (round % 31) / 20, store.put(new)).await {
+            Some(put) => {
                 assert!(matches!(put, Ok(Put::Accepted(_))), "{put:?}");
                 accepted.push(receipt);
             }
-            Err(_) => left.push(receipt),
+            None => left.push(receipt),
         }
     }
     assert!(!left.is_empty(), "some callers left");
