@@ -1,0 +1,1 @@
+//! A link to a server over streamable HTTP.

@@ -1,0 +1,1 @@
+//! The front for clients over streamable HTTP.

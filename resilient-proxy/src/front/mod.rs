@@ -1,0 +1,3 @@
+//! Fronts: how clients reach the proxy.
+
+pub(crate) mod http;
