@@ -11,8 +11,8 @@ mod supervisor;
 pub use call::{CallError, CallSettings, Caller, RunningCall};
 pub use command::Command;
 pub use failure::Failure;
+pub use link::any::Target;
 #[cfg(feature = "http")]
 pub use link::http::Endpoint;
-pub use link::any::Target;
 pub use message::{Message, MessageKind, NotAMessage};
 pub use supervisor::{BoxFuture, ConnectionState, Events, Supervisor, SupervisorSettings};

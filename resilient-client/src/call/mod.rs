@@ -1,5 +1,6 @@
 //! Guarded calls of a server's tools: deadlines, breakers, and retries where they are safe.
 
+mod answer;
 mod error;
 mod tool;
 

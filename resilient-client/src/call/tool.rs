@@ -132,7 +132,8 @@ mod tests {
             {"name":"c","annotations":{"destructiveHint":false}},{"nameless":1},
             {"name":"d","_meta":{"io.crates.resilient-runtime/policy":{"max_attempts":4}}}]}"#,
         );
-        let effects: Vec<_> = read_list.unwrap().into_iter().map(|(name, facts)| (name, facts.effect, facts.retries_itself)).collect();
+        let effects: Vec<_> =
+            read_list.unwrap().into_iter().map(|(name, facts)| (name, facts.effect, facts.retries_itself)).collect();
         let expected = [
             ("a".into(), Effect::ReadOnly, false),
             ("b".into(), Effect::Idempotent, false),

@@ -77,7 +77,11 @@ impl StdioLink {
 }
 
 /// Writes the rest of a line in a task of its own, because half a line would break all later messages.
-async fn finish(mut stdin: OwnedMutexGuard<Option<ChildStdin>>, line: Vec<u8>, written: usize) -> Result<(), SendError> {
+async fn finish(
+    mut stdin: OwnedMutexGuard<Option<ChildStdin>>,
+    line: Vec<u8>,
+    written: usize,
+) -> Result<(), SendError> {
     let rest = tokio::spawn(async move {
         let Some(open) = stdin.as_mut() else { return Err(lost(true)) };
         // The last byte is the line break, and a process may read a last line without one.

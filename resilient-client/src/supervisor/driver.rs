@@ -50,7 +50,11 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
             Err(ended) => {
                 let (failure, delay) = ended.read(&mut backoff);
                 let rejects = failure.kind == ErrorKind::CircuitOpen;
-                tracing::warn!(event = "server.not_connected", server = &*inner.name, reason = failure.message.as_str());
+                tracing::warn!(
+                    event = "server.not_connected",
+                    server = &*inner.name,
+                    reason = failure.message.as_str()
+                );
                 inner.state().fail(failure, rejects);
                 inner.change();
                 if rejects {
@@ -108,7 +112,8 @@ impl Ended {
             }
             Self::Resilience(error) => {
                 let wait = error.retry_after().unwrap_or(OPEN);
-                let message = "the server answered nothing in several connections in a row, so it is not tried for a while";
+                let message =
+                    "the server answered nothing in several connections in a row, so it is not tried for a while";
                 let mut failure = Failure::not_sent(error.kind(), message);
                 failure.retry_after = Some(wait);
                 (failure, wait)

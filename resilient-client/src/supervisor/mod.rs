@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use resilient_runtime::ErrorKind;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -218,8 +218,16 @@ impl<E: Events> Supervisor<E> {
         let inner = Arc::clone(self.inner());
         inner.replay().begin(initialize);
         let initialize = initialize.clone();
-        let handshake = tokio::spawn(async move { inner.handshake_of_client(&initialize).await });
-        handshake.await.unwrap_or_else(|_| Err(Failure::not_sent(ErrorKind::Internal, "the handshake ended early")))
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            let response = inner.handshake_of_client(&initialize).await;
+            let is_success = response.is_ok();
+            // A client that was answered without the server.
+            if answer.send(response).is_err() && is_success {
+                inner.events.reconnected();
+            }
+        });
+        answered.await.unwrap_or_else(|_| Err(Failure::not_sent(ErrorKind::Internal, "the handshake ended early")))
     }
 
     /// Sends a notification, if there is a connection. `notifications/initialized` is also repeated on new connections.
@@ -406,7 +414,13 @@ impl<E: Events> Inner<E> {
     fn skip(&self, start: &[u8], bytes: usize) {
         let start = String::from_utf8_lossy(&start[..start.len().min(80)]).into_owned();
         let start = resilient_runtime::redact::text(&start);
-        tracing::warn!(event = "server.junk", server = &*self.name, bytes, start, "skipped output that is not a message");
+        tracing::warn!(
+            event = "server.junk",
+            server = &*self.name,
+            bytes,
+            start,
+            "skipped output that is not a message"
+        );
     }
 
     /// Ends a connection that is lost. Its requests fail, because nothing will answer them.
