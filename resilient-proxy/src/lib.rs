@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 mod bridge;
 mod front;
+mod merge;
+mod per_session;
 mod service;
 
 /// Runs the proxy with these arguments, without the name of the program, until its client or a signal ends it. Exits

@@ -167,6 +167,13 @@ impl<E: Events> Supervisor<E> {
         self.inner().state().shown()
     }
 
+    /// Waits until the state of the connection changes.
+    pub async fn changed(&self) {
+        let mut changed = self.inner().changed.subscribe();
+        // The sender is in `self`.
+        let _ = changed.changed().await;
+    }
+
     /// Returns the response to the last handshake, if there was one.
     #[must_use]
     pub fn initialized(&self) -> Option<Message> {

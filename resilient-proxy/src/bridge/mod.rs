@@ -11,7 +11,13 @@ mod sessions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_client::{CallSettings, Caller, Supervisor, SupervisorSettings, Target};
+use resilient_client::{
+    CallSettings, Caller, ConnectionState, Failure, Message, Supervisor, SupervisorSettings, Target,
+};
+use resilient_runtime::ErrorKind;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 
 use crate::service::{Output, Service, Session};
 use events::ServerEvents;
@@ -56,10 +62,74 @@ impl Bridge {
         Self(shared)
     }
 
+    /// Opens the session of a client that is the proxy itself, with these parameters of `initialize`.
+    pub(crate) fn connect(&self, params: &Value) {
+        let supervisor = self.0.caller.supervisor().clone();
+        let initialize = Message::request(&supervisor.new_id(), "initialize", params);
+        tokio::spawn(async move {
+            // A server that cannot be reached gets both with a later connection.
+            let _ = supervisor.initialize(&initialize).await;
+            let _ = supervisor.notify(&Message::notification("notifications/initialized", &json!({}))).await;
+        });
+    }
+
+    /// Waits until the server has answered `initialize` or cannot be reached, but not longer than the patience.
+    pub(crate) async fn settled(&self) {
+        let supervisor = self.0.caller.supervisor();
+        let settled = async {
+            while supervisor.initialized().is_none() && supervisor.state() == ConnectionState::Connecting {
+                supervisor.changed().await;
+            }
+        };
+        let _ = timeout(self.0.settings.patience, settled).await;
+    }
+
+    /// Returns the instructions of the server, if it has some.
+    ///
+    /// # Errors
+    /// If the server has not answered.
+    pub(crate) fn instructions(&self) -> Result<Option<String>, Failure> {
+        let supervisor = self.0.caller.supervisor();
+        let Some(response) = supervisor.initialized() else {
+            return Err(match supervisor.state() {
+                ConnectionState::Down(failure) | ConnectionState::Rejecting(failure) => failure,
+                _ => Failure::new(ErrorKind::Unavailable, "it still starts", false),
+            });
+        };
+        Ok(response.read_result::<Initialized>().and_then(|result| result.instructions))
+    }
+
+    /// Returns whether the server has declared a capability.
+    pub(crate) fn has_capability(&self, name: &str) -> bool {
+        let response = self.0.caller.supervisor().initialized();
+        let result = response.as_ref().and_then(Message::read_result::<Initialized>);
+        result.is_some_and(|result| result.capabilities.contains_key(name))
+    }
+
+    /// Sends a request of the proxy. Returns `None`, if the server does not answer with a result in the time of a call.
+    pub(crate) async fn request(&self, method: &str, params: &Value) -> Option<Message> {
+        let supervisor = self.0.caller.supervisor();
+        let request = Message::request(&supervisor.new_id(), method, params);
+        let response = timeout(self.0.settings.calls.timeout, supervisor.request(&request)).await.ok()?.ok()?;
+        let result = response.result()?;
+        if method == "tools/list" {
+            self.0.caller.learn(result);
+        }
+        Some(response)
+    }
+
     /// Ends the server.
     pub(crate) async fn stop(&self) {
         self.0.caller.supervisor().stop().await;
     }
+}
+
+#[derive(Deserialize)]
+struct Initialized {
+    #[serde(default)]
+    instructions: Option<String>,
+    #[serde(default)]
+    capabilities: Map<String, Value>,
 }
 
 impl Service for Bridge {
