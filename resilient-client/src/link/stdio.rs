@@ -34,7 +34,7 @@ impl StdioLink {
     /// [`Reason::Unavailable`], if the command cannot be started.
     pub(crate) fn open<R: Receive>(command: &Command, receiver: Arc<R>) -> Result<Self, SendError> {
         let (stdin, process) = Process::start(command, receiver).map_err(|error| {
-            let program = command.program();
+            let program = &command.program;
             let message = match error.kind() {
                 io::ErrorKind::NotFound => format!("the command `{program}` does not exist"),
                 io::ErrorKind::PermissionDenied => format!("the command `{program}` must not be executed"),
