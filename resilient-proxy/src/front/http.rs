@@ -1,10 +1,14 @@
 //! The front for clients over streamable HTTP: of the protocol versions with sessions, and of those without.
 //!
-//! | path `/mcp` | with sessions | without (2026-07-28 and later) |
-//! |---|---|---|
-//! | `POST` | `initialize` opens a session, whose id the response has as `Mcp-Session-Id`; other messages need it | each request is served by itself; it is cancelled if the client disconnects |
-//! | `GET` | the stream of messages that belong to no request; one at a time. With `Last-Event-ID`, a stream continues after this event, as far as the last 64 messages (1 MiB) of the session go | 405 |
-//! | `DELETE` | ends the session | 405 |
+//! The path is `/mcp`. With sessions,
+//!
+//! - `POST` of `initialize` opens a session. The response has its id as `Mcp-Session-Id`; all other requests need it.
+//! - `GET` is the stream of messages that belong to no request. A session has one at a time. With `Last-Event-ID`, a
+//!   stream continues after this event, as far as the last 64 messages (1 MiB) of the session go.
+//! - `DELETE` ends the session.
+//!
+//! Without sessions (2026-07-28 and later), each `POST` is served by itself, and a request is cancelled if the client
+//! disconnects. `GET` and `DELETE` get status 405.
 //!
 //! A request whose response is its first message within 5 s is answered with JSON, any other with an event stream. A
 //! client that accepts only `application/json` gets only responses. Messages that belong to no request wait for the

@@ -11,6 +11,7 @@ use futures_util::stream::unfold;
 use tokio::select;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::front::http::outbox::Reader;
 use crate::front::http::queue::{Event, EventId};
@@ -29,8 +30,10 @@ pub(super) struct EventStream {
     pub(super) has_ids: bool,
     /// Ends the stream.
     pub(super) end: CancellationToken,
+    /// What handles the request. It is aborted if the client disconnects, but not after the last response.
+    pub(super) task: Option<AbortOnDropHandle<()>>,
     /// Dropped when the stream ends, or when the client disconnects.
-    pub(super) held: Box<dyn Send>,
+    pub(super) _held: Box<dyn Send>,
 }
 
 impl EventStream {
@@ -39,8 +42,7 @@ impl EventStream {
             let frame = stream.next().await?;
             Some((Ok::<_, Infallible>(frame), stream))
         }));
-        let headers = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-cache")]
-            .map(|(name, value)| (name.as_str().to_owned(), value));
+        let headers = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-cache")];
         // Buffering proxies such as nginx would keep the events back.
         let unbuffered = [("x-accel-buffering", "no")];
         (headers, unbuffered, body).into_response()
@@ -55,7 +57,13 @@ impl EventStream {
         }
         select! {
             biased;
-            event = self.reader.next() => event.map(|event| self.frame(&event)),
+            event = self.reader.next() => {
+                let frame = event.map(|event| self.frame(&event));
+                if let Some(task) = self.task.take_if(|_| frame.is_none()) {
+                    drop(task.detach());
+                }
+                frame
+            }
             () = self.end.cancelled() => None,
             () = sleep(KEEP_ALIVE) => Some(Bytes::from_static(b":\n\n")),
         }

@@ -43,7 +43,7 @@ impl Handling {
         end: CancellationToken,
         continues: bool,
     ) -> Self {
-        let future = Box::pin(async move { drop(end.run_until_cancelled_owned(future).await) });
+        let future = Box::pin(async move { end.run_until_cancelled_owned(future).await.unwrap_or(()) });
         Self { future: Some(future), continues }
     }
 }
@@ -122,7 +122,11 @@ impl Exchange {
             () = sleep(LONGEST_SILENCE) => return Answer::Stream(None),
         };
         match first {
-            Some(event) if event.is_response() && !self.is_batch => Answer::Response(event),
+            Some(event) if event.is_response() && !self.is_batch => {
+                // What the service still does after its response is not to be cancelled.
+                self.handling.continues = true;
+                Answer::Response(event)
+            }
             Some(event) => Answer::Stream(Some(event)),
             None => Answer::Nothing,
         }
@@ -175,16 +179,16 @@ impl Exchange {
         let Self { reader, handling, kind, end, held, .. } = self;
         match kind {
             Kind::Session { takes_opening } => {
-                let opening = reader.make_resumable(first.as_ref());
-                let opening = (takes_opening && first.is_none()).then_some(opening);
+                reader.make_resumable(first.as_ref());
+                let opening = (takes_opening && first.is_none()).then(|| reader.position());
                 // It continues in a task: the client may read slowly, or disconnect and resume.
                 drop(handling);
-                EventStream { reader, opening, first, has_ids: true, end, held }
+                EventStream { reader, opening, first, has_ids: true, end, task: None, _held: held }
             }
             Kind::Modern { .. } => {
                 // If the client disconnects, the task is aborted, which cancels the request.
-                let task = AbortOnDropHandle::new(tokio::spawn(handling));
-                EventStream { reader, opening: None, first, has_ids: false, end, held: Box::new((task, held)) }
+                let task = Some(AbortOnDropHandle::new(tokio::spawn(handling)));
+                EventStream { reader, opening: None, first, has_ids: false, end, task, _held: held }
             }
         }
         .into_response()

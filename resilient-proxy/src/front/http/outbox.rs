@@ -360,8 +360,8 @@ impl Reader {
     }
 
     /// Lets the client resume this stream: from now on the messages that are read are kept, and so is `first`, which
-    /// was read before. Returns the id in front of the first event.
-    pub(super) fn make_resumable(&self, first: Option<&Event>) -> EventId {
+    /// was read before.
+    pub(super) fn make_resumable(&self, first: Option<&Event>) {
         let mut streams = self.outbox.lock();
         if let Some(exchange) = streams.exchanges.get_mut(&self.stream) {
             exchange.is_resumable = true;
@@ -369,7 +369,13 @@ impl Reader {
         if let Some(first) = first {
             streams.history.add(first.clone());
         }
-        EventId { stream: self.stream, number: 0 }
+    }
+
+    /// Returns the id in front of the next message, from which the client can resume.
+    pub(super) fn position(&self) -> EventId {
+        let mut streams = self.outbox.lock();
+        let number = streams.queue(self.stream).map_or(0, |queue| queue.position());
+        EventId { stream: self.stream, number }
     }
 }
 

@@ -130,6 +130,11 @@ impl MessageQueue {
         Some(event)
     }
 
+    /// Returns the number in front of the first message that waits.
+    pub(super) fn position(&self) -> u64 {
+        self.waiting.front().map_or(self.last_number, |event| event.id.number - 1)
+    }
+
     /// Makes the caller the reader, instead of an earlier one.
     pub(super) fn begin_reading(&mut self) -> u64 {
         self.generation += 1;

@@ -17,7 +17,6 @@ use crate::front::http::era::{Era, version};
 use crate::front::http::events::EventStream;
 use crate::front::http::exchange::{Answer, Exchange, Handling, Kind, LONGEST_SILENCE};
 use crate::front::http::outbox::{MOST_REQUESTS, Outbox, Rejected, Requests};
-use crate::front::http::queue::EventId;
 use crate::front::http::refusal::{INVALID_REQUEST, Refusal};
 use crate::front::http::request::{Accepts, Messages, Meta};
 use crate::front::http::sessions::{ClientSession, NoSession, SessionId, Sessions};
@@ -184,9 +183,9 @@ impl Shared {
             }
         };
         let takes_opening = version(&parts.headers)?.is_some_and(|version| version >= WITH_OPENING);
-        let opening = (takes_opening && last.is_none()).then_some(EventId { stream: 0, number: 0 });
-        let (end, held) = (self.stop.clone(), Box::new(()));
-        Ok(EventStream { reader, opening, first: None, has_ids: true, end, held }.into_response())
+        let opening = (takes_opening && last.is_none()).then(|| reader.position());
+        let (end, _held) = (self.stop.clone(), Box::new(()));
+        Ok(EventStream { reader, opening, first: None, has_ids: true, end, task: None, _held }.into_response())
     }
 
     /// Ends a session.
