@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+mod admin;
 mod arguments;
 mod bridge;
 mod front;
