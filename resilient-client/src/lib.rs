@@ -3,4 +3,6 @@
 mod link;
 mod message;
 
+#[cfg(feature = "http")]
+pub use link::http::{Endpoint, InvalidEndpoint};
 pub use message::{Message, MessageKind, NotAMessage};
