@@ -17,7 +17,7 @@ pub use config::{Config, ConfigError, ConfigProblem, ServerEntry, ServerSettings
 pub use failure::Failure;
 pub use link::any::Target;
 #[cfg(feature = "http")]
-pub use link::http::Endpoint;
+pub use link::http::{Endpoint, InvalidEndpoint};
 pub use message::{Message, MessageKind, NotAMessage};
 pub use supervisor::{BoxFuture, ConnectionState, Events, Supervisor, SupervisorSettings};
 pub use target::{check_header_name, check_header_value, check_url, host_of};
