@@ -11,7 +11,7 @@ mod supervisor;
 mod target;
 mod variables;
 
-pub use call::{CallError, CallSettings, Caller, RunningCall};
+pub use call::{CallError, CallSettings, Caller, RunningCall, base_policies};
 pub use command::Command;
 pub use config::{Config, ConfigError, ConfigProblem, ServerEntry, ServerSettings, Transport};
 pub use failure::Failure;

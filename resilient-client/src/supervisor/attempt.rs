@@ -24,6 +24,7 @@ pub(super) async fn connect<E: Events>(inner: &Arc<Inner<E>>) -> Result<u64, Fai
     let closed = || Failure::not_sent(ErrorKind::Cancelled, "the connection is closed");
     let generation = inner.state().begin().ok_or_else(closed)?;
     inner.change();
+    inner.shown.connecting();
     inner.is_proven.store(false, Ordering::Relaxed);
     let receiver = Receiver { inner: Arc::downgrade(inner), generation };
     let link = Arc::new(Link::open(&inner.target, Arc::new(receiver))?);
@@ -40,6 +41,7 @@ pub(super) async fn connect<E: Events>(inner: &Arc<Inner<E>>) -> Result<u64, Fai
         return Err(inner.state().failure());
     }
     inner.change();
+    inner.shown.up();
     tracing::info!(event = "server.connected", server = &*inner.name, connection = generation);
     let has_waiting_client = inner.replay().has_waiting_client();
     if has_waiting_client {

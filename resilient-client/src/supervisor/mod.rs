@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use resilient_runtime::ErrorKind;
+use resilient_runtime::connections::Connection;
+use resilient_runtime::{ErrorKind, Registry};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +106,8 @@ pub(crate) struct Inner<E: Events> {
     /// Whether the server has sent anything since this was last cleared.
     was_heard: AtomicBool,
     is_probing: AtomicBool,
+    /// What operators see.
+    shown: Connection,
 }
 
 /// Receives what one link receives.
@@ -144,6 +147,7 @@ impl<E: Events> Supervisor<E> {
             is_proven: AtomicBool::new(false),
             was_heard: AtomicBool::new(false),
             is_probing: AtomicBool::new(false),
+            shown: Registry::global().add_connection(name),
         });
         driver::spawn(&inner);
         Self(Arc::new(Handle(inner)))
@@ -437,6 +441,7 @@ impl<E: Events> Inner<E> {
         self.pending.fail(generation, &sent);
         if was_current {
             let reason = failure.message.as_str();
+            self.shown.down(reason);
             tracing::warn!(event = "server.lost", server = &*self.name, reason, "the connection to the server is lost");
             self.change();
         }
