@@ -14,10 +14,10 @@
 //! client that accepts only `application/json` gets only responses. Messages that belong to no request wait for the
 //! client in a queue of 64 messages (1 MiB); then the oldest are dropped.
 //!
-//! There are at most 1,000 sessions. A session ends after 30 minutes without a request and without a stream; if there
-//! are too many sessions, already after 5 minutes without a request; if none was idle for so long, the status is 503. A
-//! session has at most 256 requests in flight; another one gets status 429. At most 1,000 requests without a session are
-//! in flight; another one gets status 503.
+//! There are at most 1,000 sessions. A session ends after 30 minutes without a request and without a stream. If there
+//! are too many sessions, the one that was idle longest ends, already after 5 minutes without a request; if none was
+//! idle for so long, the status is 503. A session has at most 256 requests in flight; another one gets status 429. At
+//! most 1,000 requests without a session are in flight; another one gets status 503.
 
 mod access;
 mod era;
