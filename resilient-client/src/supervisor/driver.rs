@@ -7,7 +7,9 @@ use resilient_policy::{BreakerSettings, BreakerUse, Policy};
 use resilient_runtime::{Classify, ErrorKind, Guard, McpError, ResilienceError};
 
 use super::backoff::Backoff;
-use super::{Events, Inner, Phase, attempt};
+use super::inner::Inner;
+use super::state::Phase;
+use super::{Events, attempt};
 use crate::failure::Failure;
 use crate::interned::breaker_name;
 
