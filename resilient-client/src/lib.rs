@@ -7,6 +7,7 @@ mod failure;
 mod interned;
 mod link;
 mod message;
+mod servers;
 mod supervisor;
 mod target;
 mod variables;
@@ -19,6 +20,7 @@ pub use link::any::Target;
 #[cfg(feature = "http")]
 pub use link::http::{Endpoint, InvalidEndpoint};
 pub use message::{Message, MessageKind, NotAMessage};
+pub use servers::{CallToolOutcome, ListedTool, ServerError, ServerHealth, ServerState, Servers, ServersSettings};
 pub use supervisor::{BoxFuture, ConnectionState, Events, Supervisor, SupervisorSettings};
 pub use target::{check_header_name, check_header_value, check_url, host_of};
 pub use variables::{ExpandError, expand_variables};
