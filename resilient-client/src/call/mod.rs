@@ -95,6 +95,12 @@ impl<E: Events> Caller<E> {
         &self.supervisor
     }
 
+    /// Returns the timeout of a call without settings.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
     /// Reads the annotations of tools from the result of `tools/list`, which is JSON.
     pub fn learn(&self, result: &str) {
         let Some(found) = tool::read(result) else { return };

@@ -99,3 +99,19 @@ impl FakeLink {
         self.client.exit();
     }
 }
+
+impl Fake {
+    /// Creates a server that answers the handshake and lists these tools, which are JSON. `call` handles the rest.
+    pub(crate) fn with_tools(tools: &str, call: impl Fn(&Message, &Client) + Send + Sync + 'static) -> Arc<Self> {
+        let list = format!(r#"{{"tools":{tools}}}"#);
+        Self::new(move |message, client| match message.method() {
+            Some("initialize") => client.answer(message, INITIALIZED),
+            Some("tools/list") => client.answer(message, &list),
+            Some("ping") => client.answer(message, "{}"),
+            _ => call(message, client),
+        })
+    }
+}
+
+/// The response to `initialize`.
+pub(crate) const INITIALIZED: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"fake","version":"1"}}"#;
