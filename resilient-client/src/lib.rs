@@ -38,6 +38,8 @@ mod config;
 #[cfg(feature = "rmcp")]
 mod connection;
 mod failure;
+#[cfg(test)]
+mod fake;
 pub mod guide;
 mod interned;
 mod link;
