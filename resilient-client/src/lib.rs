@@ -31,7 +31,6 @@
 //!
 //! The [guide](guide::clients) says when to use which, what a restart does, which calls are repeated, and what a model reads.
 
-
 mod call;
 mod command;
 mod config;
@@ -50,11 +49,6 @@ mod supervisor;
 mod target;
 mod variables;
 
-/// The examples of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
 pub use call::{CallError, CallSettings, Caller, RunningCall, base_policies};
 pub use command::Command;
 pub use config::{Config, ConfigError, ConfigProblem, ServerEntry, ServerSettings, Transport};
@@ -70,3 +64,8 @@ pub use session::{ClientSession, KnownTools};
 pub use supervisor::{BoxFuture, ConnectionState, Events, Supervisor, SupervisorSettings};
 pub use target::{check_header_name, check_header_value, check_url, host_of};
 pub use variables::{ExpandError, expand_variables};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
