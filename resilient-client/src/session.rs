@@ -249,3 +249,6 @@ impl<E: Events> Drop for Entry<E> {
         self.session.running().remove(&self.id);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use crate::supervisor::{BoxFuture, Events};
 const REQUESTS: usize = 1_000;
 
 /// Passes what a server sends to the client.
-pub struct ConnectionEvents {
+pub(super) struct ConnectionEvents {
     incoming: mpsc::Sender<Message>,
     /// The connections on which requests of the server came, by their ids as JSON.
     requests: Mutex<HashMap<String, u64>>,
