@@ -94,6 +94,8 @@ impl<E: Events> Inner<E> {
 
     /// Wakes those that wait for a change of the state.
     pub(super) fn change(&self) {
+        let state = self.state().shown();
+        self.events.state_changed(state);
         self.changed.send_modify(|changes| *changes += 1);
     }
 

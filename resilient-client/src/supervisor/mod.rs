@@ -13,7 +13,7 @@ mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use resilient_runtime::ErrorKind;
@@ -54,6 +54,11 @@ pub trait Events: Send + Sync + 'static {
     /// Is called when a connection has replaced another one, or answers after its client was answered without it. The
     /// lists of tools, prompts and resources may have changed.
     fn reconnected(&self) {}
+
+    /// Is called when the state of the connection may have changed. Must not block.
+    fn state_changed(&self, state: ConnectionState) {
+        let _ = state;
+    }
 }
 
 /// A connection to a server that comes back.
@@ -127,10 +132,16 @@ impl<E: Events> Supervisor<E> {
     /// # Errors
     /// [`Failure`], which says whether the server may have acted on the request. An error of the server is a response.
     pub async fn request(&self, request: &Message) -> Result<Message, Failure> {
+        self.request_with(request, &AtomicBool::new(false)).await
+    }
+
+    /// Like [`request`](Self::request), and sets `was_sent` once there is a connection to send on.
+    pub(crate) async fn request_with(&self, request: &Message, was_sent: &AtomicBool) -> Result<Message, Failure> {
         let inner = self.inner();
         let mut sessions = 0;
         loop {
             let (generation, link) = inner.link().await?;
+            was_sent.store(true, Ordering::Relaxed);
             let error = match inner.exchange(&link, generation, request).await {
                 Ok(Ok(response)) => {
                     if response.result().is_some() {
