@@ -9,7 +9,7 @@ use crate::process::{Process, Usage};
 use crate::ways::Way;
 
 /// The turns of each way in a round.
-const TURNS: u64 = 5;
+const TURNS: u64 = 20;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]

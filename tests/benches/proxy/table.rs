@@ -59,8 +59,11 @@ pub(crate) fn print(ways: &[Way], rounds: &[Vec<Measured>]) -> Vec<Value> {
         "\nMiddle block: 50 calls at a time. CPU, waits (how often a thread of the process waited, for each call) and RSS \
          are of the proxy's process alone, in the direct rows of the server's. Ready: until `initialize` is answered."
     );
-    for way in ways.iter().filter(|way| !way.version.is_empty()) {
-        println!("{}: version {}", way.title(), way.version);
+    let mut versions: Vec<String> = ways.iter().map(|way| format!("{} {}", way.name, way.version)).collect();
+    versions.dedup();
+    versions.retain(|version| !version.ends_with(' '));
+    if !versions.is_empty() {
+        println!("Versions: {}.", versions.join(", "));
     }
     rows
 }

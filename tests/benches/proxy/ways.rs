@@ -112,8 +112,7 @@ pub(crate) fn others(folder: &Path) -> io::Result<(Vec<Way>, Vec<&'static str>)>
 
 fn mcp_proxy(program: OsString, folder: &Path) -> io::Result<Way> {
     let (this, config) = (env::current_exe()?, folder.join("mcp-proxy.toml"));
-    let printed = Command::new(&program).arg("--version").output()?;
-    let version = String::from_utf8_lossy(&printed.stdout).trim().replace("mcp-proxy ", "");
+    let version = installed_version(Path::new(&program)).unwrap_or_else(|| "unknown".into());
     let size = Some(fs::metadata(&program)?.len());
     let command = move |port| {
         let text = format!(
@@ -133,6 +132,13 @@ fn mcp_proxy(program: OsString, folder: &Path) -> io::Result<Way> {
         tool: "up/echo",
         command: Box::new(command),
     })
+}
+
+/// Returns the version of `mcp-proxy` that cargo has installed into this folder: the executable does not print it.
+fn installed_version(program: &Path) -> Option<String> {
+    let installed = fs::read_to_string(program.parent()?.parent()?.join(".crates.toml")).ok()?;
+    let line = installed.lines().find_map(|line| line.strip_prefix("\"mcp-proxy "))?;
+    line.split(' ').next().map(str::to_owned)
 }
 
 fn fastmcp(python: OsString) -> io::Result<Way> {
