@@ -2,92 +2,86 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The command that starts a server process: a program, its arguments, and what its environment has in addition to that
-/// of this process. No shell reads it.
+/// A command that starts a server which talks over stdin and stdout.
+///
+/// `Debug` shows the names of variables, but neither their values nor the arguments, because both may be secrets.
 ///
 /// ```
 /// use resilient_client::Command;
 ///
-/// let command = Command::new("npx").arg("-y").arg("some-server").env("API_KEY", "secret");
-/// assert_eq!(command.program(), "npx");
-/// assert!(!format!("{command:?}").contains("secret"));
+/// let command = Command::new("npx").args(["-y", "tavily-mcp"]).env("TAVILY_API_KEY", "tvly-1").current_dir("/srv");
+/// assert_eq!(
+///     format!("{command:?}"),
+///     r#"Command { program: "npx", args: [2 hidden], env: {"TAVILY_API_KEY": ***}, cwd: Some("/srv") }"#,
+/// );
 /// ```
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Command {
-    program: String,
-    arguments: Vec<String>,
-    variables: BTreeMap<String, String>,
-    folder: Option<PathBuf>,
+    /// The program: a path, or a name that is searched in `PATH`.
+    pub program: String,
+    /// The arguments.
+    pub args: Vec<String>,
+    /// Variables that are added to the environment of this process. They replace variables of the same name.
+    pub env: BTreeMap<String, String>,
+    /// The working directory, if it is not that of this process.
+    pub cwd: Option<PathBuf>,
 }
 
 impl Command {
-    /// Creates a command without arguments. A program without a path is searched in `PATH`.
-    #[must_use]
+    /// Creates a command without arguments.
     pub fn new(program: impl Into<String>) -> Self {
-        Self { program: program.into(), arguments: Vec::new(), variables: BTreeMap::new(), folder: None }
+        Self { program: program.into(), args: Vec::new(), env: BTreeMap::new(), cwd: None }
     }
 
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
-        self.arguments.push(argument.into());
+        self.args.push(argument.into());
         self
     }
 
-    /// Adds arguments.
+    /// Adds several arguments.
     #[must_use]
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self.args.extend(arguments.into_iter().map(Into::into));
         self
     }
 
-    /// Sets a variable of the environment.
+    /// Sets a variable in the environment of the server.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.variables.insert(name.into(), value.into());
+        self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Sets the working directory. Default: that of this process.
+    /// Sets the working directory.
     #[must_use]
-    pub fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cwd = Some(directory.into());
         self
-    }
-
-    /// Returns the program.
-    #[must_use]
-    pub fn program(&self) -> &str {
-        &self.program
-    }
-
-    /// Returns the arguments.
-    #[must_use]
-    pub fn arguments(&self) -> &[String] {
-        &self.arguments
-    }
-
-    /// Returns the variables that are set.
-    #[must_use]
-    pub const fn variables(&self) -> &BTreeMap<String, String> {
-        &self.variables
-    }
-
-    /// Returns the working directory, if one is set.
-    #[must_use]
-    pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
     }
 }
 
 impl fmt::Debug for Command {
-    /// Shows the names of variables and not their values, which may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.variables.keys().collect();
-        let mut shown = f.debug_struct("Command");
-        shown.field("program", &self.program).field("arguments", &self.arguments.len()).field("variables", &names);
-        shown.field("folder", &self.folder).finish()
+        let Self { program, args, env, cwd } = self;
+        f.debug_struct("Command")
+            .field("program", program)
+            .field("args", &format_args!("[{} hidden]", args.len()))
+            .field("env", &Masked(env))
+            .field("cwd", cwd)
+            .finish()
+    }
+}
+
+/// Shows the names of a map, and hides its values.
+pub(crate) struct Masked<'m>(pub(crate) &'m BTreeMap<String, String>);
+
+impl fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.keys().map(|name| (name, format_args!("***")))).finish()
     }
 }

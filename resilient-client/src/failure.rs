@@ -26,14 +26,20 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Creates a failure.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>, may_have_run: bool) -> Self {
+        Self { kind, message: message.into(), may_have_run, retry_after: None }
+    }
+
     /// Creates the failure of a request that was not sent.
     pub(crate) fn not_sent(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), may_have_run: false, retry_after: None }
+        Self::new(kind, message, false)
     }
 
     /// Creates the failure of a request that was sent.
     pub(crate) fn sent(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), may_have_run: true, retry_after: None }
+        Self::new(kind, message, true)
     }
 }
 

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use resilient_policy::Effect;
+use resilient_runtime::error::WireError;
 use resilient_runtime::{Classify, ErrorKind, ResilienceError, ToolError};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::tool::Facts;
 use crate::failure::Failure;
@@ -17,8 +20,8 @@ use crate::message::Message;
 #[derive(Debug)]
 pub struct CallError {
     cause: Cause,
-    /// Whether the call can be repeated without another effect.
-    is_repeatable: bool,
+    /// What a repetition of the call does.
+    effect: Effect,
     /// Whether the server may have acted on an attempt.
     may_have_run: bool,
     retries_itself: bool,
@@ -50,13 +53,13 @@ pub(super) struct Answered {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ToolResult {
+struct ToolResult<'m> {
     #[serde(default)]
     is_error: bool,
     #[serde(default)]
     content: Vec<Content>,
-    #[serde(default, rename = "_meta")]
-    meta: Option<Meta>,
+    #[serde(borrow, default, rename = "_meta")]
+    meta: Option<&'m RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -66,39 +69,17 @@ struct Content {
 }
 
 #[derive(Deserialize)]
-struct RpcError {
+struct RpcError<'m> {
     code: i64,
     #[serde(default)]
     message: String,
-    #[serde(default)]
-    data: Option<Meta>,
+    #[serde(borrow, default)]
+    data: Option<&'m RawValue>,
 }
 
-/// The error that servers of `resilient-runtime` put into `_meta` of a result, or into the data of an error.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Meta {
-    Ours {
-        #[serde(rename = "io.crates.resilient-runtime/error")]
-        error: OurError,
-    },
-    Other(serde::de::IgnoredAny),
-}
-
-#[derive(Deserialize)]
-struct OurError {
-    kind: String,
-    #[serde(default)]
-    retry_after_ms: Option<u64>,
-}
-
-impl Meta {
-    fn ours(self) -> Option<OurError> {
-        match self {
-            Self::Ours { error } => Some(error),
-            Self::Other(_) => None,
-        }
-    }
+/// Reads the error that servers of `resilient-runtime` put into `_meta` of a result, or into the data of an error.
+fn ours(meta: Option<&RawValue>) -> Option<WireError> {
+    WireError::from_meta_json(meta?.get())
 }
 
 impl Answered {
@@ -109,41 +90,41 @@ impl Answered {
             if !result.contains("\"isError\"") {
                 return Ok(response);
             }
-            let Ok(read) = serde_json::from_str::<ToolResult>(result) else { return Ok(response) };
+            let Ok(read) = serde_json::from_str::<ToolResult<'_>>(result) else { return Ok(response) };
             if !read.is_error {
                 return Ok(response);
             }
-            let ours = read.meta.and_then(Meta::ours);
+            let ours = ours(read.meta);
             let text = read.content.into_iter().map(|content| content.text).next().unwrap_or_default();
-            let kind = ours.as_ref().and_then(|ours| ours.kind.parse().ok()).unwrap_or(ErrorKind::FailedPrecondition);
+            let kind = ours.as_ref().map_or(ErrorKind::FailedPrecondition, |ours| ours.kind);
             return Err(Cause::Answered(Self::new(response, kind, ours, true, text)));
         }
-        let error: Option<RpcError> = response.error().and_then(|error| serde_json::from_str(error).ok());
+        let error: Option<RpcError<'_>> = response.error().and_then(|error| serde_json::from_str(error).ok());
         let Some(RpcError { code, message, data }) = error else {
             let text = String::from("the server answered with neither a result nor an error");
             return Err(Cause::Answered(Self::new(response, ErrorKind::BadResponse, None, false, text)));
         };
-        let ours = data.and_then(Meta::ours);
+        let ours = ours(data);
         let by_code = match code {
             -32_700 | -32_600 | -32_602 => ErrorKind::InvalidInput,
             -32_601 | -32_002 => ErrorKind::NotFound,
             // What the server says when it cannot reach what it needs.
             _ => ErrorKind::Unavailable,
         };
-        let kind = ours.as_ref().and_then(|ours| ours.kind.parse().ok()).unwrap_or(by_code);
+        let kind = ours.as_ref().map_or(by_code, |ours| ours.kind);
         Err(Cause::Answered(Self::new(response, kind, ours, false, message)))
     }
 
-    fn new(response: Message, kind: ErrorKind, ours: Option<OurError>, is_own: bool, text: String) -> Self {
+    fn new(response: Message, kind: ErrorKind, ours: Option<WireError>, is_own: bool, text: String) -> Self {
         let is_final = ours.is_some();
-        let retry_after = ours.and_then(|ours| ours.retry_after_ms).map(Duration::from_millis);
+        let retry_after = ours.and_then(|ours| ours.retry_after);
         Self { response, kind, retry_after, is_own, is_final, text }
     }
 }
 
 impl CallError {
-    pub(super) const fn new(cause: Cause, is_repeatable: bool) -> Self {
-        Self { cause, is_repeatable, may_have_run: false, retries_itself: false, attempts: 0 }
+    pub(super) const fn new(cause: Cause, effect: Effect) -> Self {
+        Self { cause, effect, may_have_run: false, retries_itself: false, attempts: 0 }
     }
 
     /// Creates the error of one attempt.
@@ -153,13 +134,12 @@ impl CallError {
             Cause::Answered(_) => true,
             Cause::Resilience(_) => false,
         };
-        let is_repeatable = facts.effect.is_repeatable();
-        Self { cause, is_repeatable, may_have_run, retries_itself: facts.retries_itself, attempts: 1 }
+        Self { cause, effect: facts.effect, may_have_run, retries_itself: facts.retries_itself, attempts: 1 }
     }
 
     /// Completes the error of a call.
     pub(super) fn about(mut self, id: &str, facts: Facts, attempts: u32) -> Self {
-        self.is_repeatable = facts.effect.is_repeatable();
+        self.effect = facts.effect;
         self.attempts = attempts;
         if let Cause::Answered(answered) = &mut self.cause {
             answered.response = answered.response.with_id(id);
@@ -187,10 +167,10 @@ impl CallError {
         self.attempts
     }
 
-    /// Returns whether the call may be repeated without another effect: the tool is known to read or to be idempotent.
+    /// Returns what a repetition of the call does, as far as the tool is trusted.
     #[must_use]
-    pub const fn is_repeatable(&self) -> bool {
-        self.is_repeatable
+    pub const fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// Returns whether the call may have taken effect.
@@ -202,7 +182,7 @@ impl CallError {
 
 impl From<ResilienceError> for CallError {
     fn from(error: ResilienceError) -> Self {
-        Self::new(Cause::Resilience(error), false)
+        Self::new(Cause::Resilience(error), Effect::Unknown)
     }
 }
 
@@ -262,11 +242,11 @@ impl ToolError for CallError {
     fn retry_override(&self) -> Option<bool> {
         match &self.cause {
             Cause::Failed(failure) => {
-                Some(failure.kind.is_retryable() && (self.is_repeatable || !failure.may_have_run))
+                Some(failure.kind.is_retryable() && (self.effect.is_repeatable() || !failure.may_have_run))
             }
             Cause::Answered(answered) => {
                 let is_retried = answered.is_own || answered.is_final || self.retries_itself;
-                Some(self.is_repeatable && !is_retried && answered.kind.is_retryable())
+                Some(self.effect.is_repeatable() && !is_retried && answered.kind.is_retryable())
             }
             Cause::Resilience(error) => error.retry_override(),
         }

@@ -1,5 +1,6 @@
 //! Guarded calls of a server's tools: deadlines, breakers, and retries where they are safe.
 
+mod answer;
 mod error;
 mod tool;
 
@@ -7,11 +8,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use resilient_policy::Effect;
 use resilient_runtime::{ErrorKind, ResilienceError, ToolError};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 pub use error::CallError;
+pub use tool::base_policies;
 use error::{Answered, Cause};
 use tool::Tool;
 
@@ -117,7 +120,7 @@ impl<E: Events> Caller<E> {
         let id = request.id().unwrap_or("0");
         let Some(Called { name }) = request.read_params() else {
             let failure = Failure::not_sent(ErrorKind::InvalidInput, "the call names no tool");
-            return Err(CallError::new(Cause::Failed(failure), true));
+            return Err(CallError::new(Cause::Failed(failure), Effect::ReadOnly));
         };
         let tool = self.tool(&name);
         let mut attempts = 0_u32;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use resilient_policy::{BreakerSettings, BreakerUse, Effect, ErrorKind, KindSet, Policy, Retry};
 use resilient_runtime::Guard;
+use resilient_runtime::error::POLICY_META;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::CallSettings;
-use crate::interned::interned;
+use crate::interned::{breaker_name, interned};
 
 /// What the list of tools says of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +51,6 @@ struct Published {
     max_attempts: u32,
 }
 
-const POLICY_META: &str = "io.crates.resilient-runtime/policy";
-
 /// Reads the tools of a list. A tool that cannot be read is left out.
 pub(super) fn read(result: &str) -> Option<Vec<(Cow<'_, str>, Facts)>> {
     let list: List<'_> = serde_json::from_str(result).ok()?;
@@ -84,9 +83,11 @@ impl Tool {
     pub(super) fn new(server: &str, settings: &CallSettings, name: &str, listed: Facts) -> Self {
         let effect = if settings.trust_annotations { listed.effect } else { Effect::Unknown };
         let facts = Facts { effect, ..listed };
-        let policy = policy(settings.timeout, effect).breaker(breaker(&format!("{server}/{name}")));
+        let policy = policy(settings.timeout, effect).breaker(breaker(server, name));
         let name = interned(&format!("{}{name}", settings.prefix));
-        Self { guard: Guard::new(name, policy), listed, facts }
+        let guard = Guard::new(name, policy).as_tool();
+        guard.bind();
+        Self { guard, listed, facts }
     }
 
     /// Returns whether the list still says the same.
@@ -115,10 +116,18 @@ pub(super) fn policy(timeout: Duration, effect: Effect) -> Policy {
     Policy::new().timeout(timeout).attempt_timeout(timeout - timeout / 10).retry(retry).effect(effect)
 }
 
-fn breaker(name: &str) -> BreakerUse {
+/// Returns the policies that the guards of tools begin with, for tools that read and for tools that may write: for
+/// [`Resilience::tools_found_later`](resilient_runtime::Resilience::tools_found_later).
+#[must_use]
+pub fn base_policies(timeout: Duration) -> [Policy; 2] {
+    [Effect::ReadOnly, Effect::Unknown].map(|effect| policy(timeout, effect).breaker(breaker("server", "tool")))
+}
+
+/// Returns the breaker of a tool: `server.tool`.
+fn breaker(server: &str, tool: &str) -> BreakerUse {
     let mut settings = BreakerSettings::new();
     (settings.failures, settings.open, settings.successes) = (5, Duration::from_secs(30), 1);
-    BreakerUse::with(interned(name), settings)
+    BreakerUse::with(breaker_name(&format!("{server}.{tool}")), settings)
 }
 
 #[cfg(test)]
@@ -132,7 +141,8 @@ mod tests {
             {"name":"c","annotations":{"destructiveHint":false}},{"nameless":1},
             {"name":"d","_meta":{"io.crates.resilient-runtime/policy":{"max_attempts":4}}}]}"#,
         );
-        let effects: Vec<_> = read_list.unwrap().into_iter().map(|(name, facts)| (name, facts.effect, facts.retries_itself)).collect();
+        let effects: Vec<_> =
+            read_list.unwrap().into_iter().map(|(name, facts)| (name, facts.effect, facts.retries_itself)).collect();
         let expected = [
             ("a".into(), Effect::ReadOnly, false),
             ("b".into(), Effect::Idempotent, false),

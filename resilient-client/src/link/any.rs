@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use resilient_runtime::ErrorKind;
+
 use crate::command::Command;
+use crate::config::Transport;
+use crate::failure::Failure;
 #[cfg(feature = "http")]
-use crate::link::http::{Endpoint, HttpLink};
+use crate::link::http::{Endpoint, HttpLink, InvalidEndpoint};
 use crate::link::stdio::StdioLink;
 use crate::link::{Receive, SendError};
 use crate::message::Message;
@@ -23,6 +27,27 @@ pub enum Target {
 impl From<Command> for Target {
     fn from(command: Command) -> Self {
         Self::Command(command)
+    }
+}
+
+impl TryFrom<&Transport> for Target {
+    type Error = Failure;
+
+    fn try_from(transport: &Transport) -> Result<Self, Failure> {
+        match transport {
+            Transport::Command(command) => Ok(Self::Command(command.clone())),
+            #[cfg(feature = "http")]
+            Transport::Http { url, headers } => {
+                let failed = |error: InvalidEndpoint| Failure::not_sent(ErrorKind::InvalidInput, error.to_string());
+                let endpoint = Endpoint::new(url).map_err(failed)?;
+                let with_header = |endpoint: Endpoint, (name, value): (&String, &String)| endpoint.header(name, value);
+                headers.iter().try_fold(endpoint, with_header).map(Self::Http).map_err(failed)
+            }
+            #[cfg(not(feature = "http"))]
+            Transport::Http { .. } => {
+                Err(Failure::not_sent(ErrorKind::InvalidInput, "servers over HTTP need the feature `http`"))
+            }
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl StdioLink {
     /// [`Reason::Unavailable`], if the command cannot be started.
     pub(crate) fn open<R: Receive>(command: &Command, receiver: Arc<R>) -> Result<Self, SendError> {
         let (stdin, process) = Process::start(command, receiver).map_err(|error| {
-            let program = command.program();
+            let program = &command.program;
             let message = match error.kind() {
                 io::ErrorKind::NotFound => format!("the command `{program}` does not exist"),
                 io::ErrorKind::PermissionDenied => format!("the command `{program}` must not be executed"),
@@ -77,7 +77,11 @@ impl StdioLink {
 }
 
 /// Writes the rest of a line in a task of its own, because half a line would break all later messages.
-async fn finish(mut stdin: OwnedMutexGuard<Option<ChildStdin>>, line: Vec<u8>, written: usize) -> Result<(), SendError> {
+async fn finish(
+    mut stdin: OwnedMutexGuard<Option<ChildStdin>>,
+    line: Vec<u8>,
+    written: usize,
+) -> Result<(), SendError> {
     let rest = tokio::spawn(async move {
         let Some(open) = stdin.as_mut() else { return Err(lost(true)) };
         // The last byte is the line break, and a process may read a last line without one.

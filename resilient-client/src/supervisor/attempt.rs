@@ -24,6 +24,7 @@ pub(super) async fn connect<E: Events>(inner: &Arc<Inner<E>>) -> Result<u64, Fai
     let closed = || Failure::not_sent(ErrorKind::Cancelled, "the connection is closed");
     let generation = inner.state().begin().ok_or_else(closed)?;
     inner.change();
+    inner.shown.connecting();
     inner.is_proven.store(false, Ordering::Relaxed);
     let receiver = Receiver { inner: Arc::downgrade(inner), generation };
     let link = Arc::new(Link::open(&inner.target, Arc::new(receiver))?);
@@ -40,9 +41,10 @@ pub(super) async fn connect<E: Events>(inner: &Arc<Inner<E>>) -> Result<u64, Fai
         return Err(inner.state().failure());
     }
     inner.change();
-    let has_handshake = inner.replay().initialized_on(generation).is_some();
+    inner.shown.up();
     tracing::info!(event = "server.connected", server = &*inner.name, connection = generation);
-    if has_handshake || generation > 1 {
+    let has_waiting_client = inner.replay().has_waiting_client();
+    if has_waiting_client {
         inner.events.reconnected();
     }
     drop(link);
@@ -88,7 +90,12 @@ async fn handshake<E: Events>(
         let request = Message::request(&inner.own_id(), method, &params);
         let response = inner.exchange(link, generation, &request).await??;
         if response.error().is_some() {
-            tracing::warn!(event = "server.not_restored", server = &*inner.name, method, "refused after a new handshake");
+            tracing::warn!(
+                event = "server.not_restored",
+                server = &*inner.name,
+                method,
+                "refused after a new handshake"
+            );
         }
     }
     Ok(())

@@ -18,11 +18,7 @@ pub(super) struct Outstanding<'r, E: Events> {
 }
 
 impl<'r, E: Events> Outstanding<'r, E> {
-    pub(super) const fn new(
-        inner: &'r Arc<Inner<E>>,
-        link: &'r Arc<Link<Receiver<E>>>,
-        request: &'r Message,
-    ) -> Self {
+    pub(super) const fn new(inner: &'r Arc<Inner<E>>, link: &'r Arc<Link<Receiver<E>>>, request: &'r Message) -> Self {
         Self { inner, link, request, has_ended: false }
     }
 

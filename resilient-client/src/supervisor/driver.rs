@@ -9,7 +9,7 @@ use resilient_runtime::{Classify, ErrorKind, Guard, McpError, ResilienceError};
 use super::backoff::Backoff;
 use super::{Events, Inner, Phase, attempt};
 use crate::failure::Failure;
-use crate::interned::interned;
+use crate::interned::breaker_name;
 
 /// The number of connections in a row that answer nothing, after which requests are rejected.
 const FAILURES: u32 = 5;
@@ -50,7 +50,12 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
             Err(ended) => {
                 let (failure, delay) = ended.read(&mut backoff);
                 let rejects = failure.kind == ErrorKind::CircuitOpen;
-                tracing::warn!(event = "server.not_connected", server = &*inner.name, reason = failure.message.as_str());
+                tracing::warn!(
+                    event = "server.not_connected",
+                    server = &*inner.name,
+                    reason = failure.message.as_str()
+                );
+                inner.shown.down(&failure.message);
                 inner.state().fail(failure, rejects);
                 inner.change();
                 if rejects {
@@ -82,7 +87,7 @@ async fn lost<E: Events>(inner: &Inner<E>, generation: u64) {
 fn guard(name: &str) -> Option<Guard> {
     let mut settings = BreakerSettings::new();
     (settings.failures, settings.open, settings.successes) = (FAILURES, OPEN, 1);
-    let name = interned(&format!("{name}.connection"));
+    let name = breaker_name(&format!("{name}.connection"));
     let policy = Policy::new().timeout(Policy::LONGEST_TIMEOUT).breaker(BreakerUse::with(name, settings));
     Guard::checked(name, policy).inspect_err(|error| tracing::error!(event = "config.error", %error)).ok()
 }
@@ -108,7 +113,8 @@ impl Ended {
             }
             Self::Resilience(error) => {
                 let wait = error.retry_after().unwrap_or(OPEN);
-                let message = "the server answered nothing in several connections in a row, so it is not tried for a while";
+                let message =
+                    "the server answered nothing in several connections in a row, so it is not tried for a while";
                 let mut failure = Failure::not_sent(error.kind(), message);
                 failure.retry_after = Some(wait);
                 (failure, wait)

@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use resilient_runtime::ErrorKind;
-use tokio::sync::{Notify, watch};
+use resilient_runtime::connections::Connection;
+use resilient_runtime::{ErrorKind, Registry};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -105,6 +106,8 @@ pub(crate) struct Inner<E: Events> {
     /// Whether the server has sent anything since this was last cleared.
     was_heard: AtomicBool,
     is_probing: AtomicBool,
+    /// What operators see.
+    shown: Connection,
 }
 
 /// Receives what one link receives.
@@ -144,6 +147,7 @@ impl<E: Events> Supervisor<E> {
             is_proven: AtomicBool::new(false),
             was_heard: AtomicBool::new(false),
             is_probing: AtomicBool::new(false),
+            shown: Registry::global().add_connection(name),
         });
         driver::spawn(&inner);
         Self(Arc::new(Handle(inner)))
@@ -165,6 +169,13 @@ impl<E: Events> Supervisor<E> {
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.inner().state().shown()
+    }
+
+    /// Waits until the state of the connection changes.
+    pub async fn changed(&self) {
+        let mut changed = self.inner().changed.subscribe();
+        // The sender is in `self`.
+        let _ = changed.changed().await;
     }
 
     /// Returns the response to the last handshake, if there was one.
@@ -218,8 +229,16 @@ impl<E: Events> Supervisor<E> {
         let inner = Arc::clone(self.inner());
         inner.replay().begin(initialize);
         let initialize = initialize.clone();
-        let handshake = tokio::spawn(async move { inner.handshake_of_client(&initialize).await });
-        handshake.await.unwrap_or_else(|_| Err(Failure::not_sent(ErrorKind::Internal, "the handshake ended early")))
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            let response = inner.handshake_of_client(&initialize).await;
+            let is_success = response.is_ok();
+            // A client that was answered without the server.
+            if answer.send(response).is_err() && is_success {
+                inner.events.reconnected();
+            }
+        });
+        answered.await.unwrap_or_else(|_| Err(Failure::not_sent(ErrorKind::Internal, "the handshake ended early")))
     }
 
     /// Sends a notification, if there is a connection. `notifications/initialized` is also repeated on new connections.
@@ -406,7 +425,13 @@ impl<E: Events> Inner<E> {
     fn skip(&self, start: &[u8], bytes: usize) {
         let start = String::from_utf8_lossy(&start[..start.len().min(80)]).into_owned();
         let start = resilient_runtime::redact::text(&start);
-        tracing::warn!(event = "server.junk", server = &*self.name, bytes, start, "skipped output that is not a message");
+        tracing::warn!(
+            event = "server.junk",
+            server = &*self.name,
+            bytes,
+            start,
+            "skipped output that is not a message"
+        );
     }
 
     /// Ends a connection that is lost. Its requests fail, because nothing will answer them.
@@ -416,6 +441,7 @@ impl<E: Events> Inner<E> {
         self.pending.fail(generation, &sent);
         if was_current {
             let reason = failure.message.as_str();
+            self.shown.down(reason);
             tracing::warn!(event = "server.lost", server = &*self.name, reason, "the connection to the server is lost");
             self.change();
         }

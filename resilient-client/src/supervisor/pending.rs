@@ -58,7 +58,8 @@ impl Pending {
     /// Ends all requests of a link.
     pub(super) fn fail(&self, generation: u64, failure: &Failure) {
         let mut waiting = self.lock();
-        let ids: Vec<_> = waiting.iter().filter(|(_, it)| it.generation == generation).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<_> =
+            waiting.iter().filter(|(_, it)| it.generation == generation).map(|(id, _)| id.clone()).collect();
         let lost: Vec<_> = ids.iter().filter_map(|id| waiting.remove(id)).collect();
         drop(waiting);
         for request in lost {

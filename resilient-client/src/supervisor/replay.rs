@@ -81,6 +81,11 @@ impl Replay {
         generation.is_some_and(|generation| self.announces(generation))
     }
 
+    /// Returns whether a client uses the session: it has ended its handshake, with this connection or another one.
+    pub(super) const fn has_waiting_client(&self) -> bool {
+        self.client_is_ready && self.initialize.is_some()
+    }
+
     /// Returns whether `notifications/initialized` has to be sent on this connection, and takes note that it is.
     pub(super) fn announces(&mut self, generation: u64) -> bool {
         let announces = self.client_is_ready

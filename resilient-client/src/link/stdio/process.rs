@@ -43,10 +43,10 @@ impl Drop for Process {
 impl Process {
     /// Starts a process and the tasks that read its output.
     pub(super) fn start<R: Receive>(command: &Command, receiver: Arc<R>) -> io::Result<(ChildStdin, Self)> {
-        let mut prepared = tokio::process::Command::new(command.program());
-        prepared.args(command.arguments()).envs(command.variables()).kill_on_drop(true);
+        let mut prepared = tokio::process::Command::new(&command.program);
+        prepared.args(&command.args).envs(&command.env).kill_on_drop(true);
         prepared.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Some(folder) = command.folder() {
+        if let Some(folder) = &command.cwd {
             prepared.current_dir(folder);
         }
         // A signal of the terminal reaches the proxy, which ends the process in order.
