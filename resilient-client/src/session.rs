@@ -146,9 +146,12 @@ impl<E: Events> ClientSession<E> {
     async fn call(&self, request: &Message, running: &RunningCall) -> Option<Message> {
         match self.caller.call(request, running).await {
             Ok(response) => Some(response),
-            Err(error) if error.kind() == ErrorKind::Cancelled => None,
+            Err(_) if running.is_cancelled() => None,
             Err(error) => Some(error.response().cloned().unwrap_or_else(|| {
-                let result = error.result(self.caller.supervisor().name());
+                let mut result = error.result(self.caller.supervisor().name());
+                if is_modern(request) {
+                    result["resultType"] = json!("complete");
+                }
                 Message::result_of(request.id().unwrap_or("0"), &result.to_string())
             })),
         }
@@ -251,3 +254,20 @@ impl<E: Events> Drop for Entry<E> {
 
 #[cfg(test)]
 mod tests;
+
+#[derive(Deserialize)]
+struct ModernParams<'m> {
+    #[serde(borrow, rename = "_meta")]
+    meta: ModernMeta<'m>,
+}
+
+#[derive(Deserialize)]
+struct ModernMeta<'m> {
+    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
+    version: &'m RawValue,
+}
+
+/// Returns whether a request is of the protocol without sessions, whose results say what type they are.
+fn is_modern(request: &Message) -> bool {
+    request.read_params::<ModernParams<'_>>().is_some_and(|params| !params.meta.version.get().is_empty())
+}

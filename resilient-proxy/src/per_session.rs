@@ -1,12 +1,18 @@
 //! A server for each session: a session of its own at a server over HTTP, or a process of its own.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use resilient_client::{Message, Target};
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::service::{Boxed, Output, Service, Session};
+
+/// How long the connection of a session is kept without a request. The next request opens it again.
+const LONGEST_IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Opens a connection to the server for each session.
 pub(crate) struct PerSession(Arc<Servers>);
@@ -47,7 +53,37 @@ struct OwnSession {
 struct Opened {
     session: Arc<dyn Session>,
     /// The connection, if it is that of this session alone.
-    own: Option<Bridge>,
+    own: Option<Own>,
+}
+
+struct Own {
+    bridge: Bridge,
+    usage: Arc<Mutex<Usage>>,
+    /// Ends the connection while it is not used.
+    _resting: AbortOnDropHandle<()>,
+}
+
+struct Usage {
+    in_flight: usize,
+    last: Instant,
+}
+
+/// A message that is being handled.
+struct InFlight(Arc<Mutex<Usage>>);
+
+impl InFlight {
+    fn new(usage: &Arc<Mutex<Usage>>) -> Self {
+        usage.lock().unwrap_or_else(PoisonError::into_inner).in_flight += 1;
+        Self(Arc::clone(usage))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut usage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.in_flight = usage.in_flight.saturating_sub(1);
+        usage.last = Instant::now();
+    }
 }
 
 impl Session for OwnSession {
@@ -55,6 +91,7 @@ impl Session for OwnSession {
         Box::pin(async move {
             let has_session = message.method() == Some("initialize");
             let opened = self.opened.get_or_init(|| async { self.servers.open(has_session, &self.output) }).await;
+            let _in_flight = opened.own.as_ref().map(|own| InFlight::new(&own.usage));
             opened.session.handle(message).await;
         })
     }
@@ -64,7 +101,7 @@ impl Session for OwnSession {
             let Some(opened) = self.opened.get() else { return };
             opened.session.close().await;
             if let Some(own) = &opened.own {
-                own.stop().await;
+                own.bridge.stop().await;
             }
         })
     }
@@ -75,10 +112,36 @@ impl Servers {
         let start =
             |is_shared| Bridge::start(self.target.clone(), BridgeSettings { is_shared, ..self.settings.clone() });
         if has_session {
-            let own = start(false);
-            return Opened { session: own.open(Arc::clone(output)), own: Some(own) };
+            let bridge = start(false);
+            let session = bridge.open(Arc::clone(output));
+            return Opened { session, own: Some(Own::new(bridge)) };
         }
         let bridge = self.without_session.get_or_init(|| start(true));
         Opened { session: bridge.open(Arc::clone(output)), own: None }
+    }
+}
+
+impl Own {
+    fn new(bridge: Bridge) -> Self {
+        let usage = Arc::new(Mutex::new(Usage { in_flight: 0, last: Instant::now() }));
+        let resting = tokio::spawn(rest_while_idle(bridge.clone(), Arc::clone(&usage)));
+        Self { bridge, usage, _resting: AbortOnDropHandle::new(resting) }
+    }
+}
+
+async fn rest_while_idle(bridge: Bridge, usage: Arc<Mutex<Usage>>) {
+    loop {
+        let (in_flight, last) = {
+            let usage = usage.lock().unwrap_or_else(PoisonError::into_inner);
+            (usage.in_flight, usage.last)
+        };
+        let idle_at = if in_flight == 0 { last + LONGEST_IDLE } else { Instant::now() + LONGEST_IDLE };
+        if idle_at <= Instant::now() {
+            bridge.rest().await;
+            // It rests until the next request, whose end is looked at again.
+            sleep_until(Instant::now() + LONGEST_IDLE).await;
+        } else {
+            sleep_until(idle_at).await;
+        }
     }
 }

@@ -43,6 +43,17 @@ pub(super) enum Cause {
     Resilience(ResilienceError),
 }
 
+impl Cause {
+    /// Returns whether it depends on the effect of the tool whether the call may be repeated.
+    pub(super) fn depends_on_effect(&self) -> bool {
+        match self {
+            Self::Failed(failure) => failure.may_have_run && failure.kind.is_retryable(),
+            Self::Answered(answered) => !answered.is_own && !answered.is_final && answered.kind.is_retryable(),
+            Self::Resilience(_) => false,
+        }
+    }
+}
+
 /// A response that is no success.
 #[derive(Debug)]
 pub(super) struct Answered {
@@ -292,8 +303,10 @@ impl ToolError for CallError {
 
     fn trips_breaker(&self) -> bool {
         match &self.cause {
-            // The breaker of the connection counts what did not reach the server.
-            Cause::Failed(failure) => failure.may_have_run && failure.kind.trips_breaker(),
+            // The breaker of the connection counts what did not reach the server, and each loss once: a loss fails all calls.
+            Cause::Failed(failure) => {
+                failure.may_have_run && failure.kind != ErrorKind::Connection && failure.kind.trips_breaker()
+            }
             Cause::Answered(answered) => !answered.is_own && answered.kind.trips_breaker(),
             Cause::Resilience(error) => error.trips_breaker(),
         }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use resilient_policy::Effect;
-use resilient_runtime::{ErrorKind, ResilienceError, ToolError};
+use resilient_runtime::{ResilienceError, ToolError};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use error::CallError;
@@ -19,7 +20,6 @@ use error::{Answered, Cause};
 use tool::Tool;
 pub use tool::base_policies;
 
-use crate::failure::Failure;
 use crate::message::Message;
 use crate::supervisor::{Events, Supervisor};
 
@@ -49,6 +49,8 @@ pub struct Caller<E: Events> {
     supervisor: Supervisor<E>,
     settings: CallSettings,
     tools: Mutex<HashMap<Box<str>, Arc<Tool>>>,
+    /// One reads the list of tools at a time.
+    listing: tokio::sync::Mutex<()>,
 }
 
 /// A running call, for the one who may cancel it.
@@ -63,6 +65,12 @@ impl RunningCall {
     /// Ends the call: it fails with [`ErrorKind::Cancelled`], and the server is told.
     pub fn cancel(&self) {
         self.cancelled.cancel();
+    }
+
+    /// Returns whether the call was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
     }
 
     /// Returns the id of the current attempt, as JSON.
@@ -82,11 +90,28 @@ struct Called<'m> {
     name: std::borrow::Cow<'m, str>,
 }
 
+#[derive(Deserialize)]
+struct CalledWith {
+    #[serde(default, rename = "_meta")]
+    meta: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    next_cursor: Option<String>,
+}
+
+/// How long the list of tools may take that decides about a repetition, and how many pages of it are read.
+const LIST: Duration = Duration::from_secs(10);
+const PAGES: usize = 20;
+
 impl<E: Events> Caller<E> {
     /// Creates a caller. It knows no tool before [`learn`](Self::learn).
     #[must_use]
     pub fn new(supervisor: Supervisor<E>, settings: CallSettings) -> Self {
-        Self { supervisor, settings, tools: Mutex::default() }
+        Self { supervisor, settings, tools: Mutex::default(), listing: tokio::sync::Mutex::default() }
     }
 
     /// Returns the connection.
@@ -125,24 +150,29 @@ impl<E: Events> Caller<E> {
     /// [`CallError`], if the server did not answer with a result, or with one that has `isError`.
     pub async fn call(&self, request: &Message, running: &RunningCall) -> Result<Message, CallError> {
         let id = request.id().unwrap_or("0");
-        let Some(Called { name }) = request.read_params() else {
-            let failure = Failure::not_sent(ErrorKind::InvalidInput, "the call names no tool");
-            return Err(CallError::new(Cause::Failed(failure), Effect::ReadOnly));
-        };
+        // The server says what is wrong with a call that names no tool.
+        let name = request.read_params::<Called<'_>>().map_or(OTHER.into(), |params| params.name);
         let tool = self.tool(&name);
         let mut attempts = 0_u32;
         let was_sent = AtomicBool::new(false);
         let attempt = || {
             attempts += 1;
             let again = (attempts > 1).then(|| request.with_id(&self.supervisor.new_id()));
-            let (tool, was_sent) = (&tool, &was_sent);
+            let (was_sent, name) = (&was_sent, &name);
             async move {
                 let request = again.as_ref().unwrap_or(request);
                 running.attempt(request.id().unwrap_or("0"));
-                match self.supervisor.request_with(request, was_sent).await {
-                    Ok(response) => Answered::read(response).map_err(|cause| CallError::of(cause, tool.facts())),
-                    Err(failure) => Err(CallError::of(Cause::Failed(failure), tool.facts())),
+                let cause = match self.supervisor.request_with(request, was_sent).await {
+                    Ok(response) => match Answered::read(response) {
+                        Ok(response) => return Ok(response),
+                        Err(cause) => cause,
+                    },
+                    Err(failure) => Cause::Failed(failure),
+                };
+                if cause.depends_on_effect() {
+                    self.list_unless_known(name, request).await;
                 }
+                Err(CallError::of(cause, self.tool(name).facts()))
             }
         };
         let answer = tool.guard().with().cancelled_by(running.cancelled.clone()).call(attempt).await;
@@ -153,9 +183,38 @@ impl<E: Events> Caller<E> {
                 if matches!(error.as_resilience(), Some(ResilienceError::Timeout { .. })) {
                     self.supervisor.suspect();
                 }
-                let error = error.about(id, tool.facts(), attempts, was_sent.load(Ordering::Relaxed));
+                let error = error.about(id, self.tool(&name).facts(), attempts, was_sent.load(Ordering::Relaxed));
                 Err(error.of_server(self.supervisor.name()))
             }
+        }
+    }
+
+    /// Reads the list of tools, if it decides whether this call may be repeated, and no client has read it before.
+    async fn list_unless_known(&self, name: &str, call: &Message) {
+        if !self.settings.trust_annotations || self.tool(name).facts().is_listed {
+            return;
+        }
+        let _one = self.listing.lock().await;
+        if self.tool(name).facts().is_listed {
+            return;
+        }
+        let _ = timeout(LIST, self.list(call)).await;
+    }
+
+    /// Reads the list of tools, with what a request of the protocol without sessions says of its client.
+    async fn list(&self, call: &Message) {
+        let mut params = json!({});
+        if let Some(mut meta) = call.read_params::<CalledWith>().and_then(|params| params.meta) {
+            meta.remove("progressToken");
+            params["_meta"] = Value::Object(meta);
+        }
+        for _ in 0..PAGES {
+            let request = Message::request(&self.supervisor.new_id(), "tools/list", &params);
+            let Ok(response) = self.supervisor.request(&request).await else { return };
+            let Some(result) = response.result() else { return };
+            self.learn(result);
+            let Some(next) = response.read_result::<Page>().and_then(|page| page.next_cursor) else { return };
+            params["cursor"] = json!(next);
         }
     }
 

@@ -16,6 +16,8 @@ use crate::interned::{breaker_name, interned};
 /// What the list of tools says of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Facts {
+    /// Whether the tool was in a list.
+    pub(super) is_listed: bool,
     /// Whether a call may be repeated, if the annotations are trusted.
     pub(super) effect: Effect,
     /// Whether the server retries by itself.
@@ -65,7 +67,7 @@ pub(super) fn read(result: &str) -> Option<Vec<(Cow<'_, str>, Facts)>> {
         let policy = tool.meta.as_ref().and_then(|meta| meta.get(POLICY_META));
         let policy: Option<Published> = policy.and_then(|policy| serde_json::from_str(policy.get()).ok());
         let retries_itself = policy.is_some_and(|policy| policy.max_attempts > 1);
-        Some((Cow::Owned(tool.name.into_owned()), Facts { effect, retries_itself }))
+        Some((Cow::Owned(tool.name.into_owned()), Facts { is_listed: true, effect, retries_itself }))
     };
     Some(list.tools.into_iter().filter_map(read).collect())
 }

@@ -25,6 +25,8 @@ pub(crate) enum Received {
     Message(Message),
     /// Something that is not a message: its first bytes, and how many bytes it had.
     Junk { start: Vec<u8>, bytes: usize },
+    /// A message that is too long: its first and its last bytes, and how many bytes it had.
+    TooLong { start: Vec<u8>, end: Vec<u8>, bytes: usize },
     /// The link is lost, and nothing more will be received. The text says why, for people.
     Lost(String),
 }

@@ -49,6 +49,9 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
             Ok(generation) => {
                 backoff.reset();
                 lost(inner, generation).await;
+                while inner.state().is_resting() {
+                    inner.wanted.notified().await;
+                }
                 Duration::ZERO
             }
             Err(ended) => {

@@ -57,6 +57,10 @@ impl<E: Events> Receive for Receiver<E> {
             match event {
                 Received::Message(message) => inner.received(message, self.generation).await,
                 Received::Junk { start, bytes } => inner.skip(&start, bytes),
+                Received::TooLong { start, end, bytes } => {
+                    inner.skip(&start, bytes);
+                    inner.pending.fail_too_long(&start, &end, bytes);
+                }
                 Received::Lost(reason) => inner.lose(self.generation, &Failure::sent(ErrorKind::Connection, reason)),
             }
         })
@@ -105,7 +109,8 @@ impl<E: Events> Inner<E> {
         let first = self.state().attempts();
         loop {
             {
-                let state = self.state();
+                let mut state = self.state();
+                state.wake();
                 if let Some(up) = state.up() {
                     return Ok(up);
                 }

@@ -231,6 +231,16 @@ impl<E: Events> Supervisor<E> {
         attempt::probe(self.inner());
     }
 
+    /// Ends the connection, if there is one, until a request needs it. Requests that wait fail: call it while there are
+    /// none.
+    pub async fn rest(&self) {
+        let link = self.inner().state().rest();
+        if let Some(link) = link {
+            self.inner().change();
+            link.close().await;
+        }
+    }
+
     /// Ends the connection: requests that wait fail, and the process ends within about two seconds, or is killed.
     pub async fn stop(&self) {
         let inner = self.inner();

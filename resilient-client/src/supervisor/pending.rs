@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use resilient_runtime::ErrorKind;
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
@@ -57,6 +59,16 @@ impl Pending {
         self.lock().values().all(|waiting| waiting.is_long)
     }
 
+    /// Ends the request whose response is too long to be read, if the start or the end of the response shows its id.
+    pub(super) fn fail_too_long(&self, start: &[u8], end: &[u8], bytes: usize) {
+        let waiting =
+            [id_at_start(start), id_at_end(end)].into_iter().flatten().find_map(|id| self.lock().remove(&*key(&id)));
+        if let Some(waiting) = waiting {
+            let message = format!("the response has {bytes} bytes, which is too long");
+            let _ = waiting.answer.send(Err(Failure::sent(ErrorKind::BadResponse, message)));
+        }
+    }
+
     /// Ends all requests of a link.
     pub(super) fn fail(&self, generation: u64, failure: &Failure) {
         let mut waiting = self.lock();
@@ -73,6 +85,30 @@ impl Pending {
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Finds the id of a response in its first bytes, if nothing but the version is in front of it.
+fn id_at_start(start: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(start);
+    let (front, rest) = text.split_once("\"id\"")?;
+    let front: String = front.chars().filter(|c| !c.is_whitespace()).collect();
+    matches!(front.as_str(), "{" | "{\"jsonrpc\":\"2.0\",").then(|| id_after(rest)).flatten()
+}
+
+/// Finds the id of a response in its last bytes, if nothing but the version follows it.
+fn id_at_end(end: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(end);
+    let (_, rest) = text.rsplit_once("\"id\"")?;
+    let id = id_after(rest)?;
+    let after: String = rest.split_once(&id)?.1.chars().filter(|c| !c.is_whitespace()).collect();
+    matches!(after.as_str(), "}" | ",\"jsonrpc\":\"2.0\"}").then_some(id)
+}
+
+/// Reads the id after its name.
+fn id_after(rest: &str) -> Option<String> {
+    let value = rest.trim_start().strip_prefix(':')?;
+    let id: &RawValue = serde_json::Deserializer::from_str(value).into_iter().next()?.ok()?;
+    Some(id.get().to_owned())
 }
 
 /// Returns the same text for ids that are the same value: a server may write the id that it has read in another way.
@@ -93,6 +129,15 @@ fn key(id: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_long_response_is_found_at_its_start_or_at_its_end() {
+        assert_eq!(id_at_start(br#"{"jsonrpc": "2.0", "id": 17, "result": {"content": "#).as_deref(), Some("17"));
+        assert_eq!(id_at_start(br#"{"result":{"id":17,"x":""#), None);
+        assert_eq!(id_at_end(br#"xxxx"}]},"jsonrpc":"2.0","id":"a-1"}"#).as_deref(), Some("\"a-1\""));
+        assert_eq!(id_at_end(br#"xx"},"id":17,"jsonrpc":"2.0"}"#).as_deref(), Some("17"));
+        assert_eq!(id_at_end(br#"xx","id":17}]}}"#), None);
+    }
 
     #[test]
     fn ids_that_are_the_same_value_have_the_same_key() {

@@ -18,6 +18,8 @@ pub enum ConnectionState {
     Down(Failure),
     /// Requests are rejected, because several connections in a row answered nothing.
     Rejecting(Failure),
+    /// The connection was ended because it was not used. The next request opens it again.
+    Resting,
     /// The connection was stopped.
     Stopped,
 }
@@ -31,6 +33,7 @@ pub(super) enum Phase {
     Up,
     Down,
     Rejecting,
+    Resting,
     Stopped,
 }
 
@@ -116,6 +119,26 @@ impl<L> State<L> {
         }
     }
 
+    /// Ends the connection until it is wanted. Returns it, if requests could use it.
+    pub(super) fn rest(&mut self) -> Option<Arc<L>> {
+        let link = self.link.take_if(|_| self.phase == Phase::Up);
+        if link.is_some() {
+            self.phase = Phase::Resting;
+        }
+        link
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        self.phase == Phase::Resting
+    }
+
+    /// A request wants the connection.
+    pub(super) fn wake(&mut self) {
+        if self.is_resting() {
+            self.phase = Phase::Down;
+        }
+    }
+
     /// Ends everything, and returns the connection.
     pub(super) fn stop(&mut self) -> Option<(u64, Arc<L>)> {
         self.phase = Phase::Stopped;
@@ -158,6 +181,7 @@ impl<L> State<L> {
             Phase::Up => ConnectionState::Up,
             Phase::Down => ConnectionState::Down(self.failure()),
             Phase::Rejecting => ConnectionState::Rejecting(self.failure()),
+            Phase::Resting => ConnectionState::Resting,
             Phase::Stopped => ConnectionState::Stopped,
         }
     }

@@ -145,6 +145,20 @@ async fn output_that_is_no_message_is_skipped() {
 }
 
 #[tokio::test]
+async fn a_connection_that_rests_is_opened_again_by_the_next_request() {
+    let folder = TempDir::new().unwrap();
+    let supervisor = start("rests", "normal", &folder, SupervisorSettings::default());
+    initialize(&supervisor).await;
+    let process = |response: Message| response.result().unwrap_or_default().to_owned();
+    let first = process(supervisor.request(&call(1, "echo")).await.unwrap());
+    supervisor.rest().await;
+    assert_eq!(supervisor.state(), ConnectionState::Resting);
+    let second = process(supervisor.request(&call(2, "echo")).await.unwrap());
+    assert_ne!(first, second);
+    assert_eq!(log(&folder).iter().filter(|line| *line == "initialize").count(), 2);
+}
+
+#[tokio::test]
 async fn a_stopped_server_is_gone_and_its_requests_fail() {
     let folder = TempDir::new().unwrap();
     let supervisor = start("stopped", "normal", &folder, SupervisorSettings::default());

@@ -116,6 +116,11 @@ impl Bridge {
         Some(response)
     }
 
+    /// Ends the server until a request needs it.
+    pub(crate) async fn rest(&self) {
+        self.0.caller.supervisor().rest().await;
+    }
+
     /// Ends the server.
     pub(crate) async fn stop(&self) {
         self.0.caller.supervisor().stop().await;

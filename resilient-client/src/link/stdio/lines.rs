@@ -9,12 +9,12 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 pub(super) enum Line {
     /// A line, without its line break.
     Whole(Vec<u8>),
-    /// The first bytes of a line that is too long, and how many bytes it has.
-    TooLong { start: Vec<u8>, bytes: usize },
+    /// The first and the last bytes of a line that is too long, and how many bytes it has.
+    TooLong { start: Vec<u8>, end: Vec<u8>, bytes: usize },
 }
 
-/// The number of bytes that are kept of a line that is too long.
-const START: usize = 256;
+/// The number of bytes that are kept of the start and of the end of a line that is too long.
+const KEPT: usize = 256;
 
 /// Reads one line of at most `limit` bytes. A longer one is read to its end and not kept. Returns `None` at the end of the
 /// input; a last line without a line break counts.
@@ -22,12 +22,12 @@ const START: usize = 256;
 /// # Errors
 /// The errors of the reader.
 pub(super) async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, limit: usize) -> io::Result<Option<Line>> {
-    let mut line = Vec::new();
+    let (mut line, mut last) = (Vec::new(), Vec::new());
     let mut bytes = 0_usize;
     loop {
         let available = reader.fill_buf().await?;
         if available.is_empty() {
-            return Ok((bytes > 0).then(|| ended(line, bytes, limit)));
+            return Ok((bytes > 0).then(|| ended(line, last, bytes, limit)));
         }
         let end = available.iter().position(|byte| *byte == b'\n');
         let part = &available[..end.unwrap_or(available.len())];
@@ -36,23 +36,25 @@ pub(super) async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, limit: us
             line.extend_from_slice(part);
         } else {
             // Frees what is not kept.
-            if line.len() < START {
-                line.extend(part.iter().take(START - line.len()));
+            if line.len() < KEPT {
+                line.extend(part.iter().take(KEPT - line.len()));
             }
-            line.truncate(START);
+            line.truncate(KEPT);
             line.shrink_to_fit();
+            last.extend_from_slice(&part[part.len().saturating_sub(KEPT)..]);
+            last.drain(..last.len().saturating_sub(KEPT));
         }
         let used = part.len() + usize::from(end.is_some());
         reader.consume(used);
         if end.is_some() {
-            return Ok(Some(ended(line, bytes, limit)));
+            return Ok(Some(ended(line, last, bytes, limit)));
         }
     }
 }
 
-fn ended(mut line: Vec<u8>, bytes: usize, limit: usize) -> Line {
+fn ended(mut line: Vec<u8>, end: Vec<u8>, bytes: usize, limit: usize) -> Line {
     if bytes > limit {
-        return Line::TooLong { start: line, bytes };
+        return Line::TooLong { start: line, end, bytes };
     }
     if line.last() == Some(&b'\r') {
         line.pop();
@@ -85,6 +87,12 @@ mod tests {
     async fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
         let text = [&[b'x'; 1_000][..], b"\nshort\n"].concat();
         let read = lines(&text, 999).await;
-        assert_eq!(read, [Line::TooLong { start: vec![b'x'; START], bytes: 1_000 }, Line::Whole(b"short".into())]);
+        assert_eq!(
+            read,
+            [
+                Line::TooLong { start: vec![b'x'; KEPT], end: vec![b'x'; KEPT], bytes: 1_000 },
+                Line::Whole(b"short".into())
+            ]
+        );
     }
 }

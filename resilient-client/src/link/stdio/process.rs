@@ -184,8 +184,8 @@ async fn read_messages<R: Receive>(stdout: ChildStdout, receiver: Arc<R>) {
         let line = match line {
             Line::Whole(line) if line.is_empty() => continue,
             Line::Whole(line) => line,
-            Line::TooLong { start, bytes } => {
-                receiver.receive(Received::Junk { start, bytes }).await;
+            Line::TooLong { start, end, bytes } => {
+                receiver.receive(Received::TooLong { start, end, bytes }).await;
                 continue;
             }
         };
