@@ -140,13 +140,13 @@ impl<E: Events> Inner<E> {
             result = &mut sent => match result {
                 Ok(()) => answered.await,
                 // A response that has arrived all the same is the better answer.
-                Err(error) => match answered.try_recv() {
-                    Ok(response) => Ok(response),
-                    Err(_) => {
+                Err(error) => {
+                    let Ok(response) = answered.try_recv() else {
                         outstanding.end();
                         return Err(error);
-                    }
-                },
+                    };
+                    Ok(response)
+                }
             },
         };
         outstanding.end();
