@@ -13,7 +13,7 @@ use super::events::ServerEvents;
 use super::record::{Change, Record, ServerHealth, ServerState};
 use super::tools::{ListedTool, ToolList};
 use crate::call::{CallError, CallSettings, Caller, RunningCall};
-use crate::config::{ServerEntry, ServerSettings};
+use crate::config::{ConfigError, ConfigProblem, ServerEntry, ServerSettings};
 use crate::failure::Failure;
 use crate::link::any::Target;
 use crate::message::Message;
@@ -39,15 +39,13 @@ impl Server {
     /// Starts a server, if its settings are right.
     pub(super) fn start(entry: ServerEntry, settings: &ServersSettings, stop: &CancellationToken) -> Arc<Self> {
         let with_target = |server: ServerSettings| Ok((Target::try_from(&server.transport)?, server));
-        // Each problem has its own line.
-        let wrong = |error: String| Failure::not_sent(ErrorKind::Disabled, error.replace('\n', "; "));
-        let target = entry.server.map_err(|error| wrong(error.to_string())).and_then(with_target);
-        let mut calls = CallSettings::default();
-        calls.prefix = format!("{}__", entry.name);
-        calls.timeout = settings.timeout;
+        let target = entry.server.map_err(|error| wrong(&error)).and_then(with_target);
         let started = target.map(|(target, server)| {
-            calls.trust_annotations = server.trust_annotations;
-            calls.timeout = server.timeout.unwrap_or(settings.timeout);
+            let calls = CallSettings {
+                trust_annotations: server.trust_annotations,
+                timeout: server.timeout.unwrap_or(settings.timeout),
+                prefix: format!("{}__", entry.name),
+            };
             (target, calls)
         });
         Self::run(&entry.name, started, settings, stop)
@@ -197,6 +195,20 @@ impl Server {
         tools.truncate(ITEMS);
         Ok(tools)
     }
+}
+
+/// Says why a server is not started. The path of a key is at the end: in front of a colon, it may look like the name of
+/// a secret, and what follows is masked.
+fn wrong(error: &ConfigError) -> Failure {
+    let text = |problem: &ConfigProblem| {
+        let ConfigProblem { file, path, message, .. } = problem;
+        match problem.position {
+            Some((line, column)) => format!("{message} ({path} in {file}, line {line}, column {column})"),
+            None => format!("{message} ({file})"),
+        }
+    };
+    let problems: Vec<_> = error.problems().iter().map(text).collect();
+    Failure::not_sent(ErrorKind::Disabled, problems.join("; "))
 }
 
 /// The protocol version of the handshake.
