@@ -234,8 +234,12 @@ impl Servers {
         for server in self.0.servers.iter().filter(|server| !server.is_listed()) {
             let health = server.health();
             let reason = health.reason.unwrap_or_else(|| format!("it is {}", health.state.as_str()));
+<<<<<<< HEAD
             // Writing to a `String` cannot fail.
             let _ = write!(message, "; the tools of the server `{}` are not known: {reason}", server.name());
+=======
+            message.extend(["; the tools of the server `", server.name(), "` are not known: ", &reason]);
+>>>>>>> int20
         }
         message
     }

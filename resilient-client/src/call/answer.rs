@@ -25,8 +25,12 @@ impl CallError {
         let mut text = self.complete(wire(self, self.server())).text();
         if !self.tried().is_empty() {
             let tried: Vec<_> = self.tried().iter().map(|tool| format!("`{tool}`")).collect();
+<<<<<<< HEAD
             // Writing to a `String` cannot fail.
             let _ = write!(text, " Tried as well, without success: {}.", tried.join(", "));
+=======
+            text.extend([" Tried as well, without success: ", &tried.join(", "), "."]);
+>>>>>>> int20
         }
         text
     }

@@ -39,6 +39,7 @@ impl Server {
     /// Starts a server, if its settings are right.
     pub(super) fn start(entry: ServerEntry, settings: &ServersSettings, stop: &CancellationToken) -> Arc<Self> {
         let with_target = |server: ServerSettings| Ok((Target::try_from(&server.transport)?, server));
+<<<<<<< HEAD
         let target = entry.server.map_err(|error| wrong(&error)).and_then(with_target);
         let started = target.map(|(target, server)| {
             let calls = CallSettings {
@@ -47,6 +48,15 @@ impl Server {
                 prefix: format!("{}__", entry.name),
             };
             (target, calls)
+=======
+        // Each problem has its own line.
+        let wrong = |error: String| Failure::not_sent(ErrorKind::Disabled, error.replace('\n', "; "));
+        let target = entry.server.map_err(|error| wrong(error.to_string())).and_then(with_target);
+        let prefix = format!("{}__", entry.name);
+        let started = target.map(|(target, server)| {
+            let timeout = server.timeout.unwrap_or(settings.timeout);
+            (target, CallSettings { prefix, timeout, trust_annotations: server.trust_annotations })
+>>>>>>> int20
         });
         Self::run(&entry.name, started, settings, stop)
     }

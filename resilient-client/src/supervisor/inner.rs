@@ -141,11 +141,12 @@ impl<E: Events> Inner<E> {
                 Ok(()) => answered.await,
                 // A response that has arrived all the same is the better answer.
                 Err(error) => {
-                    let Ok(response) = answered.try_recv() else {
+                    if let Ok(response) = answered.try_recv() {
+                        Ok(response)
+                    } else {
                         outstanding.end();
                         return Err(error);
-                    };
-                    Ok(response)
+                    }
                 }
             },
         };
