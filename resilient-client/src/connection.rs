@@ -93,13 +93,8 @@ impl Connection {
         self
     }
 
-<<<<<<< HEAD
     /// Starts to connect, and returns the transport for rmcp. [`serve`](Self::serve) is shorter, if you need no other
     /// start of the protocol than `initialize`. Has to be called in a Tokio runtime.
-=======
-    /// Starts to connect, and returns the transport for rmcp. [`serve`](Self::serve) is shorter, if you need no other start
-    /// of the protocol than `initialize`. Has to be called in a Tokio runtime.
->>>>>>> int20
     #[must_use]
     pub fn transport(mut self) -> SupervisedTransport {
         self.calls.prefix = format!("{}__", self.name);

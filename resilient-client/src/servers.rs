@@ -5,6 +5,7 @@ mod events;
 mod outcome;
 mod record;
 mod server;
+mod settings;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -21,41 +22,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::call::CallError;
 use crate::config::{Config, ConfigError};
 use crate::failure::Failure;
-use crate::supervisor::SupervisorSettings;
-use choice::{Choice, choose, full_name};
+use choice::{Choice, choose};
 pub use outcome::CallToolOutcome;
 pub use record::{ServerError, ServerHealth, ServerState};
 use server::Server;
+pub use settings::ServersSettings;
 pub use tools::ListedTool;
-
-/// How [`Servers`] behave. The file may set another timeout for single servers.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ServersSettings {
-    /// The name of your program, for the servers. Default: the name of this crate.
-    pub client_name: String,
-    /// The version of your program, for the servers.
-    pub client_version: String,
-    /// The timeout of a call, with its retries. Default 60 s.
-    pub timeout: Duration,
-    /// How long [`Servers::from_file`], and a call of a tool that no server has listed yet, wait for servers that still
-    /// start. Default 10 s.
-    pub patience: Duration,
-    /// How the connections are supervised.
-    pub supervisor: SupervisorSettings,
-}
-
-impl Default for ServersSettings {
-    fn default() -> Self {
-        Self {
-            client_name: env!("CARGO_PKG_NAME").into(),
-            client_version: env!("CARGO_PKG_VERSION").into(),
-            timeout: Duration::from_secs(60),
-            patience: Duration::from_secs(10),
-            supervisor: SupervisorSettings::default(),
-        }
-    }
-}
+use tools::full_name;
 
 /// The servers of a client, as one set of tools.
 ///
@@ -234,12 +207,8 @@ impl Servers {
         for server in self.0.servers.iter().filter(|server| !server.is_listed()) {
             let health = server.health();
             let reason = health.reason.unwrap_or_else(|| format!("it is {}", health.state.as_str()));
-<<<<<<< HEAD
             // Writing to a `String` cannot fail.
             let _ = write!(message, "; the tools of the server `{}` are not known: {reason}", server.name());
-=======
-            message.extend(["; the tools of the server `", server.name(), "` are not known: ", &reason]);
->>>>>>> int20
         }
         message
     }

@@ -201,17 +201,7 @@ impl<E: Events> ClientSession<E> {
         // Without an id, the first attempt has not begun.
         if !sent.is_empty() {
             let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
-<<<<<<< HEAD
             let cancelled = part.map_or_else(|| client_is_gone(&sent), |(it, part)| it.with_part(part.get(), &sent));
-=======
-            let cancelled = if let Some((message, part)) = part {
-                message.with_part(part.get(), &sent)
-            } else {
-                let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
-                let params = json!({ "requestId": id, "reason": "the client is gone" });
-                Message::notification("notifications/cancelled", &params)
-            };
->>>>>>> int20
             // A server that is not connected has forgotten the request.
             let _ = supervisor.notify(&cancelled).await;
             supervisor.forget(&sent);

@@ -1,7 +1,5 @@
 //! The answer to a client whose request has no response: a text for the model and an object for programs.
 
-use std::fmt::Write as _;
-
 use resilient_policy::Effect;
 use resilient_runtime::ToolError;
 use resilient_runtime::error::{ERROR_META, WireError};
@@ -18,19 +16,13 @@ impl CallError {
         self.complete(wire)
     }
 
-    /// Returns what to pass to a model: what happened, whether anything may have been done, and when to repeat the
-    /// call.
+    /// Returns what to pass to a model: what happened, whether anything may have been done, and when to repeat the call.
     #[must_use]
     pub fn text_for_model(&self) -> String {
         let mut text = self.complete(wire(self, self.server())).text();
         if !self.tried().is_empty() {
             let tried: Vec<_> = self.tried().iter().map(|tool| format!("`{tool}`")).collect();
-<<<<<<< HEAD
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, " Tried as well, without success: {}.", tried.join(", "));
-=======
             text.extend([" Tried as well, without success: ", &tried.join(", "), "."]);
->>>>>>> int20
         }
         text
     }
@@ -42,8 +34,8 @@ impl CallError {
         wire
     }
 
-    /// Returns the result of `tools/call` that tells a model what happened. If the server answered with an error, pass
-    /// on [`response`](Self::response) instead.
+    /// Returns the result of `tools/call` that tells a model what happened. If the server answered with an error, pass on
+    /// [`response`](Self::response) instead.
     #[must_use]
     pub fn result(&self, server: &str) -> Value {
         let wire = self.to_wire(server);
@@ -56,8 +48,8 @@ impl CallError {
 }
 
 impl Failure {
-    /// Returns the message and the data of the JSON-RPC error for a request other than `tools/call`. `server` is the
-    /// name of the server.
+    /// Returns the message and the data of the JSON-RPC error for a request other than `tools/call`. `server` is the name
+    /// of the server.
     #[must_use]
     pub fn error(&self, server: &str) -> (String, Value) {
         let wire = wire(self, Some(server));

@@ -17,8 +17,7 @@ use crate::message::Message;
 
 /// Why a call has no result.
 ///
-/// It is a [`ToolError`]: its kind, its text for the model, how long to wait, and whether the call may have taken
-/// effect.
+/// It is a [`ToolError`]: its kind, its text for the model, how long to wait, and whether the call may have taken effect.
 #[derive(Debug)]
 pub struct CallError {
     cause: Cause,
@@ -123,11 +122,11 @@ impl Answered {
         Err(Cause::Answered(Box::new(Self::new(response, kind, ours, false, message))))
     }
 
-    fn new(response: Message, kind: ErrorKind, ours: Option<WireError>, is_own: bool, text: String) -> Box<Self> {
+    fn new(response: Message, kind: ErrorKind, ours: Option<WireError>, is_own: bool, text: String) -> Self {
         let is_final = ours.is_some();
         let was_rejected = ours.as_ref().and_then(WireError::performed) == Some(false);
         let retry_after = ours.and_then(|ours| ours.retry_after);
-        Box::new(Self { response, kind, retry_after, is_own, is_final, was_rejected, text })
+        Self { response, kind, retry_after, is_own, is_final, was_rejected, text }
     }
 }
 

@@ -115,11 +115,11 @@ impl<E: Events> Caller<E> {
         }
     }
 
-    /// Calls a tool: `request` is `tools/call`. The response has the id of the request. Errors of the server are
-    /// responses within [`CallError`], unchanged.
+    /// Calls a tool: `request` is `tools/call`. The response has the id of the request. Errors of the server are responses
+    /// within [`CallError`], unchanged.
     ///
-    /// A call that was certainly not processed is repeated. Others are repeated only if the tool is known to read or to
-    /// be idempotent. Dropping the future cancels the call.
+    /// A call that was certainly not processed is repeated. Others are repeated only if the tool is known to read or to be
+    /// idempotent. Dropping the future cancels the call.
     ///
     /// # Errors
     /// [`CallError`], if the server did not answer with a result, or with one that has `isError`.
