@@ -205,7 +205,8 @@ enum Started {
 impl Started {
     fn start(servers: Servers, arguments: &Arguments) -> Self {
         match servers {
-            Servers::One(Prepared { target, settings }) => {
+            Servers::One(server) => {
+                let Prepared { target, settings } = *server;
                 let is_remote = matches!(target, resilient_client::Target::Http(_));
                 let is_per_session = arguments.is_child_per_session || (is_remote && arguments.http.is_some());
                 if is_per_session {

@@ -21,7 +21,7 @@ pub(crate) struct Prepared {
 /// The servers behind the proxy.
 #[derive(Debug)]
 pub(crate) enum Servers {
-    One(Prepared),
+    One(Box<Prepared>),
     Several(Vec<Prepared>),
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn prepare(arguments: &Arguments, problems: &mut Problems) -> Option<
             let calls = calls(arguments.timeout, *trust_annotations, "");
             let settings = BridgeSettings { name: name.clone(), calls, is_shared, patience: PATIENCE };
             let prepared = prepared(transport, settings, name);
-            prepared.map(Servers::One).map_err(|problem| problems.fatal.push(problem)).ok()
+            prepared.map(Box::new).map(Servers::One).map_err(|problem| problems.fatal.push(problem)).ok()
         }
         Upstream::Config(path) => {
             let config = Config::read(path, |name| std::env::var_os(name));

@@ -22,10 +22,11 @@ impl Shared {
     pub(super) async fn initialize(&self, request: &Message) -> Message {
         let supervisor = self.caller.supervisor();
         let id = request.id().unwrap_or("0");
-        if self.settings.is_shared && matches!(supervisor.state(), ConnectionState::Up) {
-            if let Some(response) = supervisor.initialized() {
-                return response.with_id(id);
-            }
+        if self.settings.is_shared
+            && matches!(supervisor.state(), ConnectionState::Up)
+            && let Some(response) = supervisor.initialized()
+        {
+            return response.with_id(id);
         }
         match timeout(self.settings.patience, supervisor.initialize(request)).await {
             Ok(Ok(response)) => response.with_id(id),

@@ -89,7 +89,7 @@ impl MergeSession {
                 Ok(Some(text)) => instructions.push(format!("# {}\n\n{text}", server.name)),
                 Ok(None) => {}
                 Err(failure) => {
-                    instructions.push(format!("# {}\n\nIt cannot be used at the moment: {failure}.", server.name))
+                    instructions.push(format!("# {}\n\nIt cannot be used at the moment: {failure}.", server.name));
                 }
             }
         }

@@ -27,7 +27,10 @@ async fn each_mistake_in_the_file_of_servers_names_its_place() {
             r#"{"mcpServers":{"a":{"command":"sh","env":{"KEY":"${NOT_SET_ANYWHERE}"}}}}"#,
             &["a.env.KEY", "NOT_SET_ANYWHERE"],
         ),
-        (r#"{"mcpServers":{"a":{"command":"sh","timeuot":"3s"}}}"#, &["a.timeuot", "timeout"]),
+        (
+            r#"{"mcpServers":{"a":{"command":"sh","timeuot":"3s"}}}"#,
+            &["1:36", "mcpServers.a", "`timeuot`", "`timeout`"],
+        ),
         (r#"{"mcpServers":{"a":{"command":"no-such-command-1"}}}"#, &["mcpServers.a", "no-such-command-1"]),
         (r#"{"mcpServers":{"a":{"command":"sh"},"a":{"command":"sh"}}}"#, &["servers.json", "mcpServers.a"]),
     ];
