@@ -25,9 +25,9 @@ pub use transport::SupervisedTransport;
 /// A connection for rmcp's client, which survives restarts of its server.
 ///
 /// The peer stays usable when the server process dies or the session ends: the connection comes back as
-/// [`Supervisor`] describes, and repeats the handshake, the log level and the subscriptions. Calls of tools have a timeout and
-/// a breaker, and are repeated where that is safe. If a call has no answer, its result has `isError`, and a text for the
-/// model.
+/// [`Supervisor`] describes, and repeats the handshake, the log level and the subscriptions. Calls of tools have a
+/// timeout and a breaker, and are repeated where that is safe. If a call has no answer, its result has `isError`, and a
+/// text for the model.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -93,8 +93,8 @@ impl Connection {
         self
     }
 
-    /// Starts to connect, and returns the transport for rmcp. [`serve`](Self::serve) is shorter, if you need no other start
-    /// of the protocol than `initialize`. Has to be called in a Tokio runtime.
+    /// Starts to connect, and returns the transport for rmcp. [`serve`](Self::serve) is shorter, if you need no other
+    /// start of the protocol than `initialize`. Has to be called in a Tokio runtime.
     #[must_use]
     pub fn transport(mut self) -> SupervisedTransport {
         self.calls.prefix = format!("{}__", self.name);

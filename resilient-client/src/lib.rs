@@ -55,7 +55,7 @@ pub use config::{Config, ConfigError, ConfigProblem, ServerEntry, ServerSettings
 #[cfg(feature = "rmcp")]
 pub use connection::{ConnectedClient, Connection, SupervisedTransport};
 pub use failure::Failure;
-pub use link::any::Target;
+pub use link::any::{InvalidTarget, Target};
 #[cfg(feature = "http")]
 pub use link::http::{Endpoint, InvalidEndpoint};
 pub use message::{Message, MessageKind, NotAMessage};

@@ -5,9 +5,11 @@ mod events;
 mod outcome;
 mod record;
 mod server;
+mod settings;
 mod tools;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,47 +22,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::call::CallError;
 use crate::config::{Config, ConfigError};
 use crate::failure::Failure;
-use crate::supervisor::SupervisorSettings;
-use choice::{Choice, choose, full_name};
+use choice::{Choice, choose};
 pub use outcome::CallToolOutcome;
 pub use record::{ServerError, ServerHealth, ServerState};
 use server::Server;
+pub use settings::ServersSettings;
 pub use tools::ListedTool;
-
-/// How [`Servers`] behave. The file may set another timeout for single servers.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ServersSettings {
-    /// The name of your program, for the servers. Default: the name of this crate.
-    pub client_name: String,
-    /// The version of your program, for the servers.
-    pub client_version: String,
-    /// The timeout of a call, with its retries. Default 60 s.
-    pub timeout: Duration,
-    /// How long [`Servers::from_file`], and a call of a tool that no server has listed yet, wait for servers that still
-    /// start. Default 10 s.
-    pub patience: Duration,
-    /// How the connections are supervised.
-    pub supervisor: SupervisorSettings,
-}
-
-impl Default for ServersSettings {
-    fn default() -> Self {
-        Self {
-            client_name: env!("CARGO_PKG_NAME").into(),
-            client_version: env!("CARGO_PKG_VERSION").into(),
-            timeout: Duration::from_secs(60),
-            patience: Duration::from_secs(10),
-            supervisor: SupervisorSettings::default(),
-        }
-    }
-}
+use tools::full_name;
 
 /// The servers of a client, as one set of tools.
 ///
-/// Each server has its own supervised connection. One that cannot start does not stop the others: calls of its tools say
-/// why they fail, and its health does. The lists of tools are read again after a reconnect and when a server says that its
-/// list has changed.
+/// Each server has its own supervised connection. One that cannot start does not stop the others: calls of its tools
+/// say why they fail, and its health does. The lists of tools are read again after a reconnect and when a server says
+/// that its list has changed.
 ///
 /// Clones share the servers. Dropping the last one kills the processes; [`stop`](Self::stop) ends them in order.
 ///
@@ -91,12 +65,12 @@ struct All {
 }
 
 impl Servers {
-    /// Reads a file in the format of [`Config`], with the environment variables of this process, starts its servers, and
-    /// waits until each has listed its tools or cannot be reached, but at most [`ServersSettings::patience`].
+    /// Reads a file in the format of [`Config`], with the environment variables of this process, starts its servers,
+    /// and waits until each has listed its tools or cannot be reached, but at most [`ServersSettings::patience`].
     ///
     /// # Errors
-    /// [`ConfigError`], if the file cannot be read. A problem of one server, such as a variable that is not set, makes only
-    /// that server unusable.
+    /// [`ConfigError`], if the file cannot be read. A problem of one server, such as a variable that is not set, makes
+    /// only that server unusable.
     pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let config = Config::read(path.as_ref(), |name| std::env::var_os(name))?;
         let servers = Self::new(config);
@@ -151,9 +125,9 @@ impl Servers {
 
     /// Calls a tool: `server__tool`, or the name of a tool that only one server has.
     ///
-    /// The call has a timeout. It is repeated, and its [alternatives](Config::alternatives) are tried, only if nothing was
-    /// done or the tool is known to read or to be idempotent. Alternatives are tried if the tool was not available: after a
-    /// timeout, a lost connection, an open breaker, a rate limit, an overload, or if no server has it.
+    /// The call has a timeout. It is repeated, and its [alternatives](Config::alternatives) are tried, only if nothing
+    /// was done or the tool is known to read or to be idempotent. Alternatives are tried if the tool was not available:
+    /// after a timeout, a lost connection, an open breaker, a rate limit, an overload, or if no server has it.
     /// [`CallToolOutcome::answered_by`] says which tool answered. Dropping the future cancels the call.
     ///
     /// # Errors
@@ -233,7 +207,8 @@ impl Servers {
         for server in self.0.servers.iter().filter(|server| !server.is_listed()) {
             let health = server.health();
             let reason = health.reason.unwrap_or_else(|| format!("it is {}", health.state.as_str()));
-            message.extend(["; the tools of the server `", server.name(), "` are not known: ", &reason]);
+            // Writing to a `String` cannot fail.
+            let _ = write!(message, "; the tools of the server `{}` are not known: {reason}", server.name());
         }
         message
     }

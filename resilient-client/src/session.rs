@@ -25,7 +25,8 @@ const REQUESTS: usize = 1_000;
 /// How long the list of tools may take after a reconnect.
 const LIST: Duration = Duration::from_secs(30);
 
-/// The methods that answer soon. Others wait without limit, such as the stream of subscriptions and the result of a task.
+/// The methods that answer soon. Others wait without limit, such as the stream of subscriptions and the result of a
+/// task.
 const SHORT: [&str; 17] = [
     "completion/complete",
     "logging/setLevel",
@@ -203,13 +204,7 @@ impl<E: Events> ClientSession<E> {
         // Without an id, the first attempt has not begun.
         if !sent.is_empty() {
             let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
-            let cancelled = if let Some((message, part)) = part {
-                message.with_part(part.get(), &sent)
-            } else {
-                let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
-                let params = json!({ "requestId": id, "reason": "the client is gone" });
-                Message::notification("notifications/cancelled", &params)
-            };
+            let cancelled = part.map_or_else(|| client_is_gone(&sent), |(it, part)| it.with_part(part.get(), &sent));
             // A server that is not connected has forgotten the request.
             let _ = supervisor.notify(&cancelled).await;
             supervisor.forget(&sent);
@@ -220,8 +215,8 @@ impl<E: Events> ClientSession<E> {
         }
     }
 
-    /// Adds a running request, which is removed when the entry is dropped. Returns the response that refuses it, if there
-    /// are too many, or one with the same id.
+    /// Adds a running request, which is removed when the entry is dropped. Returns the response that refuses it, if
+    /// there are too many, or one with the same id.
     fn enter(self: &Arc<Self>, request: &Message, running: Running) -> Result<Entry<E>, Message> {
         let id = request.id().unwrap_or("0");
         let mut all = self.running();
@@ -238,6 +233,12 @@ impl<E: Events> ClientSession<E> {
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the notification that cancels a request whose client cannot send it.
+fn client_is_gone(id: &str) -> Message {
+    let id: Box<RawValue> = serde_json::from_str(id).unwrap_or_default();
+    Message::notification("notifications/cancelled", &json!({ "requestId": id, "reason": "the client is gone" }))
 }
 
 /// Removes a request from those under way.

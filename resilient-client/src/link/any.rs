@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use resilient_runtime::ErrorKind;
-
 use crate::command::Command;
 use crate::config::Transport;
-use crate::failure::Failure;
 #[cfg(feature = "http")]
 use crate::link::http::{Endpoint, HttpLink, InvalidEndpoint};
 use crate::link::stdio::StdioLink;
@@ -33,23 +30,26 @@ impl From<Command> for Target {
     }
 }
 
-impl TryFrom<&Transport> for Target {
-    type Error = Failure;
+/// The error for settings that lead to no server. Its text contains no value of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidTarget(String);
 
-    fn try_from(transport: &Transport) -> Result<Self, Failure> {
+impl TryFrom<&Transport> for Target {
+    type Error = InvalidTarget;
+
+    fn try_from(transport: &Transport) -> Result<Self, InvalidTarget> {
         match transport {
             Transport::Command(command) => Ok(Self::Command(command.clone())),
             #[cfg(feature = "http")]
             Transport::Http { url, headers } => {
-                let failed = |error: InvalidEndpoint| Failure::not_sent(ErrorKind::InvalidInput, error.to_string());
+                let failed = |error: InvalidEndpoint| InvalidTarget(error.to_string());
                 let endpoint = Endpoint::new(url).map_err(failed)?;
                 let with_header = |endpoint: Endpoint, (name, value): (&String, &String)| endpoint.header(name, value);
                 headers.iter().try_fold(endpoint, with_header).map(Self::Http).map_err(failed)
             }
             #[cfg(not(feature = "http"))]
-            Transport::Http { .. } => {
-                Err(Failure::not_sent(ErrorKind::InvalidInput, "servers over HTTP need the feature `http`"))
-            }
+            Transport::Http { .. } => Err(InvalidTarget("servers over HTTP need the feature `http`".into())),
         }
     }
 }

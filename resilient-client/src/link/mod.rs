@@ -50,6 +50,7 @@ pub(crate) struct SendError {
 }
 
 /// The class of a [`SendError`].
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "processes have no statuses of HTTP"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The link is lost, or was lost while the message was under way.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::server::Server;
-
-/// What separates the name of a server from that of its tool. A server's name does not contain it.
-const SEPARATOR: &str = "__";
+use super::tools::{SEPARATOR, full_name};
 
 /// The servers that have a tool.
 pub(super) enum Choice {
@@ -14,11 +12,6 @@ pub(super) enum Choice {
     /// More than one; the full names of the tools.
     Several(Vec<String>),
     None,
-}
-
-/// Returns `server__tool`.
-pub(super) fn full_name(server: &str, tool: &str) -> String {
-    format!("{server}{SEPARATOR}{tool}")
 }
 
 /// Finds the server of a tool. A name that begins with that of a server and `__` means this server, also if it has not

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::record::Record;
-use super::server::Server;
 use super::tools::ToolList;
+use crate::call::Caller;
 use crate::message::{Message, MessageKind};
 use crate::supervisor::{BoxFuture, ConnectionState, Events};
 
@@ -12,17 +12,17 @@ use crate::supervisor::{BoxFuture, ConnectionState, Events};
 pub(super) struct ServerEvents {
     record: Arc<Record>,
     tools: Arc<ToolList>,
-    server: OnceLock<Weak<Server>>,
+    caller: OnceLock<Weak<Caller<Self>>>,
 }
 
 impl ServerEvents {
     pub(super) fn new(record: &Arc<Record>, tools: &Arc<ToolList>) -> Self {
-        Self { record: Arc::clone(record), tools: Arc::clone(tools), server: OnceLock::new() }
+        Self { record: Arc::clone(record), tools: Arc::clone(tools), caller: OnceLock::new() }
     }
 
-    /// Sets the server, which needs the connection, which needs the events.
-    pub(super) fn attach(&self, server: &Arc<Server>) {
-        let _ = self.server.set(Arc::downgrade(server));
+    /// Sets the caller, which needs the connection, which needs the events.
+    pub(super) fn attach(&self, caller: &Arc<Caller<Self>>) {
+        let _ = self.caller.set(Arc::downgrade(caller));
     }
 }
 
@@ -31,10 +31,8 @@ impl Events for ServerEvents {
         Box::pin(async move {
             match message.kind() {
                 MessageKind::Request => {
-                    let server = self.server.get().and_then(Weak::upgrade);
-                    let supervisor = server.as_ref().and_then(|server| server.supervisor());
-                    if let Some(supervisor) = supervisor {
-                        supervisor.respond(&answer(&message), connection).await;
+                    if let Some(caller) = self.caller.get().and_then(Weak::upgrade) {
+                        caller.supervisor().respond(&answer(&message), connection).await;
                     }
                 }
                 MessageKind::Notification if message.method() == Some("notifications/tools/list_changed") => {

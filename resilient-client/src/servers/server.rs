@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::ServersSettings;
 use super::events::ServerEvents;
 use super::record::{Change, Record, ServerHealth, ServerState};
-use super::tools::{ListedTool, ToolList};
+use super::settings::ServersSettings;
+use super::tools::{ListedTool, ToolList, full_name};
 use crate::call::{CallError, CallSettings, Caller, RunningCall};
-use crate::config::{ServerEntry, ServerSettings};
+use crate::config::{ConfigError, ConfigProblem, ServerEntry, ServerSettings};
 use crate::failure::Failure;
-use crate::link::any::Target;
+use crate::link::any::{InvalidTarget, Target};
 use crate::message::Message;
 use crate::supervisor::Supervisor;
 
@@ -32,20 +32,24 @@ pub(super) struct Server {
     record: Arc<Record>,
     tools: Arc<ToolList>,
     /// `Err` if the settings are wrong.
-    caller: Result<Caller<ServerEvents>, Failure>,
+    caller: Result<Arc<Caller<ServerEvents>>, Failure>,
 }
 
 impl Server {
     /// Starts a server, if its settings are right.
     pub(super) fn start(entry: ServerEntry, settings: &ServersSettings, stop: &CancellationToken) -> Arc<Self> {
-        let with_target = |server: ServerSettings| Ok((Target::try_from(&server.transport)?, server));
-        // Each problem has its own line.
-        let wrong = |error: String| Failure::not_sent(ErrorKind::Disabled, error.replace('\n', "; "));
-        let target = entry.server.map_err(|error| wrong(error.to_string())).and_then(with_target);
-        let prefix = format!("{}__", entry.name);
+        let disabled = |error: InvalidTarget| Failure::not_sent(ErrorKind::Disabled, error.to_string());
+        let with_target = |server: ServerSettings| {
+            Target::try_from(&server.transport).map(|target| (target, server)).map_err(disabled)
+        };
+        let target = entry.server.map_err(|error| wrong(&error)).and_then(with_target);
         let started = target.map(|(target, server)| {
-            let timeout = server.timeout.unwrap_or(settings.timeout);
-            (target, CallSettings { prefix, timeout, trust_annotations: server.trust_annotations })
+            let calls = CallSettings {
+                trust_annotations: server.trust_annotations,
+                timeout: server.timeout.unwrap_or(settings.timeout),
+                prefix: full_name(&entry.name, ""),
+            };
+            (target, calls)
         });
         Self::run(&entry.name, started, settings, stop)
     }
@@ -58,18 +62,19 @@ impl Server {
         stop: &CancellationToken,
     ) -> Arc<Self> {
         let (record, tools) = (Arc::new(Record::new()), Arc::new(ToolList::default()));
-        let caller =
-            target.map_err(|failure| Failure { kind: ErrorKind::Disabled, ..failure }).map(|(target, calls)| {
-                let events = ServerEvents::new(&record, &tools);
-                Caller::new(Supervisor::start(name, target, settings.supervisor.clone(), events), calls)
-            });
+        let caller = target.map(|(target, calls)| {
+            let events = ServerEvents::new(&record, &tools);
+            let supervisor = Supervisor::start(name, target, settings.supervisor.clone(), events);
+            let caller = Arc::new(Caller::new(supervisor, calls));
+            caller.supervisor().events().attach(&caller);
+            caller
+        });
         if let Err(failure) = &caller {
             tracing::error!(event = "config.error", server = name, error = failure.message.as_str());
             record.change(Change::unusable(&failure.message));
         }
         let server = Arc::new(Self { name: name.into(), record, tools, caller });
-        if let Ok(caller) = &server.caller {
-            caller.supervisor().events().attach(&server);
+        if server.caller.is_ok() {
             let (kept, stop) = (Arc::clone(&server), stop.clone());
             let client = json!({ "name": settings.client_name, "version": settings.client_version });
             tokio::spawn(async move {
@@ -87,7 +92,7 @@ impl Server {
     }
 
     pub(super) fn supervisor(&self) -> Option<&Supervisor<ServerEvents>> {
-        self.caller.as_ref().ok().map(Caller::supervisor)
+        self.caller.as_ref().ok().map(|caller| caller.supervisor())
     }
 
     pub(super) fn tools(&self) -> Arc<[ListedTool]> {
@@ -194,6 +199,20 @@ impl Server {
         tools.truncate(ITEMS);
         Ok(tools)
     }
+}
+
+/// Says why a server is not started. The path of a key is at the end: in front of a colon, it may look like the name of
+/// a secret, and what follows is masked.
+fn wrong(error: &ConfigError) -> Failure {
+    let text = |problem: &ConfigProblem| {
+        let ConfigProblem { file, path, message, .. } = problem;
+        match problem.position {
+            Some((line, column)) => format!("{message} ({path} in {file}, line {line}, column {column})"),
+            None => format!("{message} ({file})"),
+        }
+    };
+    let problems: Vec<_> = error.problems().iter().map(text).collect();
+    Failure::not_sent(ErrorKind::Disabled, problems.join("; "))
 }
 
 /// The protocol version of the handshake.

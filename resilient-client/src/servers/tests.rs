@@ -200,15 +200,17 @@ async fn a_call_that_ended_while_its_server_started_has_done_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_with_wrong_settings_is_present_and_says_why() {
-    let text = r#"{"mcpServers":{"wrong":{"command":"x","env":{"KEY":"${NOT_SET}"}}}}"#;
+    let text = r#"{"mcpServers":{"wrong":{"url":"https://x","headers":{"Authorization":"Bearer ${NOT_SET}"}}}}"#;
     let servers = Servers::new(Config::parse(text, "servers.json", |_| None).unwrap());
     servers.settled().await;
     let health = &servers.health()[0];
     assert_eq!((health.server.as_str(), health.state), ("wrong", ServerState::Unusable));
     assert!(health.reason.as_deref().unwrap().contains("NOT_SET"), "{health:?}");
+    assert!(health.errors[0].text.contains("NOT_SET"), "{health:?}");
     let error = servers.call("wrong__get", nothing()).await.unwrap_err();
     let text = error.text_for_model();
-    assert!(text.contains("the server `wrong`: servers.json:1:") && text.contains("NOT_SET"), "{text}");
+    let reason = "the server `wrong`: the variable NOT_SET is not set (mcpServers.wrong.headers.Authorization in ";
+    assert!(text.contains(reason), "{text}");
     assert!(!error.may_have_run());
     servers.stop().await;
 }
@@ -226,7 +228,7 @@ async fn the_list_is_read_again_when_it_has_changed_and_after_a_reconnect() {
                 client.send(Message::notification("notifications/tools/list_changed", &json!({})));
             }
         }
-        Some("tools/call") => client.exit(),
+        Some("tools/call") if client.connection == 1 => client.exit(),
         _ => {}
     });
     let servers = started(&[("lists", &fake)], &[]).await;

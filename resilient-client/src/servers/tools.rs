@@ -5,7 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::choice::full_name;
+/// What separates the name of a server from that of its tool. A server's name does not contain it.
+pub(super) const SEPARATOR: &str = "__";
+
+/// Returns `server__tool`.
+pub(super) fn full_name(server: &str, tool: &str) -> String {
+    format!("{server}{SEPARATOR}{tool}")
+}
 
 /// A tool that a server has listed. Clones share its definition.
 #[derive(Debug, Clone, PartialEq)]
