@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use resilient_runtime::{Classify, ErrorKind};
+use resilient_runtime::ErrorKind;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;

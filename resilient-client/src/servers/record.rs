@@ -96,7 +96,7 @@ impl Change {
 impl From<ConnectionState> for Change {
     fn from(state: ConnectionState) -> Self {
         let (state, reason) = match state {
-            ConnectionState::Connecting => (ServerState::Connecting, None),
+            ConnectionState::Connecting | ConnectionState::Resting => (ServerState::Connecting, None),
             ConnectionState::Up => (ServerState::Up, None),
             ConnectionState::Down(failure) => (ServerState::Down, Some(failure.message)),
             ConnectionState::Rejecting(failure) => (ServerState::Rejecting, Some(failure.message)),

@@ -179,6 +179,7 @@ fn shown(event: Received) -> String {
     match event {
         Received::Message(message) => message.text().to_owned(),
         Received::Junk { start, .. } => format!("junk: {}", String::from_utf8_lossy(&start)),
+        Received::TooLong { bytes, .. } => format!("too long: {bytes}"),
         Received::Lost(why) => format!("lost: {why}"),
     }
 }
