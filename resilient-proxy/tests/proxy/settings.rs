@@ -22,7 +22,7 @@ fn with_servers(servers: &str) -> TempDir {
 
 #[tokio::test]
 async fn each_mistake_in_the_file_of_servers_names_its_place() {
-    let mistakes = [
+    let mistakes: [(&str, &[&str]); 4] = [
         (
             r#"{"mcpServers":{"a":{"command":"sh","env":{"KEY":"${NOT_SET_ANYWHERE}"}}}}"#,
             &["a.env.KEY", "NOT_SET_ANYWHERE"],

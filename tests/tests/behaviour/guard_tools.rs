@@ -65,7 +65,7 @@ async fn a_call_in_flight_is_one_of_the_tool_and_a_dropped_one_is_cancelled() {
     let registry = Arc::new(Registry::new());
     let slow = tool("slow", Policy::new());
     {
-        let mut call = Box::pin(registry.clone().scope(slow.call(|| pending::<Result<(), Error>>())));
+        let mut call = Box::pin(registry.clone().scope(slow.call(pending::<Result<(), Error>>)));
         assert!(tokio::time::timeout(Duration::from_secs(1), &mut call).await.is_err());
         assert_eq!(registry.tool("slow").expect("counted").in_flight, 1);
     }
@@ -100,7 +100,7 @@ async fn calls_of_a_tool_of_another_server_count_against_the_limit_of_the_level(
     let registry = Arc::new(Registry::new());
     registry.gate().set_level(None).expect("no level");
     let slow = tool("gated/slow", Policy::new());
-    let mut call = Box::pin(registry.clone().scope(slow.call(|| pending::<Result<(), Error>>())));
+    let mut call = Box::pin(registry.clone().scope(slow.call(pending::<Result<(), Error>>)));
     assert!(tokio::time::timeout(Duration::from_secs(1), &mut call).await.is_err());
     assert_eq!(registry.gate().state().in_flight, 1);
     drop(call);
