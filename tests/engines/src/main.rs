@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     }
     resilient_example_tests::run(&server, args).unwrap_or_else(|| {
         eprintln!(
-            "expected an example or `own-errors`, `proxy`, `requests`, `status-page`, `orders`, `tasks` or `tasks-beside`"
+            "expected an example, `own-errors`, `proxy`, `requests`, `status-page`, `orders`, `tasks` or `tasks-beside`"
         );
         ExitCode::FAILURE
     })
