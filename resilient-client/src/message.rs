@@ -64,6 +64,21 @@ struct Parts<'t> {
     error: Option<&'t RawValue>,
 }
 
+/// The parts of a text that is a message.
+struct Positions {
+    method: Option<Box<str>>,
+    id: Option<Range<usize>>,
+    params: Option<Range<usize>>,
+    outcome: Option<Outcome>,
+}
+
+impl Positions {
+    fn of(self, text: Box<str>) -> Message {
+        let Self { method, id, params, outcome } = self;
+        Message { text, method, id, params, outcome }
+    }
+}
+
 /// Reads a value that is there, even if it is `null`.
 fn raw<'de: 't, 't, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'t RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
@@ -77,8 +92,14 @@ impl Message {
     /// notification, nor a response. The id of a request or a response must be a string or a number.
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, NotAMessage> {
         let text = text.into();
-        let parts: Parts<'_> = serde_json::from_str(&text).map_err(|_| NotAMessage)?;
-        let range = |part: &RawValue| range_of(&text, part.get());
+        let positions = Self::parts(&text).ok_or(NotAMessage)?;
+        Ok(positions.of(text))
+    }
+
+    /// Finds the parts of a message.
+    fn parts(text: &str) -> Option<Positions> {
+        let parts: Parts<'_> = serde_json::from_str(text).ok()?;
+        let range = |part: &RawValue| range_of(text, part.get());
         let id = parts.id.filter(|id| is_id(id.get()));
         let outcome = match (parts.result, parts.error) {
             (Some(result), None) => Some(Outcome::Result(range(result))),
@@ -89,12 +110,8 @@ impl Message {
             Some(_) => parts.result.is_none() && parts.error.is_none() && parts.id.is_none() == id.is_none(),
             None => id.is_some() && outcome.is_some(),
         };
-        if !is_message {
-            return Err(NotAMessage);
-        }
         let method = parts.method.map(|method| method.into_owned().into_boxed_str());
-        let (id, params) = (id.map(range), parts.params.map(range));
-        Ok(Self { method, id, params, outcome, text })
+        is_message.then(|| Positions { method, id: id.map(range), params: parts.params.map(range), outcome })
     }
 
     /// Reads one message, or the messages of a batch, which the protocol version 2025-03-26 allows.
@@ -107,6 +124,18 @@ impl Message {
         }
         let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
         parts.into_iter().map(|part| Self::parse(part.get())).collect()
+    }
+
+    /// Reads a line: one message or a batch. Returns the text if it is neither.
+    pub(crate) fn parse_lines(text: String) -> Result<Vec<Self>, String> {
+        if text.trim_start().starts_with('[') {
+            return Self::parse_batch(&text).map_err(|_| text);
+        }
+        let parts = Self::parts(&text);
+        match parts {
+            Some(parts) => Ok(vec![parts.of(text.into_boxed_str())]),
+            None => Err(text),
+        }
     }
 
     /// Creates a request. `id` and `params` are JSON.

@@ -12,9 +12,12 @@ use resilient_policy::{Policy, Problem};
 use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Breaker;
+#[cfg(feature = "rmcp")]
+use crate::context::CallContext;
 use crate::error::ResilienceError;
+use crate::gate::{self, InFlight};
 use crate::pipeline::{self, Call};
-use crate::registry::rules;
+use crate::registry::{Registry, rules};
 use crate::site::{Entry, Location, Site};
 
 /// A named policy that guards arbitrary futures.
@@ -66,6 +69,43 @@ impl Guard {
     pub const fn with_breaker(mut self, breaker: &'static Breaker) -> Self {
         self.0.breaker = Some(breaker);
         self
+    }
+
+    /// Makes the guard one for a tool of another server. Its name is that of the tool, for example in a client or a proxy.
+    ///
+    /// Each call then counts as one call of a tool, also within a call of another tool: in
+    /// [`Registry::tools`](crate::Registry::tools), in the metrics with the label `tool`, in the health of tools and among
+    /// the [recent errors](crate::Registry::recent_errors). The table `[tool.NAME]` of the settings at start applies to it,
+    /// and so do the switches and the level of service of [`gate`](crate::gate): the policy's
+    /// [`effect`](Policy::effect) says whether it writes. The name of the guard may be any text; that of its breaker is 1
+    /// to 64 letters, digits, `_`, `.` and `-`, like the name of every breaker.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// use resilient_runtime::{Guard, Policy, Registry, ResilienceError};
+    /// use resilient_runtime::policy::Effect;
+    ///
+    /// // The name is known at run time. A tool whose name is not known before is leaked once.
+    /// let name: &'static str = String::from("files/read").leak();
+    /// let read = Guard::checked(name, Policy::new().effect(Effect::ReadOnly))?.as_tool();
+    /// read.bind();
+    /// assert_eq!(Registry::global().tool("files/read").unwrap().calls(), 0);
+    ///
+    /// let text: Result<&str, ResilienceError> = read.call(|| async { Ok("text") }).await;
+    /// assert_eq!(text, Ok("text"));
+    /// assert_eq!(Registry::global().tool("files/read").unwrap().calls(), 1);
+    /// # Ok::<_, resilient_runtime::guard::InvalidPolicy>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub const fn as_tool(mut self) -> Self {
+        self.0.calls_remote_tool();
+        self
+    }
+
+    /// Binds the guard to the current registry, as its first call does otherwise: its policy with the settings at start,
+    /// and its series, which begin at zero. Logs what is wrong with its settings.
+    pub fn bind(&self) {
+        let _ = self.0.bind();
     }
 
     /// Returns the name under which the calls are counted.
@@ -154,11 +194,12 @@ impl GuardedCall<'_> {
     }
 
     /// Runs the future that `attempt` returns, once per attempt, as [`Guard::call`] does.
-    pub async fn call<R, F>(self, mut attempt: impl FnMut() -> F) -> R
+    pub async fn call<R, F>(mut self, mut attempt: impl FnMut() -> F) -> R
     where
         R: Answer,
         F: Future<Output = R>,
     {
+        let _in_flight = self.admit();
         let call = pin!(Call::new(self.entry));
         let mut call = pin!(pipeline::repeat(call, move |_| Some(attempt()), pipeline::Special::NONE));
         let Some(token) = self.cancellation else { return call.await };
@@ -170,6 +211,40 @@ impl GuardedCall<'_> {
         // The running call is dropped at the end of this function and counted as cancelled.
         answer.await.unwrap_or_else(|| R::refused(ResilienceError::Cancelled))
     }
+}
+
+impl GuardedCall<'_> {
+    /// Asks the gate about a call of a tool, as the hook does for the tools of this server. The call takes a refusal
+    /// over. Returns what counts the call as one in flight.
+    fn admit(&mut self) -> Option<InFlight> {
+        let site = self.entry.site;
+        if !site.is_remote() {
+            return None;
+        }
+        // The first binding makes the tool known to the gate.
+        drop(site.bind());
+        if !gate::is_active() {
+            return None;
+        }
+        let admitted = Registry::here(|registry| registry.gate().admit(&site.gated(), is_within_a_tool()));
+        admitted.unwrap_or_else(|refusal| {
+            self.entry.refuse(refusal);
+            None
+        })
+    }
+}
+
+/// Returns whether a call of a tool is in progress, which is counted as in flight.
+#[cfg(feature = "rmcp")]
+fn is_within_a_tool() -> bool {
+    let context = CallContext::current();
+    let outer = context.as_ref().and_then(CallContext::request);
+    outer.is_some_and(|request| request.is_of_hook() && request.is_running())
+}
+
+#[cfg(not(feature = "rmcp"))]
+const fn is_within_a_tool() -> bool {
+    false
 }
 
 impl fmt::Debug for Guard {

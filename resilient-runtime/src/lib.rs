@@ -86,6 +86,7 @@ pub mod bulkhead;
 mod cache;
 pub mod classify;
 mod clock;
+pub mod connections;
 pub mod context;
 #[cfg(feature = "deferred")]
 pub mod deferred;

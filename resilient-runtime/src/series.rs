@@ -6,6 +6,7 @@ pub(crate) mod deferred;
 pub(crate) mod names;
 
 use crate::breaker::{BreakerSeries, BreakerState};
+use crate::connections::{ConnectionSnapshot, ConnectionState};
 use crate::gate::Level;
 use crate::outcomes::Rejected;
 use crate::registry::Registry;
@@ -116,6 +117,21 @@ pub(crate) fn levels(registry: &Registry) -> impl Iterator<Item = (&'static str,
     let held = registry.gate().level();
     Level::ALL.iter().map(move |level| (level.as_str(), u64::from(*level == held)))
 }
+
+/// Reads a value of a connection to another server.
+pub(crate) type OfConnection = fn(&ConnectionSnapshot) -> u64;
+
+pub(crate) const CONNECTION_UP: (&str, &str, OfConnection) =
+    (names::CONNECTION_UP.name, "Whether another server answers: 1 if it does", |read| {
+        u64::from(read.state == ConnectionState::Up)
+    });
+
+pub(crate) const CONNECTION_COUNTERS: [(&str, &str, OfConnection); 2] = [
+    (names::CONNECTION_RESTARTS.name, "Attempts to connect to another server, after the first", |read| read.restarts),
+    (names::CONNECTION_JUNK_LINES.name, "Lines of another server that are none of the protocol", |read| {
+        read.junk_lines
+    }),
+];
 
 /// Reads `resilient_breaker_results`.
 pub(crate) fn results(breaker: &BreakerSeries) -> [(&'static str, u64); 3] {

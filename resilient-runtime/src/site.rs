@@ -51,6 +51,8 @@ pub struct Site {
     is_critical: bool,
     /// Whether the function is a method of a handler, which serves requests.
     is_method: bool,
+    /// Whether the function calls a tool of another server.
+    is_remote: bool,
 }
 
 /// A route of the function is known to read only.
@@ -114,6 +116,7 @@ impl Site {
             invalidated: &[],
             is_critical: false,
             is_method: false,
+            is_remote: false,
         }
     }
 
@@ -166,6 +169,13 @@ impl Site {
     pub const fn of_tool(mut self, tool: &'static str) -> Self {
         self.tool = Some(tool);
         self
+    }
+
+    /// Marks the function as one that calls a tool of another server, which has the name of the function. No request of
+    /// this server is for it.
+    pub(crate) const fn calls_remote_tool(&mut self) {
+        self.tool = Some(self.name);
+        self.is_remote = true;
     }
 
     /// Sets the profiles that the function uses, the one with the highest precedence first.
@@ -240,6 +250,12 @@ impl Site {
     /// Returns whether the function is a method of a handler.
     pub(crate) const fn is_method(&self) -> bool {
         self.is_method
+    }
+
+    /// Returns whether the function calls a tool of another server. It counts each of its calls, and asks the gate about
+    /// it.
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Returns the features that the tool belongs to.

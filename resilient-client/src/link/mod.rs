@@ -3,6 +3,7 @@
 //! A link transports messages and knows nothing of their meaning, except what its transport demands. It never restarts:
 //! once it is lost, the supervisor opens another one.
 
+pub(crate) mod any;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 pub(crate) mod stdio;
@@ -11,6 +12,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::message::Message;
+
+/// The maximum length of a message, in bytes.
+pub(crate) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// What a link has received.
 #[derive(Debug)]

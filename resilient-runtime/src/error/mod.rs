@@ -8,6 +8,7 @@ mod refused;
 mod resilience;
 mod shared;
 mod text;
+mod wire;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -26,6 +27,9 @@ pub use resilience::ResilienceError;
 pub use resilient_policy::{Fault, Severity};
 pub use shared::SharedError;
 pub(crate) use text::{log_chain, public_text};
+pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META, WireError};
+#[cfg(feature = "rmcp")]
+pub(crate) use wire::{NOTHING_CHANGED, effect_note, in_seconds};
 
 use crate::Classify;
 use crate::classify::LONGEST_RETRY_AFTER;

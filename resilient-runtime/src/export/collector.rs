@@ -11,6 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 use crate::breaker::BreakerSeries;
+use crate::connections::ConnectionSnapshot;
 use crate::registry::Registry;
 use crate::series::{self, Labels, NamedStatistics, names};
 use crate::statistics::{HistogramSnapshot, ToolSnapshot};
@@ -69,6 +70,7 @@ impl Collector for Statistics {
         family(&mut to, names::HEALTH_STATUS.name, series::HEALTH, MetricType::Gauge, statuses)?;
         let levels = series::levels(registry).map(|(level, holds)| (vec![("level", level)], Sample::Value(holds)));
         family(&mut to, names::LEVEL.name, series::LEVEL, MetricType::Gauge, levels)?;
+        connections(&mut to, registry)?;
         #[cfg(feature = "deferred")]
         deferred(&mut to, registry)?;
         #[cfg(feature = "http")]
@@ -188,6 +190,23 @@ fn breakers(to: &mut DescriptorEncoder<'_>, all: &BTreeMap<&'static str, Breaker
     family(to, names::BREAKER_REJECTED.name, series::BREAKER_REJECTED, MetricType::Counter, rejected)?;
     let stale = all.iter().map(|(name, breaker)| (vec![("breaker", *name)], Sample::Count(breaker.stale)));
     family(to, names::BREAKER_STALE.name, series::STALE, MetricType::Counter, stale)
+}
+
+fn connections(to: &mut DescriptorEncoder<'_>, registry: &Registry) -> fmt::Result {
+    let all = registry.connections();
+    let label = |read| vec![("server", server_of(read))];
+    let (name, help, value) = series::CONNECTION_UP;
+    let up = all.iter().map(|read| (label(read), Sample::Value(value(read))));
+    family(to, name, help, MetricType::Gauge, up)?;
+    for (name, help, count) in series::CONNECTION_COUNTERS {
+        let counts = all.iter().map(|read| (label(read), Sample::Count(count(read))));
+        family(to, name, help, MetricType::Counter, counts)?;
+    }
+    Ok(())
+}
+
+fn server_of(read: &ConnectionSnapshot) -> &str {
+    &read.server
 }
 
 #[cfg(feature = "deferred")]

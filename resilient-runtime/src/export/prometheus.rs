@@ -29,6 +29,7 @@
 //! | `resilient_in_flight`, `resilient_waiting` | `tool` |
 //! | `resilient_health_status` | `check`: 0 pass, 1 warn, 2 fail, of the last report |
 //! | `resilient_level` | `level`: 1 for the level that holds, 0 for the others |
+//! | `resilient_connection_up`, `resilient_connection_restarts_total`, `resilient_connection_junk_lines_total` | `server`; of each of the [`connections`](crate::connections) to other servers, if there are any |
 //! | `resilient_deferred_total` | `tool`, `result`: `accepted`, `done`, `retried`, `dead` and others; once there is a store of deferred writes |
 //! | `resilient_deferred_entries` | `state`; `resilient_deferred_oldest_seconds`, without labels, is the age of the oldest entry that waits or runs |
 //! | `resilient_deferred_interrupted_tries` | none; tries of these entries whose process died or hung |

@@ -30,6 +30,22 @@ pub(super) fn breakers(all: &[BreakerHealth]) -> CheckResult {
     }
 }
 
+/// The name of the check of connections.
+pub(super) const CONNECTIONS: &str = "connections";
+
+/// Checks the connections to other servers. Returns `None` if there are none.
+pub(super) fn connections(registry: &Registry) -> Option<CheckResult> {
+    let all = registry.connections();
+    let failing = registry.failing_connections(&all);
+    let message = || format!("cannot be reached: {}", failing.join(", "));
+    match failing.len() {
+        _ if all.is_empty() => None,
+        0 => Some(CheckResult::pass("no connection is down")),
+        failing if failing < all.len() => Some(CheckResult::warn(message())),
+        _ => Some(CheckResult::fail(message())),
+    }
+}
+
 pub(super) fn breaker_health(registry: &Registry) -> Vec<BreakerHealth> {
     let mut all = registry.breakers();
     // The next call for an expired key would be a probe, but that call may never come.

@@ -21,6 +21,8 @@
 //! The built-in checks are
 //!
 //! * `breakers`: warns if a breaker rejects calls;
+//! * `connections`, which is critical, present if there are [`connections`](crate::connections) to other servers: warns
+//!   if one of them cannot be reached, and fails if none can;
 //! * `critical_tools`, present if you name tools with [`Health::critical_tool`]: warns about a name that matches no tool;
 //! * `error_rate`: warns if more than 10 % of at least 20 calls that ran in the last five minutes failed, and fails if
 //!   more than 20 % did. Callers' mistakes, cancelled calls, calls that a breaker or a limit rejected, and calls of the
@@ -336,6 +338,12 @@ impl Health {
     #[cfg(feature = "status-page")]
     pub(crate) fn last_report(&self) -> Option<HealthReport> {
         self.lock().report(|_, _| true)
+    }
+
+    /// Returns whether a check of this name is the built-in one of connections to other servers.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_of_connections(&self, name: &str) -> bool {
+        name == builtin::CONNECTIONS && !self.watched.is_own(name)
     }
 
     /// Returns the registry whose statistics the reports are computed from.

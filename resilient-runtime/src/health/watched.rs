@@ -105,6 +105,7 @@ impl Watched {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let built_in = [
             Some(("breakers", false, builtin::breakers(&breakers))),
+            builtin::connections(registry).map(|found| (builtin::CONNECTIONS, true, found)),
             builtin::critical_tools(registry, &self.critical_tools).map(|found| ("critical_tools", false, found)),
             Some(("error_rate", self.is_error_rate_critical, past.rate.check(counted))),
             memory().map(|found| ("memory", true, found)),

@@ -19,11 +19,12 @@ use crate::outcomes::CheckStatus;
 /// | route | status | body |
 /// |---|---|---|
 /// | `/livez` | 200 as long as the process responds; runs no checks | `{"alive": true}` |
-/// | `/readyz` | 200; 503 while a critical check fails or a critical tool is unhealthy, and from [`Health::drain`] on | `ready`, `draining`, `failing_checks`, `failing_tools` |
+/// | `/readyz` | 200; 503 while a critical check fails, a critical tool is unhealthy or another server cannot be reached, and from [`Health::drain`] on | `ready`, `draining`, `failing_checks`, `failing_tools`; with [`connections`](crate::connections) to other servers also `failing_connections` |
 /// | `/healthz` | 200 for healthy and degraded, 503 for unhealthy | the [`HealthReport`](crate::health::HealthReport) without details |
 /// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) in the format that `Accept` prefers: `OpenMetrics` if requested, else the Prometheus text format |
 ///
-/// Readiness and health come from the last report. A request that finds it older than 30 s starts a new one. The
+/// Whether other servers can be reached is read for each request: the connection is not down, and the breaker
+/// `NAME.connection` does not reject calls. Otherwise, readiness and health come from the last report. A request that finds it older than 30 s starts a new one. The
 /// request waits for the new report only if the last one is older than 60 s or there is none; it then takes as long as
 /// the slowest check, whose timeout is 5 s by default. If you probe less often than every 60 s, or with a short
 /// timeout, spawn [`Health::watch`]: then only the first report has to be waited for.
@@ -63,13 +64,20 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
     let (mut checks, mut tools) = (Vec::new(), Vec::new());
     if let Some(report) = &report {
         let failing = report.checks.iter().filter(|check| check.critical && check.status == CheckStatus::Fail);
+        let failing = failing.filter(|check| !health.is_of_connections(&check.name));
         checks.extend(failing.map(|check| &*check.name));
         let failing = report.tools.iter().filter(|tool| tool.critical && tool.status == HealthStatus::Unhealthy);
         tools.extend(failing.map(|tool| &*tool.tool));
     }
-    let ready = !draining && checks.is_empty() && tools.is_empty();
+    // Not from the report, which may be older than the last call.
+    let connections = health.registry().connections();
+    let failing = health.registry().failing_connections(&connections);
+    let ready = !draining && checks.is_empty() && tools.is_empty() && failing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": ready, "draining": draining, "failing_checks": checks, "failing_tools": tools });
+    let mut body = json!({ "ready": ready, "draining": draining, "failing_checks": checks, "failing_tools": tools });
+    if !connections.is_empty() {
+        body["failing_connections"] = json!(failing);
+    }
     now(status, body)
 }
 

@@ -12,10 +12,10 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Map, Value, json};
 
 use super::tasks::{STATUS_TOOL, ThroughHandler};
-use super::{Handled, tasks, wire};
+use super::{Handled, tasks};
 use crate::clock::saturating_millis;
 use crate::deferred::{Accepted, Receipt, State};
-use crate::error::{ResilienceError, ToolError};
+use crate::error::{CALL_META, ResilienceError, ToolError};
 use crate::{CallContext, Classify};
 
 /// What a model has to know of a call that was given up.
@@ -60,7 +60,7 @@ impl Recipient {
         facts.insert("deferred".into(), receipt_facts(accepted));
         if self.takes_tasks {
             let mut created = tasks::created(accepted);
-            created.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+            created.meta.get_or_insert_default().0.insert(CALL_META.into(), facts.into());
             return created.into();
         }
         result(self.text_of(accepted), facts, self.tool.has_output_schema, context).into()
@@ -111,7 +111,7 @@ impl Recipient {
             if !is_done {
                 result.content.push(ContentBlock::text(note(receipt)));
             }
-            result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+            result.meta.get_or_insert_default().0.insert(CALL_META.into(), facts.into());
             return Ok(result.into());
         }
         let text = if is_done {
@@ -130,7 +130,7 @@ impl Recipient {
 fn given_up(mut error: ErrorData, receipt: Receipt, facts: JsonObject) -> ErrorData {
     error.message = format!("{}\n{}", error.message, note(receipt)).into();
     if let Value::Object(data) = error.data.get_or_insert_with(|| json!({})) {
-        data.insert(wire::CALL_META.into(), facts.into());
+        data.insert(CALL_META.into(), facts.into());
     }
     error
 }
@@ -144,7 +144,7 @@ fn result(mut text: String, facts: JsonObject, is_error: bool, context: &CallCon
     let _ = write!(text, " (correlation id {})", context.correlation_id());
     let blocks = vec![ContentBlock::text(text)];
     let mut result = if is_error { CallToolResult::error(blocks) } else { CallToolResult::success(blocks) };
-    result.meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+    result.meta.get_or_insert_default().0.insert(CALL_META.into(), facts.into());
     result
 }
 

@@ -8,8 +8,8 @@ use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, ErrorCode};
 use serde_json::Value;
 
-use super::ERROR_META;
 use crate::classify::LONGEST_RETRY_AFTER;
+use crate::error::ERROR_META;
 use crate::error::{ResilienceError, ToolError};
 use crate::{Classify, ErrorKind};
 

@@ -27,6 +27,7 @@ mod requests;
 mod results;
 mod routed;
 mod routes;
+mod service_error;
 mod span;
 #[cfg(feature = "deferred")]
 #[doc(hidden)]
@@ -41,6 +42,7 @@ mod wire_error;
 /// The result of a route of the router.
 type Handled = Result<rmcp::model::CallToolResponse, rmcp::ErrorData>;
 
+pub use crate::error::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 #[doc(hidden)]
 pub use authorize::{Authorization, Authorize, Authorizing, authorizing, unauthorized};
 pub use cached_router::instrument;
@@ -60,7 +62,6 @@ pub use requests::canonical_parameters;
 pub use requests::{Incoming, Received, Response, ServedMethod, Unserved, incoming, parameters, subscribed};
 #[doc(hidden)]
 pub use routed::{Routed, routed};
-pub use wire::{CALL_META, CORRELATION_META, ERROR_META, POLICY_META};
 
 #[cfg(feature = "deferred")]
 pub(crate) use delivery::{Server, ServerFactory, Worker};

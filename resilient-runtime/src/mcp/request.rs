@@ -9,10 +9,10 @@ use rmcp::model::Extensions;
 use rmcp::service::{NotificationContext, Peer, RequestContext};
 use tokio_util::sync::CancellationToken;
 
-use super::wire;
 use crate::context::{self, CallContext, Progress, Report, Request};
 #[cfg(feature = "deferred")]
 use crate::deferred::{self, Delivery};
+use crate::error::CORRELATION_META;
 use crate::identity::{CorrelationId, CorrelationSource, Principal, PrincipalSource};
 use crate::keyed_hash::KeyedHash;
 use crate::registry::Registry;
@@ -144,7 +144,7 @@ pub(super) fn correlation(
     if let Some(id) = sent.or_else(|| enclosing_trace(request)) {
         return (id, CorrelationSource::Trace);
     }
-    let given = request.meta.0.0.get(wire::CORRELATION_META).and_then(|id| id.as_str());
+    let given = request.meta.0.0.get(CORRELATION_META).and_then(|id| id.as_str());
     if let Some(id) = given.and_then(CorrelationId::from_client) {
         return (id, CorrelationSource::Client);
     }

@@ -2,7 +2,7 @@
 
 use rmcp::model::{CallToolResponse, CallToolResult, GetPromptResponse, ReadResourceResponse};
 
-use super::wire_error::WireError;
+use super::wire_error::error_of_result;
 use crate::answer::{Answer, Meaning};
 use crate::error::{ResilienceError, ToolError};
 use crate::{Classify as _, ErrorKind};
@@ -37,7 +37,7 @@ pub(crate) fn meaning_of_prompt(response: &GetPromptResponse) -> Meaning {
 
 /// Returns the kind of the failure in a result, if it is one: that of an error of this crate, else `bad_response`.
 pub(crate) fn failure_of_result(result: &CallToolResult) -> Option<ErrorKind> {
-    let kind = || WireError::of_result(result).map_or(ErrorKind::BadResponse, |error| error.kind());
+    let kind = || error_of_result(result).map_or(ErrorKind::BadResponse, |error| error.kind());
     (result.is_error == Some(true)).then(kind)
 }
 

@@ -5,8 +5,8 @@ use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::MetaObject;
 use serde_json::{Value, json};
 
-use super::wire::POLICY_META;
 use crate::clock::saturating_millis;
+use crate::error::POLICY_META;
 use crate::site::Site;
 
 /// Adds the policy of each guarded tool to its `_meta`.

@@ -7,8 +7,8 @@ use rmcp::model::CallToolResponse;
 use serde_json::Value;
 
 use super::Handled;
-use super::wire::ERROR_META;
 use crate::deferred::Tried;
+use crate::error::ERROR_META;
 use crate::outcomes::Outcome;
 
 /// Returns how a delivery with this answer ended. `ran`: the body may have run.

@@ -1,9 +1,8 @@
 //! The wire form of a call's result: a text for the model and an object for programs.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use resilient_policy::{Effect, ErrorKind, Source, format_duration};
+use resilient_policy::{Effect, ErrorKind, Source};
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, MetaObject};
 use serde_json::{Map, Value, json};
@@ -12,29 +11,11 @@ use super::pipeline_error;
 use crate::classify::LONGEST_RETRY_AFTER;
 use crate::clock::saturating_millis;
 use crate::context::{CallContext, Degraded, Report};
-use crate::error::{ResilienceError, ToolError, public_text};
+use crate::error::{
+    CALL_META, ERROR_META, NOTHING_CHANGED, ResilienceError, ToolError, WireError, effect_note, in_seconds, public_text,
+};
 use crate::panics::catch_panic;
 use crate::redact;
-
-macro_rules! meta_key {
-    ($name:literal) => {
-        concat!("io.crates.resilient-runtime/", $name)
-    };
-}
-
-/// The `_meta` key of an error.
-///
-/// ```
-/// // `{ "code": "SHOP_NO_SUCH_ORDER", "kind": "not_found", "retryable": false, .. }` stands under
-/// assert_eq!(resilient_runtime::mcp::ERROR_META, "io.crates.resilient-runtime/error");
-/// ```
-pub const ERROR_META: &str = meta_key!("error");
-/// The `_meta` key of a successful call.
-pub const CALL_META: &str = meta_key!("call");
-/// The `_meta` key of a tool's policy in the tool list.
-pub const POLICY_META: &str = meta_key!("policy");
-/// The `_meta` key in which a client may send its own correlation id.
-pub const CORRELATION_META: &str = meta_key!("correlation-id");
 
 /// Converts an error for rmcp: to a result with `is_error`, or to a protocol error if the error has a protocol code.
 pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolResponse, ErrorData> {
@@ -48,27 +29,26 @@ pub(crate) fn tool_error<E: ToolError + ?Sized>(error: &E) -> Result<CallToolRes
 pub(crate) fn error_result<E: ToolError + ?Sized>(error: &E) -> CallToolResult {
     let rendered = Rendered::of(error);
     let mut meta = MetaObject::new();
-    meta.0.insert(ERROR_META.into(), Value::Object(rendered.object));
-    CallToolResult::error(vec![ContentBlock::text(rendered.text)]).with_meta(Some(meta))
+    meta.0.insert(ERROR_META.into(), Value::Object(rendered.error.to_object()));
+    CallToolResult::error(vec![ContentBlock::text(rendered.error.text())]).with_meta(Some(meta))
 }
 
 /// Converts an error to a JSON-RPC error.
 pub(crate) fn error_data<E: ToolError + ?Sized>(error: &E) -> ErrorData {
     let rendered = Rendered::of(error);
-    let code = rendered.protocol_code.unwrap_or(match rendered.kind {
+    let code = rendered.protocol_code.unwrap_or(match rendered.error.kind {
         ErrorKind::InvalidInput | ErrorKind::NotFound => ErrorCode::INVALID_PARAMS.0,
         _ => ErrorCode::INTERNAL_ERROR.0,
     });
-    let data = ErrorData::new(ErrorCode(code), rendered.text, Some(json!({ ERROR_META: rendered.object })));
+    let object = json!({ ERROR_META: rendered.error.to_object() });
+    let data = ErrorData::new(ErrorCode(code), rendered.error.text(), Some(object));
     catch_panic(|| pipeline_error::record(error, &data));
     data
 }
 
-/// The text and the object of an error.
+/// An error for clients, and its JSON-RPC code.
 struct Rendered {
-    text: String,
-    object: Map<String, Value>,
-    kind: ErrorKind,
+    error: WireError,
     protocol_code: Option<i32>,
 }
 
@@ -109,30 +89,12 @@ impl Rendered {
         // A tool that only reads changes nothing in any case.
         let says_unchanged = rejected && if is_refused { call.effect != Effect::ReadOnly } else { !repeatable };
 
-        let mut text = format!("{code}: {}", sentence(&message));
         let warning = call.warning(kind, error.was_not_performed());
         // The kind's default hint may advise to repeat the call.
         let hint = hint.filter(|hint| warning.is_none() || hint != kind.default_hint());
-        if let Some(warning) = warning {
-            text.push(' ');
-            text.push_str(warning);
-        }
-        if says_unchanged {
-            text.push_str(" Nothing was changed.");
-        }
-        if call.not_accepted.is_some() {
-            text.push_str(" It was not accepted for later.");
-        }
-        if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
-            let _ = write!(text, " Do not retry before {}.", in_seconds(wait));
-        }
-        if let Some(hint) = &hint {
-            text.push(' ');
-            text.push_str(&sentence(hint));
-        }
-        if let Some(id) = call.correlation_id() {
-            let _ = write!(text, " (correlation id {id})");
-        }
+        let unchanged = says_unchanged.then_some(NOTHING_CHANGED);
+        let not_accepted = call.not_accepted.map(|_| "It was not accepted for later.");
+        let notes: Vec<_> = [warning, unchanged, not_accepted].into_iter().flatten().collect();
 
         let mut details = error.details();
         if says_unchanged || (is_of_gate && rejected) {
@@ -144,29 +106,20 @@ impl Rendered {
         if let Some(second) = &call.fallback_error {
             details.insert("fallback_error".into(), json!(second));
         }
-        let mut object = Map::new();
-        object.insert("code".into(), json!(code));
-        object.insert("kind".into(), json!(kind.as_str()));
-        object.insert("retryable".into(), json!(repeatable && error.is_retryable()));
-        if let Some(wait) = retry_after {
-            object.insert("retry_after_ms".into(), json!(saturating_millis(wait)));
-        }
-        if let Some(hint) = hint {
-            object.insert("hint".into(), json!(hint));
-        }
-        if call.has_ended {
-            object.insert("attempts".into(), json!(call.attempts));
-        }
-        if let Some(id) = call.correlation_id() {
-            object.insert("correlation_id".into(), json!(id));
-        }
-        if let Some(reason) = call.reason {
-            object.insert("reason".into(), json!(reason));
-        }
-        if !details.is_empty() {
-            object.insert("details".into(), Value::Object(bounded(details)));
-        }
-        Self { text, object, kind, protocol_code: error.protocol_code() }
+        let rendered = WireError {
+            code,
+            kind,
+            message,
+            note: (!notes.is_empty()).then(|| notes.join(" ")),
+            retryable: repeatable && error.is_retryable(),
+            retry_after,
+            hint,
+            attempts: call.has_ended.then_some(call.attempts),
+            correlation_id: call.correlation_id(),
+            reason: call.reason.map(Into::into),
+            details: if details.is_empty() { details } else { bounded(details) },
+        };
+        Self { error: rendered, protocol_code: error.protocol_code() }
     }
 }
 
@@ -226,11 +179,7 @@ impl<'a> CallFacts<'a> {
         if !self.may_have_run || was_not_performed || !kind.leaves_effect_open() {
             return None;
         }
-        match self.effect {
-            Effect::ReadOnly | Effect::Idempotent => None,
-            Effect::Writes => Some("It may have taken effect; check before repeating it."),
-            Effect::Unknown => Some("If it changes anything, it may have taken effect: check before repeating it."),
-        }
+        effect_note(self.effect)
     }
 
     fn correlation_id(&self) -> Option<String> {
@@ -303,17 +252,6 @@ pub(super) fn is_of_this_crate(error: &ErrorData) -> bool {
 fn wait_of<E: ToolError + ?Sized>(error: &E) -> Option<Duration> {
     let wait = error.retry_after()?;
     Some(if error.as_resilience().is_some() { wait } else { wait.min(LONGEST_RETRY_AFTER) })
-}
-
-/// Formats a duration in whole seconds, rounded up, so that waiting that long is sufficient.
-fn in_seconds(duration: Duration) -> String {
-    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
-    format_duration(Duration::from_secs(seconds))
-}
-
-fn sentence(text: &str) -> String {
-    let text = text.trim();
-    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
 /// Masks, cleans and cuts the texts of an error's public details.

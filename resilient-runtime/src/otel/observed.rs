@@ -97,6 +97,22 @@ fn install_deferred(meter: &Meter) {
     }
 }
 
+/// Installs the instruments of connections to other servers, which have no values without one.
+fn install_connections(meter: &Meter) {
+    let observe = |value: series::OfConnection| {
+        move |to: &dyn AsyncInstrument<u64>| {
+            for read in Registry::global().connections() {
+                to.observe(value(&read), &attributes([("server", &*read.server)]));
+            }
+        }
+    };
+    let (name, help, value) = series::CONNECTION_UP;
+    meter.u64_observable_gauge(name).with_description(help).with_callback(observe(value)).build();
+    for (name, help, value) in series::CONNECTION_COUNTERS {
+        meter.u64_observable_counter(name).with_description(help).with_callback(observe(value)).build();
+    }
+}
+
 pub(super) fn install(meter: &Meter) {
     for &(name, help, counts) in series::COUNTERS {
         let read = move |to: &dyn AsyncInstrument<u64>| {
@@ -124,6 +140,7 @@ pub(super) fn install(meter: &Meter) {
         };
         meter.u64_observable_gauge(name).with_description(help).with_callback(read).build();
     }
+    install_connections(meter);
     #[cfg(feature = "deferred")]
     install_deferred(meter);
     let observe = |read: Read| {

@@ -18,8 +18,11 @@ use crate::bulkhead::Bulkheads;
 #[cfg(feature = "cache")]
 use crate::cache::Answers;
 use crate::clock::Length;
+use crate::gate::Gate;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
+#[cfg(feature = "config")]
+use crate::settings::DeclaredNames;
 use crate::site::Site;
 
 impl Site {
@@ -33,6 +36,7 @@ impl Site {
         let bound = self.bound.get_or_init(|| Registry::global().bind(self, None));
         // Not while the function is being bound: a subscriber may call it.
         Registry::global().log_diagnostics();
+        Registry::global().declare_remote(self);
         bound
     }
 
@@ -80,6 +84,7 @@ impl Site {
         }
         let fresh = Arc::new(registry.bind(self, before.as_deref().or(first)));
         registry.log_diagnostics();
+        registry.declare_remote(self);
         let mut bindings = self.others.write().unwrap_or_else(PoisonError::into_inner);
         bindings.retain(|(known, _)| known.as_ref().is_none_or(|known| known.strong_count() > 0));
         match bindings.iter_mut().find(|(known, _)| is_there(known)) {
@@ -98,6 +103,16 @@ impl Site {
 }
 
 impl Registry {
+    /// Makes a tool of another server known to the gate, with what the settings switch off. Not during a binding: a
+    /// subscriber may call the function.
+    fn declare_remote(&self, site: &Site) {
+        if site.is_remote() {
+            Gate::knows(&site.gated());
+            #[cfg(feature = "config")]
+            self.declare_tools(&DeclaredNames { tools: vec![site.name().to_owned()], ..DeclaredNames::default() });
+        }
+    }
+
     /// Binds a function. If it was bound to this registry `before`, it keeps its limits and cached answers.
     pub(crate) fn bind(&self, site: &Site, before: Option<&Binding>) -> Binding {
         // The settings do not change meanwhile.

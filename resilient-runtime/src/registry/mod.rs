@@ -2,6 +2,7 @@
 
 mod bind;
 mod callers;
+mod connected;
 mod declared;
 mod diagnostics;
 mod errors;
@@ -47,6 +48,7 @@ use crate::breaker::{Breaker, BreakerHandle, BreakerSeries, BreakerSnapshot, Bre
 use crate::bulkhead::Bulkheads;
 #[cfg(feature = "cache")]
 use crate::cache::Generation;
+use crate::connections::Connections;
 #[cfg(feature = "deferred")]
 use crate::deferred::Deferral;
 use crate::gate::Gate;
@@ -86,6 +88,8 @@ pub struct Registry {
     recent: Arc<RecentErrors>,
     pub(crate) callers: Callers,
     pub(crate) gate: Gate,
+    /// The connections to other servers.
+    connections: Connections,
     /// The token that the settings at start give to the routes for operators.
     #[cfg(feature = "http")]
     pub(crate) admin_token: OnceLock<TokenSetting>,

@@ -194,7 +194,7 @@ impl Registry {
     ) -> GateTables {
         let declared = self.combined().declared.clone();
         let tables = gate_tables(&declared, Some(overrides));
-        overrides.check_gate(&tables, &declared, &known.hooked, problems);
+        overrides.check_gate(&tables, &declared, known, problems);
         tables
     }
 

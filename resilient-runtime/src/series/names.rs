@@ -85,6 +85,9 @@ series! {
     BREAKER_STALE = counter "resilient_breaker_stale";
     HEALTH_STATUS = gauge "resilient_health_status";
     LEVEL = gauge "resilient_level";
+    CONNECTION_UP = gauge "resilient_connection_up";
+    CONNECTION_RESTARTS = counter "resilient_connection_restarts";
+    CONNECTION_JUNK_LINES = counter "resilient_connection_junk_lines";
     ADMIN_REFUSED = counter "resilient_admin_refused";
     #[cfg(feature = "alerts")]
     ALERTS_LOST = counter "resilient_alerts_lost";

@@ -11,7 +11,6 @@ use resilient_policy::{File, FileProblem, GateTables, SourceLocation as Place};
 use super::names::{DeclaredNames, unknown};
 use super::overrides::Overrides;
 use super::variable::Section;
-use crate::site::Site;
 
 /// The name of the compiled files in messages.
 const COMPILED: &str = "resilient.toml";
@@ -69,12 +68,12 @@ impl Overrides {
         self.gate.have_switches() || !self.file.gate.settings().switches.is_empty()
     }
 
-    /// Reports what is wrong with `tables`, which are all sources together. `sites` are those of all tools.
+    /// Reports what is wrong with `tables`, which are all sources together.
     pub(crate) fn check_gate(
         &self,
         tables: &GateTables,
         declared: &DeclaredTools,
-        sites: &[&'static Site],
+        known_names: &DeclaredNames,
         problems: &mut Vec<FileProblem>,
     ) {
         let (in_code, known) = (declared.features_and(&declared.compiled), declared.features_and(tables));
@@ -88,13 +87,19 @@ impl Overrides {
         }
         if self.file.gate.features.values().any(|table| table.enabled.is_none()) {
             let declared: Vec<&str> = tables.features.keys().map(String::as_str).collect();
-            for site in sites {
+            for site in &known_names.hooked {
                 let place = || Place::File(site.location().file.into(), site.location().line, 1);
                 problems.extend(site.features().iter().filter_map(|name| unknown("feature", name, &declared, place())));
             }
         }
         let tools: Vec<&str> = declared.tools.iter().map(String::as_str).collect();
         for (variable, _) in self.gate.switches.iter().filter(|(variable, _)| !variable.is_used()) {
+            if variable.section == Section::Tool && known_names.found_later.is_some() {
+                let message = variable.in_small_letters();
+                let place = variable.place();
+                problems.extend(message.map(|message| FileProblem { place, key: String::new(), message }));
+                continue;
+            }
             problems.push(variable.unknown_name(if variable.section == Section::Tool { &tools } else { &known }));
         }
     }
@@ -122,7 +127,7 @@ mod tests {
     use super::*;
     use crate::registry::Registry;
     use crate::settings::Variables;
-    use crate::site::Location;
+    use crate::site::{Location, Site};
 
     const LOCATION: Location = Location { module: "shop", file: "src/shop.rs", line: 7 };
 
@@ -159,7 +164,7 @@ mod tests {
         let (known, mut declared) = (known(files), DeclaredTools::default());
         declared.add(&known);
         let tables = gate_tables(&declared, Some(&overrides));
-        overrides.check_gate(&tables, &declared, &known.hooked, &mut found);
+        overrides.check_gate(&tables, &declared, &known, &mut found);
         found.iter().map(ToString::to_string).collect()
     }
 

@@ -1,6 +1,8 @@
 //! The settings of an operator, from a file and from variables: what changes without a rebuild.
 
 pub(crate) mod differences;
+mod found_later;
+mod function;
 mod gate;
 mod names;
 mod overrides;

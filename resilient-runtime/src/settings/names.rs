@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use resilient_policy::{BreakerTable, File, FileProblem, SourceLocation as Place, Table, nearest};
+use resilient_policy::{BreakerTable, File, FileProblem, Policy, SourceLocation as Place, Table, nearest};
 
 use super::overrides::Overrides;
 use super::variable::{Section, in_capitals, unknown_before_its_first_call};
@@ -24,6 +24,9 @@ pub(crate) struct DeclaredNames {
     pub(crate) tables: Vec<(&'static str, &'static str)>,
     /// Breakers of functions that are otherwise unknown.
     pub(crate) breakers: Vec<&'static str>,
+    /// The policies that tools begin with which are found later. If there are any such tools, settings may refer to names
+    /// that are not known yet.
+    pub(crate) found_later: Option<Vec<Policy>>,
 }
 
 /// All names that settings may refer to.
@@ -38,7 +41,10 @@ pub(crate) struct Names<'k> {
 impl DeclaredNames {
     /// Adds other names.
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { sites, hooked, files, tools, unhooked, tables, breakers } = other;
+        let Self { sites, hooked, files, tools, unhooked, tables, breakers, found_later } = other;
+        if let Some(bases) = found_later {
+            self.found_later.get_or_insert_default().extend(bases);
+        }
         self.sites.extend(sites);
         self.hooked.extend(hooked);
         self.files.extend(files);
@@ -80,18 +86,23 @@ impl<'k> Names<'k> {
             if is_tuned && !self.guarded.contains(&name.as_str()) && self.tools.contains(&name.as_str()) {
                 let message = unknown_before_its_first_call(name);
                 problems.push(FileProblem { place, key: String::new(), message });
-            } else {
+            } else if known.found_later.is_none() {
                 problems.extend(unknown("tool", name, &self.tools, place));
             }
         }
-        for (name, table) in profiles {
-            let place = table.place.clone();
-            problems.extend(place.and_then(|place| unknown("profile", name, &self.profiles, place)));
-        }
-        for (name, table) in breakers {
-            problems.extend(unknown("breaker", name, &self.breakers, table.place.clone()));
+        if known.found_later.is_none() {
+            for (name, table) in profiles {
+                let place = table.place.clone();
+                problems.extend(place.and_then(|place| unknown("profile", name, &self.profiles, place)));
+            }
+            for (name, table) in breakers {
+                problems.extend(unknown("breaker", name, &self.breakers, table.place.clone()));
+            }
         }
         self.check_variables(known, overrides, problems);
+        if let Some(bases) = &known.found_later {
+            overrides.check_found_later(bases, &self.tools, problems);
+        }
     }
 
     fn check_variables(&self, known: &DeclaredNames, overrides: &Overrides, problems: &mut Vec<FileProblem>) {
@@ -110,7 +121,8 @@ impl<'k> Names<'k> {
                 Section::Tool | Section::Profile | Section::Feature | Section::Level => {}
             }
         }
-        for variable in overrides.variables.iter().filter(|variable| !variable.is_used()) {
+        let unused = overrides.variables.iter().filter(|variable| !variable.is_used() && known.found_later.is_none());
+        for variable in unused {
             problems.push(variable.unknown_name(match variable.section {
                 Section::Tool => &self.tools,
                 Section::Breaker => &self.breakers,

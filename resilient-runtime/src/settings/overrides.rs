@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use resilient_policy::{
-    BreakerSettings, BreakerTable, BreakerUse, File, FileProblem, For, Policy, Problem, SourceLocation as Place,
-    SourceLocations as Places, Table, check, check_breaker, check_breaker_for, tune, tune_breaker,
+    BreakerSettings, BreakerTable, File, FileProblem, For, Policy, Problem, SourceLocations as Places, Table, check,
+    check_breaker, check_breaker_for, tune, tune_breaker,
 };
 
+use super::function::{Function, fitted};
 use super::switches::GateVariables;
 use super::variable::{Section, Variable};
 use super::variables::Variables;
@@ -72,16 +73,23 @@ impl Overrides {
     /// Returns the effective policy of a function. If an override breaks a rule, adds the problem and returns the
     /// compiled policy.
     pub(crate) fn policy(&self, site: &Site, problems: &mut Vec<FileProblem>) -> EffectivePolicy {
-        // A `static` breaker can be removed like any other.
-        let own = site.breaker.map(|own| BreakerUse::named(own.name()));
-        let mut compiled = *site.policy();
-        compiled.breaker = own.or(compiled.breaker);
+        let mut policy = self.policy_of(&Function::of(site), problems);
+        let keeps_static = policy.breaker.is_some();
+        if site.breaker.is_some() {
+            policy.breaker = site.policy().breaker;
+        }
+        EffectivePolicy { policy, keeps_static }
+    }
+
+    /// Returns the effective policy, with a `static` breaker like any other.
+    pub(super) fn policy_of(&self, function: &Function<'_>, problems: &mut Vec<FileProblem>) -> Policy {
+        let compiled = function.policy;
         let before = problems.len();
         let mut policy = compiled;
-        let tables = self.tables(site, problems);
+        let tables = self.tables(function, problems);
         for (table, whom) in &tables {
             let found = tune(&mut policy, &compiled, table, *whom);
-            problems.extend(found.into_iter().map(|problem| placed(problem, &[&table.places], None, site)));
+            problems.extend(found.into_iter().map(|problem| function.placed(problem, &[&table.places], None)));
         }
         if let Some(breaker) = &mut policy.breaker
             && let Some(settings) = &mut breaker.settings
@@ -97,7 +105,10 @@ impl Overrides {
             // A rule between two settings is reported at the one that was changed.
             let changed = tables.iter().rev().find_map(|(table, _)| table.any_place());
             let changed = changed.or_else(|| of_breaker.last().map(|table| &table.place));
-            problems.extend(check(&policy).into_iter().map(|problem| placed(problem, &places, changed, site)));
+            if function.is_fitted {
+                policy = fitted(&policy, |path| places.iter().any(|places| places.under(path).next().is_some()));
+            }
+            problems.extend(check(&policy).into_iter().map(|problem| function.placed(problem, &places, changed)));
         }
         if problems.len() > before {
             policy = compiled;
@@ -113,18 +124,15 @@ impl Overrides {
         if policy.breaker.is_some_and(|breaker| self.is_disabled(breaker.name)) {
             policy.breaker = None;
         }
-        let keeps_static = policy.breaker.is_some();
-        if site.breaker.is_some() {
-            policy.breaker = site.policy().breaker;
-        }
-        EffectivePolicy { policy, keeps_static }
+        policy
     }
 
     /// Checks the rules between a policy and the settings of its breaker, if either was changed.
     pub(crate) fn suits(&self, site: &Site, policy: &Policy, settings: &BreakerSettings) -> Vec<FileProblem> {
         let name = site.breaker.map(crate::Breaker::name).or(policy.breaker.map(|breaker| breaker.name));
         let of_breaker = self.breaker_tables(name.unwrap_or_default(), &mut Vec::new());
-        let tables = self.tables(site, &mut Vec::new());
+        let function = Function::of(site);
+        let tables = self.tables(&function, &mut Vec::new());
         let changed = of_breaker.last().map(|table| &table.place);
         let changed = changed.or_else(|| tables.iter().rev().find_map(|(table, _)| table.any_place()));
         if changed.is_none() {
@@ -132,7 +140,7 @@ impl Overrides {
         }
         let places: Vec<&Places> = of_breaker.iter().rev().map(|table| &table.places).collect();
         let found = check_breaker_for(policy, settings);
-        found.into_iter().map(|problem| placed(problem, &places, changed, site)).collect()
+        found.into_iter().map(|problem| function.placed(problem, &places, changed)).collect()
     }
 
     /// Returns whether the breaker of this name is disabled.
@@ -174,13 +182,13 @@ impl Overrides {
     }
 
     /// Returns the overrides for a function, the one with the lowest precedence first.
-    fn tables(&self, site: &Site, problems: &mut Vec<FileProblem>) -> Vec<(Table, For)> {
+    fn tables(&self, function: &Function<'_>, problems: &mut Vec<FileProblem>) -> Vec<(Table, For)> {
         let mut tables: Vec<(Table, For)> = vec![(self.file.default.clone(), For::Many)];
-        for profile in site.profiles.iter().rev() {
+        for profile in function.profiles.iter().rev() {
             tables.extend(self.file.profiles.get(*profile).map(|table| (table.clone(), For::Many)));
         }
-        let tool = site.tool().and_then(|tool| self.file.tools.get(tool));
-        tables.extend(tool.map(|table| (table.clone(), For::OneFunction)));
+        let tool = function.tool.and_then(|tool| self.file.tools.get(tool));
+        tables.extend(tool.map(|table| (table.clone(), function.of_tool)));
         let mut of_variables = |section, name: &str, whom| {
             for variable in self.variables.iter().filter(|variable| variable.section == section) {
                 if let Some(keys) = variable.keys_for(name) {
@@ -194,11 +202,11 @@ impl Overrides {
             }
         };
         of_variables(Section::Default, "", For::Many);
-        for profile in site.profiles.iter().rev() {
+        for profile in function.profiles.iter().rev() {
             of_variables(Section::Profile, profile, For::Many);
         }
-        if let Some(tool) = site.tool() {
-            of_variables(Section::Tool, tool, For::OneFunction);
+        if let Some(tool) = function.tool {
+            of_variables(Section::Tool, tool, function.of_tool);
         }
         tables
     }
@@ -216,14 +224,6 @@ impl Overrides {
         }
         tables
     }
-}
-
-/// Returns a problem with the policy of a function, located at the override with the highest precedence for the path,
-/// or else at an override that the problem conflicts with.
-fn placed(problem: Problem, places: &[&Places], changed: Option<&Place>, site: &Site) -> FileProblem {
-    let found = places.iter().find_map(|places| places.find(problem.path)).or(changed).cloned();
-    let place = found.unwrap_or_else(|| Place::File(site.location().file.into(), site.location().line, 1));
-    FileProblem { place, key: format!("{}: {}", site.name(), problem.path), message: problem.message }
 }
 
 fn of_breaker(problem: Problem, places: &[&Places], table: &BreakerTable, name: &str) -> FileProblem {

@@ -127,6 +127,31 @@ impl Variable {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Returns the name, in capitals, of a tool or a breaker that is found later. A name may contain two underscores, so
+    /// the longest one is taken whose keys can be read.
+    pub(super) fn name_found_later(&self) -> Result<String, FileProblem> {
+        let problem = |key: &str, message| FileProblem { place: self.place(), key: key.into(), message };
+        if let Some(message) = self.in_small_letters() {
+            return Err(problem("", message));
+        }
+        let known = self.section.keys();
+        let names = self.rest.rmatch_indices("__").map(|(at, _)| &self.rest[..at]).filter(|name| !name.is_empty());
+        let is_key = |keys: &[String]| keys.first().is_some_and(|key| known.contains(&key.as_str()));
+        let mut fitting = names.filter_map(|name| Some((name, self.behind(name)?))).filter(|(_, keys)| is_key(keys));
+        let can_be_read = |keys: &[String]| match self.section {
+            Section::Breaker => BreakerTable::of_variable(&self.name, keys, &self.value).1.is_empty(),
+            _ => Table::of_variable(&self.name, keys, &self.value).1.is_empty(),
+        };
+        let first = fitting.next();
+        let others = first.iter().cloned().chain(fitting);
+        let readable = others.into_iter().find(|(_, keys)| can_be_read(keys)).map(|(name, _)| name.to_owned());
+        if let Some(name) = readable.or_else(|| first.map(|(name, _)| name.to_owned())) {
+            return Ok(name);
+        }
+        let key = self.rest.rsplit("__").next().unwrap_or_default().to_lowercase();
+        Err(problem(&key, format!("unknown key `{key}`{}", one_of(&key, &known))))
+    }
+
     /// Returns the problem of a variable with an unknown name, with a suggestion from `known`.
     pub(super) fn unknown_name(&self, known: &[&str]) -> FileProblem {
         let what = self.section.what();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Site;
 use crate::context::CallContext;
+use crate::error::Refusal;
 use crate::keyed_hash::Collected;
 use crate::log_fields::LogFields;
 use crate::panics::catch_panic;
@@ -28,6 +29,8 @@ pub(crate) struct EntryDetails {
     pub(crate) arguments: Option<Box<str>>,
     /// The timeout that the arguments request, which the timeout of the policy bounds.
     pub(crate) limit: Option<Duration>,
+    /// Why the gate refuses the call of a tool of another server.
+    pub(crate) refusal: Option<Refusal>,
     /// How the call is identified if it is deferred, for a function that defers its calls.
     #[cfg(feature = "deferred")]
     pub(crate) deferred_by: Option<DeferredBy>,
@@ -59,6 +62,11 @@ impl Entry<'_> {
             self.details().request = request;
         }
         self
+    }
+
+    /// Ends the call with this refusal, before anything runs.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        self.details().refusal = Some(refusal);
     }
 
     fn details(&mut self) -> &mut EntryDetails {

@@ -4,6 +4,7 @@
 mod alerts;
 #[cfg(feature = "deferred")]
 mod deferred;
+mod found_later;
 mod handle;
 mod level;
 mod reload;

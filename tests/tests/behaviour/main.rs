@@ -18,6 +18,7 @@ mod gate;
 mod gate_routes;
 mod gate_waits;
 mod guard;
+mod guard_tools;
 mod level_by_health;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -20,6 +20,7 @@ const RUNTIME: Layers = &[
             "breaker",
             "bulkhead",
             "cache",
+            "connections",
             "context",
             "deferred",
             "gate",

@@ -2,6 +2,7 @@
 
 mod compiled_switches;
 mod contradictions;
+mod found_later;
 mod hook_settings;
 mod levels;
 mod project_file;

@@ -42,7 +42,7 @@ use hosts::AllowedHosts;
 ///
 /// | route | body |
 /// |---|---|
-/// | `GET /status` | the level of service with its source, what is switched off and by whom, the calls in flight |
+/// | `GET /status` | the level of service with its source, what is switched off and by whom, the calls in flight; `connections` to other servers, if there are any: `server`, `state` (`up`, `connecting` or `down`), `since_unix_ms`, `restarts`, `junk_lines`, and the last 10 `errors`, newest first |
 /// | `GET /status?tool=NAME&edit=1`, if `Accept` prefers `text/html` | with the feature `status-page`: the [status page](#status-page) |
 /// | `GET /errors?tool=NAME&limit=N` | `errors`, newest first: `at_unix_ms`, `correlation_id` (under which the log contains the rest), `tool`, `code`, `kind`, `text` (which the client could read), `attempts`. `groups`, by tool and code, the one with the latest error first: `count` of all errors, `first_unix_ms`, `last_unix_ms`. `trends`, the ten most frequent groups of the last 24 hours: `trend` (`rising`, `falling` or `steady`, see [`Trend`](crate::statistics::Trend)), `last_hour`, `hour_before`, `last_24_hours`, and `hours`, 24 numbers of errors, the oldest first (see [`ErrorTrend`](crate::statistics::ErrorTrend)) |
 /// | `GET /breakers` | `breakers`, by name: `state`, `since_unix_ms` (absent before the first transition), `retry_after_ms` (absent if the breaker does not reject, or for no set time), its counters, and its last 20 `transitions`, newest first |

@@ -6,10 +6,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::refusal::Refusal;
+use crate::connections::ConnectionSnapshot;
+use crate::gate::GateState;
 use crate::http::now;
 use crate::statistics::AdminRefusal;
 use crate::view::{Breakers, Errors, Policies};
@@ -26,7 +28,17 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
 
 /// Answers with what is switched, as JSON.
 pub(super) fn state(shared: &Shared) -> Response {
-    now(StatusCode::OK, shared.registry().gate.state())
+    let registry = shared.registry();
+    now(StatusCode::OK, Status { gate: registry.gate.state(), connections: registry.connections() })
+}
+
+/// What is switched, and the connections to other servers, if there are any.
+#[derive(Serialize)]
+struct Status {
+    #[serde(flatten)]
+    gate: GateState,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    connections: Vec<ConnectionSnapshot>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -20,7 +20,7 @@ use crate::deferred::{
 };
 use crate::error::ToolError as _;
 use crate::identity::Principal;
-use crate::mcp::wire_error::WireError;
+use crate::mcp::wire_error::error_of_result;
 use crate::outcomes::Outcome;
 use crate::statistics::DeferredResult;
 use crate::telemetry;
@@ -201,7 +201,7 @@ fn read(response: Option<Response>, tried: Option<Tried>) -> Ended {
             let failure = is_failure.then(|| {
                 // The kept result is returned as it is, without the outcome.
                 result.is_error = Some(true);
-                let error = WireError::of_result(&result);
+                let error = error_of_result(&result);
                 (error.as_ref().map(Classify::kind), error.map(|error| error.code().into_owned()))
             });
             (serde_json::to_string(&result), failure)

@@ -26,7 +26,7 @@ use super::super::explain::{self, ArgumentsCopy};
 use super::super::hook_timeout::HookTimeout;
 use super::super::operation::TOOLS_CALL;
 use super::super::requests::Response;
-use super::super::wire_error::WireError;
+use super::super::wire_error::error_of;
 use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
@@ -179,7 +179,7 @@ impl<'h> ServedCall<'h> {
             }
             Ok(answer) if !claimed => {
                 // A tool without a policy reports its errors only in its responses.
-                if let Some(error) = WireError::of(&answer) {
+                if let Some(error) = error_of(&answer) {
                     self.failed(&error);
                     self.fault = Some(error.kind().fault());
                 }

@@ -8,9 +8,9 @@ use rmcp::model::{
 };
 
 use super::super::wire;
-use super::super::wire_error::WireError;
+use super::super::wire_error::error_of;
 use crate::context::{CallContext, Report};
-use crate::error::{ResilienceError, ToolError};
+use crate::error::{CALL_META, ResilienceError, ToolError};
 
 /// A call, with what its client has to know about it.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Response for CallToolResponse {
     }
 
     fn with_error(&self, read: &mut dyn FnMut(&dyn ToolError)) {
-        if let Some(error) = WireError::of(self) {
+        if let Some(error) = error_of(self) {
             read(&error);
         }
     }
@@ -89,7 +89,7 @@ impl Response for ReadResourceResponse {
 fn disclose(meta: &mut Option<MetaObject>, Disclosed { context, report }: &Disclosed<'_>) {
     if report.degraded.is_some() || report.kept.is_some() || !report.warnings.is_empty() {
         let facts = wire::call_facts(context, report);
-        meta.get_or_insert_default().0.insert(wire::CALL_META.into(), facts.into());
+        meta.get_or_insert_default().0.insert(CALL_META.into(), facts.into());
     }
 }
 

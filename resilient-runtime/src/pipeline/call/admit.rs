@@ -186,7 +186,8 @@ impl Call<'_> {
     /// not apply: the call is one of them.
     #[cold]
     pub(super) fn ask_gate_again(self: Pin<&mut Self>) -> Result<(), AttemptResult> {
-        if !gate::is_active() || !(self.is_counted_by_hook() || self.is_refresh_of_tool()) {
+        let is_gated = self.is_counted_by_hook() || self.is_refresh_of_tool() || self.site.is_remote();
+        if !gate::is_active() || !is_gated {
             return Ok(());
         }
         let refusal = Registry::here(|registry| registry.gate().refusal(&self.site.gated()));

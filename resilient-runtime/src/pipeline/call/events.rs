@@ -81,6 +81,7 @@ impl Call<'_> {
         let is_hook = this.caller.counted == CountedAs::Hook;
         if gate::is_active()
             && this.site.tool().is_some()
+            && !this.site.is_remote()
             && !context.request().is_some_and(|request| request.is_of_hook())
         {
             this.site.warn_once(

@@ -194,7 +194,14 @@ impl<'a> Call<'a> {
         // From now on it is counted as started, and its end is counted however it ends.
         this.state.advance(State::Admitting(started));
         match this.caller.counted {
-            CountedAs::Call | CountedAs::Part => this.binding.statistics.call_started(),
+            CountedAs::Call | CountedAs::Part => {
+                this.binding.statistics.call_started();
+                if let Some(details) = this.details
+                    && let Some(refusal) = details.refusal.take()
+                {
+                    this.state.advance(State::Refused(refusal));
+                }
+            }
             CountedAs::RefusedByGate => self.as_mut().take_refusal(),
             CountedAs::Hook => {}
             // A refresh is known as one once it has begun.

@@ -62,13 +62,14 @@ impl Caller {
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
         let is_inner = context.attempt() > 0;
-        let claimed = context.request().filter(|_| !is_inner).and_then(|request| {
+        // No request of this server is for a tool of another server, and no other call counts it.
+        let claimed = context.request().filter(|_| !is_inner && !site.is_remote()).and_then(|request| {
             let is_method = site.is_method() && request.is_of_handler && !context.is_of_part();
             request.claim(site, binding, is_method)
         });
         let is_requested = |tool: &str| tool.is_empty() || site.tool() == Some(tool);
         let is_requested = context.request().is_none_or(|request| is_requested(&request.tool));
-        let is_part = site.tool().is_some() && (is_inner || !is_requested);
+        let is_part = site.tool().is_some() && !site.is_remote() && (is_inner || !is_requested);
         Self {
             deadline: context.ends().unwrap_or(Moment::LAST),
             counted: match (claimed, is_part) {

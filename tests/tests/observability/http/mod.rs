@@ -3,6 +3,7 @@
 
 mod admin;
 mod breakers;
+mod connections;
 mod routes;
 mod shop;
 

@@ -54,7 +54,6 @@ fn server(page: &Page<'_>) -> String {
     if let Some(deferral) = page.registry.deferral() {
         return deferral.server.clone();
     }
-    let _ = page;
     let program = std::env::current_exe().ok();
     let program = program.as_deref().and_then(std::path::Path::file_stem);
     program.map_or_else(|| "MCP server".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -109,6 +108,9 @@ fn sections(page: &Page<'_>) -> Vec<(&'static str, &'static str)> {
     #[cfg(feature = "alerts")]
     sections.push(("alerts", "Alerts"));
     sections.extend([("level", "Level"), ("tools", "Tools"), ("breakers", "Breakers")]);
+    if !page.registry.connections().is_empty() {
+        sections.push(("connections", "Connections"));
+    }
     #[cfg(feature = "deferred")]
     if page.registry.deferral().is_some() {
         sections.push(("deferred", "Deferred writes"));

@@ -8,6 +8,7 @@
 mod alerts;
 mod breakers;
 mod changes;
+mod connections;
 #[cfg(feature = "deferred")]
 mod deferred;
 mod errors;
@@ -103,6 +104,7 @@ async fn show(shared: &Shared, query: &PageQuery) -> Response {
         has_forms: query.edit.is_some() && shared.has_changes,
         tool: query.tool.as_deref().filter(|tool| !tool.is_empty()),
     };
+    let connections = page.registry.connections();
     let (state, trends) = (page.registry.gate.state(), page.registry.error_trends());
     let facts = Facts::of(&page, &shared.health, &state);
     #[cfg(feature = "deferred")]
@@ -121,6 +123,7 @@ async fn show(shared: &Shared, query: &PageQuery) -> Response {
             (level::section(&page, &state))
             (tools::section(&page, &state, &trends))
             (breakers::section(&page))
+            (connections::section(&page, &connections))
             (deferred)
             (errors::section(&page, &trends))
         }

@@ -1,5 +1,6 @@
 //! The page through the router: who gets it, what it contains, and what its buttons do.
 
+mod connections;
 mod fixture;
 mod forms;
 

@@ -1,0 +1,94 @@
+//! A link over any transport.
+
+use std::sync::Arc;
+
+use resilient_runtime::ErrorKind;
+
+use crate::command::Command;
+use crate::config::Transport;
+use crate::failure::Failure;
+#[cfg(feature = "http")]
+use crate::link::http::{Endpoint, HttpLink, InvalidEndpoint};
+use crate::link::stdio::StdioLink;
+use crate::link::{Receive, SendError};
+use crate::message::Message;
+
+/// Where a server is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Target {
+    /// A process that this one starts.
+    Command(Command),
+    /// A server over streamable HTTP.
+    #[cfg(feature = "http")]
+    Http(Endpoint),
+}
+
+impl From<Command> for Target {
+    fn from(command: Command) -> Self {
+        Self::Command(command)
+    }
+}
+
+impl TryFrom<&Transport> for Target {
+    type Error = Failure;
+
+    fn try_from(transport: &Transport) -> Result<Self, Failure> {
+        match transport {
+            Transport::Command(command) => Ok(Self::Command(command.clone())),
+            #[cfg(feature = "http")]
+            Transport::Http { url, headers } => {
+                let failed = |error: InvalidEndpoint| Failure::not_sent(ErrorKind::InvalidInput, error.to_string());
+                let endpoint = Endpoint::new(url).map_err(failed)?;
+                let with_header = |endpoint: Endpoint, (name, value): (&String, &String)| endpoint.header(name, value);
+                headers.iter().try_fold(endpoint, with_header).map(Self::Http).map_err(failed)
+            }
+            #[cfg(not(feature = "http"))]
+            Transport::Http { .. } => {
+                Err(Failure::not_sent(ErrorKind::InvalidInput, "servers over HTTP need the feature `http`"))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<Endpoint> for Target {
+    fn from(endpoint: Endpoint) -> Self {
+        Self::Http(endpoint)
+    }
+}
+
+/// A link to a [`Target`].
+pub(crate) enum Link<R: Receive> {
+    Stdio(StdioLink, std::marker::PhantomData<fn() -> R>),
+    #[cfg(feature = "http")]
+    Http(HttpLink<R>),
+}
+
+impl<R: Receive> Link<R> {
+    pub(crate) fn open(target: &Target, receiver: Arc<R>) -> Result<Self, SendError> {
+        match target {
+            Target::Command(command) => {
+                StdioLink::open(command, receiver).map(|link| Self::Stdio(link, std::marker::PhantomData))
+            }
+            #[cfg(feature = "http")]
+            Target::Http(endpoint) => HttpLink::open(endpoint, receiver).map(Self::Http),
+        }
+    }
+
+    pub(crate) async fn send(&self, message: &Message) -> Result<(), SendError> {
+        match self {
+            Self::Stdio(link, _) => link.send(message).await,
+            #[cfg(feature = "http")]
+            Self::Http(link) => link.send(message).await,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Stdio(link, _) => link.close().await,
+            #[cfg(feature = "http")]
+            Self::Http(link) => link.close().await,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The state of a connection, without its tasks and its clock.
+
+use std::sync::Arc;
+
+use resilient_runtime::ErrorKind;
+
+use super::{Events, Receiver};
+use crate::failure::Failure;
+use crate::link::any::Link;
+
+/// The state of a connection, as others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// An attempt to connect is running.
+    Connecting,
+    /// The server is connected.
+    Up,
+    /// The server is not connected. The next attempt follows after a delay, or with the next request.
+    Down(Failure),
+    /// Requests are rejected, because several connections in a row answered nothing.
+    Rejecting(Failure),
+    /// The connection was stopped.
+    Stopped,
+}
+
+/// What happens at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Connecting,
+    /// The link is there, and its handshake is under way.
+    Held,
+    Up,
+    Down,
+    Rejecting,
+    Stopped,
+}
+
+pub(super) struct State<E: Events> {
+    phase: Phase,
+    /// The number of the current or last connection. The first one is 1.
+    generation: u64,
+    link: Option<Arc<Link<Receiver<E>>>>,
+    /// The number of attempts that have failed.
+    attempts: u64,
+    failure: Option<Failure>,
+}
+
+impl<E: Events> State<E> {
+    pub(super) const fn new() -> Self {
+        Self { phase: Phase::Connecting, generation: 0, link: None, attempts: 0, failure: None }
+    }
+
+    /// Begins a connection and returns its number. Returns `None` once stopped.
+    pub(super) fn begin(&mut self) -> Option<u64> {
+        if self.phase == Phase::Stopped {
+            return None;
+        }
+        self.phase = Phase::Connecting;
+        self.generation += 1;
+        Some(self.generation)
+    }
+
+    /// Takes the link of a connection, which is not yet used.
+    pub(super) fn open(&mut self, generation: u64, link: &Arc<Link<Receiver<E>>>) -> bool {
+        let is_current = self.is(generation, Phase::Connecting);
+        if is_current {
+            self.link = Some(Arc::clone(link));
+        }
+        is_current
+    }
+
+    /// The connection is ready for requests.
+    pub(super) fn ready(&mut self, generation: u64) -> bool {
+        let is_current = self.is(generation, Phase::Connecting) && self.link.is_some();
+        if is_current {
+            self.phase = Phase::Up;
+        }
+        is_current
+    }
+
+    /// Withholds the connection from requests while a client's handshake runs on it.
+    pub(super) fn hold(&mut self, generation: u64) -> bool {
+        let is_current = self.is(generation, Phase::Up);
+        if is_current {
+            self.phase = Phase::Held;
+        }
+        is_current
+    }
+
+    /// Ends the handshake of a client.
+    pub(super) fn release(&mut self, generation: u64) {
+        if self.is(generation, Phase::Held) {
+            self.phase = Phase::Up;
+        }
+    }
+
+    /// Ends a connection. Returns whether it was the current one.
+    pub(super) fn lose(&mut self, generation: u64, failure: &Failure) -> bool {
+        let is_current = self.generation == generation && self.link.is_some();
+        if is_current && self.phase != Phase::Stopped {
+            // Drops the link, which ends the process.
+            self.link = None;
+            self.phase = Phase::Down;
+            self.failure = Some(failure.clone());
+        }
+        is_current
+    }
+
+    /// An attempt to connect has failed, or the connection that it made has answered nothing.
+    pub(super) fn fail(&mut self, failure: Failure, rejects: bool) {
+        if self.phase != Phase::Stopped {
+            self.link = None;
+            self.phase = if rejects { Phase::Rejecting } else { Phase::Down };
+            self.attempts += 1;
+            self.failure = Some(failure);
+        }
+    }
+
+    /// Ends everything, and returns the connection.
+    pub(super) fn stop(&mut self) -> Option<(u64, Arc<Link<Receiver<E>>>)> {
+        self.phase = Phase::Stopped;
+        self.link.take().map(|link| (self.generation, link))
+    }
+
+    /// Returns the connection, if requests can use it.
+    pub(super) fn up(&self) -> Option<(u64, Arc<Link<Receiver<E>>>)> {
+        let link = self.link.as_ref().filter(|_| self.phase == Phase::Up)?;
+        Some((self.generation, Arc::clone(link)))
+    }
+
+    pub(super) const fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Whether a request fails at once.
+    pub(super) const fn rejects(&self) -> bool {
+        matches!(self.phase, Phase::Rejecting | Phase::Stopped)
+    }
+
+    pub(super) fn is(&self, generation: u64, phase: Phase) -> bool {
+        self.generation == generation && self.phase == phase
+    }
+
+    /// Returns why there is no connection, for a request that was not sent.
+    pub(super) fn failure(&self) -> Failure {
+        if self.phase == Phase::Stopped {
+            return Failure::not_sent(ErrorKind::Unavailable, "the connection is closed");
+        }
+        match &self.failure {
+            Some(failure) => Failure { may_have_run: false, ..failure.clone() },
+            None => Failure::not_sent(ErrorKind::Connection, "the server is not connected yet"),
+        }
+    }
+
+    pub(super) fn shown(&self) -> ConnectionState {
+        match self.phase {
+            Phase::Connecting | Phase::Held => ConnectionState::Connecting,
+            Phase::Up => ConnectionState::Up,
+            Phase::Down => ConnectionState::Down(self.failure()),
+            Phase::Rejecting => ConnectionState::Rejecting(self.failure()),
+            Phase::Stopped => ConnectionState::Stopped,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The clients of a bridge: who gets what a server sends by itself.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use resilient_client::{Message, MessageKind};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::ids::{SessionNumber, from_server};
+use crate::service::Output;
+
+/// The clients of one server.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    last: SessionNumber,
+    outputs: BTreeMap<SessionNumber, Arc<dyn Output>>,
+    /// The requests of the server that wait for a client, by their ids as JSON.
+    requests: HashMap<String, Requested>,
+    /// The sessions that have subscribed to a resource.
+    subscribers: HashMap<String, BTreeSet<SessionNumber>>,
+}
+
+#[derive(Clone, Copy)]
+struct Requested {
+    session: SessionNumber,
+    /// The connection that the request came on.
+    connection: u64,
+}
+
+/// The maximum number of requests of a server that wait for clients.
+const REQUESTS: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NotificationParams<'m> {
+    #[serde(borrow, default)]
+    progress_token: Option<&'m RawValue>,
+    #[serde(borrow, default)]
+    request_id: Option<&'m RawValue>,
+    #[serde(borrow, default)]
+    uri: Option<Cow<'m, str>>,
+    #[serde(borrow, default, rename = "_meta")]
+    meta: Option<NotificationMeta<'m>>,
+}
+
+#[derive(Deserialize)]
+struct NotificationMeta<'m> {
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/subscriptionId")]
+    subscription: Option<&'m RawValue>,
+}
+
+impl Sessions {
+    /// Adds a session and returns its number.
+    pub(super) fn add(&self, output: Arc<dyn Output>) -> SessionNumber {
+        let mut inner = self.lock();
+        inner.last = inner.last.wrapping_add(1);
+        let number = inner.last;
+        inner.outputs.insert(number, output);
+        number
+    }
+
+    /// Removes a session. Returns the ids of the server's requests that it leaves without an answer, with their connections.
+    pub(super) fn remove(&self, session: SessionNumber) -> Vec<(String, u64)> {
+        let mut inner = self.lock();
+        inner.outputs.remove(&session);
+        inner.subscribers.retain(|_, sessions| {
+            sessions.remove(&session);
+            !sessions.is_empty()
+        });
+        let left = inner.requests.iter().filter(|(_, request)| request.session == session);
+        let left: Vec<_> = left.map(|(id, request)| (id.clone(), request.connection)).collect();
+        for (id, _) in &left {
+            inner.requests.remove(id);
+        }
+        left
+    }
+
+    /// Finds the clients that get a message of the server. Ids of the server's side are converted.
+    pub(super) fn route(&self, message: Message, connection: u64) -> Routed {
+        if message.kind() == MessageKind::Request {
+            return self.route_request(message, connection);
+        }
+        let params: Option<NotificationParams<'_>> = message.read_params();
+        let Some(params) = params else { return Routed::To(self.all(), message) };
+        let shared = [params.progress_token, params.meta.and_then(|meta| meta.subscription)];
+        for id in shared.into_iter().flatten() {
+            if let Some((session, own)) = from_server(id.get()) {
+                let converted = message.with_part(id.get(), &own);
+                return Routed::To(self.one(session), converted);
+            }
+        }
+        match (message.method(), params.request_id, &params.uri) {
+            // The server cancels its own request.
+            (Some("notifications/cancelled"), Some(id), _) => {
+                let request = self.lock().requests.remove(id.get());
+                let to = request.map(|request| self.one(request.session)).unwrap_or_default();
+                Routed::To(to, message)
+            }
+            (Some("notifications/resources/updated"), _, Some(uri)) => Routed::To(self.subscribers(uri), message),
+            _ => Routed::To(self.all(), message),
+        }
+    }
+
+    /// A request of the server goes to the one session there is, or to none: nothing says which client it concerns.
+    fn route_request(&self, message: Message, connection: u64) -> Routed {
+        let mut inner = self.lock();
+        let mut outputs = inner.outputs.iter();
+        let (Some((session, output)), None) = (outputs.next(), outputs.next()) else { return Routed::Nowhere(message) };
+        let (session, output) = (*session, Arc::clone(output));
+        if inner.requests.len() >= REQUESTS {
+            return Routed::Nowhere(message);
+        }
+        let id = message.id().unwrap_or_default().to_owned();
+        inner.requests.insert(id, Requested { session, connection });
+        Routed::To(vec![output], message)
+    }
+
+    /// Takes the response of a client to a request of the server. Returns the connection that waits for it, if there is one.
+    pub(super) fn answered(&self, session: SessionNumber, response: &Message) -> Option<u64> {
+        let mut inner = self.lock();
+        let id = response.id()?;
+        inner.requests.get(id).filter(|request| request.session == session)?;
+        inner.requests.remove(id).map(|request| request.connection)
+    }
+
+    /// Adds a subscription.
+    pub(super) fn subscribe(&self, session: SessionNumber, uri: &str) {
+        self.lock().subscribers.entry(uri.to_owned()).or_default().insert(session);
+    }
+
+    /// Removes a subscription. Returns whether another session still has it.
+    pub(super) fn unsubscribe(&self, session: SessionNumber, uri: &str) -> bool {
+        let mut inner = self.lock();
+        let Some(sessions) = inner.subscribers.get_mut(uri) else { return false };
+        sessions.remove(&session);
+        let is_used = !sessions.is_empty();
+        if !is_used {
+            inner.subscribers.remove(uri);
+        }
+        is_used
+    }
+
+    /// Returns the ways to all clients.
+    pub(super) fn all(&self) -> Vec<Arc<dyn Output>> {
+        self.lock().outputs.values().cloned().collect()
+    }
+
+    fn one(&self, session: SessionNumber) -> Vec<Arc<dyn Output>> {
+        self.lock().outputs.get(&session).cloned().into_iter().collect()
+    }
+
+    fn subscribers(&self, uri: &str) -> Vec<Arc<dyn Output>> {
+        let inner = self.lock();
+        // A server may name a part of what was subscribed to.
+        let Some(sessions) = inner.subscribers.get(uri) else { return inner.outputs.values().cloned().collect() };
+        sessions.iter().filter_map(|session| inner.outputs.get(session)).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a message of the server goes.
+pub(super) enum Routed {
+    /// To these clients.
+    To(Vec<Arc<dyn Output>>, Message),
+    /// The server has to be answered that no client takes it.
+    Nowhere(Message),
+}

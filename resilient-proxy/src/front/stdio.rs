@@ -1,0 +1,131 @@
+//! The front for one client over standard input and output.
+
+mod pipe;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use resilient_client::Message;
+use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::service::{Boxed, Output, Service, Session};
+use pipe::{Input, Writer};
+
+/// The longest message of a client, in bytes.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// Serves the client on standard input and output until its input ends, or until `stop`.
+///
+/// # Errors
+/// If standard input or output cannot be used.
+pub(crate) async fn serve(service: Arc<dyn Service>, stop: CancellationToken) -> io::Result<()> {
+    let output = Arc::new(Stdout { writer: Arc::new(Mutex::new(pipe::stdout()?)), gone: CancellationToken::new() });
+    let gone = output.gone.clone();
+    let session = service.open(output);
+    let tasks = TaskTracker::new();
+    let input = BufReader::with_capacity(64 * 1024, pipe::stdin()?);
+    tokio::select! {
+        () = read(input, &session, &tasks) => {}
+        () = stop.cancelled() => {}
+        () = gone.cancelled() => {}
+    }
+    session.close().await;
+    Ok(())
+}
+
+/// Reads messages and passes them on, in order. Each is handled in its own task.
+async fn read(mut input: BufReader<Input>, session: &Arc<dyn Session>, tasks: &TaskTracker) {
+    let mut line = Vec::new();
+    loop {
+        match read_line(&mut input, &mut line).await {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return,
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let messages = std::str::from_utf8(&line).ok().and_then(|text| Message::parse_batch(text.trim()).ok());
+        let Some(messages) = messages else {
+            tracing::warn!(event = "client.junk", bytes = line.len(), "skipped input that is not a message");
+            // The id is not known, so that no client can relate an error to its request.
+            continue;
+        };
+        for message in messages {
+            start(message, session, tasks).await;
+        }
+    }
+}
+
+/// Polls the future once, so that the order of the messages is kept, and leaves the rest to a task.
+async fn start(message: Message, session: &Arc<dyn Session>, tasks: &TaskTracker) {
+    let session = Arc::clone(session);
+    let mut handled: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move { session.handle(message).await });
+    let is_done = poll_fn(|cx| Poll::Ready(handled.as_mut().poll(cx).is_ready())).await;
+    if !is_done {
+        tasks.spawn(handled);
+    }
+}
+
+/// Reads a line into `line`, without its line break. Returns `false` at the end of the input.
+async fn read_line(input: &mut BufReader<Input>, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    loop {
+        let available = input.fill_buf().await?;
+        if available.is_empty() {
+            return Ok(!line.is_empty());
+        }
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let part = &available[..end.unwrap_or(available.len())];
+        // The rest of a line that is too long is dropped, so that it is no message.
+        if line.len() + part.len() <= MAX_MESSAGE {
+            line.extend_from_slice(part);
+        } else {
+            line.clear();
+            line.push(b'\0');
+        }
+        let used = part.len() + usize::from(end.is_some());
+        input.consume(used);
+        if end.is_some() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Standard output.
+struct Stdout {
+    writer: Arc<Mutex<Writer>>,
+    /// Cancelled once the client no longer reads.
+    gone: CancellationToken,
+}
+
+impl Output for Stdout {
+    /// Writes a line to its end, even if the future is dropped.
+    fn send(&self, message: Message) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            let mut line = Vec::with_capacity(message.text().len() + 1);
+            line.extend_from_slice(message.text().as_bytes());
+            // Line breaks between the tokens of a JSON text are spaces.
+            line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+            line.push(b'\n');
+            let mut writer = Arc::clone(&self.writer).lock_owned().await;
+            let written = match poll_fn(|cx| Pin::new(&mut *writer).poll_write(cx, &line)).await {
+                Ok(written) if written == line.len() && !writer.is_buffered() => return,
+                Ok(written) => written,
+                Err(_) => return self.gone.cancel(),
+            };
+            let rest = tokio::spawn(async move {
+                writer.write_all(&line[written..]).await?;
+                writer.flush().await
+            });
+            if !matches!(rest.await, Ok(Ok(()))) {
+                self.gone.cancel();
+            }
+        })
+    }
+}
