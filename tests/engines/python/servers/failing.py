@@ -2,9 +2,9 @@
 
 python failing.py [--http PORT] [--grandchild]
 
-Serves stdio, or streamable HTTP on loopback. With `--grandchild` the server starts a process that outlives it, unless
-somebody ends it. `read`, `write` and `put` append the line `TOOL ID` to the file that the variable COUNT_FILE names,
-and then do `what`:
+Serves stdio, or streamable HTTP on loopback. With `--grandchild` the server starts a process that outlives it,
+unless something ends it. `read`, `write` and `put` append the line `TOOL ID` to the file that the variable
+COUNT_FILE names, and then do `what`:
 
   answer          return the text `done`
   die             kill this process
@@ -17,7 +17,7 @@ and then do `what`:
   garbage         write two lines to stdout that are not JSON-RPC, one of them not UTF-8, then return
   progress        send 5 notifications of progress, then return
 
-`grow` adds a tool and tells the client that the list has changed.
+`grow` adds a tool and notifies the client that the list has changed.
 """
 
 import argparse

@@ -165,7 +165,7 @@ impl Client {
         self.received(method).remove(0)
     }
 
-    /// Asserts that the process has sent nothing but JSON-RPC, and no second answer.
+    /// Asserts that the process has sent only JSON-RPC, and no second answer.
     pub(crate) fn assert_clean(&self) {
         let faults = &self.inbox.borrow().faults;
         assert!(faults.is_empty(), "{faults:#?}");

@@ -67,7 +67,7 @@ fn assert_same(proxied: &Results, direct: &Results, other: &[&str]) {
     for (scenario, expected) in direct {
         let found = &proxied[scenario];
         if other.contains(&&**scenario) {
-            // A server of its own kind, which passes at least as much.
+            // The proxy passes what the server may fail.
             assert_eq!(with_status(found, "FAILURE").count(), 0, "{scenario}: {found:#?}");
         } else if status_and_id(found) != status_and_id(expected) {
             differences.push(format!("{scenario}: with the proxy {found:#?}, without it {expected:#?}"));

@@ -59,8 +59,6 @@ impl Setup {
 
     /// Returns a command that runs the proxy with these options in front of a server.
     pub(crate) fn proxy(&self, options: &[&str], server: &Line) -> Command {
-            return self.alone(server);
-        }
         let mut command = self.proxy_with(options);
         command.arg("--").args(server);
         command

@@ -207,7 +207,7 @@ async fn a_server_that_forbids_a_call_is_named_and_not_asked_again() {
 }
 
 #[tokio::test]
-async fn the_wait_that_a_server_asks_for_is_told_and_respected() {
+async fn the_wait_that_a_server_asks_for_is_in_the_text_and_respected() {
     let setup = Setup::new();
     let upstream = refusing(&setup, &["429", "--retry-after", "3", "--times", "1"]).await;
     let client = connect(&setup, &format!("{}/mcp", upstream.origin())).await;
