@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn every_tool_has_the_name_of_a_breaker() {
         assert_eq!(breaker_name("web.get-page"), "web.get-page");
-        let odd = ["web.a/b", "web.a b", &format!("web.{}", "x".repeat(100)), &format!("web.{}", "x".repeat(101)), "wéb.ü"];
+        let odd =
+            ["web.a/b", "web.a b", &format!("web.{}", "x".repeat(100)), &format!("web.{}", "x".repeat(101)), "wéb.ü"];
         let names: std::collections::BTreeSet<_> = odd.iter().map(|name| breaker_name(name)).collect();
         assert_eq!(names.len(), odd.len());
         assert!(names.iter().all(|name| name.len() <= 64 && name.is_ascii()), "{names:?}");

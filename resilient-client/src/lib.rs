@@ -4,6 +4,8 @@ mod call;
 mod command;
 mod config;
 mod failure;
+#[cfg(test)]
+mod fake;
 mod interned;
 mod link;
 mod message;

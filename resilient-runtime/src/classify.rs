@@ -13,9 +13,9 @@ pub use status::StatusError;
 /// Assigns an [`ErrorKind`] to an error.
 ///
 /// Implemented for HTTP statuses, [`StatusError`], `std::io::Error`, `reqwest::Error` (feature `reqwest` for reqwest
-/// 0.13, `reqwest-012` for reqwest 0.12), `rmcp::ErrorData` and `rmcp::ServiceError` (feature `rmcp`) and every type that derives [`McpError`](derive@crate::McpError). A variant
-/// with a `#[mcp(classify)]` field gets its kind from that field. For errors of unknown type, such as those in an
-/// `anyhow::Error`, use [`classify`](crate::sources::classify).
+/// 0.13, `reqwest-012` for reqwest 0.12), `rmcp::ErrorData` and `rmcp::ServiceError` (feature `rmcp`) and every type
+/// that derives [`McpError`](derive@crate::McpError). A variant with a `#[mcp(classify)]` field gets its kind from that
+/// field. For errors of unknown type, such as those in an `anyhow::Error`, use [`classify`](crate::sources::classify).
 ///
 /// ```
 /// use std::time::Duration;

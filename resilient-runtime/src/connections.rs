@@ -17,8 +17,8 @@
 //! assert!(registry.connections().is_empty());
 //! ```
 //!
-//! Metrics, `/readyz`, the health check `connections` and `/status` show each connection while its [`Connection`] exists.
-//! Without one, they are as if this module did not exist.
+//! Metrics, `/readyz`, the health check `connections` and `/status` show each connection while its [`Connection`]
+//! exists. Without one, they are as if this module did not exist.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -91,8 +91,8 @@ impl Connection {
         history.has_tried = true;
     }
 
-    /// Reports that the connection is lost or could not be made, and why. The text is shown to operators with its secrets
-    /// masked, and cut after 300 characters. The last 10 are kept.
+    /// Reports that the connection is lost or could not be made, and why. The text is shown to operators with its
+    /// secrets masked, and cut after 300 characters. The last 10 are kept.
     pub fn down(&self, reason: &str) {
         let text = shortened(redact::fit(reason));
         let mut history = self.known.lock();

@@ -71,14 +71,15 @@ impl Guard {
         self
     }
 
-    /// Makes the guard one for a tool of another server. Its name is that of the tool, for example in a client or a proxy.
+    /// Makes the guard one for a tool of another server. Its name is that of the tool, for example in a client or a
+    /// proxy.
     ///
     /// Each call then counts as one call of a tool, also within a call of another tool: in
-    /// [`Registry::tools`](crate::Registry::tools), in the metrics with the label `tool`, in the health of tools and among
-    /// the [recent errors](crate::Registry::recent_errors). The table `[tool.NAME]` of the settings at start applies to it,
-    /// and so do the switches and the level of service of [`gate`](crate::gate): the policy's
-    /// [`effect`](Policy::effect) says whether it writes. The name of the guard may be any text; that of its breaker is 1
-    /// to 64 letters, digits, `_`, `.` and `-`, like the name of every breaker.
+    /// [`Registry::tools`](crate::Registry::tools), in the metrics with the label `tool`, in the health of tools and
+    /// among the [recent errors](crate::Registry::recent_errors). The table `[tool.NAME]` of the settings at start
+    /// applies to it, and so do the switches and the level of service of [`gate`](crate::gate): the policy's
+    /// [`effect`](Policy::effect) says whether it writes. The name of the guard may be any text; that of its breaker is
+    /// 1 to 64 letters, digits, `_`, `.` and `-`, like the name of every breaker.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -102,8 +103,8 @@ impl Guard {
         self
     }
 
-    /// Binds the guard to the current registry, as its first call does otherwise: its policy with the settings at start,
-    /// and its series, which begin at zero. Logs what is wrong with its settings.
+    /// Binds the guard to the current registry, as its first call does otherwise: its policy with the settings at
+    /// start, and its series, which begin at zero. Logs what is wrong with its settings.
     pub fn bind(&self) {
         let _ = self.0.bind();
     }

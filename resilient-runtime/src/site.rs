@@ -252,8 +252,8 @@ impl Site {
         self.is_method
     }
 
-    /// Returns whether the function calls a tool of another server. It counts each of its calls, and asks the gate about
-    /// it.
+    /// Returns whether the function calls a tool of another server. It counts each of its calls, and asks the gate
+    /// about it.
     pub(crate) const fn is_remote(&self) -> bool {
         self.is_remote
     }

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 pub use error::CallError;
-pub use tool::base_policies;
 use error::{Answered, Cause};
 use tool::Tool;
+pub use tool::base_policies;
 
 use crate::failure::Failure;
 use crate::message::Message;

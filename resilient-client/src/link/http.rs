@@ -1,8 +1,8 @@
 //! The link to a server over streamable HTTP, in both eras of the protocol.
 //!
 //! In the legacy era, up to version 2025-11-25, the response to `initialize` may begin a session, whose id every later
-//! request carries, and the server can send messages in a stream that the link opens with a GET. In the modern era, from
-//! version 2026-07-28 on, each request names its version and there is no session.
+//! request carries, and the server can send messages in a stream that the link opens with a GET. In the modern era,
+//! from version 2026-07-28 on, each request names its version and there is no session.
 
 mod body;
 mod client;

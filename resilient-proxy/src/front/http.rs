@@ -14,9 +14,10 @@
 //! client that accepts only `application/json` gets only responses. Messages that belong to no request wait for the
 //! client in a queue of 64 messages (1 MiB); then the oldest are dropped.
 //!
-//! There are at most 1,000 sessions. A session ends after 30 minutes without a request and without a stream; if there
-//! are too many sessions, already after 5 minutes without a request; if none was idle for so long, the status is 503. A
-//! session has at most 256 requests in flight; another one gets status 429.
+//! There are at most 1,000 sessions. A session ends after 30 minutes without a request and without a stream. If there
+//! are too many sessions, the one that was idle longest ends, already after 5 minutes without a request; if none was
+//! idle for so long, the status is 503. A session has at most 256 requests in flight; another one gets status 429. At
+//! most 1,000 requests without a session are in flight; another one gets status 503.
 
 mod access;
 mod era;
@@ -48,7 +49,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::service::Service;
 use access::Access;
 use routes::Shared;
-use sessions::Sessions;
 pub(crate) use settings::{HttpSettings, StartError, TOKEN_VARIABLE, Token};
 
 /// The time that requests in flight have when the front stops.
@@ -89,10 +89,7 @@ impl HttpFront {
 
     /// Serves clients until `stop`. Then the streams of `GET` end, requests in flight have 5 s, and the sessions end.
     pub(crate) async fn serve(self, service: Arc<dyn Service>, stop: CancellationToken) {
-        let ending = CancellationToken::new();
-        let sessions = Sessions::new(ending.clone());
-        let shared = Shared { access: self.access, service, sessions, stop: stop.clone(), ending: ending.clone() };
-        let shared = Arc::new(shared);
+        let shared = Arc::new(Shared::new(self.access, service, stop.clone()));
         let _idle_check = AbortOnDropHandle::new(tokio::spawn(end_idle_sessions(Arc::clone(&shared))));
         let router = Router::new().fallback(routes::serve).with_state(Arc::clone(&shared));
         // Without `TCP_NODELAY`, the second of two small writes waits up to 40 ms for an acknowledgement.
@@ -106,12 +103,12 @@ impl HttpFront {
         select! {
             _ = &mut serving => {}
             () = too_late => {
-                ending.cancel();
+                shared.ending.cancel();
                 // What is not written by then is lost with the process.
                 let _ = timeout(LONGEST_WRITE, serving).await;
             }
         }
-        ending.cancel();
+        shared.ending.cancel();
         shared.sessions.end_all().await;
     }
 }

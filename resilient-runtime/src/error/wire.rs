@@ -36,8 +36,8 @@ pub const CORRELATION_META: &str = meta_key!("correlation-id");
 /// The note of an error after which nothing was changed.
 pub(crate) const NOTHING_CHANGED: &str = "Nothing was changed.";
 
-/// An error in the form in which clients receive it, for programs that forward calls: read from the response of a server
-/// of this crate, or created for a response of their own.
+/// An error in the form in which clients receive it, for programs that forward calls: read from the response of a
+/// server of this crate, or created for a response that they make.
 ///
 /// The object is in `_meta` of a result with `isError`, or in `data` of a JSON-RPC error, under [`ERROR_META`]. The
 /// [text](Self::text) is the content of the result, or the message of the JSON-RPC error.
@@ -87,8 +87,8 @@ pub struct WireError {
 }
 
 impl WireError {
-    /// Creates an error with the hint of its kind, which is retryable if the kind is. Texts are cleaned like those of any
-    /// error: secrets are masked, and they have at most 1,000 characters.
+    /// Creates an error with the hint of its kind, which is retryable if the kind is. Texts are cleaned like those of
+    /// any error: secrets are masked, and they have at most 1,000 characters.
     #[must_use]
     pub fn new(code: impl Into<String>, kind: ErrorKind, message: impl AsRef<str>) -> Self {
         Self {
@@ -133,8 +133,8 @@ impl WireError {
         self
     }
 
-    /// Reads an error from the `_meta` of a result or the `data` of a JSON-RPC error. Returns `None` if there is none of
-    /// this crate, or one of an unknown kind. The wait is at most [`LONGEST_RETRY_AFTER`].
+    /// Reads an error from the `_meta` of a result or the `data` of a JSON-RPC error. Returns `None` if there is none
+    /// of this crate, or one of an unknown kind. The wait is at most [`LONGEST_RETRY_AFTER`].
     #[must_use]
     pub fn from_meta(meta: &Value) -> Option<Self> {
         Self::from_object(meta.get(ERROR_META)?)

@@ -1,8 +1,8 @@
 //! The gate: what an operator can switch while the server runs.
 //!
 //! The hook asks the gate about every call of a tool, once and before anything runs. So does a guard for a tool of
-//! another server ([`Guard::as_tool`](crate::Guard::as_tool)). Guarded functions outside of a route, other guards, prompts
-//! and resources are not gated, and neither are the ready-made tools of `mcp::operator_tools` (feature `rmcp`).
+//! another server ([`Guard::as_tool`](crate::Guard::as_tool)). Guarded functions outside of a route, other guards,
+//! prompts and resources are not gated, and neither are the ready-made tools of `mcp::operator_tools` (feature `rmcp`).
 //!
 //! | switch | refuses | `kind` | `details.reason` |
 //! |---|---|---|---|

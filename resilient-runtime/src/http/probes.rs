@@ -24,10 +24,11 @@ use crate::outcomes::CheckStatus;
 /// | `/metrics` | 200 | [`export::prometheus`](crate::export::prometheus) in the format that `Accept` prefers: `OpenMetrics` if requested, else the Prometheus text format |
 ///
 /// Whether other servers can be reached is read for each request: the connection is not down, and the breaker
-/// `NAME.connection` does not reject calls. Otherwise, readiness and health come from the last report. A request that finds it older than 30 s starts a new one. The
-/// request waits for the new report only if the last one is older than 60 s or there is none; it then takes as long as
-/// the slowest check, whose timeout is 5 s by default. If you probe less often than every 60 s, or with a short
-/// timeout, spawn [`Health::watch`]: then only the first report has to be waited for.
+/// `NAME.connection` does not reject calls. Otherwise, readiness and health come from the last report. A request that
+/// finds it older than 30 s starts a new one. The request waits for the new report only if the last one is older than
+/// 60 s or there is none; it then takes as long as the slowest check, whose timeout is 5 s by default. If you probe
+/// less often than every 60 s, or with a short timeout, spawn [`Health::watch`]: then only the first report has to be
+/// waited for.
 ///
 /// Restart a process because of `/livez` only. Readiness means that another replica would not serve better. A
 /// dependency that is down is down for all replicas: open breakers and a high error rate make a server degraded, but it

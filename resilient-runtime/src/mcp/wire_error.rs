@@ -11,7 +11,8 @@ pub(super) fn error_of(answer: &CallToolResponse) -> Option<WireError> {
     error_of_result(result)
 }
 
-/// Reads the error from a result, if it is one of this crate's errors. Its message is the text that the client receives.
+/// Reads the error from a result, if it is one of this crate's errors. Its message is the text that the client
+/// receives.
 pub(super) fn error_of_result(result: &CallToolResult) -> Option<WireError> {
     let mut error = WireError::from_object(result.meta.as_ref()?.0.get(ERROR_META)?)?;
     let text = result.content.first().and_then(|block| block.as_text());

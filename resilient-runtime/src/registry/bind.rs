@@ -105,6 +105,10 @@ impl Site {
 impl Registry {
     /// Makes a tool of another server known to the gate, with what the settings switch off. Not during a binding: a
     /// subscriber may call the function.
+    #[cfg_attr(
+        not(feature = "config"),
+        expect(clippy::unused_self, reason = "without settings, nothing is switched off")
+    )]
     fn declare_remote(&self, site: &Site) {
         if site.is_remote() {
             Gate::knows(&site.gated());

@@ -6,8 +6,8 @@ use crate::connections::{Connection, ConnectionSnapshot, ConnectionState};
 
 impl Registry {
     /// Adds a connection to the server of this name, which is shown until the result is dropped: see
-    /// [`connections`](crate::connections). It replaces one of the same name. The name becomes a label of metrics, so take
-    /// it from the configuration and not from a client.
+    /// [`connections`](crate::connections). It replaces one of the same name. The name becomes a label of metrics, so
+    /// take it from the configuration and not from a client.
     pub fn add_connection(&self, server: &str) -> Connection {
         self.connections.add(server)
     }

@@ -24,8 +24,8 @@ pub(crate) struct DeclaredNames {
     pub(crate) tables: Vec<(&'static str, &'static str)>,
     /// Breakers of functions that are otherwise unknown.
     pub(crate) breakers: Vec<&'static str>,
-    /// The policies that tools begin with which are found later. If there are any such tools, settings may refer to names
-    /// that are not known yet.
+    /// The policies that tools begin with which are found later. If there are any such tools, settings may refer to
+    /// names that are not known yet.
     pub(crate) found_later: Option<Vec<Policy>>,
 }
 

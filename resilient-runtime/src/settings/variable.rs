@@ -127,8 +127,8 @@ impl Variable {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Returns the name, in capitals, of a tool or a breaker that is found later. A name may contain two underscores, so
-    /// the longest one is taken whose keys can be read.
+    /// Returns the name, in capitals, of a tool or a breaker that is found later. A name may contain two underscores,
+    /// so the longest one is taken whose keys can be read.
     pub(super) fn name_found_later(&self) -> Result<String, FileProblem> {
         let problem = |key: &str, message| FileProblem { place: self.place(), key: key.into(), message };
         if let Some(message) = self.in_small_letters() {

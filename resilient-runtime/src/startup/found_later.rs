@@ -6,20 +6,21 @@ use super::Resilience;
 use crate::settings::DeclaredNames;
 
 impl Resilience {
-    /// Lets settings refer to tools that are found later, for a client or a proxy that learns the tools of other servers
-    /// while it runs. Names of tools, breakers and profiles that are not known yet are then no problems. The settings of
-    /// a tool apply to its guard, a [`Guard::as_tool`] of the same name, when the guard is bound.
+    /// Lets settings refer to tools that are found later, for a client or a proxy that learns the tools of other
+    /// servers while it runs. Names of tools, breakers and profiles that are not known yet are then no problems. The
+    /// settings of a tool apply to its guard, a [`Guard::as_tool`] of the same name, when the guard is bound.
     ///
     /// In a file, a tool has its own name: `[tool."files/read-all"]`. In a variable, the name is in capitals, and each
     /// character that is no letter or digit is a `_`: `RESILIENT__TOOL__FILES_READ_ALL__TIMEOUT=5s`. Such a variable
     /// applies to all tools whose names have this form.
     ///
-    /// `bases` are the policies in the code that such guards begin with, for example one for tools that read and one for
-    /// tools that write. [`start`](Self::start) checks `[default]` and each `[tool.NAME]` against all of them. It reports
-    /// a rule that any of the policies would break, and a key of a tool that none of them has. If a shorter `timeout`
-    /// leaves no time for values of the code that no setting mentions, they are fitted to it: the attempt timeout and
-    /// the wait in the queue follow the timeout, delays before retries become shorter, then there are fewer retries. What
-    /// is only found when a guard is bound is logged once as `config.invalid`, and this guard keeps the policy of the code.
+    /// `bases` are the policies in the code that such guards begin with, for example one for tools that read and one
+    /// for tools that write. [`start`](Self::start) checks `[default]` and each `[tool.NAME]` against all of them. It
+    /// reports a rule that any of the policies would break, and a key of a tool that none of them has. If a shorter
+    /// `timeout` leaves no time for values of the code that no setting mentions, they are fitted to it: the attempt
+    /// timeout and the wait in the queue follow the timeout, delays before retries become shorter, then there are fewer
+    /// retries. What is only found when a guard is bound is logged once as `config.invalid`, and this guard keeps the
+    /// policy of the code.
     ///
     /// ```
     /// use std::time::Duration;

@@ -22,8 +22,8 @@ const MOST_REDIRECTS: usize = 5;
 
 /// Builds the client for an endpoint.
 ///
-/// It has no total timeout, because deadlines are set for each call, and it repeats no request. The certificates that it
-/// trusts are those of the platform.
+/// It has no total timeout, because deadlines are set for each call, and it repeats no request. The certificates that
+/// it trusts are those of the platform.
 pub(super) fn build(endpoint: &Endpoint) -> Result<Client, String> {
     let mut builder = Client::builder()
         .user_agent(concat!("resilient-client/", env!("CARGO_PKG_VERSION")))
@@ -62,8 +62,8 @@ fn tls(endpoint: &Endpoint) -> Result<ClientConfig, String> {
     }
 }
 
-/// Follows the redirects that repeat the request at the same origin. Other redirects would lose the message, or give the
-/// headers to another server.
+/// Follows the redirects that repeat the request at the same origin. Other redirects would lose the message, or give
+/// the headers to another server.
 fn same_origin() -> Policy {
     Policy::custom(|attempt| {
         let keeps_message =

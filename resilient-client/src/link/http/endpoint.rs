@@ -105,6 +105,9 @@ impl fmt::Debug for Endpoint {
     /// Shows the origin of the URL and the names of the headers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
-        f.debug_struct("Endpoint").field("origin", &self.origin()).field("headers", &names).finish()
+        f.debug_struct("Endpoint")
+            .field("origin", &self.url.origin().ascii_serialization())
+            .field("headers", &names)
+            .finish()
     }
 }

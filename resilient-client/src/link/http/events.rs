@@ -16,8 +16,8 @@ pub(super) const SHOWN: usize = 200;
 pub(super) enum Event {
     /// The data of an event for messages. It is not empty.
     Data(Vec<u8>),
-    /// An event that exceeded the limit: its first bytes, and how many bytes had been received by then. The rest of it is
-    /// skipped.
+    /// An event that exceeded the limit: its first bytes, and how many bytes had been received by then. The rest of it
+    /// is skipped.
     TooLong { start: Vec<u8>, bytes: usize },
 }
 

@@ -87,7 +87,11 @@ impl Server {
                 let body = String::from_utf8(body.to_vec()).expect("text");
                 let seen = Seen { method: parts.method.to_string(), headers: parts.headers, body, peer };
                 all.lock().expect("no panic").push(seen.clone());
-                answer(&seen)
+                let response = answer(&seen);
+                if response.extensions().get::<Silence>().is_some() {
+                    std::future::pending::<()>().await;
+                }
+                response
             }
         });
         let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
@@ -193,6 +197,16 @@ fn changed() -> String {
 
 fn status(code: u16) -> Response {
     with_body(code, "text/plain", Body::empty())
+}
+
+/// No response, on a connection that stays open.
+#[derive(Clone)]
+struct Silence;
+
+fn silence() -> Response {
+    let mut response = status(200);
+    response.extensions_mut().insert(Silence);
+    response
 }
 
 fn with_body(code: u16, media_type: &str, body: impl Into<Body>) -> Response {

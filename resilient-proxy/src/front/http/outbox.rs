@@ -117,10 +117,8 @@ impl Outbox {
         if streams.requests.len() + requests.ids.len() > MOST_REQUESTS {
             return Err(Rejected::TooMany);
         }
-        let is_repeated = |(at, id): (usize, &Box<str>)| requests.ids[..at].contains(id);
-        if requests.ids.iter().enumerate().any(is_repeated)
-            || requests.ids.iter().any(|id| streams.requests.contains_key(id))
-        {
+        let is_repeated = requests.ids.iter().enumerate().any(|(at, id)| requests.ids[..at].contains(id));
+        if is_repeated || requests.ids.iter().any(|id| streams.requests.contains_key(id)) {
             return Err(Rejected::Duplicate);
         }
         streams.last_used = Instant::now();
@@ -189,20 +187,17 @@ impl Outbox {
         if streams.is_closed {
             return;
         }
-        match (message.kind(), message.id()) {
-            (MessageKind::Response, Some(id)) => {
-                // A response that nothing waits for, or a second one.
-                let Some(stream) = streams.requests.remove(id) else { return };
-                let Some(exchange) = streams.exchanges.get_mut(&stream) else { return };
-                exchange.unanswered -= 1;
-                exchange.queue.push(message);
-                streams.remove_if_done(stream);
-            }
-            _ => {
-                let stream = streams.stream_of(&message);
-                if let Some(queue) = streams.queue(stream) {
-                    queue.push(message);
-                }
+        if let (MessageKind::Response, Some(id)) = (message.kind(), message.id()) {
+            // A response that nothing waits for, or a second one, is dropped.
+            let Some(stream) = streams.requests.remove(id) else { return };
+            let Some(exchange) = streams.exchanges.get_mut(&stream) else { return };
+            exchange.unanswered -= 1;
+            exchange.queue.push(message);
+            streams.remove_if_done(stream);
+        } else {
+            let stream = streams.stream_of(&message);
+            if let Some(queue) = streams.queue(stream) {
+                queue.push(message);
             }
         }
     }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use resilient_client::{Message, MessageKind};
 use tokio::select;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use crate::front::http::exchange::{Answer, Exchange, Handling, Kind, LONGEST_SIL
 use crate::front::http::outbox::{MOST_REQUESTS, Outbox, Rejected, Requests};
 use crate::front::http::refusal::{INVALID_REQUEST, Refusal};
 use crate::front::http::request::{Accepts, Messages, Meta};
-use crate::front::http::sessions::{ClientSession, NoSession, SessionId, Sessions};
+use crate::front::http::sessions::{ClientSession, MOST_SESSIONS, NoSession, SessionId, Sessions};
 use crate::service::{Service, Session};
 
 /// The path that is served.
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     pub(super) access: Access,
     pub(super) service: Arc<dyn Service>,
     pub(super) sessions: Sessions,
+    /// The requests without a session that may be in flight.
+    pub(super) modern: Arc<Semaphore>,
     /// Cancelled when the front begins to stop: the streams of `GET` end.
     pub(super) stop: CancellationToken,
     /// Cancelled when the requests in flight have had their time.
@@ -46,6 +49,12 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
 }
 
 impl Shared {
+    pub(super) fn new(access: Access, service: Arc<dyn Service>, stop: CancellationToken) -> Self {
+        let ending = CancellationToken::new();
+        let sessions = Sessions::new(ending.clone());
+        Self { access, service, sessions, modern: Arc::new(Semaphore::new(MOST_SESSIONS)), stop, ending }
+    }
+
     async fn respond(self: Arc<Self>, request: Request) -> Result<Response, Refusal> {
         self.access.check(request.uri(), request.headers())?;
         if request.uri().path() != PATH {
@@ -135,14 +144,16 @@ impl Shared {
             let text = "this protocol version has no responses of clients";
             return Err(Refusal::bad_request(INVALID_REQUEST, text));
         }
+        let first_id = messages.first_id().map(Box::<str>::from);
+        let permit = Arc::clone(&self.modern).try_acquire_owned();
+        let permit = permit.map_err(|_| no_session(NoSession::Full).with_id(first_id.as_deref()))?;
         let outbox = Outbox::new();
         let session = self.service.open(Arc::clone(&outbox) as _);
-        let held = CloseOnDrop(Arc::clone(&session));
+        let held = (CloseOnDrop(Arc::clone(&session)), permit);
         if requests.ids.is_empty() {
             deliver(&session, messages.all).await;
             return Ok(StatusCode::ACCEPTED.into_response());
         }
-        let first_id = messages.first_id().map(Box::<str>::from);
         let started = outbox.start(requests, accepts.events);
         let (reader, in_flight) = started.map_err(|error| rejected(error).with_id(first_id.as_deref()))?;
         let future = async move {
@@ -184,8 +195,9 @@ impl Shared {
         };
         let takes_opening = version(&parts.headers)?.is_some_and(|version| version >= WITH_OPENING);
         let opening = (takes_opening && last.is_none()).then(|| reader.position());
-        let (end, _held) = (self.stop.clone(), Box::new(()));
-        Ok(EventStream { reader, opening, first: None, has_ids: true, end, task: None, _held }.into_response())
+        let end = self.stop.clone();
+        let stream = EventStream { reader, opening, first: None, has_ids: true, end, task: None, _held: Box::new(()) };
+        Ok(stream.into_response())
     }
 
     /// Ends a session.
@@ -293,7 +305,7 @@ fn rejected(error: Rejected) -> Refusal {
     match error {
         Rejected::Duplicate => Refusal::bad_request(INVALID_REQUEST, "a request in flight has the same id"),
         Rejected::TooMany => {
-            let text = format!("more than {MOST_REQUESTS} requests of this session are in flight");
+            let text = format!("a session has at most {MOST_REQUESTS} requests in flight");
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
         }
         Rejected::Closed => unknown_session(),
@@ -302,7 +314,7 @@ fn rejected(error: Rejected) -> Refusal {
 
 fn no_session(error: NoSession) -> Refusal {
     let text = match error {
-        NoSession::Full => "there are too many sessions, and all are in use",
+        NoSession::Full => "there are too many clients, and all are in use",
         NoSession::NoRandomness => "the system has no random numbers for the id of a session",
     };
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).with_header("retry-after", "60")

@@ -34,6 +34,20 @@ async fn readiness_follows_a_connection_at_once_and_not_with_the_next_report() {
 }
 
 #[tokio::test]
+async fn the_failed_check_of_a_report_from_before_does_not_keep_a_server_unready() {
+    let registry = Arc::new(Registry::new());
+    let files = registry.add_connection("files");
+    let routes = serve(http::router(Arc::new(Health::of(&registry)))).await;
+    files.down("the process has ended");
+    let (status, body) = json_of(&routes, "/readyz").await;
+    assert_eq!((status, &body["failing_checks"]), (503, &json!([])));
+    files.up();
+    assert_eq!(json_of(&routes, "/readyz").await.0, 200);
+    // The health is still that of the report.
+    assert_eq!(json_of(&routes, "/healthz").await.0, 503);
+}
+
+#[tokio::test]
 async fn the_open_breaker_of_a_connection_makes_a_server_unready() {
     let registry = Arc::new(Registry::new());
     let files = registry.add_connection("files");

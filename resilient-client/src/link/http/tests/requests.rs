@@ -104,6 +104,14 @@ async fn calls_one_after_the_other_use_one_connection() {
 }
 
 #[tokio::test]
+async fn an_exchange_can_run_in_a_task() {
+    let server = Server::start(|seen| json_body(seen.result())).await;
+    let link = Arc::new(server.link().link);
+    let sent = tokio::spawn(async move { link.send(&call("1")).await });
+    assert_eq!(timeout(PATIENCE, sent).await.expect("ends").expect("no panic"), Ok(()));
+}
+
+#[tokio::test]
 async fn a_notification_is_accepted_whatever_the_body_is() {
     let server = Server::start(|seen| match seen.call().as_str() {
         "notifications/a" => status(202),

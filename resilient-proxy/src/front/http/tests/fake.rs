@@ -154,8 +154,10 @@ impl Session for FakeSession {
     fn handle(&self, message: Message) -> Boxed<'_, ()> {
         Box::pin(async move {
             self.record(message.text());
-            if let (MessageKind::Request, Some(id)) = (message.kind(), message.id()) {
-                self.request(id, &message).await;
+            match (message.kind(), message.id()) {
+                (MessageKind::Request, Some(id)) => self.request(id, &message).await,
+                (MessageKind::Notification, _) if message.method() == Some("slow") => self.released().await,
+                _ => {}
             }
         })
     }

@@ -7,12 +7,14 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::{Instant, advance, timeout};
 
-use super::{Local, initialize, request};
+use super::{Local, initialize, notification, request};
 use crate::front::http::exchange::LONGEST_SILENCE;
 use crate::front::http::outbox::MOST_REQUESTS;
 use crate::front::http::sessions::{ClientSession, EVICTABLE_IDLE, LONGEST_IDLE, MOST_SESSIONS, NoSession};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// One second less than the time after which a session ends.
+const ALMOST: Duration = Duration::from_secs(30 * 60 - 1);
 
 fn open(local: &Local) -> Result<Arc<ClientSession>, NoSession> {
     local.shared.sessions.open(&*local.service)
@@ -28,7 +30,7 @@ async fn a_session_ends_30_minutes_after_its_last_request() {
     let session = open(&local).unwrap();
     advance(LONGEST_IDLE / 2).await;
     session.outbox.touch();
-    advance(LONGEST_IDLE - SECOND).await;
+    advance(ALMOST).await;
     local.shared.sessions.end_idle();
     assert!(is_open(&local, &session));
     advance(SECOND).await;
@@ -53,7 +55,7 @@ async fn a_session_with_a_stream_or_a_request_does_not_end() {
     drop(stream);
     local.service.release.add_permits(1);
     post.await;
-    advance(LONGEST_IDLE - SECOND).await;
+    advance(ALMOST).await;
     local.shared.sessions.end_idle();
     assert!(is_open(&with_stream) && is_open(&with_request));
     advance(2 * SECOND).await;
@@ -166,4 +168,38 @@ async fn a_client_of_an_older_version_gets_no_event_without_a_message() {
     let response = local.post(&headers, &request(1, "slow", &json!({}))).await;
     let mut frames = response.into_body().into_data_stream();
     assert_eq!(frames.next().await.unwrap().unwrap(), ":\n\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notification_is_accepted_after_5_seconds_and_still_passed_on() {
+    let local = Local::new();
+    let session = local.session().await;
+    let begin = Instant::now();
+    let response = local.post(&[("mcp-session-id", &session)], &notification("slow", &json!({}))).await;
+    assert_eq!((response.status().as_u16(), begin.elapsed()), (202, LONGEST_SILENCE));
+    local.service.release.add_permits(1);
+    while local.service.release.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.service.count("cancelled"), 0);
+}
+
+#[tokio::test]
+async fn at_most_1000_requests_without_a_session_are_in_flight() {
+    let local = Local::new();
+    let mut message = request(1, "any", &json!({}));
+    message["params"]["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "any")];
+    let most = u32::try_from(MOST_SESSIONS).unwrap();
+    let others = local.shared.modern.clone().try_acquire_many_owned(most).unwrap();
+    let response = local.post(&headers, &message).await;
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"60".parse().unwrap()));
+    assert_eq!(local.service.count("opened"), 0);
+    drop(others);
+    for _ in 0..2 {
+        assert_eq!(local.post(&headers, &message).await.status(), 200);
+        assert_eq!(local.shared.modern.available_permits(), MOST_SESSIONS);
+    }
 }

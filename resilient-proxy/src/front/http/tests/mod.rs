@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::http::access::Access;
 use crate::front::http::routes::{self, Shared};
-use crate::front::http::sessions::Sessions;
 use crate::front::http::{HttpFront, HttpSettings, Token};
 use fake::Fake;
 
@@ -176,12 +175,10 @@ struct Local {
 impl Local {
     fn new() -> Self {
         let service = Fake::new();
-        let ending = CancellationToken::new();
         let access = Access::new(([127, 0, 0, 1], 1).into(), &[], None).unwrap();
-        let sessions = Sessions::new(ending.clone());
         let stop = CancellationToken::new();
-        let shared = Arc::new(Shared { access, service: Arc::clone(&service) as _, sessions, stop, ending });
-        Self { shared, service }
+        let shared = Shared::new(access, Arc::clone(&service) as _, stop);
+        Self { shared: Arc::new(shared), service }
     }
 
     async fn send(&self, method: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {

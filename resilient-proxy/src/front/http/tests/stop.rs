@@ -30,7 +30,9 @@ async fn streams_of_get_end_at_once_and_requests_in_flight_are_answered() {
 async fn requests_in_flight_are_cancelled_after_5_seconds() {
     let server = Server::start().await;
     let session = server.session().await;
-    let slow = tokio::spawn(server.post_in(&session, &request(1, "slow", &json!({}))).send());
+    // This client never gets a stream, so it is clear what it gets.
+    let post = server.http.post(&server.url).header("accept", "application/json").header("mcp-session-id", session);
+    let slow = tokio::spawn(post.json(&request(1, "slow", &json!({}))).send());
     server.service.until("slow", 1).await;
     // Only now: a paused clock runs on whenever nothing but a socket is waited for.
     tokio::time::pause();

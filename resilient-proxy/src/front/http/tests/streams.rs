@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Events, PATIENCE, Server, content_type, notification, request};
+use super::{BOTH, Events, PATIENCE, Server, content_type, notification, request};
 
 fn changed(number: usize) -> Value {
     notification("notifications/tools/list_changed", &json!({ "number": number }))
@@ -58,7 +58,7 @@ async fn the_stream_has_the_form_of_server_sent_events() {
     let body = with_progress(1, &json!("t")).to_string();
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAccept: application/json, text/event-stream\r\nContent-Type: application/json\r\n\
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAccept: {BOTH}\r\nContent-Type: application/json\r\n\
          Mcp-Session-Id: {session}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         server.address,
         body.len()
