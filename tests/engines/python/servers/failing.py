@@ -13,7 +13,8 @@ COUNT_FILE names, and then do `what`:
   slow            wait for `seconds`, then return
   error           fail with the text `it failed`: a result with `isError`
   protocol-error  fail with the JSON-RPC error -32603
-  big             return 10,000,000 letters
+  big             return 7,000,000 letters, which FastMCP sends twice: in the content and in the structured content
+  too-big         return 10,000,000 letters
   garbage         write two lines to stdout that are not JSON-RPC, one of them not UTF-8, then return
   progress        send 5 notifications of progress, then return
 
@@ -35,7 +36,7 @@ from fastmcp.server.middleware import Middleware
 from mcp.shared.exceptions import MCPError
 
 What = Literal[
-    "answer", "die", "die-once", "hang", "slow", "error", "protocol-error", "big", "garbage", "progress"
+    "answer", "die", "die-once", "hang", "slow", "error", "protocol-error", "big", "too-big", "garbage", "progress"
 ]
 
 # The transport redirects descriptor 1 to stderr while it runs.
@@ -89,6 +90,8 @@ async def act(tool: str, id: str, what: What, seconds: float, context: Context) 
         case "error":
             raise ToolError("it failed")
         case "big":
+            return "x" * 7_000_000
+        case "too-big":
             return "x" * 10_000_000
         case "garbage":
             os.write(STDOUT, b"Debugger attached.\n")

@@ -75,15 +75,17 @@ impl Client {
         Self { stdin, inbox, log, ids: AtomicU64::new(1), process: Mutex::new(process), id }
     }
 
-    /// Starts a process and initializes it as a client without capabilities.
+    /// Starts a process, initializes it as a client without capabilities, and lists the tools, as most clients do.
     pub(crate) async fn connect(command: Command) -> Self {
         Self::connect_with(command, json!({})).await
     }
 
-    /// Starts a process and initializes it as a client with these capabilities.
+    /// Does the same as a client with these capabilities.
     pub(crate) async fn connect_with(command: Command, capabilities: Value) -> Self {
         let client = Self::start(command);
         client.initialize(capabilities).await;
+        let listed = client.request("tools/list", json!({})).await;
+        assert!(listed["result"]["tools"].is_array(), "{listed}\n{:#?}", client.log());
         client
     }
 
@@ -246,7 +248,7 @@ impl Http {
         Self { client, url, session: OnceCell::new(), ids: AtomicU64::new(1) }
     }
 
-    /// Initializes a session.
+    /// Initializes a session, and lists the tools.
     pub(crate) async fn connect(url: String) -> Self {
         let client = Self::new(url);
         let answer = client.request("initialize", initialization(json!({}))).await;
@@ -254,6 +256,8 @@ impl Http {
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         let answer = client.post(&initialized).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        let listed = client.request("tools/list", json!({})).await;
+        assert!(listed["result"]["tools"].is_array(), "{listed}");
         client
     }
 

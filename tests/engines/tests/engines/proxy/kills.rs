@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
@@ -91,7 +92,11 @@ async fn write(client: &Client, begun: &AtomicUsize, calls: usize) -> Outcome {
 async fn assert_no_write_runs_twice(server: &Line, prefix: &str, calls: usize, waits: std::ops::Range<u64>) {
     let setup = Setup::new();
     let timeout = format!("{}s", TIMEOUT.as_secs());
-    let client = Client::connect(setup.proxy(&["--timeout", &timeout], server)).await;
+    // The breaker of the tool would reject most of the calls.
+    let policy = setup.path("policy.toml");
+    fs::write(&policy, "[tool.write]\nbreaker = \"none\"\n").unwrap();
+    let options = ["--policy", policy.to_str().unwrap(), "--timeout", &timeout];
+    let client = Client::connect(setup.proxy(&options, server)).await;
     let begun = AtomicUsize::new(0);
     let ended = AtomicBool::new(false);
     let writers = async {

@@ -7,16 +7,13 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Setup,
+    NOTICED, Setup,
     client::{Client, assert_failed, assert_text, failed, text},
     everything, failing,
 };
 
 /// The name of the server in the texts of the proxy.
 const NAMED: [&str; 2] = ["--name", "orders"];
-
-/// The time in which the proxy notices the end of its child.
-const NOTICED: Duration = Duration::from_millis(300);
 
 /// A client of the proxy in front of the server of FastMCP.
 async fn connect(setup: &Setup, options: &[&str]) -> Client {
@@ -71,6 +68,15 @@ async fn a_read_during_which_the_server_of_fastmcp_is_killed_is_repeated_once_an
     assert_text(&client.call("read", what("die-once")).await, "done");
     assert_eq!(setup.lines(), ["read one", "read one"]);
     client.assert_clean();
+}
+
+#[tokio::test]
+async fn a_read_of_a_client_that_has_not_listed_the_tools_is_repeated_too() {
+    let setup = Setup::new();
+    let client = Client::start(setup.proxy(&NAMED, &failing()));
+    client.initialize(json!({})).await;
+    assert_text(&client.call("read", what("die-once")).await, "done");
+    assert_eq!(setup.lines(), ["read one", "read one"]);
 }
 
 #[tokio::test]

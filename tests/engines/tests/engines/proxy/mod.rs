@@ -32,6 +32,9 @@ const COUNT_FILE: &str = "COUNT_FILE";
 /// How often a test looks again.
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// The time in which the proxy notices the end of its server.
+const NOTICED: Duration = Duration::from_millis(300);
+
 /// A program with its arguments.
 type Line = Vec<OsString>;
 

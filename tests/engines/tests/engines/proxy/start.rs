@@ -125,7 +125,8 @@ async fn a_server_that_starts_late_is_announced_and_used() {
     let ready = setup.path("ready");
     let script =
         format!("[ -e '{}' ] || {{ echo 'not yet' >&2; exit 1; }}; exec {}", ready.display(), quoted(&failing()));
-    let client = Client::connect(setup.proxy(&["--timeout", "10s"], &shell(&script))).await;
+    let client = Client::start(setup.proxy(&["--timeout", "10s"], &shell(&script)));
+    client.initialize(json!({})).await;
     assert_failed(&client.call("read", json!({})).await, &["not yet"]);
     std::fs::write(&ready, "").unwrap();
     client.receive("notifications/tools/list_changed").await;

@@ -66,9 +66,13 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
+fn proxy(setup: &Setup, url: &str) -> Command {
+    setup.proxy_with(&["--name", "orders", "--timeout", "5s", url])
+}
+
 /// A client of the proxy in front of a URL.
 async fn connect(setup: &Setup, url: &str) -> Client {
-    Client::connect(setup.proxy_with(&["--name", "orders", "--timeout", "5s", url])).await
+    Client::connect(proxy(setup, url)).await
 }
 
 #[tokio::test]
@@ -119,7 +123,8 @@ async fn a_server_that_is_away_at_the_start_is_used_when_it_is_there() {
     let setup = Setup::new();
     let mut upstream = Upstream::failing(&setup).await;
     upstream.kill().await;
-    let client = connect(&setup, &upstream.url()).await;
+    let client = Client::start(proxy(&setup, &upstream.url()));
+    client.initialize(json!({})).await;
     assert_failed(&client.call("read", json!({})).await, &["orders"]);
     upstream.restart().await;
     client.receive("notifications/tools/list_changed").await;

@@ -1,11 +1,14 @@
 //! What passes through the proxy: the same messages as without it.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::{
-    Line, Setup,
-    client::{Client, PROTOCOL, assert_text, failed, text},
+    Line, NOTICED, Setup,
+    client::{Client, PROTOCOL, assert_failed, assert_text, failed, text},
     counting, everything, failing,
 };
 
@@ -197,14 +200,26 @@ async fn a_protocol_error_of_a_read_passes_after_a_few_attempts() {
 }
 
 #[tokio::test]
-async fn a_result_of_ten_megabytes_passes() {
+async fn a_result_of_fourteen_megabytes_passes() {
     let setup = Setup::new();
     let client = Client::connect(setup.proxy(&[], &failing())).await;
     let results = join_all((0..3).map(|_| client.call("read", json!({ "what": "big" })))).await;
     for answer in results {
         assert!(!failed(&answer));
-        assert_eq!(text(&answer).len(), 10_000_000);
+        assert_eq!(text(&answer).len(), 7_000_000);
     }
+}
+
+#[tokio::test]
+async fn a_result_that_is_too_large_fails_in_time_and_later_calls_work() {
+    let setup = Setup::new();
+    let client = Client::connect(setup.proxy(&["--timeout", "5s"], &failing())).await;
+    let start = Instant::now();
+    let answer = client.call("write", json!({ "id": "one", "what": "too-big" })).await;
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert_failed(&answer, &["may have taken effect"]);
+    assert_text(&client.call("read", json!({ "id": "two" })).await, "done");
+    assert_eq!(setup.lines(), ["write one", "read two"]);
 }
 
 #[tokio::test]
@@ -274,8 +289,10 @@ async fn log_messages_and_updates_of_resources_reach_the_client_also_after_a_res
 
     // A new process knows no subscriptions, except those that the proxy sends again.
     setup.kill_server().await;
+    sleep(NOTICED).await;
     let before = client.received("notifications/resources/updated").len();
-    client.call("toggle-subscriber-updates", json!({})).await;
+    let answer = client.call("toggle-subscriber-updates", json!({})).await;
+    assert!(!failed(&answer), "{answer}");
     super::wait_until("an update after the restart", || {
         client.received("notifications/resources/updated").len() > before
     })
