@@ -37,6 +37,12 @@ impl Failure {
         Self::new(kind, message, false)
     }
 
+    /// Creates the failure of a handshake that took too long.
+    pub(crate) fn no_handshake(limit: Duration) -> Self {
+        let message = format!("the server did not answer `initialize` within {} s", limit.as_secs());
+        Self::not_sent(ErrorKind::Timeout, message)
+    }
+
     /// Creates the failure of a request that was sent.
     pub(crate) fn sent(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::new(kind, message, true)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_policy::Effect;
@@ -26,6 +27,10 @@ pub struct CallError {
     may_have_run: bool,
     retries_itself: bool,
     attempts: u32,
+    /// The server that was called.
+    server: Option<Arc<str>>,
+    /// The tools that were tried as well, in vain.
+    tried: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -48,6 +53,8 @@ pub(super) struct Answered {
     is_own: bool,
     /// Whether the server of `resilient-runtime` has retried by itself.
     is_final: bool,
+    /// Whether a server of `resilient-runtime` says that it did nothing.
+    was_rejected: bool,
     text: String,
 }
 
@@ -117,37 +124,56 @@ impl Answered {
 
     fn new(response: Message, kind: ErrorKind, ours: Option<WireError>, is_own: bool, text: String) -> Self {
         let is_final = ours.is_some();
+        let was_rejected = ours.as_ref().and_then(WireError::performed) == Some(false);
         let retry_after = ours.and_then(|ours| ours.retry_after);
-        Self { response, kind, retry_after, is_own, is_final, text }
+        Self { response, kind, retry_after, is_own, is_final, was_rejected, text }
     }
 }
 
 impl CallError {
     pub(super) const fn new(cause: Cause, effect: Effect) -> Self {
-        Self { cause, effect, may_have_run: false, retries_itself: false, attempts: 0 }
+        Self { cause, effect, may_have_run: false, retries_itself: false, attempts: 0, server: None, tried: Vec::new() }
+    }
+
+    /// Creates the error of a call that reached no server.
+    pub(crate) const fn not_sent(failure: Failure) -> Self {
+        Self::new(Cause::Failed(failure), Effect::Unknown)
+    }
+
+    /// Sets the server that was called.
+    pub(crate) fn of_server(mut self, name: &str) -> Self {
+        self.server = Some(name.into());
+        self
+    }
+
+    /// Sets the tools that were tried as well.
+    pub(crate) fn after(mut self, tried: Vec<String>) -> Self {
+        self.tried = tried;
+        self
     }
 
     /// Creates the error of one attempt.
-    pub(super) const fn of(cause: Cause, facts: Facts) -> Self {
+    pub(super) fn of(cause: Cause, facts: Facts) -> Self {
         let may_have_run = match &cause {
             Cause::Failed(failure) => failure.may_have_run,
-            Cause::Answered(_) => true,
+            Cause::Answered(answered) => !answered.was_rejected,
             Cause::Resilience(_) => false,
         };
-        Self { cause, effect: facts.effect, may_have_run, retries_itself: facts.retries_itself, attempts: 1 }
+        let error = Self::new(cause, facts.effect);
+        Self { may_have_run, retries_itself: facts.retries_itself, attempts: 1, ..error }
     }
 
     /// Completes the error of a call.
-    pub(super) fn about(mut self, id: &str, facts: Facts, attempts: u32) -> Self {
+    pub(super) fn about(mut self, id: &str, facts: Facts, attempts: u32, was_sent: bool) -> Self {
         self.effect = facts.effect;
         self.attempts = attempts;
         if let Cause::Answered(answered) = &mut self.cause {
             answered.response = answered.response.with_id(id);
         }
         if let Cause::Resilience(error) = &self.cause {
-            // A call that was rejected or cancelled before its first attempt was not sent.
+            // A call that was rejected, or ended while it waited for a connection, was not sent.
             let was_rejected = matches!(error.kind(), ErrorKind::CircuitOpen | ErrorKind::Overloaded);
-            self.may_have_run = attempts > 0 && !was_rejected;
+            self.may_have_run = was_sent && !was_rejected;
         }
         self
     }
@@ -177,6 +203,18 @@ impl CallError {
     #[must_use]
     pub const fn may_have_run(&self) -> bool {
         self.may_have_run
+    }
+
+    /// Returns the name of the server that was called. `None`, if the name of the tool led to no server.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    /// Returns the tools that were tried as well, in vain.
+    #[must_use]
+    pub fn tried(&self) -> &[String] {
+        &self.tried
     }
 }
 

@@ -5,6 +5,7 @@ mod error;
 mod tool;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +95,12 @@ impl<E: Events> Caller<E> {
         &self.supervisor
     }
 
+    /// Returns the timeout of a call without settings.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
     /// Reads the annotations of tools from the result of `tools/list`, which is JSON.
     pub fn learn(&self, result: &str) {
         let Some(found) = tool::read(result) else { return };
@@ -124,14 +131,15 @@ impl<E: Events> Caller<E> {
         };
         let tool = self.tool(&name);
         let mut attempts = 0_u32;
+        let was_sent = AtomicBool::new(false);
         let attempt = || {
             attempts += 1;
             let again = (attempts > 1).then(|| request.with_id(&self.supervisor.new_id()));
-            let tool = &tool;
+            let (tool, was_sent) = (&tool, &was_sent);
             async move {
                 let request = again.as_ref().unwrap_or(request);
                 running.attempt(request.id().unwrap_or("0"));
-                match self.supervisor.request(request).await {
+                match self.supervisor.request_with(request, was_sent).await {
                     Ok(response) => Answered::read(response).map_err(|cause| CallError::of(cause, tool.facts())),
                     Err(failure) => Err(CallError::of(Cause::Failed(failure), tool.facts())),
                 }
@@ -145,7 +153,8 @@ impl<E: Events> Caller<E> {
                 if matches!(error.as_resilience(), Some(ResilienceError::Timeout { .. })) {
                     self.supervisor.suspect();
                 }
-                Err(error.about(id, tool.facts(), attempts))
+                let error = error.about(id, tool.facts(), attempts, was_sent.load(Ordering::Relaxed));
+                Err(error.of_server(self.supervisor.name()))
             }
         }
     }

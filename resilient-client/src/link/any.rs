@@ -22,6 +22,9 @@ pub enum Target {
     /// A server over streamable HTTP.
     #[cfg(feature = "http")]
     Http(Endpoint),
+    /// A server in the process of a test.
+    #[cfg(test)]
+    Fake(Arc<crate::link::fake::Fake>),
 }
 
 impl From<Command> for Target {
@@ -63,6 +66,8 @@ pub(crate) enum Link<R: Receive> {
     Stdio(StdioLink, std::marker::PhantomData<fn() -> R>),
     #[cfg(feature = "http")]
     Http(HttpLink<R>),
+    #[cfg(test)]
+    Fake(crate::link::fake::FakeLink),
 }
 
 impl<R: Receive> Link<R> {
@@ -73,6 +78,8 @@ impl<R: Receive> Link<R> {
             }
             #[cfg(feature = "http")]
             Target::Http(endpoint) => HttpLink::open(endpoint, receiver).map(Self::Http),
+            #[cfg(test)]
+            Target::Fake(fake) => crate::link::fake::FakeLink::open(fake, receiver).map(Self::Fake),
         }
     }
 
@@ -81,6 +88,8 @@ impl<R: Receive> Link<R> {
             Self::Stdio(link, _) => link.send(message).await,
             #[cfg(feature = "http")]
             Self::Http(link) => link.send(message).await,
+            #[cfg(test)]
+            Self::Fake(link) => link.send(message),
         }
     }
 
@@ -89,6 +98,8 @@ impl<R: Receive> Link<R> {
             Self::Stdio(link, _) => link.close().await,
             #[cfg(feature = "http")]
             Self::Http(link) => link.close().await,
+            #[cfg(test)]
+            Self::Fake(link) => link.close(),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! once it is lost, the supervisor opens another one.
 
 pub(crate) mod any;
+#[cfg(test)]
+pub(crate) mod fake;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 pub(crate) mod stdio;

@@ -8,7 +8,9 @@ use resilient_runtime::ErrorKind;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Events, Inner, Phase, Receiver};
+use super::Events;
+use super::inner::{Inner, Receiver};
+use super::state::Phase;
 use crate::failure::Failure;
 use crate::link::any::{Link, Target};
 use crate::message::Message;
@@ -35,7 +37,7 @@ pub(super) async fn connect<E: Events>(inner: &Arc<Inner<E>>) -> Result<u64, Fai
     match timeout(inner.settings.handshake, again).await {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => return Err(failure),
-        Err(_) => return Err(no_handshake(inner.settings.handshake)),
+        Err(_) => return Err(Failure::no_handshake(inner.settings.handshake)),
     }
     if !inner.state().ready(generation) {
         return Err(inner.state().failure());
@@ -99,12 +101,6 @@ async fn handshake<E: Events>(
         }
     }
     Ok(())
-}
-
-/// Returns the failure of a handshake that took too long.
-pub(super) fn no_handshake(limit: Duration) -> Failure {
-    let message = format!("the server did not answer `initialize` within {} s", limit.as_secs());
-    Failure::not_sent(ErrorKind::Timeout, message)
 }
 
 /// Replaces a server process that sends nothing, if it has no other request: a server that runs one request at a time may

@@ -5,35 +5,36 @@ use std::sync::Arc;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Events, Inner, Receiver};
+use super::pending::Pending;
+use crate::link::Receive;
 use crate::link::any::Link;
 use crate::message::Message;
 
 /// A request that waits for its response. If it is dropped before its end, the server is told that the request is cancelled.
-pub(super) struct Outstanding<'r, E: Events> {
-    inner: &'r Arc<Inner<E>>,
-    link: &'r Arc<Link<Receiver<E>>>,
+pub(super) struct Outstanding<'r, R: Receive> {
+    pending: &'r Pending,
+    link: &'r Arc<Link<R>>,
     request: &'r Message,
     has_ended: bool,
 }
 
-impl<'r, E: Events> Outstanding<'r, E> {
-    pub(super) const fn new(inner: &'r Arc<Inner<E>>, link: &'r Arc<Link<Receiver<E>>>, request: &'r Message) -> Self {
-        Self { inner, link, request, has_ended: false }
+impl<'r, R: Receive> Outstanding<'r, R> {
+    pub(super) const fn new(pending: &'r Pending, link: &'r Arc<Link<R>>, request: &'r Message) -> Self {
+        Self { pending, link, request, has_ended: false }
     }
 
     /// The request needs no cancellation.
     pub(super) fn end(mut self) {
         self.has_ended = true;
-        self.inner.pending.remove(self.request.id().unwrap_or("null"));
+        self.pending.remove(self.request.id().unwrap_or("null"));
     }
 }
 
-impl<E: Events> Drop for Outstanding<'_, E> {
+impl<R: Receive> Drop for Outstanding<'_, R> {
     fn drop(&mut self) {
         let id = self.request.id().unwrap_or("null");
         // The handshake must not be cancelled.
-        if self.has_ended || !self.inner.pending.remove(id) || self.request.method() == Some("initialize") {
+        if self.has_ended || !self.pending.remove(id) || self.request.method() == Some("initialize") {
             return;
         }
         let id: Box<RawValue> = serde_json::from_str(id).unwrap_or_default();

@@ -7,7 +7,9 @@ use resilient_policy::{BreakerSettings, BreakerUse, Policy};
 use resilient_runtime::{Classify, ErrorKind, Guard, McpError, ResilienceError};
 
 use super::backoff::Backoff;
-use super::{Events, Inner, Phase, attempt};
+use super::inner::Inner;
+use super::state::Phase;
+use super::{Events, attempt};
 use crate::failure::Failure;
 use crate::interned::breaker_name;
 
@@ -36,6 +38,8 @@ pub(super) fn spawn<E: Events>(inner: &Arc<Inner<E>>) {
 async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
     let guard = guard(&inner.name);
     let mut backoff = Backoff::default();
+    // Why the last attempt has failed, also while there are none.
+    let mut reason = None;
     loop {
         let connected: Result<u64, Ended> = match &guard {
             Some(guard) => guard.call(|| async { attempt::connect(inner).await.map_err(Ended::Failed) }).await,
@@ -48,8 +52,12 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
                 Duration::ZERO
             }
             Err(ended) => {
-                let (failure, delay) = ended.read(&mut backoff);
+                let (mut failure, delay) = ended.read(&mut backoff);
                 let rejects = failure.kind == ErrorKind::CircuitOpen;
+                match &reason {
+                    Some(reason) if rejects => failure.message = format!("{}; the last one: {reason}", failure.message),
+                    _ => reason = Some(failure.message.clone()),
+                }
                 tracing::warn!(
                     event = "server.not_connected",
                     server = &*inner.name,

@@ -4,6 +4,7 @@ mod attempt;
 mod backoff;
 mod cancel;
 mod driver;
+mod inner;
 mod pending;
 mod replay;
 mod state;
@@ -11,25 +12,19 @@ mod state;
 mod tests;
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use resilient_runtime::connections::Connection;
-use resilient_runtime::{ErrorKind, Registry};
-use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use resilient_runtime::ErrorKind;
+use tokio::sync::oneshot;
 
 use crate::failure::Failure;
-use crate::link::any::{Link, Target};
-use crate::link::{Reason, Receive, Received, SendError};
-use crate::message::{Message, MessageKind};
-use cancel::Outstanding;
-use pending::{Answered, Pending};
-use replay::Replay;
+use crate::link::Reason;
+use crate::link::any::Target;
+use crate::message::Message;
+use inner::Inner;
 pub use state::ConnectionState;
-use state::{Phase, State};
 
 /// A future of a trait's method.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -59,6 +54,11 @@ pub trait Events: Send + Sync + 'static {
     /// Is called when a connection has replaced another one, or answers after its client was answered without it. The
     /// lists of tools, prompts and resources may have changed.
     fn reconnected(&self) {}
+
+    /// Is called when the state of the connection may have changed. Must not block.
+    fn state_changed(&self, state: ConnectionState) {
+        let _ = state;
+    }
 }
 
 /// A connection to a server that comes back.
@@ -85,70 +85,10 @@ impl<E: Events> Drop for Handle<E> {
     }
 }
 
-/// What the driver, the links and the callers share.
-pub(crate) struct Inner<E: Events> {
-    name: Arc<str>,
-    target: Target,
-    settings: SupervisorSettings,
-    events: E,
-    pending: Pending,
-    replay: Mutex<Replay>,
-    state: Mutex<State<E>>,
-    /// Counts the changes of the state.
-    changed: watch::Sender<u64>,
-    /// Wakes the driver: a request needs a connection.
-    wanted: Notify,
-    stop: CancellationToken,
-    /// The number of the last own request.
-    ids: AtomicU64,
-    /// Whether the current connection has answered a request.
-    is_proven: AtomicBool,
-    /// Whether the server has sent anything since this was last cleared.
-    was_heard: AtomicBool,
-    is_probing: AtomicBool,
-    /// What operators see.
-    shown: Connection,
-}
-
-/// Receives what one link receives.
-pub(crate) struct Receiver<E: Events> {
-    inner: std::sync::Weak<Inner<E>>,
-    generation: u64,
-}
-
-impl<E: Events> Receive for Receiver<E> {
-    fn receive(&self, event: Received) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let Some(inner) = self.inner.upgrade() else { return };
-            match event {
-                Received::Message(message) => inner.received(message, self.generation).await,
-                Received::Junk { start, bytes } => inner.skip(&start, bytes),
-                Received::Lost(reason) => inner.lose(self.generation, &Failure::sent(ErrorKind::Connection, reason)),
-            }
-        })
-    }
-}
-
 impl<E: Events> Supervisor<E> {
     /// Starts to connect. Has to be called in a Tokio runtime.
     pub fn start(name: &str, target: impl Into<Target>, settings: SupervisorSettings, events: E) -> Self {
-        let inner = Arc::new(Inner {
-            name: name.into(),
-            target: target.into(),
-            settings,
-            events,
-            pending: Pending::default(),
-            replay: Mutex::default(),
-            state: Mutex::new(State::new()),
-            changed: watch::Sender::new(0),
-            wanted: Notify::new(),
-            stop: CancellationToken::new(),
-            ids: AtomicU64::new(0),
-            is_proven: AtomicBool::new(false),
-            was_heard: AtomicBool::new(false),
-            is_probing: AtomicBool::new(false),
-            shown: Registry::global().add_connection(name),
-        });
+        let inner = Arc::new(Inner::new(name, target.into(), settings, events));
         driver::spawn(&inner);
         Self(Arc::new(Handle(inner)))
     }
@@ -192,10 +132,16 @@ impl<E: Events> Supervisor<E> {
     /// # Errors
     /// [`Failure`], which says whether the server may have acted on the request. An error of the server is a response.
     pub async fn request(&self, request: &Message) -> Result<Message, Failure> {
+        self.request_with(request, &AtomicBool::new(false)).await
+    }
+
+    /// Like [`request`](Self::request), and sets `was_sent` once there is a connection to send on.
+    pub(crate) async fn request_with(&self, request: &Message, was_sent: &AtomicBool) -> Result<Message, Failure> {
         let inner = self.inner();
         let mut sessions = 0;
         loop {
             let (generation, link) = inner.link().await?;
+            was_sent.store(true, Ordering::Relaxed);
             let error = match inner.exchange(&link, generation, request).await {
                 Ok(Ok(response)) => {
                     if response.result().is_some() {
@@ -302,164 +248,3 @@ impl<E: Events> Supervisor<E> {
         &self.0.0
     }
 }
-
-impl<E: Events> Inner<E> {
-    fn state(&self) -> MutexGuard<'_, State<E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn replay(&self) -> MutexGuard<'_, Replay> {
-        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Wakes those that wait for a change of the state.
-    fn change(&self) {
-        self.changed.send_modify(|changes| *changes += 1);
-    }
-
-    /// Returns the connection. Without one, waits for the end of one attempt to connect.
-    async fn link(&self) -> Result<(u64, Arc<Link<Receiver<E>>>), Failure> {
-        let mut changed = self.changed.subscribe();
-        let first = self.state().attempts();
-        loop {
-            {
-                let state = self.state();
-                if let Some(up) = state.up() {
-                    return Ok(up);
-                }
-                if state.attempts() > first || state.rejects() {
-                    return Err(state.failure());
-                }
-            }
-            self.wanted.notify_one();
-            if changed.changed().await.is_err() {
-                return Err(Failure::not_sent(ErrorKind::Unavailable, "the connection is closed"));
-            }
-        }
-    }
-
-    /// Sends a request on a link and waits for its response.
-    async fn exchange(
-        self: &Arc<Self>,
-        link: &Arc<Link<Receiver<E>>>,
-        generation: u64,
-        request: &Message,
-    ) -> Result<Answered, SendError> {
-        let id = request.id().unwrap_or("null");
-        let Some(mut answered) = self.pending.add(id, generation, request.method()) else {
-            let message = "a request with the same id is under way";
-            return Ok(Err(Failure::not_sent(ErrorKind::InvalidInput, message)));
-        };
-        let outstanding = Outstanding::new(self, link, request);
-        let mut sent = std::pin::pin!(link.send(request));
-        let response = tokio::select! {
-            biased;
-            response = &mut answered => response,
-            result = &mut sent => match result {
-                Ok(()) => answered.await,
-                // A response that has arrived all the same is the better answer.
-                Err(error) => match answered.try_recv() {
-                    Ok(response) => Ok(response),
-                    Err(_) => {
-                        outstanding.end();
-                        return Err(error);
-                    }
-                },
-            },
-        };
-        outstanding.end();
-        Ok(response.unwrap_or_else(|_| Err(Failure::sent(ErrorKind::Cancelled, "the request was cancelled"))))
-    }
-
-    /// Runs the handshake of a client, on the connection that is there or with the next one.
-    async fn handshake_of_client(self: &Arc<Self>, initialize: &Message) -> Result<Message, Failure> {
-        let (generation, link) = self.link().await?;
-        // The driver has done it, because the client came before the connection.
-        let done = self.replay().initialized_on(generation).cloned();
-        if let Some(response) = done {
-            return Ok(response.with_id(initialize.id().unwrap_or("0")));
-        }
-        let holding = self.state().hold(generation);
-        let exchange = self.exchange(&link, generation, initialize);
-        let failure = match timeout(self.settings.handshake, exchange).await {
-            Ok(Ok(Ok(response))) => {
-                if response.result().is_some() {
-                    self.replay().answered(initialize, &response, generation);
-                }
-                if holding {
-                    self.state().release(generation);
-                    self.change();
-                }
-                self.announce(&link, generation).await;
-                return Ok(response);
-            }
-            Ok(Ok(Err(failure))) => failure,
-            Ok(Err(error)) => error.into(),
-            Err(_) => attempt::no_handshake(self.settings.handshake),
-        };
-        self.lose(generation, &failure);
-        Err(failure)
-    }
-
-    /// Sends `notifications/initialized`, if the client has, and it was not sent on this connection.
-    async fn announce(&self, link: &Link<Receiver<E>>, generation: u64) {
-        if self.replay().announces(generation) {
-            let _ = link.send(&replay::initialized_notification()).await;
-        }
-    }
-
-    /// Passes on a message of the server.
-    async fn received(self: &Arc<Self>, message: Message, generation: u64) {
-        self.was_heard.store(true, Ordering::Relaxed);
-        if message.kind() == MessageKind::Response {
-            let is_own = message.id().is_some_and(|id| id.starts_with(OWN_ID));
-            if self.pending.answer(message) && !is_own && !self.is_proven.swap(true, Ordering::Relaxed) {
-                self.change();
-            }
-        } else {
-            self.events.message(message, generation).await;
-        }
-    }
-
-    /// Counts what is not a message.
-    fn skip(&self, start: &[u8], bytes: usize) {
-        let start = String::from_utf8_lossy(&start[..start.len().min(80)]).into_owned();
-        let start = resilient_runtime::redact::text(&start);
-        tracing::warn!(
-            event = "server.junk",
-            server = &*self.name,
-            bytes,
-            start,
-            "skipped output that is not a message"
-        );
-    }
-
-    /// Ends a connection that is lost. Its requests fail, because nothing will answer them.
-    fn lose(&self, generation: u64, failure: &Failure) {
-        let was_current = self.state().lose(generation, failure);
-        let sent = Failure { may_have_run: true, ..failure.clone() };
-        self.pending.fail(generation, &sent);
-        if was_current {
-            let reason = failure.message.as_str();
-            self.shown.down(reason);
-            tracing::warn!(event = "server.lost", server = &*self.name, reason, "the connection to the server is lost");
-            self.change();
-        }
-    }
-
-    /// Returns the id of an own request.
-    fn own_id(&self) -> String {
-        format!("{OWN_ID}{}\"", self.ids.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn phase_is(&self, generation: u64, phase: Phase) -> bool {
-        self.state().is(generation, phase)
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.state().shown() == ConnectionState::Stopped
-    }
-}
-
-/// What the ids of own requests begin with.
-const OWN_ID: &str = "\"resilient-own-";

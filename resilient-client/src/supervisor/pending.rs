@@ -1,5 +1,6 @@
 //! The requests that wait for their responses.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,24 +31,25 @@ impl Pending {
     /// Adds a request. Returns `None`, if one with this id waits already.
     pub(super) fn add(&self, id: &str, generation: u64, method: Option<&str>) -> Option<oneshot::Receiver<Answered>> {
         let (answer, answered) = oneshot::channel();
+        let id = key(id);
         let mut waiting = self.lock();
-        if waiting.contains_key(id) {
+        if waiting.contains_key(&*id) {
             return None;
         }
         let is_long = method.is_some_and(|method| LONG.contains(&method));
-        waiting.insert(id.into(), Waiting { generation, is_long, answer });
+        waiting.insert(id.into_owned().into(), Waiting { generation, is_long, answer });
         Some(answered)
     }
 
     /// Passes a response to the request that waits for it. A response without one is dropped: it came too late, or twice.
     pub(super) fn answer(&self, response: Message) -> bool {
-        let waiting = response.id().and_then(|id| self.lock().remove(id));
+        let waiting = response.id().and_then(|id| self.lock().remove(&*key(id)));
         waiting.is_some_and(|waiting| waiting.answer.send(Ok(response)).is_ok())
     }
 
     /// Removes a request. Returns whether it still waited.
     pub(super) fn remove(&self, id: &str) -> bool {
-        self.lock().remove(id).is_some()
+        self.lock().remove(&*key(id)).is_some()
     }
 
     /// Returns whether no request waits, except those that may wait without limit.
@@ -70,5 +72,34 @@ impl Pending {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the same text for ids that are the same value: a server may write the id that it has read in another way.
+fn key(id: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii() && byte != b'\\';
+    let is_text = id.starts_with('"');
+    if is_text && id.bytes().all(is_plain) || !is_text && !id.contains(['.', 'e', 'E']) {
+        return Cow::Borrowed(id);
+    }
+    let value = serde_json::from_str::<serde_json::Value>(id);
+    let value = value.map(|value| match value.as_f64() {
+        Some(number) if number.fract() == 0.0 => format!("{number:.0}"),
+        _ => value.to_string(),
+    });
+    value.map_or(Cow::Borrowed(id), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_are_the_same_value_have_the_same_key() {
+        for (one, other) in [(r#""\u0061\u00e9""#, r#""aé""#), ("7.0", "7"), ("7e0", "7"), (r#""7""#, r#""7""#)] {
+            assert_eq!(key(one), key(other));
+        }
+        assert_ne!(key("7"), key(r#""7""#));
+        assert_ne!(key("7.5"), key("7"));
     }
 }

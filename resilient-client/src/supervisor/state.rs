@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use resilient_runtime::ErrorKind;
 
-use super::{Events, Receiver};
 use crate::failure::Failure;
-use crate::link::any::Link;
 
 /// The state of a connection, as others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +34,18 @@ pub(super) enum Phase {
     Stopped,
 }
 
-pub(super) struct State<E: Events> {
+/// The state of a connection over links of type `L`.
+pub(super) struct State<L> {
     phase: Phase,
     /// The number of the current or last connection. The first one is 1.
     generation: u64,
-    link: Option<Arc<Link<Receiver<E>>>>,
+    link: Option<Arc<L>>,
     /// The number of attempts that have failed.
     attempts: u64,
     failure: Option<Failure>,
 }
 
-impl<E: Events> State<E> {
+impl<L> State<L> {
     pub(super) const fn new() -> Self {
         Self { phase: Phase::Connecting, generation: 0, link: None, attempts: 0, failure: None }
     }
@@ -62,7 +61,7 @@ impl<E: Events> State<E> {
     }
 
     /// Takes the link of a connection, which is not yet used.
-    pub(super) fn open(&mut self, generation: u64, link: &Arc<Link<Receiver<E>>>) -> bool {
+    pub(super) fn open(&mut self, generation: u64, link: &Arc<L>) -> bool {
         let is_current = self.is(generation, Phase::Connecting);
         if is_current {
             self.link = Some(Arc::clone(link));
@@ -118,13 +117,13 @@ impl<E: Events> State<E> {
     }
 
     /// Ends everything, and returns the connection.
-    pub(super) fn stop(&mut self) -> Option<(u64, Arc<Link<Receiver<E>>>)> {
+    pub(super) fn stop(&mut self) -> Option<(u64, Arc<L>)> {
         self.phase = Phase::Stopped;
         self.link.take().map(|link| (self.generation, link))
     }
 
     /// Returns the connection, if requests can use it.
-    pub(super) fn up(&self) -> Option<(u64, Arc<Link<Receiver<E>>>)> {
+    pub(super) fn up(&self) -> Option<(u64, Arc<L>)> {
         let link = self.link.as_ref().filter(|_| self.phase == Phase::Up)?;
         Some((self.generation, Arc::clone(link)))
     }

@@ -4,7 +4,6 @@
 mod events;
 mod handshake;
 mod ids;
-mod lists;
 mod session;
 mod sessions;
 
@@ -12,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resilient_client::{
-    CallSettings, Caller, ConnectionState, Failure, Message, Supervisor, SupervisorSettings, Target,
+    CallSettings, Caller, ConnectionState, Failure, KnownTools, Message, Supervisor, SupervisorSettings, Target,
 };
 use resilient_runtime::ErrorKind;
 use serde::Deserialize;
@@ -22,7 +21,6 @@ use tokio::time::timeout;
 use crate::service::{Output, Service, Session};
 use events::ServerEvents;
 use ids::Ids;
-use lists::Lists;
 use session::BridgeSession;
 use sessions::Sessions;
 
@@ -45,9 +43,9 @@ pub(crate) struct Bridge(Arc<Shared>);
 /// What all sessions of a bridge share.
 struct Shared {
     settings: BridgeSettings,
-    caller: Caller<ServerEvents>,
+    caller: Arc<Caller<ServerEvents>>,
     sessions: Arc<Sessions>,
-    lists: Lists,
+    lists: KnownTools,
 }
 
 impl Bridge {
@@ -56,8 +54,8 @@ impl Bridge {
         let sessions = Arc::new(Sessions::default());
         let events = ServerEvents::new(&sessions);
         let supervisor = Supervisor::start(&settings.name, target, SupervisorSettings::default(), events);
-        let caller = Caller::new(supervisor, settings.calls.clone());
-        let shared = Arc::new(Shared { settings, caller, sessions, lists: Lists::default() });
+        let caller = Arc::new(Caller::new(supervisor, settings.calls.clone()));
+        let shared = Arc::new(Shared { settings, caller, sessions, lists: KnownTools::default() });
         shared.caller.supervisor().events().attach(&shared);
         Self(shared)
     }

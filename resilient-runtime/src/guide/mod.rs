@@ -16,6 +16,7 @@
 //! | [`alerting`] | alerts in the process and with Prometheus, trends of errors, objectives and how to measure them |
 //! | [`operating`] | switches, levels, new settings without a restart, services and containers, a production checklist |
 //! | [`pools`] | connection pools behind tools: sizes, timeouts, a health check |
+//! | `guide::clients` of the crate `resilient-client` | the other side: clients and proxies that survive their servers |
 //! | [`testing`](mod@testing) | tests of your policies with a paused clock and injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |
 //! | [`migrating`] | from retry loops, tower's layers and `FastMCP`'s middleware |

@@ -33,7 +33,15 @@ impl Page {
 /// The pages at the root, those of `deploy` and of the examples, and those that the documentation includes.
 fn pages() -> Vec<Page> {
     let mut paths = vec![];
-    for folder in ["deploy", "examples", "resilient-policy/src", "resilient-macros/src", "resilient-runtime/src"] {
+    for folder in [
+        "deploy",
+        "examples",
+        "resilient-client",
+        "resilient-macros/src",
+        "resilient-policy/src",
+        "resilient-proxy",
+        "resilient-runtime/src",
+    ] {
         collect(&repository().join(folder), "md", &mut paths);
     }
     assert!(paths.len() > 5, "{paths:?}");

@@ -66,6 +66,24 @@ const POLICY: Layers = &[
     ("uses", &["describe", "file", "tune"]),
 ];
 
+const CLIENT: Layers = &[
+    ("ground", &["command", "interned", "message", "target", "variables"]),
+    ("configuration", &["config"]),
+    ("links", &["failure", "link"]),
+    ("supervision", &["supervisor"]),
+    ("calls", &["call"]),
+    ("faces", &["connection", "servers"]),
+];
+
+const PROXY: Layers = &[
+    ("ground", &["arguments", "service"]),
+    ("fronts", &["front"]),
+    ("one server", &["bridge"]),
+    ("several", &["merge", "per_session"]),
+    ("start", &["admin", "setup"]),
+    ("entry", &["run"]),
+];
+
 const MACROS: Layers =
     &[("shared", &["krate", "latest", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
 
@@ -99,6 +117,16 @@ fn a_module_of_the_policy_imports_by_the_path_of_a_module_and_not_through_the_ro
     });
     let wrong: Vec<_> = through_root.map(|(path, named)| format!("{path} imports {named}")).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_module_of_the_client_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
+    assert_layers("resilient-client/src", "crate", CLIENT);
+}
+
+#[test]
+fn a_module_of_the_proxy_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
+    assert_layers("resilient-proxy/src", "crate", PROXY);
 }
 
 #[test]

@@ -12,6 +12,12 @@ const OF_CARGO: [&str; 4] = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml",
 /// The files that all packages share, as links to files of the repository.
 const OF_ALL: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
+/// The packages that have the README of the repository.
+const OF_REPOSITORY: [&str; 4] = ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite"];
+
+/// The packages with their own README.
+const WITH_README: [&str; 2] = ["resilient-client", "resilient-proxy"];
+
 /// The sources, and the pages and expectations that they include.
 const OF_SOURCES: [&str; 4] = ["rs", "md", "snap", "css"];
 
@@ -41,7 +47,7 @@ fn sources(package: &Path, folder: &Path, found: &mut Vec<String>) {
 
 #[test]
 fn a_package_holds_its_sources_a_readme_both_licences_and_nothing_else() {
-    for name in ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite"] {
+    for name in OF_REPOSITORY.into_iter().chain(WITH_README) {
         let folder = repository().join(name);
         let mut expected: Vec<String> = OF_ALL.map(String::from).into();
         sources(&folder, &folder.join("src"), &mut expected);
@@ -72,8 +78,9 @@ fn the_guide_is_in_the_package_page_by_page() {
 
 #[test]
 fn what_the_crates_share_is_what_the_repository_has() {
-    for name in ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite"] {
-        for file in OF_ALL {
+    let all = OF_REPOSITORY.into_iter().map(|name| (name, &OF_ALL[..]));
+    for (name, files) in all.chain(WITH_README.into_iter().map(|name| (name, &OF_ALL[..2]))) {
+        for file in files {
             let text =
                 |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(text(&repository().join(name).join(file)), text(&repository().join(file)), "{name}/{file}");

@@ -93,6 +93,12 @@ impl Endpoint {
         self.url.origin().ascii_serialization()
     }
 
+    /// Returns the host.
+    #[cfg(feature = "rmcp")]
+    pub(crate) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     /// Returns whether the server is on this host.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.url.host_str().unwrap_or_default();

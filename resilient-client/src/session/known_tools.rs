@@ -1,4 +1,4 @@
-//! Whether a server that came back still has the tools that its clients know.
+//! What clients know of the tools of a server that may come back with others.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What clients know of the list of tools.
+/// What clients know of the list of tools of a server, to compare it with the list after a reconnect.
 #[derive(Debug, Default)]
-pub(super) struct Lists(Mutex<Known>);
+pub struct KnownTools(Mutex<Known>);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Known {
@@ -30,9 +30,9 @@ struct Page<'p> {
     next_cursor: Option<String>,
 }
 
-impl Lists {
+impl KnownTools {
     /// A client received this result of `tools/list`.
-    pub(super) fn passed(&self, result: &str, is_first: bool) {
+    pub fn passed(&self, result: &str, is_first: bool) {
         let seen = match read(result) {
             Some((hash, true)) if is_first => Known::Page(hash),
             _ => Known::Unclear,
@@ -41,17 +41,19 @@ impl Lists {
     }
 
     /// A client was answered without the server.
-    pub(super) fn unclear(&self) {
+    pub fn unclear(&self) {
         self.set(Known::Unclear);
     }
 
     /// Returns whether a client may know another list than the server has.
-    pub(super) fn is_unclear(&self) -> bool {
+    #[must_use]
+    pub fn is_unclear(&self) -> bool {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Known::Unclear
     }
 
     /// Returns whether clients have to list the tools again, now that the server has this list.
-    pub(super) fn differs(&self, result: Option<&str>) -> bool {
+    #[must_use]
+    pub fn differs(&self, result: Option<&str>) -> bool {
         let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match known {
             Known::Nothing => false,
@@ -81,15 +83,15 @@ mod tests {
 
     #[test]
     fn clients_list_again_if_the_tools_are_others_than_they_know() {
-        let lists = Lists::default();
-        assert!(!lists.differs(Some(ONE)));
-        lists.passed(ONE, true);
-        assert!(!lists.differs(Some(ONE)));
-        assert!(lists.differs(Some(r#"{"tools":[]}"#)) && lists.differs(None));
-        lists.passed(r#"{"tools":[],"nextCursor":"2"}"#, true);
-        assert!(lists.differs(Some(ONE)));
-        lists.passed(ONE, true);
-        lists.unclear();
-        assert!(lists.differs(Some(ONE)));
+        let known = KnownTools::default();
+        assert!(!known.differs(Some(ONE)));
+        known.passed(ONE, true);
+        assert!(!known.differs(Some(ONE)));
+        assert!(known.differs(Some(r#"{"tools":[]}"#)) && known.differs(None));
+        known.passed(r#"{"tools":[],"nextCursor":"2"}"#, true);
+        assert!(known.differs(Some(ONE)));
+        known.passed(ONE, true);
+        known.unclear();
+        assert!(known.differs(Some(ONE)));
     }
 }

@@ -1,0 +1,254 @@
+//! One client of one server: guarded calls, limits for other requests, and cancellation.
+
+mod known_tools;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use resilient_runtime::{Classify, ErrorKind};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{Caller, RunningCall};
+use crate::failure::Failure;
+use crate::message::Message;
+use crate::supervisor::Events;
+pub use known_tools::KnownTools;
+
+/// The maximum number of requests of one client that are under way.
+const REQUESTS: usize = 1_000;
+
+/// How long the list of tools may take after a reconnect.
+const LIST: Duration = Duration::from_secs(30);
+
+/// The methods that answer soon. Others wait without limit, such as the stream of subscriptions and the result of a task.
+const SHORT: [&str; 17] = [
+    "completion/complete",
+    "logging/setLevel",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/list",
+    "tasks/update",
+    "tools/list",
+    "roots/list",
+];
+
+/// The requests of one client, each of which is answered: with what the server says, or with why it does not.
+///
+/// Calls of tools are [guarded](Caller::call). Other requests that answer soon have the timeout of a call.
+pub struct ClientSession<E: Events> {
+    caller: Arc<Caller<E>>,
+    /// The requests under way, by their ids as JSON.
+    running: Mutex<HashMap<String, Running>>,
+}
+
+#[derive(Clone)]
+enum Running {
+    Call(Arc<RunningCall>),
+    Other(CancellationToken),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cancelled<'m> {
+    #[serde(borrow)]
+    request_id: &'m RawValue,
+}
+
+impl<E: Events> ClientSession<E> {
+    /// Creates the session of a client. Several sessions may share a caller, if their ids differ.
+    #[must_use]
+    pub fn new(caller: Arc<Caller<E>>) -> Self {
+        Self { caller, running: Mutex::default() }
+    }
+
+    /// Returns the caller.
+    #[must_use]
+    pub const fn caller(&self) -> &Arc<Caller<E>> {
+        &self.caller
+    }
+
+    /// Sends a request. The future returns the response with the id of the request, or `None` if the request was
+    /// cancelled. The request can be cancelled as soon as this function has returned.
+    pub fn request(self: &Arc<Self>, request: Message) -> impl Future<Output = Option<Message>> + Send + 'static {
+        let running = match request.method() {
+            Some("tools/call") => Running::Call(Arc::default()),
+            _ => Running::Other(CancellationToken::new()),
+        };
+        let entered = self.enter(&request, running.clone());
+        async move {
+            let entry = match entered {
+                Ok(entry) => entry,
+                Err(refused) => return Some(refused),
+            };
+            match running {
+                Running::Call(running) => entry.session.call(&request, &running).await,
+                Running::Other(cancelled) => {
+                    tokio::select! {
+                        biased;
+                        () = cancelled.cancelled() => None,
+                        response = entry.session.other(&request) => Some(response),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a notification. `notifications/cancelled` ends the request that it names.
+    ///
+    /// # Errors
+    /// [`Failure`], if it was not sent. A new connection gets `notifications/initialized` all the same.
+    pub async fn notify(&self, notification: &Message) -> Result<(), Failure> {
+        if notification.method() != Some("notifications/cancelled") {
+            return self.caller.supervisor().notify(notification).await;
+        }
+        let id = notification.read_params().map(|params: Cancelled<'_>| params.request_id);
+        let running = id.and_then(|id| self.running().get(id.get()).cloned().map(|running| (id.get(), running)));
+        if let Some((id, running)) = running {
+            self.cancel(id, &running, Some(notification)).await;
+        }
+        Ok(())
+    }
+
+    /// Cancels all requests, because the client is gone.
+    pub async fn cancel_all(&self) {
+        let all: Vec<_> = self.running().drain().collect();
+        for (id, running) in all {
+            self.cancel(&id, &running, None).await;
+        }
+    }
+
+    /// Reads the first page of the list of tools of a server that came back. Returns the result, as JSON.
+    pub async fn list_again(&self) -> Option<String> {
+        let supervisor = self.caller.supervisor();
+        // Without a handshake, each request carries what only a client knows.
+        supervisor.initialized()?;
+        let request = Message::request(&supervisor.new_id(), "tools/list", &json!({}));
+        let response = timeout(LIST, supervisor.request(&request)).await.ok()?.ok()?;
+        let result = response.result()?;
+        self.caller.learn(result);
+        Some(result.to_owned())
+    }
+
+    async fn call(&self, request: &Message, running: &RunningCall) -> Option<Message> {
+        match self.caller.call(request, running).await {
+            Ok(response) => Some(response),
+            Err(error) if error.kind() == ErrorKind::Cancelled => None,
+            Err(error) => Some(error.response().cloned().unwrap_or_else(|| {
+                let result = error.result(self.caller.supervisor().name());
+                Message::result_of(request.id().unwrap_or("0"), &result.to_string())
+            })),
+        }
+    }
+
+    async fn other(&self, request: &Message) -> Message {
+        let id = request.id().unwrap_or("0");
+        match self.answer(request).await {
+            Ok(response) => {
+                if let (Some("tools/list"), Some(result)) = (request.method(), response.result()) {
+                    self.caller.learn(result);
+                }
+                response.with_id(id)
+            }
+            Err(failure) => {
+                let (message, data) = failure.error(self.caller.supervisor().name());
+                Message::error_of(id, -32_000, &message, Some(&data))
+            }
+        }
+    }
+
+    /// Waits for the response to a request: not longer than for a call, if the method is one that answers soon.
+    async fn answer(&self, request: &Message) -> Result<Message, Failure> {
+        let supervisor = self.caller.supervisor();
+        let method = request.method().unwrap_or_default();
+        if method == "initialize" {
+            // It has its own limit.
+            return supervisor.initialize(request).await;
+        }
+        let answer = supervisor.request(request);
+        if !SHORT.contains(&method) {
+            return answer.await;
+        }
+        let limit = self.caller.timeout();
+        timeout(limit, answer).await.unwrap_or_else(|_| {
+            supervisor.suspect();
+            let message = format!("no answer within {} s", limit.as_secs_f64());
+            Err(Failure::new(ErrorKind::Timeout, message, true))
+        })
+    }
+
+    /// Cancels a request at the server, with the notification of the client if there is one.
+    async fn cancel(&self, id: &str, running: &Running, notification: Option<&Message>) {
+        let sent = match running {
+            Running::Call(call) => call.id(),
+            Running::Other(_) => id.to_owned(),
+        };
+        let supervisor = self.caller.supervisor();
+        // Without an id, the first attempt has not begun.
+        if !sent.is_empty() {
+            let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
+            let cancelled = match part {
+                Some((message, part)) => message.with_part(part.get(), &sent),
+                None => {
+                    let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
+                    let params = json!({ "requestId": id, "reason": "the client is gone" });
+                    Message::notification("notifications/cancelled", &params)
+                }
+            };
+            // A server that is not connected has forgotten the request.
+            let _ = supervisor.notify(&cancelled).await;
+            supervisor.forget(&sent);
+        }
+        match running {
+            Running::Call(call) => call.cancel(),
+            Running::Other(token) => token.cancel(),
+        }
+    }
+
+    /// Adds a running request, which is removed when the entry is dropped. Returns the response that refuses it, if there
+    /// are too many, or one with the same id.
+    fn enter(self: &Arc<Self>, request: &Message, running: Running) -> Result<Entry<E>, Message> {
+        let id = request.id().unwrap_or("0");
+        let mut all = self.running();
+        if all.len() >= REQUESTS {
+            return Err(Message::error_of(id, -32_000, "too many requests are under way", None));
+        }
+        if all.contains_key(id) {
+            return Err(Message::error_of(id, -32_600, "a request with the same id is under way", None));
+        }
+        all.insert(id.to_owned(), running);
+        Ok(Entry { session: Arc::clone(self), id: id.to_owned() })
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes a request from those under way.
+struct Entry<E: Events> {
+    session: Arc<ClientSession<E>>,
+    id: String,
+}
+
+impl<E: Events> Drop for Entry<E> {
+    fn drop(&mut self) {
+        self.session.running().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests;
