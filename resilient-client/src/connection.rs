@@ -95,6 +95,7 @@ impl Connection {
 
     /// Starts to connect, and returns the transport for rmcp. [`serve`](Self::serve) is shorter, if you need no other start
     /// of the protocol than `initialize`. Has to be called in a Tokio runtime.
+    #[must_use]
     pub fn transport(mut self) -> SupervisedTransport {
         self.calls.prefix = format!("{}__", self.name);
         SupervisedTransport::start(&self.name, self.target, self.supervisor, self.calls)

@@ -302,6 +302,6 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Message");
         shown.field("kind", &self.kind()).field("method", &self.method()).field("id", &self.id());
-        shown.field("bytes", &self.text.len()).finish()
+        shown.field("bytes", &self.text.len()).finish_non_exhaustive()
     }
 }

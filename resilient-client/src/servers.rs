@@ -233,7 +233,7 @@ impl Servers {
         for server in self.0.servers.iter().filter(|server| !server.is_listed()) {
             let health = server.health();
             let reason = health.reason.unwrap_or_else(|| format!("it is {}", health.state.as_str()));
-            message.push_str(&format!("; the tools of the server `{}` are not known: {reason}", server.name()));
+            message.extend(["; the tools of the server `", server.name(), "` are not known: ", &reason]);
         }
         message
     }

@@ -200,13 +200,12 @@ impl<E: Events> ClientSession<E> {
         // Without an id, the first attempt has not begun.
         if !sent.is_empty() {
             let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
-            let cancelled = match part {
-                Some((message, part)) => message.with_part(part.get(), &sent),
-                None => {
-                    let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
-                    let params = json!({ "requestId": id, "reason": "the client is gone" });
-                    Message::notification("notifications/cancelled", &params)
-                }
+            let cancelled = if let Some((message, part)) = part {
+                message.with_part(part.get(), &sent)
+            } else {
+                let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
+                let params = json!({ "requestId": id, "reason": "the client is gone" });
+                Message::notification("notifications/cancelled", &params)
             };
             // A server that is not connected has forgotten the request.
             let _ = supervisor.notify(&cancelled).await;

@@ -22,7 +22,7 @@ impl CallError {
         let mut text = self.complete(wire(self, self.server())).text();
         if !self.tried().is_empty() {
             let tried: Vec<_> = self.tried().iter().map(|tool| format!("`{tool}`")).collect();
-            text.push_str(&format!(" Tried as well, without success: {}.", tried.join(", ")));
+            text.extend([" Tried as well, without success: ", &tried.join(", "), "."]);
         }
         text
     }

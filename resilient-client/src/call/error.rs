@@ -38,7 +38,7 @@ pub(super) enum Cause {
     /// The server did not answer.
     Failed(Failure),
     /// The server answered with an error.
-    Answered(Answered),
+    Answered(Box<Answered>),
     /// The call was rejected, cancelled, or took too long.
     Resilience(ResilienceError),
 }
@@ -104,12 +104,12 @@ impl Answered {
             let ours = ours(read.meta);
             let text = read.content.into_iter().map(|content| content.text).next().unwrap_or_default();
             let kind = ours.as_ref().map_or(ErrorKind::FailedPrecondition, |ours| ours.kind);
-            return Err(Cause::Answered(Self::new(response, kind, ours, true, text)));
+            return Err(Cause::Answered(Box::new(Self::new(response, kind, ours, true, text))));
         }
         let error: Option<RpcError<'_>> = response.error().and_then(|error| serde_json::from_str(error).ok());
         let Some(RpcError { code, message, data }) = error else {
             let text = String::from("the server answered with neither a result nor an error");
-            return Err(Cause::Answered(Self::new(response, ErrorKind::BadResponse, None, false, text)));
+            return Err(Cause::Answered(Box::new(Self::new(response, ErrorKind::BadResponse, None, false, text))));
         };
         let ours = ours(data);
         let by_code = match code {
@@ -119,7 +119,7 @@ impl Answered {
             _ => ErrorKind::Unavailable,
         };
         let kind = ours.as_ref().map_or(by_code, |ours| ours.kind);
-        Err(Cause::Answered(Self::new(response, kind, ours, false, message)))
+        Err(Cause::Answered(Box::new(Self::new(response, kind, ours, false, message))))
     }
 
     fn new(response: Message, kind: ErrorKind, ours: Option<WireError>, is_own: bool, text: String) -> Self {

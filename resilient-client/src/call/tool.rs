@@ -113,7 +113,7 @@ pub(super) fn policy(timeout: Duration, effect: Effect) -> Policy {
         // An attempt that has timed out may have taken effect.
         retry.on = KindSet::EMPTY.with(ErrorKind::Connection).with(ErrorKind::Unavailable).with(ErrorKind::RateLimited);
     }
-    Policy::new().timeout(timeout).attempt_timeout(timeout - timeout / 10).retry(retry).effect(effect)
+    Policy::new().timeout(timeout).attempt_timeout(timeout.mul_f64(0.9)).retry(retry).effect(effect)
 }
 
 /// Returns the policies that the guards of tools begin with, for tools that read and for tools that may write: for

@@ -42,13 +42,10 @@ impl Server {
         // Each problem has its own line.
         let wrong = |error: String| Failure::not_sent(ErrorKind::Disabled, error.replace('\n', "; "));
         let target = entry.server.map_err(|error| wrong(error.to_string())).and_then(with_target);
-        let mut calls = CallSettings::default();
-        calls.prefix = format!("{}__", entry.name);
-        calls.timeout = settings.timeout;
+        let prefix = format!("{}__", entry.name);
         let started = target.map(|(target, server)| {
-            calls.trust_annotations = server.trust_annotations;
-            calls.timeout = server.timeout.unwrap_or(settings.timeout);
-            (target, calls)
+            let timeout = server.timeout.unwrap_or(settings.timeout);
+            (target, CallSettings { prefix, timeout, trust_annotations: server.trust_annotations })
         });
         Self::run(&entry.name, started, settings, stop)
     }

@@ -18,8 +18,7 @@ fn start(servers: &[Named<'_>], alternatives: &[(&str, &[&str])]) -> Servers {
     let stop = CancellationToken::new();
     let settings = ServersSettings::default();
     let run = |(name, fake): &Named<'_>| {
-        let mut calls = CallSettings::default();
-        calls.trust_annotations = true;
+        let calls = CallSettings { trust_annotations: true, ..CallSettings::default() };
         Server::run(name, Ok((Target::Fake(Arc::clone(fake)), calls)), &settings, &stop)
     };
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

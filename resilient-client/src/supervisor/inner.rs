@@ -140,13 +140,14 @@ impl<E: Events> Inner<E> {
             result = &mut sent => match result {
                 Ok(()) => answered.await,
                 // A response that has arrived all the same is the better answer.
-                Err(error) => match answered.try_recv() {
-                    Ok(response) => Ok(response),
-                    Err(_) => {
+                Err(error) => {
+                    if let Ok(response) = answered.try_recv() {
+                        Ok(response)
+                    } else {
                         outstanding.end();
                         return Err(error);
                     }
-                },
+                }
             },
         };
         outstanding.end();

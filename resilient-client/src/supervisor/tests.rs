@@ -121,8 +121,7 @@ async fn the_server_is_told_that_a_request_was_dropped() {
 #[tokio::test]
 async fn a_silent_server_is_replaced_after_a_call_has_timed_out() {
     let folder = TempDir::new().unwrap();
-    let mut settings = SupervisorSettings::default();
-    settings.silence = Duration::from_millis(200);
+    let settings = SupervisorSettings { silence: Duration::from_millis(200), ..SupervisorSettings::default() };
     let supervisor = start("silent", "silent", &folder, settings);
     initialize(&supervisor).await;
     let _ = tokio::time::timeout(Duration::from_millis(100), supervisor.request(&call(1, "echo"))).await;

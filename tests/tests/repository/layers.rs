@@ -67,12 +67,13 @@ const POLICY: Layers = &[
 ];
 
 const CLIENT: Layers = &[
-    ("ground", &["command", "interned", "message", "target", "variables"]),
+    ("ground", &["command", "fake", "interned", "message", "target", "variables"]),
     ("configuration", &["config"]),
     ("links", &["failure", "link"]),
     ("supervision", &["supervisor"]),
     ("calls", &["call"]),
-    ("faces", &["connection", "servers"]),
+    ("one client", &["session"]),
+    ("faces", &["connection", "guide", "servers"]),
 ];
 
 const PROXY: Layers = &[

@@ -71,7 +71,7 @@ impl Process {
             // Its last words are in the pipe already.
             let _ = timeout(DRAIN, errors).await;
             after.cancel();
-            receiver.receive(Received::Lost(reason(status, &tail.text()))).await;
+            receiver.receive(Received::Lost(reason(&status, &tail.text()))).await;
         });
         Ok((stdin, Self { end, kill, gone }))
     }
@@ -218,9 +218,9 @@ async fn read_errors(stderr: ChildStderr, tail: Arc<Tail>) {
 }
 
 /// Says how a process has ended, with the last lines of its standard error.
-fn reason(status: io::Result<ExitStatus>, tail: &str) -> String {
+fn reason(status: &io::Result<ExitStatus>, tail: &str) -> String {
     let mut text = match status {
-        Ok(status) => match (status.code(), signal_of(status)) {
+        Ok(status) => match (status.code(), signal_of(*status)) {
             (Some(code), _) => format!("the server process exited with status {code}"),
             (None, Some(signal)) => format!("the server process was ended by signal {signal}"),
             (None, None) => "the server process ended".to_owned(),

@@ -54,6 +54,7 @@ fn server(page: &Page<'_>) -> String {
     if let Some(deferral) = page.registry.deferral() {
         return deferral.server.clone();
     }
+    let _ = page;
     let program = std::env::current_exe().ok();
     let program = program.as_deref().and_then(std::path::Path::file_stem);
     program.map_or_else(|| "MCP server".to_owned(), |name| name.to_string_lossy().into_owned())

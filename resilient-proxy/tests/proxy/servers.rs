@@ -1,0 +1,87 @@
+//! One server and several.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::client::{Proxy, folder, text};
+
+#[tokio::test]
+async fn a_server_that_dies_between_calls_is_there_for_the_next_one() {
+    let mut proxy = Proxy::start(folder(), &["--", "sh", "server.sh", "one"]);
+    let initialized = proxy.initialize().await;
+    assert_eq!(
+        (&initialized["protocolVersion"], &initialized["instructions"]),
+        (&json!("2025-06-18"), &json!("I am one."))
+    );
+    let first = text(&proxy.call("read").await).to_owned();
+    let process: i32 = first.strip_prefix("one ").unwrap().parse().unwrap();
+    let killed = std::process::Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
+    assert!(killed.success());
+    let second = text(&proxy.call("write").await).to_owned();
+    assert!(second.starts_with("one ") && second != first, "{second}");
+    assert!(proxy.end().await);
+}
+
+#[tokio::test]
+async fn a_write_whose_server_dies_is_not_repeated_and_says_that_it_may_have_taken_effect() {
+    let mut proxy = Proxy::start(folder(), &["--name", "shop", "--", "sh", "server.sh", "one"]);
+    proxy.initialize().await;
+    proxy.request("tools/list", json!({})).await;
+    let result = proxy.call("die").await;
+    assert_eq!(result["isError"], true);
+    let said = text(&result);
+    assert!(said.contains("`shop`") && said.contains("signal 9") && said.contains("may have taken effect"), "{said}");
+    assert_eq!(proxy.log(), ["one die"]);
+}
+
+#[tokio::test]
+async fn initialize_is_answered_while_the_server_cannot_start_and_says_why() {
+    let mut proxy =
+        Proxy::start(folder(), &["--name", "shop", "--", "sh", "-c", "echo 'DB_URL is not set' >&2; exit 1"]);
+    let initialized = proxy.initialize().await;
+    assert_eq!(initialized["protocolVersion"], "2025-06-18");
+    let instructions = initialized["instructions"].as_str().unwrap();
+    assert!(instructions.contains("DB_URL is not set"), "{instructions}");
+    let said = text(&proxy.call("read").await).to_owned();
+    assert!(
+        said.contains("`shop`") && said.contains("DB_URL is not set") && said.contains("Nothing was changed"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_in_the_working_directory_sets_nothing() {
+    let folder = folder();
+    fs::write(folder.path().join("resilient.toml"), "this is no TOML").unwrap();
+    let mut proxy = Proxy::start(folder, &["--", "sh", "server.sh", "one"]);
+    proxy.initialize().await;
+    assert!(text(&proxy.call("read").await).starts_with("one "));
+}
+
+#[tokio::test]
+async fn several_servers_are_one_and_one_that_cannot_start_does_not_stop_the_others() {
+    let folder = folder();
+    let servers = json!({ "mcpServers": {
+        "one": { "command": "sh", "args": ["server.sh", "one"] },
+        "two": { "command": "sh", "args": ["server.sh", "two"] },
+        "bad": { "command": "sh", "args": ["-c", "exit 1"] },
+    } });
+    fs::write(folder.path().join("servers.json"), servers.to_string()).unwrap();
+    let mut proxy = Proxy::start(folder, &["--config", "servers.json"]);
+    let initialized = proxy.initialize().await;
+    let instructions = initialized["instructions"].as_str().unwrap();
+    assert!(instructions.contains("I am one.") && instructions.contains("I am two.") && instructions.contains("# bad"));
+    let list = proxy.request("tools/list", json!({})).await;
+    let names: Vec<_> = list["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
+    assert_eq!(names, ["one__read", "one__write", "two__read", "two__write"]);
+    assert!(text(&proxy.call("two__write").await).starts_with("two "));
+    assert!(text(&proxy.call("one__read").await).starts_with("one "));
+    let unknown = proxy.request("tools/call", json!({ "name": "three__read" })).await;
+    assert_eq!(unknown["error"]["code"], -32_602);
+    let read = proxy.request("resources/read", json!({ "uri": "two:one" })).await;
+    assert_eq!(read["result"]["contents"][0]["text"], "two");
+    let sampling = proxy.request("completion/complete", json!({})).await;
+    assert_eq!(sampling["error"]["code"], -32_601);
+    assert!(proxy.end().await);
+}
