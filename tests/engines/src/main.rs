@@ -1,4 +1,4 @@
-//! The servers that the clients in other languages start: every example by its name, and the ones in the modules here.
+//! What the tests start: every example by its name, the servers in the modules here, and the proxy.
 
 mod deferred;
 mod own_errors;
@@ -13,13 +13,14 @@ fn main() -> ExitCode {
     match &*server {
         "own-errors" => return own_errors::main(),
         "requests" => return requests::main(),
+        "proxy" => return resilient_proxy::run(args),
         "status-page" => return status_page::main(args),
         "orders" | "tasks" | "tasks-beside" => return deferred::main(&server, args),
         _ => {}
     }
     resilient_example_tests::run(&server, args).unwrap_or_else(|| {
         eprintln!(
-            "expected an example or `own-errors`, `requests`, `status-page`, `orders`, `tasks` or `tasks-beside`"
+            "expected an example, `own-errors`, `proxy`, `requests`, `status-page`, `orders`, `tasks` or `tasks-beside`"
         );
         ExitCode::FAILURE
     })

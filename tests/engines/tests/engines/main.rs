@@ -10,6 +10,7 @@ mod metrics;
 mod monitoring;
 mod page;
 mod program;
+mod proxy;
 mod requests;
 mod schemas;
 mod tasks;
