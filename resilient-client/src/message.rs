@@ -98,6 +98,10 @@ impl Message {
 
     /// Finds the parts of a message.
     fn parts(text: &str) -> Option<Positions> {
+        // Serde would also read an array of the parts.
+        if !text.trim_start().starts_with('{') {
+            return None;
+        }
         let parts: Parts<'_> = serde_json::from_str(text).ok()?;
         let range = |part: &RawValue| range_of(text, part.get());
         let id = parts.id.filter(|id| is_id(id.get()));

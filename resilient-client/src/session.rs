@@ -16,36 +16,17 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{Caller, RunningCall};
 use crate::failure::Failure;
 use crate::message::Message;
-use crate::supervisor::Events;
+use crate::supervisor::{Events, LONG};
 pub use known_tools::KnownTools;
 
 /// The maximum number of requests of one client that are under way.
 const REQUESTS: usize = 1_000;
 
+/// How long a notification of a cancelled request may take.
+const NOTIFY: Duration = Duration::from_secs(1);
+
 /// How long the list of tools may take after a reconnect.
 const LIST: Duration = Duration::from_secs(30);
-
-/// The methods that answer soon. Others wait without limit, such as the stream of subscriptions and the result of a
-/// task.
-const SHORT: [&str; 17] = [
-    "completion/complete",
-    "logging/setLevel",
-    "ping",
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/templates/list",
-    "resources/unsubscribe",
-    "server/discover",
-    "tasks/cancel",
-    "tasks/get",
-    "tasks/list",
-    "tasks/update",
-    "tools/list",
-    "roots/list",
-];
 
 /// The requests of one client, each of which is answered: with what the server says, or with why it does not.
 ///
@@ -119,16 +100,16 @@ impl<E: Events> ClientSession<E> {
         let id = notification.read_params().map(|params: Cancelled<'_>| params.request_id);
         let running = id.and_then(|id| self.running().get(id.get()).cloned().map(|running| (id.get(), running)));
         if let Some((id, running)) = running {
-            self.cancel(id, &running, Some(notification)).await;
+            self.cancel(id, &running, Some(notification));
         }
         Ok(())
     }
 
     /// Cancels all requests, because the client is gone.
-    pub async fn cancel_all(&self) {
+    pub fn cancel_all(&self) {
         let all: Vec<_> = self.running().drain().collect();
         for (id, running) in all {
-            self.cancel(&id, &running, None).await;
+            self.cancel(&id, &running, None);
         }
     }
 
@@ -183,7 +164,7 @@ impl<E: Events> ClientSession<E> {
             return supervisor.initialize(request).await;
         }
         let answer = supervisor.request(request);
-        if !SHORT.contains(&method) {
+        if LONG.contains(&method) {
             return answer.await;
         }
         let limit = self.caller.timeout();
@@ -194,25 +175,36 @@ impl<E: Events> ClientSession<E> {
         })
     }
 
-    /// Cancels a request at the server, with the notification of the client if there is one.
-    async fn cancel(&self, id: &str, running: &Running, notification: Option<&Message>) {
+    /// Cancels a request: it ends at once, and the server gets the notification of the client, or one of ours.
+    fn cancel(&self, id: &str, running: &Running, notification: Option<&Message>) {
         let sent = match running {
             Running::Call(call) => call.id(),
             Running::Other(_) => id.to_owned(),
         };
-        let supervisor = self.caller.supervisor();
-        // Without an id, the first attempt has not begun.
-        if !sent.is_empty() {
-            let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
-            let cancelled = part.map_or_else(|| client_is_gone(&sent), |(it, part)| it.with_part(part.get(), &sent));
-            // A server that is not connected has forgotten the request.
-            let _ = supervisor.notify(&cancelled).await;
-            supervisor.forget(&sent);
-        }
         match running {
             Running::Call(call) => call.cancel(),
             Running::Other(token) => token.cancel(),
         }
+        // Without an id, the first attempt has not begun.
+        if sent.is_empty() {
+            return;
+        }
+        let supervisor = self.caller.supervisor();
+        supervisor.forget(&sent);
+        let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
+        let cancelled = if let Some((message, part)) = part {
+            message.with_part(part.get(), &sent)
+        } else {
+            let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
+            let params = json!({ "requestId": id, "reason": "the client is gone" });
+            Message::notification("notifications/cancelled", &params)
+        };
+        // A server that does not read must not keep the client waiting.
+        let supervisor = supervisor.clone();
+        tokio::spawn(async move {
+            // A server that is not connected has forgotten the request.
+            let _ = timeout(NOTIFY, supervisor.notify(&cancelled)).await;
+        });
     }
 
     /// Adds a running request, which is removed when the entry is dropped. Returns the response that refuses it, if

@@ -174,18 +174,14 @@ impl CallError {
         Self { may_have_run, retries_itself: facts.retries_itself, attempts: 1, ..error }
     }
 
-    /// Completes the error of a call.
-    pub(super) fn about(mut self, id: &str, facts: Facts, attempts: u32, was_sent: bool) -> Self {
+    /// Completes the error of a call. The server may have acted on any of the attempts.
+    pub(super) fn about(mut self, id: &str, facts: Facts, attempts: u32, may_have_run: bool) -> Self {
         self.effect = facts.effect;
         self.attempts = attempts;
         if let Cause::Answered(answered) = &mut self.cause {
             answered.response = answered.response.with_id(id);
         }
-        if let Cause::Resilience(error) = &self.cause {
-            // A call that was rejected, or ended while it waited for a connection, was not sent.
-            let was_rejected = matches!(error.kind(), ErrorKind::CircuitOpen | ErrorKind::Overloaded);
-            self.may_have_run = was_sent && !was_rejected;
-        }
+        self.may_have_run |= may_have_run;
         self
     }
 

@@ -6,10 +6,10 @@ mod tool;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use resilient_runtime::{ResilienceError, ToolError};
+use resilient_runtime::{ErrorKind, ResilienceError, ToolError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use error::{Answered, Cause};
 use tool::Tool;
 pub use tool::base_policies;
 
+use crate::failure::Failure;
 use crate::message::Message;
 use crate::supervisor::{Events, Supervisor};
 
@@ -49,6 +50,8 @@ pub struct Caller<E: Events> {
     supervisor: Supervisor<E>,
     settings: CallSettings,
     tools: Mutex<HashMap<Box<str>, Arc<Tool>>>,
+    /// What tools have in common that have no entry, because there are too many.
+    other: OnceLock<Arc<Tool>>,
     /// One reads the list of tools at a time.
     listing: tokio::sync::Mutex<()>,
 }
@@ -84,6 +87,28 @@ impl RunningCall {
     }
 }
 
+/// What has been sent of one call.
+#[derive(Default)]
+struct Sent {
+    /// Whether the current attempt, or one that was dropped, was sent.
+    now: AtomicBool,
+    /// Whether the server may have acted on an attempt that has ended.
+    before: AtomicBool,
+}
+
+impl Sent {
+    /// Ends an attempt.
+    fn end(&self, may_have_run: bool) {
+        self.before.fetch_or(may_have_run, Ordering::Relaxed);
+        self.now.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns whether the server may have acted on any attempt.
+    fn may_have_run(&self) -> bool {
+        self.before.load(Ordering::Relaxed) || self.now.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Deserialize)]
 struct Called<'m> {
     #[serde(borrow)]
@@ -104,14 +129,20 @@ struct Page {
 }
 
 /// How long the list of tools may take that decides about a repetition, and how many pages of it are read.
-const LIST: Duration = Duration::from_secs(10);
+const LIST: Duration = Duration::from_secs(3);
 const PAGES: usize = 20;
 
 impl<E: Events> Caller<E> {
     /// Creates a caller. It knows no tool before [`learn`](Self::learn).
     #[must_use]
     pub fn new(supervisor: Supervisor<E>, settings: CallSettings) -> Self {
-        Self { supervisor, settings, tools: Mutex::default(), listing: tokio::sync::Mutex::default() }
+        Self {
+            supervisor,
+            settings,
+            tools: Mutex::default(),
+            other: OnceLock::new(),
+            listing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Returns the connection.
@@ -154,15 +185,20 @@ impl<E: Events> Caller<E> {
         let name = request.read_params::<Called<'_>>().map_or(OTHER.into(), |params| params.name);
         let tool = self.tool(&name);
         let mut attempts = 0_u32;
-        let was_sent = AtomicBool::new(false);
+        let sent = Sent::default();
         let attempt = || {
             attempts += 1;
             let again = (attempts > 1).then(|| request.with_id(&self.supervisor.new_id()));
-            let (was_sent, name) = (&was_sent, &name);
+            let (sent, name) = (&sent, &name);
             async move {
+                // Whatever the policy says: no write is sent twice.
+                if sent.may_have_run() && !self.tool(name).facts().effect.is_repeatable() {
+                    let failure = Failure::sent(ErrorKind::Timeout, "the server did not answer in time");
+                    return Err(CallError::of(Cause::Failed(failure), self.tool(name).facts()));
+                }
                 let request = again.as_ref().unwrap_or(request);
                 running.attempt(request.id().unwrap_or("0"));
-                let cause = match self.supervisor.request_with(request, was_sent).await {
+                let cause = match self.supervisor.request_with(request, &sent.now).await {
                     Ok(response) => match Answered::read(response) {
                         Ok(response) => return Ok(response),
                         Err(cause) => cause,
@@ -172,7 +208,9 @@ impl<E: Events> Caller<E> {
                 if cause.depends_on_effect() {
                     self.list_unless_known(name, request).await;
                 }
-                Err(CallError::of(cause, self.tool(name).facts()))
+                let error = CallError::of(cause, self.tool(name).facts());
+                sent.end(error.may_have_run());
+                Err(error)
             }
         };
         let answer = tool.guard().with().cancelled_by(running.cancelled.clone()).call(attempt).await;
@@ -183,7 +221,7 @@ impl<E: Events> Caller<E> {
                 if matches!(error.as_resilience(), Some(ResilienceError::Timeout { .. })) {
                     self.supervisor.suspect();
                 }
-                let error = error.about(id, self.tool(&name).facts(), attempts, was_sent.load(Ordering::Relaxed));
+                let error = error.about(id, self.tool(&name).facts(), attempts, sent.may_have_run());
                 Err(error.of_server(self.supervisor.name()))
             }
         }
@@ -194,11 +232,14 @@ impl<E: Events> Caller<E> {
         if !self.settings.trust_annotations || self.tool(name).facts().is_listed {
             return;
         }
-        let _one = self.listing.lock().await;
-        if self.tool(name).facts().is_listed {
-            return;
-        }
-        let _ = timeout(LIST, self.list(call)).await;
+        let list = async {
+            let _one = self.listing.lock().await;
+            if !self.tool(name).facts().is_listed {
+                self.list(call).await;
+            }
+        };
+        // Without the list, the tool may write.
+        let _ = timeout(LIST, list).await;
     }
 
     /// Reads the list of tools, with what a request of the protocol without sessions says of its client.
@@ -223,10 +264,11 @@ impl<E: Events> Caller<E> {
         if let Some(tool) = tools.get(name) {
             return Arc::clone(tool);
         }
-        let is_full = tools.len() >= TOOLS;
-        let name = if is_full { OTHER } else { name };
-        let fresh = || Arc::new(Tool::new(self.supervisor.name(), &self.settings, name, tool::Facts::default()));
-        Arc::clone(tools.entry(name.into()).or_insert_with(fresh))
+        let fresh = |name| Arc::new(Tool::new(self.supervisor.name(), &self.settings, name, tool::Facts::default()));
+        if tools.len() >= TOOLS {
+            return Arc::clone(self.other.get_or_init(|| fresh(OTHER)));
+        }
+        Arc::clone(tools.entry(name.into()).or_insert_with(|| fresh(name)))
     }
 
     fn tools(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Tool>>> {

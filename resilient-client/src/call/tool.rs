@@ -111,6 +111,8 @@ impl Tool {
 pub(super) fn policy(timeout: Duration, effect: Effect) -> Policy {
     let mut retry = Retry::new(3);
     (retry.base, retry.cap) = (Duration::from_millis(200).min(timeout / 50), timeout / 10);
+    // A lost connection fails all calls under way, and each may be repeated.
+    retry.budget = Some(1.0);
     if !effect.is_repeatable() {
         // An attempt that has timed out may have taken effect.
         retry.on = KindSet::EMPTY.with(ErrorKind::Connection).with(ErrorKind::Unavailable).with(ErrorKind::RateLimited);

@@ -93,6 +93,17 @@ impl<R: Receive> Link<R> {
         }
     }
 
+    /// Ends the process at once, also while a send is under way. Exchanges over HTTP end by themselves.
+    pub(crate) fn kill(&self) {
+        match self {
+            Self::Stdio(link, _) => link.kill(),
+            #[cfg(feature = "http")]
+            Self::Http(_) => {}
+            #[cfg(test)]
+            Self::Fake(link) => link.close(),
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Stdio(link, _) => link.close().await,

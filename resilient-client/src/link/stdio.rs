@@ -74,6 +74,11 @@ impl StdioLink {
         }
         self.process.end().await;
     }
+
+    /// Kills the process and its group, without waiting.
+    pub(crate) fn kill(&self) {
+        self.process.kill();
+    }
 }
 
 /// Writes the rest of a line in a task of its own, because half a line would break all later messages.

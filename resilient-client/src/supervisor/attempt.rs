@@ -81,7 +81,11 @@ async fn handshake<E: Events>(
 ) -> Result<(), Failure> {
     let replay = inner.replay().clone();
     let Some(initialize) = replay.initialize() else { return Ok(()) };
-    let response = inner.exchange(link, generation, &initialize.with_id(&inner.own_id())).await??;
+    let sent = inner.exchange(link, generation, &initialize.with_id(&inner.own_id())).await;
+    let response = match sent {
+        Ok(answered) => answered?,
+        Err(error) => return Err(inner.not_delivered(generation, error).await),
+    };
     if let Some(error) = response.error() {
         let error = resilient_runtime::redact::text(&error.chars().take(300).collect::<String>());
         return Err(Failure::not_sent(ErrorKind::Unavailable, format!("the server refused the handshake: {error}")));

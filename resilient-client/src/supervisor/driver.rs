@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use resilient_policy::{BreakerSettings, BreakerUse, Policy};
 use resilient_runtime::{Classify, ErrorKind, Guard, McpError, ResilienceError};
 
@@ -15,6 +17,8 @@ use crate::interned::breaker_name;
 
 /// The number of connections in a row that answer nothing, after which requests are rejected.
 const FAILURES: u32 = 5;
+/// How long a connection has to last, so that the next one is made without a delay.
+const LASTS: Duration = Duration::from_secs(10);
 /// How long requests are rejected then.
 const OPEN: Duration = Duration::from_secs(10);
 
@@ -47,12 +51,18 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
         };
         let delay = match connected {
             Ok(generation) => {
-                backoff.reset();
+                let begun = Instant::now();
                 lost(inner, generation).await;
                 while inner.state().is_resting() {
                     inner.wanted.notified().await;
                 }
-                Duration::ZERO
+                // A request connects at once all the same.
+                if begun.elapsed() >= LASTS {
+                    backoff.reset();
+                    Duration::ZERO
+                } else {
+                    backoff.next(fastrand::f64())
+                }
             }
             Err(ended) => {
                 let (mut failure, delay) = ended.read(&mut backoff);
@@ -67,7 +77,10 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
                     reason = failure.message.as_str()
                 );
                 inner.shown.down(&failure.message);
-                inner.state().fail(failure, rejects);
+                let link = inner.state().fail(failure, rejects);
+                if let Some(link) = link {
+                    link.kill();
+                }
                 inner.change();
                 if rejects {
                     tokio::time::sleep(delay).await;
@@ -76,6 +89,12 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
                 delay
             }
         };
+        // A request that has waited for the attempt that failed has its answer.
+        tokio::select! {
+            biased;
+            () = inner.wanted.notified() => {}
+            () = std::future::ready(()) => {}
+        }
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = inner.wanted.notified() => {}

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use resilient_runtime::connections::Connection;
 use resilient_runtime::{ErrorKind, Registry};
@@ -16,7 +17,7 @@ use super::state::{Phase, State};
 use super::{BoxFuture, ConnectionState, Events, SupervisorSettings};
 use crate::failure::Failure;
 use crate::link::any::{Link, Target};
-use crate::link::{Receive, Received, SendError};
+use crate::link::{Reason, Receive, Received, SendError};
 use crate::message::{Message, MessageKind};
 
 /// What the driver, the links and the callers share.
@@ -59,7 +60,7 @@ impl<E: Events> Receive for Receiver<E> {
                 Received::Junk { start, bytes } => inner.skip(&start, bytes),
                 Received::TooLong { start, end, bytes } => {
                     inner.skip(&start, bytes);
-                    inner.pending.fail_too_long(&start, &end, bytes);
+                    inner.pending.fail_too_long(&start, &end, bytes, self.generation);
                 }
                 Received::Lost(reason) => inner.lose(self.generation, &Failure::sent(ErrorKind::Connection, reason)),
             }
@@ -106,7 +107,7 @@ impl<E: Events> Inner<E> {
     /// Returns the connection. Without one, waits for the end of one attempt to connect.
     pub(super) async fn link(&self) -> Result<(u64, Arc<Link<Receiver<E>>>), Failure> {
         let mut changed = self.changed.subscribe();
-        let first = self.state().attempts();
+        let first = self.state().next_attempt();
         loop {
             {
                 let mut state = self.state();
@@ -114,7 +115,7 @@ impl<E: Events> Inner<E> {
                 if let Some(up) = state.up() {
                     return Ok(up);
                 }
-                if state.attempts() > first || state.rejects() {
+                if state.has_failed(first) || state.rejects() {
                     return Err(state.failure());
                 }
             }
@@ -160,24 +161,29 @@ impl<E: Events> Inner<E> {
     }
 
     /// Runs the handshake of a client, on the connection that is there or with the next one.
-    pub(super) async fn handshake_of_client(self: &Arc<Self>, initialize: &Message) -> Result<Message, Failure> {
-        let (generation, link) = self.link().await?;
+    pub(super) async fn handshake_of_client(
+        self: &Arc<Self>,
+        initialize: &Message,
+        held: Option<(u64, Arc<Link<Receiver<E>>>)>,
+    ) -> Result<Message, Failure> {
+        let (generation, link) = match held {
+            Some(held) => held,
+            None => self.link().await?,
+        };
         // The driver has done it, because the client came before the connection.
         let done = self.replay().initialized_on(generation).cloned();
         if let Some(response) = done {
+            self.state().release(generation);
             return Ok(response.with_id(initialize.id().unwrap_or("0")));
         }
-        let holding = self.state().hold(generation);
         let exchange = self.exchange(&link, generation, initialize);
         let failure = match timeout(self.settings.handshake, exchange).await {
             Ok(Ok(Ok(response))) => {
                 if response.result().is_some() {
                     self.replay().answered(initialize, &response, generation);
                 }
-                if holding {
-                    self.state().release(generation);
-                    self.change();
-                }
+                self.state().release(generation);
+                self.change();
                 self.announce(&link, generation).await;
                 return Ok(response);
             }
@@ -200,8 +206,7 @@ impl<E: Events> Inner<E> {
     async fn received(self: &Arc<Self>, message: Message, generation: u64) {
         self.was_heard.store(true, Ordering::Relaxed);
         if message.kind() == MessageKind::Response {
-            let is_own = message.id().is_some_and(|id| id.starts_with(OWN_ID));
-            if self.pending.answer(message) && !is_own && !self.is_proven.swap(true, Ordering::Relaxed) {
+            if self.pending.answer(message, generation) && !self.is_proven.swap(true, Ordering::Relaxed) {
                 self.change();
             }
         } else {
@@ -225,15 +230,62 @@ impl<E: Events> Inner<E> {
 
     /// Ends a connection that is lost. Its requests fail, because nothing will answer them.
     pub(super) fn lose(&self, generation: u64, failure: &Failure) {
-        let was_current = self.state().lose(generation, failure);
+        let lost = self.state().lose(generation, failure);
         let sent = Failure { may_have_run: true, ..failure.clone() };
         self.pending.fail(generation, &sent);
-        if was_current {
+        self.lost(lost, failure);
+    }
+
+    /// Ends the process of a connection that is lost, and reports it.
+    fn lost(&self, link: Option<Arc<Link<Receiver<E>>>>, failure: &Failure) {
+        if let Some(link) = link {
+            // A send that is under way may hold the link for long.
+            link.kill();
             let reason = failure.message.as_str();
             self.shown.down(reason);
             tracing::warn!(event = "server.lost", server = &*self.name, reason, "the connection to the server is lost");
             self.change();
         }
+    }
+
+    /// Decides what it means that a request was not delivered.
+    pub(super) async fn not_delivered(&self, generation: u64, error: SendError) -> Failure {
+        let (reason, is_unprocessed) = (error.reason, error.is_unprocessed);
+        let failure = Failure::from(error);
+        match (&self.target, reason) {
+            // The process exits, and soon says why.
+            (Target::Command(_), Reason::Lost) => {
+                self.lost_soon(generation).await;
+                self.lose(generation, &failure);
+                let message = self.state().failure().message;
+                Failure { message, ..failure }
+            }
+            // Other requests have exchanges of their own, which go on.
+            (_, Reason::SessionEnded) => {
+                let lost = self.state().lose(generation, &failure);
+                self.lost(lost, &failure);
+                failure
+            }
+            (_, Reason::Lost) if is_unprocessed => {
+                let lost = self.state().lose(generation, &failure);
+                self.lost(lost, &failure);
+                failure
+            }
+            _ => failure,
+        }
+    }
+
+    /// Waits until a process that has closed its input is known to be gone.
+    async fn lost_soon(&self, generation: u64) {
+        let mut changed = self.changed.subscribe();
+        let lost = async {
+            while self.state().has_link(generation) {
+                if changed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(EXIT, lost).await;
     }
 
     /// Returns the id of an own request.
@@ -249,6 +301,9 @@ impl<E: Events> Inner<E> {
         self.state().shown() == ConnectionState::Stopped
     }
 }
+
+/// How long a process that has closed its input may take to exit.
+const EXIT: Duration = Duration::from_millis(500);
 
 /// What the ids of own requests begin with.
 const OWN_ID: &str = "\"resilient-own-";

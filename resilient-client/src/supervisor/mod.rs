@@ -24,6 +24,7 @@ use crate::link::Reason;
 use crate::link::any::Target;
 use crate::message::Message;
 use inner::Inner;
+pub(crate) use pending::LONG;
 pub use state::ConnectionState;
 
 /// A future of a trait's method.
@@ -153,12 +154,9 @@ impl<E: Events> Supervisor<E> {
                 Err(error) => error,
             };
             let reason = error.reason;
-            let failure = Failure::from(error);
-            if matches!(reason, Reason::SessionEnded | Reason::Lost) {
-                inner.lose(generation, &failure);
-            }
+            let failure = inner.not_delivered(generation, error).await;
             // The server has not processed the request, so that a new session may get it.
-            if reason != Reason::SessionEnded || sessions == 1 {
+            if reason != Reason::SessionEnded || sessions == 1 || failure.may_have_run {
                 return Err(failure);
             }
             sessions += 1;
@@ -174,10 +172,12 @@ impl<E: Events> Supervisor<E> {
     pub async fn initialize(&self, initialize: &Message) -> Result<Message, Failure> {
         let inner = Arc::clone(self.inner());
         inner.replay().begin(initialize);
+        // Messages that follow wait for the end of the handshake.
+        let held = inner.state().hold();
         let initialize = initialize.clone();
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
-            let response = inner.handshake_of_client(&initialize).await;
+            let response = inner.handshake_of_client(&initialize, held).await;
             let is_success = response.is_ok();
             // A client that was answered without the server.
             if answer.send(response).is_err() && is_success {
@@ -244,9 +244,10 @@ impl<E: Events> Supervisor<E> {
     /// Ends the connection: requests that wait fail, and the process ends within about two seconds, or is killed.
     pub async fn stop(&self) {
         let inner = self.inner();
-        inner.stop.cancel();
         let failure = Failure::sent(ErrorKind::Unavailable, "the connection is being closed");
+        // Before the driver can take it.
         let link = inner.state().stop();
+        inner.stop.cancel();
         inner.change();
         if let Some((generation, link)) = link {
             inner.pending.fail(generation, &failure);

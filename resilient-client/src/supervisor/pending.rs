@@ -19,13 +19,28 @@ pub(super) type Answered = Result<Message, Failure>;
 pub(super) struct Pending(Mutex<HashMap<Box<str>, Waiting>>);
 
 /// The methods whose requests may wait without limit: the stream of subscriptions, and the result of a task.
-const LONG: [&str; 2] = ["subscriptions/listen", "tasks/result"];
+pub(crate) const LONG: [&str; 2] = ["subscriptions/listen", "tasks/result"];
+
+/// The methods that follow a new connection by themselves. Their responses do not show that it is of use.
+const OF_EVERY_CONNECTION: [&str; 9] = [
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "prompts/list",
+    "resources/list",
+    "resources/subscribe",
+    "resources/templates/list",
+    "server/discover",
+    "tools/list",
+];
 
 struct Waiting {
     /// The link on which the request was sent.
     generation: u64,
     /// Whether it may wait without limit.
     is_long: bool,
+    /// Whether its response shows that the connection is of use.
+    proves: bool,
     answer: oneshot::Sender<Answered>,
 }
 
@@ -39,14 +54,27 @@ impl Pending {
             return None;
         }
         let is_long = method.is_some_and(|method| LONG.contains(&method));
-        waiting.insert(id.into_owned().into(), Waiting { generation, is_long, answer });
+        let proves = method.is_none_or(|method| !OF_EVERY_CONNECTION.contains(&method));
+        waiting.insert(id.into_owned().into(), Waiting { generation, is_long, proves, answer });
         Some(answered)
     }
 
-    /// Passes a response to the request that waits for it. A response without one is dropped: it came too late, or twice.
-    pub(super) fn answer(&self, response: Message) -> bool {
-        let waiting = response.id().and_then(|id| self.lock().remove(&*key(id)));
-        waiting.is_some_and(|waiting| waiting.answer.send(Ok(response)).is_ok())
+    /// Passes a response to the request that waits for it on this connection. A response without one is dropped: it came
+    /// too late, or twice. Returns whether the response shows that the connection is of use.
+    pub(super) fn answer(&self, response: Message, generation: u64) -> bool {
+        let waiting = response.id().and_then(|id| self.take(id, generation));
+        waiting.is_some_and(|waiting| {
+            let proves = waiting.proves;
+            waiting.answer.send(Ok(response)).is_ok() && proves
+        })
+    }
+
+    /// Removes a request of this connection.
+    fn take(&self, id: &str, generation: u64) -> Option<Waiting> {
+        let id = key(id);
+        let mut waiting = self.lock();
+        waiting.get(&*id).filter(|it| it.generation == generation)?;
+        waiting.remove(&*id)
     }
 
     /// Removes a request. Returns whether it still waited.
@@ -60,9 +88,9 @@ impl Pending {
     }
 
     /// Ends the request whose response is too long to be read, if the start or the end of the response shows its id.
-    pub(super) fn fail_too_long(&self, start: &[u8], end: &[u8], bytes: usize) {
-        let waiting =
-            [id_at_start(start), id_at_end(end)].into_iter().flatten().find_map(|id| self.lock().remove(&*key(&id)));
+    pub(super) fn fail_too_long(&self, start: &[u8], end: &[u8], bytes: usize, generation: u64) {
+        let ids = [id_at_start(start), id_at_end(end)];
+        let waiting = ids.into_iter().flatten().find_map(|id| self.take(&id, generation));
         if let Some(waiting) = waiting {
             let message = format!("the response has {bytes} bytes, which is too long");
             let _ = waiting.answer.send(Err(Failure::sent(ErrorKind::BadResponse, message)));
@@ -108,7 +136,9 @@ fn id_at_end(end: &[u8]) -> Option<String> {
 fn id_after(rest: &str) -> Option<String> {
     let value = rest.trim_start().strip_prefix(':')?;
     let id: &RawValue = serde_json::Deserializer::from_str(value).into_iter().next()?.ok()?;
-    Some(id.get().to_owned())
+    // A request of the server has an id as well.
+    let is_request = value.get(id.get().len()..).is_some_and(|rest| rest.trim_start().starts_with(",\"method\""));
+    (!is_request).then(|| id.get().to_owned())
 }
 
 /// Returns the same text for ids that are the same value: a server may write the id that it has read in another way.

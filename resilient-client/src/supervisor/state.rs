@@ -43,14 +43,14 @@ pub(super) struct State<L> {
     /// The number of the current or last connection. The first one is 1.
     generation: u64,
     link: Option<Arc<L>>,
-    /// The number of attempts that have failed.
-    attempts: u64,
+    /// The number of the last connection that could not be made, or that has answered nothing.
+    failed: u64,
     failure: Option<Failure>,
 }
 
 impl<L> State<L> {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::Connecting, generation: 0, link: None, attempts: 0, failure: None }
+        Self { phase: Phase::Connecting, generation: 0, link: None, failed: 0, failure: None }
     }
 
     /// Begins a connection and returns its number. Returns `None` once stopped.
@@ -81,13 +81,13 @@ impl<L> State<L> {
         is_current
     }
 
-    /// Withholds the connection from requests while a client's handshake runs on it.
-    pub(super) fn hold(&mut self, generation: u64) -> bool {
-        let is_current = self.is(generation, Phase::Up);
-        if is_current {
+    /// Withholds the connection from requests while a client's handshake runs on it. Returns it, if there is one.
+    pub(super) fn hold(&mut self) -> Option<(u64, Arc<L>)> {
+        let up = self.up();
+        if up.is_some() {
             self.phase = Phase::Held;
         }
-        is_current
+        up
     }
 
     /// Ends the handshake of a client.
@@ -97,26 +97,23 @@ impl<L> State<L> {
         }
     }
 
-    /// Ends a connection. Returns whether it was the current one.
-    pub(super) fn lose(&mut self, generation: u64, failure: &Failure) -> bool {
-        let is_current = self.generation == generation && self.link.is_some();
-        if is_current && self.phase != Phase::Stopped {
-            // Drops the link, which ends the process.
-            self.link = None;
-            self.phase = Phase::Down;
-            self.failure = Some(failure.clone());
-        }
-        is_current
+    /// Ends a connection. Returns it, if it was the current one.
+    pub(super) fn lose(&mut self, generation: u64, failure: &Failure) -> Option<Arc<L>> {
+        let link = self.link.take_if(|_| self.generation == generation && self.phase != Phase::Stopped)?;
+        self.phase = Phase::Down;
+        self.failure = Some(failure.clone());
+        Some(link)
     }
 
-    /// An attempt to connect has failed, or the connection that it made has answered nothing.
-    pub(super) fn fail(&mut self, failure: Failure, rejects: bool) {
-        if self.phase != Phase::Stopped {
-            self.link = None;
-            self.phase = if rejects { Phase::Rejecting } else { Phase::Down };
-            self.attempts += 1;
-            self.failure = Some(failure);
+    /// An attempt to connect has failed, or the connection that it made has answered nothing. Returns its link.
+    pub(super) fn fail(&mut self, failure: Failure, rejects: bool) -> Option<Arc<L>> {
+        if self.phase == Phase::Stopped {
+            return None;
         }
+        self.phase = if rejects { Phase::Rejecting } else { Phase::Down };
+        self.failed = self.generation;
+        self.failure = Some(failure);
+        self.link.take()
     }
 
     /// Ends the connection until it is wanted. Returns it, if requests could use it.
@@ -151,8 +148,19 @@ impl<L> State<L> {
         Some((self.generation, Arc::clone(link)))
     }
 
-    pub(super) const fn attempts(&self) -> u64 {
-        self.attempts
+    /// Returns the number of the connection that a request waits for: the one that is being made, or the next one.
+    pub(super) fn next_attempt(&self) -> u64 {
+        if self.phase == Phase::Connecting { self.generation.max(1) } else { self.generation + 1 }
+    }
+
+    /// Returns whether this connection, or a later one, could not be made.
+    pub(super) const fn has_failed(&self, generation: u64) -> bool {
+        self.failed >= generation
+    }
+
+    /// Returns whether this connection still has its link.
+    pub(super) fn has_link(&self, generation: u64) -> bool {
+        self.generation == generation && self.link.is_some()
     }
 
     /// Whether a request fails at once.

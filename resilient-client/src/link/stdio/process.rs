@@ -45,6 +45,8 @@ impl Process {
     pub(super) fn start<R: Receive>(command: &Command, receiver: Arc<R>) -> io::Result<(ChildStdin, Self)> {
         let mut prepared = tokio::process::Command::new(&command.program);
         prepared.args(&command.args).envs(&command.env).kill_on_drop(true);
+        // What protects the program that starts the server is not the server's.
+        prepared.env_remove("RESILIENT_PROXY_TOKEN").env_remove("RESILIENT_ADMIN_TOKEN");
         prepared.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(folder) = &command.cwd {
             prepared.current_dir(folder);
@@ -81,6 +83,11 @@ impl Process {
         self.end.cancel();
         self.gone.cancelled().await;
     }
+
+    /// Kills the process group.
+    pub(super) fn kill(&self) {
+        self.kill.cancel();
+    }
 }
 
 /// A process, and what ends it.
@@ -108,6 +115,8 @@ impl Watched {
             status = timeout(DRAIN, self.child.wait()).await.ok();
         }
         group.signal(Signal::Kill);
+        // The process may have left its group, and not every platform has groups.
+        let _ = self.child.start_kill();
         let status = match status {
             Some(status) => status,
             None => self.child.wait().await,
