@@ -192,13 +192,8 @@ impl<E: Events> ClientSession<E> {
         let supervisor = self.caller.supervisor();
         supervisor.forget(&sent);
         let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
-        let cancelled = if let Some((message, part)) = part {
-            message.with_part(part.get(), &sent)
-        } else {
-            let id: Box<RawValue> = serde_json::from_str(&sent).unwrap_or_default();
-            let params = json!({ "requestId": id, "reason": "the client is gone" });
-            Message::notification("notifications/cancelled", &params)
-        };
+        let cancelled =
+            if let Some((message, part)) = part { message.with_part(part.get(), &sent) } else { client_is_gone(&sent) };
         // A server that does not read must not keep the client waiting.
         let supervisor = supervisor.clone();
         tokio::spawn(async move {

@@ -130,7 +130,7 @@ impl Transport<RoleClient> for SupervisedTransport {
     }
 
     async fn close(&mut self) -> Result<(), Failure> {
-        self.session.cancel_all().await;
+        self.session.cancel_all();
         self.stop.cancel();
         self.supervisor().stop().await;
         Ok(())

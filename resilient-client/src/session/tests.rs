@@ -62,7 +62,7 @@ async fn the_requests_of_a_client_that_is_gone_are_cancelled_at_the_server() {
     while seen.0.lock().unwrap().len() < 2 {
         seen.1.notified().await;
     }
-    session.cancel_all().await;
+    session.cancel_all();
     assert_eq!((call.await.unwrap(), task.await.unwrap()), (None, None));
     let mut cancelled: Vec<_> = seen.0.lock().unwrap().split_off(2);
     cancelled.sort();

@@ -57,7 +57,7 @@ impl Session for BridgeSession {
 
     fn close(&self) -> Boxed<'_, ()> {
         Box::pin(async move {
-            self.client.cancel_all().await;
+            self.client.cancel_all();
             let supervisor = self.shared.caller.supervisor();
             for (id, connection) in self.shared.sessions.remove(self.number) {
                 let response = Message::error_of(&id, -32_000, "the client is gone", None);

@@ -35,6 +35,9 @@ pub(super) async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, limit: us
         if bytes <= limit {
             line.extend_from_slice(part);
         } else {
+            if last.is_empty() {
+                last.extend_from_slice(&line[line.len().saturating_sub(KEPT)..]);
+            }
             // Frees what is not kept.
             if line.len() < KEPT {
                 line.extend(part.iter().take(KEPT - line.len()));
