@@ -21,7 +21,7 @@
 //! | several servers as one set of tools | [`Servers`], [`CallToolOutcome`], [`ServerHealth`] |
 //! | the file of servers | [`Config`], [`expand_variables`] |
 //! | rmcp's client on a supervised connection | `Connection`, `ConnectedClient`, `SupervisedTransport` |
-//! | bridges, on messages as text | [`Message`], [`Supervisor`], [`Caller`], [`ClientSession`] |
+//! | bridges, on messages as text | [`Message`], [`Supervisor`], [`Caller`], [`ClientSession`], `HeaderParameters` |
 //! | errors | [`CallError`], [`Failure`] |
 //!
 //! | feature | default | adds |
@@ -57,7 +57,7 @@ pub use connection::{ConnectedClient, Connection, SupervisedTransport};
 pub use failure::Failure;
 pub use link::any::{InvalidTarget, Target};
 #[cfg(feature = "http")]
-pub use link::http::{Endpoint, InvalidEndpoint};
+pub use link::http::{Endpoint, InvalidEndpoint, Parameters as HeaderParameters};
 pub use message::{Message, MessageKind, NotAMessage};
 pub use servers::{CallToolOutcome, ListedTool, ServerError, ServerHealth, ServerState, Servers, ServersSettings};
 pub use session::{ClientSession, KnownTools};

@@ -29,6 +29,7 @@ use crate::link::{Receive, SendError};
 use crate::message::Message;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use parameters::Parameters;
 
 /// A session with a server over streamable HTTP. Dropping it stops its tasks.
 pub(crate) struct HttpLink<R: Receive> {

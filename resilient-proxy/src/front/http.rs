@@ -24,6 +24,7 @@ mod era;
 mod events;
 mod exchange;
 mod outbox;
+mod parameters;
 mod queue;
 mod refusal;
 mod request;

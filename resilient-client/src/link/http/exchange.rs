@@ -1,5 +1,6 @@
 //! One message that the link sends, and what comes back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,7 +176,8 @@ async fn refused<R: Receive>(
         StatusCode::NOT_FOUND => has_session,
         _ => false,
     };
-    if !is_by_status && let Some(answer) = answer(message, status, &data) {
+    let is_about_session = status == StatusCode::BAD_REQUEST && has_session && failure::is_about_session(&data);
+    if !is_by_status && let Some(answer) = answer(message, status, is_about_session, &data) {
         wire.pass_messages(answer, Some(message)).await;
         return Ok(());
     }
@@ -183,7 +185,7 @@ async fn refused<R: Receive>(
 }
 
 /// Returns the messages in the body of an error, if they answer the request.
-fn answer(request: &Message, status: StatusCode, body: &[u8]) -> Option<Vec<Message>> {
+fn answer(request: &Message, status: StatusCode, is_about_session: bool, body: &[u8]) -> Option<Vec<Message>> {
     let id = request.id()?;
     if request.kind() != MessageKind::Request {
         return None;
@@ -193,22 +195,53 @@ fn answer(request: &Message, status: StatusCode, body: &[u8]) -> Option<Vec<Mess
     {
         return Some(messages);
     }
+    if !status.is_client_error() {
+        return None;
+    }
     // A server of the legacy era rejects this request before it reads its id. The client needs the rejection, because
     // it says that `initialize` is expected.
-    (request.method() == Some("server/discover") && status.is_client_error()).then(|| vec![rejection(id, status, body)])
+    let needs_rejection = request.method() == Some("server/discover");
+    let rejection = match Rejection::of(body) {
+        Some(rejection) if needs_rejection || (rejection.has_no_id() && !is_about_session) => rejection.response(id),
+        _ => None,
+    };
+    let rejection = rejection.or_else(|| {
+        let text = format!("the server rejected the request (HTTP status {})", status.as_u16());
+        needs_rejection.then(|| Message::error_of(id, -32600, &text, None))
+    });
+    rejection.map(|rejection| vec![rejection])
 }
 
-fn rejection(id: &str, status: StatusCode, body: &[u8]) -> Message {
-    #[derive(Deserialize)]
-    struct Rejection<'b> {
-        #[serde(borrow)]
-        error: &'b RawValue,
+/// The error of a server that has rejected a request before it read the id.
+#[derive(Deserialize)]
+struct Rejection<'b> {
+    #[serde(borrow, default)]
+    id: Option<&'b RawValue>,
+    #[serde(borrow)]
+    error: &'b RawValue,
+}
+
+impl<'b> Rejection<'b> {
+    /// Reads a body. Returns `None` if it has no JSON-RPC error.
+    fn of(body: &'b [u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Complete<'b> {
+            #[serde(rename = "code")]
+            _code: i64,
+            #[serde(borrow, rename = "message")]
+            _message: Cow<'b, str>,
+        }
+        let rejection: Self = serde_json::from_slice(body).ok()?;
+        serde_json::from_str::<Complete<'_>>(rejection.error.get()).is_ok().then_some(rejection)
     }
 
-    let given = serde_json::from_slice::<Rejection<'_>>(body).ok();
-    let given = given.map(|given| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, given.error.get()));
-    given.and_then(|text| read(text.into_bytes()).ok()?.pop()).unwrap_or_else(|| {
-        let text = format!("the server rejected the request (HTTP status {})", status.as_u16());
-        Message::error_of(id, -32600, &text, None)
-    })
+    /// Whether the error names no request. The Python SDK writes `server-error` in place of an unknown id.
+    fn has_no_id(&self) -> bool {
+        self.id.is_none_or(|id| matches!(id.get(), "null" | "\"server-error\""))
+    }
+
+    /// Returns the error as the response to a request.
+    fn response(&self, id: &str) -> Option<Message> {
+        read(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, self.error.get()).into_bytes()).ok()?.pop()
+    }
 }

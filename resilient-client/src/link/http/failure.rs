@@ -99,7 +99,7 @@ fn target(status: StatusCode, headers: &HeaderMap) -> Option<String> {
 }
 
 /// Some servers answer requests of sessions that they do not know with status 400.
-fn is_about_session(body: &[u8]) -> bool {
+pub(super) fn is_about_session(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&body[..body.len().min(SEARCHED)]).to_lowercase();
     text.contains("session") || text.contains("not initialized")
 }

@@ -80,15 +80,24 @@ pub(super) fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
+/// The form of a value that a header cannot carry as it is.
+const START: &str = "=?base64?";
+const END: &str = "?=";
+
 /// Encodes a value that a header cannot carry as it is.
 pub(super) fn encoded(value: &str) -> Cow<'_, str> {
-    const START: &str = "=?base64?";
-    const END: &str = "?=";
-
     let is_printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let looks_encoded = value.starts_with(START) && value.ends_with(END);
     if is_printable && !looks_encoded && value.trim_matches(' ') == value {
         return Cow::Borrowed(value);
     }
     Cow::Owned(format!("{START}{}{END}", BASE64_STANDARD.encode(value)))
+}
+
+/// Decodes what [`encoded`] returns. Returns `None` if the value has the form and is not valid Base64 of a text.
+pub(super) fn decoded(value: &str) -> Option<Cow<'_, str>> {
+    let Some(inner) = value.strip_prefix(START).and_then(|inner| inner.strip_suffix(END)) else {
+        return Some(Cow::Borrowed(value));
+    };
+    String::from_utf8(BASE64_STANDARD.decode(inner).ok()?).ok().map(Cow::Owned)
 }

@@ -21,6 +21,9 @@ const WITH_SESSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "202
 /// The first version without sessions. Later ones are assumed to be like it.
 const WITHOUT_SESSIONS: &str = "2026-07-28";
 
+/// The methods of sessions that the service itself would answer. The versions without sessions have removed them.
+const REMOVED: [&str; 2] = ["initialize", "ping"];
+
 /// The era of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Era {
@@ -63,14 +66,21 @@ impl Era {
             for message in &messages.all {
                 let checked = check_standard_headers(headers, message);
                 checked.map_err(|text| Refusal::bad_request(HEADER_MISMATCH, text).with_id(message.id()))?;
+                let removed = message.method().filter(|method| era != Self::Sessions && REMOVED.contains(method));
+                if let (Some(method), MessageKind::Request) = (removed, message.kind()) {
+                    return Err(Refusal::method_not_found(method).with_id(message.id()));
+                }
             }
         }
         Ok(era)
     }
 
     fn of_messages(version: Option<&str>, messages: &Messages) -> Result<Self, Refusal> {
-        if messages.initialize().is_some() {
-            // There is no `initialize` without sessions.
+        // With the metadata of a version without sessions, `initialize` is like any method that does not exist there.
+        let opens_session = |initialize: &Message| {
+            messages.is_batch || !Meta::of(initialize).protocol_version().is_some_and(|v| is_without_sessions(&v))
+        };
+        if messages.initialize().is_some_and(opens_session) {
             Self::of_version(version)?;
             return Ok(Self::Sessions);
         }
@@ -150,7 +160,7 @@ struct Named<'m> {
 }
 
 /// Checks `Mcp-Method` and `Mcp-Name`, which must agree with the message. Proxies route by them without reading the
-/// body. `Mcp-Param-*` is not checked here, because that needs the schema of the tool.
+/// body. `Mcp-Param-*` is checked later, because that needs the schema of the tool.
 fn check_standard_headers(headers: &HeaderMap, message: &Message) -> Result<(), String> {
     let Some(method) = message.method() else { return Ok(()) };
     match text_of(headers, &METHOD, "Mcp-Method")? {

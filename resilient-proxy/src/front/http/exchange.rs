@@ -19,13 +19,14 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::front::http::events::EventStream;
 use crate::front::http::outbox::Reader;
 use crate::front::http::queue::Event;
-use crate::front::http::refusal::{HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION};
+use crate::front::http::refusal::{
+    HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, UNSUPPORTED_VERSION,
+};
 use crate::service::Boxed;
 
 /// The time for the first message, after which the client gets an event stream, whose comments show that the
 /// connection works.
 pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(5);
-const METHOD_NOT_FOUND: i32 = -32_601;
 const MISSING_CAPABILITY: i32 = -32_021;
 
 /// The handling of requests by the service.
@@ -216,7 +217,9 @@ fn status_of(response: &Message, lacks_metadata: bool) -> StatusCode {
     }
     let code = response.error().and_then(|error| serde_json::from_str::<Code>(error).ok());
     match code.map(|read| read.code) {
-        Some(HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_VERSION) => StatusCode::BAD_REQUEST,
+        Some(PARSE_ERROR | INVALID_REQUEST | HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_VERSION) => {
+            StatusCode::BAD_REQUEST
+        }
         Some(INVALID_PARAMS) if lacks_metadata => StatusCode::BAD_REQUEST,
         Some(METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,

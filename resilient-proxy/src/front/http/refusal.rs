@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub(super) const PARSE_ERROR: i32 = -32_700;
 /// The JSON is not a message, or not one that is expected here.
 pub(super) const INVALID_REQUEST: i32 = -32_600;
+/// The method does not exist.
+pub(super) const METHOD_NOT_FOUND: i32 = -32_601;
 /// The parameters lack something.
 pub(super) const INVALID_PARAMS: i32 = -32_602;
 /// A header contradicts the message.
@@ -41,6 +43,12 @@ impl Refusal {
     /// Refuses a malformed request, with this code of JSON-RPC.
     pub(super) fn bad_request(code: i32, text: impl Into<Cow<'static, str>>) -> Self {
         Self { code, ..Self::new(StatusCode::BAD_REQUEST, text) }
+    }
+
+    /// Refuses a method that the protocol version does not have.
+    pub(super) fn method_not_found(method: &str) -> Self {
+        let refusal = Self::new(StatusCode::NOT_FOUND, "Method not found");
+        Self { code: METHOD_NOT_FOUND, ..refusal }.with_data(method.into())
     }
 
     pub(super) fn with_id(self, id: Option<&str>) -> Self {

@@ -18,6 +18,7 @@ use crate::front::http::era::{Era, version};
 use crate::front::http::events::EventStream;
 use crate::front::http::exchange::{Answer, Exchange, Handling, Kind, LONGEST_SILENCE};
 use crate::front::http::outbox::{MOST_REQUESTS, Outbox, Rejected, Requests};
+use crate::front::http::parameters::Parameters;
 use crate::front::http::refusal::{INVALID_REQUEST, Refusal};
 use crate::front::http::request::{Accepts, Messages, Meta};
 use crate::front::http::sessions::{ClientSession, MOST_SESSIONS, NoSession, SessionId, Sessions};
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) sessions: Sessions,
     /// The requests without a session that may be in flight.
     pub(super) modern: Arc<Semaphore>,
+    /// Which arguments of tools have headers in requests without a session.
+    parameters: Arc<Parameters>,
     /// Cancelled when the front begins to stop: the streams of `GET` end.
     pub(super) stop: CancellationToken,
     /// Cancelled when the requests in flight have had their time.
@@ -52,7 +55,8 @@ impl Shared {
     pub(super) fn new(access: Access, service: Arc<dyn Service>, stop: CancellationToken) -> Self {
         let ending = CancellationToken::new();
         let sessions = Sessions::new(ending.clone());
-        Self { access, service, sessions, modern: Arc::new(Semaphore::new(MOST_SESSIONS)), stop, ending }
+        let modern = Arc::new(Semaphore::new(MOST_SESSIONS));
+        Self { access, service, sessions, modern, parameters: Arc::default(), stop, ending }
     }
 
     async fn respond(self: Arc<Self>, request: Request) -> Result<Response, Refusal> {
@@ -71,7 +75,12 @@ impl Shared {
                 let messages = Messages::read(&parts.headers, body).await?;
                 match Era::of(&parts.headers, &messages)? {
                     Era::Sessions => self.post(&parts, messages, accepts).await,
-                    Era::Modern { lacks_metadata } => self.post_modern(messages, accepts, lacks_metadata).await,
+                    Era::Modern { lacks_metadata } => {
+                        for message in &messages.all {
+                            self.parameters.check(&parts.headers, message)?;
+                        }
+                        self.post_modern(messages, accepts, lacks_metadata).await
+                    }
                 }
             }
             Method::GET => self.get(&parts),
@@ -148,7 +157,8 @@ impl Shared {
         let permit = Arc::clone(&self.modern).try_acquire_owned();
         let permit = permit.map_err(|_| no_session(NoSession::Full).with_id(first_id.as_deref()))?;
         let outbox = Outbox::new();
-        let session = self.service.open(Arc::clone(&outbox) as _);
+        let output = self.parameters.output_for(messages.all.first(), Arc::clone(&outbox) as _);
+        let session = self.service.open(output);
         let held = (CloseOnDrop(Arc::clone(&session)), permit);
         if requests.ids.is_empty() {
             deliver(&session, messages.all).await;

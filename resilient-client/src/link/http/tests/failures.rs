@@ -34,6 +34,39 @@ async fn a_session_that_the_server_does_not_know_has_ended() {
 }
 
 #[tokio::test]
+async fn an_error_without_an_id_in_a_refusal_is_the_response_to_the_request() {
+    let error = r#"{"code":-32000,"message":"bad \"arguments\"","data":{"field":"x"}}"#;
+    for (status, id) in [(400, r#""id":null,"#), (404, ""), (422, r#""id":"server-error","#)] {
+        let body = format!(r#"{{"jsonrpc":"2.0",{id}"error":{error}}}"#);
+        let server = Server::start(move |_| with_body(status, "application/json", body.clone())).await;
+        let mut link = server.link();
+        link.send(&call(r#""a""#)).await.expect("a response");
+        assert_eq!(link.received(), [format!(r#"{{"jsonrpc":"2.0","id":"a","error":{error}}}"#)]);
+    }
+}
+
+#[tokio::test]
+async fn an_error_without_an_id_does_not_hide_what_a_status_means() {
+    let body = r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"no"},"id":null}"#;
+    for (code, reason) in [
+        (401, Reason::Unauthorized),
+        (403, Reason::Unauthorized),
+        (429, Reason::TooManyRequests),
+        (500, Reason::Unexpected),
+        (503, Reason::Unavailable),
+    ] {
+        let failure = fails(move || with_body(code, "application/json", body)).await;
+        assert_eq!(failure.reason, reason, "{code}");
+    }
+    let in_session = fails_in_session(move || with_body(404, "application/json", body)).await;
+    assert_eq!(in_session.reason, Reason::SessionEnded);
+    for other in [body.replace("null", "7"), body.replace("-32000", "\"text\"")] {
+        let failure = fails(move || with_body(400, "application/json", other.clone())).await;
+        assert_eq!(failure.reason, Reason::Unexpected, "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn statuses_have_reasons_and_say_whether_the_request_was_processed() {
     let second = Some(Duration::from_secs(1));
     for (code, reason, is_unprocessed, retry_after) in [

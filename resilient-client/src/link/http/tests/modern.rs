@@ -1,6 +1,9 @@
 //! The era without sessions.
 
+use reqwest::header::HeaderName;
+
 use super::*;
+use crate::link::http::parameters::Parameters;
 
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
@@ -107,4 +110,30 @@ async fn a_stream_that_ends_is_not_resumed() {
     let failure = server.link().failure(&request("1", "tools/call", json!({ "name": "echo" }))).await;
     assert!(!failure.is_unprocessed, "{failure:?}");
     assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn only_calls_of_tools_with_valid_annotations_are_checked() {
+    let annotated = json!({ "type": "string", "x-mcp-header": "Region" });
+    let valid = json!({ "region": annotated });
+    let invalid = [
+        json!({ "region": annotated, "other": { "type": "string", "x-mcp-header": "not a token" } }),
+        json!({ "region": annotated, "other": { "type": "string", "x-mcp-header": "REGION" } }),
+        json!({ "region": annotated, "other": { "type": "object", "x-mcp-header": "Other" } }),
+        json!({ "region": annotated, "other": { "type": "array", "items": annotated } }),
+    ];
+    let call = request("1", "tools/call", json!({ "name": "query", "arguments": { "region": "north" } }));
+    let mut headers = HeaderMap::new();
+    headers.insert(HeaderName::from_static("mcp-param-region"), "south".parse().expect("a value"));
+    let checked = |properties: &serde_json::Value| {
+        let tool = json!({ "name": "query", "inputSchema": { "type": "object", "properties": properties } });
+        let mut parameters = Parameters::default();
+        parameters.learn(&Message::result_of("1", &json!({ "tools": [tool] }).to_string()), true);
+        parameters.check(&headers, &call)
+    };
+    let error = checked(&valid).expect_err("a mismatch");
+    assert_eq!(error, "mcp-param-region header does not match the argument `region`");
+    for properties in &invalid {
+        assert_eq!(checked(properties), Ok(()), "{properties}");
+    }
 }

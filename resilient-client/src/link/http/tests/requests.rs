@@ -131,7 +131,7 @@ async fn a_notification_is_accepted_whatever_the_body_is() {
 #[tokio::test]
 async fn an_error_status_with_a_response_to_the_request_is_an_answer() {
     let server = Server::start(|seen| {
-        let id = if seen.id() == "1" { "1" } else { "null" };
+        let id = if seen.id() == "1" { "1" } else { "7" };
         let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32602,"message":"no such tool"}}}}"#);
         with_body(400, "application/json", text)
     })

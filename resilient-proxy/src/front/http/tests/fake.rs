@@ -119,6 +119,12 @@ impl FakeSession {
                 "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} },
                 "ttlMs": 0, "cacheScope": "private",
             }),
+            "tools/list" => json!({ "resultType": "complete", "ttlMs": 0, "cacheScope": "private", "tools": [{
+                "name": "query", "inputSchema": { "type": "object", "properties": {
+                    "region": { "type": "string", "x-mcp-header": "Region" },
+                    "limit": { "type": "integer", "x-mcp-header": "Limit" },
+                } },
+            }] }),
             "tools/call" => json!({ "resultType": "complete", "content": [{ "type": "text", "text": "called" }] }),
             "progress" => {
                 for progress in [1, 2] {
@@ -138,6 +144,7 @@ impl FakeSession {
             }
             "nothing" => return,
             "refuse" => return self.output.send(Message::error_of(id, -32_601, "unknown", None)).await,
+            "malformed" => return self.output.send(Message::error_of(id, -32_600, "malformed", None)).await,
             "invalid" => return self.output.send(Message::error_of(id, -32_602, "invalid", None)).await,
             "lines" => {
                 let text = format!("{{\"jsonrpc\":\"2.0\",\r\n\"id\":{id},\n\n\"result\":{{}}}}");

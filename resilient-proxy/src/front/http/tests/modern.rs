@@ -171,6 +171,8 @@ async fn an_error_has_the_status_of_its_code() {
     let server = Server::start().await;
     let refused = post(&server, &request("refuse", &json!({}))).send().await.unwrap();
     assert_eq!(error_of(refused).await, (404, -32_601, json!(1)));
+    let malformed = post(&server, &request("malformed", &json!({}))).send().await.unwrap();
+    assert_eq!(error_of(malformed).await, (400, -32_600, json!(1)));
     let invalid = post(&server, &request("invalid", &json!({}))).send().await.unwrap();
     assert_eq!(error_of(invalid).await, (200, -32_602, json!(1)));
     let mut without_capabilities = request("invalid", &json!({}));
@@ -181,4 +183,55 @@ async fn an_error_has_the_status_of_its_code() {
     let session = server.session().await;
     let refused = server.post_in(&session, &super::request(1, "refuse", &json!({}))).send().await.unwrap();
     assert_eq!(error_of(refused).await, (200, -32_601, json!(1)));
+}
+
+#[tokio::test]
+async fn initialize_and_ping_are_methods_that_do_not_exist() {
+    let server = Server::start().await;
+    for method in ["initialize", "ping"] {
+        let response = post(&server, &request(method, &json!({}))).send().await.unwrap();
+        assert_eq!(error_of(response).await, (404, -32_601, json!(1)), "{method}");
+    }
+    assert_eq!(server.service.count("opened"), 0);
+    // A client that tries `initialize` after another version gets a session, whose `ping` exists.
+    let opened = server.post(&super::initialize()).header("mcp-protocol-version", VERSION).send().await.unwrap();
+    let session = opened.headers()["mcp-session-id"].to_str().unwrap();
+    let ping = server.post_in(session, &super::request(1, "ping", &json!({}))).send().await.unwrap();
+    assert_eq!(ping.status(), 200);
+}
+
+#[tokio::test]
+async fn the_headers_of_arguments_agree_with_a_call_after_the_tools_were_listed() {
+    let server = Server::start().await;
+    let call = |arguments: &Value, headers: &[(&str, &str)]| {
+        let message = request("tools/call", &json!({ "name": "query", "arguments": arguments }));
+        let named = post(&server, &message).header("mcp-name", "query");
+        headers.iter().fold(named, |post, (name, value)| post.header(*name, *value)).send()
+    };
+    let hello = json!({ "region": "Hello" });
+    let unknown = call(&hello, &[("mcp-param-region", "other")]).await.unwrap();
+    assert_eq!(unknown.status(), 200, "nothing is known of a tool before it was listed");
+    assert_eq!(post(&server, &request("tools/list", &json!({}))).send().await.unwrap().status(), 200);
+    for (arguments, headers, expected) in [
+        (&hello, &[("Mcp-Param-Region", "Hello")][..], 200),
+        (&hello, &[("Mcp-Param-Region", "=?base64?SGVsbG8=?=")], 200),
+        (&hello, &[("Mcp-Param-Region", "=?base64?SGVsbG8?=")], 400),
+        (&hello, &[("Mcp-Param-Region", "=?base64?SGVs!!!bG8=?=")], 400),
+        (&hello, &[("Mcp-Param-Region", "other")], 400),
+        (&hello, &[("Mcp-Param-Region", "Hello"), ("Mcp-Param-Region", "Hello")], 400),
+        (&hello, &[("Mcp-Param-Region", "Hello"), ("Mcp-Param-Limit", "1")], 400),
+        (&hello, &[], 400),
+        (&json!({ "region": null }), &[], 200),
+        (&json!({}), &[("Mcp-Param-Region", "Hello")], 400),
+        (&json!({ "region": "SGVsbG8=" }), &[("Mcp-Param-Region", "SGVsbG8=")], 200),
+        (&json!({ "region": "=?base64?SGVsbG8=" }), &[("Mcp-Param-Region", "=?base64?SGVsbG8=")], 200),
+        (&json!({ "limit": 42 }), &[("Mcp-Param-Limit", "42.0")], 200),
+        (&json!({ "limit": 42 }), &[("Mcp-Param-Limit", "43")], 400),
+    ] {
+        let response = call(arguments, headers).await.unwrap();
+        assert_eq!(response.status(), expected, "{arguments} {headers:?}");
+        if expected == 400 {
+            assert_eq!(error_of(response).await, (400, -32_020, json!(1)), "{arguments} {headers:?}");
+        }
+    }
 }
