@@ -3,3 +3,4 @@
 mod client;
 mod servers;
 mod settings;
+mod writes;

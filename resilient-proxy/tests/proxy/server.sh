@@ -1,4 +1,5 @@
-# An MCP server for tests: `sh server.sh NAME`. The tool `die` ends it, `write` and `read` append their names to $LOG.
+# An MCP server for tests: `sh server.sh NAME`. The tool `die` ends it, `hang` does not answer; each call is a
+# line in $LOG.
 name="$1"
 answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
 while read -r line; do
@@ -11,6 +12,7 @@ while read -r line; do
     *'"method":"resources/list"'*) answer '{"resources":[{"uri":"'"$name"':one","name":"one"}]}' ;;
     *'"method":"resources/read"'*) answer '{"contents":[{"uri":"'"$name"':one","text":"'"$name"'"}]}' ;;
     *'"die"'*) echo "$name die" >> "$LOG"; kill -9 $$ ;;
+    *'"hang"'*) echo "$name hang" >> "$LOG"; sleep 1000 ;;
     *'"method":"tools/call"'*)
       echo "$name call" >> "$LOG"
       answer '{"content":[{"type":"text","text":"'"$name"' '"$$"'"}]}' ;;

@@ -98,10 +98,33 @@ fn target(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     Some(Url::parse(location.to_str().ok()?).ok()?.origin().ascii_serialization())
 }
 
-/// Some servers answer requests of sessions that they do not know with status 400.
+/// What servers say with status 400 of a session that they do not know, in lower case.
+const UNKNOWN_SESSION: [&str; 5] = [
+    "bad request: no valid session id",
+    "bad request: server not initialized",
+    "invalid session id",
+    "no valid session id",
+    "session not found",
+];
+
+/// Some servers answer requests of sessions that they do not know with status 400 and an error without an id, in words of
+/// the transport. An error of a tool may speak of sessions too, so nothing else counts.
 pub(super) fn is_about_session(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(&body[..body.len().min(SEARCHED)]).to_lowercase();
-    text.contains("session") || text.contains("not initialized")
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        #[serde(default)]
+        id: Option<serde_json::Value>,
+        error: Said,
+    }
+    #[derive(serde::Deserialize)]
+    struct Said {
+        message: String,
+    }
+    let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
+    refusal.is_some_and(|refusal| {
+        let said = refusal.error.message.to_lowercase();
+        refusal.id.is_none() && UNKNOWN_SESSION.iter().any(|unknown| said.starts_with(unknown))
+    })
 }
 
 /// Adds the beginning of the body, with secrets masked.
