@@ -188,7 +188,7 @@ impl<E: Events> Inner<E> {
                 return Ok(response);
             }
             Ok(Ok(Err(failure))) => failure,
-            Ok(Err(error)) => error.into(),
+            Ok(Err(error)) => self.not_delivered(generation, error).await,
             Err(_) => Failure::no_handshake(self.settings.handshake),
         };
         self.lose(generation, &failure);
