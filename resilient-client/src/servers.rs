@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use resilient_policy::Effect;
 use resilient_runtime::{Classify, ErrorKind, ToolError};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
@@ -125,8 +126,9 @@ impl Servers {
 
     /// Calls a tool: `server__tool`, or the name of a tool that only one server has.
     ///
-    /// The call has a timeout. It is repeated, and its [alternatives](Config::alternatives) are tried, only if nothing
-    /// was done or the tool is known to read or to be idempotent. Alternatives are tried if the tool was not available:
+    /// The call has a timeout. It is repeated only if nothing was done, or the tool is known to read or to be idempotent.
+    /// Its [alternatives](Config::alternatives) are tried only if nothing was done, or the tool is known to read: an
+    /// idempotent write at another server is a second write. They are tried if the tool was not available:
     /// after a timeout, a lost connection, an open breaker, a rate limit, an overload, or if no server has it.
     /// [`CallToolOutcome::answered_by`] says which tool answered. Dropping the future cancels the call.
     ///
@@ -149,7 +151,7 @@ impl Servers {
                     if let Some(outcome) = own_result(&error, answered_by).filter(|_| !may_try_another(&error)) {
                         return Ok(outcome.instead_of(tool));
                     }
-                    if error.may_have_run() && !error.effect().is_repeatable() {
+                    if !may_run_elsewhere(&error) {
                         return Err(error.after(std::iter::once(tool.to_owned()).chain(failed).collect()));
                     }
                     failed.push(other.clone());
@@ -240,7 +242,12 @@ fn may_try_another(error: &CallError) -> bool {
         ErrorKind::NotFound | ErrorKind::Disabled => error.response().is_none() && error.as_resilience().is_none(),
         _ => false,
     };
-    is_unavailable && (!error.may_have_run() || error.effect().is_repeatable())
+    is_unavailable && may_run_elsewhere(error)
+}
+
+/// Returns whether another server may run the call without a second effect.
+fn may_run_elsewhere(error: &CallError) -> bool {
+    !error.may_have_run() || error.effect() == Effect::ReadOnly
 }
 
 /// Returns the result with `isError`, if the tool has answered with one.

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::service::{Boxed, Output, Service, Session};
 
-/// How long the connection of a session is kept without a request. The next request opens it again.
+/// How long the process of a session is kept without a request. The next request starts it again.
 const LONGEST_IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Opens a connection to the server for each session.
@@ -59,8 +59,8 @@ struct Opened {
 struct Own {
     bridge: Bridge,
     usage: Arc<Mutex<Usage>>,
-    /// Ends the connection while it is not used.
-    _resting: AbortOnDropHandle<()>,
+    /// Ends the process while it is not used. A session with a remote server has state there that would be lost.
+    _resting: Option<AbortOnDropHandle<()>>,
 }
 
 struct Usage {
@@ -108,13 +108,17 @@ impl Session for OwnSession {
 }
 
 impl Servers {
+    const fn is_process(&self) -> bool {
+        matches!(self.target, Target::Command(_))
+    }
+
     fn open(&self, has_session: bool, output: &Arc<dyn Output>) -> Opened {
         let start =
             |is_shared| Bridge::start(self.target.clone(), BridgeSettings { is_shared, ..self.settings.clone() });
         if has_session {
             let bridge = start(false);
             let session = bridge.open(Arc::clone(output));
-            return Opened { session, own: Some(Own::new(bridge)) };
+            return Opened { session, own: Some(Own::new(bridge, self.is_process())) };
         }
         let bridge = self.without_session.get_or_init(|| start(true));
         Opened { session: bridge.open(Arc::clone(output)), own: None }
@@ -122,10 +126,10 @@ impl Servers {
 }
 
 impl Own {
-    fn new(bridge: Bridge) -> Self {
+    fn new(bridge: Bridge, is_process: bool) -> Self {
         let usage = Arc::new(Mutex::new(Usage { in_flight: 0, last: Instant::now() }));
-        let resting = tokio::spawn(rest_while_idle(bridge.clone(), Arc::clone(&usage)));
-        Self { bridge, usage, _resting: AbortOnDropHandle::new(resting) }
+        let resting = is_process.then(|| tokio::spawn(rest_while_idle(bridge.clone(), Arc::clone(&usage))));
+        Self { bridge, usage, _resting: resting.map(AbortOnDropHandle::new) }
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use resilient_client::base_policies;
 use resilient_runtime::health::Health;
@@ -24,6 +25,9 @@ use crate::setup::{Prepared, Problems, Servers, prepare};
 
 /// The exit code for wrong arguments or settings.
 const WRONG: u8 = 2;
+
+/// How long requests may take to be answered once standard input has ended.
+const REST: Duration = Duration::from_secs(10);
 
 /// Runs the proxy.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -118,7 +122,7 @@ async fn serve(
     settings: &Handle,
 ) -> ExitCode {
     let stop = CancellationToken::new();
-    stop_on_signals(&stop);
+    stop_on_signals(&stop, arguments.http.is_none());
     // Everything is bound before a server starts.
     let (http, admin) = match bind(arguments, token, health, settings).await {
         Ok(bound) => bound,
@@ -135,7 +139,7 @@ async fn serve(
             front.serve(started.service(), stop.clone()).await;
             ExitCode::SUCCESS
         }
-        None => match stdio::serve(started.service(), stop.clone()).await {
+        None => match stdio::serve(started.service(), stop.clone(), arguments.timeout.min(REST)).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => wrong(&[format!("standard input and output cannot be used: {error}")]),
         },
@@ -177,8 +181,8 @@ fn listening(event: &'static str, address: SocketAddr) {
     tracing::info!(event, %address, "listening");
 }
 
-/// Stops the proxy on `SIGTERM` and on `SIGINT`.
-fn stop_on_signals(stop: &CancellationToken) {
+/// Stops the proxy on `SIGTERM` and on `SIGINT`, and over stdio on `SIGHUP`: the terminal of the client is gone.
+fn stop_on_signals(stop: &CancellationToken, is_stdio: bool) {
     let stopped = stop.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -186,13 +190,19 @@ fn stop_on_signals(stop: &CancellationToken) {
         }
     });
     #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            terminated.recv().await;
-            stop.cancel();
-        });
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [Some(SignalKind::terminate()), is_stdio.then(SignalKind::hangup)];
+        for mut signals in kinds.into_iter().flatten().filter_map(|kind| signal(kind).ok()) {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                signals.recv().await;
+                stop.cancel();
+            });
+        }
     }
+    #[cfg(not(unix))]
+    let _ = is_stdio;
 }
 
 /// The servers that were started.

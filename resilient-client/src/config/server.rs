@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use resilient_policy::{check_name, corrected_duration, one_of, parse_duration, unknown_key};
+use resilient_policy::{Policy, check_name, corrected_duration, one_of, parse_duration, unknown_key};
 use serde_json::value::RawValue;
 
 use crate::command::Command;
@@ -18,6 +18,9 @@ use crate::variables::{ExpandError, expand_variables};
 const KEYS: &[&str] =
     &["command", "args", "env", "cwd", "url", "headers", "type", "disabled", "trust_annotations", "timeout"];
 const TYPES: &[&str] = &["stdio", "http", "streamable-http"];
+
+/// The shortest timeout of a call.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// Reads a server. Returns `None` if it is disabled, or if `problems` has a problem of the file.
 ///
@@ -227,6 +230,10 @@ impl<'t> Reader<'_, 't> {
             self.problems.add(value.get(), &path, message);
             return None;
         };
+        if !(SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&timeout) {
+            self.problems.add(value.get(), &path, "a timeout is at least `\"1ms\"` and at most `\"24h\"`");
+            return None;
+        }
         Some(timeout)
     }
 }

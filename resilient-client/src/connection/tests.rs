@@ -2,9 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use resilient_runtime::ErrorKind;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientRequest, Request};
-use rmcp::service::{NotificationContext, PeerRequestOptions, ServiceError};
-use rmcp::{ClientHandler, RoleClient};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientRequest, ElicitRequestParams, ElicitResult, ElicitationAction, Request,
+};
+use rmcp::service::{NotificationContext, PeerRequestOptions, RequestContext, ServiceError};
+use rmcp::{ClientHandler, ErrorData, RoleClient};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -145,4 +147,58 @@ async fn a_response_that_rmcp_cannot_read_ends_its_request_with_an_error() {
     let client = connection("odd", &server).serve(()).await.unwrap();
     let error = client.list_prompts(None).await.unwrap_err();
     assert!(matches!(error, ServiceError::McpError(_)), "{error:?}");
+}
+
+/// Accepts the first dialog, but only when the second one has come, which it declines.
+#[derive(Clone, Default)]
+struct Asked(Arc<(AtomicU64, Notify)>);
+
+impl ClientHandler for Asked {
+    async fn create_elicitation(
+        &self,
+        _: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        if self.0.0.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.0.1.notified().await;
+            return Ok(ElicitResult::new(ElicitationAction::Accept));
+        }
+        self.0.1.notify_one();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        Ok(ElicitResult::new(ElicitationAction::Decline))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_request_of_a_lost_server_does_not_answer_a_request_of_the_next_one() {
+    let answers = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (seen, answered_once) = (Arc::clone(&answers), Arc::new(Notify::new()));
+    let on_answer = Arc::clone(&answered_once);
+    let server = Fake::with_tools(TOOLS, move |message, client| match message.method() {
+        Some("tools/call") => {
+            let schema = json!({ "type": "object", "properties": {} });
+            let params = json!({ "mode": "form", "message": "Delete?", "requestedSchema": schema });
+            client.send(Message::request("0", "elicitation/create", &params));
+            if client.connection == 1 {
+                client.exit();
+            } else {
+                answered(message, client, "done");
+            }
+        }
+        None => {
+            seen.lock().unwrap().push((client.connection, message.text().to_owned()));
+            on_answer.notify_one();
+        }
+        _ => {}
+    });
+    let client = connection("asked", &server).serve(Asked::default()).await.unwrap();
+    client.list_all_tools().await.unwrap();
+    client.call_tool(call("put")).await.unwrap();
+    client.call_tool(call("put")).await.unwrap();
+    answered_once.notified().await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let answers = answers.lock().unwrap();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let (connection, text) = &answers[0];
+    assert!(*connection == 2 && text.contains(r#""id":0"#) && text.contains("decline"), "{text}");
 }

@@ -96,9 +96,8 @@ impl Transport<RoleClient> for SupervisedTransport {
             let Some(message) = rest? else { return Ok(()) };
             let supervisor = session.caller().supervisor();
             if message.kind() == MessageKind::Response {
-                let connection = message.id().and_then(|id| supervisor.events().take_request(id));
-                if let Some(connection) = connection {
-                    supervisor.respond(&message, connection).await;
+                if let Some((response, connection)) = supervisor.events().answered(&message) {
+                    supervisor.respond(&response, connection).await;
                 }
                 return Ok(());
             }

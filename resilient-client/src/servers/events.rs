@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use tokio_util::task::TaskTracker;
+
 use super::record::Record;
 use super::tools::ToolList;
 use crate::call::Caller;
@@ -13,11 +15,21 @@ pub(super) struct ServerEvents {
     record: Arc<Record>,
     tools: Arc<ToolList>,
     caller: OnceLock<Weak<Caller<Self>>>,
+    /// The answers that are being sent.
+    answers: TaskTracker,
 }
+
+/// The maximum number of answers that wait for a server to read them. Further requests get none.
+const ANSWERS: usize = 100;
 
 impl ServerEvents {
     pub(super) fn new(record: &Arc<Record>, tools: &Arc<ToolList>) -> Self {
-        Self { record: Arc::clone(record), tools: Arc::clone(tools), caller: OnceLock::new() }
+        Self {
+            record: Arc::clone(record),
+            tools: Arc::clone(tools),
+            caller: OnceLock::new(),
+            answers: TaskTracker::new(),
+        }
     }
 
     /// Sets the caller, which needs the connection, which needs the events.
@@ -31,8 +43,12 @@ impl Events for ServerEvents {
         Box::pin(async move {
             match message.kind() {
                 MessageKind::Request => {
-                    if let Some(caller) = self.caller.get().and_then(Weak::upgrade) {
-                        caller.supervisor().respond(&answer(&message), connection).await;
+                    let caller = self.caller.get().and_then(Weak::upgrade);
+                    if let Some(caller) = caller.filter(|_| self.answers.len() < ANSWERS) {
+                        // Not here: a server that writes a long message may read only after it.
+                        self.answers.spawn(async move {
+                            caller.supervisor().respond(&answer(&message), connection).await;
+                        });
                     }
                 }
                 MessageKind::Notification if message.method() == Some("notifications/tools/list_changed") => {

@@ -130,6 +130,25 @@ async fn a_write_that_may_have_taken_effect_runs_nowhere_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idempotent_write_that_may_have_taken_effect_runs_at_no_other_server() {
+    let runs = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&runs);
+    let tools = r#"[{"name":"send","annotations":{"readOnlyHint":false,"idempotentHint":true}}]"#;
+    let dying = Fake::with_tools(tools, move |message, client| {
+        if message.method() == Some("tools/call") {
+            counted.fetch_add(1, Ordering::SeqCst);
+            client.exit();
+        }
+    });
+    let (other, calls) = answering("other");
+    let servers = started(&[("same.a", &dying), ("same.b", &other)], &[("same.a__send", &["same.b__put"])]).await;
+    let error = servers.call("same.a__send", nothing()).await.unwrap_err();
+    assert!(error.may_have_run() && error.tried().is_empty(), "{error:?}");
+    assert!(runs.load(Ordering::SeqCst) > 1, "an idempotent call is repeated at its own server");
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alternative_that_may_have_written_is_the_last_one() {
     let (third, calls) = answering("third");
     let list: &[&str] = &["last.b__put", "last.c__put"];

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 use resilient_client::{Command, Transport, check_header_name, check_header_value, check_url, expand_variables};
-use resilient_policy::{check_name, nearest, parse_duration};
+use resilient_policy::{Policy, check_name, nearest, parse_duration};
 
 use crate::arguments::address::parse_address;
 use crate::arguments::name;
@@ -17,6 +17,8 @@ use crate::arguments::settings::{Action, Arguments, Upstream};
 
 /// The timeout of a call, unless the command line sets another one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// The shortest timeout of a call.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// The options, and what their values are called.
 const OPTIONS: &[(&str, &str)] = &[
@@ -114,7 +116,7 @@ impl Given {
         match option {
             "config" => once(&mut self.config, option, parser, |path| Ok(path.into())),
             "policy" => once(&mut self.policy, option, parser, |path| Ok(path.into())),
-            "timeout" => once(&mut self.timeout, option, parser, |text| parse_duration(&unicode(text)?)),
+            "timeout" => once(&mut self.timeout, option, parser, |text| parse_timeout(&unicode(text)?)),
             "name" => once(&mut self.name, option, parser, |text| {
                 let name = unicode(text)?;
                 check_name(&name).map(|()| name)
@@ -272,6 +274,14 @@ fn value(option: &str, parser: &mut Parser) -> Result<OsString, ArgumentError> {
 
 fn unicode(text: OsString) -> Result<String, String> {
     text.into_string().map_err(|_| "the value is not valid UTF-8".into())
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text)?;
+    if (SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&timeout) {
+        return Ok(timeout);
+    }
+    Err("a timeout is at least `1ms` and at most `24h`".into())
 }
 
 /// Checks a host with or without a port, as a request names it.

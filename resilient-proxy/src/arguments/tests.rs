@@ -165,6 +165,8 @@ fn every_rule_of_an_argument_is_checked() {
         (vec!["--http", "x"], "`--http`: expected a port such as `8080`"),
         (vec!["--admin", "a:1"], "`--admin`: expected a port"),
         (vec!["--name", "a b"], "`--name`: ` ` is not allowed in a name"),
+        (vec!["--timeout", "25h"], "`--timeout`: a timeout is at least `1ms` and at most `24h`"),
+        (vec!["--timeout", "1us"], "`--timeout`: a timeout is at least `1ms`"),
         (vec!["--timeout", "0s"], "`--timeout`: a duration of zero"),
         (vec!["--timeout", "1h30m"], "write `\"90m\"`"),
         (vec!["--allow-host", "https://a"], "`--allow-host`: expected a host such as"),

@@ -1,5 +1,6 @@
 //! The answer to `initialize` while the server is down.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use resilient_client::{ConnectionState, Failure, Message};
@@ -17,22 +18,30 @@ struct InitializeParams {
 }
 
 impl Shared {
-    /// Answers `initialize`: with the answer of the server, or without the server after some time. A server that another
-    /// client has initialized gives its answer again.
+    /// Answers `initialize`: with the answer of the server, or without the server after some time.
     pub(super) async fn initialize(&self, request: &Message) -> Message {
-        let supervisor = self.caller.supervisor();
-        let id = request.id().unwrap_or("0");
-        if self.settings.is_shared
-            && matches!(supervisor.state(), ConnectionState::Up)
-            && let Some(response) = supervisor.initialized()
-        {
-            return response.with_id(id);
-        }
-        match timeout(self.settings.patience, supervisor.initialize(request)).await {
-            Ok(Ok(response)) => response.with_id(id),
+        match timeout(self.settings.patience, self.handshake(request)).await {
+            Ok(Ok(response)) => response.with_id(request.id().unwrap_or("0")),
             Ok(Err(failure)) => self.answer_for_server(request, &failure),
             Err(_) => self.answer_for_server(request, &slow(self.settings.patience)),
         }
+    }
+
+    /// Returns the answer of the server. A server that another client has initialized is not initialized again, which would
+    /// end the session of that client: its last answer is returned, or that of the next connection.
+    async fn handshake(&self, request: &Message) -> Result<Message, Failure> {
+        let supervisor = self.caller.supervisor();
+        if self.settings.is_shared && self.has_begun.swap(true, Ordering::Relaxed) {
+            if supervisor.state() != ConnectionState::Up || supervisor.initialized().is_none() {
+                // Waits for a connection, which begins with the handshake of the other client.
+                let ping = Message::request(&supervisor.new_id(), "ping", &json!({}));
+                supervisor.request(&ping).await?;
+            }
+            if let Some(response) = supervisor.initialized() {
+                return Ok(response);
+            }
+        }
+        supervisor.initialize(request).await
     }
 
     /// Answers with the protocol version of the client, and with instructions that say why there is nothing else.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 /// The number of a session.
 pub(super) type SessionNumber = u32;
 
@@ -31,7 +33,15 @@ impl Ids {
 pub(super) fn from_server(id: &str) -> Option<(SessionNumber, String)> {
     let text: String = serde_json::from_str(id).ok()?;
     let (session, id) = text.strip_prefix(PREFIX)?.split_once(':')?;
-    Some((session.parse().ok()?, id.to_owned()))
+    // A server may write an id that it did not get.
+    let is_id = serde_json::from_str(id).is_ok_and(|id: Value| id.is_string() || id.is_number());
+    is_id.then_some((session.parse().ok()?, id.to_owned()))
+}
+
+/// Returns the id that a client gets for a request of the server. A server that was started again uses its ids again, so
+/// that they do not name a request without the connection.
+pub(super) fn id_for_client(id: &str, connection: u64) -> String {
+    format!("{connection}:{id}")
 }
 
 const PREFIX: &str = "session-";
@@ -48,6 +58,8 @@ mod tests {
             assert_eq!(Ids::Unchanged.to_server(id), id);
         }
         assert_eq!(from_server("7"), None);
-        assert_eq!(from_server(r#""session-x:7""#), None);
+        for id in [r#""session-x:7""#, r#""session-1:""#, r#""session-1:x""#, r#""session-1:7,""#] {
+            assert_eq!(from_server(id), None, "{id}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod session;
 mod sessions;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use resilient_client::{
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::service::{Output, Service, Session};
+pub(crate) use events::KeptLists;
 use events::ServerEvents;
 use ids::Ids;
 use session::BridgeSession;
@@ -46,28 +48,41 @@ struct Shared {
     caller: Arc<Caller<ServerEvents>>,
     sessions: Arc<Sessions>,
     lists: KnownTools,
+    /// Whether a client has sent `initialize`.
+    has_begun: AtomicBool,
 }
 
 impl Bridge {
     /// Starts the server and connects.
     pub(crate) fn start(target: impl Into<Target>, settings: BridgeSettings) -> Self {
-        let sessions = Arc::new(Sessions::default());
+        let sessions = Arc::new(Sessions::new(settings.is_shared));
         let events = ServerEvents::new(&sessions);
         let supervisor = Supervisor::start(&settings.name, target, SupervisorSettings::default(), events);
         let caller = Arc::new(Caller::new(supervisor, settings.calls.clone()));
-        let shared = Arc::new(Shared { settings, caller, sessions, lists: KnownTools::default() });
+        let (lists, has_begun) = (KnownTools::default(), AtomicBool::new(false));
+        let shared = Arc::new(Shared { settings, caller, sessions, lists, has_begun });
         shared.caller.supervisor().events().attach(&shared);
         Self(shared)
     }
 
+    /// Sets the lists that the proxy keeps of this server.
+    pub(crate) fn keep(&self, lists: Arc<dyn KeptLists>) {
+        self.0.caller.supervisor().events().keep(lists);
+    }
+
     /// Opens the session of a client that is the proxy itself, with these parameters of `initialize`.
     pub(crate) fn connect(&self, params: &Value) {
-        let supervisor = self.0.caller.supervisor().clone();
-        let initialize = Message::request(&supervisor.new_id(), "initialize", params);
+        let shared = Arc::clone(&self.0);
+        let initialize = Message::request(&shared.caller.supervisor().new_id(), "initialize", params);
         tokio::spawn(async move {
+            let supervisor = shared.caller.supervisor();
             // A server that cannot be reached gets both with a later connection.
-            let _ = supervisor.initialize(&initialize).await;
+            let initialized = supervisor.initialize(&initialize).await;
             let _ = supervisor.notify(&Message::notification("notifications/initialized", &json!({}))).await;
+            if initialized.is_ok() {
+                // Clients may have listed without this server.
+                shared.outdate_lists();
+            }
         });
     }
 
@@ -104,13 +119,13 @@ impl Bridge {
         result.is_some_and(|result| result.capabilities.contains_key(name))
     }
 
-    /// Sends a request of the proxy. Returns `None`, if the server does not answer with a result in the time of a call.
-    pub(crate) async fn request(&self, method: &str, params: &Value) -> Option<Message> {
+    /// Sends a request of the proxy. Returns `None`, if the server does not answer in this time, or in that of a call.
+    pub(crate) async fn request(&self, method: &str, params: &Value, limit: Duration) -> Option<Message> {
         let supervisor = self.0.caller.supervisor();
         let request = Message::request(&supervisor.new_id(), method, params);
-        let response = timeout(self.0.settings.calls.timeout, supervisor.request(&request)).await.ok()?.ok()?;
-        let result = response.result()?;
-        if method == "tools/list" {
+        let limit = limit.min(self.0.settings.calls.timeout);
+        let response = timeout(limit, supervisor.request(&request)).await.ok()?.ok()?;
+        if let (Some(result), "tools/list") = (response.result(), method) {
             self.0.caller.learn(result);
         }
         Some(response)

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use resilient_client::{ClientSession, Message, MessageKind};
+use resilient_client::{ClientSession, ConnectionState, Message, MessageKind};
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use super::Shared;
 use super::events::ServerEvents;
@@ -59,13 +62,37 @@ impl Session for BridgeSession {
         Box::pin(async move {
             self.client.cancel_all();
             let supervisor = self.shared.caller.supervisor();
-            for (id, connection) in self.shared.sessions.remove(self.number) {
+            let left = self.shared.sessions.remove(self.number);
+            for (id, connection) in left.requests {
                 let response = Message::error_of(&id, -32_000, "the client is gone", None);
                 supervisor.respond(&response, connection).await;
+            }
+            // The server of a single session ends with it.
+            if self.ids != Ids::Unchanged && !left.subscriptions.is_empty() {
+                let shared = Arc::clone(&self.shared);
+                tokio::spawn(async move { shared.unsubscribe(left.subscriptions).await });
             }
         })
     }
 }
+
+impl Shared {
+    /// Gives up subscriptions that no session has any more.
+    async fn unsubscribe(&self, uris: Vec<String>) {
+        let supervisor = self.caller.supervisor();
+        for uri in uris {
+            // A server is not started for this.
+            if supervisor.state() != ConnectionState::Up || self.sessions.has_subscribers(&uri) {
+                continue;
+            }
+            let request = Message::request(&supervisor.new_id(), "resources/unsubscribe", &json!({ "uri": uri }));
+            let _ = timeout(UNSUBSCRIBE, supervisor.request(&request)).await;
+        }
+    }
+}
+
+/// How long a server may take to end a subscription.
+const UNSUBSCRIBE: Duration = Duration::from_secs(10);
 
 impl BridgeSession {
     pub(super) fn new(shared: Arc<Shared>, output: Arc<dyn Output>, number: SessionNumber, ids: Ids) -> Self {
@@ -148,8 +175,8 @@ impl BridgeSession {
     }
 
     async fn response(&self, response: &Message) {
-        if let Some(connection) = self.shared.sessions.answered(self.number, response) {
-            self.shared.caller.supervisor().respond(response, connection).await;
+        if let Some((response, connection)) = self.shared.sessions.answered(self.number, response) {
+            self.shared.caller.supervisor().respond(&response, connection).await;
         }
     }
 

@@ -6,28 +6,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use resilient_client::{Message, MessageKind};
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::ids::{SessionNumber, from_server};
+use super::ids::{SessionNumber, from_server, id_for_client};
 use crate::service::Output;
 
 /// The clients of one server.
-#[derive(Default)]
-pub(super) struct Sessions(Mutex<Inner>);
+pub(super) struct Sessions {
+    /// Whether ids and progress tokens contain the number of the session.
+    is_shared: bool,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Default)]
 struct Inner {
     last: SessionNumber,
     outputs: BTreeMap<SessionNumber, Arc<dyn Output>>,
-    /// The requests of the server that wait for a client, by their ids as JSON.
+    /// The requests of the server that wait for a client, by the ids that the client has for them.
     requests: HashMap<String, Requested>,
     /// The sessions that have subscribed to a resource.
     subscribers: HashMap<String, BTreeSet<SessionNumber>>,
 }
 
-#[derive(Clone, Copy)]
 struct Requested {
     session: SessionNumber,
+    /// The id at the server, as JSON.
+    id: String,
     /// The connection that the request came on.
     connection: u64,
 }
@@ -54,7 +59,19 @@ struct NotificationMeta<'m> {
     subscription: Option<&'m RawValue>,
 }
 
+/// What a session leaves at the server.
+pub(super) struct Left {
+    /// The ids of the server's requests without an answer, with their connections.
+    pub(super) requests: Vec<(String, u64)>,
+    /// The resources to which no other session has subscribed.
+    pub(super) subscriptions: Vec<String>,
+}
+
 impl Sessions {
+    pub(super) fn new(is_shared: bool) -> Self {
+        Self { is_shared, inner: Mutex::default() }
+    }
+
     /// Adds a session and returns its number.
     pub(super) fn add(&self, output: Arc<dyn Output>) -> SessionNumber {
         let mut inner = self.lock();
@@ -64,20 +81,33 @@ impl Sessions {
         number
     }
 
-    /// Removes a session. Returns the ids of the server's requests that it leaves without an answer, with their connections.
-    pub(super) fn remove(&self, session: SessionNumber) -> Vec<(String, u64)> {
+    /// Removes a session.
+    pub(super) fn remove(&self, session: SessionNumber) -> Left {
         let mut inner = self.lock();
         inner.outputs.remove(&session);
-        inner.subscribers.retain(|_, sessions| {
-            sessions.remove(&session);
+        let mut subscriptions = Vec::new();
+        inner.subscribers.retain(|uri, sessions| {
+            if sessions.remove(&session) && sessions.is_empty() {
+                subscriptions.push(uri.clone());
+            }
             !sessions.is_empty()
         });
-        let left = inner.requests.iter().filter(|(_, request)| request.session == session);
-        let left: Vec<_> = left.map(|(id, request)| (id.clone(), request.connection)).collect();
-        for (id, _) in &left {
-            inner.requests.remove(id);
-        }
-        left
+        let left = inner.requests.extract_if(|_, request| request.session == session);
+        let requests = left.map(|(_, request)| (request.id, request.connection)).collect();
+        Left { requests, subscriptions }
+    }
+
+    /// Drops the requests of a server that is lost, whose responses nothing waits for. Returns the notifications that cancel
+    /// them, and the clients that get these.
+    pub(super) fn lost(&self) -> Vec<(Arc<dyn Output>, Message)> {
+        let mut inner = self.lock();
+        let requests: Vec<_> = inner.requests.drain().collect();
+        let cancelled = |(id, request): (String, Requested)| {
+            let params = json!({ "requestId": id, "reason": "the connection to the server is lost" });
+            let output = inner.outputs.get(&request.session)?;
+            Some((Arc::clone(output), Message::notification("notifications/cancelled", &params)))
+        };
+        requests.into_iter().filter_map(cancelled).collect()
     }
 
     /// Finds the clients that get a message of the server. Ids of the server's side are converted.
@@ -88,7 +118,7 @@ impl Sessions {
         let params: Option<NotificationParams<'_>> = message.read_params();
         let Some(params) = params else { return Routed::To(self.all(), message) };
         let shared = [params.progress_token, params.meta.and_then(|meta| meta.subscription)];
-        for id in shared.into_iter().flatten() {
+        for id in shared.into_iter().flatten().filter(|_| self.is_shared) {
             if let Some((session, own)) = from_server(id.get()) {
                 let converted = message.with_part(id.get(), &own);
                 return Routed::To(self.one(session), converted);
@@ -97,8 +127,10 @@ impl Sessions {
         match (message.method(), params.request_id, &params.uri) {
             // The server cancels its own request.
             (Some("notifications/cancelled"), Some(id), _) => {
-                let request = self.lock().requests.remove(id.get());
+                let for_client = id_for_client(id.get(), connection);
+                let request = self.lock().requests.remove(&for_client);
                 let to = request.map(|request| self.one(request.session)).unwrap_or_default();
+                let message = message.with_part(id.get(), &json!(for_client).to_string());
                 Routed::To(to, message)
             }
             (Some("notifications/resources/updated"), _, Some(uri)) => Routed::To(self.subscribers(uri), message),
@@ -116,21 +148,28 @@ impl Sessions {
             return Routed::Nowhere(message);
         }
         let id = message.id().unwrap_or_default().to_owned();
-        inner.requests.insert(id, Requested { session, connection });
-        Routed::To(vec![output], message)
+        let for_client = id_for_client(&id, connection);
+        let converted = message.with_id(&json!(for_client).to_string());
+        inner.requests.insert(for_client, Requested { session, id, connection });
+        Routed::To(vec![output], converted)
     }
 
-    /// Takes the response of a client to a request of the server. Returns the connection that waits for it, if there is one.
-    pub(super) fn answered(&self, session: SessionNumber, response: &Message) -> Option<u64> {
+    /// Takes the response of a client to a request of the server. Returns it with the id that the server knows, and the
+    /// connection that waits for it, if there is one.
+    pub(super) fn answered(&self, session: SessionNumber, response: &Message) -> Option<(Message, u64)> {
+        let id: String = serde_json::from_str(response.id()?).ok()?;
         let mut inner = self.lock();
-        let id = response.id()?;
-        inner.requests.get(id).filter(|request| request.session == session)?;
-        inner.requests.remove(id).map(|request| request.connection)
+        inner.requests.get(&id).filter(|request| request.session == session)?;
+        let Requested { id, connection, .. } = inner.requests.remove(&id)?;
+        Some((response.with_id(&id), connection))
     }
 
     /// Adds a subscription.
     pub(super) fn subscribe(&self, session: SessionNumber, uri: &str) {
-        self.lock().subscribers.entry(uri.to_owned()).or_default().insert(session);
+        let mut inner = self.lock();
+        if inner.outputs.contains_key(&session) {
+            inner.subscribers.entry(uri.to_owned()).or_default().insert(session);
+        }
     }
 
     /// Removes a subscription. Returns whether another session still has it.
@@ -143,6 +182,11 @@ impl Sessions {
             inner.subscribers.remove(uri);
         }
         is_used
+    }
+
+    /// Returns whether a session has subscribed to a resource.
+    pub(super) fn has_subscribers(&self, uri: &str) -> bool {
+        self.lock().subscribers.contains_key(uri)
     }
 
     /// Returns the ways to all clients.
@@ -162,7 +206,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -173,3 +217,6 @@ pub(super) enum Routed {
     /// The server has to be answered that no client takes it.
     Nowhere(Message),
 }
+
+#[cfg(test)]
+mod tests;

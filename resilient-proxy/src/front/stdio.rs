@@ -7,10 +7,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use resilient_client::Message;
 use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,22 +22,33 @@ use pipe::{Input, Writer};
 /// The longest message of a client, in bytes.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
-/// Serves the client on standard input and output until its input ends, or until `stop`.
+/// How long the end of a session may take.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// Serves the client on standard input and output until its input ends, or until `stop`. When the input ends, requests that
+/// are under way may take `rest` to be answered.
 ///
 /// # Errors
 /// If standard input or output cannot be used.
-pub(crate) async fn serve(service: Arc<dyn Service>, stop: CancellationToken) -> io::Result<()> {
+pub(crate) async fn serve(service: Arc<dyn Service>, stop: CancellationToken, rest: Duration) -> io::Result<()> {
     let output = Arc::new(Stdout { writer: Arc::new(Mutex::new(pipe::stdout()?)), gone: CancellationToken::new() });
     let gone = output.gone.clone();
     let session = service.open(output);
     let tasks = TaskTracker::new();
     let input = BufReader::with_capacity(64 * 1024, pipe::stdin()?);
+    let served = async {
+        read(input, &session, &tasks).await;
+        tasks.close();
+        let _ = timeout(rest, tasks.wait()).await;
+    };
     tokio::select! {
-        () = read(input, &session, &tasks) => {}
+        () = served => {}
         () = stop.cancelled() => {}
         () = gone.cancelled() => {}
     }
-    session.close().await;
+    if timeout(CLOSE, session.close()).await.is_err() {
+        tracing::warn!(event = "session.not_closed", "the server does not read that its client is gone");
+    }
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! The lists of one server, kept until it says that they have changed.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, KeptLists};
 
 /// What can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +25,21 @@ impl Kind {
     }
 
     /// Returns the kinds that a notification makes outdated.
-    pub(super) fn changed_by(method: &str) -> &'static [Self] {
+    fn changed_by(method: &str) -> &'static [Self] {
         match method {
             "notifications/tools/list_changed" => &[Self::Tools],
             "notifications/prompts/list_changed" => &[Self::Prompts],
             "notifications/resources/list_changed" => &[Self::Resources, Self::Templates],
             _ => &[],
+        }
+    }
+
+    /// Returns the notification that makes the list outdated.
+    const fn notification(self) -> &'static str {
+        match self {
+            Self::Tools => "notifications/tools/list_changed",
+            Self::Prompts => "notifications/prompts/list_changed",
+            Self::Resources | Self::Templates => "notifications/resources/list_changed",
         }
     }
 
@@ -65,6 +75,10 @@ impl Kind {
 /// The maximum number of pages and of items of a list.
 const PAGES: usize = 100;
 const ITEMS: usize = 10_000;
+/// How long a page of a list may take. The other servers wait for it.
+const PAGE: Duration = Duration::from_secs(10);
+/// The code of an error for a method that a server does not have.
+const NO_METHOD: i32 = -32_601;
 
 /// The lists of one server.
 #[derive(Debug, Default)]
@@ -74,13 +88,15 @@ pub(super) struct Lists(Mutex<[Kept; 4]>);
 struct Kept {
     items: Option<Vec<Value>>,
     is_outdated: bool,
+    /// Whether a client has got the list.
+    is_known: bool,
     /// Counts the changes, so that a list that was read meanwhile is not kept as the current one.
     changes: u64,
 }
 
 impl Lists {
-    /// The server has said that its lists have changed.
-    pub(super) fn change(&self, kinds: &[Kind]) {
+    /// The lists have changed, or may have.
+    fn change(&self, kinds: &[Kind]) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for kind in kinds {
             let kept = &mut lists[*kind as usize];
@@ -91,7 +107,7 @@ impl Lists {
 
     /// Returns a list: the kept one, or what the server answers. If it cannot be reached, the outdated list, or none.
     pub(super) async fn get(&self, kind: Kind, bridge: &Bridge) -> Vec<Value> {
-        let kept = self.kept(kind);
+        let kept = self.known(kind);
         match kept.items {
             Some(items) if !kept.is_outdated => return items,
             _ => {}
@@ -121,17 +137,43 @@ impl Lists {
         starts.iter().any(|start| !start.is_empty() && uri.starts_with(start))
     }
 
+    /// Returns a list that a client gets.
+    fn known(&self, kind: Kind) -> Kept {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists[kind as usize].is_known = true;
+        lists[kind as usize].clone()
+    }
+
     fn kept(&self, kind: Kind) -> Kept {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)[kind as usize].clone()
     }
 }
 
-/// Reads all pages of a list.
+impl KeptLists for Lists {
+    fn notified(&self, method: &str) {
+        self.change(Kind::changed_by(method));
+    }
+
+    fn outdate(&self) -> Vec<&'static str> {
+        self.change(&Kind::ALL);
+        let known = Kind::ALL.into_iter().filter(|kind| self.kept(*kind).is_known);
+        let mut notifications: Vec<_> = known.map(Kind::notification).collect();
+        // Resources and their templates have the same one.
+        notifications.dedup();
+        notifications
+    }
+}
+
+/// Reads all pages of a list. A server without the method has an empty list.
 async fn read(kind: Kind, bridge: &Bridge) -> Option<Vec<Value>> {
     let mut items = Vec::new();
     let mut params = json!({});
     for _ in 0..PAGES {
-        let response = bridge.request(kind.method(), &params).await?;
+        let response = bridge.request(kind.method(), &params, PAGE).await?;
+        let error: Option<Value> = response.error().and_then(|error| serde_json::from_str(error).ok());
+        if error.is_some_and(|error| error["code"] == NO_METHOD) {
+            break;
+        }
         let mut result: Value = response.result().and_then(|result| serde_json::from_str(result).ok())?;
         if let Value::Array(page) = result[kind.member()].take() {
             items.extend(page);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, KeptLists};
 use crate::service::{Output, Service, Session};
 use lists::Lists;
 use session::MergeSession;
@@ -25,15 +25,16 @@ pub(crate) struct Merge(Arc<[Server]>);
 pub(crate) struct Server {
     name: String,
     bridge: Bridge,
-    lists: Lists,
+    lists: Arc<Lists>,
 }
 
 impl Merge {
     /// Opens a session with each server. One that cannot start does not stop the others.
     pub(crate) fn start(bridges: impl IntoIterator<Item = (String, Bridge)>) -> Self {
-        let servers = bridges.into_iter().map(|(name, bridge)| Server { name, bridge, lists: Lists::default() });
+        let servers = bridges.into_iter().map(|(name, bridge)| Server { name, bridge, lists: Arc::default() });
         let servers: Arc<[Server]> = servers.collect();
         for server in &*servers {
+            server.bridge.keep(Arc::clone(&server.lists) as Arc<dyn KeptLists>);
             server.bridge.connect(&client());
         }
         Self(servers)

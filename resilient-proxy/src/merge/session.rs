@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use resilient_client::{Message, MessageKind};
@@ -33,6 +34,9 @@ struct Chosen<'m> {
     uri: Option<Cow<'m, str>>,
 }
 
+/// How long a server may take to set the log level.
+const LEVEL: Duration = Duration::from_secs(60);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InitializeParams {
@@ -58,7 +62,7 @@ impl MergeSession {
             "initialize" => Ok(self.initialize(&request).await),
             "ping" => Ok(json!({})),
             "logging/setLevel" => {
-                self.set_level(&request).await;
+                self.set_level(&request);
                 Ok(json!({}))
             }
             "tools/call" | "prompts/get" => self.pass_by_name(&request).await,
@@ -126,15 +130,13 @@ impl MergeSession {
         json!({ kind.member(): all })
     }
 
-    async fn set_level(&self, request: &Message) {
-        let params = request.read_params().unwrap_or_else(|| json!({}));
-        join_all(
-            self.servers
-                .iter()
-                .filter(|server| server.bridge.has_capability("logging"))
-                .map(|server| server.bridge.request("logging/setLevel", &params)),
-        )
-        .await;
+    /// Sets the level at the servers that log, and waits for none of them.
+    fn set_level(&self, request: &Message) {
+        let params: Value = request.read_params().unwrap_or_else(|| json!({}));
+        for server in self.servers.iter().filter(|server| server.bridge.has_capability("logging")) {
+            let (bridge, params) = (server.bridge.clone(), params.clone());
+            tokio::spawn(async move { bridge.request("logging/setLevel", &params, LEVEL).await });
+        }
     }
 
     /// Passes on a request that names a tool or a prompt.

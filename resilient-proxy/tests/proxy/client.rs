@@ -91,6 +91,16 @@ impl Proxy {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Closes the input, and returns what the proxy still writes.
+    pub(crate) async fn rest(mut self) -> Vec<Value> {
+        drop(self.input);
+        let mut messages = Vec::new();
+        while let Some(line) = timeout(LIMIT, self.output.next_line()).await.expect("an end in time").unwrap() {
+            messages.push(serde_json::from_str(&line).unwrap());
+        }
+        messages
+    }
+
     /// Closes the input, and returns whether the proxy exited with 0.
     pub(crate) async fn end(mut self) -> bool {
         drop(self.input);

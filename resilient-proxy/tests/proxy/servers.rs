@@ -85,3 +85,34 @@ async fn several_servers_are_one_and_one_that_cannot_start_does_not_stop_the_oth
     assert_eq!(sampling["error"]["code"], -32_601);
     assert!(proxy.end().await);
 }
+
+#[tokio::test]
+async fn requests_under_way_are_answered_when_the_input_ends() {
+    let mut proxy = Proxy::start(folder(), &["--", "sh", "server.sh", "one"]);
+    let client = json!({ "name": "client", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
+    proxy.send(&json!({ "jsonrpc": "2.0", "id": "a", "method": "initialize", "params": params })).await;
+    proxy.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    proxy.send(&json!({ "jsonrpc": "2.0", "id": "b", "method": "tools/list" })).await;
+    let answers = proxy.rest().await;
+    let answer = |id: &str| answers.iter().find(|answer| answer["id"] == id).unwrap_or(&serde_json::Value::Null);
+    assert_eq!(answer("a")["result"]["serverInfo"]["name"], "one", "{answers:?}");
+    assert_eq!(answer("b")["result"]["tools"][0]["name"], "read", "{answers:?}");
+}
+
+#[tokio::test]
+async fn the_client_of_several_servers_learns_that_one_came_back_with_other_tools() {
+    let folder = folder();
+    let servers = json!({ "mcpServers": { "one": { "command": "sh", "args": ["server.sh", "one"] } } });
+    fs::write(folder.path().join("servers.json"), servers.to_string()).unwrap();
+    let mut proxy = Proxy::start(folder, &["--config", "servers.json"]);
+    proxy.initialize().await;
+    let list = proxy.request("tools/list", json!({})).await;
+    assert_eq!(list["result"]["tools"][0]["name"], "one__read");
+    fs::write(proxy.folder.path().join("v2"), "").unwrap();
+    let call = json!({ "name": "one__die", "arguments": {} });
+    proxy.send(&json!({ "jsonrpc": "2.0", "id": "die", "method": "tools/call", "params": call })).await;
+    while proxy.receive().await["method"] != "notifications/tools/list_changed" {}
+    let list = proxy.request("tools/list", json!({})).await;
+    assert_eq!(list["result"]["tools"][0]["name"], "one__new", "{list}");
+}
