@@ -12,15 +12,15 @@ use resilient_runtime::{ErrorKind, Guard, Outcome, Policy, Registry, ResilienceE
 
 use super::error::Error;
 
-fn tool(name: &'static str, policy: Policy) -> Guard {
-    Guard::checked(name, policy).expect("a policy that can work").as_tool()
+fn tool(name: &'static str, policy: &Policy) -> Guard {
+    Guard::checked(name, *policy).expect("a policy that can work").as_tool()
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_call_of_a_tool_of_another_server_counts_as_one_of_a_tool() {
     let registry = Arc::new(Registry::new());
     let policy = Policy::new().retry(Retry::new(2)).breaker(BreakerUse::named("files__read")).effect(Effect::ReadOnly);
-    let read = tool("files/read", policy);
+    let read = tool("files/read", &policy);
     registry.clone().scope(async { read.bind() }).await;
     assert_eq!(registry.tool("files/read").expect("bound").calls(), 0);
     let failed = registry.clone().scope(read.call(|| async { Err::<(), _>(Error::Down) })).await;
@@ -63,7 +63,7 @@ async fn a_call_within_another_call_counts_in_full_as_well() {
 #[tokio::test(start_paused = true)]
 async fn a_call_in_flight_is_one_of_the_tool_and_a_dropped_one_is_cancelled() {
     let registry = Arc::new(Registry::new());
-    let slow = tool("slow", Policy::new());
+    let slow = tool("slow", &Policy::new());
     {
         let mut call = Box::pin(registry.clone().scope(slow.call(pending::<Result<(), Error>>)));
         assert!(tokio::time::timeout(Duration::from_secs(1), &mut call).await.is_err());
@@ -77,7 +77,7 @@ async fn a_call_in_flight_is_one_of_the_tool_and_a_dropped_one_is_cancelled() {
 async fn the_gate_decides_about_a_tool_of_another_server() {
     let registry = Arc::new(Registry::new());
     let (reads, writes) =
-        (tool("gated/read", Policy::new().effect(Effect::ReadOnly)), tool("gated/write", Policy::new()));
+        (tool("gated/read", &Policy::new().effect(Effect::ReadOnly)), tool("gated/write", &Policy::new()));
     let call = |guard| {
         let registry = registry.clone();
         async move { registry.scope(Guard::call(guard, || async { Ok::<_, ResilienceError>(()) })).await }
@@ -99,7 +99,7 @@ async fn the_gate_decides_about_a_tool_of_another_server() {
 async fn calls_of_a_tool_of_another_server_count_against_the_limit_of_the_level() {
     let registry = Arc::new(Registry::new());
     registry.gate().set_level(None).expect("no level");
-    let slow = tool("gated/slow", Policy::new());
+    let slow = tool("gated/slow", &Policy::new());
     let mut call = Box::pin(registry.clone().scope(slow.call(pending::<Result<(), Error>>)));
     assert!(tokio::time::timeout(Duration::from_secs(1), &mut call).await.is_err());
     assert_eq!(registry.gate().state().in_flight, 1);
