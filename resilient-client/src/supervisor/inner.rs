@@ -252,21 +252,22 @@ impl<E: Events> Inner<E> {
     pub(super) async fn not_delivered(&self, generation: u64, error: SendError) -> Failure {
         let (reason, is_unprocessed) = (error.reason, error.is_unprocessed);
         let failure = Failure::from(error);
-        match (&self.target, reason) {
+        let is_process = matches!(self.target, Target::Command(_));
+        match reason {
             // The process exits, and soon says why.
-            (Target::Command(_), Reason::Lost) => {
+            Reason::Lost if is_process => {
                 self.lost_soon(generation).await;
                 self.lose(generation, &failure);
                 let message = self.state().failure().message;
                 Failure { message, ..failure }
             }
             // Other requests have exchanges of their own, which go on.
-            (_, Reason::SessionEnded) => {
+            Reason::SessionEnded => {
                 let lost = self.state().lose(generation, &failure);
                 self.lost(lost, &failure);
                 failure
             }
-            (_, Reason::Lost) if is_unprocessed => {
+            Reason::Lost if is_unprocessed => {
                 let lost = self.state().lose(generation, &failure);
                 self.lost(lost, &failure);
                 failure
