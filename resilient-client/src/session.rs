@@ -119,7 +119,8 @@ impl<E: Events> ClientSession<E> {
         // Without a handshake, each request carries what only a client knows.
         supervisor.initialized()?;
         let request = Message::request(&supervisor.new_id(), "tools/list", &json!({}));
-        let response = timeout(LIST, supervisor.request(&request)).await.ok()?.ok()?;
+        let response = timeout(LIST, supervisor.request(&request)).await;
+        let response = response.inspect_err(|_| supervisor.suspect()).ok()?.ok()?;
         let result = response.result()?;
         self.caller.learn(result);
         Some(result.to_owned())

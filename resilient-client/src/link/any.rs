@@ -24,6 +24,19 @@ pub enum Target {
     Fake(Arc<crate::link::fake::Fake>),
 }
 
+impl Target {
+    /// Returns whether the server is reached over HTTP, where each request is an exchange of its own.
+    pub(crate) const fn is_remote(&self) -> bool {
+        match self {
+            Self::Command(_) => false,
+            #[cfg(feature = "http")]
+            Self::Http(_) => true,
+            #[cfg(test)]
+            Self::Fake(_) => false,
+        }
+    }
+}
+
 impl From<Command> for Target {
     fn from(command: Command) -> Self {
         Self::Command(command)

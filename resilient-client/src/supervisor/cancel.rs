@@ -1,14 +1,19 @@
 //! What happens to a request whose caller no longer waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use super::pending::Pending;
 use crate::link::Receive;
 use crate::link::any::Link;
 use crate::message::Message;
+
+/// How long the notification may take.
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// A request that waits for its response. If it is dropped before its end, the server is told that the request is cancelled.
 pub(super) struct Outstanding<'r, R: Receive> {
@@ -42,7 +47,8 @@ impl<R: Receive> Drop for Outstanding<'_, R> {
         let (link, cancelled) = (Arc::clone(self.link), Message::notification("notifications/cancelled", &params));
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let _ = link.send(&cancelled).await;
+                // A server that does not read it does not act on it either.
+                let _ = timeout(LIMIT, link.send(&cancelled)).await;
             });
         }
     }

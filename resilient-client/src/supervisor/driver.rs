@@ -89,15 +89,15 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
                 delay
             }
         };
-        // A request that has waited for the attempt that failed has its answer.
-        tokio::select! {
-            biased;
-            () = inner.wanted.notified() => {}
-            () = std::future::ready(()) => {}
-        }
+        // A request that has waited for the attempt that failed has its answer, and wants no other one.
+        let wanted = async {
+            while !inner.state().is_wanted() {
+                inner.wanted.notified().await;
+            }
+        };
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
-            () = inner.wanted.notified() => {}
+            () = wanted => {}
         }
     }
 }

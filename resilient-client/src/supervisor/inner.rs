@@ -62,7 +62,7 @@ impl<E: Events> Receive for Receiver<E> {
                     inner.skip(&start, bytes);
                     inner.pending.fail_too_long(&start, &end, bytes, self.generation);
                 }
-                Received::Lost(reason) => inner.lose(self.generation, &Failure::sent(ErrorKind::Connection, reason)),
+                Received::Lost(reason) => inner.report_loss(self.generation, reason),
             }
         })
     }
@@ -118,6 +118,7 @@ impl<E: Events> Inner<E> {
                 if state.has_failed(first) || state.rejects() {
                     return Err(state.failure());
                 }
+                state.want(first);
             }
             self.wanted.notify_one();
             if changed.changed().await.is_err() {
@@ -181,6 +182,8 @@ impl<E: Events> Inner<E> {
             Ok(Ok(Ok(response))) => {
                 if response.result().is_some() {
                     self.replay().answered(initialize, &response, generation);
+                } else {
+                    self.replay().refused();
                 }
                 self.state().release(generation);
                 self.change();
@@ -228,6 +231,17 @@ impl<E: Events> Inner<E> {
         );
     }
 
+    /// Ends a connection that its link reports as lost. Over HTTP, each request has its own exchange, which goes on.
+    fn report_loss(&self, generation: u64, reason: String) {
+        let failure = Failure::sent(ErrorKind::Connection, reason);
+        if self.target.is_remote() {
+            let lost = self.state().lose(generation, &failure);
+            self.lost(lost, &failure);
+        } else {
+            self.lose(generation, &failure);
+        }
+    }
+
     /// Ends a connection that is lost. Its requests fail, because nothing will answer them.
     pub(super) fn lose(&self, generation: u64, failure: &Failure) {
         let lost = self.state().lose(generation, failure);
@@ -252,7 +266,7 @@ impl<E: Events> Inner<E> {
     pub(super) async fn not_delivered(&self, generation: u64, error: SendError) -> Failure {
         let (reason, is_unprocessed) = (error.reason, error.is_unprocessed);
         let failure = Failure::from(error);
-        let is_process = matches!(self.target, Target::Command(_));
+        let is_process = !self.target.is_remote();
         match reason {
             // The process exits, and soon says why.
             Reason::Lost if is_process => {

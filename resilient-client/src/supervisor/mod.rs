@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use resilient_runtime::ErrorKind;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::link::Reason;
@@ -29,6 +30,9 @@ pub use state::ConnectionState;
 
 /// A future of a trait's method.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How long a server may take to receive a notification or a response.
+const DELIVERY: Duration = Duration::from_secs(10);
 
 /// How a connection is supervised.
 #[derive(Debug, Clone)]
@@ -201,7 +205,8 @@ impl<E: Events> Supervisor<E> {
             }
         }
         let (_, link) = up.ok_or_else(|| inner.state().failure())?;
-        link.send(notification).await.map_err(Failure::from)
+        let late = |_| Err(Failure::sent(ErrorKind::Timeout, "the server did not take a notification in time"));
+        timeout(DELIVERY, link.send(notification)).await.map_or_else(late, |sent| sent.map_err(Failure::from))
     }
 
     /// Sends the response to a request of the server, if the connection that the request came on is still there.
@@ -209,7 +214,7 @@ impl<E: Events> Supervisor<E> {
         let up = self.inner().state().up();
         if let Some((_, link)) = up.filter(|(generation, _)| *generation == connection) {
             // If the connection is lost, so is the request.
-            let _ = link.send(response).await;
+            let _ = timeout(DELIVERY, link.send(response)).await;
         }
     }
 

@@ -82,9 +82,9 @@ impl Pending {
         self.lock().remove(&*key(id)).is_some()
     }
 
-    /// Returns whether no request waits, except those that may wait without limit.
+    /// Returns whether no request waits, except those that may wait without limit or that every server answers at once.
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().values().all(|waiting| waiting.is_long)
+        self.lock().values().all(|waiting| waiting.is_long || !waiting.proves)
     }
 
     /// Ends the request whose response is too long to be read, if the start or the end of the response shows its id.

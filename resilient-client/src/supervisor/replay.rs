@@ -51,6 +51,11 @@ impl Replay {
         *self = Self { initialize: Some(initialize.clone()), ..Self::default() };
     }
 
+    /// The server has refused the handshake: the next connection does without, unless the client begins again.
+    pub(super) fn refused(&mut self) {
+        *self = Self::default();
+    }
+
     /// Returns the request `initialize`, if there was one.
     pub(super) const fn initialize(&self) -> Option<&Message> {
         self.initialize.as_ref()

@@ -45,12 +45,14 @@ pub(super) struct State<L> {
     link: Option<Arc<L>>,
     /// The number of the last connection that could not be made, or that has answered nothing.
     failed: u64,
+    /// The number of the last connection that a request waits for.
+    wanted: u64,
     failure: Option<Failure>,
 }
 
 impl<L> State<L> {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::Connecting, generation: 0, link: None, failed: 0, failure: None }
+        Self { phase: Phase::Connecting, generation: 0, link: None, failed: 0, wanted: 0, failure: None }
     }
 
     /// Begins a connection and returns its number. Returns `None` once stopped.
@@ -151,6 +153,16 @@ impl<L> State<L> {
     /// Returns the number of the connection that a request waits for: the one that is being made, or the next one.
     pub(super) fn next_attempt(&self) -> u64 {
         if self.phase == Phase::Connecting { self.generation.max(1) } else { self.generation + 1 }
+    }
+
+    /// A request waits for this connection.
+    pub(super) fn want(&mut self, generation: u64) {
+        self.wanted = self.wanted.max(generation);
+    }
+
+    /// Returns whether a request waits for the connection after the last one.
+    pub(super) const fn is_wanted(&self) -> bool {
+        self.wanted > self.generation
     }
 
     /// Returns whether this connection, or a later one, could not be made.

@@ -111,6 +111,7 @@ async fn a_command_that_does_not_exist_is_named() {
 async fn the_server_is_told_that_a_request_was_dropped() {
     let folder = TempDir::new().unwrap();
     let supervisor = start("dropped", "normal", &folder, SupervisorSettings::default());
+    supervisor.request(&call(1, "echo")).await.unwrap();
     let hanging = Message::request("\"seven\"", "tools/call", &json!({ "name": "hang" }));
     let ended = tokio::time::timeout(Duration::from_millis(300), supervisor.request(&hanging)).await;
     assert!(ended.is_err());

@@ -124,7 +124,8 @@ impl Bridge {
         let supervisor = self.0.caller.supervisor();
         let request = Message::request(&supervisor.new_id(), method, params);
         let limit = limit.min(self.0.settings.calls.timeout);
-        let response = timeout(limit, supervisor.request(&request)).await.ok()?.ok()?;
+        let response = timeout(limit, supervisor.request(&request)).await;
+        let response = response.inspect_err(|_| supervisor.suspect()).ok()?.ok()?;
         if let (Some(result), "tools/list") = (response.result(), method) {
             self.0.caller.learn(result);
         }

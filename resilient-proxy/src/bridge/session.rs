@@ -65,7 +65,9 @@ impl Session for BridgeSession {
             let left = self.shared.sessions.remove(self.number);
             for (id, connection) in left.requests {
                 let response = Message::error_of(&id, -32_000, "the client is gone", None);
-                supervisor.respond(&response, connection).await;
+                let supervisor = supervisor.clone();
+                // A server that does not read must not delay the end.
+                tokio::spawn(async move { supervisor.respond(&response, connection).await });
             }
             // The server of a single session ends with it.
             if self.ids != Ids::Unchanged && !left.subscriptions.is_empty() {

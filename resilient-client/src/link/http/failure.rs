@@ -98,17 +98,19 @@ fn target(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     Some(Url::parse(location.to_str().ok()?).ok()?.origin().ascii_serialization())
 }
 
-/// What servers say with status 400 of a session that they do not know, in lower case.
-const UNKNOWN_SESSION: [&str; 5] = [
-    "bad request: no valid session id",
+/// What servers say with status 400 of a session that they do not know, in lower case and without the last full stop.
+const UNKNOWN_SESSION: [&str; 7] = [
+    "bad request: no valid session id provided",
     "bad request: server not initialized",
+    "invalid or missing session id",
     "invalid session id",
-    "no valid session id",
+    "no valid session id provided",
+    "server not initialized",
     "session not found",
 ];
 
-/// Some servers answer requests of sessions that they do not know with status 400 and an error without an id, in words of
-/// the transport. An error of a tool may speak of sessions too, so nothing else counts.
+/// Some servers answer requests of sessions that they do not know with status 400, as text or as an error without the id
+/// of a request. A tool may speak of sessions too, so only the exact words of transports count.
 pub(super) fn is_about_session(body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Refusal {
@@ -118,13 +120,15 @@ pub(super) fn is_about_session(body: &[u8]) -> bool {
     }
     #[derive(serde::Deserialize)]
     struct Said {
+        #[serde(rename = "code")]
+        _code: i64,
         message: String,
     }
-    let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
-    refusal.is_some_and(|refusal| {
-        let said = refusal.error.message.to_lowercase();
-        refusal.id.is_none() && UNKNOWN_SESSION.iter().any(|unknown| said.starts_with(unknown))
-    })
+    let says = |text: &str| UNKNOWN_SESSION.contains(&text.trim().trim_end_matches('.').to_lowercase().as_str());
+    match serde_json::from_slice::<Refusal>(body) {
+        Ok(refusal) => refusal.id.is_none_or(|id| id == "server-error") && says(&refusal.error.message),
+        Err(_) => std::str::from_utf8(body).is_ok_and(says),
+    }
 }
 
 /// Adds the beginning of the body, with secrets masked.

@@ -50,9 +50,11 @@ pub(super) async fn listen<R: Receive>(wire: &Wire<R>) {
                 requested = retry;
             }
             Ok(response) if is_temporary(response.status()) => requested = retry_after(response.headers()).or(retry),
+            // The server may not know the event any more, and starts a new stream.
+            Ok(response) if response.status() == StatusCode::BAD_REQUEST && last_id.is_some() => last_id = None,
             Ok(response) => {
                 // A server without such a stream may also answer with these.
-                if is_offered && matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) {
+                if is_offered && response.status() == StatusCode::NOT_FOUND {
                     let status = response.status().as_u16();
                     wire.pass_loss(&format!("the server does not know the session (HTTP status {status})")).await;
                 }

@@ -44,9 +44,9 @@ impl Process {
     /// Starts a process and the tasks that read its output.
     pub(super) fn start<R: Receive>(command: &Command, receiver: Arc<R>) -> io::Result<(ChildStdin, Self)> {
         let mut prepared = tokio::process::Command::new(&command.program);
-        prepared.args(&command.args).envs(&command.env).kill_on_drop(true);
         // What protects the program that starts the server is not the server's.
         prepared.env_remove("RESILIENT_PROXY_TOKEN").env_remove("RESILIENT_ADMIN_TOKEN");
+        prepared.args(&command.args).envs(&command.env).kill_on_drop(true);
         prepared.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(folder) = &command.cwd {
             prepared.current_dir(folder);

@@ -29,8 +29,13 @@ async fn a_session_that_the_server_does_not_know_has_ended() {
         let failure = fails_in_session(move || with_body(code, "application/json", body.clone())).await;
         assert_eq!((failure.reason, failure.is_unprocessed), (Reason::SessionEnded, true), "{failure:?}");
     }
-    let failure = fails_in_session(|| with_body(400, "text/plain", "bad arguments")).await;
-    assert_eq!((failure.reason, failure.is_unprocessed), (Reason::Unexpected, false));
+    let failure = fails_in_session(|| with_body(400, "text/plain", "Bad Request: No valid session ID provided")).await;
+    assert_eq!((failure.reason, failure.is_unprocessed), (Reason::SessionEnded, true));
+    // A tool may speak of sessions too, after it has acted.
+    for said in ["bad arguments", "the checkout session could not be confirmed"] {
+        let failure = fails_in_session(move || with_body(400, "text/plain", said)).await;
+        assert_eq!((failure.reason, failure.is_unprocessed), (Reason::Unexpected, false), "{said}");
+    }
 }
 
 #[tokio::test]
