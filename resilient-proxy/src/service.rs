@@ -29,6 +29,6 @@ pub(crate) trait Session: Send + Sync + 'static {
     /// Dropping the future cancels the request.
     fn handle(&self, message: Message) -> Boxed<'_, ()>;
 
-    /// Ends the session: the server is asked to cancel what the client waits for.
+    /// Ends the session. The server receives a cancellation for each request of the client.
     fn close(&self) -> Boxed<'_, ()>;
 }

@@ -65,7 +65,7 @@ pub struct RunningCall {
 }
 
 impl RunningCall {
-    /// Ends the call: it fails with [`ErrorKind::Cancelled`], and the server is told.
+    /// Ends the call: it fails with [`ErrorKind::Cancelled`], and the server receives a cancellation.
     pub fn cancel(&self) {
         self.cancelled.cancel();
     }

@@ -13,7 +13,7 @@ const SHOWN: usize = 64;
 /// A member of an object.
 pub(super) struct Member<'t> {
     pub(super) key: String,
-    /// The key as it stands in the text.
+    /// The key as written in the text.
     pub(super) raw_key: &'t str,
     /// The path of the member, for messages.
     pub(super) path: String,

@@ -20,7 +20,7 @@ const KEYS: &[&str] =
 const TYPES: &[&str] = &["stdio", "http", "streamable-http"];
 
 /// The shortest timeout of a call.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Reads a server. Returns `None` if it is disabled, or if `problems` has a problem of the file.
 ///
@@ -231,7 +231,7 @@ impl<'t> Reader<'_, 't> {
             return None;
         };
         if !(SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&timeout) {
-            self.problems.add(value.get(), &path, "a timeout is at least `\"1ms\"` and at most `\"24h\"`");
+            self.problems.add(value.get(), &path, "a timeout is at least `\"10ms\"` and at most `\"24h\"`");
             return None;
         }
         Some(timeout)

@@ -232,7 +232,7 @@ fn every_rule_of_a_server_is_checked() {
         (r#""command":"a","disabled":"yes""#, "mcpServers.s.disabled: expected `true` or `false`, found a text"),
         (r#""command":"a","trust_annotations":1"#, "trust_annotations: expected `true` or `false`, found a number"),
         (r#""command":"a","timeout":30"#, "mcpServers.s.timeout: expected a duration with a unit, such as `\"30s\"`"),
-        (r#""command":"a","timeout":"25h""#, "mcpServers.s.timeout: a timeout is at least `\"1ms\"`"),
+        (r#""command":"a","timeout":"25h""#, "mcpServers.s.timeout: a timeout is at least `\"10ms\"`"),
         (r#""command":"a","timeout":"0s""#, "mcpServers.s.timeout: expected a duration with a unit"),
         (r#""command":"a","timeout":"5 minutes""#, "write `\"5m\"`"),
         (r#""command":"a","autoApprove":[]"#, "mcpServers.s: unknown key `autoApprove`; expected one of `command`"),

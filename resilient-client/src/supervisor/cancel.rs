@@ -15,7 +15,7 @@ use crate::message::Message;
 /// How long the notification may take.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// A request that waits for its response. If it is dropped before its end, the server is told that the request is cancelled.
+/// A request that waits for its response. If it is dropped before its end, the server receives a cancellation.
 pub(super) struct Outstanding<'r, R: Receive> {
     pending: &'r Pending,
     link: &'r Arc<Link<R>>,

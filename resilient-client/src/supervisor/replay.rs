@@ -1,4 +1,4 @@
-//! What a server has been told about its client, to tell its successor.
+//! What a new connection needs to know of the client: its handshake, log level and subscriptions.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ struct Subscription {
 }
 
 impl Replay {
-    /// Takes note of a request that has been answered with a result.
+    /// Records a request that has been answered with a result.
     pub(super) fn answered(&mut self, request: &Message, response: &Message, generation: u64) {
         let uri = || request.read_params::<Subscription>().map(|params| params.uri);
         match request.method() {
@@ -91,7 +91,7 @@ impl Replay {
         self.client_is_ready && self.initialize.is_some()
     }
 
-    /// Returns whether `notifications/initialized` has to be sent on this connection, and takes note that it is.
+    /// Returns whether `notifications/initialized` has to be sent on this connection, and records that it is.
     pub(super) fn announces(&mut self, generation: u64) -> bool {
         let announces = self.client_is_ready
             && self.announced != Some(generation)

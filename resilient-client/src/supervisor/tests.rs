@@ -84,7 +84,7 @@ async fn a_command_that_exits_at_once_is_rejected_at_once_after_five_tries_and_s
         let failure = supervisor.request(&call(1, "echo")).await.unwrap_err();
         assert!(!failure.may_have_run);
         if failure.kind == ErrorKind::CircuitOpen {
-            assert!(begun.elapsed() < Duration::from_millis(100) && failure.retry_after.is_some(), "{failure:?}");
+            assert!(begun.elapsed() < Duration::from_secs(1) && failure.retry_after.is_some(), "{failure:?}");
             break;
         }
         failures.push(failure.message);
@@ -108,7 +108,7 @@ async fn a_command_that_does_not_exist_is_named() {
 }
 
 #[tokio::test]
-async fn the_server_is_told_that_a_request_was_dropped() {
+async fn a_request_that_is_dropped_is_cancelled_at_the_server() {
     let folder = TempDir::new().unwrap();
     let supervisor = start("dropped", "normal", &folder, SupervisorSettings::default());
     supervisor.request(&call(1, "echo")).await.unwrap();

@@ -18,7 +18,7 @@ use crate::arguments::settings::{Action, Arguments, Upstream};
 /// The timeout of a call, unless the command line sets another one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The shortest timeout of a call.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// The options, and what their values are called.
 const OPTIONS: &[(&str, &str)] = &[
@@ -281,7 +281,7 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     if (SHORTEST_TIMEOUT..=Policy::LONGEST_TIMEOUT).contains(&timeout) {
         return Ok(timeout);
     }
-    Err("a timeout is at least `1ms` and at most `24h`".into())
+    Err("a timeout is at least `10ms` and at most `24h`".into())
 }
 
 /// Checks a host with or without a port, as a request names it.

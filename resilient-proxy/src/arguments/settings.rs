@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     pub(crate) is_child_per_session: bool,
 }
 
-/// What the proxy stands in front of.
+/// The servers behind the proxy.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Upstream {
     /// One server: a command or a URL.

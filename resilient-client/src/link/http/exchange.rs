@@ -129,7 +129,7 @@ async fn resume<R: Receive>(
 ) -> Option<Events> {
     let mut deadline = None;
     while *tries < MOST_TRIES {
-        let wait = retry.unwrap_or_else(|| FIRST_WAIT * 2_u32.pow(*tries)).min(LONGEST_WAIT);
+        let wait = retry.unwrap_or_else(|| FIRST_WAIT * 2_u32.pow(*tries)).clamp(FIRST_WAIT, LONGEST_WAIT);
         *tries += 1;
         sleep(wait).await;
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + RESUME_TIMEOUT);
