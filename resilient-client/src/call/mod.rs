@@ -129,7 +129,7 @@ struct Page {
 }
 
 /// How long the list of tools may take that decides about a repetition, and how many pages of it are read.
-const LIST: Duration = Duration::from_secs(3);
+const LIST: Duration = Duration::from_secs(15);
 const PAGES: usize = 20;
 
 impl<E: Events> Caller<E> {
@@ -239,7 +239,7 @@ impl<E: Events> Caller<E> {
             }
         };
         // Without the list, the tool may write.
-        let _ = timeout(LIST, list).await;
+        let _ = timeout(LIST.min(self.settings.timeout / 4), list).await;
     }
 
     /// Reads the list of tools, with what a request of the protocol without sessions says of its client.

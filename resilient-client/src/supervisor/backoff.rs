@@ -11,9 +11,11 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Returns the delay after another failure.
-    pub(super) fn next(&mut self, random: f64) -> Duration {
-        self.failures = self.failures.saturating_add(1);
+    /// Returns the delay after another failure. An attempt that a request has caused makes the delay no longer.
+    pub(super) fn next(&mut self, random: f64, is_by_request: bool) -> Duration {
+        if !is_by_request || self.failures == 0 {
+            self.failures = self.failures.saturating_add(1);
+        }
         let mut schedule = Retry::new(1);
         schedule.base = Duration::from_secs(1);
         schedule.cap = Duration::from_secs(30);

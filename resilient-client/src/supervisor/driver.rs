@@ -44,6 +44,7 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
     let mut backoff = Backoff::default();
     // Why the last attempt has failed, also while there are none.
     let mut reason = None;
+    let mut is_by_request = false;
     loop {
         let connected: Result<u64, Ended> = match &guard {
             Some(guard) => guard.call(|| async { attempt::connect(inner).await.map_err(Ended::Failed) }).await,
@@ -61,11 +62,11 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
                     backoff.reset();
                     Duration::ZERO
                 } else {
-                    backoff.next(fastrand::f64())
+                    backoff.next(fastrand::f64(), is_by_request)
                 }
             }
             Err(ended) => {
-                let (mut failure, delay) = ended.read(&mut backoff);
+                let (mut failure, delay) = ended.read(&mut backoff, is_by_request);
                 let rejects = failure.kind == ErrorKind::CircuitOpen;
                 match &reason {
                     Some(reason) if rejects => failure.message = format!("{}; the last one: {reason}", failure.message),
@@ -96,8 +97,8 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = wanted => {}
+            () = tokio::time::sleep(delay) => is_by_request = false,
+            () = wanted => is_by_request = true,
         }
     }
 }
@@ -135,10 +136,10 @@ enum Ended {
 
 impl Ended {
     /// Returns the failure that requests get, and the delay until the next attempt.
-    fn read(self, backoff: &mut Backoff) -> (Failure, Duration) {
+    fn read(self, backoff: &mut Backoff, is_by_request: bool) -> (Failure, Duration) {
         match self {
             Self::Failed(failure) => {
-                let delay = backoff.next(fastrand::f64());
+                let delay = backoff.next(fastrand::f64(), is_by_request);
                 (failure, delay)
             }
             Self::Resilience(error) => {
