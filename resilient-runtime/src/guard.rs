@@ -77,7 +77,7 @@ impl Guard {
     /// Each call then counts as one call of a tool, also within a call of another tool: in
     /// [`Registry::tools`](crate::Registry::tools), in the metrics with the label `tool`, in the health of tools and
     /// among the [recent errors](crate::Registry::recent_errors). The table `[tool.NAME]` of the settings at start
-    /// applies to it, and so do the switches and the level of service of [`gate`](crate::gate): the policy's
+    /// applies to it, and so do the switches and the level of service of [`gate`]: the policy's
     /// [`effect`](Policy::effect) says whether it writes. The name of the guard may be any text; that of its breaker is
     /// 1 to 64 letters, digits, `_`, `.` and `-`, like the name of every breaker.
     ///

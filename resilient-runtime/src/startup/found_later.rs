@@ -8,7 +8,7 @@ use crate::settings::DeclaredNames;
 impl Resilience {
     /// Lets settings refer to tools that are found later, for a client or a proxy that learns the tools of other
     /// servers while it runs. Names of tools, breakers and profiles that are not known yet are then no problems. The
-    /// settings of a tool apply to its guard, a [`Guard::as_tool`] of the same name, when the guard is bound.
+    /// settings of a tool apply to its guard, a [`Guard::as_tool`](crate::Guard::as_tool) of the same name, when the guard is bound.
     ///
     /// In a file, a tool has its own name: `[tool."files/read-all"]`. In a variable, the name is in capitals, and each
     /// character that is no letter or digit is a `_`: `RESILIENT__TOOL__FILES_READ_ALL__TIMEOUT=5s`. Such a variable
