@@ -19,7 +19,7 @@ pub(crate) fn server(mode: &str, log: &Path) -> Command {
     server.env(MODE, mode).env("RESILIENT_FAKE_LOG", log.to_string_lossy())
 }
 
-/// Not a test: the main function of the server. The harness writes lines of its own to the output, which clients skip.
+/// Not a test: the main function of the server. The harness also writes to the output, which clients skip.
 #[test]
 fn is_a_server() {
     let Ok(mode) = std::env::var(MODE) else { return };

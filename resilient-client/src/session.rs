@@ -30,7 +30,8 @@ const LIST: Duration = Duration::from_secs(30);
 
 /// The requests of one client, each of which is answered: with what the server says, or with why it does not.
 ///
-/// Calls of tools are [guarded](Caller::call). Other requests that answer soon have the timeout of a call.
+/// Calls of tools are [guarded](Caller::call). Other requests have the timeout of a call, except
+/// `subscriptions/listen` and `tasks/result`, which may wait without limit.
 pub struct ClientSession<E: Events> {
     caller: Arc<Caller<E>>,
     /// The requests under way, by their ids as JSON.
@@ -156,7 +157,7 @@ impl<E: Events> ClientSession<E> {
         }
     }
 
-    /// Waits for the response to a request: not longer than for a call, if the method is one that answers soon.
+    /// Waits for the response to a request: not longer than for a call, unless the method may wait without limit.
     async fn answer(&self, request: &Message) -> Result<Message, Failure> {
         let supervisor = self.caller.supervisor();
         let method = request.method().unwrap_or_default();
@@ -241,9 +242,6 @@ impl<E: Events> Drop for Entry<E> {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 #[derive(Deserialize)]
 struct ModernParams<'m> {
     #[serde(borrow, rename = "_meta")]
@@ -260,3 +258,6 @@ struct ModernMeta<'m> {
 fn is_modern(request: &Message) -> bool {
     request.read_params::<ModernParams<'_>>().is_some_and(|params| !params.meta.version.get().is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! A server for each session: a session of its own at a server over HTTP, or a process of its own.
+//! A connection for each session: a separate session at a server over HTTP, or a separate process.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;

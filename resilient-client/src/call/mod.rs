@@ -191,7 +191,7 @@ impl<E: Events> Caller<E> {
             let again = (attempts > 1).then(|| request.with_id(&self.supervisor.new_id()));
             let (sent, name) = (&sent, &name);
             async move {
-                // Whatever the policy says: no write is sent twice.
+                // No policy can cause a second write.
                 if sent.may_have_run() && !self.tool(name).facts().effect.is_repeatable() {
                     let failure = Failure::sent(ErrorKind::Timeout, "the server did not answer in time");
                     return Err(CallError::of(Cause::Failed(failure), self.tool(name).facts()));

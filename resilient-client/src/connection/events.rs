@@ -88,7 +88,7 @@ impl ConnectionEvents {
         Some(converted)
     }
 
-    /// Converts the notification by which the server cancels a request of its own.
+    /// Converts the notification by which the server cancels one of its requests.
     fn cancelled(&self, notification: &Message, connection: u64) -> Option<Message> {
         let id = notification.read_params::<Cancelled<'_>>()?.request_id.get();
         let for_client = id_for_client(id, connection);

@@ -25,7 +25,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Returns whether the server is reached over HTTP, where each request is an exchange of its own.
+    /// Returns whether the server is reached over HTTP, where each request has its own exchange.
     pub(crate) const fn is_remote(&self) -> bool {
         match self {
             Self::Command(_) => false,

@@ -28,7 +28,7 @@ pub(crate) struct StdioLink {
 }
 
 impl StdioLink {
-    /// Starts the process, in a process group of its own where the platform has them.
+    /// Starts the process, in a new process group where the platform has them.
     ///
     /// # Errors
     /// [`Reason::Unavailable`], if the command cannot be started.
@@ -81,7 +81,7 @@ impl StdioLink {
     }
 }
 
-/// Writes the rest of a line in a task of its own, because half a line would break all later messages.
+/// Writes the rest of a line in a separate task, because half a line would break all later messages.
 async fn finish(
     mut stdin: OwnedMutexGuard<Option<ChildStdin>>,
     line: Vec<u8>,

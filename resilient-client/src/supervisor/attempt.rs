@@ -10,7 +10,6 @@ use tokio::time::timeout;
 
 use super::Events;
 use super::inner::{Inner, Receiver};
-use super::state::Phase;
 use crate::failure::Failure;
 use crate::link::any::{Link, Target};
 use crate::message::Message;
@@ -59,7 +58,7 @@ async fn prove<E: Events>(inner: &Inner<E>, generation: u64) -> Result<(), Failu
     let lasts = tokio::time::sleep(PROVEN_AFTER);
     tokio::pin!(lasts);
     loop {
-        if !inner.phase_is(generation, Phase::Up) && !inner.phase_is(generation, Phase::Held) {
+        if !inner.is_open(generation) {
             return Err(inner.state().failure());
         }
         if inner.is_proven.load(Ordering::Relaxed) {

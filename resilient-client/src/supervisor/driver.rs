@@ -3,24 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use resilient_policy::{BreakerSettings, BreakerUse, Policy};
 use resilient_runtime::{Classify, ErrorKind, Guard, McpError, ResilienceError};
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::inner::Inner;
-use super::state::Phase;
 use super::{Events, attempt};
 use crate::failure::Failure;
 use crate::interned::breaker_name;
 
 /// The number of connections in a row that answer nothing, after which requests are rejected.
 const FAILURES: u32 = 5;
-/// How long a connection has to last, so that the next one is made without a delay.
-const LASTS: Duration = Duration::from_secs(10);
 /// How long requests are rejected then.
 const OPEN: Duration = Duration::from_secs(10);
+/// How long a connection has to last, so that the next one is made without a delay.
+const LASTS: Duration = Duration::from_secs(10);
 
 /// Starts the driver, which runs until the supervisor stops.
 pub(super) fn spawn<E: Events>(inner: &Arc<Inner<E>>) {
@@ -106,7 +104,7 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
 /// Waits until a connection is lost.
 async fn lost<E: Events>(inner: &Inner<E>, generation: u64) {
     let mut changed = inner.changed.subscribe();
-    while inner.phase_is(generation, Phase::Up) || inner.phase_is(generation, Phase::Held) {
+    while inner.is_open(generation) {
         // The sender is in `inner`.
         if changed.changed().await.is_err() {
             return;

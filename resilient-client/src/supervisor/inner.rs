@@ -235,8 +235,7 @@ impl<E: Events> Inner<E> {
     fn report_loss(&self, generation: u64, reason: String) {
         let failure = Failure::sent(ErrorKind::Connection, reason);
         if self.target.is_remote() {
-            let lost = self.state().lose(generation, &failure);
-            self.lost(lost, &failure);
+            self.lose_link(generation, &failure);
         } else {
             self.lose(generation, &failure);
         }
@@ -244,14 +243,14 @@ impl<E: Events> Inner<E> {
 
     /// Ends a connection that is lost. Its requests fail, because nothing will answer them.
     pub(super) fn lose(&self, generation: u64, failure: &Failure) {
-        let lost = self.state().lose(generation, failure);
         let sent = Failure { may_have_run: true, ..failure.clone() };
+        self.lose_link(generation, failure);
         self.pending.fail(generation, &sent);
-        self.lost(lost, failure);
     }
 
-    /// Ends the process of a connection that is lost, and reports it.
-    fn lost(&self, link: Option<Arc<Link<Receiver<E>>>>, failure: &Failure) {
+    /// Ends a connection and its process, and reports it. Its requests go on.
+    fn lose_link(&self, generation: u64, failure: &Failure) {
+        let link = self.state().lose(generation, failure);
         if let Some(link) = link {
             // A send that is under way may hold the link for long.
             link.kill();
@@ -266,28 +265,18 @@ impl<E: Events> Inner<E> {
     pub(super) async fn not_delivered(&self, generation: u64, error: SendError) -> Failure {
         let (reason, is_unprocessed) = (error.reason, error.is_unprocessed);
         let failure = Failure::from(error);
-        let is_process = !self.target.is_remote();
-        match reason {
+        if reason == Reason::Lost && !self.target.is_remote() {
             // The process exits, and soon says why.
-            Reason::Lost if is_process => {
-                self.lost_soon(generation).await;
-                self.lose(generation, &failure);
-                let message = self.state().failure().message;
-                Failure { message, ..failure }
-            }
-            // Other requests have exchanges of their own, which go on.
-            Reason::SessionEnded => {
-                let lost = self.state().lose(generation, &failure);
-                self.lost(lost, &failure);
-                failure
-            }
-            Reason::Lost if is_unprocessed => {
-                let lost = self.state().lose(generation, &failure);
-                self.lost(lost, &failure);
-                failure
-            }
-            _ => failure,
+            self.lost_soon(generation).await;
+            self.lose(generation, &failure);
+            let message = self.state().failure().message;
+            return Failure { message, ..failure };
         }
+        if reason == Reason::SessionEnded || (reason == Reason::Lost && is_unprocessed) {
+            // Each request has its own exchange, so the others go on.
+            self.lose_link(generation, &failure);
+        }
+        failure
     }
 
     /// Waits until a process that has closed its input is known to be gone.
@@ -308,8 +297,10 @@ impl<E: Events> Inner<E> {
         format!("{OWN_ID}{}\"", self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(super) fn phase_is(&self, generation: u64, phase: Phase) -> bool {
-        self.state().is(generation, phase)
+    /// Returns whether this connection is there, for requests or for the handshake of a client.
+    pub(super) fn is_open(&self, generation: u64) -> bool {
+        let state = self.state();
+        state.is(generation, Phase::Up) || state.is(generation, Phase::Held)
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -62,11 +62,8 @@ impl Replay {
     }
 
     /// Returns the last response to `initialize`.
-    pub(super) const fn initialized(&self) -> Option<&Message> {
-        match &self.initialized {
-            Some((response, _)) => Some(response),
-            None => None,
-        }
+    pub(super) fn initialized(&self) -> Option<&Message> {
+        self.initialized.as_ref().map(|(response, _)| response)
     }
 
     /// Returns the response to `initialize`, if it came on this connection.
