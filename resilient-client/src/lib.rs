@@ -41,6 +41,7 @@ mod failure;
 mod fake;
 pub mod guide;
 mod interned;
+pub mod lines;
 mod link;
 mod message;
 mod servers;

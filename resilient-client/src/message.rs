@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::string::FromUtf8Error;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -130,15 +131,18 @@ impl Message {
         parts.into_iter().map(|part| Self::parse(part.get())).collect()
     }
 
-    /// Reads a line: one message or a batch. Returns the text if it is neither.
-    pub(crate) fn parse_lines(text: String) -> Result<Vec<Self>, String> {
+    /// Reads a line: one message or a batch.
+    ///
+    /// # Errors
+    /// The bytes, if they are neither.
+    pub fn parse_line(line: Vec<u8>) -> Result<Vec<Self>, Vec<u8>> {
+        let text = String::from_utf8(line).map_err(FromUtf8Error::into_bytes)?;
         if text.trim_start().starts_with('[') {
-            return Self::parse_batch(&text).map_err(|_| text);
+            return Self::parse_batch(&text).map_err(|_| text.into_bytes());
         }
-        let parts = Self::parts(&text);
-        match parts {
+        match Self::parts(&text) {
             Some(parts) => Ok(vec![parts.of(text.into_boxed_str())]),
-            None => Err(text),
+            None => Err(text.into_bytes()),
         }
     }
 
@@ -154,6 +158,13 @@ impl Message {
     pub fn notification(method: &str, params: &Value) -> Self {
         let method = json!(method);
         Self::built(format!(r#"{{"jsonrpc":"2.0","method":{method},"params":{params}}}"#))
+    }
+
+    /// Creates the notification that cancels a request. `id` is JSON.
+    #[must_use]
+    pub fn cancelled(id: &str, reason: &str) -> Self {
+        let id: Box<RawValue> = serde_json::from_str(id).unwrap_or_default();
+        Self::notification("notifications/cancelled", &json!({ "requestId": id, "reason": reason }))
     }
 
     /// Creates a successful response. `id` and `result` are JSON.
@@ -182,6 +193,17 @@ impl Message {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Returns the text as one line with its line break, as transports over standard input and output need it.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(self.text.len() + 1);
+        line.extend_from_slice(self.text.as_bytes());
+        // Line breaks between the tokens of a JSON text are spaces.
+        line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        line.push(b'\n');
+        line
     }
 
     /// Returns what the message is.

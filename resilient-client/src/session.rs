@@ -25,9 +25,6 @@ const REQUESTS: usize = 1_000;
 /// How long a notification of a cancelled request may take.
 const NOTIFY: Duration = Duration::from_secs(1);
 
-/// How long the list of tools may take after a reconnect.
-const LIST: Duration = Duration::from_secs(30);
-
 /// The requests of one client, each of which is answered: with what the server says, or with why it does not.
 ///
 /// Calls of tools are [guarded](Caller::call). Other requests have the timeout of a call, except
@@ -114,19 +111,6 @@ impl<E: Events> ClientSession<E> {
         }
     }
 
-    /// Reads the first page of the list of tools of a server that came back. Returns the result, as JSON.
-    pub async fn list_again(&self) -> Option<String> {
-        let supervisor = self.caller.supervisor();
-        // Without a handshake, each request carries what only a client knows.
-        supervisor.initialized()?;
-        let request = Message::request(&supervisor.new_id(), "tools/list", &json!({}));
-        let response = timeout(LIST, supervisor.request(&request)).await;
-        let response = response.inspect_err(|_| supervisor.suspect()).ok()?.ok()?;
-        let result = response.result()?;
-        self.caller.learn(result);
-        Some(result.to_owned())
-    }
-
     async fn call(&self, request: &Message, running: &RunningCall) -> Option<Message> {
         match self.caller.call(request, running).await {
             Ok(response) => Some(response),
@@ -194,8 +178,11 @@ impl<E: Events> ClientSession<E> {
         let supervisor = self.caller.supervisor();
         supervisor.forget(&sent);
         let part = notification.and_then(|it| Some((it, it.read_params::<Cancelled<'_>>()?.request_id)));
-        let cancelled =
-            if let Some((message, part)) = part { message.with_part(part.get(), &sent) } else { client_is_gone(&sent) };
+        let cancelled = if let Some((message, part)) = part {
+            message.with_part(part.get(), &sent)
+        } else {
+            Message::cancelled(&sent, "the client is gone")
+        };
         // A server that does not read must not keep the client waiting.
         let supervisor = supervisor.clone();
         tokio::spawn(async move {
@@ -222,12 +209,6 @@ impl<E: Events> ClientSession<E> {
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Returns the notification that cancels a request whose client cannot send it.
-fn client_is_gone(id: &str) -> Message {
-    let id: Box<RawValue> = serde_json::from_str(id).unwrap_or_default();
-    Message::notification("notifications/cancelled", &json!({ "requestId": id, "reason": "the client is gone" }))
 }
 
 /// Removes a request from those under way.

@@ -128,6 +128,9 @@ struct Page {
     next_cursor: Option<String>,
 }
 
+/// How long the list of tools may take after a reconnect.
+const LIST_AGAIN: Duration = Duration::from_secs(30);
+
 /// How long the list of tools may take that decides about a repetition, and how many pages of it are read.
 const LIST: Duration = Duration::from_secs(15);
 const PAGES: usize = 20;
@@ -169,6 +172,19 @@ impl<E: Events> Caller<E> {
                 tools.insert(name.into(), Arc::new(tool));
             }
         }
+    }
+
+    /// Reads the first page of the list of tools of a server that came back, within 30 s. Returns the response. Returns
+    /// `None` if there is none, and without a handshake: then each request carries what only a client knows.
+    pub async fn list_again(&self) -> Option<Message> {
+        self.supervisor.initialized()?;
+        let request = Message::request(&self.supervisor.new_id(), "tools/list", &json!({}));
+        let response = timeout(LIST_AGAIN, self.supervisor.request(&request)).await;
+        let response = response.inspect_err(|_| self.supervisor.suspect()).ok()?.ok()?;
+        if let Some(result) = response.result() {
+            self.learn(result);
+        }
+        Some(response)
     }
 
     /// Calls a tool: `request` is `tools/call`. The response has the id of the request. Errors of the server are responses

@@ -142,9 +142,8 @@ impl Events for ConnectionEvents {
         }
         let lost: Vec<_> = self.requests().drain().map(|(id, _)| id).collect();
         for id in lost {
-            let params = json!({ "requestId": id, "reason": "the connection to the server is lost" });
-            let (incoming, cancelled) =
-                (self.incoming.clone(), Message::notification("notifications/cancelled", &params));
+            let cancelled = Message::cancelled(&json!(id).to_string(), "the connection to the server is lost");
+            let incoming = self.incoming.clone();
             tokio::spawn(async move { incoming.send(cancelled).await });
         }
     }
@@ -153,9 +152,10 @@ impl Events for ConnectionEvents {
     fn reconnected(&self) {
         let Some(session) = self.session.get().and_then(Weak::upgrade) else { return };
         tokio::spawn(async move {
-            let list = session.list_again().await;
+            let response = session.caller().list_again().await;
+            let list = response.as_ref().and_then(Message::result);
             let events = session.caller().supervisor().events();
-            if list.is_some() && events.known_tools.differs(list.as_deref()) {
+            if list.is_some() && events.known_tools.differs(list) {
                 events.known_tools.unclear();
                 events.pass(Message::notification("notifications/tools/list_changed", &json!({}))).await;
             }

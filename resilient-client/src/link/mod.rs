@@ -15,9 +15,6 @@ use std::time::Duration;
 
 use crate::message::Message;
 
-/// The maximum length of a message, in bytes.
-pub(crate) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
-
 /// What a link has received.
 #[derive(Debug)]
 pub(crate) enum Received {

@@ -1,6 +1,5 @@
 //! A link to a child process: one JSON-RPC message per line on its standard input and output.
 
-mod lines;
 mod process;
 mod tail;
 #[cfg(test)]
@@ -51,11 +50,7 @@ impl StdioLink {
     /// # Errors
     /// [`Reason::Lost`], if the process has closed its input. A process does not see a message whose line is not complete.
     pub(crate) async fn send(&self, message: &Message) -> Result<(), SendError> {
-        let mut line = Vec::with_capacity(message.text().len() + 1);
-        line.extend_from_slice(message.text().as_bytes());
-        // Line breaks between the tokens of a JSON text are spaces.
-        line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-        line.push(b'\n');
+        let line = message.to_line();
         let mut stdin = Arc::clone(&self.stdin).lock_owned().await;
         let Some(open) = stdin.as_mut() else { return Err(lost(true)) };
         match poll_fn(|cx| Pin::new(&mut *open).poll_write(cx, &line)).await {

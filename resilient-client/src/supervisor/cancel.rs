@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::pending::Pending;
@@ -42,9 +40,7 @@ impl<R: Receive> Drop for Outstanding<'_, R> {
         if self.has_ended || !self.pending.remove(id) || self.request.method() == Some("initialize") {
             return;
         }
-        let id: Box<RawValue> = serde_json::from_str(id).unwrap_or_default();
-        let params = json!({ "requestId": id, "reason": "the caller no longer waits" });
-        let (link, cancelled) = (Arc::clone(self.link), Message::notification("notifications/cancelled", &params));
+        let (link, cancelled) = (Arc::clone(self.link), Message::cancelled(id, "the caller no longer waits"));
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 // A server that does not read it does not act on it either.

@@ -1,7 +1,6 @@
 //! What a server sends by itself.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
 use resilient_client::{BoxFuture, ConnectionState, Events, Message, MessageKind};
 use serde_json::json;
@@ -30,9 +29,6 @@ pub(crate) trait KeptLists: Send + Sync + 'static {
 
 /// The maximum number of answers that wait for a server to read them. Further requests get none.
 const ANSWERS: usize = 100;
-
-/// How long the list of tools may take after a reconnect.
-const LIST: Duration = Duration::from_secs(30);
 
 impl ServerEvents {
     pub(super) fn new(sessions: &Arc<Sessions>) -> Self {
@@ -135,17 +131,7 @@ impl Shared {
 
     /// Reads the list of tools of a server that came back. Clients learn that it is another one.
     async fn list_again(&self) {
-        let supervisor = self.caller.supervisor();
-        // Without a handshake, each request carries what only a client knows.
-        if supervisor.initialized().is_none() {
-            return;
-        }
-        let request = Message::request(&supervisor.new_id(), "tools/list", &json!({}));
-        let response = tokio::time::timeout(LIST, supervisor.request(&request)).await;
-        let Ok(Ok(response)) = response else { return };
-        if let Some(result) = response.result() {
-            self.caller.learn(result);
-        }
+        let Some(response) = self.caller.list_again().await else { return };
         if self.lists.differs(response.result()) {
             self.lists.unclear();
             let changed = Message::notification("notifications/tools/list_changed", &json!({}));

@@ -103,9 +103,9 @@ impl Sessions {
         let mut inner = self.lock();
         let requests: Vec<_> = inner.requests.drain().collect();
         let cancelled = |(id, request): (String, Requested)| {
-            let params = json!({ "requestId": id, "reason": "the connection to the server is lost" });
             let output = inner.outputs.get(&request.session)?;
-            Some((Arc::clone(output), Message::notification("notifications/cancelled", &params)))
+            let cancelled = Message::cancelled(&json!(id).to_string(), "the connection to the server is lost");
+            Some((Arc::clone(output), cancelled))
         };
         requests.into_iter().filter_map(cancelled).collect()
     }

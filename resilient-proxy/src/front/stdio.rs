@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use resilient_client::Message;
-use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use resilient_client::lines::{Line, MAX_MESSAGE, read_line};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +19,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::service::{Boxed, Output, Service, Session};
 use pipe::{Input, Writer};
-
-/// The longest message of a client, in bytes.
-const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// How long the end of a session may take.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -54,23 +52,21 @@ pub(crate) async fn serve(service: Arc<dyn Service>, stop: CancellationToken, re
 
 /// Reads messages and passes them on, in order. Each is handled in its own task.
 async fn read(mut input: BufReader<Input>, session: &Arc<dyn Session>, tasks: &TaskTracker) {
-    let mut line = Vec::new();
-    loop {
-        match read_line(&mut input, &mut line).await {
-            Ok(true) => {}
-            Ok(false) | Err(_) => return,
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let messages = std::str::from_utf8(&line).ok().and_then(|text| Message::parse_batch(text.trim()).ok());
-        let Some(messages) = messages else {
-            tracing::warn!(event = "client.junk", bytes = line.len(), "skipped input that is not a message");
-            // The id is not known, so that no client can relate an error to its request.
-            continue;
+    // An error of the input ends it.
+    while let Ok(Some(line)) = read_line(&mut input, MAX_MESSAGE).await {
+        let read = match line {
+            Line::Whole(line) if line.iter().all(u8::is_ascii_whitespace) => continue,
+            Line::Whole(line) => Message::parse_line(line).map_err(|line| line.len()),
+            Line::TooLong { bytes, .. } => Err(bytes),
         };
-        for message in messages {
-            start(message, session, tasks).await;
+        match read {
+            Ok(messages) => {
+                for message in messages {
+                    start(message, session, tasks).await;
+                }
+            }
+            // The id is not known, so that no client can relate an error to its request.
+            Err(bytes) => tracing::warn!(event = "client.junk", bytes, "skipped input that is not a message"),
         }
     }
 }
@@ -85,31 +81,6 @@ async fn start(message: Message, session: &Arc<dyn Session>, tasks: &TaskTracker
     }
 }
 
-/// Reads a line into `line`, without its line break. Returns `false` at the end of the input.
-async fn read_line(input: &mut BufReader<Input>, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    loop {
-        let available = input.fill_buf().await?;
-        if available.is_empty() {
-            return Ok(!line.is_empty());
-        }
-        let end = available.iter().position(|byte| *byte == b'\n');
-        let part = &available[..end.unwrap_or(available.len())];
-        // The rest of a line that is too long is dropped, so that it is no message.
-        if line.len() + part.len() <= MAX_MESSAGE {
-            line.extend_from_slice(part);
-        } else {
-            line.clear();
-            line.push(b'\0');
-        }
-        let used = part.len() + usize::from(end.is_some());
-        input.consume(used);
-        if end.is_some() {
-            return Ok(true);
-        }
-    }
-}
-
 /// Standard output.
 struct Stdout {
     writer: Arc<Mutex<Writer>>,
@@ -121,11 +92,7 @@ impl Output for Stdout {
     /// Writes a line to its end, even if the future is dropped.
     fn send(&self, message: Message) -> Boxed<'_, ()> {
         Box::pin(async move {
-            let mut line = Vec::with_capacity(message.text().len() + 1);
-            line.extend_from_slice(message.text().as_bytes());
-            // Line breaks between the tokens of a JSON text are spaces.
-            line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-            line.push(b'\n');
+            let line = message.to_line();
             let mut writer = Arc::clone(&self.writer).lock_owned().await;
             let written = match poll_fn(|cx| Pin::new(&mut *writer).poll_write(cx, &line)).await {
                 Ok(written) if written == line.len() && !writer.is_buffered() => return,

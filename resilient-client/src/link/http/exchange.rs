@@ -10,13 +10,14 @@ use serde_json::value::RawValue;
 use tokio::select;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::lines::MAX_MESSAGE;
 use crate::link::http::body::{self, Body, is_event_stream};
 use crate::link::http::client::root;
 use crate::link::http::events::{Event, Events};
 use crate::link::http::failure;
 use crate::link::http::session::Prepared;
 use crate::link::http::wire::{Wire, is_response_to, read};
-use crate::link::{MAX_MESSAGE, Receive, SendError};
+use crate::link::{Receive, SendError};
 use crate::message::{Message, MessageKind};
 
 /// How much of a body without JSON is read to explain a status.

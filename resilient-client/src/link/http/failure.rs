@@ -7,8 +7,9 @@ use reqwest::{StatusCode, Url};
 use resilient_runtime::classify::parse_retry_after;
 use resilient_runtime::redact;
 
+use crate::lines::MAX_MESSAGE;
 use crate::link::http::client::root;
-use crate::link::{MAX_MESSAGE, Reason, SendError};
+use crate::link::{Reason, SendError};
 
 /// How many characters of a body an error shows.
 const EXCERPT: usize = 200;

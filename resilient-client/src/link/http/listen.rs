@@ -5,12 +5,13 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tokio::time::sleep;
 
+use crate::lines::MAX_MESSAGE;
+use crate::link::Receive;
 use crate::link::http::body::is_event_stream;
 use crate::link::http::client::root;
 use crate::link::http::events::Events;
 use crate::link::http::failure::retry_after;
 use crate::link::http::wire::Wire;
-use crate::link::{MAX_MESSAGE, Receive};
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

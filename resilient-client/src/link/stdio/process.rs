@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
-use crate::link::{MAX_MESSAGE, Receive, Received};
+use crate::lines::{Line, MAX_MESSAGE, read_line};
+use crate::link::{Receive, Received};
 use crate::message::Message;
 
-use super::lines::{Line, read_line};
 use super::tail::Tail;
 
 /// How long a process may take to exit after each step of its end.
@@ -198,9 +198,7 @@ async fn read_messages<R: Receive>(stdout: ChildStdout, receiver: Arc<R>) {
                 continue;
             }
         };
-        let read = String::from_utf8(line).map_err(std::string::FromUtf8Error::into_bytes);
-        let messages = read.and_then(|text| Message::parse_lines(text).map_err(String::into_bytes));
-        match messages {
+        match Message::parse_line(line) {
             Ok(messages) => {
                 for message in messages {
                     receiver.receive(Received::Message(message)).await;

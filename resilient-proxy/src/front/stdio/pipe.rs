@@ -2,7 +2,13 @@
 //!
 //! Tokio reads and writes them in threads, which costs two switches of threads for each message.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
+#[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -28,43 +34,49 @@ pub(super) enum Writer {
     Other(tokio::io::Stdout),
 }
 
+/// A file descriptor by what it is.
+#[cfg(unix)]
+enum Opened {
+    Pipe(File),
+    Socket(UnixStream),
+    Other,
+}
+
+#[cfg(unix)]
+impl Opened {
+    fn new(stream: impl AsFd) -> io::Result<Self> {
+        let file = File::from(stream.as_fd().try_clone_to_owned()?);
+        let kind = file.metadata()?.file_type();
+        if kind.is_fifo() {
+            return Ok(Self::Pipe(file));
+        }
+        if kind.is_socket() {
+            let socket = std::os::unix::net::UnixStream::from(OwnedFd::from(file));
+            socket.set_nonblocking(true)?;
+            return UnixStream::from_std(socket).map(Self::Socket);
+        }
+        Ok(Self::Other)
+    }
+}
+
 /// Opens standard input.
 #[cfg(unix)]
 pub(super) fn stdin() -> io::Result<Input> {
-    use std::os::fd::AsFd;
-    use std::os::unix::fs::FileTypeExt;
-    let file = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let kind = file.metadata()?.file_type();
-    if kind.is_fifo() {
-        return pipe::Receiver::from_file(file).map(Input::Pipe);
+    match Opened::new(io::stdin())? {
+        Opened::Pipe(file) => pipe::Receiver::from_file(file).map(Input::Pipe),
+        Opened::Socket(socket) => Ok(Input::Socket(socket)),
+        Opened::Other => Ok(Input::Other(tokio::io::stdin())),
     }
-    if kind.is_socket() {
-        return socket(file).map(Input::Socket);
-    }
-    Ok(Input::Other(tokio::io::stdin()))
 }
 
 /// Opens standard output.
 #[cfg(unix)]
 pub(super) fn stdout() -> io::Result<Writer> {
-    use std::os::fd::AsFd;
-    use std::os::unix::fs::FileTypeExt;
-    let file = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let kind = file.metadata()?.file_type();
-    if kind.is_fifo() {
-        return pipe::Sender::from_file(file).map(Writer::Pipe);
+    match Opened::new(io::stdout())? {
+        Opened::Pipe(file) => pipe::Sender::from_file(file).map(Writer::Pipe),
+        Opened::Socket(socket) => Ok(Writer::Socket(socket)),
+        Opened::Other => Ok(Writer::Other(tokio::io::stdout())),
     }
-    if kind.is_socket() {
-        return socket(file).map(Writer::Socket);
-    }
-    Ok(Writer::Other(tokio::io::stdout()))
-}
-
-#[cfg(unix)]
-fn socket(file: std::fs::File) -> io::Result<UnixStream> {
-    let socket = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(file));
-    socket.set_nonblocking(true)?;
-    UnixStream::from_std(socket)
 }
 
 /// Opens standard input.

@@ -5,7 +5,8 @@ use std::time::Instant;
 use tokio::io::AsyncReadExt;
 
 use super::*;
-use crate::link::{MAX_MESSAGE, Reason};
+use crate::lines::MAX_MESSAGE;
+use crate::link::Reason;
 
 /// Starts a server of the legacy era whose calls have one answer, and returns how a call fails.
 async fn fails_in_session(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> SendError {

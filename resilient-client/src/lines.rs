@@ -1,27 +1,37 @@
-//! Lines of bounded length, read as bytes.
+//! Lines of bounded length, read as bytes: for transports over standard input and output.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// What was read.
+/// The maximum length of a message, in bytes.
+pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// A line that was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// A line, without its line break.
     Whole(Vec<u8>),
-    /// The first and the last bytes of a line that is too long, and how many bytes it has.
-    TooLong { start: Vec<u8>, end: Vec<u8>, bytes: usize },
+    /// A line that is too long.
+    TooLong {
+        /// Its first bytes, 256 at most.
+        start: Vec<u8>,
+        /// Its last bytes, 256 at most.
+        end: Vec<u8>,
+        /// How many bytes it has.
+        bytes: usize,
+    },
 }
 
 /// The number of bytes that are kept of the start and of the end of a line that is too long.
 const KEPT: usize = 256;
 
 /// Reads one line of at most `limit` bytes. A longer one is read to its end and not kept. Returns `None` at the end of the
-/// input; a last line without a line break counts.
+/// input; a last line without a line break counts. Dropping the future loses what was read of the line.
 ///
 /// # Errors
 /// The errors of the reader.
-pub(super) async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, limit: usize) -> io::Result<Option<Line>> {
+pub async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, limit: usize) -> io::Result<Option<Line>> {
     let (mut line, mut last) = (Vec::new(), Vec::new());
     let mut bytes = 0_usize;
     loop {
