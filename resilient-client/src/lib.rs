@@ -44,6 +44,7 @@ mod interned;
 pub mod lines;
 mod link;
 mod message;
+mod server_requests;
 mod servers;
 mod session;
 mod supervisor;
@@ -60,6 +61,7 @@ pub use link::any::{InvalidTarget, Target};
 #[cfg(feature = "http")]
 pub use link::http::{Endpoint, InvalidEndpoint, Parameters as HeaderParameters};
 pub use message::{Message, MessageKind, NotAMessage};
+pub use server_requests::ServerRequests;
 pub use servers::{CallToolOutcome, ListedTool, ServerError, ServerHealth, ServerState, Servers, ServersSettings};
 pub use session::{ClientSession, KnownTools};
 pub use supervisor::{BoxFuture, ConnectionState, Events, Supervisor, SupervisorSettings};

@@ -38,12 +38,6 @@ pub(super) fn from_server(id: &str) -> Option<(SessionNumber, String)> {
     is_id.then_some((session.parse().ok()?, id.to_owned()))
 }
 
-/// Returns the id that a client gets for a request of the server. A server that was started again uses its ids again, so
-/// that they do not name a request without the connection.
-pub(super) fn id_for_client(id: &str, connection: u64) -> String {
-    format!("{connection}:{id}")
-}
-
 const PREFIX: &str = "session-";
 
 #[cfg(test)]

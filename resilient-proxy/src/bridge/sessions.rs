@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use resilient_client::{Message, MessageKind};
+use resilient_client::{Message, MessageKind, ServerRequests};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::ids::{SessionNumber, from_server, id_for_client};
+use super::ids::{SessionNumber, from_server};
 use crate::service::Output;
 
 /// The clients of one server.
@@ -23,30 +22,17 @@ pub(super) struct Sessions {
 struct Inner {
     last: SessionNumber,
     outputs: BTreeMap<SessionNumber, Arc<dyn Output>>,
-    /// The requests of the server that wait for a client, by the ids that the client has for them.
-    requests: HashMap<String, Requested>,
+    /// The requests of the server that wait for a client.
+    requests: ServerRequests<SessionNumber>,
     /// The sessions that have subscribed to a resource.
     subscribers: HashMap<String, BTreeSet<SessionNumber>>,
 }
-
-struct Requested {
-    session: SessionNumber,
-    /// The id at the server, as JSON.
-    id: String,
-    /// The connection that the request came on.
-    connection: u64,
-}
-
-/// The maximum number of requests of a server that wait for clients.
-const REQUESTS: usize = 1_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NotificationParams<'m> {
     #[serde(borrow, default)]
     progress_token: Option<&'m RawValue>,
-    #[serde(borrow, default)]
-    request_id: Option<&'m RawValue>,
     #[serde(borrow, default)]
     uri: Option<Cow<'m, str>>,
     #[serde(borrow, default, rename = "_meta")]
@@ -92,22 +78,15 @@ impl Sessions {
             }
             !sessions.is_empty()
         });
-        let left = inner.requests.extract_if(|_, request| request.session == session);
-        let requests = left.map(|(_, request)| (request.id, request.connection)).collect();
-        Left { requests, subscriptions }
+        Left { requests: inner.requests.abandoned(&session), subscriptions }
     }
 
     /// Drops the requests of a server that is lost, whose responses nothing waits for. Returns the notifications that cancel
     /// them, and the clients that get these.
     pub(super) fn lost(&self) -> Vec<(Arc<dyn Output>, Message)> {
         let mut inner = self.lock();
-        let requests: Vec<_> = inner.requests.drain().collect();
-        let cancelled = |(id, request): (String, Requested)| {
-            let output = inner.outputs.get(&request.session)?;
-            let cancelled = Message::cancelled(&json!(id).to_string(), "the connection to the server is lost");
-            Some((Arc::clone(output), cancelled))
-        };
-        requests.into_iter().filter_map(cancelled).collect()
+        let lost = inner.requests.lost().into_iter();
+        lost.filter_map(|(session, cancelled)| Some((Arc::clone(inner.outputs.get(&session)?), cancelled))).collect()
     }
 
     /// Finds the clients that get a message of the server. Ids of the server's side are converted.
@@ -124,16 +103,16 @@ impl Sessions {
                 return Routed::To(self.one(session), converted);
             }
         }
-        match (message.method(), params.request_id, &params.uri) {
-            // The server cancels its own request.
-            (Some("notifications/cancelled"), Some(id), _) => {
-                let for_client = id_for_client(id.get(), connection);
-                let request = self.lock().requests.remove(&for_client);
-                let to = request.map(|request| self.one(request.session)).unwrap_or_default();
-                let message = message.with_part(id.get(), &json!(for_client).to_string());
-                Routed::To(to, message)
+        match (message.method(), &params.uri) {
+            // The server cancels one of its requests.
+            (Some("notifications/cancelled"), _) => {
+                let cancelled = self.lock().requests.cancelled(&message, connection);
+                match cancelled {
+                    Some((session, cancelled)) => Routed::To(self.one(session), cancelled),
+                    None => Routed::To(Vec::new(), message),
+                }
             }
-            (Some("notifications/resources/updated"), _, Some(uri)) => Routed::To(self.subscribers(uri), message),
+            (Some("notifications/resources/updated"), Some(uri)) => Routed::To(self.subscribers(uri), message),
             _ => Routed::To(self.all(), message),
         }
     }
@@ -144,24 +123,16 @@ impl Sessions {
         let mut outputs = inner.outputs.iter();
         let (Some((session, output)), None) = (outputs.next(), outputs.next()) else { return Routed::Nowhere(message) };
         let (session, output) = (*session, Arc::clone(output));
-        if inner.requests.len() >= REQUESTS {
-            return Routed::Nowhere(message);
+        match inner.requests.keep(&message, connection, session) {
+            Some(converted) => Routed::To(vec![output], converted),
+            None => Routed::Nowhere(message),
         }
-        let id = message.id().unwrap_or_default().to_owned();
-        let for_client = id_for_client(&id, connection);
-        let converted = message.with_id(&json!(for_client).to_string());
-        inner.requests.insert(for_client, Requested { session, id, connection });
-        Routed::To(vec![output], converted)
     }
 
     /// Takes the response of a client to a request of the server. Returns it with the id that the server knows, and the
     /// connection that waits for it, if there is one.
     pub(super) fn answered(&self, session: SessionNumber, response: &Message) -> Option<(Message, u64)> {
-        let id: String = serde_json::from_str(response.id()?).ok()?;
-        let mut inner = self.lock();
-        inner.requests.get(&id).filter(|request| request.session == session)?;
-        let Requested { id, connection, .. } = inner.requests.remove(&id)?;
-        Some((response.with_id(&id), connection))
+        self.lock().requests.answered(response, &session)
     }
 
     /// Adds a subscription.

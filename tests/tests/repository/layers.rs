@@ -67,7 +67,7 @@ const POLICY: Layers = &[
 ];
 
 const CLIENT: Layers = &[
-    ("ground", &["command", "fake", "interned", "lines", "message", "target", "variables"]),
+    ("ground", &["command", "fake", "interned", "lines", "message", "server_requests", "target", "variables"]),
     ("configuration", &["config"]),
     ("links", &["failure", "link"]),
     ("supervision", &["supervisor"]),

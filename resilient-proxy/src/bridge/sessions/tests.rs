@@ -1,5 +1,6 @@
 use super::*;
 use crate::service::Boxed;
+use serde_json::json;
 
 /// A client that keeps what it gets.
 #[derive(Default)]
