@@ -135,13 +135,14 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     }
 
     let signal = signals.next().await;
+    // Before the stop is announced, so that the announcement is true.
+    health.drain();
+    gate.close();
     #[cfg(unix)]
     systemd::stopping(gate.inside());
     let patience = longest_answer() + MARGIN;
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(event = "server.stopping", signal, requests = gate.inside(), calls = running(), patience_ms);
-    health.drain();
-    gate.close();
     select! {
         () = stop(&gate, patience, &end, serving, settings) => tracing::info!(event = "server.stopped"),
         signal = signals.next() => {
