@@ -43,7 +43,9 @@ async fn drive<E: Events>(inner: &Arc<Inner<E>>) {
     // Why the last attempt has failed, also while there are none.
     let mut reason = None;
     let mut is_by_request = false;
-    loop {
+    // A stop may come while an attempt fails. A request that waited for it would be a reason for the next attempt, again and
+    // again, without a point at which this task could be dropped.
+    while !inner.is_stopped() {
         let connected: Result<u64, Ended> = match &guard {
             Some(guard) => guard.call(|| async { attempt::connect(inner).await.map_err(Ended::Failed) }).await,
             None => attempt::connect(inner).await.map_err(Ended::Failed),

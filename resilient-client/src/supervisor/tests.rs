@@ -175,3 +175,15 @@ async fn a_stopped_server_is_gone_and_its_requests_fail() {
     #[cfg(target_os = "linux")]
     assert!(!std::path::Path::new("/proc").join(process).exists());
 }
+
+#[tokio::test]
+async fn a_stop_before_the_server_has_answered_anything_ends_the_task_that_connects() {
+    let folder = TempDir::new().unwrap();
+    let supervisor = start("stopped-early", "normal", &folder, SupervisorSettings::default());
+    let other = supervisor.clone();
+    let hanging = tokio::spawn(async move { other.request(&call(1, "hang")).await });
+    until(&folder, "tools/call hang").await;
+    supervisor.stop().await;
+    // The task would connect again and again, and leave this thread to nothing else.
+    assert!(hanging.await.unwrap().is_err());
+}
