@@ -49,9 +49,9 @@ use proc_macro::TokenStream;
 /// | `timeout` | `"30s"`: queueing, attempts and delays together, or `timeout(max = "120s", from = req.wait)`: a limit that the parameters request | 30 s |
 /// | `attempt_timeout` | `"10s"`: one attempt | none; with `retry` the smaller of 10 s and half the timeout |
 /// | `retry` | `3`, or `retry(max, base, factor, cap, jitter = off\|equal\|full, on(kind, ..), budget = "20%", before = path)` | no retries; base 1 s, factor 2, cap 30 s, equal jitter (50–100 %); one retry for five first calls in ten seconds, and one a second |
-/// | `breaker` | `"name"`, the path of a `static Breaker`, or `breaker(name, failures, open, probes, successes, key, max_keys)`, or with `rate = 0.5`, `window = 100` or `"60s"`, `min_calls`, `slow = "2s"`, `slow_rate` instead of `failures` | no breaker; 5 failures in a row, open 60 s, 1 probe at a time, 2 successes close; with `rate` the last 100 results, from 20 on |
+/// | `breaker` | `"name"`, the path of a `static Breaker`, or `breaker(name, failures, open, probes, successes, key, max_keys, distributed)`, or with `rate = 0.5`, `window = 100` or `"60s"`, `min_calls`, `slow = "2s"`, `slow_rate` instead of `failures` | no breaker; 5 failures in a row, open 60 s, 1 probe at a time, 2 successes close; with `rate` the last 100 results, from 20 on |
 /// | `bulkhead` | `20`: attempts at a time, or `bulkhead(max, queue, wait = "1s", name, key, max_keys)` | any number; without `queue` no call waits for a permit; without `wait` a call waits for its remaining time |
-/// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name)` | any number; a burst of the number of calls in the rate |
+/// | `rate_limit` | `"100/1s"`: calls, not attempts, or `rate_limit(rate, burst, key = expr\|caller, max_keys, name, distributed)` | any number; a burst of the number of calls in the rate |
 /// | `fallback` | `cached`, `path::to::function`, `value(expr)`, `deferred`, or a list of these, tried in order | none |
 /// | `cache` | `cache(fresh = "30s", stale_while_revalidate, stale_if_error, max, max_bytes = "64MiB", key, scope = caller\|shared)`, with `fresh` or for `fallback = cached` | with `fallback = cached`: no `fresh`, 1 h after an error; 1,024 answers, 64 MiB, per caller |
 /// | `deferred` | `deferred(tries = 8, base = "30s", cap = "30m", ttl = "24h", key = req.id, on_exhausted = dead_letter\|discard\|notify)`, for `fallback = deferred` on a tool that writes | 8 tries, 30 s to 30 min apart, within 24 h, then a dead letter; the arguments of an idempotent tool are the key |
@@ -89,10 +89,12 @@ use proc_macro::TokenStream;
 /// runs before each retry, and its error is the answer of the call.
 ///
 /// A bulkhead or a rate limit rejects a call with `ResilienceError::Overloaded`. Only the fallbacks `cached` and
-/// `value(..)` answer such a call. A rate limit never waits. Limits on a block apply per tool; limits with the same
-/// `name` are shared. With `key = expr` each value of the expression has a separate limit. The expression takes the
-/// parameters by reference, is evaluated once, before the first attempt, and is `Hash`; that of `deferred` is
-/// `Serialize`, and a call whose key is `None` is not deferred. `rate_limit` needs the runtime's feature `rate-limit`, and
+/// `value(..)` answer such a call. A rate limit never waits, except with `distributed`: then it waits at most 50 ms for
+/// Redis. Limits on a block apply per tool; limits with the same `name` are shared. With `distributed` all replicas of
+/// a server share a named rate limit, and learn of the openings of a breaker: it needs the crate `resilient-redis`.
+/// With `key = expr` each value of the expression has a separate limit. The expression takes the parameters by
+/// reference, is evaluated once, before the first attempt, and is `Hash`; that of `deferred` is `Serialize`, and a call
+/// whose key is `None` is not deferred. `rate_limit` needs the runtime's feature `rate-limit`, and
 /// `fallback = deferred` the feature `deferred`.
 ///
 /// The arguments of `log_args` are formatted with `Display` into the span of the call, masked and cut, only if

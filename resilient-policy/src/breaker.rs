@@ -144,19 +144,38 @@ pub struct BreakerUse {
     pub name: &'static str,
     /// The settings, if this source gives them.
     pub settings: Option<BreakerSettings>,
+    /// Whether an opening of the breaker is published to the other replicas of the server.
+    pub distributed: bool,
 }
 
 impl BreakerUse {
     /// Refers to the breaker of this name. Its settings come from another source, or are the defaults.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
-        Self { name, settings: None }
+        Self { name, settings: None, distributed: false }
     }
 
     /// Refers to the breaker of this name, with these settings.
     #[must_use]
     pub const fn with(name: &'static str, settings: BreakerSettings) -> Self {
-        Self { name, settings: Some(settings) }
+        Self { name, settings: Some(settings), distributed: false }
+    }
+
+    /// Publishes the openings of the breaker to the other replicas of the server, and applies theirs. It needs the crate
+    /// `resilient-redis`, or another shared state.
+    ///
+    /// While the breaker is closed, an opening in another replica arms it: its next failure opens it, and a success
+    /// disarms it. The breakers of partition keys stay local.
+    ///
+    /// ```
+    /// use resilient_runtime::policy::BreakerUse;
+    ///
+    /// assert!(BreakerUse::named("make").distributed().distributed);
+    /// ```
+    #[must_use]
+    pub const fn distributed(mut self) -> Self {
+        self.distributed = true;
+        self
     }
 }
 

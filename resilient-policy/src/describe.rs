@@ -31,8 +31,10 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
     }
     if let Some(name) = beside.breaker {
         let settings = policy.breaker.and_then(|breaker| breaker.settings);
+        let is_distributed = policy.breaker.is_some_and(|breaker| breaker.distributed);
+        let armed = if is_distributed { "; after an opening in another replica, 1 failure opens it" } else { "" };
         let each = each(beside.keyed.breaker);
-        lines.push(format!("breaker `{name}`{each}{}", settings.map(opens).unwrap_or_default()));
+        lines.push(format!("breaker `{name}`{each}{}{armed}", settings.map(opens).unwrap_or_default()));
     }
     let named = |name: Option<&str>| name.map(|name| format!(", shared as `{name}`")).unwrap_or_default();
     if let Some(bulkhead) = &policy.bulkhead {
@@ -46,7 +48,8 @@ pub fn describe(policy: &Policy, beside: &Beside<'_>) -> Vec<String> {
         let burst = plural(settings.bursts(), "call");
         let whose = if rate_limit.by_caller { " of each caller" } else { each(beside.keyed.rate_limit) };
         let (calls, period) = (plural(calls, "call"), format_duration(period));
-        let rest = phrases(&settings) + &named(beside.rate_limit);
+        let replicas = if rate_limit.distributed { " by all replicas" } else { "" };
+        let rest = phrases(&settings) + &named(beside.rate_limit) + replicas;
         lines.push(format!("{calls} in {period}{whose}, {burst} at once after a pause{rest}"));
     }
     if !beside.fallback.is_empty() {
@@ -233,6 +236,26 @@ mod tests {
         );
         let once = described(settings.tries(1).on_exhausted(OnExhausted::Discard));
         assert!(once[1].ends_with("1 try, after 30s or down to half of that, within 24h, then it is given up"));
+    }
+
+    #[test]
+    fn what_replicas_share_is_described() {
+        let limit = RateLimitUse::new(RateLimitSettings::new(100, Duration::from_secs(1))).distributed();
+        let policy = Policy::new().breaker(BreakerUse::named("ignored").distributed()).rate_limit(limit);
+        let beside = Beside { breaker: Some("make"), rate_limit: Some("search"), ..Beside::default() };
+        assert_eq!(
+            describe(&policy, &beside)[1..],
+            [
+                "breaker `make`; after an opening in another replica, 1 failure opens it",
+                "100 calls in 1s, 100 calls at once after a pause, shared as `search` by all replicas",
+            ]
+        );
+        let with = policy.breaker(BreakerUse::with("ignored", BreakerSettings::new()).distributed());
+        assert_eq!(
+            describe(&with, &beside)[1],
+            "breaker `make`: opens for 1m after 5 failures in a row; after an opening in another replica, 1 failure \
+             opens it"
+        );
     }
 
     #[test]

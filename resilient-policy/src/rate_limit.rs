@@ -114,13 +114,15 @@ pub struct RateLimitUse {
     pub settings: RateLimitSettings,
     /// Whether each caller has a separate limit.
     pub by_caller: bool,
+    /// Whether all replicas of the server share the limit. It needs a name.
+    pub distributed: bool,
 }
 
 impl RateLimitUse {
     /// Creates a rate limit that belongs to this function alone.
     #[must_use]
     pub const fn new(settings: RateLimitSettings) -> Self {
-        Self { name: None, settings, by_caller: false }
+        Self { name: None, settings, by_caller: false, distributed: false }
     }
 
     /// Shares the limit with every function that uses the same name.
@@ -136,6 +138,28 @@ impl RateLimitUse {
         self.by_caller = true;
         self
     }
+
+    /// Shares the limit with all replicas of the server, which find it by its name. It needs the crate
+    /// `resilient-redis`, or another shared state.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilient_runtime::policy::{RateLimitSettings, RateLimitUse};
+    ///
+    /// const SEARCH: RateLimitSettings = RateLimitSettings::new(100, Duration::from_secs(1));
+    /// assert!(RateLimitUse::new(SEARCH).named("search").distributed().distributed);
+    /// ```
+    #[must_use]
+    pub const fn distributed(mut self) -> Self {
+        self.distributed = true;
+        self
+    }
+}
+
+/// Checks that replicas can find the limit that they share.
+pub(crate) fn check_distributed(wanted: &RateLimitUse) -> Option<Problem> {
+    let message = "replicas find the limit that they share by its name; add `name = \"search\"`, or remove the word";
+    (wanted.distributed && wanted.name.is_none()).then(|| Problem::new("rate_limit.distributed", message))
 }
 
 /// Checks the name and the settings of a rate limit and returns all problems.

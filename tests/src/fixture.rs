@@ -152,7 +152,11 @@ impl Fixture {
 
 impl Told {
     fn read(message: &Value) -> Self {
-        let span = &message["spans"][0];
+        let mut span = &message["spans"][0];
+        // An error of a macro of another crate, whose path is absolute, is where the macro is called.
+        while Path::new(span["file_name"].as_str().unwrap_or_default()).is_absolute() && !span["expansion"].is_null() {
+            span = &span["expansion"]["span"];
+        }
         let line = span["text"][0]["text"].as_str().unwrap_or_default();
         let column = |which: &str| usize::try_from(span[which].as_u64().unwrap_or(1)).unwrap_or(1) - 1;
         let at: String = line.chars().take(column("column_end")).skip(column("column_start")).collect();

@@ -15,7 +15,8 @@ use crate::resilient::parse::args;
 
 /// The keys of the attribute, the names of all parts, and words that are neither.
 static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    const OTHERS: &[&str] = &["key", "on", "before", "from", "writes", "retri", "r#retry", "a::b", "::timeout"];
+    const OTHERS: &[&str] =
+        &["key", "on", "before", "distributed", "from", "writes", "retri", "r#retry", "a::b", "::timeout"];
     let parts = [
         Retry::names(false),
         BreakerSettings::names(false),
@@ -135,7 +136,7 @@ const RIGHT_TOO: &[&str] = &[
     "timeout = none",
     "breaker(name = \"other\", rate = 0.5, window = \"60s\", slow = \"2s\", key = more)",
     "bulkhead(max = 5, queue = 5, wait = \"1s\", key = (id, more))",
-    "rate_limit(rate = \"1/1s\", burst = 2, key = caller, max_keys = 9)",
+    "rate_limit(rate = \"1/1s\", burst = 2, key = caller, max_keys = 9, name = \"all\", distributed)",
     "fallback = Self::f",
     "cache(fresh = \"30s\", stale_while_revalidate = \"5m\", max_bytes = \"64MiB\")",
     "fallback = deferred",
@@ -157,6 +158,7 @@ const RIGHT_TOO: &[&str] = &[
 const RIGHT_FOR_HANDLER: &[&str] = &[
     "timeout = \"30s\"",
     "rate_limit(rate = \"100/1s\", key = caller)",
+    "rate_limit(rate = \"100/1s\", name = \"all\", distributed)",
     "bulkhead(max = 20, name = \"all\")",
     "authorize = Self::f",
     "crate = ::renamed",
@@ -167,6 +169,7 @@ const RIGHT_FOR_METHOD: &[&str] = &[
     "timeout = none",
     "retry(max = 2, on(internal))",
     "breaker(failures = 1, key = request.uri)",
+    "breaker(name = \"make\", distributed)",
     "rate_limit = none",
     "bulkhead = 5",
     "idempotent",

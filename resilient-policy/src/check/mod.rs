@@ -11,7 +11,7 @@ use crate::duration::format_duration;
 use crate::kind::ErrorKind;
 use crate::policy::{Policy, Source};
 use crate::problem::Problem;
-use crate::rate_limit::check_rate_limit;
+use crate::rate_limit::{check_distributed, check_rate_limit};
 use crate::schema::Settings;
 pub use breaker::{
     check_breaker, check_breaker_for, check_name_at, check_names, check_same_breaker, check_slow_in_time,
@@ -44,6 +44,7 @@ pub fn check_values(policy: &Policy) -> Vec<Problem> {
     }
     if let Some(rate_limit) = &policy.rate_limit {
         found.extend(check_rate_limit(rate_limit.name, &rate_limit.settings));
+        found.extend(check_distributed(rate_limit));
     }
     if let Some(cache) = &policy.cache {
         cache.problems(&mut found);
@@ -174,6 +175,15 @@ mod tests {
                 "deferred"
             ]
         );
+    }
+
+    #[test]
+    fn only_a_limit_with_a_name_is_shared_by_replicas() {
+        let limit = RateLimitUse::new(RateLimitSettings::new(5, s(1))).distributed();
+        assert_eq!(paths(Policy::new().rate_limit(limit)), ["rate_limit.distributed"]);
+        assert_eq!(paths(Policy::new().rate_limit(limit.by_caller())), ["rate_limit.distributed"]);
+        assert_eq!(paths(Policy::new().rate_limit(limit.named("search"))), Vec::<&str>::new());
+        assert_eq!(paths(Policy::new().breaker(BreakerUse::named("make").distributed())), Vec::<&str>::new());
     }
 
     #[test]

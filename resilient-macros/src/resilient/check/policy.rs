@@ -28,7 +28,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
     let mut policy = plan.policy();
     let mut problems = check_names(&names(guards));
     let mut of_attempts = Vec::new();
-    if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
+    if let Some(Breaker::Named { settings: Some(settings), .. }) = &guards.breaker {
         if let Some(set) = breaker_with_settings(args) {
             policy.breaker = Some(BreakerUse::with("checked_apart", *settings));
             problems.extend(check_breaker_parts(&set.parts));
@@ -55,6 +55,7 @@ pub(crate) fn of_function(plan: &Plan, args: &Args, project: &Project, function:
         errors.push(guards.origins.error(problem, clash(args, problem.path), otherwise));
     }
     bounds_without_keys(args, errors);
+    distributed_keys(args, errors);
     known(args, project, &plan.name, errors);
 }
 
@@ -71,7 +72,7 @@ pub(crate) fn of_block(args: &Args, project: &Project, uses_default: bool, is_al
     }
     let mut problems = check_names(&names(&guards));
     if let Some(set) = breaker_with_settings(args) {
-        if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
+        if let Some(Breaker::Named { settings: Some(settings), .. }) = &guards.breaker {
             settings.problems(&mut problems);
             if is_alone && !is_incomplete && check_values(&policy).is_empty() {
                 problems.extend(check_slow_in_time(&policy, settings));
@@ -99,7 +100,7 @@ fn rules(policy: &Policy, is_incomplete: bool) -> Vec<Problem> {
 pub(crate) fn names(guards: &Guards) -> Beside<'_> {
     Beside {
         breaker: match &guards.breaker {
-            Some(Breaker::Named(name, _)) => Some(name),
+            Some(Breaker::Named { name, .. }) => Some(name),
             Some(Breaker::Static(_)) | None => None,
         },
         bulkhead: guards.bulkhead.as_ref().and_then(|bulkhead| bulkhead.name.as_deref()),
@@ -130,6 +131,15 @@ fn bounds_without_keys(args: &Args, errors: &mut Accumulator) {
     for span in args.limits().filter_map(SettingsArgs::bound_without_key) {
         let message = "there is no `key` whose values could be told apart; add `key = ..`, or remove `max_keys`";
         errors.push(Error::custom(message).with_span(&span));
+    }
+}
+
+/// Reports a breaker whose keys have separate breakers, and that replicas are to share. A block cannot have a `key`.
+fn distributed_keys(args: &Args, errors: &mut Accumulator) {
+    let Some(set) = args.breaker_set().filter(|set| set.key.is_some()) else { return };
+    if let Some(distributed) = set.distributed {
+        let message = "the breakers of a `key` are local, so replicas cannot share them; remove `key` or `distributed`";
+        errors.push(Error::custom(message).with_span(&distributed));
     }
 }
 

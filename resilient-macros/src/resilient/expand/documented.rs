@@ -15,7 +15,7 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
     let guards = &plan.guards;
     let of_user = match &guards.breaker {
         Some(Breaker::Static(path)) => Some(path.to_token_stream().to_string().replace(' ', "")),
-        Some(Breaker::Named(..)) | None => None,
+        Some(Breaker::Named { .. }) | None => None,
     };
     let (names, fallback) = (names(guards), plan.fallback.iter().map(FallbackStep::source).collect::<Vec<_>>());
     let is_keyed = |wanted| guards.keys.iter().any(|(key, _)| *key == wanted);
@@ -30,8 +30,11 @@ pub(crate) fn documented(plan: &Plan) -> TokenStream {
         ..names
     };
     let mut policy = plan.policy();
-    if let Some(Breaker::Named(_, Some(settings))) = &guards.breaker {
-        policy.breaker = Some(BreakerUse::with("", *settings));
+    if let Some(Breaker::Named { settings, distributed, .. }) = &guards.breaker {
+        let mut wanted = BreakerUse::named("");
+        wanted.settings = *settings;
+        wanted.distributed = distributed.is_some();
+        policy.breaker = Some(wanted);
     }
     let authorized = plan.authorized.iter().map(|path| {
         let path = path.to_token_stream().to_string().replace(' ', "");

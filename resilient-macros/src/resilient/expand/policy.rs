@@ -14,10 +14,15 @@ use crate::resilient::plan::{Breaker, Limit, Plan};
 pub(crate) fn tokens(plan: &Plan, p: &TokenStream) -> TokenStream {
     let guards = &plan.guards;
     let breaker = match &guards.breaker {
-        Some(Breaker::Named(name, None)) => Some(quote!(#p::BreakerUse::named(#name))),
-        Some(Breaker::Named(name, Some(settings))) => {
-            let settings = self::settings(settings, p);
-            Some(quote!(#p::BreakerUse::with(#name, #settings)))
+        Some(Breaker::Named { name, settings, distributed }) => {
+            let wanted = settings.as_ref().map_or_else(
+                || quote!(#p::BreakerUse::named(#name)),
+                |settings| {
+                    let settings = self::settings(settings, p);
+                    quote!(#p::BreakerUse::with(#name, #settings))
+                },
+            );
+            Some(self::distributed(*distributed, wanted, p))
         }
         Some(Breaker::Static(_)) | None => None,
     };
@@ -127,7 +132,16 @@ fn rate_limit(rate_limit: &Limit<RateLimitSettings>, p: &TokenStream) -> TokenSt
     let at = glue(&rate_limit.span);
     let here = exactly(p.clone(), at);
     let wanted = quote!(#p::RateLimitUse::new(#settings) #named #by_caller);
+    let wanted = distributed(rate_limit.distributed, wanted, p);
     quote_spanned!(at=> #here::rate_limit!(#wanted))
+}
+
+/// If the runtime was built without what replicas share, rustc reports an error at the word.
+fn distributed(word: Option<Span>, wanted: TokenStream, p: &TokenStream) -> TokenStream {
+    let Some(word) = word else { return wanted };
+    let at = glue(&word);
+    let here = exactly(p.clone(), at);
+    quote_spanned!(at=> #here::distributed!(#wanted))
 }
 
 /// Returns the calls that add the keys to the entry. `look` binds the parameters for an expression.

@@ -38,7 +38,7 @@ pub(crate) fn site(plan: &Plan, line: Option<u32>, p: &TokenStream, at: Span) ->
             let referred = quote_spanned!(place=> static __RESILIENT_BREAKER: &#here::Breaker = &#path;);
             (referred, quote_spanned!(place=> .guarded_by(__RESILIENT_BREAKER)))
         }
-        Some(Breaker::Named(..)) | None => Default::default(),
+        Some(Breaker::Named { .. }) | None => Default::default(),
     };
     let enforced = match plan.enforced {
         Enforced::ByFunction => TokenStream::new(),

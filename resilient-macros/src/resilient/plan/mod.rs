@@ -113,7 +113,12 @@ pub(crate) struct Guards {
 /// The breaker of a function.
 #[derive(Debug)]
 pub(crate) enum Breaker {
-    Named(String, Option<BreakerSettings>),
+    Named {
+        name: String,
+        settings: Option<BreakerSettings>,
+        /// The word that publishes its openings to the other replicas.
+        distributed: Option<Span>,
+    },
     Static(Path),
 }
 
@@ -125,6 +130,8 @@ pub(crate) struct Limit<S> {
     pub(crate) settings: S,
     /// Whether each caller has a separate limit.
     pub(crate) by_caller: bool,
+    /// The word that shares the limit with all replicas of the server.
+    pub(crate) distributed: Option<Span>,
     pub(crate) span: Span,
 }
 
@@ -292,32 +299,34 @@ impl Guards {
     fn limit<S: Settings>(&mut self, found: &Found<'_, SettingsArgs, Named>) -> Limit<S> {
         let (name, settings) = self.settings(found);
         let Found::Written(written) = found else {
-            return Limit { name, settings, by_caller: false, span: Span::call_site() };
+            return Limit { name, settings, by_caller: false, distributed: None, span: Span::call_site() };
         };
         self.keys.extend(written.key.clone().map(|key| (S::KEY, key)));
-        Limit { name, settings, by_caller: written.by_caller, span: written.span }
+        let SettingsArgs { by_caller, distributed, span, .. } = **written;
+        Limit { name, settings, by_caller, distributed, span }
     }
 
     /// Returns the breaker, unless the file disables it. A breaker without a name has the name of the tool.
     fn breaker(&mut self, found: &Found<'_, BreakerArgs, String>, tool: &str, file: Option<&File>) -> Option<Breaker> {
-        let (name, settings) = match found {
+        let (name, settings, distributed) = match found {
             Found::Written(BreakerArgs::Static(path)) => return Some(Breaker::Static(path.clone())),
             Found::Written(BreakerArgs::Set(set)) => {
-                let Limit { name, settings, .. } = self.limit(&Found::Written(&**set));
-                (name.unwrap_or_else(|| tool.to_owned()), (!set.is_bare()).then_some(settings))
+                let Limit { name, settings, distributed, .. } = self.limit(&Found::Written(&**set));
+                (name.unwrap_or_else(|| tool.to_owned()), (!set.is_bare()).then_some(settings), distributed)
             }
             Found::Table(name, places) => {
                 self.origins.put_file("breaker", places);
-                ((*name).clone(), None)
+                ((*name).clone(), None, None)
             }
         };
         let Some(table) = file.and_then(|file| file.breakers.get(&name)) else {
-            return Some(Breaker::Named(name, settings));
+            return Some(Breaker::Named { name, settings, distributed });
         };
         self.origins.put_file("breaker", &table.places);
         // A table that disables the breaker does not set anything else.
         let is_enabled = table.enabled != Some(false);
-        is_enabled.then(|| Breaker::Named(name, settings.or_else(|| Some(BreakerSettings::of(&table.parts)))))
+        let settings = settings.unwrap_or_else(|| BreakerSettings::of(&table.parts));
+        is_enabled.then_some(Breaker::Named { name, settings: Some(settings), distributed })
     }
 
     /// Returns the policy that the runtime will see, as far as the rules depend on it.
@@ -329,8 +338,11 @@ impl Guards {
         // Names are checked separately.
         policy.bulkhead = self.bulkhead.as_ref().map(|bulkhead| BulkheadUse::new(bulkhead.settings));
         policy.rate_limit = self.rate_limit.as_ref().map(|rate_limit| {
-            let wanted = RateLimitUse::new(rate_limit.settings);
-            if rate_limit.by_caller { wanted.by_caller() } else { wanted }
+            let mut wanted = RateLimitUse::new(rate_limit.settings);
+            wanted.name = rate_limit.name.as_ref().map(|_| "checked_apart");
+            wanted.by_caller = rate_limit.by_caller;
+            wanted.distributed = rate_limit.distributed.is_some();
+            wanted
         });
         policy
     }

@@ -5,6 +5,7 @@ mod authorize;
 mod deferred;
 mod places;
 mod reads;
+mod replicas;
 mod rules;
 mod switches;
 mod tasks;

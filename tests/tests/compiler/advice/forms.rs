@@ -118,6 +118,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "expected `=` alone; remove this `*`",
             "`*` is the name of a secret, which no log may show; remove it, or put *",
             "`failures` counts failures in a row, `rate` takes their share; remove one of them",
+            "the breakers of a `key` are local, so replicas cannot share them; remove `key` or `distributed`",
             "`*` says that the tool only reads, `retry_unsafe` that it writes; remove one",
             "the answers of a prompt are not cached, *; remove `cache`",
             "`deferred` stores a write and delivers it later, *; remove it",
@@ -158,6 +159,7 @@ pub(crate) const OTHER_FORMS: &[(&str, &[&str])] = &[
             "the cap (*) is shorter than the first delay (*); set a `base` of at most * too, as in *",
             "the client * read the source `*` of this error*; say `#[mcp(message = \"..\")]` for another text, *",
             "there is no rate to take; add `rate` or `slow`, or remove this",
+            "replicas find the limit that they share by its name; add `name = \"search\"`, or remove the word",
         ],
     ),
     (

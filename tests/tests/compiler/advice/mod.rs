@@ -90,7 +90,7 @@ edition = "2024"
 autobins = false
 
 [dependencies]
-resilient-runtime = {{ path = "{}", features = ["deferred", "reqwest"] }}
+resilient-runtime = {{ path = "{}", features = ["deferred", "replicas", "reqwest"] }}
 reqwest = {{ version = "*", default-features = false }}
 rmcp = {{ version = "*", default-features = false, features = ["macros", "server"] }}
 schemars = "*"

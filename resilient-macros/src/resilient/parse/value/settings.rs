@@ -1,7 +1,7 @@
 //! Reads the keys with parts: `bulkhead = 20`, `retry(max = 3, on(timeout))`, `cache(fresh = "30s")`.
 //!
-//! `resilient-policy` declares the parts. This module only knows `key` and `before`, which attributes alone can
-//! have, and the names of shared settings.
+//! `resilient-policy` declares the parts. This module only knows `key`, `before` and `distributed`, which attributes
+//! alone can have, and the names of shared settings.
 
 use darling::Error;
 use proc_macro2::Span;
@@ -12,7 +12,7 @@ use resilient_policy::{
 use syn::spanned::Spanned;
 use syn::{Expr, Meta, MetaList, Path};
 
-use super::{At, expected, function, text};
+use super::{At, expected, function, text, word};
 use crate::parse::{list, node};
 use crate::resilient::parse::origins::Origins;
 
@@ -27,6 +27,8 @@ pub(crate) struct SettingsArgs {
     pub(crate) by_caller: bool,
     /// The function that runs before each retry, with the location of its key.
     pub(crate) before: Option<At<Path>>,
+    /// The word that shares the state with all replicas of the server.
+    pub(crate) distributed: Option<Span>,
     /// The location of the key.
     pub(crate) span: Span,
 }
@@ -66,7 +68,7 @@ fn written<S>(part: &Part<S>, key: &str, value: &Node<Span>) -> darling::Result<
 
 impl SettingsArgs {
     fn new(span: Span) -> Self {
-        Self { parts: Parts::default(), name: None, key: None, by_caller: false, before: None, span }
+        Self { parts: Parts::default(), name: None, key: None, by_caller: false, before: None, distributed: None, span }
     }
 
     /// Reads parts in brackets.
@@ -77,6 +79,7 @@ impl SettingsArgs {
         known.extend(S::CAN_BE_SHARED.then_some("name"));
         // The values of a `key` have separate state, and retries have none.
         known.push(if S::KEY == Retry::KEY { "before" } else { "key" });
+        known.extend(can_be_distributed::<S>().then_some("distributed"));
         let short = if S::FIRST_IS_ARGUMENT || !S::CAN_BE_SHARED { first } else { "name" };
         // One by one, so that an invalid value does not hide the others.
         for entry in list::entries(list.tokens.clone(), &known, Some(short), &mut errors) {
@@ -99,13 +102,14 @@ impl SettingsArgs {
         }
     }
 
-    /// Reads a part, the name or the key.
+    /// Reads a part, the name, the key or a word.
     fn read_entry<S: Settings>(&mut self, entry: &Meta) -> darling::Result<()> {
         let (name, value) = (list::name_of(entry), node::value(entry));
         let can_be_caller = S::KEY == RateLimitSettings::KEY;
         match (S::part(&name), entry, &value.value) {
             (Some(part), ..) => self.parts.0.push(written(part, &name, &value)?),
             _ if name == "name" => self.name = Some(text(entry)?),
+            _ if name == "distributed" => self.distributed = Some(word(entry)?),
             _ if name == "before" => {
                 self.before = Some(At { value: function(entry)?, span: entry.path().span() });
             }
@@ -134,6 +138,9 @@ impl SettingsArgs {
     pub(crate) fn lower<S: Settings>(&self, origins: &mut Origins) -> (Option<String>, S) {
         origins.put(S::KEY, self.span);
         origins.put(S::NAME_PATH, self.name_span());
+        if let Some(distributed) = self.distributed.filter(|_| S::KEY == RateLimitSettings::KEY) {
+            origins.put("rate_limit.distributed", distributed);
+        }
         for written in &self.parts.0 {
             origins.put(written.path, written.location);
         }
@@ -155,7 +162,7 @@ impl SettingsArgs {
         self.name.as_ref().map_or_else(|| tool.to_owned(), |name| name.value.clone())
     }
 
-    /// Returns whether there is only a name, and perhaps a `key`: the settings then come from another source.
+    /// Returns whether there are no parts beside a name, a `key` or a word: the settings then come from another source.
     pub(crate) fn is_bare(&self) -> bool {
         self.name.is_some() && self.parts.is_empty()
     }
@@ -165,6 +172,11 @@ impl SettingsArgs {
         let is_keyed = self.key.is_some() || self.by_caller || self.name.is_some();
         self.location_of("max_keys").filter(|_| !is_keyed)
     }
+}
+
+/// Returns whether replicas of the server can share the state.
+fn can_be_distributed<S: Settings>() -> bool {
+    [BreakerSettings::KEY, RateLimitSettings::KEY].contains(&S::KEY)
 }
 
 /// The value of `breaker`.
